@@ -1,0 +1,1 @@
+"""An asyncio engine for SwitchBot climate control that hosts embed."""

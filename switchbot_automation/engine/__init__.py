@@ -1,0 +1,1 @@
+"""One tick, one straight line: observe, decide, gate, act, record."""

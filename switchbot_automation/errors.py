@@ -1,0 +1,171 @@
+"""Every error `switchbot_automation` raises on purpose.
+
+::
+
+    AutomationError
+    ├── SettingsError             the settings document is wrong; `path` says where
+    ├── UnknownZoneError          no zone of that name; `zone`, `known`
+    ├── PluginError               a plug-in failed; `plugin`
+    └── CloudError                a call to the SwitchBot cloud failed
+        ├── AuthError             token or secret refused
+        ├── ClockSkewError        refused because this machine's clock is wrong
+        ├── QuotaExhaustedError   the day's calls are used up; `resets_at`
+        ├── RateLimitedError      too many calls at once; `retry_after_seconds`
+        ├── DeviceOfflineError    status code 161
+        ├── HubOfflineError       status code 171
+        ├── UnsupportedCommandError   status codes 151 and 160
+        ├── BadParameterError     status codes 152 and 190 for a wrong id or parameter
+        ├── CloudServerError      5xx, or an answer that makes no sense
+        └── CloudTimeoutError     no complete answer in time
+
+Messages never hold the token, the secret or a webhook's path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+class AutomationError(Exception):
+    """Root of the tree."""
+
+
+class SettingsError(AutomationError):
+    """A settings document cannot be used.
+
+    `path` leads to the value, as in ``zones.office.winter.min_temp``; "" is the whole.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+
+
+class UnknownZoneError(AutomationError):
+    """No zone has that name."""
+
+    def __init__(self, zone: str, known: Iterable[str]) -> None:
+        self.zone = zone
+        self.known = tuple(known)
+        super().__init__(f"no zone {zone!r}; known zones: {', '.join(self.known)}")
+
+
+class PluginError(AutomationError):
+    """A plug-in could not be loaded or failed while running."""
+
+    def __init__(self, message: str, *, plugin: str) -> None:
+        super().__init__(f"{plugin}: {message}")
+        self.plugin = plugin
+
+
+class CloudError(AutomationError):
+    """A call to the cloud failed.
+
+    `http_status` is the HTTP status, `status_code` the envelope's `statusCode`, each
+    None when there was none. `maybe_sent` is true when the request may have reached the
+    cloud, so that repeating it could act twice.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        status_code: int | None = None,
+        maybe_sent: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.status_code = status_code
+        self.maybe_sent = maybe_sent
+
+
+class AuthError(CloudError):
+    """Token or secret were refused."""
+
+
+class ClockSkewError(CloudError):
+    """The signature was refused because this machine's clock is off.
+
+    `skew_seconds` is local time minus the server's.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        skew_seconds: float,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message, http_status=http_status)
+        self.skew_seconds = skew_seconds
+
+
+class QuotaExhaustedError(CloudError):
+    """The day's calls are used up, or what is left is reserved for commands.
+
+    `resets_at` is the next 00:00 UTC, aware.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        resets_at: datetime | None = None,
+        http_status: int | None = None,
+        status_code: int | None = None,
+        maybe_sent: bool = True,
+    ) -> None:
+        super().__init__(
+            message,
+            http_status=http_status,
+            status_code=status_code,
+            maybe_sent=maybe_sent,
+        )
+        self.resets_at = resets_at
+
+
+class RateLimitedError(CloudError):
+    """Too many calls in a short time; not the daily quota.
+
+    `retry_after_seconds` is the server's wish, None if it gave none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_seconds: float | None = None,
+        http_status: int | None = None,
+        status_code: int | None = None,
+    ) -> None:
+        super().__init__(message, http_status=http_status, status_code=status_code)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeviceOfflineError(CloudError):
+    """The device does not answer its hub (161)."""
+
+
+class HubOfflineError(CloudError):
+    """The hub does not answer the cloud (171)."""
+
+
+class UnsupportedCommandError(CloudError):
+    """The device type does not know the command (151, 160)."""
+
+
+class BadParameterError(CloudError):
+    """An unknown device (152) or a parameter the device refuses (190)."""
+
+
+class CloudServerError(CloudError):
+    """The cloud failed (5xx, an unexplained 190) or answered nonsense."""
+
+
+class CloudTimeoutError(CloudError):
+    """The cloud did not answer completely in time, or was not reached."""

@@ -1,0 +1,238 @@
+"""The plain data that passes between the parts. No I/O, no asyncio, no clock.
+
+All instants are aware UTC, all temperatures degrees Celsius, all durations seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+DEFAULT_ZONE = "default"
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+# --- what the cloud knows ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A physical device of the list.
+
+    `device_type` is "" and `hub_device_id` None where the cloud left them out. `extra`
+    holds the other keys as they came.
+    """
+
+    device_id: str
+    name: str
+    device_type: str
+    hub_device_id: str | None
+    cloud_service: bool
+    extra: Mapping[str, Any] = field(default=NOTHING, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An infrared remote of the list; its state cannot be read."""
+
+    device_id: str
+    name: str
+    remote_type: str
+    hub_device_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceList:
+    """The account's devices. One empty list is not proof that they are gone."""
+
+    devices: tuple[Device, ...]
+    remotes: tuple[Remote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """One device's status as the cloud gave it.
+
+    `fields` are the raw fields; `received_at` says when the answer came, not when the
+    device measured, which the cloud does not tell.
+    """
+
+    device_id: str
+    device_type: str
+    fields: Mapping[str, Any]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A manual scene of the phone app."""
+
+    scene_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """The cloud accepted a command; that is no proof that it was carried out.
+
+    `command_id` is given by devices that answer later, such as keypads.
+    """
+
+    device_id: str
+    accepted_at: datetime
+    command_id: str | None = None
+    body: Mapping[str, Any] = NOTHING
+
+
+class CloudApi(Protocol):
+    """What the engine needs of a cloud.
+
+    `SwitchBotClient` is one, `simulation.SimulatedHome` another, a host's own a third.
+    Any exception counts as a failed call.
+    """
+
+    async def devices(self) -> DeviceList: ...
+    async def status(self, device_id: str) -> DeviceStatus: ...
+    async def command(
+        self,
+        device_id: str,
+        command: str,
+        parameter: Any = "default",
+        command_type: str = "command",
+    ) -> CommandResult: ...
+    async def scenes(self) -> list[Scene]: ...
+    async def run_scene(self, scene_id: str) -> CommandResult: ...
+
+
+# --- what the engine decides ------------------------------------------------------
+
+
+class Power(StrEnum):
+    """What the air conditioner is believed to be."""
+
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+class Action(StrEnum):
+    """What can be done to an air conditioner; also the key of its scenes and webhooks."""
+
+    WINTER = "winter"
+    SUMMER = "summer"
+    FAN = "fan"
+    OFF = "off"
+
+
+class Outcome(StrEnum):
+    """What a tick came to for a zone, in the dashboard's words."""
+
+    NOOP = "noop"
+    DISABLED = "disabled"
+    ALREADY_OFF = "already_off"
+    TURNED_OFF_OUTSIDE_WINDOW = "turned_off_outside_window"
+    OUTSIDE_WINDOW = "outside_window"
+    MISSING_METER = "missing_meter"
+    INVALID_TEMPERATURE = "invalid_temperature"
+    INVALID_PROFILE = "invalid_profile"
+    INVALID_THRESHOLDS = "invalid_thresholds"
+    INVALID_MODE = "invalid_mode"
+    INVALID_SETTINGS = "invalid_settings"
+    COOLDOWN = "cooldown"
+    WINTER_ON = "winter_on"
+    WINTER_OFF = "winter_off"
+    SUMMER_ON = "summer_on"
+    SUMMER_OFF = "summer_off"
+    OFF_REPEAT_PENDING = "off_repeat_pending"
+    NO_ACTION = "no_action"
+    FAN_NEUTRAL_ZONE = "fan_neutral_zone"
+    API_ERROR = "api_error"
+
+
+class CommandStatus(StrEnum):
+    """How far a command has come."""
+
+    DECIDED = "decided"
+    BLOCKED = "blocked"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+
+class ReasonCode(StrEnum):
+    """Why. Every decision and verdict carries at least one; the list only grows."""
+
+    AUTOMATION_DISABLED = "automation_disabled"
+    IN_WINDOW = "in_window"
+    OUTSIDE_WINDOWS = "outside_windows"
+    NO_READING = "no_reading"
+    TEMP_BELOW_ON_THRESHOLD = "temp_below_on_threshold"
+    TEMP_ABOVE_ON_THRESHOLD = "temp_above_on_threshold"
+    TEMP_BELOW_OFF_THRESHOLD = "temp_below_off_threshold"
+    TEMP_ABOVE_OFF_THRESHOLD = "temp_above_off_threshold"
+    WITHIN_BAND = "within_band"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason with the numbers behind it; keys of `detail` name the unit."""
+
+    code: ReasonCode
+    detail: Mapping[str, Any] = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class RungResult:
+    """What one rung of the cascade (webhook, scene, command) came to."""
+
+    rung: str
+    ok: bool
+    error: str | None = None
+    duration_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a tick and how far it came."""
+
+    id: str
+    zone: str
+    action: Action
+    status: CommandStatus
+    rungs: tuple[RungResult, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneDecision:
+    """What was decided for one zone. `action` None: leave it as it is."""
+
+    zone: str
+    outcome: Outcome
+    action: Action | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What one `run_once` did.
+
+    `outcome` is the default zone's word, else the most severe; `next_wakeup` is aware
+    UTC.
+    """
+
+    trigger: str
+    outcome: Outcome
+    decisions: tuple[ZoneDecision, ...]
+    commands: tuple[Command, ...]
+    next_wakeup: datetime
+    duration_seconds: float

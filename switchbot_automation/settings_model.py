@@ -1,0 +1,79 @@
+"""Settings as the engine uses them: frozen, complete, already checked.
+
+`settings.parse_settings` makes them from a document. The pure core imports only this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from switchbot_automation.model import DEFAULT_ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+    from switchbot_automation.model import Action
+    from switchbot_automation.timewindows import TimeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a season asks for. Temperatures in degrees Celsius.
+
+    `ac_mode`: 0 and 1 auto, 2 cool, 3 dry, 4 fan, 5 heat. `fan_speed`: 1 auto, 2 low,
+    3 medium, 4 high. `target_temp` is what is sent to the air conditioner.
+    """
+
+    min_temp: float
+    max_temp: float
+    target_temp: float
+    fan_speed: int
+    ac_mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSettings:
+    """One zone. `winter` and `summer` are None where the document gave no temperatures."""
+
+    name: str
+    timezone: ZoneInfo
+    automation_enabled: bool = False
+    mode: str = "winter"
+    poll_interval_seconds: int = 120
+    adaptive_polling_enabled: bool = True
+    idle_poll_interval_seconds: int = 600
+    poll_warmup_minutes: int = 15
+    aircon_poll_cooldown_minutes: int = 15
+    hysteresis_celsius: float = 0.3
+    command_cooldown_seconds: int = 180
+    min_on_seconds: int = 0
+    min_off_seconds: int = 0
+    off_repeat_count: int = 1
+    off_repeat_interval_seconds: int = 10
+    turn_off_outside_windows: bool = False
+    fan_mode_during_window: bool = False
+    meter_device_id: str = ""
+    aircon_device_id: str = ""
+    half_degrees: bool = False
+    time_windows: tuple[TimeWindow, ...] = ()
+    winter: Profile | None = None
+    summer: Profile | None = None
+    scenes: Mapping[Action, str] = field(default_factory=dict)
+    webhooks: Mapping[Action, str] = field(default_factory=dict, repr=False)
+    webhook_allowed_hosts: frozenset[str] = frozenset()
+    cascade: tuple[str, ...] = ("webhook", "scene", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole document. `zones` has at least one; a flat document is zone `default`."""
+
+    zones: Mapping[str, ZoneSettings]
+    api_quota_warning_threshold: int = 250
+
+    @property
+    def default(self) -> ZoneSettings:
+        """The zone named `default`, else the first."""
+        return self.zones.get(DEFAULT_ZONE) or next(iter(self.zones.values()))

@@ -1,0 +1,1 @@
+"""Durable documents and sensor history on PostgreSQL or local files."""

@@ -1,0 +1,81 @@
+"""Every error `switchbot_store` raises.
+
+::
+
+    StoreError
+    ├── StoreConfigError         an environment variable or argument is wrong
+    ├── StoreDataError           a document breaks the rules; `path` says where
+    ├── StoreUnavailableError    the place behind the store cannot be reached
+    │   └── SlowConnectionError  ... within the deadline
+    ├── StoreConflictError       somebody else wrote first
+    ├── StoreClosedError         the store was closed
+    ├── MigrationError           the schema cannot be brought up to date
+    └── HistoryError             rows of history could not be written or read
+
+Driver and operating-system errors never escape: they are wrapped at the edge, with the
+original as `__cause__`. No message holds a password.
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Root of the tree."""
+
+
+class StoreConfigError(StoreError):
+    """A setting is wrong; the message names it and the accepted values.
+
+    `variable` is the environment variable or argument at fault.
+    """
+
+    def __init__(self, message: str, *, variable: str | None = None) -> None:
+        super().__init__(message)
+        self.variable = variable
+
+
+class StoreDataError(StoreError):
+    """A document or key cannot be stored; nothing was written.
+
+    `path` leads to the offending value, as in ``time_windows[0].start``.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+
+
+class StoreUnavailableError(StoreError):
+    """The database or the disk did not take part. Nothing is known to be lost."""
+
+
+class SlowConnectionError(StoreUnavailableError):
+    """The call's deadline passed. A write may or may not have happened."""
+
+
+class StoreConflictError(StoreError):
+    """`compare_and_set` met another revision than the caller's.
+
+    `key` names the document, `revision` is the one found in the store.
+    """
+
+    def __init__(self, key: str, revision: str) -> None:
+        super().__init__(f"{key!r} was changed by somebody else")
+        self.key = key
+        self.revision = revision
+
+
+class StoreClosedError(StoreError):
+    """The store or history was used after `close()`."""
+
+
+class MigrationError(StoreError):
+    """The schema could not be migrated, or is newer than this code."""
+
+
+class HistoryError(StoreError):
+    """History could not be written or read. `unwritten` counts rows still held."""
+
+    def __init__(self, message: str, *, unwritten: int = 0) -> None:
+        super().__init__(message)
+        self.unwritten = unwritten

@@ -1,0 +1,1 @@
+"""Sensor history: batching service and its PostgreSQL and SQLite backends."""

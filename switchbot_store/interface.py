@@ -1,0 +1,206 @@
+"""The contract of a store: read this first.
+
+A store keeps JSON documents by key. A backend writes the nine abstract methods of
+`StoreInterface`; everything else is derived and may be overridden where one statement
+can do it. Every backend passes `switchbot_store.testing.StoreContract`.
+
+Words used throughout:
+
+document
+    a ``dict`` of str to dict, list, str, bool, None, int within 64 bits, or finite float
+    with ``|x| < 1e16``; at most 16 MB as JSON. Anything else is `StoreDataError`.
+key
+    1 to 200 characters; those that begin with ``_`` are internal and not listed.
+revision
+    an opaque string; equal means unchanged, ``""`` means never set.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from switchbot_store.errors import StoreConflictError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+
+Document = dict[str, Any]
+Change = Callable[[Document], Document | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document as it was read.
+
+    `updated_at` is aware UTC, None when never set. `stale` is true when a local mirror
+    answered because the primary did not.
+    """
+
+    data: Document
+    revision: str
+    updated_at: datetime | None
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How the store fares, without asking it anything.
+
+    `acknowledged_by` says in words where an acknowledged write lies at this moment.
+    `degraded_since` is aware UTC, None while healthy. `pending` counts writes that the
+    primary does not have yet. `last_error` holds no secret.
+    """
+
+    backend: str
+    acknowledged_by: str
+    degraded_since: datetime | None = None
+    pending: int = 0
+    last_error: str | None = None
+    last_resync: datetime | None = None
+
+
+class StoreInterface(ABC):
+    """A synchronous, thread-safe store of documents; also a context manager.
+
+    It opens on first use or by `open()`. After `close()` every call raises
+    `StoreClosedError`.
+    """
+
+    @abstractmethod
+    def get_entry(self, key: str) -> Entry:
+        """Return the document, its revision and time; an empty Entry if never set.
+
+        The data is the caller's own copy. Raises StoreUnavailableError.
+        """
+
+    @abstractmethod
+    def set(self, key: str, data: Document) -> None:
+        """Write the document; durable when it returns.
+
+        Raises StoreDataError before anything is written, StoreUnavailableError.
+        """
+
+    @abstractmethod
+    def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+        """Write only if the stored revision equals `revision`; return the new one.
+
+        Raises StoreConflictError, StoreDataError, StoreUnavailableError.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> bool:
+        """Remove the document; tell whether there was one."""
+
+    @abstractmethod
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones that begin with ``_``."""
+
+    @abstractmethod
+    def health_check(self) -> bool:
+        """Tell whether a write would be acknowledged now. Bounded, never raises."""
+
+    @abstractmethod
+    def status(self) -> StoreStatus:
+        """Describe the store without touching disk or network. Never raises."""
+
+    @abstractmethod
+    def open(self) -> Self:
+        """Make ready, or raise StoreConfigError, StoreUnavailableError, MigrationError.
+
+        Opening an open store does nothing.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything the store itself made. Closing twice does nothing."""
+
+    def get(self, key: str) -> Document:
+        """Return the document, ``{}`` if it was never set."""
+        return self.get_entry(key).data
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return an Entry for each key, in the order asked."""
+        return {key: self.get_entry(key) for key in keys}
+
+    def set_many(self, documents: Mapping[str, Document]) -> None:
+        """Write several documents, all or nothing.
+
+        The derived form cannot promise "all or nothing"; every backend here overrides
+        it.
+        """
+        for key, data in documents.items():
+            self.set(key, data)
+
+    def update(self, key: str, change: Change) -> Document:
+        """Apply `change` to the document until no other writer came between.
+
+        `change` gets its own copy, must be pure since it may run again, and returns the
+        new document or None to leave it. Returns the document now stored.
+        """
+        while True:
+            entry = self.get_entry(key)
+            changed = change(entry.data)
+            if changed is None:
+                return self.get(key)
+            try:
+                self.compare_and_set(key, changed, entry.revision)
+            except StoreConflictError:
+                continue
+            return changed
+
+    def document(self, key: str) -> DocumentView:
+        """Return a view bound to one key."""
+        return DocumentView(self, key)
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """One document of a store, for hosts that pass `settings` and `state` about."""
+
+    store: StoreInterface
+    key: str
+
+    def read(self) -> Document:
+        """Return the document, ``{}`` if it was never set."""
+        return self.store.get(self.key)
+
+    def write(self, data: Document) -> None:
+        """Write the document; durable when it returns."""
+        self.store.set(self.key, data)
+
+    def update(self, change: Change) -> Document:
+        """Apply a pure change; see `StoreInterface.update`."""
+        return self.store.update(self.key, change)
+
+
+class AsyncStore(Protocol):
+    """The same store as asyncio code sees it. `ThreadedStore` provides it."""
+
+    async def get_entry(self, key: str) -> Entry: ...
+    async def set(self, key: str, data: Document) -> None: ...
+    async def compare_and_set(self, key: str, data: Document, revision: str) -> str: ...
+    async def delete(self, key: str) -> bool: ...
+    async def keys(self) -> list[str]: ...
+    async def health_check(self) -> bool: ...
+    def status(self) -> StoreStatus: ...
+    async def open(self) -> Self: ...
+    async def close(self) -> None: ...
+    async def get(self, key: str) -> Document: ...
+    async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]: ...
+    async def set_many(self, documents: Mapping[str, Document]) -> None: ...
+    async def update(self, key: str, change: Change) -> Document: ...

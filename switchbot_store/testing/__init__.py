@@ -1,0 +1,1 @@
+"""Contract suites, doubles and a real PostgreSQL for tests."""
