@@ -1,0 +1,177 @@
+"""A picture of a simulated week; needs the extra `plot` (matplotlib).
+
+matplotlib is imported when a picture is drawn, never before: it costs a second and tens
+of megabytes that a running engine has no use for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+_INK = "#2b2f36"
+_QUIET = "#8a919c"
+_GRID = "#e4e7eb"
+_ROOM = "#c0392b"
+_OUTDOOR = "#2f6f9f"
+_BAND = "#7fb77e"
+_HEAT = "#e67e22"
+_COOL = "#2e86c1"
+
+
+class PlotUnavailableError(ImportError):
+    """matplotlib is not installed; the message names the extra."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is drawn. All sequences have one value a sample.
+
+    `times` are aware; temperatures are degrees Celsius. `running` says whether the air
+    conditioner is really on. `band` is where the room should be; `windows` are the spans in
+    which it should, as pairs of aware instants. `season` is winter or summer.
+    """
+
+    title: str
+    season: str
+    timezone: ZoneInfo
+    times: Sequence[datetime]
+    room: Sequence[float]
+    outdoor: Sequence[float]
+    running: Sequence[bool]
+    band: tuple[float, float]
+    windows: Sequence[tuple[datetime, datetime]] = ()
+
+
+def draw(picture: Picture, path: Path) -> None:
+    """Draw the picture into a PNG file of 1600 by 900 pixels.
+
+    Raises PlotUnavailableError without matplotlib, OSError when the file cannot be
+    written.
+    """
+    # The Figure class alone needs no display and leaves pyplot's global state be.
+    figure = _matplotlib("figure").Figure(
+        figsize=(12.8, 7.2), dpi=125, layout="constrained"
+    )
+    figure.get_layout_engine().set(h_pad=0.06, hspace=0.02)
+    room, power, outdoor = figure.subplots(
+        3, 1, sharex=True, gridspec_kw={"height_ratios": (6, 0.55, 2.4)}
+    )
+    _draw_room(room, picture)
+    _draw_power(power, picture)
+    _draw_outdoor(outdoor, picture)
+    for axes in (room, power, outdoor):
+        _calm(axes)
+    for axes in (room, power):
+        axes.tick_params(axis="x", which="both", length=0)
+    _label_days(outdoor, picture)
+    figure.align_ylabels((room, outdoor))
+    figure.savefig(path, format="png", facecolor="white")
+
+
+def _matplotlib(module: str) -> Any:
+    try:
+        return importlib.import_module(f"matplotlib.{module}")
+    except ModuleNotFoundError as error:
+        raise PlotUnavailableError(
+            "a plot needs the extra `plot`: pip install 'switchbot-automation[plot]'"
+        ) from error
+
+
+def _draw_room(axes: Any, picture: Picture) -> None:
+    low, high = picture.band
+    spans = picture.windows or ((picture.times[0], picture.times[-1]),)
+    for index, (start, end) in enumerate(spans):
+        axes.fill_between(
+            [start, end],
+            low,
+            high,
+            color=_BAND,
+            alpha=0.28,
+            linewidth=0,
+            label=f"comfort band {low:g} to {high:g} °C" if index == 0 else None,
+        )
+    axes.plot(picture.times, picture.room, color=_ROOM, linewidth=1.6, label="room")
+    axes.set_title(
+        picture.title, loc="left", pad=14, fontsize=15, weight="bold", color=_INK
+    )
+    axes.set_ylabel("room °C", color=_INK)
+    axes.margins(y=0.08)
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=2,
+        frameon=False,
+        fontsize=10,
+        labelcolor=_INK,
+        borderaxespad=0.2,
+    )
+
+
+def _draw_power(axes: Any, picture: Picture) -> None:
+    heats = picture.season == "winter"
+    axes.fill_between(
+        picture.times,
+        0,
+        [1 if on else 0 for on in picture.running],
+        step="post",
+        color=_HEAT if heats else _COOL,
+        linewidth=0,
+    )
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.text(
+        -0.008,
+        0.5,
+        "heating" if heats else "cooling",
+        color=_INK,
+        transform=axes.transAxes,
+        ha="right",
+        va="center",
+    )
+    axes.set_facecolor("#f3f4f6")
+
+
+def _draw_outdoor(axes: Any, picture: Picture) -> None:
+    axes.plot(picture.times, picture.outdoor, color=_OUTDOOR, linewidth=1.4)
+    axes.set_ylabel("outdoor °C", color=_INK)
+    axes.margins(y=0.12)
+
+
+def _calm(axes: Any) -> None:
+    axes.grid(visible=True, axis="x", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    if len(axes.get_yticks()) > 1:
+        axes.grid(visible=True, axis="y", color=_GRID, linewidth=0.8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(_QUIET)
+    axes.tick_params(colors=_INK, labelsize=10)
+
+
+def _label_days(axes: Any, picture: Picture) -> None:
+    dates = _matplotlib("dates")
+    days = (picture.times[-1] - picture.times[0]).total_seconds() / 86_400
+    zone = picture.timezone
+    if days <= 1.5:  # noqa: PLR2004  # a day or so reads in hours
+        axes.xaxis.set_major_locator(dates.HourLocator(byhour=range(0, 24, 3), tz=zone))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M", tz=zone))
+    elif days <= 14:  # noqa: PLR2004  # as many names of days as fit
+        axes.xaxis.set_major_locator(dates.DayLocator(tz=zone))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%a %d %b", tz=zone))
+        axes.xaxis.set_minor_locator(dates.HourLocator(byhour=(6, 12, 18), tz=zone))
+    else:
+        axes.xaxis.set_major_locator(dates.AutoDateLocator(tz=zone))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%d %b", tz=zone))
+    for label in axes.get_xticklabels():
+        label.set_horizontalalignment("left")
+    axes.set_xlim(picture.times[0], picture.times[-1])
+    axes.set_xlabel(f"time in {zone.key}", color=_QUIET, fontsize=9)
