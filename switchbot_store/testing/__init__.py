@@ -1,1 +1,25 @@
-"""Contract suites, doubles and a real PostgreSQL for tests."""
+"""Contract suites, doubles and a real PostgreSQL for tests.
+
+Names load on first use, so that a JSON-only project needs no database driver and a
+pytest plugin can name this package without importing it all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from switchbot_store.testing.postgres_server import PostgresServer
+
+__all__ = ["PostgresServer"]
+
+_HOMES = {
+    "PostgresServer": "postgres_server",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

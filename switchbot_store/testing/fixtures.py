@@ -1,0 +1,69 @@
+"""pytest fixtures around a real PostgreSQL; load with `pytest_plugins`.
+
+Nothing is skipped: without server binaries and without `TEST_DATABASE_URL` a test that
+asks for a database fails and says what to install.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from switchbot_store.testing.postgres_server import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL shared by the session: do not stop, freeze or kill it."""
+    from switchbot_store.testing.postgres_server import PostgresServer  # noqa: PLC0415 - psycopg only for those who ask
+
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_server_factory() -> Iterator[Callable[..., PostgresServer]]:
+    """Start servers of a test's own, to break; arguments as `PostgresServer`."""
+    from switchbot_store.testing.postgres_server import PostgresServer  # noqa: PLC0415 - psycopg only for those who ask
+
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(PostgresServer(**options))
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database of the test's own."""
+    try:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+    except RuntimeError:
+        if not os.environ.get("TEST_DATABASE_URL"):
+            raise
+        with _database_elsewhere(os.environ["TEST_DATABASE_URL"]) as url:
+            yield url
+        return
+    name = server.create_database()
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@contextlib.contextmanager
+def _database_elsewhere(url: str) -> Iterator[str]:
+    """Create a database beside the one that `url` names, on the same server."""
+    import psycopg  # noqa: PLC0415 - only for those who ask
+    from psycopg import sql  # noqa: PLC0415 - likewise
+
+    name = f"switchbot_test_{uuid.uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield psycopg.conninfo.make_conninfo(url, dbname=name)
+    finally:
+        statement = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement.format(sql.Identifier(name)))

