@@ -1,0 +1,60 @@
+"""A clock that a test or a simulation moves, so that a week passes in a second."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+DEFAULT_START = datetime(2026, 1, 12, tzinfo=UTC)
+"""A Monday in winter; a simulation begins here unless told otherwise."""
+
+
+class SimulatedClock:
+    """A `Clock` that stands still until it is moved.
+
+    `advance` moves wall clock and monotonic clock together, as time does; `jump` moves
+    only the wall clock, as a person or a time server does. `sleep` advances by itself
+    and lets the other tasks of the loop run once, so code that waits for one clock at
+    a time needs no driver.
+
+    `start` must be aware; ValueError otherwise.
+    """
+
+    def __init__(self, start: datetime = DEFAULT_START) -> None:
+        if start.tzinfo is None:
+            msg = "start must be an aware datetime"
+            raise ValueError(msg)
+        self._start = start.astimezone(UTC)
+        self._elapsed = 0.0
+        self._offset = 0.0
+
+    def __repr__(self) -> str:
+        return f"SimulatedClock({self.now().isoformat()})"
+
+    def now(self) -> datetime:
+        """Return the wall clock's time, aware, in UTC."""
+        return self._start + timedelta(seconds=self._elapsed + self._offset)
+
+    def monotonic(self) -> float:
+        """Return the seconds advanced since the clock was made."""
+        return self._elapsed
+
+    def advance(self, seconds: float) -> None:
+        """Let that many seconds pass. ValueError if negative."""
+        if seconds < 0:
+            msg = f"time does not go back: {seconds}"
+            raise ValueError(msg)
+        self._elapsed += seconds
+
+    def advance_to(self, instant: datetime) -> None:
+        """Let time pass until the wall clock shows `instant`; not at all if it has."""
+        self.advance(max(0.0, (instant - self.now()).total_seconds()))
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back if negative; no time passes."""
+        self._offset += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Advance by `seconds`, then give the other tasks of the loop a turn."""
+        self.advance(max(0.0, seconds))
+        await asyncio.sleep(0)
