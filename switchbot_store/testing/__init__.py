@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from switchbot_store.testing.postgres_server import PostgresServer
+    from switchbot_store.testing.tcp_proxy import TcpProxy
 
-__all__ = ["PostgresServer"]
+__all__ = ["PostgresServer", "TcpProxy"]
 
 _HOMES = {
     "PostgresServer": "postgres_server",
+    "TcpProxy": "tcp_proxy",
 }
 
 

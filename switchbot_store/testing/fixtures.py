@@ -9,18 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from switchbot_store.testing.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A running PostgreSQL shared by the session: do not stop, freeze or kill it."""
+    """Give a running PostgreSQL shared by the session: do not break it."""
     from switchbot_store.testing.postgres_server import PostgresServer  # noqa: PLC0415 - psycopg only for those who ask
 
     with PostgresServer() as server:
@@ -38,7 +39,7 @@ def postgres_server_factory() -> Iterator[Callable[..., PostgresServer]]:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty database of the test's own."""
+    """Give the URL of an empty database of the test's own."""
     try:
         server: PostgresServer = request.getfixturevalue("postgres_server")
     except RuntimeError:

@@ -16,9 +16,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -26,8 +25,12 @@ from psycopg import sql
 
 from switchbot_store.testing import process_family
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 _START_ATTEMPTS = 20
 _START_SECONDS = 60.0
+_LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 _UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 
 
@@ -246,8 +249,12 @@ class PostgresServer:
             cwd="/",
         )
         atexit.register(self.close)
-        command = [self._binaries / "initdb", "-D", directory / "data", "-U", self.user]
-        command += ["--no-sync", "--encoding=UTF8", "--locale=C"]
+        command: list[str | Path] = [
+            self._binaries / "initdb",
+            "-D",
+            directory / "data",
+        ]
+        command += ["-U", self.user, "--no-sync", "--encoding=UTF8", "--locale=C"]
         if self.password is None:
             command += ["--auth=trust"]
         else:
@@ -271,7 +278,11 @@ class PostgresServer:
     def _launch(self) -> bool:
         directory = self.directory
         assert directory is not None, "start() creates it"
-        command = [self._binaries / "postgres", "-D", directory / "data"]
+        command: list[str | Path] = [
+            self._binaries / "postgres",
+            "-D",
+            directory / "data",
+        ]
         command += ["-p", str(self.port), "-k", str(directory), "-h", "127.0.0.1"]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
@@ -322,10 +333,10 @@ def _free_port() -> int:
             return port
 
 
-def _unprivileged(directory: Path) -> dict[str, object]:
+def _unprivileged(directory: Path) -> dict[str, Any]:
     """Return how to start a server program: PostgreSQL refuses to run as root."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
-    how: dict[str, object] = {"cwd": directory, "env": {**environment, "LC_ALL": "C"}}
+    how: dict[str, Any] = {"cwd": directory, "env": {**environment, "LC_ALL": "C"}}
     if os.geteuid() == 0:
         how |= {"user": "nobody", "group": _nobody_group(), "extra_groups": []}
     return how
@@ -344,10 +355,9 @@ def _open_to_all(path: Path) -> bool:
 def _temporary_parent() -> str:
     """Return a directory where `nobody` may go and a socket's name stays short."""
     chosen = Path(tempfile.gettempdir()).resolve()
-    longest_name = len("/pg-12345678/.s.PGSQL.12345.lock")
-    if len(str(chosen)) + longest_name > 100 or (  # noqa: PLR2004 - sun_path holds 104 or 108
-        os.geteuid() == 0 and not _open_to_all(chosen)
-    ):
+    socket_path = f"{chosen}/pg-12345678/.s.PGSQL.12345"
+    reachable = os.geteuid() != 0 or _open_to_all(chosen)
+    if len(socket_path) > _LONGEST_SOCKET_PATH or not reachable:
         return "/tmp"  # noqa: S108 - mkdtemp makes a private directory there
     return str(chosen)
 

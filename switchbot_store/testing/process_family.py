@@ -61,11 +61,16 @@ def kill(pid: int) -> None:
     exits = [] if sys.platform != "linux" else list(_exit_descriptors(family))
     try:
         _signal_all(family, signal.SIGKILL)
-        for descriptor in exits:
-            select.select([descriptor], [], [], 10)
+        wait_for_exit(exits)
     finally:
         for descriptor in exits:
             os.close(descriptor)
+
+
+def wait_for_exit(descriptors: list[int]) -> None:
+    """Return when the processes behind these `pidfd`s have exited, reaped or not."""
+    for descriptor in descriptors:
+        select.select([descriptor], [], [], 10)
 
 
 def _exit_descriptors(pids: list[int]) -> "list[int]":
