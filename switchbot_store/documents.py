@@ -1,0 +1,216 @@
+"""What may be stored, decided once for every backend.
+
+A document is what `jsonb`, a JSON file and Python agree about, so that it comes back
+equal from any of them (`-0.0` may come back as its equal `0.0`). `encode` is the only
+way in: backends store its bytes and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import orjson
+
+from switchbot_store.errors import StoreDataError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from switchbot_store.interface import Document
+
+MAX_KEY_LENGTH: Final = 200
+MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
+MAX_DEPTH: Final = 250
+"""orjson stops at 254 levels; a document that deep is a mistake or a cycle."""
+
+_FLOAT_LIMIT: Final = 1e16
+"""From here on `jsonb` gives a float back as an integer."""
+_INT_LIMIT: Final = 2**63
+_EXACT: Final = (
+    orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
+_INDENTED: Final = _EXACT | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+_CONTAINERS: Final = (dict, list)
+_PLAIN_NAME: Final = re.compile(r"[^\W\d]\w*")
+
+
+def validate_key(key: str) -> str:
+    """Return the key as a plain `str`, or raise StoreDataError.
+
+    Keys have 1 to 200 characters, any but NUL and lone surrogates.
+    """
+    if not isinstance(key, str):
+        raise StoreDataError(f"a key is a str, not {type(key).__name__}", path="key")
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        raise StoreDataError(
+            f"a key has 1 to {MAX_KEY_LENGTH} characters, this one {len(key)}",
+            path="key",
+        )
+    problem = _text_problem(key)
+    if problem:
+        raise StoreDataError(problem, path="key")
+    return str.__str__(key)
+
+
+def is_internal(key: str) -> bool:
+    """Tell whether `keys()` leaves this key out."""
+    return key.startswith("_")
+
+
+def validate_document(data: Document) -> None:
+    """Raise StoreDataError, naming the path, if the document cannot be stored."""
+    encode(data)
+
+
+def encode(data: Document, *, indent: bool = False) -> bytes:
+    """Return the document as JSON, or raise StoreDataError naming the path.
+
+    `indent` is for files that people edit: two spaces and a final newline.
+    """
+    if type(data) is not dict:
+        raise StoreDataError(f"a document is a dict, not {type(data).__name__}")
+    try:
+        # First, since it refuses cycles: the check below may then walk freely.
+        encoded = orjson.dumps(data, option=_EXACT)
+    except (TypeError, RecursionError) as error:
+        raise _first_problem(data, str(error)) from error
+    # A NUL is written \u0000, and so is the harmless text "\\u0000": look closer.
+    if not _all_exact(data) or b"\\u0000" in encoded:
+        problem = next(_problems(data), None)
+        if problem is not None:
+            raise problem
+    if len(encoded) > MAX_DOCUMENT_BYTES:
+        raise StoreDataError(
+            f"a document has at most {MAX_DOCUMENT_BYTES} bytes as JSON,"
+            f" this one {len(encoded)}"
+        )
+    return orjson.dumps(data, option=_INDENTED) if indent else encoded
+
+
+def decode(encoded: bytes | str, *, key: str) -> Document:
+    """Return a stored document.
+
+    Raises StoreUnavailableError when it is no JSON object: somebody else wrote it.
+    """
+    try:
+        data = orjson.loads(encoded)
+    except orjson.JSONDecodeError as error:
+        raise StoreUnavailableError(f"{key!r} holds no JSON: {error}") from error
+    if type(data) is not dict:
+        raise StoreUnavailableError(f"{key!r} holds no JSON object")
+    return cast("Document", data)
+
+
+def _all_exact(data: Document) -> bool:
+    """Tell whether every value has an allowed type and range; fast, names nothing.
+
+    The caller made sure that there is no cycle.
+    """
+    stack: list[Any] = [data]
+    pop, push = stack.pop, stack.append
+    while stack:
+        container = pop()
+        for value in container.values() if type(container) is dict else container:
+            kind = type(value)
+            if kind is str or kind is bool or value is None:
+                continue
+            if kind is float:
+                if not -_FLOAT_LIMIT < value < _FLOAT_LIMIT:  # NaN too
+                    return False
+            elif kind is int:
+                if not -_INT_LIMIT <= value < _INT_LIMIT:
+                    return False
+            elif kind is dict or kind is list:
+                push(value)
+            else:
+                return False
+    return True
+
+
+def _first_problem(data: Document, otherwise: str) -> StoreDataError:
+    return next(_problems(data), None) or StoreDataError(otherwise)
+
+
+def _problems(data: Document) -> Iterator[StoreDataError]:
+    """Yield what is wrong, with its path; stops at `MAX_DEPTH`, so cycles end too."""
+    stack: list[tuple[Any, str, int]] = [(data, "", 0)]
+    while stack:
+        value, path, depth = stack.pop()
+        if isinstance(value, dict | list) and type(value) in _CONTAINERS:
+            if depth >= MAX_DEPTH:
+                yield StoreDataError(
+                    f"more than {MAX_DEPTH} levels deep, or a cycle",
+                    path=_shortened(path),
+                )
+                return
+            children: list[tuple[Any, str, int]] = []
+            if isinstance(value, list):
+                children += [
+                    (item, f"{path}[{index}]", depth + 1)
+                    for index, item in enumerate(value)
+                ]
+            else:
+                for name, item in value.items():
+                    problem = _name_problem(name)
+                    if problem:
+                        yield StoreDataError(problem, path=path or repr(name))
+                    else:
+                        children.append((item, _joined(path, name), depth + 1))
+            stack.extend(reversed(children))
+        else:
+            problem = _value_problem(value)
+            if problem:
+                yield StoreDataError(problem, path=_shortened(path))
+
+
+def _value_problem(value: object) -> str | None:
+    kind = type(value)
+    if value is None or kind is bool:
+        return None
+    if kind is str:
+        return _text_problem(cast("str", value))
+    if kind is float:
+        number = cast("float", value)
+        if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 - the definition of NaN
+            return f"{number} is no JSON number"
+        if not -_FLOAT_LIMIT < number < _FLOAT_LIMIT:
+            return f"a float lies within +-1e16, not {number!r}"
+        return None
+    if kind is int:
+        if not -_INT_LIMIT <= cast("int", value) < _INT_LIMIT:
+            return "an integer has at most 64 bits"
+        return None
+    return (
+        f"{kind.__module__}.{kind.__qualname__} is none of"
+        " dict, list, str, bool, None, int, float"
+    )
+
+
+def _name_problem(name: object) -> str | None:
+    if type(name) is not str:
+        return f"the name {name!r:.100} is a {type(name).__name__}, not a str"
+    problem = _text_problem(name)
+    return f"the name {name!r:.100}: {problem}" if problem else None
+
+
+def _text_problem(text: str) -> str | None:
+    if "\0" in text:
+        return "the character NUL cannot be stored"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "a lone surrogate cannot be stored"
+    return None
+
+
+def _joined(path: str, name: str) -> str:
+    if _PLAIN_NAME.fullmatch(name):
+        return f"{path}.{name}" if path else name
+    return f"{path}[{name!r:.100}]"
+
+
+def _shortened(path: str, limit: int = 300) -> str:
+    return path if len(path) <= limit else f"{path[:limit]}..."

@@ -1,0 +1,329 @@
+"""Documents as plain JSON files that people edit.
+
+``<directory>/settings.json`` and ``<directory>/state.json`` by default; any other key
+has a file of its own there (see `file_names`). Each operation takes a short lock, so
+several processes may share a directory. A revision is a hash of the bytes: a hand edit
+is seen at the next read.
+
+`set_many` is all or nothing, also across a crash: it prepares every file, then writes
+``.pending.json`` naming them, which is the moment of commit, then puts them in place.
+Whoever next uses the directory finishes what a crashed process began.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import orjson
+
+from switchbot_store.document_file import (
+    DocumentFile,
+    Stored,
+    UnreadableError,
+    revision_of,
+)
+from switchbot_store.documents import encode, is_internal, validate_key
+from switchbot_store.errors import (
+    StoreClosedError,
+    StoreConfigError,
+    StoreConflictError,
+    StoreError,
+)
+from switchbot_store.file_names import SUFFIX, is_hashed, key_of, stem_of
+from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.safe_files import (
+    DirectoryLock,
+    make_directory,
+    read_content,
+    sync_directory,
+    wrapped_os_errors,
+    write_durably,
+    write_temporary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_LOGGER = logging.getLogger(__name__)
+_KEY_SUFFIX: Final = ".key"
+_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
+
+
+class JsonStore(StoreInterface):
+    """A store of one JSON file per document.
+
+    `directory` is made at the first write. `paths` puts single documents elsewhere, as
+    in ``{"settings": "/etc/home/settings.json"}``; stores that share a file must share
+    the directory too, since its lock guards them.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] = "config",
+        *,
+        paths: Mapping[str, str | os.PathLike[str]] | None = None,
+    ) -> None:
+        self.directory = Path(directory)
+        self._paths = {
+            validate_key(key): Path(path) for key, path in (paths or {}).items()
+        }
+        self._files: dict[str, DocumentFile] = {}
+        self._refuse_shared_files()
+        self._lock = DirectoryLock(self.directory / ".lock")
+        self._pending = self.directory / ".pending.json"
+        self._last_error: str | None = None
+        self._closed = False
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document, its revision and time; an empty Entry if never set.
+
+        A file that holds no JSON is set aside and the previous generation returned.
+        Raises StoreUnavailableError when there is none, or the disk fails.
+        """
+        return self.get_many([key])[key]
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return an Entry for each key, all as of one moment."""
+        files = [self._file(key) for key in keys]
+        self._check_open()
+        with self._errors("cannot read"):
+            if len(files) == 1 and not self._pending.exists():
+                # One file is replaced at once, so a reader needs no lock.
+                with suppress(UnreadableError):
+                    return {files[0].key: _entry(files[0].read())}
+            with self._locked(writing=False):
+                return {file.key: _entry(file.read_or_restore()) for file in files}
+
+    def set(self, key: str, data: Document) -> None:
+        """Write the document; durable when it returns."""
+        self.set_many({key: data})
+
+    def set_many(self, documents: Mapping[str, Document]) -> None:
+        """Write several documents, all or nothing, durable when it returns.
+
+        Raises StoreDataError before anything is written, StoreUnavailableError.
+        """
+        contents = {
+            self._file(key): encode(data, indent=True)
+            for key, data in documents.items()
+        }
+        self._check_open()
+        with self._errors("cannot write"), self._locked(writing=True):
+            changed = {
+                file: content
+                for file, content in contents.items()
+                if not self._is_current(file, content)
+            }
+            if len(changed) == 1:
+                self._write(*changed.popitem())
+            elif changed:
+                self._write_together(changed)
+
+    def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+        """Write only if the stored revision equals `revision`; return the new one."""
+        file, content = self._file(key), encode(data, indent=True)
+        self._check_open()
+        with self._errors("cannot write"), self._locked(writing=True):
+            stored = file.read_or_restore()
+            found = stored.revision if stored else ""
+            if found != revision:
+                raise StoreConflictError(file.key, found)
+            if not (stored and stored.content == content and file.is_durable(content)):
+                self._write(file, content)
+            return revision_of(content)
+
+    def delete(self, key: str) -> bool:
+        """Remove the document and its previous generation; tell whether it existed."""
+        file = self._file(key)
+        self._check_open()
+        if not self.directory.is_dir() and key not in self._paths:
+            return False
+        with self._errors("cannot delete"), self._locked(writing=True):
+            existed = file.delete()
+            self._key_path(file).unlink(missing_ok=True)
+            return existed
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        self._check_open()
+        with self._errors("cannot list"), self._locked(writing=False):
+            found = {key for key, path in self._paths.items() if path.exists()}
+            with suppress(FileNotFoundError, NotADirectoryError):
+                for name in os.listdir(self.directory):  # noqa: PTH208 - names are all it takes
+                    key = self._listed_key(name)
+                    if key is not None and key not in self._paths:
+                        found.add(key)
+            return sorted(key for key in found if not is_internal(key))
+
+    def health_check(self) -> bool:
+        """Tell whether a file can be written now."""
+        try:
+            self._check_open()
+            with self._errors("cannot write"), self._locked(writing=True):
+                write_temporary(self.directory / "health", b"{}\n").unlink()
+        except StoreError as error:
+            _LOGGER.debug("the store in %s is not healthy: %s", self.directory, error)
+            return False
+        return True
+
+    def status(self) -> StoreStatus:
+        """Describe the store."""
+        return StoreStatus(
+            backend="json",
+            acknowledged_by=f"fsynced files in {self.directory}",
+            last_error=self._last_error,
+        )
+
+    def open(self) -> Self:
+        """Finish what a crashed process began and remove its temporary files."""
+        self._check_open()
+        if self.directory.exists() and not self.directory.is_dir():
+            raise StoreConfigError(
+                f"{self.directory} is a file, not a directory", variable="directory"
+            )
+        with self._errors("cannot open"), self._locked(writing=False):
+            for directory in self._directories():
+                _remove_leftovers(directory)
+        return self
+
+    def close(self) -> None:
+        """Refuse further calls; no file is kept open between calls."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError(f"the store in {self.directory} was closed")
+
+    @contextmanager
+    def _errors(self, action: str) -> Iterator[None]:
+        try:
+            with wrapped_os_errors(f"{action} in {self.directory}"):
+                yield
+        except StoreConflictError:
+            raise
+        except StoreError as error:
+            self._last_error = str(error)
+            raise
+
+    @contextmanager
+    def _locked(self, *, writing: bool) -> Iterator[None]:
+        if writing:
+            make_directory(self.directory)
+        with self._lock.held(writing=writing):
+            if self._pending.exists():
+                self._finish_pending()
+            yield
+
+    def _file(self, key: str) -> DocumentFile:
+        key = validate_key(key)
+        file = self._files.get(key)
+        if file is None:
+            path = self._paths.get(key) or self.directory / f"{stem_of(key)}{SUFFIX}"
+            file = self._files.setdefault(key, DocumentFile(key, path))
+        return file
+
+    def _is_current(self, file: DocumentFile, content: bytes) -> bool:
+        """Tell whether the file holds these bytes and this store fsynced them."""
+        if not file.is_durable(content):
+            return False
+        found = read_content(file.path)
+        return found is not None and found.data == content
+
+    def _write(self, file: DocumentFile, content: bytes) -> None:
+        self._prepare_place(file)
+        file.write(content)
+
+    def _prepare_place(self, file: DocumentFile) -> None:
+        make_directory(file.path.parent)
+        if is_hashed(file.path.stem) and file.key not in self._paths:
+            # First, so that no document is ever without its key.
+            key_path = self._key_path(file)
+            if not key_path.exists():
+                write_durably(key_path, file.key.encode())
+
+    def _write_together(self, contents: Mapping[DocumentFile, bytes]) -> None:
+        temporaries: dict[DocumentFile, Path] = {}
+        try:
+            for file, content in contents.items():
+                self._prepare_place(file)
+                temporaries[file] = file.prepare(content)
+            for directory in {path.parent for path in temporaries.values()}:
+                sync_directory(directory)
+            names = {file.key: path.name for file, path in temporaries.items()}
+            # This is the commit.
+            write_durably(self._pending, orjson.dumps({"install": names}))
+        except BaseException:
+            # The list goes first: with it, missing files would count as installed.
+            for path in (self._pending, *temporaries.values()):
+                with suppress(OSError):
+                    path.unlink()
+            raise
+        self._finish_pending()
+        for file, content in contents.items():
+            file.mark_durable(content)
+
+    def _finish_pending(self) -> None:
+        content = read_content(self._pending)
+        if content is None:
+            return
+        pending: dict[str, Any] = orjson.loads(content.data)
+        files = {self._file(key): name for key, name in pending["install"].items()}
+        for file, name in files.items():
+            temporary = file.place().with_name(name)
+            if temporary.exists():
+                file.install(temporary)
+        for file in files:
+            file.sync()
+        self._pending.unlink()
+        # Or else it might come back after a power cut, over later writes.
+        sync_directory(self.directory)
+
+    def _key_path(self, file: DocumentFile) -> Path:
+        return file.path.with_suffix(_KEY_SUFFIX)
+
+    def _listed_key(self, name: str) -> str | None:
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122 - names, no paths
+        if suffix != SUFFIX:
+            return None
+        if not is_hashed(stem):
+            return key_of(stem)
+        content = read_content(self.directory / f"{stem}{_KEY_SUFFIX}")
+        key = content.data.decode(errors="replace") if content else ""
+        return key if key and stem_of(key) == stem else None
+
+    def _refuse_shared_files(self) -> None:
+        taken: dict[Path, str] = {}
+        for key, path in self._paths.items():
+            natural = key_of(path.stem) if path.parent == self.directory else None
+            other = taken.setdefault(path, key)
+            if natural is not None and natural not in self._paths:
+                other = natural
+            if other != key:
+                raise StoreConfigError(
+                    f"{key!r} and {other!r} cannot share {path}", variable="paths"
+                )
+
+    def _directories(self) -> frozenset[Path]:
+        return frozenset(
+            (self.directory, *(path.parent for path in self._paths.values()))
+        )
+
+
+def _entry(stored: Stored | None) -> Entry:
+    if stored is None:
+        return Entry({}, "", None)
+    return Entry(stored.document, stored.revision, stored.updated_at)
+
+
+def _remove_leftovers(directory: Path) -> None:
+    """Remove temporary files of processes that died; the lock says they did."""
+    with suppress(OSError):
+        for path in directory.iterdir():
+            if _TEMPORARY.fullmatch(path.name):
+                with suppress(OSError):
+                    path.unlink()

@@ -1,0 +1,253 @@
+"""Writing files so that a crash or a power cut leaves the old or the new one.
+
+The sequence is: unique temporary file in the same directory, fsync, replace, fsync of
+the directory. Anything less lost data in a simulated power cut: without the first
+fsync files came back full of NUL bytes, without the second the last acknowledged write
+was gone.
+
+Operating-system errors leave as `StoreUnavailableError` with the `OSError` as cause.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import threading
+import time
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TEMPORARY_SUFFIX: Final = ".tmp"
+_NEW_FILE_MODE: Final = 0o600
+"""Settings hold webhook addresses, which are secrets."""
+_NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+_READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
+_LOCK_POLL_SECONDS: Final = 0.002
+
+
+@contextmanager
+def wrapped_os_errors(action: str) -> Iterator[None]:
+    """Turn an OSError inside into StoreUnavailableError: `action` and the reason."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailableError(f"{action}: {error}") from error
+
+
+class Content(NamedTuple):
+    """A file's bytes and the time of its last change, aware UTC."""
+
+    data: bytes
+    changed_at: datetime
+
+
+def read_content(path: Path) -> Content | None:
+    """Return what the file holds, None if there is no such file. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        status = os.fstat(descriptor)
+        chunks = []
+        # One read more than the size says: the file may be growing.
+        while chunk := os.read(descriptor, max(status.st_size + 1, 4096)):
+            chunks.append(chunk)
+        return Content(b"".join(chunks), datetime.fromtimestamp(status.st_mtime, UTC))
+    finally:
+        os.close(descriptor)
+
+
+def write_temporary(path: Path, data: bytes) -> Path:
+    """Write an fsynced temporary file beside `path` and return it. Raises OSError.
+
+    It has the permissions of the file that it is going to replace. Nothing is left
+    behind when the disk is full.
+    """
+    temporary = path.with_name(
+        f".{path.name[:100]}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    )
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, _NEW_FILE_MODE)
+    try:
+        try:
+            _copy_mode(path, descriptor)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    return temporary
+
+
+def replace(temporary: Path, path: Path) -> None:
+    """Put a temporary file in its place; the directory still wants its fsync."""
+    try:
+        os.replace(temporary, path)  # noqa: PTH105 - the pathlib form costs three times as much
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace the file's content; durable when it returns. Raises OSError."""
+    replace(write_temporary(path, data), path)
+    sync_directory(path.parent)
+
+
+def keep_copy(path: Path, copy: Path) -> None:
+    """Let `copy` name what `path` holds now, `path` staying where it is.
+
+    A hard link where the file system has them; the directory still wants its fsync.
+    Raises OSError.
+    """
+    link = path.with_name(
+        f".{copy.name[:100]}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    )
+    try:
+        os.link(path, link)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        content = read_content(path)
+        if content is None:
+            raise
+        link = write_temporary(copy, content.data)
+    replace(link, copy)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the directory's names durable. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE file systems have no such call; nothing better exists.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(directory: Path) -> None:
+    """Create the directory and its parents durably. Raises OSError."""
+    missing = []
+    while not directory.is_dir():
+        missing.append(directory)
+        if directory.parent == directory:
+            break
+        directory = directory.parent
+    for each in reversed(missing):
+        with suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+        sync_directory(each.parent)
+
+
+class DirectoryLock:
+    """A short exclusive lock between processes and threads: flock on one file.
+
+    The kernel frees it when the holder dies. `path` is the lock file; it stays.
+    """
+
+    def __init__(self, path: Path, *, timeout_seconds: float = 5.0) -> None:
+        self.path = path
+        self._timeout_seconds = timeout_seconds
+        self._threads = threading.Lock()
+        self._process_id = os.getpid()
+
+    @contextmanager
+    def held(self, *, writing: bool) -> Iterator[None]:
+        """Hold the lock inside the `with`.
+
+        A reader on a read-only file system goes without when nobody can write there.
+        Raises SlowConnectionError when another holder does not let go, OSError.
+        """
+        # Real time on purpose: another process decides how long this takes.
+        give_up_at = time.monotonic() + self._timeout_seconds
+        threads = self._own_threads()
+        if not threads.acquire(timeout=self._timeout_seconds):
+            raise self._too_slow("thread")
+        try:
+            descriptor = self._opened(writing=writing)
+            if descriptor is None:
+                yield
+                return
+            try:
+                self._acquire(descriptor, give_up_at)
+                try:
+                    yield
+                finally:
+                    # Not by closing alone: a child forked meanwhile has a copy.
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+            finally:
+                os.close(descriptor)
+        finally:
+            threads.release()
+
+    def _own_threads(self) -> threading.Lock:
+        if self._process_id != os.getpid():
+            # A forked child inherits the lock as some other thread held it.
+            self._threads, self._process_id = threading.Lock(), os.getpid()
+        return self._threads
+
+    def _opened(self, *, writing: bool) -> int | None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags, _NEW_FILE_MODE)
+        except OSError as error:
+            if writing:
+                raise
+            if error.errno in _READ_ONLY:
+                # The lock file of a writer can still be locked; without one there
+                # is no writer.
+                with suppress(OSError):
+                    return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            elif not isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise
+            return None
+
+    def _acquire(self, descriptor: int, give_up_at: float) -> None:
+        pause = None
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= give_up_at:
+                    raise self._too_slow("process") from None
+                pause = pause or threading.Event()
+                pause.wait(_LOCK_POLL_SECONDS)
+            else:
+                return
+
+    def _too_slow(self, holder: str) -> SlowConnectionError:
+        return SlowConnectionError(
+            f"another {holder} holds {self.path} for more than"
+            f" {self._timeout_seconds:g} s"
+        )
+
+
+def _copy_mode(path: Path, descriptor: int) -> None:
+    try:
+        existing = path.stat()
+    except OSError:
+        return
+    with suppress(OSError):
+        if os.geteuid() == 0:
+            os.fchown(descriptor, existing.st_uid, existing.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(existing.st_mode))

@@ -1,0 +1,263 @@
+"""The asyncio view of a synchronous store: one private thread each.
+
+One thread keeps the order of calls, and a store that hangs cannot stop name resolution
+on the loop's shared executor. `PrivateThread` serves any other blocking object too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from switchbot_store.errors import StoreClosedError
+from switchbot_store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from switchbot_store.interface import (
+        Change,
+        Document,
+        Entry,
+        StoreInterface,
+        StoreStatus,
+    )
+
+T = TypeVar("T")
+
+_JOIN_SECONDS: Final = 1.0
+
+
+class _Call:
+    """One call on its way through the thread; the future belongs to `loop`."""
+
+    __slots__ = ("function", "future", "loop")
+
+    def __init__(
+        self,
+        function: Callable[[], Any],
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[Any],
+    ) -> None:
+        self.function = function
+        self.loop = loop
+        self.future = future
+
+    def execute(self) -> None:
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = self.function()
+        except BaseException as raised:  # noqa: BLE001 - it is the caller's, in the loop
+            error = raised
+        try:
+            self.loop.call_soon_threadsafe(self._settle, result, error)
+        except RuntimeError:
+            # The loop was closed meanwhile: nobody is left to be told.
+            return
+
+    def _settle(self, result: object, error: BaseException | None) -> None:
+        if self.future.done():  # the awaiting task was cancelled
+            return
+        if error is None:
+            self.future.set_result(result)
+        elif isinstance(error, StopIteration):
+            # A future refuses to carry this one.
+            wrapped = RuntimeError("the call raised StopIteration")
+            wrapped.__cause__ = error
+            self.future.set_exception(wrapped)
+        else:
+            self.future.set_exception(error)
+
+
+class PrivateThread:
+    """Runs blocking calls one after the other on a thread of its own.
+
+    The thread starts with the first call, and is a daemon: a call that hangs for ever
+    does not keep the process from ending. Cancelling a task that awaits a call does
+    not take the call back; it keeps its place and the next ones wait for it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._condition = threading.Condition()
+        self._calls: deque[_Call] = deque()
+        self._thread: threading.Thread | None = None
+        self._process_id = os.getpid()
+        self._closed = False
+
+    async def run(
+        self, function: Callable[..., T], /, *args: object, **kwargs: object
+    ) -> T:
+        """Call `function` on the thread and return what it returns or raises.
+
+        Raises StoreClosedError after `close`.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        call = functools.partial(function, *args, **kwargs)
+        self._submit(_Call(call, loop, future))
+        return await future
+
+    async def close(self) -> None:
+        """Finish the calls already made, then end the thread."""
+        thread = self._refuse_further()
+        if thread is None:
+            return
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+        with self._condition:
+            self._calls.append(_Call(lambda: None, loop, ended))
+            self._condition.notify()
+        await ended
+        thread.join(_JOIN_SECONDS)
+
+    def _refuse_further(self) -> threading.Thread | None:
+        with self._condition:
+            self._closed = True
+            thread = self._thread
+            if thread is None or self._process_id != os.getpid():
+                return None
+            return thread if thread.is_alive() else None
+
+    def _submit(self, call: _Call) -> None:
+        if self._process_id != os.getpid():
+            self._forget_parent()
+        with self._condition:
+            if self._closed:
+                raise StoreClosedError(f"{self.name} was closed")
+            self._calls.append(call)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name=self.name, daemon=True
+                )
+                self._thread.start()
+            self._condition.notify()
+
+    def _forget_parent(self) -> None:
+        """Start afresh in a forked child, which has no such thread."""
+        self._condition = threading.Condition()
+        self._calls = deque()
+        self._thread = None
+        self._process_id = os.getpid()
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                while not self._calls and not self._closed:
+                    self._condition.wait()
+                if not self._calls:
+                    return
+                call = self._calls.popleft()
+            call.execute()
+            del call  # or else it lives on until the next one
+
+
+class ThreadedStore:
+    """An `AsyncStore` over any `StoreInterface`.
+
+    Calls run in the order they were made. `change` of `update` runs on the private
+    thread. Cancelling an awaiting task does not undo its call: a write may happen
+    still. A plain `MemoryStore` never blocks and is called in place, without a thread.
+    """
+
+    def __init__(self, store: StoreInterface) -> None:
+        self.store = store
+        # Not subclasses: those may well block.
+        self._thread = (
+            None
+            if type(store) is MemoryStore
+            else PrivateThread(f"{type(store).__name__} calls")
+        )
+
+    async def get_entry(self, key: str) -> Entry:
+        """Return the document, its revision and time; see `StoreInterface`."""
+        return await self._run(self.store.get_entry, key)
+
+    async def get(self, key: str) -> Document:
+        """Return the document, ``{}`` if it was never set."""
+        return await self._run(self.store.get, key)
+
+    async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return an Entry for each key."""
+        return await self._run(self.store.get_many, list(keys))
+
+    async def set(self, key: str, data: Document) -> None:
+        """Write the document; durable when it returns."""
+        await self._run(self.store.set, key, data)
+
+    async def set_many(self, documents: Mapping[str, Document]) -> None:
+        """Write several documents, all or nothing."""
+        await self._run(self.store.set_many, dict(documents))
+
+    async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+        """Write only if the stored revision equals `revision`; return the new one."""
+        return await self._run(self.store.compare_and_set, key, data, revision)
+
+    async def update(self, key: str, change: Change) -> Document:
+        """Apply a pure change until no other writer came between."""
+        return await self._run(self.store.update, key, change)
+
+    async def delete(self, key: str) -> bool:
+        """Remove the document; tell whether there was one."""
+        return await self._run(self.store.delete, key)
+
+    async def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        return await self._run(self.store.keys)
+
+    async def health_check(self) -> bool:
+        """Tell whether a write would be acknowledged now. Never raises."""
+        try:
+            return await self._run(self.store.health_check)
+        except StoreClosedError:
+            return False
+
+    def status(self) -> StoreStatus:
+        """Describe the store without waiting for the thread."""
+        return self.store.status()
+
+    async def open(self) -> Self:
+        """Open the store behind."""
+        await self._run(self.store.open)
+        return self
+
+    async def close(self) -> None:
+        """Finish the calls already made, close the store behind, end the thread."""
+        if self._thread is None:
+            self.store.close()
+            return
+        try:
+            await self._thread.run(self.store.close)
+        except StoreClosedError:
+            return
+        await self._thread.close()
+
+    async def detach(self) -> None:
+        """Finish the calls already made and end the thread; the store stays open.
+
+        For who was handed an open store and only wants to be done with it.
+        """
+        if self._thread is not None:
+            await self._thread.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _run(self, function: Callable[..., T], *args: object) -> T:
+        if self._thread is None:
+            return function(*args)
+        return await self._thread.run(function, *args)
