@@ -35,6 +35,10 @@ class SimulatedClock:
         """Return the wall clock's time, aware, in UTC."""
         return self._start + timedelta(seconds=self._elapsed + self._offset)
 
+    def true_now(self) -> datetime:
+        """Return what the wall clock would show had nobody set it."""
+        return self._start + timedelta(seconds=self._elapsed)
+
     def monotonic(self) -> float:
         """Return the seconds advanced since the clock was made."""
         return self._elapsed

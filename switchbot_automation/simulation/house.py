@@ -83,7 +83,8 @@ class Recording:
 class House:
     """The room in time. `air` and `mass` are its temperatures in degrees Celsius.
 
-    `seconds` is how far it has been stepped since the start of the world.
+    `seconds` is how far it has been stepped since the start of the world; whenever the
+    weather was looked at (every 300 s) `on_conditions` is called.
     """
 
     def __init__(
@@ -102,19 +103,19 @@ class House:
         self.conditions: Conditions = weather.at(0.0)
         self.moisture = self.conditions.moisture + 1.0
         self.people = 0
-        self.gains_energy = 0.0
+        self.on_conditions: Callable[[House], None] | None = None
         self._steps = 0
         self._pending: deque[tuple[int, Callable[[AirconSettings], AirconSettings]]]
         self._pending = deque()
         self._occupancy = Occupancy(
-            parameters.occupancy, start, weather.climate.timezone, seed=hash_seed(seed)
+            parameters.occupancy, start, weather.climate.timezone, seed=seed
         )
         self._facade = _facade_vector(parameters.facade)
         self._sun_heat = 0.0
         self._inner_heat = 0.0
         self.air = self.mass = self._initial()
         self.meter = Meter(
-            parameters.meter, STEP_SECONDS, temperature=self.air, seed=str(seed)
+            parameters.meter, STEP_SECONDS, temperature=self.air, seed=seed
         )
         self._matrix = _exact_step(parameters, STEP_SECONDS)
         self._slow_step()
@@ -192,6 +193,8 @@ class House:
             wet = min(1.0, (self.moisture - _COIL_MOISTURE) / 3.0)
             change += 0.25 * wet * self.aircon.heat * 3600.0 / _WATER_HEAT / air_kg
         self.moisture = max(0.5, self.moisture + change * hours)
+        if self.on_conditions is not None:
+            self.on_conditions(self)
 
     def _initial(self) -> float:
         given = self.parameters.initial_temperature
@@ -211,11 +214,6 @@ class House:
         recording.outdoor.append(self.conditions.temperature)
         recording.conditioning.append(self.aircon.settings.conditioning)
         recording.heat.append(self.aircon.heat)
-
-
-def hash_seed(seed: int | str) -> int:
-    """Return a number for a seed, the same in every process (unlike `hash`)."""
-    return seed if isinstance(seed, int) else int.from_bytes(seed.encode()[-8:], "big")
 
 
 def _facade_vector(degrees: float) -> tuple[float, float]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING
 
+from switchbot_automation.simulation.chance import seeded
 from switchbot_automation.simulation.weather import relative_humidity
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Meter:
         step_seconds: float,
         *,
         temperature: float,
-        seed: str,
+        seed: int | str,
         on_report: Callable[[MeterReport], bool] | None = None,
     ) -> None:
         self.parameters = parameters
@@ -60,7 +60,7 @@ class Meter:
         self.on_report = on_report
         self._follow = 1.0 - math.exp(-step_seconds / parameters.lag_seconds)
         self._body = temperature
-        self._random = Random(f"{seed}/meter")
+        self._random = seeded(seed, "meter")
         self._next = 0.0
 
     @property

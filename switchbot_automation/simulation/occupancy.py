@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from random import Random
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+from switchbot_automation.simulation.chance import seeded
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -51,7 +52,7 @@ class Occupancy:
         start: datetime,
         timezone: str,
         *,
-        seed: int = 0,
+        seed: int | str = 0,
     ) -> None:
         self._parameters = parameters
         self._start = start
@@ -79,7 +80,7 @@ class Occupancy:
         return Gains(heat, moisture, people)
 
     def _plan(self, day: date) -> tuple[float, float]:
-        random = Random(f"{self._seed}/occupancy/{day.isoformat()}")
+        random = seeded(self._seed, f"occupancy/{day.isoformat()}")
         parameters = self._parameters
         first = random.gauss(0.0, parameters.deviation_hours)
         second = random.gauss(0.0, parameters.deviation_hours)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING
+
+from switchbot_automation.simulation.chance import seeded
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from random import Random
 
 _HOUR = 3600.0
 _DAY = 86400.0
@@ -83,7 +85,9 @@ class _Process:
 class Weather:
     """The weather of one place from `start` (aware) on, made from `seed`."""
 
-    def __init__(self, climate: Climate, start: datetime, *, seed: int = 0) -> None:
+    def __init__(
+        self, climate: Climate, start: datetime, *, seed: int | str = 0
+    ) -> None:
         self.climate = climate
         year_start = start.replace(
             month=1, day=1, hour=0, minute=0, second=0, microsecond=0
@@ -91,8 +95,8 @@ class Weather:
         self._year_offset = (start - year_start).total_seconds()
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
         self._day_offset = (start - midnight).total_seconds()
-        self._front = _Process(Random(f"{seed}/front"), climate.front_hours)
-        self._clouds = _Process(Random(f"{seed}/clouds"), 9.0)
+        self._front = _Process(seeded(seed, "front"), climate.front_hours)
+        self._clouds = _Process(seeded(seed, "clouds"), 9.0)
         latitude = math.radians(climate.latitude)
         self._sin_latitude, self._cos_latitude = math.sin(latitude), math.cos(latitude)
 

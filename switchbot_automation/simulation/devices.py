@@ -1,0 +1,223 @@
+"""The devices of a simulated account, each as the cloud would show it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.simulation.aircon import AirconMode, AirconSettings
+from switchbot_automation.simulation.faults import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from switchbot_automation.simulation.meter import Meter, MeterReport
+
+NO_HUB = "000000000000"
+Body = dict[str, Any]
+
+
+def invalid_parameter() -> RefusedError:
+    """Return the cloud's answer to a parameter that it cannot read."""
+    return RefusedError("param is invalid", status_code=190)
+
+
+def unsupported(message: str = "Command is not supported") -> RefusedError:
+    """Return the cloud's answer to a command that the device does not have."""
+    return RefusedError(message, status_code=160)
+
+
+class VirtualDevice(ABC):
+    """One entry of the account's list.
+
+    `infrared` devices stand in the other list and have no readable status.
+    """
+
+    infrared = False
+
+    def __init__(
+        self, device_id: str, name: str, device_type: str, hub_id: str = NO_HUB
+    ) -> None:
+        self.device_id = device_id
+        self.name = name
+        self.device_type = device_type
+        self.hub_id = hub_id
+
+    def entry(self) -> Body:
+        """Return the entry of the device list."""
+        return {
+            "deviceId": self.device_id,
+            "deviceName": self.name,
+            "deviceType": self.device_type,
+            "enableCloudService": True,
+            "hubDeviceId": self.hub_id,
+        }
+
+    def status(self) -> Body:
+        """Return the body of the status answer."""
+        return {
+            "deviceId": self.device_id,
+            "deviceType": self.device_type,
+            "hubDeviceId": self.hub_id,
+            **self.fields(),
+        }
+
+    @abstractmethod
+    def fields(self) -> Body:
+        """Return the fields of this device type."""
+
+    def prepare(
+        self,
+        command: str,  # noqa: ARG002 - for those that have commands
+        parameter: Any,  # noqa: ARG002 - likewise
+        command_type: str,  # noqa: ARG002 - likewise
+    ) -> Callable[[], Body | None]:
+        """Check a command; return what carries it out and tells the changed fields.
+
+        Raises RefusedError as the cloud would refuse it.
+        """
+        raise unsupported()
+
+    def acknowledgement(self) -> Body:
+        """Return the body of the answer to an accepted command."""
+        return {}
+
+
+class HubDevice(VirtualDevice):
+    """A Hub Mini: it has no status of its own."""
+
+    def fields(self) -> Body:
+        """Return the one field it has."""
+        return {"version": "V5.0"}
+
+
+class MeterDevice(VirtualDevice):
+    """A meter that shows the last report of a simulated one."""
+
+    def __init__(
+        self, device_id: str, name: str, device_type: str, hub_id: str, meter: Meter
+    ) -> None:
+        super().__init__(device_id, name, device_type, hub_id)
+        self.meter = meter
+
+    def fields(self) -> Body:
+        """Return temperature (Celsius), humidity and battery as last reported."""
+        report = self.meter.report
+        return {
+            "version": "V4.2",
+            "temperature": report.temperature if report else 0,
+            "battery": self.meter.parameters.battery,
+            "humidity": report.humidity if report else 0,
+        }
+
+    def event(self, report: MeterReport) -> Body:
+        """Return the webhook context of a report, without its time."""
+        return {
+            "deviceType": _METER_EVENT_TYPES.get(self.device_type, self.device_type),
+            "deviceMac": self.device_id,
+            "temperature": report.temperature,
+            "scale": "CELSIUS",
+            "humidity": report.humidity,
+            "battery": self.meter.parameters.battery,
+        }
+
+
+_METER_EVENT_TYPES = {"Meter": "WoMeter", "MeterPlus": "WoMeter"}
+
+
+class AirconRemote(VirtualDevice):
+    """An infrared remote of an air conditioner: all it does is send.
+
+    `send` gets a function from the unit's settings to its new ones. `buttons` are the
+    learned ones, by exact name. A `learned` remote ("DIY") has only on, off and them.
+    """
+
+    infrared = True
+
+    def __init__(
+        self,
+        device_id: str,
+        name: str,
+        hub_id: str,
+        send: Callable[[Callable[[AirconSettings], AirconSettings]], None],
+        *,
+        learned: bool = False,
+        buttons: Mapping[str, AirconSettings] | None = None,
+    ) -> None:
+        kind = "DIY Air Conditioner" if learned else "Air Conditioner"
+        super().__init__(device_id, name, kind, hub_id)
+        self.learned = learned
+        self.buttons = dict(buttons or {})
+        self._send = send
+
+    def entry(self) -> Body:
+        """Return the entry of the infrared list."""
+        return {
+            "deviceId": self.device_id,
+            "deviceName": self.name,
+            "remoteType": self.device_type,
+            "hubDeviceId": self.hub_id,
+        }
+
+    def status(self) -> Body:
+        """Return nothing: infrared cannot be read back."""
+        return {}
+
+    def fields(self) -> Body:
+        """Return nothing: infrared cannot be read back."""
+        return {}
+
+    def prepare(
+        self, command: str, parameter: Any, command_type: str
+    ) -> Callable[[], Body | None]:
+        """Check the command; see `VirtualDevice.prepare`."""
+        change = self._change(command, parameter, command_type)
+
+        def carry_out() -> None:
+            self._send(change)
+
+        return carry_out
+
+    def _change(
+        self, command: str, parameter: Any, command_type: str
+    ) -> Callable[[AirconSettings], AirconSettings]:
+        if command_type == "customize":
+            button = self.buttons.get(command)
+            if button is None:
+                raise RefusedError("No this command", status_code=190)
+            return lambda _settings: button
+        if command in {"turnOn", "turnOff"}:
+            on = command == "turnOn"
+            return lambda settings: AirconSettings(
+                on, settings.setpoint, settings.mode, settings.fan
+            )
+        if command == "setAll" and not self.learned:
+            wanted = parse_set_all(parameter)
+            return lambda _settings: wanted
+        raise unsupported()
+
+
+_SETPOINTS = range(16, 31)
+_SET_ALL_PARTS = 4
+
+
+def parse_set_all(parameter: Any) -> AirconSettings:
+    """Read ``temperature,mode,fan,power`` as in ``26,1,3,on``.
+
+    A whole number of degrees from 16 to 30, also written ``26.0``. Raises RefusedError.
+    """
+    if not isinstance(parameter, str):
+        raise invalid_parameter()
+    parts = parameter.split(",")
+    if len(parts) != _SET_ALL_PARTS or parts[3] not in {"on", "off"}:
+        raise invalid_parameter()
+    try:
+        setpoint, mode, fan = float(parts[0]), int(parts[1]), int(parts[2])
+    except ValueError as error:
+        raise invalid_parameter() from error
+    if setpoint not in _SETPOINTS or mode not in set(AirconMode) or fan not in _FANS:
+        raise invalid_parameter()
+    return AirconSettings(parts[3] == "on", setpoint, AirconMode(mode), fan)
+
+
+_FANS = range(1, 5)

@@ -1,0 +1,374 @@
+"""A simulated home: rooms, their devices and the account they belong to.
+
+`SimulatedHome` is a `CloudApi`; `FakeSwitchBotCloud` serves the same object over HTTP.
+The home lives on the monotonic side of its clock: setting the wall clock moves nothing
+in it. It catches up whenever it is looked at, in fixed steps, so that the rooms do not
+depend on how often that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.errors import CloudTimeoutError
+from switchbot_automation.model import (
+    CommandResult,
+    Device,
+    DeviceList,
+    DeviceStatus,
+    Remote,
+    Scene,
+)
+from switchbot_automation.simulation.account import (
+    DAILY_LIMIT,
+    Account,
+    QuotaShape,
+    SceneStep,
+    VirtualScene,
+)
+from switchbot_automation.simulation.clock import SimulatedClock
+from switchbot_automation.simulation.devices import (
+    AirconRemote,
+    HubDevice,
+    MeterDevice,
+)
+from switchbot_automation.simulation.faults import Call, Fault, Faults, RefusedError
+from switchbot_automation.simulation.house import House, HouseParameters
+from switchbot_automation.simulation.meter import Meter, MeterParameters, MeterReport
+from switchbot_automation.simulation.push import Push
+from switchbot_automation.simulation.refusals import typed_error
+from switchbot_automation.simulation.weather import Climate, Weather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.simulation.aircon import AirconSettings
+
+METER_ID = "C271111EC0AB"
+AIRCON_ID = "02-202008110034-13"
+HUB_ID = "FA7310762361"
+OUTDOOR_METER_ID = "D40E84863006"
+_SEASON_DAYS = {"winter": 15, "summer": 200}
+_OUTDOOR_STEP_SECONDS = 300
+_OUTDOOR_METER = MeterParameters(
+    lag_seconds=900.0, report_min_seconds=240.0, report_max_seconds=900.0, noise=0.03
+)
+
+
+def default_scenes(
+    aircon_id: str = AIRCON_ID, *, winter: str = "22,5,3,on", summer: str = "24,2,3,on"
+) -> tuple[VirtualScene, ...]:
+    """Return one manual scene each for heating, cooling, blowing and off.
+
+    `winter` and `summer` are parameters of `setAll`.
+    """
+
+    def scene(number: int, name: str, parameter: str) -> VirtualScene:
+        step = SceneStep(aircon_id, "setAll", parameter)
+        return VirtualScene(f"T02-20250101-{number:02}", name, (step,))
+
+    off = VirtualScene("T02-20250101-04", "Off", (SceneStep(aircon_id, "turnOff"),))
+    return (
+        scene(1, "Winter", winter),
+        scene(2, "Summer", summer),
+        scene(3, "Fan", "22,4,3,on"),
+        off,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSpec:
+    """A room to build: its name, the ids of its two devices, and the house itself.
+
+    `learned_remote` makes the remote a "DIY" one that has no `setAll`; `buttons` are
+    its learned buttons by exact name.
+    """
+
+    name: str = "living room"
+    meter_id: str = METER_ID
+    aircon_id: str = AIRCON_ID
+    house: HouseParameters = field(default_factory=HouseParameters)
+    learned_remote: bool = False
+    buttons: dict[str, AirconSettings] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room that is running."""
+
+    spec: RoomSpec
+    house: House
+    meter: MeterDevice
+
+
+class SimulatedHome:
+    """Rooms, devices and cloud in one process, on the time of `clock`.
+
+    `rooms` (default: one) are what is built; `house` replaces the parameters of that
+    one. `season` winter or summer holds the weather in that season; None lets it follow
+    the clock's date. `speed` lets the home live faster than the clock. Each call takes
+    `latency_seconds` of the clock; a slow answer is given up after `timeout_seconds`.
+    `record` keeps one value a minute of every room in `house.recording`.
+
+    Raises of the calls are the typed errors of `switchbot_automation.errors`.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        rooms: Sequence[RoomSpec] | None = None,
+        house: HouseParameters | None = None,
+        climate: Climate | None = None,
+        season: str | None = None,
+        seed: int = 0,
+        scenes: Sequence[VirtualScene] | None = None,
+        daily_limit: int = DAILY_LIMIT,
+        quota_shape: QuotaShape = QuotaShape.BODY_190,
+        command_delay_seconds: float = 2.0,
+        latency_seconds: float = 0.0,
+        timeout_seconds: float = 15.0,
+        speed: float = 1.0,
+        record: bool = False,
+    ) -> None:
+        self.clock: Clock = SimulatedClock() if clock is None else clock
+        self.latency_seconds = latency_seconds
+        self.timeout_seconds = timeout_seconds
+        self.speed = speed
+        self.start = self.server_now()
+        self._origin = self.clock.monotonic()
+        self._reached = 0.0
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._later_count = 0
+        self.faults = Faults(lambda: self.elapsed)
+        self.push = Push(
+            faults=self.faults,
+            elapsed=lambda: self._reached,
+            timestamp=self._timestamp,
+        )
+        self.account = Account(
+            faults=self.faults,
+            push=self.push,
+            server_now=self.server_now,
+            elapsed=lambda: self._reached,
+            after=self._after,
+            daily_limit=daily_limit,
+            quota_shape=quota_shape,
+            command_delay_seconds=command_delay_seconds,
+        )
+        climate = climate or Climate()
+        if season is not None:
+            climate = replace(climate, day_of_year=_SEASON_DAYS[season])
+        self.weather = Weather(climate, self.start, seed=seed)
+        if rooms is None:
+            rooms = [RoomSpec(house=house or HouseParameters())]
+        self.account.add(HubDevice(HUB_ID, "Hub Mini", "Hub Mini"))
+        self.rooms: dict[str, Room] = {}
+        for number, spec in enumerate(rooms):
+            self.rooms[spec.name] = self._build(spec, f"{seed}/{number}", record=record)
+        self._add_outdoor_meter(seed)
+        if scenes is None:
+            scenes = default_scenes(self.room.spec.aircon_id)
+        self.account.add_scenes(scenes)
+
+    # --- the world ----------------------------------------------------------------
+
+    @property
+    def room(self) -> Room:
+        """The first room."""
+        return next(iter(self.rooms.values()))
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that have passed in the home since its start."""
+        return (self.clock.monotonic() - self._origin) * self.speed
+
+    def server_now(self) -> datetime:
+        """Return the cloud's own time: right even where the clock was set wrong."""
+        if isinstance(self.clock, SimulatedClock):
+            return self.clock.true_now()
+        return self.clock.now()
+
+    def advance(self) -> None:
+        """Catch up with the clock."""
+        target = self.elapsed
+        while self._later and self._later[0][0] <= target:
+            due, _, do = heappop(self._later)
+            self._step_to(due)
+            do()
+        self._step_to(target)
+
+    def _step_to(self, seconds: float) -> None:
+        self._reached = max(self._reached, seconds)
+        for room in self.rooms.values():
+            room.house.advance_to(self._reached)
+
+    def _after(self, seconds: float, do: Callable[[], None]) -> None:
+        self._later_count += 1
+        heappush(self._later, (self._reached + seconds, self._later_count, do))
+
+    def _timestamp(self, seconds: float) -> float:
+        ago = (self.elapsed - seconds) / self.speed
+        return (self.server_now() - timedelta(seconds=ago)).timestamp()
+
+    def _build(self, spec: RoomSpec, seed: str, *, record: bool) -> Room:
+        house = House(spec.house, self.weather, self.start, seed=seed, record=record)
+        meter = MeterDevice(spec.meter_id, spec.name, "Meter", HUB_ID, house.meter)
+        house.meter.on_report = lambda report: self._reported(meter, report)
+
+        def send(change: Callable[[AirconSettings], AirconSettings]) -> None:
+            house.command(self._reached, change)
+
+        remote = AirconRemote(
+            spec.aircon_id,
+            f"{spec.name} air conditioner",
+            HUB_ID,
+            send,
+            learned=spec.learned_remote,
+            buttons=spec.buttons,
+        )
+        self.account.add(meter, remote)
+        return Room(spec, house, meter)
+
+    def _add_outdoor_meter(self, seed: int) -> None:
+        meter = Meter(
+            _OUTDOOR_METER,
+            _OUTDOOR_STEP_SECONDS,
+            temperature=self.room.house.conditions.temperature,
+            seed=f"{seed}/outdoor",
+        )
+
+        def follow(house: House) -> None:
+            conditions = house.conditions
+            meter.step(house.seconds, conditions.temperature, conditions.moisture)
+
+        self.room.house.on_conditions = follow
+        follow(self.room.house)
+        device = MeterDevice(OUTDOOR_METER_ID, "balcony", "WoIOSensor", HUB_ID, meter)
+        meter.on_report = lambda report: self._reported(device, report)
+        self.account.add(device)
+
+    def _reported(self, device: MeterDevice, report: MeterReport) -> bool:
+        """Let a report through to the cloud, unless a fault holds it back."""
+        last = device.meter.report
+        if self.faults.active:
+            strike = self.faults.strike
+            at = report.seconds
+            if strike(Fault.DEAD, device_id=device.device_id, at=at):
+                return False
+            if strike(Fault.FROZEN, device_id=device.device_id, at=at):
+                if last is not None:
+                    self.push.emit(device.device_id, device.event(last), at)
+                return False
+        changed = last is None or (
+            (report.temperature, report.humidity) != (last.temperature, last.humidity)
+        )
+        if changed:
+            self.push.emit(device.device_id, device.event(report), report.seconds)
+        return True
+
+    # --- CloudApi -----------------------------------------------------------------
+
+    async def devices(self) -> DeviceList:
+        """Return the account's devices and infrared remotes."""
+        body = await self._call(Call.DEVICES, None, self.account.list_devices)
+        return DeviceList(
+            devices=tuple(_device(entry) for entry in body["deviceList"]),
+            remotes=tuple(_remote(entry) for entry in body["infraredRemoteList"]),
+        )
+
+    async def status(self, device_id: str) -> DeviceStatus:
+        """Return what the cloud last heard of a device."""
+        body = await self._call(
+            Call.STATUS, device_id, lambda: self.account.status(device_id)
+        )
+        return DeviceStatus(
+            device_id=body.get("deviceId", device_id),
+            device_type=body.get("deviceType", ""),
+            fields=body,
+            received_at=self.clock.now(),
+        )
+
+    async def command(
+        self,
+        device_id: str,
+        command: str,
+        parameter: Any = "default",
+        command_type: str = "command",
+    ) -> CommandResult:
+        """Send a command; it reaches the device a little later."""
+        payload = {
+            "commandType": command_type,
+            "command": command,
+            "parameter": parameter,
+        }
+        body = await self._call(
+            Call.COMMAND, device_id, lambda: self.account.command(device_id, payload)
+        )
+        return self._accepted(device_id, body)
+
+    async def scenes(self) -> list[Scene]:
+        """Return the account's manual scenes."""
+        body = await self._call(Call.SCENES, None, self.account.list_scenes)
+        return [Scene(entry["sceneId"], entry["sceneName"]) for entry in body]
+
+    async def run_scene(self, scene_id: str) -> CommandResult:
+        """Carry out a manual scene."""
+        body = await self._call(
+            Call.RUN_SCENE, scene_id, lambda: self.account.run_scene(scene_id)
+        )
+        return self._accepted(scene_id, body)
+
+    def _accepted(self, target: str, body: dict[str, Any]) -> CommandResult:
+        return CommandResult(
+            device_id=target,
+            accepted_at=self.clock.now(),
+            command_id=body.get("commandId"),
+            body=body,
+        )
+
+    async def _call(self, call: Call, target: str | None, do: Callable[[], Any]) -> Any:
+        if self.latency_seconds:
+            await self.clock.sleep(self.latency_seconds)
+        self.advance()
+        try:
+            self.account.charge(call)
+            body = do()
+        except RefusedError as refusal:
+            raise typed_error(refusal, self.server_now()) from refusal
+        if not self.faults.active:
+            return body
+        if self.faults.strike(Fault.ANSWER_LOST, device_id=target, call=call):
+            raise CloudTimeoutError("the connection ended before an answer came")
+        slow = self.faults.strike(Fault.SLOW, device_id=target, call=call)
+        if slow is not None:
+            await self.clock.sleep(min(slow.seconds, self.timeout_seconds))
+            if slow.seconds >= self.timeout_seconds:
+                raise CloudTimeoutError(f"no answer in {self.timeout_seconds:g} s")
+        return body
+
+
+def _device(entry: dict[str, Any]) -> Device:
+    known = {"deviceId", "deviceName", "deviceType", "hubDeviceId"}
+    return Device(
+        device_id=entry["deviceId"],
+        name=entry["deviceName"],
+        device_type=entry.get("deviceType", ""),
+        hub_device_id=entry.get("hubDeviceId"),
+        cloud_service=entry.get("enableCloudService", True),
+        extra={key: value for key, value in entry.items() if key not in known},
+    )
+
+
+def _remote(entry: dict[str, Any]) -> Remote:
+    return Remote(
+        device_id=entry["deviceId"],
+        name=entry["deviceName"],
+        remote_type=entry["remoteType"],
+        hub_device_id=entry.get("hubDeviceId"),
+    )
