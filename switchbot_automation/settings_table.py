@@ -1,0 +1,322 @@
+"""Every setting, once: the schema, the defaults, the bounds and the documentation.
+
+Names with a section (``winter.min_temp``) lie inside that key of the document; those
+under ``time_windows[]`` inside each element of that list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+RUNGS = ("webhook", "scene", "command")
+SEASONS = ("winter", "summer")
+
+
+class Kind(StrEnum):
+    """What a value has to be; the value is the word used in the documentation."""
+
+    FLAG = "true or false"
+    WHOLE = "whole number"
+    NUMBER = "number"
+    CHOICE = "text"
+    TIMEZONE = "IANA timezone"
+    TIME = "HH:MM"
+    DAYS = "list of days"
+    DEVICE_ID = "device id"
+    SCENES = "object of scene ids"
+    WEBHOOKS = "object of URLs"
+    HOSTS = "list of host names"
+    CASCADE = "list"
+    SECTION = "object"
+    SECTIONS = "list of objects"
+    ZONES = "object of zones"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingSpec:
+    """One setting.
+
+    `default` None means that the key may be absent but has no value of its own;
+    `required` that it must be there wherever its section is. `bounds`, both inclusive,
+    are of the value, of the entries of a list, of the characters of a text; `unit` says
+    which. `aliases` are the names that older documents use.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    default: Any = None
+    bounds: tuple[float, float] | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    per_zone: bool = True
+
+    @property
+    def section(self) -> str:
+        """The key it lies in, as ``winter``; "" at the top."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def key(self) -> str:
+        """Its own key within the section."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def range(self) -> str:
+        """The accepted values in words, "" where the kind says it all."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.bounds is None:
+            return ""
+        low, high = self.bounds
+        return f"{low:g} to {high:g}"
+
+
+def _profile(season: str, ac_mode: int, low: str, high: str) -> tuple[SettingSpec, ...]:
+    degrees = partial(SettingSpec, kind=Kind.NUMBER, bounds=(10, 35), unit="°C")
+    other = "2 (that would cool)" if season == "winter" else "5 (that would heat)"
+    return (
+        SettingSpec(
+            season,
+            Kind.SECTION,
+            f"What {season} mode keeps. Its three temperatures are needed once"
+            f" automation is enabled in {season} mode.",
+        ),
+        degrees(f"{season}.min_temp", meaning=low),
+        degrees(f"{season}.max_temp", meaning=high),
+        degrees(
+            f"{season}.target_temp",
+            meaning="Setpoint sent to the air conditioner; may lie outside the other two.",
+        ),
+        SettingSpec(
+            f"{season}.fan_speed",
+            Kind.WHOLE,
+            "1 auto, 2 low, 3 medium, 4 high.",
+            default=3,
+            bounds=(1, 4),
+        ),
+        SettingSpec(
+            f"{season}.ac_mode",
+            Kind.WHOLE,
+            f"0 and 1 auto, 2 cool, 3 dry, 4 fan, 5 heat; not {other}.",
+            default=ac_mode,
+            bounds=(0, 5),
+        ),
+    )
+
+
+def _duration(
+    name: str, default: int, bounds: tuple[int, int], meaning: str, *aliases: str
+) -> SettingSpec:
+    unit = "min" if name.endswith("_minutes") else "s"
+    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, unit, (), aliases)
+
+
+def _flag(name: str, meaning: str, *, default: bool = False) -> SettingSpec:
+    return SettingSpec(name, Kind.FLAG, meaning, default)
+
+
+def _device_id(name: str, meaning: str) -> SettingSpec:
+    return SettingSpec(name, Kind.DEVICE_ID, meaning, "", (0, 50), "characters")
+
+
+_TABLE: tuple[SettingSpec, ...] = (
+    _flag(
+        "automation_enabled",
+        "Whether the engine commands by itself; when off it still reads the meter.",
+    ),
+    SettingSpec(
+        "mode",
+        Kind.CHOICE,
+        "Season: winter heats below a threshold, summer cools above one.",
+        default="winter",
+        choices=SEASONS,
+    ),
+    *_profile(
+        "winter",
+        5,
+        "Heating starts at this less the hysteresis.",
+        "Heating stops at this plus the hysteresis.",
+    ),
+    *_profile(
+        "summer",
+        2,
+        "Cooling stops at this less the hysteresis.",
+        "Cooling starts at this plus the hysteresis.",
+    ),
+    SettingSpec(
+        "hysteresis_celsius",
+        Kind.NUMBER,
+        "Widens both thresholds of a profile outward.",
+        default=0.3,
+        bounds=(0, 5),
+        unit="K",
+    ),
+    SettingSpec(
+        "time_windows",
+        Kind.SECTIONS,
+        "When automation acts; none means never. Read on the clock of `timezone`.",
+        default=(),
+        bounds=(0, 100),
+        unit="entries",
+    ),
+    SettingSpec(
+        "time_windows[].days",
+        Kind.DAYS,
+        "Days the window starts on: 0 Monday to 6 Sunday.",
+        bounds=(1, 7),
+        unit="entries",
+        required=True,
+    ),
+    SettingSpec("time_windows[].start", Kind.TIME, "When it starts.", required=True),
+    SettingSpec(
+        "time_windows[].end",
+        Kind.TIME,
+        "When it is over; before `start` means the next day, 00:00 is midnight.",
+        required=True,
+    ),
+    SettingSpec(
+        "timezone",
+        Kind.TIMEZONE,
+        "The clock that the windows are read on.",
+        default="Europe/Paris",
+    ),
+    _flag(
+        "turn_off_outside_windows",
+        "Whether the air conditioner is turned off while no window is in force.",
+    ),
+    _flag(
+        "fan_mode_during_window",
+        "Whether, inside a window, the fan runs where the air conditioner would be off.",
+    ),
+    _duration(
+        "poll_interval_seconds", 120, (15, 3600), "Time between readings in windows."
+    ),
+    _flag(
+        "adaptive_polling_enabled",
+        "Whether to read less often outside windows.",
+        default=True,
+    ),
+    _duration(
+        "idle_poll_interval_seconds",
+        600,
+        (15, 86400),
+        "Time between readings outside windows.",
+    ),
+    _duration(
+        "poll_warmup_minutes",
+        15,
+        (0, 1440),
+        "How long before a window reading gets frequent again.",
+    ),
+    _duration(
+        "aircon_poll_cooldown_minutes",
+        15,
+        (1, 1440),
+        "How old the air conditioner's status gets before it is read without need.",
+    ),
+    _duration(
+        "command_cooldown_seconds",
+        180,
+        (0, 3600),
+        "Least time on and off where the next two are 0; 0 means none.",
+    ),
+    _duration(
+        "min_on_seconds",
+        0,
+        (0, 3600),
+        "Least time it stays on; 0 means `command_cooldown_seconds`.",
+        "action_on_cooldown_seconds",
+    ),
+    _duration(
+        "min_off_seconds",
+        0,
+        (0, 3600),
+        "Least time it stays off; 0 means `command_cooldown_seconds`.",
+        "action_off_cooldown_seconds",
+    ),
+    SettingSpec(
+        "off_repeat_count",
+        Kind.WHOLE,
+        "How often OFF is sent in all, since infrared may be missed.",
+        default=1,
+        bounds=(1, 10),
+        unit="times",
+    ),
+    _duration("off_repeat_interval_seconds", 10, (1, 600), "Time between those."),
+    SettingSpec(
+        "api_quota_warning_threshold",
+        Kind.WHOLE,
+        "Warn once no more than this are left of the day; 0 means never.",
+        default=250,
+        bounds=(0, 10000),
+        unit="calls",
+        per_zone=False,
+    ),
+    _device_id("meter_device_id", "The meter of the room."),
+    _device_id(
+        "aircon_device_id",
+        "The air conditioner; empty where only scenes or webhooks reach it.",
+    ),
+    _flag("half_degrees", "Whether the air conditioner takes half degrees."),
+    SettingSpec(
+        "aircon_scenes",
+        Kind.SCENES,
+        "Scene that carries out winter, summer, fan or off; empty for none. A zone's"
+        " object replaces the whole.",
+        bounds=(0, 50),
+        unit="characters each",
+    ),
+    SettingSpec(
+        "webhooks",
+        Kind.WEBHOOKS,
+        "URL that carries out winter, summer, fan or off: https, a public host, its path"
+        " kept secret. A zone's object replaces the whole.",
+        bounds=(0, 2048),
+        unit="characters each",
+        aliases=("ifttt_webhooks",),
+    ),
+    SettingSpec(
+        "webhook_allowed_hosts",
+        Kind.HOSTS,
+        "Hosts that webhooks may reach at a private address and without TLS.",
+        default=(),
+        bounds=(0, 50),
+        unit="entries",
+    ),
+    SettingSpec(
+        "cascade",
+        Kind.CASCADE,
+        "In which order a command is tried, as far as each way is configured.",
+        default=RUNGS,
+        bounds=(1, 3),
+        unit="entries",
+        choices=RUNGS,
+    ),
+    SettingSpec(
+        "trigger_mode",
+        Kind.CHOICE,
+        "Of older documents: `direct` means the cascade scene, command; `ifttt` webhook"
+        " alone. Use `cascade`.",
+        choices=("direct", "ifttt"),
+    ),
+    SettingSpec(
+        "zones",
+        Kind.ZONES,
+        "Rooms by name; each overrides any of these keys. Without it there is one,"
+        " `default`.",
+        bounds=(1, 100),
+        unit="characters a name",
+        per_zone=False,
+    ),
+)
+
+
+def settings_table() -> list[SettingSpec]:
+    """Return every setting, in the order of the documentation."""
+    return list(_TABLE)

@@ -1,0 +1,89 @@
+"""Webhook URLs: what is accepted, and what may be shown. Pure.
+
+The path of a webhook is its password: no message of this package shows more of a URL
+than `mask_url` leaves.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291
+
+
+def mask_url(url: str) -> str:
+    """Return scheme and host of a URL, ``https://host/…``; the rest may be a key.
+
+    User name, password, port, path and query are left out. What is no URL becomes
+    ``…`` whole.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return "…"
+    if not parts.scheme or not host:
+        return "…"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}/…"
+
+
+def check_webhook_url(url: str, allowed_hosts: AbstractSet[str] = frozenset()) -> str:
+    """Return the URL's host, in lower case, if a webhook may be sent there.
+
+    https only, unless the host is one of `allowed_hosts`. Where the name leads is not
+    looked up; a literal address must be public unless allowed. Raises `ValueError`
+    with a message that shows no more than `mask_url`.
+    """
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError("a URL holds no spaces and no control characters")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("not a URL") from None  # its message may quote the path
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError("expected a URL that begins with https:// and a host")
+    if host in allowed_hosts:
+        return host
+    if parts.scheme != "https":
+        raise ValueError(
+            f"{mask_url(url)} is not https; a host of your own network can be named"
+            " in webhook_allowed_hosts"
+        )
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not is_public(address):
+        raise ValueError(
+            f"{mask_url(url)} is a private address; name it in webhook_allowed_hosts"
+            " if it is meant"
+        )
+    return host
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Return whether the address is one of the public internet.
+
+    Judged by IANA's special-purpose registries, as `ipaddress` has them. An IPv4
+    address inside an IPv6 one (mapped, or NAT64 of RFC 6052) is judged itself; other
+    tunnels (6to4, Teredo) are refused, as nobody serves webhooks behind them.
+    """
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not (address.is_multicast or address.is_reserved)
+    if address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
+    if address in _NAT64:
+        return is_public(ipaddress.IPv4Address(address.packed[-4:]))
+    return (
+        address in _GLOBAL_UNICAST
+        and address.is_global
+        and address.sixtofour is None
+        and address.teredo is None
+    )
