@@ -1,0 +1,59 @@
+"""What importing each package costs: measured in fresh interpreters."""
+
+import subprocess
+import sys
+
+import pytest
+
+REPORT = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ImportError(f"{{name}} is blocked")
+sys.meta_path.insert(0, Refuse())
+{statement}
+print(*sorted(m for m in sys.modules if m.partition(".")[0] in {reported!r}))
+"""
+
+
+def modules_after(statement, *, blocked=(), reported=()):
+    program = REPORT.format(
+        statement=statement, blocked=set(blocked), reported=set(reported)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_store_needs_nothing_of_automation():
+    others = {"aiohttp", "voluptuous", "switchbot_automation"}
+    assert (
+        modules_after("import switchbot_store", blocked=others, reported=others) == []
+    )
+
+
+def test_every_public_name_of_the_store_loads_without_aiohttp_and_voluptuous():
+    statement = "import switchbot_store\nfrom switchbot_store import *"
+    modules_after(statement, blocked={"aiohttp", "voluptuous", "switchbot_automation"})
+
+
+def test_importing_the_store_does_not_import_a_database_driver():
+    drivers = {"psycopg", "psycopg_pool", "psycopg_binary", "sqlite3"}
+    assert modules_after("import switchbot_store", reported=drivers) == []
+
+
+@pytest.mark.parametrize("use", ["JsonStore('d')", "MemoryStore()"])
+def test_a_local_store_works_where_no_database_driver_is_installed(use, tmp_path):
+    statement = f"import os; os.chdir({str(tmp_path)!r})\n"
+    statement += f"import switchbot_store\nwith switchbot_store.{use} as store:\n"
+    statement += "    store.set('settings', {'a': 1})\n"
+    statement += "    assert store.get('settings') == {'a': 1}"
+    modules_after(statement, blocked={"psycopg", "psycopg_pool"})
+
+
+def test_importing_the_engine_does_not_import_what_only_some_users_need():
+    some = {"psycopg", "psycopg_pool", "matplotlib", "click", "rich", "pytest"}
+    assert modules_after("import switchbot_automation", reported=some) == []
