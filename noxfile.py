@@ -1,5 +1,10 @@
 """Sessions: `nox` runs lint, typing and tests; `nox -l` lists the others."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
@@ -11,7 +16,28 @@ nox.options.sessions = ["lint", "typing", "tests"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
+def share_package_index() -> None:
+    """Give uv the package index of this machine's pip, whose settings it does not read.
+
+    Without this a machine that is behind a mirror works with pip alone.
+    """
+    settings = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for line in listing.splitlines():
+        name, _, value = line.partition("=")
+        variable = settings.get(name.rpartition(".")[2])
+        if variable:
+            os.environ.setdefault(variable, value.strip("'\""))
+
+
 def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
+    if session.venv_backend == "uv":
+        share_package_index()
     session.install(
         "-e", f".[{extras}]", *nox.project.dependency_groups(PROJECT, *groups)
     )
@@ -19,6 +45,7 @@ def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
+    """Style, formatting and the import rules."""
     install(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -27,29 +54,41 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
+    """Strict types of both packages and of the names that others use."""
     install(session, "typing")
     session.run("mypy")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
+    """Run every test that is not marked slow; arguments go to pytest."""
     install(session, "test")
     session.run("pytest", "-m", "not slow", *session.posargs)
 
 
 @nox.session
-def bench(session: nox.Session) -> None:
+def slow(session: nox.Session) -> None:
+    """Run the longer proofs."""
     install(session, "test")
-    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, as ratios in one run; `nox -s bench -- --quick --json`."""
+    install(session, "test")
+    session.run("python", "tests/benchmarks", *session.posargs)
 
 
 @nox.session
 def examples(session: nox.Session) -> None:
+    """Run every example against the simulated cloud."""
     install(session, "test", "examples")
     session.run("pytest", "examples", *session.posargs)
 
 
 @nox.session
 def build(session: nox.Session) -> None:
+    """Build the wheel and the source distribution into dist/."""
     session.install("build")
-    session.run("python", "-m", "build")
+    session.run("python", "-m", "build", "--outdir", str(Path("dist")))
