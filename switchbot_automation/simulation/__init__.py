@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from switchbot_automation.simulation.faults import Fault, Faults
     from switchbot_automation.simulation.home import SimulatedHome
     from switchbot_automation.simulation.house import HouseParameters
-    from switchbot_automation.simulation.run import (
-        SimulationReport,
-        default_settings,
-        simulate,
-    )
+    from switchbot_automation.simulation.report import SimulationReport
+    from switchbot_automation.simulation.run import simulate
+    from switchbot_automation.simulation.scenarios import default_settings
 
 __all__ = [
     "FakeSwitchBotCloud",
@@ -41,8 +39,8 @@ _HOME_OF = {
     "Faults": "faults",
     "HouseParameters": "house",
     "SimulatedHome": "home",
-    "SimulationReport": "run",
-    "default_settings": "run",
+    "SimulationReport": "report",
+    "default_settings": "scenarios",
     "simulate": "run",
 }
 

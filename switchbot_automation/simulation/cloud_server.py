@@ -25,6 +25,7 @@ from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_automation.simulation.cloud_server_events import EventDelivery
 from switchbot_automation.simulation.faults import Call, Fault, RefusedError
 from switchbot_automation.simulation.home import SimulatedHome
+from switchbot_automation.simulation.refusals import content_type, write_body
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -303,18 +304,8 @@ async def _read_json(request: web.Request) -> Any:
 
 
 def _refusal_response(refusal: RefusedError) -> web.Response:
-    status = refusal.http_status
-    if refusal.text is not None:
-        return web.Response(status=status, text=refusal.text, content_type="text/html")
-    if refusal.body is not None:
-        return web.json_response(dict(refusal.body), status=status)
-    if refusal.status_code is None:
-        return web.json_response({"message": refusal.message}, status=status)
-    return web.json_response(
-        {
-            "statusCode": refusal.status_code,
-            "message": refusal.message,
-            "body": {},
-        },
-        status=status,
+    return web.Response(
+        status=refusal.http_status,
+        body=write_body(refusal),
+        content_type=content_type(refusal),
     )

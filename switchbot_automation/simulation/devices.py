@@ -142,11 +142,13 @@ class AirconRemote(VirtualDevice):
         send: Callable[[Callable[[AirconSettings], AirconSettings]], None],
         *,
         learned: bool = False,
+        half_degrees: bool = False,
         buttons: Mapping[str, AirconSettings] | None = None,
     ) -> None:
         kind = "DIY Air Conditioner" if learned else "Air Conditioner"
         super().__init__(device_id, name, kind, hub_id)
         self.learned = learned
+        self.half_degrees = half_degrees
         self.buttons = dict(buttons or {})
         self._send = send
 
@@ -192,19 +194,20 @@ class AirconRemote(VirtualDevice):
                 on, settings.setpoint, settings.mode, settings.fan
             )
         if command == "setAll" and not self.learned:
-            wanted = parse_set_all(parameter)
+            wanted = parse_set_all(parameter, half_degrees=self.half_degrees)
             return lambda _settings: wanted
         raise unsupported()
 
 
-_SETPOINTS = range(16, 31)
+_COLDEST, _WARMEST = 16.0, 30.0
 _SET_ALL_PARTS = 4
 
 
-def parse_set_all(parameter: Any) -> AirconSettings:
+def parse_set_all(parameter: Any, *, half_degrees: bool = False) -> AirconSettings:
     """Read ``temperature,mode,fan,power`` as in ``26,1,3,on``.
 
-    A whole number of degrees from 16 to 30, also written ``26.0``. Raises RefusedError.
+    The temperature is 16 to 30, whole degrees also written as ``26.0``, or halves if
+    the unit takes them. Raises RefusedError.
     """
     if not isinstance(parameter, str):
         raise invalid_parameter()
@@ -215,7 +218,10 @@ def parse_set_all(parameter: Any) -> AirconSettings:
         setpoint, mode, fan = float(parts[0]), int(parts[1]), int(parts[2])
     except ValueError as error:
         raise invalid_parameter() from error
-    if setpoint not in _SETPOINTS or mode not in set(AirconMode) or fan not in _FANS:
+    exact = setpoint * 2 if half_degrees else setpoint
+    if not exact.is_integer() or not _COLDEST <= setpoint <= _WARMEST:
+        raise invalid_parameter()
+    if mode not in set(AirconMode) or fan not in _FANS:
         raise invalid_parameter()
     return AirconSettings(parts[3] == "on", setpoint, AirconMode(mode), fan)
 

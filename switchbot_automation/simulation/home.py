@@ -86,7 +86,7 @@ class RoomSpec:
     """A room to build: its name, the ids of its two devices, and the house itself.
 
     `learned_remote` makes the remote a "DIY" one that has no `setAll`; `buttons` are
-    its learned buttons by exact name.
+    its learned buttons by exact name. `half_degrees` lets `setAll` take them.
     """
 
     name: str = "living room"
@@ -94,6 +94,7 @@ class RoomSpec:
     aircon_id: str = AIRCON_ID
     house: HouseParameters = field(default_factory=HouseParameters)
     learned_remote: bool = False
+    half_degrees: bool = False
     buttons: dict[str, AirconSettings] = field(default_factory=dict)
 
 
@@ -230,6 +231,7 @@ class SimulatedHome:
             HUB_ID,
             send,
             learned=spec.learned_remote,
+            half_degrees=spec.half_degrees,
             buttons=spec.buttons,
         )
         self.account.add(meter, remote)
@@ -340,7 +342,12 @@ class SimulatedHome:
             self.account.charge(call)
             body = do()
         except RefusedError as refusal:
-            raise typed_error(refusal, self.server_now()) from refusal
+            raise typed_error(
+                refusal,
+                what=call if target is None else f"{call} of {target}",
+                server_now=self.server_now(),
+                remaining=self.account.remaining,
+            ) from refusal
         if not self.faults.active:
             return body
         if self.faults.strike(Fault.ANSWER_LOST, device_id=target, call=call):

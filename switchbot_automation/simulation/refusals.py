@@ -1,67 +1,77 @@
-"""The cloud's refusals as the typed errors a client raises."""
+"""The cloud's refusals as HTTP answers, and as the typed errors a client makes of them.
+
+One place writes the answer; the in-process client reads it with the very rules that
+`SwitchBotClient` uses, so an engine meets the same errors on both ways.
+"""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from switchbot_automation.errors import (
-    AuthError,
-    BadParameterError,
-    CloudError,
-    CloudServerError,
-    CloudTimeoutError,
-    DeviceOfflineError,
-    HubOfflineError,
-    QuotaExhaustedError,
-    RateLimitedError,
-    UnsupportedCommandError,
+from switchbot_automation.cloud.answers import (
+    Answer,
+    Circumstances,
+    find_failure,
+    read_envelope,
 )
+from switchbot_automation.errors import CloudServerError, CloudTimeoutError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.errors import CloudError
     from switchbot_automation.simulation.faults import RefusedError
 
-_BY_CODE: dict[int, type[CloudError]] = {
-    151: UnsupportedCommandError,
-    152: BadParameterError,
-    160: UnsupportedCommandError,
-    161: DeviceOfflineError,
-    171: HubOfflineError,
-}
-_BAD_PARAMETERS = ("param is invalid", "no this command", "scene not found")
+
+def write_body(refusal: RefusedError) -> bytes:
+    """Return the body of the answer: text, a gateway's message, or an envelope."""
+    if refusal.text is not None:
+        return refusal.text.encode()
+    if refusal.body is not None:
+        return json.dumps(refusal.body).encode()
+    if refusal.status_code is None:
+        return json.dumps({"message": refusal.message}).encode()
+    return json.dumps(
+        {"statusCode": refusal.status_code, "message": refusal.message, "body": {}}
+    ).encode()
 
 
-def typed_error(refusal: RefusedError, server_now: datetime) -> CloudError:
-    """Return the error for a refusal; a used-up quota resets at the next UTC midnight."""
+def content_type(refusal: RefusedError) -> str:
+    """Return the type the answer claims to be of."""
+    return "application/json" if refusal.text is None else "text/html"
+
+
+def typed_error(
+    refusal: RefusedError, *, what: str, server_now: datetime, remaining: int
+) -> CloudError:
+    """Return the error for a refusal of the call `what`.
+
+    `remaining` is what is left of the day's quota, which resets at 00:00 UTC.
+    """
     if refusal.dropped:
-        return CloudTimeoutError("the connection ended before an answer came")
-    message, http = refusal.message, refusal.http_status
-    code = refusal.status_code
-    if code is None:
-        return _gateway_error(message, http)
-    if code in _BY_CODE:
-        return _BY_CODE[code](message, http_status=http, status_code=code)
-    lower = message.lower()
-    if "daily limit" in lower:
-        midnight = server_now.replace(hour=0, minute=0, second=0, microsecond=0)
-        return QuotaExhaustedError(
-            message,
+        return CloudTimeoutError(f"{what}: the connection ended without an answer")
+    answer = Answer(
+        refusal.http_status,
+        {
+            "date": format_datetime(server_now.replace(microsecond=0), usegmt=True),
+            "x-ratelimit-remaining": str(remaining),
+        },
+        write_body(refusal),
+    )
+    midnight = server_now.replace(hour=0, minute=0, second=0, microsecond=0)
+    failure = find_failure(
+        answer,
+        read_envelope(answer),
+        Circumstances(
+            what=what,
+            now=server_now,
+            quota_empty=remaining <= 0,
             resets_at=midnight + timedelta(days=1),
-            http_status=http,
-            status_code=code,
-        )
-    if "too many" in lower:
-        return RateLimitedError(message, http_status=http, status_code=code)
-    if any(text in lower for text in _BAD_PARAMETERS):
-        return BadParameterError(message, http_status=http, status_code=code)
-    return CloudServerError(message, http_status=http, status_code=code)
-
-
-def _gateway_error(message: str, http: int) -> CloudError:
-    if http == 401:  # noqa: PLR2004 - HTTP's own number
-        return AuthError(message, http_status=http)
-    if http == 429:  # noqa: PLR2004 - HTTP's own number
-        return RateLimitedError(message, http_status=http)
-    return CloudServerError(message, http_status=http)
+        ),
+    )
+    if failure is None:
+        return CloudServerError(f"{what}: {refusal.message}")
+    return failure.error
