@@ -1,0 +1,91 @@
+"""Deadlines that hold against a silent server.
+
+A server whose kernel still acknowledges packets blocks libpq for ever: keepalives,
+statement_timeout, pool timeouts and `asyncio.wait_for` do not bound the call. One
+thread watches every armed call and shuts its socket down when the time is up, so that
+the blocked call fails at once. Arming costs about a microsecond.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_IDLE_SECONDS: Final = 60.0
+
+
+class Guard:
+    """One armed call. `expired` tells whether its socket was shut down."""
+
+    __slots__ = ("expired", "expires_at", "file_descriptor")
+
+    def __init__(self, file_descriptor: int, expires_at: float) -> None:
+        self.file_descriptor = file_descriptor
+        self.expires_at = expires_at
+        self.expired = False
+
+
+class Watchdog:
+    """Watches calls from one thread, started with the first of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._armed: set[Guard] = set()
+        self._wakes_at = float("inf")
+        self._thread: threading.Thread | None = None
+        self._process_id = os.getpid()
+
+    @contextmanager
+    def guarding(self, file_descriptor: int, seconds: float) -> Iterator[Guard]:
+        """Shut the socket down unless the `with` ends within `seconds`."""
+        guard = Guard(file_descriptor, time.monotonic() + seconds)
+        if self._process_id != os.getpid():
+            Watchdog.__init__(self)  # a forked child has no such thread
+        with self._lock:
+            self._armed.add(guard)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._watch, name="store deadlines", daemon=True
+                )
+                self._thread.start()
+            if guard.expires_at < self._wakes_at:
+                self._wakes_at = guard.expires_at
+                self._changed.notify()
+        try:
+            yield guard
+        finally:
+            # Under the lock: the descriptor must not be closed while it is shut down.
+            with self._lock:
+                self._armed.discard(guard)
+
+    def _watch(self) -> None:
+        with self._lock:
+            while True:
+                now = time.monotonic()
+                for guard in [each for each in self._armed if each.expires_at <= now]:
+                    guard.expired = True
+                    self._armed.discard(guard)
+                    _shut_down(guard.file_descriptor)
+                self._wakes_at = min(
+                    (guard.expires_at for guard in self._armed),
+                    default=now + _IDLE_SECONDS,
+                )
+                self._changed.wait(self._wakes_at - now)
+
+
+def _shut_down(file_descriptor: int) -> None:
+    # On a duplicate: closing the socket object must not close libpq's descriptor.
+    with suppress(OSError), socket.socket(fileno=os.dup(file_descriptor)) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
+
+
+WATCHDOG: Final = Watchdog()
+"""The one of this process."""

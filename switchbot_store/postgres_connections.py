@@ -1,0 +1,263 @@
+"""Pooled connections with a deadline, and one more try after a broken one.
+
+The store and the history both reach PostgreSQL through `Connections` alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolClosed
+
+from switchbot_store.deadline import WATCHDOG
+from switchbot_store.errors import (
+    SlowConnectionError,
+    StoreClosedError,
+    StoreConfigError,
+    StoreUnavailableError,
+)
+from switchbot_store.postgres_errors import (
+    is_broken_connection,
+    is_nothing_done,
+    is_starting,
+    translated,
+)
+from switchbot_store.postgres_settings import (
+    POOL_SETTINGS,
+    connection_options,
+    connection_string,
+    described,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Connection = psycopg.Connection[Any]
+T = TypeVar("T")
+
+_LOGGER = logging.getLogger(__name__)
+_STARTING_PAUSE_SECONDS: Final = 0.1
+_POOL_CLOSE_SECONDS: Final = 2.0
+
+_LEFT_TO_PARENT: Final[list[object]] = []
+"""Pools that a fork copied: closing them here would end the parent's sessions."""
+
+
+class Answer(NamedTuple, Generic[T]):
+    """What a call returned. `repeated`: an earlier attempt may have worked as well."""
+
+    value: T
+    repeated: bool
+
+
+class Connections:
+    """The connections of one store or history.
+
+    `pool` is used as it is: never configured, drained or closed. Without one a pool of
+    up to `max_size` connections is made at `open()` or the first call.
+    `prepare` gets a connection once before the first call, to bring the schema up to
+    date. `pooler` says that a transaction pooler lies between, None to go by the name.
+    """
+
+    def __init__(
+        self,
+        conninfo: str | None = None,
+        *,
+        pool: ConnectionPool[Any] | None = None,
+        prepare: Callable[[Connection], object] | None = None,
+        pooler: bool | None = None,
+        max_size: int = 4,
+        timeout_seconds: float = 5.0,
+        connect_timeout_seconds: float = 15.0,
+    ) -> None:
+        if pool is not None and conninfo is not None:
+            raise StoreConfigError("give a conninfo or a pool, not both")
+        self._conninfo = "" if pool is not None else connection_string(conninfo)
+        self._given_pool = pool
+        self._own_pool: ConnectionPool[Any] | None = None
+        self._prepare = prepare
+        self._prepared = prepare is None
+        self._pooler = pooler
+        self._max_size = max_size
+        self._timeout_seconds = timeout_seconds
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._opening = threading.Lock()
+        self._process_id = os.getpid()
+        self._closed = False
+
+    @property
+    def description(self) -> str:
+        """Where the connections lead, without secrets."""
+        return "a given pool" if self._given_pool else described(self._conninfo)
+
+    def open(self) -> Self:
+        """Connect, prepare the schema and start the pool; again does nothing.
+
+        Raises StoreConfigError when the server refuses the user, the password or the
+        database, StoreUnavailableError when it cannot be reached, MigrationError.
+        """
+        self._ready_pool()
+        return self
+
+    def close(self) -> None:
+        """Close what was made here; calls raise StoreClosedError from now on."""
+        self._closed = True
+        with self._opening_lock():
+            pool, self._own_pool = self._own_pool, None
+        if pool is not None:
+            pool.close(_POOL_CLOSE_SECONDS)
+
+    def call(
+        self, work: Callable[[Connection], T], *, timeout_seconds: float | None = None
+    ) -> Answer[T]:
+        """Run `work` on a connection, once more if that connection was broken.
+
+        `work` must be safe to repeat: the first attempt may have been carried out.
+        The connection is in autocommit mode unless a given pool says otherwise; then
+        what `work` did is committed. Raises SlowConnectionError at the deadline,
+        StoreUnavailableError, StoreDataError, StoreClosedError.
+        """
+        pool = self._ready_pool()
+        timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        expires_at = time.monotonic() + timeout
+        attempts = self._attempts(pool)
+        repeated = False
+        while True:
+            attempts -= 1
+            try:
+                return Answer(self._attempt(pool, work, expires_at), repeated)
+            except PoolClosed as error:
+                self._check_open()
+                raise StoreUnavailableError(f"PostgreSQL: {error}") from error
+            except psycopg.Error as error:
+                broken = is_broken_connection(error)
+                if broken and self._own_pool is pool:
+                    # Its other connections are as dead; this one call finds out.
+                    pool.drain()
+                late = time.monotonic() >= expires_at
+                if late or not attempts or not (broken or is_nothing_done(error)):
+                    raise translated(error, expired=broken and late) from error
+                _LOGGER.debug("trying once more after: %s", error)
+                # What PostgreSQL undid by itself is no ambiguous failure.
+                repeated = repeated or broken
+
+    @contextmanager
+    def direct(self) -> Iterator[Connection]:
+        """Give an autocommit connection outside the pool, closed afterwards."""
+        connection = self._connect()
+        try:
+            with connection, self._guarded(connection, self._connect_timeout_seconds):
+                yield connection
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    def _attempt(
+        self,
+        pool: ConnectionPool[Any],
+        work: Callable[[Connection], T],
+        expires_at: float,
+    ) -> T:
+        connection = pool.getconn(max(0.001, expires_at - time.monotonic()))
+        try:
+            with self._guarded(connection, expires_at - time.monotonic()):
+                if connection.autocommit:
+                    return work(connection)
+                with connection:  # commits or rolls back; a pool's is not closed
+                    return work(connection)
+        finally:
+            pool.putconn(connection)
+
+    @staticmethod
+    @contextmanager
+    def _guarded(connection: Connection, seconds: float) -> Iterator[None]:
+        with WATCHDOG.guarding(connection.pgconn.socket, seconds):
+            yield
+
+    def _attempts(self, pool: ConnectionPool[Any]) -> int:
+        if pool is self._own_pool:
+            return 2
+        # A given pool may hold several dead connections and is not ours to drain.
+        return 2 + int(pool.get_stats().get("pool_available", 0))
+
+    def _ready_pool(self) -> ConnectionPool[Any]:
+        self._check_open()
+        if self._process_id != os.getpid():
+            self._leave_to_parent()
+        pool = self._given_pool or self._own_pool
+        if pool is not None and self._prepared:
+            return pool
+        with self._opening_lock():
+            self._check_open()
+            if not self._prepared and self._prepare is not None:
+                self._bring_up_to_date(self._prepare)
+            if self._given_pool is not None:
+                return self._given_pool
+            if self._own_pool is None:
+                self._own_pool = self._new_pool()
+            return self._own_pool
+
+    def _bring_up_to_date(self, prepare: Callable[[Connection], object]) -> None:
+        if self._given_pool is None:
+            with self.direct() as connection:
+                prepare(connection)
+        else:
+            try:
+                with self._given_pool.connection(self._timeout_seconds) as connection:
+                    prepare(connection)
+            except psycopg.Error as error:
+                raise translated(error) from error
+        self._prepared = True
+
+    def _new_pool(self) -> ConnectionPool[Any]:
+        pool: ConnectionPool[Any] = ConnectionPool(
+            self._conninfo,
+            kwargs=connection_options(self._conninfo, pooler=self._pooler),
+            max_size=self._max_size,
+            timeout=self._timeout_seconds,
+            name="switchbot_store",
+            open=False,
+            **POOL_SETTINGS,
+        )
+        pool.open()
+        return pool
+
+    def _connect(self) -> Connection:
+        expires_at = time.monotonic() + self._connect_timeout_seconds
+        options = connection_options(self._conninfo, pooler=self._pooler)
+        while True:
+            left = expires_at - time.monotonic()
+            if "connect_timeout" in options:
+                options["connect_timeout"] = max(1, round(left))
+            try:
+                return psycopg.connect(self._conninfo, **options)
+            except psycopg.errors.ConnectionTimeout as error:
+                raise SlowConnectionError(
+                    f"no connection to PostgreSQL: {error}"
+                ) from error
+            except psycopg.Error as error:
+                if left <= 0 or not is_starting(error):
+                    raise translated(error) from error
+            threading.Event().wait(_STARTING_PAUSE_SECONDS)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError("this store was closed")
+
+    def _opening_lock(self) -> threading.Lock:
+        if self._process_id != os.getpid():
+            self._leave_to_parent()
+        return self._opening
+
+    def _leave_to_parent(self) -> None:
+        """Forget, in a forked child, what works only in the parent."""
+        if self._own_pool is not None:
+            _LEFT_TO_PARENT.append(self._own_pool)
+            self._own_pool = None
+        self._opening = threading.Lock()
+        self._process_id = os.getpid()

@@ -1,0 +1,93 @@
+"""What a psycopg error means: broken connection, wrong setting, bad data."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from switchbot_store.errors import (
+    SlowConnectionError,
+    StoreConfigError,
+    StoreDataError,
+    StoreError,
+    StoreUnavailableError,
+)
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_BROKEN_CLASS: Final = "08"
+_BROKEN: Final = frozenset(
+    {
+        "57P01",  # admin_shutdown, also what Neon sends when it suspends
+        "57P02",  # crash_shutdown
+        "57P03",  # cannot_connect_now
+        "25006",  # read_only_sql_transaction: a demoted primary
+        "53300",  # too_many_connections
+    }
+)
+_NOTHING_DONE: Final = frozenset(
+    {
+        "40001",  # serialization_failure
+        "40P01",  # deadlock_detected
+    }
+)
+_DATA_CLASSES: Final = ("22", "54")
+_QUERY_CANCELED: Final = "57014"
+
+# libpq gives no SQLSTATE for a refused connection, only the text (28P01, 28000, 3D000
+# and the TLS refusals). https://www.postgresql.org/docs/current/libpq-connect.html
+_REFUSED: Final = re.compile(
+    r"""password\ authentication\ failed | no\ password\ supplied
+    | authentication\ failed\ for\ user | SASL\ authentication\ failed
+    | role\ "[^"]*"\ does\ not\ exist | role\ "[^"]*"\ is\ not\ permitted
+    | database\ "[^"]*"\ does\ not\ exist | no\ such\ (database|user)
+    | no\ pg_hba\.conf\ entry | permission\ denied\ for\ database
+    | server\ does\ not\ support\ SSL | certificate\ verify\ failed
+    | root\ certificate\ file | server\ certificate\ for
+    | unsupported\ startup\ parameter | invalid\ (sslmode|channel_binding)""",
+    re.VERBOSE,
+)
+_STARTING: Final = re.compile(r"the database system is (starting up|not yet accepting)")
+
+
+def is_broken_connection(error: psycopg.Error) -> bool:
+    """Tell whether another connection may do better.
+
+    The statement may have been carried out nevertheless.
+    """
+    if isinstance(error, PoolTimeout):
+        return False
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state.startswith(_BROKEN_CLASS) or state in _BROKEN
+
+
+def is_nothing_done(error: psycopg.Error) -> bool:
+    """Tell whether the statement was undone and may just be repeated."""
+    return error.sqlstate in _NOTHING_DONE
+
+
+def is_starting(error: psycopg.Error) -> bool:
+    """Tell whether the server will accept connections shortly."""
+    return bool(_STARTING.search(str(error)))
+
+
+def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
+    """Return what the store raises from `error`.
+
+    `expired` says that the watchdog ended the call.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    state = error.sqlstate or ""
+    if expired or isinstance(error, PoolTimeout) or state == _QUERY_CANCELED:
+        return SlowConnectionError(f"PostgreSQL did not answer in time: {text}")
+    if not state and _REFUSED.search(text):
+        return StoreConfigError(
+            f"PostgreSQL refuses the connection: {text}", variable="POSTGRES_URL"
+        )
+    if state.startswith(_DATA_CLASSES):
+        return StoreDataError(f"PostgreSQL cannot keep this: {text}")
+    return StoreUnavailableError(f"PostgreSQL: {text}")

@@ -1,0 +1,93 @@
+"""How to connect to a PostgreSQL that sleeps, restarts and sits behind a pooler."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import capabilities
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from switchbot_store.errors import StoreConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+APPLICATION_NAME: Final = "switchbot_store"
+POOL_CONNECT_SECONDS: Final = 10
+
+POOL_SETTINGS: Final[Mapping[str, Any]] = {
+    # No connection is kept for its own sake: an idle one dies when a database sleeps,
+    # and one that is renewed in the background would wake it.
+    "min_size": 0,
+    # Under the five minutes after which hosted databases suspend.
+    "max_idle": 120.0,
+    "max_lifetime": 1800.0,
+    # With the default of 300 s the pool needs 23 s to notice the end of an outage.
+    "reconnect_timeout": 3.0,
+    "num_workers": 1,
+    # No `check`: on an error the pool is drained and the call repeated, which recovers
+    # as fast without a round trip per call.
+    "check": None,
+}
+
+_URL_SCHEME: Final = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
+
+
+def connection_string(conninfo: str | None) -> str:
+    """Return what libpq reads, from any of the usual forms of URL.
+
+    None stands for the ``PG*`` variables. Raises StoreConfigError, without repeating
+    the string, which holds the password.
+    """
+    text = (conninfo or "").strip()
+    if _URL_SCHEME.match(text):
+        text = _URL_SCHEME.sub("postgresql://", text, count=1)
+    try:
+        parameters = conninfo_to_dict(text)
+    except (psycopg.Error, ValueError):
+        # Without its cause on purpose: libpq quotes the string, password and all.
+        raise StoreConfigError(
+            "not a connection string; accepted: postgresql://user:password@host/name"
+            " or key=value pairs as libpq reads them",
+            variable="POSTGRES_URL",
+        ) from None
+    parameters.setdefault("application_name", APPLICATION_NAME)
+    if _is_neon(parameters) and capabilities.has_send_close_prepared():
+        # libpq >= 17: one round trip less when connecting.
+        parameters.setdefault("sslnegotiation", "direct")
+        parameters.setdefault("sslmode", "require")
+    return make_conninfo("", **parameters)
+
+
+def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
+    """Return the keyword arguments of `psycopg.connect`.
+
+    `pooler` says whether a transaction pooler lies between; None asks the host's name,
+    which has ``-pooler`` at Neon.
+    """
+    options: dict[str, Any] = {"autocommit": True}
+    if "connect_timeout" not in conninfo_to_dict(conninfo):
+        options["connect_timeout"] = POOL_CONNECT_SECONDS
+    if pooler or (pooler is None and "-pooler" in host_of(conninfo)):
+        # The next statement may meet another server connection, which knows nothing of
+        # the first one's prepared statements.
+        options["prepare_threshold"] = None
+    return options
+
+
+def host_of(conninfo: str) -> str:
+    """Return the host names, "" for the default socket."""
+    return str(conninfo_to_dict(conninfo).get("host", ""))
+
+
+def described(conninfo: str) -> str:
+    """Return host and database, never a secret."""
+    parameters = conninfo_to_dict(conninfo)
+    host = parameters.get("host") or parameters.get("hostaddr") or "the default host"
+    return f"database {parameters.get('dbname', 'of the user')!s} on {host!s}"
+
+
+def _is_neon(parameters: Mapping[str, Any]) -> bool:
+    return str(parameters.get("host", "")).endswith(".neon.tech")
