@@ -36,6 +36,7 @@ def share_package_index() -> None:
 
 
 def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
+    """Install the project editable, with its extras and dependency groups."""
     if session.venv_backend == "uv":
         share_package_index()
     session.install(

@@ -1,0 +1,46 @@
+"""`nox -s bench`: what the promises about speed and size come to on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+
+GROUPS = {
+    "imports": "import time of both packages",
+    "stores": "get and set by backend, round trips",
+}
+
+
+def main() -> int:
+    """Run the groups named, all by default; return 1 if a goal was missed."""
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    listing = ", ".join(f"{name} ({what})" for name, what in GROUPS.items())
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=listing)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--json", action="store_true", help="one object, no table")
+    options = parser.parse_args()
+    unknown = set(options.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"no group {', '.join(sorted(unknown))}; there are {listing}")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+    machine += f" {platform.release()}, Python {platform.python_version()}"
+    if not options.json:
+        print(machine)
+    figures = []
+    for name in options.groups or GROUPS:
+        found = importlib.import_module(name).measure(quick=options.quick)
+        figures += found
+        if not options.json:
+            print(f"\n{name}", *(figure.as_line() for figure in found), sep="\n")
+    if options.json:
+        results = [figure.as_json() for figure in figures]
+        print(json.dumps({"machine": machine, "figures": results}, indent=2))
+    return int(any(figure.met is False for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
