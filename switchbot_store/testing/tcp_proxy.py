@@ -219,7 +219,9 @@ class TcpProxy:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        # Cancelled by close(): streams before Python 3.12 log a cancelled handler.
+        expected = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.suppress(*expected):
             try:
                 await self._converse(reader, client)
             finally:
