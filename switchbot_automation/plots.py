@@ -7,14 +7,12 @@ of megabytes that a running engine has no use for.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
     from pathlib import Path
-    from zoneinfo import ZoneInfo
+
+    from switchbot_automation.simulation.report import SimulationSeries
 
 _INK = "#2b2f36"
 _QUIET = "#8a919c"
@@ -30,31 +28,16 @@ class PlotUnavailableError(ImportError):
     """matplotlib is not installed; the message names the extra."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What is drawn. All sequences have one value a sample.
-
-    `times` are aware; temperatures are degrees Celsius. `running` says whether the air
-    conditioner is really on. `band` is where the room should be; `windows` are the spans in
-    which it should, as pairs of aware instants. `season` is winter or summer.
-    """
-
-    title: str
-    season: str
-    timezone: ZoneInfo
-    times: Sequence[datetime]
-    room: Sequence[float]
-    outdoor: Sequence[float]
-    running: Sequence[bool]
-    band: tuple[float, float]
-    windows: Sequence[tuple[datetime, datetime]] = ()
+def require() -> None:
+    """Find out whether a picture can be drawn. Raises PlotUnavailableError."""
+    _matplotlib("figure")
 
 
-def draw(picture: Picture, path: Path) -> None:
-    """Draw the picture into a PNG file of 1600 by 900 pixels.
+def draw(series: SimulationSeries, path: Path, *, title: str, season: str) -> None:
+    """Draw the series into a PNG file of 1600 by 900 pixels.
 
-    Raises PlotUnavailableError without matplotlib, OSError when the file cannot be
-    written.
+    `season`, winter or summer, says whether a running unit heats or cools. Raises
+    PlotUnavailableError without matplotlib, OSError when the file cannot be written.
     """
     # The Figure class alone needs no display and leaves pyplot's global state be.
     figure = _matplotlib("figure").Figure(
@@ -64,14 +47,14 @@ def draw(picture: Picture, path: Path) -> None:
     room, power, outdoor = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": (6, 0.55, 2.4)}
     )
-    _draw_room(room, picture)
-    _draw_power(power, picture)
-    _draw_outdoor(outdoor, picture)
+    _draw_room(room, series, title)
+    _draw_power(power, series, season)
+    _draw_outdoor(outdoor, series)
     for axes in (room, power, outdoor):
         _calm(axes)
     for axes in (room, power):
         axes.tick_params(axis="x", which="both", length=0)
-    _label_days(outdoor, picture)
+    _label_days(outdoor, series)
     figure.align_ylabels((room, outdoor))
     figure.savefig(path, format="png", facecolor="white")
 
@@ -85,10 +68,9 @@ def _matplotlib(module: str) -> Any:
         ) from error
 
 
-def _draw_room(axes: Any, picture: Picture) -> None:
-    low, high = picture.band
-    spans = picture.windows or ((picture.times[0], picture.times[-1]),)
-    for index, (start, end) in enumerate(spans):
+def _draw_room(axes: Any, series: SimulationSeries, title: str) -> None:
+    low, high = series.band_low, series.band_high
+    for index, (start, end) in enumerate(series.windows):
         axes.fill_between(
             [start, end],
             low,
@@ -98,10 +80,8 @@ def _draw_room(axes: Any, picture: Picture) -> None:
             linewidth=0,
             label=f"comfort band {low:g} to {high:g} °C" if index == 0 else None,
         )
-    axes.plot(picture.times, picture.room, color=_ROOM, linewidth=1.6, label="room")
-    axes.set_title(
-        picture.title, loc="left", pad=14, fontsize=15, weight="bold", color=_INK
-    )
+    axes.plot(series.times, series.room, color=_ROOM, linewidth=1.6, label="room")
+    axes.set_title(title, loc="left", pad=14, fontsize=15, weight="bold", color=_INK)
     axes.set_ylabel("room °C", color=_INK)
     axes.margins(y=0.08)
     axes.legend(
@@ -115,12 +95,12 @@ def _draw_room(axes: Any, picture: Picture) -> None:
     )
 
 
-def _draw_power(axes: Any, picture: Picture) -> None:
-    heats = picture.season == "winter"
+def _draw_power(axes: Any, series: SimulationSeries, season: str) -> None:
+    heats = season == "winter"
     axes.fill_between(
-        picture.times,
+        series.times,
         0,
-        [1 if on else 0 for on in picture.running],
+        [1 if on else 0 for on in series.conditioning],
         step="post",
         color=_HEAT if heats else _COOL,
         linewidth=0,
@@ -139,8 +119,8 @@ def _draw_power(axes: Any, picture: Picture) -> None:
     axes.set_facecolor("#f3f4f6")
 
 
-def _draw_outdoor(axes: Any, picture: Picture) -> None:
-    axes.plot(picture.times, picture.outdoor, color=_OUTDOOR, linewidth=1.4)
+def _draw_outdoor(axes: Any, series: SimulationSeries) -> None:
+    axes.plot(series.times, series.outdoor, color=_OUTDOOR, linewidth=1.4)
     axes.set_ylabel("outdoor °C", color=_INK)
     axes.margins(y=0.12)
 
@@ -157,10 +137,10 @@ def _calm(axes: Any) -> None:
     axes.tick_params(colors=_INK, labelsize=10)
 
 
-def _label_days(axes: Any, picture: Picture) -> None:
+def _label_days(axes: Any, series: SimulationSeries) -> None:
     dates = _matplotlib("dates")
-    days = (picture.times[-1] - picture.times[0]).total_seconds() / 86_400
-    zone = picture.timezone
+    days = (series.times[-1] - series.times[0]).total_seconds() / 86_400
+    zone = series.timezone
     if days <= 1.5:  # noqa: PLR2004  # a day or so reads in hours
         axes.xaxis.set_major_locator(dates.HourLocator(byhour=range(0, 24, 3), tz=zone))
         axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M", tz=zone))
@@ -173,5 +153,5 @@ def _label_days(axes: Any, picture: Picture) -> None:
         axes.xaxis.set_major_formatter(dates.DateFormatter("%d %b", tz=zone))
     for label in axes.get_xticklabels():
         label.set_horizontalalignment("left")
-    axes.set_xlim(picture.times[0], picture.times[-1])
-    axes.set_xlabel(f"time in {zone.key}", color=_QUIET, fontsize=9)
+    axes.set_xlim(series.times[0], series.times[-1])
+    axes.set_xlabel(f"time in {zone}", color=_QUIET, fontsize=9)
