@@ -6,6 +6,7 @@
     ├── SettingsError             the settings document is wrong; `path` says where
     ├── UnknownZoneError          no zone of that name; `zone`, `known`
     ├── PluginError               a plug-in failed; `plugin`
+    ├── WebhookError              a webhook was refused or failed; `status`
     └── CloudError                a call to the SwitchBot cloud failed
         ├── AuthError             token or secret refused
         ├── ClockSkewError        refused because this machine's clock is wrong
@@ -15,10 +16,16 @@
         ├── HubOfflineError       status code 171
         ├── UnsupportedCommandError   status codes 151 and 160
         ├── BadParameterError     status codes 152 and 190 for a wrong id or parameter
+        ├── WebhookConflictError  the account already has a webhook of its own
         ├── CloudServerError      5xx, or an answer that makes no sense
         └── CloudTimeoutError     no complete answer in time
 
 Messages never hold the token, the secret or a webhook's path.
+
+`maybe_sent` of a `CloudError` answers one question: could repeating the call act twice?
+A call that was refused (authentication, quota, unknown device, wrong parameter) or that
+never left this machine was not carried out; after a timeout or a server error nobody
+knows.
 """
 
 from __future__ import annotations
@@ -62,12 +69,27 @@ class PluginError(AutomationError):
         self.plugin = plugin
 
 
+class WebhookError(AutomationError):
+    """A webhook was not sent, or its host did not answer with success.
+
+    `status` is the HTTP status, None when there was none. `maybe_sent` is true when the
+    host may have acted on it. The message shows no more of the URL than its host.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, maybe_sent: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.maybe_sent = maybe_sent
+
+
 class CloudError(AutomationError):
     """A call to the cloud failed.
 
     `http_status` is the HTTP status, `status_code` the envelope's `statusCode`, each
-    None when there was none. `maybe_sent` is true when the request may have reached the
-    cloud, so that repeating it could act twice.
+    None when there was none. `maybe_sent` is true when the cloud may have acted on the
+    request, so that repeating it could act twice.
     """
 
     def __init__(
@@ -100,8 +122,9 @@ class ClockSkewError(CloudError):
         *,
         skew_seconds: float,
         http_status: int | None = None,
+        maybe_sent: bool = False,
     ) -> None:
-        super().__init__(message, http_status=http_status)
+        super().__init__(message, http_status=http_status, maybe_sent=maybe_sent)
         self.skew_seconds = skew_seconds
 
 
@@ -118,7 +141,7 @@ class QuotaExhaustedError(CloudError):
         resets_at: datetime | None = None,
         http_status: int | None = None,
         status_code: int | None = None,
-        maybe_sent: bool = True,
+        maybe_sent: bool = False,
     ) -> None:
         super().__init__(
             message,
@@ -142,8 +165,14 @@ class RateLimitedError(CloudError):
         retry_after_seconds: float | None = None,
         http_status: int | None = None,
         status_code: int | None = None,
+        maybe_sent: bool = False,
     ) -> None:
-        super().__init__(message, http_status=http_status, status_code=status_code)
+        super().__init__(
+            message,
+            http_status=http_status,
+            status_code=status_code,
+            maybe_sent=maybe_sent,
+        )
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -161,6 +190,10 @@ class UnsupportedCommandError(CloudError):
 
 class BadParameterError(CloudError):
     """An unknown device (152) or a parameter the device refuses (190)."""
+
+
+class WebhookConflictError(CloudError):
+    """The account's only webhook URL is taken (190 "webhook is exist")."""
 
 
 class CloudServerError(CloudError):

@@ -1,1 +1,25 @@
-"""The SwitchBot Cloud API v1.1: client, signing, quota and device catalogue."""
+"""The SwitchBot Cloud API v1.1: client, signing, quota and device catalogue.
+
+`SwitchBotClient` and `QuotaLedger` are loaded when first asked for: whoever needs only
+the catalogue or the signature does without aiohttp.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from switchbot_automation.cloud.client import SwitchBotClient
+    from switchbot_automation.cloud.quota import QuotaLedger
+
+__all__ = ["QuotaLedger", "SwitchBotClient"]
+
+_HOMES = {"QuotaLedger": "quota", "SwitchBotClient": "client"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

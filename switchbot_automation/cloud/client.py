@@ -1,0 +1,302 @@
+"""The SwitchBot Cloud API v1.1 over aiohttp.
+
+Only this module of the package's cloud part knows aiohttp. Facts about the API: official
+documentation (OpenWonderLabs/SwitchBotAPI).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as random_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from switchbot_automation.clock import SystemClock
+from switchbot_automation.cloud.answers import Answer
+from switchbot_automation.cloud.calls import Call, Caller
+from switchbot_automation.cloud.catalog import is_idempotent
+from switchbot_automation.cloud.headers import lower_names
+from switchbot_automation.cloud.parsing import (
+    parse_command_result,
+    parse_devices,
+    parse_scenes,
+    parse_status,
+)
+from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.retry import RetryPolicy
+from switchbot_automation.errors import (
+    AuthError,
+    BadParameterError,
+    CloudError,
+    CloudServerError,
+    CloudTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from random import Random
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.model import (
+        CommandResult,
+        DeviceList,
+        DeviceStatus,
+        Scene,
+    )
+
+DEFAULT_BASE_URL = "https://api.switch-bot.com"
+
+_JSON = {"Content-Type": "application/json; charset=utf8"}
+
+# An account's whole device list is some 100 kB; more than this is not meant for us.
+_MOST_BYTES = 8 * 1024 * 1024
+
+# In lower case aiohttp does not count it among the methods that it resends by itself
+# after a broken connection, a call that our quota would not see. It goes out as GET.
+_GET = "get"
+_POST = "POST"
+
+# Batches over about 100 reads met "Too many Request" (SwitchBotAPI#213). Commands do not
+# wait behind reads.
+_READS_AT_ONCE = 4
+
+
+class SwitchBotClient:
+    """A `CloudApi` for one account.
+
+    `session` is the caller's: never configured, never closed. `token` and `secret` come
+    from the phone app; blanks around them are dropped. `quota` is shared with whoever
+    also spends from the account; without one the client keeps its own. `timeout_seconds`
+    is for a whole attempt, reading the body included; `attempts` counts the first one.
+    A `retry` policy replaces `attempts`.
+
+    Nothing is cached: what is returned was answered just now. Reads are tried again
+    after faults that may pass. A command or scene is sent again only if it never left
+    this machine, or if the catalogue marks the command idempotent.
+
+    Every method raises the subclasses of `CloudError`, and nothing else for anything
+    the network or the cloud can do.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        token: str,
+        secret: str,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        quota: QuotaLedger | None = None,
+        clock: Clock | None = None,
+        timeout_seconds: float = 15.0,
+        attempts: int = 3,
+        retry: RetryPolicy | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._clock: Clock = clock or SystemClock()
+        self._quota = quota or QuotaLedger(clock=self._clock)
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout_seconds, sock_connect=timeout_seconds * 2 / 3
+        )
+        self._reads = asyncio.Semaphore(_READS_AT_ONCE)
+        self._known_types: dict[str, str] = {}
+        self._caller = Caller(
+            self._send,
+            _credential("token", token),
+            _credential("secret", secret),
+            quota=self._quota,
+            clock=self._clock,
+            policy=retry or RetryPolicy(attempts=attempts),
+            # Only spreads waits; nothing secret hangs on it.
+            random=random or random_module.Random(),  # noqa: S311 -- see above
+        )
+
+    def __repr__(self) -> str:
+        return f"<SwitchBotClient {self._base_url} {self._quota!r}>"
+
+    @property
+    def quota(self) -> QuotaLedger:
+        """The ledger every attempt is counted in."""
+        return self._quota
+
+    async def devices(self) -> DeviceList:
+        """Return the account's devices and infrared remotes."""
+        found = parse_devices(await self._read("devices", "device list"))
+        for device in found.devices:
+            self._known_types[device.device_id] = device.device_type
+        for remote in found.remotes:
+            self._known_types[remote.device_id] = remote.remote_type
+        return found
+
+    async def status(self, device_id: str) -> DeviceStatus:
+        """Return a device's status fields, raw; empty for infrared remotes.
+
+        Raises DeviceOfflineError, HubOfflineError, BadParameterError for an unknown id.
+        """
+        path = f"devices/{_segment(device_id)}/status"
+        body = await self._read(path, f"status of {device_id}")
+        known_type = self._known_types.get(device_id, "")
+        status = parse_status(device_id, body, self._clock.now(), known_type=known_type)
+        if status.device_type:
+            self._known_types.setdefault(device_id, status.device_type)
+        return status
+
+    async def command(
+        self,
+        device_id: str,
+        command: str,
+        parameter: Any = "default",
+        command_type: str = "command",
+    ) -> CommandResult:
+        """Send one command; what is returned means accepted, not carried out.
+
+        Nothing is checked against the catalogue here, which cannot know a product
+        newer than itself: `catalog.validate_command` does. Raises
+        UnsupportedCommandError, BadParameterError, DeviceOfflineError, HubOfflineError.
+        """
+        path = f"devices/{_segment(device_id)}/commands"
+        payload = {
+            "commandType": command_type,
+            "command": command,
+            "parameter": parameter,
+        }
+
+        def may_repeat() -> bool:
+            known_type = self._known_types.get(device_id)
+            return is_idempotent(command, command_type, device_type=known_type)
+
+        body = await self._caller.body_of(
+            Call(
+                _POST,
+                path,
+                f"{command} to {device_id}",
+                payload=_json(payload, command),
+                is_read=False,
+                may_repeat=may_repeat,
+                private=_texts(parameter) if isinstance(parameter, dict) else (),
+            )
+        )
+        return parse_command_result(device_id, body, self._clock.now())
+
+    async def scenes(self) -> list[Scene]:
+        """Return the manual scenes of the phone app."""
+        return parse_scenes(await self._read("scenes", "scene list"))
+
+    async def run_scene(self, scene_id: str) -> CommandResult:
+        """Run a scene; never sent twice, as nobody knows what it does.
+
+        `device_id` of the result is the scene's id. Raises BadParameterError for an
+        unknown scene.
+        """
+        path = f"scenes/{_segment(scene_id)}/execute"
+        body = await self._caller.body_of(
+            Call(
+                _POST,
+                path,
+                f"scene {scene_id}",
+                payload=b"",
+                is_read=False,
+                may_repeat=lambda: False,
+            )
+        )
+        return parse_command_result(scene_id, body, self._clock.now())
+
+    async def _read(self, path: str, what: str) -> Any:
+        async with self._reads:
+            return await self._caller.body_of(Call(_GET, path, what))
+
+    async def _send(self, call: Call, headers: Mapping[str, str]) -> Answer:
+        if self._session.closed:
+            raise CloudError(
+                f"{call.what}: the HTTP session is closed", maybe_sent=False
+            )
+        try:
+            async with self._session.request(
+                call.method,
+                URL(f"{self._base_url}/v1.1/{call.path}", encoded=True),
+                headers={**headers, **(_JSON if call.payload is not None else {})},
+                data=call.payload,
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as response:
+                content = await _read_body(response, call.what)
+                return Answer(response.status, lower_names(response.headers), content)
+        except aiohttp.ConnectionTimeoutError as exc:
+            raise CloudTimeoutError(
+                f"{call.what}: no connection in time", maybe_sent=False
+            ) from exc
+        except TimeoutError as exc:
+            raise CloudTimeoutError(
+                f"{call.what}: no complete answer within {self._timeout.total:g} s"
+            ) from exc
+        except aiohttp.ClientConnectorError as exc:
+            raise CloudTimeoutError(
+                f"{call.what}: no connection ({type(exc).__name__})",
+                maybe_sent=False,
+            ) from exc
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as exc:
+            raise CloudError(
+                f"{call.what}: {self._base_url!r} is no usable base URL",
+                maybe_sent=False,
+            ) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise CloudServerError(
+                f"{call.what}: the connection broke ({type(exc).__name__})"
+            ) from exc
+        except ValueError as exc:
+            # netrc, a proxy or the session's own `auth` claims the Authorization header
+            raise CloudError(
+                f"{call.what}: the HTTP session cannot send it", maybe_sent=False
+            ) from exc
+
+
+async def _read_body(response: aiohttp.ClientResponse, what: str) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            raise CloudServerError(
+                f"{what}: an answer of more than {_MOST_BYTES} bytes",
+                http_status=response.status,
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _credential(name: str, value: str) -> str:
+    stripped = value.strip()
+    if not stripped:
+        raise AuthError(f"the SwitchBot {name} is empty", maybe_sent=False)
+    if not (stripped.isascii() and stripped.isprintable()):
+        raise AuthError(
+            f"the SwitchBot {name} holds characters that no {name} has",
+            maybe_sent=False,
+        )
+    return stripped
+
+
+def _segment(identifier: str) -> str:
+    """Return an id quoted as one part of a path."""
+    if not identifier or identifier in {".", ".."}:
+        raise BadParameterError(f"{identifier!r} is no id", maybe_sent=False)
+    return quote(identifier, safe="")
+
+
+def _json(payload: Mapping[str, Any], command: str) -> bytes:
+    try:
+        return orjson.dumps(payload)
+    except TypeError as exc:
+        raise BadParameterError(
+            f"the parameter of {command} cannot be written as JSON", maybe_sent=False
+        ) from exc
+
+
+def _texts(parameter: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the texts of an object parameter: a passcode may be among them."""
+    return tuple(value for value in parameter.values() if isinstance(value, str))
