@@ -56,16 +56,28 @@ def check_webhook_url(url: str, allowed_hosts: AbstractSet[str] = frozenset()) -
             f"{mask_url(url)} is not https; a host of your own network can be named"
             " in webhook_allowed_hosts"
         )
+    check_host(host)
+    return host
+
+
+def check_host(host: str) -> None:
+    """Refuse a host that is a literal address and not a public one.
+
+    Names pass: where they lead is only known when connecting. Raises `ValueError`.
+    """
+    # What the resolver of the system would take for an address is one: "127.1" and
+    # "2130706433" are ways to write 127.0.0.1.
+    if ":" not in host and not host.replace(".", "").isdigit():
+        return
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
+        raise ValueError(f"{host} is not an address") from None
     if not is_public(address):
         raise ValueError(
-            f"{mask_url(url)} is a private address; name it in webhook_allowed_hosts"
-            " if it is meant"
+            f"{host} is a private address; name it in webhook_allowed_hosts if it is"
+            " meant"
         )
-    return host
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
