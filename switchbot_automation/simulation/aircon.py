@@ -178,7 +178,9 @@ class Aircon:
             electric += abs(target) / (cop * (1.22 - 0.28 * fraction))
             if self._frosting and direction == _HEAT:
                 target, electric = self._frost_over(target, electric)
-        self.heat += self._ramp * (target - self.heat)
+        # Defrosting reverses the cycle at once, everything else ramps.
+        ramp = 1.0 if self._defrosting > 0.0 else self._ramp
+        self.heat += ramp * (target - self.heat)
         self.power_draw = electric
         self.energy += electric * self._step
         return self.heat
