@@ -35,7 +35,7 @@ class Device:
     device_type: str
     hub_device_id: str | None
     cloud_service: bool
-    extra: Mapping[str, Any] = field(default=NOTHING, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class CommandResult:
     device_id: str
     accepted_at: datetime
     command_id: str | None = None
-    body: Mapping[str, Any] = NOTHING
+    body: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 class CloudApi(Protocol):
@@ -170,15 +170,64 @@ class CommandStatus(StrEnum):
 class ReasonCode(StrEnum):
     """Why. Every decision and verdict carries at least one; the list only grows."""
 
+    # where in the week, and whether at all
     AUTOMATION_DISABLED = "automation_disabled"
     IN_WINDOW = "in_window"
     OUTSIDE_WINDOWS = "outside_windows"
+    NO_WINDOWS = "no_windows"
+
+    # what was read
+    NO_METER = "no_meter"
+    """No meter is configured."""
     NO_READING = "no_reading"
+    """The meter was reached and gave no temperature."""
+    METER_UNREACHABLE = "meter_unreachable"
+    TEMPERATURE_NOT_A_NUMBER = "temperature_not_a_number"
+
+    # what the rule of the season said
     TEMP_BELOW_ON_THRESHOLD = "temp_below_on_threshold"
     TEMP_ABOVE_ON_THRESHOLD = "temp_above_on_threshold"
     TEMP_BELOW_OFF_THRESHOLD = "temp_below_off_threshold"
     TEMP_ABOVE_OFF_THRESHOLD = "temp_above_off_threshold"
     WITHIN_BAND = "within_band"
+    PROFILE_MISSING = "profile_missing"
+    THRESHOLDS_INVERTED = "thresholds_inverted"
+    MODE_UNKNOWN = "mode_unknown"
+
+    # why nothing, or something else, needs to be sent
+    ALREADY_OFF = "already_off"
+    DUPLICATE_SUPPRESSED = "duplicate_suppressed"
+    OFF_REPEAT_PENDING = "off_repeat_pending"
+    FAN_INSTEAD_OF_OFF = "fan_instead_of_off"
+    FAN_IN_NEUTRAL_ZONE = "fan_in_neutral_zone"
+
+    # what the gate said
+    NOTHING_TO_SEND = "nothing_to_send"
+    GATE_OPEN = "gate_open"
+    MIN_ON_REMAINING = "min_on_remaining"
+    MIN_OFF_REMAINING = "min_off_remaining"
+    REPEAT_AFTER_CRASH = "repeat_after_crash"
+    """The very command whose fate is unknown; sending it again changes nothing."""
+
+    # where a command came from
+    OFF_REPEAT = "off_repeat"
+    MANUAL = "manual"
+    MANUAL_DEFERRED = "manual_deferred"
+    """A person's command that had to wait for the equipment, now due."""
+
+    # what became of a command
+    NO_RUNG_CONFIGURED = "no_rung_configured"
+    ALL_RUNGS_FAILED = "all_rungs_failed"
+    LOST_RACE = "lost_race"
+    """Another writer changed the state first; nothing was sent."""
+    INTENT_IN_FLIGHT = "intent_in_flight"
+    """Another engine recorded a command a moment ago and may be sending it."""
+    STORE_UNAVAILABLE = "store_unavailable"
+    """The intent could not be recorded, so only OFF may be sent."""
+
+    # the settings document
+    SETTINGS_INVALID = "settings_invalid"
+    SETTINGS_UNAVAILABLE = "settings_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,22 +235,30 @@ class Reason:
     """One reason with the numbers behind it; keys of `detail` name the unit."""
 
     code: ReasonCode
-    detail: Mapping[str, Any] = NOTHING
+    detail: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
 class RungResult:
-    """What one rung of the cascade (webhook, scene, command) came to."""
+    """What one rung of the cascade (webhook, scene, command) came to.
+
+    `parameter` is what a `command` rung sent; None for the other rungs and for OFF.
+    """
 
     rung: str
     ok: bool
     error: str | None = None
     duration_seconds: float = 0.0
+    parameter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command of a tick and how far it came."""
+    """One command of a tick and how far it came.
+
+    `blocked_until` is the instant at which a command blocked by the equipment's
+    minimum times becomes legal. `sent_at` is when the first rung was tried.
+    """
 
     id: str
     zone: str
@@ -210,16 +267,53 @@ class Command:
     rungs: tuple[RungResult, ...] = ()
     reasons: tuple[Reason, ...] = ()
     sent_at: datetime | None = None
+    blocked_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneDecision:
-    """What was decided for one zone. `action` None: leave it as it is."""
+    """What was decided for one zone. `action` None: leave it as it is.
+
+    `if_blocked` is the outcome's word while the equipment's minimum times run, also
+    when nothing is to be sent; None where they do not matter.
+    """
 
     zone: str
     outcome: Outcome
     action: Action | None = None
     reasons: tuple[Reason, ...] = ()
+    if_blocked: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided for the whole home at one instant."""
+
+    at: datetime
+    zones: tuple[ZoneDecision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneVerdict:
+    """Whether a zone's action may be sent now.
+
+    `outcome` is the final word for the zone. `blocked_until` is the exact instant at
+    which the wait is over, given also when nothing was to be sent.
+    """
+
+    zone: str
+    allowed: bool
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    blocked_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says about a decision, one verdict a zone, in the same order."""
+
+    at: datetime
+    zones: tuple[ZoneVerdict, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,248 @@
+"""What an action means for an air conditioner, and what it leaves behind. Pure.
+
+Direct commands follow SwitchBot API v1.1: `turnOff`, and `setAll` with the parameter
+``temperature,mode,fan,power``, as in ``26,5,3,on``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.engine.state import (
+    MODE_COOL,
+    MODE_FAN,
+    MODE_HEAT,
+    PendingRepeat,
+)
+from switchbot_automation.model import Action, Power, RungResult
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.settings_model import Profile, ZoneSettings
+
+# What the dashboard sends where a profile says nothing.
+_FALLBACK_TARGET = 22.0
+_FALLBACK_FAN = 3
+_SEASON_MODE = {Action.WINTER: MODE_HEAT, Action.SUMMER: MODE_COOL}
+
+
+def season_action(zone: ZoneSettings) -> Action:
+    """Return the ON action of the zone's season."""
+    return Action.SUMMER if zone.mode == "summer" else Action.WINTER
+
+
+def profile_of(zone: ZoneSettings, action: Action) -> Profile | None:
+    """Return the profile an action draws on; fan draws on the season's."""
+    season = season_action(zone) if action is Action.FAN else action
+    return zone.summer if season is Action.SUMMER else zone.winter
+
+
+def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
+    """Return the `setAll` parameter of an action, None for OFF.
+
+    Whole degrees unless the zone says `half_degrees`; cooling rounds down and heating
+    up, so that the unit never stops short of the target.
+    """
+    if action is Action.OFF:
+        return None
+    profile = profile_of(zone, action)
+    fan = profile.fan_speed if profile else _FALLBACK_FAN
+    target = profile.target_temp if profile else _FALLBACK_TARGET
+    if action is Action.FAN:
+        mode = MODE_FAN
+    else:
+        mode = profile.ac_mode if profile else _SEASON_MODE[action]
+    heating = season_action(zone) if action is Action.FAN else action
+    degrees = _degrees(target, half=zone.half_degrees, up=heating is Action.WINTER)
+    return f"{degrees},{mode},{fan},on"
+
+
+def _degrees(target: float, *, half: bool, up: bool) -> str:
+    step = 0.5 if half else 1.0
+    steps = round(target / step, 6)
+    value = (math.ceil(steps) if up else math.floor(steps)) * step
+    return f"{value:g}"
+
+
+def same_parameter(one: str | None, other: str | None) -> bool:
+    """Compare two `setAll` parameters by meaning: ``26.0,5,3,on`` is ``26,5,3,on``."""
+    if one is None or other is None:
+        return one is other
+    return one == other or _parsed(one) == _parsed(other)
+
+
+def _parsed(parameter: str) -> tuple[float | str, ...]:
+    parts: list[float | str] = []
+    for part in parameter.split(","):
+        text = part.strip().lower()
+        try:
+            parts.append(float(text))
+        except ValueError:
+            parts.append(text)
+    return tuple(parts)
+
+
+def already_in_force(state: ZoneState, zone: ZoneSettings, action: Action) -> bool:
+    """Return whether sending `action` would change nothing, as far as is known."""
+    if state.uncertain:
+        return False
+    if action is Action.OFF:
+        return state.power is Power.OFF
+    if state.power is not Power.ON:
+        return False
+    if state.parameter is None:
+        return state.action is action
+    if action is Action.FAN and state.action is Action.FAN:
+        return True
+    return same_parameter(state.parameter, set_all_parameter(zone, action))
+
+
+def can_send(zone: ZoneSettings, action: Action) -> bool:
+    """Return whether any rung is configured for an action."""
+    return bool(
+        zone.aircon_device_id or zone.scenes.get(action) or zone.webhooks.get(action)
+    )
+
+
+def after_command(
+    state: ZoneState,
+    zone: ZoneSettings,
+    action: Action,
+    rung: RungResult,
+    *,
+    at: datetime,
+    label: str,
+) -> ZoneState:
+    """Return the state once a rung was accepted.
+
+    A command that repeats what was in force moves no equipment timestamp, so that
+    resending can never prolong a minimum time.
+    """
+    direct = rung.rung == "command"
+    common = replace(
+        state,
+        uncertain=False,
+        last_action=_words(zone, action, rung, label),
+        last_action_at=at,
+        last_error=None,
+        pending_repeat=None,
+        pending_manual=None,
+        intent=None,
+    )
+    was_running = state.compressor_running
+    may_have_run = was_running or state.power is Power.UNKNOWN or state.uncertain
+    if action is Action.OFF:
+        return replace(
+            common,
+            power=Power.OFF,
+            mode=None,
+            parameter=None,
+            action=Action.OFF,
+            compressor_stopped_at=at if may_have_run else state.compressor_stopped_at,
+        )
+    if action is Action.FAN:
+        in_fan = state.power is Power.ON and state.action is Action.FAN
+        return replace(
+            common,
+            power=Power.ON,
+            mode=MODE_FAN,
+            parameter=rung.parameter if direct else None,
+            action=Action.FAN,
+            fan_started_at=state.fan_started_at if in_fan else at,
+            compressor_stopped_at=at if may_have_run else state.compressor_stopped_at,
+        )
+    continues = was_running and state.action is action and not state.uncertain
+    return replace(
+        common,
+        power=Power.ON,
+        mode=_mode(rung.parameter) if direct else None,
+        parameter=rung.parameter if direct else None,
+        action=action,
+        compressor_started_at=state.compressor_started_at if continues else at,
+    )
+
+
+def after_failure(
+    state: ZoneState, action: Action, error: str, at: datetime, *, maybe: bool
+) -> ZoneState:
+    """Return the state once every rung failed: as before, and the error.
+
+    `maybe`: the unit may have been told all the same. Then neither "already off" nor
+    "already on" holds, and the compressor may have started or stopped at `at`.
+    """
+    failed = replace(
+        state, intent=None, last_error=error, error_count=state.error_count + 1
+    )
+    if not maybe:
+        return failed
+    if action in (Action.OFF, Action.FAN):
+        stopped = at if state.compressor_running else state.compressor_stopped_at
+        return replace(failed, uncertain=True, compressor_stopped_at=stopped)
+    started = state.compressor_started_at if state.compressor_running else at
+    return replace(failed, uncertain=True, compressor_started_at=started)
+
+
+def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
+    """Return the state with an intent that nobody finished: it counts as sent.
+
+    Only what can be sent twice without harm stays open to be sent again: ON when the
+    rule still wants it, OFF at once, since nobody may be left to want it.
+    """
+    intent = state.intent
+    if intent is None:
+        return state
+    rung = RungResult("unfinished", ok=True)
+    counted = after_command(
+        state, zone, intent.action, rung, at=intent.at, label=intent.source
+    )
+    counted = replace(
+        counted,
+        last_action=f"{intent.action} ({intent.source}, unfinished)",
+        uncertain=intent.idempotent,
+    )
+    if not intent.idempotent or intent.action is not Action.OFF:
+        return counted
+    repeat = PendingRepeat(
+        remaining=1,
+        interval_seconds=max(zone.off_repeat_interval_seconds, 1),
+        next_run_at=now,
+        state_reason="repeat_after_crash",
+    )
+    return replace(counted, pending_repeat=repeat)
+
+
+def _mode(parameter: str | None) -> int | None:
+    parts = (parameter or "").split(",")
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
+
+
+def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> str:
+    """Say what was done in the dashboard's words; never with a webhook's URL."""
+    if rung.rung == "webhook":
+        return f"webhook({action}) ({label})"
+    if rung.rung == "scene":
+        return f"scene({zone.scenes.get(action, '')}) ({label})"
+    return "turnOff" if rung.parameter is None else f"setAll({rung.parameter})"
+
+
+def with_repeats(
+    state: ZoneState, zone: ZoneSettings, action: Action, at: datetime, label: str
+) -> ZoneState:
+    """Queue the OFF commands that follow the first, on their own due instants."""
+    if zone.off_repeat_count <= 1:
+        return state
+    return replace(
+        state,
+        pending_repeat=PendingRepeat(
+            remaining=zone.off_repeat_count - 1,
+            interval_seconds=zone.off_repeat_interval_seconds,
+            next_run_at=at + timedelta(seconds=zone.off_repeat_interval_seconds),
+            state_reason=label,
+            action=action,
+        ),
+    )

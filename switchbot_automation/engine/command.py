@@ -1,0 +1,217 @@
+"""Carry out one command: record the intent, send, record what became of it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.engine.aircon import (
+    after_command,
+    after_crash,
+    after_failure,
+    with_repeats,
+)
+from switchbot_automation.engine.documents import Recorded
+from switchbot_automation.engine.gate import person_wait
+from switchbot_automation.engine.state import Intent
+from switchbot_automation.model import (
+    Action,
+    Command,
+    CommandStatus,
+    Reason,
+    ReasonCode,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.engine.act import Actuator, Sent
+    from switchbot_automation.engine.documents import Documents, StateBook
+    from switchbot_automation.engine.gate import Wait
+    from switchbot_automation.settings_model import ZoneSettings
+
+# Another engine's intent counts as being sent for this long, then as forgotten by a
+# crash. Longer than a whole cascade with its timeouts is likely to take.
+IN_FLIGHT = timedelta(seconds=120)
+
+_PERSON_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be sent and for whom.
+
+    `label` is the dashboard's word for it, as in ``automation_winter_off``. `repeats`:
+    queue the OFF repeats of the settings behind it.
+    """
+
+    zone: ZoneSettings
+    action: Action
+    label: str
+    reasons: tuple[Reason, ...]
+    person: bool = False
+    repeats: bool = False
+
+
+class Commander:
+    """Sends commands, each behind a recorded intent."""
+
+    def __init__(self, documents: Documents, actuator: Actuator, clock: Clock) -> None:
+        self._documents = documents
+        self._actuator = actuator
+        self._clock = clock
+        self._lease_token: int | None = None
+        self._recovered: set[str] = set()
+        self._own_intents: set[str] = set()
+
+    def recover(self, zone: ZoneSettings, now: datetime) -> None:
+        """Count an unfinished intent as sent.
+
+        One found at the first look, or begun by this very engine, was cut off. Another
+        one belongs to an engine that may be sending it now, until it is too old.
+        """
+        book = self._documents.book(zone.name)
+        first = zone.name not in self._recovered
+        self._recovered.add(zone.name)
+        intent = book.state.intent
+        if intent is None:
+            return
+        own = intent.id in self._own_intents
+        if first or own or now - intent.at >= IN_FLIGHT:
+            self._own_intents.discard(intent.id)
+            book.state = after_crash(book.state, zone, now)
+
+    async def carry_out(self, order: Order) -> Command:
+        """Record, send, record. What goes wrong is in the command's status."""
+        now = self._clock.now()
+        rungs = self._actuator.rungs(order.zone, order.action)
+        if not rungs:
+            reason = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": order.action})
+            return self._failed_before_sending(order, reason)
+        intent = Intent(
+            id=uuid.uuid4().hex,
+            at=now,
+            action=order.action,
+            token=self._lease_token,
+            idempotent=rungs[0] == "command",
+            source=order.label,
+        )
+        obstacle = await self._clear_way(order, intent)
+        if obstacle is not None:
+            return obstacle
+        return await self._send(order, intent)
+
+    async def _clear_way(self, order: Order, intent: Intent) -> Command | None:
+        """Record the intent; return the blocked command if it may not be sent."""
+        certain = order.person and order.action is Action.OFF
+        attempts = _PERSON_ATTEMPTS if order.person else 1
+        for attempt in range(attempts):
+            book = self._documents.book(order.zone.name)
+            other = book.state.intent
+            if other is not None and not certain:
+                reason = Reason(ReasonCode.INTENT_IN_FLIGHT)
+                return _blocked(order, intent.id, reason, other.at + IN_FLIGHT)
+            wait = self._person_waits(order, book)
+            if wait is not None:
+                reason = wait.reason(self._clock.now())
+                return _blocked(order, intent.id, reason, wait.until)
+            recorded = await self._documents.intend(order.zone.name, intent)
+            if recorded is Recorded.YES:
+                self._own_intents.add(intent.id)
+                return None
+            if recorded is Recorded.UNAVAILABLE:
+                if order.action is Action.OFF:
+                    return None
+                reason = Reason(ReasonCode.STORE_UNAVAILABLE)
+                return _blocked(order, intent.id, reason)
+            if attempt + 1 < attempts:
+                await self._documents.reread(order.zone.name)
+        if certain:
+            return None
+        return _blocked(order, intent.id, Reason(ReasonCode.LOST_RACE))
+
+    def _person_waits(self, order: Order, book: StateBook) -> Wait | None:
+        if not order.person:
+            return None
+        return person_wait(order.zone, book.state, order.action, self._clock.now())
+
+    async def _send(self, order: Order, intent: Intent) -> Command:
+        sent_at = self._clock.now()
+        sent = await self._actuator.send(order.zone, order.action)
+        # Not before the answer: a minimum time counted from here is never too short.
+        at = self._clock.now()
+        book = self._documents.book(order.zone.name)
+        book.lost = False
+        book.commanded = True
+        self._own_intents.discard(intent.id)
+        rung = sent.accepted
+        if rung is None:
+            return self._failed(order, intent, book, sent, sent_at)
+        state = after_command(
+            book.state, order.zone, order.action, rung, at=at, label=order.label
+        )
+        if order.repeats:
+            state = with_repeats(state, order.zone, order.action, at, order.label)
+        if order.person:
+            state = replace(state, manual_action_at=at)
+        book.state = state
+        return Command(
+            id=intent.id,
+            zone=order.zone.name,
+            action=order.action,
+            status=CommandStatus.ACCEPTED,
+            rungs=sent.rungs,
+            reasons=order.reasons,
+            sent_at=sent_at,
+        )
+
+    def _failed(
+        self,
+        order: Order,
+        intent: Intent,
+        book: StateBook,
+        sent: Sent,
+        sent_at: datetime,
+    ) -> Command:
+        book.state = after_failure(
+            book.state, order.action, sent.error, self._clock.now(), maybe=sent.maybe
+        )
+        return Command(
+            id=intent.id,
+            zone=order.zone.name,
+            action=order.action,
+            status=CommandStatus.FAILED,
+            rungs=sent.rungs,
+            reasons=(*order.reasons, Reason(ReasonCode.ALL_RUNGS_FAILED)),
+            sent_at=sent_at,
+        )
+
+    def _failed_before_sending(self, order: Order, reason: Reason) -> Command:
+        book = self._documents.book(order.zone.name)
+        error = f"no webhook, scene or aircon_device_id for {order.action}"
+        book.state = after_failure(
+            book.state, order.action, error, self._clock.now(), maybe=False
+        )
+        return Command(
+            id=uuid.uuid4().hex,
+            zone=order.zone.name,
+            action=order.action,
+            status=CommandStatus.FAILED,
+            reasons=(*order.reasons, reason),
+        )
+
+
+def _blocked(
+    order: Order, command_id: str, reason: Reason, until: datetime | None = None
+) -> Command:
+    return Command(
+        id=command_id,
+        zone=order.zone.name,
+        action=order.action,
+        status=CommandStatus.BLOCKED,
+        reasons=(*order.reasons, reason),
+        blocked_until=until,
+    )

@@ -1,0 +1,302 @@
+"""The engine's documents: settings by revision, each zone's state, the intents.
+
+One read and one write a tick. What could not be written stays in memory and is written
+by the next tick that can.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.settings import parse_settings
+from switchbot_store.errors import StoreConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from switchbot_automation.engine.state import Intent
+    from switchbot_automation.settings_model import Settings
+    from switchbot_store.interface import AsyncStore, Entry
+
+_LOGGER = logging.getLogger(__name__)
+
+_APP_START = "app_start"
+_FINISHING_ATTEMPTS = 3
+
+
+class Recorded(Enum):
+    """What became of an intent's compare_and_set."""
+
+    YES = auto()
+    LOST_RACE = auto()
+    UNAVAILABLE = auto()
+
+
+@dataclass(slots=True)
+class StateBook:
+    """One state document: as stored, as read from it, and as it is now."""
+
+    key: str
+    stored: dict[str, Any]
+    saved: ZoneState
+    state: ZoneState
+    revision: str | None = None
+    # Another writer was there first this tick: its word stands, ours is dropped.
+    lost: bool = False
+    # A command went out this tick: its record must not be dropped.
+    commanded: bool = False
+    # Somebody else writes this document too, so overwriting it blindly is not safe.
+    contested: bool = False
+
+
+class Documents:
+    """Reads and writes them through an `AsyncStore`; keeps the last good ones."""
+
+    def __init__(self, store: AsyncStore, settings_key: str, state_key: str) -> None:
+        self._store = store
+        self.settings_key = settings_key
+        self._state_key = state_key
+        self._books: dict[str, StateBook] = {}
+        self._revision: str | None = None
+        self.settings: Settings | None = None
+        self.settings_error: SettingsError | None = None
+        self.store_error: Exception | None = None
+        self.reachable = False
+
+    @property
+    def settings_revision(self) -> str:
+        """The revision of the settings document last looked at; "" when never set."""
+        return self._revision or ""
+
+    def key_of(self, zone: str) -> str:
+        """Return the key of a zone's state document."""
+        return self._state_key if zone == DEFAULT_ZONE else f"{self._state_key}/{zone}"
+
+    def book(self, zone: str) -> StateBook:
+        """Return a zone's state document; an empty one where none was ever read."""
+        return self._book(self.key_of(zone))
+
+    @property
+    def home(self) -> StateBook:
+        """The document that also holds what concerns the whole home."""
+        return self._book(self._state_key)
+
+    def _book(self, key: str) -> StateBook:
+        book = self._books.get(key)
+        if book is None:
+            empty = ZoneState.from_document({})
+            book = self._books[key] = StateBook(key, {}, empty, empty)
+        return book
+
+    async def load(self) -> bool:
+        """Read settings and states; tell whether new settings came into force.
+
+        Never raises for a store or a document: `reachable`, `store_error` and
+        `settings_error` say how it went, and the last good values stay.
+        """
+        keys = [self._state_key, *self._zone_keys()]
+        entries = await self._read([self.settings_key, *dict.fromkeys(keys)])
+        if entries is None:
+            return False
+        changed = self._take_settings(entries.pop(self.settings_key))
+        if changed:
+            new = [key for key in self._zone_keys() if key not in entries]
+            more = await self._read(new) if new else {}
+            entries.update(more or {})
+        for key, entry in entries.items():
+            self._take_state(key, entry)
+        return changed
+
+    def _zone_keys(self) -> Iterable[str]:
+        return map(self.key_of, self.settings.zones) if self.settings else ()
+
+    async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
+        try:
+            entries = await self._store.get_many(keys)
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return None
+        self.reachable = True
+        self.store_error = None
+        return entries
+
+    def _note_failure(self, error: Exception) -> None:
+        if self.reachable or self.store_error is None:
+            _LOGGER.warning("the store does not answer: %s", error)
+        self.reachable = False
+        self.store_error = error
+
+    def _take_settings(self, entry: Entry) -> bool:
+        if entry.revision == self._revision:
+            return False
+        self._revision = entry.revision
+        try:
+            settings = parse_settings(entry.data)
+        except SettingsError as error:
+            _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
+            self.settings_error = error
+            return False
+        self.settings_error = None
+        self.settings = settings
+        return True
+
+    def _take_state(self, key: str, entry: Entry) -> None:
+        book = self._books.get(key)
+        if book is None:
+            self._books[key] = _opened(key, entry)
+            return
+        book.lost = book.commanded = False
+        book.revision = entry.revision
+        if entry.data == book.stored:
+            return
+        found = ZoneState.from_document(entry.data)
+        unsaved = book.state != book.saved
+        book.state = newest_of(book.state, found) if unsaved else found
+        book.stored, book.saved, book.contested = entry.data, found, True
+
+    async def intend(self, zone: str, intent: Intent) -> Recorded:
+        """Record that a command is about to be sent; only the winner may send it."""
+        book = self.book(zone)
+        if book.revision is None or not self.reachable:
+            return Recorded.UNAVAILABLE
+        intended = replace(book.state, intent=intent)
+        document = intended.merged_into(book.stored, book.saved)
+        try:
+            revision = await self._store.compare_and_set(
+                book.key, document, book.revision
+            )
+        except StoreConflictError:
+            book.lost = True
+            return Recorded.LOST_RACE
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return Recorded.UNAVAILABLE
+        book.revision = revision
+        book.stored, book.saved, book.state = document, intended, intended
+        book.commanded = True
+        return Recorded.YES
+
+    async def reread(self, zone: str) -> None:
+        """Read one zone's document again, after a lost race."""
+        key = self.key_of(zone)
+        entries = await self._read([key])
+        if entries:
+            book = self.book(zone)
+            book.state = book.saved
+            self._take_state(key, entries[key])
+
+    async def save(self, home: Mapping[str, Any]) -> None:
+        """Write what changed, in one statement. `home`: keys for the whole home.
+
+        Never raises for a store; what could not be written waits for the next tick.
+        """
+        written = self._unsaved(home)
+        if not written:
+            return
+        try:
+            for key in [key for key in written if self._books[key].contested]:
+                await self._save_contested(self._books[key], written.pop(key))
+            if written:
+                await self._store.set_many(written)
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return
+        for key, document in written.items():
+            self._written(self._books[key], document, None)
+
+    def _unsaved(self, home: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the documents that differ from what is stored."""
+        written: dict[str, dict[str, Any]] = {}
+        for book in self._books.values():
+            if book.lost:
+                book.state = book.saved
+                continue
+            document = book.stored
+            if book.state is not book.saved:
+                document = book.state.merged_into(document, book.saved)
+            if book.key == self._state_key:
+                document = {**document, **home}
+            if document != book.stored:
+                written[book.key] = document
+        return written
+
+    async def _save_contested(self, book: StateBook, document: dict[str, Any]) -> None:
+        """Write over another writer's document only as it was when we read it."""
+        revision = book.revision or ""
+        for _attempt in range(_FINISHING_ATTEMPTS):
+            try:
+                new = await self._store.compare_and_set(book.key, document, revision)
+            except StoreConflictError:
+                if not book.commanded:
+                    book.state = book.saved
+                    return
+                entry = await self._store.get_entry(book.key)
+                found = ZoneState.from_document(entry.data)
+                book.state = newest_of(book.state, found)
+                document = book.state.merged_into(entry.data, found)
+                revision = entry.revision
+            else:
+                self._written(book, document, new)
+                return
+
+    @staticmethod
+    def _written(
+        book: StateBook, document: dict[str, Any], revision: str | None
+    ) -> None:
+        book.stored, book.saved, book.revision = document, book.state, revision
+        book.commanded = False
+
+
+def _opened(key: str, entry: Entry) -> StateBook:
+    """Read a document for the first time in this process."""
+    saved = ZoneState.from_document(entry.data)
+    # Until the first reading, the stored temperature is from another life.
+    state = replace(
+        saved, last_temperature_stale=True, last_temperature_stale_reason=_APP_START
+    )
+    return StateBook(key, entry.data, saved, state, entry.revision)
+
+
+_REMEMBERED = (
+    "power",
+    "mode",
+    "parameter",
+    "action",
+    "uncertain",
+    "last_action",
+    "last_action_at",
+    "pending_repeat",
+    "pending_manual",
+    "intent",
+)
+_LATER_WINS = (
+    "compressor_started_at",
+    "compressor_stopped_at",
+    "fan_started_at",
+    "manual_action_at",
+    "last_aircon_poll_at",
+)
+
+
+def newest_of(ours: ZoneState, found: ZoneState) -> ZoneState:
+    """Join what we hold unsaved with what another writer stored meanwhile.
+
+    The later command tells what the unit does; of each equipment timestamp the later
+    one stands, which can only make a minimum time longer.
+    """
+    joined: dict[str, Any] = {}
+    for name in _LATER_WINS:
+        instants = [at for at in (getattr(ours, name), getattr(found, name)) if at]
+        joined[name] = max(instants, default=None)
+    ours_is_later = ours.last_action_at is not None and (
+        found.last_action_at is None or ours.last_action_at > found.last_action_at
+    )
+    if ours_is_later:
+        joined.update({name: getattr(ours, name) for name in _REMEMBERED})
+    return replace(found, **joined)

@@ -1,0 +1,130 @@
+"""What the engine tells its listeners.
+
+Each event is a frozen dataclass with a `kind`; instants are aware UTC. Listeners are
+plain callables on the event loop and must not block it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from switchbot_automation.model import Command, ZoneDecision
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Event(Protocol):
+    """Anything a listener gets."""
+
+    @property
+    def kind(self) -> str:
+        """Name the kind of event, as in ``decision``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionMade:
+    """A tick decided about a zone."""
+
+    kind: ClassVar[str] = "decision"
+    at: datetime
+    decision: ZoneDecision
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHandled:
+    """A command was sent, or blocked, or failed; its status says which."""
+
+    kind: ClassVar[str] = "command"
+    at: datetime
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class NextWakeupChanged:
+    """The engine wants to be called sooner than it said before."""
+
+    kind: ClassVar[str] = "next_wakeup_changed"
+    next_wakeup: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaLevelChanged:
+    """The calls left today crossed the warning threshold, either way.
+
+    `level` is ``normal``, ``low`` or ``exhausted``; `remaining` counts calls.
+    """
+
+    kind: ClassVar[str] = "quota_level_changed"
+    level: str
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDegraded:
+    """The store does not take part; the engine goes on with what it knows."""
+
+    kind: ClassVar[str] = "store_degraded"
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRecovered:
+    """The store takes part again."""
+
+    kind: ClassVar[str] = "store_recovered"
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsApplied:
+    """New settings are in force; `revision` is the store's."""
+
+    kind: ClassVar[str] = "config_applied"
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsRejected:
+    """The stored settings cannot be used; the last good ones stay in force."""
+
+    kind: ClassVar[str] = "config_rejected"
+    path: str
+    error: str
+
+
+class Listeners:
+    """Who is told. One listener that raises does not keep the others from hearing."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Event], object]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._listeners)
+
+    def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
+        """Tell `listener` from now on; return what ends that. Ending twice is fine."""
+        # Wrapped, so that the same callable subscribed twice ends once at a time.
+        entry = [listener]
+        self._listeners.append(entry[0])
+
+        def unsubscribe() -> None:
+            if entry:
+                self._listeners.remove(entry.pop())
+
+        return unsubscribe
+
+    def emit(self, event: Event) -> None:
+        """Tell everyone who is subscribed at this moment."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                _LOGGER.exception("a listener failed on %s", event.kind)

@@ -1,0 +1,305 @@
+"""Read what is worth its call: the meters, and an air conditioner that can be read.
+
+Any exception of a `CloudApi` is an unknown reading. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from switchbot_automation.engine.aircon import same_parameter, set_all_parameter
+from switchbot_automation.engine.snapshot import Reading
+from switchbot_automation.engine.state import (
+    MODE_COOL,
+    MODE_FAN,
+    MODE_HEAT,
+)
+from switchbot_automation.model import Action, Power, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.quota import QuotaLedger
+    from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.model import CloudApi, DeviceStatus
+    from switchbot_automation.settings_model import ZoneSettings
+
+_T = TypeVar("_T")
+
+_LOGGER = logging.getLogger(__name__)
+
+# A cloud that never answers must not stop the engine. Longer than a client's own
+# timeouts with their retries, so that it only bites where there are none.
+CALL_SECONDS = 60.0
+
+# How infrared ids look, as `02-202008110034-13` (SwitchBot API v1.1, device list). The
+# dashboard takes any id over 12 characters with two hyphens for one.
+_INFRARED_ID = re.compile(r"\d{2}-[0-9A-Za-z]+-\d{2}")
+_INFRARED_LENGTH = 12
+_INFRARED_HYPHENS = 2
+
+_REMOTES_RETRY = timedelta(minutes=15)
+_REMOTES_FRESH = timedelta(hours=24)
+
+_UNREACHABLE = "api_error"
+
+_MODE_WORDS = {
+    "auto": 1,
+    "cool": MODE_COOL,
+    "dry": 3,
+    "fan": MODE_FAN,
+    "heat": MODE_HEAT,
+}
+
+
+def looks_infrared(device_id: str) -> bool:
+    """Return whether an id is an infrared remote's by its form."""
+    return _INFRARED_ID.fullmatch(device_id) is not None or (
+        len(device_id) > _INFRARED_LENGTH and device_id.count("-") >= _INFRARED_HYPHENS
+    )
+
+
+def describe(error: BaseException) -> str:
+    """Return an error as one line for `last_error` and reasons."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
+
+
+class Observer:
+    """Polls for the engine; counts calls where the client does not.
+
+    `quota` is the ledger to count in, None when the client counts by itself.
+    """
+
+    def __init__(
+        self, client: CloudApi, clock: Clock, quota: QuotaLedger | None
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._quota = quota
+        self._remotes: frozenset[str] | None = None
+        self._remotes_asked_at: datetime | None = None
+        self._failing: set[str] = set()
+
+    async def read_meters(self, zones: Iterable[ZoneSettings]) -> dict[str, Reading]:
+        """Read every zone's meter, each meter once. Returns readings by zone."""
+        zones = list(zones)
+        meters = dict.fromkeys(
+            zone.meter_device_id for zone in zones if zone.meter_device_id
+        )
+        if len(meters) <= 1:
+            found = {meter: await self._read_meter(meter) for meter in meters}
+        else:
+            readings = await asyncio.gather(*map(self._read_meter, meters))
+            found = dict(zip(meters, readings, strict=True))
+        none = Reading(problem=ReasonCode.NO_METER)
+        return {zone.name: found.get(zone.meter_device_id, none) for zone in zones}
+
+    async def _read_meter(self, device_id: str) -> Reading:
+        try:
+            status = await self.call(self._client.status, device_id)
+            reading = _reading(status)
+        except Exception as error:  # noqa: BLE001 - any client, also a host's own
+            self._note(device_id, error)
+            return Reading(
+                received_at=self._clock.now(),
+                problem=ReasonCode.METER_UNREACHABLE,
+                error=describe(error),
+            )
+        self._note(device_id, None)
+        return reading
+
+    async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
+        """Make one call to the cloud, counted and with an end to waiting.
+
+        Raises whatever the client raises, and TimeoutError.
+        """
+        if self._quota is not None:
+            self._quota.attempt()
+        async with asyncio.timeout(CALL_SECONDS):
+            return await function(*args)
+
+    def _note(self, device_id: str, error: Exception | None) -> None:
+        """Log the first failure and the recovery, not each poll."""
+        if error is not None and device_id not in self._failing:
+            self._failing.add(device_id)
+            _LOGGER.warning("%s cannot be read: %s", device_id, describe(error))
+        elif error is None and device_id in self._failing:
+            self._failing.discard(device_id)
+            _LOGGER.info("%s can be read again", device_id)
+
+    async def poll_aircon(
+        self, zone: ZoneSettings, state: ZoneState, *, forced: bool
+    ) -> ZoneState:
+        """Ask what the air conditioner does, where it can be asked; return the state.
+
+        Not forced, only once the last poll is `aircon_poll_cooldown_minutes` old.
+        """
+        device_id = zone.aircon_device_id
+        if not device_id or looks_infrared(device_id):
+            return state
+        now = self._clock.now()
+        cooldown = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
+        last = state.last_aircon_poll_at
+        if not forced and last is not None and now - last < cooldown:
+            return state
+        remotes = await self._known_remotes(now)
+        if remotes is None or device_id in remotes:
+            return state
+        try:
+            status = await self.call(self._client.status, device_id)
+            found = after_aircon_status(state, zone, status.fields, self._clock.now())
+        except Exception as error:  # noqa: BLE001 - any client, also a host's own
+            self._note(device_id, error)
+            found = state
+        else:
+            self._note(device_id, None)
+        return replace(found, last_aircon_poll_at=self._clock.now())
+
+    async def _known_remotes(self, now: datetime) -> frozenset[str] | None:
+        """Return the ids of the infrared remotes; None while nobody knows them."""
+        wait = _REMOTES_RETRY if self._remotes is None else _REMOTES_FRESH
+        if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
+            self._remotes_asked_at = now
+            try:
+                devices = await self.call(self._client.devices)
+                self._remotes = frozenset(each.device_id for each in devices.remotes)
+            except Exception as error:  # noqa: BLE001 - any client, also a host's own
+                _LOGGER.warning("the device list cannot be read: %s", describe(error))
+        return self._remotes
+
+
+def _reading(status: DeviceStatus) -> Reading:
+    raw = status.fields.get("temperature")
+    humidity = _finite(status.fields.get("humidity"))
+    if raw is None:
+        problem = ReasonCode.NO_READING
+        return Reading(None, humidity, status.received_at, problem)
+    temperature = _finite(raw)
+    if temperature is None:
+        problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
+        return Reading(None, humidity, status.received_at, problem)
+    return Reading(temperature, humidity, status.received_at)
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
+    """Return the state with what a meter gave, or failed to give."""
+    if reading.problem is ReasonCode.NO_METER:
+        return state
+    if reading.problem is ReasonCode.METER_UNREACHABLE:
+        return replace(
+            state,
+            last_read_at=reading.received_at,
+            last_temperature_stale=True,
+            last_temperature_stale_reason=_UNREACHABLE,
+            last_error=reading.error,
+            error_count=state.error_count + 1,
+        )
+    was_unreachable = state.last_temperature_stale_reason == _UNREACHABLE
+    return replace(
+        state,
+        last_temperature=reading.temperature,
+        last_humidity=reading.humidity,
+        last_read_at=reading.received_at,
+        last_temperature_stale=False,
+        last_temperature_stale_reason=None,
+        # A command's error stays until a command succeeds.
+        last_error=None if was_unreachable else state.last_error,
+        error_count=0,
+    )
+
+
+def after_aircon_status(
+    state: ZoneState, zone: ZoneSettings, fields: Mapping[str, Any], at: datetime
+) -> ZoneState:
+    """Return the state with what the unit said of itself.
+
+    A start or stop that nobody commanded is dated now, the latest it can have been, so
+    that minimum times are never cut short.
+    """
+    power = {"on": Power.ON, "off": Power.OFF}.get(str(fields.get("power")).lower())
+    if power is None:
+        return state
+    if power is Power.OFF:
+        if state.power is Power.OFF:
+            return replace(state, uncertain=False)
+        return replace(
+            state,
+            power=power,
+            mode=None,
+            parameter=None,
+            action=Action.OFF,
+            uncertain=False,
+            compressor_stopped_at=(
+                at if state.compressor_running else state.compressor_stopped_at
+            ),
+        )
+    mode = _mode(fields.get("mode"))
+    parameter = _parameter(fields, mode) or (
+        state.parameter if mode in (None, state.mode) else None
+    )
+    action = _action(state, zone, mode, parameter)
+    found = replace(
+        state,
+        power=power,
+        mode=state.mode if mode is None else mode,
+        parameter=parameter,
+        action=action,
+        uncertain=False,
+    )
+    if found.compressor_running and not state.compressor_running:
+        return replace(found, compressor_started_at=at)
+    if state.compressor_running and not found.compressor_running:
+        return replace(found, compressor_stopped_at=at, fan_started_at=at)
+    return found
+
+
+def _action(
+    state: ZoneState, zone: ZoneSettings, mode: int | None, parameter: str | None
+) -> Action | None:
+    if mode is None or (state.power is Power.ON and mode == state.mode):
+        return state.action if state.power is Power.ON else None
+    for action in (Action.WINTER, Action.SUMMER):
+        if same_parameter(parameter, set_all_parameter(zone, action)):
+            return action
+    by_mode = {
+        MODE_FAN: Action.FAN,
+        MODE_HEAT: Action.WINTER,
+        MODE_COOL: Action.SUMMER,
+    }
+    return by_mode.get(mode)
+
+
+def _mode(value: Any) -> int | None:
+    if isinstance(value, str):
+        if value.isdigit():
+            return int(value)
+        return _MODE_WORDS.get(value.lower())
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value
+
+
+def _parameter(fields: Mapping[str, Any], mode: int | None) -> str | None:
+    """Return the status as a `setAll` parameter, None where it does not say all."""
+    target = _finite(fields.get("temperature"))
+    fan = fields.get("fanSpeed", fields.get("fan_speed", fields.get("fan")))
+    if target is None or mode is None or isinstance(fan, bool):
+        return None
+    if not isinstance(fan, int) and not (isinstance(fan, str) and fan.isdigit()):
+        return None
+    return f"{target:g},{mode},{fan},on"

@@ -1,0 +1,324 @@
+"""A zone's state: typed inside, one tolerant document outside.
+
+The document is the dashboard's flat `state` with a few keys of our own. Reading accepts
+anything: a value of the wrong kind counts as absent. Writing changes only the keys whose
+value changed, so keys we do not know survive untouched. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from switchbot_automation.model import Action, Power
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from enum import StrEnum
+
+    _E = TypeVar("_E", bound=StrEnum)
+
+# Air-conditioner modes of the `setAll` parameter, SwitchBot API v1.1.
+MODE_COOL = 2
+MODE_FAN = 4
+MODE_HEAT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRepeat:
+    """OFF commands still to be sent again, as the dashboard writes them.
+
+    `action` is ours: `fan` where fan was sent in place of OFF.
+    """
+
+    remaining: int
+    interval_seconds: float
+    next_run_at: datetime
+    state_reason: str
+    action: Action = Action.OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command about to be sent, recorded before it is.
+
+    `token` is the lease's, None without one. `idempotent`: sending it twice does what
+    sending it once does.
+    """
+
+    id: str
+    at: datetime
+    action: Action
+    token: int | None
+    idempotent: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingManual:
+    """A person's command that waits for the equipment's minimum off time."""
+
+    action: Action
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """What is known or assumed of one zone. Instants are aware UTC.
+
+    `action` is the last action that was acknowledged and still holds; None when nobody
+    knows. `uncertain`: the last command may or may not have arrived, so neither "already
+    off" nor "already on" may be concluded from this state.
+    """
+
+    last_temperature: float | None = None
+    last_humidity: float | None = None
+    last_read_at: datetime | None = None
+    last_error: str | None = None
+    last_temperature_stale: bool = False
+    last_temperature_stale_reason: str | None = None
+    error_count: int = 0
+    power: Power = Power.UNKNOWN
+    mode: int | None = None
+    parameter: str | None = None
+    action: Action | None = None
+    uncertain: bool = False
+    last_aircon_poll_at: datetime | None = None
+    last_action: str | None = None
+    last_action_at: datetime | None = None
+    compressor_started_at: datetime | None = None
+    compressor_stopped_at: datetime | None = None
+    fan_started_at: datetime | None = None
+    manual_action_at: datetime | None = None
+    pending_repeat: PendingRepeat | None = None
+    pending_manual: PendingManual | None = None
+    intent: Intent | None = None
+
+    @property
+    def compressor_running(self) -> bool:
+        """Power on and not known to be in fan mode: the compressor counts as running."""
+        return self.power is Power.ON and self.action is not Action.FAN
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read a state document, the dashboard's or ours, however damaged."""
+        power = _enum(Power, document.get("assumed_aircon_power")) or Power.UNKNOWN
+        mode = _integer(document.get("assumed_aircon_mode"))
+        last_action = _text(document.get("last_action"))
+        action = _enum(Action, document.get("assumed_aircon_action"))
+        if action is None or (action is Action.OFF) is not (power is Power.OFF):
+            action = _action_from_dashboard(power, mode, last_action)
+        state = cls(
+            last_temperature=_number(document.get("last_temperature")),
+            last_humidity=_number(document.get("last_humidity")),
+            last_read_at=_instant(document.get("last_read_at")),
+            last_error=_text(document.get("last_error")),
+            last_temperature_stale=document.get("last_temperature_stale") is True,
+            last_temperature_stale_reason=_text(
+                document.get("last_temperature_stale_reason")
+            ),
+            error_count=_integer(document.get("error_count")) or 0,
+            power=power,
+            mode=mode,
+            parameter=_text(document.get("assumed_aircon_parameter")),
+            action=action,
+            uncertain=document.get("assumed_aircon_uncertain") is True,
+            last_aircon_poll_at=_instant(document.get("last_aircon_poll_at")),
+            last_action=last_action,
+            last_action_at=_instant(document.get("last_action_at")),
+            compressor_started_at=_instant(document.get("compressor_started_at")),
+            compressor_stopped_at=_instant(document.get("compressor_stopped_at")),
+            fan_started_at=_instant(document.get("fan_started_at")),
+            manual_action_at=_instant(document.get("manual_action_at")),
+            pending_repeat=_repeat(document.get("pending_off_repeat")),
+            pending_manual=_manual(document.get("pending_manual_action")),
+            intent=_intent(document.get("command_intent")),
+        )
+        return state._seeded_from_last_action()
+
+    def _seeded_from_last_action(self) -> Self:
+        """Split the dashboard's single timestamp by what the unit was assumed to do."""
+        ours = (
+            self.compressor_started_at,
+            self.compressor_stopped_at,
+            self.fan_started_at,
+        )
+        if self.last_action_at is None or any(ours):
+            return self
+        if self.compressor_running:
+            return replace(self, compressor_started_at=self.last_action_at)
+        if self.power is Power.ON:
+            return replace(self, fan_started_at=self.last_action_at)
+        return replace(self, compressor_stopped_at=self.last_action_at)
+
+    def merged_into(self, document: Mapping[str, Any], before: Self) -> dict[str, Any]:
+        """Return the document with what changed since `before`; the rest as it was."""
+        merged = dict(document)
+        for name, key, encode in _FIELDS:
+            value = getattr(self, name)
+            if value is getattr(before, name) or value == getattr(before, name):
+                continue
+            merged[key] = None if value is None else encode(value)
+        return merged
+
+    def not_later_than(self, now: datetime) -> Self:
+        """Pull instants from the future back to `now`.
+
+        After the wall clock was set back, a start "in an hour" would keep the unit
+        locked for that hour; counted from now it is locked for its minimum time.
+        """
+        late: dict[str, Any] = {
+            name: now
+            for name in _PAST
+            if (at := getattr(self, name)) is not None and at > now
+        }
+        return replace(self, **late) if late else self
+
+
+_PAST = (
+    "compressor_started_at",
+    "compressor_stopped_at",
+    "last_aircon_poll_at",
+)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def encode_instant(at: datetime) -> str:
+    """Write an instant as the dashboard does: ISO 8601 in UTC."""
+    return at.astimezone(UTC).isoformat()
+
+
+def _encode_parts(value: Any) -> dict[str, Any]:
+    parts = {part.name: getattr(value, part.name) for part in fields(value)}
+    return {
+        name: encode_instant(part) if isinstance(part, datetime) else _plain(part)
+        for name, part in parts.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Action) else value
+
+
+# (attribute, key in the document, how to write it)
+_FIELDS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("last_temperature", "last_temperature", _same),
+    ("last_humidity", "last_humidity", _same),
+    ("last_read_at", "last_read_at", encode_instant),
+    ("last_error", "last_error", _same),
+    ("last_temperature_stale", "last_temperature_stale", _same),
+    ("last_temperature_stale_reason", "last_temperature_stale_reason", _same),
+    ("error_count", "error_count", _same),
+    ("power", "assumed_aircon_power", str),
+    ("mode", "assumed_aircon_mode", _same),
+    ("parameter", "assumed_aircon_parameter", _same),
+    ("action", "assumed_aircon_action", str),
+    ("uncertain", "assumed_aircon_uncertain", _same),
+    ("last_aircon_poll_at", "last_aircon_poll_at", encode_instant),
+    ("last_action", "last_action", _same),
+    ("last_action_at", "last_action_at", encode_instant),
+    ("compressor_started_at", "compressor_started_at", encode_instant),
+    ("compressor_stopped_at", "compressor_stopped_at", encode_instant),
+    ("fan_started_at", "fan_started_at", encode_instant),
+    ("manual_action_at", "manual_action_at", encode_instant),
+    ("pending_repeat", "pending_off_repeat", _encode_parts),
+    ("pending_manual", "pending_manual_action", _encode_parts),
+    ("intent", "command_intent", _encode_parts),
+)
+
+
+def _action_from_dashboard(
+    power: Power, mode: int | None, last_action: str | None
+) -> Action | None:
+    """Name the action a dashboard's state stands for, None where it does not say."""
+    if power is Power.OFF:
+        return Action.OFF
+    if power is not Power.ON:
+        return None
+    if mode == MODE_FAN or (mode is None and "fan" in (last_action or "")):
+        return Action.FAN
+    return {MODE_HEAT: Action.WINTER, MODE_COOL: Action.SUMMER}.get(mode or 0)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _integer(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _enum(kind: type[_E], value: Any) -> _E | None:
+    try:
+        return kind(value)
+    except ValueError:
+        return None
+
+
+def _instant(value: Any) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _repeat(value: Any) -> PendingRepeat | None:
+    if not isinstance(value, dict):
+        return None
+    remaining = _integer(value.get("remaining")) or 0
+    due = _instant(value.get("next_run_at"))
+    if remaining <= 0 or due is None:
+        return None
+    return PendingRepeat(
+        remaining=min(remaining, 10),
+        interval_seconds=max(_number(value.get("interval_seconds")) or 10, 1),
+        next_run_at=due,
+        state_reason=_text(value.get("state_reason")) or "off_repeat",
+        action=_enum(Action, value.get("action")) or Action.OFF,
+    )
+
+
+def _manual(value: Any) -> PendingManual | None:
+    if not isinstance(value, dict):
+        return None
+    action = _enum(Action, value.get("action"))
+    due = _instant(value.get("due_at"))
+    return PendingManual(action, due) if action and due else None
+
+
+def _intent(value: Any) -> Intent | None:
+    if not isinstance(value, dict):
+        return None
+    action = _enum(Action, value.get("action"))
+    at = _instant(value.get("at"))
+    if action is None or at is None:
+        return None
+    return Intent(
+        id=_text(value.get("id")) or "",
+        at=at,
+        action=action,
+        token=_integer(value.get("token")),
+        idempotent=value.get("idempotent") is True,
+        source=_text(value.get("source")) or "",
+    )

@@ -1,0 +1,254 @@
+"""One tick, for the whole home: observe, decide, gate, act.
+
+Recording is the engine's. What is remembered between ticks lies in the documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.engine.command import Order
+from switchbot_automation.engine.decide import decide
+from switchbot_automation.engine.gate import Ledger, gate
+from switchbot_automation.engine.observe import after_reading
+from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
+from switchbot_automation.model import (
+    Action,
+    Command,
+    CommandStatus,
+    Outcome,
+    Reason,
+    ReasonCode,
+    ZoneDecision,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.engine.command import Commander
+    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.observe import Observer
+    from switchbot_automation.engine.snapshot import Reading
+    from switchbot_automation.model import Decision, ZoneVerdict
+    from switchbot_automation.settings_model import Settings, ZoneSettings
+
+# What an AC that can be read is worth asking for although nothing is to be sent: the
+# rule met a threshold and concluded from the assumed state that it need not act.
+_CONCLUDED = frozenset(
+    {
+        ReasonCode.ALREADY_OFF,
+        ReasonCode.DUPLICATE_SUPPRESSED,
+        ReasonCode.OFF_REPEAT_PENDING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTick:
+    """What a tick came to for one zone."""
+
+    zone: ZoneSettings
+    decision: ZoneDecision
+    commands: tuple[Command, ...]
+    blocked_until: datetime | None
+    temperature: float | None
+    humidity: float | None
+
+
+class Tick:
+    """Runs ticks over its parts; keeps nothing of its own."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        observer: Observer,
+        commander: Commander,
+        clock: Clock,
+    ) -> None:
+        self._documents = documents
+        self._observer = observer
+        self._commander = commander
+        self._clock = clock
+
+    async def run(self, settings: Settings, now: datetime) -> list[ZoneTick]:
+        """Observe, decide, gate and act once for every zone."""
+        zones = settings.zones.values()
+        early = await self._send_what_is_due(zones, now)
+        readings = await self._observer.read_meters(zones)
+        for name, reading in readings.items():
+            book = self._documents.book(name)
+            book.state = after_reading(book.state, reading)
+        now = self._clock.now()
+        decision = decide(self._snapshot(readings), settings, now)
+        if await self._ask_aircons(settings, decision):
+            now = self._clock.now()
+            decision = decide(self._snapshot(readings), settings, now)
+        ledger = Ledger(
+            {name: self._documents.book(name).state for name in settings.zones}
+        )
+        verdict = gate(decision, settings, ledger, now)
+        return [
+            await self._act(
+                settings.zones[decided.zone],
+                readings[decided.zone],
+                decided,
+                judged,
+                early[decided.zone],
+            )
+            for decided, judged in zip(decision.zones, verdict.zones, strict=True)
+        ]
+
+    def _snapshot(self, readings: dict[str, Reading]) -> Snapshot:
+        return Snapshot(
+            {
+                name: ZoneSnapshot(reading, self._documents.book(name).state)
+                for name, reading in readings.items()
+            }
+        )
+
+    async def _ask_aircons(self, settings: Settings, decision: Decision) -> bool:
+        """Poll the air conditioners worth it; tell whether a state changed."""
+        changed = False
+        for decided in decision.zones:
+            in_window = any(
+                reason.code is ReasonCode.IN_WINDOW for reason in decided.reasons
+            )
+            forced = decided.action is not None or (
+                in_window
+                and any(reason.code in _CONCLUDED for reason in decided.reasons)
+            )
+            if not forced and not in_window:
+                continue
+            book = self._documents.book(decided.zone)
+            found = await self._observer.poll_aircon(
+                settings.zones[decided.zone], book.state, forced=forced
+            )
+            changed = changed or found is not book.state
+            book.state = found
+        return changed
+
+    async def _act(
+        self,
+        zone: ZoneSettings,
+        reading: Reading,
+        decided: ZoneDecision,
+        judged: ZoneVerdict,
+        early: tuple[Command, ...],
+    ) -> ZoneTick:
+        outcome = judged.outcome
+        reasons = decided.reasons
+        blocked_until = None
+        commands = early
+        if decided.action is not None and judged.allowed:
+            order = Order(
+                zone,
+                decided.action,
+                label=f"automation_{decided.outcome}",
+                reasons=decided.reasons,
+                repeats=_OFF_WORDS.get(decided.outcome, False),
+            )
+            command = await self._commander.carry_out(order)
+            commands = (*early, command)
+            blocked_until = command.blocked_until
+            if command.status is CommandStatus.FAILED:
+                outcome = Outcome.API_ERROR
+            elif command.status is CommandStatus.BLOCKED:
+                outcome = Outcome.NOOP
+            # The command's reasons begin with the decision's.
+            reasons = (*command.reasons, *judged.reasons)
+        elif not judged.allowed and judged.blocked_until is not None:
+            reasons = (*decided.reasons, *judged.reasons)
+            if decided.action is not None:
+                blocked_until = judged.blocked_until
+                commands = (*early, _blocked(decided, judged))
+        return ZoneTick(
+            zone,
+            replace(decided, outcome=outcome, reasons=reasons),
+            commands,
+            blocked_until,
+            reading.temperature,
+            reading.humidity,
+        )
+
+    async def _send_what_is_due(
+        self, zones: Iterable[ZoneSettings], now: datetime
+    ) -> dict[str, tuple[Command, ...]]:
+        """Send the OFF repeats and a person's waiting commands that are due."""
+        sent: dict[str, tuple[Command, ...]] = {}
+        for zone in zones:
+            state = self._documents.book(zone.name).state
+            commands: tuple[Command, ...] = ()
+            if state.pending_manual and state.pending_manual.due_at <= now:
+                commands = (await self._send_waiting(zone),)
+            elif state.pending_repeat and state.pending_repeat.next_run_at <= now:
+                commands = (await self._repeat(zone, now),)
+            sent[zone.name] = commands
+        return sent
+
+    async def _repeat(self, zone: ZoneSettings, now: datetime) -> Command:
+        book = self._documents.book(zone.name)
+        pending = book.state.pending_repeat
+        if pending is None:
+            raise AssertionError("nothing to repeat")
+        reasons = (Reason(ReasonCode.OFF_REPEAT, {"remaining": pending.remaining - 1}),)
+        order = Order(zone, pending.action, label=pending.state_reason, reasons=reasons)
+        command = await self._commander.carry_out(order)
+        left = pending.remaining - 1
+        if command.status is CommandStatus.BLOCKED:
+            left = pending.remaining
+        elif command.status is CommandStatus.FAILED:
+            left = 0
+        following = self._clock.now() + timedelta(seconds=pending.interval_seconds)
+        book.state = replace(
+            book.state,
+            pending_repeat=(
+                replace(pending, remaining=left, next_run_at=max(following, now))
+                if left > 0
+                else None
+            ),
+        )
+        return command
+
+    async def _send_waiting(self, zone: ZoneSettings) -> Command:
+        """Send what a person asked for while the minimum off time ran."""
+        book = self._documents.book(zone.name)
+        pending = book.state.pending_manual
+        if pending is None:
+            raise AssertionError("nothing waits")
+        command = await self._commander.carry_out(
+            Order(
+                zone,
+                pending.action,
+                label=f"manual_{pending.action}",
+                reasons=(Reason(ReasonCode.MANUAL_DEFERRED),),
+                person=True,
+            )
+        )
+        if command.status is not CommandStatus.ACCEPTED:
+            later = command.blocked_until
+            waiting = replace(pending, due_at=later) if later else None
+            book.state = replace(book.state, pending_manual=waiting)
+        return command
+
+
+# The outcomes whose command is repeated `off_repeat_count` times, fan in its place too.
+_OFF_WORDS = {
+    Outcome.WINTER_OFF: True,
+    Outcome.SUMMER_OFF: True,
+    Outcome.TURNED_OFF_OUTSIDE_WINDOW: True,
+}
+
+
+def _blocked(decided: ZoneDecision, judged: ZoneVerdict) -> Command:
+    return Command(
+        id="",
+        zone=decided.zone,
+        action=decided.action or Action.OFF,
+        status=CommandStatus.BLOCKED,
+        reasons=(*decided.reasons, *judged.reasons),
+        blocked_until=judged.blocked_until,
+    )

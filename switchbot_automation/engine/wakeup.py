@@ -1,0 +1,79 @@
+"""When a zone wants to be looked at again. Pure, and in true time: instants only."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.timewindows import in_window, next_boundary, next_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.settings_model import ZoneSettings
+
+# The floor of the dashboard's interval while it waits for a window.
+_SHORTEST_IDLE_SECONDS = 15.0
+
+
+def next_look(
+    zone: ZoneSettings,
+    state: ZoneState,
+    now: datetime,
+    blocked_until: datetime | None = None,
+) -> datetime:
+    """Return the next instant at which this zone has something to do, after `now`.
+
+    The regular poll, or sooner: a due OFF repeat, a person's waiting command, the end of
+    a minimum time that blocks something, the start or end of a window.
+    """
+    return min(
+        (at for at in _instants(zone, state, now, blocked_until) if at > now),
+        default=now + timedelta(seconds=zone.poll_interval_seconds),
+    )
+
+
+def _instants(
+    zone: ZoneSettings,
+    state: ZoneState,
+    now: datetime,
+    blocked_until: datetime | None,
+) -> Iterator[datetime]:
+    yield now + timedelta(seconds=poll_interval_seconds(zone, state, now))
+    if state.pending_repeat is not None:
+        yield state.pending_repeat.next_run_at
+    if state.pending_manual is not None:
+        yield state.pending_manual.due_at
+    if blocked_until is not None:
+        yield blocked_until
+    if zone.automation_enabled:
+        boundary = next_boundary(zone.time_windows, now, zone.timezone)
+        if boundary is not None:
+            yield boundary
+
+
+def poll_interval_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -> float:
+    """Return how long to wait for the next regular poll.
+
+    The base interval, except when idle: enabled, adaptive, with windows, outside them,
+    not warming up for one and with no OFF repeat pending.
+    """
+    base = float(zone.poll_interval_seconds)
+    if (
+        not zone.adaptive_polling_enabled
+        or not zone.automation_enabled
+        or not zone.time_windows
+        or state.pending_repeat is not None
+        or in_window(zone.time_windows, now, zone.timezone) is not None
+    ):
+        return base
+    start = next_start(zone.time_windows, now, zone.timezone)
+    if start is None:
+        return base
+    until_warm_up = (start - now).total_seconds() - 60.0 * zone.poll_warmup_minutes
+    if until_warm_up <= 0:
+        return base
+    idle = float(zone.idle_poll_interval_seconds)
+    return max(min(idle, until_warm_up), min(_SHORTEST_IDLE_SECONDS, base))
