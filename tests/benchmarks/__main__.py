@@ -12,6 +12,9 @@ import sys
 GROUPS = {
     "imports": "import time of both packages",
     "stores": "get and set by backend, round trips",
+    "ticks": "a tick's time by part, statements a tick",
+    "memory": "peak memory of a running engine",
+    "week": "a simulated week",
 }
 
 
