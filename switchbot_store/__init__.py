@@ -1,1 +1,91 @@
-"""Durable documents and sensor history on PostgreSQL or local files."""
+"""Durable documents and sensor history on PostgreSQL or local files.
+
+Names load on first use: importing this package costs next to nothing, and the database
+driver is imported only by who asks for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from switchbot_store.errors import (
+    HistoryError,
+    MigrationError,
+    SlowConnectionError,
+    StoreClosedError,
+    StoreConfigError,
+    StoreConflictError,
+    StoreDataError,
+    StoreError,
+    StoreUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from switchbot_store.config import StoreConfig
+    from switchbot_store.factory import get_store
+    from switchbot_store.history.model import HistoryResult, HistorySample
+    from switchbot_store.interface import (
+        AsyncStore,
+        Document,
+        DocumentView,
+        Entry,
+        StoreInterface,
+        StoreStatus,
+    )
+    from switchbot_store.json_file import JsonStore
+    from switchbot_store.memory import MemoryStore
+    from switchbot_store.migrations import migrate
+    from switchbot_store.postgres import PostgresStore
+    from switchbot_store.threaded import ThreadedStore
+
+__all__ = [
+    "AsyncStore",
+    "Document",
+    "DocumentView",
+    "Entry",
+    "HistoryError",
+    "HistoryResult",
+    "HistorySample",
+    "JsonStore",
+    "MemoryStore",
+    "MigrationError",
+    "PostgresStore",
+    "SlowConnectionError",
+    "StoreClosedError",
+    "StoreConfig",
+    "StoreConfigError",
+    "StoreConflictError",
+    "StoreDataError",
+    "StoreError",
+    "StoreInterface",
+    "StoreStatus",
+    "StoreUnavailableError",
+    "ThreadedStore",
+    "get_store",
+    "migrate",
+]
+
+_HOMES = {
+    "AsyncStore": "interface",
+    "Document": "interface",
+    "DocumentView": "interface",
+    "Entry": "interface",
+    "HistoryResult": "history.model",
+    "HistorySample": "history.model",
+    "JsonStore": "json_file",
+    "MemoryStore": "memory",
+    "PostgresStore": "postgres",
+    "StoreConfig": "config",
+    "StoreInterface": "interface",
+    "StoreStatus": "interface",
+    "ThreadedStore": "threaded",
+    "get_store": "factory",
+    "migrate": "migrations",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

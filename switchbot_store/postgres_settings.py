@@ -35,11 +35,11 @@ POOL_SETTINGS: Final[Mapping[str, Any]] = {
 _URL_SCHEME: Final = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
 
 
-def connection_string(conninfo: str | None) -> str:
+def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -> str:
     """Return what libpq reads, from any of the usual forms of URL.
 
-    None stands for the ``PG*`` variables. Raises StoreConfigError, without repeating
-    the string, which holds the password.
+    None stands for the ``PG*`` variables. Raises StoreConfigError naming `variable`,
+    without repeating the string, which holds the password.
     """
     text = (conninfo or "").strip()
     if _URL_SCHEME.match(text):
@@ -49,9 +49,10 @@ def connection_string(conninfo: str | None) -> str:
     except (psycopg.Error, ValueError):
         # Without its cause on purpose: libpq quotes the string, password and all.
         raise StoreConfigError(
-            "not a connection string; accepted: postgresql://user:password@host/name"
-            " or key=value pairs as libpq reads them",
-            variable="POSTGRES_URL",
+            f"{variable} is no connection string; accepted:"
+            " postgresql://user:password@host/name, or key=value pairs as libpq reads"
+            " them",
+            variable=variable,
         ) from None
     parameters.setdefault("application_name", APPLICATION_NAME)
     if _is_neon(parameters) and capabilities.has_send_close_prepared():

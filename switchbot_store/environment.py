@@ -1,0 +1,76 @@
+"""Typed reading of environment variables, with errors that say what is accepted."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from switchbot_store.errors import StoreConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+
+class Environment:
+    """Reads one mapping of variables. An empty variable counts as not set."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the variable without surrounding blanks."""
+        return self._variables.get(name, "").strip() or default
+
+    def path(self, name: str) -> Path | None:
+        """Return the variable as a path, None when not set."""
+        text = self.text(name)
+        return Path(text) if text else None
+
+    def choice(self, name: str, accepted: Mapping[str, T], default: T) -> T:
+        """Return what the variable's word stands for. Raises StoreConfigError."""
+        text = self.text(name).lower()
+        if not text:
+            return default
+        if text not in accepted:
+            raise StoreConfigError(
+                f"{name} is {text!r}; accepted: {', '.join(accepted)}", variable=name
+            )
+        return accepted[text]
+
+    def boolean(self, name: str) -> bool:
+        """Return whether the variable says yes; not set is no."""
+        return self.choice(name, _BOOLEANS, default=False)
+
+    def number(self, name: str, default: float) -> float:
+        """Return a positive finite number. Raises StoreConfigError."""
+        text = self.text(name)
+        try:
+            number = float(text or default)
+        except ValueError:
+            number = math.nan
+        if not (number > 0 and math.isfinite(number)):
+            raise StoreConfigError(
+                f"{name} is {text!r}; accepted: a number above 0", variable=name
+            )
+        return number
+
+    def whole_number(self, name: str, default: int) -> int:
+        """Return a whole number of at least 1. Raises StoreConfigError."""
+        text = self.text(name)
+        number = int(text) if text.isascii() and text.isdigit() else 0
+        if not text:
+            return default
+        if number < 1:
+            raise StoreConfigError(
+                f"{name} is {text!r}; accepted: a whole number of at least 1",
+                variable=name,
+            )
+        return number

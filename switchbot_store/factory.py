@@ -1,0 +1,99 @@
+"""`get_store`: the store that the environment asks for, opened."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from switchbot_store.config import StoreConfig, accepted_backends, plugins
+from switchbot_store.errors import StoreConfigError, StoreUnavailableError
+from switchbot_store.interface import StoreInterface
+from switchbot_store.json_file import JsonStore
+from switchbot_store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def get_store(config: StoreConfig | None = None) -> StoreInterface:
+    """Return an opened store; the caller closes it.
+
+    `config` is read from the environment by default. When PostgreSQL cannot be reached
+    the store is one of files, with a warning, unless `fallback` is ``refuse``.
+
+    Raises StoreConfigError for a wrong variable, and for a password, user or database
+    that the server refuses; StoreUnavailableError, MigrationError.
+    """
+    config = StoreConfig.from_env() if config is None else config
+    build = _BUILDERS.get(config.backend, _plugin)
+    return build(config)
+
+
+def _json(config: StoreConfig) -> StoreInterface:
+    return JsonStore(config.directory, paths=config.paths).open()
+
+
+def _memory(_config: StoreConfig) -> StoreInterface:
+    return MemoryStore().open()
+
+
+def _postgres(config: StoreConfig) -> StoreInterface:
+    try:
+        from switchbot_store.postgres import PostgresStore  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+    except ImportError as error:
+        raise StoreConfigError(
+            "the driver of PostgreSQL cannot be imported; install"
+            f" switchbot-automation[postgres] ({error})",
+            variable="STORE_BACKEND",
+        ) from error
+    store = PostgresStore(config.conninfo, pooler=config.pooler)
+    try:
+        return store.open()
+    except StoreUnavailableError as error:
+        store.close()
+        if config.fallback == "refuse":
+            raise
+        _LOGGER.warning(
+            "PostgreSQL cannot be reached; settings and state are kept in files in %s"
+            " until the next start (%s)",
+            config.directory,
+            error,
+        )
+        return _json(config)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _plugin(config: StoreConfig) -> StoreInterface:
+    """Call a plug-in's entry point: it takes the config and returns a store."""
+    plugin = plugins().get(config.backend)
+    if plugin is None:
+        raise StoreConfigError(
+            f"there is no backend {config.backend!r}; accepted: {accepted_backends()}",
+            variable="STORE_BACKEND",
+        )
+    try:
+        store = plugin.load()(config)
+    except ImportError as error:
+        raise StoreConfigError(
+            f"the backend {config.backend!r} of {plugin.value} cannot be imported:"
+            f" {error}",
+            variable="STORE_BACKEND",
+        ) from error
+    if not isinstance(store, StoreInterface):
+        raise StoreConfigError(
+            f"the backend {config.backend!r} gave a {type(store).__name__}, which is no"
+            " StoreInterface",
+            variable="STORE_BACKEND",
+        )
+    return store.open()
+
+
+_BUILDERS: Final[Mapping[str, Callable[[StoreConfig], StoreInterface]]] = {
+    "json": _json,
+    "memory": _memory,
+    "postgres": _postgres,
+}
