@@ -112,6 +112,11 @@ class AutomationEngine:
             await self._wrapped.detach()
 
     @property
+    def clock(self) -> Clock:
+        """The clock it lives by; whoever waits for `next_wakeup` should too."""
+        return self._clock
+
+    @property
     def next_wakeup(self) -> datetime:
         """When to call `run_once` again, aware UTC; before the first tick, at once."""
         return self._next_wakeup
