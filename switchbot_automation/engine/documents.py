@@ -15,14 +15,14 @@ from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings import parse_settings
-from switchbot_store.errors import StoreConflictError
+from switchbot_store import StoreConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from switchbot_automation.engine.state import Intent
     from switchbot_automation.settings_model import Settings
-    from switchbot_store.interface import AsyncStore, Entry
+    from switchbot_store import AsyncStore, Entry
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.model import CommandStatus
-from switchbot_store.history.model import HistorySample
+from switchbot_store import HistorySample
 
 if TYPE_CHECKING:
     from datetime import datetime
