@@ -34,8 +34,7 @@ from switchbot_automation.model import (
     TickReport,
     ZoneDecision,
 )
-from switchbot_store.interface import StoreInterface
-from switchbot_store.threaded import ThreadedStore
+from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.settings_model import Settings
-    from switchbot_store.interface import AsyncStore
+    from switchbot_store import AsyncStore
 
 _LOGGER = logging.getLogger(__name__)
 
