@@ -1,0 +1,53 @@
+"""What a tick costs on a remote database, counted on the wire."""
+
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from switchbot_automation import AutomationEngine
+from switchbot_automation.simulation import (
+    SimulatedClock,
+    SimulatedHome,
+    default_settings,
+)
+from switchbot_store import PostgresStore
+from switchbot_store.testing import TcpProxy
+
+BEFORE_THE_WINDOW = datetime(2026, 1, 12, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def proxy(postgres_server):
+    with TcpProxy(postgres_server.port) as running:
+        yield running
+
+
+@pytest.fixture
+def store(postgres_server, database_url, proxy):
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with PostgresStore(postgres_server.url(name, port=proxy.port)) as opened:
+        opened.set("settings", default_settings("winter"))
+        yield opened
+
+
+async def test_a_tick_without_a_command_takes_three_statements_and_no_transaction(
+    store, proxy
+):
+    clock = SimulatedClock(BEFORE_THE_WINDOW)
+    home = SimulatedHome(clock, season="winter", seed=3)
+    quiet, commanding = [], 0
+    async with AutomationEngine(home, store, clock=clock) as engine:
+        await engine.run_once()
+        for _ in range(60):
+            clock.advance_to(engine.next_wakeup)
+            proxy.clear()
+            report = await engine.run_once()
+            if report.commands:
+                commanding += 1
+            else:
+                quiet.append(list(proxy.statements))
+                assert proxy.transaction_statements == []
+    assert commanding, "the room was too comfortable to prove anything"
+    assert len(quiet) > 30
+    assert max(len(statements) for statements in quiet) <= 3
