@@ -1,0 +1,136 @@
+"""`devices` and `scenes`, and how every command reaches the account."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import aiohttp
+import click
+
+from switchbot_automation import SwitchBotClient
+from switchbot_automation.cli.output import (
+    Misuse,
+    json_option,
+    logging_options,
+    print_json,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+_T = TypeVar("_T")
+
+DEFAULT_BASE_URL = "https://api.switch-bot.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose devices, and where; the two secrets stay out of repr."""
+
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
+    base_url: str
+
+
+def account_from_environment() -> Account:
+    """Read SWITCHBOT_TOKEN, SWITCHBOT_SECRET and SWITCHBOT_BASE_URL.
+
+    Raises Misuse naming what is missing.
+    """
+    missing = [
+        name
+        for name in ("SWITCHBOT_TOKEN", "SWITCHBOT_SECRET")
+        if not os.environ.get(name)
+    ]
+    if missing:
+        raise Misuse(
+            f"set {' and '.join(missing)}: the SwitchBot app shows both under developer "
+            "options; `switchbot-automation cloud` simulates an account"
+        )
+    return Account(
+        os.environ["SWITCHBOT_TOKEN"],
+        os.environ["SWITCHBOT_SECRET"],
+        os.environ.get("SWITCHBOT_BASE_URL") or DEFAULT_BASE_URL,
+    )
+
+
+@asynccontextmanager
+async def connect(account: Account) -> AsyncIterator[SwitchBotClient]:
+    """Give a client of the account with a session of its own."""
+    async with aiohttp.ClientSession() as session:
+        yield SwitchBotClient(
+            session, account.token, account.secret, base_url=account.base_url
+        )
+
+
+def ask(question: Callable[[SwitchBotClient], Awaitable[_T]]) -> _T:
+    """Ask the account one question. Raises Misuse, CloudError."""
+    account = account_from_environment()
+
+    async def answer() -> _T:
+        async with connect(account) as client:
+            return await question(client)
+
+    return asyncio.run(answer())
+
+
+@click.command()
+@json_option("Print one object with `devices` and `remotes`.")
+@logging_options("warning")
+def devices(as_json: bool) -> None:
+    """List the devices and infrared remotes of the account."""
+    found = ask(lambda client: client.devices())
+    if as_json:
+        print_json(
+            {
+                "devices": [
+                    {
+                        "device_id": device.device_id,
+                        "name": device.name,
+                        "device_type": device.device_type,
+                        "hub_device_id": device.hub_device_id,
+                        "cloud_service": device.cloud_service,
+                    }
+                    for device in found.devices
+                ],
+                "remotes": [
+                    {
+                        "device_id": remote.device_id,
+                        "name": remote.name,
+                        "remote_type": remote.remote_type,
+                        "hub_device_id": remote.hub_device_id,
+                    }
+                    for remote in found.remotes
+                ],
+            }
+        )
+        return
+    rows: list[tuple[str, ...]] = [
+        (device.device_id, device.name, device.device_type or "unknown", "device")
+        for device in found.devices
+    ]
+    rows += [
+        (remote.device_id, remote.name, remote.remote_type, "remote")
+        for remote in found.remotes
+    ]
+    print_table("Devices", ("id", "name", "type", "kind"), rows)
+
+
+@click.command()
+@json_option("Print a list of objects with scene_id and name.")
+@logging_options("warning")
+def scenes(as_json: bool) -> None:
+    """List the manual scenes of the account."""
+    found = ask(lambda client: client.scenes())
+    if as_json:
+        listed: list[dict[str, Any]] = [
+            {"scene_id": scene.scene_id, "name": scene.name} for scene in found
+        ]
+        print_json(listed)
+        return
+    print_table("Scenes", ("id", "name"), [(s.scene_id, s.name) for s in found])

@@ -1,0 +1,91 @@
+"""The group of commands: loads each one when asked for, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any, NamedTuple
+
+import click
+
+from switchbot_automation.cli.output import INTERRUPTED, Misuse
+from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_store import StoreConfigError, StoreError
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class _Entry(NamedTuple):
+    module: str
+    summary: str
+
+
+# One module a group of commands, imported when one of them runs: `--help` stays quick and
+# `replay` never imports an HTTP client.
+COMMANDS = {
+    "simulate": _Entry("simulate", "Watch the engine keep a simulated room for days."),
+    "replay": _Entry("replay", "Run the engine over recorded readings, dry."),
+    "run": _Entry("live", "Run the engine against the SwitchBot cloud."),
+    "once": _Entry("live", "Run one tick against the SwitchBot cloud."),
+    "devices": _Entry("account", "List the account's devices and remotes."),
+    "scenes": _Entry("account", "List the account's manual scenes."),
+    "check-config": _Entry("check", "Check a settings document."),
+    "cloud": _Entry("cloud", "Serve a simulated SwitchBot cloud on loopback."),
+}
+
+_EPILOG = (
+    "Exit codes: 0 all went well, 1 it ran and failed, 2 it was asked wrongly or a "
+    "setting is wrong, 130 Ctrl-C."
+)
+
+
+class _CommandLine(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"switchbot_automation.cli.{entry.module}")
+        command = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)  # noqa: S101  # narrows getattr's Any
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, entry.summary) for name, entry in COMMANDS.items()]
+            )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(INTERRUPTED)
+        except (SettingsError, StoreConfigError) as error:
+            raise Misuse(_words(error)) from error
+        except (AutomationError, StoreError) as error:
+            _LOGGER.debug("the command failed", exc_info=True)
+            raise click.ClickException(_words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+@click.group(
+    cls=_CommandLine,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(
+    package_name="switchbot-automation", prog_name="switchbot-automation"
+)
+def application() -> None:
+    """Keep a room comfortable with SwitchBot devices, and see why it did what it did."""

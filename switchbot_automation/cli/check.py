@@ -1,0 +1,82 @@
+"""`check-config`: every problem of a settings document at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from switchbot_automation.cli.output import (
+    USAGE,
+    json_option,
+    load_document,
+    logging_options,
+    print_json,
+    print_table,
+)
+from switchbot_automation.settings import check_settings, parse_settings
+
+if TYPE_CHECKING:
+    from switchbot_automation.settings_model import Settings, ZoneSettings
+
+
+@click.command("check-config")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option("Print one object with `ok`, `errors` (path, message) and `zones`.")
+@logging_options("warning")
+@click.pass_context
+def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Check the settings document in FILE without touching anything.
+
+    Every problem is named with its place in the document; the exit code is then 2.
+    """
+    document = load_document(file)
+    errors = check_settings(document)
+    settings = None if errors else parse_settings(document)
+    if as_json:
+        print_json(
+            {
+                "ok": not errors,
+                "errors": [
+                    {"path": error.path, "message": str(error)} for error in errors
+                ],
+                "zones": [] if settings is None else sorted(settings.zones),
+            }
+        )
+    elif settings is None:
+        for error in errors:
+            click.echo(f"{file}: {error}", err=True)
+    else:
+        _print_zones(settings)
+    ctx.exit(USAGE if errors else 0)
+
+
+def _print_zones(settings: Settings) -> None:
+    print_table(
+        "The settings can be used",
+        ("zone", "automation", "season", "on and off at", "windows", "sent by"),
+        (_row(zone) for zone in settings.zones.values()),
+    )
+
+
+def _row(zone: ZoneSettings) -> tuple[str, ...]:
+    windows = ", ".join(f"{w.start:%H:%M}-{w.end:%H:%M}" for w in zone.time_windows)
+    return (
+        zone.name,
+        "on" if zone.automation_enabled else "off",
+        zone.mode,
+        _thresholds(zone),
+        f"{windows} {zone.timezone}" if windows else "none: it never acts",
+        ", ".join(zone.cascade),
+    )
+
+
+def _thresholds(zone: ZoneSettings) -> str:
+    profile = zone.winter if zone.mode == "winter" else zone.summer
+    if profile is None:
+        return "no temperatures"
+    low = profile.min_temp - zone.hysteresis_celsius
+    high = profile.max_temp + zone.hysteresis_celsius
+    on, off = (low, high) if zone.mode == "winter" else (high, low)
+    return f"on {on:g} °C, off {off:g} °C"

@@ -1,0 +1,138 @@
+"""`cloud`: a SwitchBot account for somebody without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from switchbot_automation.cli.output import (
+    Misuse,
+    json_option,
+    logging_options,
+    print_json,
+)
+from switchbot_automation.cli.stopping import stop_requested
+from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+
+_SEASONS = ("winter", "summer")
+_DEFAULT_PORT = 8123
+_FASTEST = 3600.0
+
+
+@click.command()
+@click.option(
+    "--port",
+    default=_DEFAULT_PORT,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Where to listen on 127.0.0.1; 0 takes a free port.",
+)
+@click.option(
+    "--season",
+    default="winter",
+    show_default=True,
+    type=click.Choice(_SEASONS),
+    help="Which weather.",
+)
+@click.option("--seed", default=0, show_default=True, help="Another home, same kind.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, _FASTEST, min_open=True),
+    help="How many seconds pass in the home during one second here.",
+)
+@click.option(
+    "--settings-out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write settings that fit the simulated devices, unless the file exists.",
+)
+@json_option("Print base_url, token and secret as one object.")
+@logging_options("warning")
+@click.pass_context
+def cloud(
+    ctx: click.Context,
+    *,
+    port: int,
+    season: str,
+    seed: int,
+    speed: float,
+    settings_out: Path | None,
+    as_json: bool,
+) -> None:
+    """Serve a simulated SwitchBot cloud with one home, until Ctrl-C or SIGTERM.
+
+    Prints the variables that make `run`, `once`, `devices` and `scenes` use it. The
+    token and secret are made up and the same every time.
+    """
+    written = settings_out is not None and _write_settings(settings_out, season)
+    server = FakeSwitchBotCloud(port=port, season=season, seed=seed, speed=speed)
+    variables = {
+        "SWITCHBOT_TOKEN": server.token,
+        "SWITCHBOT_SECRET": server.secret,
+    }
+    if settings_out is not None:
+        variables["SWITCHBOT_SETTINGS_PATH"] = str(settings_out.absolute())
+
+    def announce() -> None:
+        if as_json:
+            print_json(
+                {
+                    "base_url": server.base_url,
+                    "token": server.token,
+                    "secret": server.secret,
+                }
+            )
+            return
+        if settings_out is not None:
+            what = "written" if written else "was there already, left as it is"
+            click.echo(f"# {settings_out}: {what}")
+        click.echo("# In the shell that is to use this cloud:")
+        for name, value in {"SWITCHBOT_BASE_URL": server.base_url, **variables}.items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo("# Serving until Ctrl-C.", err=True)
+
+    ctx.exit(asyncio.run(_serve(server, announce)))
+
+
+async def _serve(server: FakeSwitchBotCloud, announce: Any) -> int:
+    with stop_requested() as stop:
+        try:
+            await server.start()
+        except OSError as error:
+            raise click.ClickException(
+                f"cannot listen: {error.strerror or error}"
+            ) from error
+        try:
+            announce()
+            return await stop
+        finally:
+            await server.stop()
+
+
+def _write_settings(path: Path, season: str) -> bool:
+    """Write settings that act at any hour, for somebody who wants to see it act."""
+    every_day = [0, 1, 2, 3, 4, 5, 6]
+    document = {
+        **default_settings(season),
+        "poll_interval_seconds": 15,
+        "time_windows": [
+            {"days": every_day, "start": "00:00", "end": "12:00"},
+            {"days": every_day, "start": "12:00", "end": "00:00"},
+        ],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(document, indent=2) + "\n")
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise Misuse(f"{path}: {error.strerror}") from error
+    return True

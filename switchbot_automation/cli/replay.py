@@ -1,0 +1,157 @@
+"""`replay`: the engine over recorded readings."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from switchbot_automation import replay as recorded
+from switchbot_automation.cli.output import (
+    Misuse,
+    json_option,
+    load_document,
+    logging_options,
+    print_json,
+    print_table,
+    reason_text,
+    timestamp,
+)
+from switchbot_automation.cli.stopping import interruptible
+from switchbot_automation.settings import parse_settings
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+    from zoneinfo import ZoneInfo
+
+# A file in the wrong format has as many bad rows as rows.
+_BAD_ROWS_SHOWN = 20
+
+
+@click.command()
+@click.argument(
+    "readings", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    required=True,
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A settings document, or an object with `settings` and `state`.",
+)
+@click.option(
+    "--state",
+    "state_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The state before the first reading.",
+)
+@json_option("Print one object a line: at, zone, outcome, reasons, command.")
+@logging_options("warning")
+def replay(
+    readings: Path, settings_file: Path, state_file: Path | None, as_json: bool
+) -> None:
+    """Run the engine over READINGS, a CSV file, and print each change of decision.
+
+    READINGS has the columns timestamp (ISO 8601 with an offset), temperature_c and
+    humidity_pct; `-` reads standard input. Every row is fed at its own instant; nothing
+    is commanded, and each command counts as accepted. Rows that cannot be read are
+    named, left out, and make the exit code 1.
+    """
+    settings, state = _documents(settings_file, state_file)
+    zone = parse_settings(settings).default.timezone
+    recording = _read(readings)
+    for row in recording.bad_rows[:_BAD_ROWS_SHOWN]:
+        click.echo(f"{readings}:{row.line}: {row.message}", err=True)
+    if len(recording.bad_rows) > _BAD_ROWS_SHOWN:
+        more = len(recording.bad_rows) - _BAD_ROWS_SHOWN
+        click.echo(f"... and {more} more rows", err=True)
+    if not recording.readings:
+        raise click.ClickException(f"{readings}: no row could be read")
+    with interruptible():
+        changes = asyncio.run(_replay(recording, settings, state, as_json=as_json))
+    if not as_json:
+        _print_changes(changes, zone)
+        click.echo(
+            f"{len(recording.readings)} readings, {len(changes)} changes of decision, "
+            f"{sum(change.command is not None for change in changes)} commands"
+        )
+    if recording.bad_rows:
+        raise click.ClickException(
+            f"{readings}: {len(recording.bad_rows)} rows were left out"
+        )
+
+
+def _documents(
+    settings_file: Path, state_file: Path | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    document = load_document(settings_file)
+    state: dict[str, Any] = {}
+    if isinstance(document.get("settings"), dict):
+        document, state = document["settings"], document.get("state") or {}
+    if state_file is not None:
+        state = load_document(state_file)
+    return document, state
+
+
+def _read(path: Path) -> recorded.Recording:
+    source: AbstractContextManager[TextIO]
+    try:
+        if str(path) == "-":
+            source = nullcontext(sys.stdin)
+        else:
+            # Spreadsheets put a byte-order mark before the first column's name.
+            source = path.open(encoding="utf-8-sig", newline="")
+        with source as lines:
+            return recorded.read_readings(lines)
+    except OSError as error:
+        raise Misuse(f"{path}: {error.strerror}") from error
+    except (recorded.ReadingsError, UnicodeDecodeError) as error:
+        raise Misuse(f"{path}: {error}") from error
+
+
+async def _replay(
+    recording: recorded.Recording,
+    settings: dict[str, Any],
+    state: dict[str, Any],
+    *,
+    as_json: bool,
+) -> list[recorded.DecisionChange]:
+    changes = []
+    async for change in recorded.replay(recording.readings, settings, state):
+        changes.append(change)
+        if as_json:
+            print_json(
+                {
+                    "at": timestamp(change.at),
+                    "zone": change.zone,
+                    "outcome": change.outcome,
+                    "reasons": [reason.code for reason in change.reasons],
+                    "command": change.command,
+                }
+            )
+    return changes
+
+
+def _print_changes(changes: list[recorded.DecisionChange], zone: ZoneInfo) -> None:
+    print_table(
+        f"Changes of decision (times in {zone.key})",
+        ("at", "zone", "room", "decided", "command", "because"),
+        (
+            (
+                f"{change.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
+                change.zone,
+                f"{change.temperature:.1f} °C",
+                change.outcome,
+                change.command or "",
+                "\n".join(reason_text(reason, zone) for reason in change.reasons),
+            )
+            for change in changes
+        ),
+    )

@@ -1,0 +1,229 @@
+"""`simulate`: the engine and a simulated room, for days, in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+import switchbot_store
+from switchbot_automation import plots
+from switchbot_automation.cli.output import (
+    Misuse,
+    json_option,
+    load_document,
+    logging_options,
+    print_json,
+    print_table,
+)
+from switchbot_automation.cli.stopping import interruptible
+from switchbot_automation.simulation import default_settings
+from switchbot_automation.simulation import simulate as run_simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from switchbot_automation.simulation import SimulationReport
+    from switchbot_store import StoreInterface
+
+_SEASONS = ("winter", "summer")
+_MOST_DAYS = 366
+
+
+@click.command()
+@click.option(
+    "--days",
+    default=7.0,
+    show_default=True,
+    type=click.FloatRange(0, _MOST_DAYS, min_open=True),
+    help="How long.",
+)
+@click.option(
+    "--season",
+    type=click.Choice(_SEASONS),
+    help="Which weather; without it, the season that the settings are in, else winter.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Another number, another week: weather, people, noise.",
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A settings document; without it, sensible ones for the season.",
+)
+@click.option(
+    "--store",
+    "store_url",
+    metavar="URL",
+    help="Keep settings and state in postgresql://... or json:DIRECTORY, which must "
+    "not hold settings yet; without it they are gone at the end.",
+)
+@click.option(
+    "--plot",
+    "plot_file",
+    metavar="FILE.png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw room, band, running hours and outdoor temperature.",
+)
+@json_option("Print the figures as one object.")
+@logging_options("error")
+def simulate(
+    *,
+    days: float,
+    season: str | None,
+    seed: int,
+    settings_file: Path | None,
+    store_url: str | None,
+    plot_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Watch the engine keep a simulated room comfortable.
+
+    The engine is the real one, and so is the store; only the house, its air conditioner
+    and the SwitchBot cloud are simulated. No webhook is sent.
+    """
+    settings = None if settings_file is None else load_document(settings_file)
+    if season is None:
+        season = _season_of(settings)
+    if plot_file is not None:
+        _check_plot(plot_file)
+    with _store_at(store_url) as store, _progress() as on_progress, interruptible():
+        report = asyncio.run(
+            run_simulation(
+                default_settings(season) if settings is None else settings,
+                days=days,
+                season=season,
+                seed=seed,
+                store=store,
+                on_progress=on_progress,
+            )
+        )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print_report(report)
+    if plot_file is not None:
+        _plot(report, plot_file, quiet=as_json)
+
+
+def _season_of(settings: dict[str, Any] | None) -> str:
+    mode = (settings or {}).get("mode")
+    return mode if mode in _SEASONS else _SEASONS[0]
+
+
+def _check_plot(path: Path) -> None:
+    """Find out before the work whether there can be a picture."""
+    try:
+        plots.require()
+    except plots.PlotUnavailableError as error:
+        raise Misuse(str(error)) from error
+    if not path.absolute().parent.is_dir():
+        raise Misuse(f"{path}: no such directory")
+
+
+def _store_at(url: str | None) -> AbstractContextManager[StoreInterface | None]:
+    """Return the store at `url`, opened by the `with` it is used in."""
+    if url is None:
+        return nullcontext()
+    scheme, _, rest = url.partition(":")
+    if scheme == "json" and rest:
+        return switchbot_store.JsonStore(rest.removeprefix("//"))
+    if scheme.partition("+")[0] not in {"postgres", "postgresql"}:
+        raise Misuse("--store takes postgresql://... or json:DIRECTORY")
+    # The URL that was asked for, or an error; never another place instead.
+    return switchbot_store.get_store(
+        switchbot_store.StoreConfig.from_env(
+            {
+                **os.environ,
+                "STORE_BACKEND": "postgres",
+                "POSTGRES_URL": url,
+                "STORE_FALLBACK": "refuse",
+                "ENVIRONMENT": "",
+            }
+        )
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float], None] | None]:
+    """Show a bar on stderr to a person; yield what moves it, None for anybody else."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with Progress(
+        TextColumn("Simulating"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda share: progress.update(task, completed=share)
+
+
+def _print_report(report: SimulationReport) -> None:
+    series = report.series
+    comfort = 100.0 - report.percent_out_of_band
+    days = f"{report.days:g} day{'' if report.days == 1 else 's'}"
+    print_table(
+        f"{days} of {report.season}, seed {report.seed}",
+        ("", "", ""),
+        (
+            (
+                "Comfort",
+                f"{comfort:.1f} %",
+                f"of the windows inside {series.band_low:g} to {series.band_high:g} °C",
+            ),
+            (
+                "Time out of band",
+                f"{report.percent_out_of_band:.1f} %",
+                "of the windows",
+            ),
+            (
+                "Degree-minutes",
+                f"{report.degree_minutes_per_day:.0f} a day",
+                "how far outside, added up",
+            ),
+            (
+                "Starts",
+                f"{report.starts_per_day:.1f} a day",
+                f"at most {report.max_starts_in_an_hour} in any hour",
+            ),
+            ("Commands", f"{report.commands_per_day:.1f} a day", "sent to the cloud"),
+            (
+                "API calls",
+                f"{report.api_calls_per_day:.0f} a day",
+                "of the 10000 that SwitchBot allows",
+            ),
+            ("Energy", f"{report.kwh_per_day:.1f} kWh a day", "electric"),
+            (
+                "Ticks",
+                f"{report.ticks}",
+                f"simulated in {report.wall_seconds:.1f} s",
+            ),
+        ),
+    )
+
+
+def _plot(report: SimulationReport, path: Path, *, quiet: bool) -> None:
+    days = f"{report.days:g} simulated day{'' if report.days == 1 else 's'}"
+    title = f"{days} in {report.season}"
+    try:
+        plots.draw(report.series, path, title=title, season=report.season)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
+    click.echo(f"Drawn: {path}", err=quiet)

@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM: how each kind of work is ended cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from switchbot_automation.cli.output import INTERRUPTED, OK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end work that hardly ever waits.
+
+    asyncio's own handler cancels the main task, which a simulation notices only at its
+    end: it never gives the loop a turn. With any other handler in place asyncio leaves
+    the signal alone (`asyncio.Runner`).
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def stop_requested() -> Iterator[asyncio.Future[int]]:
+    """Give a future that a first Ctrl-C or SIGTERM completes with the exit code.
+
+    The second signal ends the process at once, should the clean end take too long.
+    """
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[int] = loop.create_future()
+
+    def release() -> None:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+    def requested(number: signal.Signals) -> None:
+        release()
+        if not stop.done():
+            stop.set_result(INTERRUPTED if number == signal.SIGINT else OK)
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, requested, number)
+    try:
+        yield stop
+    finally:
+        release()
