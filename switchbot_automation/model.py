@@ -131,6 +131,17 @@ class Action(StrEnum):
     OFF = "off"
 
 
+class ManualAction(StrEnum):
+    """What a person can ask for. `ON` is the season's; `QUICK_OFF` also disables."""
+
+    ON = "on"
+    OFF = "off"
+    FAN = "fan"
+    WINTER = "winter"
+    SUMMER = "summer"
+    QUICK_OFF = "quick_off"
+
+
 class Outcome(StrEnum):
     """What a tick came to for a zone, in the dashboard's words."""
 
@@ -200,6 +211,9 @@ class ReasonCode(StrEnum):
     OFF_REPEAT_PENDING = "off_repeat_pending"
     FAN_INSTEAD_OF_OFF = "fan_instead_of_off"
     FAN_IN_NEUTRAL_ZONE = "fan_in_neutral_zone"
+
+    HOLD_MANUAL = "hold_manual"
+    """A person's command holds until the instant in `detail`."""
 
     # what the gate said
     NOTHING_TO_SEND = "nothing_to_send"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.engine.aircon import set_all_parameter
 from switchbot_automation.engine.observe import CALL_SECONDS, describe
-from switchbot_automation.errors import CloudError
+from switchbot_automation.errors import CloudError, WebhookError
 from switchbot_automation.model import Action, RungResult
 
 if TYPE_CHECKING:
@@ -136,4 +136,7 @@ def _may_have_arrived(error: Exception) -> bool:
     """Tell a refusal from a silence: after a silence the unit may have been told."""
     if isinstance(error, CloudError):
         return error.maybe_sent and error.status_code is None
-    return isinstance(error, TimeoutError | OSError)
+    if isinstance(error, WebhookError):
+        return error.maybe_sent
+    # A host's own client: nobody knows what its errors mean.
+    return True

@@ -55,6 +55,10 @@ def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneD
             Outcome.DISABLED,
             reasons=(Reason(ReasonCode.AUTOMATION_DISABLED),),
         )
+    hold = seen.state.hold_until
+    if hold is not None and now < hold:
+        why = Reason(ReasonCode.HOLD_MANUAL, {"until": hold.isoformat()})
+        return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
     window = in_window(zone.time_windows, now, zone.timezone)
     if window is None:
         return _outside(zone, seen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.state import ZoneState
@@ -64,6 +65,8 @@ class Documents:
         self._state_key = state_key
         self._books: dict[str, StateBook] = {}
         self._revision: str | None = None
+        self._parsed: Settings | None = None
+        self._disabled: frozenset[str] = frozenset()
         self.settings: Settings | None = None
         self.settings_error: SettingsError | None = None
         self.store_error: Exception | None = None
@@ -101,6 +104,8 @@ class Documents:
         `settings_error` say how it went, and the last good values stay.
         """
         keys = [self._state_key, *self._zone_keys()]
+        for zone in self._disabled:
+            await self.disable(zone)
         entries = await self._read([self.settings_key, *dict.fromkeys(keys)])
         if entries is None:
             return False
@@ -143,8 +148,53 @@ class Documents:
             self.settings_error = error
             return False
         self.settings_error = None
-        self.settings = settings
+        self._parsed = settings
+        self._take_effect()
         return True
+
+    def _take_effect(self) -> None:
+        settings = self._parsed
+        if settings is not None and self._disabled:
+            zones = {
+                name: replace(zone, automation_enabled=False)
+                if name in self._disabled
+                else zone
+                for name, zone in settings.zones.items()
+            }
+            settings = replace(settings, zones=zones)
+        self.settings = settings
+
+    async def disable(self, zone: str) -> bool:
+        """Persist ``automation_enabled: false`` for a zone; tell whether it was.
+
+        Where the store does not answer, the zone stays disabled in memory and the next
+        `load` that reaches the store tries again.
+        """
+        try:
+            await self._store.update(self.settings_key, partial(_disabled, zone))
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            self._disabled |= {zone}
+            self._take_effect()
+            return False
+        self._disabled -= {zone}
+        return True
+
+    async def replace_settings(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Store a settings document; return the one it replaced. Raises StoreError."""
+        replaced: dict[str, Any] = {}
+
+        def change(before: dict[str, Any]) -> dict[str, Any]:
+            replaced.clear()
+            replaced.update(before)
+            return document
+
+        await self._store.update(self.settings_key, change)
+        return replaced
+
+    async def stored_settings(self) -> dict[str, Any]:
+        """Return the settings document as it is stored. Raises StoreError."""
+        return await self._store.get(self.settings_key)
 
     def _take_state(self, key: str, entry: Entry) -> None:
         book = self._books.get(key)
@@ -251,6 +301,15 @@ class Documents:
     ) -> None:
         book.stored, book.saved, book.revision = document, book.state, revision
         book.commanded = False
+
+
+def _disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Disable a zone of a settings document, flat or with zones."""
+    zones = document.get("zones")
+    if not zones:
+        return {**document, "automation_enabled": False}
+    changed = {**zones.get(zone, {}), "automation_enabled": False}
+    return {**document, "zones": {**zones, zone: changed}}
 
 
 def _opened(key: str, entry: Entry) -> StateBook:

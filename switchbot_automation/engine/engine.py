@@ -5,39 +5,51 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.engine.act import Actuator
 from switchbot_automation.engine.command import Commander
+from switchbot_automation.engine.configure import SettingsChange, differences
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
     CommandHandled,
     DecisionMade,
     Listeners,
     NextWakeupChanged,
+    QuotaLevelChanged,
     SettingsApplied,
     SettingsRejected,
     StoreDegraded,
     StoreRecovered,
 )
+from switchbot_automation.engine.explain import (
+    Explanation,
+    explain_decision,
+    nothing_known,
+)
+from switchbot_automation.engine.health import health_report, quota_level
+from switchbot_automation.engine.manual import act_for_person, end_of_hold
 from switchbot_automation.engine.observe import Observer, describe
 from switchbot_automation.engine.record import Recorder, home_keys
-from switchbot_automation.engine.tick import Tick
+from switchbot_automation.engine.tick import Tick, overall_outcome
 from switchbot_automation.engine.wakeup import next_look
+from switchbot_automation.errors import SettingsError, UnknownZoneError
 from switchbot_automation.model import (
     DEFAULT_ZONE,
+    ManualAction,
     Outcome,
     Reason,
     ReasonCode,
     TickReport,
     ZoneDecision,
 )
+from switchbot_automation.settings import parse_settings
 from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -97,6 +109,8 @@ class AutomationEngine:
         self._loaded = False
         self._degraded = False
         self._report: TickReport | None = None
+        self._last_tick: datetime | None = None
+        self._quota_level = "normal"
 
     async def __aenter__(self) -> Self:
         return self
@@ -150,19 +164,116 @@ class AutomationEngine:
         await self._recorder.record(ticks, trigger, now, self._quota.used)
         await self._documents.save(home_keys(now, self._quota))
         self._watch_store()
+        self._watch_quota()
         wakeup = self._wanted_wakeup(ticks, now)
         report = TickReport(
             trigger=trigger,
-            outcome=_overall(decisions),
+            outcome=overall_outcome(decisions),
             decisions=decisions,
             commands=commands,
             next_wakeup=wakeup,
             duration_seconds=self._clock.monotonic() - started,
         )
-        self._report = report
+        self._report, self._last_tick = report, now
         self._tell(now, decisions, commands)
         self._set_wakeup(wakeup)
         return report
+
+    async def act(
+        self,
+        zone: str,
+        action: ManualAction | str,
+        hold: timedelta | datetime | None = None,
+    ) -> Command:
+        """Do what a person asks for and return the command with how far it came.
+
+        `action`: ``on`` (the season's), ``winter``, ``summer``, ``fan``, ``off``, or
+        ``quick_off``, which also stores ``automation_enabled: false``. OFF is never
+        blocked. ON during the minimum off time comes back ``blocked`` with
+        `blocked_until`, and is sent by the tick of that instant unless something newer
+        came. `hold`: for how long, or until which instant, the automation leaves the
+        zone alone; None lets it go on at its next tick.
+
+        Raises UnknownZoneError; ValueError for another action or a hold in the past;
+        SettingsError when no usable settings were ever read.
+        """
+        wanted = ManualAction(action)
+        async with self._lock:
+            now = self._clock.now()
+            hold_until = end_of_hold(hold, now)
+            settings = await self._load(now)
+            if settings is None:
+                raise self._documents.settings_error or SettingsError(
+                    "the settings could not be read yet"
+                )
+            if zone not in settings.zones:
+                raise UnknownZoneError(zone, settings.zones)
+            command = await act_for_person(
+                self._documents,
+                self._commander,
+                settings.zones[zone],
+                wanted,
+                hold_until,
+            )
+            await self._documents.save(self._quota.to_document())
+            self._watch_store()
+            self._tell(now, (), (command,))
+            due = command.blocked_until
+            if due is not None and due < self._next_wakeup:
+                self._set_wakeup(due)
+            return command
+
+    async def apply_settings(
+        self, document: Mapping[str, Any], dry_run: bool = False
+    ) -> SettingsChange:
+        """Check a settings document, store it, and say what it changes.
+
+        It takes effect at the next tick, which is wanted at once. A dry run stores
+        nothing. Raises SettingsError, and StoreError when it cannot be stored.
+        """
+        parse_settings(document)
+        async with self._lock:
+            after = dict(document)
+            if dry_run:
+                before = await self._documents.stored_settings()
+            else:
+                before = await self._documents.replace_settings(after)
+                self._set_wakeup(min(self._next_wakeup, self._clock.now()))
+        return SettingsChange(differences(before, after), dry_run)
+
+    async def explain(
+        self, zone: str | None = None, at: datetime | None = None
+    ) -> Explanation:
+        """Say why a zone is as it is now, or why it was so `at` an aware instant.
+
+        `zone` None is the default zone, else the first. Raises UnknownZoneError.
+        """
+        asked_at = at or self._clock.now()
+        made = self._report.decisions if self._report else ()
+        decisions = {each.zone: each for each in made}
+        name = zone or (
+            DEFAULT_ZONE if DEFAULT_ZONE in decisions else next(iter(decisions), "")
+        )
+        settings = self._documents.settings
+        if zone is not None and settings and zone not in settings.zones:
+            raise UnknownZoneError(zone, settings.zones)
+        decision = decisions.get(name)
+        if decision and self._last_tick and asked_at >= self._last_tick:
+            return explain_decision(decision, self._last_tick, asked_at)
+        return nothing_known(name or DEFAULT_ZONE, asked_at)
+
+    async def health(self) -> dict[str, Any]:
+        """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
+        return health_report(
+            documents=self._documents,
+            recorder=self._recorder,
+            quota=self._quota,
+            store=self._store.status(),
+            report=self._report,
+            last_tick=self._last_tick,
+            next_wakeup=self._next_wakeup,
+            now=self._clock.now(),
+        )
 
     async def _load(self, now: datetime) -> Settings | None:
         error = self._documents.settings_error
@@ -189,6 +300,14 @@ class AutomationEngine:
         else:
             reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)
         return ZoneDecision(DEFAULT_ZONE, Outcome.INVALID_SETTINGS, reasons=(reason,))
+
+    def _watch_quota(self) -> None:
+        settings = self._documents.settings
+        threshold = settings.api_quota_warning_threshold if settings else 0
+        level = quota_level(self._quota, threshold)
+        if level != self._quota_level:
+            self._quota_level = level
+            self._listeners.emit(QuotaLevelChanged(level, self._quota.remaining))
 
     def _watch_store(self) -> None:
         error = self._documents.store_error
@@ -236,40 +355,3 @@ class AutomationEngine:
             self._listeners.emit(DecisionMade(now, decision))
         for command in commands:
             self._listeners.emit(CommandHandled(now, command))
-
-
-# From harmless to grave; where zones differ, the gravest word stands for the tick.
-_SEVERITY = {
-    word: rank
-    for rank, word in enumerate(
-        (
-            Outcome.DISABLED,
-            Outcome.OUTSIDE_WINDOW,
-            Outcome.ALREADY_OFF,
-            Outcome.NO_ACTION,
-            Outcome.NOOP,
-            Outcome.OFF_REPEAT_PENDING,
-            Outcome.COOLDOWN,
-            Outcome.FAN_NEUTRAL_ZONE,
-            Outcome.TURNED_OFF_OUTSIDE_WINDOW,
-            Outcome.WINTER_OFF,
-            Outcome.SUMMER_OFF,
-            Outcome.WINTER_ON,
-            Outcome.SUMMER_ON,
-            Outcome.MISSING_METER,
-            Outcome.INVALID_TEMPERATURE,
-            Outcome.INVALID_MODE,
-            Outcome.INVALID_PROFILE,
-            Outcome.INVALID_THRESHOLDS,
-            Outcome.API_ERROR,
-            Outcome.INVALID_SETTINGS,
-        )
-    )
-}
-
-
-def _overall(decisions: tuple[ZoneDecision, ...]) -> Outcome:
-    for decision in decisions:
-        if decision.zone == DEFAULT_ZONE:
-            return decision.outcome
-    return max((each.outcome for each in decisions), key=_SEVERITY.__getitem__)

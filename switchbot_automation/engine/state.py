@@ -92,6 +92,7 @@ class ZoneState:
     compressor_stopped_at: datetime | None = None
     fan_started_at: datetime | None = None
     manual_action_at: datetime | None = None
+    hold_until: datetime | None = None
     pending_repeat: PendingRepeat | None = None
     pending_manual: PendingManual | None = None
     intent: Intent | None = None
@@ -132,6 +133,7 @@ class ZoneState:
             compressor_stopped_at=_instant(document.get("compressor_stopped_at")),
             fan_started_at=_instant(document.get("fan_started_at")),
             manual_action_at=_instant(document.get("manual_action_at")),
+            hold_until=_instant(document.get("hold_until")),
             pending_repeat=_repeat(document.get("pending_off_repeat")),
             pending_manual=_manual(document.get("pending_manual_action")),
             intent=_intent(document.get("command_intent")),
@@ -226,6 +228,7 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("compressor_stopped_at", "compressor_stopped_at", encode_instant),
     ("fan_started_at", "fan_started_at", encode_instant),
     ("manual_action_at", "manual_action_at", encode_instant),
+    ("hold_until", "hold_until", encode_instant),
     ("pending_repeat", "pending_off_repeat", _encode_parts),
     ("pending_manual", "pending_manual_action", _encode_parts),
     ("intent", "command_intent", _encode_parts),

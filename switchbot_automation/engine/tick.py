@@ -15,6 +15,7 @@ from switchbot_automation.engine.gate import Ledger, gate
 from switchbot_automation.engine.observe import after_reading
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.model import (
+    DEFAULT_ZONE,
     Action,
     Command,
     CommandStatus,
@@ -252,3 +253,41 @@ def _blocked(decided: ZoneDecision, judged: ZoneVerdict) -> Command:
         reasons=(*decided.reasons, *judged.reasons),
         blocked_until=judged.blocked_until,
     )
+
+
+# From harmless to grave; where zones differ, the gravest word stands for the tick.
+_SEVERITY = {
+    word: rank
+    for rank, word in enumerate(
+        (
+            Outcome.DISABLED,
+            Outcome.OUTSIDE_WINDOW,
+            Outcome.ALREADY_OFF,
+            Outcome.NO_ACTION,
+            Outcome.NOOP,
+            Outcome.OFF_REPEAT_PENDING,
+            Outcome.COOLDOWN,
+            Outcome.FAN_NEUTRAL_ZONE,
+            Outcome.TURNED_OFF_OUTSIDE_WINDOW,
+            Outcome.WINTER_OFF,
+            Outcome.SUMMER_OFF,
+            Outcome.WINTER_ON,
+            Outcome.SUMMER_ON,
+            Outcome.MISSING_METER,
+            Outcome.INVALID_TEMPERATURE,
+            Outcome.INVALID_MODE,
+            Outcome.INVALID_PROFILE,
+            Outcome.INVALID_THRESHOLDS,
+            Outcome.API_ERROR,
+            Outcome.INVALID_SETTINGS,
+        )
+    )
+}
+
+
+def overall_outcome(decisions: tuple[ZoneDecision, ...]) -> Outcome:
+    """Return the default zone's word, else the gravest of all."""
+    for decision in decisions:
+        if decision.zone == DEFAULT_ZONE:
+            return decision.outcome
+    return max((each.outcome for each in decisions), key=_SEVERITY.__getitem__)

@@ -48,6 +48,8 @@ def _instants(
         yield state.pending_manual.due_at
     if blocked_until is not None:
         yield blocked_until
+    if state.hold_until is not None:
+        yield state.hold_until
     if zone.automation_enabled:
         boundary = next_boundary(zone.time_windows, now, zone.timezone)
         if boundary is not None:

@@ -1,0 +1,125 @@
+"""How the engine fares, as one JSON-able mapping: the dashboard's keys and more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.engine.state import encode_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from switchbot_automation.cloud.quota import QuotaLedger
+    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.record import Recorder
+    from switchbot_automation.model import TickReport
+    from switchbot_store import StoreStatus
+
+# Three times the longest a wake-up may be late before the tick counts as stale.
+_STALE_AFTER = timedelta(minutes=3)
+
+
+def quota_level(quota: QuotaLedger, threshold: int) -> str:
+    """Return ``normal``, ``low`` at or under the warning threshold, or ``exhausted``.
+
+    A threshold of 0 switches the warning off.
+    """
+    remaining = quota.remaining
+    if remaining <= 0:
+        return "exhausted"
+    return "low" if threshold > 0 and remaining <= threshold else "normal"
+
+
+def health_report(
+    *,
+    documents: Documents,
+    recorder: Recorder,
+    quota: QuotaLedger,
+    store: StoreStatus,
+    report: TickReport | None,
+    last_tick: datetime | None,
+    next_wakeup: datetime,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
+
+    Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
+    the store or the history does not take writes, the stored settings are not the ones
+    in force, or a meter does not answer.
+    """
+    settings = documents.settings
+    stale = now - next_wakeup > _STALE_AFTER
+    zones = _zones(documents, report)
+    store_down = documents.store_error is not None or store.degraded_since is not None
+    degraded = (
+        store_down
+        or recorder.error is not None
+        or documents.settings_error is not None
+        or any(zone["temperature_stale"] for zone in zones.values())
+    )
+    if (settings is None and report is not None) or stale:
+        status = "error"
+    else:
+        status = "degraded" if degraded else "ok"
+    threshold = settings.api_quota_warning_threshold if settings else 0
+    return {
+        "status": status,
+        "automation_enabled": any(zone["enabled"] for zone in zones.values()),
+        "last_tick": encode_instant(last_tick) if last_tick else None,
+        "last_outcome": str(report.outcome) if report else None,
+        "last_tick_duration_seconds": report.duration_seconds if report else None,
+        "next_wakeup": encode_instant(next_wakeup),
+        "tick_stale": stale,
+        "timestamp_utc": encode_instant(now),
+        "settings_error": _text(documents.settings_error),
+        "zones": zones,
+        "quota": {
+            "level": quota_level(quota, threshold),
+            "used": quota.used,
+            "remaining": quota.remaining,
+            "limit": quota.limit,
+            "resets_at": encode_instant(quota.resets_at),
+        },
+        "store": {
+            "backend": store.backend,
+            "reachable": documents.store_error is None,
+            "acknowledged_by": store.acknowledged_by,
+            "degraded_since": (
+                encode_instant(store.degraded_since) if store.degraded_since else None
+            ),
+            "pending": store.pending,
+            "last_error": store.last_error or _text(documents.store_error),
+        },
+        "history_error": _text(recorder.error),
+    }
+
+
+def _zones(
+    documents: Documents, report: TickReport | None
+) -> Mapping[str, dict[str, Any]]:
+    settings = documents.settings
+    outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
+    zones: dict[str, dict[str, Any]] = {}
+    for name, zone in settings.zones.items() if settings else ():
+        state = documents.book(name).state
+        zones[name] = {
+            "enabled": zone.automation_enabled,
+            "outcome": str(outcomes[name]) if name in outcomes else None,
+            "temperature": state.last_temperature,
+            "temperature_stale": bool(
+                zone.meter_device_id and state.last_temperature_stale and report
+            ),
+            "last_read_at": (
+                encode_instant(state.last_read_at) if state.last_read_at else None
+            ),
+            "assumed_aircon_power": str(state.power),
+            "error_count": state.error_count,
+            "last_error": state.last_error,
+        }
+    return zones
+
+
+def _text(error: Exception | None) -> str | None:
+    return None if error is None else str(error)
