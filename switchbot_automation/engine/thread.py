@@ -1,0 +1,222 @@
+"""The engine for hosts without an event loop: Flask, scripts, a REPL."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import logging
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
+
+from switchbot_automation.engine.scheduler import Schedulable, SchedulerService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+    from typing import Any
+
+    from switchbot_automation.engine.scheduler import SchedulerStatus
+
+_LOGGER = logging.getLogger(__name__)
+
+# Longer than the scheduler waits for its last tick.
+_STOP_SECONDS = 40.0
+_T = TypeVar("_T")
+
+
+class OpenableEngine(Schedulable, Protocol):
+    """What runs in the thread; `AutomationEngine` is one."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc_info: object) -> bool | None: ...
+
+
+_E = TypeVar("_E", bound=OpenableEngine)
+
+
+class EngineThread(Generic[_E]):
+    """Runs an engine and its scheduler on an event loop in a thread of its own.
+
+    `engine` is the engine, or, where it needs something that must be made on its loop,
+    such as a client session, a function that returns an asynchronous context manager of
+    it::
+
+        @asynccontextmanager
+        async def house():
+            async with aiohttp.ClientSession() as session:
+                yield AutomationEngine(SwitchBotClient(session, token, secret), store)
+
+        with EngineThread(house) as thread:
+            report = thread.call(thread.engine.run_once("web"))
+
+    The engine is opened and closed here. With `schedule` false nobody ticks it but the
+    host. `slow_tick_seconds` is the scheduler's. At the end of the interpreter a thread
+    still running is stopped, so that nothing is lost.
+    """
+
+    def __init__(
+        self,
+        engine: _E | Callable[[], AbstractAsyncContextManager[_E]],
+        *,
+        schedule: bool = True,
+        slow_tick_seconds: float = 10.0,
+    ) -> None:
+        self._source = engine
+        self._schedule = schedule
+        self._slow_tick_seconds = slow_tick_seconds
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._running: _Running[_E] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine is open and calls are answered."""
+        return self._running is not None
+
+    @property
+    def engine(self) -> _E:
+        """The engine. Its coroutines belong into `call`. RuntimeError if not running."""
+        return self._must_run().engine
+
+    def status(self) -> SchedulerStatus | None:
+        """Return the scheduler's status, None without one. RuntimeError if not running."""
+        scheduler = self._must_run().scheduler
+        return None if scheduler is None else scheduler.status()
+
+    def start(self) -> None:
+        """Start and return once the engine is open. Nothing if it runs.
+
+        Raises what opening the engine raised.
+        """
+        with self._lock:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            ready: concurrent.futures.Future[None] = concurrent.futures.Future()
+            self._thread = threading.Thread(
+                target=self._main, args=(ready,), name="switchbot-engine", daemon=True
+            )
+            self._thread.start()
+            failure = ready.exception()
+            if failure is not None:
+                self._thread.join()
+                self._thread = None
+                raise failure
+            atexit.register(self.stop)
+
+    def stop(self, *, timeout_seconds: float = _STOP_SECONDS) -> None:
+        """Let a running tick finish, close the engine and end the thread.
+
+        Nothing if it does not run. Raises `TimeoutError` if the thread is still alive
+        after `timeout_seconds`; it goes on ending.
+        """
+        with self._lock:
+            thread, running = self._thread, self._running
+            if thread is None:
+                return
+            if thread is threading.current_thread():
+                raise RuntimeError("stop() on the engine's own thread waits for itself")
+            self._running = None
+            atexit.unregister(self.stop)
+            if running is not None:
+                running.ask_to_stop()
+            thread.join(timeout_seconds)
+            if thread.is_alive():
+                raise TimeoutError(
+                    f"the engine's thread did not end within {timeout_seconds:g} s"
+                )
+            self._thread = None
+
+    def call(
+        self,
+        coroutine: Coroutine[Any, Any, _T],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> _T:
+        """Run a coroutine on the engine's loop and return its result, from any thread.
+
+        Raises what it raises; `TimeoutError` after `timeout_seconds`, and the coroutine
+        is cancelled; RuntimeError if the thread does not run or is the calling one.
+        """
+        try:
+            running = self._must_run(from_outside=True)
+            future = asyncio.run_coroutine_threadsafe(coroutine, running.loop)
+        except RuntimeError:  # also from a loop that has just been closed
+            coroutine.close()
+            raise
+        try:
+            return future.result(timeout_seconds)
+        except TimeoutError:
+            future.cancel()
+            raise
+
+    def _must_run(self, *, from_outside: bool = False) -> _Running[_E]:
+        running = self._running
+        if running is None:
+            raise RuntimeError("the engine's thread does not run; call start() first")
+        if from_outside and self._thread is threading.current_thread():
+            raise RuntimeError("call() on the engine's own thread: await instead")
+        return running
+
+    def _main(self, ready: concurrent.futures.Future[None]) -> None:
+        try:
+            asyncio.run(self._serve(ready))
+        except BaseException as exc:
+            if ready.done():
+                _LOGGER.exception("the engine's thread ended badly")
+            else:
+                ready.set_exception(exc)
+        finally:
+            self._running = None
+
+    async def _serve(self, ready: concurrent.futures.Future[None]) -> None:
+        async with self._made() as engine, engine:
+            running = _Running(engine, asyncio.get_running_loop())
+            self._running = running
+            if not self._schedule:
+                ready.set_result(None)
+                await running.stopping.wait()
+                return
+            running.scheduler = SchedulerService(
+                engine, slow_tick_seconds=self._slow_tick_seconds
+            )
+            async with running.scheduler:
+                ready.set_result(None)
+                await running.stopping.wait()
+
+    @asynccontextmanager
+    async def _made(self) -> AsyncIterator[_E]:
+        source = self._source
+        # An engine may be callable too, a function has no ticks.
+        if callable(source) and not hasattr(source, "run_once"):
+            async with source() as engine:
+                yield engine
+        else:
+            yield cast("_E", source)
+
+
+class _Running(Generic[_E]):
+    """What exists while the thread serves; made on its loop."""
+
+    def __init__(self, engine: _E, loop: asyncio.AbstractEventLoop) -> None:
+        self.engine = engine
+        self.scheduler: SchedulerService | None = None
+        self.loop = loop
+        self.stopping = asyncio.Event()
+
+    def ask_to_stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.stopping.set)
