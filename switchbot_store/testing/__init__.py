@@ -10,13 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from switchbot_store.testing.blocking_view import BlockingView
     from switchbot_store.testing.postgres_server import PostgresServer
+    from switchbot_store.testing.store_contract import StoreContract
     from switchbot_store.testing.tcp_proxy import TcpProxy
 
-__all__ = ["PostgresServer", "TcpProxy"]
+__all__ = ["BlockingView", "PostgresServer", "StoreContract", "TcpProxy"]
 
 _HOMES = {
+    "BlockingView": "blocking_view",
     "PostgresServer": "postgres_server",
+    "StoreContract": "store_contract",
     "TcpProxy": "tcp_proxy",
 }
 

@@ -1,0 +1,598 @@
+"""What every store promises, as tests.
+
+A backend proves itself with a subclass and one fixture::
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        def make_store(self, tmp_path):
+            return lambda: MyStore(tmp_path)
+
+Tell pytest to rewrite the assertions with
+``pytest.register_assert_rewrite("switchbot_store.testing.store_contract")``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from switchbot_store.errors import (
+    StoreClosedError,
+    StoreConflictError,
+    StoreDataError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from switchbot_store.interface import Document, StoreInterface
+
+_WRITERS: Final = 4
+_ROUNDS: Final = 15
+_PATIENCE_SECONDS: Final = 60
+
+
+def documents() -> st.SearchStrategy[Document]:
+    """Return every kind of document that a store accepts."""
+    # NUL and lone surrogates (category Cs) are refused.
+    text = st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30
+    )
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers(min_value=-(2**63), max_value=2**63 - 1)
+        | st.floats(
+            min_value=-1e16,
+            max_value=1e16,
+            exclude_min=True,
+            exclude_max=True,
+            allow_nan=False,
+        )
+        | text
+    )
+    values = st.recursive(
+        scalars,
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4)
+        ),
+        max_leaves=20,
+    )
+    return st.dictionaries(text, values, max_size=6)
+
+
+def _cycle() -> Document:
+    inner: list[Any] = []
+    inner.append(inner)
+    return {"a": inner}
+
+
+def _abyss() -> Document:
+    top: Document = {}
+    level = top
+    for _ in range(5000):
+        level["a"] = level = {}
+    return top
+
+
+REFUSED: Final[dict[str, tuple[Any, str]]] = {
+    "not a dict": ([1], ""),
+    "a dict of another class": (OrderedDict(a=1), ""),
+    "NaN": ({"a": [1, {"b c": float("nan")}]}, "a[1]['b c']"),
+    "infinity": ({"a": float("-inf")}, "a"),
+    "a huge float": ({"a": {"b": 1e16}}, "a.b"),
+    "an integer of 65 bits": ({"a": 2**64}, "a"),
+    "a negative integer of 65 bits": ({"a": -(2**63) - 1}, "a"),
+    "NUL": ({"a": ["x", "\0"]}, "a[1]"),
+    "NUL in a name": ({"a": {"\0": 1}}, "a"),
+    "a lone surrogate": ({"a": "\ud800"}, "a"),
+    "a lone surrogate in a name": ({"a": {"\udfff": 1}}, "a"),
+    "a name that is no text": ({"a": {1: 1}}, "a"),
+    "a tuple": ({"a": {"b": (1, 2)}}, "a.b"),
+    "a set": ({"a": {1}}, "a"),
+    "bytes": ({"a": b"x"}, "a"),
+    "a datetime": ({"a": datetime(2024, 1, 1, tzinfo=UTC)}, "a"),
+    "a nested dict of another class": ({"a": OrderedDict(b=1)}, "a"),
+    "a cycle": (_cycle(), "a"),
+    "too deep": (_abyss(), "a"),
+    "too large": ({"a": "x" * (16 * 1024 * 1024)}, ""),
+}
+
+EDGES: Final[tuple[Any, ...]] = (
+    2**63 - 1,
+    -(2**63),
+    9.999999999999998e15,
+    1e15,
+    5e-324,
+    1.0,
+    0.1 + 0.2,
+    -0.0,
+    True,
+    "",
+    "\\u0000",
+    "\u2028\x7f\x01\t\"'\\",
+    "\U0010ffff",
+    {"": {"": []}},
+    "x" * 1_000_000,
+)
+
+BAD_KEYS: Final[tuple[Any, ...]] = ("", "x" * 201, "a\0b", "\ud800", 1, None, b"x")
+
+ODD_KEYS: Final = (
+    "state/office",
+    "../x",
+    "..",
+    ".",
+    "a.b",
+    "con",
+    "CON",
+    "nul.json",
+    "Foo",
+    "foo",
+    "a b",
+    "a%2fb",
+    "a\nb",
+    "é",
+    "\u0065\u0301",
+    "\U0001f600" * 200,
+    "x" * 200,
+    "X" * 200,
+    "settings.json.previous",
+)
+
+
+class StoreContract:
+    """The suite; see the module's docstring for how to run it.
+
+    Set `durable` to False for a store whose documents end with its object.
+    """
+
+    durable: ClassVar[bool] = True
+
+    @pytest.fixture
+    def make_store(self) -> Callable[[], StoreInterface]:
+        """Return a function that makes a store on one place, empty at first.
+
+        Each call returns another object, or the same where documents end with it.
+        """
+        raise NotImplementedError("a subclass says how to make its store")
+
+    @pytest.fixture
+    def store(
+        self, make_store: Callable[[], StoreInterface]
+    ) -> Iterator[StoreInterface]:
+        """Give an opened store."""
+        with make_store() as store:
+            yield store
+
+    @pytest.fixture
+    def other(
+        self, make_store: Callable[[], StoreInterface]
+    ) -> Iterator[StoreInterface]:
+        """Give a second store on the same place."""
+        with make_store() as store:
+            yield store
+
+    # documents
+
+    def test_a_key_never_set_is_an_empty_document(self, store: StoreInterface) -> None:
+        """As the contract says: {}, revision "", no time."""
+        assert store.get("settings") == {}
+        entry = store.get_entry("settings")
+        assert (entry.data, entry.revision, entry.updated_at) == ({}, "", None)
+        assert not entry.stale
+
+    def test_what_was_set_comes_back(self, store: StoreInterface) -> None:
+        """The last write wins, whole."""
+        store.set("settings", {"a": 1, "b": 2})
+        store.set("settings", {"b": [None, True, "x"]})
+        assert store.get("settings") == {"b": [None, True, "x"]}
+
+    def test_an_entry_tells_when_it_was_written(self, store: StoreInterface) -> None:
+        """In aware UTC."""
+        store.set("settings", {"a": 1})
+        written = store.get_entry("settings").updated_at
+        assert written is not None
+        assert written.utcoffset() == timedelta(0)
+        assert abs(written - datetime.now(UTC)) < timedelta(minutes=1)
+
+    def test_callers_do_not_share_documents(self, store: StoreInterface) -> None:
+        """Neither what was handed in nor what was handed out leads inside."""
+        document: Document = {"a": {"b": [1]}}
+        store.set("settings", document)
+        document["a"]["b"].append(2)
+        store.get("settings")["a"]["b"].append(3)
+        store.get("nothing")["a"] = 1
+        assert store.get("settings") == {"a": {"b": [1]}}
+        assert store.get("nothing") == {}
+
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,  # each example overwrites the last
+            HealthCheck.differing_executors,  # a suite is inherited
+        ],
+    )
+    @given(document=documents())
+    def test_any_document_comes_back_equal(
+        self, store: StoreInterface, document: Document
+    ) -> None:
+        """A property: also through compare_and_set and the many-forms."""
+        store.set("a", document)
+        assert _typed(store.get("a")) == _typed(document)
+        store.set_many({"b": document, "c": {"inner": document}})
+        found = store.get_many(["c", "b"])
+        assert _typed(found["b"].data) == _typed(document)
+        assert _typed(found["c"].data) == _typed({"inner": document})
+        store.compare_and_set("c", document, found["c"].revision)
+        assert _typed(store.get("c")) == _typed(document)
+
+    def test_values_at_the_edge_come_back_equal(self, store: StoreInterface) -> None:
+        """With their types: 1.0 stays a float, True a bool."""
+        for value in EDGES:
+            store.set("a", {"value": value})
+            found = store.get("a")["value"]
+            assert found == value
+            assert type(found) is type(value)
+
+    def test_other_documents_are_refused_before_anything_is_written(
+        self, store: StoreInterface
+    ) -> None:
+        """By every way of writing, naming the path."""
+        store.set("a", {"kept": True})
+        revision = store.get_entry("a").revision
+        for what, (bad, path) in REFUSED.items():
+            for write in _writes(store, bad, revision):
+                with pytest.raises(StoreDataError) as caught:
+                    write()
+                assert caught.value.path.startswith(path), what
+            assert store.get_entry("a").revision == revision, what
+            assert store.keys() == ["a"], what
+
+    # keys
+
+    def test_bad_keys_are_refused(self, store: StoreInterface) -> None:
+        """By every call that takes one."""
+        for key in BAD_KEYS:
+            for call in _calls(store, key):
+                with pytest.raises(StoreDataError):
+                    call()
+        assert store.keys() == []
+
+    def test_odd_keys_are_documents_like_others(self, store: StoreInterface) -> None:
+        """Each its own, found again by its own name."""
+        for number, key in enumerate(ODD_KEYS):
+            store.set(key, {"number": number})
+        assert store.keys() == sorted(ODD_KEYS)
+        for number, key in enumerate(ODD_KEYS):
+            assert store.get(key) == {"number": number}
+        assert [store.delete(key) for key in ODD_KEYS] == [True] * len(ODD_KEYS)
+        assert store.keys() == []
+
+    def test_internal_keys_work_and_are_not_listed(self, store: StoreInterface) -> None:
+        """They begin with an underscore."""
+        store.set_many({"_lease/engine": {"token": 1}, "b": {}, "a": {}})
+        assert store.keys() == ["a", "b"]
+        assert store.get("_lease/engine") == {"token": 1}
+
+    def test_delete_tells_whether_there_was_a_document(
+        self, store: StoreInterface
+    ) -> None:
+        """And leaves the key as if never set."""
+        store.set("a", {"x": 1})
+        assert store.delete("a")
+        assert not store.delete("a")
+        assert not store.delete("never")
+        assert store.get_entry("a").revision == ""
+        assert store.keys() == []
+
+    # revisions
+
+    def test_a_revision_stays_until_the_next_write(self, store: StoreInterface) -> None:
+        """However it is read."""
+        store.set("a", {"x": 1})
+        first = store.get_entry("a").revision
+        assert first
+        assert store.get_entry("a").revision == first
+        assert store.get_many(["a"])["a"].revision == first
+        store.set("b", {"x": 1})
+        assert store.get_entry("a").revision == first
+        store.set("a", {"x": 2})
+        assert store.get_entry("a").revision not in {"", first}
+
+    def test_compare_and_set_returns_the_revision_it_made(
+        self, store: StoreInterface
+    ) -> None:
+        """So that the next one needs no read."""
+        first = store.compare_and_set("a", {"x": 1}, "")
+        second = store.compare_and_set("a", {"x": 2}, first)
+        assert store.get_entry("a").revision == second
+        assert store.get("a") == {"x": 2}
+
+    def test_compare_and_set_refuses_any_other_revision(
+        self, store: StoreInterface
+    ) -> None:
+        """The error tells the key and what was found; nothing was written."""
+        old = store.compare_and_set("a", {"x": 1}, "")
+        store.set("a", {"x": 2})
+        current = store.get_entry("a").revision
+        for revision in (old, "", "nonsense"):
+            with pytest.raises(StoreConflictError) as caught:
+                store.compare_and_set("a", {"x": 3}, revision)
+            assert (caught.value.key, caught.value.revision) == ("a", current)
+        assert store.get("a") == {"x": 2}
+
+    def test_compare_and_set_does_not_bring_back_what_was_deleted(
+        self, store: StoreInterface
+    ) -> None:
+        """Only revision "" creates."""
+        revision = store.compare_and_set("a", {"x": 1}, "")
+        store.delete("a")
+        with pytest.raises(StoreConflictError) as caught:
+            store.compare_and_set("a", {"x": 2}, revision)
+        assert caught.value.revision == ""
+        assert store.keys() == []
+
+    # several at once
+
+    def test_get_many_answers_every_key_in_the_order_asked(
+        self, store: StoreInterface
+    ) -> None:
+        """Those never set included."""
+        store.set("b", {"x": 1})
+        found = store.get_many(iter(["z", "b", "a"]))
+        assert list(found) == ["z", "b", "a"]
+        assert found["b"] == store.get_entry("b")
+        assert (found["z"].data, found["z"].revision) == ({}, "")
+        assert store.get_many([]) == {}
+
+    def test_set_many_writes_every_document(self, store: StoreInterface) -> None:
+        """New and old ones; none is no work."""
+        store.set("b", {"x": 0})
+        old = store.get_entry("b").revision
+        store.set_many({"c": {"x": 3}, "b": {"x": 2}, "a": {"x": 1}})
+        found = store.get_many(["a", "b", "c"])
+        assert [entry.data["x"] for entry in found.values()] == [1, 2, 3]
+        assert found["b"].revision != old
+        store.set_many({})
+
+    def test_readers_never_see_half_of_a_set_many(
+        self, store: StoreInterface, other: StoreInterface
+    ) -> None:
+        """Both documents always carry the same number."""
+        store.set_many({"a": {"n": 0}, "b": {"n": 0}})
+        done = threading.Event()
+
+        def write() -> None:
+            try:
+                for number in range(1, 2 * _ROUNDS):
+                    store.set_many({"a": {"n": number}, "b": {"n": number}})
+            finally:
+                done.set()
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            while not done.is_set():
+                found = other.get_many(["b", "a"])
+                assert found["a"].data == found["b"].data
+            writing.result(_PATIENCE_SECONDS)
+
+    # update
+
+    def test_update_writes_what_the_change_returns(self, store: StoreInterface) -> None:
+        """And returns it."""
+        assert store.update("a", lambda old: {"n": old.get("n", 0) + 1}) == {"n": 1}
+        assert store.update("a", lambda old: {"n": old["n"] + 1}) == {"n": 2}
+        assert store.get("a") == {"n": 2}
+
+    def test_update_with_none_leaves_the_document(self, store: StoreInterface) -> None:
+        """Even if the change touched its copy."""
+        store.set("a", {"n": 1})
+        revision = store.get_entry("a").revision
+
+        def spoil(old: Document) -> None:
+            old["n"] = 99
+
+        assert store.update("a", spoil) == {"n": 1}
+        assert store.get_entry("a").revision == revision
+
+    def test_update_runs_again_when_somebody_wrote_between(
+        self, store: StoreInterface, other: StoreInterface
+    ) -> None:
+        """On what that somebody wrote."""
+        store.set("a", {"n": 1})
+        seen = []
+
+        def change(old: Document) -> Document:
+            seen.append(old["n"])
+            if len(seen) == 1:
+                interfere()
+            return {"n": old["n"] + 1}
+
+        def interfere() -> None:
+            thread = threading.Thread(target=other.set, args=("a", {"n": 10}))
+            thread.start()
+            thread.join(_PATIENCE_SECONDS)
+
+        assert other.update("a", lambda _: None) == {"n": 1}
+        assert store.update("a", change) == {"n": 11}
+        assert seen == [1, 10]
+
+    def test_an_error_in_a_change_leaves_the_document(
+        self, store: StoreInterface
+    ) -> None:
+        """And reaches the caller as it is."""
+        store.set("a", {"n": 1})
+        with pytest.raises(ZeroDivisionError):
+            store.update("a", lambda old: {"n": old["n"] // 0})
+        assert store.get("a") == {"n": 1}
+
+    def test_updates_of_many_writers_all_count(
+        self, store: StoreInterface, other: StoreInterface
+    ) -> None:
+        """From threads and from two stores on one place."""
+
+        def count(which: StoreInterface) -> None:
+            for _ in range(_ROUNDS):
+                which.update("counter", lambda old: {"n": old.get("n", 0) + 1})
+
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            writers = [pool.submit(count, each) for each in (store, other) * 2]
+            for writer in writers:
+                writer.result(_PATIENCE_SECONDS)
+        assert store.get("counter") == {"n": _WRITERS * _ROUNDS}
+
+    def test_only_one_of_many_creators_wins(self, store: StoreInterface) -> None:
+        """Of a document that was never set."""
+        start = threading.Barrier(_WRITERS)
+
+        def create(number: int) -> str | None:
+            start.wait(_PATIENCE_SECONDS)
+            try:
+                return store.compare_and_set("a", {"by": number}, "")
+            except StoreConflictError:
+                return None
+
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            made = list(pool.map(create, range(_WRITERS)))
+        winners = [number for number, revision in enumerate(made) if revision]
+        assert len(winners) == 1
+        assert store.get("a") == {"by": winners[0]}
+        assert store.get_entry("a").revision == made[winners[0]]
+
+    def test_threads_never_read_a_torn_document(
+        self, store: StoreInterface, other: StoreInterface
+    ) -> None:
+        """Writers of one key, readers of the same."""
+        store.set("a", {"head": 0, "body": "0" * 5000, "tail": 0})
+
+        def write(number: int) -> None:
+            for _ in range(_ROUNDS):
+                body = str(number) * 5000
+                store.set("a", {"head": number, "body": body, "tail": number})
+
+        def read() -> None:
+            for _ in range(2 * _ROUNDS):
+                found = other.get("a")
+                assert found["head"] == found["tail"]
+                assert found["body"] == str(found["head"]) * 5000
+
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            work = [pool.submit(write, 1), pool.submit(write, 2)]
+            work += [pool.submit(read), pool.submit(read)]
+            for each in work:
+                each.result(_PATIENCE_SECONDS)
+
+    # places
+
+    def test_two_stores_on_one_place_agree(
+        self, store: StoreInterface, other: StoreInterface
+    ) -> None:
+        """On documents, revisions and keys."""
+        store.set("a", {"x": 1})
+        assert other.get_entry("a") == store.get_entry("a")
+        other.compare_and_set("a", {"x": 2}, store.get_entry("a").revision)
+        assert store.get("a") == {"x": 2}
+        other.delete("a")
+        assert store.keys() == []
+
+    def test_documents_outlive_the_store(
+        self, make_store: Callable[[], StoreInterface]
+    ) -> None:
+        """With their revisions and times."""
+        if not self.durable:
+            pytest.skip("these documents end with their store")
+        with make_store() as store:
+            store.set_many({"a": {"x": 1}, "b": {"x": 2}})
+            before = store.get_many(["a", "b"])
+        with make_store() as store:
+            assert store.get_many(["a", "b"]) == before
+            assert store.keys() == ["a", "b"]
+
+    # life
+
+    def test_a_store_opens_on_first_use(
+        self, make_store: Callable[[], StoreInterface]
+    ) -> None:
+        """No call of open() is needed, and more than one do no harm."""
+        store = make_store()
+        try:
+            store.set("a", {"x": 1})
+            assert store.open().open().get("a") == {"x": 1}
+        finally:
+            store.close()
+
+    def test_a_closed_store_refuses_every_call(
+        self, make_store: Callable[[], StoreInterface]
+    ) -> None:
+        """Except closing again, asking for its health and its status."""
+        store = make_store()
+        with store as entered:
+            assert entered is store
+            store.set("a", {"x": 1})
+        store.close()
+        calls = [*_calls(store, "a"), store.keys, store.open]
+        for call in calls:
+            with pytest.raises(StoreClosedError):
+                call()
+        assert store.health_check() is False
+        assert store.status().backend
+
+    def test_an_open_store_is_healthy_and_says_where_writes_lie(
+        self, store: StoreInterface
+    ) -> None:
+        """Nothing is pending."""
+        assert store.health_check() is True
+        status = store.status()
+        assert status.backend
+        assert status.acknowledged_by
+        assert (status.pending, status.degraded_since) == (0, None)
+
+    def test_a_view_is_bound_to_its_document(self, store: StoreInterface) -> None:
+        """It reads, writes and updates one key."""
+        view = store.document("settings")
+        assert view.read() == {}
+        view.write({"n": 1})
+        assert view.update(lambda old: {"n": old["n"] + 1}) == {"n": 2}
+        assert store.get("settings") == view.read() == {"n": 2}
+
+
+def _writes(
+    store: StoreInterface, document: Any, revision: str
+) -> list[Callable[[], object]]:
+    return [
+        lambda: store.set("a", document),
+        lambda: store.compare_and_set("a", document, revision),
+        lambda: store.set_many({"new": {"x": 1}, "a": document}),
+        lambda: store.update("a", lambda _: document),
+    ]
+
+
+def _calls(store: StoreInterface, key: Any) -> list[Callable[[], object]]:
+    return [
+        lambda: store.get(key),
+        lambda: store.get_entry(key),
+        lambda: store.get_many(["a", key]),
+        lambda: store.set(key, {}),
+        lambda: store.set_many({"a": {"x": 1}, key: {}}),
+        lambda: store.compare_and_set(key, {}, ""),
+        lambda: store.update(key, lambda _: {}),
+        lambda: store.delete(key),
+    ]
+
+
+def _typed(value: Any) -> Any:
+    """Return the value with every type told, since 1 == 1.0 == True."""
+    if isinstance(value, dict):
+        return {name: _typed(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    return type(value).__name__, value
