@@ -15,13 +15,14 @@ nox.options.sessions = ["lint", "typing", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
+PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+
 
 def share_package_index() -> None:
     """Give uv the package index of this machine's pip, whose settings it does not read.
 
     Without this a machine that is behind a mirror works with pip alone.
     """
-    settings = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
     listing = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         check=False,
@@ -30,15 +31,16 @@ def share_package_index() -> None:
     ).stdout
     for line in listing.splitlines():
         name, _, value = line.partition("=")
-        variable = settings.get(name.rpartition(".")[2])
+        variable = PIP_TO_UV.get(name.rpartition(".")[2])
         if variable:
             os.environ.setdefault(variable, value.strip("'\""))
 
 
+share_package_index()
+
+
 def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
     """Install the project editable, with its extras and dependency groups."""
-    if session.venv_backend == "uv":
-        share_package_index()
     session.install(
         "-e", f".[{extras}]", *nox.project.dependency_groups(PROJECT, *groups)
     )
@@ -46,8 +48,8 @@ def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, formatting and the import rules."""
-    install(session, "lint")
+    """Style, formatting and the import rules; reads the code without importing it."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
