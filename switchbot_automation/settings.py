@@ -193,7 +193,8 @@ def _dotted(path: _Path) -> str:
 
 def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
     top = _read_part(document, ())
-    zones = top.values.pop("zones", None) or {DEFAULT_ZONE: {}}
+    top.values.pop("zones", None)
+    zones = _zones_of(document) or {DEFAULT_ZONE: {}}
     parts = {name: _read_part(zone, ("zones", name)) for name, zone in zones.items()}
     errors = [*top.errors]
     for part in parts.values():
@@ -223,6 +224,14 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
         ),
         [],
     )
+
+
+def _zones_of(document: object) -> dict[str, object]:
+    """Return the zones as they stand, also of a document that is wrong elsewhere."""
+    zones = document.get("zones") if isinstance(document, Mapping) else None
+    if not isinstance(zones, Mapping):
+        return {}
+    return {name: zone for name, zone in zones.items() if isinstance(name, str)}
 
 
 def _merged(top: _Part, part: _Part) -> dict[str, Any]:

@@ -1,0 +1,615 @@
+from __future__ import annotations
+
+import copy
+import json
+import math
+from dataclasses import fields
+from datetime import time
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import Action
+from switchbot_automation.settings import (
+    check_settings,
+    parse_settings,
+    settings_table,
+)
+from switchbot_automation.settings_diff import SettingChange, diff_settings
+from switchbot_automation.settings_model import Profile, ZoneSettings
+from switchbot_automation.settings_table import Kind
+from switchbot_automation.timewindows import TimeWindow
+
+SHARED = (
+    Path(__file__).parents[2].parent / "shared" / "data" / "dashboard_settings.json"
+)
+
+WINTER = {"min_temp": 19.0, "max_temp": 21.0, "target_temp": 22.0}
+SUMMER = {"min_temp": 23.0, "max_temp": 26.0, "target_temp": 24.0}
+SECRET = "s3cr3t-key"
+HOOK = f"https://maker.ifttt.com/trigger/x/with/key/{SECRET}"
+DASHBOARD = {
+    "automation_enabled": True,
+    "mode": "winter",
+    "poll_interval_seconds": 30,
+    "hysteresis_celsius": 0.3,
+    "command_cooldown_seconds": 60,
+    "action_on_cooldown_seconds": 420,
+    "action_off_cooldown_seconds": 61,
+    "off_repeat_count": 2,
+    "off_repeat_interval_seconds": 12,
+    "turn_off_outside_windows": True,
+    "timezone": "Europe/Paris",
+    "api_quota_warning_threshold": 251,
+    "meter_device_id": "C271111EC0AB",
+    "aircon_device_id": "02-202008110034-13",
+    "winter": {**WINTER, "fan_speed": 3, "ac_mode": 5},
+    "summer": {**SUMMER, "fan_speed": 2, "ac_mode": 2},
+    "aircon_scenes": {"winter": "T02-20250101-01", "off": "T02-20250101-04", "fan": ""},
+    "ifttt_webhooks": {"winter": HOOK, "off": HOOK.replace("/x/", "/y/"), "fan": ""},
+    "time_windows": [{"days": [0, 1, 2, 3, 4, 5, 6], "start": "10:00", "end": "01:00"}],
+}
+
+
+def problem(document) -> SettingsError:
+    """The only problem of a document; its message names the path and no secret."""
+    errors = check_settings(document)
+    assert len(errors) == 1, [str(error) for error in errors]
+    assert SECRET not in str(errors[0]) + repr(errors[0])
+    assert str(errors[0]).startswith(errors[0].path)
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(document)
+    assert str(caught.value) == str(errors[0])
+    return errors[0]
+
+
+def zone(document) -> ZoneSettings:
+    settings = parse_settings(document)
+    assert list(settings.zones) == ["default"]
+    return settings.default
+
+
+# --- what is accepted -------------------------------------------------------------
+
+
+def test_the_dashboards_document_loads_as_it_is():
+    if not SHARED.exists():
+        pytest.skip(f"the recorded document is not here: {SHARED}")
+    settings = parse_settings(json.loads(SHARED.read_text()))
+    assert settings.default.automation_enabled
+    assert settings.default.min_on_seconds == 420
+    assert set(settings.default.webhooks) == set(Action)
+
+
+def test_every_value_of_a_flat_document_arrives():
+    settings = parse_settings(DASHBOARD)
+    assert settings.api_quota_warning_threshold == 251
+    assert settings.default == ZoneSettings(
+        name="default",
+        timezone=ZoneInfo("Europe/Paris"),
+        automation_enabled=True,
+        mode="winter",
+        poll_interval_seconds=30,
+        hysteresis_celsius=0.3,
+        command_cooldown_seconds=60,
+        min_on_seconds=420,
+        min_off_seconds=61,
+        off_repeat_count=2,
+        off_repeat_interval_seconds=12,
+        turn_off_outside_windows=True,
+        meter_device_id="C271111EC0AB",
+        aircon_device_id="02-202008110034-13",
+        winter=Profile(19.0, 21.0, 22.0, 3, 5),
+        summer=Profile(23.0, 26.0, 24.0, 2, 2),
+        scenes={Action.WINTER: "T02-20250101-01", Action.OFF: "T02-20250101-04"},
+        webhooks={Action.WINTER: HOOK, Action.OFF: HOOK.replace("/x/", "/y/")},
+        time_windows=(TimeWindow(frozenset(range(7)), time(10), time(1)),),
+    )
+
+
+def test_an_empty_document_is_valid_and_disabled():
+    settings = parse_settings({})
+    assert check_settings({}) == []
+    assert not settings.default.automation_enabled
+    assert settings.default.winter is None
+    assert settings.default.time_windows == ()
+
+
+def test_absent_keys_have_the_forms_defaults_not_the_old_engines():
+    default = zone({"winter": WINTER, "summer": SUMMER})
+    assert default.hysteresis_celsius == 0.3
+    assert default.command_cooldown_seconds == 180
+    assert default.winter.ac_mode == 5
+    assert default.winter.fan_speed == 3
+    assert default.timezone == ZoneInfo("Europe/Paris")
+
+
+def test_defect_e_a_summer_without_ac_mode_cools():
+    assert zone({"summer": SUMMER}).summer.ac_mode == 2
+
+
+def test_the_defaults_of_the_table_are_those_of_the_dataclass():
+    default = parse_settings({}).default
+    bare = ZoneSettings(name="default", timezone=ZoneInfo("Europe/Paris"))
+    assert {each.name: getattr(default, each.name) for each in fields(default)} == {
+        each.name: getattr(bare, each.name) for each in fields(bare)
+    }
+
+
+def test_every_field_of_a_zone_is_in_the_table():
+    renamed = {"scenes": "aircon_scenes"}
+    names = {renamed.get(each.name, each.name) for each in fields(ZoneSettings)}
+    keys = {spec.name for spec in settings_table() if not spec.section}
+    assert names - {"name"} == keys - {
+        "api_quota_warning_threshold",
+        "trigger_mode",
+        "zones",
+    }
+
+
+def test_a_whole_number_may_come_as_a_float_without_a_fraction():
+    document = json.loads('{"poll_interval_seconds": 60.0, "hysteresis_celsius": 1}')
+    default = zone(document)
+    assert default.poll_interval_seconds == 60
+    assert type(default.poll_interval_seconds) is int
+    assert type(default.hysteresis_celsius) is float
+
+
+def test_the_document_is_not_changed_and_need_not_be_a_dict():
+    document = copy.deepcopy(DASHBOARD)
+    parse_settings(MappingProxyType(document))
+    assert document == DASHBOARD
+
+
+@pytest.mark.parametrize(
+    ("mode", "cascade"), [("direct", ("scene", "command")), ("ifttt", ("webhook",))]
+)
+def test_the_old_trigger_mode_is_a_cascade(mode, cascade):
+    assert zone({"trigger_mode": mode}).cascade == cascade
+
+
+def test_seconds_of_a_window_are_read():
+    window = {"days": [6, 6], "start": "00:00:30", "end": "23:59:59"}
+    assert zone({"time_windows": [window]}).time_windows == (
+        TimeWindow(frozenset({6}), time(0, 0, 30), time(23, 59, 59)),
+    )
+
+
+@pytest.mark.parametrize("old", ["ifttt_webhooks", "webhooks"])
+def test_both_names_of_webhooks_are_read(old):
+    assert zone({old: {"off": HOOK}}).webhooks == {Action.OFF: HOOK}
+
+
+def test_both_names_of_a_setting_may_agree():
+    document = {"action_on_cooldown_seconds": 60, "min_on_seconds": 60}
+    assert zone(document).min_on_seconds == 60
+
+
+# --- zones ------------------------------------------------------------------------
+
+
+def test_zones_override_what_stands_beside_them():
+    settings = parse_settings(
+        {
+            "automation_enabled": True,
+            "winter": WINTER,
+            "aircon_scenes": {"winter": "w", "off": "o"},
+            "action_on_cooldown_seconds": 60,
+            "zones": {
+                "office": {
+                    "winter": {"min_temp": 17},
+                    "aircon_scenes": {"off": "office-off"},
+                    "min_on_seconds": 90,
+                    "timezone": "Asia/Tokyo",
+                },
+                "bedroom": {"automation_enabled": False},
+            },
+        }
+    )
+    office, bedroom = settings.zones["office"], settings.zones["bedroom"]
+    assert list(settings.zones) == ["office", "bedroom"]
+    assert settings.default is office
+    assert office.winter == Profile(17, 21, 22, 3, 5)
+    assert office.scenes == {Action.OFF: "office-off"}
+    assert office.min_on_seconds == 90
+    assert office.timezone == ZoneInfo("Asia/Tokyo")
+    assert office.name == "office"
+    assert bedroom.winter == Profile(19, 21, 22, 3, 5)
+    assert bedroom.scenes == {Action.WINTER: "w", Action.OFF: "o"}
+    assert bedroom.min_on_seconds == 60
+    assert not bedroom.automation_enabled
+
+
+def test_the_zone_named_default_is_the_default():
+    settings = parse_settings({"zones": {"office": {}, "default": {}}})
+    assert settings.default.name == "default"
+
+
+def test_a_zone_may_complete_the_temperatures_of_an_enabled_home():
+    document = {"automation_enabled": True, "zones": {"office": {"winter": WINTER}}}
+    assert check_settings(document) == []
+
+
+def test_a_zone_that_lacks_temperatures_is_named_by_who_asked_for_them():
+    enabled = {"automation_enabled": True}
+    by_zone = check_settings({"zones": {"office": enabled, "bath": {}}})
+    assert [error.path for error in by_zone] == [
+        "zones.office.winter.min_temp",
+        "zones.office.winter.max_temp",
+        "zones.office.winter.target_temp",
+    ]
+    by_home = check_settings({**enabled, "zones": {"office": {}, "bath": {}}})
+    assert [error.path for error in by_home] == [
+        "winter.min_temp",
+        "winter.max_temp",
+        "winter.target_temp",
+    ]
+
+
+@pytest.mark.parametrize("key", ["zones", "api_quota_warning_threshold"])
+def test_what_is_for_the_whole_home_is_refused_in_a_zone(key):
+    error = problem({"zones": {"office": {key: {}}}})
+    assert error.path == f"zones.office.{key}"
+    assert "top" in str(error)
+
+
+@pytest.mark.parametrize("name", ["", " office", "a\nb", "x" * 101])
+def test_a_zone_needs_a_sensible_name(name):
+    assert "1 to 100" in str(problem({"zones": {name: {}}}))
+
+
+# --- what is refused --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "near"),
+    [
+        ({"hysteresis": 1}, "hysteresis", "hysteresis_celsius"),
+        ({"Mode": "winter"}, "Mode", "mode"),
+        ({"ifttt_webhook": {}}, "ifttt_webhook", "ifttt_webhooks"),
+        ({"winter": {"min_tmp": 3}}, "winter.min_tmp", "min_temp"),
+        ({"zones": {"a": {"sumer": {}}}}, "zones.a.sumer", "summer"),
+        ({"webhooks": {"of": HOOK}}, "webhooks.of", "off"),
+        ({"aircon_scenes": {"wintr": ""}}, "aircon_scenes.wintr", "winter"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_name(document, path, near):
+    error = problem(document)
+    assert error.path == path
+    assert f"did you mean {near!r}" in str(error)
+
+
+BOUNDED = [spec for spec in settings_table() if spec.kind in {Kind.WHOLE, Kind.NUMBER}]
+
+
+def nested(spec, value):
+    return {spec.section: {spec.key: value}} if spec.section else {spec.key: value}
+
+
+@pytest.mark.parametrize("spec", BOUNDED, ids=lambda spec: spec.name)
+def test_a_number_outside_its_range_is_refused_naming_path_value_and_range(spec):
+    low, high = spec.bounds
+    for value in (low - 1, high + 1, low - 0.5):
+        error = problem(nested(spec, value))
+        assert error.path == spec.name
+        assert f"{low:g} to {high:g}" in str(error)
+        assert f"got {value!r}" in str(error)
+
+
+@pytest.mark.parametrize("spec", BOUNDED, ids=lambda spec: spec.name)
+def test_both_ends_of_a_range_are_accepted(spec):
+    for value in spec.bounds:
+        errors = check_settings(nested(spec, value))
+        # 5 in summer and 2 in winter are in range and refused for what they do.
+        assert [error.path for error in errors] in ([], ["summer.ac_mode"])
+
+
+@pytest.mark.parametrize("spec", BOUNDED, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("value", [True, False, None, "60", math.nan, math.inf, [], {}])
+def test_what_is_no_number_is_refused_as_one(spec, value):
+    error = problem(nested(spec, value))
+    assert error.path == spec.name
+    assert "expected a" in str(error)
+
+
+def test_a_whole_number_has_no_fraction():
+    assert "whole number" in str(problem({"off_repeat_count": 1.5}))
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", None])
+def test_a_flag_is_true_or_false_alone(value):
+    assert problem({"automation_enabled": value}).path == "automation_enabled"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"mode": "auto"},
+        {"mode": None},
+        {"trigger_mode": "scene"},
+        {"meter_device_id": "a b"},
+        {"meter_device_id": 3},
+        {"aircon_device_id": "x" * 51},
+        {"winter": []},
+        {"winter": None},
+        {"zones": []},
+        {"zones": {"office": None}},
+        {"time_windows": {}},
+        {"time_windows": [3]},
+        {"aircon_scenes": "T02"},
+        {"aircon_scenes": {"off": None}},
+        {"webhooks": []},
+        {"webhook_allowed_hosts": ["http://host"]},
+        {"webhook_allowed_hosts": ["host:80"]},
+        {"webhook_allowed_hosts": "host"},
+        {"cascade": []},
+        {"cascade": ["scene", "scene"]},
+        {"cascade": ["scenes"]},
+        {"cascade": "scene"},
+    ],
+)
+def test_a_value_of_another_kind_is_refused(document):
+    assert problem(document).path.startswith(next(iter(document)))
+
+
+@pytest.mark.parametrize("document", [None, [], "x", 3])
+def test_a_document_that_is_no_object_is_refused(document):
+    assert problem(document).path == ""
+
+
+def test_an_unknown_timezone_is_refused_with_the_nearest_name():
+    error = problem({"timezone": "Europe/Pariss"})
+    assert error.path == "timezone"
+    assert "'Europe/Paris'" in str(error)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "/etc", "Europe", "x" * 500])
+def test_what_is_no_timezone_name_is_refused(name):
+    assert problem({"timezone": name}).path == "timezone"
+
+
+@pytest.mark.parametrize(
+    ("window", "path"),
+    [
+        ({"days": [1], "start": "08:00"}, "time_windows[0].end"),
+        ({"days": [1], "start": "8:00", "end": "09:00"}, "time_windows[0].start"),
+        ({"days": [1], "start": "08:00", "end": "24:00"}, "time_windows[0].end"),
+        ({"days": [7], "start": "08:00", "end": "09:00"}, "time_windows[0].days[0]"),
+        ({"days": [True], "start": "08:00", "end": "09:00"}, "time_windows[0].days[0]"),
+        ({"days": [], "start": "08:00", "end": "09:00"}, "time_windows[0].days"),
+        ({"days": [1], "start": "08:00", "end": "08:00"}, "time_windows[0]"),
+    ],
+)
+def test_a_window_that_cannot_be_read_is_refused(window, path):
+    assert problem({"time_windows": [window]}).path == path
+
+
+def test_a_window_that_starts_when_it_ends_says_how_to_have_a_whole_day():
+    window = {"days": [1], "start": "08:00", "end": "08:00"}
+    assert "00:00-12:00 and 12:00-00:00" in str(problem({"time_windows": [window]}))
+
+
+@pytest.mark.parametrize("season", ["winter", "summer"])
+def test_a_minimum_above_the_maximum_is_refused(season):
+    error = problem({season: {"min_temp": 25, "max_temp": 20}})
+    assert error.path == f"{season}.min_temp"
+    assert check_settings({season: {"min_temp": 20, "max_temp": 20}}) == []
+
+
+@pytest.mark.parametrize(
+    ("season", "mode", "does"), [("summer", 5, "heats"), ("winter", 2, "cools")]
+)
+def test_a_season_that_does_the_opposite_is_refused(season, mode, does):
+    error = problem({season: {"ac_mode": mode}})
+    assert error.path == f"{season}.ac_mode"
+    assert does in str(error)
+
+
+@pytest.mark.parametrize("mode", ["winter", "summer"])
+def test_an_enabled_document_needs_its_modes_temperatures(mode):
+    enabled = {"automation_enabled": True, "mode": mode}
+    other = "summer" if mode == "winter" else "winter"
+    given = {"winter": WINTER, "summer": SUMMER}
+    assert check_settings({**enabled, mode: given[mode]}) == []
+    assert len(check_settings({**enabled, other: given[other]})) == 3
+    for key in WINTER:
+        partial = {name: value for name, value in given[mode].items() if name != key}
+        assert problem({**enabled, mode: partial}).path == f"{mode}.{key}"
+    assert check_settings({"mode": mode, mode: {"min_temp": 20}}) == []
+
+
+def test_a_target_outside_the_band_is_accepted():
+    assert zone({"winter": {**WINTER, "target_temp": 26}}).winter.target_temp == 26
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "values"),
+    [
+        ("action_on_cooldown_seconds", "min_on_seconds", (60, 61)),
+        ("action_off_cooldown_seconds", "min_off_seconds", (60, 61)),
+        ("ifttt_webhooks", "webhooks", ({"off": HOOK}, {"off": f"{HOOK}2"})),
+    ],
+)
+def test_two_names_of_one_setting_must_agree(old, new, values):
+    error = problem({old: values[0], new: values[1]})
+    assert error.path == old
+    assert new in str(error)
+
+
+def test_cascade_and_trigger_mode_together_are_refused():
+    document = {"cascade": ["command"], "trigger_mode": "direct"}
+    assert problem(document).path == "trigger_mode"
+
+
+# --- webhooks ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["webhooks", "ifttt_webhooks"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://example.com/{SECRET}",
+        f"https://192.168.1.4/{SECRET}",
+        f"https://127.1/{SECRET}",
+        f"https://[::ffff:10.0.0.1]/{SECRET}",
+        f"ftp://example.com/{SECRET}",
+        f"maker.ifttt.com/trigger/x/with/key/{SECRET}",
+        f"https://example.com/ {SECRET}",
+    ],
+)
+def test_a_webhook_must_be_https_and_public(name, url):
+    assert problem({name: {"off": url}}).path == f"{name}.off"
+
+
+def test_an_allowed_host_may_be_private_and_plain():
+    url = "http://homeassistant.local:8123/api/webhook/key"
+    document = {"webhooks": {"off": url}}
+    assert check_settings(document)
+    document["webhook_allowed_hosts"] = ["HomeAssistant.local"]
+    default = zone(document)
+    assert default.webhooks == {Action.OFF: url}
+    assert default.webhook_allowed_hosts == {"homeassistant.local"}
+
+
+def test_settings_do_not_show_webhooks():
+    text = repr(parse_settings(DASHBOARD))
+    assert SECRET not in text
+    assert "ifttt" not in text
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"aircon_scenes": {"off": HOOK}},
+        {"aircon_scenes": {"off": HOOK.removeprefix("https://")}},
+        {"aircon_scenes": HOOK},
+        {"webhooks": HOOK},
+        {"meter_device_id": HOOK},
+        {"mode": HOOK},
+        {"poll_interval_seconds": HOOK},
+        {"timezone": HOOK},
+        {"webhook_allowed_hosts": [HOOK]},
+        {"cascade": [HOOK]},
+        {"time_windows": [HOOK]},
+        {"zones": {"office": HOOK}},
+    ],
+)
+def test_a_webhook_in_the_wrong_place_is_not_shown(document):
+    problem(document)  # which looks for the key in the message
+
+
+# --- several problems at once -----------------------------------------------------
+
+
+def test_all_problems_are_found_and_the_first_is_raised():
+    document = {
+        "mode": "auto",
+        "poll_interval_seconds": 5,
+        "time_windows": [{"days": [9], "start": "x", "end": "08:00"}],
+        "zones": {"office": {"modee": "winter"}},
+    }
+    assert [error.path for error in check_settings(document)] == [
+        "mode",
+        "poll_interval_seconds",
+        "time_windows[0].days[0]",
+        "time_windows[0].start",
+        "zones.office.modee",
+    ]
+    with pytest.raises(SettingsError, match=r"^mode:") as caught:
+        parse_settings(document)
+    assert caught.value.path == "mode"
+
+
+def test_a_problem_beside_the_zones_is_said_once():
+    document = {
+        "winter": {"min_temp": 25, "max_temp": 20},
+        "zones": {f"room {number}": {} for number in range(5)},
+    }
+    assert problem(document).path == "winter.min_temp"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([spec.key for spec in settings_table()])
+            | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(document=ANYTHING)
+def test_no_document_makes_it_fail_otherwise(document):
+    errors = check_settings(document)
+    assert all(isinstance(error, SettingsError) for error in errors)
+    if errors:
+        with pytest.raises(SettingsError):
+            parse_settings(document)
+    else:
+        assert parse_settings(document).zones
+
+
+# --- the table --------------------------------------------------------------------
+
+
+def test_the_table_documents_every_setting():
+    table = settings_table()
+    names = [spec.name for spec in table]
+    assert len(names) == len(set(names))
+    for spec in table:
+        assert spec.meaning.endswith(".")
+        assert (spec.bounds is None) or spec.range
+        if spec.section:
+            assert spec.section.removesuffix("[]") in names
+    aliases = {alias: spec.name for spec in table for alias in spec.aliases}
+    assert aliases == {
+        "ifttt_webhooks": "webhooks",
+        "action_on_cooldown_seconds": "min_on_seconds",
+        "action_off_cooldown_seconds": "min_off_seconds",
+    }
+
+
+# --- differences ------------------------------------------------------------------
+
+
+def test_a_diff_lists_what_changed_and_nothing_else():
+    changed = copy.deepcopy(DASHBOARD)
+    changed["winter"]["min_temp"] = 18
+    changed["api_quota_warning_threshold"] = 100
+    del changed["summer"]
+    changed["aircon_scenes"]["fan"] = "f"
+    changed["ifttt_webhooks"]["off"] = "https://example.com/other"
+    old, new = parse_settings(DASHBOARD), parse_settings(changed)
+    assert diff_settings(old, old) == []
+    changes = diff_settings(old, new)
+    assert SettingChange("zones.default.winter.min_temp", 19.0, 18.0) in changes
+    assert SettingChange("api_quota_warning_threshold", 251, 100) in changes
+    assert SettingChange("zones.default.aircon_scenes.fan", None, "f") in changes
+    assert SettingChange("zones.default.summer.ac_mode", 2, None) in changes
+    masked = SettingChange(
+        "zones.default.webhooks.off",
+        "https://maker.ifttt.com/…",
+        "https://example.com/…",
+    )
+    assert masked in changes
+    assert len(changes) == 4 + 5
+    assert SECRET not in repr(changes)
+
+
+def test_a_diff_names_zones_that_came_and_went():
+    old = parse_settings({"zones": {"office": {}, "bath": {}}})
+    new = parse_settings({"zones": {"bath": {}, "attic": {}}})
+    assert diff_settings(old, new) == [
+        SettingChange("zones.attic", None, "present"),
+        SettingChange("zones.office", "present", None),
+    ]
