@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291
@@ -33,7 +33,7 @@ def mask_url(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}/…"
 
 
-def check_webhook_url(url: str, allowed_hosts: AbstractSet[str] = frozenset()) -> str:
+def check_webhook_url(url: str, allowed_hosts: Collection[str] = frozenset()) -> str:
     """Return the URL's host, in lower case, if a webhook may be sent there.
 
     https only, unless the host is one of `allowed_hosts`. Where the name leads is not

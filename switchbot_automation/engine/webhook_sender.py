@@ -27,7 +27,7 @@ from switchbot_automation.webhook_url import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection
 
 __all__ = ["WebhookSender", "mask_url"]
 
@@ -55,7 +55,7 @@ class WebhookSender:
         self._ssl_context = ssl_context
 
     async def send(
-        self, url: str, *, allowed_hosts: AbstractSet[str] = frozenset()
+        self, url: str, *, allowed_hosts: Collection[str] = frozenset()
     ) -> int:
         """Post to the URL and return the HTTP status, which is 2xx.
 
@@ -111,7 +111,7 @@ class WebhookSender:
         raise failure from cause
 
 
-def _target(url: str, allowed_hosts: AbstractSet[str]) -> tuple[URL, bool]:
+def _target(url: str, allowed_hosts: Collection[str]) -> tuple[URL, bool]:
     """Return where the connection will go, and whether it may go anywhere."""
     refusal = f"{mask_url(url)}: its host is ambiguous"
     try:
