@@ -223,7 +223,7 @@ class Account:
         """Carry out a scene; its steps share the fate of commands."""
         scene = self.scenes.get(scene_id)
         if scene is None:
-            raise RefusedError("scene not found", status_code=190)
+            raise RefusedError("param is invalid", status_code=190)
         self.faults.refuse(Call.RUN_SCENE, scene_id)
         if self.faults.strike(Fault.LOST, device_id=scene_id, call=Call.RUN_SCENE):
             return {}

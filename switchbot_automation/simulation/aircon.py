@@ -47,8 +47,8 @@ class AirconParameters:
     fan_power: float = 28.0
     standby_power: float = 1.5
     defrost: bool = True
-    defrost_after_seconds: float = 3300.0
-    defrost_seconds: float = 270.0
+    defrost_after_seconds: float = 4200.0
+    defrost_seconds: float = 240.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.cloud.catalog import device_types
 from switchbot_automation.simulation.aircon import AirconMode, AirconSettings
 from switchbot_automation.simulation.faults import RefusedError
 
@@ -22,9 +23,14 @@ def invalid_parameter() -> RefusedError:
     return RefusedError("param is invalid", status_code=190)
 
 
-def unsupported(message: str = "Command is not supported") -> RefusedError:
-    """Return the cloud's answer to a command that the device does not have."""
-    return RefusedError(message, status_code=160)
+def unsupported(command: str) -> RefusedError:
+    """Return the cloud's answer to a command that the device does not have.
+
+    It tells a command that no device knows (160) from one of another type (151).
+    """
+    if any(product.command(command) for product in device_types()):
+        return RefusedError("device type error", status_code=151)
+    return RefusedError("Command is not supported", status_code=160)
 
 
 class VirtualDevice(ABC):
@@ -68,15 +74,15 @@ class VirtualDevice(ABC):
 
     def prepare(
         self,
-        command: str,  # noqa: ARG002 - for those that have commands
-        parameter: Any,  # noqa: ARG002 - likewise
+        command: str,
+        parameter: Any,  # noqa: ARG002 - for those that have commands
         command_type: str,  # noqa: ARG002 - likewise
     ) -> Callable[[], Body | None]:
         """Check a command; return what carries it out and tells the changed fields.
 
         Raises RefusedError as the cloud would refuse it.
         """
-        raise unsupported()
+        raise unsupported(command)
 
     def acknowledgement(self) -> Body:
         """Return the body of the answer to an accepted command."""
@@ -196,7 +202,10 @@ class AirconRemote(VirtualDevice):
         if command == "setAll" and not self.learned:
             wanted = parse_set_all(parameter, half_degrees=self.half_degrees)
             return lambda _settings: wanted
-        raise unsupported()
+        if self.learned:
+            # Learned remotes say 160 even to `setAll` (homebridge-switchbot#409).
+            raise RefusedError("Command is not supported", status_code=160)
+        raise unsupported(command)
 
 
 _COLDEST, _WARMEST = 16.0, 30.0

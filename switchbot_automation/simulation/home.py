@@ -13,15 +13,13 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.errors import CloudTimeoutError
-from switchbot_automation.model import (
-    CommandResult,
-    Device,
-    DeviceList,
-    DeviceStatus,
-    Remote,
-    Scene,
+from switchbot_automation.cloud.parsing import (
+    parse_command_result,
+    parse_devices,
+    parse_scenes,
+    parse_status,
 )
+from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.simulation.account import (
     DAILY_LIMIT,
     Account,
@@ -47,6 +45,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.model import (
+        CommandResult,
+        DeviceList,
+        DeviceStatus,
+        Scene,
+    )
     from switchbot_automation.simulation.aircon import AirconSettings
 
 METER_ID = "C271111EC0AB"
@@ -279,22 +283,14 @@ class SimulatedHome:
     async def devices(self) -> DeviceList:
         """Return the account's devices and infrared remotes."""
         body = await self._call(Call.DEVICES, None, self.account.list_devices)
-        return DeviceList(
-            devices=tuple(_device(entry) for entry in body["deviceList"]),
-            remotes=tuple(_remote(entry) for entry in body["infraredRemoteList"]),
-        )
+        return parse_devices(body)
 
     async def status(self, device_id: str) -> DeviceStatus:
         """Return what the cloud last heard of a device."""
         body = await self._call(
             Call.STATUS, device_id, lambda: self.account.status(device_id)
         )
-        return DeviceStatus(
-            device_id=body.get("deviceId", device_id),
-            device_type=body.get("deviceType", ""),
-            fields=body,
-            received_at=self.clock.now(),
-        )
+        return parse_status(device_id, body, self.clock.now())
 
     async def command(
         self,
@@ -312,27 +308,19 @@ class SimulatedHome:
         body = await self._call(
             Call.COMMAND, device_id, lambda: self.account.command(device_id, payload)
         )
-        return self._accepted(device_id, body)
+        return parse_command_result(device_id, body, self.clock.now())
 
     async def scenes(self) -> list[Scene]:
         """Return the account's manual scenes."""
         body = await self._call(Call.SCENES, None, self.account.list_scenes)
-        return [Scene(entry["sceneId"], entry["sceneName"]) for entry in body]
+        return parse_scenes(body)
 
     async def run_scene(self, scene_id: str) -> CommandResult:
         """Carry out a manual scene."""
         body = await self._call(
             Call.RUN_SCENE, scene_id, lambda: self.account.run_scene(scene_id)
         )
-        return self._accepted(scene_id, body)
-
-    def _accepted(self, target: str, body: dict[str, Any]) -> CommandResult:
-        return CommandResult(
-            device_id=target,
-            accepted_at=self.clock.now(),
-            command_id=body.get("commandId"),
-            body=body,
-        )
+        return parse_command_result(scene_id, body, self.clock.now())
 
     async def _call(self, call: Call, target: str | None, do: Callable[[], Any]) -> Any:
         if self.latency_seconds:
@@ -351,31 +339,10 @@ class SimulatedHome:
         if not self.faults.active:
             return body
         if self.faults.strike(Fault.ANSWER_LOST, device_id=target, call=call):
-            raise CloudTimeoutError("the connection ended before an answer came")
+            raise CloudTimeoutError(f"{call}: the connection broke")
         slow = self.faults.strike(Fault.SLOW, device_id=target, call=call)
         if slow is not None:
             await self.clock.sleep(min(slow.seconds, self.timeout_seconds))
             if slow.seconds >= self.timeout_seconds:
                 raise CloudTimeoutError(f"no answer in {self.timeout_seconds:g} s")
         return body
-
-
-def _device(entry: dict[str, Any]) -> Device:
-    known = {"deviceId", "deviceName", "deviceType", "hubDeviceId"}
-    return Device(
-        device_id=entry["deviceId"],
-        name=entry["deviceName"],
-        device_type=entry.get("deviceType", ""),
-        hub_device_id=entry.get("hubDeviceId"),
-        cloud_service=entry.get("enableCloudService", True),
-        extra={key: value for key, value in entry.items() if key not in known},
-    )
-
-
-def _remote(entry: dict[str, Any]) -> Remote:
-    return Remote(
-        device_id=entry["deviceId"],
-        name=entry["deviceName"],
-        remote_type=entry["remoteType"],
-        hub_device_id=entry.get("hubDeviceId"),
-    )

@@ -52,7 +52,7 @@ def typed_error(
     `remaining` is what is left of the day's quota, which resets at 00:00 UTC.
     """
     if refusal.dropped:
-        return CloudTimeoutError(f"{what}: the connection ended without an answer")
+        return CloudTimeoutError(f"{what}: the connection broke")
     answer = Answer(
         refusal.http_status,
         {

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -45,8 +45,9 @@ class Caller:
     cloud: FakeSwitchBotCloud
     session: aiohttp.ClientSession
 
-    def headers(self) -> dict[str, str]:
-        return sign(self.cloud.token, self.cloud.secret, self.cloud.home.clock.now())
+    def headers(self, nonce: str = "7f3e", off_seconds: float = 0) -> dict[str, str]:
+        now = self.cloud.home.clock.now() + timedelta(seconds=off_seconds)
+        return sign(self.cloud.token, self.cloud.secret, now, nonce)
 
     async def get(
         self, path: str, headers: Mapping[str, str] | None = None
