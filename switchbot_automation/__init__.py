@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.clock import Clock, SystemClock
@@ -25,6 +26,8 @@ from switchbot_automation.model import (
 
 if TYPE_CHECKING:
     from switchbot_automation.cloud.client import SwitchBotClient
+    from switchbot_automation.engine.scheduler import SchedulerService
+    from switchbot_automation.engine.thread import EngineThread
 
 __all__ = [
     "Action",
@@ -35,8 +38,10 @@ __all__ = [
     "CloudError",
     "Command",
     "CommandStatus",
+    "EngineThread",
     "Outcome",
     "ReasonCode",
+    "SchedulerService",
     "SettingsError",
     "SwitchBotClient",
     "SystemClock",
@@ -46,10 +51,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The client brings aiohttp, which a host with a cloud of its own may do without.
-    if name == "SwitchBotClient":
-        from switchbot_automation.cloud.client import SwitchBotClient  # noqa: PLC0415 - on first use
+# Loaded on first use: the client brings aiohttp, which a host with a cloud of its own may
+# do without, and most hosts need one of the two schedulers or none.
+_HOMES = {
+    "EngineThread": "engine.thread",
+    "SchedulerService": "engine.scheduler",
+    "SwitchBotClient": "cloud.client",
+}
 
-        return SwitchBotClient
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
