@@ -14,14 +14,15 @@ import logging
 import os
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.documents import decode
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.safe_files import (
     Content,
+    directory_of,
     keep_copy,
+    make_directory,
     read_content,
     replace,
     sync_directory,
@@ -40,28 +41,35 @@ _SETTLE_ROUNDS: Final = 10
 class Stored(NamedTuple):
     """A document as read from its file."""
 
-    content: bytes
+    content: Content
     document: Document
-    revision: str
-    updated_at: datetime
+
+    @property
+    def revision(self) -> str:
+        """The hash of the bytes."""
+        return revision_of(self.content.data)
 
 
 class UnreadableError(StoreUnavailableError):
     """The file is there and holds no JSON object."""
 
 
-def revision_of(content: bytes) -> str:
+def revision_of(data: bytes) -> str:
     """Return a hash, so that a hand edit is a new revision."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 class DocumentFile:
-    """The file of one key. Its methods raise OSError; callers wrap it."""
+    """The file of one key. Its methods raise OSError; callers wrap it.
 
-    def __init__(self, key: str, path: Path) -> None:
+    `key_path` is where the key is written down when the path does not tell it.
+    """
+
+    def __init__(self, key: str, path: str, *, key_path: str | None = None) -> None:
         self.key = key
         self.path = path
-        self._durable_revision: str | None = None
+        self.key_path = key_path
+        self._durable: bytes | None = None
 
     def read(self) -> Stored | None:
         """Return the document, None if never set. Raises UnreadableError, OSError."""
@@ -70,7 +78,7 @@ class DocumentFile:
 
     def read_settled(self) -> Stored | None:
         """Read; if that fails wait for somebody's editor to finish writing."""
-        previous = None
+        before = None
         for _ in range(_SETTLE_ROUNDS):
             content = read_content(self.path)
             if content is None:
@@ -78,9 +86,9 @@ class DocumentFile:
             try:
                 return self._parsed(content)
             except UnreadableError:
-                if content.data == previous:
+                if content.data == before:
                     raise
-            previous = content.data
+            before = content.data
             threading.Event().wait(_SETTLE_SECONDS)
         return self.read()
 
@@ -92,17 +100,19 @@ class DocumentFile:
         try:
             return self.read_settled()
         except UnreadableError as error:
-            previous = self._previous()
+            target = self.place()
+            previous = self._previous(target)
             if previous is None:
                 raise UnreadableError(
                     f"{error}; repair {self.path}, or remove it to start empty"
                 ) from error
-            target = self.place()
             # Written first, so that the path never goes missing.
-            temporary = write_temporary(target, previous.content)
+            temporary = write_temporary(
+                target, previous.content.data, like=previous.content.status
+            )
             evidence = self._set_aside(target)
             replace(temporary, target)
-            sync_directory(target.parent)
+            sync_directory(directory_of(target))
             _LOGGER.error(  # noqa: TRY400 - the message says it all
                 "%s; it was set aside as %s and its previous generation is used",
                 error,
@@ -110,95 +120,115 @@ class DocumentFile:
             )
             return previous
 
-    def place(self) -> Path:
-        """Follow a symbolic link: people keep their settings elsewhere."""
-        if self.path.is_symlink():
-            return Path(os.path.realpath(self.path))
-        return self.path
+    def holds(self, data: bytes) -> bool:
+        """Tell whether the file has these bytes and this object made them durable."""
+        if self._durable != data:
+            return False
+        content = read_content(self.path)
+        return content is not None and content.data == data
 
-    def is_durable(self, content: bytes) -> bool:
-        """Tell whether this object made exactly these bytes durable."""
-        return self._durable_revision == revision_of(content)
-
-    def mark_durable(self, content: bytes) -> None:
-        """Remember that these bytes were installed and synced."""
-        self._durable_revision = revision_of(content)
-
-    def prepare(self, content: bytes) -> Path:
-        """Write the next generation beside the file and return where."""
-        return write_temporary(self.place(), content)
-
-    def install(self, temporary: Path) -> None:
-        """Make a prepared generation the current one; the directory wants its fsync.
-
-        What the file held becomes the previous generation, or evidence.
-        """
-        target = self.place()
-        self._durable_revision = None
-        try:
-            current = self.read()
-        except UnreadableError as error:
-            evidence = self._set_aside(target)
-            _LOGGER.error(  # noqa: TRY400 - the message says it all
-                "%s; it was set aside as %s and replaced", error, evidence
-            )
-        else:
-            if current is not None:
-                keep_copy(target, self._previous_path(target))
-        replace(temporary, target)
-
-    def write(self, content: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Replace the document; durable when it returns."""
         target = self.place()
-        self.install(write_temporary(target, content))
-        sync_directory(target.parent)
-        self.mark_durable(content)
+        current = read_content(target)
+        temporary = self._write_beside(target, data, current)
+        self._install(temporary, target, current)
+        sync_directory(directory_of(target))
+        self._durable = data
 
-    def sync(self) -> None:
-        """Make an installed generation durable."""
-        sync_directory(self.place().parent)
+    def prepare(self, data: bytes) -> str:
+        """Write the next generation beside the file and return its name there."""
+        target = self.place()
+        temporary = self._write_beside(target, data, read_content(target))
+        sync_directory(directory_of(target))
+        return os.path.basename(temporary)
+
+    def discard(self, name: str) -> None:
+        """Remove a prepared generation."""
+        os.unlink(os.path.join(directory_of(self.place()), name))
+
+    def install(self, name: str) -> None:
+        """Make a prepared generation current, unless that was done already."""
+        target = self.place()
+        temporary = os.path.join(directory_of(target), name)
+        if os.path.exists(temporary):
+            self._install(temporary, target, read_content(target))
+        sync_directory(directory_of(target))
+
+    def mark_durable(self, data: bytes) -> None:
+        """Remember that the file was made to hold these bytes."""
+        self._durable = data
 
     def delete(self) -> bool:
         """Remove the document and its previous generation, durably."""
         target = self.place()
-        self._durable_revision = None
-        try:
-            existed = self.read() is not None
-        except UnreadableError:
+        self._durable = None
+        content = read_content(target)
+        if content is None:
+            return False
+        if not self._is_good(content):
             self._set_aside(target)
-            existed = True
-        if existed:
-            # The current one goes last: a crash between leaves the document whole.
-            self._previous_path(target).unlink(missing_ok=True)
-            target.unlink()
-            sync_directory(target.parent)
-        return existed
+        # The current one goes last: a crash between leaves the document whole.
+        for path in (_previous_path(target), target):
+            if os.path.exists(path):
+                os.unlink(path)
+        sync_directory(directory_of(target))
+        return True
+
+    def place(self) -> str:
+        """Follow a symbolic link: people keep their settings elsewhere."""
+        return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
+
+    def _write_beside(self, target: str, data: bytes, current: Content | None) -> str:
+        like = current.status if current else None
+        try:
+            return write_temporary(target, data, like=like)
+        except FileNotFoundError:
+            make_directory(directory_of(target))
+            return write_temporary(target, data, like=like)
+
+    def _install(self, temporary: str, target: str, current: Content | None) -> None:
+        """Make what the file held the previous generation, or evidence."""
+        durable, self._durable = self._durable, None
+        if current is not None:
+            if current.data == durable or self._is_good(current):
+                keep_copy(target, _previous_path(target))
+            else:
+                evidence = self._set_aside(target)
+                _LOGGER.error(
+                    "%s holds no document; it was set aside as %s and replaced",
+                    target,
+                    evidence,
+                )
+        replace(temporary, target)
+
+    def _is_good(self, content: Content) -> bool:
+        try:
+            self._parsed(content)
+        except UnreadableError:
+            return False
+        return True
 
     def _parsed(self, content: Content) -> Stored:
         data = content.data.removeprefix(_BYTE_ORDER_MARK)  # some editors leave one
         try:
-            document = decode(data, key=self.key)
+            return Stored(content, decode(data, key=self.key))
         except StoreUnavailableError as error:
             raise UnreadableError(f"{self.path}: {error}") from error
-        return Stored(
-            content.data, document, revision_of(content.data), content.changed_at
-        )
 
-    def _previous(self) -> Stored | None:
-        content = read_content(self._previous_path(self.place()))
-        if content is None:
+    def _previous(self, target: str) -> Stored | None:
+        content = read_content(_previous_path(target))
+        if content is None or not self._is_good(content):
             return None
-        try:
-            return self._parsed(content)
-        except UnreadableError:
-            return None
+        return self._parsed(content)
 
-    def _set_aside(self, target: Path) -> Path:
+    @staticmethod
+    def _set_aside(target: str) -> str:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        evidence = target.with_name(f"{target.name}.corrupt-{stamp}")
+        evidence = f"{target}.corrupt-{stamp}"
         keep_copy(target, evidence)
         return evidence
 
-    @staticmethod
-    def _previous_path(target: Path) -> Path:
-        return target.with_name(f"{target.name}.previous")
+
+def _previous_path(target: str) -> str:
+    return f"{target}.previous"

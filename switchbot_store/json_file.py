@@ -17,7 +17,7 @@ import os
 import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import orjson
 
@@ -74,8 +74,9 @@ class JsonStore(StoreInterface):
         }
         self._files: dict[str, DocumentFile] = {}
         self._refuse_shared_files()
-        self._lock = DirectoryLock(self.directory / ".lock")
-        self._pending = self.directory / ".pending.json"
+        self._lock_directory = str(self.directory)
+        self._lock = DirectoryLock(str(self.directory / ".lock"))
+        self._pending = str(self.directory / ".pending.json")
         self._last_error: str | None = None
         self._closed = False
 
@@ -92,7 +93,7 @@ class JsonStore(StoreInterface):
         files = [self._file(key) for key in keys]
         self._check_open()
         with self._errors("cannot read"):
-            if len(files) == 1 and not self._pending.exists():
+            if len(files) == 1 and not os.path.exists(self._pending):
                 # One file is replaced at once, so a reader needs no lock.
                 with suppress(UnreadableError):
                     return {files[0].key: _entry(files[0].read())}
@@ -100,8 +101,15 @@ class JsonStore(StoreInterface):
                 return {file.key: _entry(file.read_or_restore()) for file in files}
 
     def set(self, key: str, data: Document) -> None:
-        """Write the document; durable when it returns."""
-        self.set_many({key: data})
+        """Write the document; durable when it returns.
+
+        Raises StoreDataError before anything is written, StoreUnavailableError.
+        """
+        file, content = self._file(key), encode(data, indent=True)
+        self._check_open()
+        with self._errors("cannot write"), self._locked(writing=True):
+            if not file.holds(content):
+                self._write(file, content)
 
     def set_many(self, documents: Mapping[str, Document]) -> None:
         """Write several documents, all or nothing, durable when it returns.
@@ -117,7 +125,7 @@ class JsonStore(StoreInterface):
             changed = {
                 file: content
                 for file, content in contents.items()
-                if not self._is_current(file, content)
+                if not file.holds(content)
             }
             if len(changed) == 1:
                 self._write(*changed.popitem())
@@ -133,7 +141,7 @@ class JsonStore(StoreInterface):
             found = stored.revision if stored else ""
             if found != revision:
                 raise StoreConflictError(file.key, found)
-            if not (stored and stored.content == content and file.is_durable(content)):
+            if not file.holds(content):
                 self._write(file, content)
             return revision_of(content)
 
@@ -145,7 +153,8 @@ class JsonStore(StoreInterface):
             return False
         with self._errors("cannot delete"), self._locked(writing=True):
             existed = file.delete()
-            self._key_path(file).unlink(missing_ok=True)
+            if file.key_path:
+                Path(file.key_path).unlink(missing_ok=True)
             return existed
 
     def keys(self) -> list[str]:
@@ -154,7 +163,7 @@ class JsonStore(StoreInterface):
         with self._errors("cannot list"), self._locked(writing=False):
             found = {key for key, path in self._paths.items() if path.exists()}
             with suppress(FileNotFoundError, NotADirectoryError):
-                for name in os.listdir(self.directory):  # noqa: PTH208 - names are all it takes
+                for name in os.listdir(self.directory):
                     key = self._listed_key(name)
                     if key is not None and key not in self._paths:
                         found.add(key)
@@ -165,7 +174,7 @@ class JsonStore(StoreInterface):
         try:
             self._check_open()
             with self._errors("cannot write"), self._locked(writing=True):
-                write_temporary(self.directory / "health", b"{}\n").unlink()
+                os.unlink(write_temporary(str(self.directory / "health"), b"{}\n"))
         except StoreError as error:
             _LOGGER.debug("the store in %s is not healthy: %s", self.directory, error)
             return False
@@ -212,10 +221,10 @@ class JsonStore(StoreInterface):
 
     @contextmanager
     def _locked(self, *, writing: bool) -> Iterator[None]:
-        if writing:
-            make_directory(self.directory)
+        if writing and not os.path.isdir(self._lock_directory):
+            make_directory(self._lock_directory)
         with self._lock.held(writing=writing):
-            if self._pending.exists():
+            if os.path.exists(self._pending):
                 self._finish_pending()
             yield
 
@@ -223,45 +232,45 @@ class JsonStore(StoreInterface):
         key = validate_key(key)
         file = self._files.get(key)
         if file is None:
-            path = self._paths.get(key) or self.directory / f"{stem_of(key)}{SUFFIX}"
-            file = self._files.setdefault(key, DocumentFile(key, path))
+            file = self._files.setdefault(key, self._new_file(key))
         return file
 
-    def _is_current(self, file: DocumentFile, content: bytes) -> bool:
-        """Tell whether the file holds these bytes and this store fsynced them."""
-        if not file.is_durable(content):
-            return False
-        found = read_content(file.path)
-        return found is not None and found.data == content
+    def _new_file(self, key: str) -> DocumentFile:
+        if key in self._paths:
+            return DocumentFile(key, str(self._paths[key]))
+        stem = stem_of(key)
+        key_path = f"{self.directory / stem}{_KEY_SUFFIX}" if is_hashed(stem) else None
+        return DocumentFile(key, f"{self.directory / stem}{SUFFIX}", key_path=key_path)
 
     def _write(self, file: DocumentFile, content: bytes) -> None:
-        self._prepare_place(file)
+        self._remember_key(file)
         file.write(content)
 
-    def _prepare_place(self, file: DocumentFile) -> None:
-        make_directory(file.path.parent)
-        if is_hashed(file.path.stem) and file.key not in self._paths:
-            # First, so that no document is ever without its key.
-            key_path = self._key_path(file)
-            if not key_path.exists():
-                write_durably(key_path, file.key.encode())
+    @staticmethod
+    def _remember_key(file: DocumentFile) -> None:
+        """Write down a key that its file's name does not tell.
+
+        First of all, so that no document is ever without its key.
+        """
+        if file.key_path and not os.path.exists(file.key_path):
+            write_durably(file.key_path, file.key.encode())
 
     def _write_together(self, contents: Mapping[DocumentFile, bytes]) -> None:
-        temporaries: dict[DocumentFile, Path] = {}
+        names: dict[DocumentFile, str] = {}
         try:
             for file, content in contents.items():
-                self._prepare_place(file)
-                temporaries[file] = file.prepare(content)
-            for directory in {path.parent for path in temporaries.values()}:
-                sync_directory(directory)
-            names = {file.key: path.name for file, path in temporaries.items()}
+                self._remember_key(file)
+                names[file] = file.prepare(content)
+            by_key = {file.key: name for file, name in names.items()}
             # This is the commit.
-            write_durably(self._pending, orjson.dumps({"install": names}))
+            write_durably(self._pending, orjson.dumps({"install": by_key}))
         except BaseException:
             # The list goes first: with it, missing files would count as installed.
-            for path in (self._pending, *temporaries.values()):
+            with suppress(OSError):
+                os.unlink(self._pending)
+            for file, name in names.items():
                 with suppress(OSError):
-                    path.unlink()
+                    file.discard(name)
             raise
         self._finish_pending()
         for file, content in contents.items():
@@ -271,28 +280,20 @@ class JsonStore(StoreInterface):
         content = read_content(self._pending)
         if content is None:
             return
-        pending: dict[str, Any] = orjson.loads(content.data)
-        files = {self._file(key): name for key, name in pending["install"].items()}
-        for file, name in files.items():
-            temporary = file.place().with_name(name)
-            if temporary.exists():
-                file.install(temporary)
-        for file in files:
-            file.sync()
-        self._pending.unlink()
+        names: dict[str, str] = orjson.loads(content.data)["install"]
+        for key, name in names.items():
+            self._file(key).install(name)
+        os.unlink(self._pending)
         # Or else it might come back after a power cut, over later writes.
-        sync_directory(self.directory)
-
-    def _key_path(self, file: DocumentFile) -> Path:
-        return file.path.with_suffix(_KEY_SUFFIX)
+        sync_directory(self._lock_directory)
 
     def _listed_key(self, name: str) -> str | None:
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122 - names, no paths
+        stem, suffix = os.path.splitext(name)
         if suffix != SUFFIX:
             return None
         if not is_hashed(stem):
             return key_of(stem)
-        content = read_content(self.directory / f"{stem}{_KEY_SUFFIX}")
+        content = read_content(str(self.directory / f"{stem}{_KEY_SUFFIX}"))
         key = content.data.decode(errors="replace") if content else ""
         return key if key and stem_of(key) == stem else None
 
@@ -317,7 +318,7 @@ class JsonStore(StoreInterface):
 def _entry(stored: Stored | None) -> Entry:
     if stored is None:
         return Entry({}, "", None)
-    return Entry(stored.document, stored.revision, stored.updated_at)
+    return Entry(stored.document, stored.revision, stored.content.changed_at)
 
 
 def _remove_leftovers(directory: Path) -> None:

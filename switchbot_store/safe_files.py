@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import threading
 import time
@@ -25,7 +24,6 @@ from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TEMPORARY_SUFFIX: Final = ".tmp"
 _NEW_FILE_MODE: Final = 0o600
@@ -33,6 +31,18 @@ _NEW_FILE_MODE: Final = 0o600
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _LOCK_POLL_SECONDS: Final = 0.002
+
+
+class Content(NamedTuple):
+    """What a file holds and what `fstat` says of it."""
+
+    data: bytes
+    status: os.stat_result
+
+    @property
+    def changed_at(self) -> datetime:
+        """The time of its last change, aware UTC."""
+        return datetime.fromtimestamp(self.status.st_mtime, UTC)
 
 
 @contextmanager
@@ -44,14 +54,7 @@ def wrapped_os_errors(action: str) -> Iterator[None]:
         raise StoreUnavailableError(f"{action}: {error}") from error
 
 
-class Content(NamedTuple):
-    """A file's bytes and the time of its last change, aware UTC."""
-
-    data: bytes
-    changed_at: datetime
-
-
-def read_content(path: Path) -> Content | None:
+def read_content(path: str) -> Content | None:
     """Return what the file holds, None if there is no such file. Raises OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -59,67 +62,73 @@ def read_content(path: Path) -> Content | None:
         return None
     try:
         status = os.fstat(descriptor)
-        chunks = []
-        # One read more than the size says: the file may be growing.
-        while chunk := os.read(descriptor, max(status.st_size + 1, 4096)):
-            chunks.append(chunk)
-        return Content(b"".join(chunks), datetime.fromtimestamp(status.st_mtime, UTC))
+        # One byte more than the size says, and once more: the file may be growing.
+        data = os.read(descriptor, status.st_size + 1)
+        while chunk := os.read(descriptor, 65536):
+            data += chunk
+        return Content(data, status)
     finally:
         os.close(descriptor)
 
 
-def write_temporary(path: Path, data: bytes) -> Path:
+def temporary_name(path: str) -> str:
+    """Return a new name beside `path` for what will replace it."""
+    directory, name = os.path.split(path)
+    unique = f".{name[:100]}.{os.urandom(8).hex()}{TEMPORARY_SUFFIX}"
+    return f"{directory}/{unique}" if directory else unique
+
+
+def write_temporary(
+    path: str, data: bytes, *, like: os.stat_result | None = None
+) -> str:
     """Write an fsynced temporary file beside `path` and return it. Raises OSError.
 
-    It has the permissions of the file that it is going to replace. Nothing is left
-    behind when the disk is full.
+    `like` describes the file that it is going to replace: owner and permissions stay.
+    Nothing is left behind when the disk is full.
     """
-    temporary = path.with_name(
-        f".{path.name[:100]}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    )
+    temporary = temporary_name(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, _NEW_FILE_MODE)
     try:
         try:
-            _copy_mode(path, descriptor)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            if like is not None:
+                _imitate(descriptor, like)
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, memoryview(data)[written:])
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except BaseException:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
         raise
     return temporary
 
 
-def replace(temporary: Path, path: Path) -> None:
+def replace(temporary: str, path: str) -> None:
     """Put a temporary file in its place; the directory still wants its fsync."""
     try:
-        os.replace(temporary, path)  # noqa: PTH105 - the pathlib form costs three times as much
+        os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
         raise
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: str, data: bytes) -> None:
     """Replace the file's content; durable when it returns. Raises OSError."""
     replace(write_temporary(path, data), path)
-    sync_directory(path.parent)
+    sync_directory(directory_of(path))
 
 
-def keep_copy(path: Path, copy: Path) -> None:
+def keep_copy(path: str, copy: str) -> None:
     """Let `copy` name what `path` holds now, `path` staying where it is.
 
     A hard link where the file system has them; the directory still wants its fsync.
     Raises OSError.
     """
-    link = path.with_name(
-        f".{copy.name[:100]}.{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    )
+    link = temporary_name(copy)
     try:
         os.link(path, link)
     except OSError as error:
@@ -128,11 +137,16 @@ def keep_copy(path: Path, copy: Path) -> None:
         content = read_content(path)
         if content is None:
             raise
-        link = write_temporary(copy, content.data)
+        link = write_temporary(copy, content.data, like=content.status)
     replace(link, copy)
 
 
-def sync_directory(directory: Path) -> None:
+def directory_of(path: str) -> str:
+    """Return the directory in which a file lies."""
+    return os.path.dirname(path) or "."
+
+
+def sync_directory(directory: str) -> None:
     """Make the directory's names durable. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -145,18 +159,16 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def make_directory(directory: Path) -> None:
+def make_directory(directory: str) -> None:
     """Create the directory and its parents durably. Raises OSError."""
     missing = []
-    while not directory.is_dir():
+    while not os.path.isdir(directory):
         missing.append(directory)
-        if directory.parent == directory:
-            break
-        directory = directory.parent
+        directory = directory_of(directory)
     for each in reversed(missing):
         with suppress(FileExistsError):
-            each.mkdir(mode=0o700)
-        sync_directory(each.parent)
+            os.mkdir(each, 0o700)
+        sync_directory(directory_of(each))
 
 
 class DirectoryLock:
@@ -165,7 +177,7 @@ class DirectoryLock:
     The kernel frees it when the holder dies. `path` is the lock file; it stays.
     """
 
-    def __init__(self, path: Path, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, path: str, *, timeout_seconds: float = 5.0) -> None:
         self.path = path
         self._timeout_seconds = timeout_seconds
         self._threads = threading.Lock()
@@ -242,12 +254,12 @@ class DirectoryLock:
         )
 
 
-def _copy_mode(path: Path, descriptor: int) -> None:
-    try:
-        existing = path.stat()
-    except OSError:
-        return
-    with suppress(OSError):
-        if os.geteuid() == 0:
-            os.fchown(descriptor, existing.st_uid, existing.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(existing.st_mode))
+def _imitate(descriptor: int, like: os.stat_result) -> None:
+    own = os.geteuid(), os.getegid()
+    if own != (like.st_uid, like.st_gid):
+        with suppress(OSError):
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+    mode = stat.S_IMODE(like.st_mode)
+    if mode != _NEW_FILE_MODE:
+        with suppress(OSError):
+            os.fchmod(descriptor, mode)
