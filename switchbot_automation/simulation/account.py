@@ -116,7 +116,8 @@ class Account:
 
     def charge(self, call: Call) -> None:
         """Count one authenticated call; raise RefusedError when none is left."""
-        if self.remaining <= 0:
+        self._turn_day()
+        if self._used >= self.daily_limit:
             raise _over_quota(self.quota_shape)
         self._used += 1
         self.calls[call] += 1

@@ -27,13 +27,14 @@ class SimulatedClock:
         self._start = start.astimezone(UTC)
         self._elapsed = 0.0
         self._offset = 0.0
+        self._now = self._start
 
     def __repr__(self) -> str:
         return f"SimulatedClock({self.now().isoformat()})"
 
     def now(self) -> datetime:
         """Return the wall clock's time, aware, in UTC."""
-        return self._start + timedelta(seconds=self._elapsed + self._offset)
+        return self._now
 
     def true_now(self) -> datetime:
         """Return what the wall clock would show had nobody set it."""
@@ -49,6 +50,7 @@ class SimulatedClock:
             msg = f"time does not go back: {seconds}"
             raise ValueError(msg)
         self._elapsed += seconds
+        self._show()
 
     def advance_to(self, instant: datetime) -> None:
         """Let time pass until the wall clock shows `instant`; not at all if it has."""
@@ -57,8 +59,13 @@ class SimulatedClock:
     def jump(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative; no time passes."""
         self._offset += seconds
+        self._show()
 
     async def sleep(self, seconds: float) -> None:
         """Advance by `seconds`, then give the other tasks of the loop a turn."""
         self.advance(max(0.0, seconds))
         await asyncio.sleep(0)
+
+    def _show(self) -> None:
+        # An engine asks for the time far more often than it passes.
+        self._now = self._start + timedelta(seconds=self._elapsed + self._offset)
