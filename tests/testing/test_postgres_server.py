@@ -1,6 +1,7 @@
 """The server that other tests kill: it must die and come back as they think it does."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -132,6 +133,21 @@ def test_the_chosen_binaries_come_first(monkeypatch, tmp_path):
         (tmp_path / name).touch()
     monkeypatch.setenv("SWITCHBOT_TEST_PG_BIN", str(tmp_path))
     assert find_postgres_binaries() == tmp_path
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands over to nobody")
+def test_binaries_that_nobody_may_not_reach_are_copied(monkeypatch, tmp_path):
+    installed = find_postgres_binaries().resolve().parent
+    closed = tmp_path / installed.parent.name / installed.name
+    without = shutil.ignore_patterns("include")
+    shutil.copytree(installed, closed, symlinks=True, ignore=without)
+    libraries = installed.parent.with_name(f"{installed.parent.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, tmp_path / libraries.name, symlinks=True)
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("SWITCHBOT_TEST_PG_BIN", str(closed / "bin"))
+    with PostgresServer() as server, server.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def process_is_running(pid):
