@@ -31,7 +31,13 @@ class OpenableEngine(Schedulable, Protocol):
     """What runs in the thread; `AutomationEngine` is one."""
 
     async def __aenter__(self) -> Self: ...
-    async def __aexit__(self, *exc_info: object) -> bool | None: ...
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> bool | None: ...
 
 
 _E = TypeVar("_E", bound=OpenableEngine)
