@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _APP_START = "app_start"
-_FINISHING_ATTEMPTS = 3
 
 
 class Recorded(Enum):
@@ -277,23 +276,29 @@ class Documents:
         return written
 
     async def _save_contested(self, book: StateBook, document: dict[str, Any]) -> None:
-        """Write over another writer's document only as it was when we read it."""
-        revision = book.revision or ""
-        for _attempt in range(_FINISHING_ATTEMPTS):
-            try:
-                new = await self._store.compare_and_set(book.key, document, revision)
-            except StoreConflictError:
-                if not book.commanded:
-                    book.state = book.saved
-                    return
-                entry = await self._store.get_entry(book.key)
-                found = ZoneState.from_document(entry.data)
-                book.state = newest_of(book.state, found)
-                document = book.state.merged_into(entry.data, found)
-                revision = entry.revision
-            else:
-                self._written(book, document, new)
+        """Write over another writer's document only as it was when we read it.
+
+        Without a command the other one's word stands; a command is joined with it.
+        """
+        try:
+            revision = await self._store.compare_and_set(
+                book.key, document, book.revision or ""
+            )
+        except StoreConflictError:
+            if not book.commanded:
+                book.state = book.saved
                 return
+        else:
+            self._written(book, document, revision)
+            return
+        ours = book.state
+
+        def join(found: dict[str, Any]) -> dict[str, Any]:
+            theirs = ZoneState.from_document(found)
+            book.state = newest_of(ours, theirs)
+            return book.state.merged_into(found, theirs)
+
+        self._written(book, await self._store.update(book.key, join), None)
 
     @staticmethod
     def _written(

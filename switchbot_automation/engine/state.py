@@ -156,11 +156,17 @@ class ZoneState:
         return replace(self, compressor_stopped_at=self.last_action_at)
 
     def merged_into(self, document: Mapping[str, Any], before: Self) -> dict[str, Any]:
-        """Return the document with what changed since `before`; the rest as it was."""
+        """Return the document with what changed since `before`; the rest as it was.
+
+        The dashboard's own keys are always there, null where nothing is known.
+        """
         merged = dict(document)
         for name, key, encode in _FIELDS:
             value = getattr(self, name)
-            if value is getattr(before, name) or value == getattr(before, name):
+            old = getattr(before, name)
+            if (value is old or value == old) and (
+                key in merged or key not in _DASHBOARD_KEYS
+            ):
                 continue
             merged[key] = None if value is None else encode(value)
         return merged
@@ -232,6 +238,24 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("pending_repeat", "pending_off_repeat", _encode_parts),
     ("pending_manual", "pending_manual_action", _encode_parts),
     ("intent", "command_intent", _encode_parts),
+)
+
+_DASHBOARD_KEYS = frozenset(
+    {
+        "last_temperature",
+        "last_humidity",
+        "last_read_at",
+        "last_error",
+        "last_temperature_stale",
+        "last_temperature_stale_reason",
+        "assumed_aircon_power",
+        "assumed_aircon_mode",
+        "assumed_aircon_parameter",
+        "last_aircon_poll_at",
+        "last_action",
+        "last_action_at",
+        "pending_off_repeat",
+    }
 )
 
 
