@@ -153,5 +153,6 @@ def _label_days(axes: Any, series: SimulationSeries) -> None:
         axes.xaxis.set_major_formatter(dates.DateFormatter("%d %b", tz=zone))
     for label in axes.get_xticklabels():
         label.set_horizontalalignment("left")
-    axes.set_xlim(series.times[0], series.times[-1])
+    # Short of the end by one sample, or the following day's name would stick out.
+    axes.set_xlim(series.times[0], series.times[-2])
     axes.set_xlabel(f"time in {zone}", color=_QUIET, fontsize=9)

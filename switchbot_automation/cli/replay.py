@@ -150,7 +150,7 @@ def _print_changes(changes: list[recorded.DecisionChange], zone: ZoneInfo) -> No
                 f"{change.temperature:.1f} °C",
                 change.outcome,
                 change.command or "",
-                "\n".join(reason_text(reason, zone) for reason in change.reasons),
+                "; ".join(reason_text(reason, zone) for reason in change.reasons),
             )
             for change in changes
         ),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from switchbot_store import StoreInterface
 
 _SEASONS = ("winter", "summer")
+_LEAST_DAYS = 0.05
 _MOST_DAYS = 366
 
 
@@ -43,7 +44,7 @@ _MOST_DAYS = 366
     "--days",
     default=7.0,
     show_default=True,
-    type=click.FloatRange(0, _MOST_DAYS, min_open=True),
+    type=click.FloatRange(_LEAST_DAYS, _MOST_DAYS),
     help="How long.",
 )
 @click.option(

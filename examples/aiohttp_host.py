@@ -1,0 +1,87 @@
+# An aiohttp application that brings its own scheduler and its own page.
+#
+#   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/aiohttp_host.py
+#
+# The engine only says when it wants to be called; how that comes about is the host's.
+import asyncio
+import html
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import aiohttp
+from aiohttp import web
+
+from switchbot_automation import AutomationEngine, SwitchBotClient
+from switchbot_store import get_store
+
+BASE_URL = os.environ.get("SWITCHBOT_BASE_URL", "https://api.switch-bot.com")
+ENGINE = web.AppKey("engine", AutomationEngine)
+
+
+async def tick_for_ever(engine: AutomationEngine) -> None:
+    moved = asyncio.Event()
+
+    def hear(event: object) -> None:
+        if getattr(event, "kind", "") == "next_wakeup_changed":
+            moved.set()
+
+    engine.subscribe(hear)
+    while True:
+        await engine.run_once(trigger="page")
+        while (wait := engine.next_wakeup - datetime.now(UTC)).total_seconds() > 0:
+            moved.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(moved.wait(), wait.total_seconds())
+
+
+async def run_engine(app: web.Application) -> AsyncIterator[None]:
+    async with aiohttp.ClientSession() as session:
+        client = SwitchBotClient(
+            session,
+            os.environ["SWITCHBOT_TOKEN"],
+            os.environ["SWITCHBOT_SECRET"],
+            base_url=BASE_URL,
+        )
+        # Opening may wait for a database, which must not hold up the loop.
+        store = await asyncio.to_thread(get_store)
+        try:
+            async with AutomationEngine(client, store, quota=client.quota) as engine:
+                app[ENGINE] = engine
+                ticking = asyncio.create_task(tick_for_ever(engine))
+                yield
+                ticking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await ticking
+        finally:
+            await asyncio.to_thread(store.close)
+
+
+async def page(request: web.Request) -> web.Response:
+    engine = request.app[ENGINE]
+    why = await engine.explain()
+    return web.Response(
+        text=f"<h1>{html.escape(str(why.outcome))}</h1><p>{html.escape(why.text)}</p>"
+        f"<p>Next look at {engine.next_wakeup:%H:%M:%S} UTC.</p>"
+        "<form method=post action=/off><button>Off</button></form>",
+        content_type="text/html",
+    )
+
+
+async def off(request: web.Request) -> web.Response:
+    command = await request.app[ENGINE].act("default", "off")
+    return web.json_response({"action": command.action, "status": command.status})
+
+
+def create_app() -> web.Application:
+    app = web.Application()
+    app.cleanup_ctx.append(run_engine)
+    app.add_routes([web.get("/", page), web.post("/off", off)])
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(
+        create_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8000"))
+    )
