@@ -1,5 +1,7 @@
 """The proxy that other tests believe: what it counts, delays and breaks."""
 
+import ssl
+from pathlib import Path
 from time import perf_counter
 
 import psycopg
@@ -129,3 +131,19 @@ def test_a_statement_can_be_cut_before_or_after_it_happened(
             with pytest.raises(psycopg.OperationalError):
                 connection.execute("INSERT INTO t VALUES (%s)", [1])
         assert direct.execute("SELECT count(*) FROM t").fetchone() == (happened,)
+
+
+def test_encryption_is_offered_on_demand_and_refused_otherwise(postgres_server, proxy):
+    with pytest.raises(psycopg.OperationalError, match="does not support SSL"):
+        psycopg.connect(postgres_server.url(port=proxy.port, sslmode="require"))
+    certificate = Path(__file__).parents[1] / "webhook_sender" / "loopback.pem"
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    with TcpProxy(postgres_server.port, tls=tls) as encrypting:
+        url = postgres_server.url(
+            port=encrypting.port, sslmode="verify-full", sslrootcert=str(certificate)
+        )
+        with psycopg.connect(url, autocommit=True) as connection:
+            assert connection.pgconn.ssl_in_use
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert encrypting.statements == ["SELECT 1"]
