@@ -7,7 +7,6 @@ Direct commands follow SwitchBot API v1.1: `turnOff`, and `setAll` with the para
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -124,8 +123,7 @@ def after_command(
     resending can never prolong a minimum time.
     """
     direct = rung.rung == "command"
-    common = replace(
-        state,
+    common = state._replace(
         uncertain=False,
         last_action=_words(zone, action, rung, label),
         last_action_at=at,
@@ -137,8 +135,7 @@ def after_command(
     was_running = state.compressor_running
     may_have_run = was_running or state.power is Power.UNKNOWN or state.uncertain
     if action is Action.OFF:
-        return replace(
-            common,
+        return common._replace(
             power=Power.OFF,
             mode=None,
             parameter=None,
@@ -147,8 +144,7 @@ def after_command(
         )
     if action is Action.FAN:
         in_fan = state.power is Power.ON and state.action is Action.FAN
-        return replace(
-            common,
+        return common._replace(
             power=Power.ON,
             mode=MODE_FAN,
             parameter=rung.parameter if direct else None,
@@ -157,8 +153,7 @@ def after_command(
             compressor_stopped_at=at if may_have_run else state.compressor_stopped_at,
         )
     continues = was_running and state.action is action and not state.uncertain
-    return replace(
-        common,
+    return common._replace(
         power=Power.ON,
         mode=_mode(rung.parameter) if direct else None,
         parameter=rung.parameter if direct else None,
@@ -175,16 +170,16 @@ def after_failure(
     `maybe`: the unit may have been told all the same. Then neither "already off" nor
     "already on" holds, and the compressor may have started or stopped at `at`.
     """
-    failed = replace(
-        state, intent=None, last_error=error, error_count=state.error_count + 1
+    failed = state._replace(
+        intent=None, last_error=error, error_count=state.error_count + 1
     )
     if not maybe:
         return failed
     if action in (Action.OFF, Action.FAN):
         stopped = at if state.compressor_running else state.compressor_stopped_at
-        return replace(failed, uncertain=True, compressor_stopped_at=stopped)
+        return failed._replace(uncertain=True, compressor_stopped_at=stopped)
     started = state.compressor_started_at if state.compressor_running else at
-    return replace(failed, uncertain=True, compressor_started_at=started)
+    return failed._replace(uncertain=True, compressor_started_at=started)
 
 
 def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
@@ -200,8 +195,7 @@ def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneStat
     counted = after_command(
         state, zone, intent.action, rung, at=intent.at, label=intent.source
     )
-    counted = replace(
-        counted,
+    counted = counted._replace(
         last_action=f"{intent.action} ({intent.source}, unfinished)",
         uncertain=intent.idempotent,
     )
@@ -213,7 +207,7 @@ def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneStat
         next_run_at=now,
         state_reason="repeat_after_crash",
     )
-    return replace(counted, pending_repeat=repeat)
+    return counted._replace(pending_repeat=repeat)
 
 
 def _mode(parameter: str | None) -> int | None:
@@ -236,8 +230,7 @@ def with_repeats(
     """Queue the OFF commands that follow the first, on their own due instants."""
     if zone.off_repeat_count <= 1:
         return state
-    return replace(
-        state,
+    return state._replace(
         pending_repeat=PendingRepeat(
             remaining=zone.off_repeat_count - 1,
             interval_seconds=zone.off_repeat_interval_seconds,

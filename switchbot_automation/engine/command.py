@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -156,7 +156,7 @@ class Commander:
         if order.repeats:
             state = with_repeats(state, order.zone, order.action, at, order.label)
         if order.person:
-            state = replace(state, manual_action_at=at)
+            state = state._replace(manual_action_at=at)
         book.state = state
         return Command(
             id=intent.id,

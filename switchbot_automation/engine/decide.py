@@ -7,6 +7,7 @@ same decision, and nothing depends on an earlier tick except through the state.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from switchbot_automation.engine.aircon import (
@@ -65,6 +66,7 @@ def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneD
     return _inside(zone, seen, _window_reason(window))
 
 
+@lru_cache(maxsize=256)
 def _window_reason(window: TimeWindow) -> Reason:
     return Reason(
         ReasonCode.IN_WINDOW,

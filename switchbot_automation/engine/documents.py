@@ -63,6 +63,7 @@ class Documents:
         self.settings_key = settings_key
         self._state_key = state_key
         self._books: dict[str, StateBook] = {}
+        self._by_zone: dict[str, StateBook] = {}
         self._revision: str | None = None
         self._parsed: Settings | None = None
         self._disabled: frozenset[str] = frozenset()
@@ -82,7 +83,10 @@ class Documents:
 
     def book(self, zone: str) -> StateBook:
         """Return a zone's state document; an empty one where none was ever read."""
-        return self._book(self.key_of(zone))
+        book = self._by_zone.get(zone)
+        if book is None:
+            book = self._by_zone[zone] = self._book(self.key_of(zone))
+        return book
 
     @property
     def home(self) -> StateBook:
@@ -214,7 +218,7 @@ class Documents:
         book = self.book(zone)
         if book.revision is None or not self.reachable:
             return Recorded.UNAVAILABLE
-        intended = replace(book.state, intent=intent)
+        intended = book.state._replace(intent=intent)
         document = intended.merged_into(book.stored, book.saved)
         try:
             revision = await self._store.compare_and_set(
@@ -321,8 +325,8 @@ def _opened(key: str, entry: Entry) -> StateBook:
     """Read a document for the first time in this process."""
     saved = ZoneState.from_document(entry.data)
     # Until the first reading, the stored temperature is from another life.
-    state = replace(
-        saved, last_temperature_stale=True, last_temperature_stale_reason=_APP_START
+    state = saved._replace(
+        last_temperature_stale=True, last_temperature_stale_reason=_APP_START
     )
     return StateBook(key, entry.data, saved, state, entry.revision)
 
@@ -363,4 +367,4 @@ def newest_of(ours: ZoneState, found: ZoneState) -> ZoneState:
     )
     if ours_is_later:
         joined.update({name: getattr(ours, name) for name in _REMEMBERED})
-    return replace(found, **joined)
+    return found._replace(**joined)

@@ -32,7 +32,8 @@ from switchbot_automation.engine.explain import (
 from switchbot_automation.engine.health import health_report, quota_level
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
 from switchbot_automation.engine.observe import Observer, describe
-from switchbot_automation.engine.record import Recorder, home_keys
+from switchbot_automation.engine.record import Recorder
+from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.tick import Tick, overall_outcome
 from switchbot_automation.engine.wakeup import next_look
 from switchbot_automation.errors import SettingsError, UnknownZoneError
@@ -161,10 +162,11 @@ class AutomationEngine:
             ticks = await self._tick.run(settings, now)
             decisions = tuple(tick.decision for tick in ticks)
         commands = tuple(command for tick in ticks for command in tick.commands)
-        await self._recorder.record(ticks, trigger, now, self._quota.used)
-        await self._documents.save(home_keys(now, self._quota))
+        quota = self._quota.to_document()
+        await self._recorder.record(ticks, trigger, now, quota["api_requests_total"])
+        await self._documents.save({"last_tick": encode_instant(now), **quota})
         self._watch_store()
-        self._watch_quota()
+        self._watch_quota(quota["api_requests_remaining"])
         wakeup = self._wanted_wakeup(ticks, now)
         report = TickReport(
             trigger=trigger,
@@ -301,13 +303,13 @@ class AutomationEngine:
             reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)
         return ZoneDecision(DEFAULT_ZONE, Outcome.INVALID_SETTINGS, reasons=(reason,))
 
-    def _watch_quota(self) -> None:
+    def _watch_quota(self, remaining: int) -> None:
         settings = self._documents.settings
         threshold = settings.api_quota_warning_threshold if settings else 0
-        level = quota_level(self._quota, threshold)
+        level = quota_level(remaining, threshold)
         if level != self._quota_level:
             self._quota_level = level
-            self._listeners.emit(QuotaLevelChanged(level, self._quota.remaining))
+            self._listeners.emit(QuotaLevelChanged(level, remaining))
 
     def _watch_store(self) -> None:
         error = self._documents.store_error

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 _STALE_AFTER = timedelta(minutes=3)
 
 
-def quota_level(quota: QuotaLedger, threshold: int) -> str:
-    """Return ``normal``, ``low`` at or under the warning threshold, or ``exhausted``.
+def quota_level(remaining: int, threshold: int) -> str:
+    """Name how many calls remain: ``normal``, ``low`` at or under the warning threshold, or ``exhausted``.
 
     A threshold of 0 switches the warning off.
     """
-    remaining = quota.remaining
     if remaining <= 0:
         return "exhausted"
     return "low" if threshold > 0 and remaining <= threshold else "normal"
@@ -76,7 +75,7 @@ def health_report(
         "settings_error": _text(documents.settings_error),
         "zones": zones,
         "quota": {
-            "level": quota_level(quota, threshold),
+            "level": quota_level(quota.remaining, threshold),
             "used": quota.used,
             "remaining": quota.remaining,
             "limit": quota.limit,

@@ -42,7 +42,7 @@ async def act_for_person(
     wanted = _ACTIONS.get(action) or season_action(zone)
     book = documents.book(zone.name)
     # A newer wish takes the place of one that still waits, and ends its hold.
-    book.state = replace(book.state, pending_manual=None, hold_until=hold_until)
+    book.state = book.state._replace(pending_manual=None, hold_until=hold_until)
     order = Order(
         zone,
         wanted,
@@ -52,8 +52,8 @@ async def act_for_person(
     )
     command = await commander.carry_out(order)
     if command.status is CommandStatus.BLOCKED and command.blocked_until:
-        book.state = replace(
-            book.state, pending_manual=PendingManual(wanted, command.blocked_until)
+        book.state = book.state._replace(
+            pending_manual=PendingManual(wanted, command.blocked_until)
         )
     if not disabled:
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import math
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -162,7 +161,7 @@ class Observer:
             found = state
         else:
             self._note(device_id, None)
-        return replace(found, last_aircon_poll_at=self._clock.now())
+        return found._replace(last_aircon_poll_at=self._clock.now())
 
     async def _known_remotes(self, now: datetime) -> frozenset[str] | None:
         """Return the ids of the infrared remotes; None while nobody knows them."""
@@ -201,8 +200,7 @@ def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
     if reading.problem is ReasonCode.NO_METER:
         return state
     if reading.problem is ReasonCode.METER_UNREACHABLE:
-        return replace(
-            state,
+        return state._replace(
             last_read_at=reading.received_at,
             last_temperature_stale=True,
             last_temperature_stale_reason=_UNREACHABLE,
@@ -210,8 +208,7 @@ def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
             error_count=state.error_count + 1,
         )
     was_unreachable = state.last_temperature_stale_reason == _UNREACHABLE
-    return replace(
-        state,
+    return state._replace(
         last_temperature=reading.temperature,
         last_humidity=reading.humidity,
         last_read_at=reading.received_at,
@@ -236,9 +233,8 @@ def after_aircon_status(
         return state
     if power is Power.OFF:
         if state.power is Power.OFF:
-            return replace(state, uncertain=False)
-        return replace(
-            state,
+            return state._replace(uncertain=False)
+        return state._replace(
             power=power,
             mode=None,
             parameter=None,
@@ -253,8 +249,7 @@ def after_aircon_status(
         state.parameter if mode in (None, state.mode) else None
     )
     action = _action(state, zone, mode, parameter)
-    found = replace(
-        state,
+    found = state._replace(
         power=power,
         mode=state.mode if mode is None else mode,
         parameter=parameter,
@@ -262,9 +257,9 @@ def after_aircon_status(
         uncertain=False,
     )
     if found.compressor_running and not state.compressor_running:
-        return replace(found, compressor_started_at=at)
+        return found._replace(compressor_started_at=at)
     if state.compressor_running and not found.compressor_running:
-        return replace(found, compressor_stopped_at=at, fan_started_at=at)
+        return found._replace(compressor_stopped_at=at, fan_started_at=at)
     return found
 
 

@@ -12,7 +12,6 @@ from switchbot_store import HistorySample
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from switchbot_automation.cloud.quota import QuotaLedger
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.model import Command, Reason
@@ -26,11 +25,6 @@ class AsyncHistory(Protocol):
     async def record(self, sample: HistorySample) -> object:
         """Take one sample."""
         ...
-
-
-def home_keys(now: datetime, quota: QuotaLedger) -> dict[str, Any]:
-    """Return the state's keys that concern the whole home, as dashboards have them."""
-    return {"last_tick": encode_instant(now), **quota.to_document()}
 
 
 class Recorder:

@@ -8,9 +8,9 @@ value changed, so keys we do not know survive untouched. Pure.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from switchbot_automation.model import Action, Power
 
@@ -64,9 +64,11 @@ class PendingManual:
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneState:
+class ZoneState(NamedTuple):
     """What is known or assumed of one zone. Instants are aware UTC.
+
+    A named tuple: it is copied with a change and compared at every tick, and a frozen
+    dataclass of this many fields takes ten times as long for that.
 
     `action` is the last action that was acknowledged and still holds; None when nobody
     knows. `uncertain`: the last command may or may not have arrived, so neither "already
@@ -103,7 +105,7 @@ class ZoneState:
         return self.power is Power.ON and self.action is not Action.FAN
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
+    def from_document(cls, document: Mapping[str, Any]) -> ZoneState:
         """Read a state document, the dashboard's or ours, however damaged."""
         power = _enum(Power, document.get("assumed_aircon_power")) or Power.UNKNOWN
         mode = _integer(document.get("assumed_aircon_mode"))
@@ -140,7 +142,7 @@ class ZoneState:
         )
         return state._seeded_from_last_action()
 
-    def _seeded_from_last_action(self) -> Self:
+    def _seeded_from_last_action(self) -> ZoneState:
         """Split the dashboard's single timestamp by what the unit was assumed to do."""
         ours = (
             self.compressor_started_at,
@@ -150,28 +152,29 @@ class ZoneState:
         if self.last_action_at is None or any(ours):
             return self
         if self.compressor_running:
-            return replace(self, compressor_started_at=self.last_action_at)
+            return self._replace(compressor_started_at=self.last_action_at)
         if self.power is Power.ON:
-            return replace(self, fan_started_at=self.last_action_at)
-        return replace(self, compressor_stopped_at=self.last_action_at)
+            return self._replace(fan_started_at=self.last_action_at)
+        return self._replace(compressor_stopped_at=self.last_action_at)
 
-    def merged_into(self, document: Mapping[str, Any], before: Self) -> dict[str, Any]:
+    def merged_into(
+        self, document: Mapping[str, Any], before: ZoneState
+    ) -> dict[str, Any]:
         """Return the document with what changed since `before`; the rest as it was.
 
         The dashboard's own keys are always there, null where nothing is known.
         """
         merged = dict(document)
-        for name, key, encode in _FIELDS:
-            value = getattr(self, name)
-            old = getattr(before, name)
-            if (value is old or value == old) and (
-                key in merged or key not in _DASHBOARD_KEYS
-            ):
+        for (key, encode), value, old in zip(_KEYS, self, before, strict=True):
+            if value is old or value == old:
                 continue
             merged[key] = None if value is None else encode(value)
+        for key in _DASHBOARD_KEYS - merged.keys():
+            encode, index = _BY_KEY[key]
+            merged[key] = None if self[index] is None else encode(self[index])
         return merged
 
-    def not_later_than(self, now: datetime) -> Self:
+    def not_later_than(self, now: datetime) -> ZoneState:
         """Pull instants from the future back to `now`.
 
         After the wall clock was set back, a start "in an hour" would keep the unit
@@ -182,7 +185,7 @@ class ZoneState:
             for name in _PAST
             if (at := getattr(self, name)) is not None and at > now
         }
-        return replace(self, **late) if late else self
+        return self._replace(**late) if late else self
 
 
 _PAST = (
@@ -213,32 +216,33 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Action) else value
 
 
-# (attribute, key in the document, how to write it)
-_FIELDS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
-    ("last_temperature", "last_temperature", _same),
-    ("last_humidity", "last_humidity", _same),
-    ("last_read_at", "last_read_at", encode_instant),
-    ("last_error", "last_error", _same),
-    ("last_temperature_stale", "last_temperature_stale", _same),
-    ("last_temperature_stale_reason", "last_temperature_stale_reason", _same),
-    ("error_count", "error_count", _same),
-    ("power", "assumed_aircon_power", str),
-    ("mode", "assumed_aircon_mode", _same),
-    ("parameter", "assumed_aircon_parameter", _same),
-    ("action", "assumed_aircon_action", str),
-    ("uncertain", "assumed_aircon_uncertain", _same),
-    ("last_aircon_poll_at", "last_aircon_poll_at", encode_instant),
-    ("last_action", "last_action", _same),
-    ("last_action_at", "last_action_at", encode_instant),
-    ("compressor_started_at", "compressor_started_at", encode_instant),
-    ("compressor_stopped_at", "compressor_stopped_at", encode_instant),
-    ("fan_started_at", "fan_started_at", encode_instant),
-    ("manual_action_at", "manual_action_at", encode_instant),
-    ("hold_until", "hold_until", encode_instant),
-    ("pending_repeat", "pending_off_repeat", _encode_parts),
-    ("pending_manual", "pending_manual_action", _encode_parts),
-    ("intent", "command_intent", _encode_parts),
+# In the order of the fields: the key in the document, how the value is written.
+_KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("last_temperature", _same),
+    ("last_humidity", _same),
+    ("last_read_at", encode_instant),
+    ("last_error", _same),
+    ("last_temperature_stale", _same),
+    ("last_temperature_stale_reason", _same),
+    ("error_count", _same),
+    ("assumed_aircon_power", str),
+    ("assumed_aircon_mode", _same),
+    ("assumed_aircon_parameter", _same),
+    ("assumed_aircon_action", str),
+    ("assumed_aircon_uncertain", _same),
+    ("last_aircon_poll_at", encode_instant),
+    ("last_action", _same),
+    ("last_action_at", encode_instant),
+    ("compressor_started_at", encode_instant),
+    ("compressor_stopped_at", encode_instant),
+    ("fan_started_at", encode_instant),
+    ("manual_action_at", encode_instant),
+    ("hold_until", encode_instant),
+    ("pending_off_repeat", _encode_parts),
+    ("pending_manual_action", _encode_parts),
+    ("command_intent", _encode_parts),
 )
+_BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
 
 _DASHBOARD_KEYS = frozenset(
     {

@@ -204,8 +204,7 @@ class Tick:
         elif command.status is CommandStatus.FAILED:
             left = 0
         following = self._clock.now() + timedelta(seconds=pending.interval_seconds)
-        book.state = replace(
-            book.state,
+        book.state = book.state._replace(
             pending_repeat=(
                 replace(pending, remaining=left, next_run_at=max(following, now))
                 if left > 0
@@ -232,7 +231,7 @@ class Tick:
         if command.status is not CommandStatus.ACCEPTED:
             later = command.blocked_until
             waiting = replace(pending, due_at=later) if later else None
-            book.state = replace(book.state, pending_manual=waiting)
+            book.state = book.state._replace(pending_manual=waiting)
         return command
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from switchbot_automation.timewindows import in_window, next_boundary, next_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from switchbot_automation.engine.state import ZoneState
@@ -29,31 +28,20 @@ def next_look(
     The regular poll, or sooner: a due OFF repeat, a person's waiting command, the end of
     a minimum time that blocks something, the start or end of a window.
     """
-    return min(
-        (at for at in _instants(zone, state, now, blocked_until) if at > now),
-        default=now + timedelta(seconds=zone.poll_interval_seconds),
-    )
-
-
-def _instants(
-    zone: ZoneSettings,
-    state: ZoneState,
-    now: datetime,
-    blocked_until: datetime | None,
-) -> Iterator[datetime]:
-    yield now + timedelta(seconds=poll_interval_seconds(zone, state, now))
-    if state.pending_repeat is not None:
-        yield state.pending_repeat.next_run_at
-    if state.pending_manual is not None:
-        yield state.pending_manual.due_at
-    if blocked_until is not None:
-        yield blocked_until
-    if state.hold_until is not None:
-        yield state.hold_until
+    look = now + timedelta(seconds=poll_interval_seconds(zone, state, now))
+    boundary = None
     if zone.automation_enabled:
         boundary = next_boundary(zone.time_windows, now, zone.timezone)
-        if boundary is not None:
-            yield boundary
+    for at in (
+        boundary,
+        blocked_until,
+        state.hold_until,
+        state.pending_repeat.next_run_at if state.pending_repeat else None,
+        state.pending_manual.due_at if state.pending_manual else None,
+    ):
+        if at is not None and now < at < look:
+            look = at
+    return look
 
 
 def poll_interval_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -> float:
