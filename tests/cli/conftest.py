@@ -1,0 +1,85 @@
+"""The command line in a process of its own, as a person runs it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from switchbot_automation.cli.app import application
+
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+def invoke():
+    """Run a command in this process; arguments are turned into text."""
+
+    def invoke(*arguments, **options):
+        return CliRunner().invoke(application, [str(a) for a in arguments], **options)
+
+    return invoke
+
+
+class Running:
+    """A command in a process of its own, read line by line."""
+
+    def __init__(self, process):
+        self.process = process
+        self.lines = []
+
+    async def line(self):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            line = (await self.process.stdout.readline()).decode()
+        assert line, f"it ended after {self.lines}"
+        self.lines.append(line)
+        return line
+
+    async def line_with(self, text):
+        while text not in (line := await self.line()):
+            pass
+        return line
+
+    async def event(self, **expected):
+        """Read on to a JSON line that has all of `expected`."""
+        while True:
+            event = json.loads(await self.line())
+            if expected.items() <= event.items():
+                return event
+
+    async def end(self, number=signal.SIGTERM):
+        """Send a signal and return exit code, the rest of stdout, and stderr."""
+        self.process.send_signal(number)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            out, err = await self.process.communicate()
+        return self.process.returncode, out.decode(), (err or b"").decode()
+
+
+@pytest.fixture
+async def start(tmp_path):
+    """Start the command line; `env` is added to a nearly empty environment."""
+    started = []
+
+    async def start(*arguments, env=None, **options):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "switchbot_automation.cli"),
+            *map(str, arguments),
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **(env or {})},
+            **{
+                "stdout": asyncio.subprocess.PIPE,
+                "stderr": asyncio.subprocess.PIPE,
+                **options,
+            },
+        )
+        started.append(process)
+        return Running(process)
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()

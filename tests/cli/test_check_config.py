@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from switchbot_automation.simulation import default_settings
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "settings.json"
+
+
+def test_good_settings_are_summed_up(invoke, file):
+    file.write_text(json.dumps(default_settings("winter")))
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 0
+    assert "on 19.7 °C, off 22.3 °C" in checked.output
+    assert "06:30-23:00 Europe/Paris" in checked.output
+
+
+def test_every_problem_is_named_with_its_place(invoke, file):
+    document = default_settings("winter") | {"mode": "spring", "hysteresis": 0.3}
+    file.write_text(json.dumps(document))
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 2
+    assert f"{file}: mode: " in checked.stderr
+    assert f"{file}: hysteresis: " in checked.stderr
+    assert "hysteresis_celsius" in checked.stderr
+
+
+def test_json_says_the_same_to_a_program(invoke, file):
+    file.write_text(json.dumps(default_settings("winter") | {"mode": "spring"}))
+    checked = invoke("check-config", file, "--json")
+    assert checked.exit_code == 2
+    answer = json.loads(checked.stdout)
+    assert answer["ok"] is False
+    assert [error["path"] for error in answer["errors"]] == ["mode"]
+
+    file.write_text("{}")
+    answer = json.loads(invoke("check-config", file, "--json").stdout)
+    assert answer == {"ok": True, "errors": [], "zones": ["default"]}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"text"', "\xff"])
+def test_what_is_no_json_object_is_misuse(invoke, file, content):
+    file.write_bytes(content.encode("latin-1"))
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 2
+    assert str(file) in checked.stderr
+
+
+def test_a_missing_file_is_misuse(invoke, file):
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 2
+    assert "No such file" in checked.stderr
+
+
+def test_a_webhooks_key_is_not_shown(invoke, file):
+    url = "http://maker.ifttt.com/trigger/x/with/key/SECRETKEY"
+    file.write_text(json.dumps({"webhooks": {"off": url}}))
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 2
+    assert "SECRETKEY" not in checked.output + checked.stderr
+
+
+def test_a_dashboards_own_settings_are_good(invoke):
+    shared = Path(__file__).parents[2].parent / "shared"
+    file = shared / "data" / "dashboard_settings.json"
+    if not file.exists():
+        pytest.skip(f"needs the dashboard's settings in {file}")
+    assert invoke("check-config", file).exit_code == 0

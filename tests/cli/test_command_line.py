@@ -1,0 +1,85 @@
+"""What holds for every command."""
+
+import subprocess
+import sys
+
+import pytest
+
+from switchbot_automation.cli.app import COMMANDS
+
+WITHOUT = """
+import sys
+sys.modules[{module!r}] = None
+from switchbot_automation.cli import main
+main()
+"""
+
+# Prints what a command imported, whatever it exits with.
+IMPORTED = """
+import atexit, sys
+atexit.register(lambda: print("IMPORTED", *sorted(sys.modules), file=sys.stderr))
+sys.argv = ["switchbot-automation", *{arguments!r}]
+from switchbot_automation.cli import main
+main()
+"""
+
+
+def python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("module", ["click", "rich"])
+def test_without_the_extra_it_says_which_and_ends_with_2(module):
+    done = python(WITHOUT.format(module=module))
+    assert done.returncode == 2
+    assert "pip install 'switchbot-automation[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_missing_module_is_not_taken_for_the_extra():
+    done = python(WITHOUT.format(module="orjson"))
+    assert done.returncode == 1
+    assert "[cli]" not in done.stderr
+
+
+def test_help_lists_every_command(invoke):
+    shown = invoke("--help")
+    assert shown.exit_code == 0
+    for name, entry in COMMANDS.items():
+        assert name in shown.output
+        assert entry.summary in shown.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_a_log_level(invoke, name):
+    shown = invoke(name, "--help")
+    assert shown.exit_code == 0
+    assert "--log-level" in shown.output
+
+
+def test_a_command_that_is_none_is_misuse(invoke):
+    assert invoke("simulat").exit_code == 2
+
+
+def test_version_is_the_distributions(invoke):
+    assert invoke("--version").output.startswith("switchbot-automation, version ")
+
+
+def test_simulate_and_replay_import_neither_driver_nor_plots(tmp_path):
+    readings = tmp_path / "readings.csv"
+    readings.write_text(
+        "timestamp,temperature_c,humidity_pct\n2026-06-15T09:54:21Z,23.7,92\n"
+    )
+    settings = tmp_path / "settings.json"
+    settings.write_text("{}")
+    for arguments in (
+        ["simulate", "--days", "0.1"],
+        ["replay", str(readings), "--settings", str(settings)],
+    ):
+        done = python(IMPORTED.format(arguments=arguments))
+        assert done.returncode == 0, done.stderr
+        imported = set(done.stderr.split("IMPORTED")[1].split())
+        assert "switchbot_automation.engine.engine" in imported
+        assert not imported & {"psycopg", "psycopg_pool", "matplotlib"}
