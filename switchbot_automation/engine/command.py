@@ -80,7 +80,7 @@ class Commander:
         if intent is None:
             return
         own = intent.id in self._own_intents
-        if first or own or now - intent.at >= IN_FLIGHT:
+        if first or own or abs(now - intent.at) >= IN_FLIGHT:
             self._own_intents.discard(intent.id)
             book.state = after_crash(book.state, zone, now)
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _APP_START = "app_start"
+# A compare_and_set costs more than a set where the store saves up its writes, so one
+# hand edit does not make it the rule for ever.
+_CONTESTED_WRITES = 30
 
 
 class Recorded(Enum):
@@ -51,8 +54,9 @@ class StateBook:
     lost: bool = False
     # A command went out this tick: its record must not be dropped.
     commanded: bool = False
-    # Somebody else writes this document too, so overwriting it blindly is not safe.
-    contested: bool = False
+    # Somebody else writes this document too, so for so many more writes overwriting it
+    # blindly is not safe.
+    contested: int = 0
 
 
 class Documents:
@@ -211,7 +215,8 @@ class Documents:
         found = ZoneState.from_document(entry.data)
         unsaved = book.state != book.saved
         book.state = newest_of(book.state, found) if unsaved else found
-        book.stored, book.saved, book.contested = entry.data, found, True
+        book.stored, book.saved = entry.data, found
+        book.contested = _CONTESTED_WRITES
 
     async def intend(self, zone: str, intent: Intent) -> Recorded:
         """Record that a command is about to be sent; only the winner may send it."""
@@ -310,6 +315,7 @@ class Documents:
     ) -> None:
         book.stored, book.saved, book.revision = document, book.state, revision
         book.commanded = False
+        book.contested = max(0, book.contested - 1)
 
 
 def _disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchbot_automation.engine.aircon import same_parameter, set_all_parameter
@@ -23,7 +22,6 @@ from switchbot_automation.model import Action, Power, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.quota import QuotaLedger
@@ -45,8 +43,15 @@ _INFRARED_ID = re.compile(r"\d{2}-[0-9A-Za-z]+-\d{2}")
 _INFRARED_LENGTH = 12
 _INFRARED_HYPHENS = 2
 
-_REMOTES_RETRY = timedelta(minutes=15)
-_REMOTES_FRESH = timedelta(hours=24)
+_REMOTES_RETRY_SECONDS = 900.0
+_REMOTES_FRESH_SECONDS = 86400.0
+
+# No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
+_READS_AT_ONCE = 8
+
+# What a document can hold, and far beyond any temperature.
+_LARGEST = 1e15
+_MODES = range(100)
 
 _UNREACHABLE = "api_error"
 
@@ -68,7 +73,9 @@ def looks_infrared(device_id: str) -> bool:
 
 def describe(error: BaseException) -> str:
     """Return an error as one line for `last_error` and reasons."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).replace("\0", " ").split())
+    # Half a surrogate pair, which a broken answer may hold, cannot be stored.
+    text = text.encode("utf-8", "replace").decode("utf-8")
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
 
 
@@ -85,7 +92,8 @@ class Observer:
         self._clock = clock
         self._quota = quota
         self._remotes: frozenset[str] | None = None
-        self._remotes_asked_at: datetime | None = None
+        self._remotes_asked_at: float | None = None
+        self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self._failing: set[str] = set()
 
     async def read_meters(self, zones: Iterable[ZoneSettings]) -> dict[str, Reading]:
@@ -97,15 +105,19 @@ class Observer:
         if len(meters) <= 1:
             found = {meter: await self._read_meter(meter) for meter in meters}
         else:
-            readings = await asyncio.gather(*map(self._read_meter, meters))
+            readings = await asyncio.gather(*map(self._read_in_turn, meters))
             found = dict(zip(meters, readings, strict=True))
         none = Reading(problem=ReasonCode.NO_METER)
         return {zone.name: found.get(zone.meter_device_id, none) for zone in zones}
 
+    async def _read_in_turn(self, device_id: str) -> Reading:
+        async with self._reading:
+            return await self._read_meter(device_id)
+
     async def _read_meter(self, device_id: str) -> Reading:
         try:
             status = await self.call(self._client.status, device_id)
-            reading = _reading(status)
+            reading = _reading(status, self._clock)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             self._note(device_id, error)
             return Reading(
@@ -150,7 +162,7 @@ class Observer:
         last = state.last_aircon_poll_at
         if not forced and last is not None and now - last < cooldown:
             return state
-        remotes = await self._known_remotes(now)
+        remotes = await self._known_remotes()
         if remotes is None or device_id in remotes:
             return state
         try:
@@ -163,9 +175,11 @@ class Observer:
             self._note(device_id, None)
         return found._replace(last_aircon_poll_at=self._clock.now())
 
-    async def _known_remotes(self, now: datetime) -> frozenset[str] | None:
+    async def _known_remotes(self) -> frozenset[str] | None:
         """Return the ids of the infrared remotes; None while nobody knows them."""
-        wait = _REMOTES_RETRY if self._remotes is None else _REMOTES_FRESH
+        known = self._remotes is not None
+        wait = _REMOTES_FRESH_SECONDS if known else _REMOTES_RETRY_SECONDS
+        now = self._clock.monotonic()
         if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
             self._remotes_asked_at = now
             try:
@@ -176,23 +190,26 @@ class Observer:
         return self._remotes
 
 
-def _reading(status: DeviceStatus) -> Reading:
+def _reading(status: DeviceStatus, clock: Clock) -> Reading:
+    at: Any = status.received_at  # a host's own client may give anything
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        at = clock.now()
     raw = status.fields.get("temperature")
     humidity = _finite(status.fields.get("humidity"))
     if raw is None:
         problem = ReasonCode.NO_READING
-        return Reading(None, humidity, status.received_at, problem)
+        return Reading(None, humidity, at, problem)
     temperature = _finite(raw)
     if temperature is None:
         problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
-        return Reading(None, humidity, status.received_at, problem)
-    return Reading(temperature, humidity, status.received_at)
+        return Reading(None, humidity, at, problem)
+    return Reading(temperature, humidity, at)
 
 
 def _finite(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) else None
+    return value if -_LARGEST < value < _LARGEST else None
 
 
 def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
@@ -281,20 +298,22 @@ def _action(
 
 def _mode(value: Any) -> int | None:
     if isinstance(value, str):
-        if value.isdigit():
-            return int(value)
-        return _MODE_WORDS.get(value.lower())
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value
+        value = _MODE_WORDS.get(value.lower(), value)
+    number = _whole(value)
+    return number if number in _MODES else None
+
+
+def _whole(value: Any) -> int | None:
+    """Return a whole number, also one written as text, None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _parameter(fields: Mapping[str, Any], mode: int | None) -> str | None:
     """Return the status as a `setAll` parameter, None where it does not say all."""
     target = _finite(fields.get("temperature"))
-    fan = fields.get("fanSpeed", fields.get("fan_speed", fields.get("fan")))
-    if target is None or mode is None or isinstance(fan, bool):
-        return None
-    if not isinstance(fan, int) and not (isinstance(fan, str) and fan.isdigit()):
+    fan = _whole(fields.get("fanSpeed", fields.get("fan_speed", fields.get("fan"))))
+    if target is None or mode is None or fan is None:
         return None
     return f"{target:g},{mode},{fan},on"

@@ -8,8 +8,8 @@ value changed, so keys we do not know survive untouched. Pure.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from switchbot_automation.model import Action, Power
@@ -178,16 +178,23 @@ class ZoneState(NamedTuple):
         """Pull instants from the future back to `now`.
 
         After the wall clock was set back, a start "in an hour" would keep the unit
-        locked for that hour; counted from now it is locked for its minimum time.
+        locked for that hour; counted from now it is locked for its minimum time. An OFF
+        repeat more than a day away was written by a clock that was wrong.
         """
         late: dict[str, Any] = {
             name: now
             for name in _PAST
             if (at := getattr(self, name)) is not None and at > now
         }
+        pending = self.pending_repeat
+        if pending is not None:
+            due = now + timedelta(seconds=pending.interval_seconds)
+            if pending.next_run_at > due + _LONGEST_REPEAT:
+                late["pending_repeat"] = replace(pending, next_run_at=due)
         return self._replace(**late) if late else self
 
 
+_LONGEST_REPEAT = timedelta(days=1)
 _PAST = (
     "compressor_started_at",
     "compressor_stopped_at",
