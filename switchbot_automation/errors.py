@@ -18,7 +18,7 @@
         ├── BadParameterError     status codes 152 and 190 for a wrong id or parameter
         ├── WebhookConflictError  the account already has a webhook of its own
         ├── CloudServerError      5xx, or an answer that makes no sense
-        └── CloudTimeoutError     no complete answer in time
+        └── CloudTimeoutError     no complete answer in time, or no connection
 
 Messages never hold the token, the secret or a webhook's path.
 
@@ -201,4 +201,4 @@ class CloudServerError(CloudError):
 
 
 class CloudTimeoutError(CloudError):
-    """The cloud did not answer completely in time, or was not reached."""
+    """No complete answer: too late, the connection broke, or none came about."""

@@ -121,7 +121,11 @@ def _field(entry: dict[str, Any]) -> StatusField:
         name=entry["field"],
         type=entry["type"],
         unit=entry.get("unit", ""),
-        values=tuple(entry.get("values", ())),
+        values=tuple(
+            # Numbers come with their meaning beside them.
+            value["value"] if isinstance(value, dict) else value
+            for value in entry.get("values", ())
+        ),
         minimum=minimum,
         maximum=maximum,
         description=entry["description"],
@@ -183,7 +187,11 @@ def _properties(entries: dict[str, Any]) -> tuple[Property, ...]:
         Property(
             name=name,
             type=entry["type"],
-            values=tuple(entry.get("values", ())),
+            values=tuple(
+                # Numbers come with their meaning beside them.
+                value["value"] if isinstance(value, dict) else value
+                for value in entry.get("values", ())
+            ),
             minimum=entry.get("min"),
             maximum=entry.get("max"),
             pattern=entry.get("pattern", ""),

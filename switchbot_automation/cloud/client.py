@@ -37,7 +37,7 @@ from switchbot_automation.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from random import Random
 
     from switchbot_automation.clock import Clock
@@ -55,10 +55,12 @@ _JSON = {"Content-Type": "application/json; charset=utf8"}
 # An account's whole device list is some 100 kB; more than this is not meant for us.
 _MOST_BYTES = 8 * 1024 * 1024
 
-# In lower case aiohttp does not count it among the methods that it resends by itself
-# after a broken connection, a call that our quota would not see. It goes out as GET.
+# aiohttp sends a GET again by itself when the connection breaks, a call that our quota
+# would not see. Up to 3.11 it does not know the method in lower case for one of those
+# (it goes out as GET all the same); from 3.12 on `_only_once` says no.
 _GET = "get"
 _POST = "POST"
+_HAS_MIDDLEWARES = hasattr(aiohttp, "ClientMiddlewareType")
 
 # Batches over about 100 reads met "Too many Request" (SwitchBotAPI#213). Commands do not
 # wait behind reads.
@@ -223,6 +225,7 @@ class SwitchBotClient:
                 data=call.payload,
                 timeout=self._timeout,
                 allow_redirects=False,
+                **self._only_once_options(),
             ) as response:
                 content = await _read_body(response, call.what)
                 return Answer(response.status, lower_names(response.headers), content)
@@ -244,15 +247,46 @@ class SwitchBotClient:
                 f"{call.what}: {self._base_url!r} is no usable base URL",
                 maybe_sent=False,
             ) from exc
+        except (
+            _BrokenError,
+            aiohttp.ClientConnectionError,
+            aiohttp.ClientPayloadError,
+        ) as exc:
+            raise CloudTimeoutError(
+                f"{call.what}: the connection broke ({type(exc.__cause__ or exc).__name__})"
+            ) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise CloudServerError(
-                f"{call.what}: the connection broke ({type(exc).__name__})"
+                f"{call.what}: no usable HTTP answer ({type(exc).__name__})"
             ) from exc
         except ValueError as exc:
             # netrc, a proxy or the session's own `auth` claims the Authorization header
             raise CloudError(
                 f"{call.what}: the HTTP session cannot send it", maybe_sent=False
             ) from exc
+
+    def _only_once_options(self) -> dict[str, Any]:
+        if not _HAS_MIDDLEWARES:
+            return {}
+        # What is given for one request replaces the session's own; keep those.
+        own: tuple[Any, ...] = getattr(self._session, "_middlewares", ())
+        return {"middlewares": (*own, _only_once)}
+
+
+class _BrokenError(aiohttp.ClientError):
+    """The connection broke; unlike aiohttp's own error it is not acted upon."""
+
+
+async def _only_once(
+    request: aiohttp.ClientRequest,
+    handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
+) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise _BrokenError(type(exc).__name__) from exc
 
 
 async def _read_body(response: aiohttp.ClientResponse, what: str) -> bytes:
