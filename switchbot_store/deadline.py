@@ -12,24 +12,34 @@ import os
 import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final, Self
 
 _IDLE_SECONDS: Final = 60.0
 
 
 class Guard:
-    """One armed call. `expired` tells whether its socket was shut down."""
+    """One armed call; the `with` block is what it bounds.
 
-    __slots__ = ("expired", "expires_at", "file_descriptor")
+    `expired` tells whether its socket was shut down.
+    """
 
-    def __init__(self, file_descriptor: int, expires_at: float) -> None:
+    __slots__ = ("_watchdog", "expired", "expires_at", "file_descriptor")
+
+    def __init__(
+        self, watchdog: Watchdog, file_descriptor: int, expires_at: float
+    ) -> None:
+        self._watchdog = watchdog
         self.file_descriptor = file_descriptor
         self.expires_at = expires_at
         self.expired = False
+
+    def __enter__(self) -> Self:
+        self._watchdog.arm(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watchdog.disarm(self)
 
 
 class Watchdog:
@@ -43,10 +53,12 @@ class Watchdog:
         self._thread: threading.Thread | None = None
         self._process_id = os.getpid()
 
-    @contextmanager
-    def guarding(self, file_descriptor: int, seconds: float) -> Iterator[Guard]:
-        """Shut the socket down unless the `with` ends within `seconds`."""
-        guard = Guard(file_descriptor, time.monotonic() + seconds)
+    def guarding(self, file_descriptor: int, seconds: float) -> Guard:
+        """Shut the socket down unless the `with` block ends within `seconds`."""
+        return Guard(self, file_descriptor, time.monotonic() + seconds)
+
+    def arm(self, guard: Guard) -> None:
+        """Begin to watch."""
         if self._process_id != os.getpid():
             Watchdog.__init__(self)  # a forked child has no such thread
         with self._lock:
@@ -59,12 +71,12 @@ class Watchdog:
             if guard.expires_at < self._wakes_at:
                 self._wakes_at = guard.expires_at
                 self._changed.notify()
-        try:
-            yield guard
-        finally:
-            # Under the lock: the descriptor must not be closed while it is shut down.
-            with self._lock:
-                self._armed.discard(guard)
+
+    def disarm(self, guard: Guard) -> None:
+        """End watching; afterwards the descriptor is left alone."""
+        # Under the lock: the descriptor must not be closed while it is shut down.
+        with self._lock:
+            self._armed.discard(guard)
 
     def _watch(self) -> None:
         with self._lock:

@@ -280,7 +280,19 @@ class JsonStore(StoreInterface):
         content = read_content(self._pending)
         if content is None:
             return
-        names: dict[str, str] = orjson.loads(content.data)["install"]
+        try:
+            names = dict(orjson.loads(content.data)["install"])
+        except (ValueError, KeyError, TypeError) as error:
+            # Written whole by us; so somebody else's work, and nothing to finish.
+            evidence = f"{self._pending}.corrupt-{revision_of(content.data)}"
+            os.replace(self._pending, evidence)
+            _LOGGER.error(  # noqa: TRY400 - the message says it all
+                "%s was unreadable (%s) and set aside as %s",
+                self._pending,
+                error,
+                evidence,
+            )
+            return
         for key, name in names.items():
             self._file(key).install(name)
         os.unlink(self._pending)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
-from psycopg.rows import tuple_row
 
 from switchbot_store.documents import decode, encode, is_internal, validate_key
 from switchbot_store.errors import (
@@ -18,7 +17,8 @@ from switchbot_store.errors import (
 )
 from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
 from switchbot_store.migrations import migrate
-from switchbot_store.postgres_connections import Answer, Connection, Connections
+from switchbot_store.postgres_connections import Answer, Connections
+from switchbot_store.postgres_wire import Row, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,15 +29,20 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
 """`jsonb` holds a quarter of a gigabyte; one statement stays well below."""
 
-# Text and numbers only: a given pool may have any loaders and any row factory.
-_COLUMNS: Final = """
+_COLUMNS: Final = b"""
 data::text, revision::text, (extract(epoch FROM updated_at) * 1000000)::bigint
 """
-_GET: Final = f"SELECT {_COLUMNS} FROM json_store WHERE kind = %s"  # noqa: S608 - a constant
-_GET_MANY: Final = f"SELECT {_COLUMNS}, kind FROM json_store WHERE kind = ANY(%s)"  # noqa: S608 - a constant
+_GET: Final = b"SELECT %b FROM json_store WHERE kind = $1" % _COLUMNS
+_GET_MANY: Final = (
+    b"""
+SELECT %b, kind FROM json_store
+WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+"""
+    % _COLUMNS
+)
 
 # A repeated write recognises itself by its revision and changes nothing.
-_REPLACE: Final = """
+_REPLACE: Final = b"""
 ON CONFLICT (kind) DO UPDATE SET
     data = excluded.data,
     updated_at = excluded.updated_at,
@@ -45,53 +50,72 @@ ON CONFLICT (kind) DO UPDATE SET
     recent = (stored.revision || stored.recent)[1:16]
 WHERE excluded.revision <> ALL (stored.revision || stored.recent)
 """
-_SET: Final = f"""
+_SET: Final = (
+    b"""
 INSERT INTO json_store AS stored (kind, data, updated_at, revision)
-VALUES (%(key)s, %(data)s::jsonb, now(), %(revision)s::uuid)
-{_REPLACE}
-"""  # noqa: S608 - constants
-_SET_MANY: Final = f"""
+VALUES ($1, $2::jsonb, now(), $3::uuid)
+%b
+"""
+    % _REPLACE
+)
+_SET_MANY: Final = (
+    b"""
 INSERT INTO json_store AS stored (kind, data, updated_at, revision)
 SELECT kind, data, now(), revision
-FROM jsonb_to_recordset(%(documents)s::jsonb) AS r(kind text, data jsonb, revision uuid)
-{_REPLACE}
-"""  # noqa: S608 - constants
-
-# What stood there before this statement; `known` tells whether the revision that the
-# caller knew is recent enough to say that nothing between was this write.
-_OUTCOME: Final = """
-SELECT
-    (SELECT count(*) FROM written)::int,
-    stored.revision::text,
-    %(revision)s::uuid = ANY (stored.revision || stored.recent),
-    %(base)s = ANY ((stored.revision || stored.recent)::text[])
-FROM (VALUES (1)) AS one LEFT JOIN json_store AS stored ON stored.kind = %(key)s
+FROM jsonb_to_recordset($1::jsonb) AS r(kind text, data jsonb, revision uuid)
+%b
 """
-_COMPARE_AND_SET: Final = f"""
+    % _REPLACE
+)
+
+# Unknown: the row was written so often since that this write, had it been made, would
+# no longer show among the recent ones. It matters only after a broken connection.
+_HAPPENED: Final = b"happened"
+_UNKNOWN: Final = b"unknown"
+_OUTCOME: Final = b"""
+SELECT
+    CASE
+        WHEN EXISTS (SELECT FROM written) THEN 'happened'
+        WHEN stored.revision IS NULL THEN 'conflict'
+        WHEN $3::uuid = ANY (stored.revision || stored.recent) THEN 'happened'
+        WHEN $4 = ANY ((stored.revision || stored.recent)::text[]) THEN 'conflict'
+        WHEN cardinality(stored.recent) < 16 THEN 'conflict'
+        ELSE 'unknown'
+    END,
+    stored.revision::text
+FROM (VALUES (1)) AS one LEFT JOIN json_store AS stored ON stored.kind = $1
+"""
+_COMPARE_AND_SET: Final = (
+    b"""
 WITH written AS (
     UPDATE json_store SET
-        data = %(data)s::jsonb,
+        data = $2::jsonb,
         updated_at = now(),
-        revision = %(revision)s::uuid,
+        revision = $3::uuid,
         recent = (revision || recent)[1:16]
-    WHERE kind = %(key)s AND revision::text = %(base)s
+    WHERE kind = $1 AND revision::text = $4
     RETURNING 1
 )
-{_OUTCOME}
-"""  # noqa: S608 - constants
-_CREATE: Final = f"""
+%b
+"""
+    % _OUTCOME
+)
+_CREATE: Final = (
+    b"""
 WITH written AS (
     INSERT INTO json_store (kind, data, updated_at, revision)
-    VALUES (%(key)s, %(data)s::jsonb, now(), %(revision)s::uuid)
+    VALUES ($1, $2::jsonb, now(), $3::uuid)
     ON CONFLICT (kind) DO NOTHING
     RETURNING 1
 )
-{_OUTCOME}
-"""  # noqa: S608 - constants
+%b
+"""
+    % _OUTCOME
+)
 
-_DELETE: Final = "DELETE FROM json_store WHERE kind = %s RETURNING 1"
-_KEYS: Final = "SELECT kind FROM json_store"
-_WRITABLE: Final = """
+_DELETE: Final = b"DELETE FROM json_store WHERE kind = $1 RETURNING 1"
+_KEYS: Final = b"SELECT kind FROM json_store"
+_WRITABLE: Final = b"""
 SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool
 """
 
@@ -133,7 +157,7 @@ class PostgresStore(StoreInterface):
     def get_entry(self, key: str) -> Entry:
         """Return the document, its revision and time; an empty Entry if never set."""
         key = validate_key(key)
-        rows = self._execute(_GET, (key,)).value
+        rows = self._execute(_GET, key.encode()).value
         return _entry(key, rows[0]) if rows else Entry({}, "", None)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
@@ -141,18 +165,17 @@ class PostgresStore(StoreInterface):
         wanted = [validate_key(key) for key in keys]
         if not wanted:
             return {}
-        rows = self._execute(_GET_MANY, (wanted,)).value
-        found = {row[3]: _entry(row[3], row) for row in rows}
+        rows = self._execute(_GET_MANY, orjson.dumps(wanted)).value
+        found = {}
+        for *columns, kind in rows:
+            key = _text(kind)
+            found[key] = _entry(key, columns)
         return {key: found.get(key) or Entry({}, "", None) for key in wanted}
 
     def set(self, key: str, data: Document) -> None:
         """Write the document; committed when it returns."""
-        parameters = {
-            "key": validate_key(key),
-            "data": encode(data).decode(),
-            "revision": _new_revision(),
-        }
-        self._execute(_SET, parameters)
+        encoded_key, document = validate_key(key).encode(), encode(data)
+        self._execute(_SET, encoded_key, document, _new_revision())
 
     def set_many(self, documents: Mapping[str, Document]) -> None:
         """Write several documents in one statement, all or nothing.
@@ -163,7 +186,7 @@ class PostgresStore(StoreInterface):
             {
                 "kind": validate_key(key),
                 "data": orjson.Fragment(encode(data)),
-                "revision": _new_revision(),
+                "revision": _new_revision().decode(),
             }
             for key, data in documents.items()
         ]
@@ -176,7 +199,7 @@ class PostgresStore(StoreInterface):
             raise StoreDataError(
                 f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
             )
-        self._execute(_SET_MANY, {"documents": encoded.decode()})
+        self._execute(_SET_MANY, encoded)
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
@@ -188,44 +211,44 @@ class PostgresStore(StoreInterface):
         new = _new_revision()
         answer = self._execute(
             _COMPARE_AND_SET if revision else _CREATE,
-            {
-                "key": key,
-                "data": encode(data).decode(),
-                "revision": new,
-                "base": revision,
-            },
+            key.encode(),
+            encode(data),
+            new,
+            revision.encode(),
         )
-        written, found, happened, known = answer.value[0]
-        if written or happened:
-            return new
-        if answer.repeated and revision and found and not known:
+        outcome, stored = answer.value[0]
+        if outcome == _HAPPENED:
+            return new.decode()
+        found = _text(stored)
+        if answer.repeated and outcome == _UNKNOWN:
             raise StoreUnavailableError(
                 f"{key!r} was written many times while the connection was broken: this"
                 " write may have been one of them"
             )
-        if found == revision or (not found and not revision):
+        if found == revision:
             # Changed between the statement's view and its write: look again.
             found = self.get_entry(key).revision
-        raise StoreConflictError(key, found or "")
+        raise StoreConflictError(key, found)
 
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one.
 
         Also true when a broken connection hid whether this call or another removed it.
         """
-        answer = self._execute(_DELETE, (validate_key(key),))
+        answer = self._execute(_DELETE, validate_key(key).encode())
         return bool(answer.value) or answer.repeated
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
-        rows = self._execute(_KEYS, ()).value
+        rows = self._execute(_KEYS).value
         # Sorted here: the database's collation may be any.
-        return sorted(row[0] for row in rows if not is_internal(row[0]))
+        kinds = (_text(row[0]) for row in rows)
+        return sorted(kind for kind in kinds if not is_internal(kind))
 
     def health_check(self) -> bool:
         """Tell whether the server would commit a write now."""
         try:
-            return bool(self._execute(_WRITABLE, ()).value[0][0])
+            return self._execute(_WRITABLE).value[0][0] == b"t"
         except StoreError:
             return False
 
@@ -250,26 +273,25 @@ class PostgresStore(StoreInterface):
         """Close the connections made here; a pool handed in stays as it is."""
         self._connections.close()
 
-    def _execute(
-        self, statement: LiteralString, parameters: Sequence[Any] | Mapping[str, Any]
-    ) -> Answer[list[Any]]:
-        def work(connection: Connection) -> list[Any]:
-            with connection.cursor(row_factory=tuple_row) as cursor:
-                cursor.execute(statement, parameters)
-                return cursor.fetchall() if cursor.description else []
-
+    def _execute(self, statement: bytes, *values: bytes) -> Answer[list[Row]]:
         try:
-            return self._connections.call(work)
+            return self._connections.call(
+                lambda connection: fetch(connection, statement, values)
+            )
         except StoreError as error:
             self._last_error = str(error)
             raise
 
 
-def _new_revision() -> str:
-    return str(uuid.uuid4())
+def _new_revision() -> bytes:
+    return str(uuid.uuid4()).encode()
 
 
-def _entry(key: str, row: Sequence[Any]) -> Entry:
-    data, revision, microseconds = row[:3]
-    updated_at = _EPOCH + timedelta(microseconds=microseconds)
-    return Entry(decode(data, key=key), revision, updated_at)
+def _text(value: bytes | None) -> str:
+    return value.decode() if value else ""
+
+
+def _entry(key: str, row: Sequence[bytes | None]) -> Entry:
+    data, revision, microseconds = row
+    updated_at = _EPOCH + timedelta(microseconds=int(microseconds or 0))
+    return Entry(decode(data or b"", key=key), _text(revision), updated_at)

@@ -10,7 +10,15 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    NamedTuple,
+    Self,
+    TypeVar,
+)
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolClosed
@@ -34,6 +42,7 @@ from switchbot_store.postgres_settings import (
     connection_string,
     described,
 )
+from switchbot_store.postgres_wire import OwnConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,7 +161,11 @@ class Connections:
         """Give an autocommit connection outside the pool, closed afterwards."""
         connection = self._connect()
         try:
-            with connection, self._guarded(connection, self._connect_timeout_seconds):
+            descriptor = connection.pgconn.socket
+            with (
+                connection,
+                WATCHDOG.guarding(descriptor, self._connect_timeout_seconds),
+            ):
                 yield connection
         except psycopg.Error as error:
             raise translated(error) from error
@@ -165,19 +178,14 @@ class Connections:
     ) -> T:
         connection = pool.getconn(max(0.001, expires_at - time.monotonic()))
         try:
-            with self._guarded(connection, expires_at - time.monotonic()):
+            descriptor = connection.pgconn.socket
+            with WATCHDOG.guarding(descriptor, expires_at - time.monotonic()):
                 if connection.autocommit:
                     return work(connection)
                 with connection:  # commits or rolls back; a pool's is not closed
                     return work(connection)
         finally:
             pool.putconn(connection)
-
-    @staticmethod
-    @contextmanager
-    def _guarded(connection: Connection, seconds: float) -> Iterator[None]:
-        with WATCHDOG.guarding(connection.pgconn.socket, seconds):
-            yield
 
     def _attempts(self, pool: ConnectionPool[Any]) -> int:
         if pool is self._own_pool:
@@ -218,6 +226,7 @@ class Connections:
         pool: ConnectionPool[Any] = ConnectionPool(
             self._conninfo,
             kwargs=connection_options(self._conninfo, pooler=self._pooler),
+            connection_class=OwnConnection,
             max_size=self._max_size,
             timeout=self._timeout_seconds,
             name="switchbot_store",

@@ -32,6 +32,8 @@ POOL_SETTINGS: Final[Mapping[str, Any]] = {
     "check": None,
 }
 
+_NEON: Final = ".neon.tech"
+_ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 _URL_SCHEME: Final = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
 
 
@@ -55,10 +57,7 @@ def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -
             variable=variable,
         ) from None
     parameters.setdefault("application_name", APPLICATION_NAME)
-    if _is_neon(parameters) and capabilities.has_send_close_prepared():
-        # libpq >= 17: one round trip less when connecting.
-        parameters.setdefault("sslnegotiation", "direct")
-        parameters.setdefault("sslmode", "require")
+    parameters["client_encoding"] = "UTF8"
     return make_conninfo("", **parameters)
 
 
@@ -69,18 +68,23 @@ def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
     which has ``-pooler`` at Neon.
     """
     options: dict[str, Any] = {"autocommit": True}
-    if "connect_timeout" not in conninfo_to_dict(conninfo):
+    parameters = conninfo_to_dict(conninfo)
+    host = str(parameters.get("host", ""))
+    if "connect_timeout" not in parameters:
         options["connect_timeout"] = POOL_CONNECT_SECONDS
-    if pooler or (pooler is None and "-pooler" in host_of(conninfo)):
+    if (
+        host.endswith(_NEON)
+        and parameters.get("sslmode") in _ENCRYPTED
+        and "sslnegotiation" not in parameters
+        and capabilities.has_send_close_prepared()  # that is, libpq >= 17
+    ):
+        # One round trip less when connecting.
+        options["sslnegotiation"] = "direct"
+    if pooler or (pooler is None and "-pooler" in host):
         # The next statement may meet another server connection, which knows nothing of
         # the first one's prepared statements.
         options["prepare_threshold"] = None
     return options
-
-
-def host_of(conninfo: str) -> str:
-    """Return the host names, "" for the default socket."""
-    return str(conninfo_to_dict(conninfo).get("host", ""))
 
 
 def described(conninfo: str) -> str:
@@ -88,7 +92,3 @@ def described(conninfo: str) -> str:
     parameters = conninfo_to_dict(conninfo)
     host = parameters.get("host") or parameters.get("hostaddr") or "the default host"
     return f"database {parameters.get('dbname', 'of the user')!s} on {host!s}"
-
-
-def _is_neon(parameters: Mapping[str, Any]) -> bool:
-    return str(parameters.get("host", "")).endswith(".neon.tech")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TEMPORARY_SUFFIX: Final = ".tmp"
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
+_LOCK_FILE_MODE: Final = 0o644
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _LOCK_POLL_SECONDS: Final = 0.002
@@ -221,18 +222,20 @@ class DirectoryLock:
     def _opened(self, *, writing: bool) -> int | None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
-            return os.open(self.path, flags, _NEW_FILE_MODE)
-        except OSError as error:
+            return os.open(self.path, flags, _LOCK_FILE_MODE)
+        except (FileNotFoundError, NotADirectoryError):
             if writing:
                 raise
-            if error.errno in _READ_ONLY:
-                # The lock file of a writer can still be locked; without one there
-                # is no writer.
-                with suppress(OSError):
-                    return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            elif not isinstance(error, FileNotFoundError | NotADirectoryError):
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
                 raise
-            return None
+            # Another user's lock file, or a read-only file system. What can be read
+            # can be locked; where there is no lock file there is no writer.
+            with suppress(OSError):
+                return os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            if writing:
+                raise
+        return None
 
     def _acquire(self, descriptor: int, give_up_at: float) -> None:
         pause = None
