@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from switchbot_automation.simulation.push import Push
 
 DAILY_LIMIT = 10_000
+DEFAULT_SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - made up, for loopback
 
 
 class QuotaShape(StrEnum):
@@ -57,7 +58,7 @@ class Account:
     `server_now` is the cloud's own clock (aware UTC), `elapsed` the seconds since the
     home's start, `after(seconds, do)` lets something happen in the home later. `calls`
     counts what was granted or refused for other reasons than the quota, by kind; `push`
-    is the account's webhook.
+    is the account's webhook; `secret` encrypts the passcodes in the device list.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Account:
     ) -> None:
         self.faults = faults
         self.push = push
+        self.secret = DEFAULT_SECRET
         self.daily_limit = daily_limit
         self.quota_shape = QuotaShape(quota_shape)
         self.command_delay_seconds = command_delay_seconds
@@ -90,6 +92,7 @@ class Account:
         """Add devices, replacing those of the same id."""
         for device in devices:
             self.devices[device.device_id] = device
+            device.attach(self)
 
     def add_scenes(self, scenes: Iterable[VirtualScene]) -> None:
         """Add manual scenes, replacing those of the same id."""
@@ -180,7 +183,7 @@ class Account:
         self.faults.refuse(Call.COMMAND, device_id)
         step = _read_command(device_id, payload)
         self._perform(device, step)
-        return device.acknowledgement()
+        return device.acknowledgement(step.command)
 
     def _perform(self, device: VirtualDevice, step: SceneStep) -> None:
         carry_out = device.prepare(step.command, step.parameter, step.command_type)
@@ -197,12 +200,19 @@ class Account:
         if late is not None:
             delay += late.seconds
 
-        def do() -> None:
-            changed = carry_out()
-            if changed:
-                self.push.emit(device.device_id, changed, self._elapsed())
+        self.later(device, delay, carry_out)
 
-        self._after(delay, do)
+    def later(
+        self, device: VirtualDevice, seconds: float, do: Callable[[], Body | None]
+    ) -> None:
+        """Let something happen in the home later and send the event it returns."""
+
+        def happen() -> None:
+            context = do()
+            if context:
+                self.push.emit(device.device_id, context, self._elapsed())
+
+        self._after(seconds, happen)
 
     def _device(self, device_id: str) -> VirtualDevice:
         device = self.devices.get(device_id)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 
 from switchbot_automation.clock import SystemClock
+from switchbot_automation.simulation.account import DEFAULT_SECRET, Account
 from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_automation.simulation.cloud_server_events import EventDelivery
 from switchbot_automation.simulation.faults import Call, Fault, RefusedError
@@ -32,13 +33,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.simulation.account import Account
     from switchbot_automation.simulation.faults import Faults
 
 _LOGGER = logging.getLogger(__name__)
 
 DEFAULT_TOKEN = "c0ffee00" * 12
-DEFAULT_SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - made up, for loopback
 _MILLISECOND_DIGITS = 13
 _LARGEST_BODY = 1 << 20
 
@@ -77,6 +76,7 @@ class FakeSwitchBotCloud:
         self.home = home
         self.token = token
         self.secret = secret
+        home.account.secret = secret
         self.skew_seconds = skew_seconds
         self.unauthorized = 0
         self._port = port

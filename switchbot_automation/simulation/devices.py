@@ -12,6 +12,7 @@ from switchbot_automation.simulation.faults import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from switchbot_automation.simulation.account import Account
     from switchbot_automation.simulation.meter import Meter, MeterReport
 
 NO_HUB = "000000000000"
@@ -48,6 +49,19 @@ class VirtualDevice(ABC):
         self.name = name
         self.device_type = device_type
         self.hub_id = hub_id
+        self._account: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        """The account it was added to. RuntimeError before."""
+        if self._account is None:
+            msg = f"{self.device_id} is in no account"
+            raise RuntimeError(msg)
+        return self._account
+
+    def attach(self, account: Account) -> None:
+        """Be told of the account it was added to."""
+        self._account = account
 
     def entry(self) -> Body:
         """Return the entry of the device list."""
@@ -84,7 +98,7 @@ class VirtualDevice(ABC):
         """
         raise unsupported(command)
 
-    def acknowledgement(self) -> Body:
+    def acknowledgement(self, command: str) -> Body:  # noqa: ARG002 - keypads look at it
         """Return the body of the answer to an accepted command."""
         return {}
 

@@ -49,6 +49,9 @@ class Fault(StrEnum):
     Device list: EMPTY_LIST, NO_DEVICE_TYPE, HUB_ID_NULL, HUB_ID_EMPTY, HUB_ID_OWN,
     HUB_ID_ABSENT, LIST_ERROR (190 for the whole list).
 
+    Passcodes: KEY_FAILED, KEY_TIMEOUT (told after a minute) and KEY_SILENT (never told)
+    instead of success, NO_COMMAND_ID (the answer names no command).
+
     Events: EVENT_LOST, EVENT_DOUBLED, EVENT_DELAYED (by `seconds`), EVENT_REORDERED
     (delivered after the next one of any device).
     """
@@ -83,6 +86,10 @@ class Fault(StrEnum):
     HUB_ID_OWN = "hub_id_own"
     HUB_ID_ABSENT = "hub_id_absent"
     LIST_ERROR = "list_error"
+    KEY_FAILED = "key_failed"
+    KEY_TIMEOUT = "key_timeout"
+    KEY_SILENT = "key_silent"
+    NO_COMMAND_ID = "no_command_id"
     EVENT_LOST = "event_lost"
     EVENT_DOUBLED = "event_doubled"
     EVENT_DELAYED = "event_delayed"

@@ -36,6 +36,7 @@ from switchbot_automation.simulation.devices import (
 from switchbot_automation.simulation.faults import Call, Fault, Faults, RefusedError
 from switchbot_automation.simulation.house import House, HouseParameters
 from switchbot_automation.simulation.meter import Meter, MeterParameters, MeterReport
+from switchbot_automation.simulation.products import make_device, one_of_each
 from switchbot_automation.simulation.push import Push
 from switchbot_automation.simulation.refusals import typed_error
 from switchbot_automation.simulation.weather import Climate, Weather
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         Scene,
     )
     from switchbot_automation.simulation.aircon import AirconSettings
+    from switchbot_automation.simulation.devices import VirtualDevice
 
 METER_ID = "C271111EC0AB"
 AIRCON_ID = "02-202008110034-13"
@@ -198,6 +200,24 @@ class SimulatedHome:
         if isinstance(self.clock, SimulatedClock):
             return self.clock.true_now()
         return self.clock.now()
+
+    def add_device(
+        self, device_type: str, device_id: str, name: str | None = None
+    ) -> VirtualDevice:
+        """Add a device of any catalogued type and return it.
+
+        Ids such as ``02-202601010000-01`` make infrared remotes. Thermometers measure
+        the first room. Raises UnsupportedCommandError for an unknown type.
+        """
+        device = make_device(
+            device_type, device_id, name, HUB_ID, air=self.room.house.meter
+        )
+        self.account.add(device)
+        return device
+
+    def add_one_of_each(self) -> None:
+        """Add a device of every catalogued product."""
+        self.account.add(*one_of_each(HUB_ID, air=self.room.house.meter))
 
     def advance(self) -> None:
         """Catch up with the clock."""
