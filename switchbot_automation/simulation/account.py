@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.simulation.content import Content
 from switchbot_automation.simulation.faults import Call, Fault, Faults, RefusedError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Account:
     `server_now` is the cloud's own clock (aware UTC), `elapsed` the seconds since the
     home's start, `after(seconds, do)` lets something happen in the home later. `calls`
     counts what was granted or refused for other reasons than the quota, by kind; `push`
-    is the account's webhook; `secret` encrypts the passcodes in the device list.
+    is the account's webhook; `secret` encrypts the passcodes in the device list;
+    `content` holds diaries and recordings.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Account:
         self.devices: dict[str, VirtualDevice] = {}
         self.scenes: dict[str, VirtualScene] = {}
         self.calls: Counter[Call] = Counter()
+        self.content = Content(faults, self.devices)
         self._server_now = server_now
         self._elapsed = elapsed
         self._after = after

@@ -123,6 +123,8 @@ class FakeSwitchBotCloud:
                 web.get("/v1.1/devices", self._devices),
                 web.get("/v1.1/devices/{id}/status", self._status),
                 web.post("/v1.1/devices/{id}/commands", self._command),
+                web.get("/v1.1/devices/{id}/diary", self._diary),
+                web.get("/v1.1/mindclip/{path:.+}", self._mindclip),
                 web.get("/v1.1/scenes", self._scenes),
                 web.post("/v1.1/scenes/{id}/execute", self._run_scene),
                 web.post("/v1.1/webhook/{action}", self._webhook),
@@ -282,6 +284,22 @@ class FakeSwitchBotCloud:
         scene_id = request.match_info["id"]
         return await self._grant(
             Call.RUN_SCENE, scene_id, lambda: self.account.run_scene(scene_id)
+        )
+
+    async def _diary(self, request: web.Request) -> web.Response:
+        device_id = request.match_info["id"]
+        return await self._grant(
+            Call.CONTENT,
+            device_id,
+            lambda: self.account.content.diary(device_id, request.query),
+        )
+
+    async def _mindclip(self, request: web.Request) -> web.Response:
+        path = request.match_info["path"]
+        return await self._grant(
+            Call.CONTENT,
+            None,
+            lambda: self.account.content.mindclip(path, request.query),
         )
 
     async def _webhook(self, request: web.Request) -> web.Response:

@@ -24,6 +24,7 @@ class Call(StrEnum):
     SCENES = "scenes"
     RUN_SCENE = "run_scene"
     WEBHOOK = "webhook"
+    CONTENT = "content"
 
 
 class Fault(StrEnum):
