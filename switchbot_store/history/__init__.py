@@ -1,1 +1,1 @@
-"""Sensor history: batching service and its PostgreSQL and SQLite backends."""
+"""Rows of sensor history: collected, kept for years, charted in milliseconds."""

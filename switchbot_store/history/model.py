@@ -1,0 +1,268 @@
+"""The contract of history: read this first.
+
+A history keeps one row per zone and instant: what was measured, what was done. A
+`HistoryService` collects samples and answers questions; a `HistoryBackend` is the place
+where the rows lie. Every backend passes `switchbot_store.testing.HistoryContract`.
+
+Words used throughout:
+
+sample
+    what a caller records; its timestamp is aware.
+row
+    what a query returns: a mapping whose names are also attributes. Timestamps are
+    aware UTC. Rows are ascending by timestamp, then by zone.
+range
+    ``[start, end)``: the start belongs to it, the end does not.
+holding
+    a reading counts until the next one of its zone, at most `HOLD_SECONDS`, and the
+    newest one not beyond the present. Means weigh every reading by that time, so
+    that irregular polling does not bend them and an outage does not count.
+rollup
+    one row per zone and whole UTC hour, made from the rows of hours that are over. An
+    hour is `frozen` once retention deletes its rows: it is never computed again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+HOLD_SECONDS: Final = 3600
+"""How long a reading counts at most; not above an hour, which the rollup relies on."""
+CLOSING_SECONDS: Final = 300
+"""How long after its end an hour is rolled up: late flushes, clocks that differ."""
+HOUR: Final = timedelta(hours=1)
+
+KEY_FIELDS: Final = ("timestamp", "zone")
+FIELDS: Final = (
+    "temperature",
+    "humidity",
+    "assumed_aircon_power",
+    "last_action",
+    "api_requests_today",
+    "error_count",
+    "last_temperature_stale",
+    "timezone",
+    "metadata",
+)
+"""What `fields` of a query may name; `KEY_FIELDS` are always there."""
+
+Source = Literal["raw", "rollup"]
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySample:
+    """One observation of one zone.
+
+    `timestamp` is aware, of any zone of the world. `temperature` is in degrees Celsius,
+    `humidity` in percent; None is "unknown". `assumed_aircon_power` is ``"on"``,
+    ``"off"`` or ``"unknown"``. `api_requests_today` and `error_count` are counts.
+    `timezone` is the IANA name in force at home. `metadata` follows the rules of
+    documents (`switchbot_store.interface`).
+    """
+
+    timestamp: datetime
+    zone: str = "default"
+    temperature: float | None = None
+    humidity: float | None = None
+    assumed_aircon_power: str | None = None
+    last_action: str | None = None
+    api_requests_today: int | None = None
+    error_count: int = 0
+    last_temperature_stale: bool = False
+    timezone: str = "UTC"
+    metadata: Mapping[str, Any] | None = None
+
+
+class HistoryRow(dict[str, Any]):
+    """A row of a result: ``row["temperature"]`` and ``row.temperature`` alike."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"this row has no {name!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryResult:
+    """The answer to a query.
+
+    `source` is ``"raw"`` for recorded rows or what was computed from them, ``"rollup"``
+    when whole hours came from the rollup. `bucket_seconds` is None for recorded rows,
+    else the width of a bucket (86400 for days, though some have 23 or 25 hours).
+
+    A recorded row has `KEY_FIELDS` and the fields asked for. A bucket's row is stamped
+    with the bucket's start; `temperature` and `humidity` are time-weighted means with
+    their `min_` and `max_`; texts are the last known, `api_requests_today` the
+    greatest, `error_count` the sum, `last_temperature_stale` whether any was;
+    `count` tells the samples (never 0), `aircon_on_seconds` how long the power was on.
+    """
+
+    rows: list[HistoryRow]
+    source: Source
+    bucket_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryStatus:
+    """How a history service fares, without asking the backend anything.
+
+    Rows: `buffered` are in memory only, `spilled` wait in the local spill for the
+    backend, `written` reached the backend, `drained` of them by way of the spill,
+    `quarantined` were refused as impossible to store, `dropped` were given up because
+    everything was full. `last_flush` is when rows last reached the backend and
+    `degraded_since` when they last failed to, both aware UTC; `last_error` holds no
+    secret.
+    """
+
+    backend: str
+    buffered: int = 0
+    spilled: int = 0
+    written: int = 0
+    drained: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+    last_flush: datetime | None = None
+    degraded_since: datetime | None = None
+    last_error: str | None = None
+
+
+class RowKey(NamedTuple):
+    """Where a page of rows ended."""
+
+    timestamp: datetime
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPlan:
+    """How a range is cut: `switchbot_store.history.buckets` makes these.
+
+    Either `width_seconds` counted from `origin`, or `edges`, one more than there are
+    buckets, when calendar days or odd offsets make them unequal. With `rollup`, hours
+    not in `split_hours` may come from the rollup; a split hour lies across an edge or
+    an end of the range.
+    """
+
+    start: datetime
+    end: datetime
+    origin: datetime
+    width_seconds: int
+    edges: tuple[datetime, ...] | None = None
+    rollup: bool = False
+    split_hours: tuple[datetime, ...] = ()
+
+    def pieces(self) -> list[tuple[datetime, datetime, datetime]]:
+        """Return the parts of each split hour that lie in one bucket.
+
+        Each is (start of the part, end of the part, the hour).
+        """
+        found = []
+        for hour in self.split_hours:
+            cuts = [edge for edge in self.edges or () if hour < edge < hour + HOUR]
+            marks = [max(hour, self.start), *cuts, min(hour + HOUR, self.end)]
+            found += [
+                (lower, upper, hour)
+                for lower, upper in pairwise(marks)
+                if lower < upper
+            ]
+        return found
+
+
+class HistoryBackend(ABC):
+    """A place for rows; thread-safe, opens on first use or by `open()`.
+
+    Samples handed to it went through `switchbot_store.history.samples.normalised`.
+    Every call raises StoreUnavailableError when the place cannot be reached and
+    StoreClosedError after `close()`. `now` is always aware UTC.
+    """
+
+    name: str = "history"
+
+    @abstractmethod
+    def open(self) -> None:
+        """Make ready, or raise StoreConfigError, StoreUnavailableError, MigrationError.
+
+        Opening an open backend does nothing.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything the backend itself made. Closing twice does nothing."""
+
+    @abstractmethod
+    def write(self, samples: Sequence[HistorySample], *, now: datetime) -> int:
+        """Add the rows, all or none, durably; return how many were new.
+
+        A row whose zone and timestamp are there already is left as it is, so that a
+        repeated write does nothing. Rows of hours that are over at `now` are marked
+        for the rollup. Raises StoreDataError when a row is impossible to store.
+        """
+
+    @abstractmethod
+    def rows(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        after: RowKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return the recorded rows of the range, beyond `after`, at most `limit`."""
+
+    @abstractmethod
+    def latest(self, n: int, *, zone: str | None = None) -> list[HistoryRow]:
+        """Return the newest `n` rows, ascending."""
+
+    @abstractmethod
+    def buckets(
+        self, plan: BucketPlan, *, zone: str | None = None, now: datetime
+    ) -> list[HistoryRow]:
+        """Return a row, with every field a bucket has, for each bucket with samples."""
+
+    @abstractmethod
+    def aggregates(
+        self, since: datetime, *, zone: str | None = None
+    ) -> dict[str, int | float | str | None]:
+        """Summarise the rows since then: see `HistoryService.aggregates`."""
+
+    @abstractmethod
+    def oldest(self) -> datetime | None:
+        """Return the timestamp of the oldest recorded row, None without any."""
+
+    @abstractmethod
+    def roll_up(self, *, now: datetime) -> int:
+        """Bring some hours of the rollup up to date; return how many were.
+
+        Bounded work: call again until it returns 0. Hours count from
+        `CLOSING_SECONDS` after their end.
+        """
+
+    @abstractmethod
+    def purge(self, before: datetime, *, limit: int) -> int:
+        """Delete up to `limit` of the rows before then; return how many went.
+
+        Only hours that the rollup holds go, and their rollup is frozen. `before` is
+        rounded down to a whole hour. Call again until it returns 0.
+        """
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return the same instant in UTC; the caller checked that it is aware."""
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the start of the whole UTC hour of an instant."""
+    return in_utc(moment).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,388 @@
+"""`HistoryService`: collects samples, keeps them for years, answers at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Self
+
+from switchbot_store.errors import StoreClosedError, StoreConfigError, StoreError
+from switchbot_store.history.buckets import (
+    check_shape,
+    needs_timezone,
+    plan_bucket,
+    plan_points,
+    timezone_of,
+)
+from switchbot_store.history.delivery import Delivery
+from switchbot_store.history.health import WriterHealth
+from switchbot_store.history.model import (
+    FIELDS,
+    KEY_FIELDS,
+    BucketPlan,
+    HistoryResult,
+    HistoryRow,
+    RowKey,
+)
+from switchbot_store.history.quarantine import Quarantine
+from switchbot_store.history.samples import aware_utc
+from switchbot_store.history.spill import HistorySpill
+from switchbot_store.history.upkeep import Upkeep
+from switchbot_store.history.writer import HistoryWriter, WriterLimits
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from switchbot_store.history.model import (
+        HistoryBackend,
+        HistorySample,
+        HistoryStatus,
+    )
+
+_LOGGER = logging.getLogger(__name__)
+_PAGE_ROWS: Final = 2000
+_RECENT: Final = timedelta(days=2)
+_BUCKET_EXTRAS: Final = {
+    "temperature": ("min_temperature", "max_temperature"),
+    "humidity": ("min_humidity", "max_humidity"),
+    "assumed_aircon_power": ("aircon_on_seconds",),
+}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class HistoryService:
+    """Sensor history on a backend; thread-safe, a context manager.
+
+    `record` puts a sample in memory; a thread writes when `batch_size` are there or the
+    oldest is `flush_interval_seconds` old. Rows that cannot be written are kept and
+    tried again: in memory up to `max_buffered_rows` and `max_buffered_bytes`, or, with
+    `spill` (a path or a `HistorySpill`), on disk. With `journal` each row is on disk in
+    the spill before `record` returns. Rows impossible to store go to the file
+    `quarantine`, by default beside the spill.
+
+    Recorded rows are deleted after `retention_days` (None: never); their hourly rollup
+    is kept. `timezone` is the home's, for days and hours; by default the one that the
+    newest row was recorded with. `now` returns aware UTC, `monotonic` seconds.
+
+    Opens on first use or by `open()`; `close()` ends it and closes the backend.
+    """
+
+    def __init__(
+        self,
+        backend: HistoryBackend,
+        *,
+        batch_size: int = 4,
+        flush_interval_seconds: float = 60,
+        spill: HistorySpill | str | os.PathLike[str] | None = None,
+        journal: bool = False,
+        quarantine: str | os.PathLike[str] | None = None,
+        retention_days: float | None = None,
+        timezone: str | None = None,
+        max_buffered_rows: int = 100_000,
+        max_buffered_bytes: int = 64 * 1024 * 1024,
+        close_timeout_seconds: float = 10,
+        now: Callable[[], datetime] = _utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if batch_size < 1:
+            raise StoreConfigError("at least 1", variable="batch_size")
+        if not flush_interval_seconds > 0:
+            raise StoreConfigError("above 0", variable="flush_interval_seconds")
+        if journal and spill is None:
+            raise StoreConfigError("a journal needs a spill", variable="journal")
+        if timezone is not None:
+            timezone_of(timezone)
+        self.backend = backend
+        self._spill = (
+            spill
+            if spill is None or isinstance(spill, HistorySpill)
+            else HistorySpill(spill)
+        )
+        if quarantine is None and self._spill is not None:
+            quarantine = self._spill.path.with_suffix(".quarantine.jsonl")
+        self._timezone = timezone
+        self._close_timeout_seconds = close_timeout_seconds
+        self._now = now
+        self._upkeep = Upkeep(
+            backend,
+            retention=None if retention_days is None else timedelta(retention_days),
+            now=now,
+            monotonic=monotonic,
+            interrupted=lambda: self._writer.closed,
+        )
+        health = WriterHealth(backend.name, now=now, monotonic=monotonic)
+        self._writer = HistoryWriter(
+            Delivery(
+                backend, quarantine=Quarantine(quarantine), health=health, now=now
+            ),
+            health,
+            WriterLimits(
+                batch_size,
+                flush_interval_seconds,
+                max_buffered_rows,
+                max_buffered_bytes,
+            ),
+            spill=self._spill,
+            journal=journal,
+            monotonic=monotonic,
+            after_flush=self._upkeep.after_flush,
+        )
+
+    def open(self) -> Self:
+        """Open the backend and the spill; what waits there is written at once.
+
+        Raises StoreConfigError and MigrationError. A backend that cannot be reached
+        is no error when there is a spill: rows wait for it.
+        """
+        self._check_open()
+        self._writer.start()
+        try:
+            self.backend.open()
+        except (StoreConfigError, StoreClosedError):
+            raise
+        except StoreError:
+            if self._spill is None:
+                raise
+            _LOGGER.warning("history goes to %s for now", self._spill.path)
+        return self
+
+    def record(self, sample: HistorySample) -> None:
+        """Take a sample, in microseconds; never waits for the backend.
+
+        Among samples of one zone a timestamp that is taken moves on by a microsecond.
+        Raises StoreDataError for a timestamp or zone that names no row, and
+        StoreClosedError; nothing else. A sample impossible to store for another reason
+        is quarantined.
+        """
+        self._writer.record(sample)
+
+    def flush(self) -> None:
+        """Write everything now, to the backend or else the spill.
+
+        Raises HistoryError, whose `unwritten` counts the rows still in memory, when
+        neither took them; they are kept and tried again.
+        """
+        self._check_open()
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is left within `close_timeout_seconds`, else spill it.
+
+        Raises HistoryError, whose `unwritten` counts them, when rows are lost. Closing
+        twice does nothing.
+        """
+        if self._writer.closed:
+            return
+        try:
+            self._writer.close(self._close_timeout_seconds)
+        finally:
+            if self._spill is not None:
+                self._spill.close()
+            self.backend.close()
+
+    def status(self) -> HistoryStatus:
+        """Describe the service without asking the backend."""
+        return self._writer.status()
+
+    def query(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        fields: Sequence[str] | None = None,
+        points: int | None = None,
+        bucket: str | None = None,
+        timezone: str | None = None,
+    ) -> HistoryResult:
+        """Return what happened in ``[start, end)``, ascending; see `HistoryResult`.
+
+        Recorded rows by default; at most `points` equal buckets a zone; or buckets of
+        ``minute``, ``5min``, ``15min``, ``hour``, ``day``, the last two on the wall
+        clock of `timezone`. `zone` None: all; unknown: no rows. `fields` out of
+        `FIELDS`, None: all. Buckets without a sample are left out.
+
+        Raises StoreDataError for naive instants, StoreConfigError for other arguments,
+        StoreUnavailableError.
+        """
+        start, end = aware_utc(start, path="start"), aware_utc(end, path="end")
+        wanted = _checked_fields(fields)
+        check_shape(points, bucket)
+        self._ready()
+        if points is None and bucket is None:
+            rows = self.backend.rows(start, end, zone=zone) if start < end else []
+            return HistoryResult([_only(row, wanted) for row in rows], "raw")
+        if start >= end:
+            return HistoryResult([], "raw", None)
+        plan = (
+            self._plan_points(start, end, points)
+            if points is not None
+            else self._plan_bucket(start, end, bucket or "", timezone, zone)
+        )
+        rows = self.backend.buckets(plan, zone=zone, now=self._now())
+        wanted = _bucket_fields(wanted)
+        return HistoryResult(
+            [_only(row, wanted) for row in rows],
+            "rollup" if plan.rollup else "raw",
+            plan.width_seconds,
+        )
+
+    def pages(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        fields: Sequence[str] | None = None,
+        page_rows: int = _PAGE_ROWS,
+    ) -> Iterator[list[HistoryRow]]:
+        """Yield the recorded rows of `query` in pages, in constant memory.
+
+        Pages continue after the last row seen, so that rows recorded or deleted
+        meanwhile neither shift nor repeat others. Raises as `query`.
+        """
+        start, end = aware_utc(start, path="start"), aware_utc(end, path="end")
+        wanted = _checked_fields(fields)
+        self._ready()
+        return self._pages(start, end, zone, wanted, page_rows)
+
+    def _pages(
+        self,
+        start: datetime,
+        end: datetime,
+        zone: str | None,
+        wanted: Sequence[str],
+        page_rows: int,
+    ) -> Iterator[list[HistoryRow]]:
+        after = None
+        while start < end:
+            rows = self.backend.rows(
+                start, end, zone=zone, after=after, limit=page_rows
+            )
+            if rows:
+                after = RowKey(rows[-1].timestamp, rows[-1].zone)
+                yield [_only(row, wanted) for row in rows]
+            if len(rows) < page_rows:
+                return
+
+    def latest(self, n: int = 1, *, zone: str | None = None) -> list[HistoryRow]:
+        """Return the newest `n` rows, ascending; of all zones when `zone` is None."""
+        if type(n) is not int or n < 0:
+            raise StoreConfigError(f"0 or more, not {n!r}", variable="n")
+        self._ready()
+        return self.backend.latest(n, zone=zone) if n else []
+
+    def aggregates(
+        self, hours: float, *, zone: str | None = None
+    ) -> dict[str, int | float | str | None]:
+        """Summarise the last `hours`.
+
+        Keys: ``count``; ``avg_``, ``min_`` and ``max_`` of ``temperature`` and
+        ``humidity`` over the samples (None without any); ``common_aircon_power``, the
+        most frequent one; ``distinct_actions``; ``total_errors``, the sum;
+        ``max_api_requests``.
+        """
+        if not hours >= 0:
+            raise StoreConfigError(f"0 or more, not {hours!r}", variable="hours")
+        self._ready()
+        try:
+            since = self._now() - timedelta(hours=hours)
+        except OverflowError:
+            since = datetime.min.replace(tzinfo=UTC)
+        return self.backend.aggregates(since, zone=zone)
+
+    def cleanup(self) -> int:
+        """Bring the rollup up to date, then delete rows older than the retention.
+
+        Returns how many went. In small steps, so that writers are not held up; also
+        done about once a day after a flush. Raises StoreUnavailableError.
+        """
+        self._ready()
+        return self._upkeep.clean()
+
+    def roll_up(self, progress: Callable[[int], None] | None = None) -> int:
+        """Bring the rollup up to date now; return how many hours were.
+
+        `progress` is called with the hours done so far. Happens by itself after
+        flushes; a database just adopted may want it at once.
+        """
+        self._ready()
+        return self._upkeep.roll_up(progress)
+
+    def _check_open(self) -> None:
+        if self._writer.closed:
+            raise StoreClosedError("the history was closed")
+
+    def _ready(self) -> None:
+        """Let a reader see what was recorded before."""
+        self._check_open()
+        self._writer.try_flush()
+
+    def _plan_points(self, start: datetime, end: datetime, points: int) -> BucketPlan:
+        plan = plan_points(start, end, points)
+        if not plan.rollup and start < self._now() - _RECENT:
+            oldest = self.backend.oldest()
+            if oldest is None or oldest >= start:
+                # Recorded rows may have been deleted: the rollup goes further back.
+                return plan_points(start, end, points, rollup_only=True)
+        return plan
+
+    def _plan_bucket(
+        self,
+        start: datetime,
+        end: datetime,
+        bucket: str,
+        timezone: str | None,
+        zone: str | None,
+    ) -> BucketPlan:
+        name = timezone or self._timezone
+        if name is None and needs_timezone(bucket):
+            newest = self.backend.latest(1, zone=zone)
+            name = newest[0].timezone if newest else None
+        try:
+            home = timezone_of(name or "UTC")
+        except StoreConfigError:
+            if name == timezone:
+                raise
+            home = timezone_of("UTC")  # a row may hold any text
+        return plan_bucket(start, end, bucket, home)
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _checked_fields(fields: Sequence[str] | None) -> Sequence[str]:
+    if fields is None:
+        return KEY_FIELDS + FIELDS
+    unknown = [name for name in fields if name not in KEY_FIELDS + FIELDS]
+    if unknown or isinstance(fields, str):
+        raise StoreConfigError(
+            f"{unknown or fields!r} is none of {', '.join(FIELDS)}", variable="fields"
+        )
+    return [*KEY_FIELDS, *(name for name in fields if name not in KEY_FIELDS)]
+
+
+def _bucket_fields(wanted: Sequence[str]) -> list[str]:
+    names = [*KEY_FIELDS, "count"]
+    for name in wanted:
+        if name not in names and name != "metadata":
+            names += [name, *_BUCKET_EXTRAS.get(name, ())]
+    return names
+
+
+def _only(row: HistoryRow, names: Sequence[str]) -> HistoryRow:
+    return HistoryRow((name, row[name]) for name in names)

@@ -1,0 +1,391 @@
+"""Every statement of `SqliteHistory`; times are microseconds since 1970.
+
+Upper-case words in angle brackets are replaced by constants of this module before
+anything runs; values are always parameters.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS state_history (
+    zone TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    temperature REAL,
+    humidity REAL,
+    assumed_aircon_power TEXT,
+    last_action TEXT,
+    api_requests_today INTEGER,
+    error_count INTEGER NOT NULL,
+    last_temperature_stale INTEGER NOT NULL,
+    timezone TEXT NOT NULL,
+    metadata TEXT,
+    PRIMARY KEY (zone, timestamp)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state_history_hourly (
+    zone TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    temperature REAL,
+    min_temperature REAL,
+    max_temperature REAL,
+    temperature_seconds REAL NOT NULL,
+    humidity REAL,
+    min_humidity REAL,
+    max_humidity REAL,
+    humidity_seconds REAL NOT NULL,
+    aircon_on_seconds REAL NOT NULL,
+    assumed_aircon_power TEXT,
+    last_action TEXT,
+    timezone TEXT,
+    api_requests_today INTEGER,
+    error_count INTEGER NOT NULL,
+    last_temperature_stale INTEGER NOT NULL,
+    frozen INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (zone, bucket)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state_history_late (
+    zone TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    PRIMARY KEY (zone, bucket)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state_history_rollup (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    through INTEGER NOT NULL
+);
+"""
+EDGES: Final = "CREATE TEMP TABLE IF NOT EXISTS edges (edge INTEGER PRIMARY KEY)"
+
+_COLUMNS: Final = (
+    "zone, timestamp, temperature, humidity, assumed_aircon_power, last_action,"
+    " api_requests_today, error_count, last_temperature_stale, timezone, metadata"
+)
+MARK_LATE: Final = "INSERT OR IGNORE INTO state_history_late VALUES (?, ?)"
+
+_ZONES: Final = """
+zones(zone) AS (
+    SELECT :zone WHERE :zone IS NOT NULL
+    UNION ALL SELECT min(zone) FROM state_history WHERE :zone IS NULL
+    UNION ALL SELECT (SELECT min(s.zone) FROM state_history s WHERE s.zone > z.zone)
+              FROM zones z WHERE z.zone IS NOT NULL AND :zone IS NULL
+)
+"""
+"""Every zone, found by leaping through the primary key; the last one is NULL."""
+
+
+def _with(template: str, **constants: str) -> str:
+    for name, text in constants.items():
+        template = template.replace(f"<{name.upper()}>", text)
+    return template
+
+
+INSERT: Final = _with(
+    """
+    INSERT INTO state_history (<COLUMNS>)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+    """,
+    columns=_COLUMNS,
+)
+ROWS: Final = _with(
+    """
+    WITH RECURSIVE <ZONES>
+    SELECT <COLUMNS> FROM (
+        SELECT s.* FROM zones z CROSS JOIN state_history s
+            ON s.zone = z.zone AND s.timestamp >= max(:start, :after)
+            AND s.timestamp < :end
+    )
+    WHERE (timestamp, zone) > (:after, :after_zone)
+    ORDER BY timestamp, zone LIMIT :limit
+    """,
+    zones=_ZONES,
+    columns=_COLUMNS,
+)
+LATEST: Final = _with(
+    """
+    WITH RECURSIVE <ZONES>
+    SELECT <COLUMNS> FROM (
+        SELECT s.* FROM zones z JOIN state_history s ON s.zone = z.zone
+        WHERE s.timestamp >= (
+            SELECT min(timestamp) FROM (
+                SELECT timestamp FROM state_history n WHERE n.zone = z.zone
+                ORDER BY timestamp DESC LIMIT :n))
+        ORDER BY s.timestamp DESC, s.zone DESC LIMIT :n
+    ) ORDER BY timestamp, zone
+    """,
+    zones=_ZONES,
+    columns=_COLUMNS,
+)
+OLDEST: Final = _with(
+    """
+    WITH RECURSIVE <ZONES>
+    SELECT min((SELECT min(s.timestamp) FROM state_history s
+                WHERE s.zone = z.zone AND s.timestamp >= :since)) FROM zones z
+    """,
+    zones=_ZONES,
+)
+
+_LINES: Final = """
+lines AS (
+    SELECT r.lo, r.hi, s.*, lead(s.timestamp) OVER
+        (PARTITION BY r.zone, r.lo ORDER BY s.timestamp) AS following
+    FROM ranges r CROSS JOIN state_history s
+        ON s.zone = r.zone AND s.timestamp >= r.lo - :hold AND s.timestamp < r.hi
+),
+held AS (
+    SELECT *, max(timestamp, lo) AS since,
+        min(coalesce(following, max(:now, timestamp)), timestamp + :hold, hi) AS until
+    FROM lines
+),
+placed AS (
+    SELECT *, <BUCKET_SINCE> AS bucket, <BUCKET_END> AS bucket_end,
+        <CARRY> AS carried_to, timestamp >= lo AS n
+    FROM held WHERE until > since OR timestamp >= lo
+),
+atoms AS (
+    SELECT zone, bucket, timestamp AS at, n,
+        CASE WHEN n THEN temperature END AS temperature,
+        CASE WHEN n THEN humidity END AS humidity,
+        CASE WHEN n THEN temperature END AS min_temperature,
+        CASE WHEN n THEN temperature END AS max_temperature,
+        CASE WHEN n THEN humidity END AS min_humidity,
+        CASE WHEN n THEN humidity END AS max_humidity,
+        temperature AS held_temperature, humidity AS held_humidity,
+        (temperature IS NOT NULL) * <OWN_SECONDS> AS temperature_seconds,
+        (humidity IS NOT NULL) * <OWN_SECONDS> AS humidity_seconds,
+        (assumed_aircon_power IS 'on') * <OWN_SECONDS> AS aircon_on_seconds,
+        CASE WHEN n THEN assumed_aircon_power END AS assumed_aircon_power,
+        CASE WHEN n THEN last_action END AS last_action,
+        CASE WHEN n THEN timezone END AS timezone,
+        CASE WHEN n THEN api_requests_today END AS api_requests_today,
+        n * error_count AS error_count, n * last_temperature_stale AS stale
+    FROM placed
+    UNION ALL
+    SELECT zone, carried_to, timestamp, 0, NULL, NULL, NULL, NULL, NULL, NULL,
+        temperature, humidity,
+        (temperature IS NOT NULL) * (until - carried_to) / 1e6,
+        (humidity IS NOT NULL) * (until - carried_to) / 1e6,
+        (assumed_aircon_power IS 'on') * (until - carried_to) / 1e6,
+        NULL, NULL, NULL, NULL, 0, 0
+    FROM placed WHERE carried_to <> bucket AND until > carried_to
+    <ROLLUP_ATOMS>
+)
+"""
+_OWN_SECONDS: Final = "max(min(until, bucket_end) - since, 0) / 1e6"
+"""How long a row's reading counts within the bucket it lies in."""
+
+_ROLLUP_ATOMS: Final = """
+    UNION ALL
+    SELECT h.zone, <BUCKET_HOUR>, h.bucket, h.count, NULL, NULL,
+        h.min_temperature, h.max_temperature, h.min_humidity, h.max_humidity,
+        h.temperature, h.humidity, h.temperature_seconds, h.humidity_seconds,
+        h.aircon_on_seconds, h.assumed_aircon_power, h.last_action, h.timezone,
+        h.api_requests_today, h.error_count, h.last_temperature_stale
+    FROM state_history_hourly h
+    WHERE (:zone IS NULL OR h.zone = :zone)
+        AND h.bucket >= :first_hour AND h.bucket < :end
+        AND h.bucket < (SELECT through FROM mark)
+        AND (h.frozen OR (
+            h.bucket NOT IN (SELECT value FROM json_each(:split))
+            AND NOT EXISTS (SELECT 1 FROM state_history_late l
+                            WHERE l.zone = h.zone AND l.bucket = h.bucket)))
+"""
+_SUMMARY: Final = """
+    SELECT zone, bucket AS timestamp, sum(n) AS count,
+        coalesce(sum(held_temperature * temperature_seconds)
+            / nullif(sum(temperature_seconds), 0), avg(temperature)) AS temperature,
+        min(min_temperature) AS min_temperature,
+        max(max_temperature) AS max_temperature,
+        coalesce(sum(held_humidity * humidity_seconds)
+            / nullif(sum(humidity_seconds), 0), avg(humidity)) AS humidity,
+        min(min_humidity) AS min_humidity, max(max_humidity) AS max_humidity,
+        sum(aircon_on_seconds) AS aircon_on_seconds,
+        <LAST_POWER> AS assumed_aircon_power, <LAST_ACTION> AS last_action,
+        <LAST_TIMEZONE> AS timezone,
+        max(api_requests_today) AS api_requests_today,
+        sum(error_count) AS error_count, max(stale) AS last_temperature_stale
+"""
+
+
+def _last(column: str) -> str:
+    """Return the last known text: the greatest, after its time as 18 digits."""
+    # The year 1 is -6.2e16 microseconds; the offset makes it positive.
+    time = "printf('%018d', at + 100000000000000000)"
+    return f"substr(max({time} || {column}), 19)"
+
+
+_TEXTS: Final = {
+    "last_power": _last("assumed_aircon_power"),
+    "last_action": _last("last_action"),
+    "last_timezone": _last("timezone"),
+}
+_UNIFORM: Final = {
+    "bucket_since": "since - (since - :origin) % :width",
+    "bucket_end": "since - (since - :origin) % :width + :width",
+    "carry": "following - (following - :origin) % :width",
+    "bucket_hour": "max(h.bucket, :start) - (max(h.bucket, :start) - :origin) % :width",
+}
+_EDGED: Final = {
+    "bucket_since": "(SELECT max(edge) FROM edges WHERE edge <= since)",
+    "bucket_end": "(SELECT min(edge) FROM edges WHERE edge > since)",
+    "carry": "(SELECT max(edge) FROM edges WHERE edge <= following)",
+    "bucket_hour": "(SELECT max(edge) FROM edges WHERE edge <= max(h.bucket, :start))",
+}
+_RAW_RANGES: Final = """
+ranges AS (SELECT zone, :start AS lo, :end AS hi FROM zones WHERE zone IS NOT NULL)
+"""
+_ROLLUP_RANGES: Final = """
+mark AS (SELECT coalesce(max(through), -100000000000000000) AS through
+         FROM state_history_rollup),
+pieces AS (
+    SELECT json_extract(value, '$[0]') AS lo, json_extract(value, '$[1]') AS hi,
+        json_extract(value, '$[2]') AS hour
+    FROM json_each(:pieces)
+),
+ranges AS (
+    SELECT z.zone, p.lo, p.hi FROM zones z, pieces p, mark
+    WHERE z.zone IS NOT NULL AND p.hour < mark.through AND NOT EXISTS (
+        SELECT 1 FROM state_history_hourly h
+        WHERE h.zone = z.zone AND h.bucket = p.hour AND h.frozen)
+    UNION ALL
+    SELECT l.zone, l.bucket, l.bucket + 3600000000
+    FROM zones z JOIN state_history_late l ON l.zone = z.zone, mark
+    WHERE l.bucket >= :start AND l.bucket + 3600000000 <= :end
+        AND l.bucket < mark.through
+        AND l.bucket NOT IN (SELECT value FROM json_each(:split))
+        AND NOT EXISTS (SELECT 1 FROM state_history_hourly h
+            WHERE h.zone = l.zone AND h.bucket = l.bucket AND h.frozen)
+    UNION ALL
+    SELECT z.zone, max(mark.through, :start), :end FROM zones z, mark
+    WHERE z.zone IS NOT NULL AND max(mark.through, :start) < :end
+)
+"""
+_BUCKETS: Final = """
+WITH RECURSIVE <ZONES>, <RANGES>, <LINES>
+<SUMMARY> FROM atoms GROUP BY zone, bucket HAVING sum(n) > 0 ORDER BY bucket, zone
+"""
+
+
+def _buckets(cut: dict[str, str], ranges: str, rollup_atoms: str) -> str:
+    return _with(
+        _BUCKETS,
+        zones=_ZONES,
+        ranges=ranges,
+        lines=_LINES,
+        summary=_SUMMARY,
+        rollup_atoms=rollup_atoms,
+        own_seconds=_OWN_SECONDS,
+        **cut,
+        **_TEXTS,
+    )
+
+
+BUCKETS: Final = {
+    (rollup, edged): _buckets(
+        _EDGED if edged else _UNIFORM,
+        _ROLLUP_RANGES if rollup else _RAW_RANGES,
+        _ROLLUP_ATOMS if rollup else "",
+    )
+    for rollup in (False, True)
+    for edged in (False, True)
+}
+"""Statements by (with rollup, with edges)."""
+
+AGGREGATES: Final = _with(
+    """
+    WITH RECURSIVE <ZONES>,
+    recent AS (SELECT s.* FROM zones z CROSS JOIN state_history s
+               ON s.zone = z.zone AND s.timestamp >= :since)
+    SELECT count(*) AS count, avg(temperature) AS avg_temperature,
+        min(temperature) AS min_temperature, max(temperature) AS max_temperature,
+        avg(humidity) AS avg_humidity, min(humidity) AS min_humidity,
+        max(humidity) AS max_humidity,
+        (SELECT assumed_aircon_power FROM recent
+         WHERE assumed_aircon_power IS NOT NULL GROUP BY 1
+         ORDER BY count(*) DESC, 1 LIMIT 1) AS common_aircon_power,
+        count(DISTINCT last_action) AS distinct_actions,
+        coalesce(sum(error_count), 0) AS total_errors,
+        max(api_requests_today) AS max_api_requests
+    FROM recent
+    """,
+    zones=_ZONES,
+)
+
+THROUGH: Final = "SELECT through FROM state_history_rollup"
+SET_THROUGH: Final = "INSERT OR REPLACE INTO state_history_rollup VALUES (1, ?)"
+LATE: Final = """
+SELECT zone, bucket FROM state_history_late WHERE bucket < :through
+ORDER BY bucket, zone LIMIT :limit
+"""
+FORGET_LATE: Final = "DELETE FROM state_history_late WHERE zone = ? AND bucket = ?"
+FORGET_LATE_RANGE: Final = (
+    "DELETE FROM state_history_late WHERE bucket >= ? AND bucket < ?"
+)
+_ROLL_UP: Final = """
+INSERT INTO state_history_hourly (zone, bucket, count, temperature, min_temperature,
+    max_temperature, temperature_seconds, humidity, min_humidity, max_humidity,
+    humidity_seconds, aircon_on_seconds, assumed_aircon_power, last_action, timezone,
+    api_requests_today, error_count, last_temperature_stale)
+WITH RECURSIVE <ZONES>, ranges AS (
+    SELECT coalesce(json_extract(r.value, '$[0]'), z.zone) AS zone,
+        json_extract(r.value, '$[1]') AS lo, json_extract(r.value, '$[2]') AS hi
+    FROM json_each(:ranges) r JOIN zones z ON z.zone IS NOT NULL
+        AND (json_extract(r.value, '$[0]') IS NULL
+             OR json_extract(r.value, '$[0]') = z.zone)
+), <LINES>, summary AS (<SUMMARY>, sum(temperature_seconds) AS temperature_seconds,
+    sum(humidity_seconds) AS humidity_seconds
+    FROM atoms GROUP BY zone, bucket)
+SELECT zone, timestamp, count, temperature, min_temperature, max_temperature,
+    temperature_seconds, humidity, min_humidity, max_humidity, humidity_seconds,
+    aircon_on_seconds, assumed_aircon_power, last_action, timezone,
+    api_requests_today, error_count, last_temperature_stale
+FROM summary WHERE true
+ON CONFLICT (zone, bucket) DO UPDATE SET
+    count = excluded.count, temperature = excluded.temperature,
+    min_temperature = excluded.min_temperature,
+    max_temperature = excluded.max_temperature,
+    temperature_seconds = excluded.temperature_seconds,
+    humidity = excluded.humidity, min_humidity = excluded.min_humidity,
+    max_humidity = excluded.max_humidity,
+    humidity_seconds = excluded.humidity_seconds,
+    aircon_on_seconds = excluded.aircon_on_seconds,
+    assumed_aircon_power = excluded.assumed_aircon_power,
+    last_action = excluded.last_action, timezone = excluded.timezone,
+    api_requests_today = excluded.api_requests_today,
+    error_count = excluded.error_count,
+    last_temperature_stale = excluded.last_temperature_stale
+WHERE NOT frozen
+"""
+ROLL_UP: Final = _with(
+    _ROLL_UP,
+    zones=_ZONES,
+    lines=_LINES,
+    summary=_SUMMARY,
+    rollup_atoms="",
+    own_seconds=_OWN_SECONDS,
+    bucket_since="since - (since % 3600000000 + 3600000000) % 3600000000",
+    bucket_end="since - (since % 3600000000 + 3600000000) % 3600000000 + 3600000000",
+    # Unlike in a query, an hour without a sample counts: the next sum may need it.
+    carry="since - (since % 3600000000 + 3600000000) % 3600000000 + 3600000000",
+    **_TEXTS,
+)
+FREEZE: Final = """
+UPDATE state_history_hourly SET frozen = 1
+WHERE NOT frozen AND bucket <= :before AND bucket < :through AND NOT EXISTS (
+    SELECT 1 FROM state_history_late l
+    WHERE l.zone = state_history_hourly.zone AND l.bucket = state_history_hourly.bucket)
+"""
+PURGE: Final = _with(
+    """
+    WITH RECURSIVE <ZONES>
+    DELETE FROM state_history WHERE (zone, timestamp) IN (
+        SELECT s.zone, s.timestamp FROM zones z CROSS JOIN state_history s
+            ON s.zone = z.zone AND s.timestamp < :before
+        WHERE NOT EXISTS (SELECT 1 FROM state_history_late l WHERE l.zone = s.zone
+            AND l.bucket = s.timestamp
+                - (s.timestamp % 3600000000 + 3600000000) % 3600000000)
+        LIMIT :limit)
+    """,
+    zones=_ZONES,
+)

@@ -1,0 +1,125 @@
+"""What keeps years of rows small and fast: the rollup and the retention."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from switchbot_store.errors import StoreError
+from switchbot_store.history.model import CLOSING_SECONDS, hour_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from switchbot_store.history.model import HistoryBackend
+
+_LOGGER = logging.getLogger(__name__)
+_PURGE_ROWS: Final = 1000
+"""Small enough that no statement holds a writer up for ten milliseconds."""
+_STEPS_AT_ONCE: Final = 20
+_ROLLUP_PAUSE_SECONDS: Final = 60.0
+_FIRST_CLEANING_SECONDS: Final = 300.0
+_DAY_SECONDS: Final = 86400.0
+
+
+class Upkeep:
+    """Brings the rollup up to date and deletes what is older than `retention`.
+
+    `interrupted` tells that the service is closing: work stops between two steps and
+    is taken up again by the next process.
+    """
+
+    def __init__(
+        self,
+        backend: HistoryBackend,
+        *,
+        retention: timedelta | None,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        interrupted: Callable[[], bool],
+    ) -> None:
+        self._backend = backend
+        self._retention = retention
+        self._now = now
+        self._monotonic = monotonic
+        self._interrupted = interrupted
+        self._lock = threading.Lock()
+        self._done_through = self._closed_hour()
+        self._owed = False
+        self._next_rollup = monotonic()
+        self._next_cleaning = monotonic() + _FIRST_CLEANING_SECONDS
+
+    def after_flush(self, late: bool) -> None:
+        """Do what is due; `late` says that rows of hours that are over were written.
+
+        Asks the backend nothing unless an hour ended or late rows came, so that a
+        flush is one statement and a database may sleep between two.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._owed = self._owed or late
+            self._roll_up_if_due()
+            self._clean_if_due()
+        except StoreError as error:
+            _LOGGER.warning("the rollup or retention will be tried again: %s", error)
+        finally:
+            self._lock.release()
+
+    def roll_up(self, progress: Callable[[int], None] | None = None) -> int:
+        """Bring the rollup up to date; see `HistoryService.roll_up`."""
+        done = 0
+        with self._lock:
+            while hours := self._backend.roll_up(now=self._now()):
+                done += hours
+                if progress is not None:
+                    progress(done)
+        return done
+
+    def clean(self) -> int:
+        """Roll up, then delete; see `HistoryService.cleanup`."""
+        self.roll_up()
+        with self._lock:
+            return self._purge(lambda: False)
+
+    def _closed_hour(self) -> datetime:
+        return hour_of(self._now() - timedelta(seconds=CLOSING_SECONDS))
+
+    def _roll_up_if_due(self) -> None:
+        hour = self._closed_hour()
+        now = self._monotonic()
+        if now < self._next_rollup or not (self._owed or hour > self._done_through):
+            return
+        self._next_rollup = now + _ROLLUP_PAUSE_SECONDS
+        for _ in range(_STEPS_AT_ONCE):
+            if self._interrupted():
+                return
+            if self._backend.roll_up(now=self._now()) == 0:
+                self._done_through, self._owed = hour, False
+                return
+
+    def _clean_if_due(self) -> None:
+        now = self._monotonic()
+        if self._retention is None or now < self._next_cleaning:
+            return
+        self._next_cleaning = now + _DAY_SECONDS
+        while not self._interrupted() and self._backend.roll_up(now=self._now()):
+            pass
+        self._purge(self._interrupted)
+
+    def _purge(self, interrupted: Callable[[], bool]) -> int:
+        deleted = 0
+        if self._retention is None:
+            return deleted
+        before = self._now() - self._retention
+        while not interrupted():
+            gone = self._backend.purge(before, limit=_PURGE_ROWS)
+            if gone == 0:
+                break
+            deleted += gone
+        if deleted:
+            _LOGGER.info("%s rows of history before %s were deleted", deleted, before)
+        return deleted
