@@ -191,13 +191,14 @@ class JsonStore(StoreInterface):
     def open(self) -> Self:
         """Finish what a crashed process began and remove its temporary files."""
         self._check_open()
-        if self.directory.exists() and not self.directory.is_dir():
-            raise StoreConfigError(
-                f"{self.directory} is a file, not a directory", variable="directory"
-            )
-        with self._errors("cannot open"), self._locked(writing=False):
-            for directory in self._directories():
-                _remove_leftovers(directory)
+        with self._errors("cannot open"):
+            if self.directory.exists() and not self.directory.is_dir():
+                raise StoreConfigError(
+                    f"{self.directory} is a file, not a directory", variable="directory"
+                )
+            with self._locked(writing=False):
+                for directory in self._directories():
+                    _remove_leftovers(directory)
         return self
 
     def close(self) -> None:

@@ -140,6 +140,9 @@ def keep_copy(path: str, copy: str) -> None:
             raise
         link = write_temporary(copy, content.data, like=content.status)
     replace(link, copy)
+    # Renaming one name of a file to another of its names does nothing at all.
+    with suppress(FileNotFoundError):
+        os.unlink(link)
 
 
 def directory_of(path: str) -> str:

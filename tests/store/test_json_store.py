@@ -297,8 +297,9 @@ def _only_readable(directory):
     root = os.geteuid() == 0
     if root:
         for parent in directory.parents:
-            if not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o001)
+            # Its group stays root's, so that others' permissions do not count.
+            if parent.stat().st_mode & 0o011 != 0o011:
+                parent.chmod(parent.stat().st_mode | 0o011)
         os.seteuid(pwd.getpwnam("nobody").pw_uid)
     try:
         yield
