@@ -36,7 +36,7 @@ class AirconParameters:
     minimum_fraction: float = 0.22
     heating_cop: float = 3.9
     cooling_cop: float = 3.6
-    return_offset_heating: float = 0.8
+    return_offset_heating: float = 1.6
     return_offset_cooling: float = 0.5
     thermo_off_error: float = 1.0
     thermo_on_error: float = 0.0

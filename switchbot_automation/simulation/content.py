@@ -7,7 +7,7 @@ fills the lists; the simulation invents no text.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from switchbot_automation.simulation.faults import Call, Faults, RefusedError
 
@@ -25,8 +25,8 @@ class Content:
     """The account's diaries (by device id and kind) and recordings.
 
     `recordings` and `todos` are entries of the paged lists; `transcripts` and
-    `summaries` are answers by recording id; `daily` and `weekly` are entries that hold
-    a `summaryDate` or a `summaryWeek`.
+    `summaries` are answers by recording id, `daily` entries that hold a `summaryDate`,
+    `weekly` answers by ISO week and `urgent_todos` answers by date.
     """
 
     faults: Faults
@@ -37,7 +37,8 @@ class Content:
     transcripts: dict[str, Body] = field(default_factory=dict)
     summaries: dict[str, Body] = field(default_factory=dict)
     daily: list[Body] = field(default_factory=list)
-    weekly: list[Body] = field(default_factory=list)
+    weekly: dict[str, Body] = field(default_factory=dict)
+    urgent_todos: dict[str, Body] = field(default_factory=dict)
 
     def diary(self, device_id: str, query: Mapping[str, str]) -> Body:
         """Return what was written in [startTimestamp, endTimestamp), in ms."""
@@ -82,9 +83,15 @@ class Content:
                     [one for one in self.todos if one.get("isCompleted") is done], query
                 )
             case ["assistant", "daily"]:
-                return _of(self.daily, "summaryDate", query.get("date"))
+                date = _text(query, "date")
+                days = [one for one in self.daily if one.get("summaryDate") == date]
+                return {"list": days}
             case ["assistant", "weekly"]:
-                return _of(self.weekly, "summaryWeek", query.get("week"))
+                return self.weekly.get(_text(query, "week"), {})
+            case ["assistant", "urgent-todos"]:
+                date = _text(query, "date")
+                nothing: Body = {"summaryDate": date, "todos": []}
+                return self.urgent_todos.get(date, nothing)
         raise RefusedError("Missing Authentication Token", http_status=403)
 
 
@@ -118,7 +125,8 @@ def _by_id(found: Mapping[str, Body], recording_id: str) -> Body:
     return found[recording_id]
 
 
-def _of(entries: list[Body], key: str, wanted: Any) -> Body:
-    if not wanted:
+def _text(query: Mapping[str, str], name: str) -> str:
+    text = query.get(name, "")
+    if not text:
         raise _invalid()
-    return {"list": [entry for entry in entries if entry.get(key) == wanted]}
+    return text

@@ -67,7 +67,7 @@ _OUTDOOR_METER = MeterParameters(
 
 
 def default_scenes(
-    aircon_id: str = AIRCON_ID, *, winter: str = "22,5,3,on", summer: str = "24,2,3,on"
+    aircon_id: str = AIRCON_ID, *, winter: str = "23,5,3,on", summer: str = "24,2,3,on"
 ) -> tuple[VirtualScene, ...]:
     """Return one manual scene each for heating, cooling, blowing and off.
 

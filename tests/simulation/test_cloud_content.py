@@ -69,7 +69,8 @@ async def test_one_recording_with_its_transcript_and_summaries(call, content):
     content.transcripts["r1"] = {"transcribeStatus": 2}
     content.summaries["r1"] = {"fileID": "r1"}
     content.daily.append({"summaryDate": "2026-05-30"})
-    content.weekly.append({"summaryWeek": "2026-W22"})
+    content.weekly["2026-W22"] = {"summaryWeek": "2026-W22"}
+    content.urgent_todos["2026-05-30"] = {"todos": [{"rank": 1}]}
     for path, key, value in (
         ("recordings/r1", "id", "r1"),
         ("recordings/r1/transcript", "transcribeStatus", 2),
@@ -78,7 +79,9 @@ async def test_one_recording_with_its_transcript_and_summaries(call, content):
         assert (await body(call, f"mindclip/{path}"))["body"][key] == value
     daily = await body(call, "mindclip/assistant/daily?date=2026-05-30")
     weekly = await body(call, "mindclip/assistant/weekly?week=2026-W22")
-    assert len(daily["body"]["list"]) == len(weekly["body"]["list"]) == 1
+    urgent = await body(call, "mindclip/assistant/urgent-todos?date=2026-05-30")
+    assert len(daily["body"]["list"]) == len(urgent["body"]["todos"]) == 1
+    assert weekly["body"]["summaryWeek"] == "2026-W22"
 
 
 @pytest.mark.parametrize(
