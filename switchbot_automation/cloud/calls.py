@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.answers import (
+    CATCH_ALL,
     Answer,
     Circumstances,
+    Envelope,
     Failure,
     find_failure,
     read_envelope,
@@ -54,7 +56,8 @@ class Call:
     `path` follows ``/v1.1/`` and is quoted already. `what` names the call in messages.
     `is_read` decides how the quota treats it. `may_repeat` tells whether it may be sent
     again after the cloud may have received it; it is asked only then. `private` must
-    not show in messages.
+    not show in messages. `empty_190_is_none`: for this call, code 190 without a message
+    means that there is nothing (SwitchBotAPI#393).
     """
 
     method: str
@@ -64,6 +67,7 @@ class Call:
     is_read: bool = True
     may_repeat: Callable[[], bool] = _always
     private: tuple[str, ...] = ()
+    empty_190_is_none: bool = False
 
 
 class Caller:
@@ -142,6 +146,10 @@ class Caller:
             return Failure(error, again=True)
         said_remaining = quota.observe(answer.headers, day=day)
         envelope = read_envelope(answer)
+        if call.empty_190_is_none and envelope == Envelope(
+            CATCH_ALL, "", envelope.body, is_json=True
+        ):
+            return _Good(None)
         circumstances = Circumstances(
             what=call.what,
             now=self._clock.now(),

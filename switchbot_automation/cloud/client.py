@@ -6,31 +6,21 @@ documentation (OpenWonderLabs/SwitchBotAPI).
 
 from __future__ import annotations
 
-import asyncio
 import random as random_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import aiohttp
-import orjson
 from yarl import URL
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.answers import Answer
-from switchbot_automation.cloud.calls import Call, Caller
-from switchbot_automation.cloud.catalog import is_idempotent
+from switchbot_automation.cloud.calls import Caller
+from switchbot_automation.cloud.endpoints import Endpoints
 from switchbot_automation.cloud.headers import lower_names
-from switchbot_automation.cloud.parsing import (
-    parse_command_result,
-    parse_devices,
-    parse_scenes,
-    parse_status,
-)
 from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.cloud.retry import RetryPolicy
 from switchbot_automation.errors import (
     AuthError,
-    BadParameterError,
     CloudError,
     CloudServerError,
     CloudTimeoutError,
@@ -41,12 +31,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.model import (
-        CommandResult,
-        DeviceList,
-        DeviceStatus,
-        Scene,
-    )
+    from switchbot_automation.cloud.calls import Call
 
 DEFAULT_BASE_URL = "https://api.switch-bot.com"
 
@@ -58,16 +43,10 @@ _MOST_BYTES = 8 * 1024 * 1024
 # aiohttp sends a GET again by itself when the connection breaks, a call that our quota
 # would not see. Up to 3.11 it does not know the method in lower case for one of those
 # (it goes out as GET all the same); from 3.12 on `_only_once` says no.
-_GET = "get"
-_POST = "POST"
 _HAS_MIDDLEWARES = hasattr(aiohttp, "ClientMiddlewareType")
 
-# Batches over about 100 reads met "Too many Request" (SwitchBotAPI#213). Commands do not
-# wait behind reads.
-_READS_AT_ONCE = 4
 
-
-class SwitchBotClient:
+class SwitchBotClient(Endpoints):
     """A `CloudApi` for one account.
 
     `session` is the caller's: never configured, never closed. `token` and `secret` come
@@ -100,23 +79,22 @@ class SwitchBotClient:
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
-        self._clock: Clock = clock or SystemClock()
-        self._quota = quota or QuotaLedger(clock=self._clock)
+        actual_clock: Clock = clock or SystemClock()
+        self._quota = quota or QuotaLedger(clock=actual_clock)
         self._timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, sock_connect=timeout_seconds * 2 / 3
         )
-        self._reads = asyncio.Semaphore(_READS_AT_ONCE)
-        self._known_types: dict[str, str] = {}
-        self._caller = Caller(
+        caller = Caller(
             self._send,
             _credential("token", token),
             _credential("secret", secret),
             quota=self._quota,
-            clock=self._clock,
+            clock=actual_clock,
             policy=retry or RetryPolicy(attempts=attempts),
             # Only spreads waits; nothing secret hangs on it.
             random=random or random_module.Random(),  # noqa: S311 -- see above
         )
+        super().__init__(caller, actual_clock)
 
     def __repr__(self) -> str:
         return f"<SwitchBotClient {self._base_url} {self._quota!r}>"
@@ -126,92 +104,6 @@ class SwitchBotClient:
         """The ledger every attempt is counted in."""
         return self._quota
 
-    async def devices(self) -> DeviceList:
-        """Return the account's devices and infrared remotes."""
-        found = parse_devices(await self._read("devices", "device list"))
-        for device in found.devices:
-            self._known_types[device.device_id] = device.device_type
-        for remote in found.remotes:
-            self._known_types[remote.device_id] = remote.remote_type
-        return found
-
-    async def status(self, device_id: str) -> DeviceStatus:
-        """Return a device's status fields, raw; empty for infrared remotes.
-
-        Raises DeviceOfflineError, HubOfflineError, BadParameterError for an unknown id.
-        """
-        path = f"devices/{_segment(device_id)}/status"
-        body = await self._read(path, f"status of {device_id}")
-        known_type = self._known_types.get(device_id, "")
-        status = parse_status(device_id, body, self._clock.now(), known_type=known_type)
-        if status.device_type:
-            self._known_types.setdefault(device_id, status.device_type)
-        return status
-
-    async def command(
-        self,
-        device_id: str,
-        command: str,
-        parameter: Any = "default",
-        command_type: str = "command",
-    ) -> CommandResult:
-        """Send one command; what is returned means accepted, not carried out.
-
-        Nothing is checked against the catalogue here, which cannot know a product
-        newer than itself: `catalog.validate_command` does. Raises
-        UnsupportedCommandError, BadParameterError, DeviceOfflineError, HubOfflineError.
-        """
-        path = f"devices/{_segment(device_id)}/commands"
-        payload = {
-            "commandType": command_type,
-            "command": command,
-            "parameter": parameter,
-        }
-
-        def may_repeat() -> bool:
-            known_type = self._known_types.get(device_id)
-            return is_idempotent(command, command_type, device_type=known_type)
-
-        body = await self._caller.body_of(
-            Call(
-                _POST,
-                path,
-                f"{command} to {device_id}",
-                payload=_json(payload, command),
-                is_read=False,
-                may_repeat=may_repeat,
-                private=_texts(parameter) if isinstance(parameter, dict) else (),
-            )
-        )
-        return parse_command_result(device_id, body, self._clock.now())
-
-    async def scenes(self) -> list[Scene]:
-        """Return the manual scenes of the phone app."""
-        return parse_scenes(await self._read("scenes", "scene list"))
-
-    async def run_scene(self, scene_id: str) -> CommandResult:
-        """Run a scene; never sent twice, as nobody knows what it does.
-
-        `device_id` of the result is the scene's id. Raises BadParameterError for an
-        unknown scene.
-        """
-        path = f"scenes/{_segment(scene_id)}/execute"
-        body = await self._caller.body_of(
-            Call(
-                _POST,
-                path,
-                f"scene {scene_id}",
-                payload=b"",
-                is_read=False,
-                may_repeat=lambda: False,
-            )
-        )
-        return parse_command_result(scene_id, body, self._clock.now())
-
-    async def _read(self, path: str, what: str) -> Any:
-        async with self._reads:
-            return await self._caller.body_of(Call(_GET, path, what))
-
     async def _send(self, call: Call, headers: Mapping[str, str]) -> Answer:
         if self._session.closed:
             raise CloudError(
@@ -219,7 +111,7 @@ class SwitchBotClient:
             )
         try:
             async with self._session.request(
-                call.method,
+                call.method.lower(),
                 URL(f"{self._base_url}/v1.1/{call.path}", encoded=True),
                 headers={**headers, **(_JSON if call.payload is not None else {})},
                 data=call.payload,
@@ -313,24 +205,3 @@ def _credential(name: str, value: str) -> str:
             maybe_sent=False,
         )
     return stripped
-
-
-def _segment(identifier: str) -> str:
-    """Return an id quoted as one part of a path."""
-    if not identifier or identifier in {".", ".."}:
-        raise BadParameterError(f"{identifier!r} is no id", maybe_sent=False)
-    return quote(identifier, safe="")
-
-
-def _json(payload: Mapping[str, Any], command: str) -> bytes:
-    try:
-        return orjson.dumps(payload)
-    except TypeError as exc:
-        raise BadParameterError(
-            f"the parameter of {command} cannot be written as JSON", maybe_sent=False
-        ) from exc
-
-
-def _texts(parameter: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the texts of an object parameter: a passcode may be among them."""
-    return tuple(value for value in parameter.values() if isinstance(value, str))

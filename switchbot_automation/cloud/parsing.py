@@ -8,6 +8,8 @@ Junk is skipped with a warning; only a body of a wholly different kind is an err
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,6 @@ from switchbot_automation.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ _DEVICE_KEYS = frozenset(
     {"deviceId", "deviceName", "deviceType", "hubDeviceId", "enableCloudService"}
 )
 _NO_HUB = "000000000000"
+
+# As seconds the year 5138, as milliseconds 1973: greater numbers are milliseconds.
+_LAST_SECONDS = 100_000_000_000
 
 
 def parse_devices(body: Any) -> DeviceList:
@@ -104,6 +108,45 @@ def parse_command_result(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookDetails:
+    """One webhook of the account; instants are aware UTC, None where not given."""
+
+    url: str
+    enabled: bool
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+def parse_webhook_urls(body: Any) -> tuple[str, ...]:
+    """Return the URLs; none for an empty body. Raises CloudServerError."""
+    if body is None:
+        return ()
+    urls = body.get("urls") if isinstance(body, dict) else body
+    if urls is None:
+        return ()
+    if not isinstance(urls, list):
+        raise _nonsense("the webhook list", urls)
+    return tuple(url for url in urls if isinstance(url, str) and url)
+
+
+def parse_webhook_details(body: Any) -> tuple[WebhookDetails, ...]:
+    """Return the details; none for an empty body. Raises CloudServerError."""
+    if body in (None, {}):
+        return ()
+    if not isinstance(body, list):
+        raise _nonsense("the webhook details", body)
+    return tuple(
+        WebhookDetails(
+            url=url,
+            enabled=_flag(entry.get("enable")),
+            created_at=_instant(entry.get("createTime")),
+            updated_at=_instant(entry.get("lastUpdateTime")),
+        )
+        for url, entry in _entries({"webhooks": body}, "webhooks", "url")
+    )
+
+
 def _device(device_id: str, entry: Mapping[str, Any]) -> Device:
     extra = {key: value for key, value in entry.items() if key not in _DEVICE_KEYS}
     return Device(
@@ -155,6 +198,17 @@ def _flag(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().casefold() not in {"false", "0", "off"}
     return True if value is None else bool(value)
+
+
+def _instant(value: object) -> datetime | None:
+    """Read Unix time, in milliseconds as seen live or in seconds as documented."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    seconds = value / 1000 if value > _LAST_SECONDS else value
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _nonsense(what: str, body: Any) -> CloudServerError:

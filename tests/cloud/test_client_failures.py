@@ -1,5 +1,6 @@
 """Each refusal becomes the error that says what to do about it."""
 
+import asyncio
 import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -267,3 +268,34 @@ async def test_an_endless_answer_is_given_up(cloud, make_client, replies):
     cloud.reply(replies.raw(200, b" " * (9 * 1024 * 1024)))
     with pytest.raises(CloudServerError, match="more than"):
         await make_client(attempts=1).scenes()
+
+
+GARBAGE = [
+    b"",
+    b"\x00\x01\x02\r\n\r\n",
+    b"220 mail.example.net ESMTP\r\n",
+    b"HTTP/1.1 abc OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 20_000 + b"\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+async def test_a_server_that_speaks_no_http_is_a_cloud_error(make_client, garbage):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(garbage)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        client = make_client(base_url=f"http://127.0.0.1:{port}", attempts=1)
+        with pytest.raises((CloudServerError, CloudTimeoutError)):
+            await client.scenes()
