@@ -1,27 +1,176 @@
-"""Every statement of `PostgresHistory`.
+"""How `PostgresHistory` writes and reads recorded rows.
 
 Upper-case words in angle brackets are replaced by constants of this module before
-anything runs; values are always parameters.
+anything runs; values are always parameters. Hours are cut with `date_bin` from an
+instant in UTC, since `date_trunc` follows the session's timezone.
 """
 
 from __future__ import annotations
 
 from typing import Final, LiteralString
 
+READ_COLUMNS: Final = (
+    *("zone", "timestamp", "temperature", "humidity", "assumed_aircon_power"),
+    *("last_action", "api_requests_today", "error_count", "last_temperature_stale"),
+    *("timezone", "metadata"),
+)
+
+
+def composed(template: LiteralString, **constants: LiteralString) -> LiteralString:
+    """Return the template with ``<NAME>`` replaced by the constant of that name."""
+    for name, text in constants.items():
+        template = template.replace(f"<{name.upper()}>", text)
+    return template
+
+
 _COLUMNS: Final = (
     'zone, "timestamp", temperature, humidity, assumed_aircon_power, last_action,'
     " api_requests_today, error_count, last_temperature_stale, timezone, metadata"
 )
-_READ_COLUMNS: Final = (
-    'zone, "timestamp", temperature, humidity, assumed_aircon_power, last_action,'
-    " api_requests_today, coalesce(error_count, 0),"
-    " coalesce(last_temperature_stale, false), coalesce(timezone, 'UTC'),"
-    " metadata::text"
-)
+_READ: Final = """
+s.zone, s."timestamp", s.temperature, s.humidity, s.assumed_aircon_power, s.last_action,
+s.api_requests_today, coalesce(s.error_count, 0),
+coalesce(s.last_temperature_stale, false), coalesce(s.timezone, 'UTC'), s.metadata::text
+"""
 """Rows of other writers may leave out what has a default."""
+HOUR_OF: Final = "date_bin('1 hour', {}, '2000-01-01 00:00+00')"
 
+# --- writing -------------------------------------------------------------------------
 
-def _with(template: LiteralString, **constants: LiteralString) -> LiteralString:
-    for name, text in constants.items():
-        template = template.replace(f"<{name.upper()}>", text)
-    return template
+_INSERT: Final = composed(
+    """
+    INSERT INTO state_history (<COLUMNS>)
+    SELECT <COLUMNS> FROM jsonb_to_recordset($1::jsonb) AS r(zone text,
+        "timestamp" timestamptz, temperature double precision,
+        humidity double precision, assumed_aircon_power text, last_action text,
+        api_requests_today bigint, error_count bigint,
+        last_temperature_stale boolean, timezone text, metadata jsonb)
+    ON CONFLICT (zone, "timestamp") DO NOTHING
+    """,
+    columns=_COLUMNS,
+)
+INSERT: Final = composed(
+    "WITH added AS (<INSERT> RETURNING 1) SELECT count(*) FROM added", insert=_INSERT
+)
+
+# The mark and the rows commit together. A mark that is there is touched: who computes
+# that hour at this moment waits for this commit, or this statement for theirs.
+_MARK: Final = composed(
+    """
+    INSERT INTO state_history_late (zone, bucket)
+    SELECT DISTINCT added.zone, hours.bucket
+    FROM added CROSS JOIN LATERAL (VALUES (<HOUR>), (<HOUR> + interval '1 hour'))
+        AS hours(bucket)
+    WHERE hours.bucket + interval '1 hour' <= <NOW>
+    ORDER BY 1, 2
+    ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
+    """,
+    hour=HOUR_OF.replace("{}", 'added."timestamp"'),
+)
+INSERT_LATE: Final = composed(
+    """
+    WITH added AS (<INSERT> RETURNING zone, "timestamp"), marked AS (<MARK>)
+    SELECT count(*) FROM added
+    """,
+    insert=_INSERT,
+    mark=composed(_MARK, now="$2::timestamptz"),
+)
+INCOMING: Final = """
+CREATE TEMPORARY TABLE incoming_history (
+    zone text, "timestamp" timestamptz, temperature double precision,
+    humidity double precision, assumed_aircon_power text, last_action text,
+    api_requests_today bigint, error_count bigint, last_temperature_stale boolean,
+    timezone text, metadata jsonb
+) ON COMMIT DROP
+"""
+COPY: Final = composed("COPY incoming_history (<COLUMNS>) FROM STDIN", columns=_COLUMNS)
+TAKE_IN: Final = composed(
+    """
+    WITH added AS (
+        INSERT INTO state_history (<COLUMNS>)
+        SELECT <COLUMNS> FROM incoming_history ORDER BY zone, "timestamp"
+        ON CONFLICT (zone, "timestamp") DO NOTHING
+        RETURNING zone, "timestamp"
+    ), marked AS (<MARK>)
+    SELECT count(*) FROM added
+    """,
+    columns=_COLUMNS,
+    mark=composed(_MARK, now="%(now)s"),
+)
+
+# --- reading recorded rows -----------------------------------------------------------
+
+ZONES: Final = """
+zones(zone) AS (
+    SELECT %(zone)s::text WHERE %(zone)s::text IS NOT NULL
+    UNION ALL
+    (SELECT zone FROM state_history WHERE %(zone)s::text IS NULL ORDER BY zone LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.zone FROM state_history s WHERE s.zone > z.zone
+            ORDER BY s.zone LIMIT 1)
+    FROM zones z WHERE z.zone IS NOT NULL AND %(zone)s::text IS NULL
+)
+"""
+"""Every zone, found by leaping through the primary key; the last one is NULL."""
+
+ROWS: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>
+    SELECT <READ> FROM zones z CROSS JOIN LATERAL (
+        SELECT * FROM state_history r
+        WHERE r.zone = z.zone AND r."timestamp" < %(end)s
+            AND r."timestamp" >= greatest(%(start)s, %(after)s)
+            AND (r."timestamp", r.zone COLLATE "C") > (%(after)s, %(after_zone)s)
+        ORDER BY r."timestamp" LIMIT %(limit)s
+    ) s
+    ORDER BY s."timestamp", s.zone COLLATE "C" LIMIT %(limit)s
+    """,
+    zones=ZONES,
+    read=_READ,
+)
+LATEST: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>, newest AS (
+        SELECT s.* FROM zones z CROSS JOIN LATERAL (
+            SELECT * FROM state_history r WHERE r.zone = z.zone
+            ORDER BY r."timestamp" DESC LIMIT %(n)s
+        ) s
+        ORDER BY s."timestamp" DESC, s.zone COLLATE "C" DESC LIMIT %(n)s
+    )
+    SELECT <READ> FROM newest s ORDER BY s."timestamp", s.zone COLLATE "C"
+    """,
+    zones=ZONES,
+    read=_READ,
+)
+OLDEST: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>
+    SELECT min(s."timestamp") FROM zones z CROSS JOIN LATERAL (
+        SELECT r."timestamp" FROM state_history r
+        WHERE r.zone = z.zone AND r."timestamp" >= %(since)s
+        ORDER BY r."timestamp" LIMIT 1
+    ) s
+    """,
+    zones=ZONES,
+)
+AGGREGATES: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>, recent AS (
+        SELECT s.* FROM zones z JOIN state_history s ON s.zone = z.zone
+        WHERE s."timestamp" >= %(since)s
+    )
+    SELECT count(*) AS count, avg(temperature) AS avg_temperature,
+        min(temperature) AS min_temperature, max(temperature) AS max_temperature,
+        avg(humidity) AS avg_humidity, min(humidity) AS min_humidity,
+        max(humidity) AS max_humidity,
+        (SELECT assumed_aircon_power FROM recent
+         WHERE assumed_aircon_power IS NOT NULL GROUP BY 1
+         ORDER BY count(*) DESC, assumed_aircon_power COLLATE "C" LIMIT 1)
+            AS common_aircon_power,
+        count(DISTINCT last_action) AS distinct_actions,
+        coalesce(sum(error_count), 0)::bigint AS total_errors,
+        max(api_requests_today) AS max_api_requests
+    FROM recent
+    """,
+    zones=ZONES,
+)

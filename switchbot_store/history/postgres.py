@@ -1,0 +1,326 @@
+"""History in the table `state_history` of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
+
+import orjson
+import psycopg
+from psycopg.rows import dict_row, tuple_row
+
+from switchbot_store.errors import StoreDataError
+from switchbot_store.history import postgres_bucket_sql as bucket_sql
+from switchbot_store.history import postgres_sql as sql
+from switchbot_store.history.codec import as_dict
+from switchbot_store.history.copy_text import copy_lines
+from switchbot_store.history.model import (
+    CLOSING_SECONDS,
+    HOLD_SECONDS,
+    HOUR,
+    BucketPlan,
+    HistoryBackend,
+    HistoryRow,
+    HistorySample,
+    RowKey,
+    hour_of,
+    in_utc,
+)
+from switchbot_store.migrations import migrate
+from switchbot_store.postgres_connections import Connections
+from switchbot_store.postgres_wire import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg_pool import ConnectionPool
+
+    Connection = psycopg.Connection[Any]
+
+T = TypeVar("T")
+
+_MAX_RECORDSET_ROWS: Final = 1000
+"""Beyond this COPY is faster, though it takes several round trips."""
+_HOURS_PER_STEP: Final = 240
+"""Bounds the time that one step of the rollup takes to about a tenth of a second."""
+_RECOMPUTED_HOURS: Final = 2
+"""Hours closed already that are looked at again, for rows that came unannounced."""
+_FROZEN_PER_STEP: Final = 500
+_HOLD: Final = timedelta(seconds=HOLD_SECONDS)
+_BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
+_REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
+"""A constraint or trigger that somebody added says no: this row's fault."""
+
+
+class PostgresHistory(HistoryBackend):
+    """Rows in `state_history`, hours in `state_history_hourly`.
+
+    `conninfo`, `pool`, `pooler` and the timeouts are those of `PostgresStore`;
+    `read_timeout_seconds` bounds queries and a step of upkeep, which may take longer
+    than a write. Opening migrates the schema; an existing dashboard's table is adopted.
+    """
+
+    name = "postgres"
+
+    def __init__(
+        self,
+        conninfo: str | None = None,
+        *,
+        pool: ConnectionPool[Any] | None = None,
+        pooler: bool | None = None,
+        max_size: int = 2,
+        timeout_seconds: float = 5.0,
+        connect_timeout_seconds: float = 15.0,
+        read_timeout_seconds: float = 30.0,
+    ) -> None:
+        self._read_timeout_seconds = read_timeout_seconds
+        self._write_timeout_seconds = timeout_seconds
+        self._make_connections: Callable[[], Connections] = lambda: Connections(
+            conninfo,
+            pool=pool,
+            prepare=migrate,
+            pooler=pooler,
+            max_size=max_size,
+            timeout_seconds=timeout_seconds,
+            connect_timeout_seconds=connect_timeout_seconds,
+        )
+        self._connections = self._make_connections()
+
+    def __repr__(self) -> str:
+        return f"<PostgresHistory {self._connections.description}>"
+
+    def open(self) -> None:
+        """Connect and bring the schema up to date; see `PostgresStore.open`."""
+        self._connections.open()
+
+    def close(self) -> None:
+        """Close the connections made here; a pool handed in stays as it is."""
+        connections, self._connections = self._connections, self._make_connections()
+        connections.close()
+
+    def write(self, samples: Sequence[HistorySample], *, now: datetime) -> int:
+        """Add the rows; see `HistoryBackend.write`.
+
+        One statement in one round trip, beyond a thousand rows one transaction.
+        """
+        if not samples:
+            return 0
+        if len(samples) > _MAX_RECORDSET_ROWS:
+            return self._copy(samples, now)
+        document = orjson.dumps([as_dict(sample) for sample in samples])
+        hour = hour_of(now)
+        if any(sample.timestamp < hour for sample in samples):
+            values = [document, in_utc(now).isoformat().encode()]
+            statement = sql.INSERT_LATE.encode()
+        else:
+            values, statement = [document], sql.INSERT.encode()
+
+        def insert(connection: Connection) -> int:
+            try:
+                ((count,),) = fetch(connection, statement, values)
+            except _REFUSED as error:
+                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+            return int(count or 0)
+
+        return self._connections.call(insert).value
+
+    def _copy(self, samples: Sequence[HistorySample], now: datetime) -> int:
+        def insert(connection: Connection) -> int:
+            try:
+                with connection.transaction(), connection.cursor() as cursor:
+                    cursor.execute(sql.INCOMING)
+                    with cursor.copy(sql.COPY) as copy:
+                        for lines in copy_lines(samples):
+                            copy.write(lines)
+                    return int(_first(connection, sql.TAKE_IN, {"now": now}))
+            except _REFUSED as error:
+                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+
+        # A thousand rows a second is slow even far away.
+        timeout = self._write_timeout_seconds + len(samples) / 1000
+        return self._connections.call(insert, timeout_seconds=timeout).value
+
+    def rows(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        after: RowKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return recorded rows; see `HistoryBackend.rows`."""
+        return self._recorded(
+            sql.ROWS,
+            start=start,
+            end=end,
+            zone=zone,
+            after=_BEFORE_ALL if after is None else after.timestamp,
+            after_zone="" if after is None else after.zone,
+            limit=limit,
+        )
+
+    def latest(self, n: int, *, zone: str | None = None) -> list[HistoryRow]:
+        """Return the newest `n` rows, ascending."""
+        return self._recorded(sql.LATEST, n=n, zone=zone)
+
+    def buckets(
+        self, plan: BucketPlan, *, zone: str | None = None, now: datetime
+    ) -> list[HistoryRow]:
+        """Return a row a bucket; see `HistoryBackend.buckets`."""
+        pieces = plan.pieces()
+        values = {
+            "zone": zone,
+            "start": plan.start,
+            "end": plan.end,
+            "now": now,
+            "hold": _HOLD,
+            "origin": plan.origin,
+            "width": timedelta(seconds=plan.width_seconds),
+            "edges": list(plan.edges or ()),
+            "first_hour": hour_of(plan.start),
+            "split": list(plan.split_hours),
+            "piece_starts": [start for start, _, _ in pieces],
+            "piece_ends": [end for _, end, _ in pieces],
+            "piece_hours": [hour for _, _, hour in pieces],
+        }
+        statement = bucket_sql.BUCKETS[plan.rollup, plan.edges is not None]
+
+        def fetch_rows(connection: Connection) -> list[HistoryRow]:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                return [HistoryRow(row) for row in cursor.execute(statement, values)]
+
+        rows = self._reading(fetch_rows)
+        for row in rows:
+            row["timestamp"] = in_utc(row["timestamp"])
+        return rows
+
+    def aggregates(
+        self, since: datetime, *, zone: str | None = None
+    ) -> dict[str, int | float | str | None]:
+        """Summarise the rows since then; see `HistoryService.aggregates`."""
+
+        def fetch_row(connection: Connection) -> dict[str, Any]:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                values = {"since": since, "zone": zone}
+                return cursor.execute(sql.AGGREGATES, values).fetchone() or {}
+
+        return self._reading(fetch_row)
+
+    def oldest(self) -> datetime | None:
+        """Return the timestamp of the oldest recorded row, None without any."""
+        return self._reading(lambda connection: _oldest(connection, _BEFORE_ALL))
+
+    def roll_up(self, *, now: datetime) -> int:
+        """Bring some hours up to date; see `HistoryBackend.roll_up`."""
+        edge = hour_of(in_utc(now) - timedelta(seconds=CLOSING_SECONDS))
+
+        def step(connection: Connection) -> int:
+            # Mostly there is nothing to do, which one statement tells.
+            through, late = _row(connection, bucket_sql.STATE, {})
+            if through is not None and through >= edge and not late:
+                return 0
+            with connection.transaction():
+                return _roll_up(connection, edge)
+
+        return self._reading(step)
+
+    def purge(self, before: datetime, *, limit: int) -> int:
+        """Delete some old rows; see `HistoryBackend.purge`."""
+
+        def step(connection: Connection) -> int:
+            through, _ = _row(connection, bucket_sql.STATE, {})
+            if through is None:
+                return 0
+            edge = min(hour_of(before), in_utc(through))
+            freeze = {"before": edge, "through": through, "limit": _FROZEN_PER_STEP}
+            while connection.execute(bucket_sql.FREEZE, freeze).rowcount:
+                pass
+            values = {"before": edge, "zone": None, "limit": limit}
+            return connection.execute(bucket_sql.PURGE, values).rowcount
+
+        return self._reading(step)
+
+    def _reading(self, work: Callable[[Connection], T]) -> T:
+        timeout = self._read_timeout_seconds
+        return self._connections.call(work, timeout_seconds=timeout).value
+
+    def _recorded(self, statement: LiteralString, **values: object) -> list[HistoryRow]:
+        def fetch_rows(connection: Connection) -> list[tuple[Any, ...]]:
+            with connection.cursor(row_factory=tuple_row) as cursor:
+                return cursor.execute(statement, values).fetchall()
+
+        rows = []
+        for values_of_row in self._reading(fetch_rows):
+            row = HistoryRow(zip(sql.READ_COLUMNS, values_of_row, strict=True))
+            row["timestamp"] = in_utc(row["timestamp"])
+            if row["metadata"] is not None:
+                row["metadata"] = orjson.loads(row["metadata"])
+            rows.append(row)
+        return rows
+
+
+def _roll_up(connection: Connection, edge: datetime) -> int:
+    """Do one step within a transaction; see `HistoryBackend.roll_up`."""
+    claimed = _first(connection, bucket_sql.CLAIM, {})
+    through = None if claimed is None else in_utc(claimed)
+    if through is None or through < edge:
+        return _advance(connection, through, edge)
+    values = {"through": through, "limit": _HOURS_PER_STEP}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        marked = cursor.execute(bucket_sql.TAKE_LATE, values).fetchall()
+    if marked:
+        _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
+    return len(marked)
+
+
+def _advance(connection: Connection, through: datetime | None, edge: datetime) -> int:
+    """Roll up the hours that follow `through`, skipping those without rows."""
+    first = _oldest(connection, through or _BEFORE_ALL)
+    if first is None or first >= edge:
+        upto = edge
+    else:
+        upto = min(edge, hour_of(first) + _HOURS_PER_STEP * HOUR)
+    if through is None:
+        begin = edge if first is None else min(hour_of(first), edge)
+    else:
+        begin = through - _RECOMPUTED_HOURS * HOUR
+    connection.execute(bucket_sql.FORGET_LATE, {"start": begin, "end": upto})
+    _compute(connection, [(None, begin, upto)])
+    connection.execute(bucket_sql.SET_THROUGH, {"through": upto})
+    return max(1, (upto - begin) // HOUR)
+
+
+def _compute(
+    connection: Connection, ranges: Sequence[tuple[str | None, datetime, datetime]]
+) -> None:
+    zones, starts, ends = zip(*ranges, strict=True)
+    connection.execute(
+        bucket_sql.ROLL_UP,
+        {
+            "zones": list(zones),
+            "starts": list(starts),
+            "ends": list(ends),
+            "zone": None,
+            "hold": _HOLD,
+        },
+    )
+
+
+def _row(
+    connection: Connection, statement: LiteralString, values: dict[str, object]
+) -> tuple[Any, ...]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(statement, values).fetchone()
+    return () if row is None else row
+
+
+def _first(
+    connection: Connection, statement: LiteralString, values: dict[str, object]
+) -> Any:
+    return _row(connection, statement, values)[0]
+
+
+def _oldest(connection: Connection, since: datetime) -> datetime | None:
+    moment = _first(connection, sql.OLDEST, {"since": since, "zone": None})
+    return None if moment is None else in_utc(moment)

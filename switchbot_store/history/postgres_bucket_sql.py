@@ -1,0 +1,272 @@
+"""How `PostgresHistory` cuts rows into buckets, rolls hours up and deletes old rows.
+
+See `switchbot_store.history.postgres_sql` for the angle brackets.
+"""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+from switchbot_store.history.postgres_sql import HOUR_OF, ZONES, composed
+
+# How long each row of `ranges` holds, cut at the edges of buckets: see `history.model`.
+_LINES: Final = """
+lines AS (
+    SELECT r.lo, r.hi, s.*, lead(s."timestamp") OVER
+        (PARTITION BY r.zone, r.lo ORDER BY s."timestamp") AS following
+    FROM ranges r CROSS JOIN LATERAL (
+        SELECT * FROM state_history h
+        WHERE h.zone = r.zone AND h."timestamp" >= r.lo - <HOLD>
+            AND h."timestamp" < r.hi
+    ) s
+),
+held AS (
+    SELECT *, "timestamp" >= lo AS counts, greatest("timestamp", lo) AS since,
+        least(coalesce(following, greatest(<NOW>, "timestamp")),
+              "timestamp" + <HOLD>, hi) AS until
+    FROM lines
+),
+placed AS (
+    SELECT *, <BUCKET_SINCE> AS bucket, <BUCKET_END> AS bucket_end,
+        <CARRY> AS carried_to
+    FROM held WHERE until > since OR counts
+),
+timed AS (
+    SELECT *, greatest(extract(epoch FROM least(until, bucket_end) - since), 0)::float8
+        AS own_seconds,
+        extract(epoch FROM until - carried_to)::float8 AS carried_seconds
+    FROM placed
+),
+atoms AS (
+    SELECT zone, bucket, "timestamp" AS at, counts::int AS n,
+        CASE WHEN counts THEN temperature END AS temperature,
+        CASE WHEN counts THEN humidity END AS humidity,
+        CASE WHEN counts THEN temperature END AS min_temperature,
+        CASE WHEN counts THEN temperature END AS max_temperature,
+        CASE WHEN counts THEN humidity END AS min_humidity,
+        CASE WHEN counts THEN humidity END AS max_humidity,
+        temperature AS held_temperature, humidity AS held_humidity,
+        CASE WHEN temperature IS NULL THEN 0 ELSE own_seconds END
+            AS temperature_seconds,
+        CASE WHEN humidity IS NULL THEN 0 ELSE own_seconds END AS humidity_seconds,
+        CASE WHEN assumed_aircon_power = 'on' THEN own_seconds ELSE 0 END
+            AS aircon_on_seconds,
+        CASE WHEN counts THEN assumed_aircon_power END AS assumed_aircon_power,
+        CASE WHEN counts THEN last_action END AS last_action,
+        CASE WHEN counts THEN coalesce(timezone, 'UTC') END AS timezone,
+        CASE WHEN counts THEN api_requests_today END AS api_requests_today,
+        CASE WHEN counts THEN coalesce(error_count, 0) ELSE 0 END AS error_count,
+        counts AND coalesce(last_temperature_stale, false) AS stale
+    FROM timed
+    UNION ALL
+    SELECT zone, carried_to, "timestamp", 0, NULL, NULL, NULL, NULL, NULL, NULL,
+        temperature, humidity,
+        CASE WHEN temperature IS NULL THEN 0 ELSE carried_seconds END,
+        CASE WHEN humidity IS NULL THEN 0 ELSE carried_seconds END,
+        CASE WHEN assumed_aircon_power = 'on' THEN carried_seconds ELSE 0 END,
+        NULL, NULL, NULL, NULL, 0, false
+    FROM timed WHERE carried_to <> bucket AND until > carried_to
+    <ROLLUP_ATOMS>
+)
+"""
+_ROLLUP_ATOMS: Final = """
+    UNION ALL
+    SELECT h.zone, <BUCKET_HOUR>, h.bucket, h.count, NULL, NULL,
+        h.min_temperature, h.max_temperature, h.min_humidity, h.max_humidity,
+        h.temperature, h.humidity, h.temperature_seconds, h.humidity_seconds,
+        h.aircon_on_seconds, h.assumed_aircon_power, h.last_action, h.timezone,
+        h.api_requests_today, h.error_count, h.last_temperature_stale
+    FROM state_history_hourly h
+    WHERE (%(zone)s::text IS NULL OR h.zone = %(zone)s)
+        AND h.bucket >= %(first_hour)s AND h.bucket < %(end)s
+        AND h.bucket < (SELECT through FROM mark)
+        AND (h.frozen OR (
+            h.bucket <> ALL (%(split)s::timestamptz[])
+            AND NOT EXISTS (SELECT FROM state_history_late l
+                            WHERE l.zone = h.zone AND l.bucket = h.bucket)))
+"""
+_SUMMARY: Final = """
+    SELECT zone, bucket AS "timestamp", sum(n)::bigint AS count,
+        coalesce(sum(held_temperature * temperature_seconds)
+            / nullif(sum(temperature_seconds), 0), avg(temperature)) AS temperature,
+        min(min_temperature) AS min_temperature,
+        max(max_temperature) AS max_temperature,
+        coalesce(sum(held_humidity * humidity_seconds)
+            / nullif(sum(humidity_seconds), 0), avg(humidity)) AS humidity,
+        min(min_humidity) AS min_humidity, max(max_humidity) AS max_humidity,
+        sum(aircon_on_seconds) AS aircon_on_seconds,
+        (array_agg(assumed_aircon_power ORDER BY at DESC)
+            FILTER (WHERE assumed_aircon_power IS NOT NULL))[1]
+            AS assumed_aircon_power,
+        (array_agg(last_action ORDER BY at DESC)
+            FILTER (WHERE last_action IS NOT NULL))[1] AS last_action,
+        (array_agg(timezone ORDER BY at DESC)
+            FILTER (WHERE timezone IS NOT NULL))[1] AS timezone,
+        max(api_requests_today) AS api_requests_today,
+        sum(error_count)::bigint AS error_count,
+        bool_or(stale) AS last_temperature_stale
+"""
+_RAW_RANGES: Final = """
+ranges AS (
+    SELECT zone, %(start)s::timestamptz AS lo, %(end)s::timestamptz AS hi
+    FROM zones WHERE zone IS NOT NULL
+)
+"""
+_ROLLUP_RANGES: Final = """
+mark AS (
+    SELECT coalesce(max(through), '-infinity') AS through FROM state_history_rollup
+),
+pieces AS (
+    SELECT * FROM unnest(%(piece_starts)s::timestamptz[], %(piece_ends)s::timestamptz[],
+        %(piece_hours)s::timestamptz[]) AS p(lo, hi, hour)
+),
+ranges AS (
+    SELECT z.zone, p.lo, p.hi FROM zones z CROSS JOIN pieces p CROSS JOIN mark
+    WHERE z.zone IS NOT NULL AND p.hour < mark.through AND NOT EXISTS (
+        SELECT FROM state_history_hourly h
+        WHERE h.zone = z.zone AND h.bucket = p.hour AND h.frozen)
+    UNION ALL
+    SELECT l.zone, l.bucket, l.bucket + interval '1 hour'
+    FROM state_history_late l JOIN zones z ON z.zone = l.zone CROSS JOIN mark
+    WHERE l.bucket >= %(start)s AND l.bucket + interval '1 hour' <= %(end)s
+        AND l.bucket < mark.through
+        AND l.bucket <> ALL (%(split)s::timestamptz[])
+        AND NOT EXISTS (SELECT FROM state_history_hourly h
+            WHERE h.zone = l.zone AND h.bucket = l.bucket AND h.frozen)
+    UNION ALL
+    SELECT z.zone, greatest(mark.through, %(start)s), %(end)s
+    FROM zones z CROSS JOIN mark
+    WHERE z.zone IS NOT NULL AND greatest(mark.through, %(start)s) < %(end)s
+)
+"""
+_UNIFORM: Final[dict[str, LiteralString]] = {
+    "bucket_since": "date_bin(%(width)s, since, %(origin)s)",
+    "bucket_end": "date_bin(%(width)s, since, %(origin)s) + %(width)s",
+    "carry": "date_bin(%(width)s, following, %(origin)s)",
+    "bucket_hour": "date_bin(%(width)s, greatest(h.bucket, %(start)s), %(origin)s)",
+}
+_EDGES: Final = "(%(edges)s::timestamptz[])"
+_EDGED: Final[dict[str, LiteralString]] = {
+    "bucket_since": f"{_EDGES}[width_bucket(since, {_EDGES})]",
+    "bucket_end": f"{_EDGES}[width_bucket(since, {_EDGES}) + 1]",
+    "carry": f"{_EDGES}[width_bucket(following, {_EDGES})]",
+    "bucket_hour": (f"{_EDGES}[width_bucket(greatest(h.bucket, %(start)s), {_EDGES})]"),
+}
+
+
+def _buckets(
+    cut: dict[str, LiteralString], ranges: LiteralString, rollup_atoms: LiteralString
+) -> LiteralString:
+    return composed(
+        """
+        WITH RECURSIVE <ZONES>, <RANGES>, <LINES>
+        <SUMMARY> FROM atoms GROUP BY zone, bucket HAVING sum(n) > 0
+        ORDER BY bucket, zone COLLATE "C"
+        """,
+        zones=ZONES,
+        ranges=ranges,
+        lines=_LINES,
+        summary=_SUMMARY,
+        rollup_atoms=rollup_atoms,
+        now="%(now)s",
+        hold="%(hold)s",
+        **cut,
+    )
+
+
+BUCKETS: Final = {
+    (rollup, edged): _buckets(
+        _EDGED if edged else _UNIFORM,
+        _ROLLUP_RANGES if rollup else _RAW_RANGES,
+        _ROLLUP_ATOMS if rollup else "",
+    )
+    for rollup in (False, True)
+    for edged in (False, True)
+}
+"""Statements by (with rollup, with edges)."""
+
+# --- the rollup and retention --------------------------------------------------------
+
+# Who holds this row computes hours; it is there from the first time on.
+CLAIM: Final = """
+INSERT INTO state_history_rollup (through) VALUES ('-infinity')
+ON CONFLICT (singleton) DO UPDATE SET through = state_history_rollup.through
+RETURNING nullif(through, '-infinity')
+"""
+STATE: Final = """
+SELECT (SELECT nullif(through, '-infinity') FROM state_history_rollup),
+    EXISTS (SELECT FROM state_history_late l JOIN state_history_rollup r
+            ON l.bucket < r.through)
+"""
+SET_THROUGH: Final = "UPDATE state_history_rollup SET through = %(through)s"
+TAKE_LATE: Final = """
+DELETE FROM state_history_late WHERE (zone, bucket) IN (
+    SELECT zone, bucket FROM state_history_late WHERE bucket < %(through)s
+    ORDER BY bucket, zone LIMIT %(limit)s FOR UPDATE
+) RETURNING zone, bucket
+"""
+FORGET_LATE: Final = """
+DELETE FROM state_history_late WHERE bucket >= %(start)s AND bucket < %(end)s
+"""
+_ROLLED_COLUMNS: Final = (
+    "count, temperature, min_temperature, max_temperature, temperature_seconds,"
+    " humidity, min_humidity, max_humidity, humidity_seconds, aircon_on_seconds,"
+    " assumed_aircon_power, last_action, timezone, api_requests_today, error_count,"
+    " last_temperature_stale"
+)
+_BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
+ROLL_UP: Final = composed(
+    """
+    INSERT INTO state_history_hourly AS stored (zone, bucket, <COLUMNS>)
+    WITH RECURSIVE <ZONES>, ranges AS (
+        SELECT z.zone, r.lo, r.hi
+        FROM unnest(%(zones)s::text[], %(starts)s::timestamptz[],
+            %(ends)s::timestamptz[]) AS r(zone, lo, hi)
+        JOIN zones z ON z.zone = coalesce(r.zone, z.zone)
+    ), <LINES>,
+    summary AS (
+        <SUMMARY>, sum(temperature_seconds) AS temperature_seconds,
+            sum(humidity_seconds) AS humidity_seconds
+        FROM atoms GROUP BY zone, bucket
+    )
+    SELECT zone, "timestamp", <COLUMNS> FROM summary
+    ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
+    WHERE NOT stored.frozen
+    """,
+    zones=ZONES,
+    lines=_LINES,
+    summary=_SUMMARY,
+    rollup_atoms="",
+    # Every hour here is over: the present cuts nothing short.
+    now="'infinity'::timestamptz",
+    hold="%(hold)s",
+    bucket_since=_BUCKET_OF,
+    bucket_end=f"{_BUCKET_OF} + interval '1 hour'",
+    # Unlike in a query, an hour without a sample counts: the next sum may need it.
+    carry=f"{_BUCKET_OF} + interval '1 hour'",
+    columns=_ROLLED_COLUMNS,
+    excluded=f"excluded.{_ROLLED_COLUMNS.replace(', ', ', excluded.')}",
+)
+FREEZE: Final = """
+UPDATE state_history_hourly SET frozen = true WHERE (zone, bucket) IN (
+    SELECT h.zone, h.bucket FROM state_history_hourly h
+    WHERE NOT h.frozen AND h.bucket <= %(before)s AND h.bucket < %(through)s
+        AND NOT EXISTS (SELECT FROM state_history_late l
+                        WHERE l.zone = h.zone AND l.bucket = h.bucket)
+    LIMIT %(limit)s)
+"""
+PURGE: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>
+    DELETE FROM state_history WHERE ctid = ANY (ARRAY(
+        SELECT s.place FROM zones z CROSS JOIN LATERAL (
+            SELECT r.ctid AS place FROM state_history r
+            WHERE r.zone = z.zone AND r."timestamp" < %(before)s
+                AND NOT EXISTS (SELECT FROM state_history_late l
+                    WHERE l.zone = r.zone AND l.bucket = <HOUR>)
+            ORDER BY r."timestamp" LIMIT %(limit)s
+        ) s LIMIT %(limit)s))
+    """,
+    zones=ZONES,
+    hour=HOUR_OF.replace("{}", 'r."timestamp"'),
+)
