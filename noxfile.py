@@ -1,5 +1,6 @@
 """Sessions: `nox` runs lint, typing and tests; `nox -l` lists the others."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -67,6 +68,8 @@ def tests(session: nox.Session) -> None:
     """Run every test that is not marked slow; arguments go to pytest."""
     install(session, "test")
     session.run("pytest", "-m", "not slow", *session.posargs)
+    # The gate ends with pytest's closing line; of other sessions only failures follow.
+    logging.getLogger("nox").setLevel(logging.ERROR)
 
 
 @nox.session
