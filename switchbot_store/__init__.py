@@ -23,8 +23,17 @@ from switchbot_store.errors import (
 
 if TYPE_CHECKING:
     from switchbot_store.config import StoreConfig
-    from switchbot_store.factory import get_store
-    from switchbot_store.history.model import HistoryResult, HistorySample
+    from switchbot_store.factory import get_history, get_store
+    from switchbot_store.history.model import (
+        HistoryBackend,
+        HistoryResult,
+        HistorySample,
+        HistoryStatus,
+    )
+    from switchbot_store.history.postgres import PostgresHistory
+    from switchbot_store.history.service import HistoryService
+    from switchbot_store.history.spill import HistorySpill
+    from switchbot_store.history.sqlite import SqliteHistory
     from switchbot_store.interface import (
         AsyncStore,
         Document,
@@ -37,21 +46,27 @@ if TYPE_CHECKING:
     from switchbot_store.memory import MemoryStore
     from switchbot_store.migrations import migrate
     from switchbot_store.postgres import PostgresStore
-    from switchbot_store.threaded import ThreadedStore
+    from switchbot_store.threaded import ThreadedHistory, ThreadedStore
 
 __all__ = [
     "AsyncStore",
     "Document",
     "DocumentView",
     "Entry",
+    "HistoryBackend",
     "HistoryError",
     "HistoryResult",
     "HistorySample",
+    "HistoryService",
+    "HistorySpill",
+    "HistoryStatus",
     "JsonStore",
     "MemoryStore",
     "MigrationError",
+    "PostgresHistory",
     "PostgresStore",
     "SlowConnectionError",
+    "SqliteHistory",
     "StoreClosedError",
     "StoreConfig",
     "StoreConfigError",
@@ -61,7 +76,9 @@ __all__ = [
     "StoreInterface",
     "StoreStatus",
     "StoreUnavailableError",
+    "ThreadedHistory",
     "ThreadedStore",
+    "get_history",
     "get_store",
     "migrate",
 ]
@@ -71,15 +88,23 @@ _HOMES = {
     "Document": "interface",
     "DocumentView": "interface",
     "Entry": "interface",
+    "HistoryBackend": "history.model",
     "HistoryResult": "history.model",
     "HistorySample": "history.model",
+    "HistoryService": "history.service",
+    "HistorySpill": "history.spill",
+    "HistoryStatus": "history.model",
     "JsonStore": "json_file",
     "MemoryStore": "memory",
+    "PostgresHistory": "history.postgres",
     "PostgresStore": "postgres",
+    "SqliteHistory": "history.sqlite",
     "StoreConfig": "config",
     "StoreInterface": "interface",
     "StoreStatus": "interface",
+    "ThreadedHistory": "threaded",
     "ThreadedStore": "threaded",
+    "get_history": "factory",
     "get_store": "factory",
     "migrate": "migrations",
 }

@@ -1,4 +1,4 @@
-"""`get_store`: the store that the environment asks for, opened."""
+"""`get_store`, `get_history`: what the environment asks for, opened."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from switchbot_store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from switchbot_store.history.service import HistoryService
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,6 +31,18 @@ def get_store(config: StoreConfig | None = None) -> StoreInterface:
     config = StoreConfig.from_env() if config is None else config
     build = _BUILDERS.get(config.backend, _plugin)
     return build(config)
+
+
+def get_history(config: StoreConfig | None = None) -> HistoryService:
+    """Return an opened history, always with a place for an outage's rows.
+
+    Like `get_store`; when PostgreSQL cannot be reached rows wait in the local spill.
+    The caller closes it. Raises StoreConfigError, MigrationError.
+    """
+    from switchbot_store.history.making import make_history  # noqa: PLC0415 - only for who keeps a history
+
+    config = StoreConfig.from_env() if config is None else config
+    return make_history(config).open()
 
 
 def _json(config: StoreConfig) -> StoreInterface:

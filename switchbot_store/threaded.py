@@ -17,9 +17,17 @@ from switchbot_store.errors import StoreClosedError
 from switchbot_store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
     from types import TracebackType
 
+    from switchbot_store.history.model import (
+        HistoryResult,
+        HistoryRow,
+        HistorySample,
+        HistoryStatus,
+    )
+    from switchbot_store.history.service import HistoryService
     from switchbot_store.interface import (
         Change,
         Document,
@@ -261,3 +269,97 @@ class ThreadedStore:
         if self._thread is None:
             return function(*args)
         return await self._thread.run(function, *args)
+
+
+class ThreadedHistory:
+    """The asyncio view of a `HistoryService`.
+
+    `record` takes microseconds and is called in place; only with a journal, which is a
+    write to the disk, it goes through the private thread, as all else does. A query
+    that takes long delays those after it, never the loop.
+    """
+
+    def __init__(self, service: HistoryService) -> None:
+        self.service = service
+        self._thread = PrivateThread("history calls")
+
+    async def record(self, sample: HistorySample) -> None:
+        """Take a sample; see `HistoryService.record`."""
+        if self.service.journal:
+            await self._thread.run(self.service.record, sample)
+        else:
+            self.service.record(sample)
+
+    async def flush(self) -> None:
+        """Write everything now; see `HistoryService.flush`."""
+        await self._thread.run(self.service.flush)
+
+    async def query(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        fields: Sequence[str] | None = None,
+        points: int | None = None,
+        bucket: str | None = None,
+        timezone: str | None = None,
+    ) -> HistoryResult:
+        """Return what happened in ``[start, end)``; see `HistoryService.query`."""
+        return await self._thread.run(
+            self.service.query,
+            start,
+            end,
+            zone=zone,
+            fields=fields,
+            points=points,
+            bucket=bucket,
+            timezone=timezone,
+        )
+
+    async def latest(self, n: int = 1, *, zone: str | None = None) -> list[HistoryRow]:
+        """Return the newest `n` rows, ascending."""
+        return await self._thread.run(self.service.latest, n, zone=zone)
+
+    async def aggregates(
+        self, hours: float, *, zone: str | None = None
+    ) -> dict[str, int | float | str | None]:
+        """Summarise the last `hours`; see `HistoryService.aggregates`."""
+        return await self._thread.run(self.service.aggregates, hours, zone=zone)
+
+    async def cleanup(self) -> int:
+        """Delete what is older than the retention; see `HistoryService.cleanup`."""
+        return await self._thread.run(self.service.cleanup)
+
+    def status(self) -> HistoryStatus:
+        """Describe the service without waiting for the thread."""
+        return self.service.status()
+
+    async def open(self) -> Self:
+        """Open the service behind."""
+        await self._thread.run(self.service.open)
+        return self
+
+    async def close(self) -> None:
+        """Finish the calls already made, close the service behind, end the thread."""
+        try:
+            await self._thread.run(self.service.close)
+        except StoreClosedError:
+            return
+        finally:
+            await self._thread.close()
+
+    async def detach(self) -> None:
+        """Finish the calls already made and end the thread; the service stays open."""
+        await self._thread.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -7,7 +7,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self
 
-from switchbot_store.errors import StoreClosedError, StoreConfigError, StoreError
+from switchbot_store.errors import (
+    StoreClosedError,
+    StoreConfigError,
+    StoreUnavailableError,
+)
 from switchbot_store.history.buckets import (
     check_shape,
     needs_timezone,
@@ -144,12 +148,10 @@ class HistoryService:
         self._writer.start()
         try:
             self.backend.open()
-        except (StoreConfigError, StoreClosedError):
-            raise
-        except StoreError:
+        except StoreUnavailableError as error:
             if self._spill is None:
                 raise
-            _LOGGER.warning("history goes to %s for now", self._spill.path)
+            _LOGGER.warning("history goes to %s for now: %s", self._spill.path, error)
         return self
 
     def record(self, sample: HistorySample) -> None:
@@ -185,6 +187,11 @@ class HistoryService:
             if self._spill is not None:
                 self._spill.close()
             self.backend.close()
+
+    @property
+    def journal(self) -> bool:
+        """Whether `record` waits for the local disk."""
+        return self._writer.journal
 
     def status(self) -> HistoryStatus:
         """Describe the service without asking the backend."""

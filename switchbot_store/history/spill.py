@@ -64,7 +64,9 @@ class HistorySpill:
         return self._rows
 
     def open(self) -> None:
-        """Open the file and count what a former process left there."""
+        """Count what a former process left; the file is made with the first row."""
+        if not self.path.exists():
+            return
         with self._lock, self._file.session() as connection:
             self._count(connection)
 

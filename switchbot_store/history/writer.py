@@ -72,6 +72,11 @@ class HistoryWriter:
         self._after_flush = after_flush
         self._start_afresh()
 
+    @property
+    def journal(self) -> bool:
+        """Whether `record` writes to the local disk."""
+        return self._journal
+
     def _start_afresh(self) -> None:
         """Make everything that a forked child must not share with its parent."""
         self._process_id = os.getpid()
