@@ -33,6 +33,7 @@ _EXACT: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
 _INDENTED: Final = _EXACT | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+_ALWAYS_FINE: Final = frozenset((str, bool, type(None)))
 _CONTAINERS: Final = (dict, list)
 _PLAIN_NAME: Final = re.compile(r"[^\W\d]\w*")
 
@@ -109,13 +110,11 @@ def _all_exact(data: Document) -> bool:
 
     The caller made sure that there is no cycle.
     """
-    stack: list[Any] = [data]
-    pop, push = stack.pop, stack.append
-    while stack:
-        container = pop()
+    containers: list[Any] = [data]
+    for container in containers:  # which grows meanwhile
         for value in container.values() if type(container) is dict else container:
             kind = type(value)
-            if kind is str or kind is bool or value is None:
+            if kind in _ALWAYS_FINE:
                 continue
             if kind is float:
                 if not -_FLOAT_LIMIT < value < _FLOAT_LIMIT:  # NaN too
@@ -124,7 +123,7 @@ def _all_exact(data: Document) -> bool:
                 if not -_INT_LIMIT <= value < _INT_LIMIT:
                     return False
             elif kind is dict or kind is list:
-                push(value)
+                containers.append(value)
             else:
                 return False
     return True

@@ -21,7 +21,7 @@ from typing import (
 )
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolClosed
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from switchbot_store.deadline import WATCHDOG
 from switchbot_store.errors import (
@@ -98,6 +98,7 @@ class Connections:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._opening = threading.Lock()
         self._process_id = os.getpid()
+        self._connect_error: psycopg.Error | None = None
         self._closed = False
 
     @property
@@ -151,7 +152,8 @@ class Connections:
                     pool.drain()
                 late = time.monotonic() >= expires_at
                 if late or not attempts or not (broken or is_nothing_done(error)):
-                    raise translated(error, expired=broken and late) from error
+                    expired = broken and late
+                    raise translated(self._why(error), expired=expired) from error
                 _LOGGER.debug("trying once more after: %s", error)
                 # What PostgreSQL undid by itself is no ambiguous failure.
                 repeated = repeated or broken
@@ -226,7 +228,7 @@ class Connections:
         pool: ConnectionPool[Any] = ConnectionPool(
             self._conninfo,
             kwargs=connection_options(self._conninfo, pooler=self._pooler),
-            connection_class=OwnConnection,
+            connection_class=self._connection_class(),
             max_size=self._max_size,
             timeout=self._timeout_seconds,
             name="switchbot_store",
@@ -235,6 +237,30 @@ class Connections:
         )
         pool.open()
         return pool
+
+    def _connection_class(self) -> type[OwnConnection]:
+        connections = self
+
+        class RecordedConnection(OwnConnection):
+            """Remembers why the pool's worker could not connect; the pool does not."""
+
+            @classmethod
+            def connect(cls, *arguments: Any, **options: Any) -> Self:
+                try:
+                    connection = super().connect(*arguments, **options)
+                except psycopg.Error as error:
+                    connections._connect_error = error
+                    raise
+                connections._connect_error = None
+                return connection
+
+        return RecordedConnection
+
+    def _why(self, error: psycopg.Error) -> psycopg.Error:
+        """Return what the caller ought to hear instead of a pool's timeout."""
+        if isinstance(error, PoolTimeout) and self._connect_error is not None:
+            return PoolTimeout(f"{error}: {self._connect_error}")
+        return error
 
     def _connect(self) -> Connection:
         expires_at = time.monotonic() + self._connect_timeout_seconds
