@@ -183,8 +183,8 @@ class HistoryBackend(ABC):
     """A place for rows; thread-safe, opens on first use or by `open()`.
 
     Samples handed to it went through `switchbot_store.history.samples.normalised`.
-    Every call raises StoreUnavailableError when the place cannot be reached and
-    StoreClosedError after `close()`. `now` is always aware UTC.
+    Every call raises StoreUnavailableError when the place cannot be reached. `now` is
+    always aware UTC.
     """
 
     name: str = "history"
@@ -198,7 +198,7 @@ class HistoryBackend(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything the backend itself made. Closing twice does nothing."""
+        """Release everything the backend itself made; a later use opens it anew."""
 
     @abstractmethod
     def write(self, samples: Sequence[HistorySample], *, now: datetime) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.documents import decode, encode, validate_key
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _INT_LIMIT: Final = 2**63
+_READING_LIMIT: Final = 1e16
+_TINIEST_READING: Final = 1e-200
+"""What PostgreSQL would refuse to multiply by the time it held, as an underflow."""
 _MAX_METADATA_BYTES: Final = 1024 * 1024
 
 
@@ -36,7 +38,7 @@ def aware_utc(moment: datetime, *, path: str) -> datetime:
 def normalised(sample: HistorySample) -> HistorySample:
     """Return the sample as every backend can keep it, or raise StoreDataError.
 
-    Timestamps become UTC, readings `float`. The error's `path` names the field.
+    Timestamps become UTC, readings `float`; they lie within +-1e16. The error's `path` names the field.
     """
     if not isinstance(sample, HistorySample):
         raise StoreDataError(f"a HistorySample, not {type(sample).__name__}")
@@ -77,9 +79,9 @@ def _reading(value: object, name: str) -> float | None:
         number = float(value)
     except OverflowError as error:
         raise StoreDataError("too great for a float", path=name) from error
-    if not isfinite(number):
+    if not -_READING_LIMIT < number < _READING_LIMIT:  # NaN too
         raise StoreDataError(f"{number} is no reading", path=name)
-    return number
+    return number if abs(number) > _TINIEST_READING else 0.0
 
 
 def _text(value: object, name: str) -> str | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from switchbot_store.errors import (
     MigrationError,
-    StoreClosedError,
     StoreDataError,
     StoreUnavailableError,
 )
@@ -37,7 +36,6 @@ class SqliteFile:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process_id = os.getpid()
-        self._closed = False
 
     def open(self) -> None:
         """Open and prepare the file; raise StoreUnavailableError, MigrationError."""
@@ -45,9 +43,8 @@ class SqliteFile:
             pass
 
     def close(self) -> None:
-        """Close the file. Closing twice does nothing."""
+        """Close the file; a later use opens it anew."""
         with self._lock:
-            self._closed = True
             connection, self._connection = self._connection, None
             if connection is not None and self._process_id == os.getpid():
                 connection.close()
@@ -55,6 +52,11 @@ class SqliteFile:
     @contextlib.contextmanager
     def session(self) -> Iterator[sqlite3.Connection]:
         """Give the connection to this thread alone, in autocommit."""
+        if self._process_id != os.getpid():
+            # The parent's connection must be neither used nor closed here.
+            self._lock = threading.RLock()
+            self._connection = None
+            self._process_id = os.getpid()
         with self._lock, self._errors_named():
             yield self._opened()
 
@@ -73,12 +75,6 @@ class SqliteFile:
                 raise
 
     def _opened(self) -> sqlite3.Connection:
-        if self._closed:
-            raise StoreClosedError(f"{self.path} was closed")
-        if self._process_id != os.getpid():
-            # The parent's connection must be neither used nor closed here.
-            self._connection = None
-            self._process_id = os.getpid()
         if self._connection is None:
             self._connection = self._connect()
         return self._connection

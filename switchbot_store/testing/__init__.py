@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from switchbot_store.testing.blocking_view import BlockingView
+    from switchbot_store.testing.history_contract import HistoryContract
     from switchbot_store.testing.postgres_server import PostgresServer
     from switchbot_store.testing.store_contract import StoreContract
     from switchbot_store.testing.tcp_proxy import TcpProxy
 
-__all__ = ["BlockingView", "PostgresServer", "StoreContract", "TcpProxy"]
+__all__ = [
+    "BlockingView",
+    "HistoryContract",
+    "PostgresServer",
+    "StoreContract",
+    "TcpProxy",
+]
 
 _HOMES = {
     "BlockingView": "blocking_view",
+    "HistoryContract": "history_contract",
     "PostgresServer": "postgres_server",
     "StoreContract": "store_contract",
     "TcpProxy": "tcp_proxy",
