@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A closed terminal hangs up; that must cost no row of the history either.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -37,25 +38,27 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def stop_requested() -> Iterator[asyncio.Future[int]]:
-    """Give a future that a first Ctrl-C or SIGTERM completes with the exit code.
+    """Give a future that a first Ctrl-C, SIGTERM or SIGHUP completes with the exit code.
 
-    The second signal ends the process at once, should the clean end take too long.
+    Until the end of the context further SIGTERMs change nothing, since supervisors
+    repeat them; a second Ctrl-C ends the process at once, should the clean end take too
+    long for the person who waits.
     """
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[int] = loop.create_future()
-
-    def release() -> None:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+    # `nohup` has the hang-up ignored on purpose.
+    nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    numbers = [each for each in _SIGNALS if not (nohup and each == signal.SIGHUP)]
 
     def requested(number: signal.Signals) -> None:
-        release()
         if not stop.done():
             stop.set_result(INTERRUPTED if number == signal.SIGINT else OK)
+        loop.remove_signal_handler(signal.SIGINT)
 
-    for number in _SIGNALS:
+    for number in numbers:
         loop.add_signal_handler(number, requested, number)
     try:
         yield stop
     finally:
-        release()
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -51,8 +51,12 @@ class Running:
                 return event
 
     async def end(self, number=signal.SIGTERM):
-        """Send a signal and return exit code, the rest of stdout, and stderr."""
+        """Send a signal, then as `ended`."""
         self.process.send_signal(number)
+        return await self.ended()
+
+    async def ended(self):
+        """Wait for the end; return exit code, the rest of stdout, and stderr."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             out, err = await self.process.communicate()
         return self.process.returncode, out.decode(), (err or b"").decode()

@@ -1,6 +1,5 @@
 """`devices`, `scenes` and `cloud`, each in a process of its own."""
 
-import asyncio
 import json
 import shlex
 import signal
@@ -24,31 +23,28 @@ def account(cloud):
     }
 
 
-async def ended(running):
-    out, err = await asyncio.wait_for(running.process.communicate(), 60)
-    return running.process.returncode, out.decode(), err.decode()
-
-
 async def test_devices_and_scenes_are_listed(start, cloud):
-    code, out, _ = await ended(await start("devices", env=account(cloud)))
+    code, out, _ = await (await start("devices", env=account(cloud))).ended()
     assert code == 0
     assert "C271111EC0AB" in out
     assert "Air Conditioner" in out
 
-    code, out, _ = await ended(await start("devices", "--json", env=account(cloud)))
+    code, out, _ = await (await start("devices", "--json", env=account(cloud))).ended()
     listed = json.loads(out)
     assert {"device_id", "name", "device_type"} <= listed["devices"][0].keys()
     assert [remote["remote_type"] for remote in listed["remotes"]] == [
         "Air Conditioner"
     ]
 
-    code, out, _ = await ended(await start("scenes", "--json", env=account(cloud)))
+    code, out, _ = await (await start("scenes", "--json", env=account(cloud))).ended()
     assert {"scene_id": "T02-20250101-01", "name": "Winter"} in json.loads(out)
 
 
 @pytest.mark.parametrize("command", ["devices", "scenes", "once", "run"])
 async def test_a_missing_variable_is_named(start, command):
-    code, _, err = await ended(await start(command, env={"SWITCHBOT_TOKEN": "T0KEN"}))
+    code, _, err = await (
+        await start(command, env={"SWITCHBOT_TOKEN": "T0KEN"})
+    ).ended()
     assert code == 2
     assert "SWITCHBOT_SECRET" in err
     assert "T0KEN" not in err
@@ -57,7 +53,7 @@ async def test_a_missing_variable_is_named(start, command):
 async def test_a_refused_account_fails_and_is_not_shown(start, cloud):
     env = account(cloud) | {"SWITCHBOT_SECRET": "WR0NGSECRET"}
     running = await start("devices", "--log-level", "debug", env=env)
-    code, out, err = await ended(running)
+    code, out, err = await running.ended()
     assert code == 1
     assert "WR0NGSECRET" not in out + err
     assert cloud.token not in out + err
@@ -66,7 +62,7 @@ async def test_a_refused_account_fails_and_is_not_shown(start, cloud):
 async def test_a_cloud_that_is_away_is_a_failure_in_words(start, cloud):
     env = account(cloud)
     await cloud.stop()
-    code, _, err = await ended(await start("devices", env=env))
+    code, _, err = await (await start("devices", env=env)).ended()
     assert code == 1
     assert err.startswith("Error: ")
     assert "Traceback" not in err
@@ -83,7 +79,7 @@ async def test_the_cloud_command_prints_what_another_shell_needs(start, tmp_path
             name, _, value = words[1].partition("=")
             env[name] = value
     assert json.loads((tmp_path / "config" / "settings.json").read_text())
-    code, out, _ = await ended(await start("scenes", env=env))
+    code, out, _ = await (await start("scenes", env=env)).ended()
     assert code == 0
     assert "Winter" in out
     assert (await serving.end(signal.SIGTERM))[0] == 0
@@ -102,6 +98,6 @@ async def test_the_cloud_command_leaves_a_settings_file_alone(start, tmp_path):
 
 async def test_a_port_that_is_taken_is_a_failure_in_words(start, cloud):
     port = cloud.base_url.rpartition(":")[2]
-    code, _, err = await ended(await start("cloud", "--port", port))
+    code, _, err = await (await start("cloud", "--port", port)).ended()
     assert code == 1
     assert err.startswith("Error: cannot listen")

@@ -1,0 +1,235 @@
+"""`run` and `once`: the engine against a real cloud, on the store of the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from switchbot_automation import AutomationEngine, CommandStatus, Outcome
+from switchbot_automation.cli.account import (
+    Account,
+    account_from_environment,
+    connect,
+)
+from switchbot_automation.cli.output import (
+    FAILURE,
+    OK,
+    json_option,
+    logging_options,
+    print_json,
+    timestamp,
+)
+from switchbot_automation.cli.stopping import stop_requested
+from switchbot_automation.engine.events import CommandHandled, DecisionMade
+from switchbot_automation.engine.scheduler import SchedulerService
+from switchbot_automation.engine.webhook_sender import WebhookSender
+from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from switchbot_automation.engine.events import Event
+    from switchbot_automation.model import Command, TickReport, ZoneDecision
+    from switchbot_store import HistoryService, StoreInterface
+
+_LOGGER = logging.getLogger(__name__)
+
+# Whoever stops a service kills it after a while, Docker after 10 s. A tick that hangs on
+# the network must leave time for the history.
+_LAST_TICK_SECONDS = 5.0
+
+_FAILED = frozenset(
+    {
+        Outcome.API_ERROR,
+        Outcome.MISSING_METER,
+        Outcome.INVALID_TEMPERATURE,
+        Outcome.INVALID_PROFILE,
+        Outcome.INVALID_THRESHOLDS,
+        Outcome.INVALID_MODE,
+        Outcome.INVALID_SETTINGS,
+    }
+)
+
+
+@click.command()
+@json_option("Print one object a line for each change of decision and each command.")
+@logging_options("info")
+@click.pass_context
+def run(ctx: click.Context, as_json: bool) -> None:
+    """Run the engine until Ctrl-C or SIGTERM.
+
+    The account comes from SWITCHBOT_TOKEN, SWITCHBOT_SECRET and SWITCHBOT_BASE_URL, the
+    store from STORE_BACKEND and its companions. It carries on while the cloud or the
+    database is away. At the end the history's buffer is flushed.
+    """
+    account = account_from_environment()
+    config = StoreConfig.from_env()
+    with get_store(config) as store, closing(get_history(config)) as history:
+        if not store.get("settings"):
+            _LOGGER.warning(
+                "there are no settings yet, so nothing will be commanded; write them "
+                "to the store's document `settings`"
+            )
+        code = asyncio.run(_run(account, store, history, Narrator(as_json=as_json)))
+    ctx.exit(code)
+
+
+@click.command()
+@json_option("Print the tick as one object.")
+@logging_options("warning")
+@click.pass_context
+def once(ctx: click.Context, as_json: bool) -> None:
+    """Run one tick, which may command the air conditioner, and report it.
+
+    The exit code is 1 when the tick could not do its work.
+    """
+    account = account_from_environment()
+    config = StoreConfig.from_env()
+    with get_store(config) as store, closing(get_history(config)) as history:
+        report = asyncio.run(_once(account, store, history))
+    if as_json:
+        print_json(_report_as_json(report))
+    else:
+        _print_report(report)
+    failed = any(decision.outcome in _FAILED for decision in report.decisions) or any(
+        command.status is CommandStatus.FAILED for command in report.commands
+    )
+    ctx.exit(FAILURE if failed else OK)
+
+
+@asynccontextmanager
+async def _engine(
+    account: Account, store: StoreInterface, history: HistoryService
+) -> AsyncIterator[AutomationEngine]:
+    threaded = ThreadedHistory(history)
+    try:
+        async with (
+            connect(account) as client,
+            AutomationEngine(
+                client,
+                store,
+                history=threaded,
+                quota=client.quota,
+                webhook_sender=WebhookSender(),
+            ) as engine,
+        ):
+            yield engine
+    finally:
+        await threaded.detach()
+
+
+async def _run(
+    account: Account,
+    store: StoreInterface,
+    history: HistoryService,
+    narrator: Narrator,
+) -> int:
+    with stop_requested() as stop:
+        async with _engine(account, store, history) as engine:
+            engine.subscribe(narrator)
+            scheduler = SchedulerService(engine)
+            await scheduler.start()
+            _LOGGER.info(
+                "running against %s, settings in %s",
+                urlsplit(account.base_url).hostname,
+                store.status().backend,
+            )
+            code = await stop
+            _LOGGER.info("stopping")
+            await scheduler.stop(timeout_seconds=_LAST_TICK_SECONDS)
+        # Here, where a repeated SIGTERM does no harm, and not only with the caller.
+        await asyncio.to_thread(history.close)
+    return code
+
+
+async def _once(
+    account: Account, store: StoreInterface, history: HistoryService
+) -> TickReport:
+    async with _engine(account, store, history) as engine:
+        return await engine.run_once(trigger="once")
+
+
+class Narrator:
+    """Prints what the engine tells: each change of decision, each command sent."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._decided: dict[str, Outcome] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take an event of the engine."""
+        if isinstance(event, DecisionMade):
+            decision = event.decision
+            if self._decided.get(decision.zone) != decision.outcome:
+                self._decided[decision.zone] = decision.outcome
+                self._say(event.at, "decision", _decision_as_json(decision))
+        elif (
+            isinstance(event, CommandHandled)
+            and event.command.status is not CommandStatus.BLOCKED
+        ):
+            self._say(event.at, "command", _command_as_json(event.command))
+
+    def _say(self, at: datetime, kind: str, facts: dict[str, Any]) -> None:
+        if self._as_json:
+            print_json({"at": timestamp(at), "event": kind, **facts})
+        else:
+            click.echo(f"{at.astimezone():%Y-%m-%d %H:%M:%S} {_sentence(kind, facts)}")
+
+
+def _sentence(kind: str, facts: dict[str, Any]) -> str:
+    if kind == "decision":
+        return f"{facts['zone']}: {facts['outcome']} ({', '.join(facts['reasons'])})"
+    rungs = ", ".join(
+        rung["rung"] if rung["ok"] else f"{rung['rung']} failed: {rung['error']}"
+        for rung in facts["rungs"]
+    )
+    return f"{facts['zone']}: {facts['action']} {facts['status']} ({rungs})"
+
+
+def _decision_as_json(decision: ZoneDecision) -> dict[str, Any]:
+    return {
+        "zone": decision.zone,
+        "outcome": decision.outcome,
+        "reasons": [reason.code for reason in decision.reasons],
+    }
+
+
+def _command_as_json(command: Command) -> dict[str, Any]:
+    return {
+        "zone": command.zone,
+        "action": command.action,
+        "status": command.status,
+        "reasons": [reason.code for reason in command.reasons],
+        "rungs": [
+            {"rung": rung.rung, "ok": rung.ok, "error": rung.error}
+            for rung in command.rungs
+        ],
+    }
+
+
+def _report_as_json(report: TickReport) -> dict[str, Any]:
+    return {
+        "trigger": report.trigger,
+        "outcome": report.outcome,
+        "decisions": [_decision_as_json(each) for each in report.decisions],
+        "commands": [_command_as_json(each) for each in report.commands],
+        "next_wakeup": timestamp(report.next_wakeup),
+        "duration_seconds": round(report.duration_seconds, 3),
+    }
+
+
+def _print_report(report: TickReport) -> None:
+    for decision in report.decisions:
+        click.echo(_sentence("decision", _decision_as_json(decision)))
+    for command in report.commands:
+        click.echo(_sentence("command", _command_as_json(command)))
+    click.echo(
+        f"{report.duration_seconds:.2f} s; the next look is due at "
+        f"{report.next_wakeup.astimezone():%H:%M:%S}"
+    )
