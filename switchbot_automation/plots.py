@@ -7,6 +7,7 @@ of megabytes that a running engine has no use for.
 from __future__ import annotations
 
 import importlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -153,6 +154,6 @@ def _label_days(axes: Any, series: SimulationSeries) -> None:
         axes.xaxis.set_major_formatter(dates.DateFormatter("%d %b", tz=zone))
     for label in axes.get_xticklabels():
         label.set_horizontalalignment("left")
-    # Short of the end by one sample, or the following day's name would stick out.
-    axes.set_xlim(series.times[0], series.times[-2])
+    # Short of the end by a second, or the following day's name would stick out.
+    axes.set_xlim(series.times[0], series.times[-1] - timedelta(seconds=1))
     axes.set_xlabel(f"time in {zone}", color=_QUIET, fontsize=9)
