@@ -7,26 +7,34 @@ A backend proves itself with a subclass and one fixture::
         def make_store(self, tmp_path):
             return lambda: MyStore(tmp_path)
 
-Tell pytest to rewrite the assertions with
-``pytest.register_assert_rewrite("switchbot_store.testing.store_contract")``.
+Before that, in a conftest.py, let pytest rewrite the assertions::
+
+    pytest.register_assert_rewrite(
+        "switchbot_store.testing.store_contract",
+        "switchbot_store.testing.store_concurrency",
+    )
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConflictError,
     StoreDataError,
+)
+from switchbot_store.testing.store_concurrency import ConcurrencyContract
+from switchbot_store.testing.store_samples import (
+    BAD_KEYS,
+    EDGES,
+    ODD_KEYS,
+    REFUSED,
+    documents,
 )
 
 if TYPE_CHECKING:
@@ -34,121 +42,10 @@ if TYPE_CHECKING:
 
     from switchbot_store.interface import Document, StoreInterface
 
-_WRITERS: Final = 4
-_ROUNDS: Final = 15
-_PATIENCE_SECONDS: Final = 60
+__all__ = ["StoreContract", "documents"]
 
 
-def documents() -> st.SearchStrategy[Document]:
-    """Return every kind of document that a store accepts."""
-    # NUL and lone surrogates (category Cs) are refused.
-    text = st.text(
-        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30
-    )
-    scalars = (
-        st.none()
-        | st.booleans()
-        | st.integers(min_value=-(2**63), max_value=2**63 - 1)
-        | st.floats(
-            min_value=-1e16,
-            max_value=1e16,
-            exclude_min=True,
-            exclude_max=True,
-            allow_nan=False,
-        )
-        | text
-    )
-    values = st.recursive(
-        scalars,
-        lambda inner: (
-            st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4)
-        ),
-        max_leaves=20,
-    )
-    return st.dictionaries(text, values, max_size=6)
-
-
-def _cycle() -> Document:
-    inner: list[Any] = []
-    inner.append(inner)
-    return {"a": inner}
-
-
-def _abyss() -> Document:
-    top: Document = {}
-    level = top
-    for _ in range(5000):
-        level["a"] = level = {}
-    return top
-
-
-REFUSED: Final[dict[str, tuple[Any, str]]] = {
-    "not a dict": ([1], ""),
-    "a dict of another class": (OrderedDict(a=1), ""),
-    "NaN": ({"a": [1, {"b c": float("nan")}]}, "a[1]['b c']"),
-    "infinity": ({"a": float("-inf")}, "a"),
-    "a huge float": ({"a": {"b": 1e16}}, "a.b"),
-    "an integer of 65 bits": ({"a": 2**64}, "a"),
-    "a negative integer of 65 bits": ({"a": -(2**63) - 1}, "a"),
-    "NUL": ({"a": ["x", "\0"]}, "a[1]"),
-    "NUL in a name": ({"a": {"\0": 1}}, "a"),
-    "a lone surrogate": ({"a": "\ud800"}, "a"),
-    "a lone surrogate in a name": ({"a": {"\udfff": 1}}, "a"),
-    "a name that is no text": ({"a": {1: 1}}, "a"),
-    "a tuple": ({"a": {"b": (1, 2)}}, "a.b"),
-    "a set": ({"a": {1}}, "a"),
-    "bytes": ({"a": b"x"}, "a"),
-    "a datetime": ({"a": datetime(2024, 1, 1, tzinfo=UTC)}, "a"),
-    "a nested dict of another class": ({"a": OrderedDict(b=1)}, "a"),
-    "a cycle": (_cycle(), "a"),
-    "too deep": (_abyss(), "a"),
-    "too large": ({"a": "x" * (16 * 1024 * 1024)}, ""),
-}
-
-EDGES: Final[tuple[Any, ...]] = (
-    2**63 - 1,
-    -(2**63),
-    9.999999999999998e15,
-    1e15,
-    5e-324,
-    1.0,
-    0.1 + 0.2,
-    -0.0,
-    True,
-    "",
-    "\\u0000",
-    "\u2028\x7f\x01\t\"'\\",
-    "\U0010ffff",
-    {"": {"": []}},
-    "x" * 1_000_000,
-)
-
-BAD_KEYS: Final[tuple[Any, ...]] = ("", "x" * 201, "a\0b", "\ud800", 1, None, b"x")
-
-ODD_KEYS: Final = (
-    "state/office",
-    "../x",
-    "..",
-    ".",
-    "a.b",
-    "con",
-    "CON",
-    "nul.json",
-    "Foo",
-    "foo",
-    "a b",
-    "a%2fb",
-    "a\nb",
-    "é",
-    "\u0065\u0301",
-    "\U0001f600" * 200,
-    "x" * 200,
-    "X" * 200,
-    "settings.json.previous",
-)
-
-
-class StoreContract:
+class StoreContract(ConcurrencyContract):
     """The suite; see the module's docstring for how to run it.
 
     Set `durable` to False for a store whose documents end with its object.
@@ -364,27 +261,6 @@ class StoreContract:
         assert found["b"].revision != old
         store.set_many({})
 
-    def test_readers_never_see_half_of_a_set_many(
-        self, store: StoreInterface, other: StoreInterface
-    ) -> None:
-        """Both documents always carry the same number."""
-        store.set_many({"a": {"n": 0}, "b": {"n": 0}})
-        done = threading.Event()
-
-        def write() -> None:
-            try:
-                for number in range(1, 2 * _ROUNDS):
-                    store.set_many({"a": {"n": number}, "b": {"n": number}})
-            finally:
-                done.set()
-
-        with ThreadPoolExecutor(1) as pool:
-            writing = pool.submit(write)
-            while not done.is_set():
-                found = other.get_many(["b", "a"])
-                assert found["a"].data == found["b"].data
-            writing.result(_PATIENCE_SECONDS)
-
     # update
 
     def test_update_writes_what_the_change_returns(self, store: StoreInterface) -> None:
@@ -404,28 +280,6 @@ class StoreContract:
         assert store.update("a", spoil) == {"n": 1}
         assert store.get_entry("a").revision == revision
 
-    def test_update_runs_again_when_somebody_wrote_between(
-        self, store: StoreInterface, other: StoreInterface
-    ) -> None:
-        """On what that somebody wrote."""
-        store.set("a", {"n": 1})
-        seen = []
-
-        def change(old: Document) -> Document:
-            seen.append(old["n"])
-            if len(seen) == 1:
-                interfere()
-            return {"n": old["n"] + 1}
-
-        def interfere() -> None:
-            thread = threading.Thread(target=other.set, args=("a", {"n": 10}))
-            thread.start()
-            thread.join(_PATIENCE_SECONDS)
-
-        assert other.update("a", lambda _: None) == {"n": 1}
-        assert store.update("a", change) == {"n": 11}
-        assert seen == [1, 10]
-
     def test_an_error_in_a_change_leaves_the_document(
         self, store: StoreInterface
     ) -> None:
@@ -434,62 +288,6 @@ class StoreContract:
         with pytest.raises(ZeroDivisionError):
             store.update("a", lambda old: {"n": old["n"] // 0})
         assert store.get("a") == {"n": 1}
-
-    def test_updates_of_many_writers_all_count(
-        self, store: StoreInterface, other: StoreInterface
-    ) -> None:
-        """From threads and from two stores on one place."""
-
-        def count(which: StoreInterface) -> None:
-            for _ in range(_ROUNDS):
-                which.update("counter", lambda old: {"n": old.get("n", 0) + 1})
-
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            writers = [pool.submit(count, each) for each in (store, other) * 2]
-            for writer in writers:
-                writer.result(_PATIENCE_SECONDS)
-        assert store.get("counter") == {"n": _WRITERS * _ROUNDS}
-
-    def test_only_one_of_many_creators_wins(self, store: StoreInterface) -> None:
-        """Of a document that was never set."""
-        start = threading.Barrier(_WRITERS)
-
-        def create(number: int) -> str | None:
-            start.wait(_PATIENCE_SECONDS)
-            try:
-                return store.compare_and_set("a", {"by": number}, "")
-            except StoreConflictError:
-                return None
-
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            made = list(pool.map(create, range(_WRITERS)))
-        winners = [number for number, revision in enumerate(made) if revision]
-        assert len(winners) == 1
-        assert store.get("a") == {"by": winners[0]}
-        assert store.get_entry("a").revision == made[winners[0]]
-
-    def test_threads_never_read_a_torn_document(
-        self, store: StoreInterface, other: StoreInterface
-    ) -> None:
-        """Writers of one key, readers of the same."""
-        store.set("a", {"head": 0, "body": "0" * 5000, "tail": 0})
-
-        def write(number: int) -> None:
-            for _ in range(_ROUNDS):
-                body = str(number) * 5000
-                store.set("a", {"head": number, "body": body, "tail": number})
-
-        def read() -> None:
-            for _ in range(2 * _ROUNDS):
-                found = other.get("a")
-                assert found["head"] == found["tail"]
-                assert found["body"] == str(found["head"]) * 5000
-
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            work = [pool.submit(write, 1), pool.submit(write, 2)]
-            work += [pool.submit(read), pool.submit(read)]
-            for each in work:
-                each.result(_PATIENCE_SECONDS)
 
     # places
 

@@ -1,0 +1,286 @@
+"""JsonStore on bad disks, with several processes, and at sudden deaths."""
+
+import contextlib
+import os
+import pwd
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from switchbot_store import JsonStore, StoreUnavailableError, safe_files
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def store(directory):
+    with JsonStore(directory) as store:
+        yield store
+
+
+def evidence(directory):
+    return [path.read_bytes() for path in sorted(directory.glob("*.corrupt-*"))]
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def run_python(program, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+class TestBadDisks:
+    def test_a_disk_without_room_leaves_the_old_file(self, directory):
+        # The kernel refuses to write more than 8 kB to any file of this process.
+        run_python(
+            """
+            import resource, sys
+            from switchbot_store import JsonStore, StoreUnavailableError
+            store = JsonStore(sys.argv[1]).open()
+            store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+            big = {"n": 2, "x": "x" * 20_000}
+            for write in (
+                lambda: store.set("a", big),
+                lambda: store.compare_and_set("a", big, store.get_entry("a").revision),
+                lambda: store.set_many({"b": {"n": 2}, "a": big}),
+            ):
+                try:
+                    write()
+                except StoreUnavailableError as error:
+                    assert isinstance(error.__cause__, OSError)
+                    assert "too large" in store.status().last_error
+                else:
+                    raise SystemExit("was acknowledged")
+            assert store.get("a") == store.get("b") == {"n": 1}
+            """,
+            directory,
+        )
+        assert names(directory) == [".lock", "a.json", "b.json"]
+
+    def test_a_directory_that_may_not_be_written_is_unavailable_yet_readable(
+        self, directory
+    ):
+        with JsonStore(directory) as store:
+            store.set("a", {"n": 1})
+        (directory / "a.json").chmod(0o644)
+        with _only_readable(directory), JsonStore(directory) as store:
+            assert store.get("a") == store.get_many(["a", "b"])["a"].data == {"n": 1}
+            assert store.keys() == ["a"]
+            assert store.health_check() is False
+            for write in (lambda: store.set("a", {}), lambda: store.delete("a")):
+                with pytest.raises(StoreUnavailableError) as caught:
+                    write()
+                assert isinstance(caught.value.__cause__, PermissionError)
+        with JsonStore(directory) as store:
+            assert store.health_check() is True
+            assert store.get("a") == {"n": 1}
+
+    def test_a_lock_that_is_never_released_ends_in_an_error(self, directory):
+        with JsonStore(directory) as store:
+            store.set("a", {"n": 1})
+            lock = safe_files.DirectoryLock(
+                str(directory / ".lock"), timeout_seconds=0.05
+            )
+            other = safe_files.DirectoryLock(str(directory / ".lock"))
+            with (
+                other.held(writing=True),
+                pytest.raises(StoreUnavailableError, match="another process"),
+                lock.held(writing=True),
+            ):
+                pytest.fail("was locked twice")
+
+
+@contextlib.contextmanager
+def _only_readable(directory):
+    """Make the directory read-only, for root by being somebody else meanwhile."""
+    directory.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        for parent in directory.parents:
+            # Its group stays root's, so that others' permissions do not count.
+            if parent.stat().st_mode & 0o011 != 0o011:
+                parent.chmod(parent.stat().st_mode | 0o011)
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        directory.chmod(0o755)
+
+
+class TestProcesses:
+    def test_updates_of_several_processes_all_count(self, directory):
+        program = """
+            import sys
+            from switchbot_store import JsonStore
+            with JsonStore(sys.argv[1]) as store:
+                for _ in range(40):
+                    store.update("n", lambda old: {"n": old.get("n", 0) + 1})
+            """
+        workers = [
+            threading.Thread(target=run_python, args=(program, directory))
+            for _ in range(3)
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert JsonStore(directory).get("n") == {"n": 120}
+
+    def test_a_forked_child_is_not_stopped_by_its_parents_lock(self, directory):
+        run_python(
+            """
+            import os, sys, threading
+            from switchbot_store import JsonStore
+            store = JsonStore(sys.argv[1]).open()
+            store.set("a", {"n": 1})
+            held, go_on = threading.Event(), threading.Event()
+            def hold():
+                with store._lock.held(writing=True):
+                    held.set()
+                    go_on.wait(30)
+            thread = threading.Thread(target=hold)
+            thread.start()
+            held.wait(30)
+            child = os.fork()
+            if child == 0:
+                assert store.get("a") == {"n": 1}
+                store.set("a", {"n": 3})
+                os._exit(0)
+            go_on.set()
+            thread.join()
+            store.set("b", {})
+            _, status = os.waitpid(child, 0)
+            assert status == 0
+            assert store.get("a") == {"n": 3}
+            """,
+            directory,
+        )
+
+
+WRITER = """
+    import sys
+    from switchbot_store import JsonStore
+    store = JsonStore(sys.argv[1]).open()
+    number = store.get("a").get("n", 0)
+    while True:
+        number += 1
+        if number % 3:
+            store.set_many({"a": {"n": number}, "b": {"n": number}})
+        else:
+            store.set("a", {"n": number})
+            store.set("b", {"n": number})
+        print(number, flush=True)
+    """
+
+
+class TestCrashes:
+    def test_an_acknowledged_write_survives_the_writers_sudden_death(self, directory):
+        moments = random.Random(7)
+        acknowledged = 0
+        for _ in range(10):
+            with subprocess.Popen(
+                [sys.executable, "-c", textwrap.dedent(WRITER), str(directory)],
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as writer:
+                for _ in range(moments.randrange(1, 30)):
+                    acknowledged = int(writer.stdout.readline())
+                # Anywhere inside one of the next writes.
+                threading.Event().wait(moments.random() / 200)
+                os.kill(writer.pid, signal.SIGKILL)
+                for line in writer.stdout.read().splitlines(keepends=True):
+                    if line.endswith("\n"):
+                        acknowledged = int(line)
+            with JsonStore(directory) as store:
+                found = store.get_many(["a", "b"])
+                a, b = found["a"].data["n"], found["b"].data["n"]
+                assert acknowledged <= b <= a <= acknowledged + 1
+                if a != b:
+                    assert a % 3 == 0, "half of a set_many"
+                store.set_many({"a": {"n": a}, "b": {"n": a}})
+                acknowledged = a
+                assert names(directory) == [
+                    ".lock",
+                    *sorted(
+                        name
+                        for key in "ab"
+                        for name in (f"{key}.json", f"{key}.json.previous")
+                    ),
+                ]
+
+    def test_a_set_many_that_was_committed_is_finished_by_the_next_store(
+        self, directory, monkeypatch
+    ):
+        with JsonStore(directory) as store:
+            store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+            replace = os.replace
+
+            def die_at_b(source, target):
+                if str(target).endswith("b.json"):
+                    raise KeyboardInterrupt
+                replace(source, target)
+
+            monkeypatch.setattr(os, "replace", die_at_b)
+            # As at a kill: nothing in the process cleans up behind the commit.
+            monkeypatch.setattr(os, "unlink", lambda path: None)
+            with pytest.raises(KeyboardInterrupt):
+                store.set_many({"a": {"n": 2}, "b": {"n": 2}})
+            monkeypatch.undo()
+            with JsonStore(directory) as other:
+                assert other.get("b") == other.get("a") == {"n": 2}
+        assert not (directory / ".pending.json").exists()
+
+    def test_a_set_many_that_was_not_committed_leaves_nothing(
+        self, directory, monkeypatch
+    ):
+        with JsonStore(directory) as store:
+            store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+            fsync = os.fsync
+            calls = []
+
+            def fail_late(descriptor):
+                calls.append(descriptor)
+                if len(calls) == 5:  # that of the list of what to install
+                    raise OSError(5, "Input/output error")
+                fsync(descriptor)
+
+            monkeypatch.setattr(os, "fsync", fail_late)
+            with pytest.raises(StoreUnavailableError, match="Input/output"):
+                store.set_many({"a": {"n": 2}, "b": {"n": 2}})
+            monkeypatch.undo()
+            assert store.get("a") == store.get("b") == {"n": 1}
+        assert names(directory) == [".lock", "a.json", "b.json"]
+
+    def test_torn_temporary_files_are_harmless_and_removed(self, store, directory):
+        store.set("a", {"n": 1})
+        torn = directory / f".a.json.{'0' * 16}.tmp"
+        torn.write_bytes(b'{"n": 2')
+        with JsonStore(directory) as other:
+            assert other.get("a") == {"n": 1}
+            assert other.keys() == ["a"]
+        assert not torn.exists()
+
+    def test_an_unreadable_list_of_pending_files_is_set_aside(self, store, directory):
+        store.set("a", {"n": 1})
+        (directory / ".pending.json").write_bytes(b"garbage")
+        assert store.get("a") == {"n": 1}
+        store.set("a", {"n": 2})
+        assert evidence(directory) == [b"garbage"]

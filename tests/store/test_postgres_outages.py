@@ -1,0 +1,196 @@
+"""PostgresStore when the server is away, silent, wrong or read-only."""
+
+import asyncio
+import itertools
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from switchbot_store import (
+    PostgresStore,
+    SlowConnectionError,
+    StoreClosedError,
+    StoreConfigError,
+    StoreUnavailableError,
+    ThreadedStore,
+)
+from switchbot_store.postgres_settings import connection_options, connection_string
+
+WAIT_SECONDS = 30
+
+
+class TestOutages:
+    def test_a_restart_while_idle_is_not_noticed(self, postgres_server_factory):
+        server = postgres_server_factory()
+        with PostgresStore(server.url()) as store:
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda n: store.set(f"k{n % 4}", {"n": n}), range(40)))
+            for mode in ("fast", "immediate"):
+                server.restart(mode)
+                assert sorted(store.get_many(["k0", "k1"])) == ["k0", "k1"]
+                store.set("k0", {"n": mode})
+            server.kill()
+            server.start()
+            assert store.get("k0") == {"n": "immediate"}
+
+    def test_a_server_that_is_away_is_unavailable_until_it_is_back(
+        self, postgres_server_factory
+    ):
+        server = postgres_server_factory()
+        with PostgresStore(server.url(), timeout_seconds=0.5) as store:
+            store.set("a", {"n": 1})
+            server.stop()
+            for call in (lambda: store.get("a"), lambda: store.set("a", {"n": 2})):
+                with pytest.raises(StoreUnavailableError):
+                    call()
+            assert store.health_check() is False
+            assert "refused" in store.status().last_error
+            server.start()
+            with PostgresStore(server.url(), timeout_seconds=5) as fresh:
+                assert fresh.get("a") == {"n": 1}
+            for _ in range(20):  # each waits up to half a second
+                if store.health_check():
+                    break
+            assert store.get("a") == {"n": 1}
+
+    def test_a_silent_server_is_slow_not_for_ever(self, postgres_server_factory):
+        server = postgres_server_factory()
+        with PostgresStore(server.url(), timeout_seconds=0.3) as store:
+            store.set("a", {"n": 1})
+            server.freeze()
+            for _ in range(2):  # on an old connection, then on a new one
+                with pytest.raises(SlowConnectionError):
+                    store.get("a")
+            assert store.health_check() is False
+            server.thaw()
+            for _ in range(30):  # each waits up to a third of a second
+                if store.health_check():
+                    break
+            assert store.get("a") == {"n": 1}
+
+    async def test_a_silent_server_does_not_stop_the_event_loop(
+        self, postgres_server_factory
+    ):
+        server = postgres_server_factory()
+        async with ThreadedStore(
+            PostgresStore(server.url(), timeout_seconds=1)
+        ) as store:
+            await store.set("a", {"n": 1})
+            server.freeze()
+            loop = asyncio.get_running_loop()
+            reading = asyncio.create_task(store.get("a"))
+            beats = [loop.time()]
+            while not reading.done():
+                await asyncio.sleep(0.005)
+                beats.append(loop.time())
+            with pytest.raises(SlowConnectionError):
+                await reading
+            server.thaw()
+        lags = [after - before for before, after in itertools.pairwise(beats)]
+        assert beats[-1] - beats[0] > 0.9
+        assert max(lags) < 0.5, "the interpreter's lock was held"
+
+    def test_a_swallowed_connection_attempt_ends_by_its_deadline(
+        self, proxied_url, proxy
+    ):
+        store = PostgresStore(proxied_url, connect_timeout_seconds=1)
+        proxy.black_hole()
+        with pytest.raises(SlowConnectionError):
+            store.open()
+        proxy.pass_through()
+        with store:
+            assert store.get("a") == {}
+
+    def test_a_read_only_server_cannot_acknowledge(self, postgres_server_factory):
+        server = postgres_server_factory()
+        with PostgresStore(server.url()) as store:
+            store.set("a", {"n": 1})
+            with server.connect() as connection:
+                connection.execute("ALTER SYSTEM SET default_transaction_read_only=on")
+            server.restart()
+            assert store.health_check() is False
+            with pytest.raises(StoreUnavailableError):
+                store.set("a", {"n": 2})
+            assert store.get("a") == {"n": 1}
+
+    def test_writers_in_opposite_order_do_not_wait_for_each_other_for_ever(
+        self, database_url
+    ):
+        with PostgresStore(database_url) as store:
+
+            def write(keys):
+                for number in range(30):
+                    store.set_many({key: {"n": number} for key in keys})
+
+            with ThreadPoolExecutor(2) as pool:
+                for writing in [pool.submit(write, "abcd"), pool.submit(write, "dcba")]:
+                    writing.result(WAIT_SECONDS)
+
+
+class TestOpening:
+    def test_a_wrong_password_is_a_mistake_not_an_outage(
+        self, postgres_server_factory, caplog
+    ):
+        caplog.set_level(logging.DEBUG)
+        server = postgres_server_factory(password="correct horse")
+        url = server.url().replace("correct%20horse", "battery-staple")
+        store = PostgresStore(url)
+        with pytest.raises(StoreConfigError, match="password") as caught:
+            store.open()
+        for text in (str(caught.value), repr(store), str(store.status()), caplog.text):
+            assert "battery-staple" not in text
+        with PostgresStore(server.url()) as right:
+            assert right.health_check()
+
+    def test_a_missing_database_is_a_mistake(self, database_url):
+        url = psycopg.conninfo.make_conninfo(database_url, dbname="no_such_database")
+        with pytest.raises(StoreConfigError, match="no_such_database"):
+            PostgresStore(url).open()
+
+    def test_a_closed_port_is_an_outage(self, proxied_url, proxy):
+        proxy.refuse()
+        with pytest.raises(StoreUnavailableError, match="refused"):
+            PostgresStore(proxied_url).open()
+
+    @pytest.mark.parametrize(
+        "conninfo", ["postgresx://u:hunter2@h/db", "hunter2", "host=h hunter2"]
+    )
+    def test_what_is_no_connection_string_is_not_repeated(self, conninfo):
+        with pytest.raises(StoreConfigError) as caught:
+            PostgresStore(conninfo)
+        assert "hunter2" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+    def test_every_usual_form_of_url_is_understood(self):
+        for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+            text = connection_string(f"{scheme}://u:p%40ss@db.example.com:5433/home")
+            found = psycopg.conninfo.conninfo_to_dict(text)
+            assert (found["host"], found["port"]) == ("db.example.com", "5433")
+            assert (found["user"], found["password"]) == ("u", "p@ss")
+            assert found["dbname"] == "home"
+            assert "options" not in found
+
+    def test_nothing_is_prepared_behind_a_transaction_pooler(self):
+        pooled = "host=ep-cool-pooler.eu-central-1.aws.neon.tech"
+        assert connection_options(pooled, pooler=None)["prepare_threshold"] is None
+        assert "prepare_threshold" not in connection_options(pooled, pooler=False)
+        assert connection_options("host=h", pooler=True)["prepare_threshold"] is None
+        assert "prepare_threshold" not in connection_options("host=h", pooler=None)
+
+    def test_a_call_waiting_at_close_hears_that_the_store_was_closed(
+        self, proxied_url, proxy
+    ):
+        store = PostgresStore(proxied_url).open()
+        proxy.black_hole()
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(store.get, "a")
+            while not store._connections._own_pool.get_stats().get("requests_waiting"):
+                threading.Event().wait(0.005)
+            proxy.pass_through()
+            proxy.reset()
+            store.close()
+            error = reading.exception(WAIT_SECONDS)
+            assert error is None or isinstance(error, StoreClosedError)
