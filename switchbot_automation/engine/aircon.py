@@ -132,8 +132,7 @@ def after_command(
         pending_manual=None,
         intent=None,
     )
-    was_running = state.compressor_running
-    may_have_run = was_running or state.power is Power.UNKNOWN or state.uncertain
+    may_have_run = _may_run(state)
     if action is Action.OFF:
         return common._replace(
             power=Power.OFF,
@@ -152,7 +151,9 @@ def after_command(
             fan_started_at=state.fan_started_at if in_fan else at,
             compressor_stopped_at=at if may_have_run else state.compressor_stopped_at,
         )
-    continues = was_running and state.action is action and not state.uncertain
+    continues = (
+        state.compressor_running and state.action is action and not state.uncertain
+    )
     return common._replace(
         power=Power.ON,
         mode=_mode(rung.parameter) if direct else None,
@@ -171,15 +172,24 @@ def after_failure(
     "already on" holds, and the compressor may have started or stopped at `at`.
     """
     failed = state._replace(
-        intent=None, last_error=error, error_count=state.error_count + 1
+        intent=None,
+        # Repeating an OFF from before would undo what was wanted since.
+        pending_repeat=None,
+        last_error=error,
+        error_count=state.error_count + 1,
     )
     if not maybe:
         return failed
     if action in (Action.OFF, Action.FAN):
-        stopped = at if state.compressor_running else state.compressor_stopped_at
+        stopped = at if _may_run(state) else state.compressor_stopped_at
         return failed._replace(uncertain=True, compressor_stopped_at=stopped)
-    started = state.compressor_started_at if state.compressor_running else at
+    surely_running = state.compressor_running and not state.uncertain
+    started = state.compressor_started_at if surely_running else at
     return failed._replace(uncertain=True, compressor_started_at=started)
+
+
+def _may_run(state: ZoneState) -> bool:
+    return state.compressor_running or state.uncertain or state.power is Power.UNKNOWN
 
 
 def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
