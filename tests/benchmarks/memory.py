@@ -34,18 +34,26 @@ async def _measure(server: PostgresServer, runs: int) -> list[Figure]:
         }
         for _ in range(runs):
             with tempfile.TemporaryDirectory() as directory:
-                answer = await _run({**place, "directory": directory})
+                files = {"STORE_DIRECTORY": directory}
+                answer = await _run({**place, "environment": files})
             json_peaks.append(answer["peak_megabytes"])
             drivers.add(answer["psycopg"])
-            conninfo = server.conninfo(server.create_database())
-            engine = await _run({**place, "conninfo": conninfo})
+            with tempfile.TemporaryDirectory() as directory:
+                database = {
+                    "STORE_BACKEND": "postgres",
+                    "POSTGRES_URL": server.url(server.create_database()),
+                    "STORE_DIRECTORY": directory,
+                }
+                engine = await _run({**place, "environment": database})
             bare = await _run({"base_url": None})
             extra_peaks.append(engine["peak_megabytes"] - bare["peak_megabytes"])
     return [
-        Figure("engine with JsonStore, peak", median(json_peaks), "MB", 45),
+        Figure(
+            "engine, JsonStore and SQLite history, peak", median(json_peaks), "MB", 45
+        ),
         Figure("... database drivers imported by it", float(True in drivers), "", 0),
         Figure(
-            "engine with PostgreSQL, peak over its dependencies",
+            "engine, store and history on PostgreSQL, over dependencies",
             median(extra_peaks),
             "MB",
             12,

@@ -28,23 +28,26 @@ def import_dependencies() -> None:
 async def run_engine(place: dict, ticks: int) -> None:
     import aiohttp  # noqa: PLC0415 - not in the process that measures dependencies
 
-    import switchbot_store  # noqa: PLC0415 - likewise
     from switchbot_automation import (  # noqa: PLC0415 - likewise
         AutomationEngine,
         SwitchBotClient,
     )
+    from switchbot_store import (  # noqa: PLC0415 - likewise
+        StoreConfig,
+        ThreadedHistory,
+        get_history,
+        get_store,
+    )
 
-    if "conninfo" in place:
-        store = switchbot_store.PostgresStore(place["conninfo"])
-    else:
-        store = switchbot_store.JsonStore(place["directory"])
+    config = StoreConfig.from_env(place["environment"])
     async with aiohttp.ClientSession() as session:
         client = SwitchBotClient(
             session, place["token"], place["secret"], base_url=place["base_url"]
         )
-        with store:
+        with get_store(config) as store, get_history(config) as service:
             store.set("settings", place["settings"])
-            async with AutomationEngine(client, store) as engine:
+            history = ThreadedHistory(service)
+            async with AutomationEngine(client, store, history=history) as engine:
                 for _ in range(ticks):
                     await engine.run_once()
 
