@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.quota import QuotaLedger
@@ -27,7 +28,7 @@ from switchbot_automation.engine.events import (
 from switchbot_automation.engine.explain import (
     Explanation,
     explain_decision,
-    nothing_known,
+    explain_from_history,
 )
 from switchbot_automation.engine.health import health_report, quota_level
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
@@ -47,7 +48,7 @@ from switchbot_automation.model import (
     ZoneDecision,
 )
 from switchbot_automation.settings import parse_settings
-from switchbot_store import StoreInterface, ThreadedStore
+from switchbot_store import StoreInterface, ThreadedHistory, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.settings_model import Settings
-    from switchbot_store import AsyncStore
+    from switchbot_store import AsyncStore, HistoryService
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -73,8 +74,8 @@ class AutomationEngine:
     """Keeps every zone of the settings as they say, one tick at a time.
 
     `client` is any `CloudApi`. `store` is a `StoreInterface`, which is then called on a
-    private thread, or an `AsyncStore`; whoever opened it closes it. `quota` is the
-    ledger shared with the client; without one the engine counts its calls itself.
+    private thread, or an `AsyncStore`; whoever opened it closes it. The same goes for
+    `history`, a `HistoryService` or the asyncio view of one. `quota` is the ledger shared with the client; without one the engine counts its calls itself.
     Without a `webhook_sender` the webhook rung does not exist.
 
     Use it as an async context manager. `run_once` and the other methods share one lock.
@@ -85,7 +86,7 @@ class AutomationEngine:
         client: CloudApi,
         store: StoreInterface | AsyncStore,
         *,
-        history: AsyncHistory | None = None,
+        history: HistoryService | ThreadedHistory | AsyncHistory | None = None,
         clock: Clock | None = None,
         quota: QuotaLedger | None = None,
         webhook_sender: WebhookSender | None = None,
@@ -103,7 +104,9 @@ class AutomationEngine:
         actuator = Actuator(client, observer, self._clock, webhook_sender)
         self._commander = Commander(self._documents, actuator, self._clock)
         self._tick = Tick(self._documents, observer, self._commander, self._clock)
-        self._recorder = Recorder(self._documents, history)
+        self._own_history = _threaded(history)
+        self._history = cast("AsyncHistory | None", self._own_history or history)
+        self._recorder = Recorder(self._documents, self._history)
         self._listeners = Listeners()
         self._lock = asyncio.Lock()
         self._next_wakeup = self._clock.now()
@@ -124,6 +127,8 @@ class AutomationEngine:
     ) -> None:
         if self._wrapped is not None:
             await self._wrapped.detach()
+        if self._own_history is not None:
+            await self._own_history.detach()
 
     @property
     def clock(self) -> Clock:
@@ -248,7 +253,9 @@ class AutomationEngine:
     ) -> Explanation:
         """Say why a zone is as it is now, or why it was so `at` an aware instant.
 
-        `zone` None is the default zone, else the first. Raises UnknownZoneError.
+        `zone` None is the default zone, else the first. What was before the last tick
+        is answered from the history. Raises UnknownZoneError; StoreError when the
+        history cannot be asked.
         """
         asked_at = at or self._clock.now()
         made = self._report.decisions if self._report else ()
@@ -262,7 +269,7 @@ class AutomationEngine:
         decision = decisions.get(name)
         if decision and self._last_tick and asked_at >= self._last_tick:
             return explain_decision(decision, self._last_tick, asked_at)
-        return nothing_known(name or DEFAULT_ZONE, asked_at)
+        return await explain_from_history(self._history, name or DEFAULT_ZONE, asked_at)
 
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
@@ -357,3 +364,12 @@ class AutomationEngine:
             self._listeners.emit(DecisionMade(now, decision))
         for command in commands:
             self._listeners.emit(CommandHandled(now, command))
+
+
+def _threaded(
+    history: HistoryService | ThreadedHistory | AsyncHistory | None,
+) -> ThreadedHistory | None:
+    """Wrap a synchronous history, which must not be waited for on the event loop."""
+    if history is None or iscoroutinefunction(history.record):
+        return None
+    return ThreadedHistory(cast("HistoryService", history))

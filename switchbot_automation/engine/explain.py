@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.record import reasons_as_json
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.model import ReasonCode
+from switchbot_store import ThreadedHistory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.model import Reason, ZoneDecision
+
+
+_LOOK_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,28 @@ def explain_row(zone: str, row: Mapping[str, Any], asked_at: datetime) -> Explan
         reasons=reasons,
         text=f"{zone}: {outcome}" + (f", because of {codes}." if codes else "."),
     )
+
+
+async def explain_from_history(
+    history: object, zone: str, asked_at: datetime
+) -> Explanation:
+    """Explain from the last row at or before `asked_at`, if there is one that day.
+
+    Without a history that can be asked nothing is known. Raises StoreError.
+    """
+    if not isinstance(history, ThreadedHistory):
+        return nothing_known(zone, asked_at)
+    # What was recorded a moment ago may not have reached the backend yet.
+    await history.flush()
+    found = await history.query(
+        asked_at - _LOOK_BACK,
+        asked_at + timedelta(microseconds=1),
+        zone=zone,
+        fields=["metadata"],
+    )
+    if not found.rows:
+        return nothing_known(zone, asked_at)
+    return explain_row(zone, found.rows[-1], asked_at)
 
 
 def nothing_known(zone: str, asked_at: datetime) -> Explanation:

@@ -9,7 +9,13 @@ import pytest
 from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import DeviceOfflineError, SettingsError
-from switchbot_store import JsonStore, MemoryStore, ThreadedStore
+from switchbot_store import (
+    HistoryService,
+    JsonStore,
+    MemoryStore,
+    SqliteHistory,
+    ThreadedStore,
+)
 
 
 class KeptHistory:
@@ -186,6 +192,24 @@ async def test_why_of_an_instant_nobody_recorded_is_said_to_be_unknown(house):
     answer = await house.engine.explain(at=house.clock.now() - timedelta(days=1))
     assert (answer.outcome, answer.decided_at) == (None, None)
     assert "nothing is recorded" in answer.text
+
+
+async def test_why_of_an_earlier_instant_is_answered_from_the_history(house, tmp_path):
+    backend = SqliteHistory(tmp_path / "history.sqlite3")
+    with HistoryService(backend, now=house.clock.now) as history:
+        async with house.restarted(history=history) as engine:
+            house.remember(assumed_aircon_power="off")
+            await house.tick(19.0)
+            await house.tick(21.0, after=60)
+            at = house.clock.now() - timedelta(seconds=30)
+            answer = await engine.explain(at=at)
+            assert answer.outcome == "winter_on"
+            assert answer.decided_at.isoformat() == "2026-01-12T12:00:00+00:00"
+            assert "temp_below_on_threshold" in answer.text
+            earlier = await engine.explain(at=at - timedelta(hours=1))
+            assert earlier.outcome is None
+        # The engine did not open it, so it is still open.
+        assert [row["temperature"] for row in history.latest(2)] == [19.0, 21.0]
 
 
 async def test_settings_are_checked_before_they_are_stored(house):
