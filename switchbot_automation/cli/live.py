@@ -28,7 +28,13 @@ from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.engine.events import CommandHandled, DecisionMade
 from switchbot_automation.engine.scheduler import SchedulerService
 from switchbot_automation.engine.webhook_sender import WebhookSender
-from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
+from switchbot_store import (
+    StoreConfig,
+    StoreError,
+    ThreadedHistory,
+    get_history,
+    get_store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,11 +77,7 @@ def run(ctx: click.Context, as_json: bool) -> None:
     account = account_from_environment()
     config = StoreConfig.from_env()
     with get_store(config) as store, closing(get_history(config)) as history:
-        if not store.get("settings"):
-            _LOGGER.warning(
-                "there are no settings yet, so nothing will be commanded; write them "
-                "to the store's document `settings`"
-            )
+        _warn_without_settings(store)
         code = asyncio.run(_run(account, store, history, Narrator(as_json=as_json)))
     ctx.exit(code)
 
@@ -92,6 +94,7 @@ def once(ctx: click.Context, as_json: bool) -> None:
     account = account_from_environment()
     config = StoreConfig.from_env()
     with get_store(config) as store, closing(get_history(config)) as history:
+        _warn_without_settings(store)
         report = asyncio.run(_once(account, store, history))
     if as_json:
         print_json(_report_as_json(report))
@@ -101,6 +104,18 @@ def once(ctx: click.Context, as_json: bool) -> None:
         command.status is CommandStatus.FAILED for command in report.commands
     )
     ctx.exit(FAILURE if failed else OK)
+
+
+def _warn_without_settings(store: StoreInterface) -> None:
+    try:
+        found = store.get("settings")
+    except StoreError:
+        return  # the engine says so, at every tick that needs them
+    if not found:
+        _LOGGER.warning(
+            "there are no settings yet, so nothing will be commanded; write them to "
+            "the store's document `settings`"
+        )
 
 
 @asynccontextmanager

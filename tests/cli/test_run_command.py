@@ -166,3 +166,14 @@ async def test_settings_that_are_missing_are_said_to_be(start, home, tmp_path):
     code, _, err = await running.end()
     assert code == 0
     assert "no settings" in err
+
+
+async def test_a_settings_file_with_a_typo_does_not_end_run(start, home, tmp_path):
+    file = tmp_path / "config" / "settings.json"
+    file.write_text("{")
+    running = await start("run", "--json", env=home)
+    await running.event(event="decision", outcome="invalid_settings")
+    code, _, err = await running.end()
+    assert code == 0
+    assert "settings.json" in err
+    assert "Traceback" not in err
