@@ -24,13 +24,21 @@ from switchbot_store import (
     AsyncStore,
     DocumentView,
     Entry,
+    HistoryResult,
+    HistorySample,
+    HistoryService,
+    HistoryStatus,
     JsonStore,
     MemoryStore,
+    PostgresHistory,
     PostgresStore,
+    SqliteHistory,
     StoreConfig,
     StoreInterface,
     StoreStatus,
+    ThreadedHistory,
     ThreadedStore,
+    get_history,
     get_store,
 )
 
@@ -64,10 +72,36 @@ def every_backend() -> list[StoreInterface]:
     ]
 
 
+def histories() -> list[HistoryService]:
+    return [
+        HistoryService(SqliteHistory("history.sqlite")),
+        HistoryService(
+            PostgresHistory("postgresql://localhost/home"),
+            batch_size=4,
+            flush_interval_seconds=60,
+            spill="spill.sqlite",
+            journal=True,
+        ),
+        get_history(),
+    ]
+
+
+def a_history(service: HistoryService, start: datetime, end: datetime) -> None:
+    with service as opened:
+        opened.record(HistorySample(start, zone="office", temperature=21.5))
+        opened.flush()
+        result = opened.query(start, end, zone="office", points=500)
+        assert_type(result, HistoryResult)
+        assert_type(opened.status(), HistoryStatus)
+        opened.latest(3)
+        opened.aggregates(24)
+
+
 async def an_engine_on_a_client(store: StoreInterface) -> TickReport:
     async with aiohttp.ClientSession() as session:
         client = SwitchBotClient(session, "token", "secret")
-        async with AutomationEngine(client, store) as engine:
+        history = ThreadedHistory(get_history())
+        async with AutomationEngine(client, store, history=history) as engine:
             service = SchedulerService(engine)
             await service.start()
             await service.stop()
