@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents import Documents, StateBook
     from switchbot_automation.engine.gate import Wait
     from switchbot_automation.settings_model import ZoneSettings
+
+_LOGGER = logging.getLogger(__name__)
 
 # Another engine's intent counts as being sent for this long, then as forgotten by a
 # crash. Longer than a whole cascade with its timeouts is likely to take.
@@ -157,6 +160,7 @@ class Commander:
             state = with_repeats(state, order.zone, order.action, at, order.label)
         if order.person:
             state = state._replace(manual_action_at=at)
+        _LOGGER.info("%s: %s sent by %s", order.zone.name, order.action, rung.rung)
         book.state = state
         return Command(
             id=intent.id,

@@ -5,6 +5,7 @@ Recording is the engine's. What is remembered between ticks lies in the document
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.observe import Observer
     from switchbot_automation.engine.snapshot import Reading
-    from switchbot_automation.model import Decision, ZoneVerdict
+    from switchbot_automation.model import Decision, Verdict, ZoneVerdict
     from switchbot_automation.settings_model import Settings, ZoneSettings
 
 # What an AC that can be read is worth asking for although nothing is to be sent: the
@@ -84,14 +85,10 @@ class Tick:
             book = self._documents.book(name)
             book.state = after_reading(book.state, reading)
         now = self._clock.now()
-        decision = decide(self._snapshot(readings), settings, now)
-        if await self._ask_aircons(settings, decision):
+        decision, verdict = self._judge(settings, readings, now)
+        if await self._ask_aircons(settings, decision, verdict):
             now = self._clock.now()
-            decision = decide(self._snapshot(readings), settings, now)
-        ledger = Ledger(
-            {name: self._documents.book(name).state for name in settings.zones}
-        )
-        verdict = gate(decision, settings, ledger, now)
+            decision, verdict = self._judge(settings, readings, now)
         return [
             await self._act(
                 settings.zones[decided.zone],
@@ -103,24 +100,38 @@ class Tick:
             for decided, judged in zip(decision.zones, verdict.zones, strict=True)
         ]
 
-    def _snapshot(self, readings: dict[str, Reading]) -> Snapshot:
-        return Snapshot(
+    def _judge(
+        self, settings: Settings, readings: dict[str, Reading], now: datetime
+    ) -> tuple[Decision, Verdict]:
+        states = {name: self._documents.book(name).state for name in readings}
+        snapshot = Snapshot(
             {
-                name: ZoneSnapshot(reading, self._documents.book(name).state)
+                name: ZoneSnapshot(reading, states[name])
                 for name, reading in readings.items()
             }
         )
+        decision = decide(snapshot, settings, now)
+        return decision, gate(decision, settings, Ledger(states), now)
 
-    async def _ask_aircons(self, settings: Settings, decision: Decision) -> bool:
-        """Poll the air conditioners worth it; tell whether a state changed."""
+    async def _ask_aircons(
+        self, settings: Settings, decision: Decision, verdict: Verdict
+    ) -> bool:
+        """Poll the air conditioners worth it; tell whether a state changed.
+
+        Forced wherever the tick hangs on what the unit really does, and not while a
+        minimum time keeps it from doing anything anyway.
+        """
         changed = False
-        for decided in decision.zones:
+        for decided, judged in zip(decision.zones, verdict.zones, strict=True):
             in_window = any(
                 reason.code is ReasonCode.IN_WINDOW for reason in decided.reasons
             )
-            forced = decided.action is not None or (
-                in_window
-                and any(reason.code in _CONCLUDED for reason in decided.reasons)
+            forced = judged.blocked_until is None and (
+                decided.action is not None
+                or (
+                    in_window
+                    and any(reason.code in _CONCLUDED for reason in decided.reasons)
+                )
             )
             if not forced and not in_window:
                 continue
@@ -245,7 +256,7 @@ _OFF_WORDS = {
 
 def _blocked(decided: ZoneDecision, judged: ZoneVerdict) -> Command:
     return Command(
-        id="",
+        id=uuid.uuid4().hex,
         zone=decided.zone,
         action=decided.action or Action.OFF,
         status=CommandStatus.BLOCKED,

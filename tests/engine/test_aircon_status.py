@@ -35,6 +35,18 @@ async def test_it_is_asked_whenever_a_threshold_is_crossed(readable):
     assert readable.state["last_aircon_poll_at"] == "2026-01-12T12:01:00+00:00"
 
 
+async def test_it_is_not_asked_while_a_minimum_time_forbids_to_act_anyway(readable):
+    readable.configure(aircon_device_id=AC, min_off_seconds=600)
+    readable.remember(
+        assumed_aircon_power="off", compressor_stopped_at="2026-01-12T12:00:00+00:00"
+    )
+    for _minute in range(9):
+        assert (await readable.tick(19.0, after=60)).outcome == "cooldown"
+    assert polls(readable) == 1
+    assert (await readable.tick(19.0, after=60)).outcome == "winter_on"
+    assert polls(readable) == 2
+
+
 async def test_what_it_says_wins_over_what_was_assumed(readable):
     readable.remember(assumed_aircon_power="off")
     readable.cloud.aircon = {
@@ -63,6 +75,7 @@ async def test_a_stop_by_hand_starts_the_minimum_off_time(readable):
     readable.configure(aircon_device_id=AC, min_off_seconds=180)
     await readable.tick(19.0)
     assert (await readable.tick(19.0, after=600)).outcome == "cooldown"
+    assert readable.cloud.words == ["setAll 23,5,3,on"]
     assert readable.state["compressor_stopped_at"] == "2026-01-12T12:10:00+00:00"
 
 
