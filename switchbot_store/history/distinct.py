@@ -21,20 +21,22 @@ class DistinctTimestamps:
     """
 
     def __init__(self) -> None:
-        self._next_free: dict[str, dict[datetime, datetime]] = {}
+        # By zone: each instant taken, with where the search for a free one goes on.
+        self._taken: dict[str, dict[datetime, datetime | None]] = {}
 
     def assign(self, zone: str, timestamp: datetime) -> datetime:
-        """Return `timestamp`, or the first free one after it."""
-        taken = self._next_free.setdefault(zone, {})
+        """Return `timestamp`, or the first free instant after it."""
+        taken = self._taken.get(zone)
+        if taken is None:
+            taken = self._taken[zone] = {}
         free = timestamp
         while free in taken:
-            free = taken[free]
-        following = free + _STEP
+            free = taken[free] or free + _STEP
         if free is not timestamp:
             # A shortcut, and the newest entry: a burst of equals stays remembered.
             taken.pop(timestamp, None)
-            taken[timestamp] = following
-        taken[free] = following
+            taken[timestamp] = free + _STEP
+        taken[free] = None
         if len(taken) > _REMEMBERED:
             del taken[next(iter(taken))]
         return free

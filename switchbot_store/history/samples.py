@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.documents import decode, encode, validate_key
@@ -21,6 +21,8 @@ _MAX_METADATA_BYTES: Final = 1024 * 1024
 
 def aware_utc(moment: datetime, *, path: str) -> datetime:
     """Return an instant in UTC, or raise StoreDataError if it is naive or none."""
+    if type(moment) is datetime and moment.tzinfo is UTC:
+        return moment
     if not isinstance(moment, datetime):
         raise StoreDataError(f"a datetime, not {type(moment).__name__}", path=path)
     if moment.tzinfo is None or moment.utcoffset() is None:
@@ -85,8 +87,8 @@ def _reading(value: object, name: str) -> float | None:
 
 
 def _text(value: object, name: str) -> str | None:
-    if value is None:
-        return None
+    if value is None or (type(value) is str and value.isascii() and "\0" not in value):
+        return value
     if not isinstance(value, str):
         raise StoreDataError(f"a str, not {type(value).__name__}", path=name)
     if "\0" in value:

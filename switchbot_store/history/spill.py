@@ -78,13 +78,15 @@ class HistorySpill:
         """Add normalised samples, all or none; return how many old ones had to go."""
         encoded = [codec.dump(sample) for sample in samples]
         added = sum(map(len, encoded))
-        with self._lock, self._file.transaction() as connection:
-            self._count(connection)
-            dropped, freed = self._make_room(connection, added)
-            connection.executemany(
-                "INSERT INTO spill (size, row) VALUES (?, ?)",
-                [(len(row), row.decode()) for row in encoded],
-            )
+        with self._lock:
+            with self._file.transaction() as connection:
+                self._count(connection)
+                dropped, freed = self._make_room(connection, added)
+                connection.executemany(
+                    "INSERT INTO spill (size, row) VALUES (?, ?)",
+                    [(len(row), row.decode()) for row in encoded],
+                )
+            # Only now: a full disk shows at the commit at the latest.
             self._rows += len(encoded) - dropped
             self._bytes += added - freed
         return dropped
@@ -106,10 +108,11 @@ class HistorySpill:
     def remove(self, rows: Sequence[SpilledRow]) -> None:
         """Forget rows that `oldest` returned: they arrived."""
         first, last = rows[0].row_id, rows[-1].row_id
-        with self._lock, self._file.transaction() as connection:
-            # Another process may drain the same file: count, do not assume.
-            query = "DELETE FROM spill WHERE id BETWEEN ? AND ? RETURNING size"
-            sizes = [size for (size,) in connection.execute(query, (first, last))]
+        query = "DELETE FROM spill WHERE id BETWEEN ? AND ? RETURNING size"
+        with self._lock:
+            with self._file.transaction() as connection:
+                # Another process may drain the same file: count, do not assume.
+                sizes = [size for (size,) in connection.execute(query, (first, last))]
             self._rows = max(0, self._rows - len(sizes))
             self._bytes = max(0, self._bytes - sum(sizes))
             if self._rows == 0:

@@ -49,7 +49,7 @@ class Upkeep:
         self._lock = threading.Lock()
         self._done_through = self._closed_hour()
         self._owed = False
-        self._next_rollup = monotonic()
+        self._next_rollup = monotonic() + _ROLLUP_PAUSE_SECONDS
         self._next_cleaning = monotonic() + _FIRST_CLEANING_SECONDS
 
     def after_flush(self, late: bool) -> None:

@@ -261,9 +261,8 @@ class HistoryWriter:
                 self._delivery.set_aside(sample, reason)
             try:
                 late = self._move(self._in_flight, force=force)
-            except BaseException:
+            finally:
                 self._put_back()
-                raise
         if late is not None:
             self._after_flush(late)
 
@@ -315,6 +314,8 @@ class HistoryWriter:
     def _put_back(self) -> None:
         """Return what did not arrive to the front of the buffer."""
         with self._changed:
+            if not self._in_flight:
+                return
             newer = list(self._buffer)
             self._buffer.clear()
             self._buffered_bytes = 0

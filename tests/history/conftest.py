@@ -1,3 +1,89 @@
+import threading
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from switchbot_store import HistorySample, SqliteHistory, StoreUnavailableError
+
 pytest.register_assert_rewrite("switchbot_store.testing.history_contract")
+
+WAIT_SECONDS = 30
+
+
+class BreakableHistory(SqliteHistory):
+    """A real SQLite history whose way there can be cut or stopped."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.away = False
+        self.open_gate = threading.Event()
+        self.open_gate.set()
+        self.entered = threading.Event()
+        self.wrote = threading.Semaphore(0)
+        self.batches = []
+
+    def write(self, samples, *, now):
+        self.entered.set()
+        self.open_gate.wait(WAIT_SECONDS)
+        if self.away:
+            raise StoreUnavailableError("the way is cut")
+        added = super().write(samples, now=now)
+        self.batches.append(len(samples))
+        self.wrote.release()
+        return added
+
+
+class HandClock:
+    """Both clocks of a service, moved by hand."""
+
+    def __init__(self):
+        self.moment = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+        self.seconds = 1000.0
+
+    def now(self):
+        return self.moment
+
+    def monotonic(self):
+        return self.seconds
+
+    def advance(self, seconds):
+        self.moment += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+@pytest.fixture
+def backend(tmp_path):
+    return BreakableHistory(tmp_path / "history.sqlite3")
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def moments():
+    start = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+    return [start + timedelta(seconds=number) for number in range(5000)]
+
+
+@pytest.fixture
+def samples(moments):
+    return [
+        HistorySample(moment, temperature=20 + number / 100, error_count=number)
+        for number, moment in enumerate(moments)
+    ]
+
+
+@pytest.fixture
+def stored(backend):
+    """Return the `error_count` of every row that the backend has, in order."""
+
+    def read():
+        return [row.error_count for row in backend.rows(_FIRST, _LAST)]
+
+    return read
+
+
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+_LAST = datetime(2100, 1, 1, tzinfo=UTC)
