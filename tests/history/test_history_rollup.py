@@ -1,0 +1,178 @@
+"""The rollup under writers that do not wait for it, and what a flush costs."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from switchbot_store import (
+    HistorySample,
+    HistoryService,
+    PostgresHistory,
+    SqliteHistory,
+)
+from switchbot_store.testing import TcpProxy
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def make_backend(request, tmp_path):
+    if request.param == "sqlite":
+        return lambda: SqliteHistory(tmp_path / "history.sqlite3")
+    url = request.getfixturevalue("database_url")
+    return lambda: PostgresHistory(url)
+
+
+def test_hours_are_right_after_writers_and_rollups_ran_at_once(make_backend):
+    now = NOON + timedelta(hours=1)
+    start = NOON - timedelta(hours=6)
+    backends = [make_backend() for _ in range(3)]
+    backends[0].open()
+    done = threading.Event()
+
+    def write(backend, writer):
+        for number in range(60):
+            # All three come back to the same six hours again and again.
+            moment = start + timedelta(minutes=6 * number + writer, seconds=writer)
+            backend.write([HistorySample(moment, temperature=writer * number)], now=now)
+
+    def roll_up(backend):
+        while not done.is_set():
+            backend.roll_up(now=now)
+
+    writers = [
+        threading.Thread(target=write, args=[backend, writer])
+        for writer, backend in enumerate(backends)
+    ]
+    roller = threading.Thread(target=roll_up, args=[backends[0]])
+    roller.start()
+    for thread in writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    roller.join()
+    with HistoryService(backends[0], now=lambda: now) as service:
+        service.roll_up()
+        rolled = service.query(start, NOON, bucket="hour", timezone="UTC")
+        raw = service.query(start, NOON, bucket="15min").rows
+    assert rolled.source == "rollup"
+    assert sum(row["count"] for row in rolled.rows) == 180
+    assert max(row.max_temperature for row in rolled.rows) == 2 * 59
+    for row in rolled.rows:
+        quarters = [
+            each
+            for each in raw
+            if timedelta() <= each.timestamp - row.timestamp < _HOUR
+        ]
+        assert row["count"] == sum(each["count"] for each in quarters)
+        assert row.max_temperature == max(each.max_temperature for each in quarters)
+    for backend in backends:
+        backend.close()
+
+
+_HOUR = timedelta(hours=1)
+
+
+def test_an_hour_is_rolled_up_after_it_ended_without_being_asked(make_backend, clock):
+    backend = make_backend()
+    service = HistoryService(
+        backend, batch_size=10**6, now=clock.now, monotonic=clock.monotonic
+    )
+    with service:
+        for minute in range(66):
+            service.record(HistorySample(clock.moment, temperature=minute))
+            clock.advance(60)
+        service.flush()
+        assert backend.roll_up(now=clock.now()) == 0
+        assert backend.roll_up(now=clock.now() + _HOUR) > 0
+
+
+def test_retention_happens_without_being_asked(make_backend, clock):
+    service = HistoryService(
+        make_backend(),
+        batch_size=10**6,
+        retention_days=1,
+        now=clock.now,
+        monotonic=clock.monotonic,
+    )
+    with service:
+        service.record(HistorySample(clock.moment - timedelta(days=2)))
+        service.flush()
+        clock.advance(600)
+        service.record(HistorySample(clock.moment))
+        service.flush()
+        assert [row.timestamp for row in service.latest(9)] == [clock.moment]
+
+
+@pytest.fixture
+def proxy(postgres_server):
+    with TcpProxy(postgres_server.port) as running:
+        yield running
+
+
+@pytest.fixture
+def remote(postgres_server, database_url, proxy):
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    return PostgresHistory(postgres_server.url(name, port=proxy.port))
+
+
+def test_a_flush_is_one_statement_and_one_round_trip(remote, proxy, clock):
+    service = HistoryService(remote, batch_size=10**6, now=clock.now)
+    with service:
+        service.record(HistorySample(clock.moment))
+        service.flush()
+        proxy.clear()
+        for rows in (1, 4, 900):
+            for _ in range(rows):
+                service.record(HistorySample(clock.moment))
+            service.flush()
+        assert len(proxy.statements) == 3
+        assert proxy.transaction_statements == []
+        assert proxy.round_trips <= 3
+
+
+def test_readers_take_one_statement(remote, proxy, clock):
+    with HistoryService(remote, now=clock.now) as service:
+        service.record(HistorySample(clock.moment - timedelta(hours=2)))
+        service.flush()
+        proxy.clear()
+        day = timedelta(days=1)
+        service.latest()
+        service.aggregates(24)
+        service.query(clock.moment - day, clock.moment)
+        service.query(clock.moment - day, clock.moment, bucket="15min")
+        service.query(clock.moment - 30 * day, clock.moment, points=500)
+        assert len(proxy.statements) == 5
+
+
+def test_nothing_is_asked_while_nothing_is_recorded(remote, proxy, clock):
+    service = HistoryService(
+        remote, flush_interval_seconds=0.01, retention_days=1, now=clock.now
+    )
+    with service:
+        service.record(HistorySample(clock.moment))
+        service.flush()
+        proxy.clear()
+        # Many intervals of the timer, had it one that ticks.
+        assert not service._writer._ended.wait(0.2)
+        assert proxy.statements == []
+
+
+def test_deleting_goes_in_steps_of_a_thousand_rows(remote, proxy, clock):
+    service = HistoryService(remote, retention_days=1, now=clock.now)
+    with service:
+        first = clock.moment - timedelta(days=3)
+        remote.write(
+            [HistorySample(first + timedelta(seconds=n)) for n in range(2500)],
+            now=clock.moment,
+        )
+        service.roll_up()
+        proxy.clear()
+        assert service.cleanup() == 2500
+        deletes = [
+            each for each in proxy.statements if "DELETE FROM state_history" in each
+        ]
+        assert len(deletes) == 4
