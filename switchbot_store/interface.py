@@ -17,12 +17,14 @@ revision
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from switchbot_store.errors import StoreConflictError
+from switchbot_store.lease import Lease, take_lease
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,8 +69,10 @@ class StoreInterface(ABC):
     """A synchronous, thread-safe store of documents; also a context manager.
 
     It opens on first use or by `open()`. After `close()` every call raises
-    `StoreClosedError`.
+    `StoreClosedError`. `monotonic` returns seconds; leases are watched by it.
     """
+
+    monotonic: Callable[[], float] = staticmethod(time.monotonic)
 
     @abstractmethod
     def get_entry(self, key: str) -> Entry:
@@ -156,6 +160,15 @@ class StoreInterface(ABC):
         """Return a view bound to one key."""
         return DocumentView(self, key)
 
+    def lease(self, name: str, ttl_seconds: float) -> Lease | None:
+        """Return the lease of that name, or None while somebody else holds it.
+
+        Never waits: call it again. A holder who does not renew loses it once this
+        store object has watched it for its time to live. Raises StoreDataError for a
+        bad name or time, StoreUnavailableError.
+        """
+        return take_lease(self, name, ttl_seconds, monotonic=self.monotonic)
+
     def __enter__(self) -> Self:
         return self.open()
 
@@ -204,3 +217,13 @@ class AsyncStore(Protocol):
     async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]: ...
     async def set_many(self, documents: Mapping[str, Document]) -> None: ...
     async def update(self, key: str, change: Change) -> Document: ...
+    async def lease(self, name: str, ttl_seconds: float) -> AsyncLease | None: ...
+
+
+class AsyncLease(Protocol):
+    """A `Lease` as asyncio code sees it."""
+
+    @property
+    def token(self) -> int: ...
+    async def renew(self) -> bool: ...
+    async def release(self) -> None: ...

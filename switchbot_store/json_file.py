@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -47,7 +48,7 @@ from switchbot_store.safe_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 _KEY_SUFFIX: Final = ".key"
@@ -59,7 +60,8 @@ class JsonStore(StoreInterface):
 
     `directory` is made at the first write. `paths` puts single documents elsewhere, as
     in ``{"settings": "/etc/home/settings.json"}``; stores that share a file must share
-    the directory too, since its lock guards them.
+    the directory too, since its lock guards them. `monotonic` returns the seconds by
+    which leases are watched.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class JsonStore(StoreInterface):
         directory: str | os.PathLike[str] = "config",
         *,
         paths: Mapping[str, str | os.PathLike[str]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.monotonic = monotonic
         self.directory = Path(directory)
         self._paths = {
             validate_key(key): Path(path) for key, path in (paths or {}).items()

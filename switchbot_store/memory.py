@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -23,12 +24,17 @@ class _Stored(NamedTuple):
 class MemoryStore(StoreInterface):
     """A store that ends with its process.
 
-    `now` returns the aware UTC time that entries carry.
+    `now` returns the aware UTC time that entries carry, `monotonic` the seconds by
+    which leases are watched.
     """
 
     def __init__(
-        self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.monotonic = monotonic
         self._now = now
         self._lock = threading.Lock()
         self._documents: dict[str, _Stored] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -17,13 +18,17 @@ from switchbot_store.errors import (
 )
 from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
 from switchbot_store.migrations import migrate
-from switchbot_store.postgres_connections import Answer, Connections
+from switchbot_store.postgres_connections import Answer, Connection, Connections
+from switchbot_store.postgres_replay import replayed
 from switchbot_store.postgres_wire import Row, fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from psycopg_pool import ConnectionPool
+
+    from switchbot_store.journal import PendingWrite
+    from switchbot_store.primary import Outcome
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
@@ -127,7 +132,8 @@ class PostgresStore(StoreInterface):
     in is used as it is; a pool of autocommit connections costs one round trip per call,
     any other three. `timeout_seconds` bounds each call, `connect_timeout_seconds` the
     first connection. `pooler` says that a transaction pooler lies between, None to tell
-    by the host's name. Opening migrates the schema.
+    by the host's name. Leases are watched by the seconds of `monotonic`. Opening
+    migrates the schema.
     """
 
     def __init__(
@@ -139,7 +145,9 @@ class PostgresStore(StoreInterface):
         max_size: int = 4,
         timeout_seconds: float = 5.0,
         connect_timeout_seconds: float = 15.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.monotonic = monotonic
         self._connections = Connections(
             conninfo,
             pool=pool,
@@ -172,21 +180,31 @@ class PostgresStore(StoreInterface):
             found[key] = _entry(key, columns)
         return {key: found.get(key) or Entry({}, "", None) for key in wanted}
 
-    def set(self, key: str, data: Document) -> None:
-        """Write the document; committed when it returns."""
-        encoded_key, document = validate_key(key).encode(), encode(data)
-        self._execute(_SET, encoded_key, document, _new_revision())
+    def set(self, key: str, data: Document, *, write_id: str | None = None) -> None:
+        """Write the document; committed when it returns.
 
-    def set_many(self, documents: Mapping[str, Document]) -> None:
+        `write_id` is the uuid to use as its revision.
+        """
+        encoded_key, document = validate_key(key).encode(), encode(data)
+        self._execute(_SET, encoded_key, document, _revision(write_id))
+
+    def set_many(
+        self,
+        documents: Mapping[str, Document],
+        *,
+        write_ids: Mapping[str, str] | None = None,
+    ) -> None:
         """Write several documents in one statement, all or nothing.
 
-        Raises StoreDataError also when they exceed 128 MB together.
+        `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
+        when they exceed 128 MB together.
         """
+        ids = write_ids or {}
         rows = [
             {
                 "kind": validate_key(key),
                 "data": orjson.Fragment(encode(data)),
-                "revision": _new_revision().decode(),
+                "revision": _revision(ids.get(key)).decode(),
             }
             for key, data in documents.items()
         ]
@@ -201,14 +219,16 @@ class PostgresStore(StoreInterface):
             )
         self._execute(_SET_MANY, encoded)
 
-    def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+    def compare_and_set(
+        self, key: str, data: Document, revision: str, *, write_id: str | None = None
+    ) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
 
-        Raises StoreUnavailableError when, after a broken connection, it cannot be told
-        whether the write happened.
+        `write_id` is the uuid to use as the new one. Raises StoreUnavailableError when,
+        after a broken connection, it cannot be told whether the write happened.
         """
         key = validate_key(key)
-        new = _new_revision()
+        new = _revision(write_id)
         answer = self._execute(
             _COMPARE_AND_SET if revision else _CREATE,
             key.encode(),
@@ -237,6 +257,27 @@ class PostgresStore(StoreInterface):
         """
         answer = self._execute(_DELETE, validate_key(key).encode())
         return bool(answer.value) or answer.repeated
+
+    def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
+        """Carry writes acknowledged elsewhere over, in one statement.
+
+        See `postgres_replay`. Nothing is written twice, however often it is called.
+        """
+
+        def execute(statement: bytes, value: bytes) -> tuple[list[Row], bool]:
+            answer = self._execute(statement, value)
+            return answer.value, answer.repeated
+
+        return replayed(execute, _entry, writes)
+
+    def probe(self, timeout_seconds: float) -> None:
+        """Return if a new connection can commit, or raise a StoreError saying why."""
+        if not self._connections.probe(_is_writable, timeout_seconds=timeout_seconds):
+            raise StoreUnavailableError("PostgreSQL accepts no writes at present")
+
+    def renew(self) -> None:
+        """Use new connections from now on, without waiting for the old ones."""
+        self._connections.renew()
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
@@ -283,8 +324,12 @@ class PostgresStore(StoreInterface):
             raise
 
 
-def _new_revision() -> bytes:
-    return str(uuid.uuid4()).encode()
+def _revision(write_id: str | None) -> bytes:
+    return (write_id or str(uuid.uuid4())).encode()
+
+
+def _is_writable(connection: Connection) -> bool:
+    return fetch(connection, _WRITABLE, ())[0][0] == b"t"
 
 
 def _text(value: bytes | None) -> str:

@@ -43,6 +43,7 @@ from switchbot_store.postgres_settings import (
     described,
 )
 from switchbot_store.postgres_wire import OwnConnection
+from switchbot_store.time_limit import limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,7 +135,11 @@ class Connections:
         StoreUnavailableError, StoreDataError, StoreClosedError.
         """
         pool = self._ready_pool()
-        timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        timeout = (
+            limited(self._timeout_seconds)
+            if timeout_seconds is None
+            else timeout_seconds
+        )
         expires_at = time.monotonic() + timeout
         attempts = self._attempts(pool)
         repeated = False
@@ -143,8 +148,10 @@ class Connections:
             try:
                 return Answer(self._attempt(pool, work, expires_at), repeated)
             except PoolClosed as error:
-                self._check_open()
-                raise StoreUnavailableError(f"PostgreSQL: {error}") from error
+                if self._given_pool is not None or not attempts:
+                    self._check_open()
+                    raise StoreUnavailableError(f"PostgreSQL: {error}") from error
+                pool = self._ready_pool()  # renewed meanwhile, or else closed
             except psycopg.Error as error:
                 broken = is_broken_connection(error)
                 if broken and self._own_pool is pool:
@@ -158,16 +165,42 @@ class Connections:
                 # What PostgreSQL undid by itself is no ambiguous failure.
                 repeated = repeated or broken
 
+    def probe(self, work: Callable[[Connection], T], *, timeout_seconds: float) -> T:
+        """Run `work` on a connection made for it, so that no earlier failure delays it.
+
+        Raises StoreConfigError when the server refuses the user, the password or the
+        database; otherwise as `call`.
+        """
+        self._check_open()
+        if self._given_pool is not None:
+            return self.call(work, timeout_seconds=timeout_seconds).value
+        with self.direct(timeout_seconds) as connection:
+            return work(connection)
+
+    def renew(self) -> None:
+        """Make a new pool for the next call; one handed in stays.
+
+        After an outage the old one's threads may wait for a connection that will never
+        be made, or pause between attempts.
+        """
+        with self._opening_lock():
+            pool, self._own_pool = self._own_pool, None
+        if pool is not None:
+            threading.Thread(
+                target=pool.close,
+                args=(_POOL_CLOSE_SECONDS,),
+                name="store pool closing",
+                daemon=True,
+            ).start()
+
     @contextmanager
-    def direct(self) -> Iterator[Connection]:
+    def direct(self, timeout_seconds: float | None = None) -> Iterator[Connection]:
         """Give an autocommit connection outside the pool, closed afterwards."""
-        connection = self._connect()
+        connection = self._connect(timeout_seconds)
+        timeout = timeout_seconds or self._connect_timeout_seconds
         try:
             descriptor = connection.pgconn.socket
-            with (
-                connection,
-                WATCHDOG.guarding(descriptor, self._connect_timeout_seconds),
-            ):
+            with connection, WATCHDOG.guarding(descriptor, timeout):
                 yield connection
         except psycopg.Error as error:
             raise translated(error) from error
@@ -262,9 +295,12 @@ class Connections:
             return PoolTimeout(f"{error}: {self._connect_error}")
         return error
 
-    def _connect(self) -> Connection:
-        expires_at = time.monotonic() + self._connect_timeout_seconds
+    def _connect(self, timeout_seconds: float | None) -> Connection:
+        timeout = timeout_seconds or self._connect_timeout_seconds
+        expires_at = time.monotonic() + timeout
         options = connection_options(self._conninfo, pooler=self._pooler)
+        if timeout_seconds is not None:
+            options["connect_timeout"] = timeout_seconds
         while True:
             left = expires_at - time.monotonic()
             if "connect_timeout" in options:

@@ -7,6 +7,7 @@ loop's shared executor.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import os
 import threading
@@ -90,7 +91,9 @@ class PrivateThread:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        call = functools.partial(function, *args, **kwargs)
+        # In the caller's context, for `time_limit`.
+        context = contextvars.copy_context()
+        call = functools.partial(context.run, function, *args, **kwargs)
         self._submit(_Call(call, loop, future))
         return await future
 

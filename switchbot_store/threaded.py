@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from switchbot_store.errors import StoreClosedError
 from switchbot_store.memory import MemoryStore
 from switchbot_store.private_thread import PrivateThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StoreInterface,
         StoreStatus,
     )
+    from switchbot_store.lease import Lease
 
 T = TypeVar("T")
 
@@ -75,6 +76,11 @@ class ThreadedStore:
     async def update(self, key: str, change: Change) -> Document:
         """Apply a pure change until no other writer came between."""
         return await self._run(self.store.update, key, change)
+
+    async def lease(self, name: str, ttl_seconds: float) -> ThreadedLease | None:
+        """Return the lease, or None while somebody else holds it; never waits."""
+        lease = await self._run(self.store.lease, name, ttl_seconds)
+        return None if lease is None else ThreadedLease(lease, self._run)
 
     async def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one."""
@@ -134,6 +140,40 @@ class ThreadedStore:
         if self._thread is None:
             return function(*args)
         return await self._thread.run(function, *args)
+
+
+class ThreadedLease:
+    """The asyncio view of a `Lease`; its calls run among those of its store."""
+
+    def __init__(
+        self, lease: Lease, run: Callable[[Callable[[], Any]], Awaitable[Any]]
+    ) -> None:
+        self.lease = lease
+        self._run = run
+
+    @property
+    def token(self) -> int:
+        """Greater than that of every earlier holder."""
+        return self.lease.token
+
+    async def renew(self) -> bool:
+        """Hold it for another time to live; False if it was lost."""
+        return bool(await self._run(self.lease.renew))
+
+    async def release(self) -> None:
+        """Let the next one have it at once."""
+        await self._run(self.lease.release)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.release()
 
 
 class ThreadedHistory:
