@@ -1,12 +1,17 @@
 """The record made before sending: who may send, and what a crash leaves."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
-from switchbot_store import StoreConflictError, StoreUnavailableError
+from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.simulation.clock import DEFAULT_START
+from switchbot_store import JsonStore, StoreConflictError, StoreUnavailableError
 
 
 def codes(command):
@@ -225,3 +230,62 @@ async def test_a_conflict_at_the_intent_is_told_from_an_outage(house):
     report = await house.tick(23.0)
     assert "lost_race" in codes(report.commands[0])
     assert house.cloud.words == []
+
+
+KILLED_WHILE_SENDING = """
+import asyncio, sys
+from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.model import DeviceList, DeviceStatus
+from switchbot_automation.simulation import SimulatedClock
+from switchbot_store import JsonStore
+
+class Cloud:
+    async def devices(self):
+        return DeviceList((), ())
+    async def status(self, device_id):
+        return DeviceStatus(device_id, "Meter", {"temperature": 19.0}, clock.now())
+    async def command(self, *_args):
+        print("sending", flush=True)
+        await asyncio.Event().wait()
+
+async def main():
+    async with AutomationEngine(Cloud(), JsonStore(sys.argv[1]), clock=clock) as engine:
+        await engine.run_once()
+
+clock = SimulatedClock()
+asyncio.run(main())
+"""
+
+
+def test_a_process_killed_while_sending_leaves_its_intent_on_the_disk(house, tmp_path):
+    house.configure(
+        time_windows=[{"days": [0], "start": "00:00", "end": "23:00"}],
+        min_on_seconds=300,
+    )
+    settings = house.store.get("settings")
+    with JsonStore(tmp_path) as store:
+        store.set("settings", settings)
+        store.set("state", {"assumed_aircon_power": "off"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED_WHILE_SENDING, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "sending\n"
+        process.send_signal(signal.SIGKILL)
+
+    async def after_the_restart():
+        clock = SimulatedClock()
+        house.clock, house.cloud.clock = clock, clock
+        clock.advance(20)
+        house.store = JsonStore(tmp_path)
+        async with house.restarted():
+            return await house.tick(23.0)
+
+    report = asyncio.run(after_the_restart())
+    # It may have started, so it must run its time before it is turned off.
+    assert report.outcome == "cooldown"
+    assert report.commands[0].blocked_until == DEFAULT_START + timedelta(seconds=300)
+    assert house.state["assumed_aircon_power"] == "on"
+    house.store.close()
