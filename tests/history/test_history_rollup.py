@@ -79,7 +79,11 @@ _HOUR = timedelta(hours=1)
 def test_an_hour_is_rolled_up_after_it_ended_without_being_asked(make_backend, clock):
     backend = make_backend()
     service = HistoryService(
-        backend, batch_size=10**6, now=clock.now, monotonic=clock.monotonic
+        backend,
+        batch_size=10**6,
+        flush_interval_seconds=10**6,  # only the flush below
+        now=clock.now,
+        monotonic=clock.monotonic,
     )
     with service:
         for minute in range(66):
@@ -94,6 +98,7 @@ def test_retention_happens_without_being_asked(make_backend, clock):
     service = HistoryService(
         make_backend(),
         batch_size=10**6,
+        flush_interval_seconds=10**6,
         retention_days=1,
         now=clock.now,
         monotonic=clock.monotonic,
