@@ -18,7 +18,12 @@ import voluptuous as vol
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.settings_model import Profile, Settings, ZoneSettings
+from switchbot_automation.settings_model import (
+    GroupSettings,
+    Profile,
+    Settings,
+    ZoneSettings,
+)
 from switchbot_automation.settings_table import (
     SEASONS,
     Kind,
@@ -92,6 +97,11 @@ def _object(schema: vol.Schema, value: object) -> Any:
     return schema(dict(value))
 
 
+def _each_by_name(schema: vol.Schema, check_names: Any, value: object) -> Any:
+    named = check_names(value)
+    return vol.Schema({str: partial(_object, schema)})(dict(named))
+
+
 def _each(item: Callable[[object], Any], check_list: Any, value: object) -> Any:
     return tuple(vol.Schema([item])(check_list(value)))
 
@@ -109,6 +119,9 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
         elif spec.kind is Kind.SECTIONS:
             inner = _schema(f"{spec.name}[]", in_zone=in_zone)
             convert = partial(_each, vol.All(partial(_object, inner), window), convert)
+        elif spec.kind is Kind.GROUPS:
+            inner = _schema(f"{spec.name}{{}}", in_zone=in_zone)
+            convert = partial(_each_by_name, inner, convert)
         missing = f"is missing: {spec.meaning}"
         marker = vol.Required if spec.required else vol.Optional
         schema[marker(spec.key, msg=missing)] = convert
@@ -207,9 +220,12 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
             for error in _cross_errors(top, part)
         }
         errors.extend(found.values())
+        errors.extend(_group_errors(top, parts))
     if errors:
         return None, errors
     defaults = _defaults()
+    home = defaults | top.values
+    reserve = home["quota_reserve"]
     return (
         Settings(
             zones=MappingProxyType(
@@ -218,8 +234,13 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
                     for name, part in parts.items()
                 }
             ),
-            api_quota_warning_threshold=top.values.get(
-                "api_quota_warning_threshold", defaults["api_quota_warning_threshold"]
+            api_quota_warning_threshold=home["api_quota_warning_threshold"],
+            quota_reserve=None if reserve == "auto" else reserve,
+            groups=MappingProxyType(
+                {
+                    name: GroupSettings(name, **_defaults("groups{}") | group)
+                    for name, group in home.get("groups", {}).items()
+                }
             ),
         ),
         [],
@@ -238,6 +259,8 @@ def _merged(top: _Part, part: _Part) -> dict[str, Any]:
     merged = top.values | part.values
     for season in SEASONS:
         merged[season] = top.values.get(season, {}) | part.values.get(season, {})
+    # A dashboard's document, which names no way of control, is run as the dashboard would.
+    merged.setdefault("overshoot_learning", "control" in merged)
     return merged
 
 
@@ -285,9 +308,27 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
             yield error(str(exc), ("webhooks", str(action)), "webhooks")
 
 
+def _group_errors(top: _Part, zones: Iterable[str]) -> Iterator[SettingsError]:
+    """Check that groups name zones there are, and none of them twice."""
+    taken: dict[str, str] = {}
+    for name, group in top.values.get("groups", {}).items():
+        for index, zone in enumerate(group["zones"]):
+            path = _dotted(("groups", name, "zones", index))
+            if zone not in zones:
+                near = get_close_matches(zone, zones, n=1, cutoff=0)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                yield SettingsError(f"no zone {zone!r}{hint}", path=path)
+            elif taken.setdefault(zone, name) != name:
+                yield SettingsError(
+                    f"{zone!r} is in the group {taken[zone]!r} already", path=path
+                )
+
+
 def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
     values = dict(values)
-    values.pop("api_quota_warning_threshold")
+    for spec in settings_table():
+        if not spec.per_zone:
+            values.pop(spec.key, None)
     return ZoneSettings(
         name=name,
         scenes=values.pop("aircon_scenes", MappingProxyType({})),

@@ -44,6 +44,7 @@ class ZoneSettings:
     poll_interval_seconds: int = 120
     adaptive_polling_enabled: bool = True
     idle_poll_interval_seconds: int = 600
+    predictive_polling: bool = False
     poll_warmup_minutes: int = 15
     aircon_poll_cooldown_minutes: int = 15
     hysteresis_celsius: float = 0.3
@@ -58,6 +59,9 @@ class ZoneSettings:
     aircon_device_id: str = ""
     half_degrees: bool = False
     time_windows: tuple[TimeWindow, ...] = ()
+    control: str = "switch"
+    overshoot_learning: bool = False
+    optimum_start: bool = False
     winter: Profile | None = None
     summer: Profile | None = None
     scenes: Mapping[Action, str] = field(default_factory=dict)
@@ -67,11 +71,29 @@ class ZoneSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """Zones that share one outdoor unit; `policy` is one of `settings_table.POLICIES`."""
+
+    name: str
+    zones: tuple[str, ...]
+    policy: str = "majority"
+    changeover_gap_seconds: int = 600
+    stagger_seconds: int = 30
+    dwell_seconds: int = 1800
+    max_wait_seconds: int = 5400
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole document. `zones` has at least one; a flat document is zone `default`."""
+    """The whole document. `zones` has at least one; a flat document is zone `default`.
+
+    `quota_reserve` in calls, None for automatic.
+    """
 
     zones: Mapping[str, ZoneSettings]
     api_quota_warning_threshold: int = 250
+    quota_reserve: int | None = None
+    groups: Mapping[str, GroupSettings] = field(default_factory=dict)
 
     @property
     def default(self) -> ZoneSettings:

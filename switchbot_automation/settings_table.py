@@ -1,80 +1,22 @@
 """Every setting, once: the schema, the defaults, the bounds and the documentation.
 
 Names with a section (``winter.min_temp``) lie inside that key of the document; those
-under ``time_windows[]`` inside each element of that list.
+under ``time_windows[]`` inside each element of that list, those under ``groups{}`` inside
+each value of that object.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
-from typing import Any
+
+from switchbot_automation.settings_spec import Kind, SettingSpec
+
+__all__ = ["Kind", "SettingSpec", "settings_table"]
 
 RUNGS = ("webhook", "scene", "command")
+CONTROLS = ("switch", "modulate")
 SEASONS = ("winter", "summer")
-
-
-class Kind(StrEnum):
-    """What a value has to be; the value is the word used in the documentation."""
-
-    FLAG = "true or false"
-    WHOLE = "whole number"
-    NUMBER = "number"
-    CHOICE = "text"
-    TIMEZONE = "IANA timezone"
-    TIME = "HH:MM"
-    DAYS = "list of days"
-    DEVICE_ID = "device id"
-    SCENES = "object of scene ids"
-    WEBHOOKS = "object of URLs"
-    HOSTS = "list of host names"
-    CASCADE = "list"
-    SECTION = "object"
-    SECTIONS = "list of objects"
-    ZONES = "object of zones"
-
-
-@dataclass(frozen=True, slots=True)
-class SettingSpec:
-    """One setting.
-
-    `default` None means that the key may be absent but has no value of its own;
-    `required` that it must be there wherever its section is. `bounds`, both inclusive,
-    are of the value, of the entries of a list, of the characters of a text; `unit` says
-    which. `aliases` are the names that older documents use.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    default: Any = None
-    bounds: tuple[float, float] | None = None
-    unit: str = ""
-    choices: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    required: bool = False
-    per_zone: bool = True
-
-    @property
-    def section(self) -> str:
-        """The key it lies in, as ``winter``; "" at the top."""
-        return self.name.rpartition(".")[0]
-
-    @property
-    def key(self) -> str:
-        """Its own key within the section."""
-        return self.name.rpartition(".")[2]
-
-    @property
-    def range(self) -> str:
-        """The accepted values in words, "" where the kind says it all."""
-        if self.choices:
-            return ", ".join(self.choices)
-        if self.bounds is None:
-            return ""
-        low, high = self.bounds
-        return f"{low:g} to {high:g}"
+POLICIES = ("majority", "priority", "largest_error")
 
 
 def _profile(season: str, ac_mode: int, low: str, high: str) -> tuple[SettingSpec, ...]:
@@ -115,6 +57,13 @@ def _duration(
 ) -> SettingSpec:
     unit = "min" if name.endswith("_minutes") else "s"
     return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, unit, (), aliases)
+
+
+def _of_group(
+    key: str, default: int, bounds: tuple[int, int], meaning: str
+) -> SettingSpec:
+    name = f"groups{{}}.{key}"
+    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, "s", per_zone=False)
 
 
 def _flag(name: str, meaning: str, *, default: bool = False) -> SettingSpec:
@@ -194,6 +143,26 @@ _TABLE: tuple[SettingSpec, ...] = (
         "fan_mode_during_window",
         "Whether, inside a window, the fan runs where the air conditioner would be off.",
     ),
+    SettingSpec(
+        "control",
+        Kind.CHOICE,
+        "How a room is kept: `switch` turns the air conditioner on and off at the"
+        " thresholds; `modulate` leaves it on and steers its setpoint so that the meter"
+        " settles inside the band, for an inverter with `aircon_device_id`.",
+        default="switch",
+        choices=CONTROLS,
+    ),
+    SettingSpec(
+        "overshoot_learning",
+        Kind.FLAG,
+        "Whether `switch` learns how far the room runs on and softens the setpoint, so"
+        " that a light room does not short-cycle. Absent: yes where `control` is given.",
+    ),
+    _flag(
+        "optimum_start",
+        "Whether to begin before a window opens, as early as was learned to be needed,"
+        " so that the room is in its band by then.",
+    ),
     _duration(
         "poll_interval_seconds", 120, (15, 3600), "Time between readings in windows."
     ),
@@ -207,6 +176,12 @@ _TABLE: tuple[SettingSpec, ...] = (
         600,
         (15, 86400),
         "Time between readings outside windows.",
+    ),
+    _flag(
+        "predictive_polling",
+        "Whether each meter is read only once its temperature could have reached the"
+        " threshold that matters; `poll_interval_seconds` and `poll_warmup_minutes` then"
+        " say nothing. Recommended; off, the intervals are fixed.",
     ),
     _duration(
         "poll_warmup_minutes",
@@ -255,6 +230,16 @@ _TABLE: tuple[SettingSpec, ...] = (
         "Warn once no more than this are left of the day; 0 means never.",
         default=250,
         bounds=(0, 10000),
+        unit="calls",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "quota_reserve",
+        Kind.RESERVE,
+        "Calls of the day that readings leave to commands; `auto` is 5 % of the limit"
+        " and at least 300.",
+        default="auto",
+        bounds=(0, 9999),
         unit="calls",
         per_zone=False,
     ),
@@ -313,6 +298,53 @@ _TABLE: tuple[SettingSpec, ...] = (
         bounds=(1, 100),
         unit="characters a name",
         per_zone=False,
+    ),
+    SettingSpec(
+        "groups",
+        Kind.GROUPS,
+        "Zones by group that share one outdoor unit, which heats or cools but never both.",
+        bounds=(1, 100),
+        unit="characters a name",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "groups{}.zones",
+        Kind.NAMES,
+        "Its zones; in the order of their rank under the policy `priority`.",
+        bounds=(1, 100),
+        unit="entries",
+        required=True,
+        per_zone=False,
+    ),
+    SettingSpec(
+        "groups{}.policy",
+        Kind.CHOICE,
+        "Whose season wins where zones want both: that of the most zones, of the first"
+        " in the list, or of the one farthest from its band.",
+        default="majority",
+        choices=POLICIES,
+        per_zone=False,
+    ),
+    _of_group(
+        "changeover_gap_seconds",
+        600,
+        (0, 86400),
+        "Least rest between heating and cooling.",
+    ),
+    _of_group(
+        "stagger_seconds", 30, (0, 3600), "Least time between the starts of two zones."
+    ),
+    _of_group(
+        "dwell_seconds",
+        1800,
+        (0, 86400),
+        "Least time that one season keeps the unit once it has it.",
+    ),
+    _of_group(
+        "max_wait_seconds",
+        5400,
+        (0, 86400),
+        "After waiting this long a zone's season wins whatever the policy says.",
     ),
 )
 

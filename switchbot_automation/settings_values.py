@@ -86,6 +86,20 @@ def _number(spec: SettingSpec, value: object) -> float:
     return int(value) if spec.kind is Kind.WHOLE else float(value)
 
 
+def _reserve(spec: SettingSpec, value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    low, high = spec.bounds or (0, math.inf)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise vol.Invalid(f"expected 'auto' or a whole number, got {shown(value)}")
+    if not low <= value <= high or value != int(value):
+        raise vol.Invalid(
+            f"expected 'auto' or a whole number from {spec.range} {spec.unit},"
+            f" got {shown(value)}"
+        )
+    return int(value)
+
+
 def _choice(spec: SettingSpec, value: object) -> str:
     if not isinstance(value, str) or value not in spec.choices:
         raise vol.Invalid(f"expected one of {spec.range}, got {shown(value)}")
@@ -159,6 +173,16 @@ def _cascade(spec: SettingSpec, value: object) -> tuple[str, ...]:
     return tuple(rungs)
 
 
+def _names(spec: SettingSpec, value: object) -> tuple[str, ...]:
+    names = _list(spec, value)
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or name in names[:index]:
+            raise vol.Invalid(
+                f"expected names of zones, each once, got {shown(name)}", path=[index]
+            )
+    return tuple(names)
+
+
 def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object) -> str:
     _, longest = spec.bounds or (0, math.inf)
     if not isinstance(value, str):
@@ -199,9 +223,9 @@ def _by_action(
     return MappingProxyType(given)
 
 
-def _zones(spec: SettingSpec, value: object) -> Mapping[str, object]:
+def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise vol.Invalid(f"expected an object of zones by name, got {shown(value)}")
+        raise vol.Invalid(f"expected an {spec.kind} by name, got {shown(value)}")
     low, high = spec.bounds or (1, math.inf)
     for name in value:
         if (
@@ -243,5 +267,8 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.CASCADE: _cascade,
     Kind.SECTION: _section,
     Kind.SECTIONS: _list,
-    Kind.ZONES: _zones,
+    Kind.ZONES: _by_name,
+    Kind.GROUPS: _by_name,
+    Kind.NAMES: _names,
+    Kind.RESERVE: _reserve,
 }

@@ -147,6 +147,8 @@ def test_every_field_of_a_zone_is_in_the_table():
     keys = {spec.name for spec in settings_table() if not spec.section}
     assert names - {"name"} == keys - {
         "api_quota_warning_threshold",
+        "groups",
+        "quota_reserve",
         "trigger_mode",
         "zones",
     }
@@ -288,7 +290,14 @@ BOUNDED = [spec for spec in settings_table() if spec.kind in {Kind.WHOLE, Kind.N
 
 
 def nested(spec, value):
+    if spec.section == "groups{}":
+        group = {"zones": ["default"], spec.key: value}
+        return {"groups": {"duct": group}}
     return {spec.section: {spec.key: value}} if spec.section else {spec.key: value}
+
+
+def path_of(spec):
+    return spec.name.replace("groups{}", "groups.duct")
 
 
 @pytest.mark.parametrize("spec", BOUNDED, ids=lambda spec: spec.name)
@@ -296,7 +305,7 @@ def test_a_number_outside_its_range_is_refused_naming_path_value_and_range(spec)
     low, high = spec.bounds
     for value in (low - 1, high + 1, low - 0.5):
         error = problem(nested(spec, value))
-        assert error.path == spec.name
+        assert error.path == path_of(spec)
         assert f"{low:g} to {high:g}" in str(error)
         assert f"got {value!r}" in str(error)
 
@@ -313,7 +322,7 @@ def test_both_ends_of_a_range_are_accepted(spec):
 @pytest.mark.parametrize("value", [True, False, None, "60", math.nan, math.inf, [], {}])
 def test_what_is_no_number_is_refused_as_one(spec, value):
     error = problem(nested(spec, value))
-    assert error.path == spec.name
+    assert error.path == path_of(spec)
     assert "expected a" in str(error)
 
 
@@ -570,7 +579,7 @@ def test_the_table_documents_every_setting():
         assert spec.meaning.endswith(".")
         assert (spec.bounds is None) or spec.range
         if spec.section:
-            assert spec.section.removesuffix("[]") in names
+            assert spec.section.removesuffix("[]").removesuffix("{}") in names
     aliases = {alias: spec.name for spec in table for alias in spec.aliases}
     assert aliases == {
         "ifttt_webhooks": "webhooks",

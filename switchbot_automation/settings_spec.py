@@ -1,0 +1,72 @@
+"""What one setting is; `settings_table` lists them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a value has to be; the value is the word used in the documentation."""
+
+    FLAG = "true or false"
+    WHOLE = "whole number"
+    NUMBER = "number"
+    CHOICE = "text"
+    TIMEZONE = "IANA timezone"
+    TIME = "HH:MM"
+    DAYS = "list of days"
+    DEVICE_ID = "device id"
+    RESERVE = "`auto` or whole number"
+    NAMES = "list of zone names"
+    SCENES = "object of scene ids"
+    WEBHOOKS = "object of URLs"
+    HOSTS = "list of host names"
+    CASCADE = "list"
+    SECTION = "object"
+    SECTIONS = "list of objects"
+    ZONES = "object of zones"
+    GROUPS = "object of groups"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingSpec:
+    """One setting.
+
+    `default` None means that the key may be absent but has no value of its own;
+    `required` that it must be there wherever its section is. `bounds`, both inclusive,
+    are of the value, of the entries of a list, of the characters of a text; `unit` says
+    which. `aliases` are the names that older documents use.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    default: Any = None
+    bounds: tuple[float, float] | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    per_zone: bool = True
+
+    @property
+    def section(self) -> str:
+        """The key it lies in, as ``winter``; "" at the top."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def key(self) -> str:
+        """Its own key within the section."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def range(self) -> str:
+        """The accepted values in words, "" where the kind says it all."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.bounds is None:
+            return ""
+        low, high = self.bounds
+        return f"{low:g} to {high:g}"
