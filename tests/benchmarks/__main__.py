@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
 import platform
 import sys
+from pathlib import Path
 
 GROUPS = {
     "imports": "import time of both packages",
@@ -16,6 +18,15 @@ GROUPS = {
     "memory": "peak memory of a running engine",
     "week": "a simulated week",
 }
+
+
+def processor() -> str:
+    """Return the processor's name where Linux tells it, else the architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def main() -> int:
@@ -29,7 +40,7 @@ def main() -> int:
     unknown = set(options.groups) - set(GROUPS)
     if unknown:
         parser.error(f"no group {', '.join(sorted(unknown))}; there are {listing}")
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
     machine += f" {platform.release()}, Python {platform.python_version()}"
     if not options.json:
         print(machine)
