@@ -30,6 +30,8 @@ from datetime import UTC, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from switchbot_store.errors import StoreDataError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -256,6 +258,29 @@ class HistoryBackend(ABC):
         Only hours that the rollup holds go, and their rollup is frozen. `before` is
         rounded down to a whole hour. Call again until it returns 0.
         """
+
+    def frozen_hours(
+        self,
+        *,
+        after: RowKey | None = None,  # noqa: ARG002 - for who overrides it
+        limit: int,  # noqa: ARG002 - likewise
+    ) -> list[HistoryRow]:
+        """Return hours whose rows were deleted, ascending, beyond `after`.
+
+        They have `KEY_FIELDS` and `switchbot_store.history.frozen.COLUMNS`. None where
+        a backend keeps no rollup.
+        """
+        return []
+
+    def add_frozen_hours(
+        self,
+        hours: Sequence[Mapping[str, Any]],  # noqa: ARG002 - for who overrides it
+    ) -> int:
+        """Put such hours back, all or none; return how many were new.
+
+        An hour that is there already is left as it is.
+        """
+        raise StoreDataError(f"{self.name} keeps no hours without rows")
 
 
 def in_utc(moment: datetime) -> datetime:

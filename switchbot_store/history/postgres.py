@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import dict_row, tuple_row
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.history import frozen
 from switchbot_store.history import postgres_bucket_sql as bucket_sql
 from switchbot_store.history import postgres_sql as sql
 from switchbot_store.history.codec import as_dict
@@ -31,7 +32,7 @@ from switchbot_store.postgres_connections import Connections
 from switchbot_store.postgres_wire import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from psycopg_pool import ConnectionPool
 
@@ -240,6 +241,33 @@ class PostgresHistory(HistoryBackend):
             return connection.execute(bucket_sql.PURGE, values).rowcount
 
         return self._reading(step)
+
+    def frozen_hours(
+        self, *, after: RowKey | None = None, limit: int
+    ) -> list[HistoryRow]:
+        """Return hours without rows; see `HistoryBackend.frozen_hours`."""
+        values = {
+            "after": _BEFORE_ALL if after is None else after.timestamp,
+            "after_zone": "" if after is None else after.zone,
+            "limit": limit,
+        }
+
+        def fetch_rows(connection: Connection) -> list[HistoryRow]:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                found = cursor.execute(frozen.POSTGRES_READ, values)
+                return [HistoryRow(row) for row in found]
+
+        rows = self._reading(fetch_rows)
+        for row in rows:
+            row["timestamp"] = in_utc(row["timestamp"])
+        return rows
+
+    def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
+        """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
+        values = {"hours": orjson.dumps(list(hours)).decode()}
+        return self._reading(
+            lambda connection: connection.execute(frozen.POSTGRES_ADD, values).rowcount
+        )
 
     def _reading(self, work: Callable[[Connection], T]) -> T:
         timeout = self._read_timeout_seconds

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
+from switchbot_store.history import frozen
 from switchbot_store.history import sqlite_sql as sql
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
@@ -24,7 +25,7 @@ from switchbot_store.history.sqlite_file import SqliteFile
 if TYPE_CHECKING:
     import os
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -192,6 +193,27 @@ class SqliteHistory(HistoryBackend):
                 sql.PURGE, {"before": edge, "zone": None, "limit": limit}
             )
             return connection.total_changes - before_purge
+
+    def frozen_hours(
+        self, *, after: RowKey | None = None, limit: int
+    ) -> list[HistoryRow]:
+        """Return hours without rows; see `HistoryBackend.frozen_hours`."""
+        values = {
+            "after": _BEFORE_ALL if after is None else to_micros(after.timestamp),
+            "after_zone": "" if after is None else after.zone,
+            "limit": limit,
+        }
+        with self._file.session() as connection:
+            cursor = connection.execute(frozen.SQLITE_READ, values)
+            return [_named(row, cursor) for row in cursor]
+
+    def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
+        """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
+        rows = [{**hour, "timestamp": to_micros(hour["timestamp"])} for hour in hours]
+        with self._file.transaction() as connection:
+            before = connection.total_changes
+            connection.executemany(frozen.SQLITE_ADD, rows)
+            return connection.total_changes - before
 
     def _recorded(self, statement: str, **values: object) -> list[HistoryRow]:
         with self._file.session() as connection:
