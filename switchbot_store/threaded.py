@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from switchbot_store.history.export import Target
     from switchbot_store.history.model import (
         HistoryResult,
         HistoryRow,
@@ -231,6 +232,27 @@ class ThreadedHistory:
     ) -> dict[str, int | float | str | None]:
         """Summarise the last `hours`; see `HistoryService.aggregates`."""
         return await self._thread.run(self.service.aggregates, hours, zone=zone)
+
+    async def export(
+        self,
+        target: Target,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        fields: Sequence[str] | None = None,
+        format: str | None = None,  # noqa: A002 - as in `HistoryService`
+    ) -> int:
+        """Write the rows of a range to a file; see `HistoryService.export`."""
+        return await self._thread.run(
+            self.service.export,
+            target,
+            start,
+            end,
+            zone=zone,
+            fields=fields,
+            format=format,
+        )
 
     async def cleanup(self) -> int:
         """Delete what is older than the retention; see `HistoryService.cleanup`."""

@@ -20,10 +20,10 @@ from switchbot_store.history.buckets import (
     timezone_of,
 )
 from switchbot_store.history.delivery import Delivery
+from switchbot_store.history.export import Target, format_of, write_pages
+from switchbot_store.history.fields import bucket_fields, only, row_fields
 from switchbot_store.history.health import WriterHealth
 from switchbot_store.history.model import (
-    FIELDS,
-    KEY_FIELDS,
     BucketPlan,
     HistoryResult,
     HistoryRow,
@@ -48,12 +48,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _PAGE_ROWS: Final = 2000
+_EXPORT_PAGE_ROWS: Final = 5000
 _RECENT: Final = timedelta(days=2)
-_BUCKET_EXTRAS: Final = {
-    "temperature": ("min_temperature", "max_temperature"),
-    "humidity": ("min_humidity", "max_humidity"),
-    "assumed_aircon_power": ("aircon_on_seconds",),
-}
 
 
 def _utc_now() -> datetime:
@@ -219,12 +215,12 @@ class HistoryService:
         StoreUnavailableError.
         """
         start, end = aware_utc(start, path="start"), aware_utc(end, path="end")
-        wanted = _checked_fields(fields)
+        wanted = row_fields(fields)
         check_shape(points, bucket)
         self._ready()
         if points is None and bucket is None:
             rows = self.backend.rows(start, end, zone=zone) if start < end else []
-            return HistoryResult([_only(row, wanted) for row in rows], "raw")
+            return HistoryResult([only(row, wanted) for row in rows], "raw")
         if start >= end:
             return HistoryResult([], "raw", None)
         plan = (
@@ -233,9 +229,9 @@ class HistoryService:
             else self._plan_bucket(start, end, bucket or "", timezone, zone)
         )
         rows = self.backend.buckets(plan, zone=zone, now=self._now())
-        wanted = _bucket_fields(wanted)
+        wanted = bucket_fields(wanted)
         return HistoryResult(
-            [_only(row, wanted) for row in rows],
+            [only(row, wanted) for row in rows],
             "rollup" if plan.rollup else "raw",
             plan.width_seconds,
         )
@@ -255,7 +251,7 @@ class HistoryService:
         meanwhile neither shift nor repeat others. Raises as `query`.
         """
         start, end = aware_utc(start, path="start"), aware_utc(end, path="end")
-        wanted = _checked_fields(fields)
+        wanted = row_fields(fields)
         self._ready()
         return self._pages(start, end, zone, wanted, page_rows)
 
@@ -274,9 +270,32 @@ class HistoryService:
             )
             if rows:
                 after = RowKey(rows[-1].timestamp, rows[-1].zone)
-                yield [_only(row, wanted) for row in rows]
+                yield [only(row, wanted) for row in rows]
             if len(rows) < page_rows:
                 return
+
+    def export(
+        self,
+        target: Target,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        fields: Sequence[str] | None = None,
+        format: str | None = None,  # noqa: A002 - the word people look for
+    ) -> int:
+        """Write the recorded rows of a range, in constant memory; return how many.
+
+        `target` is a path or a binary file; `format` is ``csv``, ``jsonl`` or
+        ``parquet`` (with pyarrow), by default what the path's suffix says. Timestamps
+        are ISO 8601 in UTC. Raises as `query`, and HistoryError when the target cannot
+        be written.
+        """
+        name = format_of(target, format)
+        pages = self.pages(
+            start, end, zone=zone, fields=fields, page_rows=_EXPORT_PAGE_ROWS
+        )
+        return write_pages(pages, target, row_fields(fields), name)
 
     def latest(self, n: int = 1, *, zone: str | None = None) -> list[HistoryRow]:
         """Return the newest `n` rows, ascending; of all zones when `zone` is None."""
@@ -370,26 +389,3 @@ class HistoryService:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _checked_fields(fields: Sequence[str] | None) -> Sequence[str]:
-    if fields is None:
-        return KEY_FIELDS + FIELDS
-    unknown = [name for name in fields if name not in KEY_FIELDS + FIELDS]
-    if unknown or isinstance(fields, str):
-        raise StoreConfigError(
-            f"{unknown or fields!r} is none of {', '.join(FIELDS)}", variable="fields"
-        )
-    return [*KEY_FIELDS, *(name for name in fields if name not in KEY_FIELDS)]
-
-
-def _bucket_fields(wanted: Sequence[str]) -> list[str]:
-    names = [*KEY_FIELDS, "count"]
-    for name in wanted:
-        if name not in names and name != "metadata":
-            names += [name, *_BUCKET_EXTRAS.get(name, ())]
-    return names
-
-
-def _only(row: HistoryRow, names: Sequence[str]) -> HistoryRow:
-    return HistoryRow((name, row[name]) for name in names)

@@ -1,0 +1,160 @@
+"""Recorded rows as CSV, JSON Lines or Parquet, page by page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+
+import orjson
+
+from switchbot_store.errors import HistoryError, StoreConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from switchbot_store.history.model import HistoryRow
+
+Target = str | os.PathLike[str] | IO[bytes]
+
+_SUFFIXES: Final = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+_LINES: Final = orjson.OPT_APPEND_NEWLINE
+
+
+class _Writer(Protocol):
+    def __call__(self, rows: Sequence[HistoryRow]) -> None:
+        """Append rows."""
+
+
+def format_of(target: Target, format_name: str | None) -> str:
+    """Return ``csv``, ``jsonl`` or ``parquet``; by the name of a file if not given.
+
+    Raises StoreConfigError.
+    """
+    if format_name is None and isinstance(target, str | os.PathLike):
+        format_name = _SUFFIXES.get(Path(target).suffix.lower())
+    if format_name not in _WRITERS:
+        accepted = ", ".join(_WRITERS)
+        raise StoreConfigError(
+            f"{format_name!r} is no format; accepted: {accepted}", variable="format"
+        )
+    return format_name
+
+
+def write_pages(
+    pages: Iterable[list[HistoryRow]],
+    target: Target,
+    fields: Sequence[str],
+    format_name: str,
+) -> int:
+    """Write all pages and return how many rows they had.
+
+    A file appears under its name only when it is whole. Raises HistoryError when it
+    cannot be written, StoreConfigError when Parquet has no pyarrow.
+    """
+    try:
+        with _opened(target) as file, _WRITERS[format_name](file, fields) as write:
+            count = 0
+            for rows in pages:
+                write(rows)
+                count += len(rows)
+    except OSError as error:
+        raise HistoryError(f"the export failed: {error}") from error
+    return count
+
+
+@contextmanager
+def _opened(target: Target) -> Iterator[IO[bytes]]:
+    if not isinstance(target, str | os.PathLike):
+        yield target
+        return
+    path = Path(target)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _csv(file: IO[bytes], fields: Sequence[str]) -> Iterator[_Writer]:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    lines = csv.writer(text)
+    lines.writerow(fields)
+
+    def write(rows: Sequence[HistoryRow]) -> None:
+        lines.writerows([_cell(row[name]) for name in fields] for row in rows)
+
+    try:
+        yield write
+    finally:
+        text.detach()  # the file is not ours to close
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
+    isoformat = getattr(value, "isoformat", None)
+    return isoformat() if isoformat else value
+
+
+@contextmanager
+def _json_lines(file: IO[bytes], _fields: Sequence[str]) -> Iterator[_Writer]:
+    def write(rows: Sequence[HistoryRow]) -> None:
+        file.write(b"".join(orjson.dumps(row, option=_LINES) for row in rows))
+
+    yield write
+
+
+@contextmanager
+def _parquet(file: IO[bytes], fields: Sequence[str]) -> Iterator[_Writer]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - large, and few need it
+        from pyarrow import parquet  # noqa: PLC0415 - likewise
+    except ImportError as error:
+        raise StoreConfigError(
+            "Parquet needs pyarrow: pip install switchbot-automation[parquet]",
+            variable="format",
+        ) from error
+    types = {
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "temperature": pa.float64(),
+        "humidity": pa.float64(),
+        "api_requests_today": pa.int64(),
+        "error_count": pa.int64(),
+        "last_temperature_stale": pa.bool_(),
+    }
+    # Metadata is JSON text: its shape differs from row to row.
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in fields])
+
+    def column(rows: Sequence[HistoryRow], name: str) -> list[Any]:
+        values = [row[name] for row in rows]
+        return [_cell(each) for each in values] if name == "metadata" else values
+
+    with parquet.ParquetWriter(file, schema) as writer:
+
+        def write(rows: Sequence[HistoryRow]) -> None:
+            columns = [column(rows, name) for name in fields]
+            writer.write_table(pa.table(columns, schema=schema))
+
+        yield write
+
+
+_WRITERS: Final[
+    dict[str, Callable[[IO[bytes], Sequence[str]], AbstractContextManager[_Writer]]]
+] = {"csv": _csv, "jsonl": _json_lines, "parquet": _parquet}

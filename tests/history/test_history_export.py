@@ -1,0 +1,164 @@
+"""Recorded rows in files."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pyarrow import parquet
+
+from switchbot_store import (
+    HistoryError,
+    HistorySample,
+    HistoryService,
+    SqliteHistory,
+    StoreConfigError,
+    StoreUnavailableError,
+    ThreadedHistory,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+END = datetime(2027, 1, 1, tzinfo=UTC)
+SAMPLES = [
+    HistorySample(
+        START + timedelta(minutes=number, microseconds=number),
+        zone="a, b" if number % 2 else "é",
+        temperature=number / 3 if number % 5 else None,
+        assumed_aircon_power="on",
+        last_action='say "x"\n',
+        api_requests_today=number,
+        last_temperature_stale=number % 3 == 0,
+        metadata={"n": [number], "x": None} if number % 4 else None,
+    )
+    for number in range(50)
+]
+
+
+@pytest.fixture
+def service(tmp_path):
+    backend = SqliteHistory(tmp_path / "history.sqlite3")
+    with HistoryService(backend, batch_size=1000) as opened:
+        for sample in SAMPLES:
+            opened.record(sample)
+        yield opened
+
+
+def test_csv_holds_every_row(service, tmp_path):
+    path = tmp_path / "rows.csv"
+    assert service.export(path, START, END) == 50
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row, sample in zip(rows, SAMPLES, strict=True):
+        assert datetime.fromisoformat(row["timestamp"]) == sample.timestamp
+        assert row["zone"] == sample.zone
+        assert row["last_action"] == sample.last_action
+        assert row["last_temperature_stale"] in ("true", "false")
+        temperature = float(row["temperature"]) if row["temperature"] else None
+        assert temperature == sample.temperature
+        metadata = json.loads(row["metadata"]) if row["metadata"] else None
+        assert metadata == sample.metadata
+    assert [file.name for file in tmp_path.glob("rows*")] == ["rows.csv"]
+
+
+def test_json_lines_hold_every_row(service):
+    buffer = io.BytesIO()
+    assert service.export(buffer, START, END, format="jsonl") == 50
+    lines = buffer.getvalue().decode().splitlines()
+    for line, sample in zip(lines, SAMPLES, strict=True):
+        row = json.loads(line)
+        row["timestamp"] = datetime.fromisoformat(row["timestamp"])
+        assert row == asdict(sample)
+
+
+def test_parquet_holds_every_row(service, tmp_path):
+    path = tmp_path / "rows.parquet"
+    assert service.export(path, START, END) == 50
+    for row, sample in zip(parquet.read_table(path).to_pylist(), SAMPLES, strict=True):
+        if row["metadata"] is not None:
+            row["metadata"] = json.loads(row["metadata"])
+        assert row == asdict(sample)
+
+
+def test_a_part_is_exported(service, tmp_path):
+    path = tmp_path / "part.ndjson"
+    end = START + timedelta(minutes=10)
+    assert service.export(path, START, end, zone="é", fields=["temperature"]) == 5
+    first = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+    assert list(first) == ["timestamp", "zone", "temperature"]
+
+
+async def test_it_can_be_awaited(service, tmp_path):
+    history = ThreadedHistory(service)
+    assert await history.export(tmp_path / "rows.csv", START, END) == 50
+    await history.detach()
+
+
+@pytest.mark.parametrize("name", ["rows", "rows.xlsx"])
+def test_an_unknown_format_is_refused(service, tmp_path, name):
+    with pytest.raises(StoreConfigError, match="csv, jsonl, parquet"):
+        service.export(tmp_path / name, START, END)
+
+
+def test_a_file_that_cannot_be_written_is_an_error(service, tmp_path):
+    with pytest.raises(HistoryError):
+        service.export(tmp_path / "nowhere" / "rows.csv", START, END)
+
+
+def test_an_export_that_fails_leaves_the_former_file(service, tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    path.write_text("former")
+    pages = iter([service.query(START, END).rows])
+
+    def broken(*_, **__):
+        yield next(pages)
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(service, "pages", broken)
+    with pytest.raises(StoreUnavailableError):
+        service.export(path, START, END)
+    assert path.read_text() == "former"
+    assert [file.name for file in tmp_path.glob("rows*")] == ["rows.csv"]
+
+
+def test_memory_stays_flat(tmp_path):
+    backend = SqliteHistory(tmp_path / "history.sqlite3")
+    for first in range(0, 60_000, 5000):
+        backend.write(
+            [
+                HistorySample(START + timedelta(seconds=number), temperature=20.0)
+                for number in range(first, first + 5000)
+            ],
+            now=START,
+        )
+
+    def peak(end):
+        tracemalloc.start()
+        try:
+            service.export(tmp_path / "rows.jsonl", START, end)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    with HistoryService(backend) as service:
+        peak(START + timedelta(seconds=10_000))
+        short = peak(START + timedelta(seconds=10_000))
+        assert peak(END) < 1.2 * short
+
+
+def test_without_pyarrow_parquet_says_what_to_install():
+    program = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "import io\n"
+        "from switchbot_store.history.export import write_pages\n"
+        "write_pages([], io.BytesIO(), ['zone'], 'parquet')\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "StoreConfigError" in answer.stderr
+    assert "switchbot-automation[parquet]" in answer.stderr
