@@ -330,7 +330,9 @@ def _repeat(value: Any) -> PendingRepeat | None:
         return None
     return PendingRepeat(
         remaining=min(remaining, 10),
-        interval_seconds=max(_number(value.get("interval_seconds")) or 10, 1),
+        interval_seconds=min(
+            max(_number(value.get("interval_seconds")) or 10, 1), 86400
+        ),
         next_run_at=due,
         state_reason=_text(value.get("state_reason")) or "off_repeat",
         action=_enum(Action, value.get("action")) or Action.OFF,

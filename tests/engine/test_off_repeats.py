@@ -121,3 +121,16 @@ async def test_a_repeat_that_makes_no_sense_is_none(house, garbage):
     house.remember(assumed_aircon_power="off", pending_off_repeat=garbage)
     await house.tick(21.0)
     assert house.cloud.words == []
+
+
+async def test_an_interval_beyond_all_time_does_not_stop_the_engine(house):
+    house.remember(
+        assumed_aircon_power="off",
+        pending_off_repeat={
+            "remaining": 2,
+            "interval_seconds": 1e15,
+            "next_run_at": house.clock.now().isoformat(),
+        },
+    )
+    await house.tick(21.0)
+    assert house.cloud.words == ["turnOff"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.engine.state import ZoneState
@@ -149,6 +149,7 @@ KEYS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
 def test_any_document_can_be_read_changed_and_stored_again(document):
     before = ZoneState.from_document(document)
@@ -168,6 +169,7 @@ instants = st.none() | st.integers(-(10**9), 10**9).map(
 )
 
 
+@settings(deadline=None)
 @given(started=instants, stopped=instants, polled=instants)
 def test_no_timestamp_lies_in_the_future_after_the_clock_was_set_back(
     started, stopped, polled
