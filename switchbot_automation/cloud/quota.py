@@ -8,6 +8,7 @@ where there are any, tell.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,22 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
 
+_LOGGER = logging.getLogger(__name__)
+
 DAILY_LIMIT = 10_000
+
+# What readings leave to commands where nothing else is said: a share of the limit, at
+# least so many calls, and of a small limit not all of it.
+_RESERVE_SHARE = 0.05
+_RESERVE_LEAST = 300
+_RESERVE_MOST_SHARE = 0.75
 
 # A refused day may be a fault of the cloud ("daily limit" was reported by accounts with
 # hardly any calls, SwitchBotAPI#395), so its word is put to the test once an hour.
 _PROBE_SECONDS = 3600.0
+
+# Answers to calls that overlap come out of order; more than this is a new day's budget.
+_RESET_JUMP = 100
 
 # Server and local clock may disagree about midnight by this much.
 _MIDNIGHT_DOUBT = timedelta(hours=1)
@@ -54,12 +66,17 @@ class QuotaLedger:
         self._clock: Clock = clock or SystemClock()
         self._configured_limit = limit
         self._reserve = reserve
+        self._automatic = False
         self._day = self._today()
         self._limit = limit
         self._used = 0
         self._own = 0
         self._foreign = 0
         self._refused_at: float | None = None
+        self._said: int | None = None
+        self._shared = 0
+        self._shared_remaining: int | None = None
+        self._reset_seen_at: datetime | None = None
 
     def __repr__(self) -> str:
         return (
@@ -84,7 +101,17 @@ class QuotaLedger:
     @property
     def reserve(self) -> int:
         """How many calls reads leave to commands."""
-        return self._reserve
+        if not self._automatic:
+            return self._reserve
+        limit = self.limit
+        wanted = max(_RESERVE_LEAST, round(limit * _RESERVE_SHARE))
+        return max(self._reserve, min(wanted, int(limit * _RESERVE_MOST_SHARE)))
+
+    def keep_for_commands(self, calls: int | None) -> None:
+        """Set the reserve in calls; None: 5 % of the limit, at least 300."""
+        self._automatic = calls is None
+        if calls is not None:
+            self._reserve = min(calls, self._configured_limit - 1)
 
     @property
     def used(self) -> int:
@@ -102,7 +129,10 @@ class QuotaLedger:
 
     @property
     def foreign(self) -> int:
-        """Calls by other programs today that the headers gave away; a lower bound."""
+        """Calls by others today, as headers and the shared document gave away.
+
+        A lower bound.
+        """
         self._roll()
         return self._foreign
 
@@ -111,6 +141,14 @@ class QuotaLedger:
         """Whether the cloud itself said that today's calls are used up."""
         self._roll()
         return self._refused_at is not None
+
+    @property
+    def reset_seen_at(self) -> datetime | None:
+        """When the cloud last was seen to give new calls, aware; None if never.
+
+        It should be within an hour of 00:00 UTC; where it is not, that was logged.
+        """
+        return self._reset_seen_at
 
     @property
     def resets_at(self) -> datetime:
@@ -126,7 +164,7 @@ class QuotaLedger:
         self._roll()
         if self._refused_at is not None:
             return self._probe_due()
-        return self.remaining > self._reserve
+        return self.remaining > self.reserve
 
     def allows_command(self) -> bool:
         """Whether a command may be spent.
@@ -167,6 +205,7 @@ class QuotaLedger:
             self._limit = limit
         if remaining is None:
             return None
+        self._watch_reset(remaining)
         if remaining <= self._limit:
             self._used = self._limit - remaining
             # Calls under way are counted here before the cloud counts them, so the
@@ -200,9 +239,10 @@ class QuotaLedger:
         `api_quota_reset_at` is when the counter last was zeroed, thus in the past.
         """
         self._roll()
+        self._shared, self._shared_remaining = self._used, self.remaining
         return {
             "api_requests_total": self._used,
-            "api_requests_remaining": self.remaining,
+            "api_requests_remaining": self._shared_remaining,
             "api_requests_limit": self._limit,
             "api_quota_day": self._day.isoformat(),
             "api_quota_reset_at": _midnight(self._day).isoformat(),
@@ -222,8 +262,32 @@ class QuotaLedger:
             return
         self._used = max(self._used, total + self._own)
         self._own = self._used
+        self._shared = self._used
         remaining = _count(document.get("api_requests_remaining"))
         if remaining == 0 and self._used < self._limit:
+            self._refused_at = self._clock.monotonic()
+
+    def merge(self, document: Mapping[str, Any]) -> None:
+        """Take in what other processes on this account wrote into a shared document.
+
+        Each adds its calls to the number it finds there; what is more than we left is
+        theirs. Headers count everybody's calls, so where there are any the number is
+        only ever raised to the document's. Our own writing, read again, changes nothing.
+        """
+        self._roll()
+        if document.get("api_quota_day") != self._day.isoformat():
+            return
+        total = _count(document.get("api_requests_total"))
+        remaining = _count(document.get("api_requests_remaining"))
+        if total is None:
+            return
+        if total > self._shared:
+            theirs = total - self._shared if self._said is None else 0
+            self._used = max(self._used + theirs, total)
+            self._foreign = max(self._foreign, self._used - self._own)
+            self._shared = total
+        told = remaining == 0 and self._shared_remaining not in (0, None)
+        if told and self._refused_at is None and total < self._limit:
             self._refused_at = self._clock.monotonic()
 
     # --- inside ------------------------------------------------------------------
@@ -237,8 +301,22 @@ class QuotaLedger:
             return
         self._day = today
         self._limit = self._configured_limit
-        self._used = self._own = self._foreign = 0
-        self._refused_at = None
+        self._used = self._own = self._foreign = self._shared = 0
+        self._refused_at = self._shared_remaining = None
+
+    def _watch_reset(self, remaining: int) -> None:
+        """Check against what is seen that the day's calls are given at 00:00 UTC."""
+        before, self._said = self._said, remaining
+        if before is None or remaining <= before + _RESET_JUMP:
+            return
+        now = self._reset_seen_at = self._clock.now()
+        midnight = _midnight(self._day)
+        if min(now - midnight, midnight + timedelta(days=1) - now) > _MIDNIGHT_DOUBT:
+            _LOGGER.warning(
+                "the cloud gave new calls (%s, before %s), though it is not 00:00 UTC",
+                remaining,
+                before,
+            )
 
     def _probe_due(self) -> bool:
         if self._refused_at is None:
