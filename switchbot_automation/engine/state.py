@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from switchbot_automation.engine.slopes import SlopeBounds
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ class ZoneState(NamedTuple):
 
     `action` is the last action that was acknowledged and still holds; None when nobody
     knows. `uncertain`: the last command may or may not have arrived, so neither "already
-    off" nor "already on" may be concluded from this state.
+    off" nor "already on" may be concluded from this state. `value_since`: when the meter
+    last was seen to show another value than now. `conditioned`: what the compressor did
+    when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
     """
 
     last_temperature: float | None = None
@@ -98,6 +101,10 @@ class ZoneState(NamedTuple):
     pending_repeat: PendingRepeat | None = None
     pending_manual: PendingManual | None = None
     intent: Intent | None = None
+    value_since: datetime | None = None
+    slope_bounds: SlopeBounds | None = None
+    conditioned: Action | None = None
+    group_waits_since: datetime | None = None
 
     @property
     def compressor_running(self) -> bool:
@@ -139,6 +146,10 @@ class ZoneState(NamedTuple):
             pending_repeat=_repeat(document.get("pending_off_repeat")),
             pending_manual=_manual(document.get("pending_manual_action")),
             intent=_intent(document.get("command_intent")),
+            value_since=_instant(document.get("value_since")),
+            slope_bounds=SlopeBounds.from_document(document.get("slope_bounds")),
+            conditioned=_enum(Action, document.get("conditioned")),
+            group_waits_since=_instant(document.get("group_waits_since")),
         )
         return state._seeded_from_last_action()
 
@@ -248,6 +259,10 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("pending_off_repeat", _encode_parts),
     ("pending_manual_action", _encode_parts),
     ("command_intent", _encode_parts),
+    ("value_since", encode_instant),
+    ("slope_bounds", SlopeBounds.to_document),
+    ("conditioned", str),
+    ("group_waits_since", encode_instant),
 )
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
 

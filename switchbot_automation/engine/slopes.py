@@ -1,0 +1,109 @@
+"""How fast a room's temperature can come nearer to a threshold, learned a zone. Pure.
+
+Kept apart for heating and cooling, for a unit that runs and one that rests, and for the
+time just after it changed, when the air moves faster than the walls behind it. A slope
+is never averaged: what counts is how fast it can get. A reading that came faster than
+the bound widens it at once; calm ones narrow it by and by.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from switchbot_automation.engine.state import ZoneState
+
+_VERSION = 1
+
+# Kelvin a minute. A recorded room with its unit running stayed below the first.
+FIRST_BOUND = 0.25
+LEAST_BOUND, GREATEST_BOUND = 0.02, 3.0
+
+FRESH = timedelta(minutes=20)
+"""How long after a start or stop the air moves faster than later on."""
+
+_WIDENED = 1.25
+_MARGIN = 1.5
+_NARROWS_SECONDS = 1800.0
+
+
+class Regime(NamedTuple):
+    """What the room is subject to: the season, the unit, and whether it just changed."""
+
+    heating: bool
+    running: bool
+    fresh: bool
+
+    @property
+    def key(self) -> str:
+        """Its name in the document."""
+        season = "heating" if self.heating else "cooling"
+        unit = "on" if self.running else "off"
+        return f"{season}_{unit}_fresh" if self.fresh else f"{season}_{unit}"
+
+
+def regime_of(
+    state: ZoneState, at: datetime, *, heating: bool, running: bool
+) -> Regime:
+    """Return the regime at an instant, the unit running or resting as given."""
+    changes = (state.compressor_started_at, state.compressor_stopped_at)
+    last = max((change for change in changes if change is not None), default=None)
+    return Regime(heating, running, last is None or at - last < FRESH)
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeBounds:
+    """The bounds by regime, kelvin a minute; `FIRST_BOUND` where nothing was learned."""
+
+    known: Mapping[str, float] = field(default_factory=dict)
+
+    def bound(self, regime: Regime) -> float:
+        """Return how fast the temperature can come nearer, kelvin a minute."""
+        return self.known.get(regime.key, FIRST_BOUND)
+
+    def after(self, regime: Regime, nearer: float, seconds: float) -> SlopeBounds:
+        """Return them after the temperature came `nearer` kelvin in `seconds`."""
+        if seconds <= 0.0:
+            return self
+        bound = self.bound(regime)
+        slope = nearer / seconds * 60.0
+        if slope > bound:
+            wanted = min(GREATEST_BOUND, slope * _WIDENED)
+        else:
+            goal = max(LEAST_BOUND, slope * _MARGIN)
+            if goal >= bound:
+                return self
+            share = 1.0 - math.exp(-seconds / _NARROWS_SECONDS)
+            wanted = bound + (goal - bound) * share
+        return SlopeBounds({**self.known, regime.key: round(wanted, 4)})
+
+    def to_document(self) -> dict[str, Any]:
+        """Return them as a document."""
+        return {"version": _VERSION, **self.known}
+
+    @classmethod
+    def from_document(cls, value: Any) -> SlopeBounds | None:
+        """Read a document; None for none, another version or garbage."""
+        if not isinstance(value, dict) or value.get("version") != _VERSION:
+            return None
+        keys = (
+            Regime(heating, running, fresh).key
+            for heating in (True, False)
+            for running in (True, False)
+            for fresh in (True, False)
+        )
+        return cls(
+            {
+                key: float(bound)
+                for key in keys
+                if isinstance(bound := value.get(key), int | float)
+                and not isinstance(bound, bool)
+                and LEAST_BOUND <= bound <= GREATEST_BOUND
+            }
+        )
