@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
@@ -22,7 +23,6 @@ from switchbot_store.line_file import LineFile, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _LOGGER = logging.getLogger(__name__)
 _FILE: Final = "conflicts.jsonl"
@@ -147,12 +147,12 @@ class ConflictLog:
             return list(self._conflicts)
 
 
-def read_conflicts(directory: Path) -> list[Conflict]:
+def read_conflicts(directory: str | Path) -> list[Conflict]:
     """Return the losers of a directory; also while a store has it open.
 
     Raises StoreUnavailableError.
     """
-    lines = read_lines(str(directory / DIRECTORY / _FILE))
+    lines = read_lines(str(Path(directory) / DIRECTORY / _FILE))
     return [_conflict(line) for line in lines]
 
 

@@ -18,6 +18,7 @@ import threading
 import weakref
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -30,7 +31,6 @@ from switchbot_store.safe_files import directory_of, make_directory, wrapped_os_
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".journal"
@@ -160,6 +160,22 @@ class Journal:
                     count=max(1, newest.count - write.count),
                 )
 
+    def is_newest(self, write: PendingWrite) -> bool:
+        """Tell whether nobody wrote that key since."""
+        return self.pending.get(write.key) is write
+
+    def drop(self, write: PendingWrite) -> None:
+        """Forget a write that lost, unless a newer one came."""
+        with self.lock:
+            if self.is_newest(write):
+                del self.pending[write.key]
+
+    def replace(self, write: PendingWrite, successor: PendingWrite) -> None:
+        """Put another write in the place of one, unless a newer one came."""
+        with self.lock:
+            if self.is_newest(write):
+                self.record([successor])
+
     def clear(self) -> bool:
         """Empty the file if nothing is pending; tell whether nothing is."""
         with self.lock:
@@ -222,9 +238,9 @@ class Journal:
                 _LOGGER.warning("cannot compact %s", self._file.path, exc_info=True)
 
 
-def read_pending(directory: Path) -> dict[str, PendingWrite]:
+def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
     """Return what a journal holds, without its lock: for looking on."""
-    return _pending(read_lines(str(directory / DIRECTORY / _FILE)))
+    return _pending(read_lines(str(Path(directory) / DIRECTORY / _FILE)))
 
 
 def _line_of(writes: Iterable[PendingWrite]) -> bytes:

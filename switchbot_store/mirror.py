@@ -11,6 +11,7 @@ import logging
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -29,7 +30,6 @@ from switchbot_store.safe_files import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".mirror"
@@ -159,12 +159,12 @@ class Mirror:
             sync_directory(str(self._place))
 
 
-def read_mirror(directory: Path) -> dict[str, Mirrored]:
+def read_mirror(directory: str | Path) -> dict[str, Mirrored]:
     """Return what the mirror of a directory holds; also for looking on.
 
     Raises StoreUnavailableError.
     """
-    place = directory / DIRECTORY
+    place = Path(directory) / DIRECTORY
     documents = {}
     with wrapped_os_errors(f"cannot read the mirror {place}"):
         for path in place.glob(f"*{_SUFFIX}"):

@@ -43,7 +43,7 @@ from switchbot_store.postgres_settings import (
     described,
 )
 from switchbot_store.postgres_wire import OwnConnection
-from switchbot_store.time_limit import limited
+from switchbot_store.time_limit import limited, limited_connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,7 +211,8 @@ class Connections:
         work: Callable[[Connection], T],
         expires_at: float,
     ) -> T:
-        connection = pool.getconn(max(0.001, expires_at - time.monotonic()))
+        patience = limited_connect(expires_at - time.monotonic())
+        connection = pool.getconn(max(0.001, patience))
         try:
             descriptor = connection.pgconn.socket
             with WATCHDOG.guarding(descriptor, expires_at - time.monotonic()):

@@ -9,6 +9,7 @@ writes as one statement: `PostgresStore`.
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
@@ -168,8 +169,9 @@ class RevisedPrimary(Primary):
         self._replays: SupportsReplay = store
 
     def new_revision(self, _encoded: bytes) -> str:
-        """Return a uuid."""
-        return str(uuid.uuid4())
+        """Return a random uuid, several times as fast as `uuid.uuid4`."""
+        text = os.urandom(16).hex()
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
     def set(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]

@@ -14,29 +14,40 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from typing import Final, Self
 
-_SECONDS: Final[ContextVar[float | None]] = ContextVar("time_limit", default=None)
+_LIMITS: Final[ContextVar[tuple[float | None, float | None]]] = ContextVar(
+    "time_limit", default=(None, None)
+)
 
 
 class time_limit:  # noqa: N801 - reads as what it is, as contextlib's own classes do
-    """Bound each call inside by `seconds`, instead of the store's own deadline."""
+    """Bound each call inside by `seconds`, instead of the store's own deadline.
 
-    __slots__ = ("_seconds", "_token")
+    `connect_seconds` bounds the part of it that waits for a connection.
+    """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._token: Token[float | None] | None = None
+    __slots__ = ("_limits", "_token")
+
+    def __init__(self, seconds: float, *, connect_seconds: float | None = None) -> None:
+        self._limits = (seconds, connect_seconds)
+        self._token: Token[tuple[float | None, float | None]] | None = None
 
     def __enter__(self) -> Self:
-        self._token = _SECONDS.set(self._seconds)
+        self._token = _LIMITS.set(self._limits)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._token is not None:
-            _SECONDS.reset(self._token)
+            _LIMITS.reset(self._token)
             self._token = None
 
 
 def limited(default_seconds: float) -> float:
     """Return the bound that holds here, by default the store's own."""
-    seconds = _SECONDS.get()
+    seconds = _LIMITS.get()[0]
     return default_seconds if seconds is None else seconds
+
+
+def limited_connect(seconds: float) -> float:
+    """Return how long a call may wait for its connection, at most `seconds`."""
+    bound = _LIMITS.get()[1]
+    return seconds if bound is None else min(bound, seconds)

@@ -1,0 +1,183 @@
+"""Writing of a `FailoverStore`: the primary, else one line of the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from switchbot_store.errors import (
+    StoreClosedError,
+    StoreConflictError,
+    StoreError,
+    StoreUnavailableError,
+)
+from switchbot_store.key_locks import KeyLocks
+from switchbot_store.mirror import Mirrored
+from switchbot_store.time_limit import limited, time_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from switchbot_store.interface import Document
+    from switchbot_store.keeper import Keeper
+    from switchbot_store.local_copy import LocalCopy
+    from switchbot_store.primary import Primary
+
+_CALL_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 2.0
+"""The journal takes the write sooner than a server that restarts."""
+_TURN_SECONDS: Final = 6.0
+"""One more than the writer before may use up."""
+
+
+class Writer:
+    """Acknowledges writes. Keys were validated and documents encoded by who calls.
+
+    With `economy` only `compare_and_set` reaches the primary at once.
+    """
+
+    def __init__(
+        self,
+        primary: Primary,
+        local: LocalCopy,
+        keeper: Keeper,
+        now: Callable[[], datetime],
+        *,
+        economy: bool,
+    ) -> None:
+        self._primary = primary
+        self._local = local
+        self._keeper = keeper
+        self._now = now
+        self._economy = economy
+        self._locks = KeyLocks(_TURN_SECONDS)
+        self._closed = False
+
+    def close(self) -> None:
+        """Acknowledge nothing from now on."""
+        with self._local.journal.lock:
+            self._closed = True
+
+    def set(
+        self, documents: Mapping[str, Document], encoded: Mapping[str, bytes]
+    ) -> None:
+        """Write several documents, all or nothing."""
+        revisions = {
+            key: self._primary.new_revision(each) for key, each in encoded.items()
+        }
+        with self._locks.held(encoded):
+            error: StoreError | None = None
+            while True:
+                if self._keeper.healthy and not self._economy:
+                    try:
+                        with self._bounds():
+                            self._primary.set(documents, revisions)
+                    except StoreUnavailableError as raised:
+                        error = raised
+                    else:
+                        for key, each in encoded.items():
+                            self._mirror_write(key, each, revisions[key])
+                        return
+                with self._local.journal.lock:
+                    if self._may_journal(error, plain=True):
+                        self._record(encoded, revisions, error)
+                        return
+
+    def compare_and_set(
+        self, key: str, data: Document, encoded: bytes, revision: str
+    ) -> str:
+        """Write only if the stored revision equals `revision`; return the new one.
+
+        While the primary is away the mirror and the journal are what is compared with.
+        """
+        new = self._primary.new_revision(encoded)
+        with self._locks.held([key]):
+            error: StoreError | None = None
+            while True:
+                if self._keeper.healthy and self._is_carried(key, revision):
+                    try:
+                        with self._bounds():
+                            made = self._primary.compare_and_set(
+                                key, data, revision, new
+                            )
+                    except StoreUnavailableError as raised:
+                        error = raised
+                    except StoreConflictError:
+                        # The mirror is behind; the next read asks the primary.
+                        self._local.distrusted.add(key)
+                        raise
+                    else:
+                        self._mirror_write(key, encoded, made)
+                        return made
+                with self._local.journal.lock:
+                    if self._may_journal(error, plain=False):
+                        found = self._local.entry(key, stale=True).revision
+                        if found != revision:
+                            raise StoreConflictError(key, found)
+                        self._record({key: encoded}, {key: new}, error)
+                        return new
+
+    def delete(self, key: str) -> bool:
+        """Remove the document; tell whether there was one, as far as is known here."""
+        with self._locks.held([key]):
+            error: StoreError | None = None
+            while True:
+                if self._keeper.healthy and not self._economy:
+                    known = self._local.mirror.get(key)
+                    try:
+                        with self._bounds():
+                            existed = self._primary.delete(
+                                key, known.revision if known else ""
+                            )
+                    except StoreUnavailableError as raised:
+                        error = raised
+                    else:
+                        self._local.mirror.put(key, None)
+                        self._keeper.mirror_changed()
+                        return existed
+                with self._local.journal.lock:
+                    if self._may_journal(error, plain=True):
+                        existed = bool(self._local.entry(key, stale=True).revision)
+                        if existed or error or not self._keeper.seen_primary:
+                            self._record({key: None}, {key: ""}, error)
+                        return existed
+
+    # inside
+
+    @staticmethod
+    def _bounds() -> time_limit:
+        return time_limit(limited(_CALL_SECONDS), connect_seconds=_CONNECT_SECONDS)
+
+    def _is_carried(self, key: str, revision: str) -> bool:
+        """Bring what is pending of a key to the primary, before it is compared with."""
+        pending = self._local.journal.pending.get(key)
+        if pending is not None:
+            if pending.revision != revision:
+                raise StoreConflictError(key, pending.revision)
+            self._keeper.carry()
+        return self._keeper.healthy
+
+    def _may_journal(self, error: StoreError | None, *, plain: bool) -> bool:
+        """Decide, under the journal's lock, whether a write goes there.
+
+        After an `error` of the primary it does, even if the primary is back by now:
+        the replay will find out whether the write had happened.
+        """
+        if self._closed:
+            raise StoreClosedError("this FailoverStore was closed")
+        if error is not None:
+            self._keeper.degrade(error)
+        return not self._keeper.healthy or (plain and self._economy)
+
+    def _record(
+        self,
+        documents: Mapping[str, bytes | None],
+        revisions: Mapping[str, str],
+        error: StoreError | None,
+    ) -> None:
+        self._local.record(documents, revisions, tried=error is not None)
+        self._keeper.journal_grew()
+
+    def _mirror_write(self, key: str, encoded: bytes, revision: str) -> None:
+        self._local.mirror.put(key, Mirrored(encoded, revision, self._now()))
+        self._keeper.mirror_changed()

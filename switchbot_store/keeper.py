@@ -1,0 +1,287 @@
+"""Whether the primary answers, and what is done in the background about it.
+
+`healthy` turns false with the first call that fails, and true again when the primary
+answers a probe, has taken every pending write and shown its documents to the mirror.
+While it is true, nothing here asks the primary anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from switchbot_store.errors import (
+    MigrationError,
+    StoreClosedError,
+    StoreConfigError,
+    StoreError,
+    StoreUnavailableError,
+)
+from switchbot_store.probing import Attempts, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from switchbot_store.local_copy import LocalCopy
+    from switchbot_store.primary import Primary
+    from switchbot_store.resync import Resync
+
+_LOGGER = logging.getLogger(__name__)
+_ROUNDS: Final = 20
+_LAST_ROUND_SECONDS: Final = 1.0
+_MIRROR_SECONDS: Final = 0.25
+_MIRROR_RETRY_SECONDS: Final = 30.0
+_IDLE_SECONDS: Final = 3600.0
+_JOIN_SECONDS: Final = 2.0
+_STUMBLE_SECONDS: Final = 1.0
+
+
+class Keeper:
+    """The background of one `FailoverStore`.
+
+    `carry_seconds` is how often plain writes of profile `economy` are carried over,
+    None for never: then nothing is pending while healthy. Carrying is due at whole
+    multiples of it since the epoch, so that others can join in.
+    """
+
+    def __init__(
+        self,
+        primary: Primary,
+        local: LocalCopy,
+        resync: Resync,
+        *,
+        carry_seconds: float | None,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._primary = primary
+        self._journal = local.journal
+        self._mirror = local.mirror
+        self._resync = resync
+        self._carry_seconds = carry_seconds
+        self._now = now
+        self._monotonic = monotonic
+        self._state = threading.Lock()
+        self._recovering = threading.Lock()
+        self._pace = Pace(monotonic)
+        self._attempts = Attempts(primary.probe, self.wake)
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._carry_at: float | None = None
+        self._mirror_at: float | None = None
+        self.healthy = False
+        self.seen_primary = False
+        self.degraded_since: datetime | None = None
+        self.last_error: str | None = None
+        self.last_resync: datetime | None = None
+
+    # life
+
+    def start(self, patience_seconds: float) -> None:
+        """Meet the primary, waiting that long for it; go on without it if need be.
+
+        Raises StoreConfigError or MigrationError when it refuses by then.
+        """
+        refused: list[StoreError] = []
+        met = threading.Event()
+
+        def meet() -> None:
+            try:
+                self._recover()
+            except (StoreConfigError, MigrationError, StoreClosedError) as error:
+                refused.append(error)
+                self.degrade(error)
+            except StoreError as error:
+                self.degrade(error)
+            except Exception as error:
+                _LOGGER.exception("the primary store failed in an unknown way")
+                self.degrade(StoreUnavailableError(f"the primary failed: {error!r}"))
+            finally:
+                met.set()
+
+        threading.Thread(target=meet, name="store first contact", daemon=True).start()
+        met.wait(patience_seconds)
+        if refused:
+            raise refused[0]
+        if not met.is_set():
+            self.degrade(StoreUnavailableError("the primary did not answer yet"))
+
+    def run(self) -> None:
+        """Do in a thread what `step` does."""
+        self._thread = threading.Thread(
+            target=self._work, name="store failover", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; bounded."""
+        self._closing = True
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+
+    # what callers report
+
+    def degrade(self, error: StoreError) -> None:
+        """Note that the primary did not take part in a call."""
+        with self._state:
+            self.last_error = str(error)
+            if not self.healthy and self.degraded_since is not None:
+                return
+            self.healthy = False
+            self.degraded_since = self._now()
+            self._attempts.begin()
+            self._pace.begin()
+        _LOGGER.warning(
+            "the primary store is away; writes go to the journal (%s)", error
+        )
+        self.wake()
+
+    def mirror_changed(self) -> None:
+        """Plan to write the mirror's files."""
+        if self._mirror_at is None:
+            self._mirror_at = self._monotonic() + _MIRROR_SECONDS
+            self.wake()
+
+    def journal_grew(self) -> None:
+        """Plan to carry the journal over, where that is done by the clock."""
+        if self._carry_seconds is not None and self._carry_at is None:
+            past = self._now().timestamp() % self._carry_seconds
+            self._carry_at = self._monotonic() + self._carry_seconds - past
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the thread look at what is due."""
+        self._woken.set()
+
+    # what is done
+
+    def carry(self) -> None:
+        """Carry over what is pending while healthy; degrades instead of raising."""
+        try:
+            self._drain()
+        except StoreError as error:
+            self._failed(error)
+
+    def look_now(self) -> None:
+        """Try at once whether the primary is back, and recover if it is."""
+        self._attempts.attempt_here()
+        self._look_for_primary(here=True)
+
+    def step(self, *, here: bool = True) -> float:
+        """Do what is due and return the seconds until something will be.
+
+        `here` makes attempts on this thread rather than beside it.
+        """
+        if not self.healthy:
+            self._look_for_primary(here=here)
+        elif self._is_due(self._carry_at):
+            self._carry_at = None
+            self.carry()
+            self._refresh()
+        if self._mirror.dirty:
+            self.mirror_changed()
+        if self._is_due(self._mirror_at):
+            self._write_mirror()
+        return self._pause()
+
+    def _work(self) -> None:
+        while not self._closing:
+            try:
+                pause = self.step(here=False)
+            except Exception:
+                # Whatever it is, this thread is the way back to the primary.
+                _LOGGER.exception("the failover's background stumbled")
+                pause = _STUMBLE_SECONDS
+            self._woken.wait(pause)
+            self._woken.clear()
+
+    def _look_for_primary(self, *, here: bool) -> None:
+        if not self._attempts.answered and not self._pace.left():
+            self._pace.took_one()
+            if here:
+                self._attempts.attempt_here()
+            else:
+                self._attempts.launch()
+        if self._attempts.last_error is not None and not self._attempts.answered:
+            self.last_error = str(self._attempts.last_error)
+        if self._attempts.answered and not self._closing:
+            try:
+                self._recover()
+            except StoreError as error:
+                self._failed(error)
+
+    def _recover(self) -> None:
+        with self._recovering:
+            if self.healthy:
+                return
+            self._primary.renew()
+            self._primary.store.open()
+            self._resync.refresh()
+            self.seen_primary = True
+            self._drain()
+
+    def _drain(self) -> None:
+        """Carry over until nothing is pending, then be healthy."""
+        with self._resync.turn:
+            carried = bool(self._journal.pending)
+            for _ in range(_ROUNDS):
+                if not self._journal.pending:
+                    break
+                self._resync.round()
+            with self._journal.lock:
+                if self._journal.pending:
+                    # Writers outran the rounds; now they wait, briefly.
+                    self._resync.round(timeout_seconds=_LAST_ROUND_SECONDS)
+                if not self._journal.clear():
+                    raise StoreUnavailableError("new writes outran the replay")
+                self._recovered(carried=carried)
+
+    def _recovered(self, *, carried: bool) -> None:
+        with self._state:
+            degraded_since, self.degraded_since = self.degraded_since, None
+            self.healthy = True
+            self._carry_at = None
+            if carried or degraded_since:
+                self.last_resync = self._now()
+        if degraded_since:
+            _LOGGER.warning("the primary store is back, nothing is pending")
+
+    def _failed(self, error: StoreError) -> None:
+        if isinstance(error, StoreClosedError) and self._closing:
+            return
+        self.degrade(error)
+        with self._state:
+            self.last_error = str(error)
+            self._attempts.begin()
+            self._pace.took_one()
+
+    def _refresh(self) -> None:
+        """See what others wrote, while the database is awake anyway."""
+        if self.healthy:
+            try:
+                self._resync.refresh()
+            except StoreError as error:
+                self._failed(error)
+
+    def _write_mirror(self) -> None:
+        self._mirror_at = None
+        try:
+            self._mirror.write_behind()
+        except StoreUnavailableError as error:
+            _LOGGER.warning("%s; tried again later", error)
+            self._mirror_at = self._monotonic() + _MIRROR_RETRY_SECONDS
+
+    def _is_due(self, at: float | None) -> bool:
+        return at is not None and self._monotonic() >= at
+
+    def _pause(self) -> float:
+        times = [at for at in (self._carry_at, self._mirror_at) if at is not None]
+        now = self._monotonic()
+        pause = min((at - now for at in times), default=_IDLE_SECONDS)
+        if not self.healthy:
+            pause = min(pause, 0.0 if self._attempts.answered else self._pace.left())
+        return max(0.0, pause)

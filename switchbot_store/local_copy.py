@@ -1,0 +1,146 @@
+"""The local side of a `FailoverStore`: mirror, journal, conflicts and plain files."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from switchbot_store.conflicts import ConflictLog
+from switchbot_store.documents import is_internal
+from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.interface import Entry
+from switchbot_store.journal import DIRECTORY, Journal, PendingWrite
+from switchbot_store.json_file import JsonStore
+from switchbot_store.mirror import Mirror
+from switchbot_store.safe_files import write_temporary
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class LocalCopy:
+    """What is known here without asking the primary.
+
+    `paths` are those of `JsonStore`; its files are read while the mirror is empty.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        paths: Mapping[str, str | os.PathLike[str]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.directory = directory
+        self.journal = Journal(directory)
+        self.mirror = Mirror(directory)
+        self.conflicts = ConflictLog(directory)
+        self.distrusted: set[str] = set()
+        """Keys of which the mirror is known to be behind the primary."""
+        self._plain = JsonStore(directory, paths=paths)
+        self._now = now
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is known."""
+        return self.mirror.empty and not self.journal.pending and not self._plain.keys()
+
+    def open(self) -> None:
+        """Take the directory and read it.
+
+        Raises StoreConfigError when another process has it, StoreUnavailableError.
+        """
+        self.journal.open()
+        try:
+            self.conflicts.open()
+            self.mirror.load()
+        except BaseException:
+            self.journal.close()
+            raise
+
+    def close(self) -> None:
+        """Write what the mirror still has in memory, and let the directory go."""
+        try:
+            self.mirror.write_behind()
+        except StoreUnavailableError as error:
+            _LOGGER.warning("%s; it stays as it was", error)
+        self.conflicts.close()
+        self.journal.close()
+
+    def entry(self, key: str, *, stale: bool) -> Entry:
+        """Return the newest document known here. Raises StoreUnavailableError."""
+        write = self.journal.pending.get(key)
+        if write is not None:
+            return write.entry(stale=stale)
+        mirrored = self.mirror.get(key)
+        if mirrored is not None:
+            return mirrored.entry(key, stale=stale)
+        if self.mirror.empty:
+            plain = self._plain.get_entry(key)
+            return Entry(plain.data, plain.revision, plain.updated_at, stale)
+        return Entry({}, "", None, stale)
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        found = set(self.mirror.keys() or self._plain.keys())
+        for key, write in list(self.journal.pending.items()):
+            (found.discard if write.encoded is None else found.add)(key)
+        return sorted(key for key in found if not is_internal(key))
+
+    def record(
+        self,
+        documents: Mapping[str, bytes | None],
+        revisions: Mapping[str, str],
+        *,
+        tried: bool,
+    ) -> None:
+        """Acknowledge writes by one line of the journal; None deletes.
+
+        `tried` says that the primary may have them already. Who calls holds the
+        journal's lock. Raises StoreUnavailableError, and then nothing is written.
+        """
+        at = self._now()
+        self.journal.record(
+            self._pending(key, encoded, revisions[key], at, tried=tried)
+            for key, encoded in documents.items()
+        )
+
+    def can_write(self) -> bool:
+        """Tell whether the journal could take a line now, by writing a file."""
+        place = self.directory / DIRECTORY / "health"
+        with suppress(OSError):
+            Path(write_temporary(str(place), b"{}\n")).unlink()
+            return True
+        return False
+
+    def _pending(
+        self,
+        key: str,
+        encoded: bytes | None,
+        revision: str,
+        at: datetime,
+        *,
+        tried: bool,
+    ) -> PendingWrite:
+        before = self.journal.pending.get(key)
+        if before is None:
+            mirrored = self.mirror.get(key)
+            base = mirrored.revision if mirrored else ""
+            attempts: tuple[str, ...] = ()
+        else:
+            base, attempts = before.base, before.tried
+        return PendingWrite(
+            key=key,
+            encoded=encoded,
+            revision=revision,
+            base=base,
+            written_at=at,
+            tried=(*attempts, revision) if tried else attempts,
+            count=before.count + 1 if before else 1,
+        )

@@ -1,0 +1,201 @@
+"""Carrying the journal over to the primary, conflicts included."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from switchbot_store.conflicts import Conflict, Policy, Winner, decided
+from switchbot_store.documents import decode, encode
+from switchbot_store.errors import StoreDataError
+from switchbot_store.interface import Document, Entry
+from switchbot_store.mirror import Mirrored
+from switchbot_store.time_limit import time_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from switchbot_store.journal import PendingWrite
+    from switchbot_store.local_copy import LocalCopy
+    from switchbot_store.primary import Outcome, Primary
+
+_LOGGER = logging.getLogger(__name__)
+_TOGETHER: Final = 1000
+_TOGETHER_BYTES: Final = 32 * 1024 * 1024
+_CALL_SECONDS: Final = 5.0
+_BYTES_PER_SECOND: Final = 100_000
+"""A slow uplink; large replays get more time than a single call."""
+
+
+class Resync:
+    """Replays what is pending, newest write of each key, as few statements as fit.
+
+    One round at a time, from whichever thread. Raises what the primary raises; then
+    everything that the primary did not confirm is pending still.
+    """
+
+    def __init__(
+        self,
+        primary: Primary,
+        local: LocalCopy,
+        policy: Policy,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._primary = primary
+        self._journal = local.journal
+        self._mirror = local.mirror
+        self._conflicts = local.conflicts
+        self._policy = policy
+        self._now = now
+        self.turn = threading.RLock()
+        """Taken before the journal's lock, by who does several rounds."""
+
+    def round(self, *, timeout_seconds: float | None = None) -> None:
+        """Carry over what is pending at this moment.
+
+        A settled conflict may leave its winner pending for the next round.
+        """
+        with self.turn:
+            for writes in _chunks(list(self._journal.pending.values())):
+                size = sum(len(write.encoded or b"") for write in writes)
+                patience = _CALL_SECONDS + size / _BYTES_PER_SECOND
+                with time_limit(timeout_seconds or patience):
+                    self._carry(self._journal.mark_tried(writes))
+
+    def refresh(self) -> None:
+        """Take a picture of the primary's documents into the mirror."""
+        with time_limit(_CALL_SECONDS):
+            entries = self._primary.snapshot()
+        documents = {
+            key: document
+            for key, entry in entries.items()
+            if (document := mirrored(entry))
+        }
+        self._mirror.put_all(documents, except_keys=set(self._journal.pending))
+
+    def _carry(self, writes: Sequence[PendingWrite]) -> None:
+        if not writes:
+            return
+        try:
+            outcomes = self._primary.replay(writes)
+        except StoreDataError as error:
+            # One document that the primary will never take must not stop the others.
+            if len(writes) == 1:
+                self._refuse(writes[0], str(error))
+                return
+            middle = len(writes) // 2
+            self._carry(writes[:middle])
+            self._carry(writes[middle:])
+            return
+        for write, outcome in zip(writes, outcomes, strict=True):
+            if outcome.done:
+                self._settle(write, outcome)
+            else:
+                self._decide(write, outcome.found or Entry({}, "", None))
+
+    def _settle(self, write: PendingWrite, outcome: Outcome) -> None:
+        document: Mirrored | None = None
+        if outcome.found is not None:
+            document = mirrored(outcome.found)
+        elif write.encoded is not None:
+            document = Mirrored(write.encoded, outcome.revision, write.written_at)
+        # The mirror first: a reader must not fall between the two.
+        self._mirror.put(write.key, document)
+        self._journal.settle(write, outcome.revision)
+
+    def _refuse(self, write: PendingWrite, reason: str) -> None:
+        _LOGGER.error("the primary refuses %r: %s", write.key, reason)
+        self._keep_loser("local", write.key, _local(write), "none", reason)
+        self._journal.settle(write, write.base)
+
+    def _decide(self, write: PendingWrite, remote: Entry) -> None:
+        local = _local(write)
+        if local.data == remote.data and bool(write.encoded) == bool(remote.revision):
+            winner: Winner = "local"
+            data = local.data
+        else:
+            winner, data = self._choice(write, local, remote)
+            if winner != "local" and not self._journal.is_newest(write):
+                return  # a newer local write is decided about in the next round
+            if winner != "local":
+                self._keep_loser("local", write.key, local, winner)
+            if winner != "remote" and remote.revision:
+                self._keep_loser("remote", write.key, remote, winner)
+        if winner == "remote":
+            self._mirror.put(write.key, mirrored(remote))
+            self._journal.drop(write)
+            return
+        on_top: dict[str, Any] = {"base": remote.revision}
+        if winner == "merged":
+            encoded = encode(data)
+            revision = self._primary.new_revision(encoded)
+            on_top |= {
+                "encoded": encoded,
+                "revision": revision,
+                "written_at": self._now(),
+            }
+        self._journal.replace(write, replace(write, **on_top))
+
+    def _choice(
+        self, write: PendingWrite, local: Entry, remote: Entry
+    ) -> tuple[Winner, Document]:
+        winner, data = decided(self._policy, write.key, local, remote)
+        try:
+            encode(data)
+        except StoreDataError:
+            _LOGGER.exception(
+                "the conflict policy made a document of %r that cannot be stored; the"
+                " local one is kept",
+                write.key,
+            )
+            return "local", local.data
+        return winner, data
+
+    def _keep_loser(
+        self,
+        origin: Literal["local", "remote"],
+        key: str,
+        entry: Entry,
+        kept: Winner,
+        reason: str = "",
+    ) -> None:
+        conflict = Conflict(
+            key=key,
+            data=entry.data,
+            revision=entry.revision,
+            updated_at=entry.updated_at,
+            origin=origin,
+            kept=kept,
+            settled_at=self._now(),
+            reason=reason,
+        )
+        self._conflicts.add(conflict)
+
+
+def mirrored(entry: Entry) -> Mirrored | None:
+    """Return an entry of the primary as the mirror keeps it."""
+    if not entry.revision:
+        return None
+    return Mirrored(encode(entry.data), entry.revision, entry.updated_at)
+
+
+def _local(write: PendingWrite) -> Entry:
+    data = {} if write.encoded is None else decode(write.encoded, key=write.key)
+    return Entry(data, write.revision, write.written_at)
+
+
+def _chunks(writes: list[PendingWrite]) -> Iterator[list[PendingWrite]]:
+    chunk: list[PendingWrite] = []
+    size = 0
+    for write in writes:
+        length = len(write.encoded or b"")
+        if chunk and (len(chunk) == _TOGETHER or size + length > _TOGETHER_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(write)
+        size += length
+    if chunk:
+        yield chunk
