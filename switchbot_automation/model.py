@@ -194,6 +194,8 @@ class ReasonCode(StrEnum):
     """The meter was reached and gave no temperature."""
     METER_UNREACHABLE = "meter_unreachable"
     TEMPERATURE_NOT_A_NUMBER = "temperature_not_a_number"
+    QUOTA_RESERVE = "quota_reserve"
+    """What is left of the day's calls is kept for commands; nothing recent is known."""
 
     # what the rule of the season said
     TEMP_BELOW_ON_THRESHOLD = "temp_below_on_threshold"
@@ -211,6 +213,12 @@ class ReasonCode(StrEnum):
     OFF_REPEAT_PENDING = "off_repeat_pending"
     FAN_INSTEAD_OF_OFF = "fan_instead_of_off"
     FAN_IN_NEUTRAL_ZONE = "fan_in_neutral_zone"
+
+    # what its group said
+    GROUP_MODE_CONFLICT = "group_mode_conflict"
+    """The outdoor unit that zones share is at the other season's work."""
+    GROUP_CHANGEOVER = "group_changeover"
+    GROUP_STAGGER = "group_stagger"
 
     HOLD_MANUAL = "hold_manual"
     """A person's command holds until the instant in `detail`."""

@@ -113,7 +113,7 @@ class Actuator:
     def _try(
         self, rung: str, zone: ZoneSettings, action: Action, parameter: str | None
     ) -> Awaitable[object]:
-        call: Callable[..., Awaitable[object]] = self._observer.call
+        call: Callable[..., Awaitable[object]] = self._observer.send
         if rung == "webhook":
             return self._post(zone, action)
         if rung == "scene":

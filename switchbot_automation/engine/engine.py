@@ -30,8 +30,9 @@ from switchbot_automation.engine.explain import (
     explain_decision,
     explain_from_history,
 )
-from switchbot_automation.engine.health import health_report, quota_level
+from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
+from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer, describe
 from switchbot_automation.engine.record import Recorder
 from switchbot_automation.engine.state import encode_instant
@@ -69,13 +70,18 @@ _LOGGER = logging.getLogger(__name__)
 _RETRY_SETTINGS_SECONDS = 120.0
 _SOONEST = timedelta(seconds=1)
 
+# Somebody wants to know now: meters are read though none is due.
+_FORCING = frozenset({"manual", "once", "refresh", "replay"})
+
 
 class AutomationEngine:
     """Keeps every zone of the settings as they say, one tick at a time.
 
     `client` is any `CloudApi`. `store` is a `StoreInterface`, which is then called on a
     private thread, or an `AsyncStore`; whoever opened it closes it. The same goes for
-    `history`, a `HistoryService` or the asyncio view of one. `quota` is the ledger shared with the client; without one the engine counts its calls itself.
+    `history`, a `HistoryService` or the asyncio view of one. `quota` is
+    the ledger shared with the client, by default the client's own; where there is none
+    the engine counts its calls itself.
     Without a `webhook_sender` the webhook rung does not exist.
 
     Use it as an async context manager. `run_once` and the other methods share one lock.
@@ -98,12 +104,16 @@ class AutomationEngine:
             ThreadedStore(store) if isinstance(store, StoreInterface) else None
         )
         self._store: AsyncStore = self._wrapped or store  # type: ignore[assignment] # narrowed by the isinstance above
-        self._quota = quota or QuotaLedger(clock=self._clock)
+        shared = quota or _ledger_of(client)
+        self._quota = shared or QuotaLedger(clock=self._clock)
         self._documents = Documents(self._store, settings_key, state_key)
-        observer = Observer(client, self._clock, None if quota else self._quota)
+        observer = Observer(client, self._clock, self._quota, counts=shared is None)
+        self._meters = Meters(self._documents, observer, self._clock, self._quota)
         actuator = Actuator(client, observer, self._clock, webhook_sender)
         self._commander = Commander(self._documents, actuator, self._clock)
-        self._tick = Tick(self._documents, observer, self._commander, self._clock)
+        self._tick = Tick(
+            self._documents, observer, self._meters, self._commander, self._clock
+        )
         self._own_history = _threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
@@ -151,7 +161,8 @@ class AutomationEngine:
         """Run one tick and report. Returns without waiting for a later instant.
 
         No failure of the cloud, the store or the history is raised: they are outcomes
-        and reasons of the report. `trigger` is a word for the report and the history.
+        and reasons of the report. `trigger` is a word for the report and the history;
+        ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due.
         """
         async with self._lock:
             return await self._run(trigger)
@@ -164,14 +175,15 @@ class AutomationEngine:
             ticks: list[ZoneTick] = []
             decisions: tuple[ZoneDecision, ...] = (self._without_settings(),)
         else:
-            ticks = await self._tick.run(settings, now)
+            force = trigger in _FORCING
+            ticks = await self._tick.run(settings, now, force=force)
             decisions = tuple(tick.decision for tick in ticks)
         commands = tuple(command for tick in ticks for command in tick.commands)
         quota = self._quota.to_document()
         await self._recorder.record(ticks, trigger, now, quota["api_requests_total"])
         await self._documents.save({"last_tick": encode_instant(now), **quota})
         self._watch_store()
-        self._watch_quota(quota["api_requests_remaining"])
+        self._watch_quota()
         wakeup = self._wanted_wakeup(ticks, now)
         report = TickReport(
             trigger=trigger,
@@ -277,6 +289,7 @@ class AutomationEngine:
             documents=self._documents,
             recorder=self._recorder,
             quota=self._quota,
+            level=self._level(),
             store=self._store.status(),
             report=self._report,
             last_tick=self._last_tick,
@@ -295,7 +308,12 @@ class AutomationEngine:
         if not self._loaded and self._documents.reachable:
             self._loaded = True
             self._quota.restore(self._documents.home.stored)
+        else:
+            self._quota.merge(self._documents.home.stored)
         settings = self._documents.settings
+        if settings is not None:
+            self._quota.keep_for_commands(settings.quota_reserve)
+            self._meters.forget(settings.zones)
         for zone in settings.zones.values() if settings else ():
             book = self._documents.book(zone.name)
             book.state = book.state.not_later_than(now)
@@ -310,10 +328,13 @@ class AutomationEngine:
             reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)
         return ZoneDecision(DEFAULT_ZONE, Outcome.INVALID_SETTINGS, reasons=(reason,))
 
-    def _watch_quota(self, remaining: int) -> None:
+    def _level(self) -> str:
         settings = self._documents.settings
         threshold = settings.api_quota_warning_threshold if settings else 0
-        level = quota_level(remaining, threshold)
+        return self._meters.quota(settings).level(threshold)
+
+    def _watch_quota(self) -> None:
+        level, remaining = self._level(), self._quota.remaining
         if level != self._quota_level:
             self._quota_level = level
             self._listeners.emit(QuotaLevelChanged(level, remaining))
@@ -330,6 +351,9 @@ class AutomationEngine:
             self._listeners.emit(StoreDegraded(now, describe(error)))
 
     def _wanted_wakeup(self, ticks: list[ZoneTick], now: datetime) -> datetime:
+        quota = self._meters.quota(self._documents.settings)
+        for tick in ticks:
+            self._meters.note(tick.zone.name, tick.blocked_until, None)
         wanted = min(
             (
                 next_look(
@@ -337,6 +361,8 @@ class AutomationEngine:
                     self._documents.book(tick.zone.name).state,
                     now,
                     tick.blocked_until,
+                    read_at=self._meters.next_read(tick.zone, now, quota),
+                    quota=quota,
                 )
                 for tick in ticks
             ),
@@ -364,6 +390,12 @@ class AutomationEngine:
             self._listeners.emit(DecisionMade(now, decision))
         for command in commands:
             self._listeners.emit(CommandHandled(now, command))
+
+
+def _ledger_of(client: CloudApi) -> QuotaLedger | None:
+    """Return the ledger that a client counts in by itself."""
+    ledger = getattr(client, "quota", None)
+    return ledger if isinstance(ledger, QuotaLedger) else None
 
 
 def _threaded(

@@ -56,9 +56,10 @@ class NextWakeupChanged:
 
 @dataclass(frozen=True, slots=True)
 class QuotaLevelChanged:
-    """The calls left today crossed the warning threshold, either way.
+    """The day's calls got scarcer, or there are more again.
 
-    `level` is ``normal``, ``low`` or ``exhausted``; `remaining` counts calls.
+    `level` is ``normal``, ``saving``, ``critical`` or ``exhausted``, as `Quota.level`
+    says; `remaining` counts calls.
     """
 
     kind: ClassVar[str] = "quota_level_changed"

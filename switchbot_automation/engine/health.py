@@ -21,21 +21,12 @@ if TYPE_CHECKING:
 _STALE_AFTER = timedelta(minutes=3)
 
 
-def quota_level(remaining: int, threshold: int) -> str:
-    """Name how many calls remain: ``normal``, ``low`` at or under the warning threshold, or ``exhausted``.
-
-    A threshold of 0 switches the warning off.
-    """
-    if remaining <= 0:
-        return "exhausted"
-    return "low" if threshold > 0 and remaining <= threshold else "normal"
-
-
 def health_report(
     *,
     documents: Documents,
     recorder: Recorder,
     quota: QuotaLedger,
+    level: str,
     store: StoreStatus,
     report: TickReport | None,
     last_tick: datetime | None,
@@ -62,7 +53,6 @@ def health_report(
         status = "error"
     else:
         status = "degraded" if degraded else "ok"
-    threshold = settings.api_quota_warning_threshold if settings else 0
     return {
         "status": status,
         "automation_enabled": any(zone["enabled"] for zone in zones.values()),
@@ -75,11 +65,16 @@ def health_report(
         "settings_error": _text(documents.settings_error),
         "zones": zones,
         "quota": {
-            "level": quota_level(quota.remaining, threshold),
+            "level": level,
             "used": quota.used,
             "remaining": quota.remaining,
             "limit": quota.limit,
+            "reserve": quota.reserve,
+            "foreign": quota.foreign,
             "resets_at": encode_instant(quota.resets_at),
+            "reset_seen_at": (
+                encode_instant(quota.reset_seen_at) if quota.reset_seen_at else None
+            ),
         },
         "store": {
             "backend": store.backend,

@@ -18,6 +18,7 @@ from switchbot_automation.engine.state import (
     MODE_FAN,
     MODE_HEAT,
 )
+from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import Action, Power, ReasonCode
 
 if TYPE_CHECKING:
@@ -80,17 +81,19 @@ def describe(error: BaseException) -> str:
 
 
 class Observer:
-    """Polls for the engine; counts calls where the client does not.
+    """Polls for the engine, within the day's calls; counts them where nobody else does.
 
-    `quota` is the ledger to count in, None when the client counts by itself.
+    `counts` says whether the client leaves the counting in `quota` to the engine. No
+    reading is spent that the ledger keeps for commands.
     """
 
     def __init__(
-        self, client: CloudApi, clock: Clock, quota: QuotaLedger | None
+        self, client: CloudApi, clock: Clock, quota: QuotaLedger, *, counts: bool
     ) -> None:
         self._client = client
         self._clock = clock
         self._quota = quota
+        self._counts = counts
         self._remotes: frozenset[str] | None = None
         self._remotes_asked_at: float | None = None
         self._reading = asyncio.Semaphore(_READS_AT_ONCE)
@@ -115,9 +118,13 @@ class Observer:
             return await self._read_meter(device_id)
 
     async def _read_meter(self, device_id: str) -> Reading:
+        if not self._quota.allows_read():
+            return Reading(problem=ReasonCode.QUOTA_RESERVE)
         try:
             status = await self.call(self._client.status, device_id)
             reading = _reading(status, self._clock)
+        except QuotaExhaustedError as error:
+            return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             self._note(device_id, error)
             return Reading(
@@ -133,10 +140,29 @@ class Observer:
 
         Raises whatever the client raises, and TimeoutError.
         """
-        if self._quota is not None:
-            self._quota.attempt()
-        async with asyncio.timeout(CALL_SECONDS):
-            return await function(*args)
+        day = self._quota.attempt() if self._counts else None
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                answer = await function(*args)
+        except QuotaExhaustedError:
+            if self._counts:
+                self._quota.exhausted(day=day)
+            raise
+        if self._counts:
+            self._quota.accepted(day=day)
+        return answer
+
+    async def send(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
+        """Make one call that commands; the reserve is open to it.
+
+        Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
+        """
+        if not self._quota.allows_command():
+            raise QuotaExhaustedError(
+                "not sent, the cloud refuses today's calls",
+                resets_at=self._quota.resets_at,
+            )
+        return await self.call(function, *args)
 
     def _note(self, device_id: str, error: Exception | None) -> None:
         """Log the first failure and the recovery, not each poll."""
@@ -161,6 +187,8 @@ class Observer:
         cooldown = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
         last = state.last_aircon_poll_at
         if not forced and last is not None and now - last < cooldown:
+            return state
+        if not self._quota.allows_read():
             return state
         remotes = await self._known_remotes()
         if remotes is None or device_id in remotes:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from switchbot_automation.engine.command import Order
 from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, gate
-from switchbot_automation.engine.observe import after_reading
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.model import (
     DEFAULT_ZONE,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.command import Commander
     from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.meters import Meters
     from switchbot_automation.engine.observe import Observer
     from switchbot_automation.engine.snapshot import Reading
     from switchbot_automation.model import Decision, Verdict, ZoneVerdict
@@ -68,22 +68,26 @@ class Tick:
         self,
         documents: Documents,
         observer: Observer,
+        meters: Meters,
         commander: Commander,
         clock: Clock,
     ) -> None:
         self._documents = documents
         self._observer = observer
+        self._meters = meters
         self._commander = commander
         self._clock = clock
 
-    async def run(self, settings: Settings, now: datetime) -> list[ZoneTick]:
-        """Observe, decide, gate and act once for every zone."""
+    async def run(
+        self, settings: Settings, now: datetime, *, force: bool = False
+    ) -> list[ZoneTick]:
+        """Observe, decide, gate and act once for every zone.
+
+        `force`: read also the meters that are not due yet.
+        """
         zones = settings.zones.values()
         early = await self._send_what_is_due(zones, now)
-        readings = await self._observer.read_meters(zones)
-        for name, reading in readings.items():
-            book = self._documents.book(name)
-            book.state = after_reading(book.state, reading)
+        readings, _ = await self._meters.read(settings, now, force=force)
         now = self._clock.now()
         decision, verdict = self._judge(settings, readings, now)
         if await self._ask_aircons(settings, decision, verdict):

@@ -10,6 +10,7 @@ from switchbot_automation.timewindows import in_window, next_boundary, next_star
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.engine.pacing import Quota
     from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.settings_model import ZoneSettings
 
@@ -22,13 +23,18 @@ def next_look(
     state: ZoneState,
     now: datetime,
     blocked_until: datetime | None = None,
+    *,
+    read_at: datetime | None = None,
+    quota: Quota | None = None,
 ) -> datetime:
     """Return the next instant at which this zone has something to do, after `now`.
 
-    The regular poll, or sooner: a due OFF repeat, a person's waiting command, the end of
-    a minimum time that blocks something, the start or end of a window.
+    The next reading, at `read_at` where it is predicted, otherwise after the regular
+    interval, which `quota` may stretch; or sooner: a due OFF repeat, a person's waiting
+    command, the end of a minimum time that blocks something, the start or end of a
+    window.
     """
-    look = now + timedelta(seconds=poll_interval_seconds(zone, state, now))
+    look = read_at or _regular(zone, state, now, quota)
     boundary = None
     if zone.automation_enabled:
         boundary = next_boundary(zone.time_windows, now, zone.timezone)
@@ -42,6 +48,13 @@ def next_look(
         if at is not None and now < at < look:
             look = at
     return look
+
+
+def _regular(
+    zone: ZoneSettings, state: ZoneState, now: datetime, quota: Quota | None
+) -> datetime:
+    seconds = poll_interval_seconds(zone, state, now)
+    return now + timedelta(seconds=quota.stretched(seconds) if quota else seconds)
 
 
 def poll_interval_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -> float:

@@ -56,7 +56,7 @@ async def test_a_listener_that_fails_is_logged_and_harms_nobody(house, caplog):
     assert "not today" in caplog.text
 
 
-async def test_the_quota_warning_is_told_when_it_is_crossed_either_way(house):
+async def test_the_quotas_level_is_told_when_it_changes_either_way(house):
     quota = QuotaLedger(limit=4, clock=house.clock)
     house.configure(api_quota_warning_threshold=2)
     house.restarted(quota=quota)
@@ -69,7 +69,7 @@ async def test_the_quota_warning_is_told_when_it_is_crossed_either_way(house):
         quota.attempt()
     await house.tick(21.0, after=86400)
     assert [(event.level, event.remaining) for event in told] == [
-        ("low", 2),
+        ("critical", 3),
         ("exhausted", 0),
         ("normal", 4),
     ]

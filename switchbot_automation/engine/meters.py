@@ -1,0 +1,174 @@
+"""Which meters are worth a call this tick, and what is known of the others.
+
+A zone that is read by prediction answers from its last reading until the next one is
+due; every other one is read at every tick. Neither spends what commands may need.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchbot_automation.engine.observe import after_reading
+from switchbot_automation.engine.pacing import (
+    FLOOR_SECONDS,
+    Quota,
+    after_new_reading,
+    next_read,
+    predictive,
+)
+from switchbot_automation.engine.snapshot import Reading
+from switchbot_automation.model import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.quota import QuotaLedger
+    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.observe import Observer
+    from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.settings_model import Settings, ZoneSettings
+
+# Wake-ups that nearly coincide are one, and a clock that is read twice has moved.
+_TOGETHER = timedelta(seconds=2)
+
+# How old a temperature may get while no call may be spent on a new one. After that it
+# counts as unknown: a room nobody looks at is not a warm room.
+_KEPT = timedelta(minutes=30)
+
+
+class _Note(NamedTuple):
+    """What the last tick left for the next reading of a zone."""
+
+    blocked_until: datetime | None
+    review_at: datetime | None
+
+
+_NO_NOTE = _Note(None, None)
+
+
+class Meters:
+    """Reads for the ticks of one engine."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        observer: Observer,
+        clock: Clock,
+        ledger: QuotaLedger,
+    ) -> None:
+        self._documents = documents
+        self._observer = observer
+        self._clock = clock
+        self._ledger = ledger
+        self._notes: dict[str, _Note] = {}
+
+    def quota(self, settings: Settings | None) -> Quota:
+        """Return the day's calls as they are now, for the meters of the settings."""
+        zones = settings.zones.values() if settings else ()
+        meters = {zone.meter_device_id for zone in zones if zone.meter_device_id}
+        ledger = self._ledger
+        reset = (ledger.resets_at - self._clock.now()).total_seconds()
+        return Quota(
+            ledger.limit,
+            ledger.remaining,
+            ledger.reserve,
+            max(0.0, reset),
+            max(1, len(meters)),
+        )
+
+    async def read(
+        self, settings: Settings, now: datetime, *, force: bool = False
+    ) -> tuple[dict[str, Reading], frozenset[str]]:
+        """Read what is due; return every zone's reading, and whose are new.
+
+        `force`: read all of them, as far as the day's calls allow. A meter that several
+        zones share is read once, for all of them.
+        """
+        zones = settings.zones.values()
+        quota = self.quota(settings)
+        due = {
+            zone.meter_device_id
+            for zone in zones
+            if force
+            or not predictive(zone)
+            or self._due(zone, now, quota) <= now + _TOGETHER
+        }
+        asked = [zone for zone in zones if zone.meter_device_id in due]
+        found = await self._observer.read_meters(asked)
+        readings: dict[str, Reading] = {}
+        new = set()
+        for zone in zones:
+            book = self._documents.book(zone.name)
+            reading = found.get(zone.name)
+            if reading is None:
+                reading = remembered(book.state)
+            elif reading.problem is ReasonCode.QUOTA_RESERVE:
+                reading = self._kept(book.state, reading)
+            else:
+                before = book.state
+                book.state = after_reading(before, reading)
+                if predictive(zone) and reading.problem is None:
+                    book.state = after_new_reading(before, book.state, zone)
+                new.add(zone.name)
+            readings[zone.name] = reading
+        return readings, frozenset(new)
+
+    def _kept(self, state: ZoneState, refused: Reading) -> Reading:
+        at = state.last_read_at
+        if at is None or self._clock.now() - at > _KEPT:
+            return refused
+        kept = remembered(state)
+        return refused if kept.temperature is None else kept
+
+    def note(
+        self, zone: str, blocked_until: datetime | None, review_at: datetime | None
+    ) -> None:
+        """Remember what a tick left for the zone's next reading; see `next_read`."""
+        self._notes[zone] = _Note(blocked_until, review_at)
+
+    def next_read(
+        self, zone: ZoneSettings, now: datetime, quota: Quota
+    ) -> datetime | None:
+        """Return when a zone that is read by prediction is read next, after `now`.
+
+        None for a zone that is read at every tick, and for one without a meter.
+        """
+        if not predictive(zone) or not zone.meter_device_id:
+            return None
+        due = self._due(zone, now, quota)
+        if due > now:
+            return due
+        return now + timedelta(seconds=quota.stretched(FLOOR_SECONDS))
+
+    def _due(self, zone: ZoneSettings, now: datetime, quota: Quota) -> datetime:
+        note = self._notes.get(zone.name, _NO_NOTE)
+        return next_read(
+            zone,
+            self._documents.book(zone.name).state,
+            now,
+            quota=quota,
+            blocked_until=note.blocked_until,
+            review_at=note.review_at,
+        )
+
+    def forget(self, zones: Iterable[str]) -> None:
+        """Forget what was left for zones that the settings no longer have."""
+        for name in self._notes.keys() - set(zones):
+            del self._notes[name]
+
+
+def remembered(state: ZoneState) -> Reading:
+    """Return what the last reading gave, good or bad."""
+    if state.last_temperature_stale:
+        return Reading(
+            received_at=state.last_read_at,
+            problem=ReasonCode.METER_UNREACHABLE,
+            error=state.last_error,
+        )
+    problem = ReasonCode.NO_READING if state.last_temperature is None else None
+    return Reading(
+        state.last_temperature, state.last_humidity, state.last_read_at, problem
+    )
