@@ -207,6 +207,16 @@ class ReasonCode(StrEnum):
     THRESHOLDS_INVERTED = "thresholds_inverted"
     MODE_UNKNOWN = "mode_unknown"
 
+    # what the controllers said
+    OPTIMUM_START = "optimum_start"
+    """Begun before the window so that the room is in its band when it opens."""
+    OPTIMUM_START_WAITS = "optimum_start_waits"
+    """Not yet: the room is brought up in less time than is left."""
+    SETPOINT_STEERED = "setpoint_steered"
+    SETPOINT_KEPT = "setpoint_kept"
+    ROOM_HOLDS_WITHOUT = "room_holds_without"
+    """The room stays in its band with the unit off."""
+
     # why nothing, or something else, needs to be sent
     ALREADY_OFF = "already_off"
     DUPLICATE_SUPPRESSED = "duplicate_suppressed"
@@ -297,7 +307,9 @@ class ZoneDecision:
     """What was decided for one zone. `action` None: leave it as it is.
 
     `if_blocked` is the outcome's word while the equipment's minimum times run, also
-    when nothing is to be sent; None where they do not matter.
+    when nothing is to be sent; None where they do not matter. `setpoint`, Celsius, is
+    sent in place of the profile's. `look_at` is when a controller wants the next
+    reading, None where the settings say it.
     """
 
     zone: str
@@ -305,6 +317,8 @@ class ZoneDecision:
     action: Action | None = None
     reasons: tuple[Reason, ...] = ()
     if_blocked: Outcome | None = None
+    setpoint: float | None = None
+    look_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

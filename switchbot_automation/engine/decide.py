@@ -7,6 +7,8 @@ same decision, and nothing depends on an earlier tick except through the state.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,14 @@ from switchbot_automation.engine.aircon import (
     already_in_force,
     can_send,
     season_action,
+)
+from switchbot_automation.engine.control import (
+    advise,
+    aim_of,
+    begun,
+    modulates,
+    plan,
+    with_setpoint,
 )
 from switchbot_automation.model import (
     Action,
@@ -24,11 +34,12 @@ from switchbot_automation.model import (
     ReasonCode,
     ZoneDecision,
 )
-from switchbot_automation.timewindows import in_window
+from switchbot_automation.timewindows import in_window, next_start
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.engine.modulate import Aim
     from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
     from switchbot_automation.settings_model import Profile, Settings, ZoneSettings
     from switchbot_automation.timewindows import TimeWindow
@@ -61,9 +72,12 @@ def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneD
         why = Reason(ReasonCode.HOLD_MANUAL, {"until": hold.isoformat()})
         return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
     window = in_window(zone.time_windows, now, zone.timezone)
-    if window is None:
+    if window is not None:
+        return _inside(zone, seen, _window_reason(window), now)
+    early = _before_window(zone, seen, now) if zone.optimum_start else None
+    if early is None:
         return _outside(zone, seen)
-    return _inside(zone, seen, _window_reason(window))
+    return early
 
 
 @lru_cache(maxsize=256)
@@ -91,7 +105,87 @@ def _outside(zone: ZoneSettings, seen: ZoneSnapshot) -> ZoneDecision:
     )
 
 
-def _inside(zone: ZoneSettings, seen: ZoneSnapshot, why: Reason) -> ZoneDecision:
+def _before_window(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision | None:
+    """Decide outside windows with an eye on the next one; None: as without it."""
+    state, temperature = seen.state, seen.reading.temperature
+    profile = zone.summer if zone.mode == "summer" else zone.winter
+    aim = aim_of(zone)
+    opens = next_start(zone.time_windows, now, zone.timezone)
+    if profile is None or aim is None or opens is None:
+        return None
+    why = Reason(ReasonCode.OPTIMUM_START, {"opens": opens.isoformat()})
+    going = begun(zone, state, opens)
+    if temperature is None:
+        return _without_temperature(zone, seen.reading, why) if going else None
+    planned = plan(aim, state, temperature, now, opens)
+    why = Reason(
+        ReasonCode.OPTIMUM_START,
+        {"opens": opens.isoformat(), "lead_seconds": round(planned.lead_seconds)},
+    )
+    if not going and not planned.begin:
+        waits = replace(why, code=ReasonCode.OPTIMUM_START_WAITS)
+        outside = _outside(zone, seen)
+        return replace(
+            outside, reasons=(*outside.reasons, waits), look_at=planned.look_at
+        )
+    if modulates(zone):
+        return _steered(zone, seen, aim, temperature, why, now)
+    on = season_action(zone)
+    wanted, rule = (on, why) if planned.begin else _rule(zone, profile, temperature)
+    if wanted is Action.OFF:
+        return _off(zone, seen, (why, rule))
+    if going or already_in_force(state, zone, on):
+        return _nothing(zone, Outcome.NO_ACTION, (why, rule))
+    return ZoneDecision(zone.name, _ON[on], on, (why,), if_blocked=Outcome.COOLDOWN)
+
+
+def _steered(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    aim: Aim,
+    temperature: float,
+    why: Reason,
+    now: datetime,
+) -> ZoneDecision:
+    """Let the unit run at the setpoint that brings the meter where it should be."""
+    state = seen.state
+    advice = advise(zone, aim, state, temperature, now)
+    detail = {
+        "temperature_celsius": temperature,
+        "offset_kelvin": round(advice.offset, 2),
+        "because": advice.why,
+    }
+    look_at = now + timedelta(seconds=advice.look_seconds)
+    if advice.setpoint is None:
+        reasons = (why, Reason(ReasonCode.ROOM_HOLDS_WITHOUT, detail))
+        stop = state.compressor_running or state.uncertain
+        decided = (_off if stop else _in_band)(zone, seen, reasons)
+        return replace(decided, look_at=look_at)
+    detail["setpoint_celsius"] = advice.setpoint
+    detail["settles_celsius"] = round(advice.setpoint - advice.offset, 2)
+    on = season_action(zone)
+    if already_in_force(state, with_setpoint(zone, advice.setpoint), on):
+        reasons = (why, Reason(ReasonCode.SETPOINT_KEPT, detail))
+        kept = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
+        return replace(kept, look_at=look_at)
+    # Another setpoint for a unit that runs is neither a start nor a stop.
+    runs = state.compressor_running and state.action is on and not state.uncertain
+    return ZoneDecision(
+        zone.name,
+        _ON[on],
+        on,
+        (why, Reason(ReasonCode.SETPOINT_STEERED, detail)),
+        if_blocked=None if runs else Outcome.COOLDOWN,
+        setpoint=advice.setpoint,
+        look_at=look_at,
+    )
+
+
+def _inside(
+    zone: ZoneSettings, seen: ZoneSnapshot, why: Reason, now: datetime
+) -> ZoneDecision:
     temperature = seen.reading.temperature
     if temperature is None:
         return _without_temperature(zone, seen.reading, why)
@@ -106,6 +200,9 @@ def _inside(zone: ZoneSettings, seen: ZoneSnapshot, why: Reason) -> ZoneDecision
         detail = {"min_celsius": profile.min_temp, "max_celsius": profile.max_temp}
         reasons = (why, Reason(ReasonCode.THRESHOLDS_INVERTED, detail))
         return ZoneDecision(zone.name, Outcome.INVALID_THRESHOLDS, reasons=reasons)
+    aim = aim_of(zone)
+    if aim is not None and modulates(zone):
+        return _steered(zone, seen, aim, temperature, why, now)
     wanted, rule = _rule(zone, profile, temperature)
     if wanted is None:
         return _in_band(zone, seen, (why, rule))

@@ -26,9 +26,10 @@ from switchbot_automation.engine.events import (
     StoreRecovered,
 )
 from switchbot_automation.engine.explain import (
+    Explainer,
     Explanation,
-    explain_decision,
-    explain_from_history,
+    explain_without_inputs,
+    timezone_in,
 )
 from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
@@ -117,6 +118,12 @@ class AutomationEngine:
         self._own_history = _threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
+        self._explainer = Explainer(
+            self._documents.settings_of,
+            lambda zone: timezone_in(self._documents.settings, zone),
+            _asked(self._history),
+            self._recorder.runs,
+        )
         self._listeners = Listeners()
         self._lock = asyncio.Lock()
         self._next_wakeup = self._clock.now()
@@ -270,18 +277,14 @@ class AutomationEngine:
         history cannot be asked.
         """
         asked_at = at or self._clock.now()
-        made = self._report.decisions if self._report else ()
-        decisions = {each.zone: each for each in made}
-        name = zone or (
-            DEFAULT_ZONE if DEFAULT_ZONE in decisions else next(iter(decisions), "")
-        )
         settings = self._documents.settings
         if zone is not None and settings and zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones)
-        decision = decisions.get(name)
-        if decision and self._last_tick and asked_at >= self._last_tick:
-            return explain_decision(decision, self._last_tick, asked_at)
-        return await explain_from_history(self._history, name or DEFAULT_ZONE, asked_at)
+        if settings is None and self._report and self._last_tick:
+            made = self._report.decisions[0]
+            return explain_without_inputs(made, self._last_tick, asked_at)
+        name = zone or (settings.default.name if settings else DEFAULT_ZONE)
+        return await self._explainer.explain(name, asked_at)
 
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
@@ -353,7 +356,8 @@ class AutomationEngine:
     def _wanted_wakeup(self, ticks: list[ZoneTick], now: datetime) -> datetime:
         quota = self._meters.quota(self._documents.settings)
         for tick in ticks:
-            self._meters.note(tick.zone.name, tick.blocked_until, None)
+            review_at = tick.decision.look_at
+            self._meters.note(tick.zone.name, tick.blocked_until, review_at)
         wanted = min(
             (
                 next_look(
@@ -361,6 +365,7 @@ class AutomationEngine:
                     self._documents.book(tick.zone.name).state,
                     now,
                     tick.blocked_until,
+                    tick.decision.look_at,
                     read_at=self._meters.next_read(tick.zone, now, quota),
                     quota=quota,
                 )
@@ -396,6 +401,11 @@ def _ledger_of(client: CloudApi) -> QuotaLedger | None:
     """Return the ledger that a client counts in by itself."""
     ledger = getattr(client, "quota", None)
     return ledger if isinstance(ledger, QuotaLedger) else None
+
+
+def _asked(history: AsyncHistory | None) -> ThreadedHistory | None:
+    """Return the history if it answers questions, not only takes rows."""
+    return history if isinstance(history, ThreadedHistory) else None
 
 
 def _threaded(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from switchbot_automation.engine.learned import Learned
 from switchbot_automation.engine.slopes import SlopeBounds
 from switchbot_automation.model import Action, Power
 
@@ -105,6 +106,7 @@ class ZoneState(NamedTuple):
     slope_bounds: SlopeBounds | None = None
     conditioned: Action | None = None
     group_waits_since: datetime | None = None
+    learned: Learned | None = None
 
     @property
     def compressor_running(self) -> bool:
@@ -150,6 +152,7 @@ class ZoneState(NamedTuple):
             slope_bounds=SlopeBounds.from_document(document.get("slope_bounds")),
             conditioned=_enum(Action, document.get("conditioned")),
             group_waits_since=_instant(document.get("group_waits_since")),
+            learned=Learned.from_document(document.get("learned")),
         )
         return state._seeded_from_last_action()
 
@@ -263,6 +266,7 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("slope_bounds", SlopeBounds.to_document),
     ("conditioned", str),
     ("group_waits_since", encode_instant),
+    ("learned", Learned.to_document),
 )
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
 

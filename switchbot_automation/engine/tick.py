@@ -11,9 +11,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.engine.command import Order
+from switchbot_automation.engine.control import after_observation, with_setpoint
 from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, gate
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
+from switchbot_automation.engine.trace import Judged
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     Action,
@@ -51,7 +53,11 @@ _CONCLUDED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ZoneTick:
-    """What a tick came to for one zone."""
+    """What a tick came to for one zone.
+
+    `decision` has the final outcome and all reasons; `decided` and `verdict` are the
+    core's own words, said about `judged`.
+    """
 
     zone: ZoneSettings
     decision: ZoneDecision
@@ -59,6 +65,9 @@ class ZoneTick:
     blocked_until: datetime | None
     temperature: float | None
     humidity: float | None
+    judged: Judged
+    decided: ZoneDecision
+    verdict: ZoneVerdict
 
 
 class Tick:
@@ -87,26 +96,24 @@ class Tick:
         """
         zones = settings.zones.values()
         early = await self._send_what_is_due(zones, now)
-        readings, _ = await self._meters.read(settings, now, force=force)
+        readings, new = await self._meters.read(settings, now, force=force)
+        for name in new:
+            book = self._documents.book(name)
+            book.state = after_observation(settings.zones[name], book.state, now)
         now = self._clock.now()
-        decision, verdict = self._judge(settings, readings, now)
-        if await self._ask_aircons(settings, decision, verdict):
-            now = self._clock.now()
-            decision, verdict = self._judge(settings, readings, now)
+        judged = self._judge(settings, readings, now)
+        if await self._ask_aircons(settings, judged.decision, judged.verdict):
+            judged = self._judge(settings, readings, self._clock.now())
         return [
-            await self._act(
-                settings.zones[decided.zone],
-                readings[decided.zone],
-                decided,
-                judged,
-                early[decided.zone],
+            await self._act(judged, decided, verdict, early[decided.zone])
+            for decided, verdict in zip(
+                judged.decision.zones, judged.verdict.zones, strict=True
             )
-            for decided, judged in zip(decision.zones, verdict.zones, strict=True)
         ]
 
     def _judge(
         self, settings: Settings, readings: dict[str, Reading], now: datetime
-    ) -> tuple[Decision, Verdict]:
+    ) -> Judged:
         states = {name: self._documents.book(name).state for name in readings}
         snapshot = Snapshot(
             {
@@ -115,7 +122,8 @@ class Tick:
             }
         )
         decision = decide(snapshot, settings, now)
-        return decision, gate(decision, settings, Ledger(states), now)
+        verdict = gate(decision, settings, Ledger(states), now)
+        return Judged(now, snapshot, settings, decision, verdict)
 
     async def _ask_aircons(
         self, settings: Settings, decision: Decision, verdict: Verdict
@@ -149,19 +157,21 @@ class Tick:
 
     async def _act(
         self,
-        zone: ZoneSettings,
-        reading: Reading,
+        seen: Judged,
         decided: ZoneDecision,
         judged: ZoneVerdict,
         early: tuple[Command, ...],
     ) -> ZoneTick:
+        zone = seen.settings.zones[decided.zone]
+        reading = seen.snapshot.zones[decided.zone].reading
         outcome = judged.outcome
         reasons = decided.reasons
         blocked_until = None
         commands = early
         if decided.action is not None and judged.allowed:
+            steered = decided.setpoint
             order = Order(
-                zone,
+                zone if steered is None else with_setpoint(zone, steered),
                 decided.action,
                 label=f"automation_{decided.outcome}",
                 reasons=decided.reasons,
@@ -188,6 +198,9 @@ class Tick:
             blocked_until,
             reading.temperature,
             reading.humidity,
+            seen,
+            decided,
+            judged,
         )
 
     async def _send_what_is_due(

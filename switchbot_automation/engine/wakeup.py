@@ -23,18 +23,19 @@ def next_look(
     state: ZoneState,
     now: datetime,
     blocked_until: datetime | None = None,
+    look_at: datetime | None = None,
     *,
     read_at: datetime | None = None,
     quota: Quota | None = None,
 ) -> datetime:
     """Return the next instant at which this zone has something to do, after `now`.
 
-    The next reading, at `read_at` where it is predicted, otherwise after the regular
-    interval, which `quota` may stretch; or sooner: a due OFF repeat, a person's waiting
-    command, the end of a minimum time that blocks something, the start or end of a
-    window.
+    The next reading: at `read_at` where it is predicted, when a controller asked for it
+    with `look_at`, otherwise after the regular interval, which `quota` may stretch. Or
+    sooner: a due OFF repeat, a person's waiting command, the end of a minimum time that
+    blocks something, the start or end of a window.
     """
-    look = read_at or _regular(zone, state, now, quota)
+    look = read_at or look_at or _regular(zone, state, now, quota)
     boundary = None
     if zone.automation_enabled:
         boundary = next_boundary(zone.time_windows, now, zone.timezone)

@@ -1,0 +1,190 @@
+"""Between a zone and its controllers: what they need of it, what they ask of it. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.engine.learned import KEPT_STARTS, Learned
+from switchbot_automation.engine.modulate import (
+    Advice,
+    Aim,
+    Situation,
+    learn,
+    steer,
+)
+from switchbot_automation.engine.optimum_start import (
+    EARLIEST,
+    Plan,
+    Watch,
+    plan_start,
+)
+from switchbot_automation.model import Action
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.settings_model import ZoneSettings
+
+_DAY_SECONDS = 86400.0
+_STARTS_A_DAY = 3
+_LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
+
+
+def learns(zone: ZoneSettings) -> bool:
+    """Return whether a zone uses anything that has to be learned."""
+    return zone.automation_enabled and (zone.optimum_start or zone.control != "switch")
+
+
+def modulates(zone: ZoneSettings) -> bool:
+    """Return whether the setpoint is steered, which takes a unit that can be told."""
+    return zone.control == "modulate" and bool(zone.aircon_device_id)
+
+
+def aim_of(zone: ZoneSettings) -> Aim | None:
+    """Return what the zone's season wants, None without usable temperatures."""
+    heating = zone.mode == "winter"
+    profile = zone.winter if heating else zone.summer
+    if profile is None or profile.min_temp > profile.max_temp:
+        return None
+    return Aim(
+        heating=heating,
+        low=profile.min_temp,
+        high=profile.max_temp,
+        asked=profile.target_temp,
+        step=0.5 if zone.half_degrees else 1.0,
+    )
+
+
+def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
+    """Return the zone as if its profile asked for that setpoint, Celsius.
+
+    Scenes and webhooks send what somebody put into them, so only the direct command is
+    left.
+    """
+    changes = {
+        season: replace(profile, target_temp=setpoint)
+        for season, profile in (("winter", zone.winter), ("summer", zone.summer))
+        if profile is not None and season == zone.mode
+    }
+    return replace(zone, cascade=("command",), **changes)  # type: ignore[arg-type] # the keys are the two profiles
+
+
+def after_observation(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state with what this reading taught."""
+    temperature = state.last_temperature
+    if not learns(zone) or temperature is None or state.last_temperature_stale:
+        return state
+    learned = state.learned or Learned()
+    before = learned.trend.last
+    trend = learned.trend.with_reading(now, temperature)
+    learned = replace(learned, trend=trend, starts=_starts(learned, state))
+    aim = aim_of(zone)
+    if aim is not None and not state.uncertain:
+        elapsed = (now - before[0]).total_seconds() if before else 0.0
+        seen = _situation(zone, learned, state, temperature, now)
+        watch = Watch(
+            heating=aim.heating,
+            goal=aim.sign * aim.wake,
+            at=now,
+            temperature=temperature,
+            running_since=_running_since(zone, state),
+            before=before,
+        )
+        learned = replace(
+            learned,
+            steering=learn(aim, learned.steering, seen, elapsed),
+            warm_up=learned.warm_up.watched(watch),
+        )
+    return state._replace(learned=learned)
+
+
+def advise(
+    zone: ZoneSettings, aim: Aim, state: ZoneState, temperature: float, now: datetime
+) -> Advice:
+    """Return what modulating asks for."""
+    learned = state.learned or Learned()
+    seen = _situation(zone, learned, state, temperature, now)
+    if _running_since(zone, state) is None:
+        seen = replace(seen, running=False, setpoint=None)
+    return steer(aim, learned.steering, seen)
+
+
+def plan(
+    aim: Aim, state: ZoneState, temperature: float, now: datetime, opens: datetime
+) -> Plan:
+    """Return when to begin for the window that opens then."""
+    learned = state.learned or Learned()
+    return plan_start(
+        learned.warm_up,
+        heating=aim.heating,
+        goal=aim.sign * aim.wake,
+        temperature=temperature,
+        slope=learned.trend.slope(_last_change(state)),
+        now=now,
+        opens=opens,
+    )
+
+
+def begun(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:
+    """Return whether the unit was started for the window that opens then."""
+    since = _running_since(zone, state)
+    return since is not None and since >= opens - EARLIEST
+
+
+def _running_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
+    """Return since when the unit does the season's work, None if it does not."""
+    season = Action.WINTER if zone.mode == "winter" else Action.SUMMER
+    if not state.compressor_running or state.action not in (season, None):
+        return None
+    return state.compressor_started_at
+
+
+def _situation(
+    zone: ZoneSettings,
+    learned: Learned,
+    state: ZoneState,
+    temperature: float,
+    now: datetime,
+) -> Situation:
+    running = state.compressor_running
+    changed = _last_change(state)
+    since = (now - changed).total_seconds() if changed else math.inf
+    lately = [one for at, one in learned.trend.readings if now - at <= _LATELY]
+    least = min if zone.mode == "winter" else max
+    return Situation(
+        temperature=temperature,
+        slope=learned.trend.slope(changed),
+        running=running,
+        setpoint=_setpoint(state.parameter) if running else None,
+        settled_seconds=since,
+        least=least(lately) if len(lately) >= _LATELY_READINGS else None,
+        spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
+        >= _STARTS_A_DAY,
+    )
+
+
+def _last_change(state: ZoneState) -> datetime | None:
+    return state.last_action_at
+
+
+def _setpoint(parameter: str | None) -> float | None:
+    if parameter is None:
+        return None
+    try:
+        value = float(parameter.split(",")[0])
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _starts(learned: Learned, state: ZoneState) -> tuple[float, ...]:
+    started = state.compressor_started_at
+    if started is None or (
+        learned.starts and started.timestamp() <= learned.starts[-1]
+    ):
+        return learned.starts
+    return (*learned.starts, started.timestamp())[-KEPT_STARTS:]

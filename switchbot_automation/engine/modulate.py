@@ -1,0 +1,323 @@
+"""Steer the setpoint of an inverter so that the *meter* settles inside the band. Pure.
+
+An inverter keeps its own return air at its setpoint. That sensor hangs under the ceiling
+in the warm air the unit makes, so the room settles some kelvin beside what was asked
+for. The difference is learned, and the setpoint sent is the wanted temperature plus it.
+
+All reckoning is in *effort* degrees: Celsius when heating, Celsius with the sign turned
+when cooling. There "more" is always what the unit works for: `near` is the edge of the
+band that is lost without the unit, `far` the one that is overrun by it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.engine.trend import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOWEST_SETPOINT, HIGHEST_SETPOINT = 16.0, 30.0
+# Beyond this it is not the sensor: the unit is too weak, or it is not the unit's work.
+OFFSET_BOUNDS = (-4.0, 6.0)
+_VERSION = 1
+_HOUR = 3600.0
+
+# How far inside the band the room has to settle, as a share of the band and at most.
+_INSIDE_SHARE, _INSIDE_MOST = 0.3, 0.6
+# A setpoint in force is kept until it is this much too weak, or a weaker one this much
+# stronger than needed: a step more than needed costs less than flickering.
+_TOO_WEAK, _TOO_STRONG = 0.15, 0.25
+_AHEAD_HOURS, _AHEAD_MOST = 0.25, 0.6
+# A unit and the air around it have settled this long after a command; until then the
+# trend shows nothing but the command.
+_SETTLED_SECONDS = 1500.0
+_CHANGE_SECONDS, _URGENT_SECONDS, _SOONEST_SECONDS = 1500.0, 900.0, 420.0
+# A room that comes back this fast, in kelvin an hour, needs no more than it has.
+_RECOVERS = 0.5
+# A unit whose return air is this far past its setpoint rests (makers use about 1 K).
+_RESTS_PAST = 1.15
+_STEADY = 0.5
+_NEAR_EDGE, _FAR_EDGE = 0.05, 0.25
+_LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
+_LOOK_LATEST_OFF = 1500.0
+# How much slower than seen a room must be assumed to drift, in kelvin an hour.
+_DRIFT_RUNNING, _DRIFT_RESTING = 1.5, 0.6
+_CAUTION_MOST, _CAUTION_STEP, _CAUTION_HOURS = 0.6, 0.15, 72.0
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What was learned of a unit in its room, in effort degrees; None: nothing yet.
+
+    `heating` and `cooling` are how much more has to be asked for than is wanted;
+    `caution` is how much further inside its band a room has to settle that dips.
+    """
+
+    heating: float | None = None
+    cooling: float | None = None
+    caution: float = 0.0
+
+    def offset(self, *, heating: bool) -> float | None:
+        """Return the offset of a season."""
+        return self.heating if heating else self.cooling
+
+    def with_offset(self, value: float, *, heating: bool) -> Steering:
+        """Return it with a season's offset, within bounds."""
+        low, high = OFFSET_BOUNDS
+        value = max(low, min(high, value))
+        return replace(self, heating=value) if heating else replace(self, cooling=value)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        known = {
+            "heating": self.heating,
+            "cooling": self.cooling,
+            "caution": self.caution,
+        }
+        return {"version": _VERSION} | {
+            key: round(value, 3) for key, value in known.items() if value is not None
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Steering:
+        """Read a document; another version or garbage counts as nothing learned."""
+        if document.get("version") != _VERSION:
+            return cls()
+        bounds = {
+            "heating": OFFSET_BOUNDS,
+            "cooling": OFFSET_BOUNDS,
+            "caution": (0.0, _CAUTION_MOST),
+        }
+        return cls(**numbers(document, bounds))
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the room is wanted to be. Celsius; `asked` is the profile's own setpoint."""
+
+    heating: bool
+    low: float
+    high: float
+    asked: float
+    step: float = 1.0
+
+    @property
+    def sign(self) -> float:
+        """From Celsius to effort degrees and back."""
+        return 1.0 if self.heating else -1.0
+
+    @property
+    def near(self) -> float:
+        """The edge that is lost without the unit, in effort degrees."""
+        return self.low if self.heating else -self.high
+
+    @property
+    def far(self) -> float:
+        """The other edge, in effort degrees."""
+        return self.high if self.heating else -self.low
+
+    @property
+    def inside(self) -> float:
+        """How far inside the near edge the room has to settle, in kelvin."""
+        return min(_INSIDE_MOST, _INSIDE_SHARE * (self.far - self.near))
+
+    @property
+    def wake(self) -> float:
+        """Where a unit that is off is wanted again, in effort degrees."""
+        return self.near + 0.6 * self.inside
+
+    def offset(self, steering: Steering) -> float:
+        """Return the learned offset, before that what the person's setpoint implies."""
+        learned = steering.offset(heating=self.heating)
+        if learned is not None:
+            return learned
+        implied = self.sign * self.asked - (self.near + self.far) / 2.0
+        low, high = OFFSET_BOUNDS
+        return max(low, min(high, implied))
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is seen now. `slope` in kelvin an hour since the last command, None unknown.
+
+    `setpoint` is the one in force, None while the unit is off or nobody knows;
+    `settled_seconds` is how long the last command is ago. `least` is the temperature of
+    the last half hour that was conditioned least. `spared`: another start today is to
+    be avoided.
+    """
+
+    temperature: float
+    slope: float | None
+    running: bool
+    setpoint: float | None = None
+    settled_seconds: float = math.inf
+    least: float | None = None
+    spared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do: the `setpoint` to run at, Celsius, None for off.
+
+    `settles` is where the meter is expected to settle with it, `offset` what was
+    learned, both Celsius; `look_seconds`: when to look again at the latest.
+    """
+
+    setpoint: float | None
+    look_seconds: float
+    settles: float | None
+    offset: float
+    why: str
+
+
+def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
+    """Say whether the unit should run and with which setpoint."""
+    x = aim.sign * seen.temperature
+    target = aim.near + aim.inside + steering.caution
+    target = min(target, (aim.near + aim.far) / 2.0)
+    if not seen.running:
+        return _resting(aim, steering, seen, x, target)
+    offset = aim.offset(steering)
+    floor = _up(aim, target + offset - _TOO_WEAK)
+    if seen.setpoint is None:
+        return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
+    present = aim.sign * seen.setpoint
+    if present <= floor and _should_rest(aim, seen, x, present - offset):
+        return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
+    wanted, least = _wanted(aim, seen, x, target + offset, floor)
+    drift = max(_DRIFT_RUNNING, abs(seen.slope or 0.0))
+    look = _look(min(x - aim.near, aim.far - x), drift, _LOOK_LATEST)
+    if wanted == present:
+        return _advice(aim, steering, present, "settles_in_band", look)
+    if seen.settled_seconds < least:
+        look = min(look, max(_LOOK_SOONEST, least - seen.settled_seconds))
+        return _advice(aim, steering, present, "settling", look)
+    why = "settles_too_low" if (wanted > present) is aim.heating else "settles_too_high"
+    return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
+
+
+def _resting(
+    aim: Aim, steering: Steering, seen: Situation, x: float, target: float
+) -> Advice:
+    slope = aim.sign * (seen.slope or 0.0)
+    wake = aim.wake + 0.5 * steering.caution
+    ahead = x + max(-_AHEAD_MOST, min(0.0, slope * _AHEAD_HOURS))
+    if ahead <= wake:
+        setpoint = _up(aim, target + aim.offset(steering) - _TOO_WEAK)
+        return _advice(aim, steering, setpoint, "needed", _LOOK_SOONEST)
+    look = _look(x - wake, max(_DRIFT_RESTING, -1.5 * slope), _LOOK_LATEST_OFF)
+    return _advice(aim, steering, None, "holds_without", look)
+
+
+def _wanted(
+    aim: Aim, seen: Situation, x: float, needed: float, floor: float
+) -> tuple[float, float]:
+    """Return the setpoint wanted, as effort, and how long the last one must have had.
+
+    `needed` is the effort that would settle right on the target, `floor` the weakest
+    setpoint that comes close enough.
+    """
+    present = aim.sign * (seen.setpoint or 0.0)
+    slope = aim.sign * (seen.slope or 0.0)
+    if x < aim.near + _NEAR_EDGE and slope < _RECOVERS:
+        return max(present + aim.step, floor), _URGENT_SECONDS
+    if x > aim.far - _FAR_EDGE:
+        return min(present, floor), _SOONEST_SECONDS
+    if present < needed - _TOO_WEAK:
+        return floor, _CHANGE_SECONDS
+    if present - aim.step >= needed + _TOO_STRONG:
+        return max(floor, _up(aim, needed)), _CHANGE_SECONDS
+    return present, _CHANGE_SECONDS
+
+
+def _should_rest(aim: Aim, seen: Situation, x: float, settles: float) -> bool:
+    """Tell whether the room holds without the unit, or overruns the band with it.
+
+    `settles` is where the setpoint in force would settle the room, which is the weakest
+    useful one. A room that stays further off than the unit's own rest allows is held by
+    something else.
+    """
+    if seen.settled_seconds < _SETTLED_SECONDS:
+        return False
+    if x >= aim.far:
+        return True
+    if seen.spared or seen.least is None:
+        return False
+    if aim.sign * seen.least - settles > _RESTS_PAST:
+        return True
+    slope = aim.sign * (seen.slope or 0.0)
+    return x - settles > _RESTS_PAST and slope > 0.0 and x + slope >= aim.far
+
+
+def _advice(
+    aim: Aim, steering: Steering, effort: float | None, why: str, look: float
+) -> Advice:
+    offset = aim.offset(steering)
+    setpoint = None
+    if effort is not None:
+        setpoint = max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, aim.sign * effort))
+    return Advice(
+        setpoint=setpoint,
+        look_seconds=look,
+        settles=None if setpoint is None else setpoint - aim.sign * offset,
+        offset=aim.sign * offset,
+        why=why,
+    )
+
+
+def _look(distance: float, slope: float, latest: float) -> float:
+    return max(_LOOK_SOONEST, min(latest, _HOUR * max(0.0, distance) / slope))
+
+
+def _up(aim: Aim, effort: float) -> float:
+    return math.ceil(round(effort / aim.step, 6)) * aim.step
+
+
+def learn(
+    aim: Aim, steering: Steering, seen: Situation, elapsed_seconds: float
+) -> Steering:
+    """Return what is known after a reading `elapsed_seconds` after the one before.
+
+    Only a unit that has been left to itself for a while tells something. A room colder
+    than was asked for is believed soon; one that is warmer only slowly, for that may be
+    the sun, and hardly at all once the unit must be resting.
+    """
+    if not seen.running or seen.setpoint is None or seen.slope is None:
+        return steering
+    if seen.settled_seconds < _SETTLED_SECONDS:
+        return steering
+    elapsed = min(elapsed_seconds, 1200.0)
+    steering = _learn_caution(aim, steering, seen, elapsed)
+    slope = aim.sign * seen.slope
+    offset = aim.offset(steering)
+    error = aim.sign * (seen.setpoint - seen.temperature) - offset
+    if error > 0.0:
+        if abs(slope) > _STEADY:
+            return steering
+        hours = 0.75
+    elif slope < -_STEADY:
+        return steering
+    elif error > -_RESTS_PAST:
+        hours = 2.0
+    else:
+        hours = 6.0
+    gain = 1.0 - math.exp(-elapsed / _HOUR / hours)
+    return steering.with_offset(offset + gain * error, heating=aim.heating)
+
+
+def _learn_caution(
+    aim: Aim, steering: Steering, seen: Situation, elapsed: float
+) -> Steering:
+    """Settle further inside a room that dips although it was settled; forget slowly."""
+    x = aim.sign * seen.temperature
+    caution = steering.caution
+    settles = aim.sign * (seen.setpoint or 0.0) - aim.offset(steering)
+    if x < aim.near + 0.1 and settles >= aim.near + 0.5 * aim.inside:
+        caution = min(_CAUTION_MOST, caution + _CAUTION_STEP)
+    else:
+        caution *= math.exp(-elapsed / _HOUR / _CAUTION_HOURS)
+    return replace(steering, caution=caution)
