@@ -23,7 +23,9 @@ from switchbot_store.errors import (
 
 if TYPE_CHECKING:
     from switchbot_store.config import StoreConfig
+    from switchbot_store.conflicts import Conflict
     from switchbot_store.factory import get_history, get_store
+    from switchbot_store.failover import FailoverStore
     from switchbot_store.history.model import (
         HistoryBackend,
         HistoryResult,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from switchbot_store.history.spill import HistorySpill
     from switchbot_store.history.sqlite import SqliteHistory
     from switchbot_store.interface import (
+        AsyncLease,
         AsyncStore,
         Document,
         DocumentView,
@@ -43,16 +46,21 @@ if TYPE_CHECKING:
         StoreStatus,
     )
     from switchbot_store.json_file import JsonStore
+    from switchbot_store.lease import Lease
+    from switchbot_store.limits import time_limit
     from switchbot_store.memory import MemoryStore
     from switchbot_store.migrations import migrate
     from switchbot_store.postgres import PostgresStore
     from switchbot_store.threaded import ThreadedHistory, ThreadedStore
 
 __all__ = [
+    "AsyncLease",
     "AsyncStore",
+    "Conflict",
     "Document",
     "DocumentView",
     "Entry",
+    "FailoverStore",
     "HistoryBackend",
     "HistoryError",
     "HistoryResult",
@@ -61,6 +69,7 @@ __all__ = [
     "HistorySpill",
     "HistoryStatus",
     "JsonStore",
+    "Lease",
     "MemoryStore",
     "MigrationError",
     "PostgresHistory",
@@ -81,13 +90,17 @@ __all__ = [
     "get_history",
     "get_store",
     "migrate",
+    "time_limit",
 ]
 
 _HOMES = {
+    "AsyncLease": "interface",
     "AsyncStore": "interface",
+    "Conflict": "conflicts",
     "Document": "interface",
     "DocumentView": "interface",
     "Entry": "interface",
+    "FailoverStore": "failover",
     "HistoryBackend": "history.model",
     "HistoryResult": "history.model",
     "HistorySample": "history.model",
@@ -95,6 +108,7 @@ _HOMES = {
     "HistorySpill": "history.spill",
     "HistoryStatus": "history.model",
     "JsonStore": "json_file",
+    "Lease": "lease",
     "MemoryStore": "memory",
     "PostgresHistory": "history.postgres",
     "PostgresStore": "postgres",
@@ -107,6 +121,7 @@ _HOMES = {
     "get_history": "factory",
     "get_store": "factory",
     "migrate": "migrations",
+    "time_limit": "limits",
 }
 
 

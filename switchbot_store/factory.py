@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.config import StoreConfig, accepted_backends, plugins
-from switchbot_store.errors import StoreConfigError, StoreUnavailableError
+from switchbot_store.errors import StoreConfigError
+from switchbot_store.failover import FailoverStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.json_file import JsonStore
 from switchbot_store.memory import MemoryStore
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
     from switchbot_store.history.service import HistoryService
 
-_LOGGER = logging.getLogger(__name__)
-
 
 def get_store(config: StoreConfig | None = None) -> StoreInterface:
     """Return an opened store; the caller closes it.
 
-    `config` is read from the environment by default. When PostgreSQL cannot be reached
-    the store is one of files, with a warning, unless `fallback` is ``refuse``.
+    `config` is read from the environment by default. PostgreSQL comes with a
+    `FailoverStore` around it, which goes on in `directory` while it cannot be reached,
+    unless `fallback` is ``refuse``.
 
     Raises StoreConfigError for a wrong variable, and for a password, user or database
     that the server refuses; StoreUnavailableError, MigrationError.
@@ -62,20 +61,17 @@ def _postgres(config: StoreConfig) -> StoreInterface:
             f" switchbot-automation[postgres] ({error})",
             variable="STORE_BACKEND",
         ) from error
-    store = PostgresStore(config.conninfo, pooler=config.pooler)
+    store: StoreInterface = PostgresStore(config.conninfo, pooler=config.pooler)
+    if config.fallback != "refuse":
+        store = FailoverStore(
+            store,
+            config.directory,
+            profile=config.profile,
+            paths=config.paths,
+            strict_health_checks=config.strict_health_checks,
+        )
     try:
         return store.open()
-    except StoreUnavailableError as error:
-        store.close()
-        if config.fallback == "refuse":
-            raise
-        _LOGGER.warning(
-            "PostgreSQL cannot be reached; settings and state are kept in files in %s"
-            " until the next start (%s)",
-            config.directory,
-            error,
-        )
-        return _json(config)
     except BaseException:
         store.close()
         raise

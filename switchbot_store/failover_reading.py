@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.limits import limited, time_limit
 from switchbot_store.resync import mirrored
-from switchbot_store.time_limit import limited, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

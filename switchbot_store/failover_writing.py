@@ -11,8 +11,8 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.key_locks import KeyLocks
+from switchbot_store.limits import limited, time_limit
 from switchbot_store.mirror import Mirrored
-from switchbot_store.time_limit import limited, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

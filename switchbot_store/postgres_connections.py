@@ -30,6 +30,7 @@ from switchbot_store.errors import (
     StoreConfigError,
     StoreUnavailableError,
 )
+from switchbot_store.limits import limited, limited_connect
 from switchbot_store.postgres_errors import (
     is_broken_connection,
     is_nothing_done,
@@ -43,7 +44,6 @@ from switchbot_store.postgres_settings import (
     described,
 )
 from switchbot_store.postgres_wire import OwnConnection
-from switchbot_store.time_limit import limited, limited_connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

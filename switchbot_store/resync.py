@@ -11,8 +11,8 @@ from switchbot_store.conflicts import Conflict, Policy, Winner, decided
 from switchbot_store.documents import decode, encode
 from switchbot_store.errors import StoreDataError
 from switchbot_store.interface import Document, Entry
+from switchbot_store.limits import time_limit
 from switchbot_store.mirror import Mirrored
-from switchbot_store.time_limit import time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

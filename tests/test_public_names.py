@@ -5,12 +5,13 @@ import importlib
 import pytest
 
 STORE = """
-AsyncStore Document DocumentView Entry HistoryBackend HistoryError HistoryResult
-HistorySample HistoryService HistorySpill HistoryStatus JsonStore MemoryStore
-MigrationError PostgresHistory PostgresStore SlowConnectionError SqliteHistory
-StoreClosedError StoreConfig StoreConfigError StoreConflictError StoreDataError
-StoreError StoreInterface StoreStatus StoreUnavailableError ThreadedHistory
-ThreadedStore get_history get_store migrate
+AsyncLease AsyncStore Conflict Document DocumentView Entry FailoverStore HistoryBackend
+HistoryError HistoryResult HistorySample HistoryService HistorySpill HistoryStatus
+JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresStore
+SlowConnectionError SqliteHistory StoreClosedError StoreConfig StoreConfigError
+StoreConflictError StoreDataError StoreError StoreInterface StoreStatus
+StoreUnavailableError ThreadedHistory ThreadedStore get_history get_store migrate
+time_limit
 """
 AUTOMATION = """
 Action AutomationEngine AutomationError Clock CloudApi CloudError Command CommandStatus

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from switchbot_store import (
+    FailoverStore,
     JsonStore,
     MemoryStore,
     PostgresStore,
@@ -39,27 +40,51 @@ def test_the_memory_backend():
         assert isinstance(store, MemoryStore)
 
 
-def test_the_postgres_backend_is_opened_and_migrated(database_url, monkeypatch):
+def test_the_postgres_backend_is_opened_and_migrated(
+    database_url, tmp_path, monkeypatch
+):
     monkeypatch.setenv("STORE_BACKEND", "postgres")
     monkeypatch.setenv("POSTGRES_URL", database_url)
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path))
     monkeypatch.delenv("ENVIRONMENT", raising=False)
     with get_store() as store:
-        assert isinstance(store, PostgresStore)
+        assert isinstance(store, FailoverStore)
         store.set("a", {"n": 1})
+        assert store.get("a") == {"n": 1}
+        assert "commit" in store.status().acknowledged_by
+    with PostgresStore(database_url) as store:
         assert store.get("a") == {"n": 1}
 
 
-def test_postgres_away_at_the_start_is_one_warning_and_files(tmp_path, caplog):
+def test_without_a_fallback_it_is_postgres_alone(database_url, tmp_path):
+    config = StoreConfig(
+        backend="postgres",
+        conninfo=database_url,
+        directory=tmp_path / "config",
+        fallback="refuse",
+    )
+    with get_store(config) as store:
+        assert isinstance(store, PostgresStore)
+        store.set("a", {"n": 1})
+    assert not (tmp_path / "config").exists()
+
+
+def test_postgres_away_at_the_start_is_one_warning_and_a_journal(tmp_path, caplog):
     config = StoreConfig(
         backend="postgres", conninfo=NOBODY_LISTENS, directory=tmp_path
     )
     with caplog.at_level(logging.WARNING), get_store(config) as store:
-        assert isinstance(store, JsonStore)
+        assert isinstance(store, FailoverStore)
         store.set("settings", {"n": 1})
-    assert (tmp_path / "settings.json").exists()
+        assert store.get("settings") == {"n": 1}
+        assert store.status().pending == 1
+        assert "hunter2" not in repr(store)
+        assert "hunter2" not in str(store.status())
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert "hunter2" not in caplog.text
+    with get_store(config) as store:
+        assert store.get("settings") == {"n": 1}
 
 
 def test_postgres_away_at_the_start_is_an_error_where_files_are_refused(tmp_path):
@@ -90,7 +115,7 @@ def test_a_wrong_password_or_database_never_falls_back(
         with pytest.raises(StoreConfigError, match=reason) as caught:
             get_store()
         assert "hunter2" not in str(caught.value)
-    assert not (tmp_path / "config").exists()
+    assert not list((tmp_path / "config").rglob("*.json"))
 
 
 def install_plugin(directory, monkeypatch, source, entry="redis = my_backend:make"):

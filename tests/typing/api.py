@@ -22,13 +22,16 @@ from switchbot_automation.simulation import (
 )
 from switchbot_store import (
     AsyncStore,
+    Conflict,
     DocumentView,
     Entry,
+    FailoverStore,
     HistoryResult,
     HistorySample,
     HistoryService,
     HistoryStatus,
     JsonStore,
+    Lease,
     MemoryStore,
     PostgresHistory,
     PostgresStore,
@@ -40,6 +43,7 @@ from switchbot_store import (
     ThreadedStore,
     get_history,
     get_store,
+    time_limit,
 )
 
 
@@ -54,6 +58,36 @@ def a_store(store: StoreInterface) -> str:
         assert_type(opened.status(), StoreStatus)
         opened.update("settings", lambda document: {**document, "b": 2})
         return opened.compare_and_set("settings", {"a": 2}, entry.revision)
+
+
+def a_lease(store: StoreInterface) -> int:
+    lease = store.lease("engine", ttl_seconds=30)
+    if lease is None:
+        return 0
+    assert_type(lease, Lease)
+    with lease:
+        assert_type(lease.renew(), bool)
+        return lease.token
+
+
+async def an_async_lease(store: AsyncStore) -> bool:
+    lease = await store.lease("engine", 30)
+    if lease is None or not lease.token:
+        return False
+    held = await lease.renew()
+    await lease.release()
+    return held
+
+
+def a_failover_store(primary: StoreInterface) -> list[Conflict]:
+    def keep_both(_key: str, local: Entry, remote: Entry) -> dict[str, Any]:
+        return {**remote.data, **local.data}
+
+    with FailoverStore(primary, "config", policy=keep_both, profile="economy") as store:
+        with time_limit(0.5):
+            store.get("settings")
+        store.resync()
+        return store.conflicts()
 
 
 async def an_async_store(store: AsyncStore) -> bool:
