@@ -81,6 +81,12 @@ class Documents:
         """The revision of the settings document last looked at; "" when never set."""
         return self._revision or ""
 
+    def settings_of(self, revision: str) -> Settings | None:
+        """Return the settings of a revision, None when they are not known."""
+        if revision == self.settings_revision and self.settings_error is None:
+            return self.settings
+        return None
+
     def key_of(self, zone: str) -> str:
         """Return the key of a zone's state document."""
         return self._state_key if zone == DEFAULT_ZONE else f"{self._state_key}/{zone}"

@@ -1,32 +1,75 @@
-"""Answer "why?": the decision that stands, with its reasons, in words and as JSON."""
+"""Answer "why?": a decision, its reasons, what nearly stopped it, what would have.
+
+The present is answered from memory; the past from the history, by any process that can
+read it, also after a restart. Where the inputs were kept, the pure core is asked again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
-from switchbot_automation.engine.record import reasons_as_json
+from switchbot_automation.engine.counterfactual import Counterfactual, counterfactuals
+from switchbot_automation.engine.margins import Margin, margins_of
+from switchbot_automation.engine.record import commands_as_json, reasons_as_json
 from switchbot_automation.engine.state import encode_instant
-from switchbot_automation.model import ReasonCode
-from switchbot_store import ThreadedHistory
+from switchbot_automation.engine.trace import agrees, from_document, with_reading
+from switchbot_automation.engine.words import (
+    change_words,
+    duration,
+    reason_words,
+    sentence,
+)
+from switchbot_automation.model import NOTHING, Action, CommandStatus, Power
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import tzinfo
 
-    from switchbot_automation.model import Reason, ZoneDecision
+    from switchbot_automation.engine.runs import Runs, Told
+    from switchbot_automation.engine.trace import Trace
+    from switchbot_automation.model import ZoneDecision
+    from switchbot_automation.settings_model import Settings
+    from switchbot_store import HistoryResult
+
+# Rows are minutes apart; a day without any is a day nobody was there.
+_LOOK_BACKS = (timedelta(hours=2), timedelta(days=1))
+# `record` moves a timestamp that is taken on by microseconds.
+_AT_ONCE = timedelta(milliseconds=1)
+_A_MOMENT = timedelta(microseconds=1)
+_SHOWN_CHANGES = 4
 
 
-_LOOK_BACK = timedelta(days=1)
+class AskableHistory(Protocol):
+    """What explaining the past needs; `ThreadedHistory` is one."""
+
+    async def flush(self) -> None:
+        """Write what was recorded."""
+        ...
+
+    async def query(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> HistoryResult:
+        """Return the rows of a range."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a zone is as it is.
+    """Why a zone is as it is, or was.
 
-    `decided_at` is when the decision was made, aware UTC; None, with no outcome and no
-    reasons, when nothing is known of the instant asked about.
+    `decided_at` is the look that answers for the instant asked about, `since` when that
+    decision was first made, both aware UTC; None, with no outcome and no reasons, when
+    nothing is known of that instant. `state` is what was known of the unit and the room
+    then. `margins` say what nearly stopped it; `changes` what would have changed it, the
+    smallest first. Both are empty where the inputs were not kept.
     """
 
     zone: str
@@ -35,71 +78,288 @@ class Explanation:
     outcome: str | None
     reasons: tuple[Mapping[str, Any], ...]
     text: str
+    since: datetime | None = None
+    trigger: str = ""
+    settings_revision: str = ""
+    state: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    commands: tuple[Mapping[str, Any], ...] = ()
+    margins: tuple[Margin, ...] = ()
+    changes: tuple[Counterfactual, ...] = ()
+
+    @property
+    def smallest_change(self) -> Counterfactual | None:
+        """The smallest change of one input or setting that would have changed it."""
+        return self.changes[0] if self.changes else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
             "zone": self.zone,
             "asked_at": encode_instant(self.asked_at),
-            "decided_at": (
-                encode_instant(self.decided_at) if self.decided_at else None
-            ),
+            "decided_at": _instant(self.decided_at),
+            "since": _instant(self.since),
             "outcome": self.outcome,
+            "trigger": self.trigger,
+            "settings_revision": self.settings_revision,
+            "state": dict(self.state),
             "because": [dict(reason) for reason in self.reasons],
+            "commands": [dict(command) for command in self.commands],
+            "nearly_stopped_by": [margin.to_dict() for margin in self.margins],
+            "would_have_changed_if": [change.to_dict() for change in self.changes],
             "text": self.text,
         }
 
 
-def explain_decision(
+class Explainer:
+    """Explains from memory and from history.
+
+    `settings_of` returns the settings of a revision, None when they are forgotten;
+    `timezone_of` the zone's clock, for the text.
+    """
+
+    def __init__(
+        self,
+        settings_of: Callable[[str], Settings | None],
+        timezone_of: Callable[[str], tzinfo],
+        history: AskableHistory | None = None,
+        runs: Runs | None = None,
+    ) -> None:
+        self._settings_of = settings_of
+        self._timezone_of = timezone_of
+        self._history = history
+        self._runs = runs
+
+    async def explain(self, zone: str, asked_at: datetime) -> Explanation:
+        """Explain a zone at an aware instant. Raises StoreError from the history."""
+        latest = self._runs.latest(zone) if self._runs else None
+        if latest is not None and asked_at >= latest.trace.at:
+            return self._from_memory(latest, asked_at)
+        row = await self._row(zone, asked_at) if self._history else None
+        if row is not None:
+            return await self._from_row(zone, row, asked_at)
+        change = self._runs.before(zone, asked_at) if self._runs else None
+        if change is not None:
+            return self._from_memory(change, asked_at)
+        return nothing_known(zone, asked_at)
+
+    def _from_memory(self, told: Told, asked_at: datetime) -> Explanation:
+        trace, final = told.trace, told.final
+        return self._explained(
+            trace,
+            asked_at,
+            outcome=str(final.outcome),
+            reasons=reasons_as_json(final.reasons),
+            since=told.since,
+            commands=commands_as_json(trace.commands),
+        )
+
+    async def _row(self, zone: str, at: datetime) -> Mapping[str, Any] | None:
+        if self._history is None:
+            return None
+        # What was recorded a moment ago may not have reached the backend yet.
+        await self._history.flush()
+        for back in _LOOK_BACKS:
+            rows = await self._rows(zone, at - back, at + _A_MOMENT)
+            if rows:
+                return rows[-1]
+        return None
+
+    async def _rows(
+        self, zone: str, start: datetime, end: datetime
+    ) -> Sequence[Mapping[str, Any]]:
+        if self._history is None:
+            return ()
+        fields = ["metadata", "temperature", "assumed_aircon_power", "timezone"]
+        return (await self._history.query(start, end, zone=zone, fields=fields)).rows
+
+    async def _from_row(
+        self, zone: str, row: Mapping[str, Any], asked_at: datetime
+    ) -> Explanation:
+        metadata = _mapping(row.get("metadata"))
+        run = _mapping(metadata.get("run"))
+        trace = await self._trace_of(zone, row, metadata, run)
+        outcome = metadata.get("outcome")
+        reasons = [_mapping(each) for each in metadata.get("reasons") or ()]
+        since = _read_instant(run.get("since")) or row["timestamp"]
+        commands = [_mapping(each) for each in metadata.get("commands") or ()]
+        if trace is None:
+            return Explanation(
+                zone=zone,
+                asked_at=asked_at,
+                decided_at=row["timestamp"],
+                outcome=outcome,
+                reasons=tuple(reasons),
+                text=sentence(zone, outcome, reasons, self._timezone_of(zone)),
+                since=since,
+                trigger=str(metadata.get("trigger", "")),
+                state={
+                    "power": row.get("assumed_aircon_power"),
+                    "temperature": row.get("temperature"),
+                },
+                commands=tuple(commands),
+            )
+        if "trace" not in metadata:
+            # A collapsed row names its reasons; the numbers are decided again.
+            told = (*trace.decision.reasons, *trace.verdict.reasons)
+            numbers = {each["code"]: each for each in reasons_as_json(told)}
+            reasons = [numbers.get(str(each.get("code")), each) for each in reasons]
+        return self._explained(
+            trace,
+            asked_at,
+            outcome=outcome,
+            reasons=reasons,
+            since=since,
+            commands=commands,
+            trigger=str(metadata.get("trigger", "")),
+            decided_at=row["timestamp"],
+        )
+
+    async def _trace_of(
+        self,
+        zone: str,
+        row: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        run: Mapping[str, Any],
+    ) -> Trace | None:
+        """Return the inputs of a row's decision, None where they are not to be had."""
+        document = metadata.get("trace")
+        whole = isinstance(document, dict)
+        kept_at = _read_instant(run.get("trace"))
+        if not whole and kept_at is not None:
+            rows = await self._rows(zone, kept_at, kept_at + _AT_ONCE)
+            found = (_mapping(each.get("metadata")).get("trace") for each in rows)
+            document = next((each for each in found if isinstance(each, dict)), None)
+        if not isinstance(document, dict):
+            return None
+        settings = self._settings_of(str(document.get("settings", "")))
+        if settings is None:
+            return None
+        trace = from_document(document, zone, settings)
+        if trace is None or not agrees(trace, document):
+            return None
+        if whole:
+            return trace
+        later = with_reading(trace, row.get("temperature"), row["timestamp"])
+        return later if later.verdict.outcome == trace.verdict.outcome else None
+
+    def _explained(
+        self,
+        trace: Trace,
+        asked_at: datetime,
+        *,
+        outcome: str | None,
+        reasons: Sequence[Mapping[str, Any]],
+        since: datetime,
+        commands: Sequence[Mapping[str, Any]],
+        trigger: str | None = None,
+        decided_at: datetime | None = None,
+    ) -> Explanation:
+        told = Explanation(
+            zone=trace.zone,
+            asked_at=asked_at,
+            decided_at=decided_at or trace.at,
+            outcome=outcome,
+            reasons=tuple(reasons),
+            text="",
+            since=since,
+            trigger=trace.trigger if trigger is None else trigger,
+            settings_revision=trace.revision,
+            state=_state_then(trace, commands),
+            commands=tuple(commands),
+            margins=margins_of(trace),
+            changes=counterfactuals(trace),
+        )
+        lines = _lines(told, self._timezone_of(trace.zone))
+        return replace(told, text="\n".join(lines))
+
+
+def _state_then(trace: Trace, commands: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what was known of unit and room once the decision was carried out."""
+    state, reading = trace.seen.state, trace.seen.reading
+    power, action, since = state.power, state.action, _since(trace)
+    for command in commands:
+        if command.get("status") in _ARRIVED:
+            action = Action(command["action"])
+            power = Power.OFF if action is Action.OFF else Power.ON
+            since = trace.at
+    return {
+        "power": str(power),
+        "action": str(action) if action else None,
+        "since": _instant(since),
+        "uncertain": state.uncertain,
+        "temperature": reading.temperature,
+        "humidity": reading.humidity,
+        "read_at": _instant(reading.received_at),
+        "problem": str(reading.problem) if reading.problem else None,
+        "hold_until": _instant(state.hold_until),
+    }
+
+
+_ARRIVED = frozenset(
+    {CommandStatus.SENT, CommandStatus.ACCEPTED, CommandStatus.CONFIRMED}
+)
+
+
+def _since(trace: Trace) -> datetime | None:
+    state = trace.seen.state
+    if state.compressor_running:
+        return state.compressor_started_at
+    if state.power is Power.ON:
+        return state.fan_started_at
+    return state.compressor_stopped_at
+
+
+def _lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
+    yield sentence(told.zone, told.outcome, told.reasons, tz)
+    yield f"State: {_state_words(told.state, tz)}."
+    if told.decided_at and told.since:
+        stood = (told.decided_at - told.since).total_seconds()
+        if stood >= 1:
+            yield f"Decided so since {_clock(told.since, tz)}, for {duration(stood)}."
+    for command in told.commands:
+        rungs = ", ".join(
+            f"{rung['rung']} {'ok' if rung['ok'] else rung['error']}"
+            for rung in command.get("rungs", ())
+        )
+        how = f" by {rungs}" if rungs else ""
+        yield f"Command: {command['action']}, {command['status']}{how}."
+    if told.margins:
+        yield "Margins: " + "; ".join(each.text for each in told.margins) + "."
+    for index, change in enumerate(told.changes[:_SHOWN_CHANGES]):
+        yield f"{'Or' if index else 'Smallest change'}: {change_words(change)}."
+
+
+def _state_words(state: Mapping[str, Any], tz: tzinfo) -> str:
+    unit = f"{state['action'] or state['power']}"
+    since = _read_instant(state.get("since"))
+    words = f"unit {unit}" + (f" since {_clock(since, tz)}" if since else "")
+    if state.get("uncertain"):
+        words += ", not for certain"
+    if state.get("temperature") is not None:
+        words += f", room {state['temperature']:g} °C"
+    elif state.get("problem"):
+        words += f", {reason_words({'code': state['problem']}, tz)}"
+    return words
+
+
+def _clock(at: datetime, tz: tzinfo) -> str:
+    return f"{at.astimezone(tz):%a %H:%M:%S}"
+
+
+def explain_without_inputs(
     decision: ZoneDecision, decided_at: datetime, asked_at: datetime
 ) -> Explanation:
-    """Explain a decision of this process."""
+    """Explain a decision that no settings were there for."""
+    reasons = reasons_as_json(decision.reasons)
     return Explanation(
         zone=decision.zone,
         asked_at=asked_at,
         decided_at=decided_at,
         outcome=str(decision.outcome),
-        reasons=tuple(reasons_as_json(decision.reasons)),
-        text=_sentence(decision),
+        reasons=tuple(reasons),
+        text=sentence(decision.zone, decision.outcome, reasons, UTC),
+        since=decided_at,
     )
-
-
-def explain_row(zone: str, row: Mapping[str, Any], asked_at: datetime) -> Explanation:
-    """Explain from a row of history, as `Recorder` wrote it."""
-    metadata = row.get("metadata") or {}
-    reasons = tuple(metadata.get("reasons") or ())
-    outcome = metadata.get("outcome")
-    codes = ", ".join(str(reason.get("code")) for reason in reasons)
-    return Explanation(
-        zone=zone,
-        asked_at=asked_at,
-        decided_at=row["timestamp"],
-        outcome=outcome,
-        reasons=reasons,
-        text=f"{zone}: {outcome}" + (f", because of {codes}." if codes else "."),
-    )
-
-
-async def explain_from_history(
-    history: object, zone: str, asked_at: datetime
-) -> Explanation:
-    """Explain from the last row at or before `asked_at`, if there is one that day.
-
-    Without a history that can be asked nothing is known. Raises StoreError.
-    """
-    if not isinstance(history, ThreadedHistory):
-        return nothing_known(zone, asked_at)
-    # What was recorded a moment ago may not have reached the backend yet.
-    await history.flush()
-    found = await history.query(
-        asked_at - _LOOK_BACK,
-        asked_at + timedelta(microseconds=1),
-        zone=zone,
-        fields=["metadata"],
-    )
-    if not found.rows:
-        return nothing_known(zone, asked_at)
-    return explain_row(zone, found.rows[-1], asked_at)
 
 
 def nothing_known(zone: str, asked_at: datetime) -> Explanation:
@@ -108,52 +368,25 @@ def nothing_known(zone: str, asked_at: datetime) -> Explanation:
     return Explanation(zone, asked_at, None, None, (), text)
 
 
-def _sentence(decision: ZoneDecision) -> str:
-    why = "; ".join(_words(reason) for reason in decision.reasons)
-    return f"{decision.zone}: {decision.outcome}, because {why}."
+def timezone_in(settings: Settings | None, zone: str) -> tzinfo:
+    """Return a zone's clock, UTC while nothing is known of the zone."""
+    found = settings.zones.get(zone) if settings else None
+    return found.timezone if found else ZoneInfo("UTC")
 
 
-def _words(reason: Reason) -> str:
-    template = _WORDS.get(reason.code)
-    if template is None:
-        return reason.code.replace("_", " ")
-    return template.format_map(reason.detail)
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else NOTHING
 
 
-_WORDS = {
-    ReasonCode.AUTOMATION_DISABLED: "the automation is disabled",
-    ReasonCode.IN_WINDOW: "the window {start}-{end} is open",
-    ReasonCode.OUTSIDE_WINDOWS: "no window is open",
-    ReasonCode.NO_WINDOWS: "there are no windows",
-    ReasonCode.NO_METER: "no meter is configured",
-    ReasonCode.NO_READING: "the meter gave no temperature",
-    ReasonCode.METER_UNREACHABLE: "the meter could not be read",
-    ReasonCode.TEMPERATURE_NOT_A_NUMBER: "the meter's temperature is not a number",
-    ReasonCode.TEMP_BELOW_ON_THRESHOLD: (
-        "{temperature_celsius} °C is at or below {limit_celsius} °C, where it turns on"
-    ),
-    ReasonCode.TEMP_ABOVE_ON_THRESHOLD: (
-        "{temperature_celsius} °C is at or above {limit_celsius} °C, where it turns on"
-    ),
-    ReasonCode.TEMP_BELOW_OFF_THRESHOLD: (
-        "{temperature_celsius} °C is at or below {limit_celsius} °C, where it turns off"
-    ),
-    ReasonCode.TEMP_ABOVE_OFF_THRESHOLD: (
-        "{temperature_celsius} °C is at or above {limit_celsius} °C, where it turns off"
-    ),
-    ReasonCode.WITHIN_BAND: (
-        "{temperature_celsius} °C lies between {low_celsius} and {high_celsius} °C"
-    ),
-    ReasonCode.ALREADY_OFF: "it is off already",
-    ReasonCode.DUPLICATE_SUPPRESSED: "{action} is in force already",
-    ReasonCode.HOLD_MANUAL: "a person's command holds until {until}",
-    ReasonCode.MIN_ON_REMAINING: (
-        "the compressor must run {remaining_seconds:.0f} s more, until {until}"
-    ),
-    ReasonCode.MIN_OFF_REMAINING: (
-        "the compressor must rest {remaining_seconds:.0f} s more, until {until}"
-    ),
-    ReasonCode.GATE_OPEN: "nothing stood against sending it",
-    ReasonCode.LOST_RACE: "another writer was faster",
-    ReasonCode.STORE_UNAVAILABLE: "the store did not take the record of it",
-}
+def _instant(at: datetime | None) -> str | None:
+    return encode_instant(at) if at else None
+
+
+def _read_instant(value: Any) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,11 +1,17 @@
-"""What a tick leaves behind: the home's keys in the state, a history sample a zone."""
+"""What a tick leaves behind: a history sample a zone.
+
+The first look of a run of equal decisions holds the whole trace; the rows after it point
+to that one.
+"""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
+from switchbot_automation.engine.runs import Runs
 from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.engine.trace import to_document
 from switchbot_automation.model import CommandStatus
 from switchbot_store import HistorySample
 
@@ -33,6 +39,7 @@ class Recorder:
     def __init__(self, documents: Documents, history: AsyncHistory | None) -> None:
         self._documents = documents
         self._history = history
+        self.runs = Runs()
         self.error: Exception | None = None
 
     async def record(
@@ -42,11 +49,12 @@ class Recorder:
 
         `used` counts the calls to the cloud today.
         """
+        samples = [self._sample(tick, trigger, now, used) for tick in ticks]
         if self._history is None:
             return
         try:
-            for tick in ticks:
-                await self._history.record(self._sample(tick, trigger, now, used))
+            for sample in samples:
+                await self._history.record(sample)
         except Exception as error:  # noqa: BLE001 - any history, also a host's own
             if self.error is None:
                 _LOGGER.warning("history does not take rows: %s", error)
@@ -58,13 +66,30 @@ class Recorder:
         self, tick: ZoneTick, trigger: str, now: datetime, used: int
     ) -> HistorySample:
         state = self._documents.book(tick.zone.name).state
+        revision = self._documents.settings_revision
+        run, trace = self.runs.look(tick, trigger, revision, now)
         metadata: dict[str, Any] = {
             "trigger": trigger,
             "outcome": str(tick.decision.outcome),
-            "reasons": reasons_as_json(tick.decision.reasons),
         }
-        if tick.commands:
-            metadata["commands"] = [_command_as_json(each) for each in tick.commands]
+        if trace is None:
+            metadata["reasons"] = [
+                {"code": str(reason.code)} for reason in tick.decision.reasons
+            ]
+            metadata["run"] = {
+                "trace": encode_instant(run.recorded_at),
+                "since": encode_instant(run.since),
+                "count": run.count,
+                "low": run.low,
+                "high": run.high,
+            }
+        else:
+            metadata["reasons"] = reasons_as_json(tick.decision.reasons)
+            metadata["trace"] = to_document(trace)
+            if run.count > 1:
+                metadata["run"] = {"since": encode_instant(run.since)}
+            if tick.commands:
+                metadata["commands"] = commands_as_json(tick.commands)
         return HistorySample(
             timestamp=now,
             zone=tick.zone.name,
@@ -95,12 +120,22 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
+def commands_as_json(commands: tuple[Command, ...]) -> list[dict[str, Any]]:
+    """Return commands as JSON: what was sent, how far it came, by which rungs."""
+    return [_command_as_json(each) for each in commands]
+
+
 def _command_as_json(command: Command) -> dict[str, Any]:
     sent = {
         "action": str(command.action),
         "status": str(command.status),
         "rungs": [
-            {"rung": rung.rung, "ok": rung.ok, "error": rung.error}
+            {
+                "rung": rung.rung,
+                "ok": rung.ok,
+                "error": rung.error,
+                "seconds": round(rung.duration_seconds, 3),
+            }
             for rung in command.rungs
         ],
     }
