@@ -1,8 +1,15 @@
-"""Fixtures every test folder may use."""
+"""Fixtures and settings that every test folder shares."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before any is imported: a failed assertion in a contract shows its values.
 pytest.register_assert_rewrite("switchbot_store.testing")
 
 pytest_plugins = ["switchbot_store.testing.fixtures"]
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
