@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.settings_model import ZoneSettings
 
-FLOOR_SECONDS = 45.0
+FLOOR_SECONDS = 60.0
 """A real meter's value changed no sooner than 61 s after its last change, so reading
 more often than about once a minute buys nothing."""
 

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 
-# Kelvin a minute. A recorded room with its unit running stayed below the first.
-FIRST_BOUND = 0.25
-LEAST_BOUND, GREATEST_BOUND = 0.02, 3.0
+# Kelvin a minute. A recorded room stayed below the first after its unit was started;
+# once a room has settled it takes its time.
+FIRST_BOUND, FIRST_BOUND_SETTLED = 0.25, 0.12
+LEAST_BOUND, GREATEST_BOUND = 0.03, 3.0
 
 FRESH = timedelta(minutes=20)
 """How long after a start or stop the air moves faster than later on."""
 
 _WIDENED = 1.25
-_MARGIN = 1.5
-_NARROWS_SECONDS = 1800.0
+_MARGIN = 2.0
+_NARROWS_SECONDS = 2700.0
 
 
 class Regime(NamedTuple):
@@ -59,13 +60,14 @@ def regime_of(
 
 @dataclass(frozen=True, slots=True)
 class SlopeBounds:
-    """The bounds by regime, kelvin a minute; `FIRST_BOUND` where nothing was learned."""
+    """The bounds by regime, kelvin a minute; a cautious one where nothing was learned."""
 
     known: Mapping[str, float] = field(default_factory=dict)
 
     def bound(self, regime: Regime) -> float:
         """Return how fast the temperature can come nearer, kelvin a minute."""
-        return self.known.get(regime.key, FIRST_BOUND)
+        first = FIRST_BOUND if regime.fresh else FIRST_BOUND_SETTLED
+        return self.known.get(regime.key, first)
 
     def after(self, regime: Regime, nearer: float, seconds: float) -> SlopeBounds:
         """Return them after the temperature came `nearer` kelvin in `seconds`."""
