@@ -31,6 +31,10 @@ _INSIDE_SHARE, _INSIDE_MOST = 0.3, 0.6
 # A setpoint in force is kept until it is this much too weak, or a weaker one this much
 # stronger than needed: a step more than needed costs less than flickering.
 _TOO_WEAK, _TOO_STRONG = 0.15, 0.25
+# The weakest setpoint worth having settles this far inside, of what is usual.
+_WEAKEST = 0.3
+# No more is asked for while the room has this much more than it shall settle at.
+_ENOUGH = 0.25
 _AHEAD_HOURS, _AHEAD_MOST = 0.25, 0.6
 # A unit and the air around it have settled this long after a command; until then the
 # trend shows nothing but the command.
@@ -46,7 +50,7 @@ _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
 # How much slower than seen a room must be assumed to drift, in kelvin an hour.
 _DRIFT_RUNNING, _DRIFT_RESTING = 1.5, 0.6
-_CAUTION_MOST, _CAUTION_STEP, _CAUTION_HOURS = 0.6, 0.15, 72.0
+_CAUTION_MOST, _CAUTION_STEP, _CAUTION_HOURS = 0.6, 0.15, 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +181,19 @@ class Advice:
 def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     """Say whether the unit should run and with which setpoint."""
     x = aim.sign * seen.temperature
+    if not seen.running:
+        return _resting(aim, steering, seen, x)
+    offset = aim.offset(steering)
     target = aim.near + aim.inside + steering.caution
     target = min(target, (aim.near + aim.far) / 2.0)
-    if not seen.running:
-        return _resting(aim, steering, seen, x, target)
-    offset = aim.offset(steering)
     floor = _up(aim, target + offset - _TOO_WEAK)
     if seen.setpoint is None:
         return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
     present = aim.sign * seen.setpoint
-    if present <= floor and _should_rest(aim, seen, x, present - offset):
+    weakest = _up(aim, aim.near + _WEAKEST * aim.inside + offset)
+    if present <= weakest and _should_rest(aim, seen, x, present - offset):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
-    wanted, least = _wanted(aim, seen, x, target + offset, floor)
+    wanted, least = _wanted(aim, seen, x, target, offset)
     drift = max(_DRIFT_RUNNING, abs(seen.slope or 0.0))
     look = _look(min(x - aim.near, aim.far - x), drift, _LOOK_LATEST)
     if wanted == present:
@@ -200,37 +205,34 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
 
 
-def _resting(
-    aim: Aim, steering: Steering, seen: Situation, x: float, target: float
-) -> Advice:
+def _resting(aim: Aim, steering: Steering, seen: Situation, x: float) -> Advice:
     slope = aim.sign * (seen.slope or 0.0)
     wake = aim.wake + 0.5 * steering.caution
     ahead = x + max(-_AHEAD_MOST, min(0.0, slope * _AHEAD_HOURS))
     if ahead <= wake:
-        setpoint = _up(aim, target + aim.offset(steering) - _TOO_WEAK)
+        wanted = aim.near + aim.inside + aim.offset(steering)
+        setpoint = _up(aim, wanted - _TOO_WEAK)
         return _advice(aim, steering, setpoint, "needed", _LOOK_SOONEST)
     look = _look(x - wake, max(_DRIFT_RESTING, -1.5 * slope), _LOOK_LATEST_OFF)
     return _advice(aim, steering, None, "holds_without", look)
 
 
 def _wanted(
-    aim: Aim, seen: Situation, x: float, needed: float, floor: float
+    aim: Aim, seen: Situation, x: float, target: float, offset: float
 ) -> tuple[float, float]:
-    """Return the setpoint wanted, as effort, and how long the last one must have had.
-
-    `needed` is the effort that would settle right on the target, `floor` the weakest
-    setpoint that comes close enough.
-    """
+    """Return the setpoint wanted, as effort, and how long the last one must have had."""
     present = aim.sign * (seen.setpoint or 0.0)
+    floor = _up(aim, target + offset - _TOO_WEAK)
     slope = aim.sign * (seen.slope or 0.0)
     if x < aim.near + _NEAR_EDGE and slope < _RECOVERS:
         return max(present + aim.step, floor), _URGENT_SECONDS
     if x > aim.far - _FAR_EDGE:
-        return min(present, floor), _SOONEST_SECONDS
-    if present < needed - _TOO_WEAK:
+        weakest = _up(aim, aim.near + _WEAKEST * aim.inside + offset)
+        return min(present, weakest), _SOONEST_SECONDS
+    if present < floor and x < target + _ENOUGH:
         return floor, _CHANGE_SECONDS
-    if present - aim.step >= needed + _TOO_STRONG:
-        return max(floor, _up(aim, needed)), _CHANGE_SECONDS
+    if present - aim.step >= target + offset + _TOO_STRONG and x > target:
+        return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
 
 
@@ -316,7 +318,8 @@ def _learn_caution(
     x = aim.sign * seen.temperature
     caution = steering.caution
     settles = aim.sign * (seen.setpoint or 0.0) - aim.offset(steering)
-    if x < aim.near + 0.1 and settles >= aim.near + 0.5 * aim.inside:
+    known = steering.offset(heating=aim.heating) is not None
+    if known and x < aim.near + 0.1 and settles >= aim.near + 0.5 * aim.inside:
         caution = min(_CAUTION_MOST, caution + _CAUTION_STEP)
     else:
         caution *= math.exp(-elapsed / _HOUR / _CAUTION_HOURS)

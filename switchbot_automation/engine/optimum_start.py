@@ -30,7 +30,7 @@ _LEAST_KELVIN = 0.4
 _LEAST_RISE = 0.1
 _GIVE_UP = timedelta(hours=5)
 _A_MOMENT = timedelta(seconds=60)
-_SLOWER, _FASTER = 0.7, 0.35
+_SLOWER, _FASTER = 0.7, 0.5
 # What a kelvin to the outdoors costs of a unit's power, roughly, and what is usual.
 _LOSS_SHARE, _USUAL_AWAY, _LARGEST_AWAY = 0.012, 15.0, 50.0
 # How much faster than seen a room may begin to drift, in kelvin a second.
@@ -51,10 +51,10 @@ class Pace:
         low, high = _PACE_BOUNDS
         measured = max(low, min(high, measured))
         if self.runs == 0:
-            return Pace(measured, max(60.0, 0.25 * measured), 1)
+            return Pace(measured, 0.25 * measured, 1)
         error = measured - self.seconds_per_kelvin
         gain = _SLOWER if error > 0.0 else _FASTER
-        deviation = self.deviation + 0.3 * (abs(error) - self.deviation)
+        deviation = self.deviation + 0.4 * (max(0.0, error) - self.deviation)
         return Pace(
             self.seconds_per_kelvin + gain * error,
             max(0.1 * measured, deviation),
