@@ -34,8 +34,8 @@ _LIBPQ_VARIABLES: Final = {
     "PGCHANNELBINDING": "channel_binding",
 }
 _SAY_WHERE: Final = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER")
-_COMPOSE_PORT: Final = "5432"
-"""Inside the compose network; the port that the host publishes may be another."""
+_DEFAULT_PORT: Final = "5432"
+"""Also inside the compose network; the port that the host publishes may be another."""
 
 DEVELOPMENT_SERVICE: Final = "postgres"
 TEST_SERVICE: Final = "postgres-test"
@@ -57,12 +57,38 @@ def conninfo_from(env: Environment, *, testing: bool, in_docker: bool) -> str:
     else:
         variable, conninfo = _ordinary(env)
     parameters = conninfo_to_dict(connection_string(conninfo, variable=variable))
+    if testing:
+        _pin(env, parameters)
     host = str(parameters.get("host") or "")
     if in_docker and _is_loopback(host):
         parameters["host"] = TEST_SERVICE if testing else DEVELOPMENT_SERVICE
-        parameters["port"] = _COMPOSE_PORT
+        parameters["port"] = _DEFAULT_PORT
     _apply_tls(env, parameters, in_docker=in_docker)
     return make_conninfo("", **parameters)
+
+
+def is_local(hosts: str, *, in_docker: bool) -> bool:
+    """Tell whether nothing on the way could listen."""
+    return all(
+        _is_socket(host)
+        or _is_loopback(host)
+        or (in_docker and "." not in host and ":" not in host)
+        for host in hosts.split(",")
+    )
+
+
+def _pin(env: Environment, parameters: dict[str, str | int | None]) -> None:
+    """Leave nothing for libpq to fill in from variables of another database."""
+    if not parameters.get("dbname") and (
+        env.text("PGDATABASE") or env.text("PGSERVICE")
+    ):
+        raise StoreConfigError(
+            "TEST_DATABASE_URL names no database; write its name after the last slash",
+            variable="TEST_DATABASE_URL",
+        )
+    for name, default in (("host", ""), ("hostaddr", ""), ("port", _DEFAULT_PORT)):
+        if env.text(f"PG{name.upper()}") or env.text("PGSERVICE"):
+            parameters.setdefault(name, default)
 
 
 def _ordinary(env: Environment) -> tuple[str, str]:
@@ -101,18 +127,17 @@ def _apply_tls(
     mode = mode or env.text("PGSSLMODE")
     if mode:
         parameters["sslmode"] = mode
-    elif not _is_local(str(parameters.get("host") or ""), in_docker=in_docker):
+    elif not is_local(_hosts(env, parameters), in_docker=in_docker):
         parameters.setdefault("sslmode", "require")
 
 
-def _is_local(hosts: str, *, in_docker: bool) -> bool:
-    """Tell whether nothing on the way could listen."""
-    return all(
-        _is_socket(host)
-        or _is_loopback(host)
-        or (in_docker and "." not in host and ":" not in host)
-        for host in hosts.split(",")
-    )
+def _hosts(env: Environment, parameters: dict[str, str | int | None]) -> str:
+    """Return where libpq will go: addresses before names, variables last."""
+    for name, variable in (("hostaddr", "PGHOSTADDR"), ("host", "PGHOST")):
+        hosts = parameters.get(name, env.text(variable))
+        if hosts:
+            return str(hosts)
+    return ""
 
 
 def _is_socket(host: str) -> bool:

@@ -1,0 +1,34 @@
+"""The command line `switchbot-store`.
+
+Needs the extra `cli` (click and rich). Without it `main` says so and ends with 2, so that
+a library user never pays for what a person at a terminal wants.
+
+Exit codes: 0 all went well; 1 it ran and failed, or something is not well; 2 it was asked
+wrongly, or a setting or variable is wrong; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+_CLI_LIBRARIES = frozenset({"click", "rich"})
+
+
+def main() -> None:
+    """Run the command line on `sys.argv`; the entry point of the console script.
+
+    Never returns: it ends in SystemExit with one of the exit codes above.
+    """
+    try:
+        from switchbot_store.cli.app import (  # noqa: PLC0415  # click is an extra
+            application,
+        )
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _CLI_LIBRARIES:
+            raise
+        sys.stderr.write(
+            f"switchbot-store: {error.name} is not installed; the command line "
+            "needs the extra `cli`: pip install 'switchbot-automation[cli]'\n"
+        )
+        sys.exit(2)
+    application.main(prog_name="switchbot-store")

@@ -1,0 +1,129 @@
+"""`backup` and `restore`: documents and history in one file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from switchbot_store.backup import RestorePlan, back_up, plan_restore
+from switchbot_store.backup import restore as restore_backup
+from switchbot_store.cli import opening
+from switchbot_store.cli.output import (
+    ask,
+    counted,
+    dry_run_option,
+    json_option,
+    logging_options,
+    print_json,
+    print_table,
+    progress_bar,
+    warn,
+    yes_option,
+)
+from switchbot_store.config import StoreConfig
+
+if TYPE_CHECKING:
+    from switchbot_store.backup_format import Counts
+
+_FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+
+
+@click.command()
+@_FILE
+@json_option("Print one object with the counts.")
+@logging_options()
+def backup(file: Path, as_json: bool) -> None:
+    """Write every document and the whole history to FILE.
+
+    The file is JSON Lines, gzipped, with a checksum; it appears when it is whole and
+    can be restored into any backend.
+    """
+    config = StoreConfig.from_env()
+    with (
+        opening.documents(config) as store,
+        opening.history(config) as rows,
+        progress_bar() as progress,
+    ):
+        counts = back_up(store, rows, file, progress=progress)
+    warn_of_waiting(config)
+    if as_json:
+        print_json({"file": str(file), "bytes": file.stat().st_size, **asdict(counts)})
+    else:
+        click.echo(f"{file}: {in_words(counts)}, {file.stat().st_size:,} bytes")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@dry_run_option("Verify the file and show what would change.")
+@yes_option()
+@json_option("Print one object with the plan, and with what was written.")
+@logging_options()
+def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Bring the documents and the history in FILE back.
+
+    The whole file is verified first. Documents that FILE does not have stay, and so do
+    rows; restoring twice does no harm. At a terminal it asks before documents change.
+    """
+    config = StoreConfig.from_env()
+    with opening.documents(config) as store, progress_bar() as progress:
+        plan = plan_restore(store, file, progress=progress)
+    if not as_json:
+        _show(plan)
+    if dry_run:
+        if as_json:
+            print_json({"dry_run": True, **asdict(plan)})
+        return
+    if plan.changed and not ask("Replace the changed documents?", yes=yes):
+        raise click.Abort
+    with (
+        opening.documents(config) as store,
+        opening.history(config) as rows,
+        progress_bar() as progress,
+    ):
+        done = restore_backup(store, rows, file, progress=progress)
+    if as_json:
+        print_json({"dry_run": False, **asdict(plan), "restored": asdict(done)})
+        return
+    written = counted(done.documents, "document")
+    click.echo(
+        f"Restored: {written}, {counted(done.rows, 'row')} and"
+        f" {counted(done.hours, 'hour')} of history that were not there"
+    )
+
+
+def in_words(counts: Counts) -> str:
+    """Return what a backup holds."""
+    words = f"{counted(counts.documents, 'document')}, {counted(counts.rows, 'row')}"
+    return f"{words}, {counted(counts.hours, 'hour')} without rows"
+
+
+def warn_of_waiting(config: StoreConfig) -> None:
+    """Say what the store itself does not have yet, so that the backup has it not."""
+    writes, rows = opening.pending_writes(config), opening.spilled_rows(config)
+    if writes:
+        warn(
+            f"{counted(writes, 'write')} in the journal of {config.directory} not yet"
+            " carried over: run `switchbot-store resync` first, then back up again"
+        )
+    if rows:
+        warn(f"{counted(rows, 'row')} in the spill of {config.directory} left out")
+
+
+def _show(plan: RestorePlan) -> None:
+    counts = plan.counts
+    print_table(
+        f"Backup of {plan.created_at} ({plan.source}), checksum right",
+        ("", ""),
+        (
+            ("new documents", ", ".join(plan.added) or "none"),
+            ("changed documents", ", ".join(plan.changed) or "none"),
+            ("  written later in the store", ", ".join(plan.newer) or "none"),
+            ("equal documents", ", ".join(plan.unchanged) or "none"),
+            ("the store's own, which stay", ", ".join(plan.kept) or "none"),
+            ("rows of history", f"{counts.rows:,}"),
+            ("hours without rows", f"{counts.hours:,}"),
+        ),
+    )

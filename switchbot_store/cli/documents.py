@@ -1,0 +1,247 @@
+"""`get`, `set` and `edit`: one document at a time."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from switchbot_store.cli import opening
+from switchbot_store.cli.output import (
+    Misuse,
+    instant,
+    json_option,
+    logging_options,
+    parsed,
+    print_json,
+    warn,
+)
+from switchbot_store.config import StoreConfig
+from switchbot_store.documents import encode, validate_key
+from switchbot_store.errors import (
+    StoreConflictError,
+    StoreDataError,
+    StoreUnavailableError,
+)
+from switchbot_store.interface import Document, Entry
+from switchbot_store.journal import read_pending
+from switchbot_store.json_file import JsonStore
+from switchbot_store.mirror import read_mirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHECKS_GROUP = "switchbot_store.checks"
+"""Entry points named like a key: called with a document, they raise an error that says
+what its reader would refuse."""
+
+
+@click.command()
+@click.argument("key", required=False)
+@json_option("Print one object with `key`, `revision`, `updated_at`, `stale`, `data`.")
+@logging_options()
+def get(key: str | None, as_json: bool) -> None:
+    """Print the document KEY, or the keys without one.
+
+    When PostgreSQL is away the local copy is printed, with a warning.
+    """
+    config = StoreConfig.from_env()
+    if key is None:
+        with opening.documents(config) as store:
+            keys = store.keys()
+        if as_json:
+            print_json(keys)
+        else:
+            click.echo("".join(f"{each}\n" for each in keys), nl=False)
+        return
+    entry = read(config, validate_key(key))
+    if as_json:
+        print_json(
+            {
+                "key": key,
+                "revision": entry.revision,
+                "updated_at": entry.updated_at,
+                "stale": entry.stale,
+                "data": entry.data,
+            }
+        )
+        return
+    if not entry.revision:
+        raise click.ClickException(f"{key!r} was never set")
+    if entry.stale:
+        warn(f"this is the local copy, as of {instant(entry.updated_at)}")
+    click.echo(encode(entry.data, indent=True), nl=False)
+
+
+@click.command("set")
+@click.argument("key")
+@click.argument("document", required=False)
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Read the document from this file.",
+)
+@click.option(
+    "--revision", help="Write only if this is still the revision; '' if never set."
+)
+@logging_options()
+def set_command(
+    key: str, document: str | None, path: Path | None, revision: str | None
+) -> None:
+    """Write the document KEY: DOCUMENT is JSON, or read from --file or stdin."""
+    if path is not None and document is not None:
+        raise Misuse("give DOCUMENT or --file, not both")
+    if path is not None:
+        data = parsed(path.read_bytes(), str(path))
+    elif document is None or document == "-":
+        data = parsed(sys.stdin.buffer.read(), "stdin")
+    else:
+        data = parsed(document, "DOCUMENT")
+    key = checked_key(key)
+    _encoded(data)
+    warn_of_problem(key, data)
+    with opening.documents(StoreConfig.from_env()) as store:
+        if revision is None:
+            store.set(key, data)
+        else:
+            store.compare_and_set(key, data, revision)
+    click.echo(f"{key} is written", err=True)
+
+
+@click.command()
+@click.argument("key")
+@logging_options()
+def edit(key: str) -> None:
+    """Edit the document KEY with $VISUAL or $EDITOR.
+
+    It is written only if it is sound and nobody else changed it meanwhile; otherwise
+    your text is kept in a file.
+    """
+    key = checked_key(key)
+    with opening.documents(StoreConfig.from_env()) as store:
+        entry = store.get_entry(key)
+        before = encode(entry.data, indent=True).decode()
+        data = _edited(key, before)
+        if data is None or (data == entry.data and entry.revision):
+            click.echo(f"{key} is unchanged", err=True)
+            return
+        try:
+            store.compare_and_set(key, data, entry.revision)
+        except (StoreConflictError, StoreUnavailableError) as error:
+            kept = _keep(key, encode(data, indent=True).decode())
+            raise click.ClickException(f"{error}; your text is in {kept}") from error
+    click.echo(f"{key} is written", err=True)
+
+
+def read(config: StoreConfig, key: str) -> Entry:
+    """Return the document, from the local copy when PostgreSQL is away."""
+    try:
+        with opening.documents(config) as store:
+            return store.get_entry(key)
+    except StoreUnavailableError as error:
+        if config.backend != "postgres":
+            raise
+        entry = _local_copy(config, key)
+        if entry is None:
+            raise
+        warn(str(error))
+        return entry
+
+
+def checked_key(key: str) -> str:
+    """Return the key, or raise Misuse."""
+    try:
+        return validate_key(key)
+    except StoreDataError as error:
+        raise Misuse(str(error)) from error
+
+
+def warn_of_problem(key: str, data: Document) -> None:
+    """Say what the document's reader would refuse; it is written all the same."""
+    problem = problem_of(key, data)
+    if problem:
+        warn(f"{key}: {problem}")
+
+
+def problem_of(key: str, data: Document) -> str | None:
+    """Return what the document's reader would refuse, None if nothing is known."""
+    for point in entry_points(group=CHECKS_GROUP, name=key):
+        try:
+            check: Callable[[Document], object] = point.load()
+        except ImportError:
+            continue  # what it needs is not installed here
+        try:
+            check(data)
+        except Exception as error:  # noqa: BLE001 - a check of somebody else's says no in its own words
+            return str(error) or type(error).__name__
+    return None
+
+
+def _local_copy(config: StoreConfig, key: str) -> Entry | None:
+    directory = str(config.directory)
+    pending = read_pending(directory).get(key)
+    if pending is not None:
+        return pending.entry(stale=True)
+    mirror = read_mirror(directory)
+    if key in mirror:
+        return mirror[key].entry(key, stale=True)
+    if mirror or not config.directory.is_dir():
+        return None
+    with JsonStore(config.directory, paths=config.paths) as store:
+        entry = store.get_entry(key)
+    return Entry(entry.data, entry.revision, entry.updated_at, stale=True)
+
+
+def _edited(key: str, before: str) -> dict[str, Any] | None:
+    """Return the sound document a person made of `before`, None if none was made."""
+    text = before
+    while True:
+        edited = click.edit(text, extension=".json", require_save=True)
+        if edited is None or edited == before:
+            return None
+        text = edited
+        try:
+            data = parsed(text, key)
+            _encoded(data)
+        except Misuse as problem:
+            if _again(problem.message, "Edit it again?"):
+                continue
+            kept = _keep(key, text)
+            raise Misuse(f"{problem.message}; your text is in {kept}") from problem
+        doubt = problem_of(key, data)
+        if doubt is None or not _again(f"{key}: {doubt}", "Edit it again?"):
+            return data
+
+
+def _again(problem: str, question: str) -> bool:
+    warn(problem)
+    return sys.stdin.isatty() and click.confirm(question, default=True)
+
+
+def _encoded(data: Document) -> bytes:
+    try:
+        return encode(data)
+    except StoreDataError as error:
+        raise Misuse(str(error)) from error
+
+
+def _keep(key: str, text: str) -> Path:
+    import tempfile  # noqa: PLC0415 - only when something went wrong
+
+    stem = "".join(each if each.isalnum() else "-" for each in key[:40])
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix=f"{stem}-", suffix=".json", delete=False
+    ) as file:
+        file.write(text)
+    return Path(file.name)
+
+
+def as_lines(data: Document) -> list[str]:
+    """Return the document as sorted, indented lines, for a comparison."""
+    option = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    return orjson.dumps(data, option=option).decode().splitlines()

@@ -1,0 +1,232 @@
+"""`import`: the JSON files of a home into PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from switchbot_store.cli import opening
+from switchbot_store.cli.documents import warn_of_problem
+from switchbot_store.cli.output import (
+    FAILURE,
+    Misuse,
+    dry_run_option,
+    instant,
+    json_option,
+    load_document,
+    logging_options,
+    print_json,
+    warn,
+)
+from switchbot_store.config import StoreConfig
+from switchbot_store.documents import encode
+from switchbot_store.errors import StoreDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from switchbot_store.interface import Document, Entry
+
+_SECRET: Final = re.compile(
+    r"token|secret|passw|credential|authorization|api_?key|webhook|url", re.IGNORECASE
+)
+_MASK: Final = "***"
+_SHOWN_LENGTH: Final = 60
+_ABSENT: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file, and what the database has in its place."""
+
+    key: str
+    path: Path
+    data: Document
+    written_at: datetime
+    there: Entry | None
+
+    @property
+    def action(self) -> str:
+        """What importing it does."""
+        if self.there is None:
+            return "add"
+        return "leave, it is equal" if self.there.data == self.data else "replace"
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the database was written after the file."""
+        if self.there is None or self.there.updated_at is None:
+            return False
+        return self.action == "replace" and self.there.updated_at > self.written_at
+
+
+@click.command("import")
+@click.option(
+    "--settings-path",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="The file of the document `settings`.",
+)
+@click.option(
+    "--state-path",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="The file of the document `state`.",
+)
+@click.option("--postgres-url", help="The database; default: POSTGRES_URL and others.")
+@dry_run_option("Show what would change, and change nothing.")
+@click.option("--force", is_flag=True, help="Overwrite what is newer than the files.")
+@json_option("Print one object with `documents`: key, action, changes.")
+@logging_options()
+@click.pass_context
+def import_command(  # noqa: PLR0917 - click passes them by name
+    ctx: click.Context,
+    settings_path: Path | None,
+    state_path: Path | None,
+    postgres_url: str | None,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Bring JSON files into PostgreSQL.
+
+    By default the two files of the environment (SWITCHBOT_SETTINGS_PATH,
+    SWITCHBOT_STATE_PATH, STORE_DIRECTORY), as far as they are there. Both are checked
+    before anything is written; what the database has that is newer is not overwritten.
+    """
+    config = _config(postgres_url)
+    files = _files(config, settings_path, state_path)
+    documents = {key: _sound(key, path) for key, path in files.items()}
+    inspection = opening.inspection(config)
+    there = {}
+    with inspection.snapshot() as snapshot:
+        there = {key: entry for key, entry in snapshot.documents() if key in files}
+    incoming = [
+        Incoming(key, path, documents[key], _written_at(path), there.get(key))
+        for key, path in files.items()
+    ]
+    if as_json:
+        print_json(
+            {
+                "database": inspection.description,
+                "dry_run": dry_run,
+                "documents": [_row(each) for each in incoming],
+            }
+        )
+    else:
+        click.echo(f"Into {inspection.description}:")
+        for each in incoming:
+            click.echo(f"  {each.key} from {each.path}: {each.action}")
+            for change in changes(each.there.data if each.there else {}, each.data):
+                click.echo(f"    {change}")
+    refused = [each for each in incoming if each.is_older and not force]
+    for each in refused:
+        at = instant(each.there.updated_at if each.there else None)
+        warn(
+            f"{each.key}: the database was written {at}, after {each.path}"
+            f" ({instant(each.written_at)}); --force overwrites it"
+        )
+    if refused:
+        ctx.exit(FAILURE)
+    if not dry_run:
+        _write(config, incoming)
+
+
+def changes(before: Document, after: Document) -> list[str]:
+    """Return what differs, a line each, without the values of secrets."""
+    return list(_changes(before, after, ""))
+
+
+def _config(postgres_url: str | None) -> StoreConfig:
+    environment = {**os.environ, "STORE_BACKEND": "postgres"}
+    if postgres_url:
+        testing = environment.get("ENVIRONMENT", "").strip().lower() == "test"
+        if testing and postgres_url != environment.get("TEST_DATABASE_URL"):
+            raise Misuse(
+                "ENVIRONMENT is 'test': only TEST_DATABASE_URL is used; leave"
+                " --postgres-url out"
+            )
+        environment["POSTGRES_URL"] = postgres_url
+    return StoreConfig.from_env(environment)
+
+
+def _files(
+    config: StoreConfig, settings_path: Path | None, state_path: Path | None
+) -> dict[str, Path]:
+    given = {"settings": settings_path, "state": state_path}
+    files = {key: path for key, path in given.items() if path is not None}
+    if not files:
+        for key in given:
+            path = config.paths.get(key, config.directory / f"{key}.json")
+            if path.is_file():
+                files[key] = path
+    if not files:
+        raise Misuse(
+            f"there is neither a settings nor a state file in {config.directory}; give"
+            " --settings-path or --state-path"
+        )
+    return files
+
+
+def _sound(key: str, path: Path) -> Document:
+    data = load_document(path)
+    try:
+        encode(data)
+    except StoreDataError as error:
+        raise Misuse(f"{path}: {error}") from error
+    warn_of_problem(key, data)
+    return data
+
+
+def _written_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _write(config: StoreConfig, incoming: list[Incoming]) -> None:
+    changed = {
+        each.key: each for each in incoming if each.action != "leave, it is equal"
+    }
+    with opening.postgres(config) as store:
+        for key, entry in store.get_many(changed).items():
+            seen = changed[key].there
+            if (seen.data if seen else {}) != entry.data:
+                raise click.ClickException(f"{key!r} was changed meanwhile; look again")
+            store.compare_and_set(key, changed[key].data, entry.revision)
+    click.echo(f"Imported: {', '.join(changed) or 'nothing, all is equal'}", err=True)
+
+
+def _row(each: Incoming) -> dict[str, Any]:
+    before = each.there.data if each.there else {}
+    return {
+        "key": each.key,
+        "file": str(each.path),
+        "action": each.action,
+        "newer_in_database": each.is_older,
+        "changes": changes(before, each.data),
+    }
+
+
+def _changes(before: Any, after: Any, path: str) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted({*before, *after}):
+            place = f"{path}.{name}" if path else name
+            yield from _changes(
+                before.get(name, _ABSENT), after.get(name, _ABSENT), place
+            )
+    elif before != after:
+        yield f"{path}: {_shown(before, path)} -> {_shown(after, path)}"
+
+
+def _shown(value: Any, path: str) -> str:
+    if value is _ABSENT:
+        return "nothing"
+    if _SECRET.search(path) and value not in (None, "", {}, []):
+        return _MASK
+    if isinstance(value, dict | list) and _SECRET.search(repr(value)):
+        return f"{_MASK} ({len(value)} items)"
+    text = encode({"": value}).decode()[4:-1]
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

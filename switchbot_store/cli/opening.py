@@ -1,0 +1,100 @@
+"""How commands reach the stores.
+
+A program that runs holds the journal of its directory, so commands go to PostgreSQL
+itself, and when that is away read what the directory has.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from switchbot_store.errors import StoreConfigError
+from switchbot_store.factory import get_store
+from switchbot_store.history.making import SPILL_NAME, make_backend
+from switchbot_store.history.spill import HistorySpill
+from switchbot_store.journal import read_pending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from switchbot_store.config import StoreConfig
+    from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.inspection import Inspection
+    from switchbot_store.interface import StoreInterface
+    from switchbot_store.postgres import PostgresStore
+
+
+@contextmanager
+def documents(config: StoreConfig) -> Iterator[StoreInterface]:
+    """Give the store that holds the documents in the end; raises as `get_store`."""
+    store = postgres(config) if config.backend == "postgres" else get_store(config)
+    with store:
+        yield store
+
+
+@contextmanager
+def history(config: StoreConfig) -> Iterator[HistoryBackend]:
+    """Give the place of the rows, open."""
+    backend = make_backend(config)
+    backend.open()
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+def postgres(config: StoreConfig) -> PostgresStore:
+    """Return the store in PostgreSQL, not opened."""
+    try:
+        from switchbot_store.postgres import PostgresStore  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+    except ImportError as error:
+        raise _no_driver(error) from error
+    return PostgresStore(config.conninfo, pooler=config.pooler)
+
+
+def inspection(config: StoreConfig) -> Inspection:
+    """Return a look at the database that leaves its schema alone."""
+    try:
+        from switchbot_store.inspection import Inspection  # noqa: PLC0415 - likewise
+    except ImportError as error:
+        raise _no_driver(error) from error
+    return Inspection(config.conninfo, pooler=config.pooler)
+
+
+def require_postgres(config: StoreConfig, what: str) -> None:
+    """Raise StoreConfigError unless documents are kept in PostgreSQL."""
+    if config.backend != "postgres":
+        raise StoreConfigError(
+            f"STORE_BACKEND is {config.backend!r}; {what} is about PostgreSQL: set"
+            " STORE_BACKEND=postgres and POSTGRES_URL",
+            variable="STORE_BACKEND",
+        )
+
+
+def pending_writes(config: StoreConfig) -> int:
+    """Return how many acknowledged writes wait in the journal of the directory."""
+    if config.backend != "postgres":
+        return 0
+    return sum(write.count for write in read_pending(str(config.directory)).values())
+
+
+def spilled_rows(config: StoreConfig) -> int:
+    """Return how many rows wait in the spill of the directory."""
+    path = config.directory / SPILL_NAME
+    if config.backend == "memory" or not path.exists():
+        return 0
+    spill = HistorySpill(path)
+    try:
+        spill.open()
+        return spill.rows
+    finally:
+        spill.close()
+
+
+def _no_driver(error: ImportError) -> StoreConfigError:
+    return StoreConfigError(
+        "the driver of PostgreSQL cannot be imported; install"
+        f" switchbot-automation[postgres] ({error})",
+        variable="STORE_BACKEND",
+    )

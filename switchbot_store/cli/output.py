@@ -1,0 +1,184 @@
+"""What every command shares: exit codes, logging options, JSON, tables, progress."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+import orjson
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+OK = 0
+FAILURE = 1
+USAGE = 2
+INTERRUPTED = 130
+
+# Wide enough that a table sent to a file or a log is not folded.
+_PIPED_WIDTH = 120
+
+_LEVELS = ("debug", "info", "warning", "error")
+_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+class Misuse(click.ClickException):
+    """What was asked, or a setting, is wrong; the message says what to change."""
+
+    exit_code = USAGE
+
+
+def logging_options(default: str = "error") -> Callable[[_Command], _Command]:
+    """Give a command `-v` and `--log-level`; logs go to stderr.
+
+    `default` is the level without either: commands say themselves what matters.
+    """
+
+    def decorate(command: _Command) -> _Command:
+        @functools.wraps(command)
+        def configured(
+            *args: Any, verbose: int, log_level: str | None, **options: Any
+        ) -> Any:
+            _start_logging(log_level or (default, "info", "debug")[min(verbose, 2)])
+            return command(*args, **options)
+
+        decorated = click.option(
+            "-v", "--verbose", count=True, help="Say more; twice for everything."
+        )(configured)
+        return cast(
+            "_Command",
+            click.option(
+                "--log-level",
+                type=click.Choice(_LEVELS, case_sensitive=False),
+                help=f"Log to stderr from this level up (default: {default}).",
+            )(decorated),
+        )
+
+    return decorate
+
+
+def _start_logging(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def json_option(help_text: str) -> Callable[[_Command], _Command]:
+    """Give a command `--json`, passed as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
+
+
+def dry_run_option(help_text: str) -> Callable[[_Command], _Command]:
+    """Give a command `--dry-run`, passed as `dry_run`."""
+    return click.option("--dry-run", is_flag=True, help=help_text)
+
+
+def yes_option() -> Callable[[_Command], _Command]:
+    """Give a command `--yes`, passed as `yes`."""
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+def print_json(value: Any) -> None:
+    """Print one value as one line of JSON; instants as ISO 8601 with ``Z``."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_UTC_Z).decode())
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
+    """Print rows under a title, as wide as the terminal allows.
+
+    Columns without a single name get no header.
+    """
+    table = Table(box=box.SIMPLE_HEAD, show_header=any(columns))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    # Not as the table's title, which would be folded to the table's width.
+    console.print(title, style="bold")
+    console.print(table)
+
+
+def warn(message: str) -> None:
+    """Say something on stderr that the result does not show."""
+    click.echo(f"Warning: {message}", err=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[float, str], None]]:
+    """Give a function that shows the part done, 0 to 1, and of what.
+
+    A bar on stderr if that is a terminal, else nothing.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _part, _what: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda part, what: bar.update(task, completed=part, description=what)
+
+
+def ask(question: str, *, yes: bool) -> bool:
+    """Ask a person at a terminal; anybody else is taken to have decided."""
+    if yes or not sys.stdin.isatty():
+        return True
+    return click.confirm(question, default=False)
+
+
+def load_document(path: Path) -> dict[str, Any]:
+    """Read a JSON object from a file.
+
+    Raises Misuse, naming the file and what is wrong.
+    """
+    try:
+        return parsed(path.read_bytes(), str(path))
+    except OSError as error:
+        raise Misuse(f"{path}: {error.strerror}") from error
+
+
+def parsed(text: bytes | str, place: str) -> dict[str, Any]:
+    """Return a JSON object, or raise Misuse that begins with `place`."""
+    if isinstance(text, bytes):
+        text = text.removeprefix(b"\xef\xbb\xbf")  # some editors leave a mark
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Misuse(f"{place}: not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise Misuse(f"{place}: expected a JSON object")
+    return document
+
+
+def instant(moment: datetime | None) -> str:
+    """Format an aware instant as ISO 8601 in UTC with seconds, or ``never``."""
+    if moment is None:
+        return "never"
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Format a duration that is about a round trip."""
+    return "" if seconds is None else f"{seconds * 1000:.1f} ms"
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return ``1 row``, ``2 rows``."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"

@@ -1,0 +1,20 @@
+"""What can be said of a directory without creating it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def nearest_existing(path: str | os.PathLike[str]) -> Path:
+    """Return the path itself, or the closest parent that is there."""
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    return place
+
+
+def is_writable_place(path: str | os.PathLike[str]) -> bool:
+    """Tell whether files can be made there, or it can be made."""
+    place = nearest_existing(path)
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)

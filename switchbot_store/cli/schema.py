@@ -1,0 +1,117 @@
+"""`migrate`: the schema of the database, with a backup offered first."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from switchbot_store.backup import back_up_source
+from switchbot_store.cli import opening
+from switchbot_store.cli.archive import in_words
+from switchbot_store.cli.output import (
+    counted,
+    dry_run_option,
+    json_option,
+    logging_options,
+    print_json,
+    progress_bar,
+    warn,
+)
+from switchbot_store.config import StoreConfig
+
+if TYPE_CHECKING:
+    from switchbot_store.inspection import Inspection
+
+_HOUR = timedelta(hours=1)
+
+
+@click.command()
+@dry_run_option("Print what would be applied.")
+@click.option(
+    "--backup",
+    "backup_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Back the database up to this file first.",
+)
+@click.option("--no-backup", is_flag=True, help="Do not offer a backup.")
+@json_option("Print one object with `missing`, `applied` and `backup`.")
+@logging_options()
+def migrate(
+    dry_run: bool, backup_file: Path | None, no_backup: bool, as_json: bool
+) -> None:
+    """Bring the database's schema up to date, and the hourly summary of its history.
+
+    There is no way down: a backup is offered first, and restoring it is the way back.
+    Opening a store does the same by itself.
+    """
+    from switchbot_store.migrations import migrate as apply  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+
+    config = StoreConfig.from_env()
+    opening.require_postgres(config, "migrate")
+    inspection = opening.inspection(config)
+    missing = inspection.missing_migrations()
+    saved = None
+    if missing and not dry_run and not no_backup:
+        saved = _back_up(inspection, backup_file)
+    applied: list[int] = []
+    if missing and not dry_run:
+        applied = apply(config.conninfo or "")
+        _summarise(config)
+    if as_json:
+        print_json(
+            {
+                "database": inspection.description,
+                "missing": missing,
+                "applied": applied,
+                "backup": None if saved is None else str(saved),
+            }
+        )
+        return
+    if not missing:
+        click.echo(f"{inspection.description}: up to date")
+    else:
+        word = "would be applied" if dry_run else "applied"
+        for name in missing:
+            click.echo(f"{name}: {word}")
+
+
+def _back_up(inspection: Inspection, chosen: Path | None) -> Path | None:
+    with inspection.snapshot() as snapshot:
+        if snapshot.empty:
+            return None
+        file = chosen or _offered()
+        if file is None:
+            return None
+        with progress_bar() as progress:
+            counts = back_up_source(snapshot, file, progress=progress)
+        left_out = snapshot.left_out
+    click.echo(f"{file}: {in_words(counts)}", err=True)
+    if left_out:
+        warn(f"{counted(left_out, 'row')} that no history could keep left out of it")
+    return file
+
+
+def _offered() -> Path | None:
+    if not sys.stdin.isatty():
+        warn("no backup is made; --backup FILE makes one, --no-backup says so")
+        return None
+    name = f"switchbot-store-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
+    if not click.confirm(f"Back the database up to {name} first?", default=True):
+        return None
+    return Path(name)
+
+
+def _summarise(config: StoreConfig) -> None:
+    """Roll an adopted history up now, rather than behind somebody's first chart."""
+    with opening.history(config) as backend, progress_bar() as progress:
+        oldest = backend.oldest()
+        now = datetime.now(UTC)
+        total = max(1, (now - oldest) // _HOUR) if oldest else 1
+        done = 0
+        while hours := backend.roll_up(now=now):
+            done += hours
+            progress(min(1.0, done / total), "hourly summary")
