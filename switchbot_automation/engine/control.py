@@ -153,7 +153,8 @@ def _situation(
     running = state.compressor_running
     changed = _last_change(state)
     since = (now - changed).total_seconds() if changed else math.inf
-    lately = [one for at, one in learned.trend.readings if now - at <= _LATELY]
+    begin = now - _LATELY if changed is None else max(changed, now - _LATELY)
+    lately = [one for at, one in learned.trend.readings if at >= begin]
     least = min if zone.mode == "winter" else max
     return Situation(
         temperature=temperature,
@@ -162,6 +163,7 @@ def _situation(
         setpoint=_setpoint(state.parameter) if running else None,
         settled_seconds=since,
         least=least(lately) if len(lately) >= _LATELY_READINGS else None,
+        level=sum(lately) / len(lately) if lately else None,
         spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
         >= _STARTS_A_DAY,
     )

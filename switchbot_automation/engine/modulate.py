@@ -33,9 +33,9 @@ _INSIDE_SHARE, _INSIDE_MOST = 0.3, 0.6
 _TOO_WEAK, _TOO_STRONG = 0.15, 0.25
 # The weakest setpoint worth having settles this far inside, of what is usual.
 _WEAKEST = 0.3
-# No more is asked for while the room has this much more than it shall settle at.
-_ENOUGH = 0.25
-_AHEAD_HOURS, _AHEAD_MOST = 0.25, 0.6
+# No more is asked for until the room has settled this much too low.
+_ENOUGH = 0.1
+_AHEAD_HOURS, _AHEAD_MOST, _RISING_MOST = 0.3, 0.6, 1.5
 # A unit and the air around it have settled this long after a command; until then the
 # trend shows nothing but the command.
 _SETTLED_SECONDS = 1500.0
@@ -149,9 +149,9 @@ class Situation:
     """What is seen now. `slope` in kelvin an hour since the last command, None unknown.
 
     `setpoint` is the one in force, None while the unit is off or nobody knows;
-    `settled_seconds` is how long the last command is ago. `least` is the temperature of
-    the last half hour that was conditioned least. `spared`: another start today is to
-    be avoided.
+    `settled_seconds` is how long the last command is ago. Of the readings since then, and of
+    the last half hour, `least` is the one conditioned least, `level` their mean.
+    `spared`: another start today is to be avoided.
     """
 
     temperature: float
@@ -160,6 +160,7 @@ class Situation:
     setpoint: float | None = None
     settled_seconds: float = math.inf
     least: float | None = None
+    level: float | None = None
     spared: bool = False
 
 
@@ -184,8 +185,10 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     if not seen.running:
         return _resting(aim, steering, seen, x)
     offset = aim.offset(steering)
-    target = aim.near + aim.inside + steering.caution
-    target = min(target, (aim.near + aim.far) / 2.0)
+    # As far inside as leaves room for where a whole step may come to lie.
+    middle = (aim.near + aim.far) / 2.0 - 0.35 * aim.step
+    target = aim.near + aim.inside
+    target = max(target, min(target + steering.caution, middle))
     floor = _up(aim, target + offset - _TOO_WEAK)
     if seen.setpoint is None:
         return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
@@ -226,12 +229,14 @@ def _wanted(
     slope = aim.sign * (seen.slope or 0.0)
     if x < aim.near + _NEAR_EDGE and slope < _RECOVERS:
         return max(present + aim.step, floor), _URGENT_SECONDS
-    if x > aim.far - _FAR_EDGE:
+    rising = max(0.0, min(_RISING_MOST, slope)) * _AHEAD_HOURS
+    if x + rising > aim.far - _FAR_EDGE and x - present + offset > _FAR_EDGE:
         weakest = _up(aim, aim.near + _WEAKEST * aim.inside + offset)
         return min(present, weakest), _SOONEST_SECONDS
-    if present < floor and x < target + _ENOUGH:
+    level = x if seen.level is None else aim.sign * seen.level
+    if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
-    if present - aim.step >= target + offset + _TOO_STRONG and x > target:
+    if present - aim.step >= target + offset + _TOO_STRONG and level > target:
         return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
 
