@@ -7,21 +7,21 @@ by the next tick that can.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.settings_life import SettingsLife
 from switchbot_automation.engine.state import ZoneState
-from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.settings import parse_settings
 from switchbot_store import StoreConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from switchbot_automation.engine.state import Intent
+    from switchbot_automation.errors import SettingsError
     from switchbot_automation.settings_model import Settings
     from switchbot_store import AsyncStore, Entry
 
@@ -68,24 +68,25 @@ class Documents:
         self._state_key = state_key
         self._books: dict[str, StateBook] = {}
         self._by_zone: dict[str, StateBook] = {}
-        self._revision: str | None = None
-        self._parsed: Settings | None = None
-        self._disabled: frozenset[str] = frozenset()
-        self.settings: Settings | None = None
-        self.settings_error: SettingsError | None = None
+        self.life = SettingsLife()
+        self._past_key = f"_past/{settings_key}"
         self.store_error: Exception | None = None
         self.reachable = False
 
     @property
-    def settings_revision(self) -> str:
-        """The revision of the settings document last looked at; "" when never set."""
-        return self._revision or ""
+    def settings(self) -> Settings | None:
+        """The settings in force, None without any good ones."""
+        return self.life.settings
 
-    def settings_of(self, revision: str) -> Settings | None:
-        """Return the settings of a revision, None when they are not known."""
-        if revision == self.settings_revision and self.settings_error is None:
-            return self.settings
-        return None
+    @property
+    def settings_error(self) -> SettingsError | None:
+        """What is wrong with the stored document, None when it is in force."""
+        return self.life.error
+
+    @property
+    def settings_revision(self) -> str:
+        """The revision of the settings in force; "" when never set."""
+        return self.life.revision_in_force
 
     def key_of(self, zone: str) -> str:
         """Return the key of a zone's state document."""
@@ -117,12 +118,15 @@ class Documents:
         `settings_error` say how it went, and the last good values stay.
         """
         keys = [self._state_key, *self._zone_keys()]
-        for zone in self._disabled:
+        for zone in self.life.disabled:
             await self.disable(zone)
-        entries = await self._read([self.settings_key, *dict.fromkeys(keys)])
+        past = () if self.life.past_read else (self._past_key,)
+        entries = await self._read([self.settings_key, *past, *dict.fromkeys(keys)])
         if entries is None:
             return False
-        changed = self._take_settings(entries.pop(self.settings_key))
+        if past:
+            self.life.take_past(entries.pop(self._past_key).data)
+        changed = self.life.take(entries.pop(self.settings_key))
         if changed:
             new = [key for key in self._zone_keys() if key not in entries]
             more = await self._read(new) if new else {}
@@ -150,33 +154,6 @@ class Documents:
         self.reachable = False
         self.store_error = error
 
-    def _take_settings(self, entry: Entry) -> bool:
-        if entry.revision == self._revision:
-            return False
-        self._revision = entry.revision
-        try:
-            settings = parse_settings(entry.data)
-        except SettingsError as error:
-            _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
-            self.settings_error = error
-            return False
-        self.settings_error = None
-        self._parsed = settings
-        self._take_effect()
-        return True
-
-    def _take_effect(self) -> None:
-        settings = self._parsed
-        if settings is not None and self._disabled:
-            zones = {
-                name: replace(zone, automation_enabled=False)
-                if name in self._disabled
-                else zone
-                for name, zone in settings.zones.items()
-            }
-            settings = replace(settings, zones=zones)
-        self.settings = settings
-
     async def disable(self, zone: str) -> bool:
         """Persist ``automation_enabled: false`` for a zone; tell whether it was.
 
@@ -187,10 +164,9 @@ class Documents:
             await self._store.update(self.settings_key, partial(_disabled, zone))
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
-            self._disabled |= {zone}
-            self._take_effect()
+            self.life.disable(zone, disabled=True)
             return False
-        self._disabled -= {zone}
+        self.life.disable(zone, disabled=False)
         return True
 
     async def replace_settings(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -261,16 +237,20 @@ class Documents:
         Never raises for a store; what could not be written waits for the next tick.
         """
         written = self._unsaved(home)
-        if not written:
+        past: dict[str, dict[str, Any]] = {}
+        if self.life.unsaved:
+            past[self._past_key] = self.life.to_document()
+        if not written and not past:
             return
         try:
             for key in [key for key in written if self._books[key].contested]:
                 await self._save_contested(self._books[key], written.pop(key))
-            if written:
-                await self._store.set_many(written)
+            if written or past:
+                await self._store.set_many({**written, **past})
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
             return
+        self.life.unsaved = False
         for key, document in written.items():
             self._written(self._books[key], document, None)
 

@@ -119,7 +119,7 @@ class AutomationEngine:
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
         self._explainer = Explainer(
-            self._documents.settings_of,
+            self._documents.life.settings_of,
             lambda zone: timezone_in(self._documents.settings, zone),
             _asked(self._history),
             self._recorder.runs,

@@ -1,6 +1,6 @@
 """A store that does not take part: the room is still looked after."""
 
-from switchbot_automation.engine import documents
+from switchbot_automation.engine import settings_life
 from switchbot_store import StoreUnavailableError
 
 
@@ -163,13 +163,13 @@ async def test_settings_that_were_never_good_mean_no_command(house):
 
 async def test_settings_are_parsed_once_a_revision(house, monkeypatch):
     parsed = []
-    parse = documents.parse_settings
+    parse = settings_life.parse_settings
 
     def counting(document):
         parsed.append(document)
         return parse(document)
 
-    monkeypatch.setattr(documents, "parse_settings", counting)
+    monkeypatch.setattr(settings_life, "parse_settings", counting)
     for _tick in range(5):
         await house.tick(21.0, after=60)
     assert len(parsed) == 1

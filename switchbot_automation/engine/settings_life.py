@@ -1,0 +1,189 @@
+"""The settings in force: the newest good ones, and those before them.
+
+A document that turns bad leaves the last good settings in force, and so do settings that
+the first tick cannot live with. Good documents are kept in the store too, under an
+internal key, so that a restart finds them and an old decision can be explained.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.settings import parse_settings
+
+if TYPE_CHECKING:
+    from switchbot_automation.settings_model import Settings
+    from switchbot_store import Entry
+
+_LOGGER = logging.getLogger(__name__)
+
+_KEPT_VERSIONS = 20
+_KEPT_BYTES = 500_000
+
+
+class SettingsLife:
+    """Takes documents by revision; keeps the last good ones.
+
+    `settings` are in force, None without any good ones. `error` says what is wrong with
+    the newest document, None when it is in force. `revision` is the newest document's,
+    None before the first; `revision_in_force` that of the settings in force.
+    """
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.error: SettingsError | None = None
+        self.revision: str | None = None
+        self.revision_in_force = ""
+        self.past_read = False
+        self.unsaved = False
+        self._parsed: Settings | None = None
+        self._disabled: frozenset[str] = frozenset()
+        self._past: list[dict[str, Any]] = []
+        self._remembered: dict[str, Settings] = {}
+        self._on_trial: tuple[Settings | None, str] | None = None
+
+    # --- what comes in --------------------------------------------------------------
+
+    def take(self, entry: Entry) -> bool:
+        """Take the stored document; tell whether other settings came into force."""
+        if entry.revision == self.revision:
+            return False
+        self.revision = entry.revision
+        try:
+            settings = parse_settings(entry.data)
+        except SettingsError as error:
+            _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
+            self.error = error
+            return self._parsed is None and self._take_last_good()
+        self.error = None
+        self._on_trial = (self._parsed, self.revision_in_force)
+        self._come_into_force(settings, entry.revision)
+        self._keep(entry.revision, entry.data)
+        return True
+
+    def take_past(self, document: dict[str, Any]) -> None:
+        """Take what an earlier process kept."""
+        self.past_read = True
+        versions = document.get("versions")
+        if not isinstance(versions, list):
+            return
+        self._past = [
+            each
+            for each in versions
+            if isinstance(each, dict)
+            and isinstance(each.get("revision"), str)
+            and isinstance(each.get("settings"), dict)
+        ]
+
+    def _take_last_good(self) -> bool:
+        for version in reversed(self._past):
+            try:
+                settings = parse_settings(version["settings"])
+            except SettingsError:
+                continue  # written for another version of this program
+            _LOGGER.warning("the last good settings stay in force")
+            self._come_into_force(settings, version["revision"])
+            return True
+        return False
+
+    def _come_into_force(self, settings: Settings | None, revision: str) -> None:
+        self._parsed = settings
+        self.revision_in_force = revision
+        self._apply_disabled()
+
+    def disable(self, zone: str, *, disabled: bool) -> None:
+        """Disable a zone in memory, or leave it to the document again."""
+        if disabled:
+            self._disabled |= {zone}
+            self._apply_disabled()
+        else:
+            self._disabled -= {zone}
+
+    @property
+    def disabled(self) -> frozenset[str]:
+        """The zones disabled in memory, which the store does not know of yet."""
+        return self._disabled
+
+    def _apply_disabled(self) -> None:
+        settings = self._parsed
+        if settings is not None and self._disabled:
+            zones = {
+                name: replace(zone, automation_enabled=False)
+                if name in self._disabled
+                else zone
+                for name, zone in settings.zones.items()
+            }
+            settings = replace(settings, zones=zones)
+        self.settings = settings
+
+    # --- trial and rollback -----------------------------------------------------------
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether no tick has been through with these settings yet."""
+        return self._on_trial is not None
+
+    def settle(self) -> None:
+        """Take it that the settings are good: a tick went through."""
+        self._on_trial = None
+
+    def reject(self, error: Exception) -> SettingsError:
+        """Put the settings before in force again; return what is wrong with these."""
+        before, revision = self._on_trial or (None, "")
+        self._on_trial = None
+        self._past = [
+            each for each in self._past if each["revision"] != self.revision_in_force
+        ]
+        self.unsaved = True
+        name = type(error).__name__
+        self.error = SettingsError(f"the first tick with these settings failed: {name}")
+        self._come_into_force(before, revision)
+        if before is None:
+            self._take_last_good()
+        return self.error
+
+    # --- what was --------------------------------------------------------------------
+
+    def document_of(self, revision: str) -> dict[str, Any] | None:
+        """Return the document of a good revision, None when it is not known."""
+        for version in self._past:
+            if version["revision"] == revision:
+                found = version["settings"]
+                return found if isinstance(found, dict) else None
+        return None
+
+    def settings_of(self, revision: str) -> Settings | None:
+        """Return the settings of a good revision, None when they are not known."""
+        if revision == self.revision_in_force and self._parsed is not None:
+            return self._parsed
+        if revision not in self._remembered:
+            document = self.document_of(revision)
+            try:
+                if document is not None:
+                    self._remembered[revision] = parse_settings(document)
+            except SettingsError:
+                return None
+        return self._remembered.get(revision)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return what is to be kept for later processes, the newest last."""
+        return {"versions": self._past}
+
+    def _keep(self, revision: str, document: dict[str, Any]) -> None:
+        if not revision or (self._past and self._past[-1]["revision"] == revision):
+            return
+        kept = [each for each in self._past if each["revision"] != revision]
+        kept.append({"revision": revision, "settings": document})
+        size, first = 0, len(kept)
+        for version in reversed(kept[-_KEPT_VERSIONS:]):
+            size += len(orjson.dumps(version))
+            if size > _KEPT_BYTES and first < len(kept):
+                break
+            first -= 1
+        self._past = kept[first:]
+        self.unsaved = True
