@@ -50,8 +50,7 @@ class Reader:
             entries = self._ask(lambda: self._seen(keys))
             if entries is not None and not self._economy:
                 return entries
-        stale = not self._keeper.healthy
-        return {key: self._local.entry(key, stale=stale) for key in keys}
+        return self._local.entries(keys, stale=not self._keeper.healthy)
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""

@@ -75,8 +75,7 @@ class Writer:
                     except StoreUnavailableError as raised:
                         error = raised
                     else:
-                        for key, each in encoded.items():
-                            self._mirror_write(key, each, revisions[key])
+                        self._mirror_writes(encoded, revisions)
                         return
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=True):
@@ -107,7 +106,7 @@ class Writer:
                         self._local.distrusted.add(key)
                         raise
                     else:
-                        self._mirror_write(key, encoded, made)
+                        self._mirror_writes({key: encoded}, {key: made})
                         return made
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=False):
@@ -178,6 +177,11 @@ class Writer:
         self._local.record(documents, revisions, tried=error is not None)
         self._keeper.journal_grew()
 
-    def _mirror_write(self, key: str, encoded: bytes, revision: str) -> None:
-        self._local.mirror.put(key, Mirrored(encoded, revision, self._now()))
+    def _mirror_writes(
+        self, encoded: Mapping[str, bytes], revisions: Mapping[str, str]
+    ) -> None:
+        at = self._now()
+        self._local.mirror.put_many(
+            {key: Mirrored(each, revisions[key], at) for key, each in encoded.items()}
+        )
         self._keeper.mirror_changed()

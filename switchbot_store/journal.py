@@ -81,6 +81,8 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.lock = threading.RLock()
+        self.view = threading.Lock()
+        """Held, never for long, while writes become visible together."""
         self.pending: dict[str, PendingWrite] = {}
         self._lock_descriptor: int | None = None
         self._lock_path = str(directory / DIRECTORY / _LOCK)
@@ -115,8 +117,8 @@ class Journal:
         writes = list(writes)
         with self.lock:
             self._file.append(_line_of(writes))
-            for write in writes:
-                self.pending[write.key] = write
+            with self.view:
+                self.pending.update({write.key: write for write in writes})
             self._compact_if_grown()
 
     def mark_tried(self, writes: Iterable[PendingWrite]) -> list[PendingWrite]:
@@ -219,6 +221,7 @@ class Journal:
     def leave_to_parent(self) -> None:
         """Close, in a forked child, the copies that would keep the lock held."""
         self.lock = threading.RLock()
+        self.view = threading.Lock()
         self.pending = {}
         self.close()
 

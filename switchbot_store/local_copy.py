@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from switchbot_store.mirror import Mirrored
+
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -75,10 +77,29 @@ class LocalCopy:
 
     def entry(self, key: str, *, stale: bool) -> Entry:
         """Return the newest document known here. Raises StoreUnavailableError."""
+        # In this order: what leaves the journal is in the mirror before.
         write = self.journal.pending.get(key)
+        return self._entry(key, write, self.mirror.get(key), stale=stale)
+
+    def entries(self, keys: list[str], *, stale: bool) -> dict[str, Entry]:
+        """Return several, as of one moment. Raises StoreUnavailableError."""
+        with self.journal.view:
+            writes = {key: self.journal.pending.get(key) for key in keys}
+            known = self.mirror.get_many(keys)
+        return {
+            key: self._entry(key, writes[key], known[key], stale=stale) for key in keys
+        }
+
+    def _entry(
+        self,
+        key: str,
+        write: PendingWrite | None,
+        mirrored: Mirrored | None,
+        *,
+        stale: bool,
+    ) -> Entry:
         if write is not None:
             return write.entry(stale=stale)
-        mirrored = self.mirror.get(key)
         if mirrored is not None:
             return mirrored.entry(key, stale=stale)
         if self.mirror.empty:

@@ -29,7 +29,7 @@ from switchbot_store.safe_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".mirror"
@@ -83,6 +83,11 @@ class Mirror:
         """Return the document, None if the primary was not seen to have it."""
         return self._documents.get(key)
 
+    def get_many(self, keys: Iterable[str]) -> dict[str, Mirrored | None]:
+        """Return several, as of one moment."""
+        with self._lock:
+            return {key: self._documents.get(key) for key in keys}
+
     def keys(self) -> list[str]:
         """Return all keys."""
         return list(self._documents)
@@ -91,6 +96,12 @@ class Mirror:
         """Keep what the primary has now; None for nothing."""
         with self._lock:
             self._put(key, document)
+
+    def put_many(self, documents: Mapping[str, Mirrored]) -> None:
+        """Keep several at one moment."""
+        with self._lock:
+            for key, document in documents.items():
+                self._put(key, document)
 
     def put_seen(
         self, key: str, document: Mirrored | None, before: Mirrored | None

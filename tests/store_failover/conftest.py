@@ -1,0 +1,123 @@
+import contextlib
+import threading
+import time
+
+import pytest
+
+from switchbot_store import (
+    FailoverStore,
+    MemoryStore,
+    PostgresStore,
+    StoreUnavailableError,
+)
+
+pytest.register_assert_rewrite("switchbot_store.testing.store_contract")
+
+PATIENCE_SECONDS = 30
+
+
+class FlakyStore(MemoryStore):
+    """A primary that goes away, alone or after having done what it was asked to do."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.away = False
+        self.lose_answers = 0
+        self.calls = []
+
+    def _call(self, name, *arguments):
+        self.calls.append(name)
+        if self.away:
+            raise StoreUnavailableError("the flaky store is away")
+        result = getattr(MemoryStore, name)(self, *arguments)
+        if self.lose_answers and name not in {"get_entry", "get_many", "keys"}:
+            self.lose_answers -= 1
+            raise StoreUnavailableError("the answer got lost")
+        return result
+
+    def get_entry(self, key):
+        return self._call("get_entry", key)
+
+    def get_many(self, keys):
+        return self._call("get_many", keys)
+
+    def set(self, key, data):
+        return self._call("set", key, data)
+
+    def set_many(self, documents):
+        return self._call("set_many", documents)
+
+    def compare_and_set(self, key, data, revision):
+        return self._call("compare_and_set", key, data, revision)
+
+    def delete(self, key):
+        return self._call("delete", key)
+
+    def keys(self):
+        return self._call("keys")
+
+    def health_check(self):
+        return not self.away and super().health_check()
+
+    def open(self):
+        if self.away:
+            raise StoreUnavailableError("the flaky store is away")
+        return super().open()
+
+
+@pytest.fixture
+def flaky():
+    return FlakyStore()
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Make failover stores that are closed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make_one(primary, directory="host", **options):
+            store = FailoverStore(primary, tmp_path / directory, **options)
+            stack.callback(store.close)
+            return store
+
+        yield make_one
+
+
+def wait_until(condition, seconds=PATIENCE_SECONDS):
+    """Wait for what another thread does; return the seconds that it took."""
+    began = time.monotonic()
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() - began < seconds, "waited in vain"
+        pause.wait(0.005)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def until():
+    return wait_until
+
+
+@pytest.fixture
+def until_back():
+    def wait(store, seconds=PATIENCE_SECONDS):
+        return wait_until(lambda: store.status().degraded_since is None, seconds)
+
+    return wait
+
+
+@pytest.fixture
+def on_postgres(make):
+    """Make a failover store on a database, with the primary's options."""
+
+    def make_one(url, directory="host", *, primary=None, **options):
+        return make(PostgresStore(url, **(primary or {})), directory, **options)
+
+    return make_one
+
+
+@pytest.fixture
+def direct(database_url):
+    """A look at the database past every failover."""
+    with PostgresStore(database_url) as store:
+        yield store
