@@ -12,7 +12,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.engine.settings_life import SettingsLife
+from switchbot_automation.engine.settings_life import SettingsLife, past_key
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConflictError
@@ -69,7 +69,7 @@ class Documents:
         self._books: dict[str, StateBook] = {}
         self._by_zone: dict[str, StateBook] = {}
         self.life = SettingsLife()
-        self._past_key = f"_past/{settings_key}"
+        self._past_key = past_key(settings_key)
         self.store_error: Exception | None = None
         self.reachable = False
 

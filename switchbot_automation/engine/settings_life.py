@@ -26,6 +26,11 @@ _KEPT_VERSIONS = 20
 _KEPT_BYTES = 500_000
 
 
+def past_key(settings_key: str) -> str:
+    """Return the internal key under which good settings documents are kept."""
+    return f"_past/{settings_key}"
+
+
 class SettingsLife:
     """Takes documents by revision; keeps the last good ones.
 
