@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import timedelta
+from statistics import median
 from typing import TYPE_CHECKING
 
 from switchbot_automation.engine.learned import KEPT_STARTS, Learned
@@ -163,7 +164,7 @@ def _situation(
         setpoint=_setpoint(state.parameter) if running else None,
         settled_seconds=since,
         least=least(lately) if len(lately) >= _LATELY_READINGS else None,
-        level=sum(lately) / len(lately) if lately else None,
+        level=median(lately) if lately else None,
         spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
         >= _STARTS_A_DAY,
     )

@@ -30,7 +30,7 @@ _HOUR = 3600.0
 _INSIDE_SHARE, _INSIDE_MOST = 0.3, 0.6
 # A setpoint in force is kept until it is this much too weak, or a weaker one this much
 # stronger than needed: a step more than needed costs less than flickering.
-_TOO_WEAK, _TOO_STRONG = 0.15, 0.25
+_TOO_WEAK, _TOO_STRONG = 0.15, 0.12
 # The weakest setpoint worth having settles this far inside, of what is usual.
 _WEAKEST = 0.3
 # No more is asked for until the room has settled this much too low.
@@ -45,7 +45,7 @@ _RECOVERS = 0.5
 # A unit whose return air is this far past its setpoint rests (makers use about 1 K).
 _RESTS_PAST = 1.15
 _STEADY = 0.5
-_NEAR_EDGE, _FAR_EDGE = 0.05, 0.25
+_NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
 # How much slower than seen a room must be assumed to drift, in kelvin an hour.
@@ -150,7 +150,7 @@ class Situation:
 
     `setpoint` is the one in force, None while the unit is off or nobody knows;
     `settled_seconds` is how long the last command is ago. Of the readings since then, and of
-    the last half hour, `least` is the one conditioned least, `level` their mean.
+    the last half hour, `least` is the one conditioned least, `level` their median.
     `spared`: another start today is to be avoided.
     """
 
@@ -227,13 +227,15 @@ def _wanted(
     present = aim.sign * (seen.setpoint or 0.0)
     floor = _up(aim, target + offset - _TOO_WEAK)
     slope = aim.sign * (seen.slope or 0.0)
+    level = x if seen.level is None else aim.sign * seen.level
     if x < aim.near + _NEAR_EDGE and slope < _RECOVERS:
         return max(present + aim.step, floor), _URGENT_SECONDS
     rising = max(0.0, min(_RISING_MOST, slope)) * _AHEAD_HOURS
-    if x + rising > aim.far - _FAR_EDGE and x - present + offset > _FAR_EDGE:
+    # A unit that comes back from defrosting runs over for a moment; that is no sun.
+    held = max(level, x - _OVERRUN)
+    if held + rising > aim.far - _FAR_EDGE and held - present + offset > _FAR_EDGE:
         weakest = _up(aim, aim.near + _WEAKEST * aim.inside + offset)
         return min(present, weakest), _SOONEST_SECONDS
-    level = x if seen.level is None else aim.sign * seen.level
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
     if present - aim.step >= target + offset + _TOO_STRONG and level > target:
@@ -301,15 +303,16 @@ def learn(
     steering = _learn_caution(aim, steering, seen, elapsed)
     slope = aim.sign * seen.slope
     offset = aim.offset(steering)
-    error = aim.sign * (seen.setpoint - seen.temperature) - offset
+    level = seen.temperature if seen.level is None else seen.level
+    error = aim.sign * (seen.setpoint - level) - offset
     if error > 0.0:
         if abs(slope) > _STEADY:
             return steering
-        hours = 0.75
+        hours = 0.75 if error > _STEADY else 1.5
     elif slope < -_STEADY:
         return steering
     elif error > -_RESTS_PAST:
-        hours = 2.0
+        hours = 1.5
     else:
         hours = 6.0
     gain = 1.0 - math.exp(-elapsed / _HOUR / hours)
