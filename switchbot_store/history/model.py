@@ -105,7 +105,7 @@ class HistoryResult:
 
     A recorded row has `KEY_FIELDS` and the fields asked for. A bucket's row is stamped
     with the bucket's start; `temperature` and `humidity` are time-weighted means with
-    their `min_` and `max_`; texts are the last known, `api_requests_today` the
+    their `min_` and `max_`; texts are the last sample's, `api_requests_today` the
     greatest, `error_count` the sum, `last_temperature_stale` whether any was;
     `count` tells the samples (never 0), `aircon_on_seconds` how long the power was on.
     """

@@ -187,14 +187,7 @@ class PostgresHistory(HistoryBackend):
         }
         statement = bucket_sql.BUCKETS[plan.rollup, plan.edges is not None]
 
-        def fetch_rows(connection: Connection) -> list[HistoryRow]:
-            with connection.cursor(row_factory=dict_row) as cursor:
-                return [HistoryRow(row) for row in cursor.execute(statement, values)]
-
-        rows = self._reading(fetch_rows)
-        for row in rows:
-            row["timestamp"] = in_utc(row["timestamp"])
-        return rows
+        return self._named(statement, values, bucket_sql.BUCKET_COLUMNS)
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None
@@ -274,16 +267,23 @@ class PostgresHistory(HistoryBackend):
         return self._connections.call(work, timeout_seconds=timeout).value
 
     def _recorded(self, statement: LiteralString, **values: object) -> list[HistoryRow]:
+        rows = self._named(statement, values, sql.READ_COLUMNS)
+        for row in rows:
+            if row["metadata"] is not None:
+                row["metadata"] = orjson.loads(row["metadata"])
+        return rows
+
+    def _named(
+        self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
+    ) -> list[HistoryRow]:
         def fetch_rows(connection: Connection) -> list[tuple[Any, ...]]:
             with connection.cursor(row_factory=tuple_row) as cursor:
                 return cursor.execute(statement, values).fetchall()
 
         rows = []
-        for values_of_row in self._reading(fetch_rows):
-            row = HistoryRow(zip(sql.READ_COLUMNS, values_of_row, strict=True))
+        for found in self._reading(fetch_rows):
+            row = HistoryRow(zip(names, found, strict=True))
             row["timestamp"] = in_utc(row["timestamp"])
-            if row["metadata"] is not None:
-                row["metadata"] = orjson.loads(row["metadata"])
             rows.append(row)
         return rows
 

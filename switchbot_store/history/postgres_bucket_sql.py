@@ -9,6 +9,11 @@ from typing import Final, LiteralString
 
 from switchbot_store.history.postgres_sql import HOUR_OF, ZONES, composed
 
+# The planner knows nothing of a range's length and would expect millions of rows, for
+# which it would read the whole table and compile the query, a hundred times dearer than
+# the query itself. A limit that it cannot see makes it expect few.
+_FEW: Final = "LIMIT (SELECT 9223372036854775807)"
+
 # How long each row of `ranges` holds, cut at the edges of buckets: see `history.model`.
 _LINES: Final = """
 lines AS (
@@ -18,6 +23,7 @@ lines AS (
         SELECT * FROM state_history h
         WHERE h.zone = r.zone AND h."timestamp" >= r.lo - <HOLD>
             AND h."timestamp" < r.hi
+        ORDER BY h."timestamp" <FEW>
     ) s
 ),
 held AS (
@@ -38,7 +44,8 @@ timed AS (
     FROM placed
 ),
 atoms AS (
-    SELECT zone, bucket, "timestamp" AS at, counts::int AS n,
+    SELECT zone, bucket, counts::int AS n,
+        CASE WHEN counts THEN "timestamp" END AS row_at, NULL::timestamptz AS hour_at,
         CASE WHEN counts THEN temperature END AS temperature,
         CASE WHEN counts THEN humidity END AS humidity,
         CASE WHEN counts THEN temperature END AS min_temperature,
@@ -51,65 +58,91 @@ atoms AS (
         CASE WHEN humidity IS NULL THEN 0 ELSE own_seconds END AS humidity_seconds,
         CASE WHEN assumed_aircon_power = 'on' THEN own_seconds ELSE 0 END
             AS aircon_on_seconds,
-        CASE WHEN counts THEN assumed_aircon_power END AS assumed_aircon_power,
-        CASE WHEN counts THEN last_action END AS last_action,
-        CASE WHEN counts THEN coalesce(timezone, 'UTC') END AS timezone,
         CASE WHEN counts THEN api_requests_today END AS api_requests_today,
         CASE WHEN counts THEN coalesce(error_count, 0) ELSE 0 END AS error_count,
         counts AND coalesce(last_temperature_stale, false) AS stale
     FROM timed
     UNION ALL
-    SELECT zone, carried_to, "timestamp", 0, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT zone, carried_to, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         temperature, humidity,
         CASE WHEN temperature IS NULL THEN 0 ELSE carried_seconds END,
         CASE WHEN humidity IS NULL THEN 0 ELSE carried_seconds END,
         CASE WHEN assumed_aircon_power = 'on' THEN carried_seconds ELSE 0 END,
-        NULL, NULL, NULL, NULL, 0, false
+        NULL, 0, false
     FROM timed WHERE carried_to <> bucket AND until > carried_to
     <ROLLUP_ATOMS>
 )
 """
 _ROLLUP_ATOMS: Final = """
     UNION ALL
-    SELECT h.zone, <BUCKET_HOUR>, h.bucket, h.count, NULL, NULL,
+    SELECT h.zone, <BUCKET_HOUR>, h.count::int,
+        NULL, CASE WHEN h.count > 0 THEN h.bucket END, NULL, NULL,
         h.min_temperature, h.max_temperature, h.min_humidity, h.max_humidity,
         h.temperature, h.humidity, h.temperature_seconds, h.humidity_seconds,
-        h.aircon_on_seconds, h.assumed_aircon_power, h.last_action, h.timezone,
-        h.api_requests_today, h.error_count, h.last_temperature_stale
+        h.aircon_on_seconds, h.api_requests_today, h.error_count,
+        h.last_temperature_stale
     FROM state_history_hourly h
     WHERE (%(zone)s::text IS NULL OR h.zone = %(zone)s)
         AND h.bucket >= %(first_hour)s AND h.bucket < %(end)s
         AND h.bucket < (SELECT through FROM mark)
         AND (h.frozen OR (
             h.bucket <> ALL (%(split)s::timestamptz[])
-            AND NOT EXISTS (SELECT FROM state_history_late l
-                            WHERE l.zone = h.zone AND l.bucket = h.bucket)))
+            AND (h.zone, h.bucket) NOT IN (SELECT zone, bucket FROM state_history_late)))
 """
 _SUMMARY: Final = """
-    SELECT zone, bucket AS "timestamp", sum(n)::bigint AS count,
+summary AS (
+    SELECT zone, bucket, sum(n) AS count,
+        max(row_at) AS row_at, max(hour_at) AS hour_at,
         coalesce(sum(held_temperature * temperature_seconds)
             / nullif(sum(temperature_seconds), 0), avg(temperature)) AS temperature,
         min(min_temperature) AS min_temperature,
         max(max_temperature) AS max_temperature,
+        sum(temperature_seconds) AS temperature_seconds,
         coalesce(sum(held_humidity * humidity_seconds)
             / nullif(sum(humidity_seconds), 0), avg(humidity)) AS humidity,
         min(min_humidity) AS min_humidity, max(max_humidity) AS max_humidity,
+        sum(humidity_seconds) AS humidity_seconds,
         sum(aircon_on_seconds) AS aircon_on_seconds,
-        (array_agg(assumed_aircon_power ORDER BY at DESC)
-            FILTER (WHERE assumed_aircon_power IS NOT NULL))[1]
-            AS assumed_aircon_power,
-        (array_agg(last_action ORDER BY at DESC)
-            FILTER (WHERE last_action IS NOT NULL))[1] AS last_action,
-        (array_agg(timezone ORDER BY at DESC)
-            FILTER (WHERE timezone IS NOT NULL))[1] AS timezone,
         max(api_requests_today) AS api_requests_today,
         sum(error_count)::bigint AS error_count,
         bool_or(stale) AS last_temperature_stale
+    FROM atoms GROUP BY bucket, zone
+)
+"""
+# Texts are those of the last sample, fetched by key: ordering all rows for them would
+# take longer than all the rest.
+_ROW_TEXTS: Final = """
+SELECT t.assumed_aircon_power, t.last_action, coalesce(t.timezone, 'UTC') AS timezone
+FROM state_history t WHERE t.zone = s.zone AND t."timestamp" = s.row_at
+"""
+_HOUR_TEXTS: Final = """
+SELECT t.assumed_aircon_power, t.last_action, t.timezone
+FROM state_history_hourly t WHERE t.zone = s.zone AND t.bucket = s.hour_at
+"""
+_TEXTS: Final = composed(
+    """
+    LEFT JOIN LATERAL (
+        SELECT * FROM (<ROW_TEXTS>) AS of_row
+        WHERE s.hour_at IS NULL OR s.row_at > s.hour_at
+        UNION ALL
+        SELECT * FROM (<HOUR_TEXTS>) AS of_hour
+        WHERE s.row_at IS NULL OR s.hour_at > s.row_at
+    ) AS texts ON true
+    """,
+    row_texts=_ROW_TEXTS,
+    hour_texts=_HOUR_TEXTS,
+)
+# Through an array, since the planner expects ten elements of one and a hundred times
+# as many rows of a recursion.
+_KNOWN: Final = """
+known AS (
+    SELECT * FROM unnest(ARRAY(SELECT zone FROM zones WHERE zone IS NOT NULL)) AS a(zone)
+)
 """
 _RAW_RANGES: Final = """
 ranges AS (
     SELECT zone, %(start)s::timestamptz AS lo, %(end)s::timestamptz AS hi
-    FROM zones WHERE zone IS NOT NULL
+    FROM known
 )
 """
 _ROLLUP_RANGES: Final = """
@@ -121,13 +154,13 @@ pieces AS (
         %(piece_hours)s::timestamptz[]) AS p(lo, hi, hour)
 ),
 ranges AS (
-    SELECT z.zone, p.lo, p.hi FROM zones z CROSS JOIN pieces p CROSS JOIN mark
-    WHERE z.zone IS NOT NULL AND p.hour < mark.through AND NOT EXISTS (
+    SELECT z.zone, p.lo, p.hi FROM known z CROSS JOIN pieces p CROSS JOIN mark
+    WHERE p.hour < mark.through AND NOT EXISTS (
         SELECT FROM state_history_hourly h
         WHERE h.zone = z.zone AND h.bucket = p.hour AND h.frozen)
     UNION ALL
     SELECT l.zone, l.bucket, l.bucket + interval '1 hour'
-    FROM state_history_late l JOIN zones z ON z.zone = l.zone CROSS JOIN mark
+    FROM state_history_late l JOIN known z ON z.zone = l.zone CROSS JOIN mark
     WHERE l.bucket >= %(start)s AND l.bucket + interval '1 hour' <= %(end)s
         AND l.bucket < mark.through
         AND l.bucket <> ALL (%(split)s::timestamptz[])
@@ -135,8 +168,8 @@ ranges AS (
             WHERE h.zone = l.zone AND h.bucket = l.bucket AND h.frozen)
     UNION ALL
     SELECT z.zone, greatest(mark.through, %(start)s), %(end)s
-    FROM zones z CROSS JOIN mark
-    WHERE z.zone IS NOT NULL AND greatest(mark.through, %(start)s) < %(end)s
+    FROM known z CROSS JOIN mark
+    WHERE greatest(mark.through, %(start)s) < %(end)s
 )
 """
 _UNIFORM: Final[dict[str, LiteralString]] = {
@@ -159,14 +192,22 @@ def _buckets(
 ) -> LiteralString:
     return composed(
         """
-        WITH RECURSIVE <ZONES>, <RANGES>, <LINES>
-        <SUMMARY> FROM atoms GROUP BY zone, bucket HAVING sum(n) > 0
-        ORDER BY bucket, zone COLLATE "C"
+        WITH RECURSIVE <ZONES>, <KNOWN>, <RANGES>, <LINES>, <SUMMARY>
+        SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature,
+            s.max_temperature, s.humidity, s.min_humidity, s.max_humidity,
+            s.aircon_on_seconds, texts.assumed_aircon_power, texts.last_action,
+            texts.timezone, s.api_requests_today, s.error_count,
+            s.last_temperature_stale
+        FROM summary s <TEXTS>
+        WHERE s.count > 0 ORDER BY s.bucket, s.zone COLLATE "C"
         """,
         zones=ZONES,
+        known=_KNOWN,
         ranges=ranges,
         lines=_LINES,
+        few=_FEW,
         summary=_SUMMARY,
+        texts=_TEXTS,
         rollup_atoms=rollup_atoms,
         now="%(now)s",
         hold="%(hold)s",
@@ -174,6 +215,12 @@ def _buckets(
     )
 
 
+BUCKET_COLUMNS: Final = (
+    *("zone", "timestamp", "count", "temperature", "min_temperature"),
+    *("max_temperature", "humidity", "min_humidity", "max_humidity"),
+    *("aircon_on_seconds", "assumed_aircon_power", "last_action", "timezone"),
+    *("api_requests_today", "error_count", "last_temperature_stale"),
+)
 BUCKETS: Final = {
     (rollup, edged): _buckets(
         _EDGED if edged else _UNIFORM,
@@ -218,24 +265,27 @@ _BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
 ROLL_UP: Final = composed(
     """
     INSERT INTO state_history_hourly AS stored (zone, bucket, <COLUMNS>)
-    WITH RECURSIVE <ZONES>, ranges AS (
+    WITH RECURSIVE <ZONES>, <KNOWN>, ranges AS (
         SELECT z.zone, r.lo, r.hi
         FROM unnest(%(zones)s::text[], %(starts)s::timestamptz[],
             %(ends)s::timestamptz[]) AS r(zone, lo, hi)
-        JOIN zones z ON z.zone = coalesce(r.zone, z.zone)
-    ), <LINES>,
-    summary AS (
-        <SUMMARY>, sum(temperature_seconds) AS temperature_seconds,
-            sum(humidity_seconds) AS humidity_seconds
-        FROM atoms GROUP BY zone, bucket
-    )
-    SELECT zone, "timestamp", <COLUMNS> FROM summary
+        JOIN known z ON z.zone = coalesce(r.zone, z.zone)
+    ), <LINES>, <SUMMARY>
+    SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature,
+        s.max_temperature, s.temperature_seconds, s.humidity, s.min_humidity,
+        s.max_humidity, s.humidity_seconds, s.aircon_on_seconds,
+        texts.assumed_aircon_power, texts.last_action, texts.timezone,
+        s.api_requests_today, s.error_count, s.last_temperature_stale
+    FROM summary s LEFT JOIN LATERAL (<TEXTS>) AS texts ON true
     ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
     WHERE NOT stored.frozen
     """,
     zones=ZONES,
+    known=_KNOWN,
     lines=_LINES,
+    few=_FEW,
     summary=_SUMMARY,
+    texts=_ROW_TEXTS,
     rollup_atoms="",
     # Every hour here is over: the present cuts nothing short.
     now="'infinity'::timestamptz",

@@ -144,7 +144,7 @@ placed AS (
     FROM held WHERE until > since OR timestamp >= lo
 ),
 atoms AS (
-    SELECT zone, bucket, timestamp AS at, n,
+    SELECT zone, bucket, n, CASE WHEN n THEN timestamp END AS row_at, NULL AS hour_at,
         CASE WHEN n THEN temperature END AS temperature,
         CASE WHEN n THEN humidity END AS humidity,
         CASE WHEN n THEN temperature END AS min_temperature,
@@ -155,19 +155,16 @@ atoms AS (
         (temperature IS NOT NULL) * <OWN_SECONDS> AS temperature_seconds,
         (humidity IS NOT NULL) * <OWN_SECONDS> AS humidity_seconds,
         (assumed_aircon_power IS 'on') * <OWN_SECONDS> AS aircon_on_seconds,
-        CASE WHEN n THEN assumed_aircon_power END AS assumed_aircon_power,
-        CASE WHEN n THEN last_action END AS last_action,
-        CASE WHEN n THEN timezone END AS timezone,
         CASE WHEN n THEN api_requests_today END AS api_requests_today,
         n * error_count AS error_count, n * last_temperature_stale AS stale
     FROM placed
     UNION ALL
-    SELECT zone, carried_to, timestamp, 0, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT zone, carried_to, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         temperature, humidity,
         (temperature IS NOT NULL) * (until - carried_to) / 1e6,
         (humidity IS NOT NULL) * (until - carried_to) / 1e6,
         (assumed_aircon_power IS 'on') * (until - carried_to) / 1e6,
-        NULL, NULL, NULL, NULL, 0, 0
+        NULL, 0, 0
     FROM placed WHERE carried_to <> bucket AND until > carried_to
     <ROLLUP_ATOMS>
 )
@@ -177,11 +174,12 @@ _OWN_SECONDS: Final = "max(min(until, bucket_end) - since, 0) / 1e6"
 
 _ROLLUP_ATOMS: Final = """
     UNION ALL
-    SELECT h.zone, <BUCKET_HOUR>, h.bucket, h.count, NULL, NULL,
+    SELECT h.zone, <BUCKET_HOUR>, h.count,
+        NULL, CASE WHEN h.count THEN h.bucket END, NULL, NULL,
         h.min_temperature, h.max_temperature, h.min_humidity, h.max_humidity,
         h.temperature, h.humidity, h.temperature_seconds, h.humidity_seconds,
-        h.aircon_on_seconds, h.assumed_aircon_power, h.last_action, h.timezone,
-        h.api_requests_today, h.error_count, h.last_temperature_stale
+        h.aircon_on_seconds, h.api_requests_today, h.error_count,
+        h.last_temperature_stale
     FROM state_history_hourly h
     WHERE (:zone IS NULL OR h.zone = :zone)
         AND h.bucket >= :first_hour AND h.bucket < :end
@@ -192,34 +190,39 @@ _ROLLUP_ATOMS: Final = """
                             WHERE l.zone = h.zone AND l.bucket = h.bucket)))
 """
 _SUMMARY: Final = """
-    SELECT zone, bucket AS timestamp, sum(n) AS count,
+summary AS (
+    SELECT zone, bucket, sum(n) AS count,
+        max(row_at) AS row_at, max(hour_at) AS hour_at,
         coalesce(sum(held_temperature * temperature_seconds)
             / nullif(sum(temperature_seconds), 0), avg(temperature)) AS temperature,
         min(min_temperature) AS min_temperature,
         max(max_temperature) AS max_temperature,
+        sum(temperature_seconds) AS temperature_seconds,
         coalesce(sum(held_humidity * humidity_seconds)
             / nullif(sum(humidity_seconds), 0), avg(humidity)) AS humidity,
         min(min_humidity) AS min_humidity, max(max_humidity) AS max_humidity,
+        sum(humidity_seconds) AS humidity_seconds,
         sum(aircon_on_seconds) AS aircon_on_seconds,
-        <LAST_POWER> AS assumed_aircon_power, <LAST_ACTION> AS last_action,
-        <LAST_TIMEZONE> AS timezone,
         max(api_requests_today) AS api_requests_today,
         sum(error_count) AS error_count, max(stale) AS last_temperature_stale
+    FROM atoms GROUP BY bucket, zone
+)
+"""
+# Texts are those of the last sample, be it in a row or an hour: fetched by key.
+_TEXTS: Final = """
+    LEFT JOIN state_history r ON r.zone = s.zone AND r.timestamp = s.row_at
+        AND (s.hour_at IS NULL OR s.row_at > s.hour_at)
+    LEFT JOIN state_history_hourly h ON h.zone = s.zone AND h.bucket = s.hour_at
+        AND (s.row_at IS NULL OR s.hour_at > s.row_at)
+"""
+_TEXT_COLUMNS: Final = """
+    CASE WHEN r.zone IS NULL THEN h.assumed_aircon_power ELSE r.assumed_aircon_power END
+        AS assumed_aircon_power,
+    CASE WHEN r.zone IS NULL THEN h.last_action ELSE r.last_action END AS last_action,
+    CASE WHEN r.zone IS NULL THEN h.timezone ELSE r.timezone END AS timezone
 """
 
 
-def _last(column: str) -> str:
-    """Return the last known text: the greatest, after its time as 18 digits."""
-    # The year 1 is -6.2e16 microseconds; the offset makes it positive.
-    time = "printf('%018d', at + 100000000000000000)"
-    return f"substr(max({time} || {column}), 19)"
-
-
-_TEXTS: Final = {
-    "last_power": _last("assumed_aircon_power"),
-    "last_action": _last("last_action"),
-    "last_timezone": _last("timezone"),
-}
 _UNIFORM: Final = {
     "bucket_since": "since - (since - :origin) % :width",
     "bucket_end": "since - (since - :origin) % :width + :width",
@@ -262,8 +265,12 @@ ranges AS (
 )
 """
 _BUCKETS: Final = """
-WITH RECURSIVE <ZONES>, <RANGES>, <LINES>
-<SUMMARY> FROM atoms GROUP BY zone, bucket HAVING sum(n) > 0 ORDER BY bucket, zone
+WITH RECURSIVE <ZONES>, <RANGES>, <LINES>, <SUMMARY>
+SELECT s.zone, s.bucket AS timestamp, s.count, s.temperature, s.min_temperature,
+    s.max_temperature, s.humidity, s.min_humidity, s.max_humidity, s.aircon_on_seconds,
+    <TEXT_COLUMNS>, s.api_requests_today, s.error_count, s.last_temperature_stale
+FROM summary s <TEXTS>
+WHERE s.count > 0 ORDER BY s.bucket, s.zone
 """
 
 
@@ -276,8 +283,9 @@ def _buckets(cut: dict[str, str], ranges: str, rollup_atoms: str) -> str:
         summary=_SUMMARY,
         rollup_atoms=rollup_atoms,
         own_seconds=_OWN_SECONDS,
+        texts=_TEXTS,
+        text_columns=_TEXT_COLUMNS,
         **cut,
-        **_TEXTS,
     )
 
 
@@ -333,14 +341,14 @@ WITH RECURSIVE <ZONES>, ranges AS (
     FROM json_each(:ranges) r JOIN zones z ON z.zone IS NOT NULL
         AND (json_extract(r.value, '$[0]') IS NULL
              OR json_extract(r.value, '$[0]') = z.zone)
-), <LINES>, summary AS (<SUMMARY>, sum(temperature_seconds) AS temperature_seconds,
-    sum(humidity_seconds) AS humidity_seconds
-    FROM atoms GROUP BY zone, bucket)
-SELECT zone, timestamp, count, temperature, min_temperature, max_temperature,
-    temperature_seconds, humidity, min_humidity, max_humidity, humidity_seconds,
-    aircon_on_seconds, assumed_aircon_power, last_action, timezone,
-    api_requests_today, error_count, last_temperature_stale
-FROM summary WHERE true
+), <LINES>, <SUMMARY>
+SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature, s.max_temperature,
+    s.temperature_seconds, s.humidity, s.min_humidity, s.max_humidity,
+    s.humidity_seconds, s.aircon_on_seconds, r.assumed_aircon_power, r.last_action,
+    r.timezone, s.api_requests_today, s.error_count, s.last_temperature_stale
+FROM summary s
+    LEFT JOIN state_history r ON r.zone = s.zone AND r.timestamp = s.row_at
+WHERE true
 ON CONFLICT (zone, bucket) DO UPDATE SET
     count = excluded.count, temperature = excluded.temperature,
     min_temperature = excluded.min_temperature,
@@ -368,7 +376,6 @@ ROLL_UP: Final = _with(
     bucket_end="since - (since % 3600000000 + 3600000000) % 3600000000 + 3600000000",
     # Unlike in a query, an hour without a sample counts: the next sum may need it.
     carry="since - (since % 3600000000 + 3600000000) % 3600000000 + 3600000000",
-    **_TEXTS,
 )
 FREEZE: Final = """
 UPDATE state_history_hourly SET frozen = 1

@@ -161,8 +161,7 @@ def _summary(
         seconds for each, seconds in held if each.assumed_aircon_power == "on"
     )
     for name in ("assumed_aircon_power", "last_action", "timezone"):
-        known = _values(inside, name)
-        row[name] = known[-1] if known else None
+        row[name] = getattr(inside[-1], name)
     row["api_requests_today"] = _best(max, _values(inside, "api_requests_today"))
     row["error_count"] = sum(each.error_count for each in inside)
     row["last_temperature_stale"] = any(each.last_temperature_stale for each in inside)
