@@ -309,7 +309,8 @@ class ZoneDecision:
     `if_blocked` is the outcome's word while the equipment's minimum times run, also
     when nothing is to be sent; None where they do not matter. `setpoint`, Celsius, is
     sent in place of the profile's. `look_at` is when a controller wants the next
-    reading, None where the settings say it.
+    reading, None where the settings say it. `blocked_until` is until when its group
+    keeps the zone waiting.
     """
 
     zone: str
@@ -319,6 +320,7 @@ class ZoneDecision:
     if_blocked: Outcome | None = None
     setpoint: float | None = None
     look_at: datetime | None = None
+    blocked_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

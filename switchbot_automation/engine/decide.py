@@ -25,6 +25,7 @@ from switchbot_automation.engine.control import (
     plan,
     with_setpoint,
 )
+from switchbot_automation.engine.groups import arbitrate
 from switchbot_automation.model import (
     Action,
     Decision,
@@ -50,14 +51,18 @@ _INVALID = frozenset({ReasonCode.TEMPERATURE_NOT_A_NUMBER})
 
 
 def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Decision:
-    """Decide for every zone of the settings. `now` is aware UTC."""
-    return Decision(
+    """Decide for every zone of the settings. `now` is aware UTC.
+
+    First each for itself, then together, where zones share an outdoor unit.
+    """
+    alone = Decision(
         now,
         tuple(
             _decide_zone(zone, snapshot.zones[name], now)
             for name, zone in settings.zones.items()
         ),
     )
+    return arbitrate(alone, snapshot, settings, now)
 
 
 def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneDecision:

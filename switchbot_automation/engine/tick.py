@@ -14,6 +14,7 @@ from switchbot_automation.engine.command import Order
 from switchbot_automation.engine.control import after_observation, with_setpoint
 from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, gate
+from switchbot_automation.engine.groups import after_arbitration
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.engine.trace import Judged
 from switchbot_automation.model import (
@@ -104,6 +105,7 @@ class Tick:
         judged = self._judge(settings, readings, now)
         if await self._ask_aircons(settings, judged.decision, judged.verdict):
             judged = self._judge(settings, readings, self._clock.now())
+        self._remember_waiting(judged)
         return [
             await self._act(judged, decided, verdict, early[decided.zone])
             for decided, verdict in zip(
@@ -124,6 +126,16 @@ class Tick:
         decision = decide(snapshot, settings, now)
         verdict = gate(decision, settings, Ledger(states), now)
         return Judged(now, snapshot, settings, decision, verdict)
+
+    def _remember_waiting(self, judged: Judged) -> None:
+        """Keep what the groups have to know at a later tick."""
+        grouped = {
+            zone for group in judged.settings.groups.values() for zone in group.zones
+        }
+        for decided in judged.decision.zones:
+            if decided.zone in grouped:
+                book = self._documents.book(decided.zone)
+                book.state = after_arbitration(book.state, decided, judged.at)
 
     async def _ask_aircons(
         self, settings: Settings, decision: Decision, verdict: Verdict
@@ -166,7 +178,7 @@ class Tick:
         reading = seen.snapshot.zones[decided.zone].reading
         outcome = judged.outcome
         reasons = decided.reasons
-        blocked_until = None
+        blocked_until = decided.blocked_until
         commands = early
         if decided.action is not None and judged.allowed:
             steered = decided.setpoint
