@@ -27,9 +27,10 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.failover_reading import READ_SECONDS, Reader
-from switchbot_store.failover_writing import Writer
+from switchbot_store.failover_writing import CONNECT_SECONDS, Writer
 from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
 from switchbot_store.keeper import Keeper
+from switchbot_store.limits import time_limit
 from switchbot_store.local_copy import LocalCopy
 from switchbot_store.primary import primary_of
 from switchbot_store.resync import Resync
@@ -150,7 +151,8 @@ class FailoverStore(StoreInterface):
                 f"no lease while the primary is away: {keeper.last_error}"
             )
         try:
-            return self._primary.lease(name, ttl_seconds)
+            with time_limit(None, connect_seconds=CONNECT_SECONDS):
+                return self._primary.lease(name, ttl_seconds)
         except StoreUnavailableError as error:
             keeper.degrade(error)
             raise

@@ -11,7 +11,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.key_locks import KeyLocks
-from switchbot_store.limits import limited, time_limit
+from switchbot_store.limits import time_limit
 from switchbot_store.mirror import Mirrored
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from switchbot_store.local_copy import LocalCopy
     from switchbot_store.primary import Primary
 
-_CALL_SECONDS: Final = 5.0
-_CONNECT_SECONDS: Final = 2.0
+CONNECT_SECONDS: Final = 2.0
 """The journal takes the write sooner than a server that restarts."""
 _TURN_SECONDS: Final = 6.0
 """One more than the writer before may use up."""
@@ -70,7 +69,7 @@ class Writer:
             while True:
                 if self._keeper.healthy and not self._economy:
                     try:
-                        with self._bounds():
+                        with time_limit(None, connect_seconds=CONNECT_SECONDS):
                             self._primary.set(documents, revisions)
                     except StoreUnavailableError as raised:
                         error = raised
@@ -95,7 +94,7 @@ class Writer:
             while True:
                 if self._keeper.healthy and self._is_carried(key, revision):
                     try:
-                        with self._bounds():
+                        with time_limit(None, connect_seconds=CONNECT_SECONDS):
                             made = self._primary.compare_and_set(
                                 key, data, revision, new
                             )
@@ -124,7 +123,7 @@ class Writer:
                 if self._keeper.healthy and not self._economy:
                     known = self._local.mirror.get(key)
                     try:
-                        with self._bounds():
+                        with time_limit(None, connect_seconds=CONNECT_SECONDS):
                             existed = self._primary.delete(
                                 key, known.revision if known else ""
                             )
@@ -142,10 +141,6 @@ class Writer:
                         return existed
 
     # inside
-
-    @staticmethod
-    def _bounds() -> time_limit:
-        return time_limit(limited(_CALL_SECONDS), connect_seconds=_CONNECT_SECONDS)
 
     def _is_carried(self, key: str, revision: str) -> bool:
         """Bring what is pending of a key to the primary, before it is compared with."""

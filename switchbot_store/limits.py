@@ -22,17 +22,26 @@ _LIMITS: Final[ContextVar[tuple[float | None, float | None]]] = ContextVar(
 class time_limit:  # noqa: N801 - reads as what it is, as contextlib's own classes do
     """Bound each call inside by `seconds`, instead of the store's own deadline.
 
-    `connect_seconds` bounds the part of it that waits for a connection.
+    `connect_seconds` bounds the part of it that waits for a connection. None leaves
+    what holds already.
     """
 
     __slots__ = ("_limits", "_token")
 
-    def __init__(self, seconds: float, *, connect_seconds: float | None = None) -> None:
+    def __init__(
+        self, seconds: float | None, *, connect_seconds: float | None = None
+    ) -> None:
         self._limits = (seconds, connect_seconds)
         self._token: Token[tuple[float | None, float | None]] | None = None
 
     def __enter__(self) -> Self:
-        self._token = _LIMITS.set(self._limits)
+        (seconds, connect_seconds), outer = self._limits, _LIMITS.get()
+        self._token = _LIMITS.set(
+            (
+                outer[0] if seconds is None else seconds,
+                outer[1] if connect_seconds is None else connect_seconds,
+            )
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
