@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
 _LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
+_RESPONDS = timedelta(minutes=7)
 
 
 def learns(zone: ZoneSettings) -> bool:
@@ -154,7 +155,9 @@ def _situation(
     running = state.compressor_running
     changed = _last_change(state)
     since = (now - changed).total_seconds() if changed else math.inf
-    begin = now - _LATELY if changed is None else max(changed, now - _LATELY)
+    begin = now - _LATELY
+    if changed is not None:
+        begin = max(begin, changed + _RESPONDS)
     lately = [one for at, one in learned.trend.readings if at >= begin]
     least = min if zone.mode == "winter" else max
     return Situation(

@@ -228,7 +228,8 @@ def _wanted(
     floor = _up(aim, target + offset - _TOO_WEAK)
     slope = aim.sign * (seen.slope or 0.0)
     level = x if seen.level is None else aim.sign * seen.level
-    if x < aim.near + _NEAR_EDGE and slope < _RECOVERS:
+    # One low reading is a unit that defrosts, and comes back by itself.
+    if max(x, level) < aim.near + _NEAR_EDGE and slope < _RECOVERS:
         return max(present + aim.step, floor), _URGENT_SECONDS
     rising = max(0.0, min(_RISING_MOST, slope)) * _AHEAD_HOURS
     # A unit that comes back from defrosting runs over for a moment; that is no sun.
