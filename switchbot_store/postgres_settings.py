@@ -46,16 +46,15 @@ def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -
     text = (conninfo or "").strip()
     if _URL_SCHEME.match(text):
         text = _URL_SCHEME.sub("postgresql://", text, count=1)
-    try:
-        parameters = conninfo_to_dict(text)
-    except (psycopg.Error, ValueError):
-        # Without its cause on purpose: libpq quotes the string, password and all.
+    parameters = _parsed(text)
+    if parameters is None:
+        # Not from within the handler: libpq quotes the string, password and all.
         raise StoreConfigError(
             f"{variable} is no connection string; accepted:"
             " postgresql://user:password@host/name, or key=value pairs as libpq reads"
             " them",
             variable=variable,
-        ) from None
+        )
     parameters.setdefault("application_name", APPLICATION_NAME)
     parameters["client_encoding"] = "UTF8"
     return make_conninfo("", **parameters)
@@ -85,6 +84,13 @@ def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
         # the first one's prepared statements.
         options["prepare_threshold"] = None
     return options
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return dict(conninfo_to_dict(text))
+    except (psycopg.Error, ValueError):
+        return None
 
 
 def described(conninfo: str) -> str:
