@@ -30,7 +30,7 @@ from switchbot_automation.settings_table import (
     SettingSpec,
     settings_table,
 )
-from switchbot_automation.settings_values import CONVERTERS, shown, window
+from switchbot_automation.settings_values import CONVERTERS, sensor, shown, window
 from switchbot_automation.webhook_url import check_webhook_url
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ _Path: TypeAlias = tuple[str | int, ...]
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # Modes that would do the opposite of what the season's thresholds ask for.
 _CONTRARY_MODES = {"winter": (2, "cools"), "summer": (5, "heats")}
+# What becomes of each element of a list of objects.
+_MAKERS = {"time_windows": window, "sensors": sensor}
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
 
 
@@ -118,7 +120,8 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
             convert = partial(_object, _schema(spec.name, in_zone=in_zone))
         elif spec.kind is Kind.SECTIONS:
             inner = _schema(f"{spec.name}[]", in_zone=in_zone)
-            convert = partial(_each, vol.All(partial(_object, inner), window), convert)
+            make = _MAKERS[spec.key]
+            convert = partial(_each, vol.All(partial(_object, inner), make), convert)
         elif spec.kind is Kind.GROUPS:
             inner = _schema(f"{spec.name}{{}}", in_zone=in_zone)
             convert = partial(_each_by_name, inner, convert)
@@ -326,6 +329,8 @@ def _group_errors(top: _Part, zones: Iterable[str]) -> Iterator[SettingsError]:
 
 def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
     values = dict(values)
+    if values["sensors"]:
+        values["meter_device_id"] = values["sensors"][0].device_id
     for spec in settings_table():
         if not spec.per_zone:
             values.pop(spec.key, None)

@@ -34,8 +34,19 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensor:
+    """One of several meters of a room."""
+
+    device_id: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneSettings:
-    """One zone. `winter` and `summer` are None where the document gave no temperatures."""
+    """One zone. `winter` and `summer` are None where the document gave no temperatures.
+
+    With `sensors`, `meter_device_id` is the first of them.
+    """
 
     name: str
     timezone: ZoneInfo
@@ -67,7 +78,36 @@ class ZoneSettings:
     scenes: Mapping[Action, str] = field(default_factory=dict)
     webhooks: Mapping[Action, str] = field(default_factory=dict, repr=False)
     webhook_allowed_hosts: frozenset[str] = frozenset()
-    cascade: tuple[str, ...] = ("webhook", "scene", "command")
+    cascade: tuple[str, ...] = ("webhook", "scene", "command", "button")
+    sensors: tuple[Sensor, ...] = ()
+    sensor_fusion: str = "median"
+    plausible_min_celsius: float = -10.0
+    plausible_max_celsius: float = 50.0
+    sensor_slew_kelvin: float = 10.0
+    sensor_stale_hold_seconds: int = 0
+    sensor_stale_conservative_seconds: int = 1800
+    sensor_stale_off_seconds: int = 3600
+    sensor_frozen_seconds: int = 10800
+    sensor_recovery_readings: int = 3
+    max_continuous_on_seconds: int = 86400
+    max_starts_per_hour: int = 6
+    max_starts_per_day: int = 72
+    changeover_gap_seconds: int = 600
+    unknown_history_lockout_seconds: int = 0
+    buttons: Mapping[Action, str] = field(default_factory=dict)
+    power_meter_device_id: str = ""
+    power_meter_on_watts: float = 60.0
+    confirm_within_seconds: int = 180
+    thermal_response_seconds: int = 0
+    repair_attempts: int = 2
+    manual_hold_seconds: int = 0
+
+    @property
+    def meters(self) -> tuple[str, ...]:
+        """The devices that its temperature is read from, best first."""
+        if self.sensors:
+            return tuple(sensor.device_id for sensor in self.sensors)
+        return (self.meter_device_id,) if self.meter_device_id else ()
 
 
 @dataclass(frozen=True, slots=True)

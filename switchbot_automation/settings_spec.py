@@ -21,6 +21,7 @@ class Kind(StrEnum):
     RESERVE = "`auto` or whole number"
     NAMES = "list of zone names"
     SCENES = "object of scene ids"
+    BUTTONS = "object of button names"
     WEBHOOKS = "object of URLs"
     HOSTS = "list of host names"
     CASCADE = "list"

@@ -1,7 +1,7 @@
 """Every setting, once: the schema, the defaults, the bounds and the documentation.
 
 Names with a section (``winter.min_temp``) lie inside that key of the document; those
-under ``time_windows[]`` inside each element of that list, those under ``groups{}`` inside
+under ``time_windows[]`` or ``sensors[]`` inside each element of that list, those under ``groups{}`` inside
 each value of that object.
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from switchbot_automation.settings_protection import ACTING, PROTECTION, SENSORS
 from switchbot_automation.settings_spec import Kind, SettingSpec
 
 __all__ = ["Kind", "SettingSpec", "settings_table"]
 
-RUNGS = ("webhook", "scene", "command")
+RUNGS = ("webhook", "scene", "command", "button")
 CONTROLS = ("switch", "modulate")
 SEASONS = ("winter", "summer")
 POLICIES = ("majority", "priority", "largest_error")
@@ -243,7 +244,9 @@ _TABLE: tuple[SettingSpec, ...] = (
         unit="calls",
         per_zone=False,
     ),
+    *PROTECTION,
     _device_id("meter_device_id", "The meter of the room."),
+    *SENSORS,
     _device_id(
         "aircon_device_id",
         "The air conditioner; empty where only scenes or webhooks reach it.",
@@ -279,10 +282,11 @@ _TABLE: tuple[SettingSpec, ...] = (
         Kind.CASCADE,
         "In which order a command is tried, as far as each way is configured.",
         default=RUNGS,
-        bounds=(1, 3),
+        bounds=(1, 4),
         unit="entries",
         choices=RUNGS,
     ),
+    *ACTING,
     SettingSpec(
         "trigger_mode",
         Kind.CHOICE,

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import voluptuous as vol
 
 from switchbot_automation.model import Action
+from switchbot_automation.settings_model import Sensor
 from switchbot_automation.settings_table import Kind, SettingSpec
 from switchbot_automation.timewindows import TimeWindow
 from switchbot_automation.webhook_url import mask_url
@@ -26,6 +27,7 @@ from switchbot_automation.webhook_url import mask_url
 _SHOWN_CHARACTERS = 60
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
 _SCENE_ID = re.compile(r"[A-Za-z0-9_-]*")
+_BUTTON = re.compile(r"[^\x00-\x1f\x7f]*")
 _HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _SUNDAY = 6
@@ -62,6 +64,11 @@ def window(value: dict[str, Any]) -> TimeWindow:
             f"start and end are both {value['start']:%H:%M}; a whole day is two windows,"
             " as 00:00-12:00 and 12:00-00:00"
         ) from None
+
+
+def sensor(value: dict[str, Any]) -> Sensor:
+    """Make a sensor of its converted values."""
+    return Sensor(**value)
 
 
 def _flag(_spec: SettingSpec, value: object) -> bool:
@@ -260,6 +267,7 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.SCENES: partial(
         _by_action, partial(_text, _SCENE_ID, "a scene id of letters, digits, - and _")
     ),
+    Kind.BUTTONS: partial(_by_action, partial(_text, _BUTTON, "a button's name")),
     Kind.WEBHOOKS: partial(
         _by_action, partial(_text, re.compile(".*", re.DOTALL), "a URL")
     ),

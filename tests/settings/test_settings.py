@@ -293,11 +293,13 @@ def nested(spec, value):
     if spec.section == "groups{}":
         group = {"zones": ["default"], spec.key: value}
         return {"groups": {"duct": group}}
+    if spec.section == "sensors[]":
+        return {"sensors": [{"device_id": "METER", spec.key: value}]}
     return {spec.section: {spec.key: value}} if spec.section else {spec.key: value}
 
 
 def path_of(spec):
-    return spec.name.replace("groups{}", "groups.duct")
+    return spec.name.replace("groups{}", "groups.duct").replace("[]", "[0]")
 
 
 @pytest.mark.parametrize("spec", BOUNDED, ids=lambda spec: spec.name)
