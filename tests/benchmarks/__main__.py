@@ -15,6 +15,7 @@ GROUPS = {
     "imports": "import time of both packages",
     "stores": "get and set by backend, round trips",
     "ticks": "a tick's time by part, statements a tick",
+    "zones": "a tick of very many zones",
     "memory": "peak memory of a running engine",
     "week": "a simulated week",
 }
