@@ -5,6 +5,7 @@ See https://www.postgresql.org/docs/current/sql-copy.html, "Text Format".
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -37,6 +38,7 @@ def _line(sample: HistorySample) -> str:
     )
 
 
+@lru_cache(1024)  # zones, timezones and actions are few
 def _text(text: str | None) -> str:
     return "\\N" if text is None else text.translate(_ESCAPES)
 
@@ -46,4 +48,6 @@ def _number(number: float | None) -> str:
 
 
 def _json(document: Mapping[str, Any] | None) -> str:
-    return "\\N" if document is None else _text(orjson.dumps(document).decode())
+    if document is None:
+        return "\\N"
+    return orjson.dumps(document).decode().translate(_ESCAPES)

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from switchbot_store.errors import StoreDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 HOLD_SECONDS: Final = 3600
@@ -291,3 +291,27 @@ def in_utc(moment: datetime) -> datetime:
 def hour_of(moment: datetime) -> datetime:
     """Return the start of the whole UTC hour of an instant."""
     return in_utc(moment).replace(minute=0, second=0, microsecond=0)
+
+
+def late_hours(
+    samples: Iterable[HistorySample], now: datetime
+) -> set[tuple[str, datetime]]:
+    """Return the hours that are over and that these samples have a part in.
+
+    Each is (zone, start). A reading may hold into the hour after its own.
+    """
+    marks: set[tuple[str, datetime]] = set()
+    hour = None
+    zone = ""
+    for sample in samples:
+        # Mostly the next row is of the same hour: no need to look again.
+        if (
+            hour is None
+            or sample.zone != zone
+            or not (hour <= sample.timestamp < hour + HOUR)
+        ):
+            hour, zone = hour_of(sample.timestamp), sample.zone
+            marks |= {
+                (zone, each) for each in (hour, hour + HOUR) if each + HOUR <= now
+            }
+    return marks

@@ -26,6 +26,7 @@ from switchbot_store.history.model import (
     RowKey,
     hour_of,
     in_utc,
+    late_hours,
 )
 from switchbot_store.migrations import migrate
 from switchbot_store.postgres_connections import Connections
@@ -128,12 +129,11 @@ class PostgresHistory(HistoryBackend):
     def _copy(self, samples: Sequence[HistorySample], now: datetime) -> int:
         def insert(connection: Connection) -> int:
             try:
-                with connection.transaction(), connection.cursor() as cursor:
-                    cursor.execute(sql.INCOMING)
-                    with cursor.copy(sql.COPY) as copy:
-                        for lines in copy_lines(samples):
-                            copy.write(lines)
-                    return int(_first(connection, sql.TAKE_IN, {"now": now}))
+                with connection.transaction():
+                    count = _copied(connection, samples)
+                    if count:
+                        _mark_late(connection, late_hours(samples, now))
+                    return count
             except _REFUSED as error:
                 raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
 
@@ -286,6 +286,37 @@ class PostgresHistory(HistoryBackend):
             row["timestamp"] = in_utc(row["timestamp"])
             rows.append(row)
         return rows
+
+
+def _copied(connection: Connection, samples: Sequence[HistorySample]) -> int:
+    """Add rows within a transaction; return how many were new.
+
+    Straight into the table, twice as fast as by way of another, unless some row is
+    there already, which COPY cannot pass over.
+    """
+    try:
+        with connection.transaction():
+            _send(connection, sql.COPY, samples)
+    except psycopg.errors.UniqueViolation:
+        connection.execute(sql.INCOMING)
+        _send(connection, sql.COPY_INCOMING, samples)
+        return connection.execute(sql.TAKE_IN).rowcount
+    return len(samples)
+
+
+def _send(
+    connection: Connection, statement: LiteralString, samples: Sequence[HistorySample]
+) -> None:
+    with connection.cursor().copy(statement) as copy:
+        for lines in copy_lines(samples):
+            copy.write(lines)
+
+
+def _mark_late(connection: Connection, hours: set[tuple[str, datetime]]) -> None:
+    if hours:
+        zones, moments = zip(*hours, strict=True)
+        values = {"zones": list(zones), "hours": list(moments)}
+        connection.execute(sql.MARK_LATE, values)
 
 
 def _roll_up(connection: Connection, edge: datetime) -> int:

@@ -75,6 +75,7 @@ INSERT_LATE: Final = composed(
     insert=_INSERT,
     mark=composed(_MARK, now="$2::timestamptz"),
 )
+COPY: Final = composed("COPY state_history (<COLUMNS>) FROM STDIN", columns=_COLUMNS)
 INCOMING: Final = """
 CREATE TEMPORARY TABLE incoming_history (
     zone text, "timestamp" timestamptz, temperature double precision,
@@ -83,20 +84,23 @@ CREATE TEMPORARY TABLE incoming_history (
     timezone text, metadata jsonb
 ) ON COMMIT DROP
 """
-COPY: Final = composed("COPY incoming_history (<COLUMNS>) FROM STDIN", columns=_COLUMNS)
+COPY_INCOMING: Final = composed(
+    "COPY incoming_history (<COLUMNS>) FROM STDIN", columns=_COLUMNS
+)
 TAKE_IN: Final = composed(
     """
-    WITH added AS (
-        INSERT INTO state_history (<COLUMNS>)
-        SELECT <COLUMNS> FROM incoming_history ORDER BY zone, "timestamp"
-        ON CONFLICT (zone, "timestamp") DO NOTHING
-        RETURNING zone, "timestamp"
-    ), marked AS (<MARK>)
-    SELECT count(*) FROM added
+    INSERT INTO state_history (<COLUMNS>)
+    SELECT <COLUMNS> FROM incoming_history ORDER BY zone, "timestamp"
+    ON CONFLICT (zone, "timestamp") DO NOTHING
     """,
     columns=_COLUMNS,
-    mark=composed(_MARK, now="%(now)s"),
 )
+MARK_LATE: Final = """
+INSERT INTO state_history_late (zone, bucket)
+SELECT * FROM unnest(%(zones)s::text[], %(hours)s::timestamptz[]) AS u(zone, bucket)
+ORDER BY 1, 2
+ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
+"""
 
 # --- reading recorded rows -----------------------------------------------------------
 

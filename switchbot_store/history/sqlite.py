@@ -19,6 +19,7 @@ from switchbot_store.history.model import (
     RowKey,
     hour_of,
     in_utc,
+    late_hours,
 )
 from switchbot_store.history.sqlite_file import SqliteFile
 
@@ -79,13 +80,14 @@ class SqliteHistory(HistoryBackend):
         if not samples:
             return 0
         rows = [_to_columns(sample) for sample in samples]
-        late = _late_hours(samples, to_micros(in_utc(now)))
+        late = late_hours(samples, in_utc(now))
         with self._file.transaction() as connection:
             before = connection.total_changes
             connection.executemany(sql.INSERT, rows)
             added = connection.total_changes - before
             if late and added:
-                connection.executemany(sql.MARK_LATE, sorted(late))
+                marks = [(zone, to_micros(hour)) for zone, hour in sorted(late)]
+                connection.executemany(sql.MARK_LATE, marks)
         return added
 
     def rows(
@@ -240,20 +242,6 @@ def _to_columns(sample: HistorySample) -> tuple[object, ...]:
         sample.timezone,
         None if metadata is None else orjson.dumps(metadata).decode(),
     )
-
-
-def _late_hours(samples: Iterable[HistorySample], now: int) -> set[tuple[str, int]]:
-    """Return the hours that are over and that these samples have a part in.
-
-    A reading may hold into the hour after its own.
-    """
-    marks = set()
-    for sample in samples:
-        hour = to_micros(sample.timestamp) // _HOUR * _HOUR
-        for touched in (hour, hour + _HOUR):
-            if touched + _HOUR <= now:
-                marks.add((sample.zone, touched))
-    return marks
 
 
 def _advance(connection: sqlite3.Connection, through: int | None, edge: int) -> int:
