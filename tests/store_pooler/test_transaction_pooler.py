@@ -1,0 +1,187 @@
+"""Behind PgBouncer in transaction mode, as hosted PostgreSQL gives by default."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from switchbot_store import (
+    HistorySample,
+    PostgresHistory,
+    PostgresStore,
+    StoreConfig,
+    StoreConfigError,
+    get_store,
+)
+from switchbot_store.doctor import examine
+from switchbot_store.inspection import Inspection
+
+CLIENTS = 6
+OPERATIONS_EACH = 300
+
+
+def all_at_once(work, count=CLIENTS):
+    """Run `work(number)` in threads of their own; return what they raised."""
+    errors = []
+    start = threading.Barrier(count)
+
+    def run(number):
+        try:
+            start.wait(30)
+            work(number)
+        except Exception as error:  # noqa: BLE001 - every one of them is counted
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def pooled(url):
+    return PostgresStore(url, pooler=True)
+
+
+def test_the_pooler_gives_each_transaction_another_connection(pgbouncer):
+    """What the other tests of this file stand on."""
+    with (
+        psycopg.connect(pgbouncer, autocommit=True, prepare_threshold=None) as first,
+        psycopg.connect(pgbouncer, autocommit=True, prepare_threshold=None) as second,
+    ):
+        first.execute("SET application_name = 'seen by others'")
+        with first.transaction():
+            first.execute("SELECT 1")
+            answers = {
+                second.execute("SELECT pg_backend_pid()").fetchone()[0]
+                for _ in range(3)
+            }
+            own = first.execute("SELECT pg_backend_pid()").fetchone()[0]
+    assert own not in answers
+
+
+def test_eighteen_hundred_operations_from_six_clients_without_an_error(pgbouncer):
+    stores = [pooled(pgbouncer) for _ in range(CLIENTS)]
+
+    def work(number):
+        store = stores[number]
+        for step in range(OPERATIONS_EACH // 6):
+            store.set(f"own/{number}", {"step": step})
+            assert store.get(f"own/{number}") == {"step": step}
+            store.update("shared", lambda data: {"n": data.get("n", 0) + 1})
+            store.set_many({f"a/{number}": {"s": step}, f"b/{number}": {"s": step}})
+            found = store.get_many([f"a/{number}", f"b/{number}"])
+            assert {entry.data["s"] for entry in found.values()} == {step}
+            assert f"own/{number}" in store.keys()  # noqa: SIM118 - a store is no dict
+
+    assert all_at_once(work) == []
+    with pooled(pgbouncer) as store:
+        assert store.get("shared") == {"n": CLIENTS * OPERATIONS_EACH // 6}
+    for store in stores:
+        store.close()
+
+
+def test_clients_that_prepare_would_fail_there(pgbouncer):
+    """The setting is what makes the difference, not luck."""
+    stores = [PostgresStore(pgbouncer, pooler=False) for _ in range(CLIENTS)]
+
+    def work(number):
+        for step in range(50):
+            stores[number].set(f"own/{number}", {"step": step})
+
+    errors = all_at_once(work)
+    for store in stores:
+        store.close()
+    assert any("prepared statement" in str(error) for error in errors)
+
+
+def test_ten_clients_migrate_an_empty_database_at_once(pgbouncer, database_url):
+    stores = [pooled(pgbouncer) for _ in range(10)]
+    assert all_at_once(lambda number: stores[number].open(), count=10) == []
+    for store in stores:
+        store.close()
+    with psycopg.connect(database_url) as connection:
+        query = "SELECT count(*) FROM switchbot_store_migrations"
+        assert connection.execute(query).fetchone()[0] >= 2
+
+
+def test_history_small_and_large_goes_through(pgbouncer):
+    history = PostgresHistory(pgbouncer, pooler=True)
+    now = datetime.now(UTC)
+    start = now - timedelta(days=3)
+    samples = [
+        HistorySample(start + timedelta(minutes=n), temperature=20.0 + n % 5)
+        for n in range(3000)
+    ]
+    for first in range(0, 100, 4):
+        assert history.write(samples[first : first + 4], now=now) == 4
+    assert history.write(samples, now=now) == 2900  # by COPY, the others are there
+    while history.roll_up(now=now):
+        pass
+    assert len(history.rows(start, now)) == 3000
+    history.close()
+
+
+def test_a_lease_has_one_holder(pgbouncer):
+    stores = [pooled(pgbouncer) for _ in range(CLIENTS)]
+    leases = [None] * CLIENTS
+
+    def work(number):
+        leases[number] = stores[number].lease("engine", 60)
+
+    assert all_at_once(work) == []
+    held = [lease for lease in leases if lease is not None]
+    assert len(held) == 1
+    for _ in range(10):
+        assert held[0].renew()
+    first = held[0].token
+    held[0].release()
+    again = stores[3].lease("engine", 60)
+    assert again.token > first
+    assert not held[0].renew()
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def environment(monkeypatch, pgbouncer, tmp_path):
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    monkeypatch.delenv("POSTGRES_POOLER", raising=False)
+    monkeypatch.setenv("STORE_BACKEND", "postgres")
+    monkeypatch.setenv("POSTGRES_URL", pgbouncer)
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path))
+    return monkeypatch
+
+
+def test_the_variable_is_enough(environment):
+    environment.setenv("POSTGRES_POOLER", "transaction")
+    with get_store() as store:
+        for step in range(20):
+            store.set("settings", {"step": step})
+            assert store.get("settings") == {"step": step}
+        assert store.status().degraded_since is None
+
+
+def test_the_doctor_notices_a_pooler_that_nobody_mentioned(environment):
+    with PostgresStore(StoreConfig.from_env().conninfo, pooler=True):
+        pass
+    assert Inspection(StoreConfig.from_env().conninfo).facts().through_pooler
+    findings = [each for each in examine() if each.check == "pooler"]
+    assert [each.level for each in findings] == ["warning"]
+    assert "POSTGRES_POOLER=transaction" in findings[0].advice
+    environment.setenv("POSTGRES_POOLER", "transaction")
+    assert [each for each in examine() if each.check == "pooler"] == []
+
+
+def test_options_are_refused_and_the_doctor_says_so(environment, pgbouncer):
+    environment.setenv("POSTGRES_POOLER", "transaction")
+    environment.setenv(
+        "POSTGRES_URL", f"{pgbouncer}?options=-c%20statement_timeout%3D5s"
+    )
+    with pytest.raises(StoreConfigError, match="startup parameter"):
+        PostgresStore(StoreConfig.from_env().conninfo, pooler=True).open()
+    problems = [each for each in examine() if each.level == "problem"]
+    assert {each.check for each in problems} == {"pooler"}
+    assert any("PGOPTIONS" in each.advice for each in problems)
