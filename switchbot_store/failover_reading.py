@@ -68,7 +68,8 @@ class Reader:
     def _ask(self, question: Callable[[], T]) -> T | None:
         """Ask the primary, within a second; None when it does not answer."""
         try:
-            with time_limit(min(READ_SECONDS, limited(READ_SECONDS))):
+            seconds = min(READ_SECONDS, limited(READ_SECONDS))
+            with time_limit(seconds, connect_seconds=seconds):
                 return question()
         except StoreUnavailableError as error:
             self._keeper.degrade(error)

@@ -22,8 +22,8 @@ _LIMITS: Final[ContextVar[tuple[float | None, float | None]]] = ContextVar(
 class time_limit:  # noqa: N801 - reads as what it is, as contextlib's own classes do
     """Bound each call inside by `seconds`, instead of the store's own deadline.
 
-    `connect_seconds` bounds the part of it that waits for a connection. None leaves
-    what holds already.
+    `connect_seconds` bounds the part of it that waits for a connection, and ends that
+    at the first attempt that fails. None leaves what holds already.
     """
 
     __slots__ = ("_limits", "_token")
@@ -56,7 +56,6 @@ def limited(default_seconds: float) -> float:
     return default_seconds if seconds is None else seconds
 
 
-def limited_connect(seconds: float) -> float:
-    """Return how long a call may wait for its connection, at most `seconds`."""
-    bound = _LIMITS.get()[1]
-    return seconds if bound is None else min(bound, seconds)
+def connect_limit() -> float | None:
+    """Return how long a call may wait for its connection here, None for no bound."""
+    return _LIMITS.get()[1]

@@ -30,7 +30,7 @@ from switchbot_store.errors import (
     StoreConfigError,
     StoreUnavailableError,
 )
-from switchbot_store.limits import limited, limited_connect
+from switchbot_store.limits import connect_limit, limited
 from switchbot_store.postgres_errors import (
     is_broken_connection,
     is_nothing_done,
@@ -54,6 +54,7 @@ T = TypeVar("T")
 _LOGGER = logging.getLogger(__name__)
 _STARTING_PAUSE_SECONDS: Final = 0.1
 _POOL_CLOSE_SECONDS: Final = 2.0
+_GLANCE_SECONDS: Final = 0.05
 
 _LEFT_TO_PARENT: Final[list[object]] = []
 """Pools that a fork copied: closing them here would end the parent's sessions."""
@@ -100,6 +101,7 @@ class Connections:
         self._opening = threading.Lock()
         self._process_id = os.getpid()
         self._connect_error: psycopg.Error | None = None
+        self._connect_failures = 0
         self._closed = False
 
     @property
@@ -211,8 +213,7 @@ class Connections:
         work: Callable[[Connection], T],
         expires_at: float,
     ) -> T:
-        patience = limited_connect(expires_at - time.monotonic())
-        connection = pool.getconn(max(0.001, patience))
+        connection = self._borrow(pool, expires_at)
         try:
             descriptor = connection.pgconn.socket
             with WATCHDOG.guarding(descriptor, expires_at - time.monotonic()):
@@ -222,6 +223,22 @@ class Connections:
                     return work(connection)
         finally:
             pool.putconn(connection)
+
+    def _borrow(self, pool: ConnectionPool[Any], expires_at: float) -> Connection:
+        now = time.monotonic()
+        patience = connect_limit()
+        if patience is None or pool is not self._own_pool:
+            return pool.getconn(max(0.001, expires_at - now))
+        failures = self._connect_failures
+        give_up_at = min(expires_at, now + patience)
+        while True:
+            left = give_up_at - time.monotonic()
+            try:
+                return pool.getconn(max(0.001, min(left, _GLANCE_SECONDS)))
+            except PoolTimeout:
+                # The pool goes on trying to connect; this call has a better way out.
+                if left <= _GLANCE_SECONDS or self._connect_failures != failures:
+                    raise
 
     def _attempts(self, pool: ConnectionPool[Any]) -> int:
         if pool is self._own_pool:
@@ -284,6 +301,7 @@ class Connections:
                     connection = super().connect(*arguments, **options)
                 except psycopg.Error as error:
                     connections._connect_error = error
+                    connections._connect_failures += 1
                     raise
                 connections._connect_error = None
                 return connection

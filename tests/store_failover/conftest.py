@@ -59,6 +59,9 @@ class FlakyStore(MemoryStore):
     def health_check(self):
         return not self.away and super().health_check()
 
+    def close(self):
+        """Keep the documents: they lie in another place, as those of a server."""
+
     def open(self):
         if self.away:
             raise StoreUnavailableError("the flaky store is away")

@@ -251,7 +251,7 @@ class TestABadNetwork:
             (lambda store, _: store.set_many({"a": {"n": 2}, "b": {}}), "recordset"),
         ],
     )
-    def test_a_reset_mid_statement_is_not_seen(  # noqa: PLR0917 - the matrix
+    def test_a_reset_mid_statement_is_not_seen(
         self, through_proxy, proxy, on_postgres, direct, fault, write, statement
     ):
         store = on_postgres(through_proxy)
@@ -264,7 +264,7 @@ class TestABadNetwork:
         assert store.conflicts() == []
 
     @pytest.mark.parametrize("fault", ["cut_before", "lose_reply_to"])
-    def test_counting_goes_on_exactly_when_even_the_second_try_fails(  # noqa: PLR0917 - fixtures
+    def test_counting_goes_on_exactly_when_even_the_second_try_fails(
         self, through_proxy, proxy, on_postgres, direct, until_back, fault
     ):
         store = on_postgres(through_proxy)
