@@ -67,7 +67,7 @@ class QuotaLedger:
         self._configured_limit = limit
         self._reserve = reserve
         self._automatic = False
-        self._day = self._today()
+        self._begin_day()
         self._limit = limit
         self._used = 0
         self._own = 0
@@ -153,7 +153,8 @@ class QuotaLedger:
     @property
     def resets_at(self) -> datetime:
         """The next 00:00 UTC, aware."""
-        return _midnight(self.day) + timedelta(days=1)
+        self._roll()
+        return self._ends_at
 
     def allows_read(self) -> bool:
         """Whether a read may be spent.
@@ -244,8 +245,8 @@ class QuotaLedger:
             "api_requests_total": self._used,
             "api_requests_remaining": self._shared_remaining,
             "api_requests_limit": self._limit,
-            "api_quota_day": self._day.isoformat(),
-            "api_quota_reset_at": _midnight(self._day).isoformat(),
+            "api_quota_day": self._day_text,
+            "api_quota_reset_at": self._began_text,
         }
 
     def restore(self, document: Mapping[str, Any]) -> None:
@@ -255,7 +256,7 @@ class QuotaLedger:
         is not taken from it: it is a setting.
         """
         self._roll()
-        if document.get("api_quota_day") != self._day.isoformat():
+        if document.get("api_quota_day") != self._day_text:
             return
         total = _count(document.get("api_requests_total"))
         if total is None:
@@ -275,7 +276,7 @@ class QuotaLedger:
         only ever raised to the document's. Our own writing, read again, changes nothing.
         """
         self._roll()
-        if document.get("api_quota_day") != self._day.isoformat():
+        if document.get("api_quota_day") != self._day_text:
             return
         total = _count(document.get("api_requests_total"))
         remaining = _count(document.get("api_requests_remaining"))
@@ -292,14 +293,18 @@ class QuotaLedger:
 
     # --- inside ------------------------------------------------------------------
 
-    def _today(self) -> date:
-        return self._clock.now().astimezone(UTC).date()
+    def _begin_day(self) -> None:
+        self._day = self._clock.now().astimezone(UTC).date()
+        self._began_at = _midnight(self._day)
+        self._ends_at = self._began_at + timedelta(days=1)
+        self._day_text = self._day.isoformat()
+        self._began_text = self._began_at.isoformat()
 
     def _roll(self) -> None:
-        today = self._today()
-        if today == self._day:
+        # Asked many times a tick: two comparisons, and no date made of an instant.
+        if self._began_at <= self._clock.now() < self._ends_at:
             return
-        self._day = today
+        self._begin_day()
         self._limit = self._configured_limit
         self._used = self._own = self._foreign = self._shared = 0
         self._refused_at = self._shared_remaining = None
@@ -310,8 +315,7 @@ class QuotaLedger:
         if before is None or remaining <= before + _RESET_JUMP:
             return
         now = self._reset_seen_at = self._clock.now()
-        midnight = _midnight(self._day)
-        if min(now - midnight, midnight + timedelta(days=1) - now) > _MIDNIGHT_DOUBT:
+        if min(now - self._began_at, self._ends_at - now) > _MIDNIGHT_DOUBT:
             _LOGGER.warning(
                 "the cloud gave new calls (%s, before %s), though it is not 00:00 UTC",
                 remaining,
@@ -330,7 +334,7 @@ class QuotaLedger:
         if said is None:
             return False
         ahead = self._clock.now() - said
-        return said < _midnight(self._day) and ahead <= _MIDNIGHT_DOUBT
+        return said < self._began_at and ahead <= _MIDNIGHT_DOUBT
 
 
 def _midnight(day: date) -> datetime:
