@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history import codec
+from switchbot_store.history.codec import as_dict
 from switchbot_store.history.model import hour_of
 
 if TYPE_CHECKING:
@@ -13,11 +16,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_store.history.health import WriterHealth
-    from switchbot_store.history.model import HistoryBackend, HistorySample
+    from switchbot_store.history.model import HistoryBackend, HistoryRow, HistorySample
     from switchbot_store.history.quarantine import Quarantine
     from switchbot_store.history.spill import HistorySpill, SpilledRow
 
 _CHUNK_ROWS: Final = 5000
+_STEP: Final = timedelta(microseconds=1)
 
 
 class Delivery:
@@ -82,7 +86,9 @@ class Delivery:
             return False
         now = self._now()
         try:
-            self._backend.write(samples, now=now)
+            added = self._backend.write(samples, now=now)
+            if added < len(samples):
+                self._tell_apart(samples, now)
         except StoreDataError as error:
             if len(samples) == 1:
                 self.set_aside(samples[0], str(error))
@@ -93,3 +99,36 @@ class Delivery:
         self._health.wrote(len(samples))
         hour = hour_of(now)
         return any(sample.timestamp < hour for sample in samples)
+
+    def _tell_apart(self, samples: Sequence[HistorySample], now: datetime) -> None:
+        """Move samples on whose instant another row has; the rest were repeats.
+
+        A row that is there with the same content is this sample, written before. With
+        another content it is somebody else's: a process that ended, or one beside us.
+        Whoever repeats this ends at the same rows.
+        """
+        while samples:
+            stored = self._stored(samples)
+            moved = []
+            for sample in samples:
+                row = stored.get((sample.zone, sample.timestamp))
+                # Gone already: somebody deleted it meanwhile.
+                if row is not None and row != as_dict(sample):
+                    later = sample.timestamp + _STEP
+                    moved.append(replace(sample, timestamp=later))
+            if moved:
+                self._backend.write(moved, now=now)
+            samples = moved
+
+    def _stored(
+        self, samples: Sequence[HistorySample]
+    ) -> dict[tuple[str, datetime], HistoryRow]:
+        """Return the rows of the instants between the first sample and the last."""
+        instants: dict[str, list[datetime]] = {}
+        for sample in samples:
+            instants.setdefault(sample.zone, []).append(sample.timestamp)
+        stored = {}
+        for zone, mine in instants.items():
+            for row in self._backend.rows(min(mine), max(mine) + _STEP, zone=zone):
+                stored[zone, row["timestamp"]] = row
+        return stored

@@ -7,12 +7,13 @@ spill, newer ones queue behind them, so that they arrive in order.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from switchbot_store.errors import (
     HistoryError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from switchbot_store.history.spill import HistorySpill
 
 _LOGGER = logging.getLogger(__name__)
+_EXIT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,16 @@ class HistoryWriter:
             target=self._work, name="history writer", daemon=True
         )
         self._thread.start()
+        atexit.register(self._at_exit)
+
+    def _at_exit(self) -> None:
+        """Write what a host that forgot to close would lose."""
+        if self._process_id != os.getpid():
+            return
+        try:
+            self.close(_EXIT_SECONDS)
+        except StoreError as error:
+            _LOGGER.error("at exit: %s", error)  # noqa: TRY400 - the message says it all
 
     def _due_in(self) -> float | None:
         """Return the seconds until the thread has to act; None: not at all."""
@@ -330,6 +342,7 @@ class HistoryWriter:
                 return
             self._closing = True
             thread = self._thread
+            atexit.unregister(self._at_exit)
             self._changed.notify_all()
         if thread is not None and self._process_id == os.getpid():
             self._ended.wait(timeout_seconds)

@@ -3,6 +3,8 @@
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -12,6 +14,7 @@ from switchbot_store import (
     HistoryError,
     HistorySample,
     HistoryService,
+    HistorySpill,
     MigrationError,
     SqliteHistory,
     StoreClosedError,
@@ -336,6 +339,48 @@ class TestImpossibleRows:
         with pytest.raises(StoreDataError):
             service.record(wrong)
         assert service.status().buffered == 0
+
+
+def test_what_a_host_forgot_to_close_is_written_at_exit(tmp_path):
+    program = """
+import sys
+from datetime import UTC, datetime
+from switchbot_store import HistorySample, HistoryService, SqliteHistory
+service = HistoryService(SqliteHistory(sys.argv[1]))
+service.record(HistorySample(datetime(2026, 1, 1, tzinfo=UTC), error_count=7))
+"""
+    path = tmp_path / "history.sqlite3"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+    assert [row.error_count for row in SqliteHistory(path).latest(9)] == [7]
+
+
+class TestOneInstantTwice:
+    """Two processes, or one and its successor, record at the same instant."""
+
+    def test_other_content_moves_on_by_a_microsecond(self, backend, moments):
+        for number in range(3):
+            with HistoryService(backend) as service:
+                service.record(HistorySample(moments[0], error_count=number))
+        rows = backend.rows(moments[0], moments[1])
+        assert [row.error_count for row in rows] == [0, 1, 2]
+        assert [row.timestamp.microsecond for row in rows] == [0, 1, 2]
+
+    def test_the_same_content_is_one_row_however_often_it_comes(
+        self, backend, moments, tmp_path
+    ):
+        samples = [
+            HistorySample(moments[0], error_count=1, metadata={"a": [1.5, None]}),
+            HistorySample(moments[0], zone="é", temperature=-0.0),
+            HistorySample(moments[1], temperature=20.1),
+        ]
+        backend.write([HistorySample(moments[0], error_count=9)], now=moments[9])
+        for _ in range(3):
+            HistorySpill(tmp_path / "spill").append(samples)
+            with HistoryService(backend, spill=tmp_path / "spill") as service:
+                service.flush()
+        rows = backend.rows(moments[0], moments[2], zone="default")
+        assert [row.error_count for row in rows] == [9, 1, 0]
+        assert len(backend.rows(moments[0], moments[2], zone="é")) == 1
 
 
 def test_a_forked_child_records_its_own_rows_only(backend, samples, tmp_path, stored):
