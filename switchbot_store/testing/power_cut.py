@@ -13,83 +13,21 @@ point between them. The rules are the weakest that POSIX allows:
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_store.testing.simulated_disk import (
+    Directory,
+    play,
+    tree_digest,
+    trees,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_MAX_FREE: Final = 10
-"""Beyond this many changes of one directory only prefixes and single gaps are tried."""
-
-
-@dataclass(eq=False)
-class File:
-    """What is durable of a file, and what was done since."""
-
-    durable: bytes = b""
-    since: list[tuple[int, bytes | None]] = field(default_factory=list)
-    """(offset, bytes written), or (size, None) for a truncation."""
-
-    def content(self) -> bytes:
-        """Return what a reader sees."""
-        return _applied(self.durable, self.since)
-
-    def synced(self) -> None:
-        """Make everything durable."""
-        self.durable, self.since = self.content(), []
-
-    def remains(self) -> Iterator[bytes]:
-        """Yield what a power cut may leave."""
-        seen = set()
-        choices = [_left_of(change) for change in self.since]
-        for changes in itertools.product(*choices):
-            made = [change for change in changes if change is not None]
-            content = _applied(self.durable, made)
-            if content not in seen:
-                seen.add(content)
-                yield content
-
-
-@dataclass(eq=False)
-class Directory:
-    """The durable names of a directory, and what happened to names since."""
-
-    durable: dict[str, File | Directory] = field(default_factory=dict)
-    since: list[_Change] = field(default_factory=list)
-
-    def names(self) -> dict[str, File | Directory]:
-        """Return what a reader sees."""
-        return _renamed(self.durable, self.since)
-
-    def synced(self) -> None:
-        """Make every name durable."""
-        self.durable, self.since = self.names(), []
-
-    def remains(self) -> Iterator[dict[str, File | Directory]]:
-        """Yield the names a power cut may leave."""
-        seen = set()
-        for changes in _choices(self.since):
-            names = _renamed(self.durable, changes)
-            mark = frozenset((name, id(node)) for name, node in names.items())
-            if mark not in seen:
-                seen.add(mark)
-                yield names
-
-
-@dataclass(frozen=True)
-class _Change:
-    """One change of names: `name` gets `node`; or `source` becomes `name`; or goes."""
-
-    name: str
-    node: File | Directory | None = None
-    source: str | None = None
 
 
 class RecordedDisk:
@@ -131,9 +69,9 @@ class RecordedDisk:
             if kind == "note":
                 marks.append(value)
             else:
-                _play(disk, kind, value)
-            for tree in _trees(disk):
-                mark = (len(marks), _digest(tree))
+                play(disk, kind, value)
+            for tree in trees(disk):
+                mark = (len(marks), tree_digest(tree))
                 if mark not in seen:
                     seen.add(mark)
                     yield list(marks), tree
@@ -284,123 +222,3 @@ _RECORDERS: Final[dict[str, Callable[..., None]]] = {
     "unlink": _unlinked,
     "mkdir": _made,
 }
-
-
-# --- what a disk makes of it ----------------------------------------------------------
-
-
-def _play(disk: Directory, kind: str, values: Any) -> None:
-    if kind == "begin":
-        return
-    head, name = os.path.split(values[0])
-    directory = _found(disk, head)
-    assert isinstance(directory, Directory)
-    if kind == "create":
-        directory.since.append(_Change(name, File()))
-    elif kind == "mkdir":
-        directory.since.append(_Change(name, Directory()))
-    elif kind == "unlink":
-        directory.since.append(_Change(name))
-    elif kind == "link":
-        node = directory.names()[name]
-        directory.since.append(_Change(Path(values[1]).name, node))
-    elif kind == "rename":
-        names, target = directory.names(), Path(values[1]).name
-        # Renaming one name of a file to another of its names does nothing at all.
-        if names[name] is not names.get(target):
-            directory.since.append(_Change(target, source=name))
-    else:
-        _play_on_file(_found(disk, values[0]), kind, values[1:])
-
-
-def _play_on_file(node: File | Directory, kind: str, values: Any) -> None:
-    if kind == "sync":
-        node.synced()
-        return
-    assert isinstance(node, File)
-    if kind == "append":
-        node.since.append((len(node.content()), values[0]))
-    elif kind == "write":
-        node.since.append(values)
-    else:
-        node.since.append((values[0], None))
-
-
-def _found(disk: Directory, place: str) -> File | Directory:
-    node: File | Directory = disk
-    for name in filter(None, place.split("/")):
-        assert isinstance(node, Directory)
-        node = node.names()[name]
-    return node
-
-
-def _applied(content: bytes, changes: list[tuple[int, bytes | None]]) -> bytes:
-    for offset, data in changes:
-        size = offset if data is None else max(len(content), offset)
-        content = content[:size].ljust(size, b"\0")
-        if data is not None:
-            content = content[:offset] + data + content[offset + len(data) :]
-    return content
-
-
-def _left_of(
-    change: tuple[int, bytes | None],
-) -> list[tuple[int, bytes | None] | None]:
-    offset, data = change
-    if data is None:
-        return [change, None]
-    half = data[: len(data) // 2]
-    return [
-        change,
-        None,
-        (offset, half),
-        (offset, b"\0" * len(data)),
-        (offset, half + b"\0" * (len(data) - len(half))),
-        (offset, b"\0" * len(half) + data[len(half) :]),
-    ]
-
-
-def _renamed(
-    names: dict[str, File | Directory], changes: list[_Change]
-) -> dict[str, File | Directory]:
-    names = dict(names)
-    for change in changes:
-        if change.source is not None:
-            # Without the creation of its source a rename cannot have happened.
-            if change.source in names:
-                names[change.name] = names.pop(change.source)
-        elif change.node is not None:
-            names[change.name] = change.node
-        else:
-            names.pop(change.name, None)
-    return names
-
-
-def _choices(changes: list[_Change]) -> Iterator[list[_Change]]:
-    if len(changes) <= _MAX_FREE:
-        for kept in itertools.product((True, False), repeat=len(changes)):
-            yield list(itertools.compress(changes, kept))
-        return
-    for size in range(len(changes) + 1):
-        yield changes[:size]
-        yield changes[:size] + changes[size + 1 :]
-
-
-def _trees(disk: Directory) -> Iterator[dict[str, Any]]:
-    for names in disk.remains():
-        contents = [
-            list(node.remains() if isinstance(node, File) else _trees(node))
-            for node in names.values()
-        ]
-        for choice in itertools.product(*contents):
-            yield dict(zip(names, choice, strict=True))
-
-
-def _digest(tree: dict[str, Any]) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(tree):
-        content = tree[name]
-        value = _digest(content) if isinstance(content, dict) else content
-        digest.update(f"{name}\0{type(content).__name__}\0{len(value)}\0".encode())
-        digest.update(value)
-    return digest.digest()
