@@ -131,7 +131,7 @@ def seconds_to_crossing(
         if both or running is state.compressor_running:
             ahead = edges.ahead(temperature, running=running)
             regime = regime_of(state, at, heating=edges.heating, running=running)
-            waits.append(max(0.0, ahead) / bounds.bound(regime) * 60.0)
+            waits.append(max(0.0, ahead) / bounds.expected(regime) * 60.0)
     return min(waits)
 
 
@@ -155,13 +155,13 @@ def after_new_reading(
     changes = (before.compressor_started_at, before.compressor_stopped_at)
     changed = any(change is not None and change > earlier for change in changes)
     unclear = before.uncertain or before.power is Power.UNKNOWN
+    bounds = before.slope_bounds or SlopeBounds()
     if edges is None or changed or unclear:
-        return state
+        return state._replace(slope_bounds=bounds.calm())
     running = before.compressor_running
     regime = regime_of(before, earlier, heating=edges.heating, running=running)
     nearer = edges.ahead(old, running=running) - edges.ahead(new, running=running)
     seconds = (at - earlier).total_seconds() + value_age(before, earlier)
-    bounds = before.slope_bounds or SlopeBounds()
     return state._replace(slope_bounds=bounds.after(regime, nearer, seconds))
 
 

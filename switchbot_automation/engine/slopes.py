@@ -9,7 +9,7 @@ the bound widens it at once; calm ones narrow it by and by.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +31,7 @@ FRESH = timedelta(minutes=20)
 
 _WIDENED = 1.25
 _MARGIN = 2.0
+_GOES_ON = 1.5
 _NARROWS_SECONDS = 2700.0
 
 
@@ -60,12 +61,22 @@ def regime_of(
 
 @dataclass(frozen=True, slots=True)
 class SlopeBounds:
-    """The bounds by regime, kelvin a minute; a cautious one where nothing was learned."""
+    """The bounds by regime, kelvin a minute; a cautious one where nothing was learned.
+
+    `recent` is the slope between the last two readings: a room that is falling fast goes
+    on falling, whatever it did on calmer days.
+    """
 
     known: Mapping[str, float] = field(default_factory=dict)
+    recent: float = 0.0
+
+    def expected(self, regime: Regime) -> float:
+        """Return what to reckon with until the next reading, kelvin a minute."""
+        going = min(GREATEST_BOUND, self.recent * _GOES_ON)
+        return max(self.bound(regime), going)
 
     def bound(self, regime: Regime) -> float:
-        """Return how fast the temperature can come nearer, kelvin a minute."""
+        """Return what was learned of how fast it can come nearer, kelvin a minute."""
         first = FIRST_BOUND if regime.fresh else FIRST_BOUND_SETTLED
         return self.known.get(regime.key, first)
 
@@ -78,16 +89,20 @@ class SlopeBounds:
         if slope > bound:
             wanted = min(GREATEST_BOUND, slope * _WIDENED)
         else:
-            goal = max(LEAST_BOUND, slope * _MARGIN)
-            if goal >= bound:
-                return self
+            goal = min(bound, max(LEAST_BOUND, slope * _MARGIN))
             share = 1.0 - math.exp(-seconds / _NARROWS_SECONDS)
             wanted = bound + (goal - bound) * share
-        return SlopeBounds({**self.known, regime.key: round(wanted, 4)})
+        known = {**self.known, regime.key: round(wanted, 4)}
+        recent = max(0.0, min(GREATEST_BOUND, slope))
+        return SlopeBounds(known, round(recent, 4))
+
+    def calm(self) -> SlopeBounds:
+        """Return them without the recent slope, which a start or a stop has ended."""
+        return replace(self, recent=0.0) if self.recent else self
 
     def to_document(self) -> dict[str, Any]:
         """Return them as a document."""
-        return {"version": _VERSION, **self.known}
+        return {"version": _VERSION, "recent": self.recent, **self.known}
 
     @classmethod
     def from_document(cls, value: Any) -> SlopeBounds | None:
@@ -107,5 +122,12 @@ class SlopeBounds:
                 if isinstance(bound := value.get(key), int | float)
                 and not isinstance(bound, bool)
                 and LEAST_BOUND <= bound <= GREATEST_BOUND
-            }
+            },
+            _recent(value.get("recent")),
         )
+
+
+def _recent(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0.0 <= value <= GREATEST_BOUND else 0.0

@@ -71,15 +71,19 @@ class Day:
 
 
 @pytest.mark.parametrize("season", ["winter", "summer"])
-@pytest.mark.parametrize("house", ["default", "light", "sunny"])
+@pytest.mark.parametrize(
+    # A light room swings from threshold to threshold ten times a day.
+    ("house", "calls"),
+    [("default", 150), ("sunny", 150), ("light", 200)],
+)
 async def test_in_a_learned_room_few_calls_see_a_crossing_within_a_minute(
-    season, house
+    season, house, calls
 ):
     day = Day(season, house, seed=1)
     await day.live(1)
     learned = day.home.account.calls.total()
     delays = await day.live(2)
-    assert (day.home.account.calls.total() - learned) / 2 <= 160
+    assert (day.home.account.calls.total() - learned) / 2 <= calls
     if delays:
         assert delays[len(delays) // 2] <= 75.0
 
