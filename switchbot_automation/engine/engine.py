@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.engine.act import Actuator
+from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
 from switchbot_automation.engine.command import Commander
 from switchbot_automation.engine.configure import SettingsChange, differences
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
+    ClockJumped,
     CommandHandled,
     DecisionMade,
     Listeners,
@@ -132,6 +134,7 @@ class AutomationEngine:
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
         self._quota_level = "normal"
+        self._clock_watch = ClockWatch()
 
     async def __aenter__(self) -> Self:
         return self
@@ -314,11 +317,18 @@ class AutomationEngine:
         else:
             self._quota.merge(self._documents.home.stored)
         settings = self._documents.settings
+        jump = self._clock_watch.jump(now, self._clock.monotonic())
+        if jump:
+            _LOGGER.warning("the clock was set by %.0f s; due times are new", jump)
+            self._meters.forget_instants()
+            self._listeners.emit(ClockJumped(now, jump))
         if settings is not None:
             self._quota.keep_for_commands(settings.quota_reserve)
             self._meters.forget(settings.zones)
         for zone in settings.zones.values() if settings else ():
             book = self._documents.book(zone.name)
+            if jump:
+                book.state = after_jump(book.state, jump, now)
             book.state = book.state.not_later_than(now)
             self._commander.recover(zone, now)
         return settings

@@ -68,6 +68,15 @@ class QuotaLevelChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockJumped:
+    """The wall clock was set by so many seconds, forward if positive, or the machine slept."""
+
+    kind: ClassVar[str] = "clock_jumped"
+    at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoreDegraded:
     """The store does not take part; the engine goes on with what it knows."""
 

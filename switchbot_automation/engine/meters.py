@@ -154,6 +154,10 @@ class Meters:
             review_at=note.review_at,
         )
 
+    def forget_instants(self) -> None:
+        """Forget when anything is due: the clock those instants were read on was set."""
+        self._notes.clear()
+
     def forget(self, zones: Iterable[str]) -> None:
         """Forget what was left for zones that the settings no longer have."""
         for name in self._notes.keys() - set(zones):

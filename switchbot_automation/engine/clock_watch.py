@@ -1,0 +1,61 @@
+"""Notice that somebody set the wall clock, and keep the equipment safe from it. Pure.
+
+Instants are stored in UTC by the wall clock, waits run on the monotonic one. When the
+two part, the wall clock was set (or the machine slept, which looks the same): what is
+due at an instant is derived anew, and a rest the compressor had begun is not cut short.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.engine.state import ZoneState
+
+# A time server slews less than this between two ticks.
+_TOLERATED_SECONDS = 30.0
+
+# No minimum time is longer, so what is older than this protects nothing any more.
+_LONGEST_REST = timedelta(hours=1)
+
+_EQUIPMENT = ("compressor_started_at", "compressor_stopped_at", "fan_started_at")
+
+
+class ClockWatch:
+    """Compares the two clocks from one look to the next."""
+
+    def __init__(self) -> None:
+        self._wall: datetime | None = None
+        self._monotonic = 0.0
+
+    def jump(self, wall: datetime, monotonic: float) -> float:
+        """Return by how many seconds the wall clock was set since the last look.
+
+        Positive: it was set forward. 0.0 the first time and for what is no jump.
+        """
+        before, elapsed = self._wall, monotonic - self._monotonic
+        self._wall, self._monotonic = wall, monotonic
+        if before is None:
+            return 0.0
+        jump = (wall - before).total_seconds() - elapsed
+        return jump if abs(jump) > _TOLERATED_SECONDS else 0.0
+
+
+def after_jump(state: ZoneState, seconds: float, now: datetime) -> ZoneState:
+    """Return the state once the wall clock was set forward by `seconds`; `now` is new.
+
+    A compressor that stopped a minute ago has still rested but a minute. Set back, the
+    clock only makes rests longer, which `ZoneState.not_later_than` bounds.
+    """
+    if seconds <= 0.0:
+        return state
+    jump = timedelta(seconds=seconds)
+    moved: dict[str, Any] = {
+        name: min(now, at + jump)
+        for name in _EQUIPMENT
+        if (at := getattr(state, name)) is not None and now - jump - at < _LONGEST_REST
+    }
+    return state._replace(**moved) if moved else state
