@@ -194,6 +194,20 @@ class ReasonCode(StrEnum):
     """The meter was reached and gave no temperature."""
     METER_UNREACHABLE = "meter_unreachable"
     TEMPERATURE_NOT_A_NUMBER = "temperature_not_a_number"
+    TEMPERATURE_IMPLAUSIBLE = "temperature_implausible"
+    """No room is that warm or cold."""
+    TEMPERATURE_JUMPED = "temperature_jumped"
+    """No room changes that fast; a start waits until several readings agree."""
+
+    # what safety said
+    SENSOR_STALE_NO_NEW_START = "sensor_stale_no_new_start"
+    SENSOR_STALE_CONSERVATIVE = "sensor_stale_conservative"
+    SENSOR_STALE_OFF = "sensor_stale_off"
+    SENSOR_FROZEN = "sensor_frozen"
+    """The value stood still for hours while the unit ran."""
+    SENSOR_RECOVERING = "sensor_recovering"
+    """Back after it was given up, and not yet trusted with a start."""
+    MAX_CONTINUOUS_ON = "max_continuous_on"
     QUOTA_RESERVE = "quota_reserve"
     """What is left of the day's calls is kept for commands; nothing recent is known."""
 
@@ -214,6 +228,8 @@ class ReasonCode(StrEnum):
     """Not yet: the room is brought up in less time than is left."""
     SETPOINT_STEERED = "setpoint_steered"
     SETPOINT_KEPT = "setpoint_kept"
+    SETPOINT_SOFTENED = "setpoint_softened"
+    """Less is asked for than the profile says, so that the room is not overrun."""
     ROOM_HOLDS_WITHOUT = "room_holds_without"
     """The room stays in its band with the unit off."""
 
@@ -238,6 +254,15 @@ class ReasonCode(StrEnum):
     GATE_OPEN = "gate_open"
     MIN_ON_REMAINING = "min_on_remaining"
     MIN_OFF_REMAINING = "min_off_remaining"
+    START_CAP_HOUR = "start_cap_hour"
+    """As many starts as may lie within any sixty minutes."""
+    START_CAP_DAY = "start_cap_day"
+    CHANGEOVER_REMAINING = "changeover_remaining"
+    """Between heating and cooling the compressor has to rest longer."""
+    HISTORY_UNKNOWN = "history_unknown"
+    """Nobody knows when the compressor last stopped: it may have been just now."""
+    EMERGENCY_OFF = "emergency_off"
+    """Safety wants it off; the minimum on time does not keep it on."""
     REPEAT_AFTER_CRASH = "repeat_after_crash"
     """The very command whose fate is unknown; sending it again changes nothing."""
 
@@ -309,7 +334,8 @@ class ZoneDecision:
     `if_blocked` is the outcome's word while the equipment's minimum times run, also
     when nothing is to be sent; None where they do not matter. `setpoint`, Celsius, is
     sent in place of the profile's. `look_at` is when a controller wants the next
-    reading, None where the settings say it. `blocked_until` is until when its group
+    reading, None where the settings say it. `emergency`: safety wants it, and no
+    minimum time may keep it waiting. `blocked_until` is until when its group
     keeps the zone waiting.
     """
 
@@ -321,6 +347,7 @@ class ZoneDecision:
     setpoint: float | None = None
     look_at: datetime | None = None
     blocked_until: datetime | None = None
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)

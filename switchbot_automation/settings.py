@@ -332,7 +332,7 @@ def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
     if values["sensors"]:
         values["meter_device_id"] = values["sensors"][0].device_id
     for spec in settings_table():
-        if not spec.per_zone:
+        if not spec.per_zone and not spec.section:
             values.pop(spec.key, None)
     return ZoneSettings(
         name=name,

@@ -69,8 +69,8 @@ PROTECTION: tuple[SettingSpec, ...] = (
     ),
     _number(
         "sensor_slew_kelvin",
-        meaning="A reading further from the last one, or than this every five minutes,"
-        " is believed once three agree; 0 means at once.",
+        meaning="A reading further than this from the last one, for every five minutes"
+        " between them, starts nothing until two agree; 0 means that any may.",
         default=10.0,
         bounds=(0, 50),
         unit="K",

@@ -10,6 +10,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.engine.equipment import NONE, unsure_start
 from switchbot_automation.engine.state import (
     MODE_COOL,
     MODE_FAN,
@@ -21,6 +22,7 @@ from switchbot_automation.model import Action, Power, RungResult
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.engine.equipment import Equipment
     from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.settings_model import Profile, ZoneSettings
 
@@ -160,6 +162,7 @@ def after_command(
         parameter=rung.parameter if direct else None,
         action=action,
         compressor_started_at=state.compressor_started_at if continues else at,
+        equipment=state.equipment if continues else _started(state, action, at),
     )
 
 
@@ -184,8 +187,21 @@ def after_failure(
         stopped = at if _may_run(state) else state.compressor_stopped_at
         return failed._replace(uncertain=True, compressor_stopped_at=stopped)
     surely_running = state.compressor_running and not state.uncertain
-    started = state.compressor_started_at if surely_running else at
-    return failed._replace(uncertain=True, compressor_started_at=started)
+    if surely_running and state.action is action:
+        return failed._replace(uncertain=True)
+    return failed._replace(
+        uncertain=True,
+        compressor_started_at=state.compressor_started_at if surely_running else at,
+        equipment=_started(state, action, at),
+    )
+
+
+def _started(state: ZoneState, action: Action, at: datetime) -> Equipment:
+    """Count a start, once where the command that may have started it is sent again."""
+    equipment = state.equipment or NONE
+    if unsure_start(state, action):
+        equipment = equipment._replace(starts=equipment.starts[:-1])
+    return equipment.started(at, action)
 
 
 def _may_run(state: ZoneState) -> bool:

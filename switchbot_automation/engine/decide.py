@@ -1,6 +1,6 @@
 """What should be done, from what is known. Pure: no I/O, no clock, no memory.
 
-Each zone runs down the dashboard's order: disabled, outside its windows, no reading, no
+Each zone runs down the dashboard's order: disabled, what safety forbids, outside its windows, no reading, no
 usable profile, the rule of its season, fan. Level-triggered: the same snapshot gives the
 same decision, and nothing depends on an earlier tick except through the state.
 """
@@ -23,9 +23,13 @@ from switchbot_automation.engine.control import (
     begun,
     modulates,
     plan,
+    switch_setpoint,
+    too_weak,
     with_setpoint,
 )
 from switchbot_automation.engine.groups import arbitrate
+from switchbot_automation.engine.guard import restrained, stopped
+from switchbot_automation.engine.safety import assess
 from switchbot_automation.model import (
     Action,
     Decision,
@@ -47,7 +51,9 @@ if TYPE_CHECKING:
 
 _ON = {Action.WINTER: Outcome.WINTER_ON, Action.SUMMER: Outcome.SUMMER_ON}
 _OFF = {Action.WINTER: Outcome.WINTER_OFF, Action.SUMMER: Outcome.SUMMER_OFF}
-_INVALID = frozenset({ReasonCode.TEMPERATURE_NOT_A_NUMBER})
+_INVALID = frozenset(
+    {ReasonCode.TEMPERATURE_NOT_A_NUMBER, ReasonCode.TEMPERATURE_IMPLAUSIBLE}
+)
 
 
 def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Decision:
@@ -72,6 +78,17 @@ def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneD
             Outcome.DISABLED,
             reasons=(Reason(ReasonCode.AUTOMATION_DISABLED),),
         )
+    safety = assess(zone, seen.state, now)
+    if safety is None:
+        return _decide_freely(zone, seen, now)
+    if safety.stop:
+        return stopped(zone, safety)
+    return restrained(zone, seen.state, _decide_freely(zone, seen, now), safety)
+
+
+def _decide_freely(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision:
     hold = seen.state.hold_until
     if hold is not None and now < hold:
         why = Reason(ReasonCode.HOLD_MANUAL, {"until": hold.isoformat()})
@@ -209,18 +226,35 @@ def _inside(
     if aim is not None and modulates(zone):
         return _steered(zone, seen, aim, temperature, why, now)
     wanted, rule = _rule(zone, profile, temperature)
-    if wanted is None:
-        return _in_band(zone, seen, (why, rule))
     if wanted is Action.OFF:
         return _off(zone, seen, (why, rule))
-    if already_in_force(seen.state, zone, wanted):
-        return _nothing(
-            zone,
-            Outcome.NO_ACTION,
-            (why, rule, Reason(ReasonCode.DUPLICATE_SUPPRESSED, {"action": wanted})),
-        )
+    setpoint = None if aim is None else switch_setpoint(zone, aim, seen.state)
+    reasons: tuple[Reason, ...] = (why, rule)
+    if aim is not None and setpoint is not None:
+        detail = {"asked_celsius": aim.asked, "setpoint_celsius": setpoint}
+        softened = Reason(ReasonCode.SETPOINT_SOFTENED, detail)
+        if wanted is None and too_weak(aim, seen.state, setpoint):
+            return ZoneDecision(
+                zone.name,
+                _ON[season_action(zone)],
+                season_action(zone),
+                (*reasons, softened),
+                setpoint=setpoint,
+            )
+        reasons = reasons if wanted is None else (*reasons, softened)
+    if wanted is None:
+        return _in_band(zone, seen, reasons)
+    sent = zone if setpoint is None else with_setpoint(zone, setpoint)
+    if already_in_force(seen.state, sent, wanted):
+        duplicate = Reason(ReasonCode.DUPLICATE_SUPPRESSED, {"action": wanted})
+        return _nothing(zone, Outcome.NO_ACTION, (*reasons, duplicate))
     return ZoneDecision(
-        zone.name, _ON[wanted], wanted, (why, rule), if_blocked=Outcome.COOLDOWN
+        zone.name,
+        _ON[wanted],
+        wanted,
+        reasons,
+        if_blocked=Outcome.COOLDOWN,
+        setpoint=setpoint,
     )
 
 

@@ -1,7 +1,10 @@
 """May it go now? Pure: equipment protection between a decision and its sending.
 
-The compressor's own start and stop count, nothing else: not the fan, not a resend. A
-minimum time that is 0 falls back to `command_cooldown_seconds`; both 0 is none.
+The compressor's own start and stop count, nothing else: not the fan, not a resend, not
+another setpoint. A minimum time that is 0 falls back to `command_cooldown_seconds`; both
+0 is none. Before a start also the rolling caps, the rest between heating and cooling and
+a history nobody knows have to be waited for. An emergency OFF waits for nothing; the next
+start after it waits like any other. Where several waits run the last to end counts.
 """
 
 from __future__ import annotations
@@ -10,9 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.engine.equipment import DAY, NONE, unsure_start
 from switchbot_automation.model import (
     Action,
     Decision,
+    Power,
     Reason,
     ReasonCode,
     Verdict,
@@ -30,7 +35,9 @@ if TYPE_CHECKING:
 _OPEN = (Reason(ReasonCode.GATE_OPEN),)
 _NOTHING = (Reason(ReasonCode.NOTHING_TO_SEND),)
 _AGAIN = (Reason(ReasonCode.REPEAT_AFTER_CRASH),)
+_EMERGENCY = (Reason(ReasonCode.EMERGENCY_OFF),)
 _STARTS = frozenset({Action.WINTER, Action.SUMMER})
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +112,98 @@ def person_wait(
 ) -> Wait | None:
     """Return what a person's command has to wait for.
 
-    OFF and fan never wait. ON waits for the minimum off time, which protects the
-    compressor from the person too; the minimum on time is for the automation alone.
+    OFF and fan never wait. ON waits for what protects the compressor from the person
+    too; the minimum on time is for the automation alone.
     """
     if action not in _STARTS:
         return None
     wait = equipment_wait(zone, state, now, action)
-    return wait if wait and wait.code is ReasonCode.MIN_OFF_REMAINING else None
+    if wait is not None and wait.code is not ReasonCode.MIN_OFF_REMAINING:
+        wait = None
+    return _last(wait, start_wait(zone, state, action, now, person=True))
+
+
+def start_wait(
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    now: datetime,
+    *,
+    person: bool = False,
+) -> Wait | None:
+    """Return what a start waits for beyond the minimum times, None for nothing.
+
+    Another setpoint or fan speed of a compressor that runs for that season is no start.
+    A person may turn from heating to cooling as on the unit's own remote, which leaves
+    the rest in between to the unit.
+    """
+    equipment = state.equipment or NONE
+    runs = state.compressor_running and not state.uncertain
+    if runs and state.action in (action, None):
+        return None
+    found = None
+    locked = equipment.locked_until
+    if locked is not None and now < locked:
+        found = Wait(ReasonCode.HISTORY_UNKNOWN, locked)
+    starts = equipment.starts
+    if not starts:
+        return found
+    # The start whose fate is unknown was counted: to send it again is the same start.
+    counted = starts[:-1] if unsure_start(state, action) else starts
+    for code, most, span in (
+        (ReasonCode.START_CAP_HOUR, zone.max_starts_per_hour, _HOUR),
+        (ReasonCode.START_CAP_DAY, zone.max_starts_per_day, DAY),
+    ):
+        if most and len(counted) >= most and now < counted[-most].at + span:
+            found = _last(found, Wait(code, counted[-most].at + span))
+    if starts[-1].action is not action:
+        last = starts[-1].at
+        rested = last if runs else max(last, state.compressor_stopped_at or last)
+        until = rested + timedelta(seconds=zone.changeover_gap_seconds)
+        if now < until and not person:
+            found = _last(found, Wait(ReasonCode.CHANGEOVER_REMAINING, until))
+    return found
+
+
+def first_seen(
+    zone: ZoneSettings, state: ZoneState, now: datetime, *, new: bool
+) -> ZoneState:
+    """Return the state of a zone that is looked after for the first time.
+
+    Where something is known of it, but not when its compressor last stopped, that may
+    have been just now. Of a new installation, as `new` says, nothing is presumed unless
+    the settings ask for it.
+    """
+    known = state.power is not Power.UNKNOWN and any(
+        (state.compressor_started_at, state.compressor_stopped_at)
+    )
+    seconds = zone.unknown_history_lockout_seconds or (
+        0 if new else zone.min_off_seconds
+    )
+    if known or not seconds:
+        return state._replace(equipment=NONE)
+    locked_until = now + timedelta(seconds=seconds)
+    return state._replace(equipment=NONE._replace(locked_until=locked_until))
+
+
+def _last(one: Wait | None, other: Wait | None) -> Wait | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.until >= other.until else other
 
 
 def _judge(
     decision: ZoneDecision, zone: ZoneSettings, state: ZoneState, now: datetime
 ) -> ZoneVerdict:
     action = decision.action
+    if decision.emergency:
+        return ZoneVerdict(
+            decision.zone, allowed=True, outcome=decision.outcome, reasons=_EMERGENCY
+        )
     if decision.if_blocked is not None:
         wait = equipment_wait(zone, state, now, action)
+        if action in _STARTS:
+            wait = _last(wait, start_wait(zone, state, action, now))
         if wait is not None:
             return ZoneVerdict(
                 decision.zone,

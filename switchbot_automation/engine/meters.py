@@ -17,6 +17,7 @@ from switchbot_automation.engine.pacing import (
     next_read,
     predictive,
 )
+from switchbot_automation.engine.sensors import believed, seen
 from switchbot_automation.engine.snapshot import Reading
 from switchbot_automation.model import ReasonCode
 
@@ -68,7 +69,7 @@ class Meters:
     def quota(self, settings: Settings | None) -> Quota:
         """Return the day's calls as they are now, for the meters of the settings."""
         zones = settings.zones.values() if settings else ()
-        meters = {zone.meter_device_id for zone in zones if zone.meter_device_id}
+        meters = {meter for zone in zones for meter in zone.meters}
         ledger = self._ledger
         reset = (ledger.resets_at - self._clock.now()).total_seconds()
         return Quota(
@@ -106,10 +107,15 @@ class Meters:
             if reading is None:
                 reading = remembered(book.state)
             elif reading.problem is ReasonCode.QUOTA_RESERVE:
+                looked = seen(zone, book.state.sensing, now)
+                book.state = book.state._replace(sensing=looked)
                 reading = self._kept(book.state, reading)
             else:
                 before = book.state
-                book.state = after_reading(before, reading)
+                if reading.problem is not ReasonCode.NO_METER:
+                    reading, record = believed(zone, before.sensing, reading, now)
+                    book.state = before._replace(sensing=record)
+                book.state = after_reading(book.state, reading)
                 if predictive(zone) and reading.problem is None:
                     book.state = after_new_reading(before, book.state, zone)
                 new.add(zone.name)

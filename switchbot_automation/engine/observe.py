@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchbot_automation.engine.aircon import same_parameter, set_all_parameter
+from switchbot_automation.engine.sensors import all_zero, fused, implausible
 from switchbot_automation.engine.snapshot import Reading
 from switchbot_automation.engine.state import (
     MODE_COOL,
@@ -102,16 +103,19 @@ class Observer:
     async def read_meters(self, zones: Iterable[ZoneSettings]) -> dict[str, Reading]:
         """Read every zone's meter, each meter once. Returns readings by zone."""
         zones = list(zones)
-        meters = dict.fromkeys(
-            zone.meter_device_id for zone in zones if zone.meter_device_id
-        )
+        meters = dict.fromkeys(meter for zone in zones for meter in zone.meters)
         if len(meters) <= 1:
             found = {meter: await self._read_meter(meter) for meter in meters}
         else:
             readings = await asyncio.gather(*map(self._read_in_turn, meters))
             found = dict(zip(meters, readings, strict=True))
         none = Reading(problem=ReasonCode.NO_METER)
-        return {zone.name: found.get(zone.meter_device_id, none) for zone in zones}
+        return {
+            zone.name: fused(zone, found)
+            if len(zone.meters) > 1
+            else found.get(zone.meter_device_id, none)
+            for zone in zones
+        }
 
     async def _read_in_turn(self, device_id: str) -> Reading:
         async with self._reading:
@@ -231,7 +235,10 @@ def _reading(status: DeviceStatus, clock: Clock) -> Reading:
     if temperature is None:
         problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
         return Reading(None, humidity, at, problem)
-    return Reading(temperature, humidity, at)
+    reading = Reading(temperature, humidity, at)
+    if all_zero(status.fields):
+        return implausible(reading, "nothing but zeros")
+    return reading
 
 
 def _finite(value: Any) -> float | None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from switchbot_automation.engine.equipment import Equipment
 from switchbot_automation.engine.learned import Learned
+from switchbot_automation.engine.sensors import SensorRecord
 from switchbot_automation.engine.slopes import SlopeBounds
 from switchbot_automation.model import Action, Power
 
@@ -107,6 +109,8 @@ class ZoneState(NamedTuple):
     conditioned: Action | None = None
     group_waits_since: datetime | None = None
     learned: Learned | None = None
+    sensing: SensorRecord | None = None
+    equipment: Equipment | None = None
 
     @property
     def compressor_running(self) -> bool:
@@ -153,6 +157,8 @@ class ZoneState(NamedTuple):
             conditioned=_enum(Action, document.get("conditioned")),
             group_waits_since=_instant(document.get("group_waits_since")),
             learned=Learned.from_document(document.get("learned")),
+            sensing=SensorRecord.from_document(document.get("sensing")),
+            equipment=Equipment.from_document(document.get("equipment")),
         )
         return state._seeded_from_last_action()
 
@@ -200,6 +206,10 @@ class ZoneState(NamedTuple):
             for name in _PAST
             if (at := getattr(self, name)) is not None and at > now
         }
+        for part in ("sensing", "equipment"):
+            kept = getattr(self, part)
+            if kept is not None and (pulled := kept.not_later_than(now)) is not kept:
+                late[part] = pulled
         pending = self.pending_repeat
         if pending is not None:
             due = now + timedelta(seconds=pending.interval_seconds)
@@ -267,6 +277,8 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("conditioned", str),
     ("group_waits_since", encode_instant),
     ("learned", Learned.to_document),
+    ("sensing", SensorRecord.to_document),
+    ("equipment", Equipment.to_document),
 )
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
 

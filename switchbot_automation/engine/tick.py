@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from switchbot_automation.engine.command import Order
 from switchbot_automation.engine.control import after_observation, with_setpoint
 from switchbot_automation.engine.decide import decide
-from switchbot_automation.engine.gate import Ledger, gate
+from switchbot_automation.engine.gate import Ledger, first_seen, gate
 from switchbot_automation.engine.groups import after_arbitration
+from switchbot_automation.engine.safety import after_assessment
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.engine.trace import Judged
 from switchbot_automation.model import (
@@ -102,6 +103,7 @@ class Tick:
             book = self._documents.book(name)
             book.state = after_observation(settings.zones[name], book.state, now)
         now = self._clock.now()
+        self._assess(zones, now)
         judged = self._judge(settings, readings, now)
         if await self._ask_aircons(settings, judged.decision, judged.verdict):
             judged = self._judge(settings, readings, self._clock.now())
@@ -112,6 +114,17 @@ class Tick:
                 judged.decision.zones, judged.verdict.zones, strict=True
             )
         ]
+
+    def _assess(self, zones: Iterable[ZoneSettings], now: datetime) -> None:
+        """Keep in the states what safety and the gate must not forget."""
+        for zone in zones:
+            book = self._documents.book(zone.name)
+            if book.state.equipment is None:
+                book.state = first_seen(
+                    zone, book.state, now, new=not book.stored.keys() - _HOME_KEYS
+                )
+            if zone.automation_enabled:
+                book.state = after_assessment(zone, book.state, now)
 
     def _judge(
         self, settings: Settings, readings: dict[str, Reading], now: datetime
@@ -187,7 +200,7 @@ class Tick:
                 decided.action,
                 label=f"automation_{decided.outcome}",
                 reasons=decided.reasons,
-                repeats=_OFF_WORDS.get(decided.outcome, False),
+                repeats=decided.emergency or decided.outcome in _OFF_WORDS,
             )
             command = await self._commander.carry_out(order)
             commands = (*early, command)
@@ -276,11 +289,11 @@ class Tick:
 
 
 # The outcomes whose command is repeated `off_repeat_count` times, fan in its place too.
-_OFF_WORDS = {
-    Outcome.WINTER_OFF: True,
-    Outcome.SUMMER_OFF: True,
-    Outcome.TURNED_OFF_OUTSIDE_WINDOW: True,
-}
+_OFF_WORDS = frozenset(
+    {Outcome.WINTER_OFF, Outcome.SUMMER_OFF, Outcome.TURNED_OFF_OUTSIDE_WINDOW}
+)
+# What a document may hold although no zone was ever looked after with it.
+_HOME_KEYS = frozenset({"last_tick"})
 
 
 def _blocked(decided: ZoneDecision, judged: ZoneVerdict) -> Command:

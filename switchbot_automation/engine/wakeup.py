@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.engine.safety import next_stage
 from switchbot_automation.timewindows import in_window, next_boundary, next_start
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def next_look(
     The next reading: at `read_at` where it is predicted, when a controller asked for it
     with `look_at`, otherwise after the regular interval, which `quota` may stretch. Or
     sooner: a due OFF repeat, a person's waiting command, the end of a minimum time that
-    blocks something, the start or end of a window.
+    blocks something, a stage of safety, the start or end of a window.
     """
     look = read_at or look_at or _regular(zone, state, now, quota)
     boundary = None
@@ -43,6 +44,7 @@ def next_look(
         boundary,
         blocked_until,
         state.hold_until,
+        next_stage(zone, state, now) if zone.automation_enabled else None,
         state.pending_repeat.next_run_at if state.pending_repeat else None,
         state.pending_manual.due_at if state.pending_manual else None,
     ):

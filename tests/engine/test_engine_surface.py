@@ -76,6 +76,7 @@ async def test_the_quotas_level_is_told_when_it_changes_either_way(house):
 
 
 async def test_without_a_ledger_the_engine_counts_its_calls_across_restarts(house):
+    house.configure(max_continuous_on_seconds=0)
     house.remember(assumed_aircon_power="off")
     await house.tick(19.0)
     assert house.state["api_requests_total"] == 2

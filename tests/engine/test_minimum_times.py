@@ -127,7 +127,7 @@ async def test_changing_the_season_while_running_waits_for_the_minimum_on_time(h
     house.configure(min_on_seconds=300)
     house.remember(assumed_aircon_power="off")
     await house.tick(19.0)
-    house.configure(min_on_seconds=300, mode="summer")
+    house.configure(min_on_seconds=300, mode="summer", changeover_gap_seconds=0)
     assert (await house.tick(30.0, after=60)).outcome == "cooldown"
     assert (await house.tick(30.0, after=240)).outcome == "summer_on"
     assert house.state["compressor_started_at"] == house.clock.now().isoformat()
