@@ -7,6 +7,7 @@ due at an instant is derived anew, and a rest the compressor had begun is not cu
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.engine.state import ZoneState
+
+_LOGGER = logging.getLogger(__name__)
 
 # A time server slews less than this between two ticks.
 _TOLERATED_SECONDS = 30.0
@@ -41,7 +44,10 @@ class ClockWatch:
         if before is None:
             return 0.0
         jump = (wall - before).total_seconds() - elapsed
-        return jump if abs(jump) > _TOLERATED_SECONDS else 0.0
+        if abs(jump) <= _TOLERATED_SECONDS:
+            return 0.0
+        _LOGGER.warning("the clock was set by %.0f s; due times are new", jump)
+        return jump
 
 
 def after_jump(state: ZoneState, seconds: float, now: datetime) -> ZoneState:

@@ -21,7 +21,6 @@ from switchbot_automation.engine.events import (
     DecisionMade,
     Listeners,
     NextWakeupChanged,
-    QuotaLevelChanged,
     SettingsApplied,
     SettingsRejected,
     StoreDegraded,
@@ -37,6 +36,7 @@ from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
 from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer, describe
+from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
 from switchbot_automation.engine.record import Recorder
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.tick import Tick, overall_outcome
@@ -107,7 +107,7 @@ class AutomationEngine:
             ThreadedStore(store) if isinstance(store, StoreInterface) else None
         )
         self._store: AsyncStore = self._wrapped or store  # type: ignore[assignment] # narrowed by the isinstance above
-        shared = quota or _ledger_of(client)
+        shared = quota or ledger_of(client)
         self._quota = shared or QuotaLedger(clock=self._clock)
         self._documents = Documents(self._store, settings_key, state_key)
         observer = Observer(client, self._clock, self._quota, counts=shared is None)
@@ -129,11 +129,10 @@ class AutomationEngine:
         self._listeners = Listeners()
         self._lock = asyncio.Lock()
         self._next_wakeup = self._clock.now()
-        self._loaded = False
         self._degraded = False
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
-        self._quota_level = "normal"
+        self._quota_watch = QuotaWatch(self._quota, self._meters, self._listeners)
         self._clock_watch = ClockWatch()
 
     async def __aenter__(self) -> Self:
@@ -193,7 +192,7 @@ class AutomationEngine:
         await self._recorder.record(ticks, trigger, now, quota["api_requests_total"])
         await self._documents.save({"last_tick": encode_instant(now), **quota})
         self._watch_store()
-        self._watch_quota()
+        self._quota_watch.tell(self._documents.settings)
         wakeup = self._wanted_wakeup(ticks, now)
         report = TickReport(
             trigger=trigger,
@@ -295,7 +294,7 @@ class AutomationEngine:
             documents=self._documents,
             recorder=self._recorder,
             quota=self._quota,
-            level=self._level(),
+            level=self._quota_watch.level(self._documents.settings),
             store=self._store.status(),
             report=self._report,
             last_tick=self._last_tick,
@@ -311,25 +310,17 @@ class AutomationEngine:
         rejected = self._documents.settings_error
         if rejected is not None and rejected is not error:
             self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
-        if not self._loaded and self._documents.reachable:
-            self._loaded = True
-            self._quota.restore(self._documents.home.stored)
-        else:
-            self._quota.merge(self._documents.home.stored)
         settings = self._documents.settings
+        stored, reachable = self._documents.home.stored, self._documents.reachable
+        self._quota_watch.take(stored, settings, read=reachable)
         jump = self._clock_watch.jump(now, self._clock.monotonic())
         if jump:
-            _LOGGER.warning("the clock was set by %.0f s; due times are new", jump)
             self._meters.forget_instants()
             self._listeners.emit(ClockJumped(now, jump))
-        if settings is not None:
-            self._quota.keep_for_commands(settings.quota_reserve)
-            self._meters.forget(settings.zones)
         for zone in settings.zones.values() if settings else ():
             book = self._documents.book(zone.name)
-            if jump:
-                book.state = after_jump(book.state, jump, now)
-            book.state = book.state.not_later_than(now)
+            state = after_jump(book.state, jump, now)
+            book.state = state.not_later_than(now)
             self._commander.recover(zone, now)
         return settings
 
@@ -340,17 +331,6 @@ class AutomationEngine:
         else:
             reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)
         return ZoneDecision(DEFAULT_ZONE, Outcome.INVALID_SETTINGS, reasons=(reason,))
-
-    def _level(self) -> str:
-        settings = self._documents.settings
-        threshold = settings.api_quota_warning_threshold if settings else 0
-        return self._meters.quota(settings).level(threshold)
-
-    def _watch_quota(self) -> None:
-        level, remaining = self._level(), self._quota.remaining
-        if level != self._quota_level:
-            self._quota_level = level
-            self._listeners.emit(QuotaLevelChanged(level, remaining))
 
     def _watch_store(self) -> None:
         error = self._documents.store_error
@@ -405,12 +385,6 @@ class AutomationEngine:
             self._listeners.emit(DecisionMade(now, decision))
         for command in commands:
             self._listeners.emit(CommandHandled(now, command))
-
-
-def _ledger_of(client: CloudApi) -> QuotaLedger | None:
-    """Return the ledger that a client counts in by itself."""
-    ledger = getattr(client, "quota", None)
-    return ledger if isinstance(ledger, QuotaLedger) else None
 
 
 def _asked(history: AsyncHistory | None) -> ThreadedHistory | None:
