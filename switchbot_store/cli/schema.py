@@ -96,13 +96,17 @@ def _back_up(inspection: Inspection, chosen: Path | None) -> Path | None:
 
 
 def _offered() -> Path | None:
-    if not sys.stdin.isatty():
+    if not _at_terminal():
         warn("no backup is made; --backup FILE makes one, --no-backup says so")
         return None
     name = f"switchbot-store-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
     if not click.confirm(f"Back the database up to {name} first?", default=True):
         return None
     return Path(name)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _summarise(config: StoreConfig) -> None:

@@ -1,0 +1,125 @@
+"""`health`: what scripts and people are told, and that nothing is changed by it."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from switchbot_store import (
+    HistorySample,
+    PostgresStore,
+    SqliteHistory,
+    StoreConfig,
+    get_history,
+    get_store,
+)
+
+AWAY = "postgresql://postgres:hunter2@127.0.0.1:1/home"
+
+
+def stores(health):
+    return {part["name"]: part for part in health["stores"]}
+
+
+def test_files_that_can_be_written_are_well(invoke, tmp_path):
+    invoke("set", "state", "{}")
+    health = invoke("health", "--json").json
+    assert health["status"] == "ok"
+    assert stores(health).keys() == {"settings", "state"}
+    state = stores(health)["state"]
+    assert state["backend"] == "json"
+    assert state["reachable"] is True
+    assert 0 < state["latency_seconds"] < 5
+    assert state["revision"] == invoke("get", "state", "--json").json["revision"]
+    assert state["pending"] == 0
+    assert state["last_error"] is None
+    assert stores(health)["settings"]["revision"] == ""
+    assert health["history"]["backend"] == "sqlite"
+    assert not (tmp_path / "config" / "history.sqlite3").exists()
+
+
+def test_the_newest_row_of_the_history_is_told(invoke, tmp_path):
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    history = SqliteHistory(tmp_path / "config" / "history.sqlite3")
+    history.write([HistorySample(at)], now=at)
+    history.close()
+    health = invoke("health", "--json").json
+    assert health["history"]["updated_at"] == "2026-01-01T12:00:00Z"
+
+
+def test_an_unreadable_file_is_an_error(invoke, tmp_path):
+    invoke("set", "state", "{}")
+    (tmp_path / "config" / "state.json").write_text("{oops")
+    health = invoke("health", "--json", code=1).json
+    assert health["status"] == "error"
+    assert stores(health)["state"]["reachable"] is False
+    assert "no JSON" in stores(health)["state"]["last_error"]
+    assert "no JSON" in invoke("health", code=1).out
+
+
+def test_postgres_is_asked_for_everything(invoke, postgres):
+    with PostgresStore(postgres) as store:
+        store.set("settings", {"n": 1})
+        revision = store.get_entry("settings").revision
+    at = datetime.now(UTC) - timedelta(hours=2)
+    with get_history(StoreConfig.from_env()) as history:
+        history.record(HistorySample(at))
+    health = invoke("health", "--json").json
+    assert health["status"] == "ok"
+    assert stores(health)["settings"]["revision"] == revision
+    assert 0 < stores(health)["settings"]["latency_seconds"] < 5
+    assert health["history"]["updated_at"] == at.isoformat().replace("+00:00", "Z")
+    assert health["schema_version"] >= 2
+    assert health["missing_migrations"] == []
+    assert "ok: database" in invoke("health").out
+
+
+def test_nothing_is_migrated_by_looking(invoke, dashboard):
+    health = invoke("health", "--json").json
+    assert health["schema_version"] == 0
+    assert health["missing_migrations"][0] == "0001_json_store"
+    with psycopg.connect(dashboard) as connection:
+        query = "SELECT to_regclass('switchbot_store_migrations')"
+        assert connection.execute(query).fetchone() == (None,)
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "code"),
+    [
+        ({}, "degraded", 0),
+        ({"STRICT_HEALTH_CHECKS": "true"}, "degraded", 1),
+        ({"STORE_FALLBACK": "refuse"}, "error", 1),
+    ],
+)
+def test_while_postgres_is_away(invoke, environment, variables, status, code):
+    environment(STORE_BACKEND="postgres", POSTGRES_URL=AWAY, **variables)
+    health = invoke("health", "--json", code=code).json
+    assert health["status"] == status
+    assert stores(health)["settings"]["reachable"] is False
+    assert "refused" in health["last_error"]
+    assert "hunter2" not in str(health)
+
+
+def test_what_waits_locally_is_counted(invoke, environment, database_url):
+    environment(STORE_BACKEND="postgres", POSTGRES_URL=AWAY)
+    with get_store() as store, get_history() as history:
+        for number in range(3):
+            store.set("settings", {"n": number})
+        history.record(HistorySample(datetime.now(UTC)))
+        health = invoke("health", "--json").json
+        assert stores(health)["settings"]["pending"] == 3
+        revision = store.get_entry("settings").revision
+        assert stores(health)["settings"]["revision"] == revision
+    environment(POSTGRES_URL=database_url)
+    health = invoke("health", "--json").json
+    assert health["status"] == "degraded"
+    assert health["history"]["pending"] == 1
+
+
+def test_a_server_that_takes_no_writes_is_an_error(invoke, postgres):
+    name = psycopg.conninfo.conninfo_to_dict(postgres)["dbname"]
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(
+            f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'
+        )
+    assert "no writes" in invoke("health", "--json", code=1).json["last_error"]
