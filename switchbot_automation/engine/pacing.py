@@ -8,6 +8,7 @@ get there is learned for each zone, see `slopes`.
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +36,8 @@ PROBE_SECONDS = 3600.0
 # What a meter shows is taken to be up to this old. Half of the changes came within 165 s,
 # few later than 300 s; more than this costs more calls than it gains seconds.
 _VALUE_AGE_SECONDS = 120.0
+# How much of the time until a silent meter is distrusted may pass between two readings.
+_OF_PATIENCE = 2.0 / 3.0
 _RETRY_SECONDS = 60.0
 _RETRY_DOUBLINGS = 4
 _DAY_SECONDS = 86400.0
@@ -221,11 +224,22 @@ def _wait(
         return min(idle, (state.hold_until - last).total_seconds())
     wait = seconds_to_crossing(edges, state, state.last_temperature, last)
     if wait > 0.0:
-        return max(FLOOR_SECONDS, min(CAP_SECONDS, wait - value_age(state, last)))
+        return max(FLOOR_SECONDS, min(_cap(zone), wait - value_age(state, last)))
     if blocked_until is not None and blocked_until > last:
         blocked = (blocked_until - last).total_seconds()
-        return max(FLOOR_SECONDS, min(CAP_SECONDS, blocked))
+        return max(FLOOR_SECONDS, min(_cap(zone), blocked))
     return max(FLOOR_SECONDS, float(zone.poll_interval_seconds))
+
+
+def _cap(zone: ZoneSettings) -> float:
+    """Return the longest time between readings that no stage of safety minds."""
+    stages = (
+        zone.sensor_stale_hold_seconds,
+        zone.sensor_stale_conservative_seconds,
+        zone.sensor_stale_off_seconds,
+    )
+    least = min((seconds for seconds in stages if seconds), default=math.inf)
+    return min(CAP_SECONDS, least * _OF_PATIENCE)
 
 
 def value_age(state: ZoneState, at: datetime) -> float:

@@ -192,6 +192,13 @@ def test_a_threshold_passed_while_the_gate_is_shut_is_read_when_it_opens():
     assert wait(HOME, cold, blocked_until=opens) == 240
 
 
+def test_a_zone_that_soon_distrusts_a_silent_meter_is_read_more_often():
+    warm = RESTING._replace(last_temperature=30.0)
+    assert wait(HOME, warm) == CAP_SECONDS
+    wary = replace(HOME, sensor_stale_hold_seconds=300)
+    assert wait(wary, warm) == 200
+
+
 def test_a_controller_says_when_it_wants_to_look():
     look = NOON + timedelta(seconds=700)
     steered = replace(HOME, control="modulate")
