@@ -310,5 +310,5 @@ class _Life(NamedTuple):
         self.writer.close()
         self.keeper.close()
         if self.keeper.healthy and self.local.journal.pending:
-            self.keeper.carry()
+            self.keeper.carry(timeout_seconds=_CLOSE_SECONDS)
         self.local.close()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from switchbot_store.local_copy import LocalCopy
     from switchbot_store.primary import Primary
 
-CONNECT_SECONDS: Final = 2.0
-"""The journal takes the write sooner than a server that restarts."""
+CONNECT_SECONDS: Final = 5.0
+"""The first attempt that fails ends the wait: the journal is there at once."""
 _TURN_SECONDS: Final = 6.0
 """One more than the writer before may use up."""
 
@@ -148,7 +148,7 @@ class Writer:
         if pending is not None:
             if pending.revision != revision:
                 raise StoreConflictError(key, pending.revision)
-            self._keeper.carry()
+            self._keeper.carry(timeout_seconds=CONNECT_SECONDS)
         return self._keeper.healthy
 
     def _may_journal(self, error: StoreError | None, *, plain: bool) -> bool:

@@ -159,10 +159,10 @@ class Keeper:
 
     # what is done
 
-    def carry(self) -> None:
+    def carry(self, *, timeout_seconds: float | None = None) -> None:
         """Carry over what is pending while healthy; degrades instead of raising."""
         try:
-            self._drain()
+            self._drain(timeout_seconds)
         except StoreError as error:
             self._failed(error)
 
@@ -224,14 +224,14 @@ class Keeper:
             self.seen_primary = True
             self._drain()
 
-    def _drain(self) -> None:
+    def _drain(self, timeout_seconds: float | None = None) -> None:
         """Carry over until nothing is pending, then be healthy."""
         with self._resync.turn:
             carried = bool(self._journal.pending)
             for _ in range(_ROUNDS):
                 if not self._journal.pending:
                     break
-                self._resync.round()
+                self._resync.round(timeout_seconds=timeout_seconds)
             with self._journal.lock:
                 if self._journal.pending:
                     # Writers outran the rounds; now they wait, briefly.

@@ -224,7 +224,9 @@ class Connections:
         finally:
             pool.putconn(connection)
 
-    def _borrow(self, pool: ConnectionPool[Any], expires_at: float) -> Connection:
+    def _borrow(
+        self, pool: ConnectionPool[Connection], expires_at: float
+    ) -> Connection:
         now = time.monotonic()
         patience = connect_limit()
         if patience is None or pool is not self._own_pool:

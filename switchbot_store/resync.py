@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _TOGETHER: Final = 1000
 _TOGETHER_BYTES: Final = 32 * 1024 * 1024
-_CALL_SECONDS: Final = 5.0
+_CALL_SECONDS: Final = 15.0
+"""As long as a database may take to wake up."""
 _BYTES_PER_SECOND: Final = 100_000
 """A slow uplink; large replays get more time than a single call."""
 
@@ -61,13 +62,13 @@ class Resync:
         with self.turn:
             for writes in _chunks(list(self._journal.pending.values())):
                 size = sum(len(write.encoded or b"") for write in writes)
-                patience = _CALL_SECONDS + size / _BYTES_PER_SECOND
-                with time_limit(timeout_seconds or patience):
+                seconds = timeout_seconds or _CALL_SECONDS + size / _BYTES_PER_SECOND
+                with time_limit(seconds, connect_seconds=seconds):
                     self._carry(self._journal.mark_tried(writes))
 
     def refresh(self) -> None:
         """Take a picture of the primary's documents into the mirror."""
-        with time_limit(_CALL_SECONDS):
+        with time_limit(_CALL_SECONDS, connect_seconds=_CALL_SECONDS):
             entries = self._primary.snapshot()
         documents = {
             key: document

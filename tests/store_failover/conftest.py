@@ -1,4 +1,5 @@
 import contextlib
+import datetime as dt
 import threading
 import time
 
@@ -10,6 +11,7 @@ from switchbot_store import (
     PostgresStore,
     StoreUnavailableError,
 )
+from switchbot_store.testing import PostgresServer
 
 pytest.register_assert_rewrite("switchbot_store.testing.store_contract")
 
@@ -22,15 +24,17 @@ class FlakyStore(MemoryStore):
     def __init__(self, **options):
         super().__init__(**options)
         self.away = False
+        self.takes_writes = True
         self.lose_answers = 0
         self.calls = []
 
     def _call(self, name, *arguments):
         self.calls.append(name)
-        if self.away:
+        reading = name in {"get_entry", "get_many", "keys"}
+        if self.away or not (reading or self.takes_writes):
             raise StoreUnavailableError("the flaky store is away")
         result = getattr(MemoryStore, name)(self, *arguments)
-        if self.lose_answers and name not in {"get_entry", "get_many", "keys"}:
+        if self.lose_answers and not reading:
             self.lose_answers -= 1
             raise StoreUnavailableError("the answer got lost")
         return result
@@ -66,6 +70,61 @@ class FlakyStore(MemoryStore):
         if self.away:
             raise StoreUnavailableError("the flaky store is away")
         return super().open()
+
+
+class BreakableServer:
+    """A database of one test's own, on a server that the test may stop and freeze."""
+
+    def __init__(self, server, database):
+        self._server = server
+        self.database = database
+        for name in ("start", "stop", "kill", "restart", "freeze", "thaw"):
+            setattr(self, name, getattr(server, name))
+
+    def url(self, **options):
+        return self._server.url(self.database, **options)
+
+    def connect(self):
+        return self._server.connect(self.database)
+
+
+@pytest.fixture(scope="session")
+def breakable_server():
+    with PostgresServer(fsync=True) as server:
+        yield server
+
+
+@pytest.fixture
+def server(breakable_server):
+    database = breakable_server.create_database()
+    yield BreakableServer(breakable_server, database)
+    if breakable_server.running:
+        breakable_server.thaw()
+    breakable_server.start()
+    breakable_server.drop_database(database)
+
+
+class Clock:
+    """Both clocks of a store, moved by hand."""
+
+    def __init__(self, start=None):
+        self.time = start or dt.datetime(2026, 1, 10, 8, 0, tzinfo=dt.UTC)
+        self.seconds = 1000.0
+
+    def now(self):
+        return self.time
+
+    def monotonic(self):
+        return self.seconds
+
+    def advance(self, seconds):
+        self.time += dt.timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ from switchbot_store.testing import TcpProxy
 
 
 @pytest.fixture
-def server(postgres_server_factory):
-    return postgres_server_factory()
-
-
-@pytest.fixture
 def proxy(postgres_server):
     with TcpProxy(postgres_server.port) as running:
         yield running
