@@ -1,0 +1,105 @@
+"""Windows with a name and with days before and after which they do not start."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.settings import check_settings, parse_settings
+from switchbot_automation.timewindows import (
+    TimeWindow,
+    contains,
+    in_window,
+    next_boundary,
+    next_end,
+    next_start,
+)
+
+PARIS = ZoneInfo("Europe/Paris")
+EVERY_DAY = frozenset(range(7))
+NIGHT = TimeWindow(
+    EVERY_DAY, time(22), time(6), "winter nights", date(2026, 11, 1), date(2027, 2, 28)
+)
+
+
+def test_a_night_belongs_to_the_day_it_starts_on_also_at_the_ends():
+    assert not contains(NIGHT, datetime(2026, 11, 1, 3))
+    assert contains(NIGHT, datetime(2026, 11, 1, 23))
+    assert contains(NIGHT, datetime(2027, 3, 1, 3))
+    assert not contains(NIGHT, datetime(2027, 3, 1, 22))
+
+
+def test_the_start_of_a_season_far_away_is_found():
+    summer = datetime(2026, 6, 1, tzinfo=UTC)
+    starts = datetime(2026, 11, 1, 22, tzinfo=PARIS)
+    assert next_start([NIGHT], summer, PARIS) == starts
+    assert next_boundary([NIGHT], summer, PARIS) == starts
+    assert next_end([NIGHT], summer, PARIS) == datetime(2026, 11, 2, 6, tzinfo=PARIS)
+
+
+def test_after_the_last_night_nothing_comes():
+    over = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    assert next_start([NIGHT], over, PARIS) is None
+
+
+@given(
+    first=st.dates(date(2026, 1, 1), date(2026, 12, 31)),
+    days=st.integers(0, 60),
+    weekdays=st.frozensets(st.integers(0, 6), min_size=1),
+    start=st.integers(0, 23),
+    length=st.integers(1, 23),
+    ahead=st.integers(0, 100),
+)
+def test_the_next_boundary_is_where_a_walk_by_hours_finds_it(
+    first, days, weekdays, start, length, ahead
+):
+    last = first + timedelta(days=days)
+    end = time((start + length) % 24)
+    window = TimeWindow(weekdays, time(start), end, "", first, last)
+    now = datetime.combine(first, time(), UTC) - timedelta(days=ahead)
+    found = next_boundary([window], now, UTC)
+    hour = now
+    while hour <= datetime.combine(last, time(), UTC) + timedelta(days=3):
+        if in_window([window], hour, UTC):
+            assert found == hour
+            return
+        hour += timedelta(hours=1)
+    assert found is None
+
+
+def test_the_settings_name_and_date_a_window():
+    document = {
+        "time_windows": [
+            {
+                "id": "winter nights",
+                "days": [0, 1, 2, 3, 4, 5, 6],
+                "start": "22:00",
+                "end": "06:00",
+                "from": "2026-11-01",
+                "until": "2027-02-28",
+            }
+        ]
+    }
+    assert parse_settings(document).default.time_windows == (NIGHT,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"from": "2026-02-31"}, "time_windows[0].from"),
+        ({"until": 20260101}, "time_windows[0].until"),
+        ({"from": "2026-05-02", "until": "2026-05-01"}, "time_windows[0]"),
+        ({"id": "a/b"}, "time_windows[0].id"),
+    ],
+)
+def test_a_window_whose_days_make_no_sense_is_refused(changes, path):
+    window = {"days": [0], "start": "22:00", "end": "06:00"} | changes
+    (error,) = check_settings({"time_windows": [window]})
+    assert error.path == path
+
+
+def test_a_window_that_ends_before_it_begins_is_refused():
+    with pytest.raises(ValueError, match="last day"):
+        TimeWindow(EVERY_DAY, time(1), time(2), "", date(2026, 2, 2), date(2026, 2, 1))
