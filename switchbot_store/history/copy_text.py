@@ -50,4 +50,5 @@ def _number(number: float | None) -> str:
 def _json(document: Mapping[str, Any] | None) -> str:
     if document is None:
         return "\\N"
-    return orjson.dumps(document).decode().translate(_ESCAPES)
+    # JSON writes tabs and ends of lines as escapes itself.
+    return orjson.dumps(document).replace(b"\\", b"\\\\").decode()

@@ -47,7 +47,6 @@ _HOURS_PER_STEP: Final = 240
 """Bounds the time that one step of the rollup takes to about a tenth of a second."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
-_FROZEN_PER_STEP: Final = 500
 _HOLD: Final = timedelta(seconds=HOLD_SECONDS)
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
@@ -221,19 +220,10 @@ class PostgresHistory(HistoryBackend):
 
     def purge(self, before: datetime, *, limit: int) -> int:
         """Delete some old rows; see `HistoryBackend.purge`."""
-
-        def step(connection: Connection) -> int:
-            through, _ = _row(connection, bucket_sql.STATE, {})
-            if through is None:
-                return 0
-            edge = min(hour_of(before), in_utc(through))
-            freeze = {"before": edge, "through": through, "limit": _FROZEN_PER_STEP}
-            while connection.execute(bucket_sql.FREEZE, freeze).rowcount:
-                pass
-            values = {"before": edge, "zone": None, "limit": limit}
-            return connection.execute(bucket_sql.PURGE, values).rowcount
-
-        return self._reading(step)
+        values = {"before": hour_of(before), "zone": None, "limit": limit}
+        return self._reading(
+            lambda connection: connection.execute(bucket_sql.PURGE, values).rowcount
+        )
 
     def frozen_hours(
         self, *, after: RowKey | None = None, limit: int

@@ -297,25 +297,38 @@ ROLL_UP: Final = composed(
     columns=_ROLLED_COLUMNS,
     excluded=f"excluded.{_ROLLED_COLUMNS.replace(', ', ', excluded.')}",
 )
-FREEZE: Final = """
-UPDATE state_history_hourly SET frozen = true WHERE (zone, bucket) IN (
-    SELECT h.zone, h.bucket FROM state_history_hourly h
-    WHERE NOT h.frozen AND h.bucket <= %(before)s AND h.bucket < %(through)s
-        AND NOT EXISTS (SELECT FROM state_history_late l
-                        WHERE l.zone = h.zone AND l.bucket = h.bucket)
-    LIMIT %(limit)s)
-"""
+# What goes, and the hours that can no longer be computed: a reading holds into the next.
 PURGE: Final = composed(
     """
-    WITH RECURSIVE <ZONES>
-    DELETE FROM state_history WHERE ctid = ANY (ARRAY(
-        SELECT s.place FROM zones z CROSS JOIN LATERAL (
-            SELECT r.ctid AS place FROM state_history r
-            WHERE r.zone = z.zone AND r."timestamp" < %(before)s
-                AND NOT EXISTS (SELECT FROM state_history_late l
-                    WHERE l.zone = r.zone AND l.bucket = <HOUR>)
+    WITH RECURSIVE <ZONES>,
+    victims AS (
+        SELECT s.* FROM zones z CROSS JOIN LATERAL (
+            SELECT r.ctid AS place, r.zone, <HOUR> AS hour FROM state_history r
+            WHERE r.zone = z.zone
+                AND r."timestamp" < least(
+                    %(before)s, (SELECT through FROM state_history_rollup))
+                AND (r.zone, <HOUR>) NOT IN (SELECT zone, bucket FROM state_history_late)
             ORDER BY r."timestamp" LIMIT %(limit)s
-        ) s LIMIT %(limit)s))
+        ) s LIMIT %(limit)s
+    ),
+    frozen AS (
+        UPDATE state_history_hourly SET frozen = true WHERE ctid = ANY (ARRAY(
+            SELECT found.place
+            FROM (SELECT DISTINCT zone, hour FROM victims) v
+            CROSS JOIN (VALUES (interval '0'), (interval '1 hour')) AS step(width)
+            CROSS JOIN LATERAL (
+                SELECT h.ctid AS place FROM state_history_hourly h
+                WHERE h.zone = v.zone AND h.bucket = v.hour + step.width
+                    AND h.bucket < (SELECT through FROM state_history_rollup)
+                    AND (h.zone, h.bucket) NOT IN (
+                        SELECT zone, bucket FROM state_history_late)
+                LIMIT 1 -- by key, each
+            ) AS found))
+            AND NOT frozen
+    )
+    DELETE FROM state_history
+    WHERE ctid = ANY (ARRAY(SELECT place FROM victims))
+        AND EXISTS (SELECT FROM state_history_rollup)
     """,
     zones=ZONES,
     hour=HOUR_OF.replace("{}", 'r."timestamp"'),

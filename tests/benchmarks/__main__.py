@@ -17,6 +17,7 @@ GROUPS = {
     "ticks": "a tick's time by part, statements a tick",
     "zones": "a tick of very many zones",
     "memory": "peak memory of a running engine",
+    "history": "a year of history: writing, charts, retention",
     "week": "a simulated week",
 }
 

@@ -1,0 +1,210 @@
+"""A year of history at 30 s: writing it, charting it, deleting from it, exporting it."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import orjson
+import psycopg
+from measuring import Figure, interleave
+
+from switchbot_store import (
+    HistorySample,
+    HistoryService,
+    PostgresHistory,
+    SqliteHistory,
+)
+from switchbot_store.history.buckets import plan_points
+from switchbot_store.history.codec import as_dict
+from switchbot_store.history.copy_text import copy_lines
+from switchbot_store.testing import PostgresServer
+
+NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+STEP = timedelta(seconds=30)
+COLUMNS = """zone, "timestamp", temperature, humidity, assumed_aircon_power, last_action,
+    api_requests_today, error_count, last_temperature_stale, timezone, metadata"""
+BARE_INSERT = f"""INSERT INTO bare ({COLUMNS}) SELECT {COLUMNS}
+    FROM jsonb_to_recordset(%s::jsonb) AS r(zone text, "timestamp" timestamptz,
+    temperature float8, humidity float8, assumed_aircon_power text, last_action text,
+    api_requests_today bigint, error_count bigint, last_temperature_stale boolean,
+    timezone text, metadata jsonb) ON CONFLICT DO NOTHING"""
+YEAR = f"""INSERT INTO state_history ({COLUMNS})
+    SELECT 'default', %(start)s + n * interval '30 seconds', 20 + (n %% 97) / 10.0,
+    40 + (n %% 31) / 3.0, CASE WHEN n %% 240 < 60 THEN 'on' ELSE 'off' END, 'turnOff',
+    n %% 5000, 0, false, 'Europe/Paris',
+    '{{"trigger": "scheduler", "outcome": "no_action", "reasons": [{{"code": "in_band"}}]}}'
+    FROM generate_series(0, %(rows)s - 1) AS n"""
+
+
+def sample(number: int, start: datetime) -> HistorySample:
+    """Return a sample as the engine records them."""
+    return HistorySample(
+        start + number * STEP,
+        temperature=20 + number % 97 / 10,
+        humidity=40 + number % 31 / 3,
+        assumed_aircon_power="off",
+        last_action="turnOff",
+        api_requests_today=number % 5000,
+        timezone="Europe/Paris",
+        metadata={"trigger": "scheduler", "outcome": "no_action", "reasons": []},
+    )
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    days = 60 if quick else 365
+    with ExitStack() as stack:
+        server = stack.enter_context(PostgresServer(fsync=True))
+        database = server.create_database()
+        bare = stack.enter_context(
+            psycopg.connect(server.conninfo(database), autocommit=True)
+        )
+        backend = PostgresHistory(server.conninfo(database))
+        backend.open()
+        stack.callback(backend.close)
+        bare.execute("CREATE TABLE bare (LIKE state_history INCLUDING ALL)")
+        figures = _batches(backend, bare, 5 if quick else 25)
+        figures += _import(backend, bare, 100_000 if quick else 1_000_000)
+        figures += _year(backend, bare, days, 5 if quick else 15)
+        figures += _retention(backend, bare, days)
+    return _recording() + figures
+
+
+def _recording() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as directory:
+        backend = SqliteHistory(Path(directory) / "history.sqlite3")
+        service = HistoryService(backend, batch_size=10**9)
+        samples = [sample(number, NOW) for number in range(20_000)]
+        numbers = iter(samples)
+        taken = interleave(
+            {"record": lambda _: service.record(next(numbers))},
+            rounds=10,
+            operations=1000,
+        )
+        service.close()
+    return [Figure("record, p50", taken.microseconds("record"), "us", 20)]
+
+
+def _batches(
+    backend: PostgresHistory, bare: psycopg.Connection, rounds: int
+) -> list[Figure]:
+    figures = []
+    for size, goal in ((1, None), (4, 1 / 0.85), (100, 1 / 0.8), (1000, None)):
+        operations = max(2, 100 // size)
+        turns = 10 + rounds * operations
+        start = NOW + timedelta(days=size)
+        samples = [sample(number, start) for number in range(2 * turns * size)]
+        batches = iter(
+            [samples[first : first + size] for first in range(0, len(samples), size)]
+        )
+
+        def bare_insert(_, batches=batches):
+            document = orjson.dumps([as_dict(each) for each in next(batches)])
+            bare.execute(BARE_INSERT, [document.decode()], prepare=True)
+
+        def write(_, batches=batches):
+            backend.write(next(batches), now=NOW)
+
+        taken = interleave(
+            {"bare": bare_insert, "ours": write}, rounds=rounds, operations=operations
+        )
+        name = f"PostgresHistory, {size} rows a batch"
+        figures.append(Figure(name, taken.ratio("ours", "bare"), "x bare", goal))
+    bare.execute("TRUNCATE state_history, state_history_late, bare")
+    return figures
+
+
+def _import(
+    backend: PostgresHistory, bare: psycopg.Connection, rows: int
+) -> list[Figure]:
+    start = NOW - rows * STEP
+    samples = [sample(number, start) for number in range(rows)]
+    data = b"".join(copy_lines(samples))
+    began = perf_counter()
+    with bare.cursor().copy(f"COPY bare ({COLUMNS}) FROM STDIN") as copy:
+        copy.write(data)
+    copied = perf_counter() - began
+    began = perf_counter()
+    for first in range(0, rows, 25_000):
+        backend.write(samples[first : first + 25_000], now=NOW)
+    written = perf_counter() - began
+    began = perf_counter()
+    backend.write(samples[:25_000], now=NOW)
+    again = perf_counter() - began
+    bare.execute("TRUNCATE state_history, state_history_late, bare")
+    return [
+        Figure(f"import of {rows} rows", written / copied, "x copy", 2),
+        Figure("25000 rows again, all there already", again * 1e3, "ms"),
+    ]
+
+
+def _year(
+    backend: PostgresHistory, bare: psycopg.Connection, days: int, rounds: int
+) -> list[Figure]:
+    start = NOW - timedelta(days=days)
+    bare.execute(YEAR, {"start": start, "rows": days * 2880})
+    began = perf_counter()
+    while backend.roll_up(now=NOW):
+        pass
+    built = perf_counter() - began
+    bare.execute("VACUUM ANALYZE")
+    plan = plan_points(start, NOW, 500)
+    raw = replace(plan, rollup=False, split_hours=())
+    day = plan_points(NOW - timedelta(days=1), NOW, 500)
+    chart = _seconds(lambda: backend.buckets(plan, now=NOW), rounds)
+    from_rows = _seconds(lambda: backend.buckets(raw, now=NOW), 2)
+    name = f"{days} days in 500 points"
+    return [
+        Figure(f"{name}, p50", chart * 1e3, "ms", 10),
+        Figure(f"{name}, against raw rows", chart / from_rows, "x raw", 1 / 30),
+        Figure(
+            "1 day in 500 points, from raw rows, p50",
+            _seconds(lambda: backend.buckets(day, now=NOW), rounds) * 1e3,
+            "ms",
+        ),
+        Figure(
+            "latest, p50",
+            _seconds(lambda: backend.latest(1), 4 * rounds) * 1e3,
+            "ms",
+            1.5,
+        ),
+        Figure(f"rollup of {days} days", built, "s"),
+    ]
+
+
+def _retention(
+    backend: PostgresHistory, bare: psycopg.Connection, days: int
+) -> list[Figure]:
+    edge = NOW - timedelta(days=days - 31)
+    steps = []
+    gone = 1
+    while gone:  # one statement each
+        began = perf_counter()
+        gone = backend.purge(edge, limit=1000)
+        steps.append(perf_counter() - began)
+    began = perf_counter()
+    bare.execute(
+        'DELETE FROM state_history WHERE "timestamp" < %s', [edge + timedelta(days=29)]
+    )
+    at_once = (perf_counter() - began) / 29 * 31
+    return [
+        Figure("deleting a month", sum(steps) * 1e3, "ms", 300),
+        Figure("its longest statement", max(steps) * 1e3, "ms", 10),
+        Figure("its median statement", median(steps) * 1e3, "ms"),
+        Figure("deleting a month", sum(steps) / at_once, "x at once"),
+    ]
+
+
+def _seconds(call, rounds: int) -> float:
+    call()
+    taken = []
+    for _ in range(rounds):
+        began = perf_counter()
+        call()
+        taken.append(perf_counter() - began)
+    return median(taken)
