@@ -232,10 +232,13 @@ class Keeper:
                 if not self._journal.pending:
                     break
                 self._resync.round(timeout_seconds=timeout_seconds)
+            # Before the journal forgets it: the mirror may soon be all there is.
+            self._write_mirror()
             with self._journal.lock:
                 if self._journal.pending:
                     # Writers outran the rounds; now they wait, briefly.
                     self._resync.round(timeout_seconds=_LAST_ROUND_SECONDS)
+                    self._write_mirror()
                 if not self._journal.clear():
                     raise StoreUnavailableError("new writes outran the replay")
                 self._recovered(carried=carried)

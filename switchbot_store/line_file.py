@@ -82,14 +82,18 @@ class LineFile:
                 self._truncate(good_until)
         return Lines(payloads, torn, damaged)
 
-    def append(self, payload: bytes) -> None:
-        """Add a line; durable when it returns. `payload` has no line break."""
+    def append(self, payload: bytes, *, durable: bool = True) -> None:
+        """Add a line; durable when it returns. `payload` has no line break.
+
+        One that is not `durable` outlives the process, though not a power cut.
+        """
         line = _line(payload)
         with wrapped_os_errors(f"cannot write {self.path}"):
             descriptor = self._writable()
             try:
                 _write_all(descriptor, line)
-                os.fsync(descriptor)
+                if durable:
+                    os.fsync(descriptor)
             except OSError:
                 # The next line must not follow half of this one.
                 self._uncertain = True
@@ -108,11 +112,11 @@ class LineFile:
             self.size = len(data)
             self._uncertain = False
 
-    def clear(self) -> None:
-        """Remove every line, durably."""
+    def clear(self, *, durable: bool = True) -> None:
+        """Remove every line; durably, if so asked."""
         if self.size or self._uncertain:
             with wrapped_os_errors(f"cannot write {self.path}"):
-                self._truncate(0)
+                self._truncate(0, durable=durable)
 
     def close(self) -> None:
         """Close the file."""
@@ -124,10 +128,11 @@ class LineFile:
             self._truncate(self.size)
         return self._opened()
 
-    def _truncate(self, size: int) -> None:
+    def _truncate(self, size: int, *, durable: bool = True) -> None:
         descriptor = self._opened()
         os.ftruncate(descriptor, size)
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
         self.size = size
         self._uncertain = False
 

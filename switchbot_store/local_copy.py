@@ -61,15 +61,16 @@ class LocalCopy:
         self.journal.open()
         try:
             self.conflicts.open()
-            self.mirror.load()
+            self.mirror.open()
         except BaseException:
+            self.conflicts.close()
             self.journal.close()
             raise
 
     def close(self) -> None:
         """Write what the mirror still has in memory, and let the directory go."""
         try:
-            self.mirror.write_behind()
+            self.mirror.close()
         except StoreUnavailableError as error:
             _LOGGER.warning("%s; it stays as it was", error)
         self.conflicts.close()

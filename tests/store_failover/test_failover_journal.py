@@ -167,6 +167,24 @@ class TestMirror:
         store.delete("settings")
         until(lambda: not path.exists())
 
+    def test_kill_9_costs_it_nothing(self, host, flaky, crash):
+        store = host(background=False)  # nothing is written behind
+        store.set_many({"a": {"n": 1}, "b": {"n": 1}, "c": {"n": 1}})
+        store.set("a", {"n": 2})
+        store.delete("b")
+        place = crash()
+        flaky.away = True
+        with FailoverStore(flaky, place) as again:
+            assert again.keys() == ["a", "c"]
+            assert again.get("a") == {"n": 2}
+        with FailoverStore(flaky, place) as again:
+            assert again.keys() == ["a", "c"]
+        recent = place / ".mirror" / "recent.jsonl"
+        assert recent.read_bytes() == b""
+        recent.write_bytes(b"\0" * 50)
+        with FailoverStore(flaky, place) as again:
+            assert again.get("c") == {"n": 1}
+
     def test_a_damaged_copy_is_left_out(self, host, flaky, tmp_path):
         host().set_many({"a": {"n": 1}, "b": {"n": 1}})
         host().open().close()
