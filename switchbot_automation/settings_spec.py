@@ -17,6 +17,8 @@ class Kind(StrEnum):
     TIMEZONE = "IANA timezone"
     TIME = "HH:MM"
     DAYS = "list of days"
+    DATE = "YYYY-MM-DD"
+    NAME = "name"
     DEVICE_ID = "device id"
     RESERVE = "`auto` or whole number"
     NAMES = "list of zone names"

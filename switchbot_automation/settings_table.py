@@ -131,6 +131,23 @@ _TABLE: tuple[SettingSpec, ...] = (
         required=True,
     ),
     SettingSpec(
+        "time_windows[].id",
+        Kind.NAME,
+        "What the window is called, for people and reasons.",
+        bounds=(0, 40),
+        unit="characters",
+    ),
+    SettingSpec(
+        "time_windows[].from",
+        Kind.DATE,
+        "The first day it may start on; without it there is none.",
+    ),
+    SettingSpec(
+        "time_windows[].until",
+        Kind.DATE,
+        "The last day it may start on; without it there is none.",
+    ),
+    SettingSpec(
         "timezone",
         Kind.TIMEZONE,
         "The clock that the windows are read on.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import time
+from datetime import date, time
 from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
@@ -29,6 +29,8 @@ _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
 _SCENE_ID = re.compile(r"[A-Za-z0-9_-]*")
 _BUTTON = re.compile(r"[^\x00-\x1f\x7f]*")
 _HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
+_DATE = re.compile(r"[12]\d{3}-\d{2}-\d{2}")
+_NAME = re.compile(r"[A-Za-z0-9 _.-]*")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _SUNDAY = 6
 _LONGEST_TIMEZONE = 100
@@ -56,9 +58,14 @@ def shown(value: object) -> str:
 
 
 def window(value: dict[str, Any]) -> TimeWindow:
-    """Make a window of its three converted values."""
+    """Make a window of its converted values."""
+    renamed = {"from": "first_day", "until": "last_day"}
+    parts = {renamed.get(key, key): each for key, each in value.items()}
+    first, last = parts.get("first_day"), parts.get("last_day")
+    if first and last and last < first:
+        raise vol.Invalid(f"until, {last}, is before from, {first}")
     try:
-        return TimeWindow(**value)
+        return TimeWindow(**parts)
     except ValueError:
         raise vol.Invalid(
             f"start and end are both {value['start']:%H:%M}; a whole day is two windows,"
@@ -134,6 +141,16 @@ def _time(_spec: SettingSpec, value: object) -> time:
         raise vol.Invalid(f"expected a time as '07:30', got {shown(value)}")
     hour, minute, second = (int(part or 0) for part in match.groups())
     return time(hour, minute, second)
+
+
+def _date(_spec: SettingSpec, value: object) -> date:
+    expected = f"expected a day as '2026-10-01', got {shown(value)}"
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise vol.Invalid(expected)
+    try:
+        return date.fromisoformat(value)
+    except ValueError as exc:
+        raise vol.Invalid(expected) from exc
 
 
 def _list(spec: SettingSpec, value: object) -> list[Any]:
@@ -261,6 +278,8 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.TIMEZONE: _timezone,
     Kind.TIME: _time,
     Kind.DAYS: _days,
+    Kind.DATE: _date,
+    Kind.NAME: partial(_text, _NAME, "a name of letters, digits, blanks and _ . -"),
     Kind.DEVICE_ID: partial(
         _text, _DEVICE_ID, "a device id of letters, digits and : - _ ."
     ),

@@ -47,14 +47,19 @@ _PROBE_STEP = timedelta(hours=3)
 class TimeWindow:
     """``[start, end)`` on the wall clock, on the days it starts.
 
-    `days`: 0 is Monday, 6 Sunday. `end` before `start` runs past midnight.
-    Raises `ValueError` for no days, days outside 0..6, times with a timezone or
-    ``start == end``.
+    `days`: 0 is Monday, 6 Sunday. `end` before `start` runs past midnight. It starts on
+    no day before `first_day` and none after `last_day`, where they are given; `id` is
+    what people call it.
+    Raises `ValueError` for no days, days outside 0..6, times with a timezone,
+    ``start == end`` or a last day before the first.
     """
 
     days: frozenset[int]
     start: time
     end: time
+    id: str = ""
+    first_day: date | None = None
+    last_day: date | None = None
 
     def __post_init__(self) -> None:
         if not self.days or not self.days <= _WEEKDAYS:
@@ -63,6 +68,8 @@ class TimeWindow:
             raise ValueError("start and end are wall-clock times, without a timezone")
         if self.start == self.end:
             raise ValueError("start and end must differ")
+        if self.first_day and self.last_day and self.last_day < self.first_day:
+            raise ValueError("the last day must not be before the first")
 
     @property
     def overnight(self) -> bool:
@@ -75,6 +82,17 @@ def start_day(window: TimeWindow, local: datetime) -> date | None:
 
     `local` is the wall clock's reading; a timezone it may carry is not looked at.
     """
+    day = _weekly(window, local)
+    if (
+        day is None
+        or (window.first_day is not None and day < window.first_day)
+        or (window.last_day is not None and day > window.last_day)
+    ):
+        return None
+    return day
+
+
+def _weekly(window: TimeWindow, local: datetime) -> date | None:
     now = local.time()
     if not window.overnight:
         inside = window.start <= now < window.end
@@ -143,13 +161,27 @@ def _next(
         return None
     now = now_utc.astimezone(UTC)
     first_day = now.toordinal() - now.weekday()
-    for week in range(_WEEKS_AHEAD):
-        changes = _changes_of_week(tuple(windows), tz, first_day + 7 * week)
+    for week in _weeks(windows, first_day):
+        changes = _changes_of_week(tuple(windows), tz, week)
         later = bisect_right(changes, now, key=lambda change: change.at)
         for change in changes[later:]:
             if becomes is None or change.inside is becomes:
                 return change.at
     return None
+
+
+def _weeks(windows: Sequence[TimeWindow], first: int) -> Iterator[int]:
+    """Yield the weeks that may hold a change, from that of the ordinal day `first` on.
+
+    The next ones, and those about the first days that are still to come.
+    """
+    yield from range(first, first + 7 * _WEEKS_AHEAD, 7)
+    reached = first + 7 * _WEEKS_AHEAD
+    for day in sorted(each.first_day for each in windows if each.first_day):
+        monday = day.toordinal() - day.weekday() - 7
+        for week in range(max(reached, monday), monday + 7 * (_WEEKS_AHEAD + 1), 7):
+            yield week
+            reached = week + 7
 
 
 @lru_cache(maxsize=1024)

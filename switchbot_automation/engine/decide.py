@@ -104,10 +104,10 @@ def _decide_freely(
 
 @lru_cache(maxsize=256)
 def _window_reason(window: TimeWindow) -> Reason:
-    return Reason(
-        ReasonCode.IN_WINDOW,
-        {"start": f"{window.start:%H:%M}", "end": f"{window.end:%H:%M}"},
-    )
+    detail = {"start": f"{window.start:%H:%M}", "end": f"{window.end:%H:%M}"}
+    if window.id:
+        detail["window"] = window.id
+    return Reason(ReasonCode.IN_WINDOW, detail)
 
 
 def _outside(zone: ZoneSettings, seen: ZoneSnapshot) -> ZoneDecision:
