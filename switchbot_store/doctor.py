@@ -18,6 +18,7 @@ from switchbot_store.conflicts import read_conflicts
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.history.making import SPILL_NAME
 from switchbot_store.journal import read_pending
+from switchbot_store.places import may_write, nearest_existing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -87,9 +88,7 @@ def _directories(config: StoreConfig) -> Iterator[Finding]:
 
 
 def _directory(variable: str, directory: Path) -> Iterator[Finding]:
-    place = directory.absolute()
-    while not place.exists():
-        place = place.parent
+    place = nearest_existing(directory)
     if not place.is_dir():
         yield Finding(
             "directory",
@@ -98,7 +97,7 @@ def _directory(variable: str, directory: Path) -> Iterator[Finding]:
             f"Set {variable} to a directory.",
         )
         return
-    if not os.access(place, os.W_OK | os.X_OK):
+    if not may_write(place):
         yield Finding(
             "directory",
             "problem",

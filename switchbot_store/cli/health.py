@@ -19,13 +19,13 @@ from switchbot_store.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_store.cli.places import is_writable_place
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreError
 from switchbot_store.factory import get_store
 from switchbot_store.history.making import FILE_NAME, make_backend
 from switchbot_store.journal import read_pending
 from switchbot_store.mirror import read_mirror
+from switchbot_store.places import is_writable_place
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,4 +17,10 @@ def nearest_existing(path: str | os.PathLike[str]) -> Path:
 def is_writable_place(path: str | os.PathLike[str]) -> bool:
     """Tell whether files can be made there, or it can be made."""
     place = nearest_existing(path)
-    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    return place.is_dir() and may_write(place)
+
+
+def may_write(directory: Path) -> bool:
+    """Tell whether this user may make files in a directory."""
+    effective = os.access in os.supports_effective_ids
+    return os.access(directory, os.W_OK | os.X_OK, effective_ids=effective)
