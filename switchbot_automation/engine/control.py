@@ -22,6 +22,7 @@ from switchbot_automation.engine.optimum_start import (
     Watch,
     plan_start,
 )
+from switchbot_automation.engine.overshoot import Run, learn_softening, softened
 from switchbot_automation.model import Action
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ _RESPONDS = timedelta(minutes=7)
 
 def learns(zone: ZoneSettings) -> bool:
     """Return whether a zone uses anything that has to be learned."""
-    return zone.automation_enabled and (zone.optimum_start or zone.control != "switch")
+    return zone.automation_enabled and (
+        zone.optimum_start or zone.overshoot_learning or modulates(zone)
+    )
 
 
 def modulates(zone: ZoneSettings) -> bool:
@@ -101,7 +104,69 @@ def after_observation(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zo
             steering=learn(aim, learned.steering, seen, elapsed),
             warm_up=learned.warm_up.watched(watch),
         )
+        run = _run(zone, learned, state, seen, now)
+        if run is not None:
+            softening = learn_softening(
+                aim, learned.softening, zone.hysteresis_celsius, run
+            )
+            learned = replace(learned, softening=softening)
     return state._replace(learned=learned)
+
+
+def _run(
+    zone: ZoneSettings,
+    learned: Learned,
+    state: ZoneState,
+    seen: Situation,
+    now: datetime,
+) -> Run | None:
+    """Return the last run of the compressor, None where nothing is learned from it."""
+    started, stopped = state.compressor_started_at, state.compressor_stopped_at
+    if not zone.overshoot_learning or modulates(zone) or started is None:
+        return None
+    if stopped is None or stopped < started:
+        stopped = None
+    readings = learned.trend.readings
+    before = [one for at, one in readings if stopped is not None and at <= stopped]
+    since = [one for at, one in readings if stopped is not None and at >= stopped]
+    most = max if zone.mode == "winter" else min
+    return Run(
+        now=now.timestamp(),
+        started=started.timestamp(),
+        stopped=None if stopped is None else stopped.timestamp(),
+        at_stop=before[-1] if before else None,
+        furthest=most(since) if since else None,
+        level=seen.level,
+        settled_seconds=seen.settled_seconds,
+        setpoint=seen.setpoint,
+        slope=seen.slope,
+    )
+
+
+def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | None:
+    """Return the setpoint that `switch` sends in place of the profile's, Celsius.
+
+    None where it sends the profile's own, by whatever way it is sent.
+    """
+    learned = state.learned
+    if not zone.overshoot_learning or not zone.aircon_device_id or learned is None:
+        return None
+    present = _setpoint(state.parameter) if state.compressor_running else None
+    setpoint = softened(aim, learned.softening)
+    if learned.softening.kelvin(heating=aim.heating) > 0.0:
+        return setpoint
+    # What was softened and is not any more has to be sent by the same way.
+    return setpoint if present is not None and present != setpoint else None
+
+
+def too_weak(aim: Aim, state: ZoneState, setpoint: float) -> bool:
+    """Return whether the unit runs at a setpoint that was found to be too weak."""
+    present = _setpoint(state.parameter) if state.compressor_running else None
+    return (
+        present is not None
+        and not state.uncertain
+        and aim.sign * (setpoint - present) > 0.0
+    )
 
 
 def advise(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.modulate import Steering
 from switchbot_automation.engine.optimum_start import WarmUp
+from switchbot_automation.engine.overshoot import Softening
 from switchbot_automation.engine.trend import Trend
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Learned:
     trend: Trend = field(default_factory=Trend)
     steering: Steering = field(default_factory=Steering)
     warm_up: WarmUp = field(default_factory=WarmUp)
+    softening: Softening = field(default_factory=Softening)
     starts: tuple[float, ...] = ()
     """When the compressor was started lately, POSIX seconds, ascending."""
 
@@ -33,6 +35,7 @@ class Learned:
             "readings": self.trend.to_list(),
             "steering": self.steering.to_document(),
             "warm_up": self.warm_up.to_document(),
+            "softening": self.softening.to_document(),
             "starts": list(self.starts),
         }
 
@@ -45,6 +48,7 @@ class Learned:
             Trend.from_list(value.get("readings")),
             Steering.from_document(_section(value, "steering")),
             WarmUp.from_document(_section(value, "warm_up")),
+            Softening.from_document(_section(value, "softening")),
             _starts(value.get("starts")),
         )
 
