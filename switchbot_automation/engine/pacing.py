@@ -119,13 +119,13 @@ def edges_of(zone: ZoneSettings) -> Edges | None:
     return Edges(low, high, heating) if heating else Edges(high, low, heating)
 
 
-def seconds_to_crossing(
+def seconds_to_crossings(
     edges: Edges, state: ZoneState, temperature: float, at: datetime
-) -> float:
-    """Return the earliest time in seconds until a threshold that matters is reached.
+) -> list[float]:
+    """Return the earliest times in seconds until the thresholds that matter, ascending.
 
-    `at` is the instant of the reading. 0.0 at the threshold or beyond it. An air
-    conditioner in fan mode rests.
+    One, or both where nobody knows what the unit does. `at` is the instant of the
+    reading. 0.0 at a threshold or beyond it. An air conditioner in fan mode rests.
     """
     bounds = state.slope_bounds or SlopeBounds()
     both = state.uncertain or state.power is Power.UNKNOWN
@@ -135,7 +135,7 @@ def seconds_to_crossing(
             ahead = edges.ahead(temperature, running=running)
             regime = regime_of(state, at, heating=edges.heating, running=running)
             waits.append(max(0.0, ahead) / bounds.expected(regime) * 60.0)
-    return min(waits)
+    return sorted(waits)
 
 
 def after_new_reading(
@@ -222,13 +222,14 @@ def _wait(
         return idle
     if state.hold_until is not None and last < state.hold_until:
         return min(idle, (state.hold_until - last).total_seconds())
-    wait = seconds_to_crossing(edges, state, state.last_temperature, last)
-    if wait > 0.0:
-        return max(FLOOR_SECONDS, min(_cap(zone), wait - value_age(state, last)))
-    if blocked_until is not None and blocked_until > last:
-        blocked = (blocked_until - last).total_seconds()
-        return max(FLOOR_SECONDS, min(_cap(zone), blocked))
-    return max(FLOOR_SECONDS, float(zone.poll_interval_seconds))
+    waits = seconds_to_crossings(edges, state, state.last_temperature, last)
+    longest = _cap(zone)
+    if waits[0] <= 0.0:
+        longest = min(longest, float(zone.poll_interval_seconds))
+        if blocked_until is not None and blocked_until > last:
+            longest = min(_cap(zone), (blocked_until - last).total_seconds())
+    ahead = min((wait for wait in waits if wait > 0.0), default=math.inf)
+    return max(FLOOR_SECONDS, min(longest, ahead - value_age(state, last)))
 
 
 def _cap(zone: ZoneSettings) -> float:
