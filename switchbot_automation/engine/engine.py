@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.webhook import RefusedWebhook
 from switchbot_automation.engine.act import Actuator
 from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
 from switchbot_automation.engine.command import Commander
@@ -25,6 +26,7 @@ from switchbot_automation.engine.events import (
     SettingsRejected,
     StoreDegraded,
     StoreRecovered,
+    WebhookReceived,
 )
 from switchbot_automation.engine.explain import (
     Explainer,
@@ -36,6 +38,7 @@ from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
 from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer, describe
+from switchbot_automation.engine.push import Pushes
 from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
 from switchbot_automation.engine.record import Recorder
 from switchbot_automation.engine.state import encode_instant
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.webhook import WebhookEvent
     from switchbot_automation.engine.act import WebhookSender
     from switchbot_automation.engine.events import Event
     from switchbot_automation.engine.record import AsyncHistory
@@ -110,8 +114,13 @@ class AutomationEngine:
         shared = quota or ledger_of(client)
         self._quota = shared or QuotaLedger(clock=self._clock)
         self._documents = Documents(self._store, settings_key, state_key)
-        observer = Observer(client, self._clock, self._quota, counts=shared is None)
-        self._meters = Meters(self._documents, observer, self._clock, self._quota)
+        self._pushes = Pushes(self._documents, self._clock)
+        observer = Observer(
+            client, self._clock, self._quota, self._pushes, counts=shared is None
+        )
+        self._meters = Meters(
+            self._documents, observer, self._clock, self._quota, self._pushes
+        )
         actuator = Actuator(client, observer, self._clock, webhook_sender)
         self._commander = Commander(self._documents, actuator, self._clock)
         self._tick = Tick(
@@ -251,6 +260,23 @@ class AutomationEngine:
                 self._set_wakeup(due)
             return command
 
+    async def handle_webhook(
+        self, payload: Mapping[str, Any]
+    ) -> WebhookEvent | RefusedWebhook:
+        """Take an event that the cloud pushed; return it, or why it was refused.
+
+        Nothing it holds is raised. What a zone's meter says becomes its reading at the
+        next tick, which is wanted at once where a threshold was crossed. Listeners hear
+        of every event that was taken, of whatever device. Does not wait for a tick.
+        """
+        event, zones = self._pushes.take(payload)
+        if isinstance(event, RefusedWebhook):
+            return event
+        self._listeners.emit(WebhookReceived(event, zones))
+        if self._pushes.wake:
+            self._set_wakeup(min(self._next_wakeup, self._clock.now()))
+        return event
+
     async def apply_settings(
         self, document: Mapping[str, Any], dry_run: bool = False
     ) -> SettingsChange:
@@ -364,6 +390,9 @@ class AutomationEngine:
             default=now + timedelta(seconds=_RETRY_SETTINGS_SECONDS),
         )
         ended = self._clock.now()
+        if self._pushes.wake:
+            # It came while this tick was past reading the meters.
+            return ended + _SOONEST
         return wanted if wanted > ended else ended + _SOONEST
 
     def _set_wakeup(self, wakeup: datetime) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from switchbot_automation.cloud.webhook import WebhookEvent
     from switchbot_automation.model import Command, ZoneDecision
 
 _LOGGER = logging.getLogger(__name__)
@@ -108,6 +109,18 @@ class SettingsRejected:
     kind: ClassVar[str] = "config_rejected"
     path: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceived:
+    """The cloud pushed an event, of any device of the account.
+
+    `zones` are those whose meter it is; for every other device there are none.
+    """
+
+    kind: ClassVar[str] = "webhook"
+    event: WebhookEvent
+    zones: tuple[str, ...] = ()
 
 
 class Listeners:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from switchbot_automation.cloud.quota import QuotaLedger
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.observe import Observer
+    from switchbot_automation.engine.push import Pushes
     from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.settings_model import Settings, ZoneSettings
 
@@ -59,11 +60,13 @@ class Meters:
         observer: Observer,
         clock: Clock,
         ledger: QuotaLedger,
+        pushes: Pushes,
     ) -> None:
         self._documents = documents
         self._observer = observer
         self._clock = clock
         self._ledger = ledger
+        self._pushes = pushes
         self._notes: dict[str, _Note] = {}
 
     def quota(self, settings: Settings | None) -> Quota:
@@ -96,9 +99,11 @@ class Meters:
             if force
             or not predictive(zone)
             or self._due(zone, now, quota) <= now + _TOGETHER
+            or self._pushes.speak_for(zone)
         }
+        self._pushes.wake = False
         asked = [zone for zone in zones if zone.meter_device_id in due]
-        found = await self._observer.read_meters(asked)
+        found = await self._observer.read_meters(asked, force=force)
         readings: dict[str, Reading] = {}
         new = set()
         for zone in zones:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.quota import QuotaLedger
+    from switchbot_automation.engine.push import Pushes
     from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.model import CloudApi, DeviceStatus
     from switchbot_automation.settings_model import ZoneSettings
@@ -89,25 +90,39 @@ class Observer:
     """
 
     def __init__(
-        self, client: CloudApi, clock: Clock, quota: QuotaLedger, *, counts: bool
+        self,
+        client: CloudApi,
+        clock: Clock,
+        quota: QuotaLedger,
+        pushes: Pushes,
+        *,
+        counts: bool,
     ) -> None:
         self._client = client
         self._clock = clock
         self._quota = quota
+        self._pushes = pushes
         self._counts = counts
         self._remotes: frozenset[str] | None = None
         self._remotes_asked_at: float | None = None
         self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self._failing: set[str] = set()
 
-    async def read_meters(self, zones: Iterable[ZoneSettings]) -> dict[str, Reading]:
-        """Read every zone's meter, each meter once. Returns readings by zone."""
+    async def read_meters(
+        self, zones: Iterable[ZoneSettings], *, force: bool = False
+    ) -> dict[str, Reading]:
+        """Read every zone's meter, each meter once. Returns readings by zone.
+
+        A meter whose events say it all is not asked, unless forced.
+        """
         zones = list(zones)
         meters = dict.fromkeys(meter for zone in zones for meter in zone.meters)
         if len(meters) <= 1:
-            found = {meter: await self._read_meter(meter) for meter in meters}
+            found = {meter: await self._read_meter(meter, force) for meter in meters}
         else:
-            readings = await asyncio.gather(*map(self._read_in_turn, meters))
+            readings = await asyncio.gather(
+                *(self._read_in_turn(meter, force) for meter in meters)
+            )
             found = dict(zip(meters, readings, strict=True))
         none = Reading(problem=ReasonCode.NO_METER)
         return {
@@ -117,11 +132,14 @@ class Observer:
             for zone in zones
         }
 
-    async def _read_in_turn(self, device_id: str) -> Reading:
+    async def _read_in_turn(self, device_id: str, force: bool) -> Reading:
         async with self._reading:
-            return await self._read_meter(device_id)
+            return await self._read_meter(device_id, force)
 
-    async def _read_meter(self, device_id: str) -> Reading:
+    async def _read_meter(self, device_id: str, force: bool) -> Reading:
+        pushed = self._pushes.answer(device_id, force=force)
+        if pushed is not None:
+            return pushed
         if not self._quota.allows_read():
             return Reading(problem=ReasonCode.QUOTA_RESERVE)
         try:
@@ -137,6 +155,7 @@ class Observer:
                 error=describe(error),
             )
         self._note(device_id, None)
+        self._pushes.asked(device_id, reading)
         return reading
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:

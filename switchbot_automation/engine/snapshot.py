@@ -18,7 +18,8 @@ class Reading:
     """What a meter gave this tick.
 
     `temperature` in degrees Celsius is None when there is none, and then `problem` says
-    why. `humidity` in percent. `received_at` is when the answer came.
+    why. `humidity` in percent. `received_at` is when the answer came. `source`: ``push``
+    for what an event said; None for an answer that was asked for.
     """
 
     temperature: float | None = None
@@ -26,6 +27,7 @@ class Reading:
     received_at: datetime | None = None
     problem: ReasonCode | None = None
     error: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

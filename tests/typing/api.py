@@ -148,6 +148,7 @@ async def an_engine_on_anything(cloud: CloudApi, clock: Clock) -> datetime:
         report = await engine.run_once(trigger="test")
         assert_type(report, TickReport)
         await engine.act("default", "off")
+        await engine.handle_webhook({"eventType": "changeReport", "context": {}})
         unsubscribe = engine.subscribe(lambda event: None)
         unsubscribe()
         return engine.next_wakeup
