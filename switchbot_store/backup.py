@@ -69,6 +69,18 @@ class Source(Protocol):
         ...
 
 
+class Readable(Protocol):
+    """A store, or what else has documents by key."""
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document, an empty Entry if never set."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys that are not internal."""
+        ...
+
+
 class StoreSource:
     """A store and a history backend, both open."""
 
@@ -178,7 +190,7 @@ class Restored:
 
 
 def plan_restore(
-    store: StoreInterface,
+    store: Readable,
     path: str | os.PathLike[str],
     *,
     progress: Progress = _silent,

@@ -175,6 +175,21 @@ class Inspection:
             yield Snapshot(connection, self.description)
 
 
+class Documents:
+    """The documents of a snapshot, by key, for who only reads."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document; its revision is ``-``, since it has none yet."""
+        return self._entries.get(key) or Entry({}, "", None)
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        return sorted(self._entries)
+
+
 class Snapshot:
     """A source for `backup.back_up_source`; ends with its `with` block."""
 

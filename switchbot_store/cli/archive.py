@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from switchbot_store.backup import RestorePlan, back_up, plan_restore
+from switchbot_store.backup import (
+    Progress,
+    RestorePlan,
+    back_up,
+    back_up_source,
+    plan_restore,
+)
 from switchbot_store.backup import restore as restore_backup
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
@@ -27,6 +33,7 @@ from switchbot_store.config import StoreConfig
 
 if TYPE_CHECKING:
     from switchbot_store.backup_format import Counts
+    from switchbot_store.inspection import Inspection
 
 _FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 
@@ -42,12 +49,8 @@ def backup(file: Path, as_json: bool) -> None:
     can be restored into any backend.
     """
     config = StoreConfig.from_env()
-    with (
-        opening.documents(config) as store,
-        opening.history(config) as rows,
-        progress_bar() as progress,
-    ):
-        counts = back_up(store, rows, file, progress=progress)
+    with progress_bar() as progress:
+        counts = _back_up(config, file, progress)
     warn_of_waiting(config)
     if as_json:
         print_json({"file": str(file), "bytes": file.stat().st_size, **asdict(counts)})
@@ -68,7 +71,7 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
     rows; restoring twice does no harm. At a terminal it asks before documents change.
     """
     config = StoreConfig.from_env()
-    with opening.documents(config) as store, progress_bar() as progress:
+    with opening.reading(config) as store, progress_bar() as progress:
         plan = plan_restore(store, file, progress=progress)
     if not as_json:
         _show(plan)
@@ -94,6 +97,18 @@ def restore(file: Path, dry_run: bool, yes: bool, as_json: bool) -> None:
     )
 
 
+def back_up_as_it_is(look: Inspection, file: Path, progress: Progress) -> Counts | None:
+    """Back a database of any schema up without changing it; None if it is empty."""
+    with look.snapshot() as snapshot:
+        if snapshot.empty:
+            return None
+        counts = back_up_source(snapshot, file, progress=progress)
+        left_out = snapshot.left_out
+    if left_out:
+        warn(f"{counted(left_out, 'row')} that no history could keep left out of it")
+    return counts
+
+
 def in_words(counts: Counts) -> str:
     """Return what a backup holds."""
     words = f"{counted(counts.documents, 'document')}, {counted(counts.rows, 'row')}"
@@ -110,6 +125,17 @@ def warn_of_waiting(config: StoreConfig) -> None:
         )
     if rows:
         warn(f"{counted(rows, 'row')} in the spill of {config.directory} left out")
+
+
+def _back_up(config: StoreConfig, file: Path, progress: Progress) -> Counts:
+    if config.backend == "postgres":
+        look = opening.inspection(config)
+        if look.missing_migrations():
+            counts = back_up_as_it_is(look, file, progress)
+            if counts is not None:
+                return counts
+    with opening.documents(config) as store, opening.history(config) as rows:
+        return back_up(store, rows, file, progress=progress)
 
 
 def _show(plan: RestorePlan) -> None:

@@ -51,7 +51,7 @@ def get(key: str | None, as_json: bool) -> None:
     """
     config = StoreConfig.from_env()
     if key is None:
-        with opening.documents(config) as store:
+        with opening.reading(config) as store:
             keys = store.keys()
         if as_json:
             print_json(keys)
@@ -141,7 +141,7 @@ def edit(key: str) -> None:
 def read(config: StoreConfig, key: str) -> Entry:
     """Return the document, from the local copy when PostgreSQL is away."""
     try:
-        with opening.documents(config) as store:
+        with opening.reading(config) as store:
             return store.get_entry(key)
     except StoreUnavailableError as error:
         if config.backend != "postgres":

@@ -18,6 +18,7 @@ from switchbot_store.journal import read_pending
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from switchbot_store.backup import Readable
     from switchbot_store.config import StoreConfig
     from switchbot_store.history.model import HistoryBackend
     from switchbot_store.inspection import Inspection
@@ -30,6 +31,22 @@ def documents(config: StoreConfig) -> Iterator[StoreInterface]:
     """Give the store that holds the documents in the end; raises as `get_store`."""
     store = postgres(config) if config.backend == "postgres" else get_store(config)
     with store:
+        yield store
+
+
+@contextmanager
+def reading(config: StoreConfig) -> Iterator[Readable]:
+    """Give the documents to who changes nothing, not even the schema."""
+    if config.backend == "postgres":
+        look = inspection(config)
+        if look.missing_migrations():
+            from switchbot_store.inspection import Documents  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+
+            with look.snapshot() as snapshot:
+                found = Documents(dict(snapshot.documents()))
+            yield found
+            return
+    with documents(config) as store:
         yield store
 
 

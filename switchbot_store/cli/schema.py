@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from switchbot_store.backup import back_up_source
 from switchbot_store.cli import opening
-from switchbot_store.cli.archive import in_words
+from switchbot_store.cli.archive import back_up_as_it_is, in_words
 from switchbot_store.cli.output import (
-    counted,
     dry_run_option,
     json_option,
     logging_options,
@@ -79,19 +77,17 @@ def migrate(
             click.echo(f"{name}: {word}")
 
 
-def _back_up(inspection: Inspection, chosen: Path | None) -> Path | None:
-    with inspection.snapshot() as snapshot:
+def _back_up(look: Inspection, chosen: Path | None) -> Path | None:
+    with look.snapshot() as snapshot:
         if snapshot.empty:
             return None
-        file = chosen or _offered()
-        if file is None:
-            return None
-        with progress_bar() as progress:
-            counts = back_up_source(snapshot, file, progress=progress)
-        left_out = snapshot.left_out
-    click.echo(f"{file}: {in_words(counts)}", err=True)
-    if left_out:
-        warn(f"{counted(left_out, 'row')} that no history could keep left out of it")
+    file = chosen or _offered()
+    if file is None:
+        return None
+    with progress_bar() as progress:
+        counts = back_up_as_it_is(look, file, progress)
+    if counts is not None:
+        click.echo(f"{file}: {in_words(counts)}", err=True)
     return file
 
 

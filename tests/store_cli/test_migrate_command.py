@@ -55,6 +55,17 @@ def test_the_backup_made_first_has_everything_the_dashboard_had(
         history.close()
 
 
+def test_whoever_only_reads_or_backs_up_migrates_nothing(invoke, dashboard, tmp_path):
+    assert invoke("get").out == "settings\nstate\n"
+    assert invoke("get", "state", "--json").json["data"] == {"last_action": "on"}
+    made = invoke("backup", tmp_path / "file", "--json").json
+    assert (made["documents"], made["rows"]) == (2, 202)
+    plan = invoke("restore", tmp_path / "file", "--dry-run", "--json").json
+    assert plan["unchanged"] == ["settings", "state"]
+    invoke("health")
+    assert tables(dashboard) == {"json_store", "state_history"}
+
+
 def test_nobody_at_a_terminal_is_told_how_to_get_a_backup(invoke, dashboard):
     assert "--backup FILE" in invoke("migrate").err
 
