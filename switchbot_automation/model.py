@@ -279,6 +279,8 @@ class ReasonCode(StrEnum):
     """Another writer changed the state first; nothing was sent."""
     INTENT_IN_FLIGHT = "intent_in_flight"
     """Another engine recorded a command a moment ago and may be sending it."""
+    NOT_LEASE_HOLDER = "not_lease_holder"
+    """Another, newer engine commands on this state; this one only watches."""
     STORE_UNAVAILABLE = "store_unavailable"
     """The intent could not be recorded, so only OFF may be sent."""
 

@@ -16,6 +16,11 @@ from switchbot_automation.engine.aircon import (
 )
 from switchbot_automation.engine.documents import Recorded
 from switchbot_automation.engine.gate import person_wait
+from switchbot_automation.engine.leader import (
+    SENDING,
+    may_be_sending,
+    this_process,
+)
 from switchbot_automation.engine.state import Intent
 from switchbot_automation.model import (
     Action,
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.act import Actuator, Sent
     from switchbot_automation.engine.documents import Documents, StateBook
     from switchbot_automation.engine.gate import Wait
+    from switchbot_automation.engine.leader import Leadership
     from switchbot_automation.settings_model import ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,7 +54,8 @@ class Order:
     """What is to be sent and for whom.
 
     `label` is the dashboard's word for it, as in ``automation_winter_off``. `repeats`:
-    queue the OFF repeats of the settings behind it.
+    queue the OFF repeats of the settings behind it. `waited`: a person's command of
+    earlier, which the engine that leads sends.
     """
 
     zone: ZoneSettings
@@ -57,24 +64,31 @@ class Order:
     reasons: tuple[Reason, ...]
     person: bool = False
     repeats: bool = False
+    waited: bool = False
 
 
 class Commander:
     """Sends commands, each behind a recorded intent."""
 
-    def __init__(self, documents: Documents, actuator: Actuator, clock: Clock) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        actuator: Actuator,
+        clock: Clock,
+        leadership: Leadership,
+    ) -> None:
         self._documents = documents
         self._actuator = actuator
         self._clock = clock
-        self._lease_token: int | None = None
+        self._leadership = leadership
         self._recovered: set[str] = set()
         self._own_intents: set[str] = set()
 
     def recover(self, zone: ZoneSettings, now: datetime) -> None:
         """Count an unfinished intent as sent.
 
-        One found at the first look, or begun by this very engine, was cut off. Another
-        one belongs to an engine that may be sending it now, until it is too old.
+        One begun by this very engine, or by a process that is gone, was cut off.
+        Another one may be on its way right now, until it is too old.
         """
         book = self._documents.book(zone.name)
         first = zone.name not in self._recovered
@@ -83,7 +97,10 @@ class Commander:
         if intent is None:
             return
         own = intent.id in self._own_intents
-        if first or own or abs(now - intent.at) >= IN_FLIGHT:
+        sending = may_be_sending(intent)
+        if sending is None:
+            sending = not first
+        if own or not sending or abs(now - intent.at) >= IN_FLIGHT:
             self._own_intents.discard(intent.id)
             book.state = after_crash(book.state, zone, now)
 
@@ -98,17 +115,25 @@ class Commander:
             id=uuid.uuid4().hex,
             at=now,
             action=order.action,
-            token=self._lease_token,
+            token=self._leadership.token or None,
             idempotent=rungs[0] == "command",
             source=order.label,
+            owner=this_process(),
         )
-        obstacle = await self._clear_way(order, intent)
-        if obstacle is not None:
-            return obstacle
-        return await self._send(order, intent)
+        try:
+            obstacle = await self._clear_way(order, intent)
+            if obstacle is not None:
+                return obstacle
+            return await self._send(order, intent)
+        finally:
+            SENDING.discard(intent.id)
 
     async def _clear_way(self, order: Order, intent: Intent) -> Command | None:
         """Record the intent; return the blocked command if it may not be sent."""
+        now_asked = order.person and not order.waited
+        if not now_asked and not self._leadership.leads:
+            reason = Reason(ReasonCode.NOT_LEASE_HOLDER)
+            return _blocked(order, intent.id, reason)
         certain = order.person and order.action is Action.OFF
         attempts = _PERSON_ATTEMPTS if order.person else 1
         for attempt in range(attempts):
@@ -121,6 +146,7 @@ class Commander:
             if wait is not None:
                 reason = wait.reason(self._clock.now())
                 return _blocked(order, intent.id, reason, wait.until)
+            SENDING.add(intent.id)
             recorded = await self._documents.intend(order.zone.name, intent)
             if recorded is Recorded.YES:
                 self._own_intents.add(intent.id)

@@ -12,13 +12,14 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.equipment import NONE
 from switchbot_automation.engine.settings_life import SettingsLife, past_key
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from switchbot_automation.engine.state import Intent
     from switchbot_automation.errors import SettingsError
@@ -31,6 +32,8 @@ _APP_START = "app_start"
 # A compare_and_set costs more than a set where the store saves up its writes, so one
 # hand edit does not make it the rule for ever.
 _CONTESTED_WRITES = 30
+# For so many reads a write of the engine before this one may still turn up.
+_LATE_WRITES = 3
 
 
 class Recorded(Enum):
@@ -72,6 +75,7 @@ class Documents:
         self._past_key = past_key(settings_key)
         self.store_error: Exception | None = None
         self.reachable = False
+        self._joining = 0
 
     @property
     def settings(self) -> Settings | None:
@@ -133,7 +137,32 @@ class Documents:
             entries.update(more or {})
         for key, entry in entries.items():
             self._take_state(key, entry)
+        self._joining = max(0, self._joining - 1)
         return changed
+
+    def taken_over(self) -> None:
+        """Expect that the engine that led until now has one more write on its way."""
+        self._joining = _LATE_WRITES
+        for book in self._books.values():
+            book.contested = max(book.contested, _LATE_WRITES)
+
+    def drop(self) -> None:
+        """Forget what this tick changed: another engine writes it.
+
+        What this one still writes must not go over the other's word.
+        """
+        for book in self._books.values():
+            book.state = book.saved
+            book.contested = _CONTESTED_WRITES
+
+    async def release(
+        self, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+    ) -> None:
+        """Change the home's document for the last time. Never raises for a store."""
+        try:
+            await self._store.update(self._state_key, change)
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            _LOGGER.info("the state was not released: %s", error)
 
     def _zone_keys(self) -> Iterable[str]:
         return map(self.key_of, self.settings.zones) if self.settings else ()
@@ -195,7 +224,7 @@ class Documents:
         if entry.data == book.stored:
             return
         found = ZoneState.from_document(entry.data)
-        unsaved = book.state != book.saved
+        unsaved = book.state != book.saved or self._joining > 0
         book.state = newest_of(book.state, found) if unsaved else found
         book.stored, book.saved = entry.data, found
         book.contested = _CONTESTED_WRITES
@@ -320,7 +349,11 @@ def _opened(key: str, entry: Entry) -> StateBook:
     state = saved._replace(
         last_temperature_stale=True, last_temperature_stale_reason=_APP_START
     )
-    return StateBook(key, entry.data, saved, state, entry.revision)
+    book = StateBook(key, entry.data, saved, state, entry.revision)
+    if saved.intent is not None:
+        # Another engine may be at work on it right now.
+        book.contested = _CONTESTED_WRITES
+    return book
 
 
 _REMEMBERED = (
@@ -354,6 +387,7 @@ def newest_of(ours: ZoneState, found: ZoneState) -> ZoneState:
     for name in _LATER_WINS:
         instants = [at for at in (getattr(ours, name), getattr(found, name)) if at]
         joined[name] = max(instants, default=None)
+    joined["equipment"] = (ours.equipment or NONE).joined(found.equipment)
     ours_is_later = ours.last_action_at is not None and (
         found.last_action_at is None or ours.last_action_at > found.last_action_at
     )

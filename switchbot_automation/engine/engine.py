@@ -35,6 +35,7 @@ from switchbot_automation.engine.explain import (
     timezone_in,
 )
 from switchbot_automation.engine.health import health_report
+from switchbot_automation.engine.leader import Leadership
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
 from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer, describe
@@ -122,7 +123,10 @@ class AutomationEngine:
             self._documents, observer, self._clock, self._quota, self._pushes
         )
         actuator = Actuator(client, observer, self._clock, webhook_sender)
-        self._commander = Commander(self._documents, actuator, self._clock)
+        self._leadership = Leadership(self._clock)
+        self._commander = Commander(
+            self._documents, actuator, self._clock, self._leadership
+        )
         self._tick = Tick(
             self._documents, observer, self._meters, self._commander, self._clock
         )
@@ -153,6 +157,8 @@ class AutomationEngine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._leadership.token and self._documents.reachable:
+            await self._documents.release(self._leadership.released)
         if self._wrapped is not None:
             await self._wrapped.detach()
         if self._own_history is not None:
@@ -188,7 +194,7 @@ class AutomationEngine:
     async def _run(self, trigger: str) -> TickReport:
         started = self._clock.monotonic()
         now = self._clock.now()
-        settings = await self._load(now)
+        settings = await self._load(now, claim=True)
         if settings is None:
             ticks: list[ZoneTick] = []
             decisions: tuple[ZoneDecision, ...] = (self._without_settings(),)
@@ -198,8 +204,18 @@ class AutomationEngine:
             decisions = tuple(tick.decision for tick in ticks)
         commands = tuple(command for tick in ticks for command in tick.commands)
         quota = self._quota.to_document()
-        await self._recorder.record(ticks, trigger, now, quota["api_requests_total"])
-        await self._documents.save({"last_tick": encode_instant(now), **quota})
+        if self._leadership.leads:
+            used = quota["api_requests_total"]
+            await self._recorder.record(ticks, trigger, now, used)
+            lead = self._leadership.to_document(
+                settings.zones.values() if settings else ()
+            )
+            await self._documents.save(
+                {"last_tick": encode_instant(now), **quota, **lead}
+            )
+        else:
+            self._documents.drop()
+            await self._documents.save(quota)
         self._watch_store()
         self._quota_watch.tell(self._documents.settings)
         wakeup = self._wanted_wakeup(ticks, now)
@@ -328,7 +344,7 @@ class AutomationEngine:
             now=self._clock.now(),
         )
 
-    async def _load(self, now: datetime) -> Settings | None:
+    async def _load(self, now: datetime, *, claim: bool = False) -> Settings | None:
         error = self._documents.settings_error
         if await self._documents.load():
             revision = self._documents.settings_revision
@@ -339,6 +355,8 @@ class AutomationEngine:
         settings = self._documents.settings
         stored, reachable = self._documents.home.stored, self._documents.reachable
         self._quota_watch.take(stored, settings, read=reachable)
+        if reachable and self._leadership.look(stored, claim=claim):
+            self._documents.taken_over()
         jump = self._clock_watch.jump(now, self._clock.monotonic())
         if jump:
             self._meters.forget_instants()

@@ -48,7 +48,8 @@ class PendingRepeat:
 class Intent:
     """A command about to be sent, recorded before it is.
 
-    `token` is the lease's, None without one. `idempotent`: sending it twice does what
+    `token` is that of the engine's lead, None without one; `owner` its process.
+    `idempotent`: sending it twice does what
     sending it once does.
     """
 
@@ -58,6 +59,7 @@ class Intent:
     token: int | None
     idempotent: bool
     source: str
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,4 +394,5 @@ def _intent(value: Any) -> Intent | None:
         token=_integer(value.get("token")),
         idempotent=value.get("idempotent") is True,
         source=_text(value.get("source")) or "",
+        owner=_text(value.get("owner")),
     )

@@ -279,6 +279,7 @@ class Tick:
                 label=f"manual_{pending.action}",
                 reasons=(Reason(ReasonCode.MANUAL_DEFERRED),),
                 person=True,
+                waited=True,
             )
         )
         if command.status is not CommandStatus.ACCEPTED:

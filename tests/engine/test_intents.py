@@ -45,7 +45,7 @@ async def test_the_intent_lies_in_the_store_before_anything_is_sent(house):
     (intent,) = seen
     assert intent["action"] == "winter"
     assert intent["at"] == "2026-01-12T12:00:00+00:00"
-    assert intent["token"] is None
+    assert intent["token"] == 1
     assert intent["id"]
     assert house.state["command_intent"] is None
 

@@ -1,0 +1,174 @@
+"""Two engines on one state never command twice."""
+
+import asyncio
+import platform
+from contextlib import ExitStack
+
+import pytest
+
+from switchbot_automation.engine import AutomationEngine
+from switchbot_store import JsonStore, MemoryStore, PostgresStore
+
+
+@pytest.fixture(params=["memory", "json", "postgres"])
+def stores(request, tmp_path):
+    """Give two views of the same documents, as two processes have them."""
+    with ExitStack() as stack:
+        if request.param == "memory":
+            store = MemoryStore()
+            yield store, store
+        elif request.param == "json":
+            yield (
+                stack.enter_context(JsonStore(tmp_path)),
+                stack.enter_context(JsonStore(tmp_path)),
+            )
+        else:
+            conninfo = request.getfixturevalue("database_url")
+            yield (
+                stack.enter_context(PostgresStore(conninfo)),
+                stack.enter_context(PostgresStore(conninfo)),
+            )
+
+
+@pytest.fixture
+async def pair(flat, stores):
+    """Two engines at the same flat; their commands take a second each."""
+    flat.store = stores[0]
+    flat.configure(min_off_seconds=180, min_on_seconds=60)
+    flat.cloud.latency_seconds = 1.0
+    engines = [
+        AutomationEngine(flat.cloud, store, clock=flat.clock) for store in stores
+    ]
+    async with engines[0], engines[1]:
+        yield engines
+
+
+async def test_both_at_the_same_instant_start_it_once(flat, pair):
+    flat.reads(19.0)
+    await asyncio.gather(*[engine.run_once() for engine in pair])
+    await asyncio.gather(*[engine.run_once() for engine in pair])
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
+async def test_turn_by_turn_they_command_like_one(flat, pair):
+    for value in (19.0, 19.5, 23.0, 22.5, 19.0, 19.0, 21.0):
+        flat.reads(value)
+        for engine in pair:
+            await engine.run_once()
+            flat.clock.advance(60)
+    assert flat.cloud.words == ["setAll 24,5,3,on", "turnOff", "setAll 24,5,3,on"]
+
+
+async def test_the_older_one_observes_and_says_so(flat, pair):
+    older, newer = pair
+    flat.reads(21.0)
+    await older.run_once()
+    await newer.run_once()
+    flat.clock.advance(60)
+    flat.reads(19.0)
+    report = await older.run_once()
+    assert [command.status for command in report.commands] == ["blocked"]
+    assert "not_lease_holder" in [r.code for r in report.commands[0].reasons]
+    assert flat.cloud.words == []
+    await newer.run_once()
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
+async def test_a_person_is_heard_by_either(flat, pair):
+    older, newer = pair
+    await older.run_once()
+    await newer.run_once()
+    assert (await older.act("default", "on")).status == "accepted"
+    assert (await older.act("default", "off")).status == "accepted"
+    command = await newer.act("default", "on")
+    assert (command.status, command.reasons[-1].code) == (
+        "blocked",
+        "min_off_remaining",
+    )
+
+
+async def test_the_older_one_takes_over_when_the_newer_one_closes(flat, pair):
+    older, newer = pair
+    await older.run_once()
+    await newer.run_once()
+    await newer.__aexit__(None, None, None)
+    flat.reads(19.0)
+    await older.run_once()
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
+async def test_the_older_one_takes_over_when_the_newer_one_falls_silent(flat, pair):
+    older, newer = pair
+    await older.run_once()
+    await newer.run_once()
+    flat.reads(19.0)
+    for _ in range(20):
+        await older.run_once()
+        flat.clock.advance(60)
+    assert flat.cloud.words == []
+    for _ in range(5):
+        await older.run_once()
+        flat.clock.advance(60)
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
+async def test_tokens_only_grow(flat, pair):
+    tokens = []
+    flat.cloud.on_command = lambda _word: tokens.append(
+        flat.store.get("state")["command_intent"]["token"]
+    )
+    older, newer = pair
+    flat.reads(19.0)
+    await older.run_once()
+    flat.reads(23.0)
+    flat.clock.advance(120)
+    await newer.run_once()
+    assert tokens == [1, 2]
+
+
+# --- an intent somebody is sending ------------------------------------------------
+
+
+async def test_a_newcomer_does_not_send_what_another_is_sending(flat, pair):
+    older, newer = pair
+    flat.reads(19.0)
+    reports = []
+
+    async def come_in() -> None:
+        reports.append(await newer.run_once())
+
+    tasks = []
+    flat.cloud.on_command = lambda _word: tasks.append(asyncio.ensure_future(come_in()))
+    await older.run_once()
+    flat.cloud.on_command = lambda _word: None
+    await asyncio.gather(*tasks)
+    await newer.run_once()
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
+def intent(flat, owner):
+    return {
+        "id": "one",
+        "at": flat.clock.now().isoformat(),
+        "action": "winter",
+        "token": 1,
+        "idempotent": True,
+        "source": "automation",
+        "owner": owner,
+    }
+
+
+async def test_what_another_host_began_is_left_to_it_for_a_while(flat):
+    flat.store.set("state", {"command_intent": intent(flat, "elsewhere:1")})
+    await flat.tick(19.0)
+    assert flat.cloud.words == []
+    await flat.tick(19.0, after=121)
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
+async def test_what_a_dead_process_began_counts_as_begun(flat):
+    owner = f"{platform.node()}:999999999"
+    flat.store.set("state", {"command_intent": intent(flat, owner)})
+    await flat.tick(21.0)
+    assert flat.state["compressor_started_at"] == flat.clock.now().isoformat()
+    assert flat.state["equipment"]["starts"][0][1] == "winter"
