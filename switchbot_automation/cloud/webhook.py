@@ -287,13 +287,12 @@ class WebhookReceiver:
 def _newer(device: _Device, said: dict[str, Any], at: datetime) -> dict[str, Any]:
     """Keep and return what is not older than what is known."""
     fields = device.fields
-    newer = {
-        name: value
-        for name, value in said.items()
-        if (name in fields or len(fields) < _MOST_FIELDS)
-        and (name not in fields or fields[name][0] <= at)
-    }
-    fields.update({name: (at, value) for name, value in newer.items()})
+    newer: dict[str, Any] = {}
+    for name, value in said.items():
+        held = fields.get(name)
+        if held[0] <= at if held else len(fields) < _MOST_FIELDS:
+            fields[name] = (at, value)
+            newer[name] = value
     return newer
 
 

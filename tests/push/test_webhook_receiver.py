@@ -1,0 +1,322 @@
+"""What becomes of a body: an event once, in order, or a refusal with its reason."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from switchbot_automation.cloud.webhook import (
+    MAX_BODY_BYTES,
+    RefusedWebhook,
+    WebhookEvent,
+    WebhookReceiver,
+    WebhookRefusal,
+    new_webhook_secret,
+    same_secret,
+)
+
+NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
+METER = "C271111EC0AB"
+
+
+def milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def payload(at: datetime | None = NOON, **fields: Any) -> dict[str, Any]:
+    context = {"deviceType": "WoMeter", "deviceMac": METER} | fields
+    if at is not None:
+        context["timeOfSample"] = milliseconds(at)
+    return {"eventType": "changeReport", "eventVersion": "1", "context": context}
+
+
+class Listening:
+    """A receiver with a clock of its own."""
+
+    def __init__(self, **options: Any) -> None:
+        self.receiver = WebhookReceiver(**options)
+        self.seconds = 0.0
+
+    def hears(self, body: Any, **options: Any) -> WebhookEvent | RefusedWebhook:
+        now = NOON + timedelta(seconds=self.seconds)
+        return self.receiver.receive(body, now, self.seconds, **options)
+
+    def refusal(self, body: Any) -> WebhookRefusal | None:
+        answer = self.hears(body)
+        return answer.refusal if isinstance(answer, RefusedWebhook) else None
+
+
+@pytest.fixture
+def listening() -> Listening:
+    return Listening()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        dict,
+        MappingProxyType,
+        json.dumps,
+        lambda body: json.dumps(body).encode(),
+        lambda body: bytearray(json.dumps(body).encode()),
+        lambda body: memoryview(json.dumps(body).encode()),
+    ],
+    ids=["dict", "mapping", "text", "bytes", "bytearray", "memoryview"],
+)
+def test_an_event_is_understood_in_every_form_a_host_may_have_it(listening, form):
+    event = listening.hears(form(payload(temperature=21.5, battery=87)))
+    assert isinstance(event, WebhookEvent)
+    assert (event.device_id, event.device_type) == (METER, "WoMeter")
+    assert event.sampled_at == NOON
+    assert event.values == {"temperature": 21.5, "battery": 87}
+
+
+def test_an_event_stays_as_it_was_when_the_host_changes_its_dict(listening):
+    body = payload(temperature=21.5)
+    event = listening.hears(body)
+    body["context"]["temperature"] = 99
+    assert event.context["temperature"] == 21.5
+    with pytest.raises(TypeError):
+        event.merged["temperature"] = 99
+
+
+def loop() -> dict[str, Any]:
+    body = payload()
+    body["context"]["self"] = body
+    return body
+
+
+class Hostile(Mapping[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        raise RuntimeError(key)
+
+    def __iter__(self):
+        raise RuntimeError("no")
+
+    def __len__(self) -> int:
+        return 3
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (b"", "not_json"),
+        (b"{", "not_json"),
+        (b"\xff\xfe{}", "not_json"),
+        (b'{"eventType": NaN}', "not_json"),
+        (b"[" * 50_000, "not_json"),
+        ("\ud800", "not_json"),
+        (None, "not_json"),
+        (7, "not_json"),
+        (loop(), "not_json"),
+        ({"eventType": object()}, "not_json"),
+        ({1: 2}, "not_json"),
+        (Hostile(), "not_json"),
+        (b" " * (MAX_BODY_BYTES + 1), "too_large"),
+        ({"padding": "x" * MAX_BODY_BYTES}, "too_large"),
+        (b"[]", "not_an_event"),
+        (b"null", "not_an_event"),
+        ({}, "not_an_event"),
+        ({"eventType": "changeReport"}, "not_an_event"),
+        ({"eventType": "changeReport", "context": []}, "not_an_event"),
+        ({"eventType": "changeReport", "context": {}}, "not_an_event"),
+        ({"eventType": "", "context": {"deviceMac": METER}}, "not_an_event"),
+        (payload(deviceMac=""), "not_an_event"),
+        (payload(deviceMac=12), "not_an_event"),
+        (payload(deviceMac="A" * 101), "not_an_event"),
+        (payload(None, timeOfSample="yesterday"), "not_an_event"),
+        (payload(None, timeOfSample=True), "not_an_event"),
+        (payload(None, timeOfSample=10**18), "not_an_event"),
+        (payload(None, timeOfSample="9" * 5000), "not_an_event"),
+        (payload(None, timeOfSample=-(10**18)), "not_an_event"),
+        (payload(**{f"field{n}": n for n in range(300)}), "not_an_event"),
+        (payload(NOON + timedelta(hours=1)), "from_the_future"),
+        (payload(NOON - timedelta(hours=1)), "too_old"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_the_reason(listening, body, refusal):
+    assert listening.refusal(body) == refusal
+
+
+def test_the_same_event_again_is_a_duplicate_and_a_new_one_is_not(listening):
+    body = payload(temperature=21.5)
+    assert listening.refusal(body) is None
+    assert listening.refusal(body) is WebhookRefusal.DUPLICATE
+    assert listening.refusal(json.dumps(body)) is WebhookRefusal.DUPLICATE
+    assert listening.refusal(payload(temperature=21.6)) is None
+
+
+def test_an_event_without_an_instant_may_say_the_same_again_later(listening):
+    body = payload(None, detectionState="DETECTED")
+    assert listening.refusal(body) is None
+    listening.seconds += 1
+    assert listening.refusal(body) is WebhookRefusal.DUPLICATE
+    listening.seconds += 60
+    assert listening.refusal(body) is None
+
+
+def test_an_older_sample_that_comes_later_is_dropped(listening):
+    assert listening.refusal(payload(temperature=21.5)) is None
+    older = payload(NOON - timedelta(seconds=30), temperature=18.0)
+    assert listening.refusal(older) is WebhookRefusal.OUT_OF_ORDER
+    newer = payload(NOON + timedelta(seconds=1), temperature=21.6)
+    assert listening.hears(newer).merged["temperature"] == 21.6
+
+
+def test_partial_events_are_merged_field_by_field(listening):
+    relay = {"deviceMac": "AABBCCDDEEFF", "deviceType": "Relay Switch 2PM"}
+    first = payload(NOON, **relay, switch1Status=1)
+    second = payload(NOON, **relay, switch2Status=0)
+    listening.hears(first)
+    event = listening.hears(second)
+    assert dict(event.values) == {"switch2Status": 0}
+    assert dict(event.merged) == {"switch1Status": 1, "switch2Status": 0}
+
+
+def test_a_late_part_nobody_knew_yet_is_still_news(listening):
+    listening.hears(payload(temperature=21.5))
+    late = payload(NOON - timedelta(seconds=5), battery=60, temperature=10.0)
+    event = listening.hears(late)
+    assert dict(event.values) == {"battery": 60}
+    assert dict(event.merged) == {"temperature": 21.5, "battery": 60}
+
+
+def test_a_sample_a_little_ahead_of_our_clock_counts_as_now(listening):
+    event = listening.hears(payload(NOON + timedelta(seconds=100), temperature=21.5))
+    assert event.sampled_at == NOON
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_an_instant_may_be_in_seconds_or_milliseconds_or_digits(unit):
+    for form in (int, str):
+        stamp = form(round(NOON.timestamp()) * unit)
+        event = Listening().hears(payload(None, timeOfSample=stamp, temperature=20))
+        assert event.sampled_at == NOON
+
+
+def test_a_device_that_floods_is_heard_again_after_a_while(listening):
+    refused = 0
+    for number in range(1000):
+        at = NOON + timedelta(milliseconds=number)
+        refused += (
+            listening.refusal(payload(at, slidePosition=number % 100)) is not None
+        )
+    assert refused == 970
+    listening.seconds += 60
+    later = payload(NOON + timedelta(seconds=60), slidePosition=50)
+    assert listening.hears(later).merged["slidePosition"] == 50
+    other = payload(NOON, deviceMac="AABB", temperature=21.0)
+    assert listening.refusal(other) is None
+
+
+def test_a_repeated_event_does_not_use_up_what_a_device_may_send(listening):
+    body = payload(temperature=21.5)
+    for _ in range(1000):
+        listening.hears(body)
+    assert listening.refusal(payload(NOON, temperature=21.6)) is None
+
+
+def test_made_up_devices_do_not_push_out_the_ones_that_are_known():
+    listening = Listening(max_devices=10)
+    body = payload(temperature=21.5)
+    listening.hears(body, known={METER})
+    for number in range(1000):
+        listening.hears(
+            payload(deviceMac=f"{number:012X}", temperature=1), known={METER}
+        )
+    assert len(listening.receiver._others) == 10
+    assert listening.refusal(body) is WebhookRefusal.DUPLICATE
+
+
+def test_a_device_cannot_fill_the_memory_with_fields():
+    listening = Listening(burst=1000)
+    for number in range(300):
+        listening.hears(payload(**{f"{number}-{part}": part for part in range(150)}))
+    (device,) = listening.receiver._others.values()
+    assert len(device.fields) <= 200
+    assert len(device.recent) <= 64
+
+
+def test_a_type_of_event_nobody_knows_is_passed_on_without_being_merged(listening):
+    listening.hears(payload(temperature=21.5))
+    body = payload(temperature=3.0) | {"eventType": "somethingNew"}
+    event = listening.hears(body)
+    assert event.event_type == "somethingNew"
+    assert event.merged["temperature"] == 21.5
+
+
+def test_secrets_are_long_new_and_compared_in_constant_time():
+    secrets = {new_webhook_secret() for _ in range(100)}
+    assert len(secrets) == 100
+    assert min(map(len, secrets)) >= 43
+    secret = secrets.pop()
+    assert same_secret(secret, secret)
+    assert not same_secret(secret[:-1], secret)
+    assert not same_secret("ä\ud800", secret)
+    assert not same_secret("", "")
+
+
+FIELDS = st.dictionaries(
+    st.sampled_from(["temperature", "humidity", "battery", "other"]),
+    st.integers(0, 99),
+    min_size=1,
+)
+
+
+@given(
+    st.lists(FIELDS, min_size=1, max_size=12).flatmap(
+        lambda said: st.tuples(
+            st.just(said),
+            st.lists(st.sampled_from(range(len(said))), max_size=30).flatmap(
+                lambda again: st.permutations([*range(len(said)), *again])
+            ),
+        )
+    )
+)
+def test_in_whatever_order_and_however_often_events_come_the_newest_stands(given_case):
+    said, order = given_case
+    listening = Listening(burst=1000)
+    events = [
+        payload(NOON - timedelta(seconds=100 - number), **fields)
+        for number, fields in enumerate(said)
+    ]
+    merged: Mapping[str, Any] = {}
+    for index in order:
+        answer = listening.hears(events[index])
+        if isinstance(answer, WebhookEvent):
+            merged = answer.merged
+    newest: dict[str, Any] = {}
+    for fields in said:
+        newest |= fields
+    assert dict(merged) == newest
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+NAMES = ("deviceMac", "deviceId", "deviceType", "timeOfSample", "temperature")
+CONTEXT = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, JSON))
+
+
+@settings(max_examples=60)
+@given(
+    st.one_of(
+        st.binary(),
+        st.text(),
+        JSON,
+        st.fixed_dictionaries(
+            {"eventType": st.just("changeReport") | JSON, "context": CONTEXT | JSON}
+        ),
+        CONTEXT.map(lambda context: payload(**context)),
+    )
+)
+def test_nothing_makes_it_raise(body):
+    answer = Listening().hears(body)
+    assert isinstance(answer, WebhookEvent | RefusedWebhook)
+    assert repr(answer)
