@@ -1,0 +1,237 @@
+"""One of two settings, lived through: a dry zone and the room it has its effect on."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.backtest.dry_zone import instant
+from switchbot_automation.backtest.errors import BacktestError
+from switchbot_automation.backtest.recording import (
+    COOL,
+    GRID_SECONDS,
+    HEAT,
+    HOLD_SECONDS,
+    OFF,
+)
+from switchbot_automation.backtest.report import Course, Figures
+from switchbot_automation.timewindows import in_window, next_boundary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchbot_automation.backtest.dry_zone import DryZone
+    from switchbot_automation.backtest.recording import Grid, Recording
+    from switchbot_automation.backtest.room_model import RoomModel
+    from switchbot_automation.settings_model import ZoneSettings
+
+_DAY = 86400.0
+
+
+def band_of(zone: ZoneSettings) -> tuple[float, float]:
+    """Return the temperatures a zone wants to lie between. Raises BacktestError."""
+    profile = zone.summer if zone.mode == "summer" else zone.winter
+    if profile is None:
+        raise BacktestError(
+            f"the current settings name no {zone.mode} temperatures to judge comfort by"
+        )
+    return profile.min_temp, profile.max_temp
+
+
+class _Spans:
+    """Whether an instant lies in a window; asked in order of time."""
+
+    def __init__(self, zone: ZoneSettings) -> None:
+        self._zone = zone
+        self._until = -math.inf
+        self._inside = False
+
+    def contain(self, seconds: float) -> bool:
+        if seconds >= self._until or seconds < self._until - _DAY:
+            at, zone = instant(seconds), self._zone
+            self._inside = in_window(zone.time_windows, at, zone.timezone) is not None
+            after = next_boundary(zone.time_windows, at, zone.timezone)
+            later = at + timedelta(days=1)
+            self._until = min(after or later, later).timestamp()
+        return self._inside
+
+
+class Run:
+    """One of the two settings: a dry zone, and the room it lives in."""
+
+    def __init__(
+        self,
+        dry: DryZone,
+        recording: Recording,
+        grid: Grid,
+        yardstick: ZoneSettings,
+        rated_watts: float,
+    ) -> None:
+        self.dry = dry
+        self._recording = recording
+        self._grid = grid
+        self._band = band_of(yardstick)
+        self._spans = _Spans(yardstick)
+        self._rated_watts = rated_watts
+        self._index = 0
+        self._model: RoomModel | None = None
+        self._own: list[float] = []
+        self._recorded: list[float] = []
+        self._deviation = 0.0
+        self._resolution = recording.resolution
+        self._step = 0
+        self._at = recording.times[0]
+        self._ran = 0.0
+        self._on_seconds = self._energy = 0.0
+        self._minutes = self._in_band = self._degree_minutes = 0.0
+        self._nominal = self._setpoint_usual()
+        nothing = array("d")
+        self.course = Course(nothing, array("d"), array("d"))
+
+    def _setpoint_usual(self) -> float | None:
+        known = sorted(each for each in self._recording.setpoints if each == each)  # noqa: PLR0124 - NaN differs from itself
+        return known[len(known) // 2] if known else None
+
+    @property
+    def wakes_at(self) -> float:
+        """When the zone wants its next tick, POSIX seconds."""
+        return self.dry.wakes_at.timestamp()
+
+    def enter(self, model: RoomModel, at: float) -> None:
+        """Live in the model from `at` on, beginning as the record stands."""
+        self._live(at)
+        self._model = model
+        self._recorded = [0.0] * len(model.taus)
+        for step in range(self._step):
+            self._advance_record(step, GRID_SECONDS)
+        self._own = list(self._recorded)
+
+    def advance(self, until: float, tell: Callable[[float], None]) -> None:
+        """Tick at every wake-up until then; `tell` hears of each."""
+        while (now := self.wakes_at) <= until:
+            self.tick(now)
+            tell(now)
+
+    def tick(self, now: float) -> None:
+        """Tick once, at the zone's wake-up."""
+        self._live(now)
+        self.dry.step(self._shown(now))
+
+    def finish(self, until: float) -> None:
+        """Live on to the end of the record."""
+        self._live(until)
+
+    def _shown(self, now: float) -> float | None:
+        times = self._recording.times
+        while self._index + 1 < len(times) and times[self._index + 1] <= now:
+            self._index += 1
+        if now - times[self._index] > HOLD_SECONDS:
+            return None
+        temperature = self._recording.temperatures[self._index]
+        if self._model is None:
+            return temperature
+        shown = (temperature + self._deviation) / self._resolution
+        return round(round(shown) * self._resolution, 2)
+
+    # --- the room ------------------------------------------------------------------
+
+    def _live(self, until: float) -> None:
+        """Let time pass, step by step of the grid, with the unit as it is."""
+        grid = self._grid
+        while self._at < until:
+            edge = grid.start + self._step * GRID_SECONDS
+            to = min(until, edge)
+            if to > self._at:
+                self._pass(to - self._at)
+                self._at = to
+            if to >= edge:
+                self._close_step()
+                if self._step + 1 >= len(grid):
+                    self._at = until
+                    return
+                self._step += 1
+
+    def _pass(self, seconds: float) -> None:
+        unit = self.dry.unit
+        if unit != OFF:
+            self._ran += seconds
+            self._on_seconds += seconds
+        model = self._model
+        if model is None:
+            if unit != OFF:
+                self._energy += seconds * self._rated_watts
+            return
+        step = min(self._step, len(self._grid) - 1)
+        recorded = self._grid.temperatures[step]
+        room = (recorded if recorded == recorded else self._band[0]) + self._deviation  # noqa: PLR0124 - NaN differs from itself
+        effect = model.effects.get(unit)
+        shift = self._setpoint_shift() if effect is not None else 0.0
+        full = pushed = 0.0
+        for part, tau in enumerate(model.taus):
+            gain = 1.0 - math.exp(-seconds / tau)
+            push = 0.0
+            if effect is not None:
+                push = effect.push(part, room, shift)
+                full += abs(effect.p[part])
+                pushed += abs(push)
+            self._own[part] += gain * (push - self._own[part])
+        if effect is not None:
+            self._energy += seconds * self._rated_watts * (pushed / full if full else 1)
+        self._advance_record(max(0, step - 1), seconds)
+        self._deviation = sum(self._own) - sum(self._recorded)
+
+    def _advance_record(self, step: int, seconds: float) -> None:
+        """Let what the recorded unit did have its effect."""
+        model, grid = self._model, self._grid
+        if model is None:
+            return
+        temperature = grid.temperatures[step]
+        for part, tau in enumerate(model.taus):
+            push = 0.0
+            for unit, share in ((HEAT, grid.heat[step]), (COOL, grid.cool[step])):
+                effect = model.effects.get(unit)
+                if share and effect is not None:
+                    room = temperature if temperature == temperature else effect.knee  # noqa: PLR0124 - NaN differs from itself
+                    push += share * effect.push(part, room, 0.0)
+            gain = 1.0 - math.exp(-seconds / tau)
+            self._recorded[part] += gain * (push - self._recorded[part])
+
+    def _setpoint_shift(self) -> float:
+        setpoint = self.dry.setpoint
+        if setpoint is None or self._nominal is None:
+            return 0.0
+        return setpoint - self._nominal
+
+    def _close_step(self) -> None:
+        grid, step = self._grid, self._step
+        at = grid.start + step * GRID_SECONDS
+        room = grid.temperatures[step] + self._deviation
+        self.course.times.append(at)
+        self.course.room.append(room)
+        self.course.running.append(min(1.0, self._ran / GRID_SECONDS))
+        self._ran = 0.0
+        if room != room or not self._spans.contain(at):  # noqa: PLR0124 - NaN differs from itself
+            return
+        minutes = GRID_SECONDS / 60.0
+        low, high = self._band
+        away = max(low - room, room - high, 0.0)
+        self._minutes += minutes
+        self._degree_minutes += away * minutes
+        if away <= 0.0:
+            self._in_band += minutes
+
+    def figures(self) -> Figures:
+        """Return what it came to."""
+        share = 100.0 * self._in_band / self._minutes if self._minutes else 100.0
+        return Figures(
+            degree_minutes=self._degree_minutes,
+            percent_in_band=share,
+            starts=self.dry.starts,
+            on_hours=self._on_seconds / 3600.0,
+            energy_kwh=self._energy / 3.6e6,
+            api_calls=self.dry.calls,
+            commands=self.dry.commands,
+            fail_safe_events=self.dry.blind,
+        )

@@ -1,0 +1,221 @@
+"""Two settings over one recording: on its readings, then in the room fitted to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from switchbot_automation.backtest.dry_zone import DryZone, instant
+from switchbot_automation.backtest.errors import BacktestError
+from switchbot_automation.backtest.life import Run, band_of
+from switchbot_automation.backtest.recording import (
+    COOL,
+    HEAT,
+    HOLD_SECONDS,
+    OFF,
+    PagedHistory,
+    Recording,
+    gridded,
+    record_history,
+    record_readings,
+)
+from switchbot_automation.backtest.report import BacktestReport
+from switchbot_automation.backtest.room_model import RoomModel, fit_room
+from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings_model import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from switchbot_automation.settings_model import ZoneSettings
+
+LEAST_DAYS = 3.0
+RATED_WATTS = 800.0
+
+_DAY = 86400.0
+
+
+def backtest(
+    history: PagedHistory | Iterable[Any],
+    settings: Mapping[str, Any] | Settings,
+    candidate: Mapping[str, Any] | Settings,
+    start: datetime,
+    end: datetime,
+    *,
+    zone: str | None = None,
+    rated_watts: float = RATED_WATTS,
+    on_progress: Callable[[float], None] | None = None,
+) -> BacktestReport:
+    """Say what `candidate` would have made of ``[start, end)``, beside `settings`.
+
+    `history` is a `HistoryService` (or the asyncio view of one), or an iterable of
+    readings with an aware `at` and a `temperature`, as `replay.read_readings` gives
+    them. Both settings are documents or parsed. `zone` None is the default zone.
+    `rated_watts` is what the unit draws at full output. `on_progress` is called with
+    the share done, 0 to 1. Blocks for seconds; from asyncio use a thread.
+
+    Raises BacktestError, which says why, with less than three days of readings, where
+    the history does not show what the unit does, or where the room model is wrong by
+    more than half a kelvin; SettingsError, UnknownZoneError and StoreError.
+    """
+    current, other = _parsed(settings), _parsed(candidate)
+    name = zone or current.default.name
+    for each in (current, other):
+        if name not in each.zones:
+            raise UnknownZoneError(name, each.zones)
+    if start.tzinfo is None or end.tzinfo is None or start >= end:
+        raise BacktestError("start and end must be aware, and start before end")
+    recording = _record(history, name, start, end, current.zones[name])
+    days = recording.observed_seconds / _DAY
+    if days < LEAST_DAYS:
+        raise BacktestError(
+            f"there are {days:.1f} days of readings between {start:%Y-%m-%d} and "
+            f"{end:%Y-%m-%d}; less than {LEAST_DAYS:g} say nothing about a room",
+            observed_days=days,
+        )
+    yardstick = current.zones[name]
+    band = band_of(yardstick)
+    inferred = not recording.knows_unit
+    if inferred:
+        _infer_unit(recording, current, name)
+    grid = gridded(recording)
+    runs = [
+        Run(
+            DryZone(each, name, instant(recording.times[0]), recording.unit[0]),
+            recording,
+            grid,
+            yardstick,
+            rated_watts,
+        )
+        for each in (current, other)
+    ]
+    progress = _Progress(on_progress, recording.times[0], recording.times[-1])
+    diverged = _together(runs, recording.times[-1], progress)
+    model = None
+    if diverged is not None:
+        model = fit_room(grid)
+        _check_known(model, runs)
+        for index, run in enumerate(runs):
+            run.enter(model, diverged)
+            progress.part(diverged, index, len(runs))
+            run.advance(recording.times[-1], progress.at)
+    for run in runs:
+        run.finish(recording.times[-1])
+    progress.done()
+    return BacktestReport(
+        zone=name,
+        start=start.astimezone(UTC),
+        end=end.astimezone(UTC),
+        readings=len(recording.times),
+        observed_days=days,
+        current=runs[0].figures(),
+        candidate=runs[1].figures(),
+        first_divergence=None if diverged is None else instant(diverged),
+        model=model,
+        unit_inferred=inferred,
+        band=band,
+        rated_watts=rated_watts,
+        current_course=runs[0].course,
+        candidate_course=runs[1].course,
+    )
+
+
+def _parsed(settings: Mapping[str, Any] | Settings) -> Settings:
+    return settings if isinstance(settings, Settings) else parse_settings(settings)
+
+
+def _record(
+    history: PagedHistory | Iterable[Any],
+    zone: str,
+    start: datetime,
+    end: datetime,
+    settings: ZoneSettings,
+) -> Recording:
+    history = getattr(history, "service", history)  # the asyncio view of a service
+    season = COOL if settings.mode == "summer" else HEAT
+    if hasattr(history, "pages"):
+        paged = cast("PagedHistory", history)
+        return record_history(paged, zone, start, end, season)
+    readings = cast("Iterable[Any]", history)
+    return record_readings(each for each in readings if start <= each.at < end)
+
+
+def _infer_unit(recording: Recording, settings: Settings, zone: str) -> None:
+    """Fill in what the unit did: what the current settings would have had it do."""
+    dry = DryZone(settings, zone, instant(recording.times[0]), OFF)
+    index, last = 0, recording.times[-1]
+    changes: list[tuple[float, int]] = []
+    while (now := dry.wakes_at.timestamp()) <= last:
+        while index + 1 < len(recording.times) and recording.times[index + 1] <= now:
+            index += 1
+        fresh = now - recording.times[index] <= HOLD_SECONDS
+        dry.step(recording.temperatures[index] if fresh else None)
+        if not changes or changes[-1][1] != dry.unit:
+            changes.append((now, dry.unit))
+    at = 0
+    for index, time in enumerate(recording.times):
+        while at + 1 < len(changes) and changes[at + 1][0] <= time:
+            at += 1
+        recording.unit[index] = changes[at][1] if changes else OFF
+
+
+def _check_known(model: RoomModel, runs: list[Run]) -> None:
+    """Refuse what the history holds no trace of."""
+    for run in runs:
+        zone = run.dry.zone
+        season = COOL if zone.mode == "summer" else HEAT
+        if season not in model.effects:
+            word = "cooling" if season == COOL else "heating"
+            raise BacktestError(f"this history holds no {word} to learn from")
+        if zone.control == "modulate" and not model.effects[season].throttles:
+            raise BacktestError(
+                "this history does not show how the unit answers to its setpoint, "
+                "which control: modulate lives by"
+            )
+
+
+class _Progress:
+    """Tells how far it is, in steps of a hundredth."""
+
+    def __init__(
+        self, tell: Callable[[float], None] | None, start: float, end: float
+    ) -> None:
+        self._tell = tell
+        self._start, self._end = start, end
+        self._low, self._high = 0.0, 1.0
+        self._told = -1
+
+    def part(self, start: float, index: int, parts: int) -> None:
+        """Begin one of the parts that are left from `start` on."""
+        low = (start - self._start) / max(1.0, self._end - self._start)
+        each = (1.0 - low) / parts
+        self._start = start
+        self._low, self._high = low + index * each, low + (index + 1) * each
+
+    def at(self, seconds: float) -> None:
+        """Tell if it is worth telling."""
+        if self._tell is None:
+            return
+        share = (seconds - self._start) / max(1.0, self._end - self._start)
+        percent = int(100 * (self._low + share * (self._high - self._low)))
+        if percent > self._told:
+            self._told = percent
+            self._tell(percent / 100)
+
+    def done(self) -> None:
+        """Tell that it is over."""
+        if self._tell is not None and self._told < 100:  # noqa: PLR2004 - percent
+            self._tell(1.0)
+
+
+def _together(runs: list[Run], until: float, progress: _Progress) -> float | None:
+    """Tick both on the recorded readings; return when they first differ, if ever."""
+    while (now := min(run.wakes_at for run in runs)) <= until:
+        for run in runs:
+            if run.wakes_at == now:
+                run.tick(now)
+        progress.at(now)
+        if runs[0].dry.told != runs[1].dry.told:
+            return now
+    return None
