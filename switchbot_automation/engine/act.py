@@ -1,7 +1,9 @@
 """Send one action down its cascade: webhook, scene, command, as the zone orders them.
 
 Each rung is tried only where it is configured, and the next one only when it failed.
-What goes wrong is a failed rung, never an exception.
+What goes wrong is a failed rung, never an exception. A learned remote refuses `setAll`
+(160, or 190 "invalid infrared command format"; homebridge-switchbot#418, #1057): the
+button rung presses one of its own keys instead, sent as a command of type `customize`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.engine.aircon import set_all_parameter
 from switchbot_automation.engine.observe import CALL_SECONDS, describe
-from switchbot_automation.errors import CloudError, WebhookError
+from switchbot_automation.errors import (
+    CloudError,
+    UnsupportedCommandError,
+    WebhookError,
+)
 from switchbot_automation.model import Action, RungResult
 
 if TYPE_CHECKING:
@@ -33,6 +39,32 @@ class WebhookSender(Protocol):
     async def send(self, url: str, *, allowed_hosts: Collection[str]) -> object:
         """POST to `url`; raise anything unless it was accepted."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to carry out an action.
+
+    `repeatable`: done twice it does what it does once, so it may follow a rung of which
+    nobody knows whether it arrived. `calls` is what it takes of the day's quota.
+    """
+
+    name: str
+    timeout_seconds: float
+    repeatable: bool
+    calls: int
+
+
+RUNGS = {
+    rung.name: rung
+    for rung in (
+        Rung("webhook", 30.0, repeatable=True, calls=0),
+        Rung("scene", CALL_SECONDS, repeatable=True, calls=1),
+        Rung("command", CALL_SECONDS, repeatable=True, calls=1),
+        # A learned key may be one that turns on what is off and off what is on.
+        Rung("button", CALL_SECONDS, repeatable=False, calls=1),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +99,15 @@ class Actuator:
         self._observer = observer
         self._clock = clock
         self._webhook_sender = webhook_sender
+        self._refused: set[tuple[str, bool]] = set()
 
     def rungs(self, zone: ZoneSettings, action: Action) -> tuple[str, ...]:
         """Return the rungs that can be tried for an action, in the zone's order."""
         configured = {
             "webhook": bool(zone.webhooks.get(action)) and self._webhook_sender,
             "scene": zone.scenes.get(action),
-            "command": zone.aircon_device_id,
+            "command": zone.aircon_device_id and not self._refuses(zone, action),
+            "button": zone.aircon_device_id and zone.buttons.get(action),
         }
         return tuple(rung for rung in zone.cascade if configured.get(rung))
 
@@ -82,6 +116,8 @@ class Actuator:
         results: list[RungResult] = []
         maybe = False
         for rung in self.rungs(zone, action):
+            if maybe and not RUNGS[rung].repeatable:
+                break
             parameter = set_all_parameter(zone, action) if rung == "command" else None
             started = self._clock.monotonic()
             error: Exception | None = None
@@ -90,6 +126,8 @@ class Actuator:
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 error = raised
                 maybe = maybe or _may_have_arrived(raised)
+                if rung == "command" and _is_refused(raised):
+                    self._refused.add((zone.aircon_device_id, action is Action.OFF))
                 _LOGGER.warning(
                     "%s: %s by %s failed: %s",
                     zone.name,
@@ -110,6 +148,11 @@ class Actuator:
                 break
         return Sent(tuple(results), maybe)
 
+    def _refuses(self, zone: ZoneSettings, action: Action) -> bool:
+        """Tell whether a remote refused this kind of command, and a button stands in."""
+        refused = (zone.aircon_device_id, action is Action.OFF) in self._refused
+        return refused and "button" in zone.cascade and bool(zone.buttons.get(action))
+
     def _try(
         self, rung: str, zone: ZoneSettings, action: Action, parameter: str | None
     ) -> Awaitable[object]:
@@ -118,6 +161,10 @@ class Actuator:
             return self._post(zone, action)
         if rung == "scene":
             return call(self._client.run_scene, zone.scenes[action])
+        if rung == "button":
+            name = zone.buttons[action]
+            device = zone.aircon_device_id
+            return call(self._client.command, device, name, "default", "customize")
         if parameter is None:
             return call(self._client.command, zone.aircon_device_id, "turnOff")
         device_id = zone.aircon_device_id
@@ -126,10 +173,18 @@ class Actuator:
     async def _post(self, zone: ZoneSettings, action: Action) -> None:
         if self._webhook_sender is None:
             return
-        async with asyncio.timeout(CALL_SECONDS):
+        async with asyncio.timeout(RUNGS["webhook"].timeout_seconds):
             await self._webhook_sender.send(
                 zone.webhooks[action], allowed_hosts=zone.webhook_allowed_hosts
             )
+
+
+def _is_refused(error: Exception) -> bool:
+    """Tell whether the remote does not know this kind of command at all."""
+    return isinstance(error, UnsupportedCommandError) or (
+        isinstance(error, CloudError)
+        and "invalid infrared command" in str(error).lower()
+    )
 
 
 def _may_have_arrived(error: Exception) -> bool:

@@ -247,6 +247,8 @@ def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> 
         return f"webhook({action}) ({label})"
     if rung.rung == "scene":
         return f"scene({zone.scenes.get(action, '')}) ({label})"
+    if rung.rung == "button":
+        return f"button({zone.buttons.get(action, '')}) ({label})"
     return "turnOff" if rung.parameter is None else f"setAll({rung.parameter})"
 
 

@@ -36,7 +36,7 @@ from switchbot_automation.engine.explain import (
 )
 from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.leader import Leadership
-from switchbot_automation.engine.manual import act_for_person, end_of_hold
+from switchbot_automation.engine.manual import act_for_person, check_hold, end_of_hold
 from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer, describe
 from switchbot_automation.engine.push import Pushes
@@ -236,7 +236,7 @@ class AutomationEngine:
         self,
         zone: str,
         action: ManualAction | str,
-        hold: timedelta | datetime | None = None,
+        hold: timedelta | datetime | str | None = None,
     ) -> Command:
         """Do what a person asks for and return the command with how far it came.
 
@@ -245,7 +245,8 @@ class AutomationEngine:
         blocked. ON during the minimum off time comes back ``blocked`` with
         `blocked_until`, and is sent by the tick of that instant unless something newer
         came. `hold`: for how long, or until which instant, the automation leaves the
-        zone alone; None lets it go on at its next tick.
+        zone alone, or ``until_next_change`` of its windows, ``permanent``, ``none``;
+        None does what `manual_hold_seconds` says. It outlives a restart.
 
         Raises UnknownZoneError; ValueError for another action or a hold in the past;
         SettingsError when no usable settings were ever read.
@@ -253,7 +254,7 @@ class AutomationEngine:
         wanted = ManualAction(action)
         async with self._lock:
             now = self._clock.now()
-            hold_until = end_of_hold(hold, now)
+            check_hold(hold, now)
             settings = await self._load(now)
             if settings is None:
                 raise self._documents.settings_error or SettingsError(
@@ -266,7 +267,7 @@ class AutomationEngine:
                 self._commander,
                 settings.zones[zone],
                 wanted,
-                hold_until,
+                end_of_hold(hold, settings.zones[zone], now),
             )
             await self._documents.save(self._quota.to_document())
             self._watch_store()

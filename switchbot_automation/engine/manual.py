@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.engine.aircon import season_action
@@ -17,6 +17,7 @@ from switchbot_automation.model import (
     Reason,
     ReasonCode,
 )
+from switchbot_automation.timewindows import next_boundary
 
 if TYPE_CHECKING:
     from switchbot_automation.engine.command import Commander
@@ -70,12 +71,41 @@ _ACTIONS = {
 }
 
 
-def end_of_hold(hold: timedelta | datetime | None, now: datetime) -> datetime | None:
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Until when a permanent hold holds; a new command or `hold="none"` ends it."""
+
+HOLDS = ("none", "until_next_change", "permanent")
+
+
+def check_hold(hold: timedelta | datetime | str | None, now: datetime) -> None:
+    """Refuse a hold that says nothing. Raises ValueError."""
+    if isinstance(hold, str):
+        if hold not in HOLDS:
+            raise ValueError(f"hold: expected one of {', '.join(HOLDS)}, got {hold!r}")
+        return
+    _end(hold, now)
+
+
+def end_of_hold(
+    hold: timedelta | datetime | str | None, zone: ZoneSettings, now: datetime
+) -> datetime | None:
     """Return until when a person's command holds, None for no hold.
 
-    Raises ValueError for an instant without a timezone or a duration that is not
+    `hold`: for how long, until which instant, ``until_next_change`` of the zone's
+    windows, ``permanent``, ``none``; None is what the setting `manual_hold_seconds`
+    says. Raises ValueError for an instant without a timezone or a duration that is not
     positive.
     """
+    if hold is None and zone.manual_hold_seconds:
+        return now + timedelta(seconds=zone.manual_hold_seconds)
+    if hold == "until_next_change":
+        return next_boundary(zone.time_windows, now, zone.timezone) or FOR_EVER
+    if hold == "permanent":
+        return FOR_EVER
+    return None if isinstance(hold, str) else _end(hold, now)
+
+
+def _end(hold: timedelta | datetime | None, now: datetime) -> datetime | None:
     if isinstance(hold, datetime):
         if hold.tzinfo is None:
             raise ValueError("hold: the instant needs a timezone")
