@@ -76,7 +76,7 @@ async def test_a_permanent_hold_ends_with_the_next_command(flat):
     await flat.engine.act("default", "off", hold="permanent")
     flat.reads(19.0)
     await flat.tick()
-    await flat.live(30 * 86400)
+    await flat.live(86400)
     assert flat.minutes_of("setAll") == []
     await flat.engine.act("default", "off", hold="none")
     await flat.tick()
