@@ -11,16 +11,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
     from pathlib import Path
 
     from switchbot_automation.simulation.report import SimulationSeries
 
-_INK = "#2b2f36"
+INK = "#2b2f36"
 _QUIET = "#8a919c"
 _GRID = "#e4e7eb"
 _ROOM = "#c0392b"
 _OUTDOOR = "#2f6f9f"
-_BAND = "#7fb77e"
+BAND = "#7fb77e"
 _HEAT = "#e67e22"
 _COOL = "#2e86c1"
 
@@ -31,7 +32,7 @@ class PlotUnavailableError(ImportError):
 
 def require() -> None:
     """Find out whether a picture can be drawn. Raises PlotUnavailableError."""
-    _matplotlib("figure")
+    matplotlib("figure")
 
 
 def draw(series: SimulationSeries, path: Path, *, title: str, season: str) -> None:
@@ -41,7 +42,7 @@ def draw(series: SimulationSeries, path: Path, *, title: str, season: str) -> No
     PlotUnavailableError without matplotlib, OSError when the file cannot be written.
     """
     # The Figure class alone needs no display and leaves pyplot's global state be.
-    figure = _matplotlib("figure").Figure(
+    figure = matplotlib("figure").Figure(
         figsize=(12.8, 7.2), dpi=125, layout="constrained"
     )
     figure.get_layout_engine().set(h_pad=0.06, hspace=0.02)
@@ -52,15 +53,16 @@ def draw(series: SimulationSeries, path: Path, *, title: str, season: str) -> No
     _draw_power(power, series, season)
     _draw_outdoor(outdoor, series)
     for axes in (room, power, outdoor):
-        _calm(axes)
+        calm(axes)
     for axes in (room, power):
         axes.tick_params(axis="x", which="both", length=0)
-    _label_days(outdoor, series)
+    label_times(outdoor, series.times[0], series.times[-1], series.timezone)
     figure.align_ylabels((room, outdoor))
     figure.savefig(path, format="png", facecolor="white")
 
 
-def _matplotlib(module: str) -> Any:
+def matplotlib(module: str) -> Any:
+    """Return a module of matplotlib. Raises PlotUnavailableError."""
     try:
         return importlib.import_module(f"matplotlib.{module}")
     except ModuleNotFoundError as error:
@@ -76,14 +78,14 @@ def _draw_room(axes: Any, series: SimulationSeries, title: str) -> None:
             [start, end],
             low,
             high,
-            color=_BAND,
+            color=BAND,
             alpha=0.28,
             linewidth=0,
             label=f"comfort band {low:g} to {high:g} °C" if index == 0 else None,
         )
     axes.plot(series.times, series.room, color=_ROOM, linewidth=1.6, label="room")
-    axes.set_title(title, loc="left", pad=14, fontsize=15, weight="bold", color=_INK)
-    axes.set_ylabel("room °C", color=_INK)
+    axes.set_title(title, loc="left", pad=14, fontsize=15, weight="bold", color=INK)
+    axes.set_ylabel("room °C", color=INK)
     axes.margins(y=0.08)
     axes.legend(
         loc="lower right",
@@ -91,7 +93,7 @@ def _draw_room(axes: Any, series: SimulationSeries, title: str) -> None:
         ncols=2,
         frameon=False,
         fontsize=10,
-        labelcolor=_INK,
+        labelcolor=INK,
         borderaxespad=0.2,
     )
 
@@ -112,7 +114,7 @@ def _draw_power(axes: Any, series: SimulationSeries, season: str) -> None:
         -0.008,
         0.5,
         "heating" if heats else "cooling",
-        color=_INK,
+        color=INK,
         transform=axes.transAxes,
         ha="right",
         va="center",
@@ -122,11 +124,12 @@ def _draw_power(axes: Any, series: SimulationSeries, season: str) -> None:
 
 def _draw_outdoor(axes: Any, series: SimulationSeries) -> None:
     axes.plot(series.times, series.outdoor, color=_OUTDOOR, linewidth=1.4)
-    axes.set_ylabel("outdoor °C", color=_INK)
+    axes.set_ylabel("outdoor °C", color=INK)
     axes.margins(y=0.12)
 
 
-def _calm(axes: Any) -> None:
+def calm(axes: Any) -> None:
+    """Take away of an axis what does not help to read it."""
     axes.grid(visible=True, axis="x", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     if len(axes.get_yticks()) > 1:
@@ -135,13 +138,13 @@ def _calm(axes: Any) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(_QUIET)
-    axes.tick_params(colors=_INK, labelsize=10)
+    axes.tick_params(colors=INK, labelsize=10)
 
 
-def _label_days(axes: Any, series: SimulationSeries) -> None:
-    dates = _matplotlib("dates")
-    days = (series.times[-1] - series.times[0]).total_seconds() / 86_400
-    zone = series.timezone
+def label_times(axes: Any, start: datetime, end: datetime, zone: tzinfo) -> None:
+    """Label an axis of time with as many hours or days as fit, in `zone`."""
+    dates = matplotlib("dates")
+    days = (end - start).total_seconds() / 86_400
     if days <= 1.5:  # noqa: PLR2004  # a day or so reads in hours
         axes.xaxis.set_major_locator(dates.HourLocator(byhour=range(0, 24, 3), tz=zone))
         axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M", tz=zone))
@@ -155,5 +158,5 @@ def _label_days(axes: Any, series: SimulationSeries) -> None:
     for label in axes.get_xticklabels():
         label.set_horizontalalignment("left")
     # Short of the end by a second, or the following day's name would stick out.
-    axes.set_xlim(series.times[0], series.times[-1] - timedelta(seconds=1))
+    axes.set_xlim(start, end - timedelta(seconds=1))
     axes.set_xlabel(f"time in {zone}", color=_QUIET, fontsize=9)

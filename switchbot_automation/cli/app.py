@@ -26,6 +26,7 @@ COMMANDS = {
     "simulate": _Entry("simulate", "Watch the engine keep a simulated room for days."),
     "replay": _Entry("replay", "Run the engine over recorded readings, dry."),
     "explain": _Entry("explain", "Say why it is on or off, or was at an instant."),
+    "backtest": _Entry("backtest", "Compare other settings over recorded history."),
     "run": _Entry("live", "Run the engine against the SwitchBot cloud."),
     "once": _Entry("live", "Run one tick against the SwitchBot cloud."),
     "devices": _Entry("account", "List the account's devices and remotes."),

@@ -66,7 +66,7 @@ def replay(
     """
     settings, state = _documents(settings_file, state_file)
     zone = parse_settings(settings).default.timezone
-    recording = _read(readings)
+    recording = read_recording(readings)
     for row in recording.bad_rows[:_BAD_ROWS_SHOWN]:
         click.echo(f"{readings}:{row.line}: {row.message}", err=True)
     if len(recording.bad_rows) > _BAD_ROWS_SHOWN:
@@ -100,7 +100,8 @@ def _documents(
     return document, state
 
 
-def _read(path: Path) -> recorded.Recording:
+def read_recording(path: Path) -> recorded.Recording:
+    """Read a CSV of readings; `-` is standard input. Raises Misuse."""
     source: AbstractContextManager[TextIO]
     try:
         if str(path) == "-":

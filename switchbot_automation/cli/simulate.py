@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import switchbot_store
 from switchbot_automation import plots
@@ -23,12 +20,12 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
+from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.simulation import default_settings
 from switchbot_automation.simulation import simulate as run_simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from switchbot_automation.simulation import SimulationReport
@@ -100,8 +97,12 @@ def simulate(
     if season is None:
         season = _season_of(settings)
     if plot_file is not None:
-        _check_plot(plot_file)
-    with _store_at(store_url) as store, _progress() as on_progress, interruptible():
+        check_plot(plot_file)
+    with (
+        _store_at(store_url) as store,
+        progress_bar("Simulating") as on_progress,
+        interruptible(),
+    ):
         report = asyncio.run(
             run_simulation(
                 default_settings(season) if settings is None else settings,
@@ -125,7 +126,7 @@ def _season_of(settings: dict[str, Any] | None) -> str:
     return mode if mode in _SEASONS else _SEASONS[0]
 
 
-def _check_plot(path: Path) -> None:
+def check_plot(path: Path) -> None:
     """Find out before the work whether there can be a picture."""
     try:
         plots.require()
@@ -156,24 +157,6 @@ def _store_at(url: str | None) -> AbstractContextManager[StoreInterface | None]:
             }
         )
     )
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[float], None] | None]:
-    """Show a bar on stderr to a person; yield what moves it, None for anybody else."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with Progress(
-        TextColumn("Simulating"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
-        task = progress.add_task("", total=1.0)
-        yield lambda share: progress.update(task, completed=share)
 
 
 def _print_report(report: SimulationReport) -> None:

@@ -1,0 +1,216 @@
+"""`backtest`: what other settings would have made of one's own history."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from switchbot_automation.backtest import backtest as what_if
+from switchbot_automation.cli.output import (
+    Misuse,
+    json_option,
+    load_document,
+    logging_options,
+    print_json,
+    print_table,
+)
+from switchbot_automation.cli.progress import progress_bar
+from switchbot_automation.cli.replay import read_recording
+from switchbot_automation.cli.simulate import check_plot
+from switchbot_automation.cli.stopping import interruptible
+from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.plots_backtest import draw_backtest
+from switchbot_automation.settings import parse_settings
+from switchbot_store import get_history, get_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from switchbot_automation.backtest import BacktestReport
+    from switchbot_automation.replay import Reading
+    from switchbot_automation.settings_model import Settings
+
+_SETTINGS_KEY = "settings"
+_MONTH = timedelta(days=30)
+
+
+@click.command()
+@click.argument("candidate", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--from",
+    "start_text",
+    metavar="WHEN",
+    help="A date or ISO 8601 (default: 30 days before the end).",
+)
+@click.option(
+    "--to",
+    "end_text",
+    metavar="WHEN",
+    help="Likewise, not included (default: now, or the last reading).",
+)
+@click.option("--zone", metavar="NAME", help="Which zone (default: the first one).")
+@click.option(
+    "--settings",
+    "settings_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The current settings (default: those in the store of the environment).",
+)
+@click.option(
+    "--readings",
+    "readings_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A CSV as for `replay`, also one from the phone app "
+    "(default: the history of the environment).",
+)
+@click.option(
+    "--plot",
+    "plot_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Draw both into a PNG file; needs the extra `plot`.",
+)
+@json_option("Print the figures as one object.")
+@logging_options("warning")
+def backtest(
+    *,
+    candidate: Path,
+    start_text: str | None,
+    end_text: str | None,
+    zone: str | None,
+    settings_file: Path | None,
+    readings_file: Path | None,
+    plot_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare the settings in CANDIDATE with the current ones over recorded history.
+
+    Until the first decision that differs both are judged on the recorded readings; from
+    then on in a room model fitted to them, whose error is shown. Less than three days
+    of readings, or a model wrong by more than half a kelvin, is refused with exit
+    code 1. Nothing is commanded and nothing is stored.
+    """
+    if plot_file is not None:
+        check_plot(plot_file)
+    wanted = parse_settings(load_document(candidate))
+    with ExitStack() as stack:
+        current = _current(settings_file, stack)
+        name = zone or current.default.name
+        if name not in current.zones:
+            raise UnknownZoneError(name, current.zones)
+        tz = current.zones[name].timezone
+        readings = None if readings_file is None else _readings(readings_file)
+        start, end = _range(start_text, end_text, tz, readings)
+        history: Any = readings
+        if history is None:
+            history = stack.enter_context(closing(get_history()))
+        advance = stack.enter_context(progress_bar("Backtesting"))
+        stack.enter_context(interruptible())
+        report = what_if(
+            history, current, wanted, start, end, zone=name, on_progress=advance
+        )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print_report(report, tz)
+    if plot_file is not None:
+        _plot(report, plot_file, tz, quiet=as_json)
+
+
+def _current(path: Path | None, stack: ExitStack) -> Settings:
+    if path is not None:
+        return parse_settings(load_document(path))
+    store = stack.enter_context(get_store())
+    document = store.get(_SETTINGS_KEY)
+    if not document:
+        raise Misuse("the store holds no settings; name the current ones by --settings")
+    return parse_settings(document)
+
+
+def _readings(path: Path) -> Sequence[Reading]:
+    recording = read_recording(path)
+    if recording.bad_rows:
+        click.echo(f"{path}: {len(recording.bad_rows)} rows were left out", err=True)
+    if not recording.readings:
+        raise click.ClickException(f"{path}: no row could be read")
+    return recording.readings
+
+
+def _range(
+    start_text: str | None,
+    end_text: str | None,
+    tz: tzinfo,
+    readings: Sequence[Reading] | None,
+) -> tuple[datetime, datetime]:
+    end, start = _instant(end_text, tz, "--to"), _instant(start_text, tz, "--from")
+    if readings is not None:
+        end = end or readings[-1].at + timedelta(microseconds=1)
+        start = start or readings[0].at
+    else:
+        end = end or datetime.now(UTC)
+        start = start or end - _MONTH
+    if start >= end:
+        raise Misuse("--from must be before --to")
+    return start, end
+
+
+def _instant(text: str | None, tz: tzinfo, option: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise Misuse(
+            f"{option} {text!r}: expected a date or ISO 8601, as 2026-01-31"
+        ) from error
+    return (given if given.tzinfo else given.replace(tzinfo=tz)).astimezone(UTC)
+
+
+def _print_report(report: BacktestReport, tz: tzinfo) -> None:
+    low, high = report.band
+    print_table(
+        f"{report.zone}, {report.observed_days:.1f} days of readings, "
+        f"band {low:g} to {high:g} °C",
+        ("", "current", "candidate"),
+        report.rows(),
+    )
+    for line in report_lines(report, tz):
+        click.echo(line)
+
+
+def report_lines(report: BacktestReport, tz: tzinfo) -> list[str]:
+    """Return what has to be known to read the figures right."""
+    lines = []
+    if report.unit_inferred:
+        lines.append(
+            "The readings do not say what the air conditioner did; it is taken to have "
+            "followed the current settings."
+        )
+    if report.first_divergence is None or report.model is None:
+        lines.append("The two never decide differently on these readings.")
+        return lines
+    model, at = report.model, report.first_divergence.astimezone(tz)
+    lines.append(
+        f"They first differ at {at:%Y-%m-%d %H:%M}; until then these are the recorded "
+        "readings, from then on a room model."
+    )
+    lines.append(
+        f"On {model.held_out_days:.1f} days it was not fitted to, the model was wrong by "
+        f"{model.error_kelvin:.2f} K half an hour ahead and {model.error_hour_kelvin:.2f}"
+        f" K an hour ahead ({model.error_without_unit_kelvin:.2f} K without the unit)."
+    )
+    return lines
+
+
+def _plot(report: BacktestReport, path: Path, tz: tzinfo, *, quiet: bool) -> None:
+    try:
+        draw_backtest(report, path, tz)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
+    click.echo(f"Drawn: {path}", err=quiet)
