@@ -87,6 +87,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def control(session: nox.Session) -> None:
+    """Compare the ways of control over 20 seeds; `nox -s control -- --house heavy`."""
+    install(session, "test")
+    session.run("python", "tests/control", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run every example against the simulated cloud."""
     install(session, "test", "examples")

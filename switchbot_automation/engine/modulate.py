@@ -45,6 +45,7 @@ _RECOVERS = 0.5
 # A unit whose return air is this far past its setpoint rests (makers use about 1 K).
 _RESTS_PAST = 1.15
 _STEADY = 0.5
+_NARROWEST = 0.8
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
@@ -83,7 +84,7 @@ class Steering:
             "caution": self.caution,
         }
         return {"version": _VERSION} | {
-            key: round(value, 3) for key, value in known.items() if value is not None
+            key: value for key, value in known.items() if value is not None
         }
 
     @classmethod
@@ -253,7 +254,8 @@ def _should_rest(aim: Aim, seen: Situation, x: float, settles: float) -> bool:
     """
     if seen.settled_seconds < _SETTLED_SECONDS:
         return False
-    if x >= aim.far:
+    # A band may be narrower than what a meter and a unit can keep.
+    if x >= max(aim.far, aim.wake + _NARROWEST):
         return True
     if seen.spared or seen.least is None:
         return False

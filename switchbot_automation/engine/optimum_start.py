@@ -147,15 +147,15 @@ class WarmUp:
         for name, pace in (("heating", self.heating), ("cooling", self.cooling)):
             if pace.runs:
                 document[name] = {
-                    "seconds_per_kelvin": round(pace.seconds_per_kelvin, 1),
-                    "deviation": round(pace.deviation, 1),
+                    "seconds_per_kelvin": pace.seconds_per_kelvin,
+                    "deviation": pace.deviation,
                     "runs": pace.runs,
                 }
         if self.episode is not None:
             document["episode"] = {
                 "at": self.episode.at.timestamp(),
-                "temperature": round(self.episode.temperature, 2),
-                "goal": round(self.episode.goal, 2),
+                "temperature": self.episode.temperature,
+                "goal": self.episode.goal,
             }
         return document
 

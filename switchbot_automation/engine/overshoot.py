@@ -59,9 +59,9 @@ class Softening:
         """Return it as a document."""
         return {
             "version": _VERSION,
-            "heating": round(self.heating, 2),
-            "cooling": round(self.cooling, 2),
-            "overshoot": round(self.overshoot, 3),
+            "heating": self.heating,
+            "cooling": self.cooling,
+            "overshoot": self.overshoot,
             "counted": self.counted,
         }
 

@@ -84,8 +84,7 @@ class Trend:
     def to_list(self) -> list[list[Any]]:
         """Return it as a document."""
         return [
-            [int(at.timestamp()), round(temperature, 2)]
-            for at, temperature in self.readings
+            [at.timestamp(), temperature] for at, temperature in self.readings
         ]
 
     @classmethod

@@ -1,0 +1,190 @@
+"""`nox -s control`: each way of control against the plain dashboard profile.
+
+Both run in the same house with the same weather, seed by seed. Without arguments: the
+default house steered, the light house switched, 20 seeds, both seasons. Exits with 1
+when a goal was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from switchbot_automation.simulation import default_settings, simulate
+from switchbot_automation.simulation.scenarios import HOUSES
+
+SEASONS = ("winter", "summer")
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "switch": {"control": "switch"},
+    "modulate": {"control": "modulate", "optimum_start": True},
+}
+DEFAULT_RUNS = (("default", "modulate"), ("light", "switch"))
+
+MOST_STARTS_A_DAY = 3.0
+MOST_STARTS_AN_HOUR = 6
+MOST_CALLS_A_DAY = 150.0
+MOST_ENERGY = 1.08
+SUMMER_PERCENT = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One simulated week."""
+
+    house: str
+    way: str
+    season: str
+    seed: int
+    days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What all seeds came to, against the plain profile; None where there is no goal."""
+
+    house: str
+    way: str
+    season: str
+    percent_out: float
+    plain_percent_out: float
+    starts_a_day: float
+    most_starts_a_day: float
+    plain_starts_a_day: float
+    most_starts_in_an_hour: int
+    most_calls_a_day: float
+    kwh_a_day: float
+    plain_kwh_a_day: float
+
+    @property
+    def energy(self) -> float:
+        """Energy over the plain profile's."""
+        return self.kwh_a_day / self.plain_kwh_a_day
+
+    def missed(self) -> list[str]:
+        """Name the goals that were missed."""
+        if self.way == "switch":
+            goals = {
+                "starts in an hour": self.most_starts_in_an_hour <= MOST_STARTS_AN_HOUR,
+                "half the starts": 2 * self.starts_a_day <= self.plain_starts_a_day,
+            }
+        else:
+            out = self.percent_out <= self.plain_percent_out / 3
+            if self.season == "summer":
+                out = self.percent_out <= SUMMER_PERCENT
+            goals = {
+                "out of band": out,
+                "starts a day": self.most_starts_a_day <= MOST_STARTS_A_DAY,
+                "calls a day": self.most_calls_a_day <= MOST_CALLS_A_DAY,
+                "energy": self.energy <= MOST_ENERGY,
+            }
+        return [name for name, met in goals.items() if not met]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        names = (name for name in self.__dataclass_fields__)
+        figures = {name: getattr(self, name) for name in names}
+        return figures | {"energy": self.energy, "missed": self.missed()}
+
+    def as_line(self) -> str:
+        """Return one line of the table."""
+        return (
+            f"{self.house:<8} {self.season:<6} {self.way:<8}"
+            f" {self.percent_out:6.2f} ({self.plain_percent_out:6.2f})"
+            f"  {self.starts_a_day:5.2f} {self.most_starts_a_day:5.2f}"
+            f" ({self.plain_starts_a_day:5.2f}) {self.most_starts_in_an_hour:3d}"
+            f"  {self.most_calls_a_day:5.0f}"
+            f"  {self.kwh_a_day:5.2f} {100 * (self.energy - 1):+6.1f} %"
+            f"  {', '.join(self.missed()) or 'met'}"
+        )
+
+
+HEADER = (
+    "house    season way      out of band %     starts a day        hour"
+    "  calls  kWh a day       goals\n"
+    "                           mean (plain)    mean  most (plain) most"
+    "   most   mean  change"
+)
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Simulate one week in a process of its own."""
+    settings = default_settings(job.season) | WAYS[job.way]
+    report = asyncio.run(
+        simulate(
+            settings,
+            days=job.days,
+            season=job.season,
+            seed=job.seed,
+            house=job.house,
+        )
+    )
+    return report.to_dict()
+
+
+def row(house: str, way: str, season: str, found: dict[Job, dict[str, Any]]) -> Row:
+    """Sum the seeds up."""
+
+    def of(which: str, figure: str) -> list[float]:
+        return [
+            report[figure]
+            for job, report in found.items()
+            if (job.house, job.way, job.season) == (house, which, season)
+        ]
+
+    return Row(
+        house,
+        way,
+        season,
+        percent_out=fmean(of(way, "percent_out_of_band")),
+        plain_percent_out=fmean(of("plain", "percent_out_of_band")),
+        starts_a_day=fmean(of(way, "starts_per_day")),
+        most_starts_a_day=max(of(way, "starts_per_day")),
+        plain_starts_a_day=fmean(of("plain", "starts_per_day")),
+        most_starts_in_an_hour=int(max(of(way, "max_starts_in_an_hour"))),
+        most_calls_a_day=max(of(way, "api_calls_per_day")),
+        kwh_a_day=fmean(of(way, "kwh_per_day")),
+        plain_kwh_a_day=fmean(of("plain", "kwh_per_day")),
+    )
+
+
+def main() -> int:
+    """Run what was asked for; return 1 if a goal was missed."""
+    parser = argparse.ArgumentParser(prog="nox -s control --", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--days", type=float, default=7)
+    parser.add_argument("--house", choices=[*HOUSES, "all"], help="both ways in it")
+    parser.add_argument("--json", action="store_true", help="one object, no table")
+    options = parser.parse_args()
+    houses = list(HOUSES) if options.house == "all" else [options.house]
+    runs = DEFAULT_RUNS
+    if options.house:
+        runs = tuple((house, way) for house in houses for way in list(WAYS)[1:])
+    jobs = dict.fromkeys(
+        Job(house, which, season, seed, options.days)
+        for house, way in runs
+        for which in ("plain", way)
+        for season in SEASONS
+        for seed in range(options.seeds)
+    )
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        found = dict(zip(jobs, pool.map(run, jobs), strict=True))
+    rows = [row(*one, season, found) for one in runs for season in SEASONS]
+    if options.json:
+        document = {"seeds": options.seeds, "rows": [each.as_json() for each in rows]}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    else:
+        lines = [HEADER, *(each.as_line() for each in rows)]
+        sys.stdout.write("\n".join(lines) + "\n")
+    return int(any(each.missed() for each in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

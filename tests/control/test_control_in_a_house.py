@@ -1,0 +1,86 @@
+"""The ways of control in the simulated house; the table of 20 seeds is `nox -s control`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from switchbot_automation.simulation import default_settings, simulate
+from switchbot_automation.simulation.aircon import AirconParameters
+from switchbot_automation.simulation.meter import MeterParameters
+from switchbot_automation.simulation.scenarios import HOUSES
+from switchbot_store import MemoryStore
+
+STEERED = {"control": "modulate", "optimum_start": True}
+
+
+async def both(season, house, *, seed=2, days=5, way=STEERED, **changes):
+    """Return the report of the plain profile and that of another way of control."""
+    document = default_settings(season) | changes
+    plain = await simulate(document, season=season, house=house, seed=seed, days=days)
+    other = await simulate(
+        document | way, season=season, house=house, seed=seed, days=days
+    )
+    return plain, other
+
+
+@pytest.mark.parametrize("house", ["default", "light", "offset"])
+async def test_a_steered_winter_room_is_seldom_out_of_band(house):
+    plain, steered = await both("winter", house)
+    assert steered.percent_out_of_band <= plain.percent_out_of_band / 3
+    assert steered.starts_per_day <= 3
+    assert steered.api_calls_per_day <= 150
+
+
+@pytest.mark.parametrize("house", ["default", "sunny"])
+async def test_a_steered_summer_room_stays_in_band(house):
+    plain, steered = await both("summer", house)
+    assert steered.percent_out_of_band <= 0.1
+    assert steered.starts_per_day <= 3
+    assert steered.api_calls_per_day <= 150
+    assert steered.kwh_per_day <= 1.08 * plain.kwh_per_day
+
+
+async def test_a_slow_meter_and_a_unit_that_misreads_by_far_are_coped_with():
+    house = replace(
+        HOUSES["default"],
+        aircon=AirconParameters(return_offset_heating=4.0),
+        meter=MeterParameters(
+            lag_seconds=900.0, report_min_seconds=60.0, report_max_seconds=600.0
+        ),
+    )
+    plain, steered = await both("winter", house)
+    assert plain.percent_out_of_band > 50
+    assert steered.percent_out_of_band <= plain.percent_out_of_band / 3
+    assert steered.starts_per_day <= 3
+
+
+@pytest.mark.parametrize(("season", "asked"), [("winter", 26.0), ("summer", 21.0)])
+async def test_a_light_room_does_not_short_cycle(season, asked):
+    profile = default_settings(season)[season] | {"target_temp": asked}
+    plain, switched = await both(
+        season, "light", way={"control": "switch"}, **{season: profile}
+    )
+    assert switched.starts_per_day <= plain.starts_per_day / 2
+    assert switched.max_starts_in_an_hour <= 6
+    assert switched.percent_out_of_band <= plain.percent_out_of_band
+
+
+async def test_a_dashboard_s_document_is_run_as_the_dashboard_would():
+    document = default_settings("winter")
+    plain, same = await both(
+        "winter",
+        "light",
+        days=2,
+        way={"control": "switch", "overshoot_learning": False},
+    )
+    assert plain == same
+    store = MemoryStore()
+    await simulate(document, days=1, store=store)
+    assert "learned" not in store.get("state")
+
+
+async def test_optimum_start_alone_has_the_room_ready():
+    plain, early = await both("winter", "default", way={"optimum_start": True})
+    assert early.percent_out_of_band <= plain.percent_out_of_band / 2

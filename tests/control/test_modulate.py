@@ -1,0 +1,168 @@
+"""The pure controller that steers a setpoint."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.engine.modulate import (
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
+    OFFSET_BOUNDS,
+    Aim,
+    Situation,
+    Steering,
+    learn,
+    steer,
+)
+
+temperatures = st.floats(5.0, 40.0)
+slopes = st.none() | st.floats(-20.0, 20.0)
+offsets = st.none() | st.floats(*OFFSET_BOUNDS)
+steerings = st.builds(Steering, offsets, offsets, st.floats(0.0, 0.6))
+WINTER = Aim(heating=True, low=20.0, high=22.0, asked=23.0)
+
+
+@st.composite
+def aims(draw):
+    low = draw(st.floats(15.0, 26.0))
+    return Aim(
+        heating=draw(st.booleans()),
+        low=low,
+        high=low + draw(st.floats(0.0, 6.0)),
+        asked=draw(st.floats(16.0, 30.0)),
+        step=draw(st.sampled_from([0.5, 1.0])),
+    )
+
+
+@st.composite
+def situations(draw):
+    running = draw(st.booleans())
+    return Situation(
+        temperature=draw(temperatures),
+        slope=draw(slopes),
+        running=running,
+        setpoint=draw(st.none() | st.integers(16, 30).map(float)) if running else None,
+        settled_seconds=draw(st.floats(0.0, 1e6) | st.just(math.inf)),
+        least=draw(st.none() | temperatures),
+        level=draw(st.none() | temperatures),
+        spared=draw(st.booleans()),
+    )
+
+
+@given(aims(), steerings, situations())
+def test_a_setpoint_can_always_be_sent(aim, steering, seen):
+    setpoint = steer(aim, steering, seen).setpoint
+    if setpoint is not None:
+        assert LOWEST_SETPOINT <= setpoint <= HIGHEST_SETPOINT
+        assert setpoint % aim.step == 0
+
+
+@given(aims(), steerings, situations())
+def test_the_next_look_is_neither_at_once_nor_forgotten(aim, steering, seen):
+    assert 300 <= steer(aim, steering, seen).look_seconds <= 1500
+
+
+@given(aims(), steerings, situations(), st.integers(16, 30), st.floats(0.0, 419.0))
+def test_a_setpoint_is_left_alone_right_after_a_command(
+    aim, steering, seen, setpoint, since
+):
+    seen = replace(seen, running=True, setpoint=float(setpoint), settled_seconds=since)
+    assert steer(aim, steering, seen).setpoint == seen.setpoint
+
+
+@given(aims(), steerings, temperatures, slopes, st.floats(0.0, 10.0))
+def test_a_room_further_off_never_turns_on_into_off(aim, steering, warm, slope, more):
+    seen = Situation(warm, slope, running=False)
+    worse = Situation(warm - aim.sign * more, slope, running=False)
+    if steer(aim, steering, seen).setpoint is not None:
+        assert steer(aim, steering, worse).setpoint is not None
+
+
+@given(aims(), steerings, situations(), st.floats(0.01, 10.0))
+def test_a_start_is_not_wasted_once_the_day_has_had_its_share(
+    aim, steering, seen, short
+):
+    temperature = aim.sign * (aim.far - short)
+    seen = replace(seen, running=True, spared=True, temperature=temperature)
+    assert steer(aim, steering, seen).setpoint is not None
+
+
+@given(aims(), temperatures, steerings)
+def test_a_constant_temperature_gives_at_most_one_start_or_stop(aim, room, steering):
+    running, setpoint, since, changes = False, None, math.inf, 0
+    for _ in range(60):
+        seen = Situation(room, 0.0, running, setpoint, since, room, room)
+        steering = learn(aim, steering, seen, 600.0)
+        advice = steer(aim, steering, seen)
+        if (advice.setpoint is not None) is not running:
+            changes += 1
+        since = since + 600.0 if advice.setpoint == setpoint else 0.0
+        running, setpoint = advice.setpoint is not None, advice.setpoint
+    assert changes <= 1
+
+
+@given(aims(), steerings, st.lists(situations(), max_size=30), st.floats(0.0, 1e5))
+def test_what_is_learned_stays_within_bounds(aim, steering, seen, elapsed):
+    for one in seen:
+        steering = learn(aim, steering, one, elapsed)
+    low, high = OFFSET_BOUNDS
+    for heating in (True, False):
+        offset = steering.offset(heating=heating)
+        assert offset is None or low <= offset <= high
+    assert 0.0 <= steering.caution <= 0.6
+
+
+@given(steerings)
+def test_what_is_learned_survives_the_document_unchanged(steering):
+    assert Steering.from_document(steering.to_document()) == steering
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"version": 2, "heating": 1.0},
+        {"version": 1, "heating": "warm", "caution": True},
+        {"version": 1, "heating": 99.0, "cooling": -99, "caution": -1},
+        {"version": 1, "heating": None, "cooling": [1]},
+    ],
+)
+def test_garbage_counts_as_nothing_learned(document):
+    assert Steering.from_document(document) == Steering()
+
+
+def test_the_unit_s_own_sensor_is_learned_and_the_setpoint_follows():
+    """A unit that reads 3 K too warm: 23 keeps the room at 20, so 24 is asked for."""
+    running, steering, setpoint, since, room = True, Steering(), 23.0, 0.0, 20.0
+    for _ in range(40):
+        seen = Situation(room, 0.0, running, setpoint, since, room, room)
+        steering = learn(WINTER, steering, seen, 900.0)
+        advice = steer(WINTER, steering, seen)
+        since = since + 900.0 if advice.setpoint == setpoint else 0.0
+        setpoint = advice.setpoint
+        room = setpoint - 3.0
+    assert steering.heating == pytest.approx(3.0, abs=0.1)
+    assert room == 21.0
+
+
+def test_a_low_reading_amid_good_ones_changes_nothing():
+    steering = Steering(heating=1.6)
+    dip = Situation(19.2, -3.0, running=True, setpoint=23.0, least=19.2, level=21.4)
+    assert steer(WINTER, steering, dip).setpoint == 23.0
+
+
+def test_the_unit_rests_where_the_sun_holds_the_room():
+    steering = Steering(heating=1.6)
+    sun = Situation(21.7, 0.3, running=True, setpoint=22.0, least=21.6, level=21.7)
+    assert steer(WINTER, steering, sun).setpoint is None
+
+
+def test_the_unit_comes_back_before_the_band_is_lost():
+    steering = Steering(heating=1.6)
+    falling = Situation(20.7, -2.0, running=False)
+    assert steer(WINTER, steering, falling).setpoint is not None

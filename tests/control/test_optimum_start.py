@@ -1,0 +1,168 @@
+"""When to begin for a window."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.engine.optimum_start import (
+    EARLIEST,
+    Episode,
+    Pace,
+    WarmUp,
+    Watch,
+    plan_start,
+)
+
+OPENS = datetime(2026, 1, 12, 5, 30, tzinfo=UTC)
+temperatures = st.floats(5.0, 40.0)
+paces = st.builds(
+    Pace, st.floats(60.0, 7200.0), st.floats(0.0, 7200.0), st.integers(1, 1000)
+)
+warm_ups = st.builds(WarmUp, paces, paces)
+episodes = st.builds(
+    Episode,
+    st.timedeltas(timedelta(), timedelta(days=4000)).map(OPENS.__add__),
+    temperatures,
+    temperatures,
+)
+
+
+def plan(warm_up, temperature, left, *, slope=0.0, heating=True, goal=20.3, out=None):
+    return plan_start(
+        warm_up,
+        heating=heating,
+        goal=goal,
+        temperature=temperature,
+        slope=slope,
+        now=OPENS - timedelta(seconds=left),
+        opens=OPENS,
+        outdoor=out,
+    )
+
+
+@given(
+    warm_ups,
+    temperatures,
+    st.floats(1.0, 86400.0),
+    st.none() | st.floats(-20.0, 20.0),
+    st.booleans(),
+    st.none() | st.floats(-30.0, 45.0),
+)
+def test_it_never_begins_earlier_than_allowed_and_always_looks_again(
+    warm_up, temperature, left, slope, heating, outdoor
+):
+    found = plan(warm_up, temperature, left, slope=slope, heating=heating, out=outdoor)
+    now = OPENS - timedelta(seconds=left)
+    if left > EARLIEST.total_seconds():
+        assert not found.begin
+    if not found.begin:
+        assert now < found.look_at <= OPENS
+        assert (found.look_at - now).total_seconds() <= 1800
+
+
+@given(warm_ups, st.floats(1.0, 86400.0))
+def test_a_room_in_its_band_is_left_alone(warm_up, left):
+    assert not plan(warm_up, 21.0, left).begin
+
+
+@given(warm_ups, st.floats(5.0, 20.0), st.floats(0.0, 10.0), st.floats(1.0, 20000.0))
+def test_a_colder_room_never_begins_later(warm_up, temperature, colder, left):
+    if plan(warm_up, temperature, left).begin:
+        assert plan(warm_up, temperature - colder, left).begin
+
+
+def test_it_looks_again_before_it_is_too_late():
+    """However it drifts within what it drifted before, a look comes in time."""
+    warm_up = WarmUp(heating=Pace(1200.0, 100.0, 5))
+    now, temperature = OPENS - timedelta(hours=8), 20.0
+    while True:
+        left = (OPENS - now).total_seconds()
+        found = plan(warm_up, temperature, left, slope=-0.4)
+        if found.begin:
+            break
+        assert now < OPENS
+        temperature -= 0.4 * (found.look_at - now).total_seconds() / 3600
+        now = found.look_at
+    needed = (20.3 - temperature) * 1200.0
+    assert needed <= left <= needed + 3000.0
+
+
+def warmed(warm_up, kelvin_an_hour, *, begin=17.0, goal=20.3):
+    """Let a room rise at a pace, read every five minutes; return what was learned."""
+    started = OPENS - timedelta(hours=3)
+    before, at, temperature = (started, begin), started, begin
+    while temperature < goal + 0.5:
+        at += timedelta(minutes=5)
+        temperature += kelvin_an_hour / 12
+        seen = Watch(
+            heating=True,
+            goal=goal,
+            at=at,
+            temperature=temperature,
+            running_since=started,
+            before=before,
+        )
+        warm_up = warm_up.watched(seen)
+        before = (at, temperature)
+    return warm_up
+
+
+@pytest.mark.parametrize("kelvin_an_hour", [1.5, 4.0])
+def test_it_learns_how_fast_a_room_warms(kelvin_an_hour):
+    warm_up = WarmUp()
+    for _ in range(6):
+        warm_up = warmed(warm_up, kelvin_an_hour)
+    took = 3600 * 3.3 / kelvin_an_hour
+    lead = plan(warm_up, 17.0, 60.0).lead_seconds
+    assert warm_up.heating.runs == 6
+    assert took <= lead <= 1.3 * took + 1000
+
+
+def test_a_slower_day_counts_at_once_and_a_faster_one_by_and_by():
+    usual = Pace(1000.0, 100.0, 10)
+    slower, faster = usual.after(2000.0), usual.after(500.0)
+    assert slower.seconds_per_kelvin - 1000 > 1000 - faster.seconds_per_kelvin
+
+
+def test_a_warm_up_that_was_cut_off_teaches_nothing():
+    started = OPENS - timedelta(hours=1)
+    episode = Episode(started, 17.0, 20.3)
+    warm_up = WarmUp(episode=episode)
+    stopped = Watch(
+        heating=True,
+        goal=20.3,
+        at=OPENS,
+        temperature=18.0,
+        running_since=None,
+        before=(OPENS - timedelta(minutes=5), 18.1),
+    )
+    assert warm_up.watched(stopped) == WarmUp()
+
+
+def test_colder_outdoors_it_begins_earlier():
+    warm_up = WarmUp(heating=Pace(1200.0, 100.0, 5))
+    mild, cold = (plan(warm_up, 17.0, 60.0, out=out).lead_seconds for out in (10, -15))
+    assert cold > mild
+
+
+@given(st.builds(WarmUp, paces, paces, st.none() | episodes))
+def test_what_is_learned_survives_the_document_unchanged(warm_up):
+    assert WarmUp.from_document(warm_up.to_document()) == warm_up
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"version": 9},
+        {"version": 1, "heating": 5, "episode": "now"},
+        {"version": 1, "heating": {"seconds_per_kelvin": 1e9, "runs": 3}},
+        {"version": 1, "episode": {"at": float("inf"), "temperature": 1, "goal": 2}},
+    ],
+)
+def test_garbage_counts_as_nothing_learned(document):
+    assert WarmUp.from_document(document) == WarmUp()

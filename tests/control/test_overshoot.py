@@ -1,0 +1,85 @@
+"""What `switch` learns from runs that ended too soon."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.engine.modulate import Aim
+from switchbot_automation.engine.overshoot import (
+    MOST_KELVIN,
+    Run,
+    Softening,
+    learn_softening,
+    softened,
+)
+
+AIM = Aim(heating=True, low=20.0, high=22.0, asked=26.0)
+HYSTERESIS = 0.3
+
+
+def ended(at, *, after=1800.0, at_stop=22.4, furthest=22.9):
+    return Run(at + 600.0, at - after, at, at_stop=at_stop, furthest=furthest)
+
+
+def learned(softening, *runs):
+    for run in runs:
+        softening = learn_softening(AIM, softening, HYSTERESIS, run)
+    return softening
+
+
+def test_a_short_run_that_overran_the_band_asks_for_less():
+    softening = learned(Softening(), ended(1e9))
+    assert softened(AIM, softening) == 25.0
+    assert softening.overshoot > 0
+
+
+def test_one_stop_is_counted_once():
+    once = learned(Softening(), ended(1e9))
+    assert learned(once, ended(1e9), ended(1e9)) == once
+
+
+@pytest.mark.parametrize(
+    "run",
+    [ended(1e9, after=5 * 3600.0), ended(1e9, at_stop=21.0)],
+    ids=["a long run", "the end of a window"],
+)
+def test_other_stops_do_not_ask_for_less(run):
+    assert learned(Softening(), run).heating == 0.0
+
+
+def test_a_softened_unit_that_keeps_the_room_too_cold_is_taken_back():
+    cold = Run(1e9, 1e9 - 7200, None, level=19.9, settled_seconds=7200.0,
+               setpoint=23.0, slope=0.0)  # fmt: skip
+    assert learned(Softening(heating=3.0), cold).heating == 2.0
+
+
+def test_a_room_that_is_still_coming_is_waited_for():
+    coming = Run(1e9, 1e9 - 7200, None, level=19.0, settled_seconds=7200.0,
+                 setpoint=23.0, slope=2.0)  # fmt: skip
+    assert learned(Softening(heating=3.0), coming).heating == 3.0
+
+
+@given(
+    st.floats(0.0, MOST_KELVIN),
+    st.lists(st.tuples(st.floats(60, 1e5), st.floats(15, 30), st.floats(15, 30))),
+    st.booleans(),
+)
+def test_the_softening_stays_within_bounds(kelvin, runs, heating):
+    aim = Aim(heating=heating, low=20.0, high=24.0, asked=26.0 if heating else 18.0)
+    softening = Softening().by(kelvin, heating=heating)
+    at = 1e9
+    for after, at_stop, furthest in runs:
+        at += 1e5
+        run = ended(at, after=after, at_stop=at_stop, furthest=furthest)
+        softening = learn_softening(aim, softening, HYSTERESIS, run)
+        assert 0.0 <= softening.kelvin(heating=heating) <= MOST_KELVIN
+        # Never so little that the room could not be kept.
+        assert aim.sign * softened(aim, softening) >= aim.near + 1.0
+    assert Softening.from_document(softening.to_document()) == softening
+
+
+@pytest.mark.parametrize("document", [{}, {"version": 7}, {"version": 1, "heating": 9}])
+def test_garbage_counts_as_nothing_learned(document):
+    assert Softening.from_document(document) == Softening()
