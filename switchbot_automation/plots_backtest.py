@@ -61,9 +61,10 @@ def draw_backtest(report: BacktestReport, path: Path, tz: tzinfo) -> None:
     axes[0].sharey(axes[2])
     for each in axes:
         calm(each)
-    if report.first_divergence is not None:
-        _mark(axes[0], report.first_divergence)
     first, last = (report.current_course.times[at] for at in (0, -1))
+    if report.first_divergence is not None:
+        early = report.first_divergence.timestamp() < (first + last) / 2
+        _mark(axes[0], report.first_divergence, "left" if early else "right")
     label_times(
         axes[3],
         datetime.fromtimestamp(first, UTC),
@@ -73,11 +74,12 @@ def draw_backtest(report: BacktestReport, path: Path, tz: tzinfo) -> None:
     figure.savefig(path, format="png", facecolor="white")
 
 
-def _mark(axes: Any, at: datetime) -> None:
+def _mark(axes: Any, at: datetime, side: str) -> None:
     axes.annotate(
-        " they differ from here on; what follows is a model",
+        " they differ from here on; what follows is a model ",
         (at, 1.0),
         xycoords=("data", "axes fraction"),
+        ha=side,
         va="top",
         fontsize=9,
         color=INK,

@@ -17,6 +17,7 @@ AUTOMATION = """
 Action AutomationEngine AutomationError Clock CloudApi CloudError Command CommandStatus
 EngineThread Outcome ReasonCode SchedulerService SettingsError SwitchBotClient
 SystemClock TickReport UnknownZoneError ZoneDecision
+backtest
 """
 PACKAGES = [("switchbot_store", STORE), ("switchbot_automation", AUTOMATION)]
 
