@@ -235,7 +235,16 @@ def _situation(
         level=median(lately) if lately else None,
         spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
         >= _STARTS_A_DAY,
+        suspect=_stands_still(zone, state, now),
     )
+
+
+def _stands_still(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether the meter has said the same for half as long as it may."""
+    changed = state.sensing.changed_at if state.sensing else None
+    if changed is None or not zone.sensor_frozen_seconds:
+        return False
+    return (now - changed).total_seconds() >= zone.sensor_frozen_seconds / 2
 
 
 def _last_change(state: ZoneState) -> datetime | None:

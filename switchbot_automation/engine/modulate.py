@@ -46,6 +46,7 @@ _RECOVERS = 0.5
 _RESTS_PAST = 1.15
 _STEADY = 0.5
 _NARROWEST = 0.8
+_PROBE_SECONDS = 3600.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
@@ -152,7 +153,8 @@ class Situation:
     `setpoint` is the one in force, None while the unit is off or nobody knows;
     `settled_seconds` is how long the last command is ago. Of the readings since then, and of
     the last half hour, `least` is the one conditioned least, `level` their median.
-    `spared`: another start today is to be avoided.
+    `spared`: another start today is to be avoided. `suspect`: the meter has stood still
+    for so long that it may be dead.
     """
 
     temperature: float
@@ -163,6 +165,7 @@ class Situation:
     least: float | None = None
     level: float | None = None
     spared: bool = False
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,9 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     wanted, least = _wanted(aim, seen, x, target, offset)
     drift = max(_DRIFT_RUNNING, abs(seen.slope or 0.0))
     look = _look(min(x - aim.near, aim.far - x), drift, _LOOK_LATEST)
+    if wanted == present and seen.suspect and seen.settled_seconds >= _PROBE_SECONDS:
+        probe = _probe(aim, present, offset)
+        return _advice(aim, steering, probe, "probes_meter", _LOOK_SOONEST)
     if wanted == present:
         return _advice(aim, steering, present, "settles_in_band", look)
     if seen.settled_seconds < least:
@@ -243,6 +249,16 @@ def _wanted(
     if present - aim.step >= target + offset + _TOO_STRONG and level > target:
         return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
+
+
+def _probe(aim: Aim, present: float, offset: float) -> float:
+    """Return a setpoint that has to show on the meter without leaving the band.
+
+    A room that is kept well stands as still as a dead meter; only a change tells.
+    """
+    weaker = present - aim.step
+    inside = weaker - offset >= aim.near + _WEAKEST * aim.inside
+    return weaker if inside else present + aim.step
 
 
 def _should_rest(aim: Aim, seen: Situation, x: float, settles: float) -> bool:

