@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 # Before any is imported: a failed assertion in a contract shows its values.
 pytest.register_assert_rewrite("switchbot_store.testing")
 
-pytest_plugins = ["switchbot_store.testing.fixtures"]
+pytest_plugins = ["switchbot_store.testing.fixtures", "pytester"]
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile(

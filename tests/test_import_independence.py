@@ -56,4 +56,5 @@ def test_a_local_store_works_where_no_database_driver_is_installed(use, tmp_path
 
 def test_importing_the_engine_does_not_import_what_only_some_users_need():
     some = {"psycopg", "psycopg_pool", "matplotlib", "click", "rich", "pytest"}
-    assert modules_after("import switchbot_automation", reported=some) == []
+    statement = "import switchbot_automation.engine"
+    assert modules_after(statement, reported=some) == []
