@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from switchbot_automation.backtest.dry_zone import instant
 from switchbot_automation.backtest.errors import BacktestError
 from switchbot_automation.backtest.recording import (
-    COOL,
     GRID_SECONDS,
-    HEAT,
     HOLD_SECONDS,
     OFF,
 )
@@ -24,10 +22,12 @@ if TYPE_CHECKING:
 
     from switchbot_automation.backtest.dry_zone import DryZone
     from switchbot_automation.backtest.recording import Grid, Recording
-    from switchbot_automation.backtest.room_model import RoomModel
+    from switchbot_automation.backtest.room_model import Effect, RoomModel
     from switchbot_automation.settings_model import ZoneSettings
 
 _DAY = 86400.0
+# Lengths of time whose exponentials are worth keeping: wake-ups are mostly equal.
+_REMEMBERED = 5000
 
 
 def band_of(zone: ZoneSettings) -> tuple[float, float]:
@@ -78,7 +78,8 @@ class Run:
         self._index = 0
         self._model: RoomModel | None = None
         self._own: list[float] = []
-        self._recorded: list[float] = []
+        self._recorded = array("d")
+        self._gains: dict[float, list[float]] = {}
         self._deviation = 0.0
         self._resolution = recording.resolution
         self._step = 0
@@ -99,14 +100,15 @@ class Run:
         """When the zone wants its next tick, POSIX seconds."""
         return self.dry.wakes_at.timestamp()
 
-    def enter(self, model: RoomModel, at: float) -> None:
-        """Live in the model from `at` on, beginning as the record stands."""
+    def enter(self, model: RoomModel, recorded: list[array[float]], at: float) -> None:
+        """Live in the model from `at` on, beginning as the record stands.
+
+        `recorded` is what `recorded_effects` gives.
+        """
         self._live(at)
         self._model = model
-        self._recorded = [0.0] * len(model.taus)
-        for step in range(self._step):
-            self._advance_record(step, GRID_SECONDS)
-        self._own = list(self._recorded)
+        self._own = [part[self._step] for part in recorded]
+        self._recorded = array("d", map(sum, zip(*recorded, strict=True)))
 
     def advance(self, until: float, tell: Callable[[float], None]) -> None:
         """Tick at every wake-up until then; `tell` hears of each."""
@@ -163,40 +165,42 @@ class Run:
             if unit != OFF:
                 self._energy += seconds * self._rated_watts
             return
-        step = min(self._step, len(self._grid) - 1)
-        recorded = self._grid.temperatures[step]
-        room = (recorded if recorded == recorded else self._band[0]) + self._deviation  # noqa: PLR0124 - NaN differs from itself
+        gains = self._gains.get(seconds)
+        if gains is None:
+            gains = [1.0 - math.exp(-seconds / tau) for tau in model.taus]
+            if len(self._gains) < _REMEMBERED:
+                self._gains[seconds] = gains
+        own = self._own
         effect = model.effects.get(unit)
-        shift = self._setpoint_shift() if effect is not None else 0.0
-        full = pushed = 0.0
-        for part, tau in enumerate(model.taus):
-            gain = 1.0 - math.exp(-seconds / tau)
-            push = 0.0
-            if effect is not None:
-                push = effect.push(part, room, shift)
-                full += abs(effect.p[part])
-                pushed += abs(push)
-            self._own[part] += gain * (push - self._own[part])
-        if effect is not None:
-            self._energy += seconds * self._rated_watts * (pushed / full if full else 1)
-        self._advance_record(max(0, step - 1), seconds)
-        self._deviation = sum(self._own) - sum(self._recorded)
+        if effect is None:
+            for part, gain in enumerate(gains):
+                own[part] -= gain * own[part]
+        else:
+            self._push(effect, own, gains, seconds)
+        step, at = self._step, self._at + seconds
+        recorded = self._recorded[step]
+        if step:
+            # Within a step the record's effect is on its way from edge to edge.
+            left = (self._grid.start + step * GRID_SECONDS - at) / GRID_SECONDS
+            recorded += left * (self._recorded[step - 1] - recorded)
+        self._deviation = sum(own) - recorded
 
-    def _advance_record(self, step: int, seconds: float) -> None:
-        """Let what the recorded unit did have its effect."""
-        model, grid = self._model, self._grid
-        if model is None:
-            return
-        temperature = grid.temperatures[step]
-        for part, tau in enumerate(model.taus):
-            push = 0.0
-            for unit, share in ((HEAT, grid.heat[step]), (COOL, grid.cool[step])):
-                effect = model.effects.get(unit)
-                if share and effect is not None:
-                    room = temperature if temperature == temperature else effect.knee  # noqa: PLR0124 - NaN differs from itself
-                    push += share * effect.push(part, room, 0.0)
-            gain = 1.0 - math.exp(-seconds / tau)
-            self._recorded[part] += gain * (push - self._recorded[part])
+    def _push(
+        self, effect: Effect, own: list[float], gains: list[float], seconds: float
+    ) -> None:
+        room = self._grid.temperatures[self._step]
+        if room != room:  # noqa: PLR0124 - NaN differs from itself
+            room = effect.knee
+        room += self._deviation
+        shift = self._setpoint_shift()
+        full = pushed = 0.0
+        for part, gain in enumerate(gains):
+            push = effect.push(part, room, shift)
+            full += abs(effect.p[part])
+            pushed += abs(push)
+            own[part] += gain * (push - own[part])
+        share = pushed / full if full else 1.0
+        self._energy += seconds * self._rated_watts * share
 
     def _setpoint_shift(self) -> float:
         setpoint = self.dry.setpoint

@@ -153,6 +153,23 @@ def fit_room(grid: Grid) -> RoomModel:
     )
 
 
+def recorded_effects(model: RoomModel, grid: Grid) -> list[array[float]]:
+    """Return for each part what the recorded unit had done by each step, in kelvin."""
+    found = []
+    for part, tau in enumerate(model.taus):
+        driven = array("d", [0.0]) * len(grid)
+        for unit, effect in model.effects.items():
+            shares = grid.heat if unit == HEAT else grid.cool
+            for step, share in enumerate(shares):
+                if share:
+                    room = grid.temperatures[step]
+                    if room != room:  # noqa: PLR0124 - NaN differs from itself
+                        room = effect.knee
+                    driven[step] += share * effect.push(part, room, 0.0)
+        found.append(filtered(driven, tau))
+    return found
+
+
 def filtered(driven: Sequence[float], tau: float) -> array[float]:
     """Return a first-order lag of what drives it, both a step apart."""
     keep = math.exp(-GRID_SECONDS / tau)

@@ -20,7 +20,7 @@ from switchbot_automation.backtest.recording import (
     record_readings,
 )
 from switchbot_automation.backtest.report import BacktestReport
-from switchbot_automation.backtest.room_model import RoomModel, fit_room
+from switchbot_automation.backtest.room_model import fit_room, recorded_effects
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.settings import parse_settings
 from switchbot_automation.settings_model import Settings
@@ -28,6 +28,7 @@ from switchbot_automation.settings_model import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from switchbot_automation.backtest.room_model import RoomModel
     from switchbot_automation.settings_model import ZoneSettings
 
 LEAST_DAYS = 3.0
@@ -96,8 +97,9 @@ def backtest(
     if diverged is not None:
         model = fit_room(grid)
         _check_known(model, runs)
+        recorded = recorded_effects(model, grid)
         for index, run in enumerate(runs):
-            run.enter(model, diverged)
+            run.enter(model, recorded, diverged)
             progress.part(diverged, index, len(runs))
             run.advance(recording.times[-1], progress.at)
     for run in runs:
