@@ -1,0 +1,132 @@
+"""What the environment says of TLS, down to the certificate that is checked."""
+
+import shutil
+import subprocess
+
+import psycopg
+import pytest
+
+from switchbot_store import (
+    StoreConfig,
+    StoreConfigError,
+    get_store,
+)
+from switchbot_store.doctor import examine
+from switchbot_store.inspection import Inspection
+from switchbot_store.testing import TcpProxy
+
+
+def told(**variables):
+    """Return what libpq is told."""
+    found = StoreConfig.from_env({"STORE_BACKEND": "postgres", **variables})
+    return psycopg.conninfo.conninfo_to_dict(found.conninfo)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """Make certificates as a small authority would; needs openssl."""
+    directory = tmp_path_factory.mktemp("authority")
+
+    def run(*arguments):
+        subprocess.run(
+            ["openssl", *arguments], cwd=directory, check=True, capture_output=True
+        )
+
+    assert shutil.which("openssl"), (
+        "install openssl: the tests of TLS make certificates"
+    )
+    for name in ("ca", "other-ca"):
+        run(
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"),
+        )
+    for name in ("localhost", "elsewhere.example"):
+        (directory / f"{name}.ext").write_text(f"subjectAltName=DNS:{name}")
+        run(
+            *("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key"),
+            *("-out", f"{name}.csr", "-subj", f"/CN={name}"),
+        )
+        run(
+            *("x509", "-req", "-days", "2", "-in", f"{name}.csr", "-CA", "ca.crt"),
+            *("-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.ext"),
+            *("-out", f"{name}.crt"),
+        )
+    return directory
+
+
+@pytest.fixture
+def encrypted_url(authority, database_url):
+    """Give a URL at which TLS is spoken, with a certificate for the name asked for."""
+    import ssl  # noqa: PLC0415 - here alone
+
+    parameters = psycopg.conninfo.conninfo_to_dict(database_url)
+    started = []
+
+    def url(name="localhost"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(authority / f"{name}.crt", authority / f"{name}.key")
+        proxy = TcpProxy(int(parameters["port"]), tls=context)
+        proxy.start()
+        started.append(proxy)
+        return f"postgresql://postgres@localhost:{proxy.port}/{parameters['dbname']}"
+
+    yield url
+    for proxy in started:
+        proxy.close()
+
+
+class TestTls:
+    def test_a_root_certificate_makes_sure_of_the_server(
+        self, environment, authority, encrypted_url
+    ):
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=encrypted_url(),
+            POSTGRES_SSL_ROOT_CERT=str(authority / "ca.crt"),
+        )
+        found = StoreConfig.from_env()
+        assert "sslmode=verify-full" in found.conninfo
+        assert Inspection(found.conninfo).facts().encrypted
+        with get_store() as store:
+            store.set("settings", {"n": 1})
+            assert store.status().degraded_since is None
+
+    @pytest.mark.parametrize(
+        ("root", "name"), [("other-ca", "localhost"), ("ca", "elsewhere.example")]
+    )
+    def test_another_authority_or_another_name_is_refused(
+        self, environment, authority, encrypted_url, root, name
+    ):
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=encrypted_url(name),
+            POSTGRES_SSL_ROOT_CERT=str(authority / f"{root}.crt"),
+        )
+        with pytest.raises(StoreConfigError, match="certificate"):
+            get_store()
+        (problem,) = [each for each in examine() if each.level == "problem"]
+        assert problem.check == "tls"
+        assert "POSTGRES_SSL_ROOT_CERT" in problem.advice
+
+    def test_the_mode_wins_over_the_url(self, environment, database_url):
+        environment(
+            STORE_BACKEND="postgres",
+            POSTGRES_URL=f"{database_url}?sslmode=disable",
+            POSTGRES_SSL_MODE="require",
+        )
+        with pytest.raises(StoreConfigError, match="SSL"):
+            get_store()
+        problem = next(each for each in examine() if each.level == "problem")
+        assert "POSTGRES_SSL_MODE=disable" in problem.advice
+
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"POSTGRES_URL": "postgresql://u@db.example.com/home"},
+            {"POSTGRES_URL": "postgresql:///home", "PGHOST": "db.example.com"},
+            {"PGHOSTADDR": "192.0.2.7", "PGDATABASE": "home"},
+            {"PGHOST": "localhost", "PGHOSTADDR": "192.0.2.7"},
+        ],
+    )
+    def test_off_the_local_host_it_is_required(self, variables):
+        assert told(**variables)["sslmode"] == "require"
