@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
@@ -239,9 +238,3 @@ def _keep(key: str, text: str) -> Path:
     ) as file:
         file.write(text)
     return Path(file.name)
-
-
-def as_lines(data: Document) -> list[str]:
-    """Return the document as sorted, indented lines, for a comparison."""
-    option = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
-    return orjson.dumps(data, option=option).decode().splitlines()

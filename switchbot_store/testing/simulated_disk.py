@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MAX_FREE: Final = 10
 """Beyond this many changes of one directory only prefixes and single gaps are tried."""
 
+_MAX_FREE_WRITES: Final = 2
+"""Beyond this many writes of one file only one of them is torn or lost at a time."""
+
 
 @dataclass(eq=False)
 class File:
@@ -35,8 +38,7 @@ class File:
     def remains(self) -> Iterator[bytes]:
         """Yield what a power cut may leave."""
         seen = set()
-        choices = [_left_of(change) for change in self.since]
-        for changes in itertools.product(*choices):
+        for changes in _remainders(self.since):
             made = [change for change in changes if change is not None]
             content = _applied(self.durable, made)
             if content not in seen:
@@ -149,6 +151,19 @@ def _left_of(
         (offset, half + b"\0" * (len(data) - len(half))),
         (offset, b"\0" * len(half) + data[len(half) :]),
     ]
+
+
+def _remainders(
+    changes: list[tuple[int, bytes | None]],
+) -> Iterator[tuple[tuple[int, bytes | None] | None, ...]]:
+    if len(changes) <= _MAX_FREE_WRITES:
+        yield from itertools.product(*map(_left_of, changes))
+        return
+    yield ()
+    for size, last in enumerate(changes):
+        for left in _left_of(last):
+            yield (*changes[:size], left)
+            yield (*changes[:size], left, *changes[size + 1 :])
 
 
 def _renamed(
