@@ -46,8 +46,8 @@ after 61 to 465 seconds, and a webhook may stop being called without a word."""
 
 # A value is what the cloud shows until the next one, so it is worth a tick of its own.
 _FRESH_SECONDS = 120.0
-# The cloud rounds to tenths in one place and to hundredths in another.
-_AGREE_KELVIN = 0.15
+# Both come from one value of the cloud's, in tenths; more is another value.
+_AGREE_KELVIN = 0.051
 # So many answers in a row that contradict the events, and events are no readings.
 _MISTRUSTED = 3
 
