@@ -23,13 +23,16 @@ from switchbot_automation.engine.optimum_start import (
     plan_start,
 )
 from switchbot_automation.engine.overshoot import Run, learn_softening, softened
+from switchbot_automation.engine.season import AUTO, season_of
 from switchbot_automation.model import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from switchbot_automation.engine.documents import StateBook
     from switchbot_automation.engine.state import ZoneState
-    from switchbot_automation.settings_model import ZoneSettings
+    from switchbot_automation.settings_model import Settings, ZoneSettings
 
 _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
@@ -40,13 +43,63 @@ _RESPONDS = timedelta(minutes=7)
 def learns(zone: ZoneSettings) -> bool:
     """Return whether a zone uses anything that has to be learned."""
     return zone.automation_enabled and (
-        zone.optimum_start or zone.overshoot_learning or modulates(zone)
+        zone.optimum_start
+        or zone.overshoot_learning
+        or modulates(zone)
+        or zone.mode == AUTO
     )
 
 
 def modulates(zone: ZoneSettings) -> bool:
     """Return whether the setpoint is steered, which takes a unit that can be told."""
     return zone.control == "modulate" and bool(zone.aircon_device_id)
+
+
+def in_season(
+    settings: Settings, book: Callable[[str], StateBook], now: datetime
+) -> Settings:
+    """Return the settings with every `auto` replaced by the season in force."""
+    if all(zone.mode != AUTO for zone in settings.zones.values()):
+        return settings
+    zones = {
+        name: _in_season(zone, book(name).state, now)
+        for name, zone in settings.zones.items()
+    }
+    return replace(settings, zones=zones)
+
+
+def _in_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
+    if zone.mode != AUTO:
+        return zone
+    learned = state.learned
+    season = learned.season if learned else None
+    if season is None:
+        temperature = None if state.last_temperature_stale else state.last_temperature
+        season = season_of(
+            zone, None, temperature, now=now.timestamp(), rested_seconds=0.0
+        )
+    return replace(zone, mode=season.name)
+
+
+def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state of an `auto` zone with the season that a reading asks for."""
+    if zone.mode != AUTO or state.last_temperature_stale:
+        return state
+    stopped = state.compressor_stopped_at
+    rested = (now - stopped).total_seconds() if stopped else math.inf
+    if state.compressor_running or state.uncertain:
+        rested = 0.0
+    learned = state.learned or Learned()
+    season = season_of(
+        zone,
+        learned.season,
+        state.last_temperature,
+        now=now.timestamp(),
+        rested_seconds=rested,
+    )
+    if season == learned.season:
+        return state
+    return state._replace(learned=replace(learned, season=season))
 
 
 def aim_of(zone: ZoneSettings) -> Aim | None:

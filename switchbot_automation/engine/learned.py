@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.engine.modulate import Steering
 from switchbot_automation.engine.optimum_start import WarmUp
 from switchbot_automation.engine.overshoot import Softening
+from switchbot_automation.engine.season import Season
 from switchbot_automation.engine.trend import Trend
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class Learned:
     steering: Steering = field(default_factory=Steering)
     warm_up: WarmUp = field(default_factory=WarmUp)
     softening: Softening = field(default_factory=Softening)
+    season: Season | None = None
     starts: tuple[float, ...] = ()
     """When the compressor was started lately, POSIX seconds, ascending."""
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
-        return {
+        season = {"season": self.season.to_document()} if self.season else {}
+        return season | {
             "readings": self.trend.to_list(),
             "steering": self.steering.to_document(),
             "warm_up": self.warm_up.to_document(),
@@ -49,6 +52,7 @@ class Learned:
             Steering.from_document(_section(value, "steering")),
             WarmUp.from_document(_section(value, "warm_up")),
             Softening.from_document(_section(value, "softening")),
+            Season.from_document(_section(value, "season")),
             _starts(value.get("starts")),
         )
 
