@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache, partial
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
@@ -292,12 +293,13 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                 (season, "ac_mode"),
                 season,
             )
-    season = merged.get("mode", _defaults()["mode"])
+    mode = merged.get("mode", _defaults()["mode"])
     if merged.get("automation_enabled"):
-        for key in _TEMPERATURES:
+        both = SEASONS if mode == "auto" else (mode,)
+        for season, key in product(both, _TEMPERATURES):
             if key not in merged[season]:
                 yield error(
-                    f"is needed, since automation is enabled in {season} mode",
+                    f"is needed, since automation is enabled in {mode} mode",
                     (season, key),
                     season,
                     "mode",

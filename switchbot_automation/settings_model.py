@@ -70,6 +70,7 @@ class ZoneSettings:
     aircon_device_id: str = ""
     half_degrees: bool = False
     time_windows: tuple[TimeWindow, ...] = ()
+    season_dwell_minutes: int = 240
     control: str = "switch"
     overshoot_learning: bool = False
     optimum_start: bool = False

@@ -83,9 +83,16 @@ _TABLE: tuple[SettingSpec, ...] = (
     SettingSpec(
         "mode",
         Kind.CHOICE,
-        "Season: winter heats below a threshold, summer cools above one.",
+        "Season: winter heats below a threshold, summer cools above one; auto does"
+        " whichever the room asks for, and needs the temperatures of both.",
         default="winter",
-        choices=SEASONS,
+        choices=(*SEASONS, "auto"),
+    ),
+    _duration(
+        "season_dwell_minutes",
+        240,
+        (0, 10080),
+        "With mode auto, least time in one season before the other.",
     ),
     *_profile(
         "winter",

@@ -15,6 +15,7 @@ from switchbot_automation.engine.act import Actuator
 from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
 from switchbot_automation.engine.command import Commander
 from switchbot_automation.engine.configure import SettingsChange, differences
+from switchbot_automation.engine.control import after_season, in_season
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
     ClockJumped,
@@ -365,9 +366,9 @@ class AutomationEngine:
         for zone in settings.zones.values() if settings else ():
             book = self._documents.book(zone.name)
             state = after_jump(book.state, jump, now)
-            book.state = state.not_later_than(now)
+            book.state = after_season(zone, state.not_later_than(now), now)
             self._commander.recover(zone, now)
-        return settings
+        return settings and in_season(settings, self._documents.book, now)
 
     def _without_settings(self) -> ZoneDecision:
         error = self._documents.settings_error
