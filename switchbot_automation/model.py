@@ -246,6 +246,8 @@ class ReasonCode(StrEnum):
     GROUP_CHANGEOVER = "group_changeover"
     GROUP_STAGGER = "group_stagger"
 
+    OBSERVE_ONLY = "observe_only"
+    """The zone's settings want it decided and recorded, not sent."""
     HOLD_MANUAL = "hold_manual"
     """A person's command holds until the instant in `detail`."""
 
@@ -273,6 +275,11 @@ class ReasonCode(StrEnum):
     """A person's command that had to wait for the equipment, now due."""
 
     # what became of a command
+    CONFIRMED = "confirmed"
+    """The unit's status, its plug or the room showed it."""
+    VERIFY_FAILED_RESEND = "verify_failed_resend"
+    DEVICE_UNRESPONSIVE = "device_unresponsive"
+    """Sent again as often as allowed, and nothing shows that it was carried out."""
     NO_RUNG_CONFIGURED = "no_rung_configured"
     ALL_RUNGS_FAILED = "all_rungs_failed"
     LOST_RACE = "lost_race"

@@ -14,6 +14,7 @@ from switchbot_automation.engine.aircon import (
     after_failure,
     with_repeats,
 )
+from switchbot_automation.engine.confirm import asked
 from switchbot_automation.engine.documents import Recorded
 from switchbot_automation.engine.gate import person_wait
 from switchbot_automation.engine.leader import (
@@ -21,6 +22,7 @@ from switchbot_automation.engine.leader import (
     may_be_sending,
     this_process,
 )
+from switchbot_automation.engine.observe import looks_infrared
 from switchbot_automation.engine.state import Intent
 from switchbot_automation.model import (
     Action,
@@ -55,7 +57,8 @@ class Order:
 
     `label` is the dashboard's word for it, as in ``automation_winter_off``. `repeats`:
     queue the OFF repeats of the settings behind it. `waited`: a person's command of
-    earlier, which the engine that leads sends.
+    earlier, which the engine that leads sends. `attempt`: how often it was sent again
+    because nothing showed it.
     """
 
     zone: ZoneSettings
@@ -65,6 +68,7 @@ class Order:
     person: bool = False
     repeats: bool = False
     waited: bool = False
+    attempt: int = 0
 
 
 class Commander:
@@ -182,6 +186,16 @@ class Commander:
         state = after_command(
             book.state, order.zone, order.action, rung, at=at, label=order.label
         )
+        check = asked(
+            order.zone,
+            state,
+            order.action,
+            intent.id,
+            at,
+            attempt=order.attempt,
+            readable=not looks_infrared(order.zone.aircon_device_id),
+        )
+        state = state._replace(check=check)
         if order.repeats:
             state = with_repeats(state, order.zone, order.action, at, order.label)
         if order.person:

@@ -21,6 +21,7 @@ from switchbot_automation.engine.events import (
     ClockJumped,
     CommandHandled,
     DecisionMade,
+    DeviceUnresponsive,
     Listeners,
     NextWakeupChanged,
     SettingsApplied,
@@ -434,6 +435,10 @@ class AutomationEngine:
             self._listeners.emit(DecisionMade(now, decision))
         for command in commands:
             self._listeners.emit(CommandHandled(now, command))
+            if command.reasons[:1] and (
+                command.reasons[0].code is ReasonCode.DEVICE_UNRESPONSIVE
+            ):
+                self._listeners.emit(DeviceUnresponsive(now, command))
 
 
 def _asked(history: AsyncHistory | None) -> ThreadedHistory | None:

@@ -48,6 +48,15 @@ class CommandHandled:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceUnresponsive:
+    """A command was accepted, sent again as often as allowed, and shows no effect."""
+
+    kind: ClassVar[str] = "device_unresponsive"
+    at: datetime
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class NextWakeupChanged:
     """The engine wants to be called sooner than it said before."""
 

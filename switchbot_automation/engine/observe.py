@@ -68,9 +68,14 @@ _MODE_WORDS = {
 
 
 def looks_infrared(device_id: str) -> bool:
-    """Return whether an id is an infrared remote's by its form."""
-    return _INFRARED_ID.fullmatch(device_id) is not None or (
-        len(device_id) > _INFRARED_LENGTH and device_id.count("-") >= _INFRARED_HYPHENS
+    """Return whether an id is an infrared remote's by its form; so is no id at all."""
+    return (
+        not device_id
+        or _INFRARED_ID.fullmatch(device_id) is not None
+        or (
+            len(device_id) > _INFRARED_LENGTH
+            and device_id.count("-") >= _INFRARED_HYPHENS
+        )
     )
 
 
@@ -225,6 +230,18 @@ class Observer:
         else:
             self._note(device_id, None)
         return found._replace(last_aircon_poll_at=self._clock.now())
+
+    async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
+        """Return a device's status, None where it cannot be had now."""
+        if not self._quota.allows_read():
+            return None
+        try:
+            status = await self.call(self._client.status, device_id)
+        except Exception as error:  # noqa: BLE001 - any client, also a host's own
+            self._note(device_id, error)
+            return None
+        self._note(device_id, None)
+        return status.fields
 
     async def _known_remotes(self) -> frozenset[str] | None:
         """Return the ids of the infrared remotes; None while nobody knows them."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from switchbot_automation.engine.confirm import Check
 from switchbot_automation.engine.equipment import Equipment
 from switchbot_automation.engine.learned import Learned
 from switchbot_automation.engine.sensors import SensorRecord
@@ -113,6 +114,7 @@ class ZoneState(NamedTuple):
     learned: Learned | None = None
     sensing: SensorRecord | None = None
     equipment: Equipment | None = None
+    check: Check | None = None
 
     @property
     def compressor_running(self) -> bool:
@@ -161,6 +163,7 @@ class ZoneState(NamedTuple):
             learned=Learned.from_document(document.get("learned")),
             sensing=SensorRecord.from_document(document.get("sensing")),
             equipment=Equipment.from_document(document.get("equipment")),
+            check=Check.from_document(document.get("command_check")),
         )
         return state._seeded_from_last_action()
 
@@ -281,6 +284,7 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("learned", Learned.to_document),
     ("sensing", SensorRecord.to_document),
     ("equipment", Equipment.to_document),
+    ("command_check", Check.to_document),
 )
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
 

@@ -18,6 +18,7 @@ from switchbot_automation.engine.groups import after_arbitration
 from switchbot_automation.engine.safety import after_assessment
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.engine.trace import Judged
+from switchbot_automation.engine.verify import Verifier, after_poll
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     Action,
@@ -87,6 +88,7 @@ class Tick:
         self._observer = observer
         self._meters = meters
         self._commander = commander
+        self._verifier = Verifier(documents, observer, commander)
         self._clock = clock
 
     async def run(
@@ -103,6 +105,8 @@ class Tick:
             book = self._documents.book(name)
             book.state = after_observation(settings.zones[name], book.state, now)
         now = self._clock.now()
+        for name, told in (await self._verifier.run(zones, now)).items():
+            early[name] = (*early[name], *told)
         self._assess(zones, now)
         judged = self._judge(settings, readings, now)
         if await self._ask_aircons(settings, judged.decision, judged.verdict):
@@ -173,9 +177,9 @@ class Tick:
             if not forced and not in_window:
                 continue
             book = self._documents.book(decided.zone)
-            found = await self._observer.poll_aircon(
-                settings.zones[decided.zone], book.state, forced=forced
-            )
+            zone = settings.zones[decided.zone]
+            polled = await self._observer.poll_aircon(zone, book.state, forced=forced)
+            found = after_poll(zone, book.state, polled)
             changed = changed or found is not book.state
             book.state = found
         return changed
@@ -193,7 +197,10 @@ class Tick:
         reasons = decided.reasons
         blocked_until = decided.blocked_until
         commands = early
-        if decided.action is not None and judged.allowed:
+        if decided.action is not None and judged.allowed and zone.observe_only:
+            only_decided = _only_decided(decided, judged)
+            commands, reasons = (*early, only_decided), only_decided.reasons
+        elif decided.action is not None and judged.allowed:
             steered = decided.setpoint
             order = Order(
                 zone if steered is None else with_setpoint(zone, steered),
@@ -295,6 +302,16 @@ _OFF_WORDS = frozenset(
 )
 # What a document may hold although no zone was ever looked after with it.
 _HOME_KEYS = frozenset({"last_tick"})
+
+
+def _only_decided(decided: ZoneDecision, judged: ZoneVerdict) -> Command:
+    return Command(
+        id=uuid.uuid4().hex,
+        zone=decided.zone,
+        action=decided.action or Action.OFF,
+        status=CommandStatus.DECIDED,
+        reasons=(*decided.reasons, *judged.reasons, Reason(ReasonCode.OBSERVE_ONLY)),
+    )
 
 
 def _blocked(decided: ZoneDecision, judged: ZoneVerdict) -> Command:

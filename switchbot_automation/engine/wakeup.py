@@ -46,6 +46,7 @@ def next_look(
         state.hold_until,
         next_stage(zone, state, now) if zone.automation_enabled else None,
         state.pending_repeat.next_run_at if state.pending_repeat else None,
+        state.check.due_at if state.check else None,
         state.pending_manual.due_at if state.pending_manual else None,
     ):
         if at is not None and now < at < look:

@@ -1,0 +1,185 @@
+"""Look after commands that were accepted: confirm them, repair them, or give them up."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.engine.command import Order
+from switchbot_automation.engine.confirm import (
+    GIVEN_UP,
+    agrees,
+    by_power,
+    by_room,
+    way_of,
+)
+from switchbot_automation.engine.control import with_setpoint
+from switchbot_automation.engine.observe import looks_infrared
+from switchbot_automation.engine.safety import assess
+from switchbot_automation.model import (
+    Action,
+    Command,
+    CommandStatus,
+    Reason,
+    ReasonCode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from switchbot_automation.engine.command import Commander
+    from switchbot_automation.engine.confirm import Check
+    from switchbot_automation.engine.documents import Documents, StateBook
+    from switchbot_automation.engine.observe import Observer
+    from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.settings_model import ZoneSettings
+
+_LOGGER = logging.getLogger(__name__)
+
+# Without an answer for so many times the time allowed, nobody will ever know.
+_PATIENCE = 10
+
+
+class Verifier:
+    """Runs the checks of one engine; they lie in the states."""
+
+    def __init__(
+        self, documents: Documents, observer: Observer, commander: Commander
+    ) -> None:
+        self._documents = documents
+        self._observer = observer
+        self._commander = commander
+
+    async def run(
+        self, zones: Iterable[ZoneSettings], now: datetime
+    ) -> dict[str, tuple[Command, ...]]:
+        """Look at every check that can be answered; return what came of it, by zone."""
+        told: dict[str, tuple[Command, ...]] = {}
+        for zone in zones:
+            book = self._documents.book(zone.name)
+            check = book.state.check
+            if check is None:
+                continue
+            command = await self._look(zone, book, check, now)
+            if command is not None:
+                told[zone.name] = (command,)
+        return told
+
+    async def _look(
+        self, zone: ZoneSettings, book: StateBook, check: Check, now: datetime
+    ) -> Command | None:
+        due = check.due_at <= now
+        refused = book.state.action is not check.action
+        if due and (refused or check.given_up):
+            book.state = book.state._replace(check=None)
+        if refused:
+            return None
+        readable = not looks_infrared(zone.aircon_device_id)
+        way = way_of(zone, check.action, readable=readable)
+        if check.given_up or (not due and way != "room"):
+            return None
+        if way == "room":
+            shown = by_room(check, book.state.last_temperature)
+        elif way == "power":
+            fields = await self._observer.fields_of(zone.power_meter_device_id)
+            shown = None if fields is None else agrees(check, by_power(zone, fields))
+        else:
+            found = await self._observer.poll_aircon(zone, book.state, forced=True)
+            asked = found.last_aircon_poll_at != book.state.last_aircon_poll_at
+            shown = agrees(check, found.power) if asked else None
+            if shown is False and check.attempt < zone.repair_attempts:
+                # Believed: the rule sends it again, once the minimum times let it.
+                book.state = after_poll(zone, book.state, found)
+                return None
+        if shown:
+            book.state = book.state._replace(check=None, uncertain=False)
+            return _told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
+        if not due:
+            return None
+        if shown is None:
+            self._wait_on(zone, book, check, now)
+            return None
+        return await self._repair(zone, book, check, now)
+
+    def _wait_on(
+        self, zone: ZoneSettings, book: StateBook, check: Check, now: datetime
+    ) -> None:
+        again = timedelta(seconds=zone.confirm_within_seconds)
+        late = now - check.since > _PATIENCE * again
+        book.state = book.state._replace(
+            check=None if late else replace(check, due_at=now + again)
+        )
+
+    async def _repair(
+        self, zone: ZoneSettings, book: StateBook, check: Check, now: datetime
+    ) -> Command:
+        safety = assess(zone, book.state, now)
+        forbidden = safety is not None and safety.forbids_start
+        start = check.action is not Action.OFF
+        if check.attempt >= zone.repair_attempts or (forbidden and start):
+            given_up = replace(check, due_at=now + GIVEN_UP, given_up=True)
+            book.state = book.state._replace(check=given_up)
+            _LOGGER.warning("%s: %s shows no effect", zone.name, check.action)
+            code = ReasonCode.DEVICE_UNRESPONSIVE
+            return _told(zone, check, CommandStatus.FAILED, code)
+        attempt = check.attempt + 1
+        why = Reason(ReasonCode.VERIFY_FAILED_RESEND, {"attempt": attempt})
+        sent = await self._commander.carry_out(
+            Order(
+                _as_sent(zone, book.state),
+                check.action,
+                label="repair",
+                reasons=(why,),
+                attempt=attempt,
+            )
+        )
+        if sent.status is not CommandStatus.ACCEPTED:
+            self._wait_on(zone, book, check, now)
+        return sent
+
+
+def after_poll(zone: ZoneSettings, before: ZoneState, found: ZoneState) -> ZoneState:
+    """Return the state after a look at the unit, while a command is to be seen.
+
+    A unit that says otherwise is believed, and the rule may tell it again. Once that
+    was done as often as allowed it is not: it would be told for ever.
+    """
+    check, at = before.check, found.last_aircon_poll_at
+    if check is None or at is None or at == before.last_aircon_poll_at:
+        return found
+    if agrees(check, found.power):
+        return found._replace(check=None)
+    if before.action is not check.action:
+        return found
+    if check.given_up:
+        return before._replace(last_aircon_poll_at=at)
+    if check.attempt >= zone.repair_attempts:
+        due = replace(check, due_at=at)
+        return before._replace(last_aircon_poll_at=at, check=due)
+    return found._replace(check=replace(check, attempt=check.attempt + 1))
+
+
+def _as_sent(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
+    """Return the zone with the setpoint that was sent, where it was steered."""
+    first, _, _rest = (state.parameter or "").partition(",")
+    try:
+        return with_setpoint(zone, float(first))
+    except ValueError:
+        return zone
+
+
+def _told(
+    zone: ZoneSettings, check: Check, status: CommandStatus, code: ReasonCode
+) -> Command:
+    detail = {"attempts": check.attempt + 1, "since": check.since.isoformat()}
+    return Command(
+        id=check.id,
+        zone=zone.name,
+        action=check.action,
+        status=status,
+        reasons=(Reason(code, detail),),
+        sent_at=check.since,
+    )
