@@ -31,7 +31,13 @@ from switchbot_automation.settings_table import (
     SettingSpec,
     settings_table,
 )
-from switchbot_automation.settings_values import CONVERTERS, sensor, shown, window
+from switchbot_automation.settings_values import (
+    CONVERTERS,
+    sensor,
+    shown,
+    window,
+    written_over,
+)
 from switchbot_automation.webhook_url import check_webhook_url
 
 if TYPE_CHECKING:
@@ -227,6 +233,9 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
         errors.extend(_group_errors(top, parts))
     if errors:
         return None, errors
+    shadow, errors = _shadow(document, parts)
+    if errors:
+        return None, errors
     defaults = _defaults()
     home = defaults | top.values
     reserve = home["quota_reserve"]
@@ -246,9 +255,33 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
                     for name, group in home.get("groups", {}).items()
                 }
             ),
+            shadow=shadow,
         ),
         [],
     )
+
+
+def _shadow(
+    document: object, zones: Iterable[str]
+) -> tuple[Settings | None, list[SettingsError]]:
+    """Return the settings with those under `shadow` written over them."""
+    if not isinstance(document, Mapping) or not document.get("shadow"):
+        return None, []
+    over = document["shadow"]
+    if "shadow" in over:
+        return None, [SettingsError("casts no shadow itself", path="shadow.shadow")]
+    settings, errors = _load(
+        written_over({key: document[key] for key in document if key != "shadow"}, over)
+    )
+    if settings is not None and set(settings.zones) != set(zones):
+        message = "must be of the same zones"
+        return None, [SettingsError(message, path="shadow.zones")]
+    return settings, [
+        SettingsError(
+            str(error).removeprefix(f"{error.path}: "), path=f"shadow.{error.path}"
+        )
+        for error in errors
+    ]
 
 
 def _zones_of(document: object) -> dict[str, object]:

@@ -51,6 +51,7 @@ class ZoneSettings:
     name: str
     timezone: ZoneInfo
     automation_enabled: bool = False
+    observe_only: bool = False
     mode: str = "winter"
     poll_interval_seconds: int = 120
     adaptive_polling_enabled: bool = True
@@ -128,13 +129,15 @@ class GroupSettings:
 class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
 
-    `quota_reserve` in calls, None for automatic.
+    `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
+    beside and never commanded.
     """
 
     zones: Mapping[str, ZoneSettings]
     api_quota_warning_threshold: int = 250
     quota_reserve: int | None = None
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
+    shadow: Settings | None = None
 
     @property
     def default(self) -> ZoneSettings:

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     SECTIONS = "list of objects"
     ZONES = "object of zones"
     GROUPS = "object of groups"
+    OVERRIDES = "object of settings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,10 @@ _TABLE: tuple[SettingSpec, ...] = (
         "automation_enabled",
         "Whether the engine commands by itself; when off it still reads the meter.",
     ),
+    _flag(
+        "observe_only",
+        "Whether it only decides and records; a person's commands still go out.",
+    ),
     SettingSpec(
         "mode",
         Kind.CHOICE,
@@ -317,6 +321,13 @@ _TABLE: tuple[SettingSpec, ...] = (
         "Of older documents: `direct` means the cascade scene, command; `ifttt` webhook"
         " alone. Use `cascade`.",
         choices=("direct", "ifttt"),
+    ),
+    SettingSpec(
+        "shadow",
+        Kind.OVERRIDES,
+        "Other settings, written over these, that are decided beside them and recorded"
+        " where they differ, without commanding anything.",
+        per_zone=False,
     ),
     SettingSpec(
         "zones",

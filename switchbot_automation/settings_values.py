@@ -266,8 +266,24 @@ def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
     return value
 
 
+def _overrides(_spec: SettingSpec, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise vol.Invalid(f"expected an object of settings, got {shown(value)}")
+    return value
+
+
 def _section(_spec: SettingSpec, value: object) -> object:
     return value  # its keys are checked by the schema made of their own rows
+
+
+def written_over(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with another one's keys written over it, objects by key."""
+    written = dict(below)
+    for key, value in over.items():
+        found = written.get(key)
+        both = isinstance(value, Mapping) and isinstance(found, Mapping)
+        written[key] = written_over(found, value) if both else value  # type: ignore[arg-type] # both are mappings
+    return written
 
 
 CONVERTERS: Mapping[Kind, _Converter] = {
@@ -293,6 +309,7 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.HOSTS: _hosts,
     Kind.CASCADE: _cascade,
     Kind.SECTION: _section,
+    Kind.OVERRIDES: _overrides,
     Kind.SECTIONS: _list,
     Kind.ZONES: _by_name,
     Kind.GROUPS: _by_name,

@@ -68,7 +68,8 @@ class Explanation:
     `decided_at` is the look that answers for the instant asked about, `since` when that
     decision was first made, both aware UTC; None, with no outcome and no reasons, when
     nothing is known of that instant. `state` is what was known of the unit and the room
-    then. `margins` say what nearly stopped it; `changes` what would have changed it, the
+    then. `shadow` is what the settings beside these would have done, where that was
+    something else. `margins` say what nearly stopped it; `changes` what would have changed it, the
     smallest first. Both are empty where the inputs were not kept.
     """
 
@@ -85,6 +86,7 @@ class Explanation:
     commands: tuple[Mapping[str, Any], ...] = ()
     margins: tuple[Margin, ...] = ()
     changes: tuple[Counterfactual, ...] = ()
+    shadow: Mapping[str, Any] | None = None
 
     @property
     def smallest_change(self) -> Counterfactual | None:
@@ -106,6 +108,7 @@ class Explanation:
             "commands": [dict(command) for command in self.commands],
             "nearly_stopped_by": [margin.to_dict() for margin in self.margins],
             "would_have_changed_if": [change.to_dict() for change in self.changes],
+            "shadow": None if self.shadow is None else dict(self.shadow),
             "text": self.text,
         }
 
@@ -151,6 +154,7 @@ class Explainer:
             reasons=reasons_as_json(final.reasons),
             since=told.since,
             commands=commands_as_json(trace.commands),
+            shadow=told.shadow,
         )
 
     async def _row(self, zone: str, at: datetime) -> Mapping[str, Any] | None:
@@ -197,6 +201,7 @@ class Explainer:
                     "temperature": row.get("temperature"),
                 },
                 commands=tuple(commands),
+                shadow=_mapping(metadata.get("shadow")) or None,
             )
         if "trace" not in metadata:
             # A collapsed row names its reasons; the numbers are decided again.
@@ -212,6 +217,7 @@ class Explainer:
             commands=commands,
             trigger=str(metadata.get("trigger", "")),
             decided_at=row["timestamp"],
+            shadow=_mapping(metadata.get("shadow")) or None,
         )
 
     async def _trace_of(
@@ -253,6 +259,7 @@ class Explainer:
         commands: Sequence[Mapping[str, Any]],
         trigger: str | None = None,
         decided_at: datetime | None = None,
+        shadow: Mapping[str, Any] | None = None,
     ) -> Explanation:
         told = Explanation(
             zone=trace.zone,
@@ -268,6 +275,7 @@ class Explainer:
             commands=tuple(commands),
             margins=margins_of(trace),
             changes=counterfactuals(trace),
+            shadow=shadow,
         )
         lines = _lines(told, self._timezone_of(trace.zone))
         return replace(told, text="\n".join(lines))
@@ -325,6 +333,9 @@ def _lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
         yield f"Command: {command['action']}, {command['status']}{how}."
     if told.margins:
         yield "Margins: " + "; ".join(each.text for each in told.margins) + "."
+    if told.shadow is not None:
+        would = told.shadow.get("action") or "nothing"
+        yield f"Shadow settings: {would} would have been sent ({told.shadow['outcome']})."
     for index, change in enumerate(told.changes[:_SHOWN_CHANGES]):
         yield f"{'Or' if index else 'Smallest change'}: {change_words(change)}."
 

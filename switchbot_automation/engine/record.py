@@ -10,12 +10,14 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from switchbot_automation.engine.runs import Runs
+from switchbot_automation.engine.shadow import shadows_of
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.trace import to_document
 from switchbot_automation.model import CommandStatus
 from switchbot_store import HistorySample
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.engine.documents import Documents
@@ -49,7 +51,11 @@ class Recorder:
 
         `used` counts the calls to the cloud today.
         """
-        samples = [self._sample(tick, trigger, now, used) for tick in ticks]
+        shadows = shadows_of(ticks[0].judged) if ticks else {}
+        samples = [
+            self._sample(tick, trigger, now, used, shadows.get(tick.zone.name))
+            for tick in ticks
+        ]
         if self._history is None:
             return
         try:
@@ -63,11 +69,16 @@ class Recorder:
             self.error = None
 
     def _sample(
-        self, tick: ZoneTick, trigger: str, now: datetime, used: int
+        self,
+        tick: ZoneTick,
+        trigger: str,
+        now: datetime,
+        used: int,
+        shadow: Mapping[str, Any] | None,
     ) -> HistorySample:
         state = self._documents.book(tick.zone.name).state
         revision = self._documents.settings_revision
-        run, trace = self.runs.look(tick, trigger, revision, now)
+        run, trace = self.runs.look(tick, trigger, revision, now, shadow)
         metadata: dict[str, Any] = {
             "trigger": trigger,
             "outcome": str(tick.decision.outcome),
@@ -90,6 +101,8 @@ class Recorder:
                 metadata["run"] = {"since": encode_instant(run.since)}
             if tick.commands:
                 metadata["commands"] = commands_as_json(tick.commands)
+        if shadow is not None:
+            metadata["shadow"] = dict(shadow)
         return HistorySample(
             timestamp=now,
             zone=tick.zone.name,

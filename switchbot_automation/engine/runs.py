@@ -15,6 +15,7 @@ from switchbot_automation.engine.trace import telling, trace_of
 from switchbot_automation.model import CommandStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.engine.tick import ZoneTick
@@ -60,6 +61,7 @@ class Told:
     trace: Trace
     final: ZoneDecision
     since: datetime
+    shadow: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class _Look:
     tick: ZoneTick
     trigger: str
     revision: str
+    shadow: Mapping[str, Any] | None
 
     def trace(self) -> Trace:
         tick = self.tick
@@ -92,18 +95,18 @@ class Runs:
         trigger: str,
         revision: str,
         now: datetime,
-        beside: object = None,
+        shadow: Mapping[str, Any] | None = None,
     ) -> tuple[Run, Trace | None]:
         """Take a tick; return its run, and the trace where it is to be kept whole.
 
-        `now` is the instant of its row of history. `beside` is whatever else makes a
-        decision another one.
+        `now` is the instant of its row of history. `shadow` is what the settings beside
+        these would have done, None where it is the same.
         """
         name = tick.zone.name
-        look = self._latest[name] = _Look(tick, trigger, revision)
+        look = self._latest[name] = _Look(tick, trigger, revision, shadow)
         seen = tick.judged.snapshot.zones[name]
         outcome = tick.decision.outcome
-        key = (revision, outcome, beside, telling(tick.decided, tick.verdict, seen))
+        key = (revision, outcome, shadow, telling(tick.decided, tick.verdict, seen))
         run = self._runs.get(name)
         changed = run is None or run.key != key or _sent(tick)
         if run is None or changed:
@@ -118,7 +121,7 @@ class Runs:
         trace = look.trace()
         if changed:
             kept = self._changes.setdefault(name, deque(maxlen=_KEPT))
-            kept.append(Told(trace, tick.decision, run.since))
+            kept.append(Told(trace, tick.decision, run.since, shadow))
         return run, trace
 
     def latest(self, zone: str) -> Told | None:
@@ -126,7 +129,8 @@ class Runs:
         look = self._latest.get(zone)
         if look is None:
             return None
-        return Told(look.trace(), look.tick.decision, self._runs[zone].since)
+        since = self._runs[zone].since
+        return Told(look.trace(), look.tick.decision, since, look.shadow)
 
     def before(self, zone: str, at: datetime) -> Told | None:
         """Return the change that was the last one at `at`, None if that is too old."""
@@ -137,4 +141,7 @@ class Runs:
 
 
 def _sent(tick: ZoneTick) -> bool:
-    return any(each.status is not CommandStatus.BLOCKED for each in tick.commands)
+    return any(each.status not in _NOT_SENT for each in tick.commands)
+
+
+_NOT_SENT = frozenset({CommandStatus.BLOCKED, CommandStatus.DECIDED})
