@@ -105,7 +105,7 @@ def test_a_flag_is_true_or_false_alone(value):
 @pytest.mark.parametrize(
     "document",
     [
-        {"mode": "auto"},
+        {"mode": "autumn"},
         {"mode": None},
         {"trigger_mode": "scene"},
         {"meter_device_id": "a b"},
