@@ -269,7 +269,7 @@ def test_a_zone_needs_a_sensible_name(name):
 
 def test_all_problems_are_found_and_the_first_is_raised():
     document = {
-        "mode": "auto",
+        "mode": "autumn",
         "poll_interval_seconds": 5,
         "time_windows": [{"days": [9], "start": "x", "end": "08:00"}],
         "zones": {"office": {"modee": "winter"}},
