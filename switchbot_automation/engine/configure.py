@@ -1,14 +1,39 @@
-"""Apply a settings document: checked first, then stored, with what it changes."""
+"""Apply a settings document: checked first, then stored, taken back if it does harm.
+
+Checked twice: by the schema, and by letting the pure core decide with it about the home
+as it is known. Should the first tick fail all the same, the document that it replaced is
+put back, and a person reads why.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.decide import decide
+from switchbot_automation.engine.gate import Ledger, gate
+from switchbot_automation.engine.meters import remembered
+from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
+from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_automation.settings import parse_settings
 from switchbot_automation.webhook_url import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from switchbot_automation.backtest import BacktestReport
+    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.settings_model import Settings
+    from switchbot_store import HistoryService
+
+_LOGGER = logging.getLogger(__name__)
+
+# Long enough to fit a room, short enough to be answered while a person waits.
+_LOOK_BACK = timedelta(days=14)
 
 _SECRET_KEYS = frozenset({"webhooks", "ifttt_webhooks"})
 
@@ -27,10 +52,104 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """What applying a document changes, or in a dry run would change."""
+    """What applying a document changes, or in a dry run would change.
+
+    A dry run with a history also tells what would have come of it in the last two weeks:
+    `summary`, or in `no_summary` why that cannot be told.
+    """
 
     changes: tuple[Change, ...]
     dry_run: bool
+    summary: BacktestReport | None = None
+    no_summary: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "changes": [
+                {"path": each.path, "before": each.before, "after": each.after}
+                for each in self.changes
+            ],
+            "dry_run": self.dry_run,
+            "summary": self.summary.to_dict() if self.summary else None,
+            "no_summary": self.no_summary,
+        }
+
+
+class Configurator:
+    """Applies settings documents to one engine's store."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._replaced: tuple[dict[str, Any], dict[str, Any]] | None = None
+
+    async def apply(self, document: Mapping[str, Any], now: datetime) -> SettingsChange:
+        """Check and store. Raises SettingsError, StoreError; then nothing changed."""
+        settings = parse_settings(document)
+        self._try_out(settings, now)
+        after = dict(document)
+        before = await self._documents.replace_settings(after)
+        self._replaced = (before, after)
+        return SettingsChange(differences(before, after), dry_run=False)
+
+    async def rehearse(
+        self, document: Mapping[str, Any], now: datetime
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Check only; return the stored document and this one."""
+        self._try_out(parse_settings(document), now)
+        return await self._documents.stored_settings(), dict(document)
+
+    def _try_out(self, settings: Settings, now: datetime) -> None:
+        """Let the pure core decide with them about what is known."""
+        states = {name: self._documents.book(name).state for name in settings.zones}
+        snapshot = Snapshot(
+            {
+                name: ZoneSnapshot(remembered(state), state)
+                for name, state in states.items()
+            }
+        )
+        try:
+            decision = decide(snapshot, settings, now)
+            gate(decision, settings, Ledger(states), now)
+        except Exception as error:
+            raise SettingsError(
+                f"nothing can be decided with them: {type(error).__name__}: {error}"
+            ) from error
+
+    async def take_back(self, error: Exception) -> SettingsError:
+        """Put the settings before in force again, also in the store if we stored these.
+
+        Returns what is wrong with them, for `SettingsRejected`.
+        """
+        _LOGGER.error(
+            "the first tick with new settings failed; the ones before stay in force",
+            exc_info=error,
+        )
+        rejected = self._documents.life.reject(error)
+        if self._replaced is not None:
+            before, after = self._replaced
+            self._replaced = None
+            await self._documents.restore_settings(before, instead_of=after)
+        return rejected
+
+
+async def what_if(
+    history: HistoryService,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    now: datetime,
+) -> tuple[BacktestReport | None, str | None]:
+    """Return what a change would have meant lately, else why that cannot be told."""
+    # Loaded for who asks; a running engine has no use for it.
+    from switchbot_automation.backtest import BacktestError, backtest  # noqa: PLC0415
+
+    try:
+        report = await asyncio.to_thread(
+            backtest, history, before, after, now - _LOOK_BACK, now
+        )
+    except (BacktestError, AutomationError) as error:
+        return None, str(error)
+    return report, None
 
 
 def differences(

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.engine.equipment import NONE
+from switchbot_automation.engine.merging import newest_of
 from switchbot_automation.engine.settings_life import SettingsLife, past_key
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.model import DEFAULT_ZONE
@@ -210,6 +210,21 @@ class Documents:
         await self._store.update(self.settings_key, change)
         return replaced
 
+    async def restore_settings(
+        self, document: dict[str, Any], *, instead_of: dict[str, Any]
+    ) -> None:
+        """Store a document in place of another one, unless a third is there by now.
+
+        Never raises for a store: what is in force does not depend on it.
+        """
+        try:
+            await self._store.update(
+                self.settings_key,
+                lambda found: document if found == instead_of else None,
+            )
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+
     async def stored_settings(self) -> dict[str, Any]:
         """Return the settings document as it is stored. Raises StoreError."""
         return await self._store.get(self.settings_key)
@@ -354,43 +369,3 @@ def _opened(key: str, entry: Entry) -> StateBook:
         # Another engine may be at work on it right now.
         book.contested = _CONTESTED_WRITES
     return book
-
-
-_REMEMBERED = (
-    "power",
-    "mode",
-    "parameter",
-    "action",
-    "uncertain",
-    "last_action",
-    "last_action_at",
-    "pending_repeat",
-    "pending_manual",
-    "intent",
-)
-_LATER_WINS = (
-    "compressor_started_at",
-    "compressor_stopped_at",
-    "fan_started_at",
-    "manual_action_at",
-    "last_aircon_poll_at",
-)
-
-
-def newest_of(ours: ZoneState, found: ZoneState) -> ZoneState:
-    """Join what we hold unsaved with what another writer stored meanwhile.
-
-    The later command tells what the unit does; of each equipment timestamp the later
-    one stands, which can only make a minimum time longer.
-    """
-    joined: dict[str, Any] = {}
-    for name in _LATER_WINS:
-        instants = [at for at in (getattr(ours, name), getattr(found, name)) if at]
-        joined[name] = max(instants, default=None)
-    joined["equipment"] = (ours.equipment or NONE).joined(found.equipment)
-    ours_is_later = ours.last_action_at is not None and (
-        found.last_action_at is None or ours.last_action_at > found.last_action_at
-    )
-    if ours_is_later:
-        joined.update({name: getattr(ours, name) for name in _REMEMBERED})
-    return found._replace(**joined)

@@ -14,7 +14,12 @@ from switchbot_automation.cloud.webhook import RefusedWebhook
 from switchbot_automation.engine.act import Actuator
 from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
 from switchbot_automation.engine.command import Commander
-from switchbot_automation.engine.configure import SettingsChange, differences
+from switchbot_automation.engine.configure import (
+    Configurator,
+    SettingsChange,
+    differences,
+    what_if,
+)
 from switchbot_automation.engine.control import after_season, in_season
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
@@ -57,7 +62,6 @@ from switchbot_automation.model import (
     TickReport,
     ZoneDecision,
 )
-from switchbot_automation.settings import parse_settings
 from switchbot_store import StoreInterface, ThreadedHistory, ThreadedStore
 
 if TYPE_CHECKING:
@@ -141,6 +145,7 @@ class AutomationEngine:
             _asked(self._history),
             self._recorder.runs,
         )
+        self._configurator = Configurator(self._documents)
         self._listeners = Listeners()
         self._lock = asyncio.Lock()
         self._next_wakeup = self._clock.now()
@@ -202,8 +207,9 @@ class AutomationEngine:
             decisions: tuple[ZoneDecision, ...] = (self._without_settings(),)
         else:
             force = trigger in _FORCING
-            ticks = await self._tick.run(settings, now, force=force)
+            ticks = await self._tick_or_take_back(settings, now, force=force)
             decisions = tuple(tick.decision for tick in ticks)
+            decisions = decisions or (self._without_settings(),)
         commands = tuple(command for tick in ticks for command in tick.commands)
         quota = self._quota.to_document()
         if self._leadership.leads:
@@ -233,6 +239,24 @@ class AutomationEngine:
         self._tell(now, decisions, commands)
         self._set_wakeup(wakeup)
         return report
+
+    async def _tick_or_take_back(
+        self, settings: Settings, now: datetime, *, force: bool
+    ) -> list[ZoneTick]:
+        """Tick; if new settings make that fail, tick with those before."""
+        try:
+            ticks = await self._tick.run(settings, now, force=force)
+        except Exception as error:
+            if not self._documents.life.on_trial:
+                raise
+            rejected = await self._configurator.take_back(error)
+            self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
+            before = self._documents.settings
+            if before is None:
+                return []
+            return await self._tick.run(before, now, force=force)
+        self._documents.life.settle()
+        return ticks
 
     async def act(
         self,
@@ -301,18 +325,24 @@ class AutomationEngine:
     ) -> SettingsChange:
         """Check a settings document, store it, and say what it changes.
 
-        It takes effect at the next tick, which is wanted at once. A dry run stores
-        nothing. Raises SettingsError, and StoreError when it cannot be stored.
+        It takes effect at the next tick, which is wanted at once; should that tick
+        fail, the document before is put back. A dry run stores nothing and, with a
+        history, also tells what the change would have meant lately. Raises
+        SettingsError, and StoreError when it cannot be stored; then nothing changed.
         """
-        parse_settings(document)
+        now = self._clock.now()
         async with self._lock:
-            after = dict(document)
-            if dry_run:
-                before = await self._documents.stored_settings()
-            else:
-                before = await self._documents.replace_settings(after)
+            if not dry_run:
+                change = await self._configurator.apply(document, now)
                 self._set_wakeup(min(self._next_wakeup, self._clock.now()))
-        return SettingsChange(differences(before, after), dry_run)
+                return change
+            before, after = await self._configurator.rehearse(document, now)
+        changes = differences(before, after)
+        history = _asked(self._history)
+        if history is None:
+            return SettingsChange(changes, dry_run=True)
+        found = await what_if(history.service, before, after, now)
+        return SettingsChange(changes, True, *found)  # noqa: FBT003 - it is a dry run
 
     async def explain(
         self, zone: str | None = None, at: datetime | None = None
