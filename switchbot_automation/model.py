@@ -10,6 +10,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from switchbot_automation.reason_codes import (  # noqa: TC001 - a public name here
+    ReasonCode as ReasonCode,  # noqa: PLC0414 - likewise
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -176,124 +180,6 @@ class CommandStatus(StrEnum):
     ACCEPTED = "accepted"
     CONFIRMED = "confirmed"
     FAILED = "failed"
-
-
-class ReasonCode(StrEnum):
-    """Why. Every decision and verdict carries at least one; the list only grows."""
-
-    # where in the week, and whether at all
-    AUTOMATION_DISABLED = "automation_disabled"
-    IN_WINDOW = "in_window"
-    OUTSIDE_WINDOWS = "outside_windows"
-    NO_WINDOWS = "no_windows"
-
-    # what was read
-    NO_METER = "no_meter"
-    """No meter is configured."""
-    NO_READING = "no_reading"
-    """The meter was reached and gave no temperature."""
-    METER_UNREACHABLE = "meter_unreachable"
-    TEMPERATURE_NOT_A_NUMBER = "temperature_not_a_number"
-    TEMPERATURE_IMPLAUSIBLE = "temperature_implausible"
-    """No room is that warm or cold."""
-    TEMPERATURE_JUMPED = "temperature_jumped"
-    """No room changes that fast; a start waits until several readings agree."""
-
-    # what safety said
-    SENSOR_STALE_NO_NEW_START = "sensor_stale_no_new_start"
-    SENSOR_STALE_CONSERVATIVE = "sensor_stale_conservative"
-    SENSOR_STALE_OFF = "sensor_stale_off"
-    SENSOR_FROZEN = "sensor_frozen"
-    """The value stood still for hours while the unit ran."""
-    SENSOR_RECOVERING = "sensor_recovering"
-    """Back after it was given up, and not yet trusted with a start."""
-    MAX_CONTINUOUS_ON = "max_continuous_on"
-    QUOTA_RESERVE = "quota_reserve"
-    """What is left of the day's calls is kept for commands; nothing recent is known."""
-
-    # what the rule of the season said
-    TEMP_BELOW_ON_THRESHOLD = "temp_below_on_threshold"
-    TEMP_ABOVE_ON_THRESHOLD = "temp_above_on_threshold"
-    TEMP_BELOW_OFF_THRESHOLD = "temp_below_off_threshold"
-    TEMP_ABOVE_OFF_THRESHOLD = "temp_above_off_threshold"
-    WITHIN_BAND = "within_band"
-    PROFILE_MISSING = "profile_missing"
-    THRESHOLDS_INVERTED = "thresholds_inverted"
-    MODE_UNKNOWN = "mode_unknown"
-
-    # what the controllers said
-    OPTIMUM_START = "optimum_start"
-    """Begun before the window so that the room is in its band when it opens."""
-    OPTIMUM_START_WAITS = "optimum_start_waits"
-    """Not yet: the room is brought up in less time than is left."""
-    SETPOINT_STEERED = "setpoint_steered"
-    SETPOINT_KEPT = "setpoint_kept"
-    SETPOINT_SOFTENED = "setpoint_softened"
-    """Less is asked for than the profile says, so that the room is not overrun."""
-    ROOM_HOLDS_WITHOUT = "room_holds_without"
-    """The room stays in its band with the unit off."""
-
-    # why nothing, or something else, needs to be sent
-    ALREADY_OFF = "already_off"
-    DUPLICATE_SUPPRESSED = "duplicate_suppressed"
-    OFF_REPEAT_PENDING = "off_repeat_pending"
-    FAN_INSTEAD_OF_OFF = "fan_instead_of_off"
-    FAN_IN_NEUTRAL_ZONE = "fan_in_neutral_zone"
-
-    # what its group said
-    GROUP_MODE_CONFLICT = "group_mode_conflict"
-    """The outdoor unit that zones share is at the other season's work."""
-    GROUP_CHANGEOVER = "group_changeover"
-    GROUP_STAGGER = "group_stagger"
-
-    OBSERVE_ONLY = "observe_only"
-    """The zone's settings want it decided and recorded, not sent."""
-    HOLD_MANUAL = "hold_manual"
-    """A person's command holds until the instant in `detail`."""
-
-    # what the gate said
-    NOTHING_TO_SEND = "nothing_to_send"
-    GATE_OPEN = "gate_open"
-    MIN_ON_REMAINING = "min_on_remaining"
-    MIN_OFF_REMAINING = "min_off_remaining"
-    START_CAP_HOUR = "start_cap_hour"
-    """As many starts as may lie within any sixty minutes."""
-    START_CAP_DAY = "start_cap_day"
-    CHANGEOVER_REMAINING = "changeover_remaining"
-    """Between heating and cooling the compressor has to rest longer."""
-    HISTORY_UNKNOWN = "history_unknown"
-    """Nobody knows when the compressor last stopped: it may have been just now."""
-    EMERGENCY_OFF = "emergency_off"
-    """Safety wants it off; the minimum on time does not keep it on."""
-    REPEAT_AFTER_CRASH = "repeat_after_crash"
-    """The very command whose fate is unknown; sending it again changes nothing."""
-
-    # where a command came from
-    OFF_REPEAT = "off_repeat"
-    MANUAL = "manual"
-    MANUAL_DEFERRED = "manual_deferred"
-    """A person's command that had to wait for the equipment, now due."""
-
-    # what became of a command
-    CONFIRMED = "confirmed"
-    """The unit's status, its plug or the room showed it."""
-    VERIFY_FAILED_RESEND = "verify_failed_resend"
-    DEVICE_UNRESPONSIVE = "device_unresponsive"
-    """Sent again as often as allowed, and nothing shows that it was carried out."""
-    NO_RUNG_CONFIGURED = "no_rung_configured"
-    ALL_RUNGS_FAILED = "all_rungs_failed"
-    LOST_RACE = "lost_race"
-    """Another writer changed the state first; nothing was sent."""
-    INTENT_IN_FLIGHT = "intent_in_flight"
-    """Another engine recorded a command a moment ago and may be sending it."""
-    NOT_LEASE_HOLDER = "not_lease_holder"
-    """Another, newer engine commands on this state; this one only watches."""
-    STORE_UNAVAILABLE = "store_unavailable"
-    """The intent could not be recorded, so only OFF may be sent."""
-
-    # the settings document
-    SETTINGS_INVALID = "settings_invalid"
-    SETTINGS_UNAVAILABLE = "settings_unavailable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,27 @@ value changed, so keys we do not know survive untouched. Pure.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.engine.confirm import Check
 from switchbot_automation.engine.equipment import Equipment
 from switchbot_automation.engine.learned import Learned
 from switchbot_automation.engine.sensors import SensorRecord
 from switchbot_automation.engine.slopes import SlopeBounds
+from switchbot_automation.engine.state_values import (
+    enum,
+    instant,
+    integer,
+    number,
+    text,
+)
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from enum import StrEnum
 
-    _E = TypeVar("_E", bound=StrEnum)
 
 # Air-conditioner modes of the `setAll` parameter, SwitchBot API v1.1.
 MODE_COOL = 2
@@ -124,42 +128,42 @@ class ZoneState(NamedTuple):
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ZoneState:
         """Read a state document, the dashboard's or ours, however damaged."""
-        power = _enum(Power, document.get("assumed_aircon_power")) or Power.UNKNOWN
-        mode = _integer(document.get("assumed_aircon_mode"))
-        last_action = _text(document.get("last_action"))
-        action = _enum(Action, document.get("assumed_aircon_action"))
+        power = enum(Power, document.get("assumed_aircon_power")) or Power.UNKNOWN
+        mode = integer(document.get("assumed_aircon_mode"))
+        last_action = text(document.get("last_action"))
+        action = enum(Action, document.get("assumed_aircon_action"))
         if action is None or (action is Action.OFF) is not (power is Power.OFF):
             action = _action_from_dashboard(power, mode, last_action)
         state = cls(
-            last_temperature=_number(document.get("last_temperature")),
-            last_humidity=_number(document.get("last_humidity")),
-            last_read_at=_instant(document.get("last_read_at")),
-            last_error=_text(document.get("last_error")),
+            last_temperature=number(document.get("last_temperature")),
+            last_humidity=number(document.get("last_humidity")),
+            last_read_at=instant(document.get("last_read_at")),
+            last_error=text(document.get("last_error")),
             last_temperature_stale=document.get("last_temperature_stale") is True,
-            last_temperature_stale_reason=_text(
+            last_temperature_stale_reason=text(
                 document.get("last_temperature_stale_reason")
             ),
-            error_count=_integer(document.get("error_count")) or 0,
+            error_count=integer(document.get("error_count")) or 0,
             power=power,
             mode=mode,
-            parameter=_text(document.get("assumed_aircon_parameter")),
+            parameter=text(document.get("assumed_aircon_parameter")),
             action=action,
             uncertain=document.get("assumed_aircon_uncertain") is True,
-            last_aircon_poll_at=_instant(document.get("last_aircon_poll_at")),
+            last_aircon_poll_at=instant(document.get("last_aircon_poll_at")),
             last_action=last_action,
-            last_action_at=_instant(document.get("last_action_at")),
-            compressor_started_at=_instant(document.get("compressor_started_at")),
-            compressor_stopped_at=_instant(document.get("compressor_stopped_at")),
-            fan_started_at=_instant(document.get("fan_started_at")),
-            manual_action_at=_instant(document.get("manual_action_at")),
-            hold_until=_instant(document.get("hold_until")),
+            last_action_at=instant(document.get("last_action_at")),
+            compressor_started_at=instant(document.get("compressor_started_at")),
+            compressor_stopped_at=instant(document.get("compressor_stopped_at")),
+            fan_started_at=instant(document.get("fan_started_at")),
+            manual_action_at=instant(document.get("manual_action_at")),
+            hold_until=instant(document.get("hold_until")),
             pending_repeat=_repeat(document.get("pending_off_repeat")),
             pending_manual=_manual(document.get("pending_manual_action")),
             intent=_intent(document.get("command_intent")),
-            value_since=_instant(document.get("value_since")),
+            value_since=instant(document.get("value_since")),
             slope_bounds=SlopeBounds.from_document(document.get("slope_bounds")),
-            conditioned=_enum(Action, document.get("conditioned")),
-            group_waits_since=_instant(document.get("group_waits_since")),
+            conditioned=enum(Action, document.get("conditioned")),
+            group_waits_since=instant(document.get("group_waits_since")),
             learned=Learned.from_document(document.get("learned")),
             sensing=SensorRecord.from_document(document.get("sensing")),
             equipment=Equipment.from_document(document.get("equipment")),
@@ -320,83 +324,45 @@ def _action_from_dashboard(
     return {MODE_HEAT: Action.WINTER, MODE_COOL: Action.SUMMER}.get(mode or 0)
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _integer(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _enum(kind: type[_E], value: Any) -> _E | None:
-    try:
-        return kind(value)
-    except ValueError:
-        return None
-
-
-def _instant(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        return at.replace(tzinfo=UTC)
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        return None
-
-
 def _repeat(value: Any) -> PendingRepeat | None:
     if not isinstance(value, dict):
         return None
-    remaining = _integer(value.get("remaining")) or 0
-    due = _instant(value.get("next_run_at"))
+    remaining = integer(value.get("remaining")) or 0
+    due = instant(value.get("next_run_at"))
     if remaining <= 0 or due is None:
         return None
     return PendingRepeat(
         remaining=min(remaining, 10),
         interval_seconds=min(
-            max(_number(value.get("interval_seconds")) or 10, 1), 86400
+            max(number(value.get("interval_seconds")) or 10, 1), 86400
         ),
         next_run_at=due,
-        state_reason=_text(value.get("state_reason")) or "off_repeat",
-        action=_enum(Action, value.get("action")) or Action.OFF,
+        state_reason=text(value.get("state_reason")) or "off_repeat",
+        action=enum(Action, value.get("action")) or Action.OFF,
     )
 
 
 def _manual(value: Any) -> PendingManual | None:
     if not isinstance(value, dict):
         return None
-    action = _enum(Action, value.get("action"))
-    due = _instant(value.get("due_at"))
+    action = enum(Action, value.get("action"))
+    due = instant(value.get("due_at"))
     return PendingManual(action, due) if action and due else None
 
 
 def _intent(value: Any) -> Intent | None:
     if not isinstance(value, dict):
         return None
-    action = _enum(Action, value.get("action"))
-    at = _instant(value.get("at"))
+    action = enum(Action, value.get("action"))
+    at = instant(value.get("at"))
     if action is None or at is None:
         return None
     return Intent(
-        id=_text(value.get("id")) or "",
+        id=text(value.get("id")) or "",
         at=at,
         action=action,
-        token=_integer(value.get("token")),
+        token=integer(value.get("token")),
         idempotent=value.get("idempotent") is True,
-        source=_text(value.get("source")) or "",
-        owner=_text(value.get("owner")),
+        source=text(value.get("source")) or "",
+        owner=text(value.get("owner")),
     )

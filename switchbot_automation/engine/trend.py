@@ -83,9 +83,7 @@ class Trend:
 
     def to_list(self) -> list[list[Any]]:
         """Return it as a document."""
-        return [
-            [at.timestamp(), temperature] for at, temperature in self.readings
-        ]
+        return [[at.timestamp(), temperature] for at, temperature in self.readings]
 
     @classmethod
     def from_list(cls, value: Any) -> Trend:

@@ -1,0 +1,55 @@
+"""Read single values of a document somebody else may have written: wrong is absent."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+    _E = TypeVar("_E", bound="StrEnum")
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def integer(value: Any) -> int | None:
+    """Return a whole number, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value
+
+
+def text(value: Any) -> str | None:
+    """Return a text, None for anything else."""
+    return value if isinstance(value, str) else None
+
+
+def enum(kind: type[_E], value: Any) -> _E | None:
+    """Return the member of that value, None where there is none."""
+    try:
+        return kind(value)
+    except ValueError:
+        return None
+
+
+def instant(value: Any) -> datetime | None:
+    """Return an ISO 8601 instant in UTC, None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return None
