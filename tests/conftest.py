@@ -1,5 +1,7 @@
 """Fixtures and settings that every test folder shares."""
 
+import logging
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +15,13 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """A command sets up logging for its process; the tests share one."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
@@ -88,13 +87,3 @@ async def start(tmp_path):
         if process.returncode is None:
             process.kill()
         await process.communicate()
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was():
-    """A command sets up logging for its process; other tests share this one."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)

@@ -1,7 +1,6 @@
 """The command line, in this process, on stores of the test's own."""
 
 import json
-import logging
 import os
 import sys
 import textwrap
@@ -111,13 +110,3 @@ def editor(environment, tmp_path):
         environment(EDITOR=f"{sys.executable} {script}")
 
     return use
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was():
-    """A command sets up logging for its process; other tests share this one."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
