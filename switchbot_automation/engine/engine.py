@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -12,7 +11,8 @@ from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.cloud.webhook import RefusedWebhook
 from switchbot_automation.engine.act import Actuator
-from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
+from switchbot_automation.engine.agenda import Agenda
+from switchbot_automation.engine.announce import Announcer
 from switchbot_automation.engine.command import Commander
 from switchbot_automation.engine.configure import (
     Configurator,
@@ -20,45 +20,29 @@ from switchbot_automation.engine.configure import (
     differences,
     what_if,
 )
-from switchbot_automation.engine.control import after_season, in_season
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
-    ClockJumped,
-    CommandHandled,
-    DecisionMade,
-    DeviceUnresponsive,
     Listeners,
-    NextWakeupChanged,
-    SettingsApplied,
     SettingsRejected,
-    StoreDegraded,
-    StoreRecovered,
     WebhookReceived,
 )
-from switchbot_automation.engine.explain import (
-    Explainer,
-    Explanation,
-    explain_without_inputs,
-    timezone_in,
-)
+from switchbot_automation.engine.explain import Explainer, timezone_in
+from switchbot_automation.engine.explanation import Explanation, explain_without_inputs
 from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.leader import Leadership
 from switchbot_automation.engine.manual import act_for_person, check_hold, end_of_hold
 from switchbot_automation.engine.meters import Meters
-from switchbot_automation.engine.observe import Observer, describe
+from switchbot_automation.engine.observe import Observer
+from switchbot_automation.engine.preparation import Preparation
 from switchbot_automation.engine.push import Pushes
 from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
 from switchbot_automation.engine.record import Recorder
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.tick import Tick, overall_outcome
-from switchbot_automation.engine.wakeup import next_look
 from switchbot_automation.errors import SettingsError, UnknownZoneError
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     ManualAction,
-    Outcome,
-    Reason,
-    ReasonCode,
     TickReport,
     ZoneDecision,
 )
@@ -66,7 +50,7 @@ from switchbot_store import StoreInterface, ThreadedHistory, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
@@ -80,9 +64,6 @@ if TYPE_CHECKING:
     from switchbot_store import AsyncStore, HistoryService
 
 _LOGGER = logging.getLogger(__name__)
-
-_RETRY_SETTINGS_SECONDS = 120.0
-_SOONEST = timedelta(seconds=1)
 
 # Somebody wants to know now: meters are read though none is due.
 _FORCING = frozenset({"manual", "once", "refresh", "replay"})
@@ -147,13 +128,23 @@ class AutomationEngine:
         )
         self._configurator = Configurator(self._documents)
         self._listeners = Listeners()
+        self._quota_watch = QuotaWatch(self._quota, self._meters, self._listeners)
+        self._preparation = Preparation(
+            self._documents,
+            self._listeners,
+            self._clock,
+            commander=self._commander,
+            leadership=self._leadership,
+            meters=self._meters,
+            quota_watch=self._quota_watch,
+        )
+        self._agenda = Agenda(
+            self._documents, self._meters, self._pushes, self._listeners, self._clock
+        )
+        self._announcer = Announcer(self._listeners, self._documents, self._clock)
         self._lock = asyncio.Lock()
-        self._next_wakeup = self._clock.now()
-        self._degraded = False
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
-        self._quota_watch = QuotaWatch(self._quota, self._meters, self._listeners)
-        self._clock_watch = ClockWatch()
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,7 +170,7 @@ class AutomationEngine:
     @property
     def next_wakeup(self) -> datetime:
         """When to call `run_once` again, aware UTC; before the first tick, at once."""
-        return self._next_wakeup
+        return self._agenda.next_wakeup
 
     def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
         """Tell `listener` of every event from now on; return what ends that.
@@ -201,15 +192,15 @@ class AutomationEngine:
     async def _run(self, trigger: str) -> TickReport:
         started = self._clock.monotonic()
         now = self._clock.now()
-        settings = await self._load(now, claim=True)
+        settings = await self._preparation.load(now, claim=True)
         if settings is None:
             ticks: list[ZoneTick] = []
-            decisions: tuple[ZoneDecision, ...] = (self._without_settings(),)
+            decisions: tuple[ZoneDecision, ...] = ()
         else:
             force = trigger in _FORCING
             ticks = await self._tick_or_take_back(settings, now, force=force)
             decisions = tuple(tick.decision for tick in ticks)
-            decisions = decisions or (self._without_settings(),)
+        decisions = decisions or (self._preparation.without_settings(),)
         commands = tuple(command for tick in ticks for command in tick.commands)
         quota = self._quota.to_document()
         if self._leadership.leads:
@@ -224,9 +215,8 @@ class AutomationEngine:
         else:
             self._documents.drop()
             await self._documents.save(quota)
-        self._watch_store()
         self._quota_watch.tell(self._documents.settings)
-        wakeup = self._wanted_wakeup(ticks, now)
+        wakeup = self._agenda.after_tick(ticks, now)
         report = TickReport(
             trigger=trigger,
             outcome=overall_outcome(decisions),
@@ -236,8 +226,8 @@ class AutomationEngine:
             duration_seconds=self._clock.monotonic() - started,
         )
         self._report, self._last_tick = report, now
-        self._tell(now, decisions, commands)
-        self._set_wakeup(wakeup)
+        self._announcer.tell(now, commands, decisions)
+        self._agenda.publish(wakeup)
         return report
 
     async def _tick_or_take_back(
@@ -281,7 +271,7 @@ class AutomationEngine:
         async with self._lock:
             now = self._clock.now()
             check_hold(hold, now)
-            settings = await self._load(now)
+            settings = await self._preparation.load(now)
             if settings is None:
                 raise self._documents.settings_error or SettingsError(
                     "the settings could not be read yet"
@@ -296,11 +286,9 @@ class AutomationEngine:
                 end_of_hold(hold, settings.zones[zone], now),
             )
             await self._documents.save(self._quota.to_document())
-            self._watch_store()
-            self._tell(now, (), (command,))
-            due = command.blocked_until
-            if due is not None and due < self._next_wakeup:
-                self._set_wakeup(due)
+            self._announcer.tell(now, (command,))
+            if command.blocked_until is not None:
+                self._agenda.bring_forward(command.blocked_until)
             return command
 
     async def handle_webhook(
@@ -317,7 +305,7 @@ class AutomationEngine:
             return event
         self._listeners.emit(WebhookReceived(event, zones))
         if self._pushes.wake:
-            self._set_wakeup(min(self._next_wakeup, self._clock.now()))
+            self._agenda.bring_forward()
         return event
 
     async def apply_settings(
@@ -334,7 +322,7 @@ class AutomationEngine:
         async with self._lock:
             if not dry_run:
                 change = await self._configurator.apply(document, now)
-                self._set_wakeup(min(self._next_wakeup, self._clock.now()))
+                self._agenda.bring_forward()
                 return change
             before, after = await self._configurator.rehearse(document, now)
         changes = differences(before, after)
@@ -373,102 +361,9 @@ class AutomationEngine:
             store=self._store.status(),
             report=self._report,
             last_tick=self._last_tick,
-            next_wakeup=self._next_wakeup,
+            next_wakeup=self._agenda.next_wakeup,
             now=self._clock.now(),
         )
-
-    async def _load(self, now: datetime, *, claim: bool = False) -> Settings | None:
-        error = self._documents.settings_error
-        if await self._documents.load():
-            revision = self._documents.settings_revision
-            self._listeners.emit(SettingsApplied(revision))
-        rejected = self._documents.settings_error
-        if rejected is not None and rejected is not error:
-            self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
-        settings = self._documents.settings
-        stored, reachable = self._documents.home.stored, self._documents.reachable
-        self._quota_watch.take(stored, settings, read=reachable)
-        if reachable and self._leadership.look(stored, claim=claim):
-            self._documents.taken_over()
-        jump = self._clock_watch.jump(now, self._clock.monotonic())
-        if jump:
-            self._meters.forget_instants()
-            self._listeners.emit(ClockJumped(now, jump))
-        for zone in settings.zones.values() if settings else ():
-            book = self._documents.book(zone.name)
-            state = after_jump(book.state, jump, now)
-            book.state = after_season(zone, state.not_later_than(now), now)
-            self._commander.recover(zone, now)
-        return settings and in_season(settings, self._documents.book, now)
-
-    def _without_settings(self) -> ZoneDecision:
-        error = self._documents.settings_error
-        if error is not None:
-            reason = Reason(ReasonCode.SETTINGS_INVALID, {"path": error.path})
-        else:
-            reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)
-        return ZoneDecision(DEFAULT_ZONE, Outcome.INVALID_SETTINGS, reasons=(reason,))
-
-    def _watch_store(self) -> None:
-        error = self._documents.store_error
-        if (error is not None) is self._degraded:
-            return
-        self._degraded = error is not None
-        now = self._clock.now()
-        if error is None:
-            self._listeners.emit(StoreRecovered(now))
-        else:
-            self._listeners.emit(StoreDegraded(now, describe(error)))
-
-    def _wanted_wakeup(self, ticks: list[ZoneTick], now: datetime) -> datetime:
-        quota = self._meters.quota(self._documents.settings)
-        for tick in ticks:
-            review_at = tick.decision.look_at
-            self._meters.note(tick.zone.name, tick.blocked_until, review_at)
-        wanted = min(
-            (
-                next_look(
-                    tick.zone,
-                    self._documents.book(tick.zone.name).state,
-                    now,
-                    tick.blocked_until,
-                    tick.decision.look_at,
-                    read_at=self._meters.next_read(tick.zone, now, quota),
-                    quota=quota,
-                )
-                for tick in ticks
-            ),
-            default=now + timedelta(seconds=_RETRY_SETTINGS_SECONDS),
-        )
-        ended = self._clock.now()
-        if self._pushes.wake:
-            # It came while this tick was past reading the meters.
-            return ended + _SOONEST
-        return wanted if wanted > ended else ended + _SOONEST
-
-    def _set_wakeup(self, wakeup: datetime) -> None:
-        """Publish the next wake-up; whoever sleeps until a later one must hear of it."""
-        sooner = wakeup < self._next_wakeup
-        self._next_wakeup = wakeup
-        if sooner:
-            self._listeners.emit(NextWakeupChanged(wakeup))
-
-    def _tell(
-        self,
-        now: datetime,
-        decisions: tuple[ZoneDecision, ...],
-        commands: tuple[Command, ...],
-    ) -> None:
-        if not self._listeners:
-            return
-        for decision in decisions:
-            self._listeners.emit(DecisionMade(now, decision))
-        for command in commands:
-            self._listeners.emit(CommandHandled(now, command))
-            if command.reasons[:1] and (
-                command.reasons[0].code is ReasonCode.DEVICE_UNRESPONSIVE
-            ):
-                self._listeners.emit(DeviceUnresponsive(now, command))
 
 
 def _asked(history: AsyncHistory | None) -> ThreadedHistory | None:

@@ -6,31 +6,31 @@ read it, also after a restart. Where the inputs were kept, the pure core is aske
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from switchbot_automation.engine.counterfactual import Counterfactual, counterfactuals
-from switchbot_automation.engine.margins import Margin, margins_of
-from switchbot_automation.engine.record import commands_as_json, reasons_as_json
-from switchbot_automation.engine.state import encode_instant
-from switchbot_automation.engine.trace import agrees, from_document, with_reading
-from switchbot_automation.engine.words import (
-    change_words,
-    duration,
-    reason_words,
-    sentence,
+from switchbot_automation.engine.counterfactual import counterfactuals
+from switchbot_automation.engine.explanation import (
+    Explanation,
+    instant_or_none,
+    nothing_known,
+    read_instant,
+    told_in_lines,
 )
+from switchbot_automation.engine.margins import margins_of
+from switchbot_automation.engine.record import commands_as_json, reasons_as_json
+from switchbot_automation.engine.trace import agrees, from_document, with_reading
+from switchbot_automation.engine.words import sentence
 from switchbot_automation.model import NOTHING, Action, CommandStatus, Power
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import tzinfo
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, tzinfo
 
     from switchbot_automation.engine.runs import Runs, Told
     from switchbot_automation.engine.trace import Trace
-    from switchbot_automation.model import ZoneDecision
     from switchbot_automation.settings_model import Settings
     from switchbot_store import HistoryResult
 
@@ -39,7 +39,6 @@ _LOOK_BACKS = (timedelta(hours=2), timedelta(days=1))
 # `record` moves a timestamp that is taken on by microseconds.
 _AT_ONCE = timedelta(milliseconds=1)
 _A_MOMENT = timedelta(microseconds=1)
-_SHOWN_CHANGES = 4
 
 
 class AskableHistory(Protocol):
@@ -59,58 +58,6 @@ class AskableHistory(Protocol):
     ) -> HistoryResult:
         """Return the rows of a range."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a zone is as it is, or was.
-
-    `decided_at` is the look that answers for the instant asked about, `since` when that
-    decision was first made, both aware UTC; None, with no outcome and no reasons, when
-    nothing is known of that instant. `state` is what was known of the unit and the room
-    then. `shadow` is what the settings beside these would have done, where that was
-    something else. `margins` say what nearly stopped it; `changes` what would have changed it, the
-    smallest first. Both are empty where the inputs were not kept.
-    """
-
-    zone: str
-    asked_at: datetime
-    decided_at: datetime | None
-    outcome: str | None
-    reasons: tuple[Mapping[str, Any], ...]
-    text: str
-    since: datetime | None = None
-    trigger: str = ""
-    settings_revision: str = ""
-    state: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    commands: tuple[Mapping[str, Any], ...] = ()
-    margins: tuple[Margin, ...] = ()
-    changes: tuple[Counterfactual, ...] = ()
-    shadow: Mapping[str, Any] | None = None
-
-    @property
-    def smallest_change(self) -> Counterfactual | None:
-        """The smallest change of one input or setting that would have changed it."""
-        return self.changes[0] if self.changes else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return {
-            "zone": self.zone,
-            "asked_at": encode_instant(self.asked_at),
-            "decided_at": _instant(self.decided_at),
-            "since": _instant(self.since),
-            "outcome": self.outcome,
-            "trigger": self.trigger,
-            "settings_revision": self.settings_revision,
-            "state": dict(self.state),
-            "because": [dict(reason) for reason in self.reasons],
-            "commands": [dict(command) for command in self.commands],
-            "nearly_stopped_by": [margin.to_dict() for margin in self.margins],
-            "would_have_changed_if": [change.to_dict() for change in self.changes],
-            "shadow": None if self.shadow is None else dict(self.shadow),
-            "text": self.text,
-        }
 
 
 class Explainer:
@@ -184,7 +131,7 @@ class Explainer:
         trace = await self._trace_of(zone, row, metadata, run)
         outcome = metadata.get("outcome")
         reasons = [_mapping(each) for each in metadata.get("reasons") or ()]
-        since = _read_instant(run.get("since")) or row["timestamp"]
+        since = read_instant(run.get("since")) or row["timestamp"]
         commands = [_mapping(each) for each in metadata.get("commands") or ()]
         if trace is None:
             return Explanation(
@@ -230,7 +177,7 @@ class Explainer:
         """Return the inputs of a row's decision, None where they are not to be had."""
         document = metadata.get("trace")
         whole = isinstance(document, dict)
-        kept_at = _read_instant(run.get("trace"))
+        kept_at = read_instant(run.get("trace"))
         if not whole and kept_at is not None:
             rows = await self._rows(zone, kept_at, kept_at + _AT_ONCE)
             found = (_mapping(each.get("metadata")).get("trace") for each in rows)
@@ -277,7 +224,7 @@ class Explainer:
             changes=counterfactuals(trace),
             shadow=shadow,
         )
-        lines = _lines(told, self._timezone_of(trace.zone))
+        lines = told_in_lines(told, self._timezone_of(trace.zone))
         return replace(told, text="\n".join(lines))
 
 
@@ -293,13 +240,13 @@ def _state_then(trace: Trace, commands: Sequence[Mapping[str, Any]]) -> dict[str
     return {
         "power": str(power),
         "action": str(action) if action else None,
-        "since": _instant(since),
+        "since": instant_or_none(since),
         "uncertain": state.uncertain,
         "temperature": reading.temperature,
         "humidity": reading.humidity,
-        "read_at": _instant(reading.received_at),
+        "read_at": instant_or_none(reading.received_at),
         "problem": str(reading.problem) if reading.problem else None,
-        "hold_until": _instant(state.hold_until),
+        "hold_until": instant_or_none(state.hold_until),
     }
 
 
@@ -317,68 +264,6 @@ def _since(trace: Trace) -> datetime | None:
     return state.compressor_stopped_at
 
 
-def _lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
-    yield sentence(told.zone, told.outcome, told.reasons, tz)
-    yield f"State: {_state_words(told.state, tz)}."
-    if told.decided_at and told.since:
-        stood = (told.decided_at - told.since).total_seconds()
-        if stood >= 1:
-            yield f"Decided so since {_clock(told.since, tz)}, for {duration(stood)}."
-    for command in told.commands:
-        rungs = ", ".join(
-            f"{rung['rung']} {'ok' if rung['ok'] else rung['error']}"
-            for rung in command.get("rungs", ())
-        )
-        how = f" by {rungs}" if rungs else ""
-        yield f"Command: {command['action']}, {command['status']}{how}."
-    if told.margins:
-        yield "Margins: " + "; ".join(each.text for each in told.margins) + "."
-    if told.shadow is not None:
-        would = told.shadow.get("action") or "nothing"
-        yield f"Shadow settings: {would} would have been sent ({told.shadow['outcome']})."
-    for index, change in enumerate(told.changes[:_SHOWN_CHANGES]):
-        yield f"{'Or' if index else 'Smallest change'}: {change_words(change)}."
-
-
-def _state_words(state: Mapping[str, Any], tz: tzinfo) -> str:
-    unit = f"{state['action'] or state['power']}"
-    since = _read_instant(state.get("since"))
-    words = f"unit {unit}" + (f" since {_clock(since, tz)}" if since else "")
-    if state.get("uncertain"):
-        words += ", not for certain"
-    if state.get("temperature") is not None:
-        words += f", room {state['temperature']:g} °C"
-    elif state.get("problem"):
-        words += f", {reason_words({'code': state['problem']}, tz)}"
-    return words
-
-
-def _clock(at: datetime, tz: tzinfo) -> str:
-    return f"{at.astimezone(tz):%a %H:%M:%S}"
-
-
-def explain_without_inputs(
-    decision: ZoneDecision, decided_at: datetime, asked_at: datetime
-) -> Explanation:
-    """Explain a decision that no settings were there for."""
-    reasons = reasons_as_json(decision.reasons)
-    return Explanation(
-        zone=decision.zone,
-        asked_at=asked_at,
-        decided_at=decided_at,
-        outcome=str(decision.outcome),
-        reasons=tuple(reasons),
-        text=sentence(decision.zone, decision.outcome, reasons, UTC),
-        since=decided_at,
-    )
-
-
-def nothing_known(zone: str, asked_at: datetime) -> Explanation:
-    """Explain that nothing is recorded of that instant."""
-    text = f"{zone}: nothing is recorded of {encode_instant(asked_at)}."
-    return Explanation(zone, asked_at, None, None, (), text)
-
-
 def timezone_in(settings: Settings | None, zone: str) -> tzinfo:
     """Return a zone's clock, UTC while nothing is known of the zone."""
     found = settings.zones.get(zone) if settings else None
@@ -387,17 +272,3 @@ def timezone_in(settings: Settings | None, zone: str) -> tzinfo:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else NOTHING
-
-
-def _instant(at: datetime | None) -> str | None:
-    return encode_instant(at) if at else None
-
-
-def _read_instant(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,95 @@
+"""What comes before a tick observes: settings, states and counters as they stand now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
+from switchbot_automation.engine.control import after_season, in_season
+from switchbot_automation.engine.events import (
+    ClockJumped,
+    SettingsApplied,
+    SettingsRejected,
+)
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    Outcome,
+    Reason,
+    ReasonCode,
+    ZoneDecision,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.engine.command import Commander
+    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.events import Listeners
+    from switchbot_automation.engine.leader import Leadership
+    from switchbot_automation.engine.meters import Meters
+    from switchbot_automation.engine.quota_watch import QuotaWatch
+    from switchbot_automation.settings_model import Settings
+
+
+class Preparation:
+    """Loads the documents and takes in what others, or a leap of time, did to them."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        listeners: Listeners,
+        clock: Clock,
+        *,
+        commander: Commander,
+        leadership: Leadership,
+        meters: Meters,
+        quota_watch: QuotaWatch,
+    ) -> None:
+        self._documents = documents
+        self._commander = commander
+        self._leadership = leadership
+        self._meters = meters
+        self._quota_watch = quota_watch
+        self._listeners = listeners
+        self._clock = clock
+        self._clock_watch = ClockWatch()
+
+    async def load(self, now: datetime, *, claim: bool = False) -> Settings | None:
+        """Read the documents, bring the states up to `now`, and return the settings.
+
+        None while no usable ones were ever read. `claim`: lead where nobody does.
+        """
+        await self._read()
+        settings = self._documents.settings
+        stored, reachable = self._documents.home.stored, self._documents.reachable
+        self._quota_watch.take(stored, settings, read=reachable)
+        if reachable and self._leadership.look(stored, claim=claim):
+            self._documents.taken_over()
+        jump = self._clock_watch.jump(now, self._clock.monotonic())
+        if jump:
+            self._meters.forget_instants()
+            self._listeners.emit(ClockJumped(now, jump))
+        for zone in settings.zones.values() if settings else ():
+            book = self._documents.book(zone.name)
+            state = after_jump(book.state, jump, now)
+            book.state = after_season(zone, state.not_later_than(now), now)
+            self._commander.recover(zone, now)
+        return settings and in_season(settings, self._documents.book, now)
+
+    async def _read(self) -> None:
+        before = self._documents.settings_error
+        if await self._documents.load():
+            self._listeners.emit(SettingsApplied(self._documents.settings_revision))
+        rejected = self._documents.settings_error
+        if rejected is not None and rejected is not before:
+            self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
+
+    def without_settings(self) -> ZoneDecision:
+        """Decide nothing, because there are no settings, and say why."""
+        error = self._documents.settings_error
+        if error is not None:
+            reason = Reason(ReasonCode.SETTINGS_INVALID, {"path": error.path})
+        else:
+            reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)
+        return ZoneDecision(DEFAULT_ZONE, Outcome.INVALID_SETTINGS, reasons=(reason,))
