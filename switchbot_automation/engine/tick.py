@@ -245,6 +245,11 @@ class Tick:
             commands: tuple[Command, ...] = ()
             if state.pending_manual and state.pending_manual.due_at <= now:
                 commands = (await self._send_waiting(zone),)
+            elif state.pending_repeat and zone.observe_only:
+                # From before the zone only observed; when it no longer does it is late.
+                self._documents.book(zone.name).state = state._replace(
+                    pending_repeat=None
+                )
             elif state.pending_repeat and state.pending_repeat.next_run_at <= now:
                 commands = (await self._repeat(zone, now),)
             sent[zone.name] = commands

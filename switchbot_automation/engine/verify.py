@@ -119,7 +119,8 @@ class Verifier:
         safety = assess(zone, book.state, now)
         forbidden = safety is not None and safety.forbids_start
         start = check.action is not Action.OFF
-        if check.attempt >= zone.repair_attempts or (forbidden and start):
+        attempts = 0 if zone.observe_only else zone.repair_attempts
+        if check.attempt >= attempts or (forbidden and start):
             given_up = replace(check, due_at=now + GIVEN_UP, given_up=True)
             book.state = book.state._replace(check=given_up)
             _LOGGER.warning("%s: %s shows no effect", zone.name, check.action)
