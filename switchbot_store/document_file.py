@@ -16,8 +16,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from switchbot_store.documents import decode
-from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.documents import UnreadableError, decode
 from switchbot_store.safe_files import (
     Content,
     directory_of,
@@ -48,10 +47,6 @@ class Stored(NamedTuple):
     def revision(self) -> str:
         """The hash of the bytes."""
         return revision_of(self.content.data)
-
-
-class UnreadableError(StoreUnavailableError):
-    """The file is there and holds no JSON object."""
 
 
 def revision_of(data: bytes) -> str:
@@ -213,7 +208,7 @@ class DocumentFile:
         data = content.data.removeprefix(_BYTE_ORDER_MARK)  # some editors leave one
         try:
             return Stored(content, decode(data, key=self.key))
-        except StoreUnavailableError as error:
+        except UnreadableError as error:
             raise UnreadableError(f"{self.path}: {error}") from error
 
     def _previous(self, target: str) -> Stored | None:

@@ -91,17 +91,18 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
     return orjson.dumps(data, option=_INDENTED) if indent else encoded
 
 
-def decode(encoded: bytes | str, *, key: str) -> Document:
-    """Return a stored document.
+class UnreadableError(StoreUnavailableError):
+    """The place answers, and what it has is no document: somebody else wrote it."""
 
-    Raises StoreUnavailableError when it is no JSON object: somebody else wrote it.
-    """
+
+def decode(encoded: bytes | str, *, key: str) -> Document:
+    """Return a stored document, or raise UnreadableError when it is no JSON object."""
     try:
         data = orjson.loads(encoded)
     except orjson.JSONDecodeError as error:
-        raise StoreUnavailableError(f"{key!r} holds no JSON: {error}") from error
+        raise UnreadableError(f"{key!r} holds no JSON: {error}") from error
     if type(data) is not dict:
-        raise StoreUnavailableError(f"{key!r} holds no JSON object")
+        raise UnreadableError(f"{key!r} holds no JSON object")
     return cast("Document", data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from switchbot_store.documents import UnreadableError
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.limits import limited, time_limit
 from switchbot_store.resync import mirrored
@@ -71,6 +72,8 @@ class Reader:
             seconds = min(READ_SECONDS, limited(READ_SECONDS))
             with time_limit(seconds, connect_seconds=seconds):
                 return question()
+        except UnreadableError:
+            raise  # it did answer
         except StoreUnavailableError as error:
             self._keeper.degrade(error)
             return None

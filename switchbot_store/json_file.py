@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Final, Self
 
 import orjson
 
-from switchbot_store.document_file import (
-    DocumentFile,
-    Stored,
+from switchbot_store.document_file import DocumentFile, Stored, revision_of
+from switchbot_store.documents import (
     UnreadableError,
-    revision_of,
+    encode,
+    is_internal,
+    validate_key,
 )
-from switchbot_store.documents import encode, is_internal, validate_key
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConfigError,

@@ -220,9 +220,13 @@ class Keeper:
                 return
             self._primary.renew()
             self._primary.store.open()
-            self._resync.refresh()
-            self.seen_primary = True
+            if self._carry_seconds is not None:
+                # Reads come from the mirror, so that has to be right before.
+                self._resync.refresh()
             self._drain()
+            if self._carry_seconds is None:
+                self._resync.refresh()
+            self.seen_primary = True
 
     def _drain(self, timeout_seconds: float | None = None) -> None:
         """Carry over until nothing is pending, then be healthy."""
@@ -233,12 +237,12 @@ class Keeper:
                     break
                 self._resync.round(timeout_seconds=timeout_seconds)
             # Before the journal forgets it: the mirror may soon be all there is.
-            self._write_mirror()
+            self._secure_mirror()
             with self._journal.lock:
                 if self._journal.pending:
                     # Writers outran the rounds; now they wait, briefly.
                     self._resync.round(timeout_seconds=_LAST_ROUND_SECONDS)
-                    self._write_mirror()
+                    self._secure_mirror()
                 if not self._journal.clear():
                     raise StoreUnavailableError("new writes outran the replay")
                 self._recovered(carried=carried)
@@ -277,6 +281,12 @@ class Keeper:
         except StoreUnavailableError as error:
             _LOGGER.warning("%s; tried again later", error)
             self._mirror_at = self._monotonic() + _MIRROR_RETRY_SECONDS
+
+    def _secure_mirror(self) -> None:
+        try:
+            self._mirror.make_durable()
+        except StoreUnavailableError as error:
+            _LOGGER.warning("%s; the primary has everything", error)
 
     def _is_due(self, at: float | None) -> bool:
         return at is not None and self._monotonic() >= at

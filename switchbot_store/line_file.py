@@ -82,16 +82,16 @@ class LineFile:
                 self._truncate(good_until)
         return Lines(payloads, torn, damaged)
 
-    def append(self, payload: bytes, *, durable: bool = True) -> None:
-        """Add a line; durable when it returns. `payload` has no line break.
+    def append(self, *payloads: bytes, durable: bool = True) -> None:
+        """Add a line each; durable when it returns. No payload has a line break.
 
-        One that is not `durable` outlives the process, though not a power cut.
+        What is not `durable` outlives the process, though not a power cut.
         """
-        line = _line(payload)
+        lines = b"".join(map(_line, payloads))
         with wrapped_os_errors(f"cannot write {self.path}"):
             descriptor = self._writable()
             try:
-                _write_all(descriptor, line)
+                _write_all(descriptor, lines)
                 if durable:
                     os.fsync(descriptor)
             except OSError:
@@ -100,7 +100,12 @@ class LineFile:
                 with suppress(OSError):
                     self._truncate(self.size)
                 raise
-            self.size += len(line)
+            self.size += len(lines)
+
+    def sync(self) -> None:
+        """Make durable what was appended without that."""
+        with wrapped_os_errors(f"cannot write {self.path}"):
+            os.fsync(self._writable())
 
     def replace(self, payloads: Iterable[bytes]) -> None:
         """Put other lines in the place of all; a crash leaves the old or the new."""

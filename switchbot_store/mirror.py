@@ -17,22 +17,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from switchbot_store.documents import decode
+from switchbot_store.documents import decode, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.file_names import stem_of
 from switchbot_store.interface import Entry
 from switchbot_store.line_file import LineFile, read_lines
 from switchbot_store.safe_files import (
     TEMPORARY_SUFFIX,
-    make_directory,
     read_content,
+    replace,
     sync_directory,
     wrapped_os_errors,
-    write_durably,
+    write_temporary,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".mirror"
@@ -123,14 +123,12 @@ class Mirror:
 
     def put(self, key: str, document: Mirrored | None) -> None:
         """Keep what the primary has now; None for nothing."""
-        with self._lock:
-            self._put(key, document)
+        self.put_many({key: document})
 
-    def put_many(self, documents: Mapping[str, Mirrored]) -> None:
+    def put_many(self, documents: Mapping[str, Mirrored | None]) -> None:
         """Keep several at one moment."""
         with self._lock:
-            for key, document in documents.items():
-                self._put(key, document)
+            self._put(documents)
 
     def put_seen(
         self, key: str, document: Mirrored | None, before: Mirrored | None
@@ -141,19 +139,35 @@ class Mirror:
         """
         with self._lock:
             if self._documents.get(key) is before:
-                self._put(key, document)
+                self._put({key: document})
+
+    def picture(self) -> dict[str, Mirrored]:
+        """Return everything, for `put_all`."""
+        with self._lock:
+            return dict(self._documents)
 
     def put_all(
-        self, documents: Mapping[str, Mirrored], *, except_keys: Collection[str]
+        self, documents: Mapping[str, Mirrored], before: Mapping[str, Mirrored]
     ) -> None:
-        """Keep a picture of the whole primary; internal keys it leaves out stay."""
+        """Keep what the whole primary holds, unless a writer came between.
+
+        `before` is the `picture` taken before the primary was asked. Internal keys stay
+        as they are.
+        """
         with self._lock:
-            gone = {key for key in self._documents if not key.startswith("_")}
-            for key in gone.difference(documents, except_keys):
-                self._put(key, None)
-            for key, document in documents.items():
-                if key not in except_keys:
-                    self._put(key, document)
+            self._put(
+                {
+                    key: documents.get(key)
+                    for key in before.keys() | documents.keys()
+                    if not is_internal(key)
+                    and self._documents.get(key) is before.get(key)
+                }
+            )
+
+    def make_durable(self) -> None:
+        """Let what was put so far survive a power cut. Raises StoreUnavailableError."""
+        with self._lock:
+            self._recent.sync()
 
     def write_behind(self) -> None:
         """Bring the files up to date; durable when it returns.
@@ -175,23 +189,26 @@ class Mirror:
                     self._dirty |= dirty
                 raise
 
-    def _put(self, key: str, document: Mirrored | None) -> None:
-        known = self._documents.get(key)
-        if known is None and document is None:
-            return
-        self._number += 1
-        if document is None:
-            del self._documents[key]
-            line = orjson.dumps({"key": key, "number": self._number})
-        elif known is not None and document[:3] == known[:3]:
-            return
-        else:
-            document = document._replace(number=self._number)
-            self._documents[key] = document
-            line = _content(key, document)
-        self._dirty.add(key)
+    def _put(self, documents: Mapping[str, Mirrored | None]) -> None:
+        lines = []
+        for key, document in documents.items():
+            known = self._documents.get(key)
+            if document is None:
+                if known is None:
+                    continue
+                self._number += 1
+                del self._documents[key]
+                lines.append(orjson.dumps({"key": key, "number": self._number}))
+            elif known is None or document[:3] != known[:3]:
+                self._number += 1
+                document = document._replace(number=self._number)  # noqa: PLW2901 - the same, numbered
+                self._documents[key] = document
+                lines.append(_content(key, document))
+            else:
+                continue
+            self._dirty.add(key)
         try:
-            self._recent.append(line, durable=False)
+            self._recent.append(*lines, durable=False)
         except StoreUnavailableError as error:
             # It is a copy: the primary has it, and the files will.
             _LOGGER.warning("the mirror falls behind: %s", error)
@@ -209,18 +226,13 @@ class Mirror:
                 )
 
     def _write(self, documents: Mapping[str, Mirrored | None]) -> None:
-        make_directory(str(self._place))
-        removed = False
         for key, document in documents.items():
             path = self._place / f"{stem_of(key)}{_SUFFIX}"
-            if document is not None:
-                write_durably(str(path), _content(key, document))
+            if document is None:
+                path.unlink(missing_ok=True)
             else:
-                with suppress(FileNotFoundError):
-                    path.unlink()
-                    removed = True
-        if removed:
-            sync_directory(str(self._place))
+                replace(write_temporary(str(path), _content(key, document)), str(path))
+        sync_directory(str(self._place))
 
 
 def read_mirror(directory: str | Path) -> dict[str, Mirrored]:

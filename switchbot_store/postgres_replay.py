@@ -7,10 +7,12 @@ everything else is a conflict and comes back with what the database holds.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from switchbot_store.documents import UnreadableError
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.interface import Entry
 from switchbot_store.primary import Outcome
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from switchbot_store.postgres_wire import Row
 
 _ATTEMPTS: Final = 5
+_AGAIN: Final = b"again"
+_THERE: Final = b"there"
+_PASSED: Final = b"passed"
+_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
 
 # `tried` goes among the recent revisions: a statement that a frozen server carries out
 # after this one then takes itself for done, and changes nothing.
@@ -29,13 +35,13 @@ REPLAY: Final = b"""
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
         kind text, data jsonb, deletion boolean, revision uuid,
-        accepted text[], tried uuid[], updated_at timestamptz
+        accepted uuid[], creates boolean, tried uuid[], updated_at timestamptz
     )
 ), removed AS (
     DELETE FROM json_store AS stored USING given
     WHERE given.deletion
         AND stored.kind = given.kind
-        AND stored.revision::text = ANY (given.accepted)
+        AND stored.revision = ANY (given.accepted)
     RETURNING stored.kind
 ), replaced AS (
     UPDATE json_store AS stored SET
@@ -47,34 +53,35 @@ WITH given AS MATERIALIZED (
     WHERE NOT given.deletion
         AND stored.kind = given.kind
         AND stored.revision <> given.revision
-        AND stored.revision::text = ANY (given.accepted)
+        AND stored.revision = ANY (given.accepted)
     RETURNING stored.kind
 ), added AS (
     INSERT INTO json_store AS stored (kind, data, updated_at, revision, recent)
     SELECT kind, data, least(updated_at, now()), revision, tried[1:16] FROM given
-    WHERE NOT deletion AND '' = ANY (accepted)
+    WHERE NOT deletion AND creates
     ON CONFLICT (kind) DO NOTHING
     RETURNING stored.kind
-), judged AS (
+), left_over AS (
     SELECT
         given.kind,
         CASE
-            WHEN given.kind IN (
-                SELECT kind FROM removed
-                UNION ALL SELECT kind FROM replaced
-                UNION ALL SELECT kind FROM added
-            ) THEN 'changed'
             WHEN given.deletion AND stored.kind IS NULL THEN 'there'
             WHEN stored.revision = given.revision THEN 'there'
             WHEN given.revision = ANY (stored.recent) THEN 'passed'
             -- Somebody came between this statement's view and its write.
-            WHEN coalesce(stored.revision::text, '') = ANY (given.accepted) THEN 'again'
+            WHEN stored.revision = ANY (given.accepted) THEN 'again'
+            WHEN stored.kind IS NULL AND given.creates THEN 'again'
             ELSE 'conflict'
         END AS outcome,
         stored.revision,
         stored.data,
         stored.updated_at
     FROM given LEFT JOIN json_store AS stored ON stored.kind = given.kind
+    WHERE given.kind NOT IN (
+        SELECT kind FROM removed
+        UNION ALL SELECT kind FROM replaced
+        UNION ALL SELECT kind FROM added
+    )
 )
 SELECT
     kind,
@@ -82,7 +89,7 @@ SELECT
     revision::text,
     (extract(epoch FROM updated_at) * 1000000)::bigint,
     CASE WHEN outcome IN ('passed', 'conflict') THEN data::text END
-FROM judged
+FROM left_over
 """
 
 
@@ -103,28 +110,24 @@ def replayed(
         # In one order always, or two writers could wait for each other.
         rows = [_row(left[key]) for key in sorted(left)]
         answers, repeated = execute(REPLAY, orjson.dumps(rows))
+        again = {}
         for kind, word, revision, microseconds, data in answers:
-            key = (kind or b"").decode()
-            outcome = (word or b"").decode()
-            if outcome == "again":
-                continue
+            key = _text(kind)
             write = left.pop(key)
-            found = None
-            if outcome in {"passed", "conflict"}:
-                found = (
-                    Entry({}, "", None)
-                    if revision is None
-                    else entry_of(key, (data, revision, microseconds))
-                )
-            outcomes[key] = Outcome(
-                done=outcome != "conflict",
-                revision=(
-                    (revision or b"").decode() if found is not None else write.revision
-                ),
-                found=found,
+            if word == _AGAIN:
+                again[key] = write
+            elif word == _THERE:
                 # A deletion whose answer was lost finds nothing the second time.
-                changed=outcome == "changed" or (repeated and write.encoded is None),
-            )
+                changed = repeated and write.encoded is None
+                outcomes[key] = Outcome(
+                    done=True, revision=write.revision, changed=changed
+                )
+            else:
+                found = _found(entry_of, key, (data, revision, microseconds))
+                outcomes[key] = Outcome(word == _PASSED, found.revision, found)
+        for key, write in left.items():
+            outcomes[key] = Outcome(done=True, revision=write.revision, changed=True)
+        left = again
         if not left:
             return [outcomes[write.key] for write in writes]
     raise StoreUnavailableError(
@@ -132,14 +135,38 @@ def replayed(
     )
 
 
+def _found(
+    entry_of: Callable[[str, Sequence[bytes | None]], Entry],
+    key: str,
+    columns: Sequence[bytes | None],
+) -> Entry:
+    data, revision, microseconds = columns
+    if revision is None:
+        return Entry({}, "", None)
+    try:
+        return entry_of(key, columns)
+    except UnreadableError:
+        # Somebody stored what is no document; as a loser it is kept all the same.
+        wrapped = orjson.dumps({"value": orjson.loads(data or b"null")})
+        return entry_of(key, (wrapped, revision, microseconds))
+
+
 def _row(write: PendingWrite) -> dict[str, Any]:
     deletion = write.encoded is None
+    accepted = (write.base, *write.tried)
     return {
         "kind": write.key,
         "deletion": deletion,
         "data": None if write.encoded is None else orjson.Fragment(write.encoded),
         "revision": None if deletion else write.revision,
-        "accepted": list(dict.fromkeys(write.accepted)),
-        "tried": [each for each in write.tried if each not in {"", write.revision}],
-        "updated_at": write.written_at.isoformat(),
+        "accepted": [each for each in accepted if _UUID(each)],
+        "creates": "" in accepted,
+        "tried": [
+            each for each in write.tried if each != write.revision and _UUID(each)
+        ],
+        "updated_at": write.written_at,
     }
+
+
+def _text(value: bytes | None) -> str:
+    return value.decode() if value else ""

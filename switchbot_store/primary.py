@@ -11,13 +11,18 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 import orjson
 
-from switchbot_store.documents import decode
-from switchbot_store.errors import StoreConflictError, StoreUnavailableError
+from switchbot_store.documents import UnreadableError, decode
+from switchbot_store.errors import (
+    StoreConflictError,
+    StoreDataError,
+    StoreUnavailableError,
+)
 from switchbot_store.journal import PendingWrite
 
 if TYPE_CHECKING:
@@ -117,8 +122,15 @@ class Primary:
         return self.store.delete(key)
 
     def snapshot(self) -> dict[str, Entry]:
-        """Return every document that is not internal."""
-        entries = self.store.get_many(self.store.keys())
+        """Return every document that is not internal and can be read."""
+        keys = self.store.keys()
+        try:
+            entries = self.store.get_many(keys)
+        except UnreadableError:
+            entries = {}
+            for key in keys:
+                with suppress(UnreadableError):
+                    entries[key] = self.store.get_entry(key)
         return {key: entry for key, entry in entries.items() if entry.revision}
 
     def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
@@ -139,7 +151,10 @@ class Primary:
         return self.store.lease(name, ttl_seconds)
 
     def _replay(self, write: PendingWrite) -> Outcome:
-        entry = self.store.get_entry(write.key)
+        try:
+            entry = self.store.get_entry(write.key)
+        except UnreadableError as error:
+            raise StoreDataError(f"it would replace what is there: {error}") from error
         if write.encoded is None:
             if not entry.revision:
                 return Outcome(done=True, revision="")

@@ -67,7 +67,8 @@ class Resync:
                     self._carry(self._journal.mark_tried(writes))
 
     def refresh(self) -> None:
-        """Take a picture of the primary's documents into the mirror."""
+        """Let the mirror see all that the primary holds."""
+        before = self._mirror.picture()
         with time_limit(_CALL_SECONDS, connect_seconds=_CALL_SECONDS):
             entries = self._primary.snapshot()
         documents = {
@@ -75,7 +76,7 @@ class Resync:
             for key, entry in entries.items()
             if (document := mirrored(entry))
         }
-        self._mirror.put_all(documents, except_keys=set(self._journal.pending))
+        self._mirror.put_all(documents, before)
 
     def _carry(self, writes: Sequence[PendingWrite]) -> None:
         if not writes:
@@ -91,21 +92,16 @@ class Resync:
             self._carry(writes[:middle])
             self._carry(writes[middle:])
             return
-        for write, outcome in zip(writes, outcomes, strict=True):
-            if outcome.done:
-                self._settle(write, outcome)
-            else:
-                self._decide(write, outcome.found or Entry({}, "", None))
-
-    def _settle(self, write: PendingWrite, outcome: Outcome) -> None:
-        document: Mirrored | None = None
-        if outcome.found is not None:
-            document = mirrored(outcome.found)
-        elif write.encoded is not None:
-            document = Mirrored(write.encoded, outcome.revision, write.written_at)
+        done = [pair for pair in zip(writes, outcomes, strict=True) if pair[1].done]
         # The mirror first: a reader must not fall between the two.
-        self._mirror.put(write.key, document)
-        self._journal.settle(write, outcome.revision)
+        self._mirror.put_many(
+            {write.key: _there(write, outcome) for write, outcome in done}
+        )
+        for write, outcome in done:
+            self._journal.settle(write, outcome.revision)
+        for write, outcome in zip(writes, outcomes, strict=True):
+            if not outcome.done:
+                self._decide(write, outcome.found or Entry({}, "", None))
 
     def _refuse(self, write: PendingWrite, reason: str) -> None:
         _LOGGER.error("the primary refuses %r: %s", write.key, reason)
@@ -181,6 +177,15 @@ def mirrored(entry: Entry) -> Mirrored | None:
     if not entry.revision:
         return None
     return Mirrored(encode(entry.data), entry.revision, entry.updated_at)
+
+
+def _there(write: PendingWrite, outcome: Outcome) -> Mirrored | None:
+    """Return what the primary holds after a replay."""
+    if outcome.found is not None:
+        return mirrored(outcome.found)
+    if write.encoded is None:
+        return None
+    return Mirrored(write.encoded, outcome.revision, write.written_at)
 
 
 def _local(write: PendingWrite) -> Entry:
