@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 import time
 from contextlib import suppress
 from typing import Final, Self
 
 _IDLE_SECONDS: Final = 60.0
+_DISCARD: Final = struct.pack("ii", 1, 0)
 
 
 class Guard:
@@ -96,6 +98,8 @@ class Watchdog:
 def _shut_down(file_descriptor: int) -> None:
     # On a duplicate: closing the socket object must not close libpq's descriptor.
     with suppress(OSError), socket.socket(fileno=os.dup(file_descriptor)) as duplicate:
+        # What the network still holds back of this call must not arrive later on.
+        duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
         duplicate.shutdown(socket.SHUT_RDWR)
 
 

@@ -271,7 +271,12 @@ class Connections:
                 prepare(connection)
         else:
             try:
-                with self._given_pool.connection(self._timeout_seconds) as connection:
+                with (
+                    self._given_pool.connection(self._timeout_seconds) as connection,
+                    WATCHDOG.guarding(
+                        connection.pgconn.socket, self._connect_timeout_seconds
+                    ),
+                ):
                     prepare(connection)
             except psycopg.Error as error:
                 raise translated(error) from error
