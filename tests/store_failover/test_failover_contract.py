@@ -1,12 +1,11 @@
 """A failover store is a store like any other: well, degraded, and in economy."""
 
-import contextlib
 import itertools
 
 import pytest
 
-from switchbot_store import FailoverStore, JsonStore, PostgresStore, ThreadedStore
-from switchbot_store.testing import BlockingView, StoreContract
+from switchbot_store import FailoverStore, JsonStore, PostgresStore
+from switchbot_store.testing import StoreContract
 
 NOBODY_LISTENS = "postgresql://postgres@127.0.0.1:1/home"
 
@@ -28,23 +27,6 @@ class TestOverAnyStore(StoreContract):
         return lambda: FailoverStore(
             JsonStore(tmp_path / "primary"), tmp_path / str(next(numbers))
         )
-
-
-class TestThreadedOverPostgres(StoreContract):
-    @pytest.fixture
-    def make_store(self, database_url, tmp_path):
-        numbers = itertools.count()
-        with contextlib.ExitStack() as stack:
-
-            def make():
-                store = FailoverStore(
-                    PostgresStore(database_url), tmp_path / str(next(numbers))
-                )
-                view = BlockingView(ThreadedStore(store))
-                stack.callback(view.end)
-                return view
-
-            yield make
 
 
 class _OneDirectory(StoreContract):

@@ -428,3 +428,54 @@ class TestRevisions:
         assert store.get("b") == {"n": 2}
         with PostgresStore(server.url()) as other:
             assert other.keys() == ["b"]
+
+
+class TestOddities:
+    def test_a_database_with_a_full_disk_is_away(self, server, on_postgres, until_back):
+        store = on_postgres(server.url())
+        store.set("a", {"n": 1})
+        with server.connect() as admin:
+            admin.execute(
+                """
+                CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$;
+                CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON json_store
+                    EXECUTE FUNCTION fill()
+                """
+            )
+            store.set("a", {"n": 2})
+            revision = store.get_entry("a").revision
+            store.compare_and_set("a", {"n": 3}, revision)
+            threading.Event().wait(1)
+            status = store.status()
+            assert (status.pending, status.degraded_since is None) == (2, False)
+            assert "could not extend file" in status.last_error
+            admin.execute("DROP TRIGGER fill ON json_store")
+        until_back(store)
+        assert store.get("a") == {"n": 3}
+        assert store.conflicts() == []
+
+    def test_what_others_stored_and_is_no_document_stops_nothing(
+        self, server, on_postgres, until_back
+    ):
+        store = on_postgres(server.url())
+        store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+        server.stop("immediate")
+        store.set("a", {"n": 2})
+        store.set("b", {"n": 2})
+        server.start()
+        with server.connect() as admin:
+            admin.execute("UPDATE json_store SET data = '[1]' WHERE kind = 'b'")
+            admin.execute("INSERT INTO json_store (kind, data) VALUES ('c', '7')")
+            until_back(store)
+            assert store.get("a") == {"n": 2}
+            (conflict,) = store.conflicts()
+            assert conflict.key == "b"
+            assert {"n": 2} in (conflict.data, store.get("b")) or conflict.data == {
+                "value": [1]
+            }
+            with pytest.raises(StoreUnavailableError, match="no JSON object"):
+                store.get("c")
+            assert store.status().degraded_since is None
+            store.set("c", {"n": 1})
+            assert store.get("c") == {"n": 1}
