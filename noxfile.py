@@ -80,6 +80,13 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill servers and writers through 100,000 writes; `nox -s chaos -- --json`."""
+    install(session, "test")
+    session.run("python", "tests/store_failover/chaos.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure, as ratios in one run; `nox -s bench -- --quick --json`."""
     install(session, "test")
