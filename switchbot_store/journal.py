@@ -192,7 +192,11 @@ class Journal:
             self._file.close()
             descriptor, self._lock_descriptor = self._lock_descriptor, None
             if descriptor is not None:
-                os.close(descriptor)
+                try:
+                    # Not by closing alone: a child forked meanwhile has a copy.
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                finally:
+                    os.close(descriptor)
 
     def _take_lock(self) -> None:
         with wrapped_os_errors(f"cannot keep a journal in {self.directory}"):
@@ -223,7 +227,11 @@ class Journal:
         self.lock = threading.RLock()
         self.view = threading.Lock()
         self.pending = {}
-        self.close()
+        self._file.close()
+        descriptor, self._lock_descriptor = self._lock_descriptor, None
+        if descriptor is not None:
+            # Without unlocking it: the lock is the parent's as much as this one's.
+            os.close(descriptor)
 
     def _compact(self) -> None:
         writes = list(self.pending.values())

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -334,6 +335,33 @@ class TestProcesses:
             os.close(wait)
             os.waitpid(pid, 0)
             os.close(release)
+
+    def test_closing_lets_go_before_a_child_closed_its_copy(self, host, tmp_path):
+        """As between a fork and the child's first steps, or when it is no Python."""
+        store = host()
+        store.set("a", {"n": 1})
+        copies = [
+            os.dup(int(number.name))
+            for number in list(Path("/proc/self/fd").iterdir())
+            if os.path.realpath(number).endswith(".journal/lock")
+        ]
+        try:
+            assert copies
+            store.close()
+            assert host().get("a") == {"n": 1}
+        finally:
+            for copy in copies:
+                os.close(copy)
+
+    def test_a_child_does_not_let_the_directory_go(self, host, tmp_path):
+        """What it closes is a copy; the lock stays with the parent."""
+        host().open()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        with pytest.raises(StoreConfigError, match="in use"):
+            FailoverStore(MemoryStore(), tmp_path).open()
 
 
 def test_closing_carries_over_what_it_can(database_url, tmp_path):
