@@ -1,8 +1,8 @@
-"""AES-128 in CBC mode with PKCS#7 padding, decryption (FIPS 197, NIST SP 800-38A).
+"""AES-128 in CBC mode with PKCS#7 padding (FIPS 197, NIST SP 800-38A). Pure.
 
 The cloud lists passcodes encrypted so; a library for a few digits would be a dependency
 for everybody. Fit for data one owns, not for protecting anything: it is slow and its
-timing depends on the data.
+timing depends on the data. Encryption is what the simulated cloud needs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,26 @@ BLOCK_BYTES = 16
 _ROUNDS = 10
 _FIELD_ORDER = 255  # of the multiplicative group of GF(2^8)
 
-# Where each byte of the state comes from when the rows are shifted back.
+# Where each byte of the state comes from when the rows are shifted, and shifted back.
+_SHIFTED = (0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11)
 _SHIFTED_BACK = (0, 13, 10, 7, 4, 1, 14, 11, 8, 5, 2, 15, 12, 9, 6, 3)
+
+
+def encrypt_cbc(plain: bytes, key: bytes, start: bytes) -> bytes:
+    """Return `plain`, padded, encrypted.
+
+    `key` and `start` are 16 bytes each. Raises ValueError for other lengths.
+    """
+    _check_lengths(key, start)
+    padding = BLOCK_BYTES - len(plain) % BLOCK_BYTES
+    padded = plain + bytes([padding]) * padding
+    keys = round_keys(key)
+    cipher, previous = b"", start
+    for offset in range(0, len(padded), BLOCK_BYTES):
+        block = _xor(padded[offset : offset + BLOCK_BYTES], previous)
+        previous = _encrypt_block(block, keys)
+        cipher += previous
+    return cipher
 
 
 def decrypt_cbc(cipher: bytes, key: bytes, start: bytes) -> bytes:
@@ -23,9 +41,7 @@ def decrypt_cbc(cipher: bytes, key: bytes, start: bytes) -> bytes:
     `key` and `start` are 16 bytes each. Raises ValueError for other lengths and where
     the padding is wrong, as with a wrong key.
     """
-    if len(key) != BLOCK_BYTES or len(start) != BLOCK_BYTES:
-        message = "key and start value must be 16 bytes"
-        raise ValueError(message)
+    _check_lengths(key, start)
     if not cipher or len(cipher) % BLOCK_BYTES:
         message = "the cipher text is not made of whole blocks"
         raise ValueError(message)
@@ -93,6 +109,23 @@ def _field_inverses() -> list[int]:
     return inverses
 
 
+def _check_lengths(key: bytes, start: bytes) -> None:
+    if len(key) != BLOCK_BYTES or len(start) != BLOCK_BYTES:
+        message = "key and start value must be 16 bytes"
+        raise ValueError(message)
+
+
+def _encrypt_block(block: bytes, keys: list[bytes]) -> bytes:
+    box, _ = boxes()
+    state = _xor(block, keys[0])
+    for number in range(1, _ROUNDS + 1):
+        state = bytes(box[state[index]] for index in _SHIFTED)
+        if number < _ROUNDS:
+            state = _mix_columns(state)
+        state = _xor(state, keys[number])
+    return state
+
+
 def _decrypt_block(block: bytes, keys: list[bytes]) -> bytes:
     _, back = boxes()
     state = _xor(block, keys[_ROUNDS])
@@ -104,21 +137,28 @@ def _decrypt_block(block: bytes, keys: list[bytes]) -> bytes:
     return state
 
 
-def _unmix_columns(state: bytes) -> bytes:
-    unmixed: list[int] = []
+def _mix_columns(state: bytes) -> bytes:
+    mixed: list[int] = []
     for column in range(0, BLOCK_BYTES, 4):
         a, b, c, d = state[column : column + 4]
-        # Four times the differences turns the forward mixing into the inverse one.
-        even, odd = double(double(a ^ c)), double(double(b ^ d))
-        a, b, c, d = a ^ even, b ^ odd, c ^ even, d ^ odd
         every = a ^ b ^ c ^ d
-        unmixed += [
+        mixed += [
             a ^ every ^ double(a ^ b),
             b ^ every ^ double(b ^ c),
             c ^ every ^ double(c ^ d),
             d ^ every ^ double(d ^ a),
         ]
-    return bytes(unmixed)
+    return bytes(mixed)
+
+
+def _unmix_columns(state: bytes) -> bytes:
+    prepared: list[int] = []
+    for column in range(0, BLOCK_BYTES, 4):
+        a, b, c, d = state[column : column + 4]
+        # Four times the differences turns the forward mixing into the inverse one.
+        even, odd = double(double(a ^ c)), double(double(b ^ d))
+        prepared += [a ^ even, b ^ odd, c ^ even, d ^ odd]
+    return _mix_columns(bytes(prepared))
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

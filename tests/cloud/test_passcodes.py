@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.aes import decrypt_cbc
+from switchbot_automation.cloud.aes import decrypt_cbc, encrypt_cbc
 from switchbot_automation.cloud.parsing import parse_devices
 from switchbot_automation.cloud.passcodes import (
     PasscodeKind,
@@ -16,7 +16,6 @@ from switchbot_automation.cloud.passcodes import (
     read_passcodes,
 )
 from switchbot_automation.errors import BadParameterError
-from switchbot_automation.simulation.aes import encrypt_cbc
 
 SECRET = "0123456789abcdef0123456789abcdef"
 START = "00112233445566778899aabbccddeeff"

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from switchbot_automation.cloud.aes import encrypt_cbc
 from switchbot_automation.cloud.catalog import device_types, find
 from switchbot_automation.errors import (
     BadParameterError,
@@ -11,7 +12,6 @@ from switchbot_automation.errors import (
     UnsupportedCommandError,
 )
 from switchbot_automation.simulation import Fault
-from switchbot_automation.simulation.aes import encrypt_cbc
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
 from switchbot_automation.simulation.products import one_of_each
 
