@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from switchbot_automation.backtest import BacktestReport
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.settings_model import Settings
-    from switchbot_store import HistoryService
+    from switchbot_store import ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -83,21 +83,27 @@ class Configurator:
         self._documents = documents
         self._replaced: tuple[dict[str, Any], dict[str, Any]] | None = None
 
-    async def apply(self, document: Mapping[str, Any], now: datetime) -> SettingsChange:
-        """Check and store. Raises SettingsError, StoreError; then nothing changed."""
+    async def apply(
+        self, document: Mapping[str, Any], now: datetime, revision: str | None = None
+    ) -> SettingsChange:
+        """Check and store. Raises SettingsError, StoreError; then nothing changed.
+
+        With a `revision`, only in place of the document of that revision.
+        """
         settings = parse_settings(document)
         self._try_out(settings, now)
         after = dict(document)
-        before = await self._documents.replace_settings(after)
+        before = await self._documents.replace_settings(after, revision)
         self._replaced = (before, after)
         return SettingsChange(differences(before, after), dry_run=False)
 
     async def rehearse(
-        self, document: Mapping[str, Any], now: datetime
+        self, document: Mapping[str, Any], now: datetime, revision: str | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check only; return the stored document and this one."""
         self._try_out(parse_settings(document), now)
-        return await self._documents.stored_settings(), dict(document)
+        stored = await self._documents.stored_settings(revision)
+        return stored.data, dict(document)
 
     def _try_out(self, settings: Settings, now: datetime) -> None:
         """Let the pure core decide with them about what is known."""
@@ -134,22 +140,25 @@ class Configurator:
 
 
 async def what_if(
-    history: HistoryService,
+    history: ThreadedHistory | None,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     now: datetime,
-) -> tuple[BacktestReport | None, str | None]:
-    """Return what a change would have meant lately, else why that cannot be told."""
+) -> SettingsChange:
+    """Return a dry run: the changes, and what they would have meant lately."""
+    changes = differences(before, after)
+    if history is None:
+        return SettingsChange(changes, dry_run=True)
     # Loaded for who asks; a running engine has no use for it.
     from switchbot_automation.backtest import BacktestError, backtest  # noqa: PLC0415
 
     try:
         report = await asyncio.to_thread(
-            backtest, history, before, after, now - _LOOK_BACK, now
+            backtest, history.service, before, after, now - _LOOK_BACK, now
         )
     except (BacktestError, AutomationError) as error:
-        return None, str(error)
-    return report, None
+        return SettingsChange(changes, dry_run=True, no_summary=str(error))
+    return SettingsChange(changes, dry_run=True, summary=report)
 
 
 def differences(

@@ -198,8 +198,17 @@ class Documents:
         self.life.disable(zone, disabled=False)
         return True
 
-    async def replace_settings(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Store a settings document; return the one it replaced. Raises StoreError."""
+    async def replace_settings(
+        self, document: dict[str, Any], revision: str | None = None
+    ) -> dict[str, Any]:
+        """Store a settings document; return the one it replaced. Raises StoreError.
+
+        With a `revision`, StoreConflictError unless it replaces that one.
+        """
+        if revision is not None:
+            found = await self.stored_settings(revision)
+            await self._store.compare_and_set(self.settings_key, document, revision)
+            return found.data
         replaced: dict[str, Any] = {}
 
         def change(before: dict[str, Any]) -> dict[str, Any]:
@@ -225,9 +234,15 @@ class Documents:
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
 
-    async def stored_settings(self) -> dict[str, Any]:
-        """Return the settings document as it is stored. Raises StoreError."""
-        return await self._store.get(self.settings_key)
+    async def stored_settings(self, revision: str | None = None) -> Entry:
+        """Return the settings document as it is stored. Raises StoreError.
+
+        With a `revision`, StoreConflictError unless it is that one.
+        """
+        entry = await self._store.get_entry(self.settings_key)
+        if revision is not None and entry.revision != revision:
+            raise StoreConflictError(self.settings_key, entry.revision)
+        return entry
 
     def _take_state(self, key: str, entry: Entry) -> None:
         book = self._books.get(key)

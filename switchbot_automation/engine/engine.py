@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
@@ -14,12 +13,7 @@ from switchbot_automation.engine.act import Actuator
 from switchbot_automation.engine.agenda import Agenda
 from switchbot_automation.engine.announce import Announcer
 from switchbot_automation.engine.command import Commander
-from switchbot_automation.engine.configure import (
-    Configurator,
-    SettingsChange,
-    differences,
-    what_if,
-)
+from switchbot_automation.engine.configure import Configurator, what_if
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
     Listeners,
@@ -30,23 +24,30 @@ from switchbot_automation.engine.explain import Explainer, timezone_in
 from switchbot_automation.engine.explanation import Explanation, explain_without_inputs
 from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.leader import Leadership
-from switchbot_automation.engine.manual import act_for_person, check_hold, end_of_hold
+from switchbot_automation.engine.manual import (
+    act_for_person,
+    check_hold,
+    end_of_hold,
+    hold_for_person,
+)
 from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer
+from switchbot_automation.engine.overview import overview
+from switchbot_automation.engine.performance import Performance
 from switchbot_automation.engine.preparation import Preparation
 from switchbot_automation.engine.push import Pushes
 from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
-from switchbot_automation.engine.record import Recorder
+from switchbot_automation.engine.record import Recorder, askable, threaded
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.tick import Tick, overall_outcome
-from switchbot_automation.errors import SettingsError, UnknownZoneError
+from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     ManualAction,
     TickReport,
     ZoneDecision,
 )
-from switchbot_store import StoreInterface, ThreadedHistory, ThreadedStore
+from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,12 +57,13 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.webhook import WebhookEvent
     from switchbot_automation.engine.act import WebhookSender
+    from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.events import Event
     from switchbot_automation.engine.record import AsyncHistory
     from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.settings_model import Settings
-    from switchbot_store import AsyncStore, HistoryService
+    from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -117,13 +119,13 @@ class AutomationEngine:
         self._tick = Tick(
             self._documents, observer, self._meters, self._commander, self._clock
         )
-        self._own_history = _threaded(history)
+        self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
         self._explainer = Explainer(
             self._documents.life.settings_of,
             lambda zone: timezone_in(self._documents.settings, zone),
-            _asked(self._history),
+            askable(self._history),
             self._recorder.runs,
         )
         self._configurator = Configurator(self._documents)
@@ -142,6 +144,7 @@ class AutomationEngine:
             self._documents, self._meters, self._pushes, self._listeners, self._clock
         )
         self._announcer = Announcer(self._listeners, self._documents, self._clock)
+        self._performance = Performance()
         self._lock = asyncio.Lock()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
@@ -206,9 +209,7 @@ class AutomationEngine:
         if self._leadership.leads:
             used = quota["api_requests_total"]
             await self._recorder.record(ticks, trigger, now, used)
-            lead = self._leadership.to_document(
-                settings.zones.values() if settings else ()
-            )
+            lead = self._leadership.to_document(self._documents.settings)
             await self._documents.save(
                 {"last_tick": encode_instant(now), **quota, **lead}
             )
@@ -225,6 +226,7 @@ class AutomationEngine:
             next_wakeup=wakeup,
             duration_seconds=self._clock.monotonic() - started,
         )
+        self._performance.note(self._clock.monotonic(), report.duration_seconds)
         self._report, self._last_tick = report, now
         self._announcer.tell(now, commands, decisions)
         self._agenda.publish(wakeup)
@@ -271,25 +273,32 @@ class AutomationEngine:
         async with self._lock:
             now = self._clock.now()
             check_hold(hold, now)
-            settings = await self._preparation.load(now)
-            if settings is None:
-                raise self._documents.settings_error or SettingsError(
-                    "the settings could not be read yet"
-                )
-            if zone not in settings.zones:
-                raise UnknownZoneError(zone, settings.zones)
+            found = await self._preparation.zone(zone, now)
             command = await act_for_person(
                 self._documents,
                 self._commander,
-                settings.zones[zone],
+                found,
                 wanted,
-                end_of_hold(hold, settings.zones[zone], now),
+                end_of_hold(hold, found, now),
             )
             await self._documents.save(self._quota.to_document())
             self._announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._agenda.bring_forward(command.blocked_until)
             return command
+
+    async def hold(self, zone: str, hold: timedelta | datetime | str) -> None:
+        """Let the automation leave a zone as it is; ``none`` ends that, at once.
+
+        `hold` is as for `act`, and raises what it raises. Nothing is sent.
+        """
+        async with self._lock:
+            now = self._clock.now()
+            check_hold(hold, now)
+            found = await self._preparation.zone(zone, now)
+            hold_for_person(self._documents, found, end_of_hold(hold, found, now))
+            await self._documents.save(self._quota.to_document())
+            self._agenda.bring_forward()
 
     async def handle_webhook(
         self, payload: Mapping[str, Any]
@@ -309,28 +318,32 @@ class AutomationEngine:
         return event
 
     async def apply_settings(
-        self, document: Mapping[str, Any], dry_run: bool = False
+        self,
+        document: Mapping[str, Any],
+        dry_run: bool = False,
+        *,
+        revision: str | None = None,
     ) -> SettingsChange:
         """Check a settings document, store it, and say what it changes.
 
         It takes effect at the next tick, which is wanted at once; should that tick
         fail, the document before is put back. A dry run stores nothing and, with a
         history, also tells what the change would have meant lately. Raises
-        SettingsError, and StoreError when it cannot be stored; then nothing changed.
+        SettingsError, and StoreError when it cannot be stored, StoreConflictError where
+        the stored document is not of `revision`, if given; then nothing changed.
         """
         now = self._clock.now()
         async with self._lock:
             if not dry_run:
-                change = await self._configurator.apply(document, now)
+                change = await self._configurator.apply(document, now, revision)
                 self._agenda.bring_forward()
                 return change
-            before, after = await self._configurator.rehearse(document, now)
-        changes = differences(before, after)
-        history = _asked(self._history)
-        if history is None:
-            return SettingsChange(changes, dry_run=True)
-        found = await what_if(history.service, before, after, now)
-        return SettingsChange(changes, True, *found)  # noqa: FBT003 - it is a dry run
+            before, after = await self._configurator.rehearse(document, now, revision)
+        return await what_if(askable(self._history), before, after, now)
+
+    async def stored_settings(self) -> Entry:
+        """Return the settings document as it is stored. Raises StoreError."""
+        return await self._documents.stored_settings()
 
     async def explain(
         self, zone: str | None = None, at: datetime | None = None
@@ -363,18 +376,15 @@ class AutomationEngine:
             last_tick=self._last_tick,
             next_wakeup=self._agenda.next_wakeup,
             now=self._clock.now(),
+            performance=self._performance.to_dict(self._clock.monotonic()),
         )
 
-
-def _asked(history: AsyncHistory | None) -> ThreadedHistory | None:
-    """Return the history if it answers questions, not only takes rows."""
-    return history if isinstance(history, ThreadedHistory) else None
-
-
-def _threaded(
-    history: HistoryService | ThreadedHistory | AsyncHistory | None,
-) -> ThreadedHistory | None:
-    """Wrap a synchronous history, which must not be waited for on the event loop."""
-    if history is None or iscoroutinefunction(history.record):
-        return None
-    return ThreadedHistory(cast("HistoryService", history))
+    def overview(self) -> dict[str, Any]:
+        """Return every zone as it is now, JSON-able; see `overview`. No I/O."""
+        return overview(
+            self._documents,
+            self._report,
+            self._last_tick,
+            self._agenda.next_wakeup,
+            self._clock.now(),
+        )

@@ -32,6 +32,7 @@ def health_report(
     last_tick: datetime | None,
     next_wakeup: datetime,
     now: datetime,
+    performance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
 
@@ -87,6 +88,7 @@ def health_report(
             "last_error": store.last_error or _text(documents.store_error),
         },
         "history_error": _text(recorder.error),
+        "performance": dict(performance),
     }
 
 

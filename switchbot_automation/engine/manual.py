@@ -43,7 +43,7 @@ async def act_for_person(
     wanted = _ACTIONS.get(action) or season_action(zone)
     book = documents.book(zone.name)
     # A newer wish takes the place of one that still waits, and ends its hold.
-    book.state = book.state._replace(pending_manual=None, hold_until=hold_until)
+    hold_for_person(documents, zone, hold_until)
     order = Order(
         zone,
         wanted,
@@ -60,6 +60,14 @@ async def act_for_person(
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
         command = replace(command, reasons=(*command.reasons, unstored))
     return command
+
+
+def hold_for_person(
+    documents: Documents, zone: ZoneSettings, hold_until: datetime | None
+) -> None:
+    """Keep in the state until when the automation leaves the zone alone."""
+    book = documents.book(zone.name)
+    book.state = book.state._replace(pending_manual=None, hold_until=hold_until)
 
 
 _ACTIONS = {

@@ -11,6 +11,7 @@ from switchbot_automation.engine.events import (
     SettingsApplied,
     SettingsRejected,
 )
+from switchbot_automation.errors import SettingsError, UnknownZoneError
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     Outcome,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.leader import Leadership
     from switchbot_automation.engine.meters import Meters
     from switchbot_automation.engine.quota_watch import QuotaWatch
-    from switchbot_automation.settings_model import Settings
+    from switchbot_automation.settings_model import Settings, ZoneSettings
 
 
 class Preparation:
@@ -76,6 +77,20 @@ class Preparation:
             book.state = after_season(zone, state.not_later_than(now), now)
             self._commander.recover(zone, now)
         return settings and in_season(settings, self._documents.book, now)
+
+    async def zone(self, name: str, now: datetime) -> ZoneSettings:
+        """Load, and return one zone's settings for who asks about it.
+
+        Raises UnknownZoneError; SettingsError when no usable ones were ever read.
+        """
+        settings = await self.load(now)
+        if settings is None:
+            raise self._documents.settings_error or SettingsError(
+                "the settings could not be read yet"
+            )
+        if name not in settings.zones:
+            raise UnknownZoneError(name, settings.zones)
+        return settings.zones[name]
 
     async def _read(self) -> None:
         before = self._documents.settings_error

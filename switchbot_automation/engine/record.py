@@ -7,14 +7,15 @@ to that one.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from switchbot_automation.engine.runs import Runs
 from switchbot_automation.engine.shadow import shadows_of
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.trace import to_document
 from switchbot_automation.model import CommandStatus
-from switchbot_store import HistorySample
+from switchbot_store import HistorySample, ThreadedHistory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.model import Command, Reason
+    from switchbot_store import HistoryService
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -33,6 +35,20 @@ class AsyncHistory(Protocol):
     async def record(self, sample: HistorySample) -> object:
         """Take one sample."""
         ...
+
+
+def askable(history: AsyncHistory | None) -> ThreadedHistory | None:
+    """Return the history if it answers questions, not only takes rows."""
+    return history if isinstance(history, ThreadedHistory) else None
+
+
+def threaded(
+    history: HistoryService | ThreadedHistory | AsyncHistory | None,
+) -> ThreadedHistory | None:
+    """Wrap a synchronous history, which must not be waited for on the event loop."""
+    if history is None or iscoroutinefunction(history.record):
+        return None
+    return ThreadedHistory(cast("HistoryService", history))
 
 
 class Recorder:
