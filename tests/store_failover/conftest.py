@@ -3,6 +3,7 @@ import datetime as dt
 import threading
 import time
 
+import psycopg
 import pytest
 
 from switchbot_store import (
@@ -11,7 +12,7 @@ from switchbot_store import (
     PostgresStore,
     StoreUnavailableError,
 )
-from switchbot_store.testing import PostgresServer
+from switchbot_store.testing import PostgresServer, TcpProxy
 
 pytest.register_assert_rewrite("switchbot_store.testing.store_contract")
 
@@ -184,3 +185,26 @@ def direct(database_url):
     """A look at the database past every failover."""
     with PostgresStore(database_url) as store:
         yield store
+
+
+@pytest.fixture
+def proxy(postgres_server):
+    with TcpProxy(postgres_server.port) as running:
+        yield running
+
+
+@pytest.fixture
+def through_proxy(database_url, proxy):
+    return psycopg.conninfo.make_conninfo(database_url, port=proxy.port)
+
+
+@pytest.fixture
+def timed():
+    """Call something; return the result and the seconds that it took."""
+
+    def call_timed(call, *arguments):
+        began = time.monotonic()
+        result = call(*arguments)
+        return result, time.monotonic() - began
+
+    return call_timed

@@ -1,0 +1,154 @@
+"""A database that is silent, and a network that loses, delays and resets."""
+
+import threading
+
+import pytest
+
+from switchbot_store import (
+    PostgresStore,
+)
+
+
+class TestASilentServer:
+    def test_reads_end_within_a_second_and_writes_within_five(
+        self, server, on_postgres, until_back, timed
+    ):
+        store = on_postgres(server.url())
+        store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+        server.freeze()
+        _, seconds = timed(store.set, "a", {"n": 2})
+        assert 4.5 < seconds < 5.5
+        entry, seconds = timed(store.get_entry, "a")
+        assert (entry.data, seconds < 0.1) == ({"n": 2}, True)
+        server.thaw()
+        assert until_back(store) < 1.5
+        server.freeze()
+        entry, seconds = timed(store.get_entry, "b")
+        assert (entry.data, entry.stale) == ({"n": 1}, True)
+        assert 0.9 < seconds < 1.3
+        server.thaw()
+        until_back(store)
+        assert store.get_many(["a", "b"])["a"].data == {"n": 2}
+        assert store.conflicts() == []
+
+    def test_a_statement_carried_out_late_does_not_undo_later_writes(
+        self, server, on_postgres, until_back
+    ):
+        store = on_postgres(server.url(), primary={"timeout_seconds": 0.5})
+        store.set("a", {"n": 0})
+        with PostgresStore(server.url()) as other, server.connect() as locker:
+            locker.execute("BEGIN")
+            locker.execute("SELECT FROM json_store WHERE kind = 'a' FOR UPDATE")
+            # Its backend waits for the lock, long after we gave it up.
+            store.set("a", {"n": 1})
+            assert store.status().pending == 1
+            store.set("a", {"n": 2})
+            locker.execute("ROLLBACK")
+            until_back(store)
+            store.set("a", {"n": 3})
+            for _ in range(50):
+                assert other.get("a") == {"n": 3}
+
+    def test_a_database_asleep_at_the_start_is_not_waited_for(
+        self, server, on_postgres, until_back, timed
+    ):
+        with on_postgres(server.url()) as store:
+            store.set("settings", {"n": 1})
+        server.freeze()
+        store = on_postgres(server.url())
+        entry, seconds = timed(lambda: store.open().get_entry("settings"))
+        assert (entry.data, entry.stale) == ({"n": 1}, True)
+        assert seconds < 1.5
+        store.set("settings", {"n": 2})
+        server.thaw()
+        assert until_back(store) < 2.0
+        with PostgresStore(server.url()) as other:
+            assert other.get("settings") == {"n": 2}
+
+    def test_closing_does_not_wait_for_it(self, server, on_postgres, timed):
+        store = on_postgres(server.url())
+        store.set("a", {"n": 1})
+        server.freeze()
+        assert store.get_entry("a").stale
+        _, seconds = timed(store.close)
+        assert seconds < 6
+        server.thaw()
+
+
+class TestABadNetwork:
+    @pytest.mark.parametrize("fault", ["cut_before", "lose_reply_to"])
+    @pytest.mark.parametrize(
+        ("write", "statement"),
+        [
+            (lambda store, _: store.set("a", {"n": 2}), "INSERT INTO json_store"),
+            (
+                lambda store, entry: store.compare_and_set(
+                    "a", {"n": 2}, entry.revision
+                ),
+                "UPDATE json_store",
+            ),
+            (lambda store, _: store.set_many({"a": {"n": 2}, "b": {}}), "recordset"),
+        ],
+    )
+    def test_a_reset_mid_statement_is_not_seen(
+        self, through_proxy, proxy, on_postgres, direct, fault, write, statement
+    ):
+        store = on_postgres(through_proxy)
+        store.set("a", {"n": 1})
+        entry = store.get_entry("a")
+        getattr(proxy, fault)(statement)
+        write(store, entry)
+        assert store.get("a") == {"n": 2}
+        assert direct.get("a") == {"n": 2}
+        assert store.conflicts() == []
+
+    @pytest.mark.parametrize("fault", ["cut_before", "lose_reply_to"])
+    def test_counting_goes_on_exactly_when_even_the_second_try_fails(
+        self, through_proxy, proxy, on_postgres, direct, until_back, fault
+    ):
+        store = on_postgres(through_proxy)
+        for _ in range(3):
+            store.update("n", lambda old: {"n": old.get("n", 0) + 1})
+        for _ in range(3):
+            getattr(proxy, fault)("json_store")
+            proxy.refuse()
+            store.update("n", lambda old: {"n": old["n"] + 1})
+            store.update("n", lambda old: {"n": old["n"] + 1})
+            proxy.accept()
+            until_back(store)
+        assert direct.get("n") == {"n": 9}
+        assert store.conflicts() == []
+
+    def test_half_closed_and_reset_connections_are_replaced(
+        self, through_proxy, proxy, on_postgres, direct
+    ):
+        store = on_postgres(through_proxy)
+        for number in range(4):
+            (proxy.half_close if number % 2 else proxy.reset)()
+            store.set("a", {"n": number})
+            assert store.get("a") == {"n": number}
+        assert store.status().degraded_since is None
+        assert direct.get("a") == {"n": 3}
+
+    def test_a_black_hole_is_left_soon_after_it_ends(
+        self, through_proxy, proxy, on_postgres, until_back, direct, timed
+    ):
+        store = on_postgres(through_proxy)
+        store.set("a", {"n": 1})
+        proxy.black_hole()
+        entry, seconds = timed(store.get_entry, "a")
+        assert entry.stale
+        assert seconds < 1.3
+        store.set("a", {"n": 2})
+        threading.Event().wait(3)
+        proxy.pass_through()
+        assert until_back(store) < 2.0
+        assert direct.get("a") == {"n": 2}
+
+    def test_a_delay_of_20_ms_changes_nothing(self, through_proxy, proxy, on_postgres):
+        proxy.delay_seconds = 0.02
+        store = on_postgres(through_proxy)
+        for number in range(5):
+            store.set("a", {"n": number})
+            assert not store.get_entry("a").stale
+        assert store.status().degraded_since is None

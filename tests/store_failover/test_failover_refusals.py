@@ -1,0 +1,144 @@
+"""A database that answers, and will not do what it is asked to."""
+
+import logging
+import threading
+
+import pytest
+
+from switchbot_store import (
+    FailoverStore,
+    PostgresStore,
+    StoreConfigError,
+    StoreUnavailableError,
+)
+
+
+class TestRefusals:
+    def test_a_wrong_password_at_the_start_is_an_error(
+        self, postgres_server_factory, make
+    ):
+        server = postgres_server_factory(password="right")
+        wrong = server.url().replace("right", "wrong")
+        store = make(PostgresStore(wrong))
+        with pytest.raises(StoreConfigError, match="password"):
+            store.open()
+        # and the directory is free for the one that has it right
+        make(PostgresStore(server.url())).set("a", {"n": 1})
+
+    def test_a_password_rotated_while_running_degrades_and_says_so(
+        self, postgres_server_factory, on_postgres, until, until_back
+    ):
+        server = postgres_server_factory(password="first")
+        store = on_postgres(server.url())
+        store.set("a", {"n": 1})
+        with server.connect() as admin:
+            admin.execute("ALTER USER postgres PASSWORD 'second'")
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND usename = 'postgres'"
+            )
+            store.set("a", {"n": 2})
+            assert store.get_entry("a").data == {"n": 2}
+            until(lambda: "password" in (store.status().last_error or ""))
+            assert store.status().degraded_since is not None
+            assert "first" not in store.status().last_error
+            admin.execute("ALTER USER postgres PASSWORD 'first'")
+        until_back(store)
+        with PostgresStore(server.url()) as other:
+            assert other.get("a") == {"n": 2}
+
+    def test_a_second_store_on_the_directory_is_told_who_has_it(
+        self, database_url, on_postgres
+    ):
+        on_postgres(database_url).open()
+        second = on_postgres(database_url)
+        with pytest.raises(StoreConfigError, match=r"in use by another store.*process"):
+            second.open()
+
+    def test_without_a_primary_there_is_no_lease(self, server, on_postgres):
+        store = on_postgres(server.url())
+        assert store.lease("engine", 30).token == 1
+        server.stop("immediate")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError):
+                store.lease("other", 30)
+
+    def test_a_read_only_server_takes_no_writes_from_us(
+        self, server, on_postgres, until_back, caplog
+    ):
+        store = on_postgres(server.url())
+        store.set("a", {"n": 1})
+        with server.connect() as admin:
+            admin.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            admin.execute("SELECT pg_reload_conf()")
+        with caplog.at_level(logging.CRITICAL):
+            threading.Event().wait(0.3)
+            store.set("a", {"n": 2})
+            assert store.status().pending == 1
+            assert store.get_entry("a").data == {"n": 2}
+        with server.connect() as admin:
+            admin.execute("SET default_transaction_read_only = off")
+            admin.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            admin.execute("SELECT pg_reload_conf()")
+        until_back(store)
+        assert store.get("a") == {"n": 2}
+
+    def test_unhealthy_is_what_strict_checks_call_degraded(self, server, tmp_path):
+        url = server.url()
+        store = FailoverStore(PostgresStore(url), tmp_path, strict_health_checks=True)
+        with store:
+            assert store.health_check()
+            server.stop("immediate")
+            store.get("a")
+            assert not store.health_check()
+
+
+class TestOddities:
+    def test_a_database_with_a_full_disk_is_away(self, server, on_postgres, until_back):
+        store = on_postgres(server.url())
+        store.set("a", {"n": 1})
+        with server.connect() as admin:
+            admin.execute(
+                """
+                CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$;
+                CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON json_store
+                    EXECUTE FUNCTION fill()
+                """
+            )
+            store.set("a", {"n": 2})
+            revision = store.get_entry("a").revision
+            store.compare_and_set("a", {"n": 3}, revision)
+            threading.Event().wait(1)
+            status = store.status()
+            assert (status.pending, status.degraded_since is None) == (2, False)
+            assert "could not extend file" in status.last_error
+            admin.execute("DROP TRIGGER fill ON json_store")
+        until_back(store)
+        assert store.get("a") == {"n": 3}
+        assert store.conflicts() == []
+
+    def test_what_others_stored_and_is_no_document_stops_nothing(
+        self, server, on_postgres, until_back
+    ):
+        store = on_postgres(server.url())
+        store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+        server.stop("immediate")
+        store.set("a", {"n": 2})
+        store.set("b", {"n": 2})
+        server.start()
+        with server.connect() as admin:
+            admin.execute("UPDATE json_store SET data = '[1]' WHERE kind = 'b'")
+            admin.execute("INSERT INTO json_store (kind, data) VALUES ('c', '7')")
+            until_back(store)
+            assert store.get("a") == {"n": 2}
+            (conflict,) = store.conflicts()
+            assert conflict.key == "b"
+            assert {"n": 2} in (conflict.data, store.get("b")) or conflict.data == {
+                "value": [1]
+            }
+            with pytest.raises(StoreUnavailableError, match="no JSON object"):
+                store.get("c")
+            assert store.status().degraded_since is None
+            store.set("c", {"n": 1})
+            assert store.get("c") == {"n": 1}
