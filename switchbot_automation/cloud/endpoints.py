@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from switchbot_automation.cloud.calls import Call
-from switchbot_automation.cloud.catalog import is_idempotent
+from switchbot_automation.cloud.catalog import is_idempotent, is_infrared_id
+from switchbot_automation.cloud.infrared import AssumedSource, AssumedStates
 from switchbot_automation.cloud.parsing import (
     parse_command_result,
     parse_devices,
@@ -22,7 +23,7 @@ from switchbot_automation.cloud.parsing import (
     parse_webhook_details,
     parse_webhook_urls,
 )
-from switchbot_automation.errors import BadParameterError
+from switchbot_automation.errors import BadParameterError, CloudError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,6 +54,16 @@ class Endpoints:
         self._clock = clock
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
         self._known_types: dict[str, str] = {}
+        self._remote_ids: set[str] = set()
+        self._assumed = AssumedStates()
+
+    @property
+    def assumed(self) -> AssumedStates:
+        """What the infrared remotes are assumed to be, from what was sent through here.
+
+        A status cannot tell: it is always empty.
+        """
+        return self._assumed
 
     async def devices(self) -> DeviceList:
         """Return the account's devices and infrared remotes."""
@@ -61,6 +72,7 @@ class Endpoints:
             self._known_types[device.device_id] = device.device_type
         for remote in found.remotes:
             self._known_types[remote.device_id] = remote.remote_type
+            self._remote_ids.add(remote.device_id)
         return found
 
     async def status(self, device_id: str) -> DeviceStatus:
@@ -100,17 +112,27 @@ class Endpoints:
             known_type = self._known_types.get(device_id)
             return is_idempotent(command, command_type, device_type=known_type)
 
-        body = await self._caller.body_of(
-            Call(
-                "POST",
-                path,
-                f"{command} to {device_id}",
-                payload=_json(payload, command),
-                is_read=False,
-                may_repeat=may_repeat,
-                private=_texts(parameter) if isinstance(parameter, dict) else (),
-            )
+        call = Call(
+            "POST",
+            path,
+            f"{command} to {device_id}",
+            payload=_json(payload, command),
+            is_read=False,
+            may_repeat=may_repeat,
+            private=_texts(parameter) if isinstance(parameter, dict) else (),
         )
+        infrared = is_infrared_id(device_id) or device_id in self._remote_ids
+        sent = (device_id, command, parameter, command_type)
+        try:
+            body = await self._caller.body_of(call)
+        except CloudError as error:
+            if infrared and error.maybe_sent:
+                self._assumed.note(
+                    *sent, at=self._clock.now(), source=AssumedSource.MAYBE_SENT
+                )
+            raise
+        if infrared:
+            self._assumed.note(*sent, at=self._clock.now())
         return parse_command_result(device_id, body, self._clock.now())
 
     async def scenes(self) -> list[Scene]:
