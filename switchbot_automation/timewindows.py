@@ -113,8 +113,11 @@ def in_window(
     windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
 ) -> TimeWindow | None:
     """Return the first window in force at an aware instant, None if there is none."""
-    local = now_utc.astimezone(tz)
-    return next((window for window in windows if contains(window, local)), None)
+    local = now_utc.astimezone(tz) if windows else now_utc
+    for window in windows:
+        if start_day(window, local) is not None:
+            return window
+    return None
 
 
 def next_start(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.headers import (
@@ -43,6 +44,15 @@ _RESET_JUMP = 100
 
 # Server and local clock may disagree about midnight by this much.
 _MIDNIGHT_DOUBT = timedelta(hours=1)
+
+
+class Standing(NamedTuple):
+    """The day's calls at one instant; `remaining` includes the `reserve`."""
+
+    limit: int
+    remaining: int
+    reserve: int
+    seconds_to_reset: float
 
 
 class QuotaLedger:
@@ -103,9 +113,7 @@ class QuotaLedger:
         """How many calls reads leave to commands."""
         if not self._automatic:
             return self._reserve
-        limit = self.limit
-        wanted = max(_RESERVE_LEAST, round(limit * _RESERVE_SHARE))
-        return max(self._reserve, min(wanted, int(limit * _RESERVE_MOST_SHARE)))
+        return max(self._reserve, _share_for_commands(self.limit))
 
     def keep_for_commands(self, calls: int | None) -> None:
         """Set the reserve in calls; None: 5 % of the limit, at least 300."""
@@ -155,6 +163,12 @@ class QuotaLedger:
         """The next 00:00 UTC, aware."""
         self._roll()
         return self._ends_at
+
+    def standing(self) -> Standing:
+        """Return the day's calls as they are at this instant."""
+        remaining, reserve = self.remaining, self.reserve
+        left = (self._ends_at - self._clock.now()).total_seconds()
+        return Standing(self._limit, remaining, reserve, max(0.0, left))
 
     def allows_read(self) -> bool:
         """Whether a read may be spent.
@@ -335,6 +349,12 @@ class QuotaLedger:
             return False
         ahead = self._clock.now() - said
         return said < self._began_at and ahead <= _MIDNIGHT_DOUBT
+
+
+@lru_cache(maxsize=8)  # asked several times a tick
+def _share_for_commands(limit: int) -> int:
+    wanted = max(_RESERVE_LEAST, round(limit * _RESERVE_SHARE))
+    return min(wanted, int(limit * _RESERVE_MOST_SHARE))
 
 
 def _midnight(day: date) -> datetime:

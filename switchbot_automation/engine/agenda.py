@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.events import Listeners
     from switchbot_automation.engine.meters import Meters
+    from switchbot_automation.engine.pacing import Quota
     from switchbot_automation.engine.push import Pushes
     from switchbot_automation.engine.tick import ZoneTick
 
@@ -41,11 +42,12 @@ class Agenda:
         self._clock = clock
         self.next_wakeup: datetime = clock.now()
 
-    def after_tick(self, ticks: Sequence[ZoneTick], now: datetime) -> datetime:
+    def after_tick(
+        self, ticks: Sequence[ZoneTick], now: datetime, quota: Quota
+    ) -> datetime:
         """Return when a tick that looked at `now` wants the next one."""
         for tick in ticks:
             self._meters.note(tick.zone.name, tick.blocked_until, tick.decision.look_at)
-        quota = self._meters.quota(self._documents.settings)
         wanted = min(
             (
                 next_look(

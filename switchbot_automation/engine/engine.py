@@ -216,8 +216,9 @@ class AutomationEngine:
         else:
             self._documents.drop()
             await self._documents.save(quota)
-        self._quota_watch.tell(self._documents.settings)
-        wakeup = self._agenda.after_tick(ticks, now)
+        left = self._meters.quota(self._documents.settings)
+        self._quota_watch.tell(left, self._documents.settings)
+        wakeup = self._agenda.after_tick(ticks, now, left)
         report = TickReport(
             trigger=trigger,
             outcome=overall_outcome(decisions),

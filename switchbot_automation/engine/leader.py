@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.engine.pacing import CAP_SECONDS, predictive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.state import Intent
-    from switchbot_automation.settings_model import ZoneSettings
+    from switchbot_automation.settings_model import Settings, ZoneSettings
 
 KEY = "engine"
 _PATIENCE_SECONDS = 60.0
@@ -43,6 +43,8 @@ class Leadership:
         self._id = uuid.uuid4().hex
         self._seen: tuple[Any, Any, Any] | None = None
         self._seen_at = 0.0
+        self._patient_for: Settings | None = None
+        self._patience = 0
         self.token = 0
         self.leads = True
 
@@ -79,16 +81,20 @@ class Leadership:
         patience = _whole(holder.get("silent_seconds")) or CAP_SECONDS
         return now - self._seen_at >= patience
 
-    def to_document(self, zones: Iterable[ZoneSettings]) -> dict[str, Any]:
+    def to_document(self, settings: Settings | None) -> dict[str, Any]:
         """Return what the holder writes with every tick; {} before it claimed."""
         if not self.token:
             return {}
-        longest = max((_longest_wait(zone) for zone in zones), default=CAP_SECONDS)
+        if settings is not self._patient_for or not self._patience:
+            zones = settings.zones.values() if settings else ()
+            longest = max(map(_longest_wait, zones), default=CAP_SECONDS)
+            self._patience = round(2.0 * longest + _PATIENCE_SECONDS)
+            self._patient_for = settings
         return {
             KEY: {
                 "id": self._id,
                 "token": self.token,
-                "silent_seconds": round(2.0 * longest + _PATIENCE_SECONDS),
+                "silent_seconds": self._patience,
             }
         }
 

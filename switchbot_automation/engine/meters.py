@@ -68,20 +68,16 @@ class Meters:
         self._ledger = ledger
         self._pushes = pushes
         self._notes: dict[str, _Note] = {}
+        self._counted_for: Settings | None = None
+        self._count = 1
 
     def quota(self, settings: Settings | None) -> Quota:
         """Return the day's calls as they are now, for the meters of the settings."""
-        zones = settings.zones.values() if settings else ()
-        meters = {meter for zone in zones for meter in zone.meters}
-        ledger = self._ledger
-        reset = (ledger.resets_at - self._clock.now()).total_seconds()
-        return Quota(
-            ledger.limit,
-            ledger.remaining,
-            ledger.reserve,
-            max(0.0, reset),
-            max(1, len(meters)),
-        )
+        if settings is not self._counted_for:
+            zones = settings.zones.values() if settings else ()
+            meters = {meter for zone in zones for meter in zone.meters}
+            self._counted_for, self._count = settings, max(1, len(meters))
+        return Quota(*self._ledger.standing(), self._count)
 
     async def read(
         self, settings: Settings, now: datetime, *, force: bool = False

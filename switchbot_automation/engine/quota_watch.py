@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.engine.events import Listeners
     from switchbot_automation.engine.meters import Meters
+    from switchbot_automation.engine.pacing import Quota
     from switchbot_automation.model import CloudApi
     from switchbot_automation.settings_model import Settings
 
@@ -53,12 +54,15 @@ class QuotaWatch:
 
     def level(self, settings: Settings | None) -> str:
         """Return how scarce the day's calls are; see `pacing.Quota.level`."""
-        threshold = settings.api_quota_warning_threshold if settings else 0
-        return self._meters.quota(settings).level(threshold)
+        return self._level(self._meters.quota(settings), settings)
 
-    def tell(self, settings: Settings | None) -> None:
+    def tell(self, quota: Quota, settings: Settings | None) -> None:
         """Tell the listeners if the level is another one than before."""
-        level = self.level(settings)
+        level = self._level(quota, settings)
         if level != self._told:
             self._told = level
-            self._listeners.emit(QuotaLevelChanged(level, self._ledger.remaining))
+            self._listeners.emit(QuotaLevelChanged(level, quota.remaining))
+
+    @staticmethod
+    def _level(quota: Quota, settings: Settings | None) -> str:
+        return quota.level(settings.api_quota_warning_threshold if settings else 0)

@@ -18,11 +18,12 @@ from switchbot_automation.model import CommandStatus
 from switchbot_store import HistorySample, ThreadedHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.runs import Run
     from switchbot_automation.engine.tick import ZoneTick
+    from switchbot_automation.engine.trace import Trace
     from switchbot_automation.model import Command, Reason
     from switchbot_store import HistoryService
 
@@ -68,12 +69,17 @@ class Recorder:
         `used` counts the calls to the cloud today.
         """
         shadows = shadows_of(ticks[0].judged) if ticks else {}
-        samples = [
-            self._sample(tick, trigger, now, used, shadows.get(tick.zone.name))
+        revision = self._documents.settings_revision
+        looks = [
+            self.runs.look(tick, trigger, revision, now, shadows.get(tick.zone.name))
             for tick in ticks
         ]
         if self._history is None:
             return
+        samples = [
+            self._sample(tick, look, trigger, now, used)
+            for tick, look in zip(ticks, looks, strict=True)
+        ]
         try:
             for sample in samples:
                 await self._history.record(sample)
@@ -87,14 +93,13 @@ class Recorder:
     def _sample(
         self,
         tick: ZoneTick,
+        look: tuple[Run, Trace | None],
         trigger: str,
         now: datetime,
         used: int,
-        shadow: Mapping[str, Any] | None,
     ) -> HistorySample:
         state = self._documents.book(tick.zone.name).state
-        revision = self._documents.settings_revision
-        run, trace = self.runs.look(tick, trigger, revision, now, shadow)
+        run, trace = look
         metadata: dict[str, Any] = {
             "trigger": trigger,
             "outcome": str(tick.decision.outcome),
@@ -117,8 +122,8 @@ class Recorder:
                 metadata["run"] = {"since": encode_instant(run.since)}
             if tick.commands:
                 metadata["commands"] = commands_as_json(tick.commands)
-        if shadow is not None:
-            metadata["shadow"] = dict(shadow)
+        if run.shadow is not None:
+            metadata["shadow"] = dict(run.shadow)
         return HistorySample(
             timestamp=now,
             zone=tick.zone.name,

@@ -37,6 +37,7 @@ class Run:
     """
 
     key: tuple[Any, ...]
+    shadow: Mapping[str, Any] | None
     since: datetime
     recorded_at: datetime
     last: datetime
@@ -110,7 +111,9 @@ class Runs:
         run = self._runs.get(name)
         changed = run is None or run.key != key or _sent(tick)
         if run is None or changed:
-            run = self._runs[name] = Run(key, tick.judged.at, now, tick.judged.at)
+            run = self._runs[name] = Run(
+                key, shadow, tick.judged.at, now, tick.judged.at
+            )
         else:
             run.count += 1
             run.last = tick.judged.at

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.engine.equipment import NONE
@@ -71,15 +72,28 @@ class Ladder(NamedTuple):
 
 def ladder(zone: ZoneSettings) -> Ladder:
     """Return a zone's ladder; no stage comes before two readings could have failed."""
-    idle = zone.idle_poll_interval_seconds if zone.adaptive_polling_enabled else 0
-    patience = 2.0 * max(zone.poll_interval_seconds, idle)
-    off = _or_never(zone.sensor_stale_off_seconds, patience)
-    conservative = min(off, _or_never(zone.sensor_stale_conservative_seconds, patience))
-    hold = float(zone.sensor_stale_hold_seconds or 2 * zone.poll_interval_seconds)
-    if not zone.sensor_stale_hold_seconds and predictive(zone):
+    return _ladder(
+        zone.poll_interval_seconds,
+        zone.idle_poll_interval_seconds if zone.adaptive_polling_enabled else 0,
+        zone.sensor_stale_hold_seconds,
+        zone.sensor_stale_conservative_seconds,
+        zone.sensor_stale_off_seconds,
+        predicted=predictive(zone),
+    )
+
+
+@lru_cache(maxsize=256)  # asked thrice a tick
+def _ladder(
+    interval: int, idle: int, hold: int, conservative: int, off: int, *, predicted: bool
+) -> Ladder:
+    patience = 2.0 * max(interval, idle)
+    latest = _or_never(off, patience)
+    saving = min(latest, _or_never(conservative, patience))
+    first = float(hold or 2 * interval)
+    if not hold and predicted:
         # So long may lie between two predicted readings on purpose.
-        hold = max(hold, 1.5 * CAP_SECONDS)
-    return Ladder(min(hold, conservative), conservative, off)
+        first = max(first, 1.5 * CAP_SECONDS)
+    return Ladder(min(first, saving), saving, latest)
 
 
 def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:

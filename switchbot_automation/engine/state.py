@@ -194,13 +194,14 @@ class ZoneState(NamedTuple):
         The dashboard's own keys are always there, null where nothing is known.
         """
         merged = dict(document)
-        for (key, encode), value, old in zip(_KEYS, self, before, strict=True):
-            if value is old or value == old:
-                continue
-            merged[key] = None if value is None else encode(value)
-        for key in _DASHBOARD_KEYS - merged.keys():
-            encode, index = _BY_KEY[key]
-            merged[key] = None if self[index] is None else encode(self[index])
+        for index, (value, old) in enumerate(zip(self, before, strict=True)):
+            if value is not old and value != old:
+                key, encode = _KEYS[index]
+                merged[key] = None if value is None else encode(value)
+        if not merged.keys() >= _DASHBOARD_KEYS:
+            for key in _DASHBOARD_KEYS - merged.keys():
+                encode, index = _BY_KEY[key]
+                merged[key] = None if self[index] is None else encode(self[index])
         return merged
 
     def not_later_than(self, now: datetime) -> ZoneState:

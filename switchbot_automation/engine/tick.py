@@ -146,6 +146,8 @@ class Tick:
 
     def _remember_waiting(self, judged: Judged) -> None:
         """Keep what the groups have to know at a later tick."""
+        if not judged.settings.groups:
+            return
         grouped = {
             zone for group in judged.settings.groups.values() for zone in group.zones
         }
@@ -225,7 +227,9 @@ class Tick:
                 commands = (*early, _blocked(decided, judged))
         return ZoneTick(
             zone,
-            replace(decided, outcome=outcome, reasons=reasons),
+            decided
+            if outcome is decided.outcome and reasons is decided.reasons
+            else replace(decided, outcome=outcome, reasons=reasons),
             commands,
             blocked_until,
             reading.temperature,
