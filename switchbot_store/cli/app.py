@@ -20,8 +20,8 @@ class _Entry(NamedTuple):
 
 
 # One module a group of commands, imported when one of them runs: `--help` stays quick and
-# a store of files never imports a database driver. A group, such as `history` would be,
-# is the attribute of that name in its module, a `click.Group`.
+# a store of files never imports a database driver. A group, such as `history`, is the
+# attribute of that name in its module, a `click.Group`.
 COMMANDS = {
     "health": _Entry("health", "Tell how every store and the history fare."),
     "doctor": _Entry("diagnosis", "Find the usual mistakes and say what to change."),
@@ -34,6 +34,7 @@ COMMANDS = {
     "migrate": _Entry("schema", "Bring the database's schema up to date."),
     "resync": _Entry("reconciling", "Carry over what was written while away."),
     "conflicts": _Entry("reconciling", "List what lost when two places wrote."),
+    "history": _Entry("history", "Import, draw, export and look after readings."),
 }
 
 _EPILOG = (

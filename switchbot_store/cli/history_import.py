@@ -1,0 +1,234 @@
+"""`history import`: what the phone app has collected."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from switchbot_store.cli import opening
+from switchbot_store.cli.output import (
+    FAILURE,
+    Misuse,
+    counted,
+    dry_run_option,
+    instant,
+    json_option,
+    logging_options,
+    print_json,
+    progress_bar,
+    warn,
+)
+from switchbot_store.config import StoreConfig
+from switchbot_store.errors import StoreConfigError, StoreDataError
+from switchbot_store.history.app_export import BLOCK_ROWS, AppExport
+from switchbot_store.history.making import FILE_NAME
+from switchbot_store.history.model import RowKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from switchbot_store.backup import Progress
+    from switchbot_store.history.app_export import ExportReport
+    from switchbot_store.history.local_time import ClockChange
+    from switchbot_store.history.model import HistoryBackend, HistorySample
+
+_MICROSECOND = timedelta(microseconds=1)
+_LISTED = 10
+_READING_PART = 0.9
+"""How much of the bar reading takes; the rest is the hourly summary."""
+
+
+@click.command("import")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE...",
+)
+@click.option(
+    "--zone", default="default", show_default=True, help="The zone that gets the rows."
+)
+@click.option(
+    "--timezone",
+    required=True,
+    metavar="TZ",
+    help="Where the phone was, such as Europe/Paris: the files do not tell.",
+)
+@click.option(
+    "--date-order",
+    type=click.Choice(("day", "month")),
+    help="What comes first in 03/08/2025, where nothing in the file tells.",
+)
+@dry_run_option("Read everything and tell what would be new; change nothing.")
+@json_option("Print one object with `added` and, for each of `files`, what it held.")
+@logging_options()
+@click.pass_context
+def import_command(  # noqa: PLR0917 - click passes them by name
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    zone: str,
+    timezone: str,
+    date_order: Any,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Import the CSV files that the phone app exported, of one meter.
+
+    Celsius or Fahrenheit, any encoding and every form of date that the app has. Rows
+    that are there already stay as they are, so importing twice adds nothing. Bad lines
+    are listed and left out; the exit code is 1 when a file had no good one.
+    """
+    config = StoreConfig.from_env()
+    exports = [_export(path, zone, timezone, date_order) for path in files]
+    done = []
+    with ExitStack() as stack:
+        backend = _backend(config, stack, dry_run=dry_run)
+        progress = stack.enter_context(progress_bar())
+        total = sum(path.stat().st_size for path in files) or 1
+        before = 0
+        for export in exports:
+
+            def show(
+                read: int, before: int = before, name: str = export.path.name
+            ) -> None:
+                progress(_READING_PART * (before + read) / total, name)
+
+            take = _counting(backend) if dry_run else _writing(backend)
+            added = sum(take(block) for block in export.blocks(show))
+            done.append((export, added))
+            before += export.path.stat().st_size
+        if not dry_run and backend is not None:
+            _summarise(backend, progress)
+    if as_json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "zone": zone,
+                "timezone": timezone,
+                "added": sum(added for _, added in done),
+                "files": [_row(export, added) for export, added in done],
+            }
+        )
+    else:
+        for export, added in done:
+            _show(export, added, dry_run=dry_run)
+    if any(not export.report.rows for export, _ in done):
+        ctx.exit(FAILURE)
+
+
+def _export(path: Path, zone: str, timezone: str, date_order: Any) -> AppExport:
+    try:
+        return AppExport(path, zone=zone, timezone=timezone, date_order=date_order)
+    except StoreConfigError as error:
+        raise Misuse(f"--timezone: {error}") from error
+    except StoreDataError as error:
+        raise Misuse(f"{path}: {error}") from error
+    except OSError as error:
+        raise Misuse(f"{path}: {error.strerror}") from error
+
+
+def _backend(
+    config: StoreConfig, stack: ExitStack, *, dry_run: bool
+) -> HistoryBackend | None:
+    """Return where the rows go; None if a dry run finds no place made yet."""
+    if dry_run and config.backend == "postgres":
+        if opening.inspection(config).missing_migrations():
+            return None
+    elif dry_run and not (config.directory / FILE_NAME).exists():
+        return None
+    return stack.enter_context(opening.history(config))
+
+
+def _writing(backend: HistoryBackend | None) -> Callable[[list[HistorySample]], int]:
+    assert backend is not None  # noqa: S101 - only a dry run may lack one
+    return lambda block: backend.write(block, now=datetime.now(UTC))
+
+
+def _counting(backend: HistoryBackend | None) -> Callable[[list[HistorySample]], int]:
+    if backend is None:
+        return len
+    return lambda block: len(block) - _present(backend, block)
+
+
+def _present(backend: HistoryBackend, block: Sequence[HistorySample]) -> int:
+    """Return how many of the rows are there already."""
+    moments = {sample.timestamp for sample in block}
+    zone = block[0].zone
+    end = max(moments) + _MICROSECOND
+    found, after = 0, None
+    while True:
+        rows = backend.rows(min(moments), end, zone=zone, after=after, limit=BLOCK_ROWS)
+        found += sum(row.timestamp in moments for row in rows)
+        if len(rows) < BLOCK_ROWS:
+            return found
+        after = RowKey(rows[-1].timestamp, zone)
+
+
+def _summarise(backend: HistoryBackend, progress: Progress) -> None:
+    """Bring the hourly summary up to date now, not behind somebody's first chart."""
+    part = _READING_PART
+    while backend.roll_up(now=datetime.now(UTC)):
+        part += (1 - part) / 20  # how many hours there are nobody knows
+        progress(part, "hourly summary")
+
+
+def _row(export: AppExport, added: int) -> dict[str, Any]:
+    report = export.report
+    return {
+        "file": str(export.path),
+        "rows": report.rows,
+        "added": added,
+        "already_there": report.rows - added,
+        "repeated_lines": report.repeated,
+        "unit": report.unit,
+        "first": report.first,
+        "last": report.last,
+        "bad": report.bad,
+        "bad_lines": [asdict(line) for line in report.bad_lines],
+        "clock_changes": [asdict(change) for change in report.clock_changes],
+    }
+
+
+def _show(export: AppExport, added: int, *, dry_run: bool) -> None:
+    report = export.report
+    verb = "would be added" if dry_run else "added"
+    click.echo(
+        f"{export.path}: {counted(report.rows, 'row')} from {instant(report.first)} to"
+        f" {instant(report.last)}: {added} {verb}, {report.rows - added} there already"
+    )
+    if report.unit == "fahrenheit":
+        click.echo("  converted from degrees Fahrenheit")
+    if report.repeated:
+        click.echo(f"  {counted(report.repeated, 'line')} said the same twice")
+    for change in report.clock_changes:
+        click.echo(f"  {_in_words(change)}")
+    if report.bad:
+        _list_bad(report, export.path)
+
+
+def _in_words(change: ClockChange) -> str:
+    if change.kind == "skipped":
+        return (
+            f"{change.date}: {counted(change.earlier, 'row')} in the hour that the clock"
+            " skipped, taken as before the change; is --timezone right?"
+        )
+    return (
+        f"{change.date}: the clock went back; by their order {change.earlier} of the"
+        f" rows in the repeated hour are of its first pass, {change.later} of its second"
+    )
+
+
+def _list_bad(report: ExportReport, path: Path) -> None:
+    warn(f"{path}: {counted(report.bad, 'line')} left out:")
+    for line in report.bad_lines[:_LISTED]:
+        click.echo(f"  line {line.number}: {line.reason}: {line.text!r}", err=True)
+    numbers = [str(line.number) for line in report.bad_lines[_LISTED:]]
+    if numbers:
+        more = ", ..." if report.bad > len(report.bad_lines) else ""
+        click.echo(f"  and lines {', '.join(numbers)}{more}", err=True)

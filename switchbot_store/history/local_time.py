@@ -1,0 +1,211 @@
+"""Instants of rows that tell the wall clock alone, in the order they were written.
+
+Where clocks go back, an hour of the wall clock comes twice, and only the order of the
+rows tells which is which. Where they go forward, an hour does not come at all; a row
+within it was written by a clock that had not been changed yet. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from zoneinfo import ZoneInfo
+
+Row = tuple[datetime, Any]
+"""What the wall clock said (naive; an aware one is taken as it is), and anything."""
+
+_MAX_RUN: Final = 20_000
+"""Rows of one repeated hour held back until the order is known: bounds memory."""
+_DISORDER: Final = timedelta(minutes=10)
+"""A step back up to this size may be two neighbours that changed places."""
+_DAY: Final = timedelta(days=1)
+_NONE: Final = timedelta()
+
+
+@dataclass(slots=True)
+class ClockChange:
+    """Rows that the clock alone does not place, on one day.
+
+    `earlier` and `later` count the rows of the first and of the second pass through a
+    repeated hour; of a ``skipped`` one all rows are `earlier`: before the change.
+    """
+
+    date: str
+    kind: Literal["repeated", "skipped"]
+    earlier: int = 0
+    later: int = 0
+
+
+class LocalTime:
+    """Turns wall-clock time of `timezone` into instants; `changes` tells of doubts."""
+
+    def __init__(self, timezone: ZoneInfo) -> None:
+        self.changes: dict[tuple[str, str], ClockChange] = {}
+        self._timezone = timezone
+        # Wall-clock time with one offset: most rows need no look at the timezone.
+        self._plain_from = self._plain_until = datetime.min  # noqa: DTZ901 - wall clock
+        self._offset = _NONE
+        self._slack = _NONE
+
+    def placed(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Yield the rows with their instants in UTC in place of the wall clock."""
+        run: list[Row] = []
+        before: datetime | None = None
+        for row in rows:
+            moment = row[0]
+            if self._is_repeated(moment):
+                run.append(row)
+                if len(run) >= _MAX_RUN:
+                    yield from self._resolved(run, before, None)
+                    run, before = [], None
+                continue
+            instant = self._instant(moment)
+            if run:
+                yield from self._resolved(run, before, instant)
+                run = []
+            elif before is not None and instant < before:
+                self._learn_disorder(before - instant)
+            before = instant
+            yield instant, row[1]
+        if run:
+            yield from self._resolved(run, before, None)
+
+    def _look_at(self, moment: datetime) -> None:
+        """Learn the offset of a wall-clock day, if it has but one."""
+        start = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        offsets = {
+            self._offset_at(each, fold)
+            for each in (start, start + _DAY)
+            for fold in (0, 1)
+        }
+        if len(offsets) == 1:
+            self._plain_from, self._plain_until = start, start + _DAY
+            (self._offset,) = offsets
+        else:
+            self._plain_from = self._plain_until = start
+
+    def _offset_at(self, moment: datetime, fold: int) -> timedelta:
+        aware = moment.replace(tzinfo=self._timezone, fold=fold)
+        return aware.utcoffset() or _NONE
+
+    def _is_repeated(self, moment: datetime) -> bool:
+        if moment.tzinfo is not None:
+            return False
+        if not self._plain_from <= moment < self._plain_until:
+            self._look_at(moment)
+        if self._plain_from <= moment < self._plain_until:
+            return False
+        return self._offset_at(moment, 0) > self._offset_at(moment, 1)
+
+    def _instant(self, moment: datetime) -> datetime:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+        if self._plain_from <= moment < self._plain_until:
+            return (moment - self._offset).replace(tzinfo=UTC)
+        offset = self._offset_at(moment, 0)
+        if offset < self._offset_at(moment, 1):
+            self._change(moment, "skipped").earlier += 1
+        return (moment - offset).replace(tzinfo=UTC)
+
+    def _change(
+        self, moment: datetime, kind: Literal["repeated", "skipped"]
+    ) -> ClockChange:
+        date = moment.date().isoformat()
+        return self.changes.setdefault((date, kind), ClockChange(date, kind))
+
+    def _learn_disorder(self, step: timedelta) -> None:
+        if self._slack < step <= _DISORDER:
+            self._slack = step
+
+    def _resolved(
+        self, run: list[Row], before: datetime | None, after: datetime | None
+    ) -> list[Row]:
+        """Place rows of a repeated hour between the rows before and after them."""
+        rising = _is_rising([moment for moment, _ in run], before, after)
+        moments = [moment for moment, _ in (run if rising else reversed(run))]
+        first = [
+            (each - self._offset_at(each, 0)).replace(tzinfo=UTC) for each in moments
+        ]
+        second = [
+            (each - self._offset_at(each, 1)).replace(tzinfo=UTC) for each in moments
+        ]
+        start, end = (before, after) if rising else (after, before)
+        split = _split(first, second, start, end, self._slack)
+        instants = first[:split] + second[split:]
+        change = self._change(moments[0], "repeated")
+        change.earlier += split
+        change.later += len(moments) - split
+        placed = instants if rising else instants[::-1]
+        return [(moment, row[1]) for moment, row in zip(placed, run, strict=True)]
+
+
+def _is_rising(
+    moments: Sequence[datetime], before: datetime | None, after: datetime | None
+) -> bool:
+    """Tell whether a file goes from the oldest row to the newest."""
+    steps = [later - earlier for earlier, later in pairwise(moments)]
+    balance = sum((step > _NONE) - (step < _NONE) for step in steps)
+    if balance:
+        return balance > 0
+    return before is None or after is None or before <= after
+
+
+def _split(
+    first: Sequence[datetime],
+    second: Sequence[datetime],
+    start: datetime | None,
+    end: datetime | None,
+    slack: timedelta,
+) -> int:
+    """Return how many of the rows, oldest first, are of the first pass.
+
+    A step back begins the second pass. Without one, the hour that is missing lies
+    where most time passed anyway; at an end without a neighbour that is for ever.
+    """
+    again = second[0] - first[0]
+    widest, split = None, len(first)
+    if end is not None and end >= second[-1]:
+        widest = end - second[-1]
+    previous = start
+    step = None
+    for place, moment in enumerate(first):
+        step_before = step
+        if previous is None or moment < previous - again:
+            step = None  # nothing, or something unrelated, comes before
+        else:
+            step = moment - previous
+        if place and step is not None:
+            if step < -slack:
+                return place
+            if not step and _is_sparse(first, place, step_before, end, again):
+                return place
+        if widest is not None and (step is None or step > widest):
+            widest, split = step, place
+        previous = moment
+    return split
+
+
+def _is_sparse(
+    first: Sequence[datetime],
+    place: int,
+    step_before: timedelta | None,
+    end: datetime | None,
+    again: timedelta,
+) -> bool:
+    """Tell whether rows lie so far apart that an equal time of day is an hour later.
+
+    Else it is the same row twice, or two of one minute.
+    """
+    if place + 1 < len(first):
+        step_after = first[place + 1] - first[place]
+    elif end is not None:
+        step_after = end - again - first[place]
+    else:
+        step_after = again
+    before = again if step_before is None else step_before
+    return 2 * before >= again and 2 * step_after >= again
