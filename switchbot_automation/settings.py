@@ -19,6 +19,11 @@ import voluptuous as vol
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.settings_crosschecks import (
+    dotted,
+    group_errors,
+    rule_errors,
+)
 from switchbot_automation.settings_model import (
     GroupSettings,
     Profile,
@@ -190,7 +195,7 @@ def _settle_trigger_mode(part: _Part) -> None:
 
 
 def _complain(part: _Part, path: _Path, message: str) -> None:
-    part.errors.append(SettingsError(message, path=_dotted((*part.path, *path))))
+    part.errors.append(SettingsError(message, path=dotted((*part.path, *path))))
 
 
 def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
@@ -198,17 +203,7 @@ def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
     if isinstance(error, _UnknownKeyError):
         message = error.describe()
     keys = (key if isinstance(key, int) else str(key) for key in error.path)
-    return SettingsError(message, path=_dotted((*prefix, *keys)))
-
-
-def _dotted(path: _Path) -> str:
-    text = ""
-    for key in path:
-        if isinstance(key, int):
-            text += f"[{key}]"
-        else:
-            text += f".{key}" if text else key
-    return text
+    return SettingsError(message, path=dotted((*prefix, *keys)))
 
 
 # --- the whole document -----------------------------------------------------------
@@ -230,7 +225,8 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
             for error in _cross_errors(top, part)
         }
         errors.extend(found.values())
-        errors.extend(_group_errors(top, parts))
+        errors.extend(group_errors(top.values.get("groups", {}), parts))
+        errors.extend(rule_errors(document, parts))
     if errors:
         return None, errors
     shadow, errors = _shadow(document, parts)
@@ -256,6 +252,7 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
                 }
             ),
             shadow=shadow,
+            rules=home["rules"],
         ),
         [],
     )
@@ -308,7 +305,7 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
     def error(message: str, path: _Path, *keys: str) -> SettingsError:
         owner = part if any(key in part.values for key in keys) else top
         first = owner.names.get(str(path[0]), path[0])
-        return SettingsError(message, path=_dotted((*owner.path, first, *path[1:])))
+        return SettingsError(message, path=dotted((*owner.path, first, *path[1:])))
 
     for season in SEASONS:
         profile = merged[season]
@@ -344,22 +341,6 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
             check_webhook_url(url, hosts)
         except ValueError as exc:
             yield error(str(exc), ("webhooks", str(action)), "webhooks")
-
-
-def _group_errors(top: _Part, zones: Iterable[str]) -> Iterator[SettingsError]:
-    """Check that groups name zones there are, and none of them twice."""
-    taken: dict[str, str] = {}
-    for name, group in top.values.get("groups", {}).items():
-        for index, zone in enumerate(group["zones"]):
-            path = _dotted(("groups", name, "zones", index))
-            if zone not in zones:
-                near = get_close_matches(zone, zones, n=1, cutoff=0)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                yield SettingsError(f"no zone {zone!r}{hint}", path=path)
-            elif taken.setdefault(zone, name) != name:
-                yield SettingsError(
-                    f"{zone!r} is in the group {taken[zone]!r} already", path=path
-                )
 
 
 def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from switchbot_automation.model import Action
+    from switchbot_automation.rules.model import Rule
     from switchbot_automation.timewindows import TimeWindow
 
 
@@ -130,7 +131,7 @@ class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
 
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
-    beside and never commanded.
+    beside and never commanded. `rules` are a person's own, see `rules.model`.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -138,6 +139,7 @@ class Settings:
     quota_reserve: int | None = None
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     shadow: Settings | None = None
+    rules: tuple[Rule, ...] = ()
 
     @property
     def default(self) -> ZoneSettings:

@@ -203,3 +203,13 @@ ACTING: tuple[SettingSpec, ...] = (
         " that says nothing of it; 0 means not at all.",
     ),
 )
+
+RULES = SettingSpec(
+    "rules",
+    Kind.RULES,
+    "Rules of one's own: triggers, conditions, actions; see `switchbot_automation.rules`.",
+    default=(),
+    bounds=(0, 200),
+    unit="entries",
+    per_zone=False,
+)

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     ZONES = "object of zones"
     GROUPS = "object of groups"
     OVERRIDES = "object of settings"
+    RULES = "list of rules"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from switchbot_automation.settings_protection import ACTING, PROTECTION, SENSORS
+from switchbot_automation.settings_protection import ACTING, PROTECTION, RULES, SENSORS
 from switchbot_automation.settings_spec import Kind, SettingSpec
 
 __all__ = ["Kind", "SettingSpec", "settings_table"]
@@ -329,6 +329,7 @@ _TABLE: tuple[SettingSpec, ...] = (
         " where they differ, without commanding anything.",
         per_zone=False,
     ),
+    RULES,
     SettingSpec(
         "zones",
         Kind.ZONES,

@@ -272,6 +272,14 @@ def _overrides(_spec: SettingSpec, value: object) -> Mapping[str, object]:
     return value
 
 
+def _rules(_spec: SettingSpec, value: object) -> tuple[Any, ...]:
+    if value == []:
+        return ()
+    from switchbot_automation.rules.schema import read_rules  # noqa: PLC0415 - only for who has rules
+
+    return read_rules(value)
+
+
 def _section(_spec: SettingSpec, value: object) -> object:
     return value  # its keys are checked by the schema made of their own rows
 
@@ -310,6 +318,7 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.CASCADE: _cascade,
     Kind.SECTION: _section,
     Kind.OVERRIDES: _overrides,
+    Kind.RULES: _rules,
     Kind.SECTIONS: _list,
     Kind.ZONES: _by_name,
     Kind.GROUPS: _by_name,

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.merging import newest_of
-from switchbot_automation.engine.settings_life import SettingsLife, past_key
+from switchbot_automation.engine.settings_life import (
+    SettingsLife,
+    past_key,
+    with_zone_disabled,
+)
+from switchbot_automation.engine.side_document import Recorded, SideDocument
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConflictError
 
+__all__ = ["Documents", "Recorded", "StateBook"]
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from switchbot_automation.engine.state import Intent
     from switchbot_automation.errors import SettingsError
@@ -34,14 +40,6 @@ _APP_START = "app_start"
 _CONTESTED_WRITES = 30
 # For so many reads a write of the engine before this one may still turn up.
 _LATE_WRITES = 3
-
-
-class Recorded(Enum):
-    """What became of an intent's compare_and_set."""
-
-    YES = auto()
-    LOST_RACE = auto()
-    UNAVAILABLE = auto()
 
 
 @dataclass(slots=True)
@@ -73,6 +71,7 @@ class Documents:
         self._by_zone: dict[str, StateBook] = {}
         self.life = SettingsLife()
         self._past_key = past_key(settings_key)
+        self.rules = SideDocument(f"rules_{state_key}")
         self.store_error: Exception | None = None
         self.reachable = False
         self._joining = 0
@@ -135,6 +134,8 @@ class Documents:
             new = [key for key in self._zone_keys() if key not in entries]
             more = await self._read(new) if new else {}
             entries.update(more or {})
+        if self.rules.key in entries:
+            self.rules.take(entries.pop(self.rules.key))
         for key, entry in entries.items():
             self._take_state(key, entry)
         self._joining = max(0, self._joining - 1)
@@ -151,6 +152,7 @@ class Documents:
 
         What this one still writes must not go over the other's word.
         """
+        self.rules.drop()
         for book in self._books.values():
             book.state = book.saved
             book.contested = _CONTESTED_WRITES
@@ -164,8 +166,11 @@ class Documents:
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             _LOGGER.info("the state was not released: %s", error)
 
-    def _zone_keys(self) -> Iterable[str]:
-        return map(self.key_of, self.settings.zones) if self.settings else ()
+    def _zone_keys(self) -> list[str]:
+        if self.settings is None:
+            return []
+        keys = [self.key_of(zone) for zone in self.settings.zones]
+        return [*keys, self.rules.key] if self.settings.rules else keys
 
     async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
         try:
@@ -190,7 +195,9 @@ class Documents:
         `load` that reaches the store tries again.
         """
         try:
-            await self._store.update(self.settings_key, partial(_disabled, zone))
+            await self._store.update(
+                self.settings_key, partial(with_zone_disabled, zone)
+            )
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
             self.life.disable(zone, disabled=True)
@@ -281,6 +288,16 @@ class Documents:
         book.commanded = True
         return Recorded.YES
 
+    async def claim_rules(self, document: dict[str, Any]) -> Recorded:
+        """Write what the rules are about to do, before it is done."""
+        if self.rules.revision is None or not self.reachable:
+            return Recorded.UNAVAILABLE
+        try:
+            return await self.rules.claim(self._store, document)
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return Recorded.UNAVAILABLE
+
     async def reread(self, zone: str) -> None:
         """Read one zone's document again, after a lost race."""
         key = self.key_of(zone)
@@ -299,6 +316,8 @@ class Documents:
         past: dict[str, dict[str, Any]] = {}
         if self.life.unsaved:
             past[self._past_key] = self.life.to_document()
+        if self.rules.unsaved:
+            past[self.rules.key] = self.rules.data
         if not written and not past:
             return
         try:
@@ -310,6 +329,8 @@ class Documents:
             self._note_failure(error)
             return
         self.life.unsaved = False
+        if self.rules.key in past:
+            self.rules.saved(past[self.rules.key])
         for key, document in written.items():
             self._written(self._books[key], document, None)
 
@@ -361,15 +382,6 @@ class Documents:
         book.stored, book.saved, book.revision = document, book.state, revision
         book.commanded = False
         book.contested = max(0, book.contested - 1)
-
-
-def _disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Disable a zone of a settings document, flat or with zones."""
-    zones = document.get("zones")
-    if not zones:
-        return {**document, "automation_enabled": False}
-    changed = {**zones.get(zone, {}), "automation_enabled": False}
-    return {**document, "zones": {**zones, zone: changed}}
 
 
 def _opened(key: str, entry: Entry) -> StateBook:

@@ -192,3 +192,12 @@ class SettingsLife:
             first -= 1
         self._past = kept[first:]
         self.unsaved = True
+
+
+def with_zone_disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a settings document, flat or with zones, with one zone disabled."""
+    zones = document.get("zones")
+    if not zones:
+        return {**document, "automation_enabled": False}
+    changed = {**zones.get(zone, {}), "automation_enabled": False}
+    return {**document, "zones": {**zones, zone: changed}}

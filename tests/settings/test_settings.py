@@ -147,6 +147,7 @@ def test_every_field_of_a_zone_is_in_the_table():
         "api_quota_warning_threshold",
         "groups",
         "quota_reserve",
+        "rules",
         "shadow",
         "trigger_mode",
         "zones",

@@ -1,0 +1,144 @@
+"""Plug-ins: packages that bring triggers, conditions, actions and more of their own.
+
+A plug-in is an entry point that leads to a `Plugin`; its name is the word that settings
+use. The groups are `GROUPS`, each as ``switchbot_automation.<group>``; backends of the
+store have a group of their own, ``switchbot_store.backends``, see
+`switchbot_store.get_store`. One that cannot be loaded is left out and told of in
+`engine.health()`; it is never fatal.
+
+========== ===========================================================================
+group      what the factory returns
+========== ===========================================================================
+triggers   a `rules.model.Trigger`
+conditions a `rules.model.Condition`
+actions    a `rules.model.Action`
+notifiers  a `rules.context.Notifier`
+sensors    an object with ``async read() -> Mapping``: a status, as a meter's
+actuators  an object with ``async send(command, parameter)``: a unit of a zone
+offsets    an object with ``kelvin(home, now) -> float | None``, pure
+========== ===========================================================================
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_automation.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from importlib.metadata import EntryPoint
+
+__all__ = ["API_VERSION", "GROUPS", "Plugin", "Registry", "registry"]
+
+_LOGGER = logging.getLogger(__name__)
+
+API_VERSION: Final = 1
+"""What plug-ins have to say that they were written for."""
+
+GROUPS: Final = (
+    "triggers",
+    "conditions",
+    "actions",
+    "sensors",
+    "actuators",
+    "offsets",
+    "notifiers",
+)
+_PREFIX: Final = "switchbot_automation."
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What an entry point leads to.
+
+    `schema` takes the object as it stands in the settings, without the key that names
+    the plug-in, and returns what `factory` makes the part of; it raises
+    `voluptuous.Invalid` for what is wrong. A `voluptuous.Schema` is one. `api_version`
+    is that of this module when the plug-in was written.
+    """
+
+    schema: Callable[[Any], Any]
+    factory: Callable[[Any], Any]
+    api_version: int
+
+
+class Registry:
+    """The plug-ins of this Python, each loaded when first asked for."""
+
+    def __init__(self, found: Mapping[str, Mapping[str, EntryPoint]]) -> None:
+        self._found = found
+        self._loaded: dict[tuple[str, str], Plugin | None] = {}
+        self._failures: dict[tuple[str, str], str] = {}
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """Return the words that a group has plug-ins for, loadable or not."""
+        return tuple(sorted(self._found.get(group, ())))
+
+    def get(self, group: str, name: str) -> Plugin | None:
+        """Return a plug-in; None where there is none, or it cannot be loaded."""
+        key = (group, name)
+        if key not in self._loaded:
+            entry = self._found.get(group, {}).get(name)
+            self._loaded[key] = None if entry is None else self._load(key, entry)
+        return self._loaded[key]
+
+    def failure(self, group: str, name: str) -> str | None:
+        """Return why a plug-in cannot be used, None if it can or there is none."""
+        self.get(group, name)
+        return self._failures.get((group, name))
+
+    def report(self) -> dict[str, Any]:
+        """Return the plug-ins by group, and what is wrong with the broken ones.
+
+        Loads every plug-in that was not asked for yet.
+        """
+        for group in GROUPS:
+            for name in self.names(group):
+                self.get(group, name)
+        return {
+            "available": {
+                group: [name for name in self.names(group) if self.get(group, name)]
+                for group in GROUPS
+                if self.names(group)
+            },
+            "broken": {
+                f"{group}.{name}": why for (group, name), why in self._failures.items()
+            },
+        }
+
+    def _load(self, key: tuple[str, str], entry: EntryPoint) -> Plugin | None:
+        try:
+            return _checked(key[1], entry.load())
+        except Exception as error:  # noqa: BLE001 - a stranger's code, at import
+            why = f"{type(error).__name__}: {error}"[:300]
+            self._failures[key] = why
+            _LOGGER.warning("plug-in %s of %s: %s", key[1], entry.value, why)
+            return None
+
+
+def _checked(name: str, found: Any) -> Plugin:
+    version = getattr(found, "api_version", None)
+    if version != API_VERSION:
+        raise PluginError(
+            f"written for API version {version}; this is {API_VERSION}", plugin=name
+        )
+    schema, factory = getattr(found, "schema", None), getattr(found, "factory", None)
+    if not callable(schema) or not callable(factory):
+        raise PluginError("needs a callable schema and factory", plugin=name)
+    return Plugin(schema, factory, version)
+
+
+@cache
+def registry() -> Registry:
+    """Return the plug-ins that are installed. Reads their names, imports none."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for group in GROUPS:
+        for entry in entry_points(group=f"{_PREFIX}{group}"):
+            found.setdefault(group, {}).setdefault(entry.name, entry)
+    return Registry(MappingProxyType(found))

@@ -1,0 +1,111 @@
+"""The next time the wall clock reads something. Pure.
+
+A time that the clock skips takes effect at the transition, a time it reads twice counts
+the first time: as for windows, see `timewindows`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from switchbot_automation.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import tzinfo
+
+    from cronsim import CronSim
+
+_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+# Every weekday comes within a week; one more day for the zones' offsets.
+_DAYS_AHEAD = 9
+_CRON_FIELDS = 5
+
+
+def next_time(
+    times: Iterable[time], days: frozenset[int], after: datetime, tz: tzinfo
+) -> datetime:
+    """Return the next instant after `after`, in UTC, at which the clock reads a time.
+
+    `days` are weekdays, 0 Monday, and not empty.
+    """
+    found: list[datetime] = []
+    day = after.astimezone(tz).date() - _DAY
+    for _ in range(_DAYS_AHEAD + 1):
+        if day.weekday() in days:
+            found += [
+                at
+                for each in times
+                if (at := instant_of(datetime.combine(day, each), tz)) > after
+            ]
+        if found:
+            # The day after may hold an earlier instant only across a leap of a zone.
+            break
+        day += _DAY
+    return min(found)
+
+
+def instant_of(wall: datetime, tz: tzinfo) -> datetime:
+    """Return the first instant, in UTC, at which the clock reads `wall` or later."""
+    early = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    if early.astimezone(tz).replace(tzinfo=None) == wall:
+        return early
+    # Skipped: the transition lies between what either offset makes of it.
+    low = wall.replace(tzinfo=tz, fold=1).astimezone(UTC) - _SECOND
+    high = early
+    while high - low > _SECOND:
+        middle = low + (high - low) / 2
+        middle = middle.replace(microsecond=0)
+        if middle.astimezone(tz).replace(tzinfo=None) >= wall:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def next_cron(expression: str, after: datetime, tz: tzinfo) -> datetime | None:
+    """Return the next instant of a cron expression after `after`, in UTC.
+
+    None for one that never comes, as 30 February. Raises as `check_cron` does.
+    """
+    for found in _cron(expression, after.astimezone(tz)):
+        at = found.astimezone(UTC)
+        # In an hour that is read twice, the library may name the first reading again.
+        if at > after:
+            return at
+    return None
+
+
+def check_cron(expression: str) -> None:
+    """Raise SettingsError for what is no cron expression, or without the library."""
+    _checked(expression)
+
+
+@lru_cache(maxsize=256)
+def _checked(expression: str) -> str:
+    iterator = _cron(expression, datetime(2024, 1, 1, tzinfo=UTC))
+    if next(iterator, None) is None:
+        raise SettingsError(f"{expression!r} never comes")
+    return expression
+
+
+def _cron(expression: str, start: datetime) -> CronSim:
+    try:
+        from cronsim import CronSim, CronSimError  # noqa: PLC0415 - only for who has such a rule
+    except ImportError as error:
+        raise SettingsError(
+            "a cron trigger needs the package cronsim; install"
+            " switchbot-automation[rules]"
+        ) from error
+    try:
+        if len(expression.split()) != _CRON_FIELDS:
+            raise CronSimError("wrong number of fields")  # noqa: TRY301 - worded below
+        return CronSim(expression, start)
+    except CronSimError as error:
+        raise SettingsError(
+            f"{expression!r} is no cron expression ({str(error).lower()}); expected"
+            " minute hour day month weekday, as '*/15 8-18 * * 1-5'"
+        ) from error

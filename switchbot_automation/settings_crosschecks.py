@@ -1,0 +1,56 @@
+"""What concerns several keys of a settings document that lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Return a path as people write it: ``zones.office.sensors[0]``."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if text else key
+    return text
+
+
+def group_errors(
+    groups: Mapping[str, Mapping[str, Any]], zones: Iterable[str]
+) -> Iterator[SettingsError]:
+    """Check that groups name zones there are, and none of them twice."""
+    taken: dict[str, str] = {}
+    for name, group in groups.items():
+        for index, zone in enumerate(group["zones"]):
+            path = dotted(("groups", name, "zones", index))
+            if zone not in zones:
+                yield SettingsError(_no_zone(zone, zones), path=path)
+            elif taken.setdefault(zone, name) != name:
+                yield SettingsError(
+                    f"{zone!r} is in the group {taken[zone]!r} already", path=path
+                )
+
+
+def rule_errors(document: object, zones: Iterable[str]) -> Iterator[SettingsError]:
+    """Check that rules name zones there are."""
+    rules = document.get("rules") if isinstance(document, Mapping) else None
+    if not rules:
+        return
+    from switchbot_automation.rules.schema import zones_named  # noqa: PLC0415 - only for who has rules
+
+    for path, zone in zones_named(rules, ("rules",)):
+        if zone not in zones:
+            yield SettingsError(_no_zone(zone, zones), path=dotted(path))
+
+
+def _no_zone(zone: str, zones: Iterable[str]) -> str:
+    near = get_close_matches(zone, zones, n=1, cutoff=0)
+    return f"no zone {zone!r}" + (f"; did you mean {near[0]!r}?" if near else "")
