@@ -316,9 +316,10 @@ def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    connection: socket.socket = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+    connection: socket.socket | None = writer.get_extra_info("socket")
+    if connection is not None:  # a TLS transport that is closed already has none
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
     writer.transport.abort()
 
 
