@@ -9,6 +9,7 @@ as the phone was set. No form names the timezone or the device.
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -55,6 +56,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_YEAR_AND_TIME: Final = re.compile(r" *\d{4}\b")
 _PACKED: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
 """How Excel files and archives begin."""
 
@@ -247,8 +249,12 @@ class AppExport:
 def _whole(cells: list[str], columns: Columns) -> list[str]:
     """Return the cells with a date that a comma cut in two, ``Sep 1, 2026``, mended."""
     at = columns.time
-    date = cells[at].strip() if len(cells) > at + 1 else ""
-    if date[:1].isalpha() and "," not in date:
+    if (
+        len(cells) > at
+        and cells[at][:1].isalpha()
+        and "," not in cells[at]
+        and _YEAR_AND_TIME.match("".join(cells[at + 1 : at + 2]))
+    ):
         mended = f"{cells[at]},{cells[at + 1]}"
         cells = [*cells[:at], mended, *cells[at + 2 :]]
     if len(cells) < columns.count:

@@ -23,6 +23,8 @@ _MAX_RUN: Final = 20_000
 """Rows of one repeated hour held back until the order is known: bounds memory."""
 _DISORDER: Final = timedelta(minutes=10)
 """A step back up to this size may be two neighbours that changed places."""
+_TELLING_STEPS: Final = 5
+"""How many of them tell whether a file begins with its oldest row."""
 _DAY: Final = timedelta(days=1)
 _NONE: Final = timedelta()
 
@@ -51,6 +53,7 @@ class LocalTime:
         self._plain_from = self._plain_until = datetime.min  # noqa: DTZ901 - wall clock
         self._offset = _NONE
         self._slack = _NONE
+        self._steps = self._steps_back = 0
 
     def placed(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Yield the rows with their instants in UTC in place of the wall clock."""
@@ -68,8 +71,10 @@ class LocalTime:
             if run:
                 yield from self._resolved(run, before, instant)
                 run = []
-            elif before is not None and instant < before:
-                self._learn_disorder(before - instant)
+            elif before is not None:
+                self._steps += 1
+                if instant < before:
+                    self._learn_of_step_back(before - instant)
             before = instant
             yield instant, row[1]
         if run:
@@ -118,7 +123,8 @@ class LocalTime:
         date = moment.date().isoformat()
         return self.changes.setdefault((date, kind), ClockChange(date, kind))
 
-    def _learn_disorder(self, step: timedelta) -> None:
+    def _learn_of_step_back(self, step: timedelta) -> None:
+        self._steps_back += 1
         if self._slack < step <= _DISORDER:
             self._slack = step
 
@@ -126,7 +132,7 @@ class LocalTime:
         self, run: list[Row], before: datetime | None, after: datetime | None
     ) -> list[Row]:
         """Place rows of a repeated hour between the rows before and after them."""
-        rising = _is_rising([moment for moment, _ in run], before, after)
+        rising = self._is_rising([moment for moment, _ in run], before, after)
         moments = [moment for moment, _ in (run if rising else reversed(run))]
         first = [
             (each - self._offset_at(each, 0)).replace(tzinfo=UTC) for each in moments
@@ -143,16 +149,22 @@ class LocalTime:
         placed = instants if rising else instants[::-1]
         return [(moment, row[1]) for moment, row in zip(placed, run, strict=True)]
 
-
-def _is_rising(
-    moments: Sequence[datetime], before: datetime | None, after: datetime | None
-) -> bool:
-    """Tell whether a file goes from the oldest row to the newest."""
-    steps = [later - earlier for earlier, later in pairwise(moments)]
-    balance = sum((step > _NONE) - (step < _NONE) for step in steps)
-    if balance:
-        return balance > 0
-    return before is None or after is None or before <= after
+    def _is_rising(
+        self,
+        moments: Sequence[datetime],
+        before: datetime | None,
+        after: datetime | None,
+    ) -> bool:
+        """Tell whether the file goes from the oldest row to the newest."""
+        if self._steps >= _TELLING_STEPS:
+            return 2 * self._steps_back < self._steps
+        if before is not None and after is not None:
+            return before <= after
+        midst = (moments[0] - self._offset_at(moments[0], 1)).replace(tzinfo=UTC)
+        if before is not None or after is not None:
+            return (before or midst) <= (after or midst)
+        steps = [later - earlier for earlier, later in pairwise(moments)]
+        return sum((step > _NONE) - (step < _NONE) for step in steps) >= 0
 
 
 def _split(

@@ -1,0 +1,260 @@
+"""What the phone app exports, in the forms that people's files have."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from switchbot_store import StoreConfigError, StoreDataError
+from switchbot_store.history.app_dates import order_of, parse_moment
+from switchbot_store.history.app_export import BLOCK_ROWS, AppExport
+
+FULL = "Date,Temperature_Celsius(℃),Relative_Humidity(%),DPT(℃),VPD(kPa),Abs Humidity(g/m³)"
+SHORT = "Timestamp,Temperature_Celsius,Relative_Humidity"
+MOMENT = datetime(2026, 9, 1, 5, 56, tzinfo=UTC)  # 07:56 in Paris
+
+
+def read(tmp_path, text, *, encoding="utf-8", timezone="Europe/Paris", **options):
+    path = tmp_path / "Living_data.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    export = AppExport(path, zone="living", timezone=timezone, **options)
+    return [sample for block in export.blocks() for sample in block], export.report
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "metadata"),
+    [
+        (FULL, "2026-09-01 07:56,23.4,51,12.6,1.41,10.7", None),
+        (
+            f"{FULL},Light_Value",
+            "2026-09-01 07:56,23.4,51,12.6,1.41,10.7,8",
+            {"light_value": 8},
+        ),
+        (SHORT, "2026-09-01 07:56,23.4,51", None),
+        (
+            "Date,Temperature_Fahrenheit(℉),Relative_Humidity(%),DPT(℉),VPD(kPa)",
+            "2026-09-01 07:56,74.12,51,54.7,1.41",
+            None,
+        ),
+        (
+            "Timestamp,Temperature_Fahrenheit,Relative_Humidity",
+            "2026-09-01 07:56,74.12,51",
+            None,
+        ),
+        (
+            '"Timestamp","Temperature_Celsius(°C)","Relative_Humidity(%)","CO2(ppm)"',
+            '"2026-09-01 07:56:00","23.4","51","640"',
+            {"co2_ppm": 640},
+        ),
+        (
+            "Date, Temperature_Celsius, Relative_Humidity",
+            "2026-09-01 07:56, 23.4, 51",
+            None,
+        ),
+        ("Date;Temperature(°C);Relative_Humidity(%)", "2026-09-01 07:56;23,4;51", None),
+        ("Date\tTemperature(°F)\tHumidity(%)", "2026-09-01 07:56\t74.12\t51", None),
+    ],
+)
+def test_every_header_is_understood(tmp_path, header, line, metadata):
+    (sample,), report = read(tmp_path, f"{header}\n{line}\n")
+    assert (sample.timestamp, sample.zone, sample.timezone) == (
+        *(MOMENT, "living", "Europe/Paris"),
+    )
+    assert (sample.temperature, sample.humidity) == (23.4, 51)
+    assert sample.metadata == metadata
+    assert report.unit == ("fahrenheit" if "F" in header.split("H")[0] else "celsius")
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "2026-09-01 07:56",
+        "2026-09-01 07:56:00",
+        "2026/09/01 07:56",
+        "2026/9/1 7:56",
+        "2026-09-01T07:56:00+02:00",
+        "2026-09-01T05:56:00Z",
+        "Sep 1, 2026 07:56",  # cut in two by its own comma
+        '"Sep 1, 2026 07:56"',
+        '"Sept 1, 2026, 7:56 AM"',
+        '"September 1, 2026 7:56\u202fAM"',
+        "1 Sep 2026 07:56",
+        '"2026-09-01 07:56 am"',
+    ],
+)
+def test_every_date_is_understood(tmp_path, date):
+    (sample,), report = read(tmp_path, f"{SHORT}\n{date},23.4,51\n")
+    assert (sample.timestamp, sample.temperature, sample.humidity) == (MOMENT, 23.4, 51)
+    assert report.bad == 0
+
+
+@given(moment=st.datetimes(datetime(2016, 1, 1), datetime(2060, 1, 1)))  # noqa: DTZ001 - wall clock
+def test_dates_are_read_back_in_every_form(moment):
+    moment = moment.replace(second=0, microsecond=0)
+    for form in (
+        *("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%b %d, %Y %H:%M", "%d %B %Y %H:%M"),
+        *("%b %d, %Y %I:%M %p", "%Y-%m-%d %H:%M:%S"),
+    ):
+        assert parse_moment(moment.strftime(form)) == moment
+    assert parse_moment(moment.strftime("%d/%m/%Y %H:%M"), "day") == moment
+    assert parse_moment(moment.strftime("%m/%d/%Y %H:%M"), "month") == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "yesterday", "2026-13-01 07:56", "2026-02-30 07:56", "2026-09-01"),
+        *("2026-09-01 25:00", "Foo 1, 2026 07:56", "2026-09-01 13:56 PM"),
+        *(
+            "0026-09-01 07:56",
+            "9999-09-01 07:56",
+            "03/08/2025 22:20",
+            "J 1, 2026 07:56",
+        ),
+    ],
+)
+def test_what_is_no_date_is_refused(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the sort is the contract
+        parse_moment(text)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        *(("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("utf-16-le", "")),
+        *(("utf-16-be", "\ufeff"), ("gb18030", ""), ("shift_jis", "")),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_encoding_is_understood(tmp_path, encoding, mark, end):
+    header = SHORT.replace("Celsius", "Celsius(℃)")
+    text = end.join((mark + header, "2026-09-01 07:56,23.4,51", ""))
+    (sample,), report = read(tmp_path, text, encoding=encoding)
+    assert (sample.timestamp, sample.temperature) == (MOMENT, 23.4)
+    assert report.bad == 0
+
+
+def test_a_degree_sign_in_a_western_encoding_names_the_unit(tmp_path):
+    text = "Date,Temperature(°F),Humidity(%)\n2026-09-01 07:56,50,51\n"
+    (sample,), _ = read(tmp_path, text, encoding="cp1252")
+    assert sample.temperature == 10
+
+
+def test_bad_lines_are_listed_with_their_numbers_and_the_rest_is_kept(tmp_path):
+    lines = [
+        *(SHORT, "2026-09-01 07:56,23.4,51", "yesterday,23.4,51", ""),
+        *('2026-09-01 07:57,"23.4,51', "2026-09-01 07:58,warm,51"),
+        *("2026-09-01 07:59,-200,51", "2026-09-01 08:00,23.4,101"),
+        *("2026-09-01 08:01,,", "2026-09-01 08:02", "\0\0\0", "x" * 100_000),
+        *(
+            "2026-09-01 08:03,23.5,52",
+            "2026-09-01 08:04,,53",
+            "2026-09-01 08:05,23.6,--",
+        ),
+        "2026-09-01 08:0",
+    ]
+    samples, report = read(tmp_path, "\n".join(lines))
+    assert [(sample.temperature, sample.humidity) for sample in samples] == [
+        *((23.4, 51), (23.5, 52), (None, 53), (23.6, None)),
+    ]
+    numbers = [line.number for line in report.bad_lines]
+    assert numbers == [3, 5, 6, 7, 8, 9, 10, 11, 12, 16]
+    assert (report.bad, report.rows) == (10, 4)
+    assert report.bad_lines[2].text == "2026-09-01 07:58,warm,51"
+    assert "warm" in report.bad_lines[2].reason
+
+
+def test_a_header_in_the_middle_begins_another_export(tmp_path):
+    other = "Date,Temperature_Fahrenheit(℉),Relative_Humidity(%)"
+    text = f"{SHORT}\n2026-09-01 07:56,23.4,51\n{other}\n2026-09-01 07:57,50,51\n"
+    samples, report = read(tmp_path, text)
+    assert [sample.temperature for sample in samples] == [23.4, 10]
+    assert report.bad == 0
+
+
+def test_two_readings_of_a_minute_are_both_kept_and_the_same_line_once(tmp_path):
+    text = f"{SHORT}\n" + "".join(
+        f"2026-09-01 07:56,{temperature},51\n" for temperature in (20, 21, 20, 21, 22)
+    )
+    samples, report = read(tmp_path, text)
+    assert [(sample.timestamp - MOMENT).microseconds for sample in samples] == [0, 1, 2]
+    assert [sample.temperature for sample in samples] == [20, 21, 22]
+    assert report.repeated == 2
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M"])
+@pytest.mark.parametrize("day", [1, 20])
+def test_whether_the_day_is_first_is_found_out(tmp_path, form, day):
+    start = datetime(2025, 3, day, 12, tzinfo=UTC)
+    moments = [start + timedelta(hours=number) for number in range(72)]
+    text = "".join(f"{moment.strftime(form)},20,50\n" for moment in moments)
+    samples, report = read(tmp_path, f"{SHORT}\n{text}", timezone="UTC")
+    assert [sample.timestamp for sample in samples] == moments
+    assert report.bad == 0
+
+
+def test_where_nothing_tells_the_order_is_asked_for(tmp_path):
+    text = f"{SHORT}\n03/08/2025 22:20,20,50\n"
+    with pytest.raises(StoreDataError, match="day or the month"):
+        read(tmp_path, text)
+    (sample,), _ = read(tmp_path, text, date_order="month", timezone="UTC")
+    assert sample.timestamp == datetime(2025, 3, 8, 22, 20, tzinfo=UTC)
+    assert order_of(["03/08/2025 22:20", "no date"]) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "no export"),
+        (b"a,b\n1,2\n", "no export"),
+        (b"PK\x03\x04....", "Excel"),
+        (b"Timestamp,Temperature,Relative_Humidity\n", "neither Celsius nor Fahr"),
+        (b"Temperature_Celsius,Relative_Humidity\n", "needs Date"),
+        (b"Date,VPD(kPa)\n", "needs Date"),
+        (bytes(range(256)) * 300, "no export"),
+    ],
+)
+def test_what_is_no_export_is_refused(tmp_path, content, why):
+    with pytest.raises(StoreDataError, match=why):
+        read(tmp_path, content)
+
+
+def test_a_wrong_timezone_or_zone_is_refused(tmp_path):
+    text = f"{SHORT}\n2026-09-01 07:56,23.4,51\n"
+    with pytest.raises(StoreConfigError, match="timezone"):
+        read(tmp_path, text, timezone="Europe/Nowhere")
+    path = tmp_path / "Living_data.csv"
+    with pytest.raises(StoreDataError, match="zone"):
+        list(AppExport(path, zone="", timezone="UTC").blocks())
+
+
+def test_a_large_file_comes_in_blocks(tmp_path):
+    start = datetime(2025, 1, 1, tzinfo=UTC)
+    lines = [
+        f"{start + timedelta(minutes=number):%Y-%m-%d %H:%M},20,50"
+        for number in range(2 * BLOCK_ROWS + 5)
+    ]
+    path = tmp_path / "large.csv"
+    path.write_text("\n".join([SHORT, *lines]))
+    export = AppExport(path, zone="a", timezone="UTC")
+    seen = []
+    assert [len(block) for block in export.blocks(seen.append)] == [
+        *(BLOCK_ROWS, BLOCK_ROWS, 5)
+    ]
+    assert seen == sorted(seen)
+    assert seen[-1] == path.stat().st_size
+
+
+@settings(max_examples=60)
+@given(
+    text=st.text(max_size=200), encoding=st.sampled_from(["utf-8", "utf-16", "cp437"])
+)
+def test_no_content_is_more_than_a_bad_line(tmp_path_factory, text, encoding):
+    path = tmp_path_factory.mktemp("any") / "any.csv"
+    content = f"{SHORT}\n2026-09-01 07:56,23.4,51\n".encode(encoding)
+    path.write_bytes(content + text.encode(encoding, errors="replace"))
+    export = AppExport(path, zone="a", timezone="America/New_York")
+    rows = [sample for block in export.blocks() for sample in block]
+    assert rows[0].temperature == 23.4
+    assert len(rows) == export.report.rows
