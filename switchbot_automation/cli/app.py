@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import click
@@ -29,10 +30,15 @@ COMMANDS = {
     "backtest": _Entry("backtest", "Compare other settings over recorded history."),
     "run": _Entry("live", "Run the engine against the SwitchBot cloud."),
     "once": _Entry("live", "Run one tick against the SwitchBot cloud."),
+    "status": _Entry("status", "Show the rooms, and what every device says."),
+    "watch": _Entry("watch", "Show what the devices say, again and again."),
+    "send": _Entry("send", "Send a command to a device."),
     "devices": _Entry("account", "List the account's devices and remotes."),
     "scenes": _Entry("account", "List the account's manual scenes."),
+    "webhook": _Entry("webhook", "Look after the URL that events are posted to."),
     "check-config": _Entry("check", "Check a settings document."),
     "cloud": _Entry("cloud", "Serve a simulated SwitchBot cloud on loopback."),
+    "completion": _Entry("completion", "Print the completion script of a shell."),
 }
 
 _EPILOG = (
@@ -53,6 +59,15 @@ class _CommandLine(click.Group):
         command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)  # noqa: S101  # narrows getattr's Any
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(
         self,

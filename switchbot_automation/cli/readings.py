@@ -1,0 +1,123 @@
+"""What devices say now, for a person: read once, shown as rows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.cli.targets import can_be_read, find_target, type_of
+from switchbot_automation.cloud.readings import read_status
+from switchbot_automation.errors import (
+    AuthError,
+    ClockSkewError,
+    CloudError,
+    QuotaExhaustedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from switchbot_automation import SwitchBotClient
+    from switchbot_automation.cloud.readings import Reading
+    from switchbot_automation.model import Device, Remote
+
+COLUMNS = ("name", "type", "says", "id")
+
+# These concern the account: every other device would say the same.
+_OF_THE_ACCOUNT = (AuthError, ClockSkewError, QuotaExhaustedError)
+
+# What a person does not look for.
+_DULL = frozenset({"version", "calibrate", "group", "latestImage", "filterElement"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One device with what it said, or why it said nothing."""
+
+    device_id: str
+    name: str
+    device_type: str
+    text: str
+    values: dict[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as an object."""
+        return {
+            "device_id": self.device_id,
+            "name": self.name,
+            "device_type": self.device_type,
+            "values": self.values,
+            "doubts": list(self.doubts),
+            "error": self.error,
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        """Return what stands in `COLUMNS`."""
+        return (self.name, self.device_type or "unknown", self.text, self.device_id)
+
+
+async def targets(
+    client: SwitchBotClient, wanted: Sequence[str]
+) -> list[Device | Remote]:
+    """Return the devices of those names or ids, all of them if none are named."""
+    found = await client.devices()
+    if not wanted:
+        return [*found.devices, *found.remotes]
+    return [find_target(found, each) for each in wanted]
+
+
+async def look(
+    client: SwitchBotClient, entries: Iterable[Device | Remote]
+) -> list[Row]:
+    """Ask every device that can be asked, one call each.
+
+    One that is offline is a row that says so; what concerns the whole account is raised.
+    """
+    return list(await asyncio.gather(*(_row(client, entry) for entry in entries)))
+
+
+async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
+    about = (entry.device_id, entry.name, type_of(entry))
+    if not can_be_read(entry):
+        return Row(*about, "cannot be read")
+    try:
+        status = await client.status(entry.device_id)
+    except _OF_THE_ACCOUNT:
+        raise
+    except CloudError as error:
+        return Row(*about, str(error), error=str(error))
+    reading = read_status(status)
+    values = {**reading.values, **_plain(reading)}
+    return Row(*about, _text(reading, values), values, reading.doubts)
+
+
+def _plain(reading: Reading) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in reading.unknown.items()
+        if isinstance(value, (str, int, float, bool))
+    }
+
+
+def _text(reading: Reading, values: dict[str, Any]) -> str:
+    units = {each.name: each.unit for each in reading.product.status} if (
+        reading.product
+    ) else {}  # fmt: skip
+    shown = [
+        _value_text(name, value, units.get(name, ""))
+        for name, value in values.items()
+        if name not in _DULL and not isinstance(value, dict)
+    ]
+    if reading.doubts:
+        shown.append(f"doubtful: {'; '.join(reading.doubts)}")
+    return ", ".join(shown) or "nothing"
+
+
+def _value_text(name: str, value: Any, unit: str) -> str:
+    if isinstance(value, bool):
+        return f"{name} {'yes' if value else 'no'}"
+    number = f"{value:g}" if isinstance(value, float) else f"{value}"
+    return f"{name} {number}{f' {unit}' if unit else ''}"

@@ -1,0 +1,134 @@
+"""`send`: one command to one device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from switchbot_automation.cli.account import ask
+from switchbot_automation.cli.output import (
+    Misuse,
+    json_option,
+    logging_options,
+    print_json,
+    timestamp,
+)
+from switchbot_automation.cli.targets import find_target, type_of
+from switchbot_automation.cloud.catalog import find, validate_command
+from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
+from switchbot_automation.model import Remote
+
+if TYPE_CHECKING:
+    from switchbot_automation import SwitchBotClient
+    from switchbot_automation.model import Device
+
+
+@click.command()
+@click.argument("device")
+@click.argument("command")
+@click.argument("parameter", default="default")
+@click.option(
+    "--button", is_flag=True, help="COMMAND is the exact name of a learned button."
+)
+@click.option(
+    "--unchecked",
+    is_flag=True,
+    help="Send what the catalogue does not know; a PARAMETER that is JSON goes as such.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
+@json_option("Print one object: what was sent, and whether it was accepted.")
+@logging_options("warning")
+def send(  # noqa: PLR0917  # click passes every one by name
+    device: str,
+    command: str,
+    parameter: str,
+    button: bool,
+    unchecked: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Send COMMAND to DEVICE, which is a name or an id.
+
+    Command and PARAMETER are checked against the catalogue before the call is spent:
+    what does not fit ends with 2 and says what does. Accepted by the cloud does not mean
+    carried out by the device. An object is given as JSON:
+
+    \b
+      switchbot-automation send "Living room" setAll 24,5,1,on
+      switchbot-automation send Vacuum startClean '{"action": "sweep", ...}'
+      switchbot-automation send "Old fan" "Turbo" --button
+    """  # noqa: D301  # \b is click's mark for lines that stay
+
+    async def answer(client: SwitchBotClient) -> dict[str, Any]:
+        target = find_target(await client.devices(), device)
+        kind = "customize" if button else "command"
+        value = _checked(target, command, parameter, kind, unchecked=unchecked)
+        sent: dict[str, Any] = {
+            "device_id": target.device_id,
+            "name": target.name,
+            "command": command,
+            "parameter": "***" if _is_sensitive(target, command) else value,
+            "command_type": kind,
+            "status": "checked",
+        }
+        if dry_run:
+            return sent
+        result = await client.command(target.device_id, command, value, kind)
+        return sent | {
+            "status": "accepted",
+            "accepted_at": timestamp(result.accepted_at),
+            "command_id": result.command_id,
+        }
+
+    sent = ask(answer)
+    if as_json:
+        print_json(sent)
+        return
+    parameter_shown = "" if sent["parameter"] == "default" else f" {sent['parameter']}"
+    what = f"{command}{parameter_shown} to {sent['name'] or sent['device_id']}"
+    later = sent.get("command_id")
+    click.echo(
+        f"{sent['status']}: {what}"
+        + (f"; its result comes by webhook as {later}" if later else "")
+    )
+
+
+def _checked(
+    target: Device | Remote, command: str, parameter: str, kind: str, *, unchecked: bool
+) -> Any:
+    """Return the parameter to send. Raises Misuse."""
+    if unchecked:
+        return _as_given(parameter)
+    kind_of_device = type_of(target)
+    infrared = isinstance(target, Remote)
+    if not find(kind_of_device, infrared=infrared):
+        known = repr(kind_of_device) if kind_of_device else "no type"
+        raise Misuse(
+            f"{target.name or target.device_id} is of {known}, which the catalogue does "
+            "not have; --unchecked sends the command all the same"
+        )
+    try:
+        return validate_command(
+            kind_of_device, command, parameter, kind, infrared=infrared
+        )
+    except (BadParameterError, UnsupportedCommandError) as error:
+        raise Misuse(str(error)) from error
+
+
+def _as_given(parameter: str) -> Any:
+    try:
+        return orjson.loads(parameter)
+    except orjson.JSONDecodeError:
+        return parameter
+
+
+def _is_sensitive(target: Device | Remote, command: str) -> bool:
+    specs = [
+        product.command(command)
+        for product in find(type_of(target), infrared=isinstance(target, Remote))
+    ]
+    return any(
+        spec is not None and spec.sensitive and spec.hint != "default" for spec in specs
+    )

@@ -1,0 +1,146 @@
+"""`status`: every room as the engine left it, and every device as it is now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from switchbot_automation.cli.account import ask
+from switchbot_automation.cli.output import (
+    FAILURE,
+    OK,
+    json_option,
+    logging_options,
+    print_json,
+    print_table,
+    timestamp,
+)
+from switchbot_automation.cli.readings import COLUMNS, look, targets
+from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.settings import parse_settings
+from switchbot_store import StoreConfig, get_store
+
+if TYPE_CHECKING:
+    from switchbot_automation import SwitchBotClient
+    from switchbot_automation.cli.readings import Row
+
+_ROOM_COLUMNS = ("room", "read", "air conditioner", "automation")
+
+
+@click.command()
+@click.argument("devices", nargs=-1, metavar="[DEVICE]...")
+@json_option("Print one object with `rooms`, `devices` and `calls_today`.")
+@logging_options("warning")
+@click.pass_context
+def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
+    """Show the rooms, and what every DEVICE (a name or an id; default: all) says.
+
+    The rooms come from the store of the environment, as the engine left them; an air
+    conditioner behind an infrared remote cannot be asked, so its state is what the
+    engine assumes. The devices are asked now, one call each and one for the list. The
+    exit code is 1 when one of them could not be read.
+    """
+    rooms = [] if devices else read_rooms()
+
+    async def answer(client: SwitchBotClient) -> tuple[list[Row], int]:
+        rows = await look(client, await targets(client, devices))
+        return rows, client.quota.used
+
+    rows, calls = ask(answer)
+    if as_json:
+        print_json(
+            {
+                "rooms": [room.as_json() for room in rooms],
+                "devices": [row.as_json() for row in rows],
+                "calls_today": calls,
+            }
+        )
+    else:
+        if rooms:
+            print_table("Rooms", _ROOM_COLUMNS, [room.cells() for room in rooms])
+        print_table("Devices", COLUMNS, [row.cells() for row in rows])
+    ctx.exit(FAILURE if any(row.error for row in rows) else OK)
+
+
+class Room:
+    """A zone as the store has it."""
+
+    def __init__(self, name: str, enabled: bool, state: ZoneState) -> None:
+        self._name = name
+        self._enabled = enabled
+        self._state = state
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as an object; `power` is assumed, from `last_action`."""
+        state = self._state
+        return {
+            "zone": self._name,
+            "automation_enabled": self._enabled,
+            "temperature": state.last_temperature,
+            "humidity": state.last_humidity,
+            "read_at": _instant(state.last_read_at),
+            "stale": state.last_temperature_stale,
+            "power": str(state.power),
+            "uncertain": state.uncertain,
+            "last_action": state.last_action,
+            "last_action_at": _instant(state.last_action_at),
+            "hold_until": _instant(state.hold_until),
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        """Return what stands in the table, instants in local time."""
+        state = self._state
+        read = "never"
+        if state.last_temperature is not None:
+            read = f"{state.last_temperature:g} °C"
+            if state.last_humidity is not None:
+                read += f", {state.last_humidity:g} %"
+            read += f"{_clock(state.last_read_at)}"
+        unit = f"{state.power}{', uncertain' if state.uncertain else ''}"
+        if state.last_action:
+            unit += f": {state.last_action}{_clock(state.last_action_at)}"
+        automation = "on" if self._enabled else "off"
+        if state.hold_until is not None and state.hold_until > datetime.now(UTC):
+            automation += f", held until {state.hold_until.astimezone():%a %H:%M}"
+        return (self._name, read, unit, automation)
+
+
+def read_rooms() -> list[Room]:
+    """Read the zones of the environment's store; none without usable settings.
+
+    Raises StoreError, StoreConfigError.
+    """
+    with get_store(StoreConfig.from_env()) as store:
+        document = store.get("settings")
+        if not document:
+            return []
+        try:
+            settings = parse_settings(document)
+        except SettingsError as error:
+            click.echo(f"warning: the stored settings: {error}", err=True)
+            return []
+        keys = {
+            name: "state" if name == DEFAULT_ZONE else f"state/{name}"
+            for name in settings.zones
+        }
+        entries = store.get_many(list(keys.values()))
+        return [
+            Room(
+                name,
+                zone.automation_enabled,
+                ZoneState.from_document(entries[keys[name]].data),
+            )
+            for name, zone in settings.zones.items()
+        ]
+
+
+def _instant(at: datetime | None) -> str | None:
+    return timestamp(at) if at else None
+
+
+def _clock(at: datetime | None) -> str:
+    return f" at {at.astimezone():%a %H:%M}" if at else ""

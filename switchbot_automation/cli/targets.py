@@ -1,0 +1,64 @@
+"""From what a person calls a device to the device."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from switchbot_automation.cli.output import Misuse
+from switchbot_automation.cloud.catalog import find
+from switchbot_automation.model import Device, Remote
+
+if TYPE_CHECKING:
+    from switchbot_automation.model import DeviceList
+
+_MOST_HINTS = 3
+
+
+def find_target(found: DeviceList, wanted: str) -> Device | Remote:
+    """Return the device or remote of that id or name, whatever its case.
+
+    Raises Misuse with the nearest names, or with the ids where several have the name.
+    """
+    everything: list[Device | Remote] = [*found.devices, *found.remotes]
+    folded = wanted.strip().casefold()
+    for entry in everything:
+        if entry.device_id.casefold() == folded:
+            return entry
+    named = [entry for entry in everything if entry.name.strip().casefold() == folded]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        ids = ", ".join(f"{entry.device_id} ({type_of(entry)})" for entry in named)
+        raise Misuse(f"{len(named)} devices are named {wanted!r}; use an id: {ids}")
+    raise Misuse(f"no device {wanted!r} in the account{_nearest(everything, folded)}")
+
+
+def type_of(entry: Device | Remote) -> str:
+    """Return the cloud's word for the type, "" where it left it out."""
+    return entry.remote_type if isinstance(entry, Remote) else entry.device_type
+
+
+def can_be_read(entry: Device | Remote) -> bool:
+    """Tell whether asking for its status is worth a call.
+
+    A product that the catalogue does not have may have one.
+    """
+    if isinstance(entry, Remote):
+        return False
+    products = find(entry.device_type, infrared=False) if entry.device_type else ()
+    return any(product.status_supported for product in products) or not products
+
+
+def _nearest(everything: list[Device | Remote], folded: str) -> str:
+    if not everything:
+        return ": its list is empty"
+    words = {entry.device_id.casefold(): entry for entry in everything}
+    words |= {entry.name.strip().casefold(): entry for entry in everything}
+    near = get_close_matches(folded, words, n=_MOST_HINTS, cutoff=0.5)
+    # A part of a name is no typo and still means it.
+    near += [word for word in words if folded and folded in word and word not in near]
+    names = dict.fromkeys(words[word].name or words[word].device_id for word in near)
+    if names:
+        return "; did you mean " + " or ".join(map(repr, list(names)[:_MOST_HINTS]))
+    return "; `switchbot-automation devices` lists them"
