@@ -16,13 +16,14 @@ from switchbot_automation.engine.aircon import (
 )
 from switchbot_automation.engine.confirm import asked
 from switchbot_automation.engine.documents import Recorded
-from switchbot_automation.engine.gate import person_wait
+from switchbot_automation.engine.gate import STARTS, person_wait
 from switchbot_automation.engine.leader import (
     SENDING,
     may_be_sending,
     this_process,
 )
 from switchbot_automation.engine.observe import looks_infrared
+from switchbot_automation.engine.safety import assess
 from switchbot_automation.engine.state import Intent
 from switchbot_automation.model import (
     Action,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.act import Actuator, Sent
     from switchbot_automation.engine.documents import Documents, StateBook
-    from switchbot_automation.engine.gate import Wait
     from switchbot_automation.engine.leader import Leadership
     from switchbot_automation.settings_model import ZoneSettings
 
@@ -146,10 +146,9 @@ class Commander:
             if other is not None and not certain:
                 reason = Reason(ReasonCode.INTENT_IN_FLIGHT)
                 return _blocked(order, intent.id, reason, other.at + IN_FLIGHT)
-            wait = self._person_waits(order, book)
-            if wait is not None:
-                reason = wait.reason(self._clock.now())
-                return _blocked(order, intent.id, reason, wait.until)
+            waits = self._person_waits(order, book)
+            if waits is not None:
+                return _blocked(order, intent.id, *waits)
             SENDING.add(intent.id)
             recorded = await self._documents.intend(order.zone.name, intent)
             if recorded is Recorded.YES:
@@ -166,10 +165,27 @@ class Commander:
             return None
         return _blocked(order, intent.id, Reason(ReasonCode.LOST_RACE))
 
-    def _person_waits(self, order: Order, book: StateBook) -> Wait | None:
+    def _person_waits(
+        self, order: Order, book: StateBook
+    ) -> tuple[Reason, datetime] | None:
+        """Return what a person's command waits for, and until when it looks again.
+
+        Who asks just now has seen the room. What was asked for earlier goes no more
+        where safety forbids it than what the rule wants.
+        """
         if not order.person:
             return None
-        return person_wait(order.zone, book.state, order.action, self._clock.now())
+        now, zone, state = self._clock.now(), order.zone, book.state
+        wait = person_wait(zone, state, order.action, now)
+        if wait is not None:
+            return wait.reason(now), wait.until
+        if not order.waited or order.action not in STARTS:
+            return None
+        safety = assess(zone, state, now)
+        if safety is None or not safety.forbids_start:
+            return None
+        again = now + timedelta(seconds=zone.poll_interval_seconds)
+        return safety.reason, safety.until or again
 
     async def _send(self, order: Order, intent: Intent) -> Command:
         sent_at = self._clock.now()

@@ -36,7 +36,8 @@ _OPEN = (Reason(ReasonCode.GATE_OPEN),)
 _NOTHING = (Reason(ReasonCode.NOTHING_TO_SEND),)
 _AGAIN = (Reason(ReasonCode.REPEAT_AFTER_CRASH),)
 _EMERGENCY = (Reason(ReasonCode.EMERGENCY_OFF),)
-_STARTS = frozenset({Action.WINTER, Action.SUMMER})
+STARTS = frozenset({Action.WINTER, Action.SUMMER})
+"""The actions that run the compressor."""
 _HOUR = timedelta(hours=1)
 
 
@@ -92,7 +93,7 @@ def equipment_wait(
     """
     running = state.compressor_running
     if state.uncertain and action is not None:
-        running = action not in _STARTS
+        running = action not in STARTS
     if running:
         code, since = ReasonCode.MIN_ON_REMAINING, state.compressor_started_at
         seconds = zone.min_on_seconds
@@ -113,13 +114,17 @@ def person_wait(
     """Return what a person's command has to wait for.
 
     OFF and fan never wait. ON waits for what protects the compressor from the person
-    too; the minimum on time is for the automation alone.
+    too, its rest after it ran as long as it may among that; the minimum on time is for
+    the automation alone.
     """
-    if action not in _STARTS:
+    if action not in STARTS:
         return None
     wait = equipment_wait(zone, state, now, action)
     if wait is not None and wait.code is not ReasonCode.MIN_OFF_REMAINING:
         wait = None
+    rest = state.equipment.rest_until if state.equipment else None
+    if rest is not None and now < rest and not state.compressor_running:
+        wait = _last(wait, Wait(ReasonCode.MAX_CONTINUOUS_ON, rest))
     return _last(wait, start_wait(zone, state, action, now, person=True))
 
 
@@ -202,7 +207,7 @@ def _judge(
         )
     if decision.if_blocked is not None:
         wait = equipment_wait(zone, state, now, action)
-        if action in _STARTS:
+        if action in STARTS:
             wait = _last(wait, start_wait(zone, state, action, now))
         if wait is not None:
             return ZoneVerdict(

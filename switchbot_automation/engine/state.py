@@ -69,10 +69,14 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class PendingManual:
-    """A person's command that waits for the equipment's minimum off time."""
+    """A person's command that waits for the equipment's minimum off time.
+
+    `promised_at`: when it was first due, where safety has put it off since.
+    """
 
     action: Action
     due_at: datetime
+    promised_at: datetime | None = None
 
 
 class ZoneState(NamedTuple):
@@ -348,7 +352,8 @@ def _manual(value: Any) -> PendingManual | None:
         return None
     action = enum(Action, value.get("action"))
     due = instant(value.get("due_at"))
-    return PendingManual(action, due) if action and due else None
+    promised = instant(value.get("promised_at"))
+    return PendingManual(action, due, promised) if action and due else None
 
 
 def _intent(value: Any) -> Intent | None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.meters import Meters
     from switchbot_automation.engine.observe import Observer
     from switchbot_automation.engine.snapshot import Reading
+    from switchbot_automation.engine.state import PendingManual
     from switchbot_automation.model import Decision, Verdict, ZoneVerdict
     from switchbot_automation.settings_model import Settings, ZoneSettings
 
@@ -299,8 +300,7 @@ class Tick:
             )
         )
         if command.status is not CommandStatus.ACCEPTED:
-            later = command.blocked_until
-            waiting = replace(pending, due_at=later) if later else None
+            waiting = _waits_on(pending, command.blocked_until)
             book.state = book.state._replace(pending_manual=waiting)
         return command
 
@@ -311,6 +311,17 @@ _OFF_WORDS = frozenset(
 )
 # What a document may hold although no zone was ever looked after with it.
 _HOME_KEYS = frozenset({"last_tick"})
+
+
+# For so long after the instant a person was told the wish is still theirs.
+_WISH_LASTS = timedelta(hours=1)
+
+
+def _waits_on(pending: PendingManual, later: datetime | None) -> PendingManual | None:
+    promised = pending.promised_at or pending.due_at
+    if later is None or later > promised + _WISH_LASTS:
+        return None
+    return replace(pending, due_at=later, promised_at=promised)
 
 
 def _only_decided(decided: ZoneDecision, judged: ZoneVerdict) -> Command:
