@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from switchbot_store.cli.history_import import import_command
+from switchbot_store.cli.history_plot import plot
 
 
 @click.group()
@@ -13,3 +14,4 @@ def history() -> None:
 
 
 history.add_command(import_command)
+history.add_command(plot)
