@@ -14,6 +14,7 @@ from pathlib import Path
 GROUPS = {
     "imports": "import time of both packages",
     "stores": "get and set by backend, round trips",
+    "failover": "the journal, its replay, the watchdog, hours awake",
     "ticks": "a tick's time by part, statements a tick",
     "zones": "a tick of very many zones",
     "memory": "peak memory of a running engine",
