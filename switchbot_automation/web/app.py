@@ -1,0 +1,111 @@
+"""Put the parts together: one aiohttp application for one engine."""
+
+from __future__ import annotations
+
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+
+from switchbot_automation.web.answers import SETTINGS_BYTES
+from switchbot_automation.web.credentials import Credentials
+from switchbot_automation.web.guard import add_headers, guard
+from switchbot_automation.web.live import Live
+from switchbot_automation.web.routes import ROUTES
+from switchbot_automation.web.shared import Shared
+from switchbot_automation.web.site import SITE, Site
+from switchbot_store import StoreConfig, ThreadedHistory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.engine.scheduler import SchedulerService
+    from switchbot_store import HistoryService
+
+_LEAST_SECRET_CHARACTERS = 20
+
+
+def create_app(
+    engine: AutomationEngine,
+    *,
+    history: HistoryService | ThreadedHistory | None = None,
+    scheduler: SchedulerService | None = None,
+    token: str | None = None,
+    host_authenticates: bool = False,
+    read_only: bool = False,
+    webhook_secret: str | None = None,
+    public_health: bool = False,
+    strict_health: bool | None = None,
+) -> web.Application:
+    """Return an application for an engine: page, API, health, metrics, webhook.
+
+    Serve it, or mount it with `add_subapp`; it must run on the engine's event loop. It
+    neither opens nor closes what it is given. `history` is for charts and past
+    decisions, `scheduler` for its health.
+
+    Who is answered: with a `token`, who sends it or logged in with it; with
+    `host_authenticates`, everybody, because the host's own middleware lets nobody else
+    through; otherwise this machine alone, and no proxy. `public_health` answers
+    everybody's `/healthz` with its status, and nothing more. `read_only` refuses every
+    change. `webhook_secret`, such as `new_webhook_secret` gives, opens
+    ``/webhook/{secret}`` to the cloud. `strict_health`, by default what
+    ``STRICT_HEALTH_CHECKS`` says, counts degraded as unhealthy.
+
+    The host's access log should be a `RedactingAccessLogger`: paths hold the webhook's
+    secret. Raises ValueError for a token or a secret that is too short, or for a token
+    beside `host_authenticates`.
+    """
+    if token is not None and host_authenticates:
+        raise ValueError("token: the host authenticates, so nothing would ask for it")
+    if webhook_secret is not None and len(webhook_secret) < _LEAST_SECRET_CHARACTERS:
+        raise ValueError(
+            f"webhook_secret: at least {_LEAST_SECRET_CHARACTERS} characters, such as "
+            "those of switchbot_automation.cloud.webhook.new_webhook_secret()"
+        )
+    if strict_health is None:
+        strict_health = StoreConfig.from_env().strict_health_checks
+    own = _threaded(history)
+    shared = Shared()
+    site = Site(
+        engine=engine,
+        history=own or cast("ThreadedHistory | None", history),
+        scheduler=scheduler,
+        credentials=None if token is None else Credentials(token),
+        host_authenticates=host_authenticates,
+        public_health=public_health,
+        read_only=read_only,
+        webhook_secret=webhook_secret,
+        strict_health=strict_health,
+        live=Live(engine, shared),
+        shared=shared,
+    )
+    rights = {each.handler: (each.access, each.writes) for each in ROUTES}
+    app = web.Application(middlewares=[guard(rights)], client_max_size=SETTINGS_BYTES)
+    app[SITE] = site
+    app.add_routes([web.route(each.method, each.path, each.handler) for each in ROUTES])
+    app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(_let_listeners_go)
+
+    async def listen(_app: web.Application) -> AsyncIterator[None]:
+        site.live.start()
+        yield
+        site.live.stop()
+        if own is not None:
+            await own.detach()
+
+    app.cleanup_ctx.append(listen)
+    return app
+
+
+async def _let_listeners_go(app: web.Application) -> None:
+    """End the streams, which the server would wait for."""
+    app[SITE].live.stop()
+
+
+def _threaded(
+    history: HistoryService | ThreadedHistory | None,
+) -> ThreadedHistory | None:
+    if history is None or iscoroutinefunction(history.record):
+        return None
+    return ThreadedHistory(cast("HistoryService", history))

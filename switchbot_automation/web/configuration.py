@@ -1,0 +1,100 @@
+"""The JSON API of the settings: read without secrets, replaced by revision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.web.answers import (
+    SETTINGS_BYTES,
+    RefusedError,
+    as_json,
+    read_json,
+)
+from switchbot_automation.web.masking import masked, unmasked
+from switchbot_automation.web.site import site_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from switchbot_automation.engine.configure import SettingsChange
+
+_TRUE = frozenset({"1", "true", "yes", ""})
+
+
+async def read(request: web.Request) -> web.Response:
+    """Return the settings document; keys in URLs and other secrets are masked."""
+    entry = await site_of(request).engine.stored_settings()
+    return as_json(masked(entry.data), headers={"ETag": _etag(entry.revision)})
+
+
+async def replace(request: web.Request) -> web.Response:
+    """Put other settings in force, or with `dry_run` only tell what that would change.
+
+    `If-Match` names the revision that was read. What is masked stays as it is stored.
+    """
+    site = site_of(request)
+    dry_run = request.query.get("dry_run", "no").lower() in _TRUE
+    revision = _if_match(request, needed=not dry_run)
+    document = await read_json(request, SETTINGS_BYTES)
+    entry = await site.engine.stored_settings()
+    try:
+        document = unmasked(document, entry.data)
+    except ValueError as error:
+        raise SettingsError(
+            "a masked value stands where nothing is stored", path=str(error)
+        ) from error
+    if not dry_run:
+        change = await site.engine.apply_settings(
+            document, revision=entry.revision if revision is None else revision
+        )
+        after = await site.engine.stored_settings()
+        return as_json(_change(change), headers={"ETag": _etag(after.revision)})
+    if site.heavy.locked():
+        raise RefusedError(
+            429,
+            "busy",
+            "another change is being tried on the history",
+            headers={"Retry-After": "5"},
+        )
+    async with site.heavy:
+        change = await site.engine.apply_settings(
+            document, dry_run=True, revision=revision
+        )
+    return as_json(_change(change), headers={"ETag": _etag(entry.revision)})
+
+
+def _change(change: SettingsChange) -> dict[str, Any]:
+    told = change.to_dict()
+    told["changes"] = [masked_change(each) for each in told["changes"]]
+    return told
+
+
+def masked_change(change: dict[str, Any]) -> dict[str, Any]:
+    """Return a change without the secrets in its values."""
+    name = str(change["path"]).rpartition(".")[2]
+    return {
+        "path": change["path"],
+        "before": masked({name: change["before"]})[name],
+        "after": masked({name: change["after"]})[name],
+    }
+
+
+def _etag(revision: str) -> str:
+    return f'"{revision}"'
+
+
+def _if_match(request: web.Request, *, needed: bool) -> str | None:
+    """Return the revision asked for, None for any. Raises RefusedError."""
+    given = request.headers.get("If-Match", "").strip()
+    if given == "*":
+        return None
+    if not given:
+        if needed:
+            raise RefusedError(
+                428,
+                "if_match",
+                "send If-Match with the ETag of the settings you read",
+            )
+        return None
+    return given.removeprefix("W/").strip('"')

@@ -1,0 +1,138 @@
+"""The JSON API of the home: zones, why, what was, and what a person wants."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.model import ManualAction
+from switchbot_automation.web.answers import RefusedError, as_json, read_json
+from switchbot_automation.web.encoding import command_as_json
+from switchbot_automation.web.query import instant_of
+from switchbot_automation.web.site import site_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from switchbot_automation.web.site import Site
+
+HOLD: Final = "hold"
+RESUME: Final = "resume"
+ACTIONS: Final = (*(each.value for each in ManualAction), HOLD, RESUME)
+
+_LONGEST_HOLD_SECONDS = 366 * 86400
+
+
+async def zones(request: web.Request) -> web.Response:
+    """Return every zone as it is now, with the quota."""
+    site = site_of(request)
+    health = await site.engine.health()
+    return as_json(
+        {
+            **site.engine.overview(),
+            "quota": health["quota"],
+            "read_only": site.read_only,
+            "login": site.credentials is not None,
+            "history": site.history is not None,
+        }
+    )
+
+
+async def zone(request: web.Request) -> web.Response:
+    """Return one zone as it is now."""
+    return as_json(find_zone(site_of(request), request.match_info["zone"]))
+
+
+def find_zone(site: Site, name: str) -> dict[str, Any]:
+    """Return a zone as it is now. Raises UnknownZoneError."""
+    found: list[dict[str, Any]] = site.engine.overview()["zones"]
+    for each in found:
+        if each["name"] == name:
+            return each
+    raise UnknownZoneError(name, [each["name"] for each in found])
+
+
+async def explain(request: web.Request) -> web.Response:
+    """Explain why a zone is as it is, or was so `at` an instant."""
+    site = site_of(request)
+    name = find_zone(site, request.match_info["zone"])["name"]
+    at = instant_of(request, "at")
+
+    async def ask() -> dict[str, Any]:
+        return (await site.engine.explain(name, at)).to_dict()
+
+    return as_json(await site.shared.get(("explain", name, at), ask))
+
+
+async def act(request: web.Request) -> web.Response:
+    """Carry out what a person wants, and say how far it came."""
+    site = site_of(request)
+    name = request.match_info["zone"]
+    body = await read_json(request)
+    unknown = sorted(body.keys() - {"action", "hold"})
+    if unknown:
+        raise RefusedError(
+            422, "unknown_key", f"{', '.join(unknown)}: expected action and hold"
+        )
+    action = body.get("action")
+    if action not in ACTIONS:
+        raise RefusedError(
+            422, "unknown_action", f"action: expected one of {', '.join(ACTIONS)}"
+        )
+    hold = _hold(body.get("hold"))
+    zone = find_zone(site, name)
+    tz = ZoneInfo(zone["timezone"])
+    try:
+        if action == HOLD:
+            await site.engine.hold(name, "permanent" if hold is None else hold)
+        elif action == RESUME:
+            if not zone["enabled"]:
+                await _enable(site, name)
+            await site.engine.hold(name, "none")
+        else:
+            command = await site.engine.act(name, action, hold)
+            return as_json(command_as_json(command, tz))
+    except ValueError as error:
+        raise RefusedError(422, "hold", str(error)) from error
+    after = find_zone(site, name)
+    return as_json(
+        {
+            "zone": name,
+            "action": action,
+            "status": "accepted",
+            "hold_until": after["hold_until"],
+        }
+    )
+
+
+async def _enable(site: Site, name: str) -> None:
+    """Store that the automation looks after the zone again, as quick-off took back."""
+    entry = await site.engine.stored_settings()
+    document = entry.data
+    zones = document.get("zones")
+    if zones:
+        changed = {**zones.get(name, {}), "automation_enabled": True}
+        document = {**document, "zones": {**zones, name: changed}}
+    else:
+        document = {**document, "automation_enabled": True}
+    await site.engine.apply_settings(document, revision=entry.revision)
+
+
+def _hold(value: Any) -> timedelta | datetime | str | None:
+    """Read a hold: seconds, an instant with a timezone, or one of the words."""
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 < value <= _LONGEST_HOLD_SECONDS:
+            raise RefusedError(
+                422, "hold", f"hold: 1 to {_LONGEST_HOLD_SECONDS} seconds"
+            )
+        return timedelta(seconds=value)
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return value  # the engine knows the words
+    raise RefusedError(422, "hold", "hold: seconds, an instant, or a word")

@@ -1,0 +1,165 @@
+"""What the engine tells, passed on to every page that is open, and counted.
+
+An event is encoded once, whoever many listen. A listener who does not keep up is let go
+and comes back by itself: the engine never waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from switchbot_automation.engine.events import CommandHandled, DecisionMade
+from switchbot_automation.web.encoding import event_as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.engine.events import Event
+    from switchbot_automation.web.shared import Shared
+
+_LOGGER = logging.getLogger(__name__)
+
+MOST_LISTENERS: Final = 500
+_WAITING_FRAMES = 64
+_KEPT_FRAMES = 100
+_KEPT_DECISIONS = 50
+
+Queue = asyncio.Queue["bytes | None"]
+
+
+class Live:
+    """Listens to an engine from `start` to `stop`, on the engine's event loop.
+
+    `decisions` are the last changes of each zone, newest last, for a host without
+    history. `counts` are what happened since the start, by name and labels.
+    """
+
+    def __init__(self, engine: AutomationEngine, shared: Shared) -> None:
+        self._engine = engine
+        self._shared = shared
+        self._unsubscribe: Callable[[], None] | None = None
+        self._queues: set[Queue] = set()
+        self._kept: deque[tuple[int, bytes]] = deque(maxlen=_KEPT_FRAMES)
+        self._last_id = 0
+        # Another process numbers its events anew.
+        self._boot = secrets.token_hex(4)
+        self._home_is_due = False
+        self.decisions: dict[str, deque[dict[str, Any]]] = {}
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        self.dropped = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._unsubscribe = self._engine.subscribe(self._hear)
+
+    def stop(self) -> None:
+        """End, and let every listener go."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        for queue in tuple(self._queues):
+            self._let_go(queue)
+
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._queues)
+
+    def join(self, last_event_id: str = "") -> tuple[Queue, list[bytes]]:
+        """Return a queue of frames, and those since an event that was seen.
+
+        None in the queue ends it; give it back with `leave`.
+        """
+        queue: Queue = asyncio.Queue(_WAITING_FRAMES)
+        self._queues.add(queue)
+        return queue, [*self._missed(last_event_id), self._home()]
+
+    def leave(self, queue: Queue) -> None:
+        """Listen no longer."""
+        self._queues.discard(queue)
+
+    def _missed(self, last_event_id: str) -> Iterator[bytes]:
+        boot, _, number = last_event_id.partition("-")
+        if boot != self._boot or not (number.isascii() and number.isdigit()):
+            return
+        seen = int(number[:18])
+        yield from (frame for at, frame in self._kept if at > seen)
+
+    def _hear(self, event: Event) -> None:
+        facts = event_as_json(event)
+        if isinstance(event, DecisionMade):
+            self._shared.forget()
+            self.counts["decisions", facts["zone"], facts["outcome"]] += 1
+            self._remember(facts)
+        elif isinstance(event, CommandHandled):
+            self._shared.forget()
+            key = ("commands", facts["zone"], facts["action"], facts["status"])
+            self.counts[key] += 1
+            self._note_command(facts)
+        self._last_id += 1
+        frame = _frame(event.kind, facts, f"{self._boot}-{self._last_id}")
+        self._kept.append((self._last_id, frame))
+        self._send(frame)
+        if not self._home_is_due:
+            # Once for all the events of a tick, and after the tick.
+            self._home_is_due = True
+            asyncio.get_running_loop().call_soon(self._send_home)
+
+    def _remember(self, facts: dict[str, Any]) -> None:
+        kept = self.decisions.setdefault(facts["zone"], deque(maxlen=_KEPT_DECISIONS))
+        key = (facts["outcome"], [each["code"] for each in facts["reasons"]])
+        if kept and kept[-1]["key"] == key:
+            kept[-1]["until"] = facts["at"]
+            kept[-1]["looks"] += 1
+            return
+        kept.append(
+            {
+                "key": key,
+                "since": facts["at"],
+                "until": facts["at"],
+                "looks": 1,
+                "outcome": facts["outcome"],
+                "reasons": facts["reasons"],
+                "commands": [],
+            }
+        )
+
+    def _note_command(self, facts: dict[str, Any]) -> None:
+        kept = self.decisions.get(facts["zone"])
+        if kept:
+            kept[-1]["commands"].append(facts)
+            del kept[-1]["commands"][:-5]
+
+    def _home(self) -> bytes:
+        return _frame("home", self._engine.overview())
+
+    def _send_home(self) -> None:
+        self._home_is_due = False
+        if self._queues:
+            self._send(self._home())
+
+    def _send(self, frame: bytes) -> None:
+        for queue in tuple(self._queues):
+            try:
+                queue.put_nowait(frame)
+            except asyncio.QueueFull:
+                self.dropped += 1
+                self._let_go(queue)
+
+    def _let_go(self, queue: Queue) -> None:
+        self._queues.discard(queue)
+        while queue.full():
+            queue.get_nowait()
+        queue.put_nowait(None)
+
+
+def _frame(kind: str, facts: dict[str, Any], number: str = "") -> bytes:
+    head = f"id: {number}\n" if number else ""
+    return f"{head}event: {kind}\ndata: ".encode() + orjson.dumps(facts) + b"\n\n"

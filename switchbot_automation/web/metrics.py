@@ -1,0 +1,190 @@
+"""`/metrics`: the same figures for Prometheus. Needs the extra `web`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from switchbot_automation.web.answers import RefusedError
+from switchbot_automation.web.health import health_of
+from switchbot_automation.web.site import site_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.core import Metric
+
+    from switchbot_automation.web.live import Live
+
+_PREFIX = "switchbot_automation_"
+_LEVELS = ("normal", "saving", "critical", "exhausted")
+_STATES = ("ok", "degraded", "error")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Return every figure in Prometheus' text format."""
+    site = site_of(request)
+    try:
+        # Loaded for who asks: the library is an extra.
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
+    except ImportError:
+        raise RefusedError(
+            501, "not_installed", "pip install 'switchbot-automation[web]'"
+        ) from None
+    figures = Figures(await health_of(site), site.engine.overview(), site.live)
+    return web.Response(
+        body=generate_latest(figures),
+        headers={"Content-Type": CONTENT_TYPE_LATEST},
+    )
+
+
+class Figures:
+    """A registry of one moment: nothing global, so two applications do not meet."""
+
+    def __init__(
+        self, health: dict[str, Any], overview: dict[str, Any], live: Live
+    ) -> None:
+        self._health = health
+        self._overview = overview
+        self._live = live
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family."""
+        yield from self._of_ticks()
+        yield from self._of_zones()
+        yield from self._of_quota()
+        yield from self._of_storage()
+        yield from self._of_counts()
+
+    def _of_ticks(self) -> Iterator[Metric]:
+        health, performance = self._health, self._health["performance"]
+        yield _states("status", "How it fares.", _STATES, health["status"])
+        yield _gauge("live", "Whether ticks come.", health["live"])
+        yield _gauge("ready", "Whether it works.", health["ready"])
+        yield _counter("ticks", "Ticks since the start.", performance["ticks"])
+        for name, key in (
+            ("last_tick_duration_seconds", "last_tick_duration_ms"),
+            ("average_tick_duration_seconds", "avg_tick_duration_ms"),
+        ):
+            value = performance[key]
+            if value is not None:
+                text = "How long ticks take, the last and the last ten."
+                yield _gauge(name, text, value / 1000)
+        rate = performance["ticks_per_minute"]
+        yield _gauge("ticks_per_minute", "Ticks in the last minutes.", rate)
+
+    def _of_zones(self) -> Iterator[Metric]:
+        texts = {
+            "temperature": ("temperature_celsius", "The room's temperature."),
+            "humidity": ("humidity_percent", "The room's humidity."),
+        }
+        zones = self._overview["zones"]
+        for key, (name, text) in texts.items():
+            known = {z["name"]: z[key] for z in zones if z[key] is not None}
+            yield _gauge(name, text, known, "zone")
+        for name, text, values in (
+            (
+                "sensor_stale",
+                "Whether the meter does not answer.",
+                {z["name"]: z["stale"] for z in zones},
+            ),
+            (
+                "aircon_on",
+                "Whether the unit is believed to run; absent where nobody knows.",
+                {
+                    z["name"]: z["power"] == "on"
+                    for z in zones
+                    if z["power"] != "unknown"
+                },
+            ),
+            (
+                "automation_enabled",
+                "Whether the automation looks after the zone.",
+                {z["name"]: z["enabled"] for z in zones},
+            ),
+            (
+                "held",
+                "Whether a person's command holds.",
+                {z["name"]: z["hold_until"] is not None for z in zones},
+            ),
+            (
+                "zone_errors",
+                "Failures in a row.",
+                {z["name"]: z["error_count"] for z in zones},
+            ),
+        ):
+            yield _gauge(name, text, values, "zone")
+
+    def _of_quota(self) -> Iterator[Metric]:
+        quota = self._health["quota"]
+        for key in ("used", "remaining", "limit", "reserve", "foreign"):
+            if quota[key] is not None:
+                text = "Calls to the cloud today, by what became of them."
+                yield _gauge(f"quota_{key}", text, quota[key])
+        yield _states("quota_level", "How scarce calls are.", _LEVELS, quota["level"])
+
+    def _of_storage(self) -> Iterator[Metric]:
+        store, history = self._health["store"], self._health["history"]
+        yield _gauge("store_reachable", "Whether it answers.", store["reachable"])
+        degraded = store["degraded_since"] is not None
+        yield _gauge("store_degraded", "Whether it saves up writes.", degraded)
+        yield _gauge("store_pending", "Writes it saved up.", store["pending"])
+        for key in ("buffered", "spilled"):
+            if key in history:
+                text = "Rows that the history's place does not have yet."
+                yield _gauge(f"history_{key}_rows", text, history[key])
+        for key in ("written", "dropped", "quarantined"):
+            if key in history:
+                text = "Rows of history since the start."
+                yield _counter(f"history_{key}_rows", text, history[key])
+
+    def _of_counts(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - see above
+
+        for family, text, labels in (
+            ("decisions", "Decisions by outcome.", ("zone", "outcome")),
+            (
+                "commands",
+                "Commands by how far they came.",
+                ("zone", "action", "status"),
+            ),
+            ("webhooks", "Pushed events by what became of them.", ("result",)),
+        ):
+            metric = CounterMetricFamily(_PREFIX + family, text, labels=labels)
+            for (name, *values), count in sorted(self._live.counts.items()):
+                if name == family:
+                    metric.add_metric(values, count)
+            yield metric
+        text = "Open streams of events."
+        yield _gauge("event_listeners", text, self._live.listeners)
+        text = "Listeners let go because they did not read."
+        yield _counter("event_listeners_dropped", text, self._live.dropped)
+
+
+def _gauge(
+    name: str, text: str, value: float | dict[str, Any], label: str = ""
+) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - see above
+
+    if isinstance(value, dict):
+        metric = GaugeMetricFamily(_PREFIX + name, text, labels=[label])
+        for key, each in value.items():
+            metric.add_metric([key], float(each))
+        return metric
+    return GaugeMetricFamily(_PREFIX + name, text, value=float(value))
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - see above
+
+    return CounterMetricFamily(_PREFIX + name, text, value=float(value))
+
+
+def _states(name: str, text: str, states: tuple[str, ...], state: str) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - see above
+
+    metric = GaugeMetricFamily(_PREFIX + name, text, labels=["state"])
+    for each in states:
+        metric.add_metric([each], float(each == state))
+    return metric

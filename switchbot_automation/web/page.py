@@ -1,0 +1,138 @@
+"""The page, its files, and how one logs in.
+
+The files are read once, by name, from the package: no request's path ever reaches a file
+system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from switchbot_automation.web.answers import RefusedError, read_body
+from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
+from switchbot_automation.web.guard import Who, who_asks
+from switchbot_automation.web.site import site_of
+
+_TYPES: Final = {
+    "html": "text/html",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+}
+NAMES: Final = (
+    "index.html",
+    "login.html",
+    "style.css",
+    "page.js",
+    "chart.js",
+    "words.js",
+    "icon.svg",
+)
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    body: bytes
+    content_type: str
+    etag: str
+
+
+@cache
+def _file(name: str) -> _File:
+    body = (files("switchbot_automation.web") / "static" / name).read_bytes()
+    etag = hashlib.sha256(body).hexdigest()[:32]
+    return _File(body, _TYPES[name.rpartition(".")[2]], etag)
+
+
+def _answer(request: web.Request, name: str, status: int = 200) -> web.Response:
+    found = _file(name)
+    headers = {"ETag": f'"{found.etag}"', "Cache-Control": "no-cache"}
+    given = request.headers.get("If-None-Match", "")
+    if status == 200 and found.etag in given:  # noqa: PLR2004 - OK
+        return web.Response(status=304, headers=headers)
+    return web.Response(
+        body=found.body,
+        status=status,
+        headers=headers,
+        content_type=found.content_type,
+        charset="utf-8",
+    )
+
+
+async def page(request: web.Request) -> web.Response:
+    """Return the page, or the way to log in."""
+    site = site_of(request)
+    if not request.path.endswith("/"):
+        # Without its last slash, the page's relative addresses would miss.
+        return web.Response(status=308, headers={"Location": f"{request.path}/"})
+    if who_asks(site, request) is Who.NOBODY:
+        return web.Response(status=303, headers={"Location": "login"})
+    return _answer(request, "index.html")
+
+
+async def static(request: web.Request) -> web.Response:
+    """One of the page's files."""
+    name = request.match_info["name"]
+    if name not in NAMES or name.endswith(".html"):
+        raise RefusedError(404, "not_found", "Not Found")
+    return _answer(request, name)
+
+
+async def login_page(request: web.Request) -> web.Response:
+    """Return the form that asks for the token."""
+    return _answer(request, "login.html")
+
+
+async def login(request: web.Request) -> web.Response:
+    """Take the token from the form and give a session for it."""
+    site = site_of(request)
+    if site.credentials is None:
+        raise RefusedError(404, "no_login", "no token is set here")
+    if request.content_type != _FORM:
+        raise RefusedError(415, "not_a_form", f"send Content-Type: {_FORM}", close=True)
+    body = await read_body(request, 4096)
+    if not site.credentials.is_token(_token_of(body)):
+        return _answer(request, "login.html", status=401)
+    response = web.Response(status=303, headers={"Location": "./"})
+    response.set_cookie(
+        COOKIE,
+        site.credentials.new_session(),
+        max_age=SESSION_SECONDS,
+        path=_mount(request, "login"),
+        httponly=True,
+        samesite="Strict",
+        secure=_is_secure(request),
+    )
+    return response
+
+
+def _token_of(form: bytes) -> str:
+    try:
+        fields = parse_qs(form.decode("utf-8", "replace"), max_num_fields=5)
+    except ValueError:
+        return ""
+    return fields.get("token", [""])[0].strip()
+
+
+async def logout(request: web.Request) -> web.Response:
+    """End the session of this browser."""
+    response = web.Response(status=303, headers={"Location": "login"})
+    response.del_cookie(COOKIE, path=_mount(request, "logout"))
+    return response
+
+
+def _mount(request: web.Request, last: str) -> str:
+    """Return the path under which the application is mounted."""
+    return request.path.removesuffix(last) or "/"
+
+
+def _is_secure(request: web.Request) -> bool:
+    return "https" in (request.scheme, request.headers.get("X-Forwarded-Proto", ""))

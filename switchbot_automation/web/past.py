@@ -1,0 +1,154 @@
+"""The JSON API of what was: the chart's rows and the last decisions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from switchbot_automation.web.answers import RefusedError, as_json
+from switchbot_automation.web.encoding import in_words, instant
+from switchbot_automation.web.home import find_zone
+from switchbot_automation.web.query import instant_of, number_of
+from switchbot_automation.web.site import site_of
+from switchbot_store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from aiohttp import web
+
+    from switchbot_automation.web.site import Site
+    from switchbot_store import ThreadedHistory
+
+_LONGEST_HOURS = 400 * 24
+_MOST_POINTS = 2000
+_MOST_DECISIONS = 200
+_FIELDS = ("temperature", "humidity", "assumed_aircon_power", "last_temperature_stale")
+_DAY = 24.0
+
+
+async def history(request: web.Request) -> web.Response:
+    """Return what a room measured and when its unit ran, in at most `points` rows."""
+    site = site_of(request)
+    zone = find_zone(site, request.match_info["zone"])
+    points = int(number_of(request, "points", 288, 1, _MOST_POINTS))
+    start, end = instant_of(request, "start"), instant_of(request, "end")
+    hours = number_of(request, "hours", _DAY, 0.1, _LONGEST_HOURS)
+    key = ("history", zone["name"], points, start, end, hours)
+
+    async def ask() -> dict[str, Any]:
+        last = end or site.engine.clock.now()
+        first = start or last - timedelta(hours=hours)
+        return await _rows(site, zone, first, last, points)
+
+    return as_json(await site.shared.get(key, ask))
+
+
+async def _rows(
+    site: Site, zone: Mapping[str, Any], start: datetime, end: datetime, points: int
+) -> dict[str, Any]:
+    if not start < end or end - start > timedelta(hours=_LONGEST_HOURS):
+        raise RefusedError(
+            422, "range", "start must be before end, by 400 days at most"
+        )
+    answer: dict[str, Any] = {
+        "zone": zone["name"],
+        "start": instant(start),
+        "end": instant(end),
+        "band": zone["band"],
+        "source": "none",
+        "bucket_seconds": None,
+        "on_seconds": 0,
+        "rows": [],
+    }
+    if site.history is None:
+        return answer
+    await _bring_up(site.history)
+    found = await site.history.query(
+        start, end, zone=zone["name"], fields=_FIELDS, points=points
+    )
+    rows = [{**row, "timestamp": instant(row["timestamp"])} for row in found.rows]
+    on_seconds = sum(row.get("aircon_on_seconds") or 0 for row in rows)
+    return answer | {
+        "source": found.source,
+        "bucket_seconds": found.bucket_seconds,
+        "on_seconds": round(on_seconds),
+        "rows": rows,
+    }
+
+
+async def decisions(request: web.Request) -> web.Response:
+    """Return the last decisions, newest first; looks that decided the same are one."""
+    site = site_of(request)
+    zone = find_zone(site, request.match_info["zone"])
+    limit = int(number_of(request, "limit", 20, 1, _MOST_DECISIONS))
+    hours = number_of(request, "hours", _DAY, 0.1, 14 * _DAY)
+    name = zone["name"]
+
+    async def ask() -> list[dict[str, Any]]:
+        if site.history is None:
+            return _remembered(site, name)
+        await _bring_up(site.history)
+        end = site.engine.clock.now()
+        found = await site.history.query(
+            end - timedelta(hours=hours),
+            end + timedelta(milliseconds=1),
+            zone=name,
+            fields=("temperature", "metadata"),
+        )
+        return _runs(found.rows, ZoneInfo(zone["timezone"]))
+
+    made = await site.shared.get(("decisions", name, hours), ask)
+    return as_json({"zone": name, "decisions": made[:limit]})
+
+
+async def _bring_up(history: ThreadedHistory) -> None:
+    """Write what was recorded a moment ago, so that it is found."""
+    try:
+        await history.flush()
+    except StoreError:
+        return  # what is not there yet comes later; the service says so in its status
+
+
+def _remembered(site: Site, name: str) -> list[dict[str, Any]]:
+    kept = site.live.decisions.get(name, ())
+    return [
+        {key: value for key, value in each.items() if key != "key"}
+        for each in reversed(kept)
+    ]
+
+
+def _runs(rows: Iterable[Mapping[str, Any]], tz: ZoneInfo) -> list[dict[str, Any]]:
+    """Return runs of equal decisions out of a zone's rows, newest first."""
+    runs: list[dict[str, Any]] = []
+    last: tuple[Any, ...] | None = None
+    for row in rows:
+        metadata = row.get("metadata")
+        if not isinstance(metadata, dict):
+            continue
+        reasons = [each for each in metadata.get("reasons") or () if "code" in each]
+        commands = metadata.get("commands") or []
+        key = (metadata.get("outcome"), *(each["code"] for each in reasons))
+        at = instant(row["timestamp"])
+        if key == last and not commands:
+            run = runs[-1]
+            run["until"] = at
+            run["looks"] += 1
+            run["temperature"] = row.get("temperature")
+            continue
+        last = key
+        runs.append(
+            {
+                "since": at,
+                "until": at,
+                "looks": 1,
+                "outcome": metadata.get("outcome"),
+                "temperature": row.get("temperature"),
+                "reasons": in_words(reasons, tz),
+                "commands": commands,
+            }
+        )
+    runs.reverse()
+    return runs

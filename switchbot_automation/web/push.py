@@ -1,0 +1,54 @@
+"""`POST /webhook/{secret}`: what the cloud pushes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from switchbot_automation.cloud.webhook import (
+    MAX_BODY_BYTES,
+    RefusedWebhook,
+    WebhookRefusal,
+    same_secret,
+)
+from switchbot_automation.web.answers import RefusedError, as_json, read_body
+from switchbot_automation.web.site import site_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_BODY_SECONDS: Final = 5.0
+_BAD = frozenset(
+    {
+        WebhookRefusal.TOO_LARGE,
+        WebhookRefusal.NOT_JSON,
+        WebhookRefusal.NOT_AN_EVENT,
+    }
+)
+
+
+async def webhook(request: web.Request) -> web.Response:
+    """Take an event of the cloud. 404 for a wrong secret, as for any unknown path.
+
+    A repeated or late event is answered with 200 too: sending it again helps nobody.
+    """
+    site = site_of(request)
+    if not same_secret(request.match_info["secret"], site.webhook_secret or ""):
+        raise RefusedError(404, "not_found", "Not Found", close=True)
+    body = await read_body(request, MAX_BODY_BYTES, _BODY_SECONDS)
+    try:
+        payload = orjson.loads(body)
+    except ValueError:
+        payload = None
+    if not isinstance(payload, dict):
+        site.live.counts["webhooks", WebhookRefusal.NOT_JSON] += 1
+        raise RefusedError(400, "not_json", "the body is no JSON object")
+    taken = await site.engine.handle_webhook(payload)
+    if not isinstance(taken, RefusedWebhook):
+        site.live.counts["webhooks", "taken"] += 1
+        return as_json({"taken": True})
+    site.live.counts["webhooks", str(taken.refusal)] += 1
+    if taken.refusal in _BAD:
+        raise RefusedError(400, str(taken.refusal), taken.detail or "no event")
+    return as_json({"taken": False, "refusal": str(taken.refusal)})

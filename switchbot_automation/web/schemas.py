@@ -1,0 +1,195 @@
+"""The JSON Schemas of the API's document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from switchbot_automation.web.home import ACTIONS
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_NUMBER: dict[str, Any] = {"type": "number"}
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+_BOOLEAN: dict[str, Any] = {"type": "boolean"}
+_INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
+
+
+def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    """Every property is always there; there may be more."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+    }
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "at": {"schema": _INSTANT, "description": "When; now by default."},
+    "hours": {"schema": _NUMBER, "description": "How far back; 24 by default."},
+    "start": {"schema": _INSTANT, "description": "In place of `hours`."},
+    "end": {"schema": _INSTANT, "description": "Until when; now by default."},
+    "points": {
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2000},
+        "description": "At most so many rows; 288 by default.",
+    },
+    "limit": {
+        "schema": {"type": "integer", "minimum": 1, "maximum": 200},
+        "description": "At most so many decisions; 20 by default.",
+    },
+    "dry_run": {
+        "schema": _BOOLEAN,
+        "description": "Only tell what would change, and what it would have meant.",
+    },
+    "If-Match": {
+        "schema": _TEXT,
+        "description": "The ETag that was read, or *; needed without dry_run.",
+    },
+}
+
+SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "Error": _object(error=_TEXT, message=_TEXT),
+    "Reason": _object(code=_TEXT, text=_TEXT),
+    "Band": _object(low=_NUMBER, high=_NUMBER),
+    "Window": _object(
+        days=_list({"type": "integer", "minimum": 0, "maximum": 6}),
+        start=_TEXT,
+        end=_TEXT,
+        id=_TEXT,
+    ),
+    "Zone": _object(
+        name=_TEXT,
+        timezone=_TEXT,
+        enabled=_BOOLEAN,
+        observe_only=_BOOLEAN,
+        mode=_TEXT,
+        season=_TEXT,
+        band=_maybe(_ref("Band")),
+        target=_maybe(_NUMBER),
+        hysteresis=_NUMBER,
+        windows=_list(_ref("Window")),
+        in_window=_maybe(_ref("Window")),
+        next_change=_maybe(_INSTANT),
+        temperature=_maybe(_NUMBER),
+        humidity=_maybe(_NUMBER),
+        read_at=_maybe(_INSTANT),
+        stale=_BOOLEAN,
+        power={"enum": ["on", "off", "unknown"]},
+        action=_maybe(_TEXT),
+        power_since=_maybe(_INSTANT),
+        uncertain=_BOOLEAN,
+        last_action=_maybe(_TEXT),
+        last_action_at=_maybe(_INSTANT),
+        hold_until=_maybe(_INSTANT),
+        waiting=_maybe({"type": "object"}),
+        outcome=_maybe(_TEXT),
+        reasons=_list(_ref("Reason")),
+        error_count=_COUNT,
+        last_error=_maybe(_TEXT),
+    ),
+    "Quota": _object(
+        level={"enum": ["normal", "saving", "critical", "exhausted"]},
+        used=_COUNT,
+        remaining=_COUNT,
+        limit=_COUNT,
+        resets_at=_INSTANT,
+    ),
+    "Home": _object(
+        at=_INSTANT,
+        last_tick=_maybe(_INSTANT),
+        next_wakeup=_INSTANT,
+        settings_error=_maybe(_TEXT),
+        zones=_list(_ref("Zone")),
+        quota=_ref("Quota"),
+        read_only=_BOOLEAN,
+        login=_BOOLEAN,
+        history=_BOOLEAN,
+    ),
+    "Explanation": _object(
+        zone=_TEXT,
+        asked_at=_INSTANT,
+        decided_at=_maybe(_INSTANT),
+        since=_maybe(_INSTANT),
+        outcome=_maybe(_TEXT),
+        state={"type": "object"},
+        because=_list({"type": "object"}),
+        commands=_list({"type": "object"}),
+        nearly_stopped_by=_list({"type": "object"}),
+        would_have_changed_if=_list({"type": "object"}),
+        text=_TEXT,
+    ),
+    "HistoryRow": _object(timestamp=_INSTANT, temperature=_maybe(_NUMBER)),
+    "History": _object(
+        zone=_TEXT,
+        start=_INSTANT,
+        end=_INSTANT,
+        band=_maybe(_ref("Band")),
+        source={"enum": ["raw", "rollup", "none"]},
+        bucket_seconds=_maybe(_COUNT),
+        on_seconds=_COUNT,
+        rows=_list(_ref("HistoryRow")),
+    ),
+    "Run": _object(
+        since=_INSTANT,
+        until=_INSTANT,
+        looks=_COUNT,
+        outcome=_maybe(_TEXT),
+        reasons=_list(_ref("Reason")),
+        commands=_list({"type": "object"}),
+    ),
+    "Decisions": _object(zone=_TEXT, decisions=_list(_ref("Run"))),
+    "Wish": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["action"],
+        "properties": {
+            "action": {
+                "enum": list(ACTIONS),
+                "description": "`quick_off` also switches the automation off; `hold` "
+                "leaves the unit as it is; `resume` ends both.",
+            },
+            "hold": {
+                "description": "How long the automation keeps away: seconds, an "
+                "instant, or a word.",
+                "anyOf": [
+                    {"type": "number", "exclusiveMinimum": 0},
+                    _INSTANT,
+                    {"enum": ["none", "until_next_change", "permanent"]},
+                    {"type": "null"},
+                ],
+            },
+        },
+    },
+    "Command": _object(zone=_TEXT, action=_TEXT, status=_TEXT),
+    "Settings": {
+        "type": "object",
+        "description": "The settings document; keys in URLs are masked when read.",
+    },
+    "SettingsChange": _object(
+        changes=_list(_object(path=_TEXT, before={}, after={})),
+        dry_run=_BOOLEAN,
+        summary=_maybe({"type": "object"}),
+        no_summary=_maybe(_TEXT),
+    ),
+    "Health": _object(
+        status={"enum": ["ok", "degraded", "error"]},
+        healthy=_BOOLEAN,
+        live=_BOOLEAN,
+        ready=_BOOLEAN,
+    ),
+    "PushedEvent": {"type": "object", "description": "As the cloud sends it."},
+    "Taken": _object(taken=_BOOLEAN),
+    "OpenAPI": {"type": "object"},
+}

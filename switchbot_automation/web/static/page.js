@@ -1,0 +1,316 @@
+// The page: rooms as the engine tells of them, and what a person wants of them.
+import { draw, gauge } from "./chart.js";
+import { action, because, clock, dayAndClock, degrees, duration, outcome, plain, state } from "./words.js";
+
+const get = (id) => document.getElementById(id);
+const FOR_EVER = "9999-";
+const CHART_SECONDS = 60;
+
+let home = null;
+let selected = null;
+let hours = 24;
+let chart = null;
+let drawnAt = 0;
+let listedFor = "";
+let holding = null;
+
+async function ask(path, options = {}) {
+  const answer = await fetch(path, { headers: { Accept: "application/json" }, ...options });
+  if (answer.status === 401) {
+    location.assign("login");
+    throw new Error("Log in again.");
+  }
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.message ?? `The answer was ${answer.status}.`);
+  return body;
+}
+
+const pathOf = (name) => `api/zones/${encodeURIComponent(name)}`;
+const zoneOf = (name) => home?.zones.find((zone) => zone.name === name);
+
+function say(text) {
+  get("said").textContent = text;
+  get("said").classList.toggle("shown", Boolean(text));
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => say(""), 8000);
+}
+
+function problem(text) {
+  get("problem").hidden = !text;
+  get("problem").textContent = text;
+}
+
+// --- rooms ---------------------------------------------------------------------------
+
+function showHome(told) {
+  home = { ...home, ...told };
+  problem(home.settings_error ? `The settings cannot be used: ${home.settings_error}` : "");
+  if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;
+  const rooms = get("rooms");
+  rooms.classList.toggle("one", home.zones.length === 1);
+  const cards = new Map([...rooms.children].map((card) => [card.dataset.zone, card]));
+  home.zones.forEach((zone, index) => {
+    const card = cards.get(zone.name) ?? newRoom(zone.name);
+    cards.delete(zone.name);
+    if (rooms.children[index] !== card) rooms.insertBefore(card, rooms.children[index] ?? null);
+    showRoom(card, zone);
+  });
+  cards.forEach((card) => card.remove());
+  showFacts();
+  showDetail();
+}
+
+function newRoom(name) {
+  const card = get("room").content.firstElementChild.cloneNode(true);
+  card.dataset.zone = name;
+  card.querySelector(".name").addEventListener("click", () => select(name));
+  card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
+  card.querySelector(".do-resume").addEventListener("click", () => act(name, { action: "resume" }));
+  card.querySelector(".do-off").addEventListener("click", () => act(name, { action: "quick_off" }));
+  return card;
+}
+
+function showRoom(card, zone) {
+  const part = (name) => card.querySelector(name);
+  const title = zone.name === "default" ? "Home" : plain(zone.name);
+  part(".name").textContent = title;
+  part(".name").setAttribute("aria-pressed", String(zone.name === selected));
+  card.classList.toggle("selected", zone.name === selected && home.zones.length > 1);
+  const [word, kind] = state(zone);
+  part(".state").textContent = zone.uncertain ? `${word}?` : word;
+  part(".state").className = `state pill ${kind}`;
+  part(".degrees").textContent = degrees(zone.temperature);
+  part(".now").classList.toggle("stale", zone.stale);
+  part(".humidity").textContent = zone.humidity == null ? "" : `${Math.round(zone.humidity)} % humidity`;
+  if (zone.band) part(".gauge").replaceChildren(gauge(zone));
+  else part(".gauge").replaceChildren();
+  part(".reason").textContent = zone.outcome ? `${outcome(zone.outcome)}: ${because(zone.reasons)}.` : "Not looked at yet.";
+  const note = noteOf(zone);
+  part(".note").hidden = !note;
+  part(".note").textContent = note;
+  const held = zone.hold_until !== null;
+  const off = !zone.enabled && zone.power === "off";
+  for (const button of card.querySelectorAll(".buttons button")) {
+    button.disabled = home.read_only || card.classList.contains("busy");
+    button.setAttribute("aria-label", `${button.textContent.replace("…", "")}, ${title}`);
+  }
+  part(".buttons").hidden = home.read_only;
+  part(".do-resume").hidden = !held && zone.enabled;
+  part(".do-off").hidden = off;
+}
+
+function noteOf(zone) {
+  const notes = [];
+  if (zone.stale) notes.push(zone.read_at ? `No reading since ${dayAndClock(zone.read_at, zone.timezone)}.` : "No reading yet.");
+  if (!zone.enabled) notes.push("The automation is switched off.");
+  if (zone.observe_only) notes.push("Only observes; nothing is sent.");
+  if (zone.waiting) notes.push(`${action(zone.waiting.action)} waits until ${clock(zone.waiting.due_at, zone.timezone)}.`);
+  if (zone.hold_until) {
+    const forEver = zone.hold_until.startsWith(FOR_EVER);
+    notes.push(forEver ? "Held until you resume." : `Held until ${dayAndClock(zone.hold_until, zone.timezone)}.`);
+  }
+  return notes.join(" ");
+}
+
+function showFacts() {
+  const zone = home.zones[0];
+  get("next-look").textContent = clock(home.next_wakeup, zone?.timezone, { second: "2-digit" });
+  get("logout").hidden = !home.login;
+  if (!home.quota) return;
+  const { remaining, limit, reserve, level } = home.quota;
+  get("quota-left").textContent = `${remaining.toLocaleString("en")} of ${limit.toLocaleString("en")}${level === "normal" ? "" : ` (${level})`}`;
+  const meter = get("quota");
+  meter.max = limit;
+  meter.low = Math.max(reserve ?? 0, limit * 0.1);
+  meter.high = limit * 0.3;
+  meter.optimum = limit;
+  meter.value = remaining;
+}
+
+// --- one room's past -----------------------------------------------------------------
+
+function select(name) {
+  selected = name;
+  drawnAt = 0;
+  listedFor = "";
+  showHome({});
+}
+
+function showDetail() {
+  const zone = zoneOf(selected);
+  get("detail").hidden = get("why").hidden = !zone;
+  if (!zone) return;
+  get("detail-title").textContent = zone.name === "default" ? "Temperature" : `Temperature, ${plain(zone.name)}`;
+  if (Date.now() - drawnAt > CHART_SECONDS * 1000) showChart(zone);
+  const wanted = JSON.stringify([zone.name, zone.outcome, zone.reasons.map((each) => each.code), zone.last_action_at]);
+  if (wanted !== listedFor) showDecisions(zone, wanted);
+}
+
+async function showChart(zone) {
+  drawnAt = Date.now();
+  try {
+    const wide = get("chart").clientWidth;
+    const history = await ask(`${pathOf(zone.name)}/history?hours=${hours}&points=${wide < 500 ? 144 : 288}`);
+    if (zone.name !== selected) return;
+    chart = draw(get("chart"), history, zone);
+    showChart.last = [history, zone];
+    const slider = get("look-at");
+    slider.max = Math.max(0, chart.rows.length - 1);
+    slider.disabled = !chart.rows.length;
+    slider.value = slider.max;
+    lookAt(Number(slider.max));
+    showTable(history, zone);
+  } catch (error) {
+    drawnAt = 0;
+    say(error.message);
+  }
+}
+
+function lookAt(index) {
+  const text = chart?.look(index) ?? "";
+  get("looked-at").textContent = text || "Nothing was recorded in this time.";
+  get("look-at").setAttribute("aria-valuetext", text);
+}
+
+function showTable(history, zone) {
+  // A row an hour is what a person reads; the chart has them all.
+  const known = history.rows.filter((row) => row.temperature != null);
+  const every = Math.max(1, Math.round(known.length / 24));
+  const rows = known.filter((_row, index) => index % every === 0).map((row) => {
+    const line = document.createElement("tr");
+    const cells = [dayAndClock(row.timestamp, zone.timezone), `${degrees(row.temperature)} °C`, row.aircon_on_seconds ? duration(row.aircon_on_seconds) : "–"];
+    line.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+    return line;
+  });
+  get("table").replaceChildren(...rows);
+}
+
+async function showDecisions(zone, wanted) {
+  listedFor = wanted;
+  try {
+    const { decisions } = await ask(`${pathOf(zone.name)}/decisions?limit=12`);
+    if (zone.name !== selected) return;
+    get("decisions").replaceChildren(...decisions.map((each) => decisionItem(each, zone)));
+  } catch (error) {
+    listedFor = "";
+    say(error.message);
+  }
+}
+
+function decisionItem(made, zone) {
+  const item = document.createElement("li");
+  const time = Object.assign(document.createElement("time"), { dateTime: made.since, textContent: dayAndClock(made.since, zone.timezone) });
+  const what = Object.assign(document.createElement("strong"), { textContent: outcome(made.outcome) });
+  const why = Object.assign(document.createElement("p"), { textContent: because(made.reasons) });
+  const seconds = (Date.parse(made.until) - Date.parse(made.since)) / 1000;
+  const looks = made.looks > 1 ? ` for ${duration(seconds)}, ${made.looks} looks` : "";
+  const words = document.createElement("div");
+  words.append(what, looks, why);
+  if (made.commands.length) {
+    const sent = made.commands.map((each) => `${action(each.action)} ${each.status}`).join(", ");
+    words.append(Object.assign(document.createElement("p"), { className: "sent", textContent: `Sent: ${sent}` }));
+  }
+  item.append(time, words);
+  return item;
+}
+
+// --- what a person wants ---------------------------------------------------------------
+
+async function act(name, wish) {
+  const card = document.querySelector(`[data-zone="${CSS.escape(name)}"]`);
+  const focused = document.activeElement;
+  card.classList.add("busy");
+  showRoom(card, zoneOf(name));
+  try {
+    const done = await ask(`${pathOf(name)}/actions`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: JSON.stringify(wish),
+    });
+    say(toldOf(done, name));
+  } catch (error) {
+    say(error.message);
+  } finally {
+    card.classList.remove("busy");
+    await refresh();
+    // A button that went away must not leave the keyboard nowhere.
+    if (!focused?.isConnected || focused.hidden || focused.disabled) card.querySelector(".name").focus();
+    else focused.focus();
+  }
+}
+
+function toldOf(done, name) {
+  const zone = zoneOf(name);
+  const title = name === "default" ? "Home" : plain(name);
+  if (done.action === "resume") return `${title}: the automation looks after it again.`;
+  if (done.action === "hold") return `${title}: held.`;
+  if (done.status === "blocked" && done.blocked_until) {
+    return `${title}: waits for the compressor until ${clock(done.blocked_until, zone?.timezone)}.`;
+  }
+  return `${title}: ${action(done.action)} ${done.status}.`;
+}
+
+function openHold(name) {
+  holding = name;
+  get("hold-title").textContent = `Hold ${name === "default" ? "home" : plain(name)}`;
+  get("hold").returnValue = "";
+  get("hold").showModal();
+}
+
+get("hold").addEventListener("close", () => {
+  if (get("hold").returnValue !== "ok") return;
+  const form = new FormData(get("hold").querySelector("form"));
+  const until = form.get("until");
+  act(holding, { action: form.get("action"), hold: /^\d+$/.test(until) ? Number(until) : until });
+});
+
+// --- keeping up --------------------------------------------------------------------------
+
+async function refresh() {
+  try {
+    showHome(await ask("api/zones"));
+  } catch (error) {
+    problem(error.message);
+  }
+}
+
+function connect() {
+  const source = new EventSource("api/events");
+  const shown = (text, kind) => {
+    get("connection").textContent = text;
+    get("connection").className = `pill ${kind}`;
+  };
+  source.addEventListener("open", () => shown("Live", "live"));
+  source.addEventListener("home", (event) => showHome(JSON.parse(event.data)));
+  source.addEventListener("quota_level_changed", refresh);
+  source.addEventListener("error", () => {
+    shown("Reconnecting…", "lost");
+    // After an answer that is no stream the browser gives up; sessions end like that.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => refresh().then(connect), 5000);
+  });
+  addEventListener("pagehide", () => source.close(), { once: true });
+}
+
+for (const button of document.querySelectorAll("[data-hours]")) {
+  button.addEventListener("click", () => {
+    hours = Number(button.dataset.hours);
+    document.querySelectorAll("[data-hours]").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
+    drawnAt = 0;
+    showDetail();
+  });
+}
+get("look-at").addEventListener("input", (event) => lookAt(Number(event.target.value)));
+get("chart").addEventListener("pointermove", (event) => {
+  if (!chart?.rows.length) return;
+  get("look-at").value = chart.at(event.clientX);
+  lookAt(Number(get("look-at").value));
+});
+new ResizeObserver(() => {
+  const [history, zone] = showChart.last ?? [];
+  if (history && zone.name === selected) {
+    chart = draw(get("chart"), history, zone);
+    lookAt(Number(get("look-at").value));
+  }
+}).observe(get("detail"));
+setInterval(refresh, 60000);
+refresh().then(connect);

@@ -1,0 +1,100 @@
+"""A simulated home of two rooms that was lived in for a day, and its page on loopback."""
+
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.simulation.run import build_home
+from switchbot_automation.simulation.scenarios import HOUSES
+from switchbot_automation.testing import run_for
+from switchbot_automation.web import serve
+from switchbot_store import HistoryService, MemoryStore, SqliteHistory
+
+MONDAY = datetime(2026, 1, 12, 0, tzinfo=UTC)
+TOKEN = "a-token-of-the-tests-0123456789"
+SECRET = "a-secret-path-of-the-tests-0123456789"
+HOOK = "https://hooks.example.com/trigger/winter/with/key/s3cr3t"
+
+EVERY_DAY = [0, 1, 2, 3, 4, 5, 6]
+SETTINGS: dict[str, Any] = {
+    "automation_enabled": True,
+    "mode": "winter",
+    "timezone": "Europe/Berlin",
+    "poll_interval_seconds": 300,
+    "command_cooldown_seconds": 0,
+    "turn_off_outside_windows": True,
+    "winter": {"min_temp": 20.5, "max_temp": 21.5, "target_temp": 23},
+    "time_windows": [{"days": EVERY_DAY, "start": "06:30", "end": "22:30"}],
+    "zones": {
+        "living room": {
+            "meter_device_id": "C271111EC0AB",
+            "aircon_device_id": "02-202008110034-13",
+        },
+        "office": {
+            "meter_device_id": "C271111EC0AC",
+            "aircon_device_id": "02-202008110034-14",
+            "min_off_seconds": 600,
+            "winter": {"min_temp": 19.5, "max_temp": 20.5, "target_temp": 22},
+        },
+    },
+}
+
+
+class LivedHome:
+    """The engine, its clock, its home and its history; `serve` gives the page."""
+
+    def __init__(self, history: HistoryService | None, clock: SimulatedClock) -> None:
+        self.clock = clock
+        self.history = history
+        self.store = MemoryStore(now=clock.now)
+        self.store.set("settings", deepcopy(SETTINGS))
+        self.home = build_home(
+            clock, parse_settings(SETTINGS), house=HOUSES["default"], seed=3
+        )
+        self.engine = AutomationEngine(
+            self.home, self.store, history=history, clock=clock
+        )
+
+    async def live(self, hours: float) -> None:
+        """Let time pass, with a tick whenever the engine wants one."""
+        await run_for(self.engine, timedelta(hours=hours))
+
+    def serve(self, **options: Any) -> Any:
+        """Serve the page on a free port of loopback."""
+        return serve(self.engine, port=0, history=self.history, **options)
+
+
+@pytest.fixture
+async def home(tmp_path):
+    """Nine hours of a winter Monday: it was off until half past six."""
+    clock = SimulatedClock(MONDAY)
+    history = HistoryService(
+        SqliteHistory(tmp_path / "history.sqlite"), now=clock.now, batch_size=50
+    )
+    lived = LivedHome(history, clock)
+    with history:
+        async with lived.engine:
+            await lived.live(9)
+            yield lived
+
+
+@pytest.fixture
+async def bare():
+    """The same home before its first tick, without a history."""
+    lived = LivedHome(None, SimulatedClock(MONDAY))
+    async with lived.engine:
+        yield lived
+
+
+@pytest.fixture
+async def http():
+    """A client that keeps no cookies, so that each test sends what it means to."""
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        yield session
