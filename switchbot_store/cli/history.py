@@ -6,6 +6,7 @@ import click
 
 from switchbot_store.cli.history_import import import_command
 from switchbot_store.cli.history_plot import plot
+from switchbot_store.cli.history_upkeep import adopt, clean, export, status
 
 
 @click.group()
@@ -13,5 +14,5 @@ def history() -> None:
     """Import, draw, export and look after the history of readings."""
 
 
-history.add_command(import_command)
-history.add_command(plot)
+for _command in (import_command, plot, export, status, adopt, clean):
+    history.add_command(_command)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from switchbot_store.cli import opening
+from switchbot_store.cli.history_upkeep import summarise
 from switchbot_store.cli.output import (
     FAILURE,
     Misuse,
@@ -32,7 +33,6 @@ from switchbot_store.history.model import RowKey
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from switchbot_store.backup import Progress
     from switchbot_store.history.app_export import ExportReport
     from switchbot_store.history.local_time import ClockChange
     from switchbot_store.history.model import HistoryBackend, HistorySample
@@ -104,7 +104,8 @@ def import_command(  # noqa: PLR0917 - click passes them by name
             done.append((export, added))
             before += export.path.stat().st_size
         if not dry_run and backend is not None:
-            _summarise(backend, progress)
+            # Now, not behind somebody's first chart.
+            summarise(backend, progress, begin=_READING_PART)
     if as_json:
         print_json(
             {
@@ -168,14 +169,6 @@ def _present(backend: HistoryBackend, block: Sequence[HistorySample]) -> int:
         if len(rows) < BLOCK_ROWS:
             return found
         after = RowKey(rows[-1].timestamp, zone)
-
-
-def _summarise(backend: HistoryBackend, progress: Progress) -> None:
-    """Bring the hourly summary up to date now, not behind somebody's first chart."""
-    part = _READING_PART
-    while backend.roll_up(now=datetime.now(UTC)):
-        part += (1 - part) / 20  # how many hours there are nobody knows
-        progress(part, "hourly summary")
 
 
 def _row(export: AppExport, added: int) -> dict[str, Any]:

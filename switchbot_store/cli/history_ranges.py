@@ -128,5 +128,10 @@ def range_options(default_span: timedelta | None) -> Callable[[_Command], _Comma
 @contextmanager
 def open_service(config: StoreConfig) -> Iterator[HistoryService]:
     """Give the history for reading: no spill, which a running program holds."""
-    with opening.history(config) as backend, HistoryService(backend) as service:
+    with (
+        opening.history(config) as backend,
+        HistoryService(
+            backend, retention_days=config.history_retention_days or None
+        ) as service,
+    ):
         yield service

@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import nan
 from typing import TYPE_CHECKING, Final
 
+from switchbot_store.errors import StoreConfigError
 from switchbot_store.history.buckets import timezone_of
 from switchbot_store.history.model import HOLD_SECONDS
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
-    from switchbot_store.history.model import HistoryRow
+    from switchbot_store.history.model import HistoryResult, HistoryRow
     from switchbot_store.history.service import HistoryService
 
 POINTS: Final = 500
@@ -23,6 +24,8 @@ _FIELDS: Final = ("temperature", "humidity", "assumed_aircon_power", "timezone")
 _HOLD: Final = timedelta(seconds=HOLD_SECONDS)
 _DAILY_FROM: Final = timedelta(days=14)
 """From here on the unit's running time is told by the day."""
+_DAILY_CURVES_FROM: Final = timedelta(days=120)
+"""From here on the readings as well: buckets of some hours would beat with the days."""
 _DAY_SECONDS: Final = 86400
 _HOUR_SECONDS: Final = 3600
 
@@ -89,22 +92,28 @@ def gather(
     timezone: str | None = None,
     points: int = POINTS,
 ) -> Chart | None:
-    """Ask the history for what a chart of at most `points` shows; None without rows.
+    """Ask the history for what a chart of about `points` shows; None without rows.
 
     `timezone` None: the one of the newest row. Raises as `HistoryService.query`.
     """
-    result = service.query(start, end, zone=zone, fields=_FIELDS, points=points)
-    if not result.rows:
-        return None
-    home = timezone_of(timezone or _known_timezone(result.rows))
-    width = timedelta(seconds=result.bucket_seconds or 0)
-    rows = result.rows
-    running, running_width = rows, width
-    if end - start >= _DAILY_FROM:
-        by_day = service.query(
+    if timezone is None:
+        newest = service.latest(1, zone=zone)
+        timezone = _known(newest[0].timezone) if newest else "UTC"
+    home = timezone_of(timezone)
+
+    def days() -> HistoryResult:
+        return service.query(
             start, end, zone=zone, fields=_FIELDS, bucket="day", timezone=home.key
         )
-        running, running_width = by_day.rows, timedelta(days=1)
+
+    if end - start >= _DAILY_CURVES_FROM:
+        result = days()
+    else:
+        result = service.query(start, end, zone=zone, fields=_FIELDS, points=points)
+    if not result.rows:
+        return None
+    running = days() if end - start >= _DAILY_FROM else result
+    rows, width = result.rows, _width(result)
     return Chart(
         zone,
         start.astimezone(home),
@@ -113,13 +122,21 @@ def gather(
         sum(row["count"] for row in rows),
         _curve(rows, "temperature", width, home),
         _curve(rows, "humidity", width, home),
-        _running_time(running, running_width, home),
+        _running_time(running.rows, _width(running), home),
         _gaps(rows, width, start, min(end, datetime.now(UTC)), home),
     )
 
 
-def _known_timezone(rows: Sequence[HistoryRow]) -> str:
-    return str(rows[-1].timezone or "UTC")
+def _known(timezone: str) -> str:
+    """Return the timezone of a row, which may hold any text, or UTC."""
+    try:
+        return timezone_of(timezone).key
+    except StoreConfigError:
+        return "UTC"
+
+
+def _width(result: HistoryResult) -> timedelta:
+    return timedelta(seconds=result.bucket_seconds or 0)
 
 
 def _curve(

@@ -19,6 +19,7 @@ _LEAST_SPAN: Final = 0.5
 _BRAILLE: Final = 0x2800
 _DOTS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """Bits of the dots of a braille character: by column, from the top down."""
+_LABEL_COLUMNS: Final = 24
 _TIME_FORMS: Final = (
     *((1.05, "%H:%M"), (5, "%d %b %H:%M"), (300, "%d %b")),
     (float("inf"), "%b %Y"),
@@ -119,12 +120,16 @@ def _axis(chart: Chart, columns: int) -> str:
 def _times(chart: Chart, columns: int) -> str:
     days = (chart.end - chart.start).total_seconds() / 86400
     form = next(form for most, form in _TIME_FORMS if days <= most)
+    span = chart.end - chart.start
+    labels = max(1, min(4, columns // _LABEL_COLUMNS))
     moments = [
-        (chart.start + (chart.end - chart.start) * part / 4).strftime(form)
-        for part in range(5)
+        (chart.start + span * part / labels).strftime(form)
+        for part in range(labels + 1)
     ]
     line = [" "] * columns
     for part, text in enumerate(moments):
-        at = min(columns - len(text), part * columns // 4)
+        if part == labels - 1 and columns // labels < len(moments[-1]) + len(text):
+            continue  # the last one needs the place
+        at = min(columns - len(text), part * columns // labels)
         line[at : at + len(text)] = text
     return " " * _MARGIN + "".join(line).rstrip()

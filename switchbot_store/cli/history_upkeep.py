@@ -1,0 +1,217 @@
+"""`history status`, `export`, `adopt` and `clean`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from switchbot_store.cli import opening
+from switchbot_store.cli.history_ranges import (
+    RangeOptions,
+    open_service,
+    range_options,
+)
+from switchbot_store.cli.output import (
+    Misuse,
+    counted,
+    instant,
+    json_option,
+    logging_options,
+    print_json,
+    print_table,
+    progress_bar,
+    warn,
+)
+from switchbot_store.config import StoreConfig
+from switchbot_store.errors import StoreConfigError
+from switchbot_store.history.export import format_of
+from switchbot_store.history.making import SPILL_NAME
+
+if TYPE_CHECKING:
+    from switchbot_store.backup import Progress
+    from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.history.service import HistoryService
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+
+
+@click.command()
+@json_option("Print one object with `zones`, `spilled` and `quarantine_bytes`.")
+@logging_options()
+def status(as_json: bool) -> None:
+    """Tell what there is of each zone, and what waits for the database."""
+    config = StoreConfig.from_env()
+    with open_service(config) as service:
+        zones = _zones(service)
+        name = service.backend.name
+    spilled = opening.spilled_rows(config)
+    quarantine = (config.directory / SPILL_NAME).with_suffix(".quarantine.jsonl")
+    size = quarantine.stat().st_size if quarantine.exists() else 0
+    if as_json:
+        print_json(
+            {
+                "backend": name,
+                "zones": zones,
+                "spilled": spilled,
+                "quarantine_bytes": size,
+                "retention_days": config.history_retention_days,
+            }
+        )
+        return
+    print_table(
+        f"History in {name}; rows are kept {config.history_retention_days:g} days,"
+        " their hours for ever",
+        ("zone", "readings", "from", "to", "temperature", "humidity"),
+        [
+            (
+                *(zone["zone"], f"{zone['count']:,}"),
+                *(instant(zone["first"]), instant(zone["last"])),
+                *(_span(zone["temperature"], "°C"), _span(zone["humidity"], "%")),
+            )
+            for zone in zones
+        ],
+    )
+    if spilled:
+        warn(f"{counted(spilled, 'row')} in {config.directory / SPILL_NAME} wait")
+    if size:
+        warn(f"{quarantine} has rows that could not be stored, with the reasons")
+
+
+def _zones(service: HistoryService) -> list[dict[str, Any]]:
+    # By the day, so that whole hours come from the summary and the count is quick.
+    now = datetime.now(UTC) + _HOUR
+    found: dict[str, dict[str, Any]] = {}
+    for row in service.query(_EVER, now, bucket="day", timezone="UTC").rows:
+        zone = found.setdefault(
+            row.zone,
+            {
+                "zone": row.zone,
+                "count": 0,
+                "first": row.timestamp,
+                "last": None,
+                "temperature": None,
+                "humidity": None,
+            },
+        )
+        zone["count"] += row["count"]
+        for name in ("temperature", "humidity"):
+            ends = [*(zone[name] or ()), row[f"min_{name}"], row[f"max_{name}"]]
+            known = [end for end in ends if end is not None]
+            zone[name] = [min(known), max(known)] if known else None
+    for name, zone in found.items():
+        newest = service.latest(1, zone=name)
+        zone["last"] = newest[0].timestamp if newest else None
+        oldest = next(service.pages(_EVER, now, zone=name, page_rows=1), None)
+        if oldest and oldest[0].timestamp - zone["first"] < timedelta(days=1):
+            zone["first"] = oldest[0].timestamp
+    return list(found.values())
+
+
+def _span(ends: list[float] | None, unit: str) -> str:
+    return "" if ends is None else f"{ends[0]:.1f} to {ends[1]:.1f} {unit}"
+
+
+@click.command()
+@click.argument(
+    "file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+)
+@range_options(default_span=None)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(("csv", "jsonl", "parquet")),
+    help="Default: what FILE's suffix says.",
+)
+@click.option("--fields", help="Columns, by commas; default: all.")
+@logging_options()
+def export(
+    file: Path, range_: RangeOptions, format_name: str | None, fields: str | None
+) -> None:
+    """Write recorded rows to FILE, or - for standard output, in constant memory.
+
+    Timestamps are ISO 8601 in UTC. FILE appears when it is whole.
+    """
+    to_stdout = str(file) == "-"
+    names = None if fields is None else [each.strip() for each in fields.split(",")]
+    with open_service(StoreConfig.from_env()) as service:
+        start, end = range_.resolved(service)
+        try:
+            name = format_of(sys.stdout.buffer if to_stdout else file, format_name)
+            rows = service.export(
+                sys.stdout.buffer if to_stdout else file,
+                start,
+                end,
+                zone=range_.zone,
+                fields=names,
+                format=name,
+            )
+        except StoreConfigError as error:
+            raise Misuse(f"--{error.variable}: {error}") from error
+    if not to_stdout:
+        click.echo(f"{file}: {counted(rows, 'row')}, {file.stat().st_size:,} bytes")
+
+
+@click.command()
+@json_option("Print one object with `hours`.")
+@logging_options()
+def adopt(as_json: bool) -> None:
+    """Take over the table of an existing dashboard, in place.
+
+    Its columns are widened, rows of one instant are moved apart by a microsecond, and
+    the hourly summary is built. The dashboard may go on writing and reading meanwhile;
+    stopped in the middle, it goes on where it was. Does nothing the second time.
+    """
+    config = StoreConfig.from_env()
+    with progress_bar() as progress:
+        progress(0, "schema")
+        with opening.history(config) as backend:
+            hours = summarise(backend, progress)
+            oldest = backend.oldest()
+    if as_json:
+        print_json({"hours": hours, "oldest": oldest})
+    else:
+        click.echo(
+            f"Adopted: rows since {instant(oldest)}, {counted(hours, 'hour')} summarised"
+        )
+
+
+@click.command()
+@json_option("Print one object with `deleted`.")
+@logging_options()
+def clean(as_json: bool) -> None:
+    """Delete the rows older than HISTORY_RETENTION_DAYS now.
+
+    Their hourly summary stays. A running program does this by itself once a day.
+    """
+    config = StoreConfig.from_env()
+    with open_service(config) as service, progress_bar() as progress:
+        summarise(service.backend, progress)
+        progress(1, "deleting old rows")
+        deleted = service.cleanup()
+    if as_json:
+        print_json({"deleted": deleted})
+    else:
+        click.echo(f"{counted(deleted, 'row')} deleted")
+
+
+def summarise(
+    backend: HistoryBackend, progress: Progress, *, begin: float = 0.0
+) -> int:
+    """Bring the hourly summary up to date; return how many hours were.
+
+    `progress` goes from `begin` to 1.
+    """
+    now = datetime.now(UTC)
+    total = 0
+    done = 0
+    while hours := backend.roll_up(now=now):
+        if not total:
+            total = max(1, (now - (backend.oldest() or now)) // _HOUR)
+        done += hours
+        progress(begin + (1 - begin) * min(1.0, done / total), "hourly summary")
+    return done
