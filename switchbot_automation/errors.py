@@ -6,6 +6,7 @@
     ├── SettingsError             the settings document is wrong; `path` says where
     ├── UnknownZoneError          no zone of that name; `zone`, `known`
     ├── PluginError               a plug-in failed; `plugin`
+    ├── RuleActionError           a rule's action was refused before anything was sent
     ├── WebhookError              a webhook was refused or failed; `status`
     └── CloudError                a call to the SwitchBot cloud failed
         ├── AuthError             token or secret refused
@@ -67,6 +68,10 @@ class PluginError(AutomationError):
     def __init__(self, message: str, *, plugin: str) -> None:
         super().__init__(f"{plugin}: {message}")
         self.plugin = plugin
+
+
+class RuleActionError(AutomationError):
+    """A step of a rule cannot be done; nothing was sent."""
 
 
 class WebhookError(AutomationError):

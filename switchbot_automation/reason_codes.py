@@ -48,6 +48,9 @@ class ReasonCode(StrEnum):
     THRESHOLDS_INVERTED = "thresholds_inverted"
     MODE_UNKNOWN = "mode_unknown"
 
+    RULE = "rule"
+    """A rule of one's own asked for it."""
+
     # what the controllers said
     OPTIMUM_START = "optimum_start"
     """Begun before the window so that the room is in its band when it opens."""

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.decide import decide
+from switchbot_automation.engine.events import SettingsRejected
 from switchbot_automation.engine.gate import Ledger, gate
 from switchbot_automation.engine.meters import remembered
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from switchbot_automation.backtest import BacktestReport
     from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.events import Listeners
+    from switchbot_automation.engine.tick import Tick, ZoneTick
     from switchbot_automation.settings_model import Settings
     from switchbot_store import ThreadedHistory
 
@@ -79,8 +82,9 @@ class SettingsChange:
 class Configurator:
     """Applies settings documents to one engine's store."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, listeners: Listeners) -> None:
         self._documents = documents
+        self._listeners = listeners
         self._replaced: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     async def apply(
@@ -122,7 +126,25 @@ class Configurator:
                 f"nothing can be decided with them: {type(error).__name__}: {error}"
             ) from error
 
-    async def take_back(self, error: Exception) -> SettingsError:
+    async def tick_with(
+        self, tick: Tick, settings: Settings, now: datetime, *, force: bool
+    ) -> list[ZoneTick]:
+        """Tick; if new settings make that fail, tick with those before."""
+        try:
+            ticks = await tick.run(settings, now, force=force)
+        except Exception as error:
+            if not self._documents.life.on_trial:
+                raise
+            rejected = await self._take_back(error)
+            self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
+            before = self._documents.settings
+            if before is None:
+                return []
+            return await tick.run(before, now, force=force)
+        self._documents.life.settle()
+        return ticks
+
+    async def _take_back(self, error: Exception) -> SettingsError:
         """Put the settings before in force again, also in the store if we stored these.
 
         Returns what is wrong with them, for `SettingsRejected`.
@@ -176,9 +198,18 @@ def _differences(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[Cha
         secret = not _SECRET_KEYS.isdisjoint(path)
         yield Change(
             ".".join(path),
-            _masked(before) if secret else before,
-            _masked(after) if secret else after,
+            _masked(before) if secret else _without_urls(before),
+            _masked(after) if secret else _without_urls(after),
         )
+
+
+def _without_urls(value: Any) -> Any:
+    """Return a rule's part with the URLs in it masked."""
+    if isinstance(value, dict):
+        return {key: _without_urls(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_urls(each) for each in value]
+    return mask_url(value) if isinstance(value, str) and "://" in value else value
 
 
 def _masked(value: Any) -> Any:

@@ -17,11 +17,9 @@ from switchbot_automation.engine.configure import Configurator, what_if
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
     Listeners,
-    SettingsRejected,
     WebhookReceived,
 )
 from switchbot_automation.engine.explain import Explainer, timezone_in
-from switchbot_automation.engine.explanation import Explanation, explain_without_inputs
 from switchbot_automation.engine.health import health_report
 from switchbot_automation.engine.leader import Leadership
 from switchbot_automation.engine.manual import (
@@ -40,13 +38,12 @@ from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
 from switchbot_automation.engine.record import Recorder, askable, threaded
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.tick import Tick, overall_outcome
-from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.model import (
-    DEFAULT_ZONE,
     ManualAction,
     TickReport,
     ZoneDecision,
 )
+from switchbot_automation.rules.runner import Rules, sooner
 from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
@@ -59,10 +56,11 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.act import WebhookSender
     from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.events import Event
+    from switchbot_automation.engine.explanation import Explanation
     from switchbot_automation.engine.record import AsyncHistory
     from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.model import CloudApi, Command
-    from switchbot_automation.settings_model import Settings
+    from switchbot_automation.rules.context import Notifier
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)
@@ -79,7 +77,7 @@ class AutomationEngine:
     `history`, a `HistoryService` or the asyncio view of one. `quota` is
     the ledger shared with the client, by default the client's own; where there is none
     the engine counts its calls itself.
-    Without a `webhook_sender` the webhook rung does not exist.
+    Without a `webhook_sender` there are no webhooks, without a `notifier` no notices.
 
     Use it as an async context manager. `run_once` and the other methods share one lock.
     """
@@ -93,6 +91,7 @@ class AutomationEngine:
         clock: Clock | None = None,
         quota: QuotaLedger | None = None,
         webhook_sender: WebhookSender | None = None,
+        notifier: Notifier | None = None,
         settings_key: str = "settings",
         state_key: str = "state",
     ) -> None:
@@ -128,8 +127,8 @@ class AutomationEngine:
             askable(self._history),
             self._recorder.runs,
         )
-        self._configurator = Configurator(self._documents)
         self._listeners = Listeners()
+        self._configurator = Configurator(self._documents, self._listeners)
         self._quota_watch = QuotaWatch(self._quota, self._meters, self._listeners)
         self._preparation = Preparation(
             self._documents,
@@ -145,6 +144,17 @@ class AutomationEngine:
         )
         self._announcer = Announcer(self._listeners, self._documents, self._clock)
         self._performance = Performance()
+        self._rules = Rules(
+            client,
+            self._documents,
+            observer,
+            commander=self._commander,
+            meters=self._meters,
+            clock=self._clock,
+            listeners=self._listeners,
+            webhook_sender=webhook_sender,
+            notifier=notifier,
+        )
         self._lock = asyncio.Lock()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
@@ -196,12 +206,17 @@ class AutomationEngine:
         started = self._clock.monotonic()
         now = self._clock.now()
         settings = await self._preparation.load(now, claim=True)
+        rules_at: datetime | None = None
         if settings is None:
             ticks: list[ZoneTick] = []
             decisions: tuple[ZoneDecision, ...] = ()
         else:
             force = trigger in _FORCING
-            ticks = await self._tick_or_take_back(settings, now, force=force)
+            ticks = await self._configurator.tick_with(
+                self._tick, settings, now, force=force
+            )
+            if self._leadership.leads:
+                ticks, rules_at = await self._rules.step(settings, ticks, now)
             decisions = tuple(tick.decision for tick in ticks)
         decisions = decisions or (self._preparation.without_settings(),)
         commands = tuple(command for tick in ticks for command in tick.commands)
@@ -219,6 +234,7 @@ class AutomationEngine:
         left = self._meters.quota(self._documents.settings)
         self._quota_watch.tell(left, self._documents.settings)
         wakeup = self._agenda.after_tick(ticks, now, left)
+        wakeup = sooner(wakeup, rules_at, self._clock.now())
         report = TickReport(
             trigger=trigger,
             outcome=overall_outcome(decisions),
@@ -232,24 +248,6 @@ class AutomationEngine:
         self._announcer.tell(now, commands, decisions)
         self._agenda.publish(wakeup)
         return report
-
-    async def _tick_or_take_back(
-        self, settings: Settings, now: datetime, *, force: bool
-    ) -> list[ZoneTick]:
-        """Tick; if new settings make that fail, tick with those before."""
-        try:
-            ticks = await self._tick.run(settings, now, force=force)
-        except Exception as error:
-            if not self._documents.life.on_trial:
-                raise
-            rejected = await self._configurator.take_back(error)
-            self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
-            before = self._documents.settings
-            if before is None:
-                return []
-            return await self._tick.run(before, now, force=force)
-        self._documents.life.settle()
-        return ticks
 
     async def act(
         self,
@@ -301,6 +299,23 @@ class AutomationEngine:
             await self._documents.save(self._quota.to_document())
             self._agenda.bring_forward()
 
+    async def run_rule(
+        self, rule_id: str, *, dry_run: bool = False, conditions: bool = True
+    ) -> Mapping[str, Any]:
+        """Run a rule now, whatever its triggers say; return the trace of what was done.
+
+        A dry run checks every step and does none; `conditions` false asks none. After a
+        delay the ticks carry it on. Raises SettingsError for no such rule.
+        """
+        async with self._lock:
+            settings = await self._preparation.in_force(self._clock.now())
+            trace = await self._rules.run_rule(
+                settings, rule_id, dry_run=dry_run, conditions=conditions
+            )
+            await self._documents.save(self._quota.to_document())
+            self._agenda.bring_forward()
+            return trace
+
     async def handle_webhook(
         self, payload: Mapping[str, Any]
     ) -> WebhookEvent | RefusedWebhook:
@@ -314,7 +329,7 @@ class AutomationEngine:
         if isinstance(event, RefusedWebhook):
             return event
         self._listeners.emit(WebhookReceived(event, zones))
-        if self._pushes.wake:
+        if self._rules.take(event) or self._pushes.wake:
             self._agenda.bring_forward()
         return event
 
@@ -355,15 +370,8 @@ class AutomationEngine:
         is answered from the history. Raises UnknownZoneError; StoreError when the
         history cannot be asked.
         """
-        asked_at = at or self._clock.now()
-        settings = self._documents.settings
-        if zone is not None and settings and zone not in settings.zones:
-            raise UnknownZoneError(zone, settings.zones)
-        if settings is None and self._report and self._last_tick:
-            made = self._report.decisions[0]
-            return explain_without_inputs(made, self._last_tick, asked_at)
-        name = zone or (settings.default.name if settings else DEFAULT_ZONE)
-        return await self._explainer.explain(name, asked_at)
+        told, now = (self._report, self._last_tick), at or self._clock.now()
+        return await self._explainer.answer(self._documents.settings, zone, now, told)
 
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
@@ -378,6 +386,7 @@ class AutomationEngine:
             next_wakeup=self._agenda.next_wakeup,
             now=self._clock.now(),
             performance=self._performance.to_dict(self._clock.monotonic()),
+            rules=self._rules.health(),
         )
 
     def overview(self) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from switchbot_automation.cloud.webhook import WebhookEvent
@@ -130,6 +130,14 @@ class WebhookReceived:
     kind: ClassVar[str] = "webhook"
     event: WebhookEvent
     zones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRan:
+    """A rule was triggered; `trace` is JSON and says what came of it."""
+
+    kind: ClassVar[str] = "rule"
+    trace: Mapping[str, Any]
 
 
 class Listeners:

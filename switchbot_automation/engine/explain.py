@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from switchbot_automation.engine.counterfactual import counterfactuals
 from switchbot_automation.engine.explanation import (
     Explanation,
+    explain_without_inputs,
     instant_or_none,
     nothing_known,
     read_instant,
@@ -23,7 +24,14 @@ from switchbot_automation.engine.margins import margins_of
 from switchbot_automation.engine.record import commands_as_json, reasons_as_json
 from switchbot_automation.engine.trace import agrees, from_document, with_reading
 from switchbot_automation.engine.words import sentence
-from switchbot_automation.model import NOTHING, Action, CommandStatus, Power
+from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    NOTHING,
+    Action,
+    CommandStatus,
+    Power,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.engine.runs import Runs, Told
     from switchbot_automation.engine.trace import Trace
+    from switchbot_automation.model import TickReport
     from switchbot_automation.settings_model import Settings
     from switchbot_store import HistoryResult
 
@@ -78,6 +87,26 @@ class Explainer:
         self._timezone_of = timezone_of
         self._history = history
         self._runs = runs
+
+    async def answer(
+        self,
+        settings: Settings | None,
+        zone: str | None,
+        asked_at: datetime,
+        told: tuple[TickReport | None, datetime | None],
+    ) -> Explanation:
+        """Explain a zone, by default the default one, also where no settings are.
+
+        `told` is the last tick's report and instant. Raises UnknownZoneError, and what
+        `explain` raises.
+        """
+        if zone is not None and settings and zone not in settings.zones:
+            raise UnknownZoneError(zone, settings.zones)
+        report, last_tick = told
+        if settings is None and report and last_tick:
+            return explain_without_inputs(report.decisions[0], last_tick, asked_at)
+        name = zone or (settings.default.name if settings else DEFAULT_ZONE)
+        return await self.explain(name, asked_at)
 
     async def explain(self, zone: str, asked_at: datetime) -> Explanation:
         """Explain a zone at an aware instant. Raises StoreError from the history."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.plugins import registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ def health_report(
     next_wakeup: datetime,
     now: datetime,
     performance: Mapping[str, Any],
+    rules: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
 
@@ -88,6 +90,8 @@ def health_report(
             "last_error": store.last_error or _text(documents.store_error),
         },
         "history_error": _text(recorder.error),
+        "rules": rules,
+        "plugins": registry().report(),
         "performance": dict(performance),
     }
 

@@ -31,8 +31,12 @@ async def act_for_person(
     zone: ZoneSettings,
     action: ManualAction,
     hold_until: datetime | None,
+    *,
+    rule: str | None = None,
 ) -> Command:
     """Carry out a person's wish and return the command with how far it came.
+
+    `rule` is the id of the rule that wishes in a person's place.
 
     OFF is sent whatever the equipment's times, a race or the store say. ON that meets
     the minimum off time is kept in the state and sent when it is over.
@@ -47,8 +51,12 @@ async def act_for_person(
     order = Order(
         zone,
         wanted,
-        label=f"manual_{action}",
-        reasons=(Reason(ReasonCode.MANUAL, {"action": action.value}),),
+        label=f"rule_{rule}_{action}" if rule else f"manual_{action}",
+        reasons=(
+            Reason(ReasonCode.RULE, {"rule": rule, "action": action.value})
+            if rule
+            else Reason(ReasonCode.MANUAL, {"action": action.value}),
+        ),
         person=True,
     )
     command = await commander.carry_out(order)

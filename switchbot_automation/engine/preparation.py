@@ -78,16 +78,21 @@ class Preparation:
             self._commander.recover(zone, now)
         return settings and in_season(settings, self._documents.book, now)
 
-    async def zone(self, name: str, now: datetime) -> ZoneSettings:
-        """Load, and return one zone's settings for who asks about it.
-
-        Raises UnknownZoneError; SettingsError when no usable ones were ever read.
-        """
+    async def in_force(self, now: datetime) -> Settings:
+        """Load, and raise SettingsError when no usable settings were ever read."""
         settings = await self.load(now)
         if settings is None:
             raise self._documents.settings_error or SettingsError(
                 "the settings could not be read yet"
             )
+        return settings
+
+    async def zone(self, name: str, now: datetime) -> ZoneSettings:
+        """Load, and return one zone's settings for who asks about it.
+
+        Raises UnknownZoneError; SettingsError when no usable ones were ever read.
+        """
+        settings = await self.in_force(now)
         if name not in settings.zones:
             raise UnknownZoneError(name, settings.zones)
         return settings.zones[name]
