@@ -84,7 +84,8 @@ class Run:
         self._resolution = recording.resolution
         self._step = 0
         self._at = recording.times[0]
-        self._ran = 0.0
+        self._ran, self._kind = 0.0, OFF
+        self._kinds = array("b")
         self._on_seconds = self._energy = 0.0
         self._minutes = self._in_band = self._degree_minutes = 0.0
         self._nominal = self._setpoint_usual()
@@ -106,9 +107,20 @@ class Run:
         `recorded` is what `recorded_effects` gives.
         """
         self._live(at)
+        self._throttle_so_far(model)
         self._model = model
         self._own = [part[self._step] for part in recorded]
         self._recorded = array("d", map(sum, zip(*recorded, strict=True)))
+
+    def _throttle_so_far(self, model: RoomModel) -> None:
+        """Judge the energy up to now as that to come: by what the room let it draw."""
+        saved = 0.0
+        for index, running in enumerate(self.course.running):
+            effect = model.effects.get(self._kinds[index])
+            if running and effect is not None:
+                share = effect.share(self.course.room[index], 0.0)
+                saved += (1.0 - share) * running * GRID_SECONDS * self._rated_watts
+        self._energy -= saved
 
     def advance(self, until: float, tell: Callable[[float], None]) -> None:
         """Tick at every wake-up until then; `tell` hears of each."""
@@ -159,6 +171,7 @@ class Run:
         unit = self.dry.unit
         if unit != OFF:
             self._ran += seconds
+            self._kind = unit
             self._on_seconds += seconds
         model = self._model
         if model is None:
@@ -188,18 +201,10 @@ class Run:
     def _push(
         self, effect: Effect, own: list[float], gains: list[float], seconds: float
     ) -> None:
-        room = self._grid.temperatures[self._step]
-        if room != room:  # noqa: PLR0124 - NaN differs from itself
-            room = effect.knee
-        room += self._deviation
-        shift = self._setpoint_shift()
-        full = pushed = 0.0
+        room = self._grid.temperatures[self._step] + self._deviation
+        share = effect.share(room, self._setpoint_shift())
         for part, gain in enumerate(gains):
-            push = effect.push(part, room, shift)
-            full += abs(effect.p[part])
-            pushed += abs(push)
-            own[part] += gain * (push - own[part])
-        share = pushed / full if full else 1.0
+            own[part] += gain * (share * effect.p[part] - own[part])
         self._energy += seconds * self._rated_watts * share
 
     def _setpoint_shift(self) -> float:
@@ -215,7 +220,8 @@ class Run:
         self.course.times.append(at)
         self.course.room.append(room)
         self.course.running.append(min(1.0, self._ran / GRID_SECONDS))
-        self._ran = 0.0
+        self._kinds.append(self._kind)
+        self._ran, self._kind = 0.0, OFF
         if room != room or not self._spans.contain(at):  # noqa: PLR0124 - NaN differs from itself
             return
         minutes = GRID_SECONDS / 60.0

@@ -3,15 +3,16 @@
 The room's own course (weather, sun, people) is not modelled: a backtest replays the
 recorded one. What has to be known is the difference that the unit makes::
 
-    T(t) = own(t) + sum_i x_i(t)      tau_i dx_i/dt = u (p_i - q_i [T - K]) - x_i
+    T(t) = own(t) + sum_i x_i(t)      tau_i dx_i/dt = p_i u s(T) - x_i
+    s(T) = 1 - k max(0, T - K)        never below 0
 
 with u the share of time the unit runs, a quick part (air, meter), a slower and a slow one
-(furniture, walls), and, where the record shows it, an inverter that throttles once the room is past a knee K
-(which moves with its setpoint). For given time constants and knee p and q are linear:
-least squares over the changes of temperature within one and within four hours, in which
-the room's own slow course all but cancels and a tenth of a kelvin of rounding drowns. A
-daily curve of two harmonics takes up the rest. Time constants and knee are found on a
-lattice.
+(furniture, walls), and, where the record shows it, an inverter that throttles once the
+room is past a knee K, which moves with its setpoint. For given time constants, knee and
+slope the p are linear: least squares over the changes of temperature within one and
+within four hours, in which the room's own slow course all but cancels and a tenth of a
+kelvin of rounding drowns. A daily curve of two harmonics takes up
+the rest. Time constants, knee and slope are found on a lattice.
 
 Four fifths of the record are fitted; on the last fifth the error of predicting half an
 hour and an hour ahead is measured; the former decides whether the model is any good.
@@ -21,8 +22,9 @@ from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import compress, product
+from operator import mul, sub
 from typing import TYPE_CHECKING
 
 from switchbot_automation.backtest.errors import BacktestError
@@ -41,42 +43,50 @@ _TAUS = tuple(
     product((300.0, 600.0, 1200.0), (2400.0, 4800.0), (4 * _HOUR, 16 * _HOUR))
 )
 _PARTS = 3
-_THROTTLED_PARTS = 2
-# How far short of the temperature it usually holds a unit begins to throttle, in kelvin.
-_KNEES = (0.4, 0.8, 1.5, 3.0, 10.0)
-_USUAL_KNEE = 2
+# How far short of the temperature it usually holds a unit begins to throttle, in kelvin,
+# and what is left of its power there.
+_THROTTLES = tuple(product((0.4, 0.8, 1.5, 3.0), (0.15, 0.35, 0.6, 0.8)))
+_USUAL_THROTTLE = (1.5, 0.35)
+_UNTHROTTLED = (0.0, 1.0)
+# Of unthrottled a little less is asked: it is the simpler explanation.
+_WORTH_THROTTLING = 0.99
 _FITTED_SHARE = 0.8
 _MOST_STEPS = 30 * 24 * _STEPS_AN_HOUR
 _LEAST_RUNNING_STEPS = 2 * _STEPS_AN_HOUR
 _RIDGE = 1e-3
 _LEAST_EFFECT_KELVIN = 0.15
-_LEAST_CONFIDENCE = 4.0
+# By how many times the standard error an effect has to stand out.
+_DOUBTS = 2.0
 _USUAL_DEVIATION = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a running unit does: `p` in kelvin, `q` without unit, one for each part.
+    """What a running unit does: `p` in kelvin, one for each part, at full power.
 
-    `knee` is the temperature from which on, the season's way, `q` counts.
+    Past the temperature `knee`, the season's way, it loses the share `slope` of its
+    power with each kelvin.
     """
 
     p: tuple[float, ...]
-    q: tuple[float, ...]
     knee: float
+    slope: float
     heats: bool
 
-    def push(self, part: int, temperature: float, setpoint_shift: float) -> float:
-        """Return where the part is driven to, in kelvin; never against the season."""
+    def share(self, temperature: float, setpoint_shift: float) -> float:
+        """Return the share of its power that it gives, 0 to 1; NaN is taken for the knee.
+
+        `setpoint_shift` is by how many kelvin the setpoint differs from the usual one.
+        """
         past = temperature - self.knee - setpoint_shift
-        past = max(0.0, past) if self.heats else min(0.0, past)
-        driven = self.p[part] - self.q[part] * past
-        return driven if driven * self.p[part] > 0.0 else 0.0
+        if not self.heats:
+            past = -past
+        return max(0.0, 1.0 - self.slope * past) if past > 0.0 else 1.0
 
     @property
     def throttles(self) -> bool:
         """Whether the record shows that it throttles near its setpoint."""
-        return any(self.q)
+        return self.slope > 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +131,9 @@ def fit_room(grid: Grid) -> RoomModel:
     split = int(_FITTED_SHARE * len(grid))
     fitted = range(max(0, split - _MOST_STEPS), split)
     held_out = range(split, len(grid))
-    best: _Fit | None = None
-    knees = _knees(grid, seen)
-    for taus in _TAUS:
-        fit = _Fit(grid, seen, taus, knees[_USUAL_KNEE], fitted)
-        if best is None or fit.error < best.error:
-            best = fit
-    if best is None:
-        raise BacktestError("nothing could be fitted to this history")
-    for knee in knees:
-        fit = _Fit(grid, seen, best.taus, knee, fitted)
-        best = fit if fit.error < best.error else best
+    best = _best_fit(_Fitting(grid, seen, fitted))
     best.check()
-    bare = _Fit(grid, [], best.taus, knees[_USUAL_KNEE], fitted)
+    bare = _Fit(_Fitting(grid, [], fitted), best.taus, _UNTHROTTLED)
     error = best.root_mean_square(held_out, _STEPS_AN_HOUR // 2)
     if not error <= LARGEST_ERROR_KELVIN:
         raise BacktestError(
@@ -153,6 +153,27 @@ def fit_room(grid: Grid) -> RoomModel:
     )
 
 
+def _best_fit(fitting: _Fitting) -> _Fit:
+    """Search the lattice one direction after the other."""
+    free = min(
+        (_Fit(fitting, taus, _UNTHROTTLED) for taus in _TAUS), key=lambda fit: fit.error
+    )
+    best = min(
+        (_Fit(fitting, taus, _USUAL_THROTTLE) for taus in _TAUS),
+        key=lambda fit: fit.error,
+    )
+    for _round in range(2):
+        best = min(
+            (_Fit(fitting, best.taus, throttle) for throttle in _THROTTLES),
+            key=lambda fit: fit.error,
+        )
+        best = min(
+            (_Fit(fitting, taus, best.throttle) for taus in _TAUS),
+            key=lambda fit: fit.error,
+        )
+    return best if best.error < _WORTH_THROTTLING * free.error else free
+
+
 def recorded_effects(model: RoomModel, grid: Grid) -> list[array[float]]:
     """Return for each part what the recorded unit had done by each step, in kelvin."""
     found = []
@@ -160,12 +181,11 @@ def recorded_effects(model: RoomModel, grid: Grid) -> list[array[float]]:
         driven = array("d", [0.0]) * len(grid)
         for unit, effect in model.effects.items():
             shares = grid.heat if unit == HEAT else grid.cool
+            p = effect.p[part]
             for step, share in enumerate(shares):
                 if share:
                     room = grid.temperatures[step]
-                    if room != room:  # noqa: PLR0124 - NaN differs from itself
-                        room = effect.knee
-                    driven[step] += share * effect.push(part, room, 0.0)
+                    driven[step] += share * p * effect.share(room, 0.0)
         found.append(filtered(driven, tau))
     return found
 
@@ -183,152 +203,169 @@ def filtered(driven: Sequence[float], tau: float) -> array[float]:
     return found
 
 
-class _Fit:
-    """Least squares for one pair of time constants, over the steps of `fitted`."""
+class _Fitting:
+    """What every fit to the steps `fitted` of a grid shares."""
 
-    def __init__(
-        self,
-        grid: Grid,
-        units: list[int],
-        taus: tuple[float, ...],
-        knees: dict[int, float],
-        fitted: range,
-    ) -> None:
-        self.taus = taus
-        self._grid = grid
-        self._units = units
-        self._knees = knees
-        self._throttling = True
-        self._columns = self._regressors()
-        self._solve(fitted)
-        if any(effect.q[0] + effect.q[1] < 0.0 for effect in self.effects().values()):
-            # A unit that pushed harder the nearer it got would run away.
-            self._throttling = False
-            self._columns = self._regressors()
-            self._solve(fitted)
-
-    def _regressors(self) -> list[array[float]]:
-        grid = self._grid
-        columns: list[array[float]] = []
-        for unit in self._units:
-            shares = grid.heat if unit == HEAT else grid.cool
-            columns += [filtered(shares, tau) for tau in self.taus]
-            if self._throttling:
-                past = self._past_knee(unit, shares)
-                columns += [filtered(past, tau) for tau in self.taus[:_THROTTLED_PARTS]]
+    def __init__(self, grid: Grid, units: list[int], fitted: range) -> None:
+        self.grid = grid
+        self.units = units
+        self.fitted = fitted
+        self.held = _held(grid, units)
+        self.harmonics: list[array[float]] = []
         for harmonic in (1, 2):
             turn = 2.0 * math.pi * harmonic / _DAY
             phases = [
                 turn * (grid.start + index * GRID_SECONDS) for index in range(len(grid))
             ]
-            columns.append(array("d", map(math.sin, phases)))
-            columns.append(array("d", map(math.cos, phases)))
-        return columns
+            self.harmonics.append(array("d", map(math.sin, phases)))
+            self.harmonics.append(array("d", map(math.cos, phases)))
 
-    def _past_knee(self, unit: int, shares: array[float]) -> list[float]:
-        knee, limit = self._knees[unit], (max if unit == HEAT else min)
-        return [
-            share * limit(0.0, each - knee) if share and each == each else 0.0  # noqa: PLR0124 - NaN differs from itself
-            for share, each in zip(shares, self._grid.temperatures, strict=True)
-        ]
+
+class _Fit:
+    """Least squares for one choice of time constants and throttle.
+
+    `throttle` is one of `_THROTTLES`. `error` is the mean square of what is left.
+    """
+
+    def __init__(
+        self,
+        fitting: _Fitting,
+        taus: tuple[float, ...],
+        throttle: tuple[float, float],
+    ) -> None:
+        self.taus = taus
+        self.throttle = throttle
+        self._grid = fitting.grid
+        self._units = fitting.units
+        self._effects = [self._shape(fitting, unit) for unit in fitting.units]
+        self._columns = self._regressors(fitting)
+        self._solve(fitting.fitted)
+
+    def _shape(self, fitting: _Fitting, unit: int) -> Effect:
+        """Return the unit's effect, its gains not known yet."""
+        short, left = self.throttle
+        knee = fitting.held[unit] + (-short if unit == HEAT else short)
+        slope = (1.0 - left) / short if short else 0.0
+        return Effect((0.0,) * _PARTS, knee, slope, unit == HEAT)
+
+    def _regressors(self, fitting: _Fitting) -> list[array[float]]:
+        grid = fitting.grid
+        columns: list[array[float]] = []
+        for unit, effect in zip(self._units, self._effects, strict=True):
+            shares: Sequence[float] = grid.heat if unit == HEAT else grid.cool
+            if effect.throttles:
+                shares = [
+                    share * effect.share(room, 0.0) if share else 0.0
+                    for share, room in zip(shares, grid.temperatures, strict=True)
+                ]
+            columns += [filtered(shares, tau) for tau in self.taus]
+        return columns + fitting.harmonics
 
     def _solve(self, fitted: range) -> None:
         size = len(self._columns)
         matrix = [[0.0] * size for _ in range(size)]
         right = [0.0] * size
-        total = count = 0.0
+        total, count = 0.0, 0
         for horizon in _HORIZONS:
-            for row, change in self._changes(fitted, horizon, every=3):
-                count += 1
-                total += change * change
-                for i, value in enumerate(row):
-                    if value:
-                        right[i] += value * change
-                        line = matrix[i]
-                        for j in range(i + 1):
-                            line[j] += value * row[j]
+            rows, change = self._changes(fitted, horizon, every=3)
+            count += len(change)
+            total += sum(map(mul, change, change))
+            for i, row in enumerate(rows):
+                right[i] += sum(map(mul, row, change))
+                for j in range(i + 1):
+                    matrix[i][j] += sum(map(mul, row, rows[j]))
         for i in range(size):
             for j in range(i):
                 matrix[j][i] = matrix[i][j]
             matrix[i][i] += _RIDGE * (1.0 + matrix[i][i])
         if count < 2 * size:
             raise BacktestError("too few of the readings follow each other closely")
-        self.gains, inverse = _solved(matrix, right)
-        explained = sum(
-            gain * value for gain, value in zip(self.gains, right, strict=True)
-        )
+        self.gains, inverse = self._solved_with_the_season(matrix, right)
+        explained = sum(map(mul, self.gains, right))
         self.error = max(0.0, total - explained) / count
         # Changes overlap, so they say less than as many that do not.
         overlap = max(_HORIZONS) / 3
         self._doubt = [
-            math.sqrt(max(self.error * overlap * inverse[i][i], 0.0))
-            for i in range(size)
+            math.sqrt(max(self.error * overlap * each, 0.0)) for each in inverse
         ]
 
-    def _changes(self, steps: range, horizon: int, every: int = 1):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a hot loop's generator
-        """Yield what changed within a horizon: of every regressor, of the room."""
-        temperatures, columns = self._grid.temperatures, self._columns
-        for index in range(steps.start, steps.stop - horizon, every):
-            change = temperatures[index + horizon] - temperatures[index]
-            if change == change:  # noqa: PLR0124 - NaN differs from itself
-                yield [each[index + horizon] - each[index] for each in columns], change
+    def _solved_with_the_season(
+        self, matrix: list[list[float]], right: list[float]
+    ) -> tuple[list[float], list[float]]:
+        """Return gains and the inverse's diagonal, without parts against the season.
+
+        Only the slow one: in the quicker ones it is the delay of unit, room and meter.
+        """
+        signs = [1.0 if unit == HEAT else -1.0 for unit in self._units]
+        kept = list(range(len(right)))
+        while True:
+            found, inverse = _solved(
+                [[matrix[i][j] for j in kept] for i in kept], [right[i] for i in kept]
+            )
+            worst = min(
+                (
+                    (signs[column // _PARTS] * gain, column)
+                    for column, gain in zip(kept, found, strict=True)
+                    if column < _PARTS * len(signs) and column % _PARTS == _PARTS - 1
+                ),
+                default=(0.0, 0),
+            )
+            if worst[0] >= 0.0:
+                break
+            kept.remove(worst[1])
+        gains, doubts = [0.0] * len(right), [0.0] * len(right)
+        for index, column in enumerate(kept):
+            gains[column] = found[index]
+            doubts[column] = inverse[index][index]
+        return gains, doubts
+
+    def _changes(
+        self, steps: range, horizon: int, every: int = 1
+    ) -> tuple[list[list[float]], list[float]]:
+        """Return what changed within a horizon: of every regressor, of the room."""
+        early = slice(steps.start, max(steps.start, steps.stop - horizon), every)
+        late = slice(early.start + horizon, early.stop + horizon, every)
+        temperatures = self._grid.temperatures
+        change = list(map(sub, temperatures[late], temperatures[early]))
+        known = [each == each for each in change]  # noqa: PLR0124 - NaN differs from itself
+        rows = [
+            list(compress(map(sub, each[late], each[early]), known))
+            for each in self._columns
+        ]
+        return rows, list(compress(change, known))
 
     def root_mean_square(self, steps: range, horizon: int) -> float:
         """Return the error of predicting `horizon` steps ahead."""
-        misses = self._misses(steps, horizon)
+        rows, misses = self._changes(steps, horizon)
         if not misses:
             return math.inf
-        return math.sqrt(sum(miss * miss for miss in misses) / len(misses))
-
-    def _misses(self, steps: range, horizon: int) -> list[float]:
-        """Return how far each prediction was off."""
-        temperatures, columns = self._grid.temperatures, self._columns
-        misses = []
-        for index in range(steps.start, steps.stop - horizon):
-            change = temperatures[index + horizon] - temperatures[index]
-            if change == change:  # noqa: PLR0124 - NaN differs from itself
-                for gain, each in zip(self.gains, columns, strict=True):
-                    change -= gain * (each[index + horizon] - each[index])
-                misses.append(change)
-        return misses
+        for gain, row in zip(self.gains, rows, strict=True):
+            misses = [
+                miss - gain * each for miss, each in zip(misses, row, strict=True)
+            ]
+        return math.sqrt(sum(map(mul, misses, misses)) / len(misses))
 
     def effects(self) -> dict[int, Effect]:
         """Return what each unit does."""
-        each = self._gains_a_unit
-        found = {}
-        for index, unit in enumerate(self._units):
-            gains = self.gains[index * each : (index + 1) * each]
-            q = [-gain for gain in gains[_PARTS:]] or [0.0] * _THROTTLED_PARTS
-            found[unit] = Effect(
-                tuple(gains[:_PARTS]),
-                (*q, *(0.0 for _ in range(_PARTS - _THROTTLED_PARTS))),
-                self._knees[unit],
-                unit == HEAT,
+        return {
+            unit: replace(
+                shape, p=tuple(self.gains[index * _PARTS : (index + 1) * _PARTS])
             )
-        return found
-
-    @property
-    def _gains_a_unit(self) -> int:
-        return _PARTS + (_THROTTLED_PARTS if self._throttling else 0)
+            for index, (unit, shape) in enumerate(
+                zip(self._units, self._effects, strict=True)
+            )
+        }
 
     def check(self) -> None:
         """Raise BacktestError unless the units are seen to do what they are for."""
-        each = self._gains_a_unit
+        shares = [1.0 - math.exp(-_HOUR / tau) for tau in self.taus]
         for index, unit in enumerate(self._units):
             sign = 1.0 if unit == HEAT else -1.0
-            gains = self.gains[index * each : index * each + _PARTS]
-            shares = [1.0 - math.exp(-_HOUR / tau) for tau in self.taus]
-            effect = sign * sum(
-                gain * share for gain, share in zip(gains, shares, strict=True)
-            )
-            doubt = math.hypot(
-                *(
-                    self._doubt[index * each + part] * share
-                    for part, share in enumerate(shares)
-                )
-            )
+            of_unit = slice(index * _PARTS, (index + 1) * _PARTS)
+            effect = sign * sum(map(mul, self.gains[of_unit], shares))
+            doubt = math.hypot(*map(mul, self._doubt[of_unit], shares))
             word = "heats" if unit == HEAT else "cools"
-            if effect < _LEAST_EFFECT_KELVIN or effect < doubt:
+            if effect < max(_LEAST_EFFECT_KELVIN, _DOUBTS * doubt):
                 raise BacktestError(
                     f"this history does not show that the air conditioner {word}: an "
                     f"hour of it makes {sign * effect:+.2f} K, give or take "
@@ -336,9 +373,9 @@ class _Fit:
                 )
 
 
-def _knees(grid: Grid, units: list[int]) -> list[dict[int, float]]:
-    """Return for each of `_KNEES` the temperature of each unit."""
-    held: dict[int, float] = {}
+def _held(grid: Grid, units: list[int]) -> dict[int, float]:
+    """Return the temperature that each unit usually holds."""
+    held = {}
     for unit in units:
         shares = grid.heat if unit == HEAT else grid.cool
         seen = sorted(
@@ -347,13 +384,7 @@ def _knees(grid: Grid, units: list[int]) -> list[dict[int, float]]:
             if share and each == each  # noqa: PLR0124 - NaN differs from itself
         )
         held[unit] = seen[len(seen) // 2] if seen else 0.0
-    return [
-        {
-            unit: middle - knee if unit == HEAT else middle + knee
-            for unit, middle in held.items()
-        }
-        for knee in _KNEES
-    ]
+    return held
 
 
 def _solved(

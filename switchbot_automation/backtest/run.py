@@ -70,9 +70,11 @@ def backtest(
     recording = _record(history, name, start, end, current.zones[name])
     days = recording.observed_seconds / _DAY
     if days < LEAST_DAYS:
+        tz = current.zones[name].timezone
         raise BacktestError(
-            f"there are {days:.1f} days of readings between {start:%Y-%m-%d} and "
-            f"{end:%Y-%m-%d}; less than {LEAST_DAYS:g} say nothing about a room",
+            f"there are {days:.1f} days of readings between "
+            f"{start.astimezone(tz):%Y-%m-%d} and {end.astimezone(tz):%Y-%m-%d}; "
+            f"less than {LEAST_DAYS:g} say nothing about a room",
             observed_days=days,
         )
     yardstick = current.zones[name]

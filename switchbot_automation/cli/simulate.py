@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +26,18 @@ from switchbot_automation.simulation import default_settings
 from switchbot_automation.simulation import simulate as run_simulation
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Mapping
 
     from switchbot_automation.simulation import SimulationReport
-    from switchbot_store import StoreInterface
+    from switchbot_store import HistoryService, StoreInterface
 
 _SEASONS = ("winter", "summer")
 _LEAST_DAYS = 0.05
 _MOST_DAYS = 366
+# Days pass within seconds, so a batch is a day or two of rows.
+_HISTORY_BATCH = 500
+# Where `get_history` looks for it.
+_HISTORY_FILE = "history.sqlite3"
 
 
 @click.command()
@@ -66,8 +70,8 @@ _MOST_DAYS = 366
     "--store",
     "store_url",
     metavar="URL",
-    help="Keep settings and state in postgresql://... or json:DIRECTORY, which must "
-    "not hold settings yet; without it they are gone at the end.",
+    help="Keep settings, state and history in postgresql://... or json:DIRECTORY, which "
+    "must not hold settings yet; without it they are gone at the end.",
 )
 @click.option(
     "--plot",
@@ -98,11 +102,10 @@ def simulate(
         season = _season_of(settings)
     if plot_file is not None:
         check_plot(plot_file)
-    with (
-        _store_at(store_url) as store,
-        progress_bar("Simulating") as on_progress,
-        interruptible(),
-    ):
+    with ExitStack() as stack:
+        store, history = _kept_at(store_url, stack)
+        on_progress = stack.enter_context(progress_bar("Simulating"))
+        stack.enter_context(interruptible())
         report = asyncio.run(
             run_simulation(
                 default_settings(season) if settings is None else settings,
@@ -110,6 +113,7 @@ def simulate(
                 season=season,
                 seed=seed,
                 store=store,
+                history=history,
                 on_progress=on_progress,
             )
         )
@@ -136,27 +140,35 @@ def check_plot(path: Path) -> None:
         raise Misuse(f"{path}: no such directory")
 
 
-def _store_at(url: str | None) -> AbstractContextManager[StoreInterface | None]:
-    """Return the store at `url`, opened by the `with` it is used in."""
+def _kept_at(
+    url: str | None, stack: ExitStack
+) -> tuple[StoreInterface | None, HistoryService | None]:
+    """Open store and history at `url`; `stack` closes them."""
     if url is None:
-        return nullcontext()
+        return None, None
     scheme, _, rest = url.partition(":")
     if scheme == "json" and rest:
-        return switchbot_store.JsonStore(rest.removeprefix("//"))
-    if scheme.partition("+")[0] not in {"postgres", "postgresql"}:
+        place: Mapping[str, str] = {"STORE_DIRECTORY": rest.removeprefix("//")}
+    elif scheme.partition("+")[0] in {"postgres", "postgresql"}:
+        # The URL that was asked for, or an error; never another place instead.
+        place = {
+            **os.environ,
+            "STORE_BACKEND": "postgres",
+            "POSTGRES_URL": url,
+            "STORE_FALLBACK": "refuse",
+            "ENVIRONMENT": "",
+        }
+    else:
         raise Misuse("--store takes postgresql://... or json:DIRECTORY")
-    # The URL that was asked for, or an error; never another place instead.
-    return switchbot_store.get_store(
-        switchbot_store.StoreConfig.from_env(
-            {
-                **os.environ,
-                "STORE_BACKEND": "postgres",
-                "POSTGRES_URL": url,
-                "STORE_FALLBACK": "refuse",
-                "ENVIRONMENT": "",
-            }
-        )
+    config = switchbot_store.StoreConfig.from_env(place)
+    store = stack.enter_context(switchbot_store.get_store(config))
+    history = switchbot_store.HistoryService(
+        switchbot_store.PostgresHistory(config.conninfo, pooler=config.pooler)
+        if config.backend == "postgres"
+        else switchbot_store.SqliteHistory(config.directory / _HISTORY_FILE),
+        batch_size=_HISTORY_BATCH,
     )
+    return store, stack.enter_context(history)
 
 
 def _print_report(report: SimulationReport) -> None:
