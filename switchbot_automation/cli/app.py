@@ -38,6 +38,7 @@ COMMANDS = {
     "webhook": _Entry("webhook", "Look after the URL that events are posted to."),
     "check-config": _Entry("check", "Check a settings document."),
     "cloud": _Entry("cloud", "Serve a simulated SwitchBot cloud on loopback."),
+    "rules": _Entry("rules", "Check, run and trace the rules of the settings."),
     "completion": _Entry("completion", "Print the completion script of a shell."),
 }
 

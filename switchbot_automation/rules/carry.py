@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.engine.side_document import Recorded
 from switchbot_automation.rules.evaluate import due, with_run, without_run
+from switchbot_automation.rules.memory import storable
 from switchbot_automation.rules.services import (
     SENDING_SECONDS,
     RunContext,
@@ -116,7 +117,7 @@ class Carrier:
                 "rule %s: %s failed: %s", rule.id, step.kind, failure(error)
             )
             return {**said, "ok": False, "error": failure(error)}
-        return {**said, "ok": True, **detail}
+        return {**storable(detail), **said, "ok": True}
 
     def _ended(self, memory: Memory, rule: Rule, run: Run, outcome: str) -> Memory:
         memory = without_run(memory, rule, run)

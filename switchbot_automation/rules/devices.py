@@ -89,26 +89,12 @@ class RuleDevices:
         if not found and self._may_list():
             await self._list()
             found = self._lookup(name)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            ids = ", ".join(each.device_id for each in found)
-            raise RuleActionError(
-                f"several devices are named {name!r}; use one's id: {ids}"
-            )
         if self._known is None:
             raise RuleActionError(f"the device list cannot be read: {self._list_error}")
-        near = get_close_matches(name, [each.name for each in self._known], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise RuleActionError(f"the account has no device {name!r}{hint}")
+        return the_one(name, found, self._known)
 
     def _lookup(self, name: str) -> tuple[Known, ...]:
-        known = self._known or ()
-        found = [each for each in known if name in (each.device_id, each.name)]
-        if not found:
-            word = name.strip().casefold()
-            found = [each for each in known if each.name.strip().casefold() == word]
-        return tuple(found)
+        return named(name, self._known or ())
 
     def _may_list(self) -> bool:
         if self._listed_at is None:
@@ -119,7 +105,7 @@ class RuleDevices:
         self._listed_at = self._clock.monotonic()
         try:
             listed = await self._observer.call(self._client.devices)
-            found = _known(listed)
+            found = known_of(listed)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             self._list_error = describe(error)
             _LOGGER.warning("the device list cannot be read: %s", self._list_error)
@@ -145,7 +131,7 @@ class RuleDevices:
         quota = quota._replace(meters=quota.meters + len(names))
         for name in names:
             found = self._lookup(name)
-            if len(found) != 1 or not _readable(found[0]):
+            if len(found) != 1 or not readable(found[0]):
                 continue
             line = self._lines.setdefault(found[0].device_id, _Line())
             line.interval = quota.stretched(_interval(line))
@@ -238,7 +224,31 @@ class RuleDevices:
         return found
 
 
-def _known(listed: DeviceList) -> tuple[Known, ...]:
+def named(name: str, known: tuple[Known, ...]) -> tuple[Known, ...]:
+    """Return the devices of a name or id; the name's case does not count."""
+    found = [each for each in known if name in (each.device_id, each.name)]
+    if not found:
+        word = name.strip().casefold()
+        found = [each for each in known if each.name.strip().casefold() == word]
+    return tuple(found)
+
+
+def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Known:
+    """Return the only one found. Raises RuleActionError with what to change."""
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(each.device_id for each in found)
+        raise RuleActionError(
+            f"several devices are named {name!r}; use one's id: {ids}"
+        )
+    near = get_close_matches(name, [each.name for each in known], n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise RuleActionError(f"the account has no device {name!r}{hint}")
+
+
+def known_of(listed: DeviceList) -> tuple[Known, ...]:
+    """Return what the account lists, devices before remotes."""
     devices = [
         Known(each.device_id, each.name, each.device_type, infrared=False)
         for each in listed.devices
@@ -250,8 +260,8 @@ def _known(listed: DeviceList) -> tuple[Known, ...]:
     return (*devices, *remotes)
 
 
-def _readable(device: Known) -> bool:
-    """Tell whether a device has a status; a remote and some products have none."""
+def readable(device: Known) -> bool:
+    """Tell whether a device has a status that can be read; a remote and some products have none."""
     if device.infrared or is_infrared_id(device.device_id):
         return False
     products = find(device.device_type, infrared=False)

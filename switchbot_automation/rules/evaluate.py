@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.conditions import all_hold
-from switchbot_automation.rules.memory import Memory, Run
+from switchbot_automation.rules.memory import Memory, Run, storable, trace_of
 from switchbot_automation.rules.model import Rule, RunMode
 
 if TYPE_CHECKING:
@@ -67,13 +67,18 @@ def fire(
         kept = []
         for index, trigger in enumerate(rule.triggers):
             own = before.triggers[index] if index < len(before.triggers) else NOTHING
-            look = trigger.look(own, home, now)
-            kept.append(look.memory)
+            kind = rule.trigger_kinds[index]
+            try:
+                look = trigger.look(own, home, now)
+            except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
+                kept.append(own)
+                memory = memory.traced(_broken(rule, kind, error, now))
+                continue
+            kept.append(own if look.memory == own else storable(look.memory))
             if look.due_at is not None:
                 wanted.append(look.due_at)
             if look.fired is not None:
-                kind = rule.trigger_kinds[index]
-                cause = {"trigger": kind, "index": index, **look.fired}
+                cause = {**storable(look.fired), "trigger": kind, "index": index}
                 fired.append(Firing(rule, cause))
         memory = memory.having(rule, replace(before, triggers=tuple(kept)))
     return memory, tuple(fired), min(wanted, default=None)
@@ -82,7 +87,10 @@ def fire(
 def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
     """Let a triggered rule begin, unless its conditions or its mode say no."""
     rule, cause = firing.rule, firing.cause
-    held = all_hold(rule.conditions, home, now)
+    try:
+        held = all_hold(rule.conditions, home, now)
+    except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
+        return memory.traced(_broken(rule, "conditions", error, now))
     mine = memory.of(rule)
     new = Run(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
     if held is not True:
@@ -141,6 +149,13 @@ def without_run(memory: Memory, rule: Rule, run: Run) -> Memory:
     if left and left[0].queued:
         left = (replace(left[0], queued=False), *left[1:])
     return memory.having(rule, replace(mine, runs=left))
+
+
+def _broken(rule: Rule, part: str, error: Exception, now: datetime) -> dict[str, Any]:
+    """Return the trace of a trigger or condition that raised."""
+    run = Run(_run_id(rule, NOTHING, now, Memory()), now, {"trigger": part})
+    why = f"{type(error).__name__}: {error}"
+    return {**trace_of(rule.id, run, "broken", now), "error": storable(why)}
 
 
 def _run_id(rule: Rule, cause: Mapping[str, Any], now: datetime, memory: Memory) -> str:

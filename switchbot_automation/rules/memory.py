@@ -207,6 +207,38 @@ def _first(trace: Mapping[str, Any]) -> Any:
     return trace.get("first_at", trace.get("at"))
 
 
+def storable(value: Any, depth: int = 0) -> Any:
+    """Return a value as a document can hold it: what devices and plug-ins say is theirs.
+
+    A document takes numbers below 1e16 that are finite, and text without NUL and halves
+    of surrogate pairs. Never raises.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and -_LARGEST < value < _LARGEST:
+        return value
+    if isinstance(value, Mapping) and depth < _DEEPEST:
+        items = list(value.items())[:_MOST_ITEMS]
+        return {_text(key): storable(each, depth + 1) for key, each in items}
+    if isinstance(value, list | tuple) and depth < _DEEPEST:
+        return [storable(each, depth + 1) for each in value[:_MOST_ITEMS]]
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    try:
+        text_of_it = str(value)[:_LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 - a stranger's object
+        text_of_it = type(value).__name__
+    return text_of_it.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+
+
+_LARGEST = 1e15
+_DEEPEST = 5
+_MOST_ITEMS = 100
+_LONGEST_TEXT = 500
+
+
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else NOTHING
 
