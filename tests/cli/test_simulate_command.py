@@ -6,7 +6,13 @@ import signal
 import pytest
 
 from switchbot_automation.simulation import default_settings
-from switchbot_store import JsonStore, PostgresStore
+from switchbot_store import (
+    HistoryService,
+    JsonStore,
+    PostgresHistory,
+    PostgresStore,
+    SqliteHistory,
+)
 
 KEYS = [
     "days",
@@ -111,6 +117,10 @@ def test_a_store_keeps_what_the_engine_wrote_and_is_used_once(invoke, tmp_path):
         assert store.get("settings") == default_settings("winter")
         assert store.get("state")["assumed_aircon_power"] == "off"
         before = store.get_entry("state")
+    with HistoryService(SqliteHistory(directory / "history.sqlite3")) as history:
+        (newest,) = history.latest()
+    assert newest["temperature"] == before.data["last_temperature"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["kept"]
 
     again = invoke(*arguments)
     assert again.exit_code == 2
@@ -125,6 +135,8 @@ def test_a_postgresql_store_likewise(invoke, database_url):
     with PostgresStore(database_url) as store:
         assert store.get("settings") == default_settings("winter")
         assert store.get("state")["last_tick"]
+    with HistoryService(PostgresHistory(database_url)) as history:
+        assert history.latest()[0]["metadata"]["outcome"] == "already_off"
     again = invoke(*arguments)
     assert again.exit_code == 2
     assert "already holds settings" in again.stderr

@@ -161,22 +161,27 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--days", type=float, default=7)
     parser.add_argument("--house", choices=[*HOUSES, "all"], help="both ways in it")
+    parser.add_argument("--way", choices=[*WAYS][1:], help="only this one")
+    parser.add_argument("--season", choices=SEASONS, help="only this one")
     parser.add_argument("--json", action="store_true", help="one object, no table")
     options = parser.parse_args()
     houses = list(HOUSES) if options.house == "all" else [options.house]
     runs = DEFAULT_RUNS
     if options.house:
         runs = tuple((house, way) for house in houses for way in list(WAYS)[1:])
+    if options.way:
+        runs = tuple(each for each in runs if each[1] == options.way)
+    seasons = [options.season] if options.season else SEASONS
     jobs = dict.fromkeys(
         Job(house, which, season, seed, options.days)
         for house, way in runs
         for which in ("plain", way)
-        for season in SEASONS
+        for season in seasons
         for seed in range(options.seeds)
     )
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         found = dict(zip(jobs, pool.map(run, jobs), strict=True))
-    rows = [row(*one, season, found) for one in runs for season in SEASONS]
+    rows = [row(*one, season, found) for one in runs for season in seasons]
     if options.json:
         document = {"seeds": options.seeds, "rows": [each.as_json() for each in rows]}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
