@@ -97,6 +97,11 @@ class FailoverStore(StoreInterface):
     def __repr__(self) -> str:
         return f"<FailoverStore {self._primary.store!r} {str(self.directory)!r}>"
 
+    @property
+    def primary(self) -> StoreInterface:
+        """The store behind; what is written to it directly is found like any other's."""
+        return self._primary.store
+
     # reading
 
     def get_entry(self, key: str) -> Entry:

@@ -162,6 +162,11 @@ class PostgresStore(StoreInterface):
     def __repr__(self) -> str:
         return f"<PostgresStore {self._connections.description}>"
 
+    @property
+    def connections(self) -> Connections:
+        """What it reaches the server by; for who looks after that server."""
+        return self._connections
+
     def get_entry(self, key: str) -> Entry:
         """Return the document, its revision and time; an empty Entry if never set."""
         key = validate_key(key)

@@ -1,0 +1,118 @@
+"""How far are sequences from the last number that their columns can hold?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from switchbot_store.ops.findings import Question, Status
+
+if TYPE_CHECKING:
+    from switchbot_store.ops.findings import Finding
+    from switchbot_store.ops.target import Session
+
+_RUNNING_OUT: Final = Question("sequence", "sequence_running_out", "sequences")
+
+_MUCH: Final = 0.75
+_ALMOST_ALL: Final = 0.9
+
+# A sequence feeds a column as its identity (i), as its serial (a), or by a default that
+# calls it (n): the column's type ends before a bigint sequence does.
+_SEQUENCES: Final = """
+SELECT
+    s.seqrelid::regclass::text AS name,
+    s.seqcycle AS cycles,
+    s.seqincrement AS step,
+    s.seqstart AS start,
+    s.seqmin AS low,
+    s.seqmax AS high,
+    has_sequence_privilege(s.seqrelid, 'USAGE,SELECT,UPDATE') AS readable,
+    CASE WHEN has_sequence_privilege(s.seqrelid, 'USAGE,SELECT')
+        THEN pg_sequence_last_value(s.seqrelid) END AS last,
+    f.column_name,
+    f.type_name,
+    f.least,
+    f.most
+FROM pg_sequence s
+LEFT JOIN LATERAL (
+    SELECT
+        a.attrelid::regclass::text || '.' || quote_ident(a.attname) AS column_name,
+        format_type(a.atttypid, NULL) AS type_name,
+        CASE t.typname WHEN 'int2' THEN -32768 WHEN 'int4' THEN -2147483648 END AS least,
+        CASE t.typname WHEN 'int2' THEN 32767 WHEN 'int4' THEN 2147483647 END AS most
+    FROM (
+        SELECT d.refobjid AS relid, d.refobjsubid AS attnum FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+            AND d.deptype IN ('a', 'i')
+        UNION
+        SELECT ad.adrelid, ad.adnum FROM pg_depend d
+        JOIN pg_attrdef ad ON ad.oid = d.objid
+        WHERE d.classid = 'pg_attrdef'::regclass
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.seqrelid
+    ) fed
+    JOIN pg_attribute a ON a.attrelid = fed.relid AND a.attnum = fed.attnum
+    JOIN pg_type b ON b.oid = a.atttypid
+    JOIN pg_type t ON t.oid = CASE WHEN b.typtype = 'd' THEN b.typbasetype ELSE b.oid END
+    ORDER BY 4 NULLS LAST
+    LIMIT 1
+) f ON true
+WHERE NOT pg_is_other_temp_schema((SELECT relnamespace FROM pg_class WHERE oid = s.seqrelid))
+ORDER BY 1
+"""
+
+
+def check_sequences(session: Session) -> list[Finding]:
+    """Look at every sequence, identity columns included, and the type it feeds."""
+    sequences = session.rows(_SEQUENCES)
+    findings, examined, hidden = [], 0, []
+    for each in sequences:
+        if not each["readable"]:
+            hidden.append(each["name"])
+            continue
+        examined += 1
+        if each["last"] is None or each["cycles"]:
+            continue
+        up = each["step"] > 0
+        # Only the narrower of the two ends matters.
+        end = each["high"] if up else each["low"]
+        column_end = each["most"] if up else each["least"]
+        if column_end is not None:
+            end = min(end, column_end) if up else max(end, column_end)
+        span = end - (each["low"] if up else each["high"])
+        gone = each["last"] - (each["low"] if up else each["high"])
+        share = 1.0 if not span else gone / span
+        if share < _MUCH:
+            continue
+        where = each["column_name"] or each["name"]
+        narrow = column_end is not None and end == column_end
+        findings.append(
+            _RUNNING_OUT.found(
+                Status.CRITICAL if share >= _ALMOST_ALL else Status.WARNING,
+                where,
+                f"{each['name']} stands at {each['last']:,}, {share:.0%} of the way to"
+                f" {end:,}"
+                + (
+                    f", the last {each['type_name']}" if narrow else ", its last number"
+                ),
+                f"ALTER TABLE ... ALTER COLUMN ... TYPE bigint for {where}, and"
+                f" ALTER SEQUENCE {each['name']} AS bigint;"
+                if narrow
+                else f"ALTER SEQUENCE {each['name']} NO MAXVALUE; or a wider type",
+            )
+        )
+    if hidden:
+        findings.append(
+            _RUNNING_OUT.found(
+                Status.UNKNOWN,
+                "",
+                f"no privilege to read {', '.join(hidden[:5])}"
+                + (f" and {len(hidden) - 5} more" if len(hidden) > 5 else ""),  # noqa: PLR2004 - as many as are named
+                "GRANT SELECT ON ALL SEQUENCES IN SCHEMA ... TO the role that asks",
+            )
+        )
+    return _RUNNING_OUT.sum_up(
+        findings,
+        examined=examined,
+        total=len(sequences),
+        well="all have room",
+    )
