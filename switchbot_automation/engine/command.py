@@ -87,6 +87,7 @@ class Commander:
         self._leadership = leadership
         self._recovered: set[str] = set()
         self._own_intents: set[str] = set()
+        self._sending: set[str] = set()
 
     def recover(self, zone: ZoneSettings, now: datetime) -> None:
         """Count an unfinished intent as sent.
@@ -124,13 +125,17 @@ class Commander:
             source=order.label,
             owner=this_process(),
         )
-        try:
-            obstacle = await self._clear_way(order, intent)
-            if obstacle is not None:
-                return obstacle
-            return await self._send(order, intent)
-        finally:
-            SENDING.discard(intent.id)
+        obstacle = await self._clear_way(order, intent)
+        return obstacle or await self._send(order, intent)
+
+    def settle(self) -> None:
+        """Say that nothing is on its way any more, once the outcome is written.
+
+        Not before: whoever reads an intent whose writer is done with it, but has not
+        written what came of it, takes it for abandoned and sends again.
+        """
+        SENDING.difference_update(self._sending)
+        self._sending.clear()
 
     async def _clear_way(self, order: Order, intent: Intent) -> Command | None:
         """Record the intent; return the blocked command if it may not be sent."""
@@ -150,6 +155,7 @@ class Commander:
             if waits is not None:
                 return _blocked(order, intent.id, *waits)
             SENDING.add(intent.id)
+            self._sending.add(intent.id)
             recorded = await self._documents.intend(order.zone.name, intent)
             if recorded is Recorded.YES:
                 self._own_intents.add(intent.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
@@ -47,7 +48,7 @@ from switchbot_automation.rules.runner import Rules, sooner
 from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from datetime import datetime, timedelta
     from types import TracebackType
 
@@ -199,8 +200,17 @@ class AutomationEngine:
         and reasons of the report. `trigger` is a word for the report and the history;
         ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due.
         """
-        async with self._lock:
+        async with self._turn():
             return await self._run(trigger)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Take the lock for what may command and then writes what came of it."""
+        async with self._lock:
+            try:
+                yield
+            finally:
+                self._commander.settle()
 
     async def _run(self, trigger: str) -> TickReport:
         started = self._clock.monotonic()
@@ -269,7 +279,7 @@ class AutomationEngine:
         SettingsError when no usable settings were ever read.
         """
         wanted = ManualAction(action)
-        async with self._lock:
+        async with self._turn():
             now = self._clock.now()
             check_hold(hold, now)
             found = await self._preparation.zone(zone, now)

@@ -146,6 +146,24 @@ async def test_a_newcomer_does_not_send_what_another_is_sending(flat, pair):
     assert flat.cloud.words == ["setAll 24,5,3,on"]
 
 
+async def test_a_newcomer_does_not_send_what_was_answered_and_not_yet_written(
+    flat, pair
+):
+    older, newer = pair
+    flat.reads(19.0)
+    save = older._documents.save
+
+    async def save_later(home) -> None:
+        older._documents.save = save
+        await newer.run_once()
+        await save(home)
+
+    older._documents.save = save_later
+    await older.run_once()
+    await newer.run_once()
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
 def intent(flat, owner):
     return {
         "id": "one",
