@@ -65,6 +65,7 @@ class DryZone:
         self._blocked_until: datetime | None = None
         self._look_at: datetime | None = None
         self._polled_at: datetime | None = None
+        self._predictive = predictive(self.zone)
         device_id = self.zone.aircon_device_id
         self._polls = bool(device_id) and not looks_infrared(device_id)
 
@@ -113,7 +114,7 @@ class DryZone:
         self._set_wakeup(now)
 
     def _read(self, now: datetime, temperature: float | None) -> Reading:
-        if predictive(self.zone) and self._due(now) > now + _TOGETHER:
+        if self._predictive and self._due(now) > now + _TOGETHER:
             return remembered(self.state)
         self.calls += 1
         if temperature is None:
@@ -123,7 +124,7 @@ class DryZone:
             reading = Reading(temperature, received_at=now)
         before = self.state
         self.state = after_reading(before, reading)
-        if predictive(self.zone) and reading.problem is None:
+        if self._predictive and reading.problem is None:
             self.state = after_new_reading(before, self.state, self.zone)
         self.state = after_observation(self.zone, self.state, now)
         self._poll_unit(now)
@@ -181,7 +182,7 @@ class DryZone:
 
     def _set_wakeup(self, now: datetime) -> None:
         read_at = None
-        if predictive(self.zone):
+        if self._predictive:
             read_at = max(self._due(now), now + timedelta(seconds=60))
         wakes = next_look(
             self.zone,

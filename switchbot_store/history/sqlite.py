@@ -139,7 +139,8 @@ class SqliteHistory(HistoryBackend):
             if plan.edges is not None:
                 _set_edges(connection, plan.edges)
             cursor = connection.execute(statement, values)
-            return [_named(row, cursor) for row in cursor]
+            names = _names(cursor)
+            return [_named(row, names) for row in cursor]
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None
@@ -207,7 +208,8 @@ class SqliteHistory(HistoryBackend):
         }
         with self._file.session() as connection:
             cursor = connection.execute(frozen.SQLITE_READ, values)
-            return [_named(row, cursor) for row in cursor]
+            names = _names(cursor)
+            return [_named(row, names) for row in cursor]
 
     def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
         """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
@@ -220,7 +222,8 @@ class SqliteHistory(HistoryBackend):
     def _recorded(self, statement: str, **values: object) -> list[HistoryRow]:
         with self._file.session() as connection:
             cursor = connection.execute(statement, values)
-            rows = [_named(row, cursor) for row in cursor]
+            names = _names(cursor)
+            rows = [_named(row, names) for row in cursor]
         for row in rows:
             if row["metadata"] is not None:
                 row["metadata"] = orjson.loads(row["metadata"])
@@ -296,8 +299,8 @@ def _names(cursor: sqlite3.Cursor) -> list[str]:
     return [column[0] for column in cursor.description]
 
 
-def _named(row: tuple[Any, ...], cursor: sqlite3.Cursor) -> HistoryRow:
-    named = HistoryRow(zip(_names(cursor), row, strict=True))
+def _named(row: tuple[Any, ...], names: list[str]) -> HistoryRow:
+    named = HistoryRow(zip(names, row, strict=True))
     named["timestamp"] = from_micros(named["timestamp"])
     named["last_temperature_stale"] = bool(named["last_temperature_stale"])
     return named
