@@ -67,7 +67,8 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test that is not marked slow; arguments go to pytest."""
     install(session, "test")
-    session.run("pytest", "-m", "not slow", *session.posargs)
+    at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+    session.run("pytest", *at_once, "-m", "not slow", *session.posargs)
     # The gate ends with pytest's closing line; of other sessions only failures follow.
     logging.getLogger("nox").setLevel(logging.ERROR)
 
