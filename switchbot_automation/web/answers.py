@@ -8,9 +8,10 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from switchbot_automation.web.site import site_of
+
 BODY_BYTES: Final = 64 * 1024
 SETTINGS_BYTES: Final = 1024 * 1024
-BODY_SECONDS: Final = 10.0
 
 
 class RefusedError(Exception):
@@ -59,10 +60,9 @@ def refusal(error: RefusedError) -> web.Response:
     return response
 
 
-async def read_body(
-    request: web.Request, limit: int = BODY_BYTES, seconds: float = BODY_SECONDS
-) -> bytes:
+async def read_body(request: web.Request, limit: int = BODY_BYTES) -> bytes:
     """Return a request's body. Raises RefusedError for one too large or too slow."""
+    seconds = site_of(request).body_seconds
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise RefusedError(
             415, "encoded", "the body must not be compressed", close=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from switchbot_store import HistoryService
 
 _LEAST_SECRET_CHARACTERS = 20
+_STRICT = "STRICT_HEALTH_CHECKS"
 
 
 def create_app(
@@ -37,6 +39,7 @@ def create_app(
     webhook_secret: str | None = None,
     public_health: bool = False,
     strict_health: bool | None = None,
+    body_seconds: float = 10.0,
 ) -> web.Application:
     """Return an application for an engine: page, API, health, metrics, webhook.
 
@@ -50,7 +53,8 @@ def create_app(
     everybody's `/healthz` with its status, and nothing more. `read_only` refuses every
     change. `webhook_secret`, such as `new_webhook_secret` gives, opens
     ``/webhook/{secret}`` to the cloud. `strict_health`, by default what
-    ``STRICT_HEALTH_CHECKS`` says, counts degraded as unhealthy.
+    ``STRICT_HEALTH_CHECKS`` says, counts degraded as unhealthy. A body that takes
+    longer than `body_seconds` is given up.
 
     The host's access log should be a `RedactingAccessLogger`: paths hold the webhook's
     secret. Raises ValueError for a token or a secret that is too short, or for a token
@@ -64,7 +68,9 @@ def create_app(
             "those of switchbot_automation.cloud.webhook.new_webhook_secret()"
         )
     if strict_health is None:
-        strict_health = StoreConfig.from_env().strict_health_checks
+        # This variable alone: what the others say is not this application's matter.
+        said = {_STRICT: os.environ[_STRICT]} if _STRICT in os.environ else {}
+        strict_health = StoreConfig.from_env(said).strict_health_checks
     own = _threaded(history)
     shared = Shared()
     site = Site(
@@ -77,6 +83,7 @@ def create_app(
         read_only=read_only,
         webhook_secret=webhook_secret,
         strict_health=strict_health,
+        body_seconds=body_seconds,
         live=Live(engine, shared),
         shared=shared,
     )

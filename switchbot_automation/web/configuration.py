@@ -13,6 +13,7 @@ from switchbot_automation.web.answers import (
 )
 from switchbot_automation.web.masking import masked, unmasked
 from switchbot_automation.web.site import site_of
+from switchbot_store import StoreConflictError
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -38,6 +39,9 @@ async def replace(request: web.Request) -> web.Response:
     revision = _if_match(request, needed=not dry_run)
     document = await read_json(request, SETTINGS_BYTES)
     entry = await site.engine.stored_settings()
+    if revision not in (None, entry.revision):
+        # What is masked can only be told from the document that was read.
+        raise StoreConflictError("settings", entry.revision)
     try:
         document = unmasked(document, entry.data)
     except ValueError as error:

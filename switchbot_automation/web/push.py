@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -18,7 +18,6 @@ from switchbot_automation.web.site import site_of
 if TYPE_CHECKING:
     from aiohttp import web
 
-_BODY_SECONDS: Final = 5.0
 _BAD = frozenset(
     {
         WebhookRefusal.TOO_LARGE,
@@ -36,7 +35,7 @@ async def webhook(request: web.Request) -> web.Response:
     site = site_of(request)
     if not same_secret(request.match_info["secret"], site.webhook_secret or ""):
         raise RefusedError(404, "not_found", "Not Found", close=True)
-    body = await read_body(request, MAX_BODY_BYTES, _BODY_SECONDS)
+    body = await read_body(request, MAX_BODY_BYTES)
     try:
         payload = orjson.loads(body)
     except ValueError:

@@ -30,6 +30,7 @@ class Site:
     read_only: bool
     webhook_secret: str | None
     strict_health: bool
+    body_seconds: float
     live: Live
     shared: Shared
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -93,8 +93,41 @@ async def bare():
 
 
 @pytest.fixture
+async def looked(bare):
+    """The same after one tick."""
+    await bare.engine.run_once()
+    return bare
+
+
+@pytest.fixture
 async def http():
     """A client that keeps no cookies, so that each test sends what it means to."""
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
         yield session
+
+
+@pytest.fixture
+def get(http):
+    """Ask for JSON; the status is what the test expects."""
+
+    async def asked(url, status=200, **options):
+        async with http.get(url, allow_redirects=False, **options) as answer:
+            body = await answer.json()
+            assert answer.status == status, body
+            return body
+
+    return asked
+
+
+@pytest.fixture
+def send(http):
+    """Send JSON; the status is what the test expects."""
+
+    async def sent(url, body, status=200, method="POST", **options):
+        async with http.request(method, url, json=body, **options) as answer:
+            told = await answer.json()
+            assert answer.status == status, told
+            return told
+
+    return sent

@@ -1,21 +1,258 @@
 """The JSON API of the home: zones, history, decisions, explanations, actions."""
 
+import asyncio
+from datetime import timedelta
 
-async def get(http, url, status=200, **options):
-    async with http.get(url, **options) as answer:
-        body = await answer.json()
-        assert answer.status == status, body
-        return body
+import pytest
+
+from switchbot_store import StoreUnavailableError
 
 
-async def test_every_zone_is_told_as_it_is_now(home, http):
+async def test_every_zone_is_told_as_it_is_now(home, get):
     async with home.serve() as url:
-        told = await get(http, f"{url}api/zones")
+        told = await get(f"{url}api/zones")
+        alone = await get(f"{url}api/zones/office")
     assert [zone["name"] for zone in told["zones"]] == ["living room", "office"]
-    room = told["zones"][0]
+    room, office = told["zones"]
+    assert office == alone
     assert room["band"] == {"low": 20.5, "high": 21.5}
-    assert (
-        room["temperature"] == home.store.get("state/living room")["last_temperature"]
-    )
-    assert room["reasons"][0]["text"]
+    known = home.store.get("state/living room")
+    assert room["temperature"] == known["last_temperature"]
+    assert (room["power"], room["action"]) == ("on", "winter")
+    assert room["in_window"]["end"] == "22:30"
+    assert room["reasons"][0]["code"] == "in_window"
+    assert all(each["text"] for each in room["reasons"])
     assert told["quota"]["remaining"] > 0
+
+
+async def test_a_home_that_was_never_looked_at_has_nothing_to_tell(bare, get):
+    async with bare.serve() as url:
+        assert (await get(f"{url}api/zones"))["zones"] == []
+        told = await get(f"{url}api/zones/office", 404)
+    assert told["error"] == "unknown_zone"
+
+
+async def test_a_zone_nobody_knows_is_named_with_those_there_are(home, get, send):
+    async with home.serve() as url:
+        for path in ("", "/explain", "/history", "/decisions"):
+            told = await get(f"{url}api/zones/cellar{path}", 404)
+            assert told["known"] == ["living room", "office"]
+        await send(f"{url}api/zones/cellar/actions", {"action": "off"}, 404)
+
+
+async def test_the_chart_shows_the_night_when_the_unit_was_off(home, get):
+    async with home.serve() as url:
+        told = await get(f"{url}api/zones/office/history?hours=9&points=108")
+    assert told["band"] == {"low": 19.5, "high": 20.5}
+    assert told["bucket_seconds"] == 300
+    rows = told["rows"]
+    by_hour = {row["timestamp"][11:16]: row for row in rows}
+    assert by_hour["04:00"].get("aircon_on_seconds", 0) == 0
+    assert by_hour["06:00"]["aircon_on_seconds"] == 300
+    # On from 06:30 in Berlin, 05:30 UTC, until now, with rests.
+    assert 1800 < told["on_seconds"] <= 3.5 * 3600
+    assert by_hour["05:25"]["temperature"] < by_hour["08:30"]["temperature"]
+
+
+async def test_a_chart_of_a_range_is_cut_where_it_was_asked(home, get):
+    query = "start=2026-01-12T05:00:00Z&end=2026-01-12T06:00:00%2B00:00&points=12"
+    async with home.serve() as url:
+        told = await get(f"{url}api/zones/office/history?{query}")
+    stamps = [row["timestamp"] for row in told["rows"]]
+    assert stamps[0] == "2026-01-12T05:00:00Z"
+    assert stamps[-1] == "2026-01-12T05:55:00Z"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "points=0",
+        "points=2001",
+        "points=many",
+        "hours=-1",
+        "hours=nan",
+        "hours=1e9",
+        "start=yesterday",
+        "start=2026-01-12T05:00:00",
+        "start=2026-01-12T05:00:00Z&end=2026-01-12T05:00:00Z",
+        "start=1990-01-12T05:00:00Z",
+    ],
+)
+async def test_a_chart_that_cannot_be_drawn_is_refused(looked, get, query):
+    async with looked.serve() as url:
+        await get(f"{url}api/zones/office/history?{query}", 422)
+
+
+async def test_looks_that_decided_the_same_are_one_decision(home, get):
+    async with home.serve() as url:
+        told = await get(f"{url}api/zones/office/decisions")
+        fewer = await get(f"{url}api/zones/office/decisions?limit=1")
+    made = told["decisions"]
+    assert fewer["decisions"] == made[:1]
+    outcomes = [each["outcome"] for each in made]
+    assert "winter_on" in outcomes
+    night = next(each for each in made if each["outcome"] == "already_off")
+    assert night["looks"] > 20
+    began = made[outcomes.index("winter_on")]
+    assert began["commands"][0]["action"] == "winter"
+    assert "where it turns on" in " ".join(each["text"] for each in began["reasons"])
+    assert [each["since"] for each in made] == sorted(
+        (each["since"] for each in made), reverse=True
+    )
+
+
+async def test_without_a_history_the_decisions_of_this_process_are_told(bare, get):
+    async with bare.serve() as url:
+        assert (await bare.engine.run_once()).outcome
+        await bare.live(7)
+        told = await get(f"{url}api/zones/office/decisions")
+        chart = await get(f"{url}api/zones/office/history")
+    assert "winter_on" in [each["outcome"] for each in told["decisions"]]
+    assert max(each["looks"] for each in told["decisions"]) > 10
+    assert chart["rows"] == []
+    assert chart["source"] == "none"
+
+
+async def test_an_explanation_is_the_engines_own_now_and_of_an_hour_ago(home, get):
+    then = home.clock.now() - timedelta(hours=6)
+    async with home.serve() as url:
+        now = await get(f"{url}api/zones/office/explain")
+        past = await get(
+            f"{url}api/zones/office/explain", params={"at": then.isoformat()}
+        )
+        await get(f"{url}api/zones/office/explain?at=soon", 422)
+    assert now == (await home.engine.explain("office")).to_dict()
+    assert past["outcome"] == "already_off"
+    assert past["decided_at"] <= then.isoformat()
+
+
+async def test_a_person_turns_a_room_off_and_holds_it(home, get, send):
+    async with home.serve() as url:
+        told = await send(
+            f"{url}api/zones/office/actions", {"action": "off", "hold": 3600}
+        )
+        assert (told["action"], told["status"]) == ("off", "accepted")
+        zone = await get(f"{url}api/zones/office")
+        assert zone["power"] == "off"
+        assert zone["hold_until"] == (home.clock.now() + timedelta(hours=1)).isoformat()
+        # In the cold the automation would turn it on; the hold keeps it off.
+        await home.live(0.5)
+        assert (await get(f"{url}api/zones/office"))["power"] == "off"
+        await home.live(1)
+        zone = await get(f"{url}api/zones/office")
+        assert zone["hold_until"] is None
+
+
+async def test_a_hold_leaves_the_unit_as_it_is_until_it_is_resumed(home, get, send):
+    async with home.serve() as url:
+        before = await get(f"{url}api/zones/office")
+        held = await send(f"{url}api/zones/office/actions", {"action": "hold"})
+        assert held["hold_until"].startswith("9999")
+        await home.live(2)
+        zone = await get(f"{url}api/zones/office")
+        assert zone["power"] == before["power"]
+        assert zone["reasons"][0]["code"] == "hold_manual"
+        told = await send(f"{url}api/zones/office/actions", {"action": "resume"})
+        assert told["hold_until"] is None
+        await home.engine.run_once()
+        zone = await get(f"{url}api/zones/office")
+    assert zone["reasons"][0]["code"] != "hold_manual"
+
+
+async def test_quick_off_disables_one_room_until_it_is_resumed(home, get, send):
+    async with home.serve() as url:
+        await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
+        await home.live(1)
+        zones = (await get(f"{url}api/zones"))["zones"]
+        assert [zone["enabled"] for zone in zones] == [True, False]
+        assert zones[1]["power"] == "off"
+        assert zones[1]["outcome"] == "disabled"
+        await send(f"{url}api/zones/office/actions", {"action": "resume"})
+        await home.live(1)
+        office = await get(f"{url}api/zones/office")
+    assert office["enabled"]
+    assert office["power"] == "on"
+    assert home.store.get("settings")["zones"]["office"]["automation_enabled"] is True
+
+
+async def test_on_during_the_compressors_rest_says_until_when_it_waits(home, send):
+    async with home.serve() as url:
+        office = f"{url}api/zones/office/actions"
+        await send(office, {"action": "off"})
+        home.clock.advance(60)
+        told = await send(office, {"action": "on"})
+    assert told["status"] == "blocked"
+    due = home.clock.now() + timedelta(seconds=600 - 60)
+    assert told["blocked_until"] == due.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {},
+        {"action": "explode"},
+        {"action": ["off"]},
+        {"action": {"off": 1}},
+        {"action": "off", "hold": 0},
+        {"action": "off", "hold": -5},
+        {"action": "off", "hold": 1e12},
+        {"action": "off", "hold": True},
+        {"action": "off", "hold": "soon"},
+        {"action": "off", "hold": "2026-01-12T20:00:00"},
+        {"action": "off", "hold": [3600]},
+        {"action": "off", "holds": 3600},
+    ],
+)
+async def test_a_wish_that_makes_no_sense_changes_nothing(looked, send, wish):
+    before = looked.store.get("state/office")
+    async with looked.serve() as url:
+        await send(f"{url}api/zones/office/actions", wish, 422)
+    assert looked.store.get("state/office") == before
+
+
+async def test_read_only_shows_everything_and_changes_nothing(home, get, send):
+    keys = home.store.keys()
+    before = home.store.get_many(keys)
+    async with home.serve(read_only=True) as url:
+        assert (await get(f"{url}api/zones"))["read_only"] is True
+        await get(f"{url}api/settings")
+        told = await send(f"{url}api/zones/office/actions", {"action": "off"}, 403)
+        assert told["error"] == "read_only"
+        for query in ("", "?dry_run=1"):
+            await send(f"{url}api/settings{query}", {}, 403, method="PUT")
+    assert home.store.keys() == keys
+    assert home.store.get_many(keys) == before
+
+
+async def test_a_history_that_is_away_is_an_answer_and_no_crash(home, get, monkeypatch):
+    def away(*_arguments, **_options):
+        raise StoreUnavailableError("the disk is gone")
+
+    monkeypatch.setattr(home.history.backend, "buckets", away)
+    async with home.serve() as url:
+        told = await get(f"{url}api/zones/office/history", 503)
+    assert told["error"] == "store_unavailable"
+
+
+async def test_many_who_ask_the_same_are_one_query(home, http, monkeypatch):
+    asked = []
+    real = home.history.backend.buckets
+
+    def counted(*arguments, **options):
+        asked.append(arguments)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(home.history.backend, "buckets", counted)
+
+    async def fetch(url):
+        async with http.get(url) as answer:
+            return await answer.json()
+
+    async with home.serve() as url:
+        chart = f"{url}api/zones/office/history?points=50"
+        answers = await asyncio.gather(*(fetch(chart) for _ in range(30)))
+        assert all(answer == answers[0] for answer in answers)
+        assert len(asked) == 1
+        await home.live(0.2)
+        assert await fetch(chart) != answers[0]
+    assert len(asked) == 2

@@ -1,0 +1,169 @@
+"""Server-sent events: every event once, in order, and nobody slows the engine down."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+import aiohttp
+import pytest
+
+from switchbot_automation.testing import run_for
+from switchbot_automation.web.live import MOST_LISTENERS
+
+
+class Stream:
+    """A stream that is read; `until` returns the events up to one of a kind."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.last_id = ""
+
+    async def next(self):
+        fields = {}
+        async with asyncio.timeout(5):
+            while True:
+                line = (await self.answer.content.readline()).decode()
+                if not line:
+                    return None
+                if line == "\n" and "data" in fields:
+                    break
+                name, _, value = line.rstrip("\n").partition(": ")
+                if name:
+                    fields[name] = value
+        self.last_id = fields.get("id", self.last_id)
+        return fields["event"], json.loads(fields["data"])
+
+    async def until(self, kind):
+        found = []
+        while not found or found[-1][0] != kind:
+            found.append(await self.next())
+        return found
+
+
+@pytest.fixture
+async def listen():
+    """Open streams; closed at the end."""
+    session = aiohttp.ClientSession()
+
+    async def opened(url, **headers):
+        answer = await session.get(f"{url}api/events", headers=headers)
+        assert answer.status == 200
+        assert answer.content_type == "text/event-stream"
+        return Stream(answer)
+
+    yield opened
+    await session.close()
+
+
+async def test_a_listener_first_hears_of_the_home_and_then_of_every_tick(home, listen):
+    async with home.serve() as url:
+        stream = await listen(url)
+        kind, told = await stream.next()
+        assert kind == "home"
+        assert told == home.engine.overview()
+        await run_for(home.engine, timedelta(minutes=5))
+        events = await stream.until("home")
+    assert [kind for kind, _ in events] == ["decision", "decision", "home"]
+    assert [told["zone"] for _, told in events[:2]] == ["living room", "office"]
+    assert all(each["text"] for each in events[0][1]["reasons"])
+    assert events[-1][1] == home.engine.overview() | {"at": events[-1][1]["at"]}
+
+
+async def test_a_persons_command_is_told_to_everybody(home, listen, send):
+    async with home.serve() as url:
+        streams = [await listen(url) for _ in range(3)]
+        for stream in streams:
+            await stream.next()
+        await send(f"{url}api/zones/office/actions", {"action": "off"})
+        for stream in streams:
+            events = await stream.until("home")
+            (command,) = [told for kind, told in events if kind == "command"]
+            assert (command["zone"], command["action"]) == ("office", "off")
+            assert events[-1][1]["zones"][1]["power"] == "off"
+
+
+async def test_who_was_away_for_a_moment_hears_what_was_missed(home, listen):
+    async with home.serve() as url:
+        stream = await listen(url)
+        await stream.next()
+        await run_for(home.engine, timedelta(minutes=5))
+        await stream.until("home")
+        stream.answer.close()
+        await run_for(home.engine, timedelta(minutes=5))
+        again = await listen(url, **{"Last-Event-ID": stream.last_id})
+        events = await again.until("home")
+        assert [kind for kind, _ in events] == ["decision", "decision", "home"]
+        for nonsense in ("", "other-5", f"{stream.last_id.partition('-')[0]}-x", "-"):
+            fresh = await listen(url, **{"Last-Event-ID": nonsense})
+            assert (await fresh.next())[0] == "home"
+
+
+async def test_a_listener_who_does_not_read_is_let_go_and_holds_up_nobody(
+    home, listen, get
+):
+    async with home.serve() as url:
+        host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+        # Their windows are full after a few kilobytes, and they never read.
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+        writer.transport.pause_reading()
+        writer.write(
+            f"GET /api/events HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+        )
+        stream = await listen(url)
+        await stream.next()
+        for _ in range(100):
+            if (await get(f"{url}healthz"))["web"]["listeners"] == 2:
+                break
+        reading = asyncio.ensure_future(_read_on(stream))
+        told = 0
+        while (await get(f"{url}healthz"))["web"]["dropped"] == 0:
+            home.engine._listeners.emit(LongStory("x" * 200_000))
+            told += 1
+            assert told < 1000
+        assert (await get(f"{url}healthz"))["web"]["listeners"] == 1
+        assert not reading.done()
+        reading.cancel()
+        writer.close()
+        assert not reader.at_eof()
+
+
+@dataclass(frozen=True)
+class LongStory:
+    """An event of a plug-in that has a lot to tell."""
+
+    kind: ClassVar[str] = "story"
+    text: str
+
+
+async def _read_on(stream):
+    while await stream.next() is not None:
+        pass
+
+
+async def test_streams_end_when_the_server_does(home, listen):
+    async with home.serve() as url:
+        stream = await listen(url)
+        await stream.next()
+    assert await stream.next() is None
+
+
+async def test_there_is_a_limit_to_how_many_listen(home, get, monkeypatch, listen):
+    monkeypatch.setattr("switchbot_automation.web.events.MOST_LISTENERS", 2)
+    assert MOST_LISTENERS >= 200
+    async with home.serve() as url:
+        streams = [await listen(url) for _ in range(2)]
+        told = await get(f"{url}api/events", 503)
+        assert told["error"] == "too_many_listeners"
+        for stream in streams:
+            stream.answer.close()
+
+
+async def test_after_the_end_the_engine_tells_nobody_any_more(home):
+    async with home.serve():
+        pass
+    before = len(home.engine._listeners._listeners)
+    async with home.serve():
+        assert len(home.engine._listeners._listeners) == before + 1
+    assert len(home.engine._listeners._listeners) == before
