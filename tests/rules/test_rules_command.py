@@ -1,0 +1,115 @@
+"""`switchbot-automation rules`: check, run, trace, in a process of their own."""
+
+import asyncio
+import json
+import os
+import sys
+
+import pytest
+
+from switchbot_automation.simulation import FakeSwitchBotCloud
+
+RULES = [
+    {
+        "id": "hot",
+        "triggers": {"trigger": "numeric_state", "zone": "default", "above": 28},
+        "actions": [
+            {
+                "action": "command",
+                "device": "Living room air conditioner",
+                "command": "turnOff",
+            },
+            {"action": "delay", "for": {"minutes": 5}},
+            {"action": "scene", "scene": "Winter"},
+        ],
+    }
+]
+
+
+@pytest.fixture
+async def run(tmp_path):
+    async with FakeSwitchBotCloud() as cloud:
+        settings = tmp_path / "config" / "settings.json"
+        settings.parent.mkdir()
+        settings.write_text(json.dumps({"timezone": "UTC", "rules": RULES}))
+
+        async def run(*arguments):
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "switchbot_automation.cli", "rules"),
+                *arguments,
+                cwd=tmp_path,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "SWITCHBOT_TOKEN": cloud.token,
+                    "SWITCHBOT_SECRET": cloud.secret,
+                    "SWITCHBOT_BASE_URL": cloud.base_url,
+                },
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            async with asyncio.timeout(60):
+                out, err = await process.communicate()
+            return process.returncode, out.decode(), err.decode()
+
+        run.settings = settings
+        run.cloud = cloud
+        yield run
+
+
+async def test_rules_are_checked_run_and_traced(run):
+    code, out, err = await run("check")
+    assert code == 0, err
+    assert "numeric_state" in out
+
+    code, out, _ = await run("run", "hot", "--dry-run", "--json")
+    rehearsed = json.loads(out)
+    assert (code, rehearsed["outcome"]) == (0, "finished")
+    assert [step["ok"] for step in rehearsed["steps"]] == [True, True, True]
+
+    code, out, _ = await run("run", "hot")
+    assert code == 0
+    assert "waits until" in out
+
+    code, out, _ = await run("trace", "--json")
+    (trace,) = json.loads(out)
+    assert (code, trace["rule"], trace["dry_run"]) == (0, "hot", True)
+    code, out, _ = await run("trace", "hot")
+    assert "hot: finished, dry (person)" in out
+
+
+async def test_what_is_wrong_is_named_with_exit_code_2(run, tmp_path):
+    wrong = {"rules": [{**RULES[0], "mode": "sngle"}]}
+    file = tmp_path / "wrong.json"
+    file.write_text(json.dumps(wrong))
+    code, _, err = await run("check", str(file))
+    assert code == 2
+    assert "rules[0].mode: expected one of single" in err
+
+    code, _, err = await run("run", "hott")
+    assert code == 2
+    assert "there are hot" in err
+    code, _, err = await run("trace", "hott")
+    assert (code, "there are hot" in err) == (2, True)
+
+
+async def test_an_account_is_asked_for_the_devices_that_rules_name(run):
+    code, _, err = await run("check", "--account")
+    assert code == 0, err
+    broken = json.loads(run.settings.read_text())
+    action = broken["rules"][0]["actions"][0]
+    action["device"], broken["rules"][0]["triggers"] = (
+        "living room air condtioner",
+        {
+            "trigger": "state",
+            "device": "Living room air conditioner",
+            "attribute": "power",
+        },
+    )
+    run.settings.write_text(json.dumps(broken))
+    code, out, _ = await run("check", "--account", "--json")
+    messages = [error["message"] for error in json.loads(out)["errors"]]
+    assert code == 2
+    assert any(
+        "did you mean 'living room air conditioner'?" in each for each in messages
+    )
+    assert any("no status that could be read" in each for each in messages)

@@ -1,0 +1,374 @@
+"""Rules as a step of the tick: what is read, done, remembered, and what it costs."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from switchbot_automation.errors import CloudTimeoutError, SettingsError
+from switchbot_automation.reason_codes import ReasonCode
+
+LAMP, DOOR = "1A0000000002", "D00000000001"
+HOT = {"trigger": "numeric_state", "zone": "default", "above": 25}
+OPENED = {
+    "trigger": "state",
+    "device": "Front door",
+    "attribute": "openState",
+    "to": "open",
+}
+TOGGLE = {"action": "command", "device": "Lamp", "command": "toggle"}
+TELL = {"action": "notify", "title": "Home", "message": "$value by $rule"}
+
+
+def rule(*actions, triggers=HOT, **parts):
+    return {"id": "it", "triggers": triggers, "actions": list(actions), **parts}
+
+
+async def heated(house):
+    """Have the room cool at one tick and hot at the next."""
+    await house.tick()
+    house.cloud.temperature = 26.5
+    return await house.tick(after=60)
+
+
+async def test_a_rule_runs_its_actions_in_order_and_leaves_a_trace(house):
+    house.rules(
+        rule(
+            {
+                "action": "command",
+                "device": "lamp",
+                "command": "setBrightness",
+                "parameter": "50",
+            },
+            {"action": "scene", "scene": "Good night"},
+            {"action": "webhook", "url": "https://example.org/SECRETPATH"},
+            TELL,
+        )
+    )
+    await heated(house)
+    assert house.cloud.sent == ["setBrightness 50", "scene T02-20250101-01"]
+    assert house.told.urls == ["https://example.org/SECRETPATH"]
+    assert house.told.messages == [("Home", "26.5 by it")]
+    (trace,) = house.document["traces"]
+    assert trace["outcome"] == "finished"
+    assert [step["action"] for step in trace["steps"]] == [
+        "command",
+        "scene",
+        "webhook",
+        "notify",
+    ]
+    assert trace["cause"]["of"] == "temperature of default"
+    assert "SECRETPATH" not in str(house.document)
+    assert list(house.ran) == [trace]
+
+
+async def test_a_wrong_parameter_spends_no_call_and_ends_the_run(house):
+    house.rules(
+        rule(
+            {
+                "action": "command",
+                "device": "Lamp",
+                "command": "setBrightness",
+                "parameter": 500,
+            },
+            TELL,
+        )
+    )
+    await heated(house)
+    assert "command" not in house.cloud.calls
+    (trace,) = house.document["traces"]
+    assert trace["outcome"] == "failed"
+    assert "from 1 to 100" in trace["steps"][0]["error"]
+    assert house.told.messages == []
+    assert (await house.engine.health())["rules"]["failed"] == ["it"]
+
+
+async def test_an_unknown_device_is_named_with_the_nearest(house):
+    house.rules(rule({**TOGGLE, "device": "Lmp"}))
+    await heated(house)
+    assert "did you mean 'Lamp'?" in house.document["traces"][0]["steps"][0]["error"]
+
+
+async def test_a_zones_own_air_conditioner_is_commanded_as_the_zone(house):
+    house.rules(rule({"action": "command", "device": "AC", "command": "turnOff"}))
+    await heated(house)
+    assert "command the zone" in house.document["traces"][0]["steps"][0]["error"]
+    assert house.cloud.sent == []
+
+
+async def test_a_zone_command_goes_through_the_engines_own_limits(house):
+    winter = {
+        "action": "command",
+        "zone": "default",
+        "command": "winter",
+        "hold": {"hours": 1},
+    }
+    house.rules(rule(winter), command_cooldown_seconds=600)
+    stopped = (house.clock.now() - timedelta(seconds=60)).isoformat()
+    house.store.set(
+        "state", {"compressor_stopped_at": stopped, "assumed_aircon_power": "off"}
+    )
+    report = await heated(house)
+    (command,) = report.commands
+    assert command.status == "blocked"
+    assert command.reasons[0].code is ReasonCode.RULE
+    assert house.cloud.sent == []
+    assert house.document["traces"][0]["steps"][0]["blocked_until"]
+    await house.live(900)
+    assert house.cloud.sent == ["setAll 23,5,3,on"]
+    assert house.store.get("state")["hold_until"]
+
+
+async def test_a_zone_that_only_observes_is_not_commanded(house):
+    house.rules(
+        rule({"action": "command", "zone": "default", "command": "off"}),
+        observe_only=True,
+    )
+    await heated(house)
+    assert house.cloud.sent == []
+    assert house.document["traces"][0]["outcome"] == "failed"
+
+
+async def test_a_hold_keeps_the_automation_off(house):
+    house.rules(rule({"action": "hold", "zone": "default", "for": {"hours": 2}}))
+    await heated(house)
+    until = datetime.fromisoformat(house.store.get("state")["hold_until"])
+    assert until == house.clock.now() + timedelta(hours=2)
+
+
+async def test_a_delay_outlives_a_restart_and_wakes_the_engine(house):
+    house.rules(rule(TELL, {"action": "delay", "for": {"minutes": 7}}, TOGGLE))
+    await heated(house)
+    begun = house.clock.now()
+    assert house.cloud.sent == []
+    house.clock.advance(120)
+    house.restarted()
+    await house.tick()
+    assert house.engine.next_wakeup <= begun + timedelta(minutes=7)
+    sent_at = []
+    house.cloud.on_send = lambda: sent_at.append(house.clock.now())
+    await house.live(600)
+    assert sent_at == [begun + timedelta(minutes=7)]
+    assert len(house.told.messages) == 1
+
+
+async def test_a_step_cut_off_by_a_crash_is_not_done_twice(house):
+    house.rules(rule(TOGGLE, TELL))
+
+    def crash():
+        raise asyncio.CancelledError
+
+    house.cloud.on_send = crash
+    with pytest.raises(asyncio.CancelledError):
+        await heated(house)
+    house.cloud.on_send = lambda: None
+    house.restarted()
+    await house.tick(after=1)
+    assert house.cloud.sent == []
+    (trace,) = house.document["traces"]
+    assert [step["ok"] for step in trace["steps"]] == [None, True]
+    assert len(house.told.messages) == 1
+
+
+async def test_of_two_engines_only_one_does_what_must_not_be_done_twice(house):
+    house.rules(rule(TOGGLE))
+    first = house.engine
+    await house.tick()
+    second = house.restarted()
+    await second.run_once()
+    house.cloud.temperature = 26.5
+    house.clock.advance(60)
+    await asyncio.gather(first.run_once(), second.run_once())
+    await first.run_once()
+    await second.run_once()
+    assert house.cloud.sent == ["toggle"]
+
+
+async def test_a_device_is_read_by_name_within_the_days_calls(house):
+    house.rules(rule(TELL, triggers=OPENED))
+    await house.live(3600)
+    assert house.cloud.calls.count("devices") == 1
+    assert house.cloud.calls.count(f"status {DOOR}") == 13
+    house.cloud.door = "open"
+    await house.live(301)
+    assert house.told.messages == [("Home", "open by it")]
+
+
+async def test_what_only_a_condition_looks_at_is_read_when_asked(house):
+    shut = {
+        "condition": "state",
+        "device": "Front door",
+        "attribute": "openState",
+        "state": "close",
+    }
+    house.rules(rule(TELL, conditions=shut))
+    await house.tick()
+    assert f"status {DOOR}" not in house.cloud.calls
+    await heated(house)
+    assert house.cloud.calls.count(f"status {DOOR}") == 1
+    assert len(house.told.messages) == 1
+
+
+async def test_an_unknown_condition_keeps_the_rule_from_running(house):
+    shut = {
+        "condition": "state",
+        "device": "Front door",
+        "attribute": "openState",
+        "state": "close",
+    }
+    house.rules(rule(TELL, conditions={"condition": "not", "conditions": shut}))
+    house.cloud.broken[f"status {DOOR}"] = CloudTimeoutError("no answer")
+    await heated(house)
+    assert house.told.messages == []
+    assert house.outcomes == ["conditions_unknown"]
+
+
+async def test_an_event_fires_at_once_and_is_as_good_as_a_reading(house):
+    house.rules(rule(TELL, triggers=OPENED))
+    await house.tick()
+    house.clock.advance(5)
+    await house.push(DOOR, "WoContact", openState="open", detectionState="DETECTED")
+    assert house.engine.next_wakeup <= house.clock.now()
+    await house.engine.run_once()
+    assert house.told.messages == [("Home", "open by it")]
+
+
+async def test_a_pulse_between_two_ticks_is_not_missed(house):
+    house.rules(rule(TELL, triggers=OPENED))
+    await house.tick()
+    for word in ("open", "close"):
+        house.clock.advance(1)
+        await house.push(DOOR, "WoContact", openState=word)
+    await house.engine.run_once()
+    assert len(house.told.messages) == 1
+
+
+async def test_an_event_of_a_device_no_rule_names_wants_no_tick(house):
+    house.rules(rule(TELL, triggers=OPENED))
+    await house.tick()
+    before = house.engine.next_wakeup
+    await house.push(LAMP, "WoBulb", powerState="ON")
+    assert house.engine.next_wakeup == before
+
+
+async def test_a_dry_rule_checks_and_does_nothing(house):
+    house.rules(
+        rule(
+            TOGGLE,
+            {"action": "command", "zone": "default", "command": "off"},
+            TELL,
+            dry_run=True,
+        )
+    )
+    await heated(house)
+    assert house.cloud.sent == []
+    assert house.told.messages == []
+    (trace,) = house.document["traces"]
+    assert trace["dry_run"]
+    assert [step["ok"] for step in trace["steps"]] == [True, True, True]
+
+
+async def test_a_rule_can_be_run_and_rehearsed_by_a_person(house):
+    house.rules(rule(TOGGLE, {"action": "delay", "for": {"minutes": 5}}, TELL))
+    rehearsed = await house.engine.run_rule("it", dry_run=True)
+    assert rehearsed["outcome"] == "finished"
+    assert len(rehearsed["steps"]) == 3
+    assert house.cloud.sent == []
+    assert (await house.engine.run_rule("it"))["outcome"] == "waiting"
+    assert house.cloud.sent == ["toggle"]
+    await house.live(301)
+    assert house.outcomes == ["finished", "finished"]
+    with pytest.raises(SettingsError, match="there are it"):
+        await house.engine.run_rule("nobody")
+
+
+async def test_an_edited_rule_forgets_its_runs_and_says_so(house):
+    waits = [TELL, {"action": "delay", "for": {"hours": 1}}, TOGGLE]
+    house.rules(rule(*waits))
+    await heated(house)
+    house.rules(rule(*waits, alias="edited"))
+    await house.live(7200)
+    assert house.cloud.sent == []
+    assert house.outcomes == ["rule_changed"]
+
+
+async def test_a_rule_that_is_off_does_nothing(house):
+    house.rules(rule(TELL, enabled=False))
+    await heated(house)
+    assert house.told.messages == []
+
+
+async def test_equal_refusals_are_one_trace_with_a_count(house):
+    never = {"condition": "time", "after": "23:00"}
+    house.rules(
+        rule(TELL, triggers={"trigger": "cron", "cron": "* * * * *"}, conditions=never)
+    )
+    await house.live(3600)
+    (trace,) = house.document["traces"]
+    assert trace["outcome"] == "conditions_not_met"
+    assert trace["count"] == 60
+    assert trace["first_at"] < trace["at"]
+
+
+async def test_traces_are_bounded(house):
+    house.rules(rule(TELL, triggers={"trigger": "cron", "cron": "* * * * *"}))
+    await house.live(3600)
+    assert len(house.told.messages) == 60
+    assert len(house.document["traces"]) == 10
+
+
+async def test_without_a_store_that_writes_nothing_is_done_twice(house):
+    house.rules(rule(TOGGLE))
+    await house.tick()
+    house.cloud.temperature = 26.5
+    whole = house.store.compare_and_set
+
+    def refuse(*_args):
+        raise OSError("disk full")
+
+    house.store.compare_and_set = refuse
+    await house.tick(after=60)
+    assert house.cloud.sent == []
+    house.store.compare_and_set = whole
+    await house.live(120)
+    assert house.cloud.sent == ["toggle"]
+
+
+async def test_a_home_without_rules_has_no_document_and_makes_no_call(house):
+    house.rules()
+    await house.live(600)
+    assert "rules_state" not in house.store.keys()  # noqa: SIM118 - a store, no mapping
+    assert "devices" not in house.cloud.calls
+
+
+async def test_the_document_is_written_only_when_it_changes(house):
+    house.rules(rule(TELL))
+    await house.tick()
+    before = house.store.get_entry("rules_state").revision
+    await house.tick(after=60)
+    await house.tick(after=60)
+    assert house.store.get_entry("rules_state").revision == before
+
+
+async def test_a_damaged_document_is_survived(house):
+    house.rules(rule(TELL))
+    for damage in (
+        {"rules": 3, "traces": "x"},
+        {"rules": {"it": {"runs": [1, {}]}}},
+        {"traces": [{}, 4]},
+    ):
+        house.store.set("rules_state", damage)
+        house.restarted()
+        await heated(house)
+    assert house.told.messages
+
+
+async def test_a_time_rule_fires_once_on_the_day_of_a_clock_change(house):
+    house.clock.advance_to(datetime(2026, 3, 28, 12, tzinfo=UTC))
+    at = {"trigger": "time", "at": "02:30"}
+    house.rules(
+        rule(TELL, triggers=at), timezone="Europe/Paris", poll_interval_seconds=3600
+    )
+    await house.live(24 * 3600)
+    assert len(house.told.messages) == 1
+    assert house.document["traces"][0]["at"].startswith("2026-03-29T01:00:00")
