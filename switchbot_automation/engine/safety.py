@@ -1,10 +1,11 @@
 """What must not happen whatever the rule says. Pure: state, settings and now.
 
 A zone climbs a ladder while its thermometer gives nothing: as it was (hold), no new
-start, the unit set to a saving temperature (conservative), off. A value that stood still
-for hours while the unit ran counts as none. A unit that rests never trips it: there is
-nothing to protect from. And however good the readings, nothing runs longer than
-`max_continuous_on_seconds`.
+start, the unit set to a saving temperature (conservative), off. A value that stands still
+for hours while the unit runs is believed no more: an inverter may well hold a room that
+still, so before the unit goes off it is set to the saving temperature too, which a meter
+that is alive has to show. A unit that rests never trips it: there is nothing to protect
+from. And however good the readings, nothing runs longer than `max_continuous_on_seconds`.
 """
 
 from __future__ import annotations
@@ -105,9 +106,8 @@ def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None
         if capped is not None:
             return capped
         if record is not None and zone.meter_device_id:
-            found = _stale(zone, state, record, now) or _frozen(
-                zone, state, record, now
-            )
+            stale = _stale(zone, state, record, now)
+            found = _graver(stale, _frozen(zone, state, record, now))
             if found is not None:
                 return found
     rest = state.equipment.rest_until if state.equipment else None
@@ -182,12 +182,15 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
     for seconds in ladder(zone)[1:]:
         if seconds != _NEVER:
             yield since + timedelta(seconds=seconds)
-    frozen = _frozen_at(zone, state, record)
-    if frozen is not None:
-        yield frozen
+    for share in (_PROBE_SHARE, 1.0):
+        frozen = _frozen_at(zone, state, record, share)
+        if frozen is not None:
+            yield frozen
 
 
 _NEVER = float("inf")
+# After this share of the time a value may stand still the room is made to move it.
+_PROBE_SHARE = 2.0 / 3.0
 
 
 def _or_never(seconds: int, least: float) -> float:
@@ -233,11 +236,17 @@ def _stale(
     return Safety(Level.NO_NEW_START, why)
 
 
+def _graver(one: Safety | None, other: Safety | None) -> Safety | None:
+    if one is None or other is None:
+        return one or other
+    return other if other.level > one.level else one
+
+
 def _frozen(
     zone: ZoneSettings, state: ZoneState, record: SensorRecord, now: datetime
 ) -> Safety | None:
-    at = _frozen_at(zone, state, record)
-    if at is None or now < at or record.changed_at is None:
+    doubted = _frozen_at(zone, state, record, _PROBE_SHARE)
+    if doubted is None or now < doubted or record.changed_at is None:
         return None
     why = Reason(
         ReasonCode.SENSOR_FROZEN,
@@ -246,19 +255,23 @@ def _frozen(
             "unchanged_seconds": round((now - record.changed_at).total_seconds()),
         },
     )
+    at = _frozen_at(zone, state, record, 1.0)
+    if at is None or now < at:
+        return Safety(Level.CONSERVATIVE, why, Outcome.NO_ACTION)
     return Safety(Level.OFF, why, Outcome.INVALID_TEMPERATURE, stop=True)
 
 
 def _frozen_at(
-    zone: ZoneSettings, state: ZoneState, record: SensorRecord
+    zone: ZoneSettings, state: ZoneState, record: SensorRecord, share: float
 ) -> datetime | None:
     """When a value that does not move is no longer believed.
 
-    Once it stood still that long and the unit ran for at least half of it without a
-    stop: a room that nobody heats may well keep its temperature.
+    Once it stood still for that `share` of `sensor_frozen_seconds` and the unit ran for
+    at least half of that without a stop: a room that nobody heats may well keep its
+    temperature.
     """
     started, changed = state.compressor_started_at, record.changed_at
     if not zone.sensor_frozen_seconds or started is None or changed is None:
         return None
-    whole = timedelta(seconds=zone.sensor_frozen_seconds)
+    whole = timedelta(seconds=zone.sensor_frozen_seconds) * share
     return max(changed + whole, started + whole / 2)

@@ -100,14 +100,26 @@ async def test_a_meter_that_says_the_same_for_hours_is_in_contact(flat):
 async def test_a_value_that_stands_still_while_the_unit_runs_stops_it(flat):
     await heating(flat)
     flat.reads(19.0)
-    reports = await flat.live(4 * 3600)
-    assert flat.minutes_of("turnOff") == [180.0]
-    stop = next(report for report in reports if report.commands)
+    reports = await flat.live(5 * 3600)
+    # A living meter in a room that settled has to show the saving temperature.
+    assert flat.minutes_of("setAll 20") == [160.0]
+    assert flat.minutes_of("turnOff") == [240.0]
+    asked, stop = (report for report in reports if report.commands)
+    assert "sensor_frozen" in reasons(asked)
     assert stop.outcome == "invalid_temperature"
     assert "sensor_frozen" in reasons(stop)
     # It says the same for ever: not a reason to heat.
     await flat.live(DAYS)
-    assert flat.cloud.words == ["turnOff"]
+    assert flat.cloud.words[-1] == "turnOff"
+    assert len(flat.cloud.words) == 2
+
+
+async def test_a_room_that_settled_shows_that_its_meter_lives(flat):
+    await heating(flat)
+    flat.reads(21.4)
+    flat.cloud.on_command = lambda _word: flat.reads(21.3)
+    await flat.live(6 * 3600)
+    assert flat.cloud.words == ["setAll 20,5,3,on"]
 
 
 async def test_humidity_that_moves_shows_a_living_meter(flat):
@@ -121,7 +133,7 @@ async def test_humidity_that_moves_shows_a_living_meter(flat):
 async def test_a_frozen_meter_is_believed_again_after_three_other_words(flat):
     await heating(flat)
     flat.reads(19.0)
-    await flat.live(4 * 3600)
+    await flat.live(5 * 3600)
     flat.cloud.sent.clear()
     for value in (18.7, 18.6):
         report = await flat.tick(value, after=60)
