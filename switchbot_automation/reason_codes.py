@@ -14,6 +14,20 @@ class ReasonCode(StrEnum):
     OUTSIDE_WINDOWS = "outside_windows"
     NO_WINDOWS = "no_windows"
 
+    # what was laid over the settings
+    PRESET = "preset"
+    """The preset that the zone or its window names is in force."""
+    NOBODY_THERE = "nobody_there"
+    """A preset is in force because nothing has moved for a while."""
+    OFFSET = "offset"
+    """A number from elsewhere, as a price, moves the band."""
+    WINDOW_MISSED = "window_missed"
+    """A window had begun too long before anybody looked."""
+    OPENING_OPEN = "opening_open"
+    """A window or door is open, or was a moment ago: heating and cooling pause."""
+    OPENING_SUSPECTED = "opening_suspected"
+    """The room loses so fast that something has to be open."""
+
     # what was read
     NO_METER = "no_meter"
     """No meter is configured."""

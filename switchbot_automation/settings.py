@@ -30,6 +30,11 @@ from switchbot_automation.settings_model import (
     Settings,
     ZoneSettings,
 )
+from switchbot_automation.settings_presets import (
+    comfort_problems,
+    complete,
+    is_overlaid,
+)
 from switchbot_automation.settings_table import (
     SEASONS,
     Kind,
@@ -38,6 +43,7 @@ from switchbot_automation.settings_table import (
 )
 from switchbot_automation.settings_values import (
     CONVERTERS,
+    offset,
     sensor,
     shown,
     window,
@@ -56,7 +62,7 @@ _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # Modes that would do the opposite of what the season's thresholds ask for.
 _CONTRARY_MODES = {"winter": (2, "cools"), "summer": (5, "heats")}
 # What becomes of each element of a list of objects.
-_MAKERS = {"time_windows": window, "sensors": sensor}
+_MAKERS = {"time_windows": window, "sensors": sensor, "offsets": offset}
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
 
 
@@ -134,7 +140,7 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
             inner = _schema(f"{spec.name}[]", in_zone=in_zone)
             make = _MAKERS[spec.key]
             convert = partial(_each, vol.All(partial(_object, inner), make), convert)
-        elif spec.kind is Kind.GROUPS:
+        elif spec.kind in (Kind.GROUPS, Kind.PRESETS):
             inner = _schema(f"{spec.name}{{}}", in_zone=in_zone)
             convert = partial(_each_by_name, inner, convert)
         missing = f"is missing: {spec.meaning}"
@@ -235,14 +241,12 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
     defaults = _defaults()
     home = defaults | top.values
     reserve = home["quota_reserve"]
+    made = {
+        name: _zone(name, defaults | _merged(top, part)) for name, part in parts.items()
+    }
     return (
         Settings(
-            zones=MappingProxyType(
-                {
-                    name: _zone(name, defaults | _merged(top, part))
-                    for name, part in parts.items()
-                }
-            ),
+            zones=MappingProxyType(made),
             api_quota_warning_threshold=home["api_quota_warning_threshold"],
             quota_reserve=None if reserve == "auto" else reserve,
             groups=MappingProxyType(
@@ -253,6 +257,7 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
             ),
             shadow=shadow,
             rules=home["rules"],
+            overlaid=frozenset(name for name in made if is_overlaid(made[name])),
         ),
         [],
     )
@@ -335,12 +340,17 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                     "mode",
                     "automation_enabled",
                 )
+    for message, path in (*comfort_problems(merged), *_webhook_problems(merged)):
+        yield error(message, path, str(path[0]))
+
+
+def _webhook_problems(merged: Mapping[str, Any]) -> Iterator[tuple[str, _Path]]:
     hosts = merged.get("webhook_allowed_hosts", frozenset())
     for action, url in merged.get("webhooks", {}).items():
         try:
             check_webhook_url(url, hosts)
         except ValueError as exc:
-            yield error(str(exc), ("webhooks", str(action)), "webhooks")
+            yield str(exc), ("webhooks", str(action))
 
 
 def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
@@ -350,6 +360,7 @@ def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
     for spec in settings_table():
         if not spec.per_zone and not spec.section:
             values.pop(spec.key, None)
+    complete(values, _profile)
     return ZoneSettings(
         name=name,
         scenes=values.pop("aircon_scenes", MappingProxyType({})),
@@ -360,10 +371,10 @@ def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
     )
 
 
-def _profile(season: str, given: dict[str, Any]) -> Profile | None:
+def _profile(season: str, given: Mapping[str, Any]) -> Profile | None:
     if not all(key in given for key in _TEMPERATURES):
         return None
-    return Profile(**(_defaults(season) | given))
+    return Profile(**(_defaults(season) | dict(given)))
 
 
 @cache

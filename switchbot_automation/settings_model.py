@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from switchbot_automation.engine.overlay import Overlay
     from switchbot_automation.model import Action
     from switchbot_automation.rules.model import Rule
     from switchbot_automation.timewindows import TimeWindow
@@ -43,10 +44,55 @@ class Sensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings by name, complete: a season without temperatures is None."""
+
+    name: str
+    winter: Profile | None
+    summer: Profile | None
+    hysteresis_celsius: float
+    fan_mode_during_window: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """What pauses heating and cooling; `drop_kelvin` 0: the room's own loss does not."""
+
+    sensors: tuple[str, ...] = ()
+    pause_after_seconds: int = 60
+    resume_after_seconds: int = 60
+    poll_interval_seconds: int = 600
+    unknown_after_seconds: int = 3600
+    drop_kelvin: float = 0.0
+    drop_pause_seconds: int = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What tells that somebody is there, and the preset for while nobody is."""
+
+    sensors: tuple[str, ...]
+    preset: str
+    away_after_seconds: int = 1800
+    poll_interval_seconds: int = 600
+    unknown_after_seconds: int = 7200
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetInput:
+    """A number from elsewhere that is added to the band, within `limit_kelvin`."""
+
+    source: str
+    limit_kelvin: float = 1.0
+    expires_seconds: int = 7200
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneSettings:
     """One zone. `winter` and `summer` are None where the document gave no temperatures.
 
-    With `sensors`, `meter_device_id` is the first of them.
+    With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
+    is not as the document has it, None where nothing ever is; see `engine.overlay`.
     """
 
     name: str
@@ -90,7 +136,7 @@ class ZoneSettings:
     sensor_stale_hold_seconds: int = 0
     sensor_stale_conservative_seconds: int = 1800
     sensor_stale_off_seconds: int = 3600
-    sensor_frozen_seconds: int = 14400
+    sensor_frozen_seconds: int = 10800
     sensor_recovery_readings: int = 3
     max_continuous_on_seconds: int = 86400
     max_starts_per_hour: int = 6
@@ -104,6 +150,14 @@ class ZoneSettings:
     thermal_response_seconds: int = 0
     repair_attempts: int = 2
     manual_hold_seconds: int = 0
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    preset: str = ""
+    openings: Openings | None = None
+    presence: Presence | None = None
+    offsets: tuple[OffsetInput, ...] = ()
+    latitude: float | None = None
+    longitude: float | None = None
+    overlay: Overlay | None = None
 
     @property
     def meters(self) -> tuple[str, ...]:
@@ -131,7 +185,8 @@ class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
 
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
-    beside and never commanded. `rules` are a person's own, see `rules.model`.
+    beside and never commanded. `rules` are a person's own, see `rules.model`. `overlaid`
+    names the zones whose settings change with time and surroundings.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -140,6 +195,7 @@ class Settings:
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     shadow: Settings | None = None
     rules: tuple[Rule, ...] = ()
+    overlaid: frozenset[str] = frozenset()
 
     @property
     def default(self) -> ZoneSettings:

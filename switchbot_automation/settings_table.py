@@ -1,16 +1,18 @@
 """Every setting, once: the schema, the defaults, the bounds and the documentation.
 
 Names with a section (``winter.min_temp``) lie inside that key of the document; those
-under ``time_windows[]`` or ``sensors[]`` inside each element of that list, those under ``groups{}`` inside
-each value of that object.
+under ``time_windows[]`` or ``sensors[]`` inside each element of that list, those under ``groups{}`` or
+``presets{}`` inside each value of that object.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
+from switchbot_automation.settings_comfort import COMFORT
 from switchbot_automation.settings_protection import ACTING, PROTECTION, RULES, SENSORS
 from switchbot_automation.settings_spec import Kind, SettingSpec
+from switchbot_automation.settings_windows import PLACE, WINDOWS
 
 __all__ = ["Kind", "SettingSpec", "settings_table"]
 
@@ -118,52 +120,14 @@ _TABLE: tuple[SettingSpec, ...] = (
         bounds=(0, 5),
         unit="K",
     ),
-    SettingSpec(
-        "time_windows",
-        Kind.SECTIONS,
-        "When automation acts; none means never. Read on the clock of `timezone`.",
-        default=(),
-        bounds=(0, 100),
-        unit="entries",
-    ),
-    SettingSpec(
-        "time_windows[].days",
-        Kind.DAYS,
-        "Days the window starts on: 0 Monday to 6 Sunday.",
-        bounds=(1, 7),
-        unit="entries",
-        required=True,
-    ),
-    SettingSpec("time_windows[].start", Kind.TIME, "When it starts.", required=True),
-    SettingSpec(
-        "time_windows[].end",
-        Kind.TIME,
-        "When it is over; before `start` means the next day, 00:00 is midnight.",
-        required=True,
-    ),
-    SettingSpec(
-        "time_windows[].id",
-        Kind.NAME,
-        "What the window is called, for people and reasons.",
-        bounds=(0, 40),
-        unit="characters",
-    ),
-    SettingSpec(
-        "time_windows[].from",
-        Kind.DATE,
-        "The first day it may start on; without it there is none.",
-    ),
-    SettingSpec(
-        "time_windows[].until",
-        Kind.DATE,
-        "The last day it may start on; without it there is none.",
-    ),
+    *WINDOWS,
     SettingSpec(
         "timezone",
         Kind.TIMEZONE,
         "The clock that the windows are read on.",
         default="Europe/Paris",
     ),
+    *PLACE,
     _flag(
         "turn_off_outside_windows",
         "Whether the air conditioner is turned off while no window is in force.",
@@ -172,6 +136,7 @@ _TABLE: tuple[SettingSpec, ...] = (
         "fan_mode_during_window",
         "Whether, inside a window, the fan runs where the air conditioner would be off.",
     ),
+    *COMFORT,
     SettingSpec(
         "control",
         Kind.CHOICE,

@@ -19,10 +19,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import voluptuous as vol
 
 from switchbot_automation.model import Action
-from switchbot_automation.settings_model import Sensor
+from switchbot_automation.settings_model import OffsetInput, Sensor
 from switchbot_automation.settings_table import Kind, SettingSpec
+from switchbot_automation.suntimes import SUNRISE, SUNSET, SunTime, available
 from switchbot_automation.timewindows import TimeWindow
 from switchbot_automation.webhook_url import mask_url
+from switchbot_automation.window_days import Policy
 
 _SHOWN_CHARACTERS = 60
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
@@ -32,7 +34,9 @@ _HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
 _DATE = re.compile(r"[12]\d{3}-\d{2}-\d{2}")
 _NAME = re.compile(r"[A-Za-z0-9 _.-]*")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_SUN_TIME = re.compile(rf"({SUNRISE}|{SUNSET})([+-]\d{{1,3}})?")
 _SUNDAY = 6
+_LONGEST_DEVICE_ID = 50
 _LONGEST_TIMEZONE = 100
 _SLASHES_OF_A_TIMEZONE = 2
 
@@ -61,6 +65,9 @@ def window(value: dict[str, Any]) -> TimeWindow:
     """Make a window of its converted values."""
     renamed = {"from": "first_day", "until": "last_day"}
     parts = {renamed.get(key, key): each for key, each in value.items()}
+    policy = {key: parts.pop(key) for key in Policy._fields if key in parts}
+    if policy:
+        parts["policy"] = Policy(**policy)
     first, last = parts.get("first_day"), parts.get("last_day")
     if first and last and last < first:
         raise vol.Invalid(f"until, {last}, is before from, {first}")
@@ -71,6 +78,11 @@ def window(value: dict[str, Any]) -> TimeWindow:
             f"start and end are both {value['start']:%H:%M}; a whole day is two windows,"
             " as 00:00-12:00 and 12:00-00:00"
         ) from None
+
+
+def offset(value: dict[str, Any]) -> OffsetInput:
+    """Make an offset of its converted values."""
+    return OffsetInput(**value)
 
 
 def sensor(value: dict[str, Any]) -> Sensor:
@@ -135,12 +147,28 @@ def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
         ) from exc
 
 
-def _time(_spec: SettingSpec, value: object) -> time:
+def _edge(spec: SettingSpec, value: object) -> time | SunTime:
+    if isinstance(value, str) and value.startswith((SUNRISE, SUNSET)):
+        return _sun_time(spec, value)
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise vol.Invalid(f"expected a time as '07:30', got {shown(value)}")
     hour, minute, second = (int(part or 0) for part in match.groups())
     return time(hour, minute, second)
+
+
+def _sun_time(spec: SettingSpec, value: str) -> SunTime:
+    match = _SUN_TIME.fullmatch(value)
+    low, high = spec.bounds or (0, 0)
+    minutes = int(match[2] or 0) if match else None
+    if match is None or minutes is None or not low <= minutes <= high:
+        raise vol.Invalid(
+            f"expected a time as '07:30' or by the sun as 'sunset-30', {spec.range}"
+            f" minutes, got {shown(value)}"
+        )
+    if not available():
+        raise vol.Invalid("sun times need the extra switchbot-automation[sun]")
+    return SunTime(match[1], minutes)
 
 
 def _date(_spec: SettingSpec, value: object) -> date:
@@ -205,6 +233,21 @@ def _names(spec: SettingSpec, value: object) -> tuple[str, ...]:
                 f"expected names of zones, each once, got {shown(name)}", path=[index]
             )
     return tuple(names)
+
+
+def _device_ids(spec: SettingSpec, value: object) -> tuple[str, ...]:
+    ids = _list(spec, value)
+    for index, device_id in enumerate(ids):
+        if (
+            not isinstance(device_id, str)
+            or not 0 < len(device_id) <= _LONGEST_DEVICE_ID
+            or not _DEVICE_ID.fullmatch(device_id)
+            or device_id in ids[:index]
+        ):
+            raise vol.Invalid(
+                f"expected device ids, each once, got {shown(device_id)}", path=[index]
+            )
+    return tuple(ids)
 
 
 def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object) -> str:
@@ -300,7 +343,7 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.NUMBER: _number,
     Kind.CHOICE: _choice,
     Kind.TIMEZONE: _timezone,
-    Kind.TIME: _time,
+    Kind.EDGE: _edge,
     Kind.DAYS: _days,
     Kind.DATE: _date,
     Kind.NAME: partial(_text, _NAME, "a name of letters, digits, blanks and _ . -"),
@@ -322,6 +365,8 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.SECTIONS: _list,
     Kind.ZONES: _by_name,
     Kind.GROUPS: _by_name,
+    Kind.PRESETS: _by_name,
+    Kind.DEVICE_IDS: _device_ids,
     Kind.NAMES: _names,
     Kind.RESERVE: _reserve,
 }

@@ -15,6 +15,8 @@ What a window means, everywhere in this package:
   repeated hour is judged by the same sentence, so a window starting or ending inside it
   is in force in both passes of the times it names and not in between, and one that
   covers the whole hour is in force an hour longer.
+- A window may differ from that (`Policy`), or start and end by the sun (`suntimes`). It is
+  then in force from one instant to another on each of its days, see `window_days`.
 
 Boundaries are instants in UTC, never differences of local times: Python subtracts two
 datetimes of one timezone by their wall clocks, which is an hour wrong across a change.
@@ -23,17 +25,19 @@ datetimes of one timezone by their wall clocks, which is an hour wrong across a 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from switchbot_automation.suntimes import SunTime
+from switchbot_automation.window_days import PLAIN, Policy, first_with_new_offset, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
 _DAY = timedelta(days=1)
-_SECOND = timedelta(seconds=1)
 _WEEKDAYS = frozenset(range(7))
 
 # A weekly window that falls into a skipped hour comes back a week later: two weeks
@@ -48,60 +52,103 @@ class TimeWindow:
     """``[start, end)`` on the wall clock, on the days it starts.
 
     `days`: 0 is Monday, 6 Sunday. `end` before `start` runs past midnight. It starts on
-    no day before `first_day` and none after `last_day`, where they are given; `id` is
-    what people call it.
+    no day before `first_day` and none after `last_day`, where they are given, and not on
+    `missed`, a day on which it came too late to be caught up with; `id` is what people
+    call it. `preset` names the preset that is in force with it, "" for none.
     Raises `ValueError` for no days, days outside 0..6, times with a timezone,
     ``start == end`` or a last day before the first.
     """
 
     days: frozenset[int]
-    start: time
-    end: time
+    start: time | SunTime
+    end: time | SunTime
     id: str = ""
     first_day: date | None = None
     last_day: date | None = None
+    preset: str = ""
+    policy: Policy = PLAIN
+    missed: date | None = None
+    by_clock: bool = field(init=False, repr=False, compare=False)
+    """Whether the reading of the clock says all: no sun and no policy of its own."""
 
     def __post_init__(self) -> None:
         if not self.days or not self.days <= _WEEKDAYS:
             raise ValueError("days must be some of 0 (Monday) to 6 (Sunday)")
-        if self.start.tzinfo is not None or self.end.tzinfo is not None:
-            raise ValueError("start and end are wall-clock times, without a timezone")
+        for edge in (self.start, self.end):
+            if isinstance(edge, time) and edge.tzinfo is not None:
+                raise ValueError(
+                    "start and end are wall-clock times, without a timezone"
+                )
         if self.start == self.end:
             raise ValueError("start and end must differ")
         if self.first_day and self.last_day and self.last_day < self.first_day:
             raise ValueError("the last day must not be before the first")
+        clock = isinstance(self.start, time) and isinstance(self.end, time)
+        object.__setattr__(self, "by_clock", clock and self.policy.by_clock)
 
     @property
     def overnight(self) -> bool:
-        """Whether it runs past midnight."""
-        return self.end < self.start
+        """Whether it runs past midnight by the clock."""
+        start, end = self.start, self.end
+        return isinstance(start, time) and isinstance(end, time) and end < start
+
+    def starts_on(self, day: date) -> bool:
+        """Return whether it starts on a day, as far as days say."""
+        return day.weekday() in self.days and self._may(day)
+
+    def _may(self, day: date) -> bool:
+        return not (
+            (self.first_day is not None and day < self.first_day)
+            or (self.last_day is not None and day > self.last_day)
+            or day == self.missed
+        )
 
 
 def start_day(window: TimeWindow, local: datetime) -> date | None:
     """Return the day the window started on, if it is in force at `local`, else None.
 
     `local` is the wall clock's reading; a timezone it may carry is not looked at.
+    Raises ValueError for a window that needs more than that, see `day_in_force`.
     """
     day = _weekly(window, local)
-    if (
-        day is None
-        or (window.first_day is not None and day < window.first_day)
-        or (window.last_day is not None and day > window.last_day)
-    ):
-        return None
-    return day
+    return day if day is not None and window._may(day) else None  # noqa: SLF001 - one class and its function
 
 
 def _weekly(window: TimeWindow, local: datetime) -> date | None:
     now = local.time()
-    if not window.overnight:
-        inside = window.start <= now < window.end
+    start, end = window.start, window.end
+    if not window.by_clock or isinstance(start, SunTime) or isinstance(end, SunTime):
+        raise ValueError("not told by a reading of the clock")
+    if start < end:
+        inside = start <= now < end
         return local.date() if inside and local.weekday() in window.days else None
-    if now >= window.start and local.weekday() in window.days:
+    if now >= start and local.weekday() in window.days:
         return local.date()
-    if now < window.end and (local.weekday() - 1) % 7 in window.days:
+    if now < end and (local.weekday() - 1) % 7 in window.days:
         return local.date() - _DAY
     return None
+
+
+def day_in_force(window: TimeWindow, now_utc: datetime, tz: tzinfo) -> date | None:
+    """Return the day a window started on, if it is in force at an instant, else None."""
+    local = now_utc.astimezone(tz)
+    if window.by_clock:
+        return start_day(window, local)
+    today = local.date()
+    # One by the sun may last into the second day, or begin before its own.
+    for day in (today, today - _DAY, today + _DAY, today - 2 * _DAY):
+        if window.starts_on(day) and any(
+            begin <= now_utc < end for begin, end in spans_of(window, day, tz)
+        ):
+            return day
+    return None
+
+
+def spans_of(
+    window: TimeWindow, day: date, tz: tzinfo
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return from when to when, in UTC, a window is in force that starts on a day."""
+    return spans(window.start, window.end, window.policy, day, tz)
 
 
 def contains(window: TimeWindow, local: datetime) -> bool:
@@ -115,7 +162,12 @@ def in_window(
     """Return the first window in force at an aware instant, None if there is none."""
     local = now_utc.astimezone(tz) if windows else now_utc
     for window in windows:
-        if start_day(window, local) is not None:
+        day = (
+            start_day(window, local)
+            if window.by_clock
+            else day_in_force(window, now_utc, tz)
+        )
+        if day is not None:
             return window
     return None
 
@@ -212,10 +264,20 @@ def _edges(
     windows: Sequence[TimeWindow], tz: tzinfo, begin: datetime, end: datetime
 ) -> Iterator[datetime]:
     """Yield every instant at which the wall clock reads a start or an end."""
-    times = {edge for window in windows for edge in (window.start, window.end)}
+    times = {
+        edge
+        for window in windows
+        if window.by_clock
+        for edge in (window.start, window.end)
+        if isinstance(edge, time)
+    }
+    others = [window for window in windows if not window.by_clock]
     # Zones reach from UTC-12 to UTC+14.
     day, last = begin.date() - _DAY, end.date() + _DAY
     while day <= last:
+        for window in others:
+            for span in spans_of(window, day - _DAY, tz):
+                yield from span
         for edge in times:
             wall = datetime.combine(day, edge)
             for fold in (0, 1):
@@ -232,22 +294,10 @@ def _transitions(tz: tzinfo, begin: datetime, end: datetime) -> Iterator[datetim
     while low < end:
         high = low + _PROBE_STEP
         if _offset(tz, low) != _offset(tz, high):
-            at = _first_with_new_offset(tz, low, high)
+            at = first_with_new_offset(tz, low, high)
             if begin <= at < end:
                 yield at
         low = high
-
-
-def _first_with_new_offset(tz: tzinfo, low: datetime, high: datetime) -> datetime:
-    before = _offset(tz, low)
-    while high - low > _SECOND:
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
-        if _offset(tz, middle) == before:
-            low = middle
-        else:
-            high = middle
-    return high
 
 
 def _offset(tz: tzinfo, at: datetime) -> timedelta | None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from switchbot_automation.engine.documents import StateBook
     from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.settings_model import Settings, ZoneSettings
 
@@ -56,13 +55,13 @@ def modulates(zone: ZoneSettings) -> bool:
 
 
 def in_season(
-    settings: Settings, book: Callable[[str], StateBook], now: datetime
+    settings: Settings, state_of: Callable[[str], ZoneState], now: datetime
 ) -> Settings:
     """Return the settings with every `auto` replaced by the season in force."""
     if all(zone.mode != AUTO for zone in settings.zones.values()):
         return settings
     zones = {
-        name: _in_season(zone, book(name).state, now)
+        name: _in_season(zone, state_of(name), now)
         for name, zone in settings.zones.items()
     }
     return replace(settings, zones=zones)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from switchbot_automation.engine.aircon import already_in_force
 from switchbot_automation.engine.control import aim_of, begun, modulates, plan
 from switchbot_automation.engine.groups import arbitrate
-from switchbot_automation.engine.guard import restrained, stopped
+from switchbot_automation.engine.guard import paused, restrained, stopped
 from switchbot_automation.engine.keep import steered, switched
 from switchbot_automation.engine.safety import assess
 from switchbot_automation.model import (
@@ -31,6 +31,7 @@ from switchbot_automation.timewindows import in_window, next_start
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.engine.overlay import Overlay
     from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
     from switchbot_automation.settings_model import Settings, ZoneSettings
     from switchbot_automation.timewindows import TimeWindow
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 _INVALID = frozenset(
     {ReasonCode.TEMPERATURE_NOT_A_NUMBER, ReasonCode.TEMPERATURE_IMPLAUSIBLE}
 )
+# What a decision begins with that keeps a room.
+_ACTS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
 
 
 def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Decision:
@@ -71,6 +74,43 @@ def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneD
 
 
 def _decide_freely(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision:
+    overlay = zone.overlay
+    if overlay is not None:
+        return _decide_overlaid(zone, seen, overlay, now)
+    return _decide_by_settings(zone, seen, now)
+
+
+def _decide_overlaid(
+    zone: ZoneSettings, seen: ZoneSnapshot, overlay: Overlay, now: datetime
+) -> ZoneDecision:
+    """Decide with what lies over the settings in mind, and say so.
+
+    A pause comes before a person's hold, unless they commanded knowing of the opening.
+    """
+    state, pause = seen.state, overlay.pause
+    holds = state.hold_until is not None and now < state.hold_until
+    if pause is not None and holds:
+        knew = (
+            state.manual_action_at is not None
+            and overlay.paused_since is not None
+            and state.manual_action_at >= overlay.paused_since
+        )
+        pause = None if knew else pause
+    held = state._replace(hold_until=None) if pause is not None else state
+    decided = _decide_by_settings(zone, replace(seen, state=held), now)
+    code = decided.reasons[0].code
+    reasons = (*overlay.reasons, pause) if pause else overlay.reasons
+    if code not in _ACTS:
+        missed = [each for each in reasons if each.code is ReasonCode.WINDOW_MISSED]
+        return replace(decided, reasons=(*decided.reasons, *missed))
+    if pause is None:
+        return replace(decided, reasons=(*decided.reasons, *reasons))
+    return paused(zone, state, (decided.reasons[0], *reasons))
+
+
+def _decide_by_settings(
     zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
 ) -> ZoneDecision:
     hold = seen.state.hold_until

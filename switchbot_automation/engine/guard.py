@@ -12,11 +12,12 @@ from switchbot_automation.engine.aircon import (
 )
 from switchbot_automation.engine.control import with_setpoint
 from switchbot_automation.engine.safety import Level
-from switchbot_automation.model import Action, Power, ZoneDecision
+from switchbot_automation.model import Action, Outcome, Power, ZoneDecision
 
 if TYPE_CHECKING:
     from switchbot_automation.engine.safety import Safety
     from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.model import Reason
     from switchbot_automation.settings_model import ZoneSettings
 
 _STARTS = frozenset({Action.WINTER, Action.SUMMER})
@@ -29,6 +30,27 @@ def stopped(zone: ZoneSettings, safety: Safety) -> ZoneDecision:
     """Return the decision that turns a zone off for safety."""
     return ZoneDecision(
         zone.name, safety.outcome, Action.OFF, (safety.reason,), emergency=True
+    )
+
+
+def paused(
+    zone: ZoneSettings, state: ZoneState, reasons: tuple[Reason, ...]
+) -> ZoneDecision:
+    """Return the decision that lets a zone rest while it cannot be kept.
+
+    No emergency: the minimum on time is waited for. A fan that runs is left alone.
+    """
+    if not state.compressor_running and not state.uncertain:
+        off = already_in_force(state, zone, Action.OFF)
+        outcome = Outcome.ALREADY_OFF if off else Outcome.NO_ACTION
+        return ZoneDecision(zone.name, outcome, reasons=reasons)
+    heats = season_action(zone) is Action.WINTER
+    return ZoneDecision(
+        zone.name,
+        Outcome.WINTER_OFF if heats else Outcome.SUMMER_OFF,
+        Action.OFF,
+        reasons,
+        if_blocked=Outcome.COOLDOWN,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.engine.control import aim_of, in_season
+from switchbot_automation.engine.control import aim_of
 from switchbot_automation.engine.explanation import instant_or_none
+from switchbot_automation.engine.overlay import in_force
 from switchbot_automation.engine.record import reasons_as_json
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.words import reason_words
@@ -38,7 +39,7 @@ def overview(
     made = {each.zone: each for each in report.decisions} if report else {}
     zones: list[dict[str, Any]] = []
     if settings is not None:
-        seasonal = in_season(settings, documents.book, now)
+        seasonal = in_force(settings, lambda name: documents.book(name).state, now)
         zones = [
             _zone(
                 settings.zones[name],

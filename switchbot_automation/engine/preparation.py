@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
-from switchbot_automation.engine.control import after_season, in_season
+from switchbot_automation.engine.control import after_season
 from switchbot_automation.engine.events import (
     ClockJumped,
     SettingsApplied,
     SettingsRejected,
 )
+from switchbot_automation.engine.overlay import in_force
 from switchbot_automation.errors import SettingsError, UnknownZoneError
 from switchbot_automation.model import (
     DEFAULT_ZONE,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.leader import Leadership
     from switchbot_automation.engine.meters import Meters
     from switchbot_automation.engine.quota_watch import QuotaWatch
+    from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.settings_model import Settings, ZoneSettings
 
 
@@ -76,7 +78,10 @@ class Preparation:
             state = after_jump(book.state, jump, now)
             book.state = after_season(zone, state.not_later_than(now), now)
             self._commander.recover(zone, now)
-        return settings and in_season(settings, self._documents.book, now)
+        return settings and in_force(settings, self._state_of, now)
+
+    def _state_of(self, zone: str) -> ZoneState:
+        return self._documents.book(zone).state
 
     async def in_force(self, now: datetime) -> Settings:
         """Load, and raise SettingsError when no usable settings were ever read."""

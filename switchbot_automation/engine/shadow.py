@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, gate
+from switchbot_automation.engine.overlay import in_force
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,9 @@ def shadows_of(judged: Judged) -> Mapping[str, Mapping[str, Any]]:
     if shadow is None:
         return {}
     try:
-        decision = decide(judged.snapshot, shadow, judged.at)
         states = {name: seen.state for name, seen in judged.snapshot.zones.items()}
+        shadow = in_force(shadow, states.__getitem__, judged.at)
+        decision = decide(judged.snapshot, shadow, judged.at)
         verdict = gate(decision, shadow, Ledger(states), judged.at)
     except Exception:  # a candidate must never harm what stands
         _LOGGER.exception("the shadow settings cannot be decided with")

@@ -23,6 +23,7 @@ from switchbot_automation.engine.state_values import (
     number,
     text,
 )
+from switchbot_automation.engine.surroundings import Surroundings
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class ZoneState(NamedTuple):
     sensing: SensorRecord | None = None
     equipment: Equipment | None = None
     check: Check | None = None
+    surroundings: Surroundings | None = None
 
     @property
     def compressor_running(self) -> bool:
@@ -172,6 +174,7 @@ class ZoneState(NamedTuple):
             sensing=SensorRecord.from_document(document.get("sensing")),
             equipment=Equipment.from_document(document.get("equipment")),
             check=Check.from_document(document.get("command_check")),
+            surroundings=Surroundings.from_document(document.get("surroundings")),
         )
         return state._seeded_from_last_action()
 
@@ -220,7 +223,7 @@ class ZoneState(NamedTuple):
             for name in _PAST
             if (at := getattr(self, name)) is not None and at > now
         }
-        for part in ("sensing", "equipment"):
+        for part in ("sensing", "equipment", "surroundings"):
             kept = getattr(self, part)
             if kept is not None and (pulled := kept.not_later_than(now)) is not kept:
                 late[part] = pulled
@@ -294,6 +297,7 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("sensing", SensorRecord.to_document),
     ("equipment", Equipment.to_document),
     ("command_check", Check.to_document),
+    ("surroundings", Surroundings.to_document),
 )
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, gate
+from switchbot_automation.engine.overlay import in_force
 from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
 from switchbot_automation.engine.state import ZoneState, encode_instant
 from switchbot_automation.model import ReasonCode
@@ -239,6 +240,8 @@ def from_document(document: Any, zone: str, settings: Settings) -> Trace | None:
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     few = narrowed(settings, names)
+    states = {name: seen.state for name, seen in snapshot.zones.items()}
+    few = in_force(few, states.__getitem__, at)
     decision, verdict = rejudged(zone, snapshot, few, at)
     revision = str(document.get("settings", ""))
     return Trace(zone, at, snapshot, few, decision, verdict, revision)

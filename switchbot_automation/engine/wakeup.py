@@ -42,6 +42,7 @@ def next_look(
         boundary = next_boundary(zone.time_windows, now, zone.timezone)
     for at in (
         boundary,
+        zone.overlay.until if zone.overlay else None,
         blocked_until,
         state.hold_until,
         next_stage(zone, state, now) if zone.automation_enabled else None,

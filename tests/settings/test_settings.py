@@ -143,7 +143,7 @@ def test_every_field_of_a_zone_is_in_the_table():
     renamed = {"scenes": "aircon_scenes"}
     names = {renamed.get(each.name, each.name) for each in fields(ZoneSettings)}
     keys = {spec.name for spec in settings_table() if not spec.section}
-    assert names - {"name"} == keys - {
+    assert names - {"name", "overlay"} == keys - {
         "api_quota_warning_threshold",
         "groups",
         "quota_reserve",
