@@ -132,7 +132,6 @@ def fit_room(grid: Grid) -> RoomModel:
     fitted = range(max(0, split - _MOST_STEPS), split)
     held_out = range(split, len(grid))
     best = _best_fit(_Fitting(grid, seen, fitted))
-    best.check()
     bare = _Fit(_Fitting(grid, [], fitted), best.taus, _UNTHROTTLED)
     error = best.root_mean_square(held_out, _STEPS_AN_HOUR // 2)
     if not error <= LARGEST_ERROR_KELVIN:
@@ -141,6 +140,7 @@ def fit_room(grid: Grid) -> RoomModel:
             f"hour ahead; beyond {LARGEST_ERROR_KELVIN} K its answers would be pretence",
             error_kelvin=error,
         )
+    best.check()
     steps_a_day = _DAY / GRID_SECONDS
     return RoomModel(
         taus=best.taus,

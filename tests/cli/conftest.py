@@ -5,11 +5,15 @@ import json
 import os
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from switchbot_automation.cli.app import application
+from switchbot_automation.simulation import default_settings
+from switchbot_automation.simulation import simulate as run_simulation
+from switchbot_store import HistoryService, JsonStore, MemoryStore, SqliteHistory
 
 PATIENCE_SECONDS = 60.0
 
@@ -87,3 +91,17 @@ async def start(tmp_path):
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """Eight days of a simulated winter, as the engine left them in a directory."""
+    directory = tmp_path_factory.mktemp("home")
+    settings, kept = default_settings("winter"), MemoryStore()
+    path = directory / "history.sqlite3"
+    with HistoryService(SqliteHistory(path), batch_size=500) as history:
+        asyncio.run(run_simulation(settings, days=8, store=kept, history=history))
+    with JsonStore(directory) as store:
+        store.set_many({key: kept.get(key) for key in kept.keys()})  # noqa: SIM118  # a store is no mapping
+        store.set("_past/settings", kept.get("_past/settings"))
+    return SimpleNamespace(directory=directory, settings=settings)

@@ -1,0 +1,65 @@
+"""`explain` over a simulated week that is really stored."""
+
+import json
+
+
+def explained(invoke, home, *arguments):
+    return invoke("explain", *arguments, env={"STORE_DIRECTORY": str(home.directory)})
+
+
+def test_a_past_instant_is_told_in_words_on_the_zones_clock(invoke, home):
+    result = explained(invoke, home, "--at", "2026-01-14T06:31")
+    assert result.exit_code == 0, result.output
+    when, sentence, *rest = result.stdout.splitlines()
+    assert when == "Wed 2026-01-14 06:30:00 (Europe/Paris)"
+    assert sentence.startswith("default: winter_on, because the window 06:30-23:00")
+    assert "is at or below 19.7 °C, where it turns on" in sentence
+    assert any(line.startswith("Smallest change: ") for line in rest)
+
+
+def test_json_is_one_object_with_reasons_and_changes(invoke, home):
+    result = explained(invoke, home, "--at", "2026-01-14T05:31Z", "--json")
+    assert result.exit_code == 0
+    (line,) = result.stdout.splitlines()
+    told = json.loads(line)
+    assert told["outcome"] == "winter_on"
+    assert told["decided_at"] == "2026-01-14T05:30:00+00:00"
+    assert [each["code"] for each in told["because"]] == [
+        "in_window",
+        "temp_below_on_threshold",
+        "gate_open",
+    ]
+    assert told["commands"][0]["rungs"][0]["ok"]
+    assert told["would_have_changed_if"]
+    assert told["nearly_stopped_by"]
+    assert told["text"]
+
+
+def test_nothing_recorded_is_said_and_ends_with_1(invoke, home):
+    result = explained(invoke, home, "--at", "2020-01-01")
+    assert result.exit_code == 1
+    assert "nothing is recorded" in result.stdout
+
+
+def test_an_instant_that_is_none_is_misuse(invoke, home):
+    result = explained(invoke, home, "--at", "breakfast")
+    assert result.exit_code == 2
+    assert "expected a time as 03:12 or ISO 8601" in result.stderr
+
+
+def test_an_unknown_zone_is_named_with_those_there_are(invoke, home):
+    result = explained(invoke, home, "--zone", "attic", "--at", "06:31")
+    assert result.exit_code == 1
+    assert "attic" in result.stderr
+    assert "default" in result.stderr
+
+
+async def test_a_process_of_its_own_answers_without_an_account(start, home):
+    running = await start(
+        "explain",
+        *("--at", "2026-01-14T23:00:30"),
+        env={"STORE_DIRECTORY": str(home.directory)},
+    )
+    code, out, err = await running.ended()
+    assert (code, err) == (0, "")
+    assert "turned_off_outside_window, because no window is open" in out
