@@ -22,6 +22,9 @@ PATIENT_SECONDS: Final = 15.0
 _QUICK_SECONDS: Final = 2.0
 _MOST_AT_ONCE: Final = 5
 
+_RANDOM: Final = random.SystemRandom()
+"""Spreads attempts; who seeded the module's generator wants it undisturbed."""
+
 
 class Pace:
     """When to try next: every 0.5 to 1 s for two minutes, then up to 30 s apart."""
@@ -45,10 +48,10 @@ class Pace:
         """Plan the attempt after one that is made now."""
         now = self._monotonic()
         if now - self._began_at < _EAGER_SECONDS:
-            pause = random.uniform(_SHORTEST_SECONDS, _LONGEST_SECONDS)  # noqa: S311 - spreads load, hides nothing
+            pause = _RANDOM.uniform(_SHORTEST_SECONDS, _LONGEST_SECONDS)
         else:
             self._pause = min(self._pause * _GROWTH, _SLOWEST_SECONDS)
-            pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - likewise
+            pause = self._pause * _RANDOM.uniform(0.5, 1.0)
         self._next_at = now + pause
 
 
