@@ -37,6 +37,12 @@ def postgres_server_factory() -> Iterator[Callable[..., PostgresServer]]:
         yield lambda **options: stack.enter_context(PostgresServer(**options))
 
 
+@pytest.fixture(scope="session")
+def _spare_databases() -> list[str]:
+    """Empty databases that earlier tests left on `postgres_server`."""
+    return []
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Give the URL of an empty database of the test's own."""
@@ -48,9 +54,15 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         with _database_elsewhere(os.environ["TEST_DATABASE_URL"]) as url:
             yield url
         return
-    name = server.create_database()
+    from switchbot_store.testing.spare_databases import emptied  # noqa: PLC0415 - psycopg only for those who ask
+
+    spare: list[str] = request.getfixturevalue("_spare_databases")
+    name = spare.pop() if spare else server.create_database()
     yield server.url(name)
-    server.drop_database(name)
+    if emptied(server, name):
+        spare.append(name)
+    else:
+        server.drop_database(name)
 
 
 @contextlib.contextmanager
