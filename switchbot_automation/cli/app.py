@@ -37,6 +37,7 @@ COMMANDS = {
     "scenes": _Entry("account", "List the account's manual scenes."),
     "webhook": _Entry("webhook", "Look after the URL that events are posted to."),
     "check-config": _Entry("check", "Check a settings document."),
+    "settings": _Entry("settings", "List every setting with its default and meaning."),
     "cloud": _Entry("cloud", "Serve a simulated SwitchBot cloud on loopback."),
     "rules": _Entry("rules", "Check, run and trace the rules of the settings."),
     "completion": _Entry("completion", "Print the completion script of a shell."),
