@@ -105,6 +105,7 @@ def control(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Run every example against the simulated cloud."""
     install(session, "test", "examples")
+    session.install("--no-deps", "examples/plugin_package")
     session.run("pytest", "examples", *session.posargs)
 
 

@@ -1,0 +1,159 @@
+"""Plug-ins: a complete package, installed and used; broken ones, survived and told of."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from switchbot_automation import AutomationEngine
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.plugins import API_VERSION, registry
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.simulation import SimulatedClock, SimulatedHome
+from switchbot_store import MemoryStore
+
+PACKAGE = Path(__file__).parents[2] / "examples" / "plugin_package"
+NOTIFY = {"action": "notify", "message": "x"}
+
+HOUSE = """
+from switchbot_automation.plugins import Plugin
+from switchbot_automation.rules.model import Look
+
+class Moody:
+    subjects = ()
+    def look(self, memory, home, now):
+        if memory.get("looks", 0) > 1:
+            raise RuntimeError("not today")
+        looks = memory.get("looks", 0) + 1
+        return Look({"looks": looks, "huge": 1e300, "odd": object()}, {"nan": float("nan")})
+
+class Action:
+    once = True
+    async def run(self, context):
+        return {"said": context.cause["trigger"], "odd": {1: object()}}
+
+moody = Plugin(schema=dict, factory=lambda read: Moody(), api_version=1)
+act = Plugin(schema=dict, factory=lambda read: Action(), api_version=1)
+old = Plugin(schema=dict, factory=dict, api_version=0)
+half = object()
+"""
+ENTRIES = """
+[switchbot_automation.triggers]
+moody = strange_house:moody
+old = strange_house:old
+half = strange_house:half
+gone = no_such_module:thing
+[switchbot_automation.actions]
+act = strange_house:act
+"""
+
+
+async def run(*command, **environment):
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env={"PATH": os.environ["PATH"], **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(120):
+        out, _ = await process.communicate()
+    return process.returncode, out.decode()
+
+
+async def test_a_third_partys_package_is_installed_and_used(tmp_path):
+    target = tmp_path / "site"
+    pip = (sys.executable, "-m", "pip", "install", "--no-index", "--no-deps")
+    code, out = await run(
+        *pip, "--no-build-isolation", "--target", str(target), str(PACKAGE)
+    )
+    assert code == 0, out
+    # Its own tests use it in an engine; they need no copy of the repository.
+    tests = str(PACKAGE / "tests")
+    code, out = await run(
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        *("-o", "asyncio_mode=auto", "--rootdir", tests, tests),
+        PYTHONPATH=str(target),
+    )
+    assert code == 0, out
+    assert "5 passed" in out
+
+
+@pytest.fixture
+def strange_house(tmp_path, monkeypatch):
+    """Have a package installed whose plug-ins are of mixed quality."""
+    info = tmp_path / "strange_house-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: strange-house\nVersion: 1.0\n"
+    )
+    (info / "entry_points.txt").write_text(ENTRIES)
+    (tmp_path / "strange_house.py").write_text(HOUSE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry.cache_clear()
+    yield
+    registry.cache_clear()
+    sys.modules.pop("strange_house", None)
+
+
+def rule(trigger, *actions):
+    return {
+        "rules": [
+            {
+                "id": "it",
+                "triggers": {"trigger": trigger},
+                "actions": [*actions, NOTIFY],
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("gone", "No module named 'no_such_module'"),
+        ("old", f"written for API version 0; this is {API_VERSION}"),
+        ("half", "written for API version None"),
+        ("moudy", "did you mean 'moody'?"),
+    ],
+)
+def test_settings_say_why_a_plugin_cannot_be_used(strange_house, word, said):
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(rule(word))
+    assert caught.value.path == "rules[0].triggers.trigger"
+    assert said in str(caught.value)
+
+
+async def test_broken_plugins_are_told_of_in_health_and_stop_nothing(strange_house):
+    clock = SimulatedClock()
+    store = MemoryStore(now=clock.now)
+    document = rule("moody", {"action": "act"})
+    document["rules"][0]["actions"].pop()
+    store.set("settings", {"timezone": "UTC", **document})
+    engine = AutomationEngine(SimulatedHome(clock), store, clock=clock)
+    for _ in range(4):
+        report = await engine.run_once()
+        assert report.outcome == "disabled"
+        clock.advance(60)
+    health = await engine.health()
+    assert health["plugins"]["available"]["actions"] == ["act"]
+    assert set(health["plugins"]["broken"]) == {
+        "triggers.gone",
+        "triggers.half",
+        "triggers.old",
+    }
+    traces = store.get("rules_state")["traces"]
+    assert [(trace["outcome"], trace.get("count")) for trace in traces] == [
+        ("finished", None),
+        ("finished", None),
+        ("broken", 2),
+    ]
+    assert traces[0]["steps"][0]["said"] == "moody"
+    assert "not today" in traces[2]["error"]
+
+
+def test_without_plugins_the_registry_is_empty_and_imports_nothing():
+    registry.cache_clear()
+    report = registry().report()
+    assert report["broken"] == {}
