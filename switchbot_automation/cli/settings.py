@@ -10,6 +10,7 @@ import orjson
 from switchbot_automation.cli.output import (
     FAILURE,
     json_option,
+    logging_options,
     print_json,
     print_table,
 )
@@ -36,6 +37,7 @@ whole home. `-` as a default means that the key may be absent and has no value t
 @click.argument("words", nargs=-1)
 @click.option("--markdown", is_flag=True, help="Print the page of the documentation.")
 @json_option("Print a list of objects.")
+@logging_options("warning")
 @click.pass_context
 def settings(
     ctx: click.Context, words: tuple[str, ...], *, markdown: bool, as_json: bool
