@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.model import Power, ReasonCode
+from switchbot_automation.model import Outcome, Power, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,6 +85,9 @@ def change_words(change: Counterfactual) -> str:
 def _condition(change: Counterfactual) -> str:
     name, value, becomes = change.name, change.value, change.becomes
     if name == "time":
+        if becomes > 0 and change.outcome is Outcome.MISSING_METER:
+            # The core is asked what it does with this reading when it has grown old.
+            return f"the meter had then been silent for {duration(becomes)}"
         later = "later" if becomes > 0 else "earlier"
         return f"it had been {duration(becomes)} {later}"
     if name == "hold":

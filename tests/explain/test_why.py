@@ -60,6 +60,14 @@ async def test_a_wait_names_the_minimum_time_and_what_would_have_shortened_it(ro
     assert change_of(answer, "command_cooldown_seconds").becomes == 60
 
 
+async def test_a_reading_that_would_grow_old_is_called_silence_not_time(room):
+    await room.tick(19.0)
+    await room.tick(21.0, after=600)
+    answer = await room.engine.explain()
+    assert change_of(answer, "time").outcome == "missing_meter"
+    assert "if the meter had then been silent for " in answer.text
+
+
 async def test_the_past_is_explained_after_a_restart_with_all_numbers(room):
     await room.tick(19.0)
     for _look in range(5):
