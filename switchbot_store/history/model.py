@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from switchbot_store.errors import StoreDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
 HOLD_SECONDS: Final = 3600
@@ -229,9 +229,17 @@ class HistoryBackend(ABC):
 
     @abstractmethod
     def buckets(
-        self, plan: BucketPlan, *, zone: str | None = None, now: datetime
+        self,
+        plan: BucketPlan,
+        *,
+        zone: str | None = None,
+        now: datetime,
+        columns: Collection[str] | None = None,
     ) -> list[HistoryRow]:
-        """Return a row, with every field a bucket has, for each bucket with samples."""
+        """Return a row for each bucket with samples.
+
+        It has every field a bucket has, or `KEY_FIELDS` and at least `columns`.
+        """
 
     @abstractmethod
     def aggregates(

@@ -19,6 +19,7 @@ from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOLD_SECONDS,
     HOUR,
+    KEY_FIELDS,
     BucketPlan,
     HistoryBackend,
     HistoryRow,
@@ -33,7 +34,7 @@ from switchbot_store.postgres_connections import Connections
 from switchbot_store.postgres_wire import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from psycopg_pool import ConnectionPool
 
@@ -165,7 +166,12 @@ class PostgresHistory(HistoryBackend):
         return self._recorded(sql.LATEST, n=n, zone=zone)
 
     def buckets(
-        self, plan: BucketPlan, *, zone: str | None = None, now: datetime
+        self,
+        plan: BucketPlan,
+        *,
+        zone: str | None = None,
+        now: datetime,
+        columns: Collection[str] | None = None,
     ) -> list[HistoryRow]:
         """Return a row a bucket; see `HistoryBackend.buckets`."""
         pieces = plan.pieces()
@@ -184,9 +190,15 @@ class PostgresHistory(HistoryBackend):
             "piece_ends": [end for _, end, _ in pieces],
             "piece_hours": [hour for _, _, hour in pieces],
         }
-        statement = bucket_sql.BUCKETS[plan.rollup, plan.edges is not None]
-
-        return self._named(statement, values, bucket_sql.BUCKET_COLUMNS)
+        wanted = tuple(
+            name
+            for name in bucket_sql.BUCKET_COLUMNS
+            if columns is None or name in columns or name in KEY_FIELDS
+        )
+        statement = bucket_sql.buckets(
+            rollup=plan.rollup, edged=plan.edges is not None, columns=wanted
+        )
+        return self._named(statement, values, wanted)
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None

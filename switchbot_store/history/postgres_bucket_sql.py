@@ -5,6 +5,7 @@ See `switchbot_store.history.postgres_sql` for the angle brackets.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, LiteralString
 
 from switchbot_store.history.postgres_sql import HOUR_OF, ZONES, composed
@@ -87,7 +88,8 @@ _ROLLUP_ATOMS: Final = """
         AND h.bucket < (SELECT through FROM mark)
         AND (h.frozen OR (
             h.bucket <> ALL (%(split)s::timestamptz[])
-            AND (h.zone, h.bucket) NOT IN (SELECT zone, bucket FROM state_history_late)))
+            AND (NOT EXISTS (SELECT FROM state_history_late) OR (h.zone, h.bucket)
+                NOT IN (SELECT zone, bucket FROM state_history_late))))
 """
 _SUMMARY: Final = """
 summary AS (
@@ -187,50 +189,61 @@ _EDGED: Final[dict[str, LiteralString]] = {
 }
 
 
-def _buckets(
-    cut: dict[str, LiteralString], ranges: LiteralString, rollup_atoms: LiteralString
-) -> LiteralString:
-    return composed(
-        """
-        WITH RECURSIVE <ZONES>, <KNOWN>, <RANGES>, <LINES>, <SUMMARY>
-        SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature,
-            s.max_temperature, s.humidity, s.min_humidity, s.max_humidity,
-            s.aircon_on_seconds, texts.assumed_aircon_power, texts.last_action,
-            texts.timezone, s.api_requests_today, s.error_count,
-            s.last_temperature_stale
-        FROM summary s <TEXTS>
-        WHERE s.count > 0 ORDER BY s.bucket, s.zone COLLATE "C"
-        """,
-        zones=ZONES,
-        known=_KNOWN,
-        ranges=ranges,
-        lines=_LINES,
-        few=_FEW,
-        summary=_SUMMARY,
-        texts=_TEXTS,
-        rollup_atoms=rollup_atoms,
-        now="%(now)s",
-        hold="%(hold)s",
-        **cut,
-    )
-
-
 BUCKET_COLUMNS: Final = (
     *("zone", "timestamp", "count", "temperature", "min_temperature"),
     *("max_temperature", "humidity", "min_humidity", "max_humidity"),
     *("aircon_on_seconds", "assumed_aircon_power", "last_action", "timezone"),
     *("api_requests_today", "error_count", "last_temperature_stale"),
 )
-BUCKETS: Final = {
-    (rollup, edged): _buckets(
-        _EDGED if edged else _UNIFORM,
-        _ROLLUP_RANGES if rollup else _RAW_RANGES,
-        _ROLLUP_ATOMS if rollup else "",
-    )
-    for rollup in (False, True)
-    for edged in (False, True)
+_TEXT_COLUMNS: Final = ("assumed_aircon_power", "last_action", "timezone")
+_SELECTED: Final[dict[str, LiteralString]] = {
+    "zone": "s.zone",
+    "timestamp": "s.bucket",
+    "count": "s.count",
+    "temperature": "s.temperature",
+    "min_temperature": "s.min_temperature",
+    "max_temperature": "s.max_temperature",
+    "humidity": "s.humidity",
+    "min_humidity": "s.min_humidity",
+    "max_humidity": "s.max_humidity",
+    "aircon_on_seconds": "s.aircon_on_seconds",
+    "assumed_aircon_power": "texts.assumed_aircon_power",
+    "last_action": "texts.last_action",
+    "timezone": "texts.timezone",
+    "api_requests_today": "s.api_requests_today",
+    "error_count": "s.error_count",
+    "last_temperature_stale": "s.last_temperature_stale",
 }
-"""Statements by (with rollup, with edges)."""
+
+
+@lru_cache(64)
+def buckets(*, rollup: bool, edged: bool, columns: tuple[str, ...]) -> LiteralString:
+    """Return the statement whose rows have these of `BUCKET_COLUMNS`, in this order.
+
+    What is not selected is not computed either.
+    """
+    selected: LiteralString = ", ".join([_SELECTED[name] for name in columns])
+    has_texts = any(name in _TEXT_COLUMNS for name in columns)
+    return composed(
+        """
+        WITH RECURSIVE <ZONES>, <KNOWN>, <RANGES>, <LINES>, <SUMMARY>
+        SELECT <SELECTED> FROM summary s <TEXTS>
+        WHERE s.count > 0 ORDER BY s.bucket, s.zone COLLATE "C"
+        """,
+        selected=selected,
+        zones=ZONES,
+        known=_KNOWN,
+        ranges=_ROLLUP_RANGES if rollup else _RAW_RANGES,
+        lines=_LINES,
+        few=_FEW,
+        summary=_SUMMARY,
+        texts=_TEXTS if has_texts else "",
+        rollup_atoms=_ROLLUP_ATOMS if rollup else "",
+        now="%(now)s",
+        hold="%(hold)s",
+        **(_EDGED if edged else _UNIFORM),
+    )
+
 
 # --- the rollup and retention --------------------------------------------------------
 

@@ -228,8 +228,8 @@ class HistoryService:
             if points is not None
             else self._plan_bucket(start, end, bucket or "", timezone, zone)
         )
-        rows = self.backend.buckets(plan, zone=zone, now=self._now())
         wanted = bucket_fields(wanted)
+        rows = self.backend.buckets(plan, zone=zone, now=self._now(), columns=wanted)
         return HistoryResult(
             [only(row, wanted) for row in rows],
             "rollup" if plan.rollup else "raw",

@@ -26,7 +26,7 @@ from switchbot_store.history.sqlite_file import SqliteFile
 if TYPE_CHECKING:
     import os
     import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,7 +115,12 @@ class SqliteHistory(HistoryBackend):
         return self._recorded(sql.LATEST, n=n, zone=zone)
 
     def buckets(
-        self, plan: BucketPlan, *, zone: str | None = None, now: datetime
+        self,
+        plan: BucketPlan,
+        *,
+        zone: str | None = None,
+        now: datetime,
+        columns: Collection[str] | None = None,  # noqa: ARG002 - all cost the same here
     ) -> list[HistoryRow]:
         """Return a row a bucket; see `HistoryBackend.buckets`."""
         values: dict[str, Any] = {
