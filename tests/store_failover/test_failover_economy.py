@@ -21,6 +21,7 @@ def store(database_url, proxy, on_postgres, clock):
     url = psycopg.conninfo.make_conninfo(database_url, port=proxy.port)
     store = on_postgres(
         url,
+        primary={"timeout_seconds": 2},
         profile="economy",
         background=False,
         now=clock.now,

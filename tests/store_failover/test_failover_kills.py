@@ -51,7 +51,7 @@ def test_a_server_killed_under_four_writers_loses_nothing(
     with ThreadPoolExecutor(WRITERS) as pool:
         writing = [pool.submit(count, writer) for writer in range(WRITERS)]
         try:
-            while sum(acknowledged) < 12_000:
+            while sum(acknowledged) < 12_000 or kills < 4:
                 stop.wait(0.5)
                 for each in writing:
                     if each.done():
@@ -64,7 +64,7 @@ def test_a_server_killed_under_four_writers_loses_nothing(
         for each in writing:
             each.result(30)
     until_back(store)
-    assert kills >= 2
+    assert kills >= 4
     assert store.conflicts() == []
     with PostgresStore(server.url()) as direct:
         found = [direct.get(f"counter/{writer}")["n"] for writer in range(WRITERS)]

@@ -140,7 +140,7 @@ class TestABadNetwork:
         assert entry.stale
         assert seconds < 1.3
         store.set("a", {"n": 2})
-        threading.Event().wait(3)
+        threading.Event().wait(1.5)
         proxy.pass_through()
         assert until_back(store) < 2.0
         assert direct.get("a") == {"n": 2}

@@ -55,7 +55,7 @@ class TestAnOutage:
         self, server, on_postgres, until_back, timed
     ):
         store = on_postgres(server.url())
-        self.endure(server, store, until_back, timed, seconds=6)
+        self.endure(server, store, until_back, timed, seconds=3)
 
     @pytest.mark.slow
     def test_the_first_success_comes_within_a_second_after_36_seconds(
