@@ -5,7 +5,14 @@ so that being fenced off costs no statement. An engine that starts takes over at
 since the one before it has most likely died; the one it replaced goes on observing and
 takes over again when the newer one released the state or wrote nothing for longer than
 its rooms may go without a look. Who commands at the same instant is settled by the
-compare_and_set of the intent, not here.
+compare_and_set of the intent, which carries the token, not here.
+
+The store's own lease would be the wrong fence. Whoever challenges it waits for one time
+to live of real time, so a restarted engine would let a cold room wait and a simulated
+year would never begin; and renewing it keeps a database awake that is paid by the hour.
+What a lease guards against, a holder that slept through its replacement, ends here at the
+same document: its intent loses the compare_and_set against everything written since it
+looked, and what it still saves is joined by the engine that leads, see `documents`.
 """
 
 from __future__ import annotations

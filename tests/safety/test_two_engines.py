@@ -126,6 +126,102 @@ async def test_tokens_only_grow(flat, pair):
     assert tokens == [1, 2]
 
 
+# --- an engine that sleeps through its replacement --------------------------------
+
+
+class Sleeper:
+    """Lets one engine's tick stand still where it reads its meter."""
+
+    def __init__(self, flat, monkeypatch):
+        self.asleep, self.wake = asyncio.Event(), asyncio.Event()
+        status = flat.cloud.status
+        first = [True]
+
+        async def answer(device_id):
+            found = await status(device_id)
+            if first:
+                first.clear()
+                self.asleep.set()
+                await self.wake.wait()
+            return found
+
+        monkeypatch.setattr(flat.cloud, "status", answer)
+
+
+async def replaced(flat, pair, monkeypatch, value):
+    """Let the older one sleep in its tick while the newer one takes over and ticks."""
+    older, newer = pair
+    flat.reads(value)
+    sleeper = Sleeper(flat, monkeypatch)
+    ticking = asyncio.ensure_future(older.run_once())
+    await sleeper.asleep.wait()
+    await newer.run_once()
+    sleeper.wake.set()
+    return await ticking
+
+
+async def test_one_that_slept_does_not_send_what_its_successor_sent(
+    flat, pair, monkeypatch
+):
+    await pair[0].run_once()
+    report = await replaced(flat, pair, monkeypatch, 19.0)
+    assert [command.status for command in report.commands] == ["blocked"]
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
+async def test_what_one_that_slept_saves_makes_no_start_forgotten(
+    flat, pair, monkeypatch
+):
+    await pair[0].run_once()
+    await replaced(flat, pair, monkeypatch, 19.0)
+    started = flat.cloud.starts[0].isoformat()
+    flat.reads(23.0)
+    # Too early for a stop: the start counts, for either of them and for a third.
+    for engine in (*pair, flat.started()):
+        flat.clock.advance(10)
+        await engine.run_once()
+        assert flat.store.get("state")["compressor_started_at"] == started
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+    assert flat.store.get("state")["engine"]["token"] == 3
+
+
+async def test_its_other_rooms_are_fenced_as_well(flat, pair, monkeypatch):
+    flat.configure(zones={"a": {}, "b": {"meter_device_id": "OTHER"}})
+    flat.reads(19.0, "OTHER")
+    await replaced(flat, pair, monkeypatch, 19.0)
+    assert flat.cloud.words == ["setAll 24,5,3,on"] * 2
+    for engine in (*pair, *pair):
+        flat.clock.advance(60)
+        await engine.run_once()
+    assert len(flat.cloud.words) == 2
+
+
+async def test_a_successor_commands_at_its_first_tick(flat, pair):
+    older, newer = pair
+    flat.reads(21.0)
+    await older.run_once()
+    flat.reads(19.0)
+    # The older one is gone without a word.
+    report = await newer.run_once()
+    assert [command.status for command in report.commands] == ["accepted"]
+
+
+async def test_two_stop_and_start_for_hours_like_one(flat, pair):
+    alive = list(pair)
+    for minute in range(240):
+        flat.reads(19.0 if minute % 20 < 10 else 23.0)
+        flat.clock.advance(60)
+        await asyncio.gather(*[engine.run_once() for engine in alive])
+        if minute == 120:
+            await alive.pop().__aexit__(None, None, None)
+    # Every ten minutes the other word: not one is missing, none is there twice.
+    assert len(flat.cloud.words) == 24
+    assert all(
+        one != other
+        for one, other in zip(flat.cloud.words, flat.cloud.words[1:], strict=False)
+    )
+
+
 # --- an intent somebody is sending ------------------------------------------------
 
 
