@@ -31,6 +31,7 @@ from switchbot_automation.engine.manual import (
 )
 from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer
+from switchbot_automation.engine.offsets import Offsets
 from switchbot_automation.engine.overview import overview
 from switchbot_automation.engine.performance import Performance
 from switchbot_automation.engine.preparation import Preparation
@@ -38,6 +39,7 @@ from switchbot_automation.engine.push import Pushes
 from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
 from switchbot_automation.engine.record import Recorder, askable, threaded
 from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.engine.survey import Survey
 from switchbot_automation.engine.tick import Tick, overall_outcome
 from switchbot_automation.model import (
     ManualAction,
@@ -78,6 +80,7 @@ class AutomationEngine:
     `history`, a `HistoryService` or the asyncio view of one. `quota` is
     the ledger shared with the client, by default the client's own; where there is none
     the engine counts its calls itself.
+    `offsets` takes the sources of numbers that move a band, as a price.
     Without a `webhook_sender` there are no webhooks, without a `notifier` no notices.
 
     Use it as an async context manager. `run_once` and the other methods share one lock.
@@ -116,8 +119,26 @@ class AutomationEngine:
         self._commander = Commander(
             self._documents, actuator, self._clock, self._leadership
         )
+        self._listeners = Listeners()
+        self._agenda = Agenda(
+            self._documents, self._meters, self._pushes, self._listeners, self._clock
+        )
+        self.offsets = Offsets(self._agenda.bring_forward)
+        survey = Survey(
+            self._documents,
+            observer,
+            meters=self._meters,
+            pushes=self._pushes,
+            offsets=self.offsets,
+            clock=self._clock,
+        )
         self._tick = Tick(
-            self._documents, observer, self._meters, self._commander, self._clock
+            self._documents,
+            observer,
+            self._meters,
+            self._commander,
+            self._clock,
+            survey=survey,
         )
         self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
@@ -128,7 +149,6 @@ class AutomationEngine:
             askable(self._history),
             self._recorder.runs,
         )
-        self._listeners = Listeners()
         self._configurator = Configurator(self._documents, self._listeners)
         self._quota_watch = QuotaWatch(self._quota, self._meters, self._listeners)
         self._preparation = Preparation(
@@ -139,9 +159,6 @@ class AutomationEngine:
             leadership=self._leadership,
             meters=self._meters,
             quota_watch=self._quota_watch,
-        )
-        self._agenda = Agenda(
-            self._documents, self._meters, self._pushes, self._listeners, self._clock
         )
         self._announcer = Announcer(self._listeners, self._documents, self._clock)
         self._performance = Performance()

@@ -19,6 +19,7 @@ from switchbot_automation.engine.pacing import (
 )
 from switchbot_automation.engine.sensors import believed, seen
 from switchbot_automation.engine.snapshot import Reading
+from switchbot_automation.engine.surroundings import watched
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Meters:
         if settings is not self._counted_for:
             zones = settings.zones.values() if settings else ()
             meters = {meter for zone in zones for meter in zone.meters}
+            meters |= watched(settings)
             self._counted_for, self._count = settings, max(1, len(meters))
         return Quota(*self._ledger.standing(), self._count)
 

@@ -9,6 +9,7 @@ the proof begins anew. Until the first event nothing here runs.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,11 @@ from switchbot_automation.cloud.webhook import (
     RefusedWebhook,
     WebhookReceiver,
 )
+from switchbot_automation.engine.overlay import zone_overlaid
 from switchbot_automation.engine.pacing import edges_of
 from switchbot_automation.engine.sensors import all_zero
 from switchbot_automation.engine.snapshot import Reading
+from switchbot_automation.engine.surroundings import shown_by, watched
 from switchbot_automation.model import Power
 from switchbot_automation.timewindows import in_window
 
@@ -50,6 +53,8 @@ _FRESH_SECONDS = 120.0
 _AGREE_KELVIN = 0.051
 # So many answers in a row that contradict the events, and events are no readings.
 _MISTRUSTED = 3
+# Between two ticks a busy house sends dozens; the newest count.
+_KEPT_SIGNS = 500
 
 
 @dataclass(slots=True)
@@ -80,6 +85,10 @@ class Pushes:
         self._clock = clock
         self._receiver = WebhookReceiver()
         self._lines: dict[str, _Line] = {}
+        self._signs: deque[tuple[str, Mapping[str, Any], datetime]] = deque(
+            maxlen=_KEPT_SIGNS
+        )
+        self._shown: dict[str, tuple[bool | None, ...]] = {}
         self.wake = False
         """A tick is wanted for what came in since the last one read the meters."""
 
@@ -93,11 +102,16 @@ class Pushes:
         settings = self._documents.settings
         zones = tuple(settings.zones.values()) if settings else ()
         meters = {meter for zone in zones for meter in zone.meters}
+        sensors = watched(settings)
         now = self._clock.now()
         event = self._receiver.receive(
-            payload, now, self._clock.monotonic(), known=meters
+            payload, now, self._clock.monotonic(), known=meters | sensors
         )
-        if isinstance(event, RefusedWebhook) or event.device_id not in meters:
+        if isinstance(event, RefusedWebhook):
+            return event, ()
+        if event.device_id in sensors:
+            self._take_sign(event)
+        if event.device_id not in meters:
             return event, ()
         told = tuple(zone for zone in zones if event.device_id in zone.meters)
         if self._hear(event, told):
@@ -105,6 +119,20 @@ class Pushes:
                 self._matters(zone, event.device_id, now) for zone in told
             )
         return event, tuple(zone.name for zone in told)
+
+    def _take_sign(self, event: WebhookEvent) -> None:
+        """Keep what a sensor around a zone showed; a change is worth a tick at once."""
+        self._signs.append((event.device_id, event.context, event.sampled_at))
+        shows = tuple(shown_by(event.context, opening=each) for each in (True, False))
+        if self._shown.get(event.device_id) != shows:
+            self._shown[event.device_id] = shows
+            self.wake = True
+
+    def told_signs(self) -> list[tuple[str, Mapping[str, Any], datetime]]:
+        """Return what sensors around the zones showed since this was last asked."""
+        told = list(self._signs)
+        self._signs.clear()
+        return told
 
     def answer(self, device_id: str, *, force: bool = False) -> Reading | None:
         """Return what the meter's events say now; None where it has to be asked."""
@@ -216,6 +244,9 @@ class Pushes:
         before = state.last_temperature
         if before is None or state.last_temperature_stale:
             return True
+        settings = self._documents.settings
+        if settings and zone.name in settings.overlaid:
+            zone = zone_overlaid(zone, state, now)
         edges = edges_of(zone)
         if edges is None:
             return False

@@ -18,7 +18,7 @@ from switchbot_automation.engine.state_values import instant, number, text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from switchbot_automation.settings_model import OffsetInput, Openings
+    from switchbot_automation.settings_model import OffsetInput, Openings, Settings
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 # Within this a room has to lose what counts as a sudden loss.
@@ -135,6 +135,18 @@ class Surroundings:
 
 
 EMPTY = Surroundings()
+
+
+def watched(settings: Settings | None) -> frozenset[str]:
+    """Return the sensors around all zones, besides their meters."""
+    if settings is None or not settings.overlaid:
+        return frozenset()
+    parts = [
+        part
+        for name in settings.overlaid & settings.zones.keys()
+        for part in (settings.zones[name].openings, settings.zones[name].presence)
+    ]
+    return frozenset(one for part in parts if part for one in part.sensors)
 
 
 # --- what comes in -----------------------------------------------------------------

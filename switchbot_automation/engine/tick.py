@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.observe import Observer
     from switchbot_automation.engine.snapshot import Reading
     from switchbot_automation.engine.state import PendingManual
+    from switchbot_automation.engine.survey import Survey
     from switchbot_automation.model import Decision, Verdict, ZoneVerdict
     from switchbot_automation.settings_model import Settings, ZoneSettings
 
@@ -84,7 +85,10 @@ class Tick:
         meters: Meters,
         commander: Commander,
         clock: Clock,
+        *,
+        survey: Survey,
     ) -> None:
+        self._survey = survey
         self._documents = documents
         self._observer = observer
         self._meters = meters
@@ -108,6 +112,9 @@ class Tick:
         now = self._clock.now()
         for name, told in (await self._verifier.run(zones, now)).items():
             early[name] = (*early[name], *told)
+        if settings.overlaid:
+            settings = await self._survey.take(settings, readings, now)
+            zones = settings.zones.values()
         self._assess(zones, now)
         judged = self._judge(settings, readings, now)
         if await self._ask_aircons(settings, judged.decision, judged.verdict):

@@ -1,0 +1,172 @@
+"""An open window pauses heating, and a sensor nobody hears does not."""
+
+from datetime import timedelta
+
+import pytest
+
+METER, CONTACT = "C271111EC0AB", "E1CONTACT001"
+OPENINGS = {
+    "openings": {
+        "sensors": [CONTACT],
+        "pause_after_seconds": 120,
+        "resume_after_seconds": 180,
+        "poll_interval_seconds": 60,
+        "unknown_after_seconds": 1800,
+    }
+}
+
+
+def codes(decision):
+    return [str(reason.code) for reason in decision.reasons]
+
+
+async def opened(room):
+    home = room(OPENINGS)
+    await home.live(minutes=2)
+    assert home.running
+    home.fields[CONTACT] = {"openState": "open"}
+    return home
+
+
+async def test_heating_pauses_once_a_window_was_open_for_the_delay(room):
+    home = await opened(room)
+    decision = await home.tick()
+    assert home.running
+    assert "opening_open" not in codes(decision)
+    decision = await home.live(minutes=3)
+    assert home.sent[-1][0] == "turnOff"
+    assert codes(decision)[:2] == ["in_window", "opening_open"]
+
+
+async def test_heating_resumes_after_closing_and_its_delay(room):
+    home = await opened(room)
+    await home.live(minutes=5)
+    assert not home.running
+    home.fields[CONTACT] = {"openState": "close"}
+    await home.live(minutes=2)
+    assert not home.running
+    await home.live(minutes=3)
+    assert home.running
+
+
+async def test_a_window_opened_again_before_the_pause_is_over_stays_open(room):
+    home = await opened(room)
+    await home.live(minutes=5)
+    home.fields[CONTACT] = {"openState": "close"}
+    await home.live(minutes=1)
+    home.fields[CONTACT] = {"openState": "timeOutNotClose"}
+    sent = len(home.sent)
+    decision = await home.live(minutes=2)
+    assert len(home.sent) == sent
+    assert "opening_open" in codes(decision)
+
+
+async def test_a_sensor_that_dies_open_does_not_pause_for_ever(room):
+    home = await opened(room)
+    await home.live(minutes=5)
+    home.fields[CONTACT] = None
+    await home.live(minutes=20)
+    assert not home.running
+    await home.live(minutes=15)
+    assert home.running
+
+
+async def test_a_sensor_that_never_answered_pauses_nothing(room):
+    home = room(OPENINGS)
+    home.fields[CONTACT] = None
+    await home.live(minutes=10)
+    assert home.running
+
+
+async def test_an_event_is_enough_and_wants_a_tick_at_once(room):
+    home = await opened(room)
+    home.fields[CONTACT] = None
+    await home.event(CONTACT, openState="open")
+    assert home.engine.next_wakeup <= home.clock.now()
+    await home.live(seconds=119)
+    assert home.running
+    await home.live(seconds=2)
+    assert not home.running
+
+
+async def test_a_restart_forgets_neither_the_opening_nor_since_when(room):
+    home = await opened(room)
+    await home.live(minutes=1)
+    home.restart()
+    home.fields[CONTACT] = None
+    await home.live(minutes=2)
+    assert not home.running
+
+
+async def test_a_pause_waits_for_the_minimum_on_time(room):
+    home = room(OPENINGS | {"min_on_seconds": 1800})
+    await home.live(minutes=1)
+    home.fields[CONTACT] = {"openState": "open"}
+    await home.live(minutes=20)
+    assert home.running
+    await home.live(minutes=11)
+    assert not home.running
+
+
+async def test_a_person_who_turns_on_beside_an_open_window_is_obeyed_while_it_holds(
+    room,
+):
+    home = await opened(room)
+    await home.live(minutes=5)
+    assert not home.running
+    await home.engine.act("default", "on", hold=timedelta(minutes=10))
+    await home.live(minutes=9)
+    assert home.running
+    await home.live(minutes=3)
+    assert not home.running
+
+
+async def test_a_hold_from_before_the_window_was_opened_does_not_keep_heating(room):
+    home = room(OPENINGS)
+    await home.engine.act("default", "on", hold=timedelta(hours=2))
+    await home.live(minutes=2)
+    home.fields[CONTACT] = {"openState": "open"}
+    await home.live(minutes=5)
+    assert not home.running
+
+
+async def test_a_sudden_loss_pauses_for_a_while_and_once(room):
+    home = room({"openings": {"drop_kelvin": 1.5, "drop_pause_seconds": 900}})
+    home.temperature = 19.5
+    await home.live(minutes=5)
+    assert home.running
+    home.temperature = 17.9
+    decision = await home.live(minutes=2)
+    assert not home.running
+    assert "opening_suspected" in codes(decision)
+    await home.live(minutes=15)
+    assert home.running
+
+
+async def test_a_room_that_cools_slowly_is_not_taken_for_open(room):
+    home = room({"openings": {"drop_kelvin": 1.5}})
+    for _ in range(20):
+        home.temperature -= 0.1
+        decision = await home.live(minutes=1)
+        assert "opening_suspected" not in codes(decision)
+
+
+async def test_why_names_the_opening_also_from_history(room):
+    home = await opened(room)
+    await home.live(minutes=5)
+    told = await home.engine.explain()
+    assert "opening_open" in [reason["code"] for reason in told.reasons]
+    assert CONTACT in told.text
+
+
+async def test_nothing_is_asked_of_sensors_that_no_setting_names(room):
+    home = room({})
+    await home.live(minutes=10)
+    assert set(home.asked) == {METER}
+    assert "surroundings" not in home.store.get("state")
+
+
+async def test_sensors_are_asked_no_more_often_than_the_setting_says(room):
+    home = room({"openings": {"sensors": [CONTACT], "poll_interval_seconds": 600}})
+    await home.live(hours=2)
+    assert home.asked.count(CONTACT) == pytest.approx(12, abs=2)
