@@ -19,13 +19,13 @@ _MOST_POINTS = 4000
 
 
 def draw_backtest(report: BacktestReport, path: Path, tz: tzinfo) -> None:
-    """Draw both courses, one above the other, into a PNG file of 1600 by 900 pixels.
+    """Draw both courses, one above the other, into a PNG file of 1280 by 720 pixels.
 
     Times are in `tz`. Raises PlotUnavailableError without matplotlib, OSError when the
     file cannot be written.
     """
     figure = matplotlib("figure").Figure(
-        figsize=(12.8, 7.2), dpi=125, layout="constrained"
+        figsize=(12.8, 7.2), dpi=100, layout="constrained"
     )
     figure.get_layout_engine().set(h_pad=0.05, hspace=0.02)
     axes = figure.subplots(
