@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import psycopg
 from psycopg.rows import dict_row
 
 from switchbot_store.errors import StoreConfigError
@@ -17,7 +16,6 @@ from switchbot_store.failover import FailoverStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.postgres import PostgresStore
 from switchbot_store.postgres_connections import Connections
-from switchbot_store.postgres_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TIMEOUT_SECONDS: Final = 30.0
+_GRACE_SECONDS: Final = 2.0
+"""For the server to say itself that time is up, before the watchdog hangs up."""
 
 
 class Session:
@@ -89,15 +89,11 @@ def read(
             connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")
             return work(Session(connection))
 
+    deadline_seconds = timeout_seconds + _GRACE_SECONDS
     if isinstance(target, str):
-        with Connections(target).direct(timeout_seconds) as connection:
+        with Connections(target).direct(deadline_seconds) as connection:
             return within(connection)
-    try:
-        return (
-            connections_of(target).call(within, timeout_seconds=timeout_seconds).value
-        )
-    except psycopg.Error as error:
-        raise translated(error) from error
+    return connections_of(target).call(within, timeout_seconds=deadline_seconds).value
 
 
 def connections_of(target: StoreInterface | ConnectionPool[Any]) -> Connections:
