@@ -1,9 +1,12 @@
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from switchbot_store import HistorySample, SqliteHistory, StoreUnavailableError
+from switchbot_store.cli.app import application
 
 pytest.register_assert_rewrite("switchbot_store.testing.history_contract")
 
@@ -83,6 +86,32 @@ def stored(backend):
         return [row.error_count for row in backend.rows(_FIRST, _LAST)]
 
     return read
+
+
+@pytest.fixture
+def history(monkeypatch, tmp_path):
+    """Run `switchbot-store history ...` on the files below `tmp_path`."""
+    for name in list(os.environ):
+        if name.startswith(("STORE_", "POSTGRES_", "PG", "HISTORY_")):
+            monkeypatch.delenv(name)
+    for name in ("DATABASE_URL", "ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path / "config"))
+
+    def run(*arguments, code=0):
+        words = ["history", *(str(each) for each in arguments)]
+        result = CliRunner().invoke(application, words)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def on_postgres(history, monkeypatch, database_url):
+    monkeypatch.setenv("STORE_BACKEND", "postgres")
+    monkeypatch.setenv("POSTGRES_URL", database_url)
+    return history
 
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)

@@ -1,46 +1,17 @@
 """`switchbot-store history import` as a person runs it."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner
 
 from switchbot_store import HistorySample, HistoryService, SqliteHistory
-from switchbot_store.cli.app import application
 
 HEADER = "Date,Temperature_Celsius(℃),Relative_Humidity(%)"
 PARIS = ZoneInfo("Europe/Paris")
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2100, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def history(monkeypatch, tmp_path):
-    """Run `switchbot-store history ...` on the files below `tmp_path`."""
-    for name in list(os.environ):
-        if name.startswith(("STORE_", "POSTGRES_", "PG", "HISTORY_")):
-            monkeypatch.delenv(name)
-    for name in ("DATABASE_URL", "ENVIRONMENT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path / "config"))
-
-    def run(*arguments, code=0):
-        words = ["history", *(str(each) for each in arguments)]
-        result = CliRunner().invoke(application, words)
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
-
-
-@pytest.fixture
-def on_postgres(history, monkeypatch, database_url):
-    monkeypatch.setenv("STORE_BACKEND", "postgres")
-    monkeypatch.setenv("POSTGRES_URL", database_url)
-    return history
 
 
 @pytest.fixture

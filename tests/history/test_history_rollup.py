@@ -181,3 +181,18 @@ def test_deleting_goes_in_steps_of_a_thousand_rows(remote, proxy, clock):
             each for each in proxy.statements if "DELETE FROM state_history" in each
         ]
         assert len(deletes) == 4
+
+
+def test_deleting_does_not_wait_for_the_disk_and_other_commits_still_do(database_url):
+    backend = PostgresHistory(database_url, max_size=1)
+    samples = [HistorySample(NOON + timedelta(minutes=number)) for number in range(500)]
+    backend.write(samples, now=NOON)
+    later = NOON + timedelta(days=30)
+    while backend.roll_up(now=later):
+        pass
+    assert backend.purge(later, limit=200) == 200
+    (setting,) = backend._connections.call(
+        lambda connection: connection.execute("SHOW synchronous_commit").fetchone()
+    ).value
+    assert setting == "on"
+    backend.close()
