@@ -99,24 +99,19 @@ class PrivateThread:
 
     async def close(self) -> None:
         """Finish the calls already made, then end the thread."""
-        thread = self._refuse_further()
-        if thread is None:
-            return
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
         with self._condition:
+            # Under one lock with the last call: a thread that just finished another
+            # would see the end alone, leave, and let us wait for ever.
+            self._closed = True
+            thread = self._thread
+            if thread is None or self._process_id != os.getpid():
+                return
             self._calls.append(_Call(lambda: None, loop, ended))
             self._condition.notify()
         await ended
         thread.join(_JOIN_SECONDS)
-
-    def _refuse_further(self) -> threading.Thread | None:
-        with self._condition:
-            self._closed = True
-            thread = self._thread
-            if thread is None or self._process_id != os.getpid():
-                return None
-            return thread if thread.is_alive() else None
 
     def _submit(self, call: _Call) -> None:
         if self._process_id != os.getpid():
@@ -145,6 +140,7 @@ class PrivateThread:
                 while not self._calls and not self._closed:
                     self._condition.wait()
                 if not self._calls:
+                    self._thread = None
                     return
                 call = self._calls.popleft()
             call.execute()

@@ -1,6 +1,7 @@
 """ThreadedStore beyond the contract: order, cancellation, threads."""
 
 import asyncio
+import sys
 import threading
 import time
 
@@ -167,3 +168,16 @@ async def test_a_private_thread_serves_any_blocking_object():
     await thread.close()
     with pytest.raises(StoreClosedError):
         await thread.run(len, "")
+
+
+async def test_closing_just_as_a_call_ends_is_not_waited_for_for_ever():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for _ in range(300):
+                thread = PrivateThread("work")
+                await thread.run(len, "")
+                await asyncio.gather(thread.close(), thread.close())
+    finally:
+        sys.setswitchinterval(interval)
