@@ -8,10 +8,12 @@ from switchbot_automation.engine.events import (
     CommandHandled,
     DecisionMade,
     DeviceUnresponsive,
+    SafetyLevelChanged,
     StoreDegraded,
     StoreRecovered,
 )
 from switchbot_automation.engine.observe import describe
+from switchbot_automation.engine.safety import Level, assess
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 
 class Announcer:
-    """Turns what happened into events; remembers only whether the store took part."""
+    """Turns what happened into events.
+
+    Remembers only whether the store took part, and each zone's level of safety.
+    """
 
     def __init__(
         self, listeners: Listeners, documents: Documents, clock: Clock
@@ -34,6 +39,7 @@ class Announcer:
         self._documents = documents
         self._clock = clock
         self._degraded = False
+        self._levels: dict[str, Level] = {}
 
     def tell(
         self,
@@ -47,12 +53,30 @@ class Announcer:
             return
         for decision in decisions:
             self._listeners.emit(DecisionMade(now, decision))
+            self._tell_of_safety(now, decision)
         for command in commands:
             self._listeners.emit(CommandHandled(now, command))
             if command.reasons[:1] and (
                 command.reasons[0].code is ReasonCode.DEVICE_UNRESPONSIVE
             ):
                 self._listeners.emit(DeviceUnresponsive(now, command))
+
+    def _tell_of_safety(self, now: datetime, decision: ZoneDecision) -> None:
+        settings = self._documents.settings
+        zone = settings.zones.get(decision.zone) if settings else None
+        level, reason = Level.FRESH, None
+        if decision.emergency:
+            # What it stopped is off by now, and is told of as recovering next.
+            level, reason = Level.OFF, decision.reasons[0]
+        elif zone is not None and zone.automation_enabled:
+            found = assess(zone, self._documents.book(zone.name).state, now)
+            if found is not None:
+                level, reason = found.level, found.reason
+        if level is self._levels.get(decision.zone, Level.FRESH):
+            return
+        self._levels[decision.zone] = level
+        word = level.name.lower()
+        self._listeners.emit(SafetyLevelChanged(now, decision.zone, word, reason))
 
     def _tell_of_store(self) -> None:
         error = self._documents.store_error

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.cloud.webhook import WebhookEvent
-    from switchbot_automation.model import Command, ZoneDecision
+    from switchbot_automation.model import Command, Reason, ZoneDecision
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -75,6 +75,21 @@ class QuotaLevelChanged:
     kind: ClassVar[str] = "quota_level_changed"
     level: str
     remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyLevelChanged:
+    """A zone's thermometer is mistrusted more than before, or less.
+
+    `level` is ``fresh``, ``hold``, ``no_new_start``, ``conservative`` or ``off``;
+    `reason` says why, None for ``fresh``.
+    """
+
+    kind: ClassVar[str] = "safety_level_changed"
+    at: datetime
+    zone: str
+    level: str
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.engine.aircon import season_action
 from switchbot_automation.engine.command import Order
 from switchbot_automation.engine.confirm import (
     GIVEN_UP,
@@ -16,12 +17,15 @@ from switchbot_automation.engine.confirm import (
     way_of,
 )
 from switchbot_automation.engine.control import with_setpoint
+from switchbot_automation.engine.equipment import NONE
+from switchbot_automation.engine.manual import end_of_hold
 from switchbot_automation.engine.observe import looks_infrared
 from switchbot_automation.engine.safety import assess
 from switchbot_automation.model import (
     Action,
     Command,
     CommandStatus,
+    Power,
     Reason,
     ReasonCode,
 )
@@ -149,8 +153,10 @@ def after_poll(zone: ZoneSettings, before: ZoneState, found: ZoneState) -> ZoneS
     was done as often as allowed it is not: it would be told for ever.
     """
     check, at = before.check, found.last_aircon_poll_at
-    if check is None or at is None or at == before.last_aircon_poll_at:
+    if at is None or at == before.last_aircon_poll_at:
         return found
+    if check is None:
+        return _after_somebody_else(zone, before, found, at)
     if agrees(check, found.power):
         return found._replace(check=None)
     if before.action is not check.action:
@@ -161,6 +167,37 @@ def after_poll(zone: ZoneSettings, before: ZoneState, found: ZoneState) -> ZoneS
         due = replace(check, due_at=at)
         return before._replace(last_aircon_poll_at=at, check=due)
     return found._replace(check=replace(check, attempt=check.attempt + 1))
+
+
+def _after_somebody_else(
+    zone: ZoneSettings, before: ZoneState, found: ZoneState, at: datetime
+) -> ZoneState:
+    """Return the state after a look at a unit of which nothing is to be seen.
+
+    One that was known and does something else was told by somebody, with its remote or
+    in the cloud's own app. That is a person's command like any other: it starts the hold
+    of the settings, ends what still waits or repeats, and a start counts.
+    """
+    known = before.power is not Power.UNKNOWN and not before.uncertain
+    same = (found.power, found.compressor_running) == (
+        before.power,
+        before.compressor_running,
+    )
+    if same or not known:
+        return found
+    _LOGGER.info("%s: somebody turned it %s", zone.name, found.power)
+    changed = found._replace(
+        manual_action_at=at,
+        hold_until=end_of_hold(None, zone, at) or before.hold_until,
+        pending_repeat=None,
+        pending_manual=None,
+    )
+    if not found.compressor_running:
+        return changed
+    equipment = (found.equipment or NONE).started(
+        at, found.action or season_action(zone)
+    )
+    return changed._replace(equipment=equipment)
 
 
 def _as_sent(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
