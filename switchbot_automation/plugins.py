@@ -14,15 +14,20 @@ conditions a `rules.model.Condition`
 actions    a `rules.model.Action`
 notifiers  a `rules.context.Notifier`
 sensors    an object with ``async read() -> Mapping``: a status, as a meter's
-actuators  an object with ``async send(command, parameter)``: a unit of a zone
-offsets    an object with ``kelvin(home, now) -> float | None``, pure
+actuators  an object with ``async send(command, parameter)``: a zone's unit, which gets
+           ``setAll`` with "temperature,mode,fan,on", and ``turnOff``
+offsets    an object with ``kelvin(zone, now) -> float | None``, quick, no I/O
 ========== ===========================================================================
+
+Factories do no I/O. Sensors, actuators and offsets are named in the settings' `plugins`;
+a zone has them as ``plugin:NAME`` for its meter or air conditioner, an offset as the
+source NAME. One with a `close` is closed when its settings change.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from types import MappingProxyType
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from importlib.metadata import EntryPoint
 
-__all__ = ["API_VERSION", "GROUPS", "Plugin", "Registry", "registry"]
+__all__ = ["API_VERSION", "GROUPS", "Plugin", "PluginPart", "Registry", "registry"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,6 +71,20 @@ class Plugin:
     schema: Callable[[Any], Any]
     factory: Callable[[Any], Any]
     api_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PluginPart:
+    """A part that the settings ask a plug-in for; `config` is what its schema returned.
+
+    `fingerprint` tells it from one with other settings.
+    """
+
+    group: str
+    word: str
+    config: Any = field(repr=False)
+    factory: Callable[[Any], Any] = field(repr=False)
+    fingerprint: str = ""
 
 
 class Registry:

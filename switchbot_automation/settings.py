@@ -22,6 +22,7 @@ from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings_crosschecks import (
     dotted,
     group_errors,
+    plugin_errors,
     rule_errors,
 )
 from switchbot_automation.settings_model import (
@@ -233,6 +234,7 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
         errors.extend(found.values())
         errors.extend(group_errors(top.values.get("groups", {}), parts))
         errors.extend(rule_errors(document, parts))
+        errors.extend(plugin_errors(document, top.values.get("plugins", {})))
     if errors:
         return None, errors
     shadow, errors = _shadow(document, parts)
@@ -257,6 +259,7 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
             ),
             shadow=shadow,
             rules=home["rules"],
+            plugins=home.get("plugins", MappingProxyType({})),
             overlaid=frozenset(name for name in made if is_overlaid(made[name])),
         ),
         [],

@@ -11,6 +11,8 @@ from switchbot_automation.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from switchbot_automation.plugins import PluginPart
+
 
 def dotted(path: Iterable[str | int]) -> str:
     """Return a path as people write it: ``zones.office.sensors[0]``."""
@@ -49,6 +51,45 @@ def rule_errors(document: object, zones: Iterable[str]) -> Iterator[SettingsErro
     for path, zone in zones_named(rules, ("rules",)):
         if zone not in zones:
             yield SettingsError(_no_zone(zone, zones), path=dotted(path))
+
+
+def plugin_errors(
+    document: object, parts: Mapping[str, PluginPart]
+) -> Iterator[SettingsError]:
+    """Check that every device of a plug-in that is named is one of `plugins`."""
+    for path, name, group in _plugin_devices(document, ()):
+        part = parts.get(name)
+        if part is None or part.group != group:
+            near = get_close_matches(name, parts, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield SettingsError(
+                f"plugins has no {name!r} among the {group}{hint}", path=dotted(path)
+            )
+
+
+def _plugin_devices(
+    value: object, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Yield the plug-ins' devices that a document names, and what they have to be."""
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _plugin_devices(each, (*path, index))
+    if not isinstance(value, Mapping):
+        return
+    for key, each in value.items():
+        if not isinstance(key, str) or key in _NOT_OF_ZONES:
+            continue
+        if key.endswith("device_id") and isinstance(each, str):
+            if each.startswith(_PLUGIN):
+                group = "actuators" if key == "aircon_device_id" else "sensors"
+                yield (*path, key), each.removeprefix(_PLUGIN), group
+        else:
+            yield from _plugin_devices(each, (*path, key))
+
+
+_PLUGIN = "plugin:"
+# Rules name devices as `device`; what plug-ins are told is their own business.
+_NOT_OF_ZONES = frozenset({"rules", "plugins", "shadow"})
 
 
 def _no_zone(zone: str, zones: Iterable[str]) -> str:

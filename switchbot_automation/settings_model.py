@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.engine.overlay import Overlay
     from switchbot_automation.model import Action
+    from switchbot_automation.plugins import PluginPart
     from switchbot_automation.rules.model import Rule
     from switchbot_automation.timewindows import TimeWindow
 
@@ -185,7 +186,8 @@ class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
 
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
-    beside and never commanded. `rules` are a person's own, see `rules.model`. `overlaid`
+    beside and never commanded. `rules` are a person's own, see `rules.model`,
+    `plugins` the parts that plug-ins provide. `overlaid`
     names the zones whose settings change with time and surroundings.
     """
 
@@ -195,6 +197,7 @@ class Settings:
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     shadow: Settings | None = None
     rules: tuple[Rule, ...] = ()
+    plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
 
     @property

@@ -206,12 +206,24 @@ ACTING: tuple[SettingSpec, ...] = (
     ),
 )
 
-RULES = SettingSpec(
-    "rules",
-    Kind.RULES,
-    "Rules of one's own: triggers, conditions, actions; see `switchbot_automation.rules`.",
-    default=(),
-    bounds=(0, 200),
-    unit="entries",
-    per_zone=False,
+OWN: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "rules",
+        Kind.RULES,
+        "Rules of one's own: triggers, conditions, actions; see `switchbot_automation.rules`.",
+        default=(),
+        bounds=(0, 200),
+        unit="entries",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "plugins",
+        Kind.PLUGINS,
+        "Sensors, actuators and offsets of plug-ins by a name of one's own; a zone has one"
+        " as `plugin:NAME` for a device id, or as the source of an offset.",
+        bounds=(1, 40),
+        unit="characters a name",
+        per_zone=False,
+    ),
 )
+"""What a person's own rules and plug-ins are."""

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     PRESETS = "object of presets"
     OVERRIDES = "object of settings"
     RULES = "list of rules"
+    PLUGINS = "object of plug-ins' parts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from switchbot_automation.settings_comfort import COMFORT
-from switchbot_automation.settings_protection import ACTING, PROTECTION, RULES, SENSORS
+from switchbot_automation.settings_protection import ACTING, OWN, PROTECTION, SENSORS
 from switchbot_automation.settings_spec import Kind, SettingSpec
 from switchbot_automation.settings_windows import PLACE, WINDOWS
 
@@ -294,7 +294,7 @@ _TABLE: tuple[SettingSpec, ...] = (
         " where they differ, without commanding anything.",
         per_zone=False,
     ),
-    RULES,
+    *OWN,
     SettingSpec(
         "zones",
         Kind.ZONES,

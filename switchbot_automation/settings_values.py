@@ -323,6 +323,12 @@ def _rules(_spec: SettingSpec, value: object) -> tuple[Any, ...]:
     return read_rules(value)
 
 
+def _plugins(_spec: SettingSpec, value: object) -> Mapping[str, Any]:
+    from switchbot_automation.rules.parts import read_parts  # noqa: PLC0415 - only for who has plug-ins
+
+    return read_parts(value)
+
+
 def _section(_spec: SettingSpec, value: object) -> object:
     return value  # its keys are checked by the schema made of their own rows
 
@@ -362,6 +368,7 @@ CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.SECTION: _section,
     Kind.OVERRIDES: _overrides,
     Kind.RULES: _rules,
+    Kind.PLUGINS: _plugins,
     Kind.SECTIONS: _list,
     Kind.ZONES: _by_name,
     Kind.GROUPS: _by_name,

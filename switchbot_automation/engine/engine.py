@@ -8,45 +8,32 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.cloud.webhook import RefusedWebhook
-from switchbot_automation.engine.act import Actuator
-from switchbot_automation.engine.agenda import Agenda
-from switchbot_automation.engine.announce import Announcer
-from switchbot_automation.engine.command import Commander
-from switchbot_automation.engine.configure import Configurator, what_if
+from switchbot_automation.engine.assembly import assemble
+from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
-    Listeners,
     WebhookReceived,
 )
 from switchbot_automation.engine.explain import Explainer, timezone_in
 from switchbot_automation.engine.health import health_report
-from switchbot_automation.engine.leader import Leadership
 from switchbot_automation.engine.manual import (
     act_for_person,
     check_hold,
     end_of_hold,
     hold_for_person,
 )
-from switchbot_automation.engine.meters import Meters
-from switchbot_automation.engine.observe import Observer
-from switchbot_automation.engine.offsets import Offsets
 from switchbot_automation.engine.overview import overview
 from switchbot_automation.engine.performance import Performance
-from switchbot_automation.engine.preparation import Preparation
-from switchbot_automation.engine.push import Pushes
-from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
 from switchbot_automation.engine.record import Recorder, askable, threaded
 from switchbot_automation.engine.state import encode_instant
-from switchbot_automation.engine.survey import Survey
-from switchbot_automation.engine.tick import Tick, overall_outcome
+from switchbot_automation.engine.tick import overall_outcome
 from switchbot_automation.model import (
     ManualAction,
     TickReport,
     ZoneDecision,
 )
-from switchbot_automation.rules.runner import Rules, sooner
+from switchbot_automation.rules.runner import sooner
 from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
@@ -55,6 +42,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.quota import QuotaLedger
     from switchbot_automation.cloud.webhook import WebhookEvent
     from switchbot_automation.engine.act import WebhookSender
     from switchbot_automation.engine.configure import SettingsChange
@@ -104,42 +92,30 @@ class AutomationEngine:
             ThreadedStore(store) if isinstance(store, StoreInterface) else None
         )
         self._store: AsyncStore = self._wrapped or store  # type: ignore[assignment] # narrowed by the isinstance above
-        shared = quota or ledger_of(client)
-        self._quota = shared or QuotaLedger(clock=self._clock)
         self._documents = Documents(self._store, settings_key, state_key)
-        self._pushes = Pushes(self._documents, self._clock)
-        observer = Observer(
-            client, self._clock, self._quota, self._pushes, counts=shared is None
-        )
-        self._meters = Meters(
-            self._documents, observer, self._clock, self._quota, self._pushes
-        )
-        actuator = Actuator(client, observer, self._clock, webhook_sender)
-        self._leadership = Leadership(self._clock)
-        self._commander = Commander(
-            self._documents, actuator, self._clock, self._leadership
-        )
-        self._listeners = Listeners()
-        self._agenda = Agenda(
-            self._documents, self._meters, self._pushes, self._listeners, self._clock
-        )
-        self.offsets = Offsets(self._agenda.bring_forward)
-        survey = Survey(
+        parts = assemble(
+            client,
             self._documents,
-            observer,
-            meters=self._meters,
-            pushes=self._pushes,
-            offsets=self.offsets,
-            clock=self._clock,
-        )
-        self._tick = Tick(
-            self._documents,
-            observer,
-            self._meters,
-            self._commander,
             self._clock,
-            survey=survey,
+            quota=quota,
+            webhook_sender=webhook_sender,
+            notifier=notifier,
         )
+        self._quota = parts.quota
+        self._pushes = parts.pushes
+        self._leadership = parts.leadership
+        self._commander = parts.commander
+        self._listeners = parts.listeners
+        self._agenda = parts.agenda
+        self._meters = parts.meters
+        self.offsets = parts.offsets
+        self._plugged = parts.plugged
+        self._tick = parts.tick
+        self._rules = parts.rules
+        self._configurator = parts.configurator
+        self._quota_watch = parts.quota_watch
+        self._preparation = parts.preparation
+        self._announcer = parts.announcer
         self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
@@ -149,30 +125,7 @@ class AutomationEngine:
             askable(self._history),
             self._recorder.runs,
         )
-        self._configurator = Configurator(self._documents, self._listeners)
-        self._quota_watch = QuotaWatch(self._quota, self._meters, self._listeners)
-        self._preparation = Preparation(
-            self._documents,
-            self._listeners,
-            self._clock,
-            commander=self._commander,
-            leadership=self._leadership,
-            meters=self._meters,
-            quota_watch=self._quota_watch,
-        )
-        self._announcer = Announcer(self._listeners, self._documents, self._clock)
         self._performance = Performance()
-        self._rules = Rules(
-            client,
-            self._documents,
-            observer,
-            commander=self._commander,
-            meters=self._meters,
-            clock=self._clock,
-            listeners=self._listeners,
-            webhook_sender=webhook_sender,
-            notifier=notifier,
-        )
         self._lock = asyncio.Lock()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
@@ -188,6 +141,7 @@ class AutomationEngine:
     ) -> None:
         if self._leadership.token and self._documents.reachable:
             await self._documents.release(self._leadership.released)
+        self._plugged.close()
         if self._wrapped is not None:
             await self._wrapped.detach()
         if self._own_history is not None:
@@ -233,6 +187,7 @@ class AutomationEngine:
         started = self._clock.monotonic()
         now = self._clock.now()
         settings = await self._preparation.load(now, claim=True)
+        self._plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         if settings is None:
             ticks: list[ZoneTick] = []
@@ -311,6 +266,8 @@ class AutomationEngine:
             self._announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._agenda.bring_forward(command.blocked_until)
+            if wanted is ManualAction.QUICK_OFF:
+                self._agenda.bring_forward()  # the settings changed
             return command
 
     async def hold(self, zone: str, hold: timedelta | datetime | str) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchbot_automation.engine.aircon import same_parameter, set_all_parameter
+from switchbot_automation.engine.plugged import PREFIX
 from switchbot_automation.engine.sensors import all_zero, fused, implausible
 from switchbot_automation.engine.snapshot import Reading
 from switchbot_automation.engine.state import (
@@ -71,12 +72,18 @@ def looks_infrared(device_id: str) -> bool:
     """Return whether an id is an infrared remote's by its form; so is no id at all."""
     return (
         not device_id
+        or device_id.startswith(PREFIX)  # a plug-in's unit: it only takes commands
         or _INFRARED_ID.fullmatch(device_id) is not None
         or (
             len(device_id) > _INFRARED_LENGTH
             and device_id.count("-") >= _INFRARED_HYPHENS
         )
     )
+
+
+def _of_plugin(args: tuple[object, ...]) -> bool:
+    """Tell whether a call is for a plug-in's device, and so none to the cloud."""
+    return bool(args) and isinstance(args[0], str) and args[0].startswith(PREFIX)
 
 
 def describe(error: BaseException) -> str:
@@ -145,7 +152,7 @@ class Observer:
         pushed = self._pushes.answer(device_id, force=force)
         if pushed is not None:
             return pushed
-        if not self._quota.allows_read():
+        if not self._quota.allows_read() and not _of_plugin((device_id,)):
             return Reading(problem=ReasonCode.QUOTA_RESERVE)
         try:
             status = await self.call(self._client.status, device_id)
@@ -168,15 +175,16 @@ class Observer:
 
         Raises whatever the client raises, and TimeoutError.
         """
-        day = self._quota.attempt() if self._counts else None
+        counts = self._counts and not _of_plugin(args)
+        day = self._quota.attempt() if counts else None
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 answer = await function(*args)
         except QuotaExhaustedError:
-            if self._counts:
+            if counts:
                 self._quota.exhausted(day=day)
             raise
-        if self._counts:
+        if counts:
             self._quota.accepted(day=day)
         return answer
 
@@ -185,7 +193,7 @@ class Observer:
 
         Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
         """
-        if not self._quota.allows_command():
+        if not self._quota.allows_command() and not _of_plugin(args):
             raise QuotaExhaustedError(
                 "not sent, the cloud refuses today's calls",
                 resets_at=self._quota.resets_at,

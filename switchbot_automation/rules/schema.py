@@ -155,13 +155,18 @@ def _part(
     rest = {name: each for name, each in value.items() if name != key}
     kind = own.get(word) if isinstance(word, str) else None
     if kind is None:
-        kind = _plugin(word, key, own, group, more)
+        kind = part_kind(word, key, own, group, more)
     return word, kind.make(kind.schema(rest))
 
 
-def _plugin(
-    word: object, key: str, own: Mapping[str, Kind], group: str, more: tuple[str, ...]
+def part_kind(
+    word: object,
+    key: str,
+    own: Mapping[str, Kind],
+    group: str,
+    more: tuple[str, ...] = (),
 ) -> Kind:
+    """Return how a plug-in's word is read. Raises voluptuous.Invalid for none."""
     from switchbot_automation.plugins import registry  # noqa: PLC0415 - only where a word is not ours
 
     plugins = registry()
@@ -214,11 +219,11 @@ def _rule(value: object) -> Rule:
         enabled=read.get("enabled", True),
         dry_run=read.get("dry_run", False),
         alias=read.get("alias", ""),
-        fingerprint=_fingerprint(value),
+        fingerprint=fingerprint(value),
     )
 
 
-def _fingerprint(value: object) -> str:
+def fingerprint(value: object) -> str:
     """Return what tells this rule from an edited one, and shows nothing of it."""
     try:
         written = json.dumps(value, sort_keys=True)

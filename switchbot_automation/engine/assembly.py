@@ -1,0 +1,124 @@
+"""The parts of one engine, put together: what each works with is said here once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.engine.act import Actuator
+from switchbot_automation.engine.agenda import Agenda
+from switchbot_automation.engine.announce import Announcer
+from switchbot_automation.engine.command import Commander
+from switchbot_automation.engine.configure import Configurator
+from switchbot_automation.engine.events import Listeners
+from switchbot_automation.engine.leader import Leadership
+from switchbot_automation.engine.meters import Meters
+from switchbot_automation.engine.observe import Observer
+from switchbot_automation.engine.offsets import Offsets
+from switchbot_automation.engine.plugged import PluggedCloud
+from switchbot_automation.engine.preparation import Preparation
+from switchbot_automation.engine.push import Pushes
+from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
+from switchbot_automation.engine.survey import Survey
+from switchbot_automation.engine.tick import Tick
+from switchbot_automation.rules.runner import Rules
+
+if TYPE_CHECKING:
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.engine.act import WebhookSender
+    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.model import CloudApi
+    from switchbot_automation.rules.context import Notifier
+
+
+class Parts(NamedTuple):
+    """What an engine is made of; see the modules of the same names."""
+
+    quota: QuotaLedger
+    documents: Documents
+    pushes: Pushes
+    leadership: Leadership
+    commander: Commander
+    listeners: Listeners
+    meters: Meters
+    agenda: Agenda
+    offsets: Offsets
+    plugged: PluggedCloud
+    tick: Tick
+    rules: Rules
+    configurator: Configurator
+    quota_watch: QuotaWatch
+    preparation: Preparation
+    announcer: Announcer
+
+
+def assemble(
+    client: CloudApi,
+    documents: Documents,
+    clock: Clock,
+    *,
+    quota: QuotaLedger | None,
+    webhook_sender: WebhookSender | None,
+    notifier: Notifier | None,
+) -> Parts:
+    """Put the parts together.
+
+    Where nobody gives a ledger, neither the host nor the client, the engine counts.
+    """
+    shared = quota or ledger_of(client)
+    ledger = shared or QuotaLedger(clock=clock)
+    plugged = PluggedCloud(client, documents, clock)
+    pushes = Pushes(documents, clock)
+    observer = Observer(plugged, clock, ledger, pushes, counts=shared is None)
+    meters = Meters(documents, observer, clock, ledger, pushes)
+    actuator = Actuator(plugged, observer, clock, webhook_sender)
+    leadership = Leadership(clock)
+    commander = Commander(documents, actuator, clock, leadership)
+    listeners = Listeners()
+    agenda = Agenda(documents, meters, pushes, listeners, clock)
+    offsets = Offsets(agenda.bring_forward)
+    survey = Survey(
+        documents,
+        observer,
+        meters=meters,
+        pushes=pushes,
+        offsets=offsets,
+        clock=clock,
+    )
+    quota_watch = QuotaWatch(ledger, meters, listeners)
+    return Parts(
+        quota=ledger,
+        documents=documents,
+        pushes=pushes,
+        leadership=leadership,
+        commander=commander,
+        listeners=listeners,
+        meters=meters,
+        agenda=agenda,
+        offsets=offsets,
+        plugged=plugged,
+        tick=Tick(documents, observer, meters, commander, clock, survey=survey),
+        rules=Rules(
+            plugged,
+            documents,
+            observer,
+            commander=commander,
+            meters=meters,
+            clock=clock,
+            listeners=listeners,
+            webhook_sender=webhook_sender,
+            notifier=notifier,
+        ),
+        configurator=Configurator(documents, listeners),
+        quota_watch=quota_watch,
+        preparation=Preparation(
+            documents,
+            listeners,
+            clock,
+            commander=commander,
+            leadership=leadership,
+            meters=meters,
+            quota_watch=quota_watch,
+        ),
+        announcer=Announcer(listeners, documents, clock),
+    )
