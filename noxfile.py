@@ -65,10 +65,10 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test that is not marked slow; arguments go to pytest."""
+    """Run every test but the slow and the browser's; arguments go to pytest."""
     install(session, "test")
     at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
-    session.run("pytest", *at_once, "-m", "not slow", *session.posargs)
+    session.run("pytest", *at_once, "-m", "not slow and not browser", *session.posargs)
     # The gate ends with pytest's closing line; of other sessions only failures follow.
     logging.getLogger("nox").setLevel(logging.ERROR)
 
@@ -78,6 +78,16 @@ def slow(session: nox.Session) -> None:
     """Run the longer proofs."""
     install(session, "test")
     session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Look at the page in Chromium, which the system brings (`chromium` in Debian).
+
+    `PAGE_IMAGES=examples/images nox -s browser` makes the README's pictures anew.
+    """
+    install(session, "test", "browser")
+    session.run("pytest", "-m", "browser", "tests/web", *session.posargs)
 
 
 @nox.session
@@ -107,6 +117,20 @@ def examples(session: nox.Session) -> None:
     install(session, "test", "examples")
     session.install("--no-deps", "examples/plugin_package")
     session.run("pytest", "examples", *session.posargs)
+
+
+@nox.session(python="3.13")
+def home_assistant(session: nox.Session) -> None:
+    """Run the custom component inside the real Home Assistant, a download of 0.5 GB."""
+    # Its pins of aiohttp, orjson and voluptuous must satisfy our floors: one resolution.
+    session.install(
+        "-e",
+        ".",
+        "homeassistant==2025.4.4",
+        "pytest-homeassistant-custom-component==0.13.236",
+    )
+    with session.chdir("tests/home_assistant"):
+        session.run("pytest", *session.posargs)
 
 
 @nox.session

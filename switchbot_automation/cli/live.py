@@ -24,6 +24,7 @@ from switchbot_automation.cli.output import (
     print_json,
     timestamp,
 )
+from switchbot_automation.cli.page import TOKEN, Address, address_of, page_of
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.engine.events import CommandHandled, DecisionMade
 from switchbot_automation.engine.scheduler import SchedulerService
@@ -65,9 +66,16 @@ _FAILED = frozenset(
 
 @click.command()
 @json_option("Print one object a line for each change of decision and each command.")
+@click.option(
+    "--web",
+    metavar="HOST:PORT",
+    callback=address_of,
+    help=f"Serve the page there, such as 127.0.0.1:8080; beyond this machine only with"
+    f" the token in {TOKEN}.",
+)
 @logging_options("info")
 @click.pass_context
-def run(ctx: click.Context, as_json: bool) -> None:
+def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
     """Run the engine until Ctrl-C or SIGTERM.
 
     The account comes from SWITCHBOT_TOKEN, SWITCHBOT_SECRET and SWITCHBOT_BASE_URL, the
@@ -78,7 +86,8 @@ def run(ctx: click.Context, as_json: bool) -> None:
     config = StoreConfig.from_env()
     with get_store(config) as store, closing(get_history(config)) as history:
         _warn_without_settings(store)
-        code = asyncio.run(_run(account, store, history, Narrator(as_json=as_json)))
+        narrator = Narrator(as_json=as_json)
+        code = asyncio.run(_run(account, store, history, narrator, web))
     ctx.exit(code)
 
 
@@ -144,20 +153,25 @@ async def _run(
     store: StoreInterface,
     history: HistoryService,
     narrator: Narrator,
+    web: Address | None,
 ) -> int:
     with stop_requested() as stop:
         async with _engine(account, store, history) as engine:
             engine.subscribe(narrator)
             scheduler = SchedulerService(engine)
-            await scheduler.start()
-            _LOGGER.info(
-                "running against %s, settings in %s",
-                urlsplit(account.base_url).hostname,
-                store.status().backend,
-            )
-            code = await stop
-            _LOGGER.info("stopping")
-            await scheduler.stop(timeout_seconds=_LAST_TICK_SECONDS)
+            page = page_of(engine, web, history=history, scheduler=scheduler)
+            async with page as url:
+                await scheduler.start()
+                _LOGGER.info(
+                    "running against %s, settings in %s",
+                    urlsplit(account.base_url).hostname,
+                    store.status().backend,
+                )
+                if url is not None:
+                    _LOGGER.info("the page is at %s", url)
+                code = await stop
+                _LOGGER.info("stopping")
+                await scheduler.stop(timeout_seconds=_LAST_TICK_SECONDS)
         # Here, where a repeated SIGTERM does no harm, and not only with the caller.
         await asyncio.to_thread(history.close)
     return code

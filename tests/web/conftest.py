@@ -49,13 +49,18 @@ SETTINGS: dict[str, Any] = {
 class LivedHome:
     """The engine, its clock, its home and its history; `serve` gives the page."""
 
-    def __init__(self, history: HistoryService | None, clock: SimulatedClock) -> None:
+    def __init__(
+        self,
+        history: HistoryService | None,
+        clock: SimulatedClock,
+        settings: dict[str, Any] = SETTINGS,
+    ) -> None:
         self.clock = clock
         self.history = history
         self.store = MemoryStore(now=clock.now)
-        self.store.set("settings", deepcopy(SETTINGS))
+        self.store.set("settings", deepcopy(settings))
         self.home = build_home(
-            clock, parse_settings(SETTINGS), house=HOUSES["default"], seed=3
+            clock, parse_settings(settings), house=HOUSES["default"], seed=3
         )
         self.engine = AutomationEngine(
             self.home, self.store, history=history, clock=clock
@@ -66,8 +71,9 @@ class LivedHome:
         await run_for(self.engine, timedelta(hours=hours))
 
     def serve(self, **options: Any) -> Any:
-        """Serve the page on a free port of loopback."""
-        return serve(self.engine, port=0, history=self.history, **options)
+        """Serve the page on a free port of loopback, unless one is given."""
+        options = {"port": 0, "history": self.history} | options
+        return serve(self.engine, **options)
 
 
 @pytest.fixture
@@ -81,6 +87,28 @@ async def home(tmp_path):
     with history:
         async with lived.engine:
             await lived.live(9)
+            yield lived
+
+
+@pytest.fixture
+async def pictured(tmp_path):
+    """Three rooms on a Tuesday evening in winter: what the README's picture shows."""
+    settings = deepcopy(SETTINGS)
+    bedroom = {
+        "meter_device_id": "C271111EC0AD",
+        "aircon_device_id": "02-202008110034-15",
+        "winter": {"min_temp": 17, "max_temp": 18.5, "target_temp": 19},
+        "time_windows": [{"days": EVERY_DAY, "start": "06:00", "end": "08:00"}],
+    }
+    settings["zones"]["bedroom"] = bedroom
+    clock = SimulatedClock(MONDAY)
+    history = HistoryService(
+        SqliteHistory(tmp_path / "history.sqlite"), now=clock.now, batch_size=100
+    )
+    lived = LivedHome(history, clock, settings)
+    with history:
+        async with lived.engine:
+            await lived.live(43.2)
             yield lived
 
 

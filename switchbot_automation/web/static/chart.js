@@ -42,7 +42,7 @@ function timeStep(hours, most) {
 
 export function draw(holder, history, zone) {
   const width = Math.max(280, Math.round(holder.clientWidth || 640));
-  const height = width < 500 ? 220 : 260;
+  const height = width < 500 ? 220 : 330;
   const start = Date.parse(history.start);
   const end = Date.parse(history.end);
   const bucket = (history.bucket_seconds ?? 0) * 1000;
@@ -74,12 +74,8 @@ export function draw(holder, history, zone) {
   const ribbon = height - EDGE.bottom - EDGE.ribbon;
   drawTimes(svg, x, start, end, zone.timezone, { ribbon, height, width });
   svg.append(element("rect", { x: EDGE.left, y: ribbon, width: width - EDGE.left - EDGE.right, height: EDGE.ribbon, rx: 2, class: "ribbon" }));
-  for (const row of rows) {
-    const seconds = row.aircon_on_seconds ?? 0;
-    if (seconds > 0) {
-      const until = Math.min(end, row.at + seconds * 1000);
-      svg.append(element("rect", { x: x(row.at), y: ribbon, width: Math.max(1, x(until) - x(row.at)), height: EDGE.ribbon, class: "on" }));
-    }
+  for (const [from, until] of timesOn(rows, end)) {
+    svg.append(element("rect", { x: x(from), y: ribbon, width: Math.max(1, x(until) - x(from)), height: EDGE.ribbon, class: zone.season === "summer" ? "on cool" : "on" }));
   }
   for (const run of unbroken(known, bucket)) {
     const middle = (row) => x(Math.min(end, row.at + bucket / 2));
@@ -149,6 +145,20 @@ function zoneOffset(at, timeZone) {
   const get = (type) => Number(parts.find((part) => part.type === type).value);
   const local = Date.UTC(get("year"), get("month") - 1, get("day"), get("hour"), get("minute"));
   return local - Math.floor(at / 60e3) * 60e3;
+}
+
+// When the unit ran, what touches joined: seams between buckets would look like rests.
+function timesOn(rows, end) {
+  const times = [];
+  for (const row of rows) {
+    const seconds = row.aircon_on_seconds ?? 0;
+    if (seconds <= 0) continue;
+    const until = Math.min(end, row.at + seconds * 1000);
+    const last = times.at(-1);
+    if (last && row.at - last[1] < 1000) last[1] = until;
+    else times.push([row.at, until]);
+  }
+  return times;
 }
 
 // A line is not drawn over the time when nobody measured.

@@ -82,6 +82,7 @@ function showRoom(card, zone) {
   part(".degrees").textContent = degrees(zone.temperature);
   part(".now").classList.toggle("stale", zone.stale);
   part(".humidity").textContent = zone.humidity == null ? "" : `${Math.round(zone.humidity)} % humidity`;
+  part(".gauge").classList.toggle("idle", !zone.in_window || !zone.enabled);
   if (zone.band) part(".gauge").replaceChildren(gauge(zone));
   else part(".gauge").replaceChildren();
   part(".reason").textContent = zone.outcome ? `${outcome(zone.outcome)}: ${because(zone.reasons)}.` : "Not looked at yet.";
@@ -188,7 +189,7 @@ function showTable(history, zone) {
 async function showDecisions(zone, wanted) {
   listedFor = wanted;
   try {
-    const { decisions } = await ask(`${pathOf(zone.name)}/decisions?limit=12`);
+    const { decisions } = await ask(`${pathOf(zone.name)}/decisions?limit=5`);
     if (zone.name !== selected) return;
     get("decisions").replaceChildren(...decisions.map((each) => decisionItem(each, zone)));
   } catch (error) {
@@ -257,6 +258,8 @@ function openHold(name) {
   get("hold").showModal();
 }
 
+// Not a submit button: the first of those is what Enter presses.
+get("hold-cancel").addEventListener("click", () => get("hold").close(""));
 get("hold").addEventListener("close", () => {
   if (get("hold").returnValue !== "ok") return;
   const form = new FormData(get("hold").querySelector("form"));

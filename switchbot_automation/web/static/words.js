@@ -56,5 +56,6 @@ export function duration(seconds) {
 }
 
 export function because(reasons) {
-  return reasons.map((each) => each.text).filter(Boolean).join("; ");
+  // A number and its unit stay on one line.
+  return reasons.map((each) => each.text).filter(Boolean).join("; ").replaceAll(" °C", "\u00a0°C");
 }
