@@ -1,0 +1,212 @@
+"""A zone whose meter, unit and offset are plug-ins': no call to the cloud is spent."""
+
+import sys
+from datetime import timedelta
+
+import pytest
+
+from switchbot_automation import AutomationEngine
+from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.plugins import registry
+from switchbot_automation.settings import check_settings
+from switchbot_automation.simulation import SimulatedClock, SimulatedHome
+from switchbot_store import MemoryStore
+
+STOVE = """
+from switchbot_automation.plugins import Plugin
+
+LOG = []
+ROOM = {"temperature": 18.0}
+
+class Thermometer:
+    def __init__(self, pin):
+        LOG.append(f"made {pin}")
+    async def read(self):
+        return dict(ROOM)
+    def close(self):
+        LOG.append("closed")
+
+class Stove:
+    async def send(self, command, parameter):
+        if ROOM.get("broken"):
+            raise OSError("no such pin")
+        LOG.append(f"{command} {parameter}")
+
+class Price:
+    def __init__(self, kelvin):
+        self._kelvin = kelvin
+    def kelvin(self, zone, now):
+        return self._kelvin
+
+def number(read):
+    import voluptuous as vol
+    return vol.Schema({vol.Required("pin"): int})(read)
+
+onewire = Plugin(number, lambda read: Thermometer(read["pin"]), 1)
+relay = Plugin(dict, lambda read: Stove(), 1)
+price = Plugin(dict, lambda read: Price(read["kelvin"]), 1)
+"""
+ENTRIES = """
+[switchbot_automation.sensors]
+onewire = stove_house:onewire
+[switchbot_automation.actuators]
+relay = stove_house:relay
+[switchbot_automation.offsets]
+price = stove_house:price
+"""
+ROOM = {
+    "automation_enabled": True,
+    "timezone": "UTC",
+    "mode": "winter",
+    "command_cooldown_seconds": 0,
+    "winter": {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 23.0},
+    "time_windows": [
+        {"days": [0, 1, 2, 3, 4, 5, 6], "start": "00:00", "end": "12:00"},
+        {"days": [0, 1, 2, 3, 4, 5, 6], "start": "12:00", "end": "00:00"},
+    ],
+    "meter_device_id": "plugin:attic",
+    "aircon_device_id": "plugin:stove",
+    "plugins": {
+        "attic": {"sensor": "onewire", "pin": 4},
+        "stove": {"actuator": "relay"},
+    },
+}
+
+
+@pytest.fixture
+def stove_house(tmp_path, monkeypatch):
+    info = tmp_path / "stove_house-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: stove-house\nVersion: 1.0\n"
+    )
+    (info / "entry_points.txt").write_text(ENTRIES)
+    (tmp_path / "stove_house.py").write_text(STOVE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry.cache_clear()
+    import stove_house  # noqa: PLC0415 - made just now
+
+    yield stove_house
+    registry.cache_clear()
+    sys.modules.pop("stove_house", None)
+
+
+@pytest.fixture
+def living(stove_house):
+    """Return the engine of the stove's house, its store, clock and ledger."""
+    clock = SimulatedClock()
+    store = MemoryStore(now=clock.now)
+    store.set("settings", ROOM)
+    ledger = QuotaLedger(clock=clock)
+    engine = AutomationEngine(SimulatedHome(clock), store, clock=clock)
+    return engine, store, clock, ledger
+
+
+async def test_a_zone_lives_on_a_plugins_sensor_and_actuator(stove_house, living):
+    engine, store, clock, _ = living
+    report = await engine.run_once()
+    assert report.outcome == "winter_on"
+    assert stove_house.LOG == ["made 4", "setAll 23,5,3,on"]
+    assert store.get("state")["last_temperature"] == 18.0
+    assert store.get("state")["api_requests_total"] == 0
+    stove_house.ROOM["temperature"] = 22.5
+    clock.advance(600)
+    assert (await engine.run_once()).outcome == "winter_off"
+    assert stove_house.LOG[-1] == "turnOff default"
+
+
+async def test_an_actuator_that_fails_is_a_failed_rung(stove_house, living):
+    engine, *_ = living
+    stove_house.ROOM["broken"] = True
+    (command,) = (await engine.run_once()).commands
+    assert command.status == "failed"
+    assert "no such pin" in command.rungs[0].error
+
+
+async def test_other_settings_make_a_new_part_and_close_the_old_one(
+    stove_house, living
+):
+    engine, store, clock, _ = living
+    await engine.run_once()
+    store.set("settings", ROOM | {"poll_interval_seconds": 240})
+    clock.advance(60)
+    await engine.run_once()
+    assert stove_house.LOG.count("made 4") == 1
+    plugins = ROOM["plugins"] | {"attic": {"sensor": "onewire", "pin": 5}}
+    store.set("settings", ROOM | {"plugins": plugins})
+    clock.advance(60)
+    await engine.run_once()
+    assert [line for line in stove_house.LOG if line[0] in "mc"] == [
+        "made 4",
+        "closed",
+        "made 5",
+    ]
+    async with engine:
+        pass
+    assert stove_house.LOG[-1] == "closed"
+
+
+async def test_a_plugins_offset_moves_the_band_within_its_limit(stove_house, living):
+    engine, store, clock, _ = living
+    stove_house.ROOM["temperature"] = 19.0
+    plugins = ROOM["plugins"] | {"tariff": {"offset": "price", "kelvin": -2.5}}
+    offsets = [{"source": "tariff", "limit_kelvin": 2.0}]
+    store.set("settings", ROOM | {"plugins": plugins, "offsets": offsets})
+    assert (await engine.run_once()).outcome == "no_action"
+    plugins["tariff"]["kelvin"] = 0.0
+    store.set("settings", ROOM | {"plugins": plugins, "offsets": offsets})
+    clock.advance(timedelta(minutes=5).total_seconds())
+    assert (await engine.run_once()).outcome == "winter_on"
+
+
+async def test_a_rule_may_look_at_a_plugins_sensor(stove_house, living):
+    engine, store, clock, _ = living
+    rule = {
+        "id": "cold",
+        "triggers": {
+            "trigger": "numeric_state",
+            "device": "attic",
+            "attribute": "temperature",
+            "below": 5,
+        },
+        "actions": {"action": "command", "zone": "default", "command": "on"},
+    }
+    store.set("settings", ROOM | {"rules": [rule], "automation_enabled": False})
+    await engine.run_once()
+    stove_house.ROOM["temperature"] = 4.0
+    clock.advance(301)
+    await engine.run_once()
+    assert store.get("rules_state")["traces"][0]["outcome"] == "finished"
+    assert stove_house.LOG[-1] == "setAll 23,5,3,on"
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "said"),
+    [
+        (
+            {"meter_device_id": "plugin:atic"},
+            "meter_device_id",
+            "did you mean 'attic'?",
+        ),
+        (
+            {"aircon_device_id": "plugin:attic"},
+            "aircon_device_id",
+            "among the actuators",
+        ),
+        (
+            {"plugins": {"attic": {"sensor": "onewir"}}},
+            "plugins.attic.sensor",
+            "'onewire'",
+        ),
+        ({"plugins": {"attic": {"pin": 4}}}, "plugins.attic", "needs one of sensor"),
+        (
+            {"plugins": {"attic": {"sensor": "onewire", "pin": "x"}}},
+            "plugins.attic.pin",
+            "expected int",
+        ),
+    ],
+)
+def test_a_wrong_part_is_named_with_its_place(stove_house, change, path, said):
+    error = check_settings(ROOM | change)[0]
+    assert error.path == path
+    assert said in str(error)
