@@ -61,8 +61,11 @@ def _postgres(config: StoreConfig) -> StoreInterface:
             f" switchbot-automation[postgres] ({error})",
             variable="STORE_BACKEND",
         ) from error
-    store: StoreInterface = PostgresStore(config.conninfo, pooler=config.pooler)
-    if config.fallback != "refuse":
+    refuse = config.fallback == "refuse"
+    store: StoreInterface = PostgresStore(
+        config.conninfo, pooler=config.pooler, patient=not refuse
+    )
+    if not refuse:
         store = FailoverStore(
             store,
             config.directory,

@@ -132,8 +132,9 @@ class PostgresStore(StoreInterface):
     in is used as it is; a pool of autocommit connections costs one round trip per call,
     any other three. `timeout_seconds` bounds each call, `connect_timeout_seconds` the
     first connection. `pooler` says that a transaction pooler lies between, None to tell
-    by the host's name. Leases are watched by the seconds of `monotonic`. Opening
-    migrates the schema.
+    by the host's name. A server that restarts is waited for, until the deadline; unless
+    `patient`, the first attempt to connect that fails ends a call. Leases are watched
+    by the seconds of `monotonic`. Opening migrates the schema.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class PostgresStore(StoreInterface):
         max_size: int = 4,
         timeout_seconds: float = 5.0,
         connect_timeout_seconds: float = 15.0,
+        patient: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.monotonic = monotonic
@@ -156,6 +158,7 @@ class PostgresStore(StoreInterface):
             max_size=max_size,
             timeout_seconds=timeout_seconds,
             connect_timeout_seconds=connect_timeout_seconds,
+            patient=patient,
         )
         self._last_error: str | None = None
 

@@ -74,6 +74,7 @@ class Connections:
     up to `max_size` connections is made at `open()` or the first call.
     `prepare` gets a connection once before the first call, to bring the schema up to
     date. `pooler` says that a transaction pooler lies between, None to go by the name.
+    Unless `patient`, the first attempt to connect that fails ends a call.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Connections:
         max_size: int = 4,
         timeout_seconds: float = 5.0,
         connect_timeout_seconds: float = 15.0,
+        patient: bool = True,
     ) -> None:
         if pool is not None and conninfo is not None:
             raise StoreConfigError("give a conninfo or a pool, not both")
@@ -98,6 +100,7 @@ class Connections:
         self._max_size = max_size
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
+        self._patient = patient
         self._opening = threading.Lock()
         self._process_id = os.getpid()
         self._connect_error: psycopg.Error | None = None
@@ -160,9 +163,11 @@ class Connections:
                     # Its other connections are as dead; this one call finds out.
                     pool.drain()
                 late = time.monotonic() >= expires_at
+                if isinstance(error, PoolTimeout) and pool is self._own_pool:
+                    self._tell_why(error, late=late)
                 if late or not attempts or not (broken or is_nothing_done(error)):
                     expired = broken and late
-                    raise translated(self._why(error), expired=expired) from error
+                    raise translated(error, expired=expired) from error
                 _LOGGER.debug("trying once more after: %s", error)
                 # What PostgreSQL undid by itself is no ambiguous failure.
                 repeated = repeated or broken
@@ -229,6 +234,8 @@ class Connections:
     ) -> Connection:
         now = time.monotonic()
         patience = connect_limit()
+        if patience is None and not self._patient:
+            patience = self._timeout_seconds
         if patience is None or pool is not self._own_pool:
             return pool.getconn(max(0.001, expires_at - now))
         failures = self._connect_failures
@@ -315,11 +322,18 @@ class Connections:
 
         return RecordedConnection
 
-    def _why(self, error: psycopg.Error) -> psycopg.Error:
-        """Return what the caller ought to hear instead of a pool's timeout."""
-        if isinstance(error, PoolTimeout) and self._connect_error is not None:
-            return PoolTimeout(f"{error}: {self._connect_error}")
-        return error
+    def _tell_why(self, error: PoolTimeout, *, late: bool) -> None:
+        """Raise what the pool's worker met with, if it did, and not its timeout."""
+        reason = self._connect_error
+        if not self._patient:
+            self.renew()  # this pool pauses between its attempts
+        if reason is not None:
+            text = " ".join(str(reason).split())
+            if late:
+                raise SlowConnectionError(f"no connection in time: {text}") from error
+            raise StoreUnavailableError(
+                f"PostgreSQL cannot be reached: {text}"
+            ) from error
 
     def _connect(self, timeout_seconds: float | None) -> Connection:
         timeout = timeout_seconds or self._connect_timeout_seconds

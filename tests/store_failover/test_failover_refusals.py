@@ -8,8 +8,10 @@ import pytest
 from switchbot_store import (
     FailoverStore,
     PostgresStore,
+    StoreConfig,
     StoreConfigError,
     StoreUnavailableError,
+    get_store,
 )
 
 
@@ -142,3 +144,37 @@ class TestOddities:
             assert store.status().degraded_since is None
             store.set("c", {"n": 1})
             assert store.get("c") == {"n": 1}
+
+
+class TestFallbackRefuse:
+    """Several hosts, or a disk that does not last: no journal takes a write."""
+
+    def test_calls_fail_at_once_while_it_is_away_and_work_once_it_is_back(
+        self, server, tmp_path, timed
+    ):
+        environ = {
+            "STORE_BACKEND": "postgres",
+            "POSTGRES_URL": server.url(),
+            "STORE_FALLBACK": "refuse",
+            "STORE_DIRECTORY": str(tmp_path),
+        }
+
+        def refused(call, *arguments):
+            with pytest.raises(StoreUnavailableError, match="refused"):
+                call(*arguments)
+
+        with get_store(StoreConfig.from_env(environ)) as store:
+            store.set("a", {"n": 1})
+            for _ in range(2):
+                server.stop("immediate")
+                for call in (
+                    (store.set, "a", {"n": 2}),
+                    (store.get, "a"),
+                    (get_store, StoreConfig.from_env(environ)),
+                ):
+                    _, seconds = timed(refused, *call)
+                    assert seconds < 1
+                assert store.health_check() is False
+                server.start()
+                assert store.get("a") == {"n": 1}
+        assert list(tmp_path.iterdir()) == []
