@@ -10,6 +10,9 @@ pytest.register_assert_rewrite("switchbot_store.testing")
 
 pytest_plugins = ["switchbot_store.testing.fixtures", "pytester"]
 
+# Home Assistant's pins need a session of their own, `nox -s home_assistant`.
+collect_ignore = ["home_assistant"]
+
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]

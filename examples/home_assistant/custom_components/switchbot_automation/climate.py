@@ -1,0 +1,209 @@
+"""One climate entity per zone: its band, what the air conditioner does, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.components.climate import (
+    ATTR_HVAC_MODE,
+    ATTR_TARGET_TEMP_HIGH,
+    ATTR_TARGET_TEMP_LOW,
+    ClimateEntity,
+    ClimateEntityFeature,
+    HVACAction,
+    HVACMode,
+)
+from homeassistant.const import PRECISION_TENTHS, UnitOfTemperature
+from homeassistant.core import HomeAssistant, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.entity_platform import (
+    AddConfigEntryEntitiesCallback,
+    async_get_current_platform,
+)
+from homeassistant.util import dt as dt_util
+
+from switchbot_automation import SettingsError
+from switchbot_store import StoreError
+
+from . import HomeEntry
+from .const import DOMAIN
+from .entity import ZoneEntity
+from .home import Home
+
+_MODES = {
+    "winter": HVACMode.HEAT,
+    "summer": HVACMode.COOL,
+    "auto": HVACMode.HEAT_COOL,
+}
+_SEASONS = {mode: season for season, mode in _MODES.items()}
+_ACTIONS = {
+    "winter": HVACAction.HEATING,
+    "summer": HVACAction.COOLING,
+    "fan": HVACAction.FAN,
+    "off": HVACAction.IDLE,
+}
+_UNTIL_NEXT_CHANGE = "until_next_change"
+_HOLD = {
+    vol.Optional("action"): vol.In(["on", "off", "fan", "winter", "summer"]),
+    vol.Exclusive("duration", "how_long"): cv.positive_time_period,
+    vol.Exclusive(_UNTIL_NEXT_CHANGE, "how_long"): cv.boolean,
+    vol.Exclusive("release", "how_long"): cv.boolean,
+}
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: HomeEntry, add: AddConfigEntryEntitiesCallback
+) -> None:
+    home = entry.runtime_data
+    known: set[str] = set()
+
+    @callback
+    def add_new_zones() -> None:
+        new = [zone for zone in home.data.zones if zone not in known]
+        known.update(new)
+        add(ZoneClimate(home, zone) for zone in new)
+
+    add_new_zones()
+    entry.async_on_unload(home.async_add_listener(add_new_zones))
+    platform = async_get_current_platform()
+    platform.async_register_entity_service("hold", _HOLD, "hold")
+    platform.async_register_entity_service(
+        "explain",
+        {vol.Optional("at"): cv.datetime},
+        "explain",
+        supports_response=SupportsResponse.ONLY,
+    )
+
+
+class ZoneClimate(ZoneEntity, ClimateEntity):
+    """A room. Off means that the automation is off, the air conditioner with it."""
+
+    _attr_name = None
+    _attr_precision = PRECISION_TENTHS
+    _attr_target_temperature_step = 0.5
+    _attr_temperature_unit = UnitOfTemperature.CELSIUS
+    _attr_hvac_modes = [HVACMode.OFF, *_SEASONS]
+    _attr_min_temp = 10.0
+    _attr_max_temp = 35.0
+    _attr_supported_features = (
+        ClimateEntityFeature.TARGET_TEMPERATURE_RANGE
+        | ClimateEntityFeature.TURN_ON
+        | ClimateEntityFeature.TURN_OFF
+    )
+
+    def __init__(self, home: Home, zone: str) -> None:
+        super().__init__(home, zone, "room")
+
+    @property
+    def hvac_mode(self) -> HVACMode:
+        if not self.shown.get("enabled"):
+            return HVACMode.OFF
+        return _MODES[self.shown["mode"]]
+
+    @property
+    def hvac_action(self) -> HVACAction | None:
+        action = _ACTIONS.get(self.shown.get("action") or "")
+        if action is HVACAction.IDLE and self.hvac_mode is HVACMode.OFF:
+            return HVACAction.OFF
+        return action  # None: nobody knows, it is infrared
+
+    @property
+    def current_temperature(self) -> float | None:
+        return None if self.shown.get("stale") else self.shown.get("temperature")
+
+    @property
+    def current_humidity(self) -> float | None:
+        return None if self.shown.get("stale") else self.shown.get("humidity")
+
+    @property
+    def target_temperature_low(self) -> float | None:
+        return (self.shown.get("band") or {}).get("low")
+
+    @property
+    def target_temperature_high(self) -> float | None:
+        return (self.shown.get("band") or {}).get("high")
+
+    @property
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        shown = self.shown
+        return {
+            "assumed_power": shown.get("power"),
+            "uncertain": shown.get("uncertain"),
+            "hold_until": shown.get("hold_until"),
+            "in_window": shown.get("in_window") is not None,
+            "reasons": [reason["text"] for reason in shown.get("reasons", ())],
+        }
+
+    async def async_set_hvac_mode(self, hvac_mode: HVACMode) -> None:
+        if hvac_mode is HVACMode.OFF:
+            await self._ask(self.coordinator.quick_off(self.zone))
+            return
+        await self._ask(
+            self.coordinator.change_zone(
+                self.zone, {"mode": _SEASONS[hvac_mode], "automation_enabled": True}
+            )
+        )
+
+    async def async_turn_off(self) -> None:
+        await self.async_set_hvac_mode(HVACMode.OFF)
+
+    async def async_turn_on(self) -> None:
+        await self.async_set_hvac_mode(_MODES[self.shown["mode"]])
+
+    async def async_set_temperature(self, **kwargs: Any) -> None:
+        season = self.shown["season"]
+        if (mode := kwargs.get(ATTR_HVAC_MODE)) in _SEASONS:
+            await self.async_set_hvac_mode(mode)
+            season = self.shown["season"]
+        profile = await self.coordinator.profile(self.zone, season)
+        profile["min_temp"] = kwargs[ATTR_TARGET_TEMP_LOW]
+        profile["max_temp"] = kwargs[ATTR_TARGET_TEMP_HIGH]
+        await self._ask(self.coordinator.change_zone(self.zone, {season: profile}))
+
+    async def hold(
+        self,
+        action: str | None = None,
+        duration: timedelta | None = None,
+        until_next_change: bool = False,
+        release: bool = False,
+    ) -> None:
+        """The service `hold`."""
+        how_long: timedelta | str | None = duration
+        if release:
+            how_long = "none"
+        elif duration is None and (until_next_change or action is None):
+            how_long = _UNTIL_NEXT_CHANGE
+        engine = self.coordinator.engine
+        if action is None:
+            await self._ask(engine.hold(self.zone, how_long))
+        else:
+            await self._ask(engine.act(self.zone, action, how_long))
+
+    async def explain(self, at: datetime | None = None) -> dict[str, Any]:
+        """The service `explain`; a time without an offset is Home Assistant's."""
+        if at is not None and at.tzinfo is None:
+            at = at.replace(tzinfo=dt_util.get_default_time_zone())
+        answer = await self._ask(self.coordinator.engine.explain(self.zone, at))
+        return answer.to_dict()
+
+    async def _ask(self, asked: Any) -> Any:
+        try:
+            answer = await asked
+        except (SettingsError, ValueError) as error:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="refused",
+                translation_placeholders={"error": str(error)},
+            ) from error
+        except StoreError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="store",
+                translation_placeholders={"error": str(error)},
+            ) from error
+        self.coordinator.show()
+        return answer

@@ -1,0 +1,237 @@
+"""Account, first room, new credentials, and the whole settings document as an option."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigFlow, ConfigFlowResult, OptionsFlow
+from homeassistant.core import callback
+from homeassistant.helpers import selector
+
+from switchbot_automation import SettingsError
+from switchbot_automation.cloud.catalog import find
+from switchbot_automation.errors import AuthError, CloudError
+from switchbot_automation.model import Device, DeviceList, Remote
+from switchbot_automation.settings import parse_settings
+from switchbot_store import StoreError
+
+from . import HomeEntry
+from .account import DEFAULT_BASE_URL, connect
+from .const import (
+    CONF_AIRCON,
+    CONF_BASE_URL,
+    CONF_HIGH,
+    CONF_LOW,
+    CONF_METER,
+    CONF_MODE,
+    CONF_SECRET,
+    CONF_SETTINGS,
+    CONF_TOKEN,
+    DOMAIN,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+_PASSWORD = selector.TextSelector(
+    selector.TextSelectorConfig(type=selector.TextSelectorType.PASSWORD)
+)
+_CREDENTIALS = {
+    vol.Required(CONF_TOKEN): _PASSWORD,
+    vol.Required(CONF_SECRET): _PASSWORD,
+}
+_ACCOUNT = vol.Schema(
+    {**_CREDENTIALS, vol.Optional(CONF_BASE_URL, default=DEFAULT_BASE_URL): str}
+)
+_TEMPERATURE = selector.NumberSelector(
+    selector.NumberSelectorConfig(
+        min=10, max=35, step=0.5, unit_of_measurement="°C",
+        mode=selector.NumberSelectorMode.BOX,
+    )
+)  # fmt: skip
+
+
+class AutomationFlow(ConfigFlow, domain=DOMAIN):
+    """Ask for the account, then for one room."""
+
+    VERSION = 1
+
+    def __init__(self) -> None:
+        self._account: dict[str, Any] = {}
+        self._found = DeviceList((), ())
+
+    @staticmethod
+    @callback
+    def async_get_options_flow(config_entry: HomeEntry) -> OptionsFlow:
+        return SettingsFlow()
+
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            token = user_input[CONF_TOKEN].strip()
+            # The token itself must not become an identifier that shows everywhere.
+            await self.async_set_unique_id(
+                hashlib.sha256(token.encode()).hexdigest()[:16]
+            )
+            self._abort_if_unique_id_configured()
+            errors = await self._try(user_input)
+            if not errors:
+                self._account = user_input
+                return await self.async_step_room()
+        return self.async_show_form(
+            step_id="user",
+            data_schema=self.add_suggested_values_to_schema(_ACCOUNT, user_input),
+            errors=errors,
+        )
+
+    async def async_step_room(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        meters = {d.device_id: d for d in self._found.devices if _is_meter(d)}
+        remotes = {r.device_id: r for r in self._found.remotes if _is_aircon(r)}
+        if not meters or not remotes:
+            return self.async_abort(reason="no_devices")
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            settings = _first_settings(user_input, self.hass.config.time_zone)
+            try:
+                parse_settings(settings)
+            except SettingsError as error:
+                _LOGGER.debug("first settings: %s", error)
+                errors["base"] = "band"
+            else:
+                return self.async_create_entry(
+                    title=meters[user_input[CONF_METER]].name or "SwitchBot",
+                    data={**self._account, CONF_SETTINGS: settings},
+                )
+        schema = vol.Schema(
+            {
+                vol.Required(CONF_METER): _choice(meters),
+                vol.Required(CONF_AIRCON): _choice(remotes),
+                vol.Required(CONF_MODE, default="winter"): selector.SelectSelector(
+                    selector.SelectSelectorConfig(
+                        options=["winter", "summer"], translation_key="mode"
+                    )
+                ),
+                vol.Required(CONF_LOW, default=20.0): _TEMPERATURE,
+                vol.Required(CONF_HIGH, default=22.0): _TEMPERATURE,
+            }
+        )
+        return self.async_show_form(
+            step_id="room",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=errors,
+        )
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            entry = self._get_reauth_entry()
+            errors = await self._try({**entry.data, **user_input})
+            if not errors:
+                return self.async_update_reload_and_abort(
+                    entry, data_updates=user_input
+                )
+        return self.async_show_form(
+            step_id="reauth_confirm",
+            data_schema=vol.Schema(_CREDENTIALS),
+            errors=errors,
+        )
+
+    async def _try(self, data: Mapping[str, Any]) -> dict[str, str]:
+        try:
+            self._found = await connect(self.hass, data).devices()
+        except AuthError:
+            return {"base": "invalid_auth"}
+        except CloudError as error:
+            _LOGGER.warning("the cloud cannot be asked: %s", error)
+            return {"base": "cannot_connect"}
+        return {}
+
+
+class SettingsFlow(OptionsFlow):
+    """The whole settings document, checked as a hand edit would be."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        engine = self.config_entry.runtime_data.engine
+        errors: dict[str, str] = {}
+        problem = ""
+        if user_input is not None:
+            try:
+                await engine.apply_settings(user_input[CONF_SETTINGS])
+            except SettingsError as error:
+                errors["base"], problem = "settings", str(error)
+            except StoreError as error:
+                errors["base"], problem = "store", str(error)
+            else:
+                return self.async_create_entry(data={})
+        document = (user_input or {}).get(CONF_SETTINGS)
+        stored = await engine.stored_settings()
+        return self.async_show_form(
+            step_id="init",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(
+                        CONF_SETTINGS, default=document or dict(stored.data)
+                    ): selector.ObjectSelector()
+                }
+            ),
+            errors=errors,
+            description_placeholders={"problem": problem},
+        )
+
+
+def _choice(found: Mapping[str, Device | Remote]) -> selector.SelectSelector:
+    return selector.SelectSelector(
+        selector.SelectSelectorConfig(
+            options=[
+                selector.SelectOptionDict(value=device_id, label=each.name or device_id)
+                for device_id, each in found.items()
+            ]
+        )
+    )
+
+
+def _is_meter(device: Device) -> bool:
+    return any(
+        field.name == "temperature"
+        for product in find(device.device_type, infrared=False)
+        for field in product.status
+    )
+
+
+def _is_aircon(remote: Remote) -> bool:
+    products = find(remote.remote_type, infrared=True)
+    return any(product.category == "ac" for product in products)
+
+
+def _first_settings(asked: Mapping[str, Any], time_zone: str) -> dict[str, Any]:
+    season, low, high = asked[CONF_MODE], asked[CONF_LOW], asked[CONF_HIGH]
+    # Beyond the band, or the unit would stop by its own thermometer before we do.
+    target = min(30, round(high) + 3) if season == "winter" else max(16, round(low) - 1)
+    return {
+        "automation_enabled": True,
+        "mode": season,
+        "timezone": time_zone,
+        "meter_device_id": asked[CONF_METER],
+        "aircon_device_id": asked[CONF_AIRCON],
+        season: {"min_temp": low, "max_temp": high, "target_temp": target},
+        "time_windows": [
+            {"days": list(range(7)), "start": "00:00", "end": "12:00"},
+            {"days": list(range(7)), "start": "12:00", "end": "00:00"},
+        ],
+    }

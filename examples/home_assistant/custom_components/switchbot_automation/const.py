@@ -1,0 +1,16 @@
+"""Names that several modules share."""
+
+from homeassistant.const import Platform
+
+DOMAIN = "switchbot_automation"
+PLATFORMS = (Platform.CLIMATE, Platform.SENSOR)
+
+CONF_TOKEN = "token"  # noqa: S105 - the name of a field
+CONF_SECRET = "secret"  # noqa: S105 - likewise
+CONF_BASE_URL = "base_url"
+CONF_SETTINGS = "settings"
+CONF_METER = "meter"
+CONF_AIRCON = "air_conditioner"
+CONF_MODE = "mode"
+CONF_LOW = "low"
+CONF_HIGH = "high"

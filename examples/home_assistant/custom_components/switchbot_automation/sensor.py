@@ -1,0 +1,87 @@
+"""The day's calls, the next look, and each zone's last decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from switchbot_automation import Outcome
+
+from . import HomeEntry
+from .entity import AccountEntity, ZoneEntity
+from .home import Home
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: HomeEntry, add: AddConfigEntryEntitiesCallback
+) -> None:
+    home = entry.runtime_data
+    add([QuotaSensor(home, "quota"), WakeupSensor(home, "next_wakeup")])
+    known: set[str] = set()
+
+    @callback
+    def add_new_zones() -> None:
+        new = [zone for zone in home.data.zones if zone not in known]
+        known.update(new)
+        add(DecisionSensor(home, zone) for zone in new)
+
+    add_new_zones()
+    entry.async_on_unload(home.async_add_listener(add_new_zones))
+
+
+class QuotaSensor(AccountEntity, SensorEntity):
+    """How many calls the account has left today (UTC)."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_state_class = SensorStateClass.MEASUREMENT
+
+    @property
+    def native_value(self) -> int:
+        return self.coordinator.data.quota_remaining
+
+    @property
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        return {"used_today": self.coordinator.data.quota_used}
+
+
+class WakeupSensor(AccountEntity, SensorEntity):
+    """When the engine looks again."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+
+    @property
+    def native_value(self) -> datetime:
+        return self.coordinator.data.next_wakeup
+
+
+class DecisionSensor(ZoneEntity, SensorEntity):
+    """What the last tick came to for a zone, with its reasons."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_options = [str(outcome) for outcome in Outcome]
+
+    def __init__(self, home: Home, zone: str) -> None:
+        super().__init__(home, zone, "last_decision")
+
+    @property
+    def native_value(self) -> str | None:
+        return self.shown.get("outcome")
+
+    @property
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        reasons = self.shown.get("reasons", ())
+        return {
+            "reasons": [reason["text"] for reason in reasons],
+            "codes": [reason["code"] for reason in reasons],
+        }

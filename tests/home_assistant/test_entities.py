@@ -1,0 +1,190 @@
+"""What Home Assistant shows of each zone and the account."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
+
+from switchbot_automation.simulation import Fault
+from switchbot_automation.simulation.faults import Call
+from switchbot_automation.simulation.home import METER_ID
+
+ROOM = "climate.living_room"
+
+
+async def call(hass, domain, service, **data):
+    return await hass.services.async_call(
+        domain,
+        service,
+        {"entity_id": ROOM, **data},
+        blocking=True,
+        return_response=service == "explain",
+    )
+
+
+async def test_a_zone_is_a_climate_entity_with_its_band(hass, home, cloud):
+    state = hass.states.get(ROOM)
+    assert state.state == "heat"
+    attributes = state.attributes
+    assert attributes["current_temperature"] == pytest.approx(
+        cloud.account.devices[METER_ID].fields()["temperature"], abs=0.5
+    )
+    assert (attributes["target_temp_low"], attributes["target_temp_high"]) == (
+        home.data.zones["default"]["band"]["low"],
+        home.data.zones["default"]["band"]["high"],
+    )
+    assert attributes["hvac_modes"] == ["off", "heat", "cool", "heat_cool"]
+    assert attributes["reasons"]
+
+
+async def test_the_cold_room_is_heated_through_home_assistant(hass, home, cloud):
+    assert cloud.calls[Call.COMMAND] == 1
+    assert hass.states.get(ROOM).attributes["hvac_action"] == "heating"
+    assert hass.states.get("sensor.living_room_last_decision").state == "winter_on"
+
+
+async def test_the_account_has_its_calls_and_the_next_look(hass, home, cloud):
+    home.show()
+    left = hass.states.get("sensor.living_room_account_calls_left_today")
+    assert int(left.state) == cloud.account.remaining
+    look = hass.states.get("sensor.living_room_account_next_look")
+    assert datetime.fromisoformat(look.state) > datetime.now(UTC).replace(microsecond=0)
+
+
+async def test_off_sends_off_and_switches_the_automation_off(hass, home):
+    await call(hass, "climate", "turn_off")
+    state = hass.states.get(ROOM)
+    assert state.state == "off"
+    assert (await home.engine.stored_settings()).data["automation_enabled"] is False
+    assert home.data.zones["default"]["power"] == "off"
+    await call(hass, "climate", "turn_on")
+    assert hass.states.get(ROOM).state == "heat"
+
+
+async def test_the_band_is_written_to_the_settings(hass, home):
+    await call(
+        hass, "climate", "set_temperature", target_temp_low=18.5, target_temp_high=20
+    )
+    stored = (await home.engine.stored_settings()).data
+    assert (stored["winter"]["min_temp"], stored["winter"]["max_temp"]) == (18.5, 20)
+    # What the entity does not show stays as it was.
+    assert stored["winter"]["target_temp"] > 20
+    assert hass.states.get(ROOM).attributes["target_temp_low"] == 18.5
+
+
+async def test_what_the_settings_cannot_be_is_refused_and_changes_nothing(hass, home):
+    document = dict((await home.engine.stored_settings()).data)
+    del document["summer"]
+    await home.engine.apply_settings(document)
+    with pytest.raises(ServiceValidationError, match="summer"):
+        await call(hass, "climate", "set_hvac_mode", hvac_mode="cool")
+    assert (await home.engine.stored_settings()).data == document
+    assert hass.states.get(ROOM).state == "heat"
+
+
+async def test_the_season_is_the_mode(hass, home):
+    await call(hass, "climate", "set_hvac_mode", hvac_mode="cool")
+    assert hass.states.get(ROOM).state == "cool"
+    assert (await home.engine.stored_settings()).data["mode"] == "summer"
+
+
+async def test_hold_leaves_the_room_alone_until_released(hass, home):
+    await call(hass, "switchbot_automation", "hold", duration={"hours": 2})
+    held = hass.states.get(ROOM).attributes["hold_until"]
+    ahead = datetime.fromisoformat(held) - datetime.now(UTC)
+    assert 7100 < ahead.total_seconds() <= 7200
+    await call(hass, "switchbot_automation", "hold", release=True)
+    assert hass.states.get(ROOM).attributes["hold_until"] is None
+
+
+async def test_hold_can_act_first(hass, home):
+    await call(
+        hass, "switchbot_automation", "hold", action="off", until_next_change=True
+    )
+    assert home.data.zones["default"]["power"] == "off"
+    assert hass.states.get(ROOM).attributes["hold_until"] is not None
+
+
+async def test_explain_answers_in_words(hass, home):
+    answer = await call(hass, "switchbot_automation", "explain")
+    explained = answer[ROOM]
+    assert explained["zone"] == "default"
+    assert explained["text"]
+
+
+async def test_every_zone_of_the_settings_gets_a_room(hass, home, cloud):
+    cloud.home.add_device("Meter", "C0FFEE0000AA", "Study meter")
+    document = dict((await home.engine.stored_settings()).data)
+    document["zones"] = {
+        "default": {},
+        "Study": {"meter_device_id": "C0FFEE0000AA", "automation_enabled": False},
+    }
+    await home.engine.apply_settings(document)
+    await home.engine.run_once()
+    home.show()
+    await hass.async_block_till_done()
+    assert hass.states.get("climate.study").state == "off"
+    assert hass.states.get("sensor.study_last_decision").state == "disabled"
+
+    await home.change_zone("Study", {"automation_enabled": True})
+    home.show()
+    await hass.async_block_till_done()
+    assert hass.states.get("climate.study").state == "heat"
+    assert hass.states.get(ROOM).state == "heat"
+
+    del document["zones"]["Study"]
+    await home.engine.apply_settings(document)
+    await home.engine.run_once()
+    home.show()
+    await hass.async_block_till_done()
+    assert hass.states.get("climate.study").state == STATE_UNAVAILABLE
+
+
+async def test_ids_stay_the_same_over_a_reload(hass, home, entry):
+    registry = er.async_get(hass)
+    before = {
+        e.unique_id for e in er.async_entries_for_config_entry(registry, entry.entry_id)
+    }
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    after = {
+        e.unique_id for e in er.async_entries_for_config_entry(registry, entry.entry_id)
+    }
+    assert before == after
+    assert len(after) == 4
+    assert hass.states.get(ROOM).state == "heat"
+
+
+async def test_an_unload_closes_everything(hass, home, entry, own_directory):
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert entry.state is ConfigEntryState.NOT_LOADED
+    assert hass.states.get(ROOM).state == STATE_UNAVAILABLE
+    # What it knew is on disk, for the next start.
+    assert list(own_directory.rglob("state.json"))
+    assert list(own_directory.rglob("history.db"))
+
+
+async def test_the_end_of_home_assistant_ends_the_ticks(hass, home):
+    await hass.async_stop(force=True)
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    assert "switchbot-scheduler" not in names
+
+
+async def test_a_cloud_that_is_away_is_tried_again_later(hass, entry, cloud):
+    await cloud.stop()
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+
+
+async def test_a_dead_meter_leaves_the_temperature_unknown(hass, home, cloud):
+    cloud.faults.inject(Fault.OFFLINE, device_id=METER_ID)
+    await home.engine.run_once(trigger="manual")
+    home.show()
+    await hass.async_block_till_done()
+    assert hass.states.get(ROOM).state == "heat"
+    decision = hass.states.get("sensor.living_room_last_decision")
+    assert decision.attributes["codes"]
