@@ -21,8 +21,9 @@ _NUMBER: Final = re.compile(
 _EXTRAS: Final = {"light": "light_value", "co2": "co2_ppm"}
 """Other things a device measures, kept as metadata; what is computed is left out."""
 _FREEZING_FAHRENHEIT: Final = 32
-_TEMPERATURES: Final = (-100.0, 150.0)
-_HUMIDITIES: Final = (0.0, 100.0)
+_COLDEST: Final = -100
+_HOTTEST: Final = 150
+_WETTEST: Final = 100
 """Outside of these no room was measured."""
 
 
@@ -47,11 +48,12 @@ class Columns:
             if temperature is not None:
                 if self.fahrenheit:
                     temperature = in_celsius(temperature)
-                _check(temperature, _TEMPERATURES, "°C")
+                if not _COLDEST <= temperature <= _HOTTEST:
+                    raise ValueError(f"{temperature:g} °C was not measured in a room")
         if self.humidity is not None:
             humidity = _number(cells[self.humidity], "humidity")
-            if humidity is not None:
-                _check(humidity, _HUMIDITIES, "%")
+            if humidity is not None and not 0 <= humidity <= _WETTEST:
+                raise ValueError(f"{humidity:g} % was not measured in a room")
         if temperature is None and humidity is None:
             raise ValueError("no reading")
         if not self.extras:
@@ -146,8 +148,3 @@ def _number(cell: str, what: str) -> float | None:
             raise ValueError(f"{what} {text[:40]!r} is no number") from None
         return float(found[1].replace(",", ".").replace("\u2212", "-"))
     return None if number != number else number  # noqa: PLR0124 - NaN
-
-
-def _check(number: float, limits: tuple[float, float], unit: str) -> None:
-    if not limits[0] <= number <= limits[1]:
-        raise ValueError(f"{number:g} {unit} was not measured in a room")

@@ -49,6 +49,8 @@ _LINE_LIMIT: Final = 64 * 1024
 _HEADER_LINES: Final = 20
 _SNIFFED_BYTES: Final = 64 * 1024
 _SHOWN: Final = 80
+_BLANK: Final = " ,;\t\ufeff\x1a"
+"""What a line without content has: spreadsheets leave such, old systems end so."""
 _MOST_AT_ONCE: Final = 60
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MARKS: Final = (
@@ -175,36 +177,35 @@ class AppExport:
 
     def _readings(self, file: IO[str]) -> Iterator[Row]:
         columns = self._columns
-        order = self._order
+        order, delimiter = self._order, self._delimiter
         for number, line in self._data_lines(file):
-            cells = split_line(line, self._delimiter)
+            cells = split_line(line, delimiter)
             try:
-                cells = _whole(cells, columns)
-                moment = parse_moment(cells[columns.time].strip(), order)
+                if len(cells) != columns.count or not cells[columns.time][:1].isdigit():
+                    cells = _whole(cells, columns)
+                moment = parse_moment(cells[columns.time], order)
                 reading = columns.readings(cells)
             except ValueError as error:
                 # Exports laid end to end have a header in the middle.
                 other = _header_within(cells)
-                if other is None:
-                    self._leave_out(number, line, str(error))
-                else:
+                if other is not None:
                     columns = other
+                elif line.strip(_BLANK):
+                    self._leave_out(number, line, str(error))
                 continue
             yield moment, reading
 
     def _data_lines(self, file: IO[str]) -> Iterator[tuple[int, str]]:
         number = 0
+        header_lines = self._header_lines
         while line := file.readline(_LINE_LIMIT):
             number += 1
             if len(line) == _LINE_LIMIT and not line.endswith("\n"):
                 self._leave_out(number, line, "too long for a line")
                 while line and not line.endswith("\n"):
                     line = file.readline(_LINE_LIMIT)
-                continue
-            if number > self._header_lines:
-                line = line.rstrip("\n")
-                if line.strip(" ,;\t\ufeff\x1a"):
-                    yield number, line
+            elif number > header_lines:
+                yield number, line[:-1] if line[-1] == "\n" else line
 
     def _leave_out(self, number: int, line: str, reason: str) -> None:
         self.report.bad += 1
@@ -232,7 +233,7 @@ class AppExport:
             return
         with self._opened() as file:
             dates = (
-                cells[self._columns.time].strip()
+                cells[self._columns.time]
                 for _, line in self._data_lines(file)
                 if len(cells := split_line(line, self._delimiter)) > self._columns.time
             )

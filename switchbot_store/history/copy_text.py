@@ -30,12 +30,31 @@ def copy_lines(samples: Sequence[HistorySample]) -> Iterator[bytes]:
 def _line(sample: HistorySample) -> str:
     return (
         f"{_text(sample.zone)}\t{sample.timestamp.isoformat()}"
-        f"\t{_number(sample.temperature)}\t{_number(sample.humidity)}"
-        f"\t{_text(sample.assumed_aircon_power)}\t{_text(sample.last_action)}"
+        f"\t{_number(sample.temperature)}\t{_number(sample.humidity)}\t{_rest(sample)}"
+    )
+
+
+def _rest(sample: HistorySample) -> str:
+    if (
+        sample.assumed_aircon_power is None
+        and sample.last_action is None
+        and sample.api_requests_today is None
+        and sample.metadata is None
+        and not sample.error_count
+        and not sample.last_temperature_stale
+    ):
+        return _reading_alone(sample.timezone)
+    return (
+        f"{_text(sample.assumed_aircon_power)}\t{_text(sample.last_action)}"
         f"\t{_number(sample.api_requests_today)}\t{sample.error_count}"
         f"\t{'t' if sample.last_temperature_stale else 'f'}\t{_text(sample.timezone)}"
         f"\t{_json(sample.metadata)}\n"
     )
+
+
+@lru_cache(64)  # what a meter alone tells, as in an import of hundreds of thousands
+def _reading_alone(timezone: str) -> str:
+    return f"\\N\t\\N\t\\N\t0\tf\t{_text(timezone)}\t\\N\n"
 
 
 @lru_cache(1024)  # zones, timezones and actions are few

@@ -51,7 +51,7 @@ class LocalTime:
         self._timezone = timezone
         # Wall-clock time with one offset: most rows need no look at the timezone.
         self._plain_from = self._plain_until = datetime.min  # noqa: DTZ901 - wall clock
-        self._offset = _NONE
+        self._plain_instant = datetime.min.replace(tzinfo=UTC)
         self._slack = _NONE
         self._steps = self._steps_back = 0
 
@@ -61,13 +61,16 @@ class LocalTime:
         before: datetime | None = None
         for row in rows:
             moment = row[0]
-            if self._is_repeated(moment):
+            if moment.tzinfo is None and self._plain_from <= moment < self._plain_until:
+                instant = self._plain_instant + (moment - self._plain_from)
+            elif self._is_repeated(moment):
                 run.append(row)
                 if len(run) >= _MAX_RUN:
                     yield from self._resolved(run, before, None)
                     run, before = [], None
                 continue
-            instant = self._instant(moment)
+            else:
+                instant = self._instant(moment)
             if run:
                 yield from self._resolved(run, before, instant)
                 run = []
@@ -90,7 +93,7 @@ class LocalTime:
         }
         if len(offsets) == 1:
             self._plain_from, self._plain_until = start, start + _DAY
-            (self._offset,) = offsets
+            self._plain_instant = (start - offsets.pop()).replace(tzinfo=UTC)
         else:
             self._plain_from = self._plain_until = start
 
@@ -110,8 +113,6 @@ class LocalTime:
     def _instant(self, moment: datetime) -> datetime:
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
-        if self._plain_from <= moment < self._plain_until:
-            return (moment - self._offset).replace(tzinfo=UTC)
         offset = self._offset_at(moment, 0)
         if offset < self._offset_at(moment, 1):
             self._change(moment, "skipped").earlier += 1
