@@ -243,8 +243,8 @@ def open_until(
 def _resuming(sign: Sign, openings: Openings, now: datetime) -> bool:
     """Return whether something is closed that was open, and paused, a moment ago."""
     resumes = sign.since + timedelta(seconds=openings.resume_after_seconds)
-    paused = sign.held_seconds >= openings.pause_after_seconds
-    return not sign.active and sign.held_seconds > 0.0 and paused and now < resumes
+    paused = sign.held_seconds > openings.pause_after_seconds
+    return not sign.active and paused and now < resumes
 
 
 def offset_of(
