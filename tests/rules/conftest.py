@@ -122,7 +122,7 @@ class RuledHouse:
         self.engine = self.restarted()
 
     def rules(self, *rules: dict[str, Any], **settings: Any) -> None:
-        document = deepcopy(ROOM) | settings | {"rules": list(rules)}
+        document = deepcopy(ROOM) | {"rules": list(rules)} | settings
         self.store.set("settings", document)
 
     def restarted(self) -> AutomationEngine:

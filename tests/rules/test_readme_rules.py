@@ -1,0 +1,54 @@
+"""The rules of the README do what it says."""
+
+import json
+import re
+from pathlib import Path
+
+from switchbot_automation.settings import parse_settings
+
+README = Path(__file__).parents[2] / "README.md"
+HOUR = 3600
+
+
+def example():
+    section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
+    return json.loads(re.search(r"```json\n(.*?)```", section, re.DOTALL)[1])
+
+
+async def test_the_readmes_rule_runs(house):
+    house.rules(**example(), meter_device_id="C271111EC0AB")
+    house.cloud.temperature = 18.0
+    await house.live(600)
+    house.cloud.door = "open"
+    await house.live(HOUR)
+    assert house.cloud.sent == ["setColor 255:0:0", "turnOff"]
+    assert house.outcomes == ["finished"]
+
+
+async def test_a_warm_room_may_be_aired(house):
+    house.rules(**example())
+    house.cloud.temperature = 21.0
+    await house.live(600)
+    house.cloud.door = "open"
+    await house.live(HOUR)
+    assert house.cloud.sent == []
+    assert house.outcomes == ["conditions_not_met"]
+
+
+def test_the_readmes_words_are_those_there_are():
+    from switchbot_automation.rules.kinds import (  # noqa: PLC0415 - loads the schemas
+        ACTIONS,
+        TRIGGERS,
+        conditions_by_kind,
+    )
+
+    section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
+    table = {
+        line.split("|")[1].strip(): set(re.findall(r"`([a-z_]+)`", line.split("|")[2]))
+        for line in section.partition("\n## ")[0].splitlines()
+        if line.startswith("| ")
+    }
+    assert table["triggers"] - {"for", "rules"} == set(TRIGGERS)
+    assert table["conditions"] == set(conditions_by_kind())
+    assert table["actions"] == {*ACTIONS, "delay"}
+    assert parse_settings(example()).rules[0].mode in table["`mode`"]
