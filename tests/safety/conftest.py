@@ -34,7 +34,8 @@ FLAT: dict[str, Any] = {
 class Cloud:
     """A `CloudApi` over a table of answers; an exception in it is raised.
 
-    `sent` is everything that was accepted, with its instant.
+    `sent` is everything that was accepted, with its instant; `moments` are the seconds
+    that really passed until then, whatever the wall clock says.
     """
 
     def __init__(self, clock: SimulatedClock) -> None:
@@ -43,6 +44,7 @@ class Cloud:
         self.remotes: tuple[Remote, ...] = ()
         self.refusals: dict[str, Exception] = {}
         self.sent: list[tuple[datetime, str]] = []
+        self.moments: list[float] = []
         self.asked: list[str] = []
         self.latency_seconds = 0.0
         self.on_command = lambda _word: None
@@ -86,6 +88,7 @@ class Cloud:
         if error is not None:
             raise error
         self.sent.append((self.clock.now(), word))
+        self.moments.append(self.clock.monotonic())
         self.on_command(word)
         return CommandResult(device_id, self.clock.now())
 
@@ -143,6 +146,20 @@ class Flat:
             reports.append(await self.engine.run_once())
         self.clock.advance(max(0.0, until - self.clock.now().timestamp()))
         return reports
+
+    async def push(self, temperature: Any, meter: str = "METER") -> None:
+        """Let the cloud push what a meter says."""
+        context = {
+            "deviceType": "WoMeter",
+            "deviceMac": meter,
+            "temperature": temperature,
+            "humidity": 50,
+            "scale": "CELSIUS",
+            "timeOfSample": round(self.clock.now().timestamp() * 1000),
+        }
+        await self.engine.handle_webhook(
+            {"eventType": "changeReport", "eventVersion": "1", "context": context}
+        )
 
     def minutes_of(self, word: str) -> list[float]:
         """Return when something was sent, in minutes after noon."""
