@@ -64,9 +64,10 @@ class Parts:
         self.attributes |= other.attributes
 
 
-def validated(sql: str) -> Parts:
+def validated(sql: str, *, parameters: bool = False) -> Parts:
     """Return the parts of a single statement that only reads.
 
+    `parameters`: ``$1`` and the like may stand in it, where it is planned and not run.
     Raises RefusedSqlError, saying what is refused; StoreConfigError when pglast is not
     installed.
     """
@@ -80,13 +81,27 @@ def validated(sql: str) -> Parts:
     parts = Parts()
     local: set[str] = set()
     for node in _nodes(statement):
-        _take(node, parts, local)
+        if not (parameters and type(node).__name__ == "ParamRef"):
+            _take(node, parts, local)
     parts.relations = {
         (schema, name)
         for schema, name in parts.relations
         if schema or name not in local
     }
     return parts
+
+
+def parameters_of(sql: str) -> int:
+    """Return the number of the last parameter of a statement, 0 without any."""
+    return max(
+        (node.number for node in nodes_of(sql) if type(node).__name__ == "ParamRef"),
+        default=0,
+    )
+
+
+def nodes_of(sql: str) -> Iterator[Any]:
+    """Yield every node of a single statement. Raises as `validated` does."""
+    return _nodes(_only_statement(sql))
 
 
 def _only_statement(sql: str) -> Any:

@@ -1,0 +1,282 @@
+"""Which indexes would make queries cheaper, by the planner's own word (hypopg).
+
+Greedy: of all candidates the one that saves most for its size is taken, then the next
+beside it, until another one saves less than a tenth or the time is up.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_store.errors import StoreDataError
+from switchbot_store.ops.candidates import Candidate, candidates_of
+from switchbot_store.ops.plans import (
+    NO_HYPOPG,
+    NO_STATEMENTS,
+    TIMEOUT_SECONDS,
+    get_top_queries,
+    index_names,
+    plan_of,
+)
+from switchbot_store.ops.read_only import checked
+from switchbot_store.ops.target import read
+from switchbot_store.ops.validation import RefusedSqlError, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from switchbot_store.ops.target import Session, Target
+
+_LEAST_GAIN: Final = 0.1
+_MOST_INDEXES: Final = 5
+_SIZE_WEIGHT: Final = 2.0
+"""Time counts twice as much as space, in the logarithm: an index may double neither."""
+_QUERIES_LOOKED_AT: Final = 50
+_BUDGET_SECONDS: Final = 20.0
+
+_COLUMNS: Final = """
+SELECT a.attname::text AS name FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_opclass o ON o.opcintype = t.oid OR t.typname IN ('varchar')
+JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree' AND o.opcdefault
+WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_IS_TABLE: Final = """
+SELECT c.oid::regclass::text AS name FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'm')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRecommendation:
+    """An index worth having: its statement, size, and what the queries then cost.
+
+    Costs are the planner's, each query's times how often it was called; `gain` is the
+    share saved by this index beside those before it.
+    """
+
+    definition: str
+    table: str
+    columns: tuple[str, ...]
+    estimated_bytes: int
+    cost_before: float
+    cost_after: float
+    queries: tuple[str, ...]
+
+    @property
+    def gain(self) -> float:
+        """The share of the cost that it saves, 0 to 1."""
+        return 1.0 - self.cost_after / self.cost_before if self.cost_before else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**asdict(self), "columns": list(self.columns), "gain": self.gain}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAdvice:
+    """Recommendations in the order to take them; `how_to` where none could be sought.
+
+    `examined` of `total` queries could be planned; `skipped` says why not the others.
+    """
+
+    recommendations: tuple[IndexRecommendation, ...] = ()
+    examined: int = 0
+    total: int = 0
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    how_to: str = ""
+    complete: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "recommendations": [each.to_dict() for each in self.recommendations],
+            "examined": self.examined,
+            "total": self.total,
+            "skipped": dict(self.skipped),
+            "how_to": self.how_to,
+            "complete": self.complete,
+        }
+
+
+def analyze_query_indexes(
+    target: Target,
+    queries: Sequence[str],
+    *,
+    budget_seconds: float = _BUDGET_SECONDS,
+) -> IndexAdvice:
+    """Advise on indexes for some queries, each as important as the others.
+
+    Raises ValueError without any query; StoreUnavailableError. What cannot be planned,
+    or is no read, is skipped with the reason.
+    """
+    if not queries:
+        raise ValueError("give at least one query")
+    return _advised(target, dict.fromkeys(queries, 1.0), budget_seconds)
+
+
+def analyze_workload_indexes(
+    target: Target,
+    *,
+    budget_seconds: float = _BUDGET_SECONDS,
+) -> IndexAdvice:
+    """Advise on indexes for what the server has run, by pg_stat_statements.
+
+    A query counts as often as it was called.
+    """
+    top = get_top_queries(target, _QUERIES_LOOKED_AT)
+    if top.how_to:
+        return IndexAdvice(how_to=NO_STATEMENTS)
+    weights = {each.query: float(each.calls) for each in top.queries}
+    return _advised(target, weights, budget_seconds) if weights else IndexAdvice()
+
+
+def _advised(
+    target: Target, weights: Mapping[str, float], budget_seconds: float
+) -> IndexAdvice:
+    ends_at = time.monotonic() + budget_seconds
+
+    def look(session: Session) -> IndexAdvice:
+        if not session.has_extension("hypopg"):
+            return IndexAdvice(total=len(weights), how_to=NO_HYPOPG)
+        try:
+            return _Search(session, weights, ends_at).run()
+        finally:
+            session.connection.execute("SELECT hypopg_reset()")
+
+    return read(target, look, timeout_seconds=budget_seconds + TIMEOUT_SECONDS)
+
+
+class _Search:
+    def __init__(
+        self, session: Session, weights: Mapping[str, float], ends_at: float
+    ) -> None:
+        self._session = session
+        self._weights = weights
+        self._ends_at = ends_at
+        self._tables: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+
+    def run(self) -> IndexAdvice:
+        costs: dict[str, float] = {}
+        candidates: dict[Candidate, set[str]] = {}
+        for sql in self._weights:
+            try:
+                names = self._columns_of(sql)
+                cost, _ = self._cost(sql)
+                costs[sql] = cost
+                for candidate in candidates_of(sql, names):
+                    candidates.setdefault(candidate, set()).add(sql)
+            except (RefusedSqlError, StoreDataError) as error:
+                self._skipped[sql] = str(error)
+        chosen: list[IndexRecommendation] = []
+        while candidates and len(chosen) < _MOST_INDEXES and self._in_time():
+            best = self._best(candidates, costs)
+            if best is None:
+                break
+            recommendation, candidate, now = best
+            chosen.append(recommendation)
+            costs = now
+            del candidates[candidate]
+            self._create(candidate)
+        return IndexAdvice(
+            tuple(chosen),
+            examined=len(costs),
+            total=len(self._weights),
+            skipped=self._skipped,
+            complete=self._in_time(),
+        )
+
+    def _best(
+        self, candidates: Mapping[Candidate, set[str]], costs: dict[str, float]
+    ) -> tuple[IndexRecommendation, Candidate, dict[str, float]] | None:
+        before = self._total(costs)
+        found = None
+        best_score = 0.0
+        for candidate, queries in candidates.items():
+            if not self._in_time():
+                break
+            name, size = self._create(candidate)
+            now, served = dict(costs), []
+            for sql in queries:
+                now[sql], used = self._cost(sql)
+                if name in used:
+                    served.append(sql)
+            self._drop(name)
+            after = self._total(now)
+            if not served or after > before * (1.0 - _LEAST_GAIN):
+                continue
+            score = _SIZE_WEIGHT * math.log(before / max(after, 1e-9))
+            score -= math.log1p(size / 2**30)
+            if score > best_score:
+                best_score = score
+                advice = IndexRecommendation(
+                    self._definition(candidate),
+                    self._tables[candidate.table],
+                    candidate.columns,
+                    size,
+                    before,
+                    after,
+                    tuple(served),
+                )
+                found = (advice, candidate, now)
+        return found
+
+    def _columns_of(self, sql: str) -> dict[str, frozenset[str]]:
+        parts = validated(sql, parameters=True)
+        checked(self._session, parts)
+        columns = {}
+        for schema, name in parts.relations:
+            named = f"{schema}.{name}" if schema else name
+            quoted = self._session.row(
+                "SELECT concat_ws('.', quote_ident(nullif(%s, '')), quote_ident(%s)) AS n",
+                [schema, name],
+            )["n"]
+            tables = self._session.rows(_IS_TABLE, [quoted])
+            if tables:
+                self._tables[named] = tables[0]["name"]
+                rows = self._session.rows(_COLUMNS, [quoted])
+                columns[named] = frozenset(row["name"] for row in rows)
+        return columns
+
+    def _cost(self, sql: str) -> tuple[float, set[str]]:
+        found = plan_of(self._session, sql.strip().rstrip(";"))
+        return float(found["Plan"]["Total Cost"]), index_names(found)
+
+    def _total(self, costs: Mapping[str, float]) -> float:
+        return sum(self._weights[sql] * cost for sql, cost in costs.items())
+
+    def _create(self, candidate: Candidate) -> tuple[str, int]:
+        row = self._session.row(
+            "SELECT indexname::text AS name, hypopg_relation_size(indexrelid) AS bytes"
+            " FROM hypopg_create_index(%s)",
+            [self._definition(candidate)],
+        )
+        return row["name"], int(row["bytes"])
+
+    def _drop(self, name: str) -> None:
+        self._session.rows(
+            "SELECT hypopg_drop_index(indexrelid) FROM hypopg()  WHERE indexname = %s",
+            [name],
+        )
+
+    def _definition(self, candidate: Candidate) -> str:
+        columns = ", ".join(_quoted(candidate.columns))
+        return f"CREATE INDEX ON {self._tables[candidate.table]} ({columns})"
+
+    def _in_time(self) -> bool:
+        return time.monotonic() < self._ends_at
+
+
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [
+        name
+        if name.isidentifier() and name.islower()
+        else '"' + name.replace('"', '""') + '"'
+        for name in names
+    ]

@@ -1,0 +1,314 @@
+"""How PostgreSQL would run a query, and which queries cost the most."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import psycopg
+
+from switchbot_store.errors import StoreDataError
+from switchbot_store.ops.read_only import checked
+from switchbot_store.ops.target import read
+from switchbot_store.ops.validation import parameters_of, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from switchbot_store.ops.target import Session, Target
+
+TIMEOUT_SECONDS: Final = 30.0
+SortBy = Literal[
+    "total_time", "mean_time", "calls", "rows", "blocks_read", "temp_blocks"
+]
+
+NO_HYPOPG: Final = (
+    "hypothetical indexes need the extension hypopg: install the server's package for it"
+    " (Debian: postgresql-<version>-hypopg), then CREATE EXTENSION hypopg;"
+)
+NO_STATEMENTS: Final = (
+    "the costs of queries need pg_stat_statements: put it into"
+    " shared_preload_libraries, restart the server, then"
+    " CREATE EXTENSION pg_stat_statements;"
+)
+_GENERIC_SINCE: Final = 160000
+
+_COLUMNS: Final[dict[str, str]] = {
+    "total_time": "total_exec_time",
+    "mean_time": "mean_exec_time",
+    "calls": "calls",
+    "rows": "rows",
+    "blocks_read": "shared_blks_read",
+    "temp_blocks": "temp_blks_written",
+}
+# The column to sort by is from the table above, never from outside.
+_TOP: Final = """
+SELECT
+    s.query, s.calls::bigint AS calls, s.total_exec_time / 1000 AS total_seconds,
+    s.mean_exec_time / 1000 AS mean_seconds, s.rows::bigint AS rows,
+    s.shared_blks_hit::bigint AS blocks_hit, s.shared_blks_read::bigint AS blocks_read,
+    s.temp_blks_written::bigint AS temp_blocks,
+    s.total_exec_time / nullif(sum(s.total_exec_time) OVER (), 0) AS share
+FROM {schema}.pg_stat_statements s
+JOIN pg_database d ON d.oid = s.dbid AND d.datname = current_database()
+ORDER BY {column} DESC NULLS LAST
+LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """A plan as PostgreSQL's JSON has it.
+
+    Costs are in the planner's units. `actual_seconds` only with `analyze`.
+    `hypothetical` are the indexes supposed for it, by definition; `used` those of them
+    that the plan uses.
+    """
+
+    sql: str
+    plan: dict[str, Any]
+    total_cost: float
+    estimated_rows: float
+    actual_seconds: float | None = None
+    planning_seconds: float | None = None
+    hypothetical: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The plan as an indented tree, a node a line."""
+        return "\n".join(_lines(self.plan, 0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**asdict(self), "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCost:
+    """What a query came to since the statistics were reset; `share` of all time."""
+
+    query: str
+    calls: int
+    total_seconds: float
+    mean_seconds: float
+    rows: int
+    blocks_hit: int
+    blocks_read: int
+    temp_blocks: int
+    share: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TopQueries:
+    """The costliest queries; none, and `how_to` see them, without the extension."""
+
+    queries: tuple[QueryCost, ...]
+    sort_by: str
+    how_to: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "queries": [each.to_dict() for each in self.queries],
+            "sort_by": self.sort_by,
+            "how_to": self.how_to,
+        }
+
+
+def explain_query(
+    target: Target,
+    sql: str,
+    analyze: bool = False,
+    hypothetical_indexes: Sequence[str] = (),
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> QueryPlan:
+    """Return the plan of one SELECT; parameters such as ``$1`` may stay open.
+
+    `analyze` runs it, in a transaction that is read-only and rolled back.
+    `hypothetical_indexes` are CREATE INDEX statements, supposed but not carried out
+    (extension hypopg). Raises RefusedSqlError as `execute_sql` does; StoreDataError for
+    what the server refuses, and where hypopg is missing, saying how to get it.
+    """
+    parts = validated(sql, parameters=not analyze)
+    text = sql.strip().rstrip(";").strip()
+    if analyze and hypothetical_indexes:
+        raise StoreDataError("an index that does not exist cannot be used: no analyze")
+
+    def look(session: Session) -> QueryPlan:
+        session.connection.execute("SET LOCAL standard_conforming_strings = on")
+        checked(session, parts)
+        names: dict[str, str] = {}
+        if hypothetical_indexes:
+            names = suppose(session, hypothetical_indexes)
+        try:
+            found = plan_of(session, text, analyze=analyze)
+        finally:
+            if names:
+                session.connection.execute("SELECT hypopg_reset()")
+        used = tuple(
+            names[name] for name in sorted(index_names(found)) if name in names
+        )
+        return _plan(text, found, tuple(hypothetical_indexes), used)
+
+    return read(target, look, timeout_seconds=timeout_seconds)
+
+
+def get_top_queries(
+    target: Target,
+    limit: int = 10,
+    sort_by: SortBy = "total_time",
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> TopQueries:
+    """Return the costliest queries of this database, by pg_stat_statements.
+
+    Raises ValueError for another order.
+    """
+    if sort_by not in get_args(SortBy):
+        raise ValueError(
+            f"no order {sort_by!r}; there are {', '.join(get_args(SortBy))}"
+        )
+
+    def look(session: Session) -> TopQueries:
+        schema = extension_schema(session, "pg_stat_statements")
+        if schema is None:
+            return TopQueries((), sort_by, NO_STATEMENTS)
+        query = _TOP.format(schema=schema, column=_COLUMNS[sort_by])
+        try:
+            with session.attempt():
+                rows = session.rows(query.encode(), [limit])
+        except psycopg.errors.ObjectNotInPrerequisiteState:
+            return TopQueries((), sort_by, NO_STATEMENTS)
+        return TopQueries(tuple(QueryCost(**row) for row in rows), sort_by)
+
+    return read(target, look, timeout_seconds=timeout_seconds)
+
+
+def extension_schema(session: Session, name: str) -> str | None:
+    """Return the quoted schema of an extension, None where it is not installed."""
+    rows = session.rows(
+        "SELECT quote_ident(n.nspname) AS name FROM pg_extension e"
+        " JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = %s",
+        [name],
+    )
+    return rows[0]["name"] if rows else None
+
+
+def suppose(session: Session, definitions: Sequence[str]) -> dict[str, str]:
+    """Suppose indexes for this session; return definitions by the names they got."""
+    if not session.has_extension("hypopg"):
+        raise StoreDataError(NO_HYPOPG)
+    names = {}
+    for definition in definitions:
+        try:
+            with session.attempt():
+                row = session.row(
+                    "SELECT indexname::text AS name FROM hypopg_create_index(%s)",
+                    [definition],
+                )
+        except psycopg.Error as error:
+            why = str(error).splitlines()[0]
+            raise StoreDataError(f"no such index can be made: {why}") from error
+        names[row["name"]] = definition
+    return names
+
+
+def plan_of(session: Session, sql: str, *, analyze: bool = False) -> dict[str, Any]:
+    """Return EXPLAIN's JSON for a statement that was validated. Raises StoreDataError."""
+    options = "FORMAT JSON" + (", ANALYZE, BUFFERS" if analyze else "")
+    count = parameters_of(sql)
+    try:
+        with session.attempt():
+            if not count:
+                return _explained(session, f"EXPLAIN ({options}) {sql}")
+            if session.version >= _GENERIC_SINCE:
+                return _explained(session, f"EXPLAIN ({options}, GENERIC_PLAN) {sql}")
+            return _generic(session, sql, count)
+    except psycopg.errors.QueryCanceled:
+        raise
+    except psycopg.Error as error:
+        raise StoreDataError(str(error).splitlines()[0]) from error
+
+
+def _generic(session: Session, sql: str, count: int) -> dict[str, Any]:
+    """Plan a statement with open parameters where EXPLAIN itself cannot."""
+    connection = session.connection
+    connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    connection.execute(f"PREPARE supposed AS {sql}".encode())
+    try:
+        values = ", ".join(["NULL"] * count)
+        with session.attempt():
+            return _explained(
+                session, f"EXPLAIN (FORMAT JSON) EXECUTE supposed({values})"
+            )
+    finally:
+        # It would outlive the transaction.
+        connection.execute("DEALLOCATE supposed")
+
+
+def _explained(session: Session, statement: str) -> dict[str, Any]:
+    with session.connection.cursor() as cursor:
+        # As a client without parameters, or `$1` and `%` would be taken for some.
+        row = cursor.execute(statement.encode(), prepare=False).fetchone()
+    if row is None:
+        raise StoreDataError("EXPLAIN said nothing")
+    found: dict[str, Any] = row[0][0]
+    return found
+
+
+def _plan(
+    sql: str,
+    found: dict[str, Any],
+    hypothetical: tuple[str, ...],
+    used: tuple[str, ...],
+) -> QueryPlan:
+    top = found["Plan"]
+    actual, planning = found.get("Execution Time"), found.get("Planning Time")
+    return QueryPlan(
+        sql=sql,
+        plan=top,
+        total_cost=float(top["Total Cost"]),
+        estimated_rows=float(top["Plan Rows"]),
+        actual_seconds=None if actual is None else actual / 1000.0,
+        planning_seconds=None if planning is None else planning / 1000.0,
+        hypothetical=hypothetical,
+        used=used,
+    )
+
+
+def index_names(found: dict[str, Any]) -> set[str]:
+    """Return the names of the indexes that a plan uses."""
+    return {
+        node["Index Name"]
+        for node in _plan_nodes(found["Plan"])
+        if "Index Name" in node
+    }
+
+
+def _plan_nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _plan_nodes(child)
+
+
+def _lines(node: dict[str, Any], depth: int) -> Iterator[str]:
+    where = (
+        node.get("Index Name") or node.get("Relation Name") or node.get("Alias") or ""
+    )
+    rows = f"rows={node['Plan Rows']:.0f}"
+    if "Actual Rows" in node:
+        loops = node.get("Actual Loops", 1)
+        rows += f" actual={node['Actual Rows']:g}" + (f" x{loops}" if loops > 1 else "")
+    detail = node.get("Index Cond") or node.get("Filter") or node.get("Hash Cond") or ""
+    yield (
+        f"{'  ' * depth}{node['Node Type']}{f' on {where}' if where else ''}"
+        f" (cost={node['Total Cost']:.2f} {rows}){f' {detail}' if detail else ''}"
+    )
+    for child in node.get("Plans", ()):
+        yield from _lines(child, depth + 1)
