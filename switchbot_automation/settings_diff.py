@@ -64,10 +64,33 @@ def _zone_changes(
             yield from _mapping_changes(at, before, after, masked=True)
         elif each.name == "scenes":
             yield from _mapping_changes(at, before, after)
+        elif each.name == "presets":
+            yield from _preset_changes(at, before, after)
         elif is_dataclass(before or after):
             yield from _mapping_changes(at, _as_mapping(before), _as_mapping(after))
         else:
             yield SettingChange(at, before, after)
+
+
+def _preset_changes(
+    path: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[SettingChange]:
+    """List what differs by preset; a preset that came or went is one change."""
+    for name in dict.fromkeys([*new, *old]):
+        before, after = old.get(name), new.get(name)
+        at = f"{path}.{name}"
+        if before is None or after is None:
+            yield SettingChange(at, before and "present", after and "present")
+            continue
+        for each in fields(after):
+            was, becomes = getattr(before, each.name), getattr(after, each.name)
+            if is_dataclass(was or becomes):
+                inside = f"{at}.{each.name}"
+                yield from _mapping_changes(
+                    inside, _as_mapping(was), _as_mapping(becomes)
+                )
+            elif was != becomes:
+                yield SettingChange(f"{at}.{each.name}", was, becomes)
 
 
 _DOCUMENT_NAMES = {"scenes": "aircon_scenes"}

@@ -12,6 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from switchbot_automation.engine.aircon import season_action
+from switchbot_automation.engine.overlay import overlaid
+from switchbot_automation.engine.surroundings import EMPTY
 from switchbot_automation.engine.trace import rejudged
 from switchbot_automation.model import Action, Outcome, Power
 from switchbot_automation.settings_table import SEASONS, Kind, settings_table
@@ -121,6 +123,8 @@ class _Search:
         yield from self._rest()
         if self._trace.seen.state.hold_until is not None:
             yield from self._state("hold", "in force", "none", hold_until=None)
+        if self._zone.overlay is not None:
+            yield from self._surroundings()
 
     # --- settings -----------------------------------------------------------------
 
@@ -279,6 +283,28 @@ class _Search:
         dial = _Dial("input", name, value, lambda _to: self._judged(changed))
         yield from self._if_different(dial, becomes, _FLIP_STEPS, dial.ask(becomes))
 
+    def _surroundings(self) -> Iterator[Counterfactual]:
+        """Ask with nothing open, with somebody there, and without offsets."""
+        around = self._trace.seen.state.surroundings or EMPTY
+        closed = {
+            key: sign
+            for key, sign in around.signs.items()
+            if not key.startswith("opening:")
+        }
+        there = {
+            key: replace(sign, active=True) if key.startswith("presence:") else sign
+            for key, sign in around.signs.items()
+        }
+        for name, value, becomes, changed in (
+            ("opening", "open", "closed", {"signs": closed, "suspected_at": None}),
+            ("presence", "nobody", "somebody", {"signs": there}),
+            ("offsets", "some", "none", {"offsets": {}}),
+        ):
+            what: dict[str, Any] = changed
+            yield from self._state(
+                name, value, becomes, surroundings=replace(around, **what)
+            )
+
     # --- asking -------------------------------------------------------------------
 
     def _judged(
@@ -292,9 +318,11 @@ class _Search:
         snapshot: Snapshot = trace.snapshot
         if seen is not None:
             snapshot = replace(snapshot, zones={**snapshot.zones, trace.zone: seen})
-        return rejudged(
-            trace.zone, snapshot, settings or trace.settings, trace.at + shift
-        )
+        at = trace.at + shift
+        if settings is None:
+            zones = snapshot.zones
+            settings = overlaid(trace.settings, lambda name: zones[name].state, at)
+        return rejudged(trace.zone, snapshot, settings, at)
 
     def _differs(self, found: _Asked) -> bool:
         return _sent(*found) != self._was and found[1].outcome not in _BROKEN

@@ -90,6 +90,8 @@ def _condition(change: Counterfactual) -> str:
             return f"the meter had then been silent for {duration(becomes)}"
         later = "later" if becomes > 0 else "earlier"
         return f"it had been {duration(becomes)} {later}"
+    if name in _AROUND:
+        return _AROUND[name]
     if name == "hold":
         return "no person's command had held"
     if name == "unit":
@@ -116,11 +118,27 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
+_AROUND = {
+    "opening": "nothing had been open",
+    "presence": "somebody had been there",
+    "offsets": "nothing had moved the band",
+}
+
 _WORDS: Mapping[str, str] = {
     ReasonCode.AUTOMATION_DISABLED: "the automation is disabled",
     ReasonCode.IN_WINDOW: "the window {start}-{end} is open",
     ReasonCode.OUTSIDE_WINDOWS: "no window is open",
     ReasonCode.NO_WINDOWS: "there are no windows",
+    ReasonCode.PRESET: "the preset {preset} is in force",
+    ReasonCode.NOBODY_THERE: "nobody is there, so the preset {preset} is in force",
+    ReasonCode.OFFSET: "{source} moves the band by {kelvin} K",
+    ReasonCode.WINDOW_MISSED: (
+        "the window {window} of {day} had begun before anybody looked"
+    ),
+    ReasonCode.OPENING_OPEN: "{device_id} is open, or was a moment ago",
+    ReasonCode.OPENING_SUSPECTED: (
+        "the room loses so fast that something must be open, taken for so until {until}"
+    ),
     ReasonCode.NO_METER: "no meter is configured",
     ReasonCode.NO_READING: "the meter gave no temperature",
     ReasonCode.METER_UNREACHABLE: "the meter could not be read",

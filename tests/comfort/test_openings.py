@@ -157,6 +157,7 @@ async def test_why_names_the_opening_also_from_history(room):
     told = await home.engine.explain()
     assert "opening_open" in [reason["code"] for reason in told.reasons]
     assert CONTACT in told.text
+    assert "nothing had been open" in told.text
 
 
 async def test_nothing_is_asked_of_sensors_that_no_setting_names(room):
