@@ -21,7 +21,7 @@ from switchbot_automation.rules.conditions import all_hold
 from switchbot_automation.rules.devices import RuleDevices
 from switchbot_automation.rules.evaluate import admit, fire, next_run
 from switchbot_automation.rules.memory import Memory, RuleMemory, Run
-from switchbot_automation.rules.model import Home
+from switchbot_automation.rules.model import LATEST, Home
 from switchbot_automation.rules.services import Services
 
 if TYPE_CHECKING:
@@ -138,7 +138,10 @@ class Rules:
 
         while self._events:
             await self._devices.know()
-            event = self._devices.take(self._events.popleft())
+            pushed = self._events.popleft()
+            if self._clock.now() - pushed.received_at > LATEST:
+                continue  # it came while another engine led
+            event = self._devices.take(pushed)
             memory, _ = await self._pass(rules, memory, home(event), carrier)
         await self._devices.refresh(watched, self._meters.quota(settings))
         memory, next_at = await self._pass(rules, memory, home(), carrier)

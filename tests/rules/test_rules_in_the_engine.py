@@ -372,3 +372,51 @@ async def test_a_time_rule_fires_once_on_the_day_of_a_clock_change(house):
     await house.live(24 * 3600)
     assert len(house.told.messages) == 1
     assert house.document["traces"][0]["at"].startswith("2026-03-29T01:00:00")
+
+
+async def test_a_run_that_another_process_began_is_carried_on(house):
+    """As `rules run` does beside a running engine."""
+    house.rules(rule(TELL, {"action": "delay", "for": {"minutes": 5}}, TOGGLE))
+    leader = house.engine
+    await leader.run_once()
+    other = house.restarted()
+    assert (await other.run_rule("it"))["outcome"] == "waiting"
+    house.clock.advance(301)
+    await leader.run_once()
+    assert house.cloud.sent == ["toggle"]
+    assert house.outcomes == ["finished"]
+
+
+async def test_events_from_before_it_led_are_not_acted_on(house):
+    house.rules(rule(TELL, triggers=OPENED))
+    leader = house.engine
+    await leader.run_once()
+    standby = house.restarted()
+    await standby.run_once()
+    for word in ("open", "close"):
+        house.clock.advance(1)
+        await house.push(DOOR, "WoContact", openState=word)
+    for _ in range(40):
+        # The leader is gone; after a while the other one takes over.
+        await house.tick(after=600)
+    assert house.told.messages == []
+    assert house.document["rules"]["it"]["triggers"] == [{"last": "close"}]
+
+
+async def test_a_rules_command_is_explained_as_the_rules(house):
+    house.rules(rule({"action": "command", "zone": "default", "command": "winter"}))
+    report = await heated(house)
+    (command,) = report.commands
+    assert command.status == "accepted"
+    assert command.reasons[0].detail == {"rule": "it", "action": "winter"}
+    assert house.store.get("state")["last_action"].startswith("setAll")
+
+
+async def test_twenty_rules_read_a_device_once(house):
+    many = [rule(TELL, triggers=[HOT, OPENED], id=f"r{n}") for n in range(20)]
+    house.rules(*many)
+    await house.tick()
+    before = list(house.cloud.calls)
+    await house.tick(after=60)
+    # The door is read once for all of them, and not before it is due.
+    assert house.cloud.calls[len(before) :] == ["status C271111EC0AB"]
