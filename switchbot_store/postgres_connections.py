@@ -33,10 +33,12 @@ from switchbot_store.errors import (
 from switchbot_store.limits import connect_limit, limited
 from switchbot_store.postgres_errors import (
     is_broken_connection,
+    is_in_words_alone,
     is_nothing_done,
     is_starting,
     translated,
 )
+from switchbot_store.postgres_refusal import refusal_state
 from switchbot_store.postgres_settings import (
     POOL_SETTINGS,
     connection_options,
@@ -55,6 +57,7 @@ _LOGGER = logging.getLogger(__name__)
 _STARTING_PAUSE_SECONDS: Final = 0.1
 _POOL_CLOSE_SECONDS: Final = 2.0
 _GLANCE_SECONDS: Final = 0.05
+_REFUSAL_SECONDS: Final = 1.0
 
 _LEFT_TO_PARENT: Final[list[object]] = []
 """Pools that a fork copied: closing them here would end the parent's sessions."""
@@ -353,8 +356,13 @@ class Connections:
                 ) from error
             except psycopg.Error as error:
                 if left <= 0 or not is_starting(error):
-                    raise translated(error) from error
+                    raise translated(error, state=self._state_of(error)) from error
             threading.Event().wait(_STARTING_PAUSE_SECONDS)
+
+    def _state_of(self, error: psycopg.Error) -> str | None:
+        if not is_in_words_alone(error):
+            return error.sqlstate
+        return refusal_state(self._conninfo, _REFUSAL_SECONDS)
 
     def _check_open(self) -> None:
         if self._closed:

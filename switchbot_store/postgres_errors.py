@@ -36,8 +36,17 @@ _NOTHING_DONE: Final = frozenset(
 _DATA_CLASSES: Final = ("22", "54")
 _QUERY_CANCELED: Final = "57014"
 
-# libpq gives no SQLSTATE for a refused connection, only the text (28P01, 28000, 3D000
-# and the TLS refusals). https://www.postgresql.org/docs/current/libpq-connect.html
+_REFUSALS: Final = frozenset(
+    {
+        "28000",  # invalid_authorization_specification
+        "28P01",  # invalid_password
+        "3D000",  # invalid_catalog_name: no such database
+        "42501",  # insufficient_privilege: it may not connect to that one
+    }
+)
+
+# libpq gives no SQLSTATE for a refused connection, only the text; nor are there any for
+# the TLS refusals. https://www.postgresql.org/docs/current/libpq-connect.html
 _REFUSED: Final = re.compile(
     r"""password\ authentication\ failed | no\ password\ supplied
     | authentication\ failed\ for\ user | SASL\ authentication\ failed
@@ -75,16 +84,30 @@ def is_starting(error: psycopg.Error) -> bool:
     return bool(_STARTING.search(str(error)))
 
 
-def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
+def is_in_words_alone(error: psycopg.Error) -> bool:
+    """Tell whether a server refused a connection in words that are not known here.
+
+    Its own message follows two blanks; that holds in every language.
+    """
+    text = str(error)
+    known = _REFUSED.search(text) or _STARTING.search(text)
+    return error.sqlstate is None and ":  " in text and not known
+
+
+def translated(
+    error: psycopg.Error, *, expired: bool = False, state: str | None = None
+) -> StoreError:
     """Return what the store raises from `error`.
 
-    `expired` says that the watchdog ended the call.
+    `expired` says that the watchdog ended the call. `state` is the SQLSTATE of a
+    refused connection, if it is known.
     """
     text = " ".join(str(error).split()) or type(error).__name__
+    refused = state in _REFUSALS
     state = error.sqlstate or ""
     if expired or isinstance(error, PoolTimeout) or state == _QUERY_CANCELED:
         return SlowConnectionError(f"PostgreSQL did not answer in time: {text}")
-    if not state and _REFUSED.search(text):
+    if refused or (not state and _REFUSED.search(text)):
         return StoreConfigError(
             f"PostgreSQL refuses the connection: {text}", variable="POSTGRES_URL"
         )
