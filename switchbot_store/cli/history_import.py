@@ -29,6 +29,7 @@ from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.history.app_export import BLOCK_ROWS, AppExport
 from switchbot_store.history.making import FILE_NAME
 from switchbot_store.history.model import RowKey
+from switchbot_store.history.overlap import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +101,7 @@ def import_command(  # noqa: PLR0917 - click passes them by name
                 progress(_READING_PART * (before + read) / total, name)
 
             take = _counting(backend) if dry_run else _writing(backend)
-            added = sum(take(block) for block in export.blocks(show))
+            added = written(export.blocks(show), take)
             done.append((export, added))
             before += export.path.stat().st_size
         if not dry_run and backend is not None:

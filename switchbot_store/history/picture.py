@@ -78,7 +78,9 @@ def draw(chart: Chart, path: Path) -> None:
         with warnings.catch_warnings():
             # A zone may have a name in letters that the font lacks: boxes then.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure.savefig(path, format=path.suffix[1:].lower(), facecolor="white")
+            kind = path.suffix[1:].lower()
+            smaller = {"pil_kwargs": {"optimize": True}} if kind == "png" else {}
+            figure.savefig(path, format=kind, facecolor="white", **smaller)
     except OSError as error:
         raise HistoryError(f"the picture cannot be written: {error}") from error
 
