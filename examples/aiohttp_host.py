@@ -1,17 +1,18 @@
-# An aiohttp application that brings its own scheduler and its own page.
+# An aiohttp application whose APScheduler calls the engine, with a page of its own.
 #
 #   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/aiohttp_host.py
 #
-# The engine only says when it wants to be called; how that comes about is the host's.
+# The engine only says when it wants to be called; here that becomes one APScheduler job,
+# which is planned again after every tick and whenever the engine wants it sooner.
 import asyncio
 import html
 import os
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import aiohttp
 from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from switchbot_automation import AutomationEngine, SwitchBotClient
 from switchbot_store import get_store
@@ -20,20 +21,29 @@ BASE_URL = os.environ.get("SWITCHBOT_BASE_URL", "https://api.switch-bot.com")
 ENGINE = web.AppKey("engine", AutomationEngine)
 
 
-async def tick_for_ever(engine: AutomationEngine) -> None:
-    moved = asyncio.Event()
+def keep_time(engine: AutomationEngine, scheduler: AsyncIOScheduler) -> None:
+    def plan() -> None:
+        scheduler.add_job(
+            tick,
+            "date",
+            run_date=max(engine.next_wakeup, datetime.now(UTC)),
+            id="tick",
+            replace_existing=True,
+            misfire_grace_time=None,  # late is better than never
+        )
+
+    async def tick() -> None:
+        try:
+            await engine.run_once(trigger="apscheduler")
+        finally:
+            plan()
 
     def hear(event: object) -> None:
         if getattr(event, "kind", "") == "next_wakeup_changed":
-            moved.set()
+            plan()
 
     engine.subscribe(hear)
-    while True:
-        await engine.run_once(trigger="page")
-        while (wait := engine.next_wakeup - datetime.now(UTC)).total_seconds() > 0:
-            moved.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(moved.wait(), wait.total_seconds())
+    plan()
 
 
 async def run_engine(app: web.Application) -> AsyncIterator[None]:
@@ -46,14 +56,14 @@ async def run_engine(app: web.Application) -> AsyncIterator[None]:
         )
         # Opening may wait for a database, which must not hold up the loop.
         store = await asyncio.to_thread(get_store)
+        scheduler = AsyncIOScheduler(timezone=UTC)
         try:
             async with AutomationEngine(client, store, quota=client.quota) as engine:
                 app[ENGINE] = engine
-                ticking = asyncio.create_task(tick_for_ever(engine))
+                keep_time(engine, scheduler)
+                scheduler.start()
                 yield
-                ticking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await ticking
+                scheduler.shutdown(wait=False)
         finally:
             await asyncio.to_thread(store.close)
 

@@ -16,7 +16,7 @@ from switchbot_automation.simulation.faults import Call
 
 HERE = Path(__file__).parent
 PATIENCE_SECONDS = 60.0
-LISTENING = r"Running on (http://127\.0\.0\.1:\d+)"
+LISTENING = r"(?i:running on) (http://127\.0\.0\.1:\d+)"
 
 # Two windows that leave no hour out, whenever this runs.
 SETTINGS = {
@@ -148,6 +148,40 @@ async def test_flask_settings_are_checked_before_they_are_kept(start: Start) -> 
         changed = {**SETTINGS, "hysteresis_celsius": 0.5}
         async with browser.put(f"{url}/settings", json=changed) as answer:
             assert (await answer.json())["hysteresis_celsius"] == 0.5
+    await example.interrupt()
+
+
+async def test_fastapi_shows_the_rooms_and_refuses_what_cannot_be(
+    start: Start, cloud: FakeSwitchBotCloud
+) -> None:
+    example = await start("fastapi_host.py")
+    url = (await example.line_with(LISTENING))[1]
+    async with aiohttp.ClientSession() as browser:
+        async with browser.post(f"{url}/rooms/default/off") as answer:
+            assert await answer.json() == {"action": "off", "status": "accepted"}
+        async with browser.get(url) as answer:
+            (room,) = (await answer.json())["zones"]
+            assert (room["name"], room["power"]) == ("default", "off")
+        for path, status in (("/rooms/attic/off", 404), ("/rooms/default/dance", 422)):
+            async with browser.post(url + path) as answer:
+                assert answer.status == status
+        wrong = {**SETTINGS, "hysteresis_celcius": 1}
+        async with browser.put(f"{url}/settings", json=wrong) as answer:
+            assert answer.status == 400
+            assert "hysteresis_celsius" in await answer.text()
+    assert cloud.calls[Call.COMMAND] >= 1
+    await example.interrupt()
+
+
+async def test_apscheduler_calls_the_engine_when_it_wants_to_be_called(
+    start: Start, cloud: FakeSwitchBotCloud
+) -> None:
+    example = await start("aiohttp_host.py")
+    url = (await example.line_with(LISTENING))[1]
+    async with aiohttp.ClientSession() as browser, asyncio.timeout(PATIENCE_SECONDS):
+        while not cloud.calls[Call.COMMAND]:  # the first tick, which finds it cold
+            async with browser.get(url) as answer:
+                assert answer.status == 200
     await example.interrupt()
 
 
