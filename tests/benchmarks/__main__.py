@@ -20,6 +20,8 @@ GROUPS = {
     "memory": "peak memory of a running engine",
     "history": "a year of history: writing, charts, retention",
     "week": "a simulated week",
+    "year": "a simulated year, and the backtest of one",
+    "web": "ticks while 200 clients look at the page",
 }
 
 
