@@ -56,6 +56,7 @@ GROUPS: Final = (
     "notifiers",
 )
 _PREFIX: Final = "switchbot_automation."
+_BACKENDS: Final = "backends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,13 @@ class Registry:
 
         Loads every plug-in that was not asked for yet.
         """
-        for group in GROUPS:
+        for group in (*GROUPS, _BACKENDS):
             for name in self.names(group):
                 self.get(group, name)
         return {
             "available": {
                 group: [name for name in self.names(group) if self.get(group, name)]
-                for group in GROUPS
+                for group in (*GROUPS, _BACKENDS)
                 if self.names(group)
             },
             "broken": {
@@ -133,6 +134,8 @@ class Registry:
 
     def _load(self, key: tuple[str, str], entry: EntryPoint) -> Plugin | None:
         try:
+            if key[0] == _BACKENDS:
+                return _checked_backend(key[1], entry.load())
             return _checked(key[1], entry.load())
         except Exception as error:  # noqa: BLE001 - a stranger's code, at import
             why = f"{type(error).__name__}: {error}"[:300]
@@ -153,11 +156,25 @@ def _checked(name: str, found: Any) -> Plugin:
     return Plugin(schema, factory, version)
 
 
+def _checked_backend(name: str, found: Any) -> Plugin:
+    """Check a backend of the store as `switchbot_store.get_store` does."""
+    factory = getattr(found, "factory", found)
+    version = API_VERSION if factory is found else getattr(found, "api_version", None)
+    if version != API_VERSION:
+        raise PluginError(
+            f"written for API version {version}; this is {API_VERSION}", plugin=name
+        )
+    if not callable(factory):
+        raise PluginError("needs a callable factory", plugin=name)
+    return Plugin(getattr(found, "schema", None) or dict, factory, version)
+
+
 @cache
 def registry() -> Registry:
     """Return the plug-ins that are installed. Reads their names, imports none."""
     found: dict[str, dict[str, EntryPoint]] = {}
-    for group in GROUPS:
-        for entry in entry_points(group=f"{_PREFIX}{group}"):
+    points = {group: f"{_PREFIX}{group}" for group in GROUPS}
+    for group, point in {**points, _BACKENDS: "switchbot_store.backends"}.items():
+        for entry in entry_points(group=point):
             found.setdefault(group, {}).setdefault(entry.name, entry)
     return Registry(MappingProxyType(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.config import StoreConfig, accepted_backends, plugins
 from switchbot_store.errors import StoreConfigError
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from switchbot_store.history.service import HistoryService
+
+BACKEND_API_VERSION: Final = 1
+"""What a plug-in of the group `switchbot_store.backends` says it was written for."""
 
 
 def get_store(config: StoreConfig | None = None) -> StoreInterface:
@@ -81,7 +84,12 @@ def _postgres(config: StoreConfig) -> StoreInterface:
 
 
 def _plugin(config: StoreConfig) -> StoreInterface:
-    """Call a plug-in's entry point: it takes the config and returns a store."""
+    """Make a plug-in's store.
+
+    Its entry point leads to a callable that takes the config and returns a store, or to
+    an object with that as its `factory`, the `api_version` it was written for, and
+    optionally a `schema`, which takes the config and returns what the factory takes.
+    """
     plugin = plugins().get(config.backend)
     if plugin is None:
         raise StoreConfigError(
@@ -89,7 +97,7 @@ def _plugin(config: StoreConfig) -> StoreInterface:
             variable="STORE_BACKEND",
         )
     try:
-        store = plugin.load()(config)
+        store = _made(config, plugin.load())
     except ImportError as error:
         raise StoreConfigError(
             f"the backend {config.backend!r} of {plugin.value} cannot be imported:"
@@ -103,6 +111,21 @@ def _plugin(config: StoreConfig) -> StoreInterface:
             variable="STORE_BACKEND",
         )
     return store.open()
+
+
+def _made(config: StoreConfig, loaded: Any) -> object:
+    factory = getattr(loaded, "factory", None)
+    if factory is None:
+        return loaded(config)
+    version = getattr(loaded, "api_version", None)
+    if version != BACKEND_API_VERSION:
+        raise StoreConfigError(
+            f"the backend {config.backend!r} was written for API version {version};"
+            f" this is {BACKEND_API_VERSION}",
+            variable="STORE_BACKEND",
+        )
+    schema = getattr(loaded, "schema", None)
+    return factory(config if schema is None else schema(config))
 
 
 _BUILDERS: Final[Mapping[str, Callable[[StoreConfig], StoreInterface]]] = {

@@ -139,9 +139,9 @@ class Rules:
         while self._events:
             await self._devices.know()
             pushed = self._events.popleft()
+            event = self._devices.take(pushed)
             if self._clock.now() - pushed.received_at > LATEST:
                 continue  # it came while another engine led
-            event = self._devices.take(pushed)
             memory, _ = await self._pass(rules, memory, home(event), carrier)
         await self._devices.refresh(watched, self._meters.quota(settings))
         memory, next_at = await self._pass(rules, memory, home(), carrier)

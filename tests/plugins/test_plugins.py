@@ -12,7 +12,7 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.plugins import API_VERSION, registry
 from switchbot_automation.settings import parse_settings
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
-from switchbot_store import MemoryStore
+from switchbot_store import MemoryStore, StoreConfig, StoreConfigError, get_store
 
 PACKAGE = Path(__file__).parents[2] / "examples" / "plugin_package"
 NOTIFY = {"action": "notify", "message": "x"}
@@ -38,8 +38,28 @@ moody = Plugin(schema=dict, factory=lambda read: Moody(), api_version=1)
 act = Plugin(schema=dict, factory=lambda read: Action(), api_version=1)
 old = Plugin(schema=dict, factory=dict, api_version=0)
 half = object()
+
+from switchbot_store import MemoryStore
+
+class Shelf(MemoryStore):
+    pass
+
+def where(config):
+    return {"place": str(config.directory)}
+
+def build(read):
+    made = Shelf()
+    made.place = read["place"]
+    return made
+
+shelf = Plugin(schema=where, factory=build, api_version=1)
+past = Plugin(schema=where, factory=build, api_version=0)
 """
 ENTRIES = """
+[switchbot_store.backends]
+shelf = strange_house:shelf
+past = strange_house:past
+lost = strange_house:nothing
 [switchbot_automation.triggers]
 moody = strange_house:moody
 old = strange_house:old
@@ -138,7 +158,10 @@ async def test_broken_plugins_are_told_of_in_health_and_stop_nothing(strange_hou
         clock.advance(60)
     health = await engine.health()
     assert health["plugins"]["available"]["actions"] == ["act"]
+    assert health["plugins"]["available"]["backends"] == ["shelf"]
     assert set(health["plugins"]["broken"]) == {
+        "backends.lost",
+        "backends.past",
         "triggers.gone",
         "triggers.half",
         "triggers.old",
@@ -157,3 +180,13 @@ def test_without_plugins_the_registry_is_empty_and_imports_nothing():
     registry.cache_clear()
     report = registry().report()
     assert report["broken"] == {}
+
+
+def test_a_backend_of_the_store_has_a_schema_a_factory_and_a_version(
+    strange_house, tmp_path
+):
+    config = StoreConfig(backend="shelf", directory=tmp_path)
+    with get_store(config) as store:
+        assert store.place == str(tmp_path)
+    with pytest.raises(StoreConfigError, match="written for API version 0; this is 1"):
+        get_store(StoreConfig(backend="past"))

@@ -30,7 +30,7 @@ _HORIZON_DEGREES = -0.833
 _STEP = timedelta(minutes=10)
 _LOOK_AHEAD = timedelta(days=2)
 
-_PLACE = {
+_PLACE: dict[Any, Any] = {
     vol.Required("latitude"): vol.All(vol.Coerce(float), vol.Range(-90, 90)),
     vol.Required("longitude"): vol.All(vol.Coerce(float), vol.Range(-180, 180)),
 }
