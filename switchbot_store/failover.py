@@ -141,7 +141,12 @@ class FailoverStore(StoreInterface):
         return self._ready().writer.compare_and_set(key, data, encoded, revision)
 
     def delete(self, key: str) -> bool:
-        """Remove the document; tell whether there was one, as far as is known here."""
+        """Remove the document; tell whether there was one, as far as is known here.
+
+        Where nothing is left, nothing tells a late statement that it is late: a `set`
+        given up at its deadline, which a frozen server carries out only after it took
+        the deletion, brings the document back.
+        """
         key = validate_key(key)
         return self._ready().writer.delete(key)
 
