@@ -119,7 +119,14 @@ def examples(session: nox.Session) -> None:
     session.run("pytest", "examples", *session.posargs)
 
 
-@nox.session(python="3.13")
+def python_for_home_assistant() -> str:
+    """Return CPython 3.13, pyenv's too, whose shim answers only when it was chosen."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(pyenv.glob("versions/3.13.*/bin/python3.13"))
+    return str(found[-1]) if found else "3.13"
+
+
+@nox.session(python=python_for_home_assistant())
 def home_assistant(session: nox.Session) -> None:
     """Run the custom component inside the real Home Assistant, a download of 0.5 GB."""
     # Its pins of aiohttp, orjson and voluptuous must satisfy our floors: one resolution.
