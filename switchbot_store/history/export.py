@@ -78,6 +78,11 @@ def _opened(target: Target) -> Iterator[IO[bytes]]:
         yield target
         return
     path = Path(target)
+    if path.exists() and not path.is_file():
+        # A pipe or a device such as /dev/null: nothing to put in its place.
+        with path.open("wb") as file:
+            yield file
+        return
     partial = path.with_name(f"{path.name}.partial")
     try:
         with partial.open("wb") as file:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
@@ -74,6 +76,7 @@ def measure(*, quick: bool) -> list[Figure]:
         figures = _batches(backend, bare, 5 if quick else 25)
         figures += _import(backend, bare, 100_000 if quick else 1_000_000)
         figures += _year(backend, bare, days, 5 if quick else 15)
+        figures += _export(server.conninfo(database), days)
         figures += _retention(backend, bare, days)
     return _recording() + figures
 
@@ -216,6 +219,38 @@ def _year(
             1.5,
         ),
         Figure(f"rollup of {days} days", built, "s"),
+    ]
+
+
+EXPORT = """
+import os, resource, sys
+from datetime import datetime
+from switchbot_store import HistoryService, PostgresHistory
+with HistoryService(PostgresHistory(sys.argv[1])) as service:
+    start, end = map(datetime.fromisoformat, sys.argv[2:])
+    with open(os.devnull, "wb") as nowhere:
+        service.export(nowhere, start, end, format="csv")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def _export(conninfo: str, days: int) -> list[Figure]:
+    """Measure what a longer export adds to the peak of a process of its own."""
+
+    def peak(days: int) -> float:
+        start = NOW - timedelta(days=days)
+        command = [sys.executable, "-c", EXPORT, conninfo]
+        command += [start.isoformat(), NOW.isoformat()]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return float(done.stdout)
+
+    week = peak(7)
+    began = perf_counter()
+    whole = peak(days)
+    seconds = perf_counter() - began
+    return [
+        Figure(f"export of {days} days, memory over a week's", whole - week, "MB", 4),
+        Figure(f"export of {days} days as CSV", seconds, "s"),
     ]
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -123,6 +124,16 @@ def test_an_export_that_fails_leaves_the_former_file(service, tmp_path, monkeypa
         service.export(path, START, END)
     assert path.read_text() == "former"
     assert [file.name for file in tmp_path.glob("rows*")] == ["rows.csv"]
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(service, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as reader:
+        assert service.export(path, START, END, format="csv") == 50
+        written, _ = reader.communicate(timeout=60)
+    assert len(written.splitlines()) >= 50
+    assert path.is_fifo()
 
 
 def test_memory_stays_flat(tmp_path):
