@@ -32,13 +32,27 @@ _IDENTITY = frozenset(
     {"deviceid", "devicetype", "hubdeviceid", "devicemac", "timeofsample"}
 )
 _NO_HUB = "000000000000"
-_WORDS = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+_WORDS = {
+    **dict.fromkeys(("true", "on", "1", "detected", "online"), True),
+    **dict.fromkeys(("false", "off", "0", "not_detected", "offline"), False),
+}
 # Status says "locked" where the documentation and the events say "lock", or upper case.
 _SYNONYMS = {
     "locked": "lock",
     "unlocked": "unlock",
     "opened": "open",
     "closed": "close",
+    "latch_bolt_locked": "latchboltlocked",
+}
+# What an event calls by another name than the status; the first the product has counts.
+_STATUS_NAMES = {
+    "powerState": ("power",),
+    "colorLightPowerState": ("colorLightPower",),
+    "colorLightColor": ("colorLightRGB",),
+    "brightness": ("mainLightBrightness",),
+    "colorTemperature": ("mainLightColorTemp",),
+    "detectionState": ("moveDetected", "Detected", "status"),
+    "online": ("onlineStatus",),
 }
 _PERCENT = (0, 100)
 
@@ -79,6 +93,30 @@ def read_event(context: Mapping[str, Any], *, device_type: str = "") -> Reading:
     product = products[0] if products else None
     fields = product.webhook_fields if product else ()
     return _read(product, fields, context)
+
+
+def in_status_words(reading: Reading) -> dict[str, Value]:
+    """Return an event's values as the status of the same product would have them.
+
+    `powerState` ON is the status's `power` on, LOCKED its lock, DETECTED its true. What
+    the status does not have, or would have other values for, keeps the event's words.
+    """
+    found = dict(reading.values)
+    if reading.product is None:
+        return found
+    fields = {field.name: field for field in reading.product.status}
+    for name, value in reading.values.items():
+        own = (name, *_STATUS_NAMES.get(name, ()))
+        field = next((fields[each] for each in own if each in fields), None)
+        if field is None:
+            continue
+        word = value
+        if field.name == "onlineStatus" and isinstance(value, bool):
+            word = "online" if value else "offline"
+        said = _CONVERT[field.type](word, field)
+        if said is not None and _is_plausible(said, field):
+            found[field.name] = said
+    return found
 
 
 def _read(

@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.cloud import catalog
-from switchbot_automation.cloud.readings import read_event, read_status
+from switchbot_automation.cloud.readings import (
+    in_status_words,
+    read_event,
+    read_status,
+)
 from switchbot_automation.model import DeviceStatus
+from switchbot_automation.simulation.products import one_of_each
 
 NOW = datetime(2026, 1, 12, tzinfo=UTC)
 
@@ -159,3 +164,47 @@ def test_any_status_reads_without_a_crash_and_with_the_right_types(device_type, 
     for name, value in reading.values.items():
         assert isinstance(value, kinds[types[name]])
     read_event(fields, device_type=device_type)
+
+
+@pytest.mark.parametrize(
+    ("device_type", "told", "status"),
+    [
+        ("Color Bulb", {"powerState": "ON"}, {"power": "on"}),
+        ("Smart Lock", {"lockState": "LOCKED"}, {"lockState": "lock"}),
+        ("Smart Lock", {"doorState": "OPENED"}, {"doorState": "open"}),
+        (
+            "Smart Lock Ultra",
+            {"lockState": "LATCH_BOLT_LOCKED"},
+            {"lockState": "latchBoltLocked"},
+        ),
+        ("Motion Sensor", {"detectionState": "DETECTED"}, {"moveDetected": True}),
+        ("Contact Sensor", {"detectionState": "NOT_DETECTED"}, {"moveDetected": False}),
+        ("Presence Sensor", {"detectionState": "DETECTED"}, {"Detected": True}),
+        ("Water Detector", {"detectionState": 1}, {"status": 1}),
+        ("Strip Light 3", {"online": True}, {"onlineStatus": "online"}),
+        ("RGBICWW Ceiling Light", {"brightness": 40}, {"mainLightBrightness": 40}),
+        ("Bot", {"power": "on", "battery": 100}, {"power": "on", "battery": 100}),
+        ("Keypad", {"eventName": "createKey"}, {"eventName": "createKey"}),
+    ],
+)
+def test_an_event_is_told_in_the_words_of_the_status(device_type, told, status):
+    reading = read_event(told, device_type=device_type)
+    assert status.items() <= in_status_words(reading).items()
+
+
+def test_every_event_of_the_simulated_cloud_says_what_its_status_says():
+    """Both vocabularies of each product, against one another."""
+    compared = 0
+    for device in one_of_each("FA7310762361"):
+        context = None if device.infrared else device.event(device.fields())
+        if context is None:
+            continue
+        told = in_status_words(read_event(context, device_type=device.device_type))
+        status = read_status(
+            DeviceStatus(device.device_id, device.device_type, device.status(), NOW)
+        )
+        for name, value in status.values.items():
+            if name in told:
+                assert told[name] == value, (device.name, name)
+                compared += 1
+    assert compared > 200
