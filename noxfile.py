@@ -59,7 +59,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Strict types of both packages and of the names that others use."""
-    install(session, "typing")
+    install(session, "typing", extras="all,mcp")
     session.run("mypy")
 
 
@@ -76,7 +76,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the longer proofs."""
-    install(session, "test")
+    install(session, "test", extras="all,mcp")
     session.run("pytest", "-m", "slow", *session.posargs)
 
 

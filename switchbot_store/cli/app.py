@@ -34,6 +34,7 @@ COMMANDS = {
     "migrate": _Entry("schema", "Bring the database's schema up to date."),
     "resync": _Entry("reconciling", "Carry over what was written while away."),
     "conflicts": _Entry("reconciling", "List what lost when two places wrote."),
+    "ops": _Entry("operating", "Ask PostgreSQL what ails it."),
     "history": _Entry("history", "Import, draw, export and look after readings."),
 }
 

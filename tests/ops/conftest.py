@@ -69,3 +69,15 @@ def role(server, database, sql):
     sql(f"CREATE ROLE {name} LOGIN")
     yield psycopg.conninfo.make_conninfo(database, user=name)
     sql(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+@pytest.fixture
+def sql_of(database_url):
+    """Run statements in the shared server's database of this test."""
+
+    def run(*statements):
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    return run
