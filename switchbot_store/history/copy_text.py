@@ -30,7 +30,7 @@ def copy_lines(samples: Sequence[HistorySample]) -> Iterator[bytes]:
 def _line(sample: HistorySample) -> str:
     return (
         f"{_text(sample.zone)}\t{sample.timestamp.isoformat()}"
-        f"\t{_number(sample.temperature)}\t{_number(sample.humidity)}\t{_rest(sample)}"
+        f"\t{_reading(sample.temperature)}\t{_reading(sample.humidity)}\t{_rest(sample)}"
     )
 
 
@@ -62,7 +62,12 @@ def _text(text: str | None) -> str:
     return "\\N" if text is None else text.translate(_ESCAPES)
 
 
-def _number(number: float | None) -> str:
+@lru_cache(4096)  # meters tell tenths, and rooms stay within few of them
+def _reading(reading: float | None) -> str:
+    return "\\N" if reading is None else repr(reading)
+
+
+def _number(number: int | None) -> str:
     return "\\N" if number is None else repr(number)
 
 
