@@ -23,6 +23,7 @@ from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, gate
 from switchbot_automation.engine.meters import remembered
 from switchbot_automation.engine.observe import after_reading, looks_infrared
+from switchbot_automation.engine.overlay import zone_overlaid
 from switchbot_automation.engine.pacing import (
     after_new_reading,
     next_read,
@@ -58,6 +59,7 @@ class DryZone:
     ) -> None:
         self.zone: ZoneSettings = settings.zones[zone]
         self._settings = replace(settings, zones={zone: self.zone}, groups={})
+        self._overlaid = zone in settings.overlaid
         self.wakes_at = start
         self.state = _initial(self.zone, power)
         self.calls = self.commands = self.starts = self.blind = 0
@@ -91,6 +93,9 @@ class DryZone:
     def step(self, temperature: float | None) -> None:
         """Tick at `wakes_at` with what the meter shows, None when it is silent."""
         now = self.wakes_at
+        if self._overlaid:
+            self.zone = zone_overlaid(self.zone, self.state, now)
+            self._settings = replace(self._settings, zones={self.zone.name: self.zone})
         self._repeat_what_is_due(now)
         reading = self._read(now, temperature)
         snapshot = Snapshot({self.zone.name: ZoneSnapshot(reading, self.state)})
