@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog import find, is_infrared_id
-from switchbot_automation.cloud.readings import read_status
+from switchbot_automation.cloud.readings import in_status_words, read_event, read_status
 from switchbot_automation.engine.observe import describe
 from switchbot_automation.engine.push import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
@@ -186,7 +186,7 @@ class RuleDevices:
 
     def take(self, event: WebhookEvent) -> DeviceEvent:
         """Take what a device pushed into its values, and return it for the triggers."""
-        values = _as_status(event.values)
+        values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
         line.values = {**line.values, **values}
         line.told.update(values)
@@ -195,8 +195,27 @@ class RuleDevices:
             each.name for each in self._known or () if each.device_id == event.device_id
         }
         return DeviceEvent(
-            frozenset({event.device_id, *names}), event.event_type, values
+            frozenset({event.device_id, *names}),
+            event.event_type,
+            values,
+            said=event.values,
         )
+
+    def _as_status(self, event: WebhookEvent) -> dict[str, Any]:
+        """Return an event's values as the status has them, else as they were told.
+
+        A lock tells LOCKED where its status says lock, a light `powerState` for `power`.
+        """
+        listed = (
+            each.device_type
+            for each in self._known or ()
+            if each.device_id == event.device_id
+        )
+        reading = read_event(
+            {**event.values, "deviceType": event.device_type},
+            device_type=next(listed, ""),
+        )
+        return {**event.values, **in_status_words(reading)}
 
     async def know(self) -> None:
         """Read the device list unless it is known: events name ids, rules names."""
@@ -270,21 +289,3 @@ def readable(device: Known) -> bool:
 
 def _interval(line: _Line) -> float:
     return HEARTBEAT_SECONDS if line.agreed >= PROOF else READ_SECONDS
-
-
-def _as_status(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's values, under the names of the status as well.
-
-    Lights tell `powerState` ON where their status has `power` on; motion and contact
-    sensors `detectionState` DETECTED for `moveDetected`; the leak detector a number
-    for `status` (SwitchBot API v1.1, webhook events).
-    """
-    found = dict(values)
-    power, detected = found.get("powerState"), found.get("detectionState")
-    if isinstance(power, str):
-        found.setdefault("power", power.casefold())
-    if isinstance(detected, str):
-        found.setdefault("moveDetected", detected == "DETECTED")
-    elif isinstance(detected, int):
-        found.setdefault("status", int(detected))
-    return found

@@ -57,11 +57,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class DeviceEvent:
-    """Something a device pushed. `names` are all that the rules may call it by."""
+    """Something a device pushed. `names` are all that the rules may call it by.
+
+    `values` are in the words of its status, `said` in the event's own, where they differ.
+    """
 
     names: frozenset[str]
     event_type: str
     values: Mapping[str, Any]
+    said: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 @dataclass(frozen=True, slots=True)

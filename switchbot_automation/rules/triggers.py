@@ -259,10 +259,13 @@ class WebhookTrigger:
             or self.device not in event.names
             or (self.event_type and self.event_type != event.event_type)
             or not all(
-                name in event.values and among(event.values[name], wanted)
+                any(
+                    name in told and among(told[name], wanted)
+                    for told in (event.values, event.said)
+                )
                 for name, wanted in self.values.items()
             )
         ):
             return Look(memory)
-        told = {name: event.values[name] for name in self.values}
+        told = {name: {**event.said, **event.values}[name] for name in self.values}
         return Look(memory, {"device": self.device, "values": told})

@@ -24,6 +24,7 @@ from switchbot_store import MemoryStore
 
 MONDAY_NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 METER, DOOR, LAMP = "C271111EC0AB", "D00000000001", "1A0000000002"
+LOCK = "10C000000003"
 AIRCON = "02-202008110034-13"
 
 ROOM: dict[str, Any] = {
@@ -61,6 +62,7 @@ class Account:
                 Device(METER, "Meter", "Meter", None, cloud_service=True),
                 Device(DOOR, "Front door", "Contact Sensor", None, cloud_service=True),
                 Device(LAMP, "Lamp", "Color Bulb", None, cloud_service=True),
+                Device(LOCK, "Lock", "Smart Lock", None, cloud_service=True),
             ),
             (Remote(AIRCON, "AC", "Air Conditioner", None),),
         )
@@ -70,6 +72,9 @@ class Account:
         if device_id == DOOR:
             fields = {"openState": self.door, "moveDetected": False}
             return DeviceStatus(DOOR, "Contact Sensor", fields, self.clock.now())
+        if device_id == LOCK:
+            fields = {"lockState": "locked"}
+            return DeviceStatus(LOCK, "Smart Lock", fields, self.clock.now())
         fields = {"temperature": self.temperature, "humidity": 50}
         return DeviceStatus(device_id, "Meter", fields, self.clock.now())
 

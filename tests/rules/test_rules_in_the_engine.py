@@ -8,7 +8,7 @@ import pytest
 from switchbot_automation.errors import CloudTimeoutError, SettingsError
 from switchbot_automation.reason_codes import ReasonCode
 
-LAMP, DOOR = "1A0000000002", "D00000000001"
+LAMP, DOOR, LOCK = "1A0000000002", "D00000000001", "10C000000003"
 HOT = {"trigger": "numeric_state", "zone": "default", "above": 25}
 OPENED = {
     "trigger": "state",
@@ -231,6 +231,25 @@ async def test_an_event_fires_at_once_and_is_as_good_as_a_reading(house):
     assert house.engine.next_wakeup <= house.clock.now()
     await house.engine.run_once()
     assert house.told.messages == [("Home", "open by it")]
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        {"trigger": "state", "attribute": "lockState", "to": "unlock"},
+        {"trigger": "webhook", "values": {"lockState": "unlock"}},
+        {"trigger": "webhook", "values": {"lockState": "UNLOCKED"}},
+    ],
+)
+async def test_a_lock_s_event_is_understood_in_either_vocabulary(house, trigger):
+    house.rules(
+        rule({**TELL, "message": "open"}, triggers={**trigger, "device": "Lock"})
+    )
+    await house.tick()
+    house.clock.advance(5)
+    await house.push(LOCK, "WoLock", lockState="UNLOCKED")
+    await house.engine.run_once()
+    assert house.told.messages == [("Home", "open")]
 
 
 async def test_a_pulse_between_two_ticks_is_not_missed(house):
