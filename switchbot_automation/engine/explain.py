@@ -6,6 +6,7 @@ read it, also after a restart. Where the inputs were kept, the pure core is aske
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -109,16 +110,20 @@ class Explainer:
         return await self.explain(name, asked_at)
 
     async def explain(self, zone: str, asked_at: datetime) -> Explanation:
-        """Explain a zone at an aware instant. Raises StoreError from the history."""
+        """Explain a zone at an aware instant. Raises StoreError from the history.
+
+        What else would have been takes a tenth of a second to find, so a thread does:
+        the loop has a tick to run.
+        """
         latest = self._runs.latest(zone) if self._runs else None
         if latest is not None and asked_at >= latest.trace.at:
-            return self._from_memory(latest, asked_at)
+            return await asyncio.to_thread(self._from_memory, latest, asked_at)
         row = await self._row(zone, asked_at) if self._history else None
         if row is not None:
             return await self._from_row(zone, row, asked_at)
         change = self._runs.before(zone, asked_at) if self._runs else None
         if change is not None:
-            return self._from_memory(change, asked_at)
+            return await asyncio.to_thread(self._from_memory, change, asked_at)
         return nothing_known(zone, asked_at)
 
     def _from_memory(self, told: Told, asked_at: datetime) -> Explanation:
@@ -184,7 +189,8 @@ class Explainer:
             told = (*trace.decision.reasons, *trace.verdict.reasons)
             numbers = {each["code"]: each for each in reasons_as_json(told)}
             reasons = [numbers.get(str(each.get("code")), each) for each in reasons]
-        return self._explained(
+        return await asyncio.to_thread(
+            self._explained,
             trace,
             asked_at,
             outcome=outcome,

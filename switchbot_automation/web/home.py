@@ -61,7 +61,9 @@ async def explain(request: web.Request) -> web.Response:
     at = instant_of(request, "at")
 
     async def ask() -> dict[str, Any]:
-        return (await site.engine.explain(name, at)).to_dict()
+        async with site.explaining:
+            # One at a time: it computes for a while, beside a loop that has to tick.
+            return (await site.engine.explain(name, at)).to_dict()
 
     return as_json(await site.shared.get(("explain", name, at), ask))
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One application's parts. `heavy` keeps what costs seconds to one at a time."""
+    """One application's parts.
+
+    `heavy` keeps what costs seconds to one at a time, `explaining` what costs a tenth.
+    """
 
     engine: AutomationEngine
     history: ThreadedHistory | None
@@ -34,6 +37,7 @@ class Site:
     live: Live
     shared: Shared
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 SITE: Final = web.AppKey("switchbot_site", Site)

@@ -98,7 +98,6 @@ async def pictured(tmp_path):
         "meter_device_id": "C271111EC0AD",
         "aircon_device_id": "02-202008110034-15",
         "winter": {"min_temp": 17, "max_temp": 18.5, "target_temp": 19},
-        "time_windows": [{"days": EVERY_DAY, "start": "06:00", "end": "08:00"}],
     }
     settings["zones"]["bedroom"] = bedroom
     clock = SimulatedClock(MONDAY)
@@ -108,7 +107,9 @@ async def pictured(tmp_path):
     lived = LivedHome(history, clock, settings)
     with history:
         async with lived.engine:
-            await lived.live(43.2)
+            await lived.live(43)
+            await lived.engine.act("bedroom", "off", timedelta(hours=3))
+            await lived.live(0.2)
             yield lived
 
 
