@@ -1,6 +1,5 @@
 """Any store can be the primary, also one that knows nothing of replays."""
 
-import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -134,28 +133,6 @@ def test_a_primary_that_takes_no_writes_is_tried_again_and_again(store, flaky, c
     store.maintain()
     assert store.status().degraded_since is None
     assert inside(flaky, "a").data == {"n": 1}
-
-
-def test_probes_come_every_second_for_two_minutes_then_ever_slower(
-    store, flaky, clock, monkeypatch
-):
-    probes = []
-    monkeypatch.setattr(
-        flaky, "health_check", lambda: probes.append(clock.seconds) or False
-    )
-    flaky.away = True
-    store.get("a")
-    began = clock.seconds
-    while clock.seconds < began + 3600:
-        pause = store.maintain()
-        assert pause <= 30.0
-        clock.advance(max(pause, 0.001))
-    gaps = [after - before for before, after in itertools.pairwise(probes)]
-    early = [gap for at, gap in zip(probes, gaps, strict=False) if at < began + 118]
-    late = [gap for at, gap in zip(probes, gaps, strict=False) if at > began + 600]
-    assert all(0.49 <= gap <= 1.01 for gap in early)
-    assert all(10 <= gap <= 30.1 for gap in late)
-    assert len(set(late)) > 10  # jitter
 
 
 def test_writers_during_the_replay_keep_their_order(make, flaky, until_back):

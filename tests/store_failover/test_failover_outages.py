@@ -1,5 +1,6 @@
 """What a host notices when PostgreSQL goes away and comes back: only the status."""
 
+import itertools
 import threading
 import time
 
@@ -10,6 +11,11 @@ from switchbot_store import (
     StoreConflictError,
     ThreadedStore,
 )
+
+
+@pytest.fixture
+def pace():
+    """The product's own."""
 
 
 class TestAnOutage:
@@ -180,3 +186,27 @@ class TestRevisions:
         assert store.get("b") == {"n": 2}
         with PostgresStore(server.url()) as other:
             assert other.keys() == ["b"]
+
+
+def test_probes_come_every_second_for_two_minutes_then_ever_slower(
+    make, flaky, clock, monkeypatch
+):
+    store = make(flaky, background=False, now=clock.now, monotonic=clock.monotonic)
+    store.open()
+    probes = []
+    monkeypatch.setattr(
+        flaky, "health_check", lambda: probes.append(clock.seconds) or False
+    )
+    flaky.away = True
+    store.get("a")
+    began = clock.seconds
+    while clock.seconds < began + 3600:
+        pause = store.maintain()
+        assert pause <= 30.0
+        clock.advance(max(pause, 0.001))
+    gaps = [after - before for before, after in itertools.pairwise(probes)]
+    early = [gap for at, gap in zip(probes, gaps, strict=False) if at < began + 118]
+    late = [gap for at, gap in zip(probes, gaps, strict=False) if at > began + 600]
+    assert all(0.49 <= gap <= 1.01 for gap in early)
+    assert all(10 <= gap <= 30.1 for gap in late)
+    assert len(set(late)) > 10  # jitter
