@@ -137,7 +137,7 @@ class ZoneSettings:
     sensor_stale_hold_seconds: int = 0
     sensor_stale_conservative_seconds: int = 1800
     sensor_stale_off_seconds: int = 3600
-    sensor_frozen_seconds: int = 10800
+    sensor_frozen_seconds: int = 14400
     sensor_recovery_readings: int = 3
     max_continuous_on_seconds: int = 86400
     max_starts_per_hour: int = 6
