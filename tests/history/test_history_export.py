@@ -138,7 +138,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(service, tmp_path):
 
 def test_memory_stays_flat(tmp_path):
     backend = SqliteHistory(tmp_path / "history.sqlite3")
-    for first in range(0, 60_000, 5000):
+    for first in range(0, 30_000, 5000):
         backend.write(
             [
                 HistorySample(START + timedelta(seconds=number), temperature=20.0)
