@@ -101,9 +101,8 @@ PROTECTION: tuple[SettingSpec, ...] = (
         14400,
         (0, 86400),
         meaning="How long temperature and humidity may stand still while the unit runs,"
-        " before it is turned off and the meter mistrusted; after two thirds of it the"
-        " unit is set to the saving end of the band, which a live meter shows. 0 means"
-        " for ever.",
+        " before it is turned off and the meter mistrusted; after five sixths of it the"
+        " setpoint is moved by a degree, which a live meter shows. 0 means for ever.",
     ),
     _whole(
         "sensor_recovery_readings",

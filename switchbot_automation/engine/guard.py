@@ -12,7 +12,7 @@ from switchbot_automation.engine.aircon import (
 )
 from switchbot_automation.engine.control import with_setpoint
 from switchbot_automation.engine.safety import Level
-from switchbot_automation.model import Action, Outcome, Power, ZoneDecision
+from switchbot_automation.model import Action, Outcome, Power, ReasonCode, ZoneDecision
 
 if TYPE_CHECKING:
     from switchbot_automation.engine.safety import Safety
@@ -24,6 +24,8 @@ _STARTS = frozenset({Action.WINTER, Action.SUMMER})
 
 # What every unit's remote can be set to.
 _LOWEST_SETPOINT, _HIGHEST_SETPOINT = 16.0, 30.0
+# Ten times the step of a meter: a living one shows it, and few rooms leave their band.
+_PROBE_KELVIN = 1.0
 
 
 def stopped(zone: ZoneSettings, safety: Safety) -> ZoneDecision:
@@ -60,7 +62,8 @@ def restrained(
     """Return the decision without what safety forbids.
 
     Going off and to fan stay free. A unit that runs on without a reading is set to the
-    saving end of its band, once, where it can be told so.
+    saving end of its band, once, where it can be told so; one whose meter may only stand
+    still because the room does, no further than the meter has to show.
     """
     reasons = (*decided.reasons, safety.reason)
     if decided.action in _STARTS:
@@ -75,7 +78,8 @@ def restrained(
             blocked_until=safety.until or decided.blocked_until,
         )
     if safety.level is Level.CONSERVATIVE and decided.action is None:
-        saving = _saving_setpoint(zone, state)
+        probes = safety.reason.code is ReasonCode.SENSOR_FROZEN
+        saving = _saving_setpoint(zone, state, probes=probes)
         if saving is not None:
             return ZoneDecision(
                 zone.name,
@@ -87,7 +91,9 @@ def restrained(
     return replace(decided, reasons=reasons)
 
 
-def _saving_setpoint(zone: ZoneSettings, state: ZoneState) -> float | None:
+def _saving_setpoint(
+    zone: ZoneSettings, state: ZoneState, *, probes: bool
+) -> float | None:
     """Return the setpoint that saves, None where it is in force or cannot be sent."""
     on = season_action(zone)
     profile = profile_of(zone, on)
@@ -95,10 +101,13 @@ def _saving_setpoint(zone: ZoneSettings, state: ZoneState) -> float | None:
     runs = state.power is Power.ON and state.action is on and not state.uncertain
     if profile is None or not told or not runs:
         return None
+    target = profile.target_temp
     if on is Action.WINTER:
-        saving = max(_LOWEST_SETPOINT, min(profile.min_temp, profile.target_temp))
+        end = target - _PROBE_KELVIN if probes else min(profile.min_temp, target)
+        saving = max(_LOWEST_SETPOINT, end)
     else:
-        saving = min(_HIGHEST_SETPOINT, max(profile.max_temp, profile.target_temp))
+        end = target + _PROBE_KELVIN if probes else max(profile.max_temp, target)
+        saving = min(_HIGHEST_SETPOINT, end)
     if already_in_force(state, with_setpoint(zone, saving), on):
         return None
     return saving

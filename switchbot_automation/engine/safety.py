@@ -3,8 +3,8 @@
 A zone climbs a ladder while its thermometer gives nothing: as it was (hold), no new
 start, the unit set to a saving temperature (conservative), off. A value that stands still
 for hours while the unit runs is believed no more: an inverter may well hold a room that
-still, so before the unit goes off it is set to the saving temperature too, which a meter
-that is alive has to show. A unit that rests never trips it: there is nothing to protect
+still, so before the unit goes off its setpoint is moved a little, which a meter that is
+alive has to show. A unit that rests never trips it: there is nothing to protect
 from. And however good the readings, nothing runs longer than `max_continuous_on_seconds`.
 """
 
@@ -190,7 +190,7 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
 
 _NEVER = float("inf")
 # After this share of the time a value may stand still the room is made to move it.
-_PROBE_SHARE = 2.0 / 3.0
+_PROBE_SHARE = 5.0 / 6.0
 
 
 def _or_never(seconds: int, least: float) -> float:

@@ -101,8 +101,8 @@ async def test_a_value_that_stands_still_while_the_unit_runs_stops_it(flat):
     await heating(flat)
     flat.reads(19.0)
     reports = await flat.live(5 * 3600)
-    # A living meter in a room that settled has to show the saving temperature.
-    assert flat.minutes_of("setAll 20") == [160.0]
+    # A living meter in a room that settled has to show another setpoint.
+    assert flat.minutes_of("setAll 23") == [200.0]
     assert flat.minutes_of("turnOff") == [240.0]
     asked, stop = (report for report in reports if report.commands)
     assert "sensor_frozen" in reasons(asked)
@@ -119,7 +119,7 @@ async def test_a_room_that_settled_shows_that_its_meter_lives(flat):
     flat.reads(21.4)
     flat.cloud.on_command = lambda _word: flat.reads(21.3)
     await flat.live(6 * 3600)
-    assert flat.cloud.words == ["setAll 20,5,3,on"]
+    assert flat.cloud.words == ["setAll 23,5,3,on"]
 
 
 async def test_humidity_that_moves_shows_a_living_meter(flat):
