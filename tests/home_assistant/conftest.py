@@ -3,9 +3,12 @@
 # First, or Home Assistant's own package of this name, for its tests, is taken for it.
 import custom_components  # noqa: F401 - for its effect
 import pytest
+from homeassistant import block_async_io
 from homeassistant.config_entries import SOURCE_USER
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from switchbot_automation import plugins
+from switchbot_automation.cloud import catalog
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 
 DOMAIN = "switchbot_automation"
@@ -20,6 +23,29 @@ WINDOWS = [
 @pytest.fixture(autouse=True)
 def own_component(enable_custom_integrations, socket_enabled):
     """Let Home Assistant find the component, and loopback be spoken to."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watch_the_loop():
+    """Let Home Assistant report whatever blocks its event loop, as it does for users."""
+    block_async_io._IN_TESTS = False  # or most of its checks are left out
+    block_async_io.enable()
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks_the_loop(caplog):
+    """Fail what Home Assistant would report to a person as our fault."""
+    # As in a process that has just begun.
+    catalog._catalog.cache_clear()
+    plugins.registry.cache_clear()
+    yield
+    said = [
+        record.getMessage()
+        for when in ("setup", "call", "teardown")
+        for record in caplog.get_records(when)
+    ]
+    ours = "custom integration 'switchbot_automation'"
+    assert not [each for each in said if "Detected" in each and ours in each]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from homeassistant.core import callback
 from homeassistant.helpers import selector
 
 from switchbot_automation import SettingsError
-from switchbot_automation.cloud.catalog import find
+from switchbot_automation.cloud.catalog import device_types, find
 from switchbot_automation.errors import AuthError, CloudError
 from switchbot_automation.model import Device, DeviceList, Remote
 from switchbot_automation.settings import parse_settings
@@ -153,6 +153,8 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
     async def _try(self, data: Mapping[str, Any]) -> dict[str, str]:
         try:
             self._found = await connect(self.hass, data).devices()
+            # Reads a file the first time, which must not happen on the loop.
+            await self.hass.async_add_executor_job(device_types)
         except AuthError:
             return {"base": "invalid_auth"}
         except CloudError as error:

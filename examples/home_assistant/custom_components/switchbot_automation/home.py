@@ -16,6 +16,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from switchbot_automation import AutomationEngine, SchedulerService
+from switchbot_automation.cloud.catalog import device_types
+from switchbot_automation.plugins import registry
 from switchbot_store import HistoryService, JsonStore, SqliteHistory
 
 from .account import WatchedAccount, connect
@@ -63,6 +65,9 @@ class Home(DataUpdateCoordinator[Picture]):
 
     async def _open(self) -> None:
         enter, job = self._stack, self.hass.async_add_executor_job
+        # Both read files the first time, which must not happen on the loop.
+        await job(device_types)
+        await job(lambda: registry().report())
         store = await job(self._open_store)
         enter.push_async_callback(job, store.close)
         history = HistoryService(SqliteHistory(self.directory / "history.db"))
