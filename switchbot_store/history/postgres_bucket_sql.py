@@ -74,6 +74,8 @@ atoms AS (
     <ROLLUP_ATOMS>
 )
 """
+# Without IS TRUE the planner takes `through` for a third bound of the range, expects a
+# handful of hours and looks thousands of them up one by one.
 _ROLLUP_ATOMS: Final = """
     UNION ALL
     SELECT h.zone, <BUCKET_HOUR>, h.count::int,
@@ -85,7 +87,7 @@ _ROLLUP_ATOMS: Final = """
     FROM state_history_hourly h
     WHERE (%(zone)s::text IS NULL OR h.zone = %(zone)s)
         AND h.bucket >= %(first_hour)s AND h.bucket < %(end)s
-        AND h.bucket < (SELECT through FROM mark)
+        AND (h.bucket < (SELECT through FROM mark)) IS TRUE
         AND (h.frozen OR (
             h.bucket <> ALL (%(split)s::timestamptz[])
             AND (NOT EXISTS (SELECT FROM state_history_late) OR (h.zone, h.bucket)
