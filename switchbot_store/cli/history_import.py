@@ -86,6 +86,8 @@ def import_command(  # noqa: PLR0917 - click passes them by name
     are listed and left out; the exit code is 1 when a file had no good one.
     """
     config = StoreConfig.from_env()
+    if config.backend == "memory":
+        raise Misuse("STORE_BACKEND is 'memory': nothing would stay")
     exports = [_export(path, zone, timezone, date_order) for path in files]
     done = []
     with ExitStack() as stack:

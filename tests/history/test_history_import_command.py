@@ -160,6 +160,25 @@ def test_what_was_asked_wrongly_ends_with_2_before_anything_is_written(
     assert not (tmp_path / "config").exists()
 
 
+def test_where_nothing_would_stay_nothing_is_imported(history, export, monkeypatch):
+    monkeypatch.setenv("STORE_BACKEND", "memory")
+    told = history("import", export(OCTOBER), "--timezone", "UTC", code=2).stderr
+    assert "memory" in told
+
+
+def test_a_database_that_goes_away_ends_with_1_and_the_next_run_goes_on(
+    history, export, monkeypatch, postgres_server_factory
+):
+    server = postgres_server_factory()
+    monkeypatch.setenv("STORE_BACKEND", "postgres")
+    monkeypatch.setenv("POSTGRES_URL", server.url())
+    path = export(OCTOBER)
+    server.stop()
+    history("import", path, "--timezone", "Europe/Paris", code=1)
+    server.start()
+    assert imported(history, path)["added"] == 300
+
+
 def test_rows_of_the_engine_stay_beside_those_of_the_app(history, export, tmp_path):
     own = HistorySample(
         OCTOBER[5] + timedelta(seconds=7.5), zone="living", temperature=1
