@@ -21,7 +21,7 @@ from switchbot_automation.errors import RuleActionError
 from switchbot_automation.rules.model import DeviceEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -55,8 +55,8 @@ class Known(NamedTuple):
 class _Line:
     """What is known of one device. Seconds are monotonic, None for never.
 
-    `told` is what events said since the last answer; `agreed` how often that was what
-    it answered then.
+    `told` is what events said since the last answer, `heard` the fields they ever told;
+    `agreed` how often an answer was what was told, without a change nobody told.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +64,7 @@ class _Line:
     tried_at: float | None = None
     interval: float = READ_SECONDS
     told: dict[str, Any] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
     agreed: int = 0
     failing: bool = False
 
@@ -154,11 +155,13 @@ class RuleDevices:
             return
         line.failing = False
         values = {**reading.unknown, **reading.values}
-        if line.told:
+        if line.heard:
+            expected = {**line.values, **line.told}
             agrees = all(
-                values.get(key, told) == told for key, told in line.told.items()
+                values.get(key, expected.get(key)) == expected.get(key)
+                for key in line.heard
             )
-            line.agreed = line.agreed + 1 if agrees else 0
+            line.agreed = line.agreed + bool(line.told) if agrees else 0
         line.told = {}
         line.values, line.known_at = values, self._clock.monotonic()
 
@@ -184,22 +187,19 @@ class RuleDevices:
         age = self._clock.monotonic() - line.known_at
         return age <= _KEPT_INTERVALS * line.interval
 
-    def take(self, event: WebhookEvent) -> DeviceEvent:
-        """Take what a device pushed into its values, and return it for the triggers."""
+    def take(self, event: WebhookEvent, spelled: frozenset[str]) -> DeviceEvent:
+        """Take what a device pushed into its values, and return it for the triggers.
+
+        `spelled` are the rules' words for devices.
+        """
         values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
         line.values = {**line.values, **values}
         line.told.update(values)
+        line.heard.update(values)
         line.known_at = self._clock.monotonic()
-        names = {
-            each.name for each in self._known or () if each.device_id == event.device_id
-        }
-        return DeviceEvent(
-            frozenset({event.device_id, *names}),
-            event.event_type,
-            values,
-            said=event.values,
-        )
+        names = frozenset({event.device_id, *self._names_of(event, spelled)})
+        return DeviceEvent(names, event.event_type, values, said=event.values)
 
     def _as_status(self, event: WebhookEvent) -> dict[str, Any]:
         """Return an event's values as the status has them, else as they were told.
@@ -217,6 +217,11 @@ class RuleDevices:
         )
         return {**event.values, **in_status_words(reading)}
 
+    def _names_of(self, event: WebhookEvent, spelled: frozenset[str]) -> Iterator[str]:
+        for name in spelled:
+            if any(each.device_id == event.device_id for each in self._lookup(name)):
+                yield name
+
     async def know(self) -> None:
         """Read the device list unless it is known: events name ids, rules names."""
         if self._known is None and self._may_list():
@@ -224,13 +229,11 @@ class RuleDevices:
 
     def concerns(self, event: WebhookEvent, names: frozenset[str]) -> bool:
         """Tell whether an event is of one of these devices, or may be."""
+        if not names:
+            return False
         if self._known is None or event.device_id in names:
             return True
-        return any(
-            each.device_id == event.device_id
-            for name in names
-            for each in self._lookup(name)
-        )
+        return any(self._names_of(event, names))
 
     def values(self, names: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return what is known of each device by the rules' word for it."""

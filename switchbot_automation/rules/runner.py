@@ -130,8 +130,9 @@ class Rules:
         watched = _devices_of(rules, triggers=True)
         zones = {tick.zone.name: self._zone_values(tick) for tick in ticks}
 
+        everything = self._device_names(settings)
+
         def home(event: DeviceEvent | None = None) -> Home:
-            everything = self._device_names(settings)
             values = self._devices.values(everything)
             tz = settings.default.timezone
             return Home(settings, tz, zones, values, event)
@@ -139,7 +140,7 @@ class Rules:
         while self._events:
             await self._devices.know()
             pushed = self._events.popleft()
-            event = self._devices.take(pushed)
+            event = self._devices.take(pushed, everything)
             if self._clock.now() - pushed.received_at > LATEST:
                 continue  # it came while another engine led
             memory, _ = await self._pass(rules, memory, home(event), carrier)

@@ -439,3 +439,42 @@ async def test_twenty_rules_read_a_device_once(house):
     await house.tick(after=60)
     # The door is read once for all of them, and not before it is due.
     assert house.cloud.calls[len(before) :] == ["status C271111EC0AB"]
+
+
+async def test_an_event_is_known_by_whatever_a_rule_calls_its_device(house):
+    bell = {
+        "trigger": "webhook",
+        "device": "front DOOR",
+        "values": {"openState": "open"},
+    }
+    house.rules(rule(TELL, triggers=bell))
+    await house.tick()
+    await house.push(DOOR, "WoContact", openState="open")
+    await house.engine.run_once()
+    assert len(house.told.messages) == 1
+
+
+async def test_a_device_whose_events_proved_right_is_read_now_and_then(house):
+    house.rules(rule(TELL, triggers=OPENED))
+    await house.tick()
+    for word in ("open", "close", "open", "close"):
+        house.cloud.door = word
+        await house.push(DOOR, "WoContact", openState=word)
+        await house.live(320)
+    reads = house.cloud.calls.count(f"status {DOOR}")
+    await house.live(3600)
+    assert house.cloud.calls.count(f"status {DOOR}") - reads <= 3
+    # It opens and nobody tells: from then on it is asked as before.
+    house.cloud.door = "open"
+    await house.live(1801)
+    reads = house.cloud.calls.count(f"status {DOOR}")
+    await house.live(3600)
+    assert house.cloud.calls.count(f"status {DOOR}") - reads >= 11
+
+
+async def test_events_want_no_tick_where_rules_name_no_device(house):
+    house.rules(rule(TELL))
+    await house.tick()
+    before = house.engine.next_wakeup
+    await house.push(DOOR, "WoContact", openState="open")
+    assert house.engine.next_wakeup == before
