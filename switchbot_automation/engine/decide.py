@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _INVALID = frozenset(
     {ReasonCode.TEMPERATURE_NOT_A_NUMBER, ReasonCode.TEMPERATURE_IMPLAUSIBLE}
 )
+_STARTS = frozenset({Action.WINTER, Action.SUMMER})
 # What a decision begins with that keeps a room.
 _ACTS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
 
@@ -105,6 +106,12 @@ def _decide_overlaid(
     if code not in _ACTS:
         missed = [each for each in reasons if each.code is ReasonCode.WINDOW_MISSED]
         return replace(decided, reasons=(*decided.reasons, *missed))
+    begins = decided.action in _STARTS and not (
+        state.compressor_running or state.uncertain
+    )
+    if pause is None and overlay.opened is not None and begins:
+        reasons = (decided.reasons[0], *reasons, overlay.opened)
+        return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
     if pause is None:
         return replace(decided, reasons=(*decided.reasons, *reasons))
     return paused(zone, state, (decided.reasons[0], *reasons))

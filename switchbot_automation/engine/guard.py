@@ -42,7 +42,8 @@ def paused(
 
     No emergency: the minimum on time is waited for. A fan that runs is left alone.
     """
-    if not state.compressor_running and not state.uncertain:
+    unclear = state.uncertain or state.power is Power.UNKNOWN
+    if not state.compressor_running and not unclear:
         off = already_in_force(state, zone, Action.OFF)
         outcome = Outcome.ALREADY_OFF if off else Outcome.NO_ACTION
         return ZoneDecision(zone.name, outcome, reasons=reasons)

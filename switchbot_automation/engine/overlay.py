@@ -42,14 +42,15 @@ class Overlay:
     """What was laid over `base`, and why.
 
     `pause`: heating and cooling rest for it; `paused_since` is when its cause began.
-    `until`: when something of this changes by
-    itself, aware UTC, None for never.
+    `opened`: nothing is begun for it, since it would have to rest in a moment. `until`:
+    when something of this changes by itself, aware UTC, None for never.
     """
 
     base: ZoneSettings
     reasons: tuple[Reason, ...] = ()
     pause: Reason | None = None
     paused_since: datetime | None = None
+    opened: Reason | None = None
     until: datetime | None = None
 
 
@@ -85,8 +86,8 @@ def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSe
     zone = _with_windows(base, around, told)
     zone = _with_preset(zone, around, told)
     zone = _with_offsets(zone, around, told)
-    pause, since = _pause(zone, around, told)
-    overlay = Overlay(base, tuple(told.reasons), pause, since, told.until)
+    overlay = _with_openings(Overlay(base), around, told)
+    overlay = replace(overlay, reasons=tuple(told.reasons), until=told.until)
     return replace(zone, overlay=overlay)
 
 
@@ -240,33 +241,33 @@ def _with_offsets(
 # --- openings ----------------------------------------------------------------------
 
 
-def _pause(
-    zone: ZoneSettings, around: Surroundings, told: _Told
-) -> tuple[Reason | None, datetime | None]:
-    openings = zone.openings
+def _with_openings(overlay: Overlay, around: Surroundings, told: _Told) -> Overlay:
+    openings = overlay.base.openings
     if openings is None:
-        return None, None
-    pause = since = None
+        return overlay
     for device_id in openings.sensors:
         sign = around.signs.get(f"opening:{device_id}")
-        if sign is not None:
-            told.changes(
-                sign.heard_at + timedelta(seconds=openings.poll_interval_seconds)
-            )
+        if sign is None:
+            continue
+        told.changes(sign.heard_at + timedelta(seconds=openings.poll_interval_seconds))
         paused, until = open_until(sign, openings, told.now)
         told.changes(until)
-        if paused and sign and pause is None:
-            detail = {
-                "device_id": device_id,
-                "since": sign.since.isoformat(),
-                "closed": not sign.active,
-            }
-            pause, since = Reason(ReasonCode.OPENING_OPEN, detail), sign.since
+        detail = {
+            "device_id": device_id,
+            "since": sign.since.isoformat(),
+            "closed": not sign.active,
+        }
+        why = Reason(ReasonCode.OPENING_OPEN, detail)
+        if paused and overlay.pause is None:
+            overlay = replace(overlay, pause=why, paused_since=sign.since)
+        elif sign.active and until is not None:
+            overlay = replace(overlay, opened=overlay.opened or why)
     suspected = around.suspected_at
     if openings.drop_kelvin and suspected is not None:
         ends = suspected + timedelta(seconds=openings.drop_pause_seconds)
         told.changes(ends)
-        if pause is None and told.now < ends:
+        if overlay.pause is None and told.now < ends:
             detail = {"since": suspected.isoformat(), "until": ends.isoformat()}
-            pause, since = Reason(ReasonCode.OPENING_SUSPECTED, detail), suspected
-    return pause, since
+            why = Reason(ReasonCode.OPENING_SUSPECTED, detail)
+            overlay = replace(overlay, pause=why, paused_since=suspected)
+    return overlay

@@ -38,6 +38,17 @@ async def test_heating_pauses_once_a_window_was_open_for_the_delay(room):
     assert codes(decision)[:2] == ["in_window", "opening_open"]
 
 
+async def test_nothing_is_begun_that_would_have_to_pause_in_a_moment(room):
+    home = room(OPENINGS)
+    home.fields[CONTACT] = {"openState": "open"}
+    decision = await home.tick()
+    assert not home.sent
+    assert codes(decision) == ["in_window", "opening_open"]
+    home.fields[CONTACT] = {"openState": "close"}
+    await home.live(minutes=1)
+    assert home.running
+
+
 async def test_heating_resumes_after_closing_and_its_delay(room):
     home = await opened(room)
     await home.live(minutes=5)
@@ -171,3 +182,61 @@ async def test_sensors_are_asked_no_more_often_than_the_setting_says(room):
     home = room({"openings": {"sensors": [CONTACT], "poll_interval_seconds": 600}})
     await home.live(hours=2)
     assert home.asked.count(CONTACT) == pytest.approx(12, abs=2)
+
+
+async def test_nothing_is_begun_before_a_window_of_time_while_something_is_open(room):
+    begins = {"days": list(range(7)), "start": "14:00", "end": "23:00"}
+    early = {"optimum_start": True, "time_windows": [begins]}
+    home = room(early)
+    home.temperature = 15.0
+    await home.live(minutes=115)
+    assert home.running
+    home = room(early | OPENINGS)
+    home.temperature = 15.0
+    home.fields[CONTACT] = {"openState": "open"}
+    decision = await home.live(minutes=115)
+    assert not home.sent
+    assert codes(decision)[-1] == "opening_open"
+
+
+async def test_outside_windows_of_time_an_opening_changes_nothing(room):
+    begins = {"days": list(range(7)), "start": "14:00", "end": "23:00"}
+    home = room(OPENINGS | {"time_windows": [begins]})
+    await home.engine.act("default", "on")
+    home.fields[CONTACT] = {"openState": "open"}
+    decision = await home.live(minutes=30)
+    assert home.running
+    assert codes(decision) == ["outside_windows"]
+
+
+async def test_one_rooms_window_leaves_the_other_room_of_a_group_alone(room):
+    home = room(
+        OPENINGS
+        | {
+            "zones": {
+                "a": {},
+                "b": {
+                    "meter_device_id": "METER2",
+                    "aircon_device_id": "02-202008110034-14",
+                    "openings": {"sensors": ["E3"]},
+                },
+            },
+            "groups": {"duct": {"zones": ["a", "b"], "stagger_seconds": 0}},
+        }
+    )
+    home.fields |= {
+        "METER2": {"temperature": 19.0, "humidity": 40},
+        "E3": {"openState": "close"},
+    }
+    home.fields[CONTACT] = {"openState": "open"}
+    await home.live(minutes=10)
+    states = [home.store.get(f"state/{name}") for name in "ab"]
+    assert [each["assumed_aircon_power"] for each in states] == ["off", "on"]
+
+
+async def test_a_fan_does_not_take_the_place_of_off_while_something_is_open(room):
+    home = room(OPENINGS | {"fan_mode_during_window": True})
+    await home.live(minutes=2)
+    home.fields[CONTACT] = {"openState": "open"}
+    await home.live(minutes=5)
+    assert home.sent[-1][0] == "turnOff"

@@ -158,13 +158,15 @@ def paused_by_the_second(told, openings, end):
     is_open, paused, open_for, closed_for = False, False, 0, 0
     pauses = []
     for second in range(end):
+        if not is_open and closed_for >= openings.resume_after_seconds:
+            paused = False
         if second in told:
             if told[second] is not is_open:
                 open_for, closed_for = (0, 0)
             is_open = told[second]
         if is_open and open_for >= openings.pause_after_seconds:
             paused = True
-        if not is_open and closed_for >= openings.resume_after_seconds:
+        if not is_open and openings.resume_after_seconds == 0:
             paused = False
         pauses.append(paused)
         open_for, closed_for = (open_for + 1, 0) if is_open else (0, closed_for + 1)

@@ -226,3 +226,41 @@ def test_a_wrong_setting_is_refused_with_path_and_nearest_name(document, path, s
     assert said in errors[path]
     with pytest.raises(SettingsError):
         parse_settings(document)
+
+
+# --- beside other settings --------------------------------------------------------
+
+
+async def test_modulating_aims_at_the_band_of_the_preset(room):
+    home = room(PRESETS | {"control": "modulate", "preset": "away"})
+    home.temperature = 18.5
+    decision = await home.tick()
+    assert not home.sent
+    home.temperature = 15.0
+    decision = await home.live(minutes=30)
+    assert home.running
+    assert the_preset(decision) == "away"
+
+
+async def test_the_room_is_brought_up_to_what_the_next_windows_preset_wants(room):
+    day = {"days": EVERY_DAY, "start": "14:00", "end": "23:00"}
+    presets = {"presets": {"hot": {"winter": {"min_temp": 24.0, "max_temp": 26.0}}}}
+    sent = []
+    for preset in ("hot", ""):
+        windows = {"time_windows": [{**day, "preset": preset}]}
+        home = room(PRESETS | presets | windows | {"optimum_start": True})
+        home.temperature = 22.5
+        await home.live(minutes=115)
+        sent.append(len(home.sent))
+    assert sent[0] > 0
+    assert sent[1] == 0
+
+
+async def test_with_mode_auto_the_preset_of_the_season_that_is_on_counts(room):
+    home = room(PRESETS | {"mode": "auto", "summer": SUMMER, "preset": "away"})
+    home.temperature = 18.5
+    await home.tick()
+    assert not home.sent
+    home.temperature = 15.0
+    await home.live(minutes=2)
+    assert home.sent[-1][1].split(",")[1] == "5"
