@@ -122,6 +122,7 @@ def import_command(  # noqa: PLR0917 - click passes them by name
     else:
         for export, added in done:
             _show(export, added, dry_run=dry_run)
+        _warn_of_retention(config, [export.report for export, _ in done])
     if any(not export.report.rows for export, _ in done):
         ctx.exit(FAILURE)
 
@@ -206,6 +207,17 @@ def _show(export: AppExport, added: int, *, dry_run: bool) -> None:
         click.echo(f"  {_in_words(change)}")
     if report.bad:
         _list_bad(report, export.path)
+
+
+def _warn_of_retention(config: StoreConfig, reports: Sequence[ExportReport]) -> None:
+    """Say so now if rows are older than what is kept, not when they are gone."""
+    days = config.history_retention_days
+    edge = datetime.now(UTC) - timedelta(days=days)
+    if days and any(report.first and report.first < edge for report in reports):
+        warn(
+            f"rows before {edge:%Y-%m-%d} are older than HISTORY_RETENTION_DAYS"
+            f" ({days:g}): of them the hourly summary will stay; raise it to keep more"
+        )
 
 
 def _in_words(change: ClockChange) -> str:

@@ -136,6 +136,19 @@ def test_a_person_is_told_about_the_repeated_and_the_skipped_hour(history, expor
     assert "2026-03-29: 1 row in the hour that the clock skipped" in told
 
 
+def test_a_person_is_told_that_old_rows_will_not_stay_as_they_are(
+    history, export, monkeypatch
+):
+    path = export(OCTOBER)
+    monkeypatch.setenv("HISTORY_RETENTION_DAYS", "30")
+    assert (
+        "HISTORY_RETENTION_DAYS (30)"
+        in history("import", path, "--timezone", "Europe/Paris").stderr
+    )
+    monkeypatch.setenv("HISTORY_RETENTION_DAYS", "0")
+    assert not history("import", path, "--timezone", "Europe/Paris").stderr
+
+
 def test_a_file_without_a_good_line_ends_with_1(history, tmp_path, export):
     empty = tmp_path / "empty.csv"
     empty.write_text(f"{HEADER}\nnothing,at,all\n")
