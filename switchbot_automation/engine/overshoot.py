@@ -31,6 +31,8 @@ _KEEPS = 0.5
 _INSIDE = 0.15
 _SETTLED_SECONDS = 2400.0
 _STILL_COMING = 0.5
+# How near the edge a setpoint may come, in kelvin.
+_SHORT_OF_EDGE, _PAST_EDGE = 1.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,13 @@ class Run:
 def softened(aim: Aim, softening: Softening) -> float:
     """Return the setpoint to send, Celsius: the profile's less what was learned.
 
-    Never beyond the edge that the unit works away from: there it would do nothing.
+    Never so near the edge that the unit works away from that it would do nothing there:
+    when heating it reads its own warm air, when cooling hardly its own cold.
     """
     less = softening.kelvin(heating=aim.heating)
     asked = aim.sign * aim.asked
-    effort = max(min(asked, aim.near + 1.0), asked - less)
+    least = aim.near + (_SHORT_OF_EDGE if aim.heating else -_PAST_EDGE)
+    effort = max(min(asked, least), asked - less)
     return aim.sign * math.ceil(round(effort / aim.step, 6)) * aim.step
 
 

@@ -76,7 +76,8 @@ def test_the_softening_stays_within_bounds(kelvin, runs, heating):
         softening = learn_softening(aim, softening, HYSTERESIS, run)
         assert 0.0 <= softening.kelvin(heating=heating) <= MOST_KELVIN
         # Never so little that the room could not be kept.
-        assert aim.sign * softened(aim, softening) >= aim.near + 1.0
+        nearest = aim.near + (1.0 if heating else -1.0)
+        assert aim.sign * softened(aim, softening) >= nearest
     assert Softening.from_document(softening.to_document()) == softening
 
 
