@@ -10,6 +10,7 @@ from aiohttp import web
 
 from switchbot_automation.web.answers import SETTINGS_BYTES
 from switchbot_automation.web.credentials import Credentials
+from switchbot_automation.web.events import events
 from switchbot_automation.web.guard import add_headers, guard
 from switchbot_automation.web.live import Live
 from switchbot_automation.web.routes import ROUTES
@@ -49,7 +50,8 @@ def create_app(
 
     Who is answered: with a `token`, who sends it or logged in with it; with
     `host_authenticates`, everybody, because the host's own middleware lets nobody else
-    through; otherwise this machine alone, and no proxy. `public_health` answers
+    through; otherwise this machine alone, and no proxy (one on this machine that does
+    not say that it is a proxy cannot be told from it: set a token behind it). `public_health` answers
     everybody's `/healthz` with its status, and nothing more. `read_only` refuses every
     change. `webhook_secret`, such as `new_webhook_secret` gives, opens
     ``/webhook/{secret}`` to the cloud. `strict_health`, by default what
@@ -90,7 +92,11 @@ def create_app(
     rights = {each.handler: (each.access, each.writes) for each in ROUTES}
     app = web.Application(middlewares=[guard(rights)], client_max_size=SETTINGS_BYTES)
     app[SITE] = site
-    app.add_routes([web.route(each.method, each.path, each.handler) for each in ROUTES])
+    for each in ROUTES:
+        app.router.add_route(each.method, each.path, each.handler)
+        # Probes ask for the head alone; a stream has no end to be asked for.
+        if each.method == "GET" and each.handler is not events:
+            app.router.add_route("HEAD", each.path, each.handler)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_let_listeners_go)
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+# What proxies add to say for whom they ask.
+_FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via", "cf-connecting-ip")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 HEADERS: Final = {
@@ -79,7 +80,7 @@ class Who(Enum):
 
 def is_local(request: web.Request) -> bool:
     """Tell whether the request comes from this machine itself, for itself."""
-    if any(name in request.headers for name in _FORWARDED):
+    if any(name.lower().startswith(_FORWARDED) for name in request.headers):
         return False
     peer = request.transport.get_extra_info("peername") if request.transport else None
     # A Unix socket has no address; who may connect is a matter of its permissions.

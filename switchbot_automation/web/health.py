@@ -81,23 +81,16 @@ async def health_of(site: Site) -> dict[str, Any]:
     else:
         status = "ok"
     healthy = status == "ok" or (status == "degraded" and not site.strict_health)
+    # Of what the engine tells, all that is not told in another form here.
     return {
+        **engine,
         "status": status,
         "healthy": healthy,
         "live": live,
         "ready": healthy and engine["last_tick"] is not None,
-        "timestamp_utc": engine["timestamp_utc"],
-        "automation_enabled": engine["automation_enabled"],
-        "last_tick": engine["last_tick"],
-        "last_outcome": engine["last_outcome"],
-        "settings_error": engine["settings_error"],
-        "performance": performance,
         "scheduler": scheduler,
-        "store": store,
         "history": history,
-        "quota": engine["quota"],
         "sensors": sensors,
-        "zones": engine["zones"],
         "web": {"listeners": site.live.listeners, "dropped": site.live.dropped},
         "versions": versions(),
     }

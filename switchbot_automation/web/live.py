@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from switchbot_automation.engine.events import CommandHandled, DecisionMade
+from switchbot_automation.engine.events import (
+    CommandHandled,
+    DecisionMade,
+    WebhookReceived,
+)
 from switchbot_automation.web.encoding import event_as_json
 
 if TYPE_CHECKING:
@@ -94,12 +98,12 @@ class Live:
 
     def _hear(self, event: Event) -> None:
         facts = event_as_json(event)
-        if isinstance(event, DecisionMade):
+        if not isinstance(event, WebhookReceived):
             self._shared.forget()
+        if isinstance(event, DecisionMade):
             self.counts["decisions", facts["zone"], facts["outcome"]] += 1
             self._remember(facts)
         elif isinstance(event, CommandHandled):
-            self._shared.forget()
             key = ("commands", facts["zone"], facts["action"], facts["status"])
             self.counts[key] += 1
             self._note_command(facts)

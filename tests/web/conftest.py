@@ -78,15 +78,15 @@ class LivedHome:
 
 @pytest.fixture
 async def home(tmp_path):
-    """Nine hours of a winter Monday: it was off until half past six."""
-    clock = SimulatedClock(MONDAY)
+    """A winter Monday until nine, UTC: it was off until half past six in Berlin."""
+    clock = SimulatedClock(MONDAY + timedelta(hours=3))
     history = HistoryService(
         SqliteHistory(tmp_path / "history.sqlite"), now=clock.now, batch_size=50
     )
     lived = LivedHome(history, clock)
     with history:
         async with lived.engine:
-            await lived.live(9)
+            await lived.live(6)
             yield lived
 
 

@@ -46,6 +46,8 @@ async def log_in(http, url, token=TOKEN, **options):
         {"Forwarded": "for=127.0.0.1"},
         {"X-Real-IP": "127.0.0.1"},
         {"Via": "1.1 proxy"},
+        {"X-Forwarded-Proto": "https"},
+        {"CF-Connecting-IP": "127.0.0.1"},
         {"Host": "rebound.example.com"},
         {"Host": "localhost.example.com"},
         {"Host": "192.168.1.5"},
@@ -205,6 +207,15 @@ async def test_a_page_of_another_site_changes_nothing(looked, send, headers, kno
         assert looked.store.get("state/office") == before
         await send(office, {"action": "off"}, headers=own)
     assert looked.store.get("state/office") != before
+
+
+async def test_another_site_cannot_log_a_person_in_or_out(looked, http):
+    evil = {"Origin": "https://evil.example"}
+    async with looked.serve(token=TOKEN) as url:
+        answer = await log_in(http, url, headers=evil)
+        assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
+        answer = await http.post(f"{url}logout", headers=evil)
+        assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
 
 
 async def test_a_form_of_another_site_cannot_even_be_read(looked, http):

@@ -95,7 +95,7 @@ async def test_a_dry_run_tells_what_would_change_and_stores_nothing(home, send, 
         told = await send(f"{url}api/settings?dry_run=true", shown, method="PUT")
     assert told["dry_run"] is True
     assert told["changes"][0]["path"] == "winter.max_temp"
-    # Nine hours are too few to fit a room to; that is said, too.
+    # Six hours are too few to fit a room to; that is said, too.
     assert told["summary"] or told["no_summary"]
     assert home.store.get("settings") == before
 
