@@ -111,7 +111,7 @@ class Carrier:
         try:
             # Longer than whatever one call to the cloud may take with its own timeouts.
             async with asyncio.timeout(2.0 * SENDING_SECONDS):
-                detail = await action.run(context)
+                detail = dict(await action.run(context))
         except Exception as error:  # noqa: BLE001 - any client, sender or plug-in
             _LOGGER.warning(
                 "rule %s: %s failed: %s", rule.id, step.kind, failure(error)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.conditions import all_hold
 from switchbot_automation.rules.memory import Memory, Run, storable, trace_of
-from switchbot_automation.rules.model import Rule, RunMode
+from switchbot_automation.rules.model import Look, Rule, RunMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from switchbot_automation.rules.model import Home
+    from switchbot_automation.rules.model import Home, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,33 @@ def fire(
             own = before.triggers[index] if index < len(before.triggers) else NOTHING
             kind = rule.trigger_kinds[index]
             try:
-                look = trigger.look(own, home, now)
+                look = _looked(trigger, own, home, now)
             except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
                 kept.append(own)
                 memory = memory.traced(_broken(rule, kind, error, now))
                 continue
-            kept.append(own if look.memory == own else storable(look.memory))
+            kept.append(look.memory)
             if look.due_at is not None:
                 wanted.append(look.due_at)
             if look.fired is not None:
-                cause = {**storable(look.fired), "trigger": kind, "index": index}
+                cause = {**look.fired, "trigger": kind, "index": index}
                 fired.append(Firing(rule, cause))
         memory = memory.having(rule, replace(before, triggers=tuple(kept)))
     return memory, tuple(fired), min(wanted, default=None)
+
+
+def _looked(
+    trigger: Trigger, own: Mapping[str, Any], home: Home, now: datetime
+) -> Look:
+    """Let a trigger look; what it returns is held to what a document can hold."""
+    memory, fired, due_at = trigger.look(own, home, now)
+    if due_at is not None:
+        due_at = due_at.astimezone(UTC)
+    return Look(
+        own if memory == own else storable(dict(memory)),
+        None if fired is None else storable(dict(fired)),
+        due_at,
+    )
 
 
 def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import voluptuous as vol
@@ -20,7 +21,13 @@ from switchbot_automation.rules.kinds import (
     Kind,
     conditions_by_kind,
 )
-from switchbot_automation.rules.model import Condition, Rule, RunMode, Step
+from switchbot_automation.rules.model import (
+    Condition,
+    Rule,
+    RunMode,
+    Step,
+    Subject,
+)
 from switchbot_automation.rules.values import (
     Shape,
     choice,
@@ -172,13 +179,57 @@ def part_kind(
     plugins = registry()
     plugin = plugins.get(group, word) if isinstance(word, str) else None
     if plugin is not None:
-        return Kind(plugin.schema, plugin.factory)
+        return Kind(
+            partial(_by_plugin, str(word), plugin.schema),
+            partial(_made, str(word), plugin.factory, _ASKED_OF[group]),
+        )
     broken = plugins.failure(group, word) if isinstance(word, str) else None
     if broken:
         raise vol.Invalid(f"the plug-in {word!r} cannot be used: {broken}", path=[key])
     known = (*own, *more, *plugins.names(group))
     hint = f"; there are {', '.join(known)}" if known else ", no plug-in is installed"
     raise vol.Invalid(f"no {key} {shown(word)}{near(word, known)}{hint}", path=[key])
+
+
+_ASKED_OF: Mapping[str, tuple[str, ...]] = {
+    "triggers": ("look", "subjects"),
+    "conditions": ("holds", "subjects"),
+    "actions": ("run", "once"),
+    "notifiers": ("notify",),
+    "sensors": ("read",),
+    "actuators": ("send",),
+    "offsets": ("kelvin",),
+}
+
+
+def _made(
+    word: str, factory: Callable[[Any], Any], asked: tuple[str, ...], read: Any
+) -> Any:
+    """Make a plug-in's part, and check that it can do what is asked of it."""
+    part = _by_plugin(word, factory, read)
+    for name in asked:
+        if _by_plugin(word, partial(hasattr, part), name):
+            continue
+        kind = type(part).__name__
+        raise vol.Invalid(f"the plug-in {word!r} made a {kind} without {name!r}")
+    if "subjects" in asked and not all(
+        isinstance(subject, Subject)
+        for subject in _by_plugin(word, lambda it: tuple(it.subjects), part)
+    ):
+        raise vol.Invalid(f"the subjects of the plug-in {word!r} are none")
+    return part
+
+
+def _by_plugin(word: str, function: Callable[[Any], Any], value: Any) -> Any:
+    """Call a stranger's code; whatever it raises is an error of the settings."""
+    try:
+        return function(value)
+    except vol.Invalid:
+        raise
+    except Exception as exc:
+        raise vol.Invalid(
+            f"the plug-in {word!r} failed: {type(exc).__name__}: {exc}"[:300]
+        ) from exc
 
 
 def _list(read: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:

@@ -34,6 +34,32 @@ class Action:
     async def run(self, context):
         return {"said": context.cause["trigger"], "odd": {1: object()}}
 
+class Liar:
+    subjects = ()
+    def look(self, memory, home, now):
+        return None
+
+class Naive(Liar):
+    def look(self, memory, home, now):
+        from datetime import datetime
+        return Look([1], {}, datetime(2026, 1, 1))
+
+def raising(read):
+    raise RuntimeError("no")
+
+class Blind:
+    def look(self, memory, home, now):
+        return Look({})
+
+class Odd(Blind):
+    subjects = ("Lamp",)
+
+liar = Plugin(schema=dict, factory=lambda read: Liar(), api_version=1)
+naive = Plugin(schema=dict, factory=lambda read: Naive(), api_version=1)
+angry = Plugin(schema=raising, factory=dict, api_version=1)
+clumsy = Plugin(schema=dict, factory=raising, api_version=1)
+blind = Plugin(schema=dict, factory=lambda read: Blind(), api_version=1)
+odd = Plugin(schema=dict, factory=lambda read: Odd(), api_version=1)
 moody = Plugin(schema=dict, factory=lambda read: Moody(), api_version=1)
 act = Plugin(schema=dict, factory=lambda read: Action(), api_version=1)
 old = Plugin(schema=dict, factory=dict, api_version=0)
@@ -62,6 +88,12 @@ past = strange_house:past
 lost = strange_house:nothing
 [switchbot_automation.triggers]
 moody = strange_house:moody
+liar = strange_house:liar
+naive = strange_house:naive
+angry = strange_house:angry
+clumsy = strange_house:clumsy
+blind = strange_house:blind
+odd = strange_house:odd
 old = strange_house:old
 half = strange_house:half
 gone = no_such_module:thing
@@ -190,3 +222,34 @@ def test_a_backend_of_the_store_has_a_schema_a_factory_and_a_version(
         assert store.place == str(tmp_path)
     with pytest.raises(StoreConfigError, match="written for API version 0; this is 1"):
         get_store(StoreConfig(backend="past"))
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("angry", "the plug-in 'angry' failed: RuntimeError: no"),
+        ("clumsy", "the plug-in 'clumsy' failed: RuntimeError: no"),
+        ("blind", "made a Blind without 'subjects'"),
+        ("odd", "the subjects of the plug-in 'odd' are none"),
+    ],
+)
+def test_a_plugin_that_cannot_do_its_work_is_refused(strange_house, word, said):
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(rule(word))
+    assert caught.value.path == "rules[0].triggers"
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["liar", "naive"])
+async def test_a_trigger_that_answers_nonsense_is_told_of_and_stops_nothing(
+    strange_house, word
+):
+    clock = SimulatedClock()
+    store = MemoryStore(now=clock.now)
+    store.set("settings", {"timezone": "UTC", **rule(word)})
+    engine = AutomationEngine(SimulatedHome(clock), store, clock=clock)
+    for _ in range(3):
+        assert (await engine.run_once()).outcome == "disabled"
+        clock.advance(60)
+    (trace,) = store.get("rules_state")["traces"]
+    assert (trace["outcome"], trace["count"]) == ("broken", 3)
