@@ -9,6 +9,14 @@ import pytest
 
 from switchbot_automation.simulation import FakeSwitchBotCloud
 
+WAITING = {
+    "id": "later",
+    "triggers": {"trigger": "time", "at": "00:00"},
+    "actions": [
+        {"action": "delay", "for": {"seconds": 1}},
+        {"action": "scene", "scene": "Winter"},
+    ],
+}
 RULES = [
     {
         "id": "hot",
@@ -33,9 +41,10 @@ async def run(tmp_path):
         settings.parent.mkdir()
         settings.write_text(json.dumps({"timezone": "UTC", "rules": RULES}))
 
-        async def run(*arguments):
+        async def run(*arguments, group=("rules",)):
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "switchbot_automation.cli", "rules"),
+                *(sys.executable, "-m", "switchbot_automation.cli"),
+                *group,
                 *arguments,
                 cwd=tmp_path,
                 env={
@@ -113,3 +122,18 @@ async def test_an_account_is_asked_for_the_devices_that_rules_name(run):
         "did you mean 'living room air conditioner'?" in each for each in messages
     )
     assert any("no status that could be read" in each for each in messages)
+
+
+async def test_a_delay_is_carried_on_by_the_next_process(run):
+    document = {"timezone": "UTC", "rules": [WAITING]}
+    run.settings.write_text(json.dumps(document))
+    code, out, err = await run("run", "later", "--json")
+    assert (code, json.loads(out)["outcome"]) == (0, "waiting"), err
+    for _ in range(20):
+        await run("once", group=())
+        _, out, _ = await run("trace", "later", "--json")
+        traces = json.loads(out)
+        if traces:
+            break
+    assert [step["action"] for step in traces[0]["steps"]] == ["delay", "scene"]
+    assert traces[0]["outcome"] == "finished"

@@ -478,3 +478,30 @@ async def test_events_want_no_tick_where_rules_name_no_device(house):
     before = house.engine.next_wakeup
     await house.push(DOOR, "WoContact", openState="open")
     assert house.engine.next_wakeup == before
+
+
+async def test_rules_take_no_statement_of_their_own(house):
+    house.rules(rule(TELL, {"action": "delay", "for": {"minutes": 5}}, TELL))
+    calls = []
+    for name in (
+        "get_many",
+        "set_many",
+        "set",
+        "compare_and_set",
+        "update",
+        "get_entry",
+    ):
+        method = getattr(house.store, name)
+
+        def counted(*args, method=method, name=name):
+            calls.append(name)
+            return method(*args)
+
+        setattr(house.store, name, counted)
+    await house.tick()
+    for temperature in (21.0, 26.5, 26.5, 21.0):
+        house.cloud.temperature = temperature
+        calls.clear()
+        await house.tick(after=60)
+        assert calls == ["get_many", "set_many"]
+    assert len(house.told.messages) == 1
