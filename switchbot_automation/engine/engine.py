@@ -300,6 +300,10 @@ class AutomationEngine:
             self._agenda.bring_forward()
             return trace
 
+    def rule_traces(self, rule_id: str | None = None) -> list[dict[str, Any]]:
+        """Return what a rule, or every rule, did lately, the newest first. No I/O."""
+        return self._rules.traces(rule_id)
+
     async def handle_webhook(
         self, payload: Mapping[str, Any]
     ) -> WebhookEvent | RefusedWebhook:

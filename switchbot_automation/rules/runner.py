@@ -221,6 +221,11 @@ class Rules:
         waiting = next(each for each in memory.of(rule).runs if each.id == run.id)
         return {"rule": rule.id, "outcome": "waiting", **waiting.to_document()}
 
+    def traces(self, rule_id: str | None = None) -> list[dict[str, Any]]:
+        """Return the traces of a rule, or of all, the newest first."""
+        found = self._memory().traces[::-1]
+        return [dict(each) for each in found if rule_id in (None, each.get("rule"))]
+
     def health(self) -> dict[str, Any]:
         """Return how the rules fare, JSON-able: the last trace of each with a problem."""
         settings = self._documents.settings

@@ -59,7 +59,8 @@ async def test_a_rule_runs_its_actions_in_order_and_leaves_a_trace(house):
     ]
     assert trace["cause"]["of"] == "temperature of default"
     assert "SECRETPATH" not in str(house.document)
-    assert list(house.ran) == [trace]
+    assert list(house.ran) == house.engine.rule_traces("it") == [trace]
+    assert house.engine.rule_traces("another") == []
 
 
 async def test_a_wrong_parameter_spends_no_call_and_ends_the_run(house):
