@@ -39,6 +39,7 @@ COMMANDS = {
     "check-config": _Entry("check", "Check a settings document."),
     "settings": _Entry("settings", "List every setting with its default and meaning."),
     "cloud": _Entry("cloud", "Serve a simulated SwitchBot cloud on loopback."),
+    "load-test": _Entry("load_test", "Put the whole system under load."),
     "rules": _Entry("rules", "Check, run and trace the rules of the settings."),
     "completion": _Entry("completion", "Print the completion script of a shell."),
 }

@@ -39,6 +39,7 @@ from switchbot_store import MemoryStore, StoreInterface
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from switchbot_automation.clock import Clock
     from switchbot_automation.settings_model import Settings, ZoneSettings
     from switchbot_store import AsyncStore
 
@@ -93,7 +94,7 @@ async def simulate(
 
 
 def build_home(
-    clock: SimulatedClock,
+    clock: Clock,
     settings: Settings,
     *,
     house: HouseParameters,
