@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from switchbot_automation.cli.output import Misuse
+from switchbot_automation.cli.output import Misuse, logging_options
 
 _PROGRAM = "switchbot-automation"
 _VARIABLE = "_SWITCHBOT_AUTOMATION_COMPLETE"
@@ -13,6 +13,7 @@ _VARIABLE = "_SWITCHBOT_AUTOMATION_COMPLETE"
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@logging_options("warning")
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the completion script of SHELL, to be put where the shell reads it.

@@ -3,9 +3,10 @@
 import subprocess
 import sys
 
+import click
 import pytest
 
-from switchbot_automation.cli.app import COMMANDS
+from switchbot_automation.cli.app import COMMANDS, application
 
 WITHOUT = """
 import sys
@@ -52,11 +53,24 @@ def test_help_lists_every_command(invoke):
         assert entry.summary in shown.output
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_and_a_log_level(invoke, name):
-    shown = invoke(name, "--help")
+def every_command(group, path=()):
+    """Yield the words of each command, the groups' own commands too."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from every_command(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("words", [*every_command(application)], ids=" ".join)
+def test_every_command_has_help_a_log_level_and_json(invoke, words):
+    shown = invoke(*words, "--help")
     assert shown.exit_code == 0
     assert "--log-level" in shown.output
+    # What `completion` prints is for a shell.
+    assert "--json" in shown.output or words == ("completion",)
 
 
 def test_a_command_that_is_none_is_misuse(invoke):

@@ -4,10 +4,8 @@ import asyncio
 import json
 import subprocess
 
-import click
 import pytest
 
-from switchbot_automation.cli.app import application
 from switchbot_automation.simulation import FakeSwitchBotCloud, Fault
 
 OURS = "https://home.example.com/push/0urSecret"
@@ -158,23 +156,3 @@ async def test_completion_names_the_commands(start):
     code, out, _ = await running.ended()
     assert code == 0
     assert out.split() == ["plain,webhook"]
-
-
-def every_command(group, path=()):
-    """Yield each command with its words, the groups' own commands too."""
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from every_command(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-def test_every_command_can_answer_in_json():
-    without = {
-        " ".join(words)
-        for words, command in every_command(application)
-        if not any("--json" in each.opts for each in command.params)
-    }
-    assert without == {"completion"}  # whose answer is a shell's script
