@@ -26,10 +26,10 @@ source NAME. One with a `close` is closed when its settings change.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -132,6 +132,13 @@ class Registry:
             },
         }
 
+    async def report_beside(self) -> dict[str, Any]:
+        """Return what `report` does; what it has to load is loaded beside the loop."""
+        wanted = sum(len(self.names(group)) for group in (*GROUPS, _BACKENDS))
+        if len(self._loaded) < wanted:
+            return await asyncio.to_thread(self.report)
+        return self.report()
+
     def _load(self, key: tuple[str, str], entry: EntryPoint) -> Plugin | None:
         try:
             if key[0] == _BACKENDS:
@@ -169,9 +176,18 @@ def _checked_backend(name: str, found: Any) -> Plugin:
     return Plugin(getattr(found, "schema", None) or dict, factory, version)
 
 
+async def installed() -> Registry:
+    """Return the plug-ins that are installed; the first look is beside the loop."""
+    if registry.cache_info().currsize:
+        return registry()
+    return await asyncio.to_thread(registry)
+
+
 @cache
 def registry() -> Registry:
     """Return the plug-ins that are installed. Reads their names, imports none."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, rarely needed
+
     found: dict[str, dict[str, EntryPoint]] = {}
     points = {group: f"{_PREFIX}{group}" for group in GROUPS}
     for group, point in {**points, _BACKENDS: "switchbot_store.backends"}.items():

@@ -33,6 +33,7 @@ from switchbot_automation.model import (
     TickReport,
     ZoneDecision,
 )
+from switchbot_automation.plugins import installed
 from switchbot_automation.rules.runner import sooner
 from switchbot_store import StoreInterface, ThreadedStore
 
@@ -375,6 +376,7 @@ class AutomationEngine:
             now=self._clock.now(),
             performance=self._performance.to_dict(self._clock.monotonic()),
             rules=self._rules.health(),
+            plugins=await (await installed()).report_beside(),
         )
 
     def overview(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.state import encode_instant
-from switchbot_automation.plugins import registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +34,7 @@ def health_report(
     now: datetime,
     performance: Mapping[str, Any],
     rules: Mapping[str, Any],
+    plugins: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
 
@@ -91,7 +91,7 @@ def health_report(
         },
         "history_error": _text(recorder.error),
         "rules": rules,
-        "plugins": registry().report(),
+        "plugins": plugins,
         "performance": dict(performance),
     }
 
