@@ -53,7 +53,8 @@ def _always() -> bool:
 class Call:
     """What is to be asked.
 
-    `path` follows ``/v1.1/`` and is quoted already. `what` names the call in messages.
+    `path` follows ``/v1.1/`` and is quoted already; `iot` names the other host that one
+    endpoint has. `what` names the call in messages.
     `is_read` decides how the quota treats it. `may_repeat` tells whether it may be sent
     again after the cloud may have received it; it is asked only then. `private` must
     not show in messages. `empty_190_is_none`: for this call, code 190 without a message
@@ -68,6 +69,7 @@ class Call:
     may_repeat: Callable[[], bool] = _always
     private: tuple[str, ...] = ()
     empty_190_is_none: bool = False
+    iot: bool = False
 
 
 class Caller:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from switchbot_automation.cloud.calls import Call
 
 DEFAULT_BASE_URL = "https://api.switch-bot.com"
+DEFAULT_IOT_BASE_URL = "https://api.switchbot.net"
 
 _JSON = {"Content-Type": "application/json; charset=utf8"}
 
@@ -79,6 +80,9 @@ class SwitchBotClient(Endpoints):
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
+        real = self._base_url == DEFAULT_BASE_URL
+        # A simulated cloud has everything in one place.
+        self._iot_base_url = DEFAULT_IOT_BASE_URL if real else self._base_url
         actual_clock: Clock = clock or SystemClock()
         self._quota = quota or QuotaLedger(clock=actual_clock)
         self._timeout = aiohttp.ClientTimeout(
@@ -109,10 +113,11 @@ class SwitchBotClient(Endpoints):
             raise CloudError(
                 f"{call.what}: the HTTP session is closed", maybe_sent=False
             )
+        base_url = self._iot_base_url if call.iot else self._base_url
         try:
             async with self._session.request(
                 call.method.lower(),
-                URL(f"{self._base_url}/v1.1/{call.path}", encoded=True),
+                URL(f"{base_url}/v1.1/{call.path}", encoded=True),
                 headers={**headers, **(_JSON if call.payload is not None else {})},
                 data=call.payload,
                 timeout=self._timeout,
@@ -136,7 +141,7 @@ class SwitchBotClient(Endpoints):
             ) from exc
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as exc:
             raise CloudError(
-                f"{call.what}: {self._base_url!r} is no usable base URL",
+                f"{call.what}: {base_url!r} is no usable base URL",
                 maybe_sent=False,
             ) from exc
         except (

@@ -234,6 +234,23 @@ class Endpoints:
         path = f"mindclip/{parts}" + (f"?{urlencode(query)}" if query else "")
         return await self._read(path, f"MindClip {' '.join(resource)}")
 
+    async def iot_credential(self, instance_id: str) -> Any:
+        """Return what an MQTT client needs for the push stream, as the cloud gave it.
+
+        Undocumented, found in switchbot-openapi-cli: a TLS client certificate, the
+        broker's URL and topics, for an `instance_id` of one's own choice. Keep it as
+        the secret that it is.
+        """
+        payload = {"instanceId": instance_id}
+        call = Call(
+            "POST",
+            "iot/credential",
+            "IoT credential",
+            payload=_json(payload, "iot/credential"),
+            iot=True,
+        )
+        return await self._caller.body_of(call)
+
     # --- inside ------------------------------------------------------------------
 
     async def _webhook(

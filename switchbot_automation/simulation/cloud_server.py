@@ -128,6 +128,7 @@ class FakeSwitchBotCloud:
                 web.get("/v1.1/scenes", self._scenes),
                 web.post("/v1.1/scenes/{id}/execute", self._run_scene),
                 web.post("/v1.1/webhook/{action}", self._webhook),
+                web.post("/v1.1/iot/credential", self._iot_credential),
             ]
         )
         runner = web.AppRunner(
@@ -300,6 +301,12 @@ class FakeSwitchBotCloud:
             Call.CONTENT,
             None,
             lambda: self.account.content.mindclip(path, request.query),
+        )
+
+    async def _iot_credential(self, request: web.Request) -> web.Response:
+        payload = await _read_json(request)
+        return await self._grant(
+            Call.CONTENT, None, lambda: self.account.content.credential(payload)
         )
 
     async def _webhook(self, request: web.Request) -> web.Response:

@@ -26,7 +26,8 @@ class Content:
 
     `recordings` and `todos` are entries of the paged lists; `transcripts` and
     `summaries` are answers by recording id, `daily` entries that hold a `summaryDate`,
-    `weekly` answers by ISO week and `urgent_todos` answers by date.
+    `weekly` answers by ISO week and `urgent_todos` answers by date. `iot_credential` is
+    what the undocumented push stream is opened with.
     """
 
     faults: Faults
@@ -39,6 +40,7 @@ class Content:
     daily: list[Body] = field(default_factory=list)
     weekly: dict[str, Body] = field(default_factory=dict)
     urgent_todos: dict[str, Body] = field(default_factory=dict)
+    iot_credential: Body = field(default_factory=dict, repr=False)
 
     def diary(self, device_id: str, query: Mapping[str, str]) -> Body:
         """Return what was written in [startTimestamp, endTimestamp), in ms."""
@@ -60,6 +62,13 @@ class Content:
                 if start <= entry["timestamp"] < end
             ]
         return body
+
+    def credential(self, payload: object) -> Body:
+        """Answer ``POST /v1.1/iot/credential``."""
+        self.faults.refuse(Call.CONTENT)
+        if not isinstance(payload, dict) or not payload.get("instanceId"):
+            raise _invalid()
+        return self.iot_credential
 
     def mindclip(self, path: str, query: Mapping[str, str]) -> Body:
         """Answer ``GET /v1.1/mindclip/{path}``."""

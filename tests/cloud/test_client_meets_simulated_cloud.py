@@ -2,6 +2,7 @@
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver
 
 from switchbot_automation.cloud import QuotaLedger, SwitchBotClient, catalog
 from switchbot_automation.cloud.passcodes import read_passcode_result, read_passcodes
@@ -146,3 +147,39 @@ async def test_the_account_s_webhook_lives_its_whole_life(simulated, client):
     assert details.created_at is not None
     await client.delete_webhook(url)
     assert await client.query_webhook() == ()
+
+
+async def test_the_credential_of_the_push_stream_is_given_as_it_came(client, simulated):
+    simulated.account.content.iot_credential = {"brokerUrl": "mqtts://x", "topics": {}}
+    assert await client.iot_credential("hub-1") == {
+        "brokerUrl": "mqtts://x",
+        "topics": {},
+    }
+    assert "mqtts" not in repr(simulated.account.content)
+    with pytest.raises(BadParameterError):
+        await client.iot_credential("")
+
+
+class Nowhere(AbstractResolver):
+    """Finds no host, and tells which were looked for."""
+
+    def __init__(self):
+        self.hosts = []
+
+    async def resolve(self, host, port=0, family=0):
+        self.hosts.append(host)
+        raise OSError("no such host")
+
+    async def close(self):
+        pass
+
+
+async def test_that_credential_alone_is_asked_of_another_host(clock):
+    resolver = Nowhere()
+    connector = aiohttp.TCPConnector(resolver=resolver)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        client = SwitchBotClient(session, "t", "s", clock=clock, attempts=1)
+        for question in (client.iot_credential("hub-1"), client.scenes()):
+            with pytest.raises(CloudTimeoutError):
+                await question
+    assert resolver.hosts == ["api.switchbot.net", "api.switch-bot.com"]
