@@ -67,6 +67,19 @@ async def test_a_light_room_does_not_short_cycle(season, asked):
     assert switched.percent_out_of_band <= plain.percent_out_of_band
 
 
+async def test_a_cooled_light_room_with_a_narrow_band_does_not_short_cycle():
+    profile = default_settings("summer")["summer"] | {
+        "min_temp": 23.5,
+        "max_temp": 25.5,
+    }
+    plain, switched = await both(
+        "summer", "light", way={"control": "switch"}, summer=profile
+    )
+    assert plain.starts_per_day > 8
+    assert switched.starts_per_day <= plain.starts_per_day / 2
+    assert switched.percent_out_of_band <= plain.percent_out_of_band
+
+
 async def test_a_dashboard_s_document_is_run_as_the_dashboard_would():
     document = default_settings("winter")
     plain, same = await both(
