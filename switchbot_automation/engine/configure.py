@@ -38,7 +38,10 @@ _LOGGER = logging.getLogger(__name__)
 # Long enough to fit a room, short enough to be answered while a person waits.
 _LOOK_BACK = timedelta(days=14)
 
-_SECRET_KEYS = frozenset({"webhooks", "ifttt_webhooks"})
+# The last ones are what plug-ins may call their own.
+_SECRET_KEYS = frozenset(
+    {"webhooks", "ifttt_webhooks", "token", "secret", "password", "api_key"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +207,12 @@ def _differences(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[Cha
 
 
 def _without_urls(value: Any) -> Any:
-    """Return a rule's part with the URLs in it masked."""
+    """Return a rule's or plug-in's part with the URLs and secrets in it masked."""
     if isinstance(value, dict):
-        return {key: _without_urls(each) for key, each in value.items()}
+        return {
+            key: _masked(each) if key in _SECRET_KEYS else _without_urls(each)
+            for key, each in value.items()
+        }
     if isinstance(value, list):
         return [_without_urls(each) for each in value]
     return mask_url(value) if isinstance(value, str) and "://" in value else value

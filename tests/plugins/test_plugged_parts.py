@@ -210,3 +210,19 @@ def test_a_wrong_part_is_named_with_its_place(stove_house, change, path, said):
     error = check_settings(ROOM | change)[0]
     assert error.path == path
     assert said in str(error)
+
+
+async def test_a_change_of_settings_shows_no_secret(stove_house, living):
+    engine, *_ = living
+    rule = {
+        "id": "it",
+        "triggers": {"trigger": "time", "at": "07:00"},
+        "actions": {"action": "webhook", "url": "https://example.org/KEYKEYKEY"},
+    }
+    plugins = ROOM["plugins"] | {"stove": {"actuator": "relay", "token": "T0PSECRET"}}
+    await engine.run_once()
+    for document in (ROOM | {"rules": [rule], "plugins": plugins}, ROOM):
+        change = await engine.apply_settings(document)
+        assert change.changes
+        assert "KEYKEYKEY" not in str(change.to_dict())
+        assert "T0PSECRET" not in str(change.to_dict())
