@@ -279,7 +279,8 @@ class PostgresHistory(HistoryBackend):
         self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
     ) -> list[HistoryRow]:
         def fetch_rows(connection: Connection) -> list[tuple[Any, ...]]:
-            with connection.cursor(row_factory=tuple_row) as cursor:
+            # Binary: neither side turns thousands of numbers into digits and back.
+            with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
                 return cursor.execute(statement, values).fetchall()
 
         rows = []
