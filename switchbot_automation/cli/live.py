@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager, closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.page import TOKEN, Address, address_of, page_of
 from switchbot_automation.cli.stopping import stop_requested
-from switchbot_automation.engine.events import CommandHandled, DecisionMade
+from switchbot_automation.engine.events import CommandHandled, DecisionMade, RuleRan
 from switchbot_automation.engine.scheduler import SchedulerService
 from switchbot_automation.engine.webhook_sender import WebhookSender
 from switchbot_store import (
@@ -39,7 +40,6 @@ from switchbot_store import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import datetime
 
     from switchbot_automation.engine.events import Event
     from switchbot_automation.model import Command, TickReport, ZoneDecision
@@ -65,7 +65,9 @@ _FAILED = frozenset(
 
 
 @click.command()
-@json_option("Print one object a line for each change of decision and each command.")
+@json_option(
+    "Print one object a line for each change of decision, each command and rule."
+)
 @click.option(
     "--web",
     metavar="HOST:PORT",
@@ -185,7 +187,7 @@ async def _once(
 
 
 class Narrator:
-    """Prints what the engine tells: each change of decision, each command sent."""
+    """Prints what the engine tells: changes of decision, commands sent, rules run."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -203,6 +205,9 @@ class Narrator:
             and event.command.status is not CommandStatus.BLOCKED
         ):
             self._say(event.at, "command", _command_as_json(event.command))
+        elif isinstance(event, RuleRan):
+            at = datetime.fromisoformat(event.trace["ended_at"])
+            self._say(at, "rule", dict(event.trace))
 
     def _say(self, at: datetime, kind: str, facts: dict[str, Any]) -> None:
         if self._as_json:
@@ -214,6 +219,8 @@ class Narrator:
 def _sentence(kind: str, facts: dict[str, Any]) -> str:
     if kind == "decision":
         return f"{facts['zone']}: {facts['outcome']} ({', '.join(facts['reasons'])})"
+    if kind == "rule":
+        return f"rule {facts['rule']}: {facts['outcome']} ({facts['cause']['trigger']})"
     rungs = ", ".join(
         rung["rung"] if rung["ok"] else f"{rung['rung']} failed: {rung['error']}"
         for rung in facts["rungs"]

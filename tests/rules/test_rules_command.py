@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from switchbot_automation.cli.live import Narrator
 from switchbot_automation.simulation import FakeSwitchBotCloud
 
 WAITING = {
@@ -137,3 +138,16 @@ async def test_a_delay_is_carried_on_by_the_next_process(run):
             break
     assert [step["action"] for step in traces[0]["steps"]] == ["delay", "scene"]
     assert traces[0]["outcome"] == "finished"
+
+
+async def test_run_tells_of_rules(house, capsys):
+    told = {"trigger": "time", "at": "12:01"}
+    notify = {"action": "notify", "message": "x"}
+    house.rules({"id": "noon", "triggers": told, "actions": notify})
+    for as_json in (False, True):
+        house.engine.subscribe(Narrator(as_json=as_json))
+    await house.live(90)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.endswith("rule noon: finished (time)") for line in lines)
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [each["rule"] for each in events if each["event"] == "rule"] == ["noon"]
