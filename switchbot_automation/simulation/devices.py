@@ -98,6 +98,13 @@ class VirtualDevice(ABC):
         """
         raise unsupported(command)
 
+    def happened(self, fields: Body) -> Body | None:
+        """Change by itself; return the event context to send, if any. ValueError."""
+        msg = (
+            f"{self.device_type} {self.device_id} does not change so: {sorted(fields)}"
+        )
+        raise ValueError(msg)
+
     def acknowledgement(self, command: str) -> Body:  # noqa: ARG002 - keypads look at it
         """Return the body of the answer to an accepted command."""
         return {}

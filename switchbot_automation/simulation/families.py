@@ -93,6 +93,8 @@ _EVENT_VALUES: dict[tuple[str, Any], Any] = {
     ("lockState", "latchBoltLocked"): "LATCH_BOLT_LOCKED",
     ("doorState", "open"): "OPENED",
     ("doorState", "close"): "CLOSED",
+    ("detectionState", True): "DETECTED",
+    ("detectionState", False): "NOT_DETECTED",
     ("online", "online"): True,
     ("online", "offline"): False,
 }
@@ -168,6 +170,14 @@ class CatalogDevice(VirtualDevice):
         self.state.update(changed)
         return self.event(changed) if changed else None
 
+    def happened(self, fields: Body) -> Body | None:
+        """Change by itself; see `SimulatedHome.happen`."""
+        told = {field.name for field in self.product.webhook_fields}
+        if self.infrared or not set(fields) <= told | set(self.state):
+            return super().happened(fields)
+        self.state.update((k, v) for k, v in fields.items() if k in self.state)
+        return self.event(fields)
+
     def event(self, changed: Body) -> Body | None:
         """Return the webhook context for a change, None if the product sends none."""
         product = self.product
@@ -183,6 +193,8 @@ class CatalogDevice(VirtualDevice):
             spoken = name if name in known else _EVENT_NAMES.get(name, name)
             if spoken in known:
                 context[spoken] = _EVENT_VALUES.get((spoken, _key(value)), value)
+        if len(context) <= len(("deviceType", "deviceMac")):
+            return None  # nothing of this is told
         if "scale" in known:
             context["scale"] = "CELSIUS"
         return context
@@ -296,4 +308,5 @@ _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def _key(value: Any) -> Any:
-    return value if isinstance(value, str) else None
+    # A number is no key: 1 would be found as True.
+    return value if isinstance(value, str | bool) else None

@@ -219,6 +219,18 @@ class SimulatedHome:
         """Add a device of every catalogued product."""
         self.account.add(*one_of_each(HUB_ID, air=self.room.house.meter))
 
+    def happen(self, device_id: str, **fields: Any) -> None:
+        """Let a device change by itself: a door opens, a bell rings, a lock is turned.
+
+        `fields` are of its status, or of its events alone (`press`). An event follows
+        where the product sends one. Raises ValueError for a field it does not have or a
+        device that is none of the catalogue's, KeyError for one that is not there.
+        """
+        self.advance()
+        context = self.account.devices[device_id].happened(fields)
+        if context is not None:
+            self.push.emit(device_id, context, self.elapsed)
+
     def advance(self) -> None:
         """Catch up with the clock."""
         target = self.elapsed
