@@ -6,8 +6,10 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from switchbot_store import HistoryService, SqliteHistory
+from switchbot_store.cli.app import application as store_application
 
 WEEK = ("--from", "2026-01-12", "--to", "2026-01-20")
 
@@ -130,3 +132,35 @@ async def test_nothing_is_stored_and_a_process_of_its_own_agrees(
     assert (code, err) == (0, "")
     assert json.loads(out)["current"]["starts"] > 0
     assert {f.name: f.read_bytes() for f in home.directory.glob("*.json")} == before
+
+
+def test_what_the_phone_app_exported_is_history_enough(
+    invoke, home, candidate, tmp_path
+):
+    lines = ["Date,Temperature_Celsius(℃),Relative_Humidity(%)"]
+    with HistoryService(SqliteHistory(home.directory / "history.sqlite3")) as history:
+        start = datetime(2026, 1, 12, tzinfo=UTC)
+        for row in history.query(start, start + timedelta(days=8)).rows:
+            local = row["timestamp"] + timedelta(hours=1)
+            lines.append(f"{local:%Y-%m-%d %H:%M},{row['temperature']},45")
+    exported = tmp_path / "Meter_data.csv"
+    exported.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    env = {"STORE_DIRECTORY": str(tmp_path / "phone")}
+    imported = CliRunner().invoke(
+        store_application,
+        ["history", "import", "--timezone", "Europe/Paris", str(exported)],
+        env=env,
+    )
+    assert imported.exit_code == 0, imported.output
+    current = tmp_path / "current.json"
+    current.write_text(json.dumps(home.settings))
+    result = invoke(
+        "backtest",
+        *(candidate(min_temp=20.5), *WEEK, "--settings", current, "--json"),
+        env=env,
+    )
+    assert result.exit_code == 0, result.output + result.stderr
+    report = json.loads(result.stdout)
+    assert report["unit_inferred"]
+    assert report["model"]["error_kelvin"] <= 0.5
+    assert report["candidate"]["degree_minutes"] != report["current"]["degree_minutes"]
