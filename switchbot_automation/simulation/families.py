@@ -95,6 +95,7 @@ _EVENT_VALUES: dict[tuple[str, Any], Any] = {
     ("doorState", "close"): "CLOSED",
     ("detectionState", True): "DETECTED",
     ("detectionState", False): "NOT_DETECTED",
+    ("isStuck", ""): False,
     ("online", "online"): True,
     ("online", "offline"): False,
 }
