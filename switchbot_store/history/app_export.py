@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Final
 
@@ -35,7 +35,6 @@ from switchbot_store.history.samples import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from switchbot_store.history.local_time import ClockChange, Row
@@ -114,6 +113,8 @@ class AppExport:
         self._zone = zone
         self._timezone = timezone
         self._home = timezone_of(timezone)
+        # What is the same in every row; what differs is checked line by line.
+        normalised(HistorySample(datetime.now(UTC), zone, timezone=timezone))
         self._order = date_order
         self._delimiter = ","
         self._encoding = _encoding_of(path)
@@ -143,7 +144,6 @@ class AppExport:
     def _samples(self, readings: Iterator[Row]) -> Iterator[HistorySample]:
         report = self.report
         zone, timezone = self._zone, self._timezone
-        checked = False
         before: datetime | None = None
         same: list[_Reading] = []
         for moment, reading in readings:
@@ -165,9 +165,6 @@ class AppExport:
                 timezone=timezone,
                 metadata=reading[2],
             )
-            if not checked:
-                normalised(sample)  # what differs from row to row is sound
-                checked = True
             report.rows += 1
             if report.first is None or stamp < report.first:
                 report.first = stamp

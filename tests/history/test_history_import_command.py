@@ -169,6 +169,7 @@ def test_what_was_asked_wrongly_ends_with_2_before_anything_is_written(
         in history("import", good, "--timezone", "Europe/Pariss", code=2).stderr
     )
     history("import", good, code=2)
+    history("import", good, "--timezone", "UTC", "--zone", "", code=2)
     history("import", tmp_path / "absent.csv", "--timezone", "UTC", code=2)
     assert not (tmp_path / "config").exists()
 
