@@ -1,12 +1,24 @@
 """Settings come into force whole or not at all, and the last good ones outlive a restart."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine import tick as tick_module
 from switchbot_automation.errors import SettingsError
-from switchbot_store import StoreUnavailableError
+from switchbot_automation.simulation import (
+    SimulatedClock,
+    default_settings,
+    simulate,
+)
+from switchbot_store import (
+    HistoryService,
+    MemoryStore,
+    SqliteHistory,
+    StoreUnavailableError,
+)
 
 
 async def test_the_last_good_settings_outlive_a_restart_with_a_bad_document(room):
@@ -115,3 +127,20 @@ async def test_a_dry_run_tells_why_it_cannot_say_what_would_have_been(room):
     assert change.summary is None
     assert "days of readings" in change.no_summary
     assert room.store.get("settings") == document
+
+
+async def test_a_dry_run_tells_what_would_have_come_of_it(room, tmp_path):
+    settings, store = default_settings("winter"), MemoryStore()
+    with HistoryService(SqliteHistory(tmp_path / "h.sqlite3"), batch_size=500) as kept:
+        await simulate(settings, days=6, store=store, history=kept)
+        newest = kept.latest()[0]["timestamp"]
+        room.clock = SimulatedClock(newest + timedelta(minutes=2))
+        engine = AutomationEngine(room, store, history=kept, clock=room.clock)
+        cooler = {**settings, "winter": {**settings["winter"], "target_temp": 22.0}}
+        change = await engine.apply_settings(cooler, dry_run=True)
+    assert [each.path for each in change.changes] == ["winter.target_temp"]
+    assert change.no_summary is None
+    assert change.summary.candidate.energy_kwh < change.summary.current.energy_kwh
+    told = json.loads(json.dumps(change.to_dict()))
+    assert told["summary"]["model"]["error_kelvin"] <= 0.5
+    assert store.get("settings") == settings
