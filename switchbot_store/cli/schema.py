@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 
 from switchbot_store.cli import opening
 from switchbot_store.cli.archive import back_up_as_it_is, in_words
+from switchbot_store.cli.history_upkeep import summarise
 from switchbot_store.cli.output import (
     dry_run_option,
     json_option,
@@ -23,8 +24,6 @@ from switchbot_store.config import StoreConfig
 
 if TYPE_CHECKING:
     from switchbot_store.inspection import Inspection
-
-_HOUR = timedelta(hours=1)
 
 
 @click.command()
@@ -58,7 +57,9 @@ def migrate(
     applied: list[int] = []
     if missing and not dry_run:
         applied = apply(config.conninfo or "")
-        _summarise(config)
+        with opening.history(config) as backend, progress_bar() as progress:
+            # Rather than behind somebody's first chart.
+            summarise(backend, progress)
     if as_json:
         print_json(
             {
@@ -103,15 +104,3 @@ def _offered() -> Path | None:
 
 def _at_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _summarise(config: StoreConfig) -> None:
-    """Roll an adopted history up now, rather than behind somebody's first chart."""
-    with opening.history(config) as backend, progress_bar() as progress:
-        oldest = backend.oldest()
-        now = datetime.now(UTC)
-        total = max(1, (now - oldest) // _HOUR) if oldest else 1
-        done = 0
-        while hours := backend.roll_up(now=now):
-            done += hours
-            progress(min(1.0, done / total), "hourly summary")
