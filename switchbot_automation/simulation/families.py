@@ -99,6 +99,8 @@ _EVENT_VALUES: dict[tuple[str, Any], Any] = {
     ("online", "online"): True,
     ("online", "offline"): False,
 }
+# A panel's status has a percentage, its events a word.
+_LIGHTNESS, _DIM_BELOW = ("bright", "dim"), 50
 # The only product whose events are documented to name just the channel that changed.
 _PARTIAL_EVENTS = frozenset({"Relay Switch 2PM"})
 
@@ -184,7 +186,7 @@ class CatalogDevice(VirtualDevice):
         product = self.product
         if not product.webhook_types:
             return None
-        known = {field.name for field in product.webhook_fields}
+        known = {field.name: field for field in product.webhook_fields}
         source = changed if self.device_type in _PARTIAL_EVENTS else self.fields()
         context: Body = {
             "deviceType": product.webhook_types[0],
@@ -193,7 +195,7 @@ class CatalogDevice(VirtualDevice):
         for name, value in (source | changed).items():
             spoken = name if name in known else _EVENT_NAMES.get(name, name)
             if spoken in known:
-                context[spoken] = _EVENT_VALUES.get((spoken, _key(value)), value)
+                context[spoken] = _spoken(known[spoken], value)
         if len(context) <= len(("deviceType", "deviceMac")):
             return None  # nothing of this is told
         if "scale" in known:
@@ -306,6 +308,13 @@ _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "boolean": bool,
     "object": dict,
 }
+
+
+def _spoken(field: StatusField, value: Any) -> Any:
+    """Return a status's value as an event tells it."""
+    if field.values == _LIGHTNESS and isinstance(value, int):
+        return _LIGHTNESS[value < _DIM_BELOW]
+    return _EVENT_VALUES.get((field.name, _key(value)), value)
 
 
 def _key(value: Any) -> Any:
