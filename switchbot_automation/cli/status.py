@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from switchbot_store import StoreConfig, get_store
 if TYPE_CHECKING:
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cli.readings import Row
+    from switchbot_automation.settings_model import ZoneSettings
 
 _ROOM_COLUMNS = ("room", "read", "air conditioner", "automation")
 
@@ -44,13 +46,20 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
     engine assumes. The devices are asked now, one call each and one for the list. The
     exit code is 1 when one of them could not be read.
     """
-    rooms = [] if devices else read_rooms()
+    rooms = read_rooms()
+    assumed = {room.aircon_id: room.assumed for room in rooms if room.aircon_id}
 
     async def answer(client: SwitchBotClient) -> tuple[list[Row], int]:
         rows = await look(client, await targets(client, devices))
         return rows, client.quota.used
 
     rows, calls = ask(answer)
+    rows = [
+        replace(row, text=assumed[row.device_id]) if row.device_id in assumed else row
+        for row in rows
+    ]
+    if devices:
+        rooms = []
     if as_json:
         print_json(
             {
@@ -69,10 +78,16 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
 class Room:
     """A zone as the store has it."""
 
-    def __init__(self, name: str, enabled: bool, state: ZoneState) -> None:
-        self._name = name
-        self._enabled = enabled
+    def __init__(self, zone: ZoneSettings, state: ZoneState) -> None:
+        self._name = zone.name
+        self._enabled = zone.automation_enabled
         self._state = state
+        self.aircon_id = zone.aircon_device_id
+
+    @property
+    def assumed(self) -> str:
+        """What the air conditioner is assumed to be, and from what."""
+        return f"assumed {self._unit()}"
 
     def as_json(self) -> dict[str, Any]:
         """Return it as an object; `power` is assumed, from `last_action`."""
@@ -100,13 +115,17 @@ class Room:
             if state.last_humidity is not None:
                 read += f", {state.last_humidity:g} %"
             read += f"{_clock(state.last_read_at)}"
-        unit = f"{state.power}{', uncertain' if state.uncertain else ''}"
-        if state.last_action:
-            unit += f": {state.last_action}{_clock(state.last_action_at)}"
         automation = "on" if self._enabled else "off"
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
             automation += f", held until {state.hold_until.astimezone():%a %H:%M}"
-        return (self._name, read, unit, automation)
+        return (self._name, read, self._unit(), automation)
+
+    def _unit(self) -> str:
+        state = self._state
+        unit = f"{state.power}{', uncertain' if state.uncertain else ''}"
+        if state.last_action:
+            unit += f": {state.last_action} sent{_clock(state.last_action_at)}"
+        return unit
 
 
 def read_rooms() -> list[Room]:
@@ -129,11 +148,7 @@ def read_rooms() -> list[Room]:
         }
         entries = store.get_many(list(keys.values()))
         return [
-            Room(
-                name,
-                zone.automation_enabled,
-                ZoneState.from_document(entries[keys[name]].data),
-            )
+            Room(zone, ZoneState.from_document(entries[keys[name]].data))
             for name, zone in settings.zones.items()
         ]
 

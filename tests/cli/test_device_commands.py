@@ -155,7 +155,12 @@ async def test_status_shows_the_rooms_as_the_engine_left_them(run, tmp_path):
     assert room["zone"] == "default"
     assert room["temperature"] is not None
     assert room["power"] in {"on", "off", "unknown"}
-    assert "Rooms" in (await run("status"))[1]
+    shown = (await run("status"))[1]
+    assert "Rooms" in shown
+    assert "assumed on: " in shown or "assumed off" in shown
+    shown = (await run("status", AIRCON_ID))[1]
+    assert "Rooms" not in shown
+    assert "assumed " in shown
 
 
 async def test_a_device_that_is_offline_is_shown_beside_the_others(run, cloud):
