@@ -7,6 +7,7 @@ system.
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,8 @@ from switchbot_automation.web.answers import RefusedError, read_body
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
 from switchbot_automation.web.guard import Who, who_asks
 from switchbot_automation.web.site import site_of
+
+_LOGGER = logging.getLogger(__name__)
 
 _TYPES: Final = {
     "html": "text/html",
@@ -52,15 +55,14 @@ def _file(name: str) -> _File:
     return _File(body, _TYPES[name.rpartition(".")[2]], etag)
 
 
-def _answer(request: web.Request, name: str, status: int = 200) -> web.Response:
+def _answer(request: web.Request, name: str) -> web.Response:
     found = _file(name)
     headers = {"ETag": f'"{found.etag}"', "Cache-Control": "no-cache"}
     given = request.headers.get("If-None-Match", "")
-    if status == 200 and found.etag in given:  # noqa: PLR2004 - OK
+    if found.etag in given:
         return web.Response(status=304, headers=headers)
     return web.Response(
         body=found.body,
-        status=status,
         headers=headers,
         content_type=found.content_type,
         charset="utf-8",
@@ -100,7 +102,13 @@ async def login(request: web.Request) -> web.Response:
         raise RefusedError(415, "not_a_form", f"send Content-Type: {_FORM}", close=True)
     body = await read_body(request, 4096)
     if not site.credentials.is_token(_token_of(body)):
-        return _answer(request, "login.html", status=401)
+        _LOGGER.warning("somebody tried to log in with another token")
+        return web.Response(
+            body=_file("login.html").body.replace(b" hidden", b""),
+            status=401,
+            content_type="text/html",
+            charset="utf-8",
+        )
     response = web.Response(status=303, headers={"Location": "./"})
     response.set_cookie(
         COOKIE,

@@ -258,7 +258,7 @@ async def test_quick_off_turns_a_room_off_and_says_so(pictured, open_page):
         assert pictured.engine.next_wakeup == pictured.clock.now()
         await pictured.engine.run_once()
         room = page.locator('[data-zone="living room"]')
-        await room.get_by_text("The automation is switched off.").wait_for()
+        await room.get_by_text("Automation is off").wait_for()
         assert await room.locator(".state").inner_text() == "Off"
     settings = pictured.store.get("settings")["zones"]["living room"]
     assert settings["automation_enabled"] is False
@@ -298,7 +298,7 @@ async def test_a_person_logs_in_stays_logged_in_and_logs_out(pictured, open_page
         assert await violations(page) == []
         await page.get_by_label("Token").fill("not the token")
         await page.keyboard.press("Enter")
-        await page.wait_for_load_state()
+        await page.get_by_role("alert").get_by_text("not the token").wait_for()
         assert page.url.endswith("/login")
         await page.get_by_label("Token").fill(TOKEN)
         await page.keyboard.press("Enter")

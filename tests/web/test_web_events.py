@@ -45,7 +45,7 @@ class Stream:
 @pytest.fixture
 async def listen():
     """Open streams; closed at the end."""
-    session = aiohttp.ClientSession()
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
     async def opened(url, **headers):
         answer = await session.get(f"{url}api/events", headers=headers)
@@ -140,6 +140,27 @@ class LongStory:
 async def _read_on(stream):
     while await stream.next() is not None:
         pass
+
+
+async def test_two_hundred_listeners_hear_of_every_tick(looked, listen):
+    async with looked.serve() as url:
+        streams = await asyncio.gather(*(listen(url) for _ in range(200)))
+        for stream in streams:
+            assert (await stream.next())[0] == "home"
+        for _ in range(3):
+            looked.clock.advance(300)
+            await looked.engine.run_once()
+        heard = await asyncio.gather(*(_decisions(stream, 6) for stream in streams))
+    assert all(each == heard[0] for each in heard)
+
+
+async def _decisions(stream, count):
+    found = []
+    while len(found) < count:
+        kind, told = await stream.next()
+        if kind == "decision":
+            found.append((told["at"], told["zone"], told["outcome"]))
+    return found
 
 
 async def test_streams_end_when_the_server_does(home, listen):

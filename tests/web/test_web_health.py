@@ -1,5 +1,6 @@
 """/healthz and /metrics: what is well, what is not, and when that is a 503."""
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -178,6 +179,16 @@ async def test_a_probe_without_the_token_learns_the_status_alone(looked, get, ht
     async with looked.serve(token=TOKEN, public_health=True) as url:
         assert (await get(f"{url}healthz", headers=away)).keys() == short
         await get(f"{url}metrics", 401, headers=away)
+
+
+async def test_without_the_extra_the_figures_say_what_to_install(
+    looked, get, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    async with looked.serve() as url:
+        told = await get(f"{url}metrics", 501)
+        await get(f"{url}healthz")
+    assert "[web]" in told["message"]
 
 
 async def test_prometheus_reads_every_figure(home, http, send):

@@ -103,7 +103,7 @@ function showRoom(card, zone) {
 function noteOf(zone) {
   const notes = [];
   if (zone.stale) notes.push(zone.read_at ? `No reading since ${dayAndClock(zone.read_at, zone.timezone)}.` : "No reading yet.");
-  if (!zone.enabled) notes.push("The automation is switched off.");
+  if (!zone.enabled && zone.outcome !== "disabled") notes.push("The automation is switched off.");
   if (zone.observe_only) notes.push("Only observes; nothing is sent.");
   if (zone.waiting) notes.push(`${action(zone.waiting.action)} waits until ${clock(zone.waiting.due_at, zone.timezone)}.`);
   if (zone.hold_until) {
@@ -141,6 +141,7 @@ function showDetail() {
   const zone = zoneOf(selected);
   get("detail").hidden = get("why").hidden = !zone;
   if (!zone) return;
+  get("detail").classList.toggle("cooled", zone.season === "summer");
   get("detail-title").textContent = zone.name === "default" ? "Temperature" : `Temperature, ${plain(zone.name)}`;
   if (Date.now() - drawnAt > CHART_SECONDS * 1000) showChart(zone);
   const wanted = JSON.stringify([zone.name, zone.outcome, zone.reasons.map((each) => each.code), zone.last_action_at]);

@@ -5,7 +5,7 @@ const OUTCOMES = {
   already_off: "Off already",
   turned_off_outside_window: "Turned off, schedule over",
   outside_window: "Outside the schedule",
-  missing_meter: "No thermometer",
+  missing_meter: "No reading",
   invalid_temperature: "Thermometer makes no sense",
   invalid_profile: "Temperatures are not set",
   invalid_thresholds: "Temperatures contradict each other",
