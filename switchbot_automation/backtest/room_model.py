@@ -28,6 +28,7 @@ from operator import mul, sub
 from typing import TYPE_CHECKING
 
 from switchbot_automation.backtest.errors import BacktestError
+from switchbot_automation.backtest.linear import solved
 from switchbot_automation.backtest.recording import COOL, GRID_SECONDS, HEAT, Grid
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ class _Fit:
         signs = [1.0 if unit == HEAT else -1.0 for unit in self._units]
         kept = list(range(len(right)))
         while True:
-            found, inverse = _solved(
+            found, inverse = solved(
                 [[matrix[i][j] for j in kept] for i in kept], [right[i] for i in kept]
             )
             worst = min(
@@ -385,27 +386,3 @@ def _held(grid: Grid, units: list[int]) -> dict[int, float]:
         )
         held[unit] = seen[len(seen) // 2] if seen else 0.0
     return held
-
-
-def _solved(
-    matrix: list[list[float]], right: list[float]
-) -> tuple[list[float], list[list[float]]]:
-    """Return the solution and the inverse, by elimination with pivots."""
-    size = len(right)
-    rows = [
-        [*matrix[i], right[i], *(1.0 if i == j else 0.0 for j in range(size))]
-        for i in range(size)
-    ]
-    for column in range(size):
-        pivot = max(range(column, size), key=lambda row: abs(rows[row][column]))
-        rows[column], rows[pivot] = rows[pivot], rows[column]
-        lead = rows[column][column]
-        rows[column] = [value / lead for value in rows[column]]
-        for other in range(size):
-            factor = rows[other][column]
-            if other != column and factor:
-                rows[other] = [
-                    value - factor * above
-                    for value, above in zip(rows[other], rows[column], strict=True)
-                ]
-    return [row[size] for row in rows], [row[size + 1 :] for row in rows]
