@@ -34,6 +34,12 @@ def unsupported(command: str) -> RefusedError:
     return RefusedError("Command is not supported", status_code=160)
 
 
+def check_tag(command: str) -> None:
+    """Refuse what is no index of a remote's preset button."""
+    if not (command.isascii() and command.isdecimal()):
+        raise invalid_parameter()
+
+
 class VirtualDevice(ABC):
     """One entry of the account's list.
 
@@ -215,6 +221,9 @@ class AirconRemote(VirtualDevice):
             if button is None:
                 raise RefusedError("No this command", status_code=190)
             return lambda _settings: button
+        if command_type == "tag":
+            check_tag(command)
+            return lambda settings: settings  # which button that is, only the hub knows
         if command in {"turnOn", "turnOff"}:
             on = command == "turnOn"
             return lambda settings: AirconSettings(

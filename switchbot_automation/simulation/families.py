@@ -11,6 +11,7 @@ from switchbot_automation.simulation.devices import (
     NO_HUB,
     Body,
     VirtualDevice,
+    check_tag,
     invalid_parameter,
     unsupported,
 )
@@ -274,6 +275,8 @@ class InfraredRemote(CatalogDevice):
         if command_type == "customize":
             if command not in self.buttons:
                 raise RefusedError("No this command", status_code=190)
+        elif command_type == "tag":
+            check_tag(command)
         else:
             parameter = self._checked(command, parameter, command_type)
 

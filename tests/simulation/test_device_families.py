@@ -241,6 +241,20 @@ async def test_remotes_take_their_commands_and_known_buttons(home, clock):
         await home.command(remote.device_id, "netflix", command_type="customize")
 
 
+async def test_a_preset_button_is_pressed_by_its_index(home, clock):
+    remote = home.add_device("TV", "02-202601010000-77")
+    for device_id in ("02-202601010000-77", AIRCON_ID):
+        await home.command(device_id, "7", command_type="tag")
+        with pytest.raises(BadParameterError):
+            await home.command(device_id, "seven", command_type="tag")
+    clock.advance(10)
+    home.advance()
+    assert remote.sent == [("7", "default")]
+    home.add_device("Bot", ID)
+    with pytest.raises(CloudError):
+        await home.command(ID, "7", command_type="tag")
+
+
 async def test_a_command_of_another_type_is_151_and_an_unknown_one_160(home):
     home.add_device("Bot", ID)
     for command, code in (("setColor", 151), ("danceTango", 160)):
