@@ -45,7 +45,10 @@ class Stream:
 @pytest.fixture
 async def listen():
     """Open streams; closed at the end."""
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+    # A line may be long, and nobody waits for a free connection.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), read_bufsize=2**20
+    )
 
     async def opened(url, **headers):
         answer = await session.get(f"{url}api/events", headers=headers)
