@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from switchbot_automation.engine.state_values import text
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Check:
     """A command whose effect is still to be seen, at the latest at `due_at`.
 
     `attempt` counts how often it was sent again; `temperature` is the room's when it
-    was sent, Celsius. `given_up`: the unit counts as unresponsive.
+    was sent, Celsius. `given_up`: the unit counts as unresponsive. `parameter` is that
+    of the `setAll` that was sent, None for OFF and where a scene or webhook did it.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Check:
     attempt: int = 0
     temperature: float | None = None
     given_up: bool = False
+    parameter: str | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
@@ -56,6 +59,7 @@ class Check:
             "attempt": self.attempt,
             "temperature": self.temperature,
             "given_up": self.given_up,
+            "parameter": self.parameter,
         }
 
     @classmethod
@@ -80,6 +84,7 @@ class Check:
             attempt=attempt if isinstance(attempt, int) and attempt > 0 else 0,
             temperature=_number(value.get("temperature")),
             given_up=value.get("given_up") is True,
+            parameter=text(value.get("parameter")),
         )
 
 
@@ -113,7 +118,12 @@ def asked(
     unit's status said otherwise, counts on from there.
     """
     before = state.check
-    if before is not None and before.action is action and not before.given_up:
+    if (
+        before is not None
+        and before.action is action
+        and not before.given_up
+        and before.parameter == state.parameter
+    ):
         attempt = max(attempt, before.attempt)
     way = way_of(zone, action, readable=readable)
     if way is None:
@@ -122,7 +132,15 @@ def asked(
         zone.thermal_response_seconds if way == "room" else zone.confirm_within_seconds
     )
     due_at = at + timedelta(seconds=seconds * 2**attempt)
-    return Check(command_id, action, at, due_at, attempt, state.last_temperature)
+    return Check(
+        command_id,
+        action,
+        at,
+        due_at,
+        attempt,
+        state.last_temperature,
+        parameter=state.parameter,
+    )
 
 
 def agrees(check: Check, power: Power) -> bool | None:
@@ -130,6 +148,17 @@ def agrees(check: Check, power: Power) -> bool | None:
     if power is Power.UNKNOWN:
         return None
     return (power is Power.OFF) is (check.action is Action.OFF)
+
+
+def obeys(check: Check, found: ZoneState) -> bool | None:
+    """Tell whether a unit's own status shows it at what it was told to do.
+
+    With which setpoint and fan speed is another question. None where nobody knows.
+    """
+    shown = agrees(check, found.power)
+    if not shown or check.action is Action.OFF:
+        return shown
+    return found.action in (check.action, None)
 
 
 def by_power(zone: ZoneSettings, fields: Mapping[str, Any]) -> Power:

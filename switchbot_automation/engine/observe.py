@@ -9,19 +9,14 @@ import asyncio
 import logging
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from switchbot_automation.engine.aircon import same_parameter, set_all_parameter
+from switchbot_automation.engine.aircon_status import after_aircon_status, power_of
 from switchbot_automation.engine.plugged import PREFIX
 from switchbot_automation.engine.sensors import all_zero, fused, implausible
 from switchbot_automation.engine.snapshot import Reading
-from switchbot_automation.engine.state import (
-    MODE_COOL,
-    MODE_FAN,
-    MODE_HEAT,
-)
 from switchbot_automation.errors import QuotaExhaustedError
-from switchbot_automation.model import Action, Power, ReasonCode
+from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -55,17 +50,8 @@ _READS_AT_ONCE = 8
 
 # What a document can hold, and far beyond any temperature.
 _LARGEST = 1e15
-_MODES = range(100)
 
 _UNREACHABLE = "api_error"
-
-_MODE_WORDS = {
-    "auto": 1,
-    "cool": MODE_COOL,
-    "dry": 3,
-    "fan": MODE_FAN,
-    "heat": MODE_HEAT,
-}
 
 
 def looks_infrared(device_id: str) -> bool:
@@ -92,6 +78,13 @@ def describe(error: BaseException) -> str:
     # Half a surrogate pair, which a broken answer may hold, cannot be stored.
     text = text.encode("utf-8", "replace").decode("utf-8")
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
+
+
+class Look(NamedTuple):
+    """What a look at an air conditioner left; `answered`: it said what it does."""
+
+    state: ZoneState
+    answered: bool = False
 
 
 class Observer:
@@ -211,33 +204,35 @@ class Observer:
 
     async def poll_aircon(
         self, zone: ZoneSettings, state: ZoneState, *, forced: bool
-    ) -> ZoneState:
-        """Ask what the air conditioner does, where it can be asked; return the state.
+    ) -> Look:
+        """Ask what the air conditioner does, where it can be asked.
 
         Not forced, only once the last poll is `aircon_poll_cooldown_minutes` old.
         """
         device_id = zone.aircon_device_id
         if not device_id or looks_infrared(device_id):
-            return state
+            return Look(state)
         now = self._clock.now()
         cooldown = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
         last = state.last_aircon_poll_at
         if not forced and last is not None and now - last < cooldown:
-            return state
+            return Look(state)
         if not self._quota.allows_read():
-            return state
+            return Look(state)
         remotes = await self._known_remotes()
         if remotes is None or device_id in remotes:
-            return state
+            return Look(state)
         try:
             status = await self.call(self._client.status, device_id)
             found = after_aircon_status(state, zone, status.fields, self._clock.now())
+            answered = power_of(status.fields) is not None
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             self._note(device_id, error)
-            found = state
+            found, answered = state, False
         else:
             self._note(device_id, None)
-        return found._replace(last_aircon_poll_at=self._clock.now())
+        now = self._clock.now()
+        return Look(found._replace(last_aircon_poll_at=now), answered)
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
         """Return a device's status, None where it cannot be had now."""
@@ -314,85 +309,3 @@ def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
         last_error=None if was_unreachable else state.last_error,
         error_count=0,
     )
-
-
-def after_aircon_status(
-    state: ZoneState, zone: ZoneSettings, fields: Mapping[str, Any], at: datetime
-) -> ZoneState:
-    """Return the state with what the unit said of itself.
-
-    A start or stop that nobody commanded is dated now, the latest it can have been, so
-    that minimum times are never cut short.
-    """
-    power = {"on": Power.ON, "off": Power.OFF}.get(str(fields.get("power")).lower())
-    if power is None:
-        return state
-    if power is Power.OFF:
-        if state.power is Power.OFF:
-            return state._replace(uncertain=False)
-        return state._replace(
-            power=power,
-            mode=None,
-            parameter=None,
-            action=Action.OFF,
-            uncertain=False,
-            compressor_stopped_at=(
-                at if state.compressor_running else state.compressor_stopped_at
-            ),
-        )
-    mode = _mode(fields.get("mode"))
-    parameter = _parameter(fields, mode) or (
-        state.parameter if mode in (None, state.mode) else None
-    )
-    action = _action(state, zone, mode, parameter)
-    found = state._replace(
-        power=power,
-        mode=state.mode if mode is None else mode,
-        parameter=parameter,
-        action=action,
-        uncertain=False,
-    )
-    if found.compressor_running and not state.compressor_running:
-        return found._replace(compressor_started_at=at)
-    if state.compressor_running and not found.compressor_running:
-        return found._replace(compressor_stopped_at=at, fan_started_at=at)
-    return found
-
-
-def _action(
-    state: ZoneState, zone: ZoneSettings, mode: int | None, parameter: str | None
-) -> Action | None:
-    if mode is None or (state.power is Power.ON and mode == state.mode):
-        return state.action if state.power is Power.ON else None
-    for action in (Action.WINTER, Action.SUMMER):
-        if same_parameter(parameter, set_all_parameter(zone, action)):
-            return action
-    by_mode = {
-        MODE_FAN: Action.FAN,
-        MODE_HEAT: Action.WINTER,
-        MODE_COOL: Action.SUMMER,
-    }
-    return by_mode.get(mode)
-
-
-def _mode(value: Any) -> int | None:
-    if isinstance(value, str):
-        value = _MODE_WORDS.get(value.lower(), value)
-    number = _whole(value)
-    return number if number in _MODES else None
-
-
-def _whole(value: Any) -> int | None:
-    """Return a whole number, also one written as text, None for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}", value):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _parameter(fields: Mapping[str, Any], mode: int | None) -> str | None:
-    """Return the status as a `setAll` parameter, None where it does not say all."""
-    target = _finite(fields.get("temperature"))
-    fan = _whole(fields.get("fanSpeed", fields.get("fan_speed", fields.get("fan"))))
-    if target is None or mode is None or fan is None:
-        return None
-    return f"{target:g},{mode},{fan},on"

@@ -21,6 +21,7 @@ from switchbot_automation.engine.state_values import (
     instant,
     integer,
     number,
+    pairs,
     text,
 )
 from switchbot_automation.engine.surroundings import Surroundings
@@ -91,6 +92,7 @@ class ZoneState(NamedTuple):
     off" nor "already on" may be concluded from this state. `value_since`: when the meter
     last was seen to show another value than now. `conditioned`: what the compressor did
     when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
+    `shown_as`: what the unit was told, each with what it shows of that, see `told`.
     """
 
     last_temperature: float | None = None
@@ -125,6 +127,7 @@ class ZoneState(NamedTuple):
     equipment: Equipment | None = None
     check: Check | None = None
     surroundings: Surroundings | None = None
+    shown_as: tuple[tuple[str, str], ...] = ()
 
     @property
     def compressor_running(self) -> bool:
@@ -175,6 +178,7 @@ class ZoneState(NamedTuple):
             equipment=Equipment.from_document(document.get("equipment")),
             check=Check.from_document(document.get("command_check")),
             surroundings=Surroundings.from_document(document.get("surroundings")),
+            shown_as=pairs(document.get("aircon_shows")),
         )
         return state._seeded_from_last_action()
 
@@ -298,6 +302,7 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("equipment", Equipment.to_document),
     ("command_check", Check.to_document),
     ("surroundings", Surroundings.to_document),
+    ("aircon_shows", dict),
 )
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
 

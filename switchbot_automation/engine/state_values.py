@@ -31,6 +31,13 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    """Return a document of texts as pairs, without what is anything else."""
+    if not isinstance(value, dict):
+        return ()
+    return tuple((key, each) for key, each in value.items() if isinstance(each, str))
+
+
 def enum(kind: type[_E], value: Any) -> _E | None:
     """Return the member of that value, None where there is none."""
     try:

@@ -18,7 +18,7 @@ from switchbot_automation.engine.groups import after_arbitration
 from switchbot_automation.engine.safety import after_assessment
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.engine.trace import Judged
-from switchbot_automation.engine.verify import Verifier, after_poll
+from switchbot_automation.engine.verify import Verifier, after_poll, seen_of
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     Action,
@@ -117,7 +117,7 @@ class Tick:
             zones = settings.zones.values()
         self._assess(zones, now)
         judged = self._judge(settings, readings, now)
-        if await self._ask_aircons(settings, judged.decision, judged.verdict):
+        if await self._ask_aircons(settings, judged.decision, judged.verdict, early):
             judged = self._judge(settings, readings, self._clock.now())
         self._remember_waiting(judged)
         return [
@@ -165,12 +165,16 @@ class Tick:
                 book.state = after_arbitration(book.state, decided, judged.at)
 
     async def _ask_aircons(
-        self, settings: Settings, decision: Decision, verdict: Verdict
+        self,
+        settings: Settings,
+        decision: Decision,
+        verdict: Verdict,
+        told: dict[str, tuple[Command, ...]],
     ) -> bool:
         """Poll the air conditioners worth it; tell whether a state changed.
 
-        Forced wherever the tick hangs on what the unit really does, and not while a
-        minimum time keeps it from doing anything anyway.
+        What that shows of earlier commands is added to `told`. Forced wherever the tick
+        hangs on what the unit really does, unless a minimum time stops it anyway.
         """
         changed = False
         for decided, judged in zip(decision.zones, verdict.zones, strict=True):
@@ -190,6 +194,9 @@ class Tick:
             zone = settings.zones[decided.zone]
             polled = await self._observer.poll_aircon(zone, book.state, forced=forced)
             found = after_poll(zone, book.state, polled)
+            seen = seen_of(zone, book.state, found)
+            if seen is not None:
+                told[zone.name] = (*told[zone.name], seen)
             changed = changed or found is not book.state
             book.state = found
         return changed

@@ -14,6 +14,7 @@ from switchbot_automation.engine.confirm import (
     agrees,
     by_power,
     by_room,
+    obeys,
     way_of,
 )
 from switchbot_automation.engine.control import with_setpoint
@@ -21,6 +22,7 @@ from switchbot_automation.engine.equipment import NONE
 from switchbot_automation.engine.manual import end_of_hold
 from switchbot_automation.engine.observe import looks_infrared
 from switchbot_automation.engine.safety import assess
+from switchbot_automation.engine.told import as_told, takes_otherwise, told_again
 from switchbot_automation.model import (
     Action,
     Command,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.command import Commander
     from switchbot_automation.engine.confirm import Check
     from switchbot_automation.engine.documents import Documents, StateBook
-    from switchbot_automation.engine.observe import Observer
+    from switchbot_automation.engine.observe import Look, Observer
     from switchbot_automation.engine.state import ZoneState
     from switchbot_automation.settings_model import ZoneSettings
 
@@ -91,13 +93,13 @@ class Verifier:
             fields = await self._observer.fields_of(zone.power_meter_device_id)
             shown = None if fields is None else agrees(check, by_power(zone, fields))
         else:
-            found = await self._observer.poll_aircon(zone, book.state, forced=True)
-            asked = found.last_aircon_poll_at != book.state.last_aircon_poll_at
-            shown = agrees(check, found.power) if asked else None
-            if shown is False and check.attempt < zone.repair_attempts:
+            before = book.state
+            found = await self._observer.poll_aircon(zone, before, forced=True)
+            shown = obeys(check, found.state) if found.answered else None
+            if shown or (shown is False and check.attempt < zone.repair_attempts):
                 # Believed: the rule sends it again, once the minimum times let it.
-                book.state = after_poll(zone, book.state, found)
-                return None
+                book.state = after_poll(zone, before, found)
+                return seen_of(zone, before, book.state)
         if shown:
             book.state = book.state._replace(check=None, uncertain=False)
             return _told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
@@ -146,27 +148,45 @@ class Verifier:
         return sent
 
 
-def after_poll(zone: ZoneSettings, before: ZoneState, found: ZoneState) -> ZoneState:
+def after_poll(zone: ZoneSettings, before: ZoneState, look: Look) -> ZoneState:
     """Return the state after a look at the unit, while a command is to be seen.
 
     A unit that says otherwise is believed, and the rule may tell it again. Once that
     was done as often as allowed it is not: it would be told for ever.
     """
-    check, at = before.check, found.last_aircon_poll_at
-    if at is None or at == before.last_aircon_poll_at:
+    check, found = before.check, look.state
+    at = found.last_aircon_poll_at
+    if not look.answered or at is None:
         return found
     if check is None:
-        return _after_somebody_else(zone, before, found, at)
-    if agrees(check, found.power):
-        return found._replace(check=None)
+        return _after_somebody_else(zone, before, as_told(before, found), at)
     if before.action is not check.action:
         return found
+    if obeys(check, found):
+        found = as_told(before, found)
+        if takes_otherwise(check, found):
+            return told_again(check, found, zone.repair_attempts)
+        return found._replace(check=None)
     if check.given_up:
         return before._replace(last_aircon_poll_at=at)
     if check.attempt >= zone.repair_attempts:
         due = replace(check, due_at=at)
         return before._replace(last_aircon_poll_at=at, check=due)
     return found._replace(check=replace(check, attempt=check.attempt + 1))
+
+
+def seen_of(zone: ZoneSettings, before: ZoneState, after: ZoneState) -> Command | None:
+    """Return what a look at the unit showed of a command, None while it is open."""
+    check = before.check
+    if check is None or after.check is not None or before.action is not check.action:
+        return None
+    if after.shown_as is before.shown_as:
+        return _told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
+    _LOGGER.warning(
+        "%s: told %s, it shows %s; left at that", zone.name, *after.shown_as[-1]
+    )
+    code = ReasonCode.DEVICE_UNRESPONSIVE
+    return _told(zone, check, CommandStatus.FAILED, code, shows=after.shown_as[-1][1])
 
 
 def _after_somebody_else(
@@ -210,9 +230,13 @@ def _as_sent(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
 
 
 def _told(
-    zone: ZoneSettings, check: Check, status: CommandStatus, code: ReasonCode
+    zone: ZoneSettings,
+    check: Check,
+    status: CommandStatus,
+    code: ReasonCode,
+    **more: str,
 ) -> Command:
-    detail = {"attempts": check.attempt + 1, "since": check.since.isoformat()}
+    detail = {"attempts": check.attempt + 1, "since": check.since.isoformat(), **more}
     return Command(
         id=check.id,
         zone=zone.name,
