@@ -34,6 +34,7 @@ from switchbot_automation.model import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -69,6 +70,21 @@ class Order:
     repeats: bool = False
     waited: bool = False
     attempt: int = 0
+
+
+class Turn:
+    """Takes the lock for what may command and then writes what came of it."""
+
+    def __init__(self, lock: asyncio.Lock, commander: Commander) -> None:
+        self._lock = lock
+        self._commander = commander
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._commander.settle()
+        self._lock.release()
 
 
 class Commander:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.webhook import RefusedWebhook
 from switchbot_automation.engine.assembly import assemble
+from switchbot_automation.engine.command import Turn
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents import Documents
 from switchbot_automation.engine.events import (
@@ -38,7 +38,7 @@ from switchbot_automation.rules.runner import sooner
 from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
     from types import TracebackType
 
@@ -128,6 +128,7 @@ class AutomationEngine:
         )
         self._performance = Performance()
         self._lock = asyncio.Lock()
+        self._turn = Turn(self._lock, self._commander)
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
 
@@ -172,17 +173,8 @@ class AutomationEngine:
         and reasons of the report. `trigger` is a word for the report and the history;
         ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due.
         """
-        async with self._turn():
+        async with self._turn:
             return await self._run(trigger)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Take the lock for what may command and then writes what came of it."""
-        async with self._lock:
-            try:
-                yield
-            finally:
-                self._commander.settle()
 
     async def _run(self, trigger: str) -> TickReport:
         started = self._clock.monotonic()
@@ -252,7 +244,7 @@ class AutomationEngine:
         SettingsError when no usable settings were ever read.
         """
         wanted = ManualAction(action)
-        async with self._turn():
+        async with self._turn:
             now = self._clock.now()
             check_hold(hold, now)
             found = await self._preparation.zone(zone, now)

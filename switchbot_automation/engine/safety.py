@@ -245,14 +245,18 @@ def _graver(one: Safety | None, other: Safety | None) -> Safety | None:
 def _frozen(
     zone: ZoneSettings, state: ZoneState, record: SensorRecord, now: datetime
 ) -> Safety | None:
+    patience, changed = zone.sensor_frozen_seconds, record.changed_at
+    # Asked twice a tick, and nearly always this is the answer.
+    if changed is None or (now - changed).total_seconds() < patience * _PROBE_SHARE:
+        return None
     doubted = _frozen_at(zone, state, record, _PROBE_SHARE)
-    if doubted is None or now < doubted or record.changed_at is None:
+    if doubted is None or now < doubted:
         return None
     why = Reason(
         ReasonCode.SENSOR_FROZEN,
         {
             "temperature_celsius": record.temperature,
-            "unchanged_seconds": round((now - record.changed_at).total_seconds()),
+            "unchanged_seconds": round((now - changed).total_seconds()),
         },
     )
     at = _frozen_at(zone, state, record, 1.0)

@@ -15,6 +15,7 @@ from switchbot_automation.engine.control import after_observation, with_setpoint
 from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, first_seen, gate
 from switchbot_automation.engine.groups import after_arbitration
+from switchbot_automation.engine.observe import looks_infrared
 from switchbot_automation.engine.safety import after_assessment
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.engine.trace import Judged
@@ -178,6 +179,8 @@ class Tick:
         """
         changed = False
         for decided, judged in zip(decision.zones, verdict.zones, strict=True):
+            if looks_infrared(settings.zones[decided.zone].aircon_device_id):
+                continue
             in_window = any(
                 reason.code is ReasonCode.IN_WINDOW for reason in decided.reasons
             )
