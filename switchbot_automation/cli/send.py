@@ -56,7 +56,7 @@ def send(  # noqa: PLR0917  # click passes every one by name
     carried out by the device. An object is given as JSON:
 
     \b
-      switchbot-automation send "Living room" setAll 24,5,1,on
+      switchbot-automation send "Living room air conditioner" setAll 24,5,1,on
       switchbot-automation send Vacuum startClean '{"action": "sweep", ...}'
       switchbot-automation send "Old fan" "Turbo" --button
     """  # noqa: D301  # \b is click's mark for lines that stay
