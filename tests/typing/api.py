@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, assert_type
 
 import aiohttp
+from aiohttp import web
 
 from switchbot_automation import (
     AutomationEngine,
@@ -20,6 +21,7 @@ from switchbot_automation.simulation import (
     SimulatedClock,
     SimulatedHome,
 )
+from switchbot_automation.web import create_app, redacted_path, serve
 from switchbot_store import (
     AsyncStore,
     Conflict,
@@ -170,3 +172,14 @@ def a_synchronous_host(engine: AutomationEngine) -> TickReport:
         return thread.call(engine.run_once())
     finally:
         thread.stop()
+
+
+async def a_page(engine: AutomationEngine, history: HistoryService) -> None:
+    app = create_app(engine, history=history, token="sixteen or more letters")
+    assert_type(app, web.Application)
+    async with serve(engine, port=0, history=history, read_only=True) as address:
+        assert_type(address, str)
+    assert_type(redacted_path("/webhook/secret"), str)
+    assert_type(engine.overview(), dict[str, Any])
+    assert_type(await engine.stored_settings(), Entry)
+    await engine.hold("office", "until_next_change")
