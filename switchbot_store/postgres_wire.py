@@ -23,6 +23,7 @@ Row = tuple[bytes | None, ...]
 
 _PREPARE_AT: Final = 5
 """psycopg's own threshold."""
+_NAME_MASK: Final = 2**64 - 1
 _GOOD: Final = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _MUST_PREPARE_ANEW: Final = frozenset(
     {
@@ -73,7 +74,8 @@ def _execute_own(
     connection.uses[statement] = uses
     if uses < _PREPARE_AT or connection.prepare_threshold is None:
         return _checked(connection, pgconn.exec_params(statement, values))
-    name = b"switchbot_%x" % id(statement)
+    # By its text: an equal statement may be another object the next time.
+    name = b"switchbot_%x" % (hash(statement) & _NAME_MASK)
     if uses == _PREPARE_AT:
         _checked(connection, pgconn.prepare(name, statement))
     try:

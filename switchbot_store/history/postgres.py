@@ -50,6 +50,8 @@ _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 _HOLD: Final = timedelta(seconds=HOLD_SECONDS)
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
+_INSERT: Final = sql.INSERT.encode()
+_INSERT_LATE: Final = sql.INSERT_LATE.encode()
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
 """A constraint or trigger that somebody added says no: this row's fault."""
 
@@ -113,9 +115,9 @@ class PostgresHistory(HistoryBackend):
         hour = hour_of(now)
         if any(sample.timestamp < hour for sample in samples):
             values = [document, in_utc(now).isoformat().encode()]
-            statement = sql.INSERT_LATE.encode()
+            statement = _INSERT_LATE
         else:
-            values, statement = [document], sql.INSERT.encode()
+            values, statement = [document], _INSERT
 
         def insert(connection: Connection) -> int:
             try:

@@ -50,6 +50,7 @@ def test_no_row_is_lost_or_doubled(postgres_server_factory, tmp_path):
             for line in process.stdout:
                 recorded = int(line) + 1
                 if recorded % 9_000 == 0:
+                    starter.join()  # one restart at a time
                     server.kill()
                     starter = threading.Timer(1.5, server.start)
                     starter.start()

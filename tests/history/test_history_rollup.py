@@ -196,3 +196,20 @@ def test_deleting_does_not_wait_for_the_disk_and_other_commits_still_do(database
     ).value
     assert setting == "on"
     backend.close()
+
+
+def test_rows_written_one_after_another_are_one_prepared_statement(database_url):
+    backend = PostgresHistory(database_url, max_size=1)
+    for number in range(12):
+        moment = NOON + timedelta(minutes=number)
+        backend.write([HistorySample(moment)], now=NOON)  # not late
+        backend.write([HistorySample(moment - timedelta(days=1))], now=NOON)  # late
+    names = backend._connections.call(
+        lambda connection: connection.execute(
+            "SELECT generic_plans + custom_plans FROM pg_prepared_statements"
+            " WHERE name LIKE 'switchbot%%'",
+            prepare=False,
+        ).fetchall()
+    ).value
+    assert [uses for (uses,) in names] == [8, 8]
+    backend.close()
