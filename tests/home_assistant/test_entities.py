@@ -188,3 +188,23 @@ async def test_a_dead_meter_leaves_the_temperature_unknown(hass, home, cloud):
     assert hass.states.get(ROOM).state == "heat"
     decision = hass.states.get("sensor.living_room_last_decision")
     assert decision.attributes["codes"]
+
+
+async def test_explain_knows_the_past_and_takes_home_assistant_s_time(hass, home):
+    now = datetime.now(UTC)
+    answer = await call(
+        hass, "switchbot_automation", "explain", at=now.isoformat(sep=" ")
+    )
+    assert answer[ROOM]["text"]
+    long_ago = await call(
+        hass, "switchbot_automation", "explain", at="2020-01-01 03:12:00"
+    )
+    assert long_ago[ROOM]["decided_at"] is None
+
+
+async def test_both_seasons_are_heat_cool(hass, home):
+    await call(hass, "climate", "set_hvac_mode", hvac_mode="heat_cool")
+    assert hass.states.get(ROOM).state == "heat_cool"
+    assert (await home.engine.stored_settings()).data["mode"] == "auto"
+    # The cold room's season is winter, whose band is shown.
+    assert hass.states.get(ROOM).attributes["target_temp_low"] is not None
