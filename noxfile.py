@@ -140,6 +140,16 @@ def home_assistant(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
 
 
+@nox.session(python="3.12")
+def yardstick(session: nox.Session) -> None:
+    """Hold the database's health check against postgres-mcp, on crafted databases."""
+    session.install("-e", ".[ops,cli,testing]", "pglast<8")
+    # It pins a release of pglast that is gone from the index.
+    session.install("--no-deps", "postgres-mcp==0.3.0")
+    session.install("attrs", "humanize", "instructor", "mcp[cli]<2")
+    session.run("python", "tests/ops/yardstick.py")
+
+
 @nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and the source distribution into dist/."""
