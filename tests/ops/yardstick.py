@@ -120,8 +120,9 @@ def main() -> int:
                 textwrap.fill(text, WIDTH, replace_whitespace=False),
                 textwrap.fill(other.strip(), WIDTH, replace_whitespace=False),
             )
-    Console(width=170).print(table)
-    print(f"{len(CRAFTED) - missed} of {len(CRAFTED)} found by ours")
+    console = Console(width=170)
+    console.print(table)
+    console.print(f"{len(CRAFTED) - missed} of {len(CRAFTED)} found by ours")
     return 1 if missed else 0
 
 
