@@ -8,7 +8,8 @@ plugs live in this one.
 from __future__ import annotations
 
 from switchbot_automation.load_test.faults import FaultPlan, PlannedFault
+from switchbot_automation.load_test.plan import LoadPlan
 from switchbot_automation.load_test.report import LoadReport, Target
-from switchbot_automation.load_test.run import LoadPlan, load_test
+from switchbot_automation.load_test.run import load_test
 
 __all__ = ["FaultPlan", "LoadPlan", "LoadReport", "PlannedFault", "Target", "load_test"]

@@ -17,13 +17,19 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.errors import AutomationError, SettingsError
-from switchbot_automation.load_test.faults import FaultPlan, PlannedFault, play
+from switchbot_automation.errors import AutomationError
+from switchbot_automation.load_test.faults import PlannedFault, play
 from switchbot_automation.load_test.kept import Kept, connections_of, kept
+from switchbot_automation.load_test.plan import (
+    LoadPlan,
+    own_server,
+    settings_of,
+    variables_of,
+)
 from switchbot_automation.load_test.report import LoadReport, Series, mean, percentile
 from switchbot_automation.load_test.users import Requests, look
 from switchbot_automation.settings import parse_settings
-from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+from switchbot_automation.simulation import FakeSwitchBotCloud
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES
 
@@ -41,20 +47,6 @@ _ENDING_SECONDS: Final = 90.0
 _LINE_BYTES: Final = 1 << 20
 _RECOVERY_SECONDS: Final = 5.0
 """What was away is looked for again within so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadPlan:
-    """What is run. `store` is a PostgreSQL URL or ``json:DIRECTORY``; None starts a
-    PostgreSQL of its own, the only one that `faults` may stop.
-    """
-
-    duration_seconds: float = 3600.0
-    users: int = 10
-    tick_interval_seconds: float = 30.0
-    zones: int = 1
-    store: str | None = None
-    faults: FaultPlan = field(default_factory=FaultPlan)
 
 
 class SubjectFailedError(AutomationError):
@@ -115,9 +107,9 @@ async def load_test(
     """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = _own_server(plan, stack)
-        variables = _variables(plan, server, directory)
-        settings = _settings(plan)
+        server = own_server(plan, stack)
+        variables = variables_of(plan, server, directory)
+        settings = settings_of(plan)
         clock = SystemClock()
         home = build_home(
             clock, parse_settings(settings), house=HOUSES["default"], seed=0
@@ -128,69 +120,6 @@ async def load_test(
         await asyncio.to_thread(kept, variables, check_empty=True)
         run = _Run(plan, cloud, server, variables, on_progress)
         return await run.to_the_end(settings)
-
-
-def _own_server(plan: LoadPlan, stack: AsyncExitStack) -> PostgresServer | None:
-    if plan.store is not None:
-        if plan.faults.needs("database"):
-            raise SettingsError(
-                "faults of the database need one of its own: leave --store out"
-            )
-        return None
-    try:
-        from switchbot_store.testing import PostgresServer  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise SettingsError(
-            "a PostgreSQL of its own needs pip install 'switchbot-automation[testing]';"
-            " or give --store"
-        ) from error
-    return stack.enter_context(PostgresServer(fsync=True))
-
-
-def _variables(
-    plan: LoadPlan, server: PostgresServer | None, directory: Path
-) -> dict[str, str]:
-    """Return the environment of the process under load, where its store is concerned."""
-    place = {
-        "STORE_DIRECTORY": str(directory),
-        "ENVIRONMENT": "",
-        "STORE_BACKEND": "json",
-    }
-    url = server.url(server.create_database()) if server else plan.store or ""
-    scheme, _, rest = url.partition(":")
-    if scheme == "json" and rest:
-        return {**place, "STORE_DIRECTORY": rest.removeprefix("//")}
-    if scheme.partition("+")[0] not in {"postgres", "postgresql"}:
-        raise SettingsError("--store takes postgresql://... or json:DIRECTORY")
-    return {**place, "STORE_BACKEND": "postgres", "POSTGRES_URL": url}
-
-
-def _settings(plan: LoadPlan) -> dict[str, Any]:
-    if plan.duration_seconds <= 0 or plan.tick_interval_seconds <= 0:
-        raise SettingsError("the duration and the tick interval are more than 0 s")
-    if plan.users < 0 or plan.zones < 1:
-        raise SettingsError("0 users or more, 1 zone or more")
-    every_day = {"days": [0, 1, 2, 3, 4, 5, 6]}
-    document = default_settings("winter") | {
-        "poll_interval_seconds": 15,
-        "predictive_polling": False,
-        "time_windows": [
-            every_day | {"start": "00:00", "end": "12:00"},
-            every_day | {"start": "12:00", "end": "00:00"},
-        ],
-    }
-    if plan.zones > 1:
-        document["zones"] = {
-            "default": {},
-            **{
-                f"room-{number}": {
-                    "meter_device_id": f"{number:012X}",
-                    "aircon_device_id": f"02-202601010000-{number:08d}",
-                }
-                for number in range(1, plan.zones)
-            },
-        }
-    return document
 
 
 class _Run:
