@@ -150,7 +150,7 @@ class ZoneSettings:
     confirm_within_seconds: int = 180
     thermal_response_seconds: int = 0
     repair_attempts: int = 2
-    manual_hold_seconds: int = 0
+    manual_hold_seconds: int | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     preset: str = ""
     openings: Openings | None = None

@@ -196,12 +196,15 @@ ACTING: tuple[SettingSpec, ...] = (
         "How often a command that did not show is sent again before the unit counts as"
         " unresponsive; each time waits twice as long.",
     ),
-    _seconds(
+    SettingSpec(
         "manual_hold_seconds",
-        0,
-        (0, 604800),
-        meaning="How long the automation leaves a zone alone after a person's command"
-        " that says nothing of it; 0 means not at all.",
+        Kind.WHOLE,
+        "How long the automation leaves a zone alone after a person's command that says"
+        " nothing of it; 0 means not at all. Where it is left out, until the next start"
+        " or end of its windows, at most a day. After a change by the unit's own remote"
+        " only as long as it says.",
+        bounds=(0, 604800),
+        unit="s",
     ),
 )
 

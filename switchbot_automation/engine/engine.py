@@ -228,7 +228,7 @@ class AutomationEngine:
         self,
         zone: str,
         action: ManualAction | str,
-        hold: timedelta | datetime | str | None = None,
+        hold: timedelta | datetime | float | str | None = None,
     ) -> Command:
         """Do what a person asks for and return the command with how far it came.
 
@@ -238,12 +238,14 @@ class AutomationEngine:
         `blocked_until`, and is sent by the tick of that instant unless something newer
         came. `hold`: for how long, or until which instant, the automation leaves the
         zone alone, or ``until_next_change`` of its windows, ``permanent``, ``none``;
-        None does what `manual_hold_seconds` says. It outlives a restart.
+        None does what `manual_hold_seconds` says, without it until that change, at most
+        a day. It outlives a restart.
 
         Raises UnknownZoneError; ValueError for another action or a hold in the past;
         SettingsError when no usable settings were ever read.
         """
         wanted = ManualAction(action)
+        quick = wanted is ManualAction.QUICK_OFF
         async with self._turn:
             now = self._clock.now()
             check_hold(hold, now)
@@ -253,17 +255,18 @@ class AutomationEngine:
                 self._commander,
                 found,
                 wanted,
-                end_of_hold(hold, found, now),
+                # Quick-off leaves nothing that would have to be kept away.
+                None if quick and hold is None else end_of_hold(hold, found, now),
             )
             await self._documents.save(self._quota.to_document())
             self._announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._agenda.bring_forward(command.blocked_until)
-            if wanted is ManualAction.QUICK_OFF:
+            if quick:
                 self._agenda.bring_forward()  # the settings changed
             return command
 
-    async def hold(self, zone: str, hold: timedelta | datetime | str) -> None:
+    async def hold(self, zone: str, hold: timedelta | datetime | float | str) -> None:
         """Let the automation leave a zone as it is; ``none`` ends that, at once.
 
         `hold` is as for `act`, and raises what it raises. Nothing is sent.

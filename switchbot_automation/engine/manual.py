@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from switchbot_automation.engine.aircon import season_action
 from switchbot_automation.engine.command import Order
@@ -90,30 +90,38 @@ _ACTIONS = {
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Until when a permanent hold holds; a new command or `hold="none"` ends it."""
 
+_LONGEST_USUAL = timedelta(days=1)
+_LONGEST_SECONDS = 3660 * 86400.0
+
 HOLDS = ("none", "until_next_change", "permanent")
 
 
-def check_hold(hold: timedelta | datetime | str | None, now: datetime) -> None:
+Hold: TypeAlias = timedelta | datetime | float | str
+"""For how long, as a duration or in seconds, until which instant, or one of `HOLDS`."""
+
+
+def check_hold(hold: Hold | None, now: datetime) -> None:
     """Refuse a hold that says nothing. Raises ValueError."""
     if isinstance(hold, str):
         if hold not in HOLDS:
             raise ValueError(f"hold: expected one of {', '.join(HOLDS)}, got {hold!r}")
         return
-    _end(hold, now)
+    if hold is not None:
+        _end(hold, now)
 
 
 def end_of_hold(
-    hold: timedelta | datetime | str | None, zone: ZoneSettings, now: datetime
+    hold: Hold | None, zone: ZoneSettings, now: datetime
 ) -> datetime | None:
     """Return until when a person's command holds, None for no hold.
 
-    `hold`: for how long, until which instant, ``until_next_change`` of the zone's
+    `hold`: for how long (a number is seconds), until which instant, ``until_next_change`` of the zone's
     windows, ``permanent``, ``none``; None is what the setting `manual_hold_seconds`
-    says. Raises ValueError for an instant without a timezone or a duration that is not
-    positive.
+    says, without it until the next change, at most a day. Raises ValueError for an
+    instant that is past or without a timezone and a duration that is not positive.
     """
-    if hold is None and zone.manual_hold_seconds:
-        return now + timedelta(seconds=zone.manual_hold_seconds)
+    if hold is None:
+        return _usual_end(zone, now)
     if hold == "until_next_change":
         return next_boundary(zone.time_windows, now, zone.timezone) or FOR_EVER
     if hold == "permanent":
@@ -121,13 +129,36 @@ def end_of_hold(
     return None if isinstance(hold, str) else _end(hold, now)
 
 
-def _end(hold: timedelta | datetime | None, now: datetime) -> datetime | None:
+def end_after_remote(zone: ZoneSettings, at: datetime) -> datetime | None:
+    """Return until when a change by the unit's own remote holds, None for no hold.
+
+    Only where the settings say so: a unit that lost its power shows the same.
+    """
+    seconds = zone.manual_hold_seconds
+    return at + timedelta(seconds=seconds) if seconds else None
+
+
+def _usual_end(zone: ZoneSettings, now: datetime) -> datetime | None:
+    seconds = zone.manual_hold_seconds
+    if seconds is not None:
+        return now + timedelta(seconds=seconds) if seconds else None
+    if not zone.automation_enabled:
+        # Nobody has to be kept away, and who enables it later wants it to act.
+        return None
+    change = next_boundary(zone.time_windows, now, zone.timezone)
+    return min(change or FOR_EVER, now + _LONGEST_USUAL)
+
+
+def _end(hold: timedelta | datetime | float, now: datetime) -> datetime:
     if isinstance(hold, datetime):
         if hold.tzinfo is None:
             raise ValueError("hold: the instant needs a timezone")
+        if hold <= now:
+            raise ValueError(f"hold: {hold.isoformat()} is past")
         return hold
-    if hold is None:
-        return None
-    if hold <= timedelta(0):
-        raise ValueError("hold: the duration must be positive")
-    return now + hold
+    seconds: object = hold.total_seconds() if isinstance(hold, timedelta) else hold
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ValueError(f"hold: expected a duration or an instant, got {hold!r}")  # noqa: TRY004 - ValueError is what every hold that says nothing raises
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise ValueError("hold: the duration must be positive, at most ten years")
+    return now + timedelta(seconds=seconds)

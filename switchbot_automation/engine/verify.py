@@ -19,7 +19,7 @@ from switchbot_automation.engine.confirm import (
 )
 from switchbot_automation.engine.control import with_setpoint
 from switchbot_automation.engine.equipment import NONE
-from switchbot_automation.engine.manual import end_of_hold
+from switchbot_automation.engine.manual import end_after_remote
 from switchbot_automation.engine.observe import looks_infrared
 from switchbot_automation.engine.safety import assess
 from switchbot_automation.engine.told import as_told, takes_otherwise, told_again
@@ -208,7 +208,7 @@ def _after_somebody_else(
     _LOGGER.info("%s: somebody turned it %s", zone.name, found.power)
     changed = found._replace(
         manual_action_at=at,
-        hold_until=end_of_hold(None, zone, at) or before.hold_until,
+        hold_until=end_after_remote(zone, at) or before.hold_until,
         pending_repeat=None,
         pending_manual=None,
     )

@@ -202,7 +202,7 @@ async def test_nothing_is_begun_before_a_window_of_time_while_something_is_open(
 async def test_outside_windows_of_time_an_opening_changes_nothing(room):
     begins = {"days": list(range(7)), "start": "14:00", "end": "23:00"}
     home = room(OPENINGS | {"time_windows": [begins]})
-    await home.engine.act("default", "on")
+    await home.engine.act("default", "on", hold="none")
     home.fields[CONTACT] = {"openState": "open"}
     decision = await home.live(minutes=30)
     assert home.running

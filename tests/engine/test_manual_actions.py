@@ -1,6 +1,6 @@
 """What a person asks for."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -150,13 +150,13 @@ async def test_waiting_for_a_persons_on_moves_the_wake_up_and_says_so(house):
 
 async def test_a_manual_command_starts_the_minimum_times_for_the_automation(house):
     house.configure(min_on_seconds=300)
-    await house.engine.act("default", "on")
+    await house.engine.act("default", "on", hold="none")
     assert (await house.tick(23.0, after=60)).outcome == "cooldown"
 
 
 async def test_a_manual_off_queues_no_repeats(house):
     house.configure(off_repeat_count=3)
-    await house.engine.act("default", "off")
+    await house.engine.act("default", "off", hold="none")
     assert house.state["pending_off_repeat"] is None
 
 
@@ -176,13 +176,29 @@ async def test_a_hold_keeps_the_automation_away_until_its_end_also_after_a_resta
     assert (await house.engine.run_once()).outcome == "winter_on"
 
 
-async def test_a_newer_command_without_a_hold_ends_the_hold(house):
+async def test_a_newer_command_with_no_hold_ends_the_hold(house):
     await house.engine.act("default", "off", hold=house.clock.now() + timedelta(days=1))
-    await house.engine.act("default", "off")
+    await house.engine.act("default", "off", hold="none")
     assert (await house.tick(19.0, after=60)).outcome == "winter_on"
 
 
-@pytest.mark.parametrize("hold", [timedelta(0), timedelta(seconds=-5)])
+@pytest.mark.parametrize(
+    "hold",
+    [
+        timedelta(0),
+        timedelta(seconds=-5),
+        timedelta.max,
+        0,
+        -1.5,
+        float("nan"),
+        1e30,
+        10**400,
+        True,
+        [],
+        datetime(2026, 1, 12, 11, 59, tzinfo=UTC),
+        datetime(2026, 1, 12, 13),  # noqa: DTZ001 - the refusal of it is what is tested
+    ],
+)
 async def test_a_hold_of_no_length_is_refused(house, hold):
     with pytest.raises(ValueError, match="hold"):
         await house.engine.act("default", "off", hold=hold)

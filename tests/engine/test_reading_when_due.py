@@ -58,7 +58,7 @@ async def test_with_fixed_intervals_every_tick_reads(house):
 async def test_a_command_changes_which_threshold_the_next_reading_waits_for(sparing):
     await sparing.tick(22.2)
     resting = sparing.engine.next_wakeup
-    await sparing.engine.act("default", "on")
+    await sparing.engine.act("default", "on", hold="none")
     await sparing.tick()
     assert sparing.engine.next_wakeup < resting
 
@@ -131,7 +131,8 @@ async def test_at_the_reserve_reading_ends_and_commands_go_on(house):
     report = await house.tick(25.0, after=60)
     assert report.outcome == "no_action"
     assert house.cloud.calls == before
-    assert (await house.engine.act("default", "off")).status == "accepted"
+    told = await house.engine.act("default", "off", hold="none")
+    assert told.status == "accepted"
     unknown = await house.tick(25.0, after=3600)
     assert unknown.outcome == "missing_meter"
     assert "quota_reserve" in [

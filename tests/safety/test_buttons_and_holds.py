@@ -101,6 +101,52 @@ async def test_the_settings_say_what_a_command_holds_that_says_nothing(flat):
     assert flat.minutes_of("setAll") == [30.0]
 
 
+@pytest.mark.parametrize(
+    ("windows", "minutes"),
+    [
+        pytest.param([("06:00", "14:00"), ("14:30", "23:00")], 150.0, id="the next"),
+        pytest.param([("00:00", "12:00"), ("12:00", "00:00")], 1440.0, id="a day"),
+    ],
+)
+async def test_a_command_that_says_nothing_holds_until_the_next_change(
+    flat, windows, minutes
+):
+    every = [
+        {"days": list(range(7)), "start": start, "end": end} for start, end in windows
+    ]
+    flat.configure(time_windows=every)
+    flat.reads(19.0)
+    await flat.engine.act("default", "off")
+    await flat.tick()
+    flat.started()
+    await flat.live(25 * 3600)
+    assert flat.minutes_of("setAll")[0] == minutes
+
+
+async def test_a_command_holds_nothing_where_nothing_has_to_be_kept_away(flat):
+    flat.configure(automation_enabled=False)
+    await flat.engine.act("default", "off")
+    flat.configure()
+    assert (await flat.tick(19.0)).outcome == "winter_on"
+    await flat.engine.act("default", "quick_off")
+    flat.configure()
+    assert (await flat.tick(19.0, after=600)).outcome == "winter_on"
+
+
+async def test_a_hold_may_be_a_number_of_seconds(flat):
+    flat.reads(19.0)
+    await flat.engine.act("default", "off", hold=1200)
+    await flat.tick()
+    await flat.live(3600)
+    assert flat.minutes_of("setAll") == [20.0]
+
+
+async def test_the_settings_may_say_that_nothing_holds(flat):
+    flat.configure(manual_hold_seconds=0)
+    await flat.engine.act("default", "off")
+    assert (await flat.tick(19.0, after=60)).outcome == "winter_on"
+
+
 async def test_a_hold_that_says_nothing_is_refused(flat):
     with pytest.raises(ValueError, match="until_next_change"):
         await flat.engine.act("default", "off", hold="for a while")

@@ -58,7 +58,7 @@ async def test_a_start_that_may_have_happened_counts(flat):
     flat.cloud.refusals["setAll"] = CloudTimeoutError("silence", maybe_sent=True)
     await flat.tick(19.0)
     flat.cloud.refusals.clear()
-    await flat.engine.act("default", "off")
+    await flat.engine.act("default", "off", hold="none")
     await flat.tick(19.0, after=120)
     assert flat.cloud.starts == []
     await flat.tick(19.0, after=3600)
