@@ -97,17 +97,22 @@ class Person:
         if session_id:
             hello["session"] = session_id
         await socket.send_json(hello)
-        return socket, await socket.receive_json(timeout=30)
+        return socket, await self.heard(socket)
 
+    async def send(self, socket, message_id=None, **values) -> str:
+        message_id = message_id or str(uuid4())
+        message = {"type": "values", "id": message_id, "values": values}
+        await socket.send_json(message)
+        return message_id
 
-async def send(socket, values, message_id=None) -> str:
-    message_id = message_id or str(uuid4())
-    await socket.send_json({"type": "values", "id": message_id, "values": values})
-    return message_id
+    async def heard(self, socket) -> dict:
+        return await socket.receive_json(timeout=10)
 
-
-async def heard(socket) -> dict:
-    return await socket.receive_json(timeout=30)
+    async def seen(self, socket) -> tuple[int, dict]:
+        """Return the number and the values that come next; some may be left out."""
+        message = await self.heard(socket)
+        assert message["type"] == "values", message
+        return message["sequence"], message["values"]
 
 
 @pytest.fixture

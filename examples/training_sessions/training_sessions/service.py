@@ -51,11 +51,11 @@ class TrainingService:
         self.repository = repository
         self.live = Live()
         self.settings = Settings()
+        self.new_code = new_code
         self._store = store
         self._tokens = tokens
         self._passwords = passwords
         self._now = now
-        self._new_code = new_code
         self._joining = Attempts(self.settings.attempts_per_minute, monotonic)
         self._logging_in = Attempts(self.settings.attempts_per_minute, monotonic)
 
@@ -113,7 +113,7 @@ class TrainingService:
         for _ in range(_CODE_TRIES):
             session = Session(
                 id=session_id,
-                code=self._new_code(),
+                code=self.new_code(),
                 trainer_id=trainer_id,
                 title=title,
                 opened_at=now,
