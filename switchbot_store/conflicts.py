@@ -22,7 +22,7 @@ from switchbot_store.journal import DIRECTORY
 from switchbot_store.line_file import LineFile, read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 _FILE: Final = "conflicts.jsonl"
@@ -117,34 +117,49 @@ class ConflictLog:
         self._file = LineFile(str(directory / DIRECTORY / _FILE))
         self._lock = threading.Lock()
         self._conflicts: list[Conflict] = []
+        self._known: dict[tuple[str, str, str], list[Document]] = {}
 
     def open(self) -> None:
         """Read what there is. Raises StoreUnavailableError."""
         with self._lock:
-            self._conflicts = [_conflict(line) for line in self._file.open().payloads]
+            self._conflicts, self._known = [], {}
+            self._take_in(_conflict(line) for line in self._file.open().payloads)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._file.close()
 
-    def add(self, conflict: Conflict) -> None:
-        """Keep a loser, durably. Raises StoreUnavailableError."""
+    def add(self, conflicts: Iterable[Conflict]) -> None:
+        """Keep losers, durably, together. Raises StoreUnavailableError."""
         with self._lock:
-            if any(_same(conflict, each) for each in self._conflicts):
-                return  # a crash or another failure made the replay start again
-            self._file.append(_line_of(conflict))
-            self._conflicts.append(conflict)
-        _LOGGER.warning(
-            "%r was changed in two places; kept: %s, the other is listed by conflicts()",
-            conflict.key,
-            conflict.kept,
-        )
+            # A crash or another failure may have made the replay start again.
+            new = [each for each in conflicts if not self._knows(each)]
+            if not new:
+                return
+            self._file.append(*map(_line_of, new))
+            self._take_in(new)
+        for conflict in new:
+            _LOGGER.warning(
+                "%r was changed in two places; kept: %s, the other is listed by"
+                " conflicts()",
+                conflict.key,
+                conflict.kept,
+            )
 
     def all(self) -> list[Conflict]:
         """Return them in the order they were settled."""
         with self._lock:
             return list(self._conflicts)
+
+    def _knows(self, conflict: Conflict) -> bool:
+        # The document too: not every primary's revisions differ from write to write.
+        return conflict.data in self._known.get(_name(conflict), ())
+
+    def _take_in(self, conflicts: Iterable[Conflict]) -> None:
+        for conflict in conflicts:
+            self._conflicts.append(conflict)
+            self._known.setdefault(_name(conflict), []).append(conflict.data)
 
 
 def read_conflicts(directory: str | Path) -> list[Conflict]:
@@ -156,13 +171,8 @@ def read_conflicts(directory: str | Path) -> list[Conflict]:
     return [_conflict(line) for line in lines]
 
 
-def _same(one: Conflict, other: Conflict) -> bool:
-    return (one.key, one.origin, one.revision, one.data) == (
-        other.key,
-        other.origin,
-        other.revision,
-        other.data,
-    )
+def _name(conflict: Conflict) -> tuple[str, str, str]:
+    return conflict.key, conflict.origin, conflict.revision
 
 
 def _line_of(conflict: Conflict) -> bytes:

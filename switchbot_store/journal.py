@@ -172,11 +172,12 @@ class Journal:
             if self.is_newest(write):
                 del self.pending[write.key]
 
-    def replace(self, write: PendingWrite, successor: PendingWrite) -> None:
-        """Put another write in the place of one, unless a newer one came."""
+    def replace(self, pairs: Iterable[tuple[PendingWrite, PendingWrite]]) -> None:
+        """Put successors in the place of writes of which no newer one came."""
         with self.lock:
-            if self.is_newest(write):
-                self.record([successor])
+            successors = [new for write, new in pairs if self.is_newest(write)]
+            if successors:
+                self.record(successors)
 
     def clear(self) -> bool:
         """Empty the file if nothing is pending; tell whether nothing is."""

@@ -150,7 +150,11 @@ def take_lease(
     """
     if not name:
         raise StoreDataError("a lease has a name", path="name")
-    if not 0 < ttl_seconds < _LONGEST_SECONDS:
+    if (
+        isinstance(ttl_seconds, bool)
+        or not isinstance(ttl_seconds, int | float)
+        or not 0 < ttl_seconds < _LONGEST_SECONDS
+    ):
         raise StoreDataError(
             f"a lease does not last {ttl_seconds!r} s", path="ttl_seconds"
         )

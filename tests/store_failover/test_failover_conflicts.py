@@ -1,12 +1,14 @@
 """A document changed in two places: one is kept, the other is kept too, elsewhere."""
 
 import datetime as dt
+import os
 
 import pytest
 
 from switchbot_store import (
     Entry,
     FailoverStore,
+    MemoryStore,
     PostgresStore,
     StoreConfigError,
     StoreConflictError,
@@ -249,3 +251,23 @@ def test_two_hosts_that_were_both_away_lose_nothing(
     lost = [each.data for each in (*one.conflicts(), *other.conflicts())]
     assert kept == {"who": "other"}
     assert lost == [{"who": "one"}]
+
+
+def test_many_conflicts_do_not_cost_a_disk_flush_each(make, flaky, monkeypatch):
+    store = make(flaky, background=False, policy="local")
+    documents = {f"k{number}": {"n": 0} for number in range(200)}
+    store.set_many(documents)
+    flaky.away = True
+    store.set_many({key: {"who": "local"} for key in documents})
+    for key in documents:
+        MemoryStore.set(flaky, key, {"who": "remote"})
+    flaky.away = False
+    flushes = []
+    really = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: flushes.append(really(number)))
+    assert store.resync()
+    assert len(flushes) < 20
+    assert {each.key for each in store.conflicts()} == documents.keys()
+    assert all(each.data == {"who": "remote"} for each in store.conflicts())
+    assert flaky.get("k7") == {"who": "local"}
+    assert len(read_conflicts(store.directory)) == 200
