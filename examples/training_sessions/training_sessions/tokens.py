@@ -13,13 +13,13 @@ from uuid import UUID
 from training_sessions.model import LoginError
 
 Role = Literal["trainer", "trainee"]  # of a trainer's id, or of a session's
-_SHORTEST_SECRET_BYTES = 32
+SHORTEST_SECRET = 32
 
 
 class Tokens:
     def __init__(self, secret: bytes, now: Callable[[], datetime]) -> None:
-        if len(secret) < _SHORTEST_SECRET_BYTES:
-            raise ValueError("the secret needs at least 32 bytes")
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"the secret needs {SHORTEST_SECRET} bytes or more")
         self._secret = secret
         self._now = now
 

@@ -25,12 +25,14 @@ _LOGGER = logging.getLogger(__name__)
 _HELLO_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 20.0
 _SEND_SECONDS = 30.0
+_GOODBYE_SECONDS = 3.0
 _POLICY = 1008  # RFC 6455, 7.4.1
 
 
 async def live(request: web.Request, service: TrainingService) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(
         heartbeat=_HEARTBEAT_SECONDS,
+        timeout=_GOODBYE_SECONDS,
         max_msg_size=service.settings.max_message_bytes,
         compress=False,  # cheap to send small, costly to receive huge
     )

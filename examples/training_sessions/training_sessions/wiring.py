@@ -2,7 +2,7 @@
 #
 #   USE_IN_MEMORY=true           nothing is kept; otherwise
 #   POSTGRES_URL, DATABASE_URL   the database, as switchbot_store reads them
-#   TRAINING_SECRET              signs the tokens: 32 characters or more
+#   TRAINING_SECRET              signs the tokens; needed with a database
 import asyncio
 import os
 import secrets
@@ -28,7 +28,7 @@ from training_sessions.passwords import Passwords
 from training_sessions.postgres import PostgresRepository
 from training_sessions.repository import Repository
 from training_sessions.service import TrainingService
-from training_sessions.tokens import Tokens
+from training_sessions.tokens import SHORTEST_SECRET, Tokens
 
 NAMESPACE = "training_sessions"
 _POOL_SIZE = 4
@@ -38,13 +38,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_pool(conninfo: str) -> ConnectionPool[Any]:
+def new_pool(conninfo: str, patience_seconds: float = 5.0) -> ConnectionPool[Any]:
+    # `patience_seconds`: for a connection; a database that sleeps needs a few.
     return ConnectionPool(
         conninfo,
         kwargs={"autocommit": True, "connect_timeout": 10},
         min_size=0,  # a database that nobody needs may sleep
         max_size=_POOL_SIZE,
-        timeout=5.0,
+        timeout=patience_seconds,
+        name=NAMESPACE,
         reconnect_timeout=3.0,  # with the default it notices late that it is back
         open=False,
     )
@@ -62,6 +64,7 @@ async def training_service(
     environ: Mapping[str, str] = os.environ,
     *,
     now: Callable[[], datetime] = utc_now,
+    patience_seconds: float = 5.0,
 ) -> AsyncIterator[TrainingService]:
     if environ.get("USE_IN_MEMORY", "").lower() in {"1", "true", "yes"}:
         # The tokens are worth no more than what they lead to.
@@ -70,14 +73,16 @@ async def training_service(
         async with service as running:
             yield running
         return
+    secret = environ.get("TRAINING_SECRET", "")
+    if len(secret) < SHORTEST_SECRET:
+        raise ValueError(f"TRAINING_SECRET needs {SHORTEST_SECRET} characters or more")
     config = StoreConfig.from_env({**environ, "STORE_BACKEND": "postgres"})
-    pool = new_pool(config.conninfo or "")
+    pool = new_pool(config.conninfo or "", patience_seconds)
     pool.open()
     try:
         await asyncio.to_thread(prepare, pool)
         # One pool for both: a small database has few connections to give.
         store = await asyncio.to_thread(PostgresStore(pool=pool).open)
-        secret = environ.get("TRAINING_SECRET", "")
         async with _service(PostgresRepository(pool), store, secret, now) as running:
             yield running
     finally:
