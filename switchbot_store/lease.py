@@ -150,11 +150,7 @@ def take_lease(
     """
     if not name:
         raise StoreDataError("a lease has a name", path="name")
-    if (
-        isinstance(ttl_seconds, bool)
-        or not isinstance(ttl_seconds, int | float)
-        or not 0 < ttl_seconds < _LONGEST_SECONDS
-    ):
+    if not _is_time(ttl_seconds):
         raise StoreDataError(
             f"a lease does not last {ttl_seconds!r} s", path="ttl_seconds"
         )
@@ -180,6 +176,10 @@ def take_lease(
     except StoreConflictError:
         return None
     return Lease(store, name, document, revision)
+
+
+def _is_time(seconds: Any) -> bool:
+    return type(seconds) in (int, float) and 0 < seconds < _LONGEST_SECONDS
 
 
 def _number(value: Any, default: float) -> float:

@@ -31,14 +31,12 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.limits import connect_limit, limited
+from switchbot_store.postgres_connecting import connected
 from switchbot_store.postgres_errors import (
     is_broken_connection,
-    is_in_words_alone,
     is_nothing_done,
-    is_starting,
     translated,
 )
-from switchbot_store.postgres_refusal import refusal_state
 from switchbot_store.postgres_settings import (
     POOL_SETTINGS,
     connection_options,
@@ -54,10 +52,10 @@ Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
-_STARTING_PAUSE_SECONDS: Final = 0.1
 _POOL_CLOSE_SECONDS: Final = 2.0
 _GLANCE_SECONDS: Final = 0.05
-_REFUSAL_SECONDS: Final = 1.0
+_LEAST_SECONDS: Final = 0.5
+"""With less than this left no connection is begun; psycopg gives each 2 s at least."""
 
 _LEFT_TO_PARENT: Final[list[object]] = []
 """Pools that a fork copied: closing them here would end the parent's sessions."""
@@ -108,6 +106,7 @@ class Connections:
         self._process_id = os.getpid()
         self._connect_error: psycopg.Error | None = None
         self._connect_failures = 0
+        self._opening_was_slow = False
         self._closed = False
 
     @property
@@ -127,8 +126,15 @@ class Connections:
     def close(self) -> None:
         """Close what was made here; calls raise StoreClosedError from now on."""
         self._closed = True
-        with self._opening_lock():
+        lock = self._opening_lock()
+        # Who holds it may wait for a server that does not answer, and then sees that
+        # this was closed.
+        taken = lock.acquire(timeout=_POOL_CLOSE_SECONDS)
+        try:
             pool, self._own_pool = self._own_pool, None
+        finally:
+            if taken:
+                lock.release()
         if pool is not None:
             pool.close(_POOL_CLOSE_SECONDS)
 
@@ -206,8 +212,11 @@ class Connections:
     @contextmanager
     def direct(self, timeout_seconds: float | None = None) -> Iterator[Connection]:
         """Give an autocommit connection outside the pool, closed afterwards."""
-        connection = self._connect(timeout_seconds)
         timeout = timeout_seconds or self._connect_timeout_seconds
+        options = connection_options(self._conninfo, pooler=self._pooler)
+        if timeout_seconds is not None:
+            options["connect_timeout"] = timeout_seconds
+        connection = connected(self._conninfo, options, timeout)
         try:
             descriptor = connection.pgconn.socket
             with connection, WATCHDOG.guarding(descriptor, timeout):
@@ -265,27 +274,61 @@ class Connections:
         pool = self._given_pool or self._own_pool
         if pool is not None and self._prepared:
             return pool
-        with self._opening_lock():
+        expires_at = time.monotonic() + self._opening_patience()
+        lock = self._opening_lock()
+        if not lock.acquire(timeout=max(0.0, expires_at - time.monotonic())):
+            raise SlowConnectionError(
+                "no connection to PostgreSQL: another call waits for the first one"
+            )
+        try:
             self._check_open()
             if not self._prepared and self._prepare is not None:
-                self._bring_up_to_date(self._prepare)
+                self._bring_up_to_date(self._prepare, expires_at)
+                self._check_open()
             if self._given_pool is not None:
                 return self._given_pool
             if self._own_pool is None:
                 self._own_pool = self._new_pool()
             return self._own_pool
+        finally:
+            lock.release()
 
-    def _bring_up_to_date(self, prepare: Callable[[Connection], object]) -> None:
+    def _opening_patience(self) -> float:
+        """Return the seconds that this call has for the first connection.
+
+        A database may have to wake up for the first; later calls do not wait so long.
+        """
+        patience = (
+            self._timeout_seconds
+            if self._opening_was_slow
+            else self._connect_timeout_seconds
+        )
+        bounds = (limited(patience), connect_limit())
+        return min(each for each in bounds if each is not None)
+
+    def _bring_up_to_date(
+        self, prepare: Callable[[Connection], object], expires_at: float
+    ) -> None:
+        left = expires_at - time.monotonic()
+        if left < _LEAST_SECONDS:
+            raise SlowConnectionError(
+                "no connection to PostgreSQL: another call waited for one in vain"
+            )
         if self._given_pool is None:
-            with self.direct() as connection:
-                prepare(connection)
+            try:
+                with self.direct(left) as connection:
+                    prepare(connection)
+            except SlowConnectionError:
+                was_patient = left > 0.9 * self._timeout_seconds
+                self._opening_was_slow = self._opening_was_slow or was_patient
+                raise
         else:
             try:
                 with (
-                    self._given_pool.connection(self._timeout_seconds) as connection,
-                    WATCHDOG.guarding(
-                        connection.pgconn.socket, self._connect_timeout_seconds
-                    ),
+                    self._given_pool.connection(
+                        min(left, self._timeout_seconds)
+                    ) as connection,
+                    WATCHDOG.guarding(connection.pgconn.socket, left),
                 ):
                     prepare(connection)
             except psycopg.Error as error:
@@ -337,32 +380,6 @@ class Connections:
             raise StoreUnavailableError(
                 f"PostgreSQL cannot be reached: {text}"
             ) from error
-
-    def _connect(self, timeout_seconds: float | None) -> Connection:
-        timeout = timeout_seconds or self._connect_timeout_seconds
-        expires_at = time.monotonic() + timeout
-        options = connection_options(self._conninfo, pooler=self._pooler)
-        if timeout_seconds is not None:
-            options["connect_timeout"] = timeout_seconds
-        while True:
-            left = expires_at - time.monotonic()
-            if "connect_timeout" in options:
-                options["connect_timeout"] = max(1, round(left))
-            try:
-                return psycopg.connect(self._conninfo, **options)
-            except psycopg.errors.ConnectionTimeout as error:
-                raise SlowConnectionError(
-                    f"no connection to PostgreSQL: {error}"
-                ) from error
-            except psycopg.Error as error:
-                if left <= 0 or not is_starting(error):
-                    raise translated(error, state=self._state_of(error)) from error
-            threading.Event().wait(_STARTING_PAUSE_SECONDS)
-
-    def _state_of(self, error: psycopg.Error) -> str | None:
-        if not is_in_words_alone(error):
-            return error.sqlstate
-        return refusal_state(self._conninfo, _REFUSAL_SECONDS)
 
     def _check_open(self) -> None:
         if self._closed:

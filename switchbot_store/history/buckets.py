@@ -32,6 +32,8 @@ _ROUND_WIDTHS: Final = (
 _MAX_EDGES: Final = 200_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTH: Final = timedelta(days=28)
+_FIRST_INSTANT: Final = datetime(1, 1, 3, tzinfo=UTC)
+_LAST_INSTANT: Final = datetime(9999, 12, 29, tzinfo=UTC)
 
 
 def timezone_of(name: str) -> ZoneInfo:
@@ -88,6 +90,8 @@ def plan_bucket(
 ) -> BucketPlan:
     """Cut by a granularity of `GRANULARITIES`, on the wall clock of `timezone`."""
     width = GRANULARITIES[bucket]
+    # On the wall clock of somewhere the calendar begins later or ends earlier.
+    start, end = max(start, _FIRST_INSTANT), min(end, _LAST_INSTANT)
     if bucket == "day":
         edges = _day_edges(start, end, timezone)
     elif bucket == "hour" and not _whole_hours(start, end, timezone):

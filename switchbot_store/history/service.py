@@ -34,6 +34,7 @@ from switchbot_store.history.samples import aware_utc
 from switchbot_store.history.spill import HistorySpill
 from switchbot_store.history.upkeep import Upkeep
 from switchbot_store.history.writer import HistoryWriter, WriterLimits
+from switchbot_store.limits import time_limit
 
 if TYPE_CHECKING:
     import os
@@ -50,6 +51,7 @@ _LOGGER = logging.getLogger(__name__)
 _PAGE_ROWS: Final = 2000
 _EXPORT_PAGE_ROWS: Final = 5000
 _RECENT: Final = timedelta(days=2)
+_OPEN_SECONDS: Final = 5.0
 
 
 def _utc_now() -> datetime:
@@ -143,7 +145,9 @@ class HistoryService:
         self._check_open()
         self._writer.start()
         try:
-            self.backend.open()
+            # With a spill, a backend that is silent is not worth a host's long wait.
+            with time_limit(None if self._spill is None else _OPEN_SECONDS):
+                self.backend.open()
         except StoreUnavailableError as error:
             if self._spill is None:
                 raise

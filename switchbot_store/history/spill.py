@@ -40,13 +40,14 @@ class HistorySpill:
     until `remove`, through kills and power cuts. Rows together take at most
     `max_bytes` as JSON; then the oldest go, and `append` tells how many.
 
-    Every method raises StoreUnavailableError when the disk is full or away.
+    Every method raises StoreUnavailableError when the disk is full or away. A damaged
+    file is kept beside as ``.corrupt-<time>`` and begun anew: later rows need a place.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES
     ) -> None:
-        self._file = SqliteFile(path, _SCHEMA, 1)
+        self._file = SqliteFile(path, _SCHEMA, 1, renewable=True)
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._known = False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +20,9 @@ from switchbot_store.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LOGGER = logging.getLogger(__name__)
 _BUSY_SECONDS: Final = 5.0
+_DAMAGED: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class SqliteFile:
@@ -26,11 +30,20 @@ class SqliteFile:
 
     `schema` is applied when the file is opened, `version` is its number: a file of a
     later version is refused with MigrationError. Opens on first use; a forked child
-    opens its own connection.
+    opens its own connection. One that is damaged is refused, or, if `renewable`, kept
+    beside as evidence and begun anew.
     """
 
-    def __init__(self, path: str | os.PathLike[str], schema: str, version: int) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        schema: str,
+        version: int,
+        *,
+        renewable: bool = False,
+    ) -> None:
         self.path = Path(path)
+        self._renewable = renewable
         self._schema = schema
         self._version = version
         self._lock = threading.RLock()
@@ -84,6 +97,16 @@ class SqliteFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailableError(f"{self.path.parent}: {error}") from error
+        try:
+            return self._connected()
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if not self._renewable or code not in _DAMAGED:
+                raise
+            self._set_aside(error)
+        return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path,
             timeout=_BUSY_SECONDS,
@@ -92,10 +115,30 @@ class SqliteFile:
         )
         try:
             self._prepare(connection)
+            if self._renewable:
+                _check(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _set_aside(self, error: Exception) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        for suffix in ("", "-wal", "-shm"):
+            part = f"{self.path}{suffix}"
+            try:
+                Path(part).replace(f"{self.path}.corrupt-{stamp}{suffix}")
+            except FileNotFoundError:
+                continue
+            except OSError as trouble:
+                raise StoreUnavailableError(f"{part}: {trouble}") from error
+        _LOGGER.error(
+            "%s is damaged (%s); it is kept as %s.corrupt-%s and begun anew",
+            self.path,
+            error,
+            self.path,
+            stamp,
+        )
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -119,3 +162,11 @@ class SqliteFile:
             raise StoreDataError(str(error)) from error
         except sqlite3.Error as error:
             raise StoreUnavailableError(f"{self.path}: {error}") from error
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        damage = sqlite3.DatabaseError(verdict)
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _EXIT_SECONDS: Final = 5.0
+_READERS_SPILL_ROWS: Final = 5000
+_READERS_TURN_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +257,22 @@ class HistoryWriter:
                 ) from error
 
     def try_flush(self) -> None:
-        """Write what waits if that is worth trying; a failure is only noted."""
-        waits = self._buffer or self._refused or self._in_flight or self._spilled
-        if waits and self._health.may_try:
-            self._quietly(self._cycle)
+        """Write what waits if that is worth trying; a failure is only noted.
 
-    def _cycle(self, *, force: bool = False) -> None:
-        """Move rows onwards once. Raises the StoreError that stopped it."""
-        with self._writing:
+        For readers, who wait neither for a long spill to drain nor long for a write.
+        """
+        waits = self._buffer or self._refused or self._in_flight or self._spilled
+        if waits and self._health.may_try and self._spilled <= _READERS_SPILL_ROWS:
+            self._quietly(lambda: self._cycle(turn_seconds=_READERS_TURN_SECONDS))
+
+    def _cycle(self, *, force: bool = False, turn_seconds: float = -1) -> None:
+        """Move rows onwards once. Raises the StoreError that stopped it.
+
+        Without a turn within `turn_seconds` (-1: however long it takes) nothing is done.
+        """
+        if not self._writing.acquire(timeout=turn_seconds):
+            return
+        try:
             with self._changed:
                 refused, self._refused = self._refused, []
                 self._in_flight = list(self._buffer)
@@ -275,6 +285,9 @@ class HistoryWriter:
                 late = self._move(self._in_flight, force=force)
             finally:
                 self._put_back()
+                self._plan_retry()
+        finally:
+            self._writing.release()
         if late is not None:
             self._after_flush(late)
 
@@ -334,6 +347,12 @@ class HistoryWriter:
             for sample in [*self._in_flight, *newer]:
                 self._keep(sample)
             self._in_flight = []
+
+    def _plan_retry(self) -> None:
+        """Let the thread know when to try again: another thread may have failed."""
+        if self._health.retry_at is not None:
+            with self._changed:
+                self._changed.notify_all()
 
     def close(self, timeout_seconds: float) -> None:
         """Write or spill everything; see `HistoryService.close`."""

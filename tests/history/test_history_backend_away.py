@@ -1,6 +1,7 @@
 """When rows reach the backend, and that none is lost on the way."""
 
 import logging
+import time
 
 import pytest
 
@@ -56,6 +57,31 @@ class TestBackendAway:
             backend.away = False
             assert backend.wrote.acquire(timeout=WAIT_SECONDS)
         assert stored() == [0, 1]
+
+    def test_rows_that_another_thread_could_not_write_arrive_by_themselves(
+        self, backend, samples, stored
+    ):
+        with HistoryService(backend, batch_size=2) as service:
+            service.record(samples[0])
+            service.record(samples[1])
+            assert backend.wrote.acquire(timeout=WAIT_SECONDS)  # the thread idles now
+            backend.away = True
+            service.record(samples[2])
+            with pytest.raises(HistoryError):
+                service.flush()
+            backend.away = False
+            assert backend.wrote.acquire(timeout=WAIT_SECONDS)
+        assert stored() == [0, 1, 2]
+
+    def test_a_reader_does_not_wait_for_a_write_that_hangs(self, backend, samples):
+        with HistoryService(backend, batch_size=1) as service:
+            backend.open_gate.clear()
+            service.record(samples[0])
+            assert backend.entered.wait(WAIT_SECONDS)
+            began = time.monotonic()
+            assert service.latest() == []
+            assert time.monotonic() - began < 5
+            backend.open_gate.set()
 
     def test_close_without_a_spill_counts_what_is_lost(self, backend, samples):
         service = HistoryService(backend)

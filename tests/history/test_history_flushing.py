@@ -56,7 +56,7 @@ def test_a_clock_that_jumps_makes_rows_due(backend, samples, clock):
         clock.advance(61)
         service.record(samples[1])
         assert backend.wrote.acquire(timeout=WAIT_SECONDS)
-        assert sum(backend.batches) == 2
+    assert sum(backend.batches) == 2
 
 
 def test_the_thread_waits_for_nothing_when_nothing_waits(service, samples):

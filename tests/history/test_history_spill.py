@@ -54,6 +54,24 @@ class TestSpill:
             assert service.status().drained == 50
         assert from_disk == [asdict(sample) for sample in samples]
 
+    @pytest.mark.parametrize("damaged", ["header", "pages"])
+    def test_a_damaged_file_is_kept_aside_and_begun_anew(
+        self, backend, samples, stored, spill_path, damaged
+    ):
+        spill = HistorySpill(spill_path)
+        spill.append(samples[:500])
+        spill.close()
+        content = spill_path.read_bytes()
+        cut = 0 if damaged == "header" else 4096
+        bad = content[:cut] + b"garbage!" * ((len(content) - cut) // 8)
+        spill_path.write_bytes(bad)
+        with HistoryService(backend, spill=spill_path) as service:
+            service.record(samples[0])
+            service.flush()
+        assert stored() == [0]
+        (evidence,) = spill_path.parent.glob("*.corrupt-*Z")
+        assert evidence.read_bytes() == bad
+
     def test_the_oldest_rows_go_when_it_is_full(
         self, backend, samples, stored, spill_path, caplog
     ):

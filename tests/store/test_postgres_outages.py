@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -16,6 +17,7 @@ from switchbot_store import (
     StoreConfigError,
     StoreUnavailableError,
     ThreadedStore,
+    time_limit,
 )
 from switchbot_store.postgres_settings import connection_options, connection_string
 
@@ -70,6 +72,40 @@ class TestOutages:
                 if store.health_check():
                     break
             assert store.get("a") == {"n": 1}
+
+    def test_callers_who_wait_for_the_same_first_connection_wait_once(
+        self, postgres_server_factory
+    ):
+        server = postgres_server_factory()
+        server.freeze()
+        store = PostgresStore(
+            server.url(), timeout_seconds=2, connect_timeout_seconds=2
+        )
+
+        def took(_number):
+            began = time.monotonic()
+            with pytest.raises(SlowConnectionError):
+                store.get("a")
+            return time.monotonic() - began
+
+        with ThreadPoolExecutor(5) as pool:
+            assert max(pool.map(took, range(5))) < 4
+            pool.submit(store.get, "a")
+            began = time.monotonic()
+            store.close()
+            assert time.monotonic() - began < 4
+
+    def test_a_time_limit_bounds_the_first_connection_too(
+        self, postgres_server_factory
+    ):
+        server = postgres_server_factory()
+        server.freeze()
+        with time_limit(2):
+            store = PostgresStore(server.url())
+            began = time.monotonic()
+            with pytest.raises(SlowConnectionError):
+                store.get("a")
+            assert time.monotonic() - began < 4
 
     async def test_a_silent_server_does_not_stop_the_event_loop(
         self, postgres_server_factory

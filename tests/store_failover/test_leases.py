@@ -120,7 +120,14 @@ def test_leases_are_not_listed(hosts):
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [("", 30), ("engine", 0), ("engine", -1), ("engine", float("nan")), ("x" * 200, 1)],
+    [
+        ("", 30),
+        ("engine", 0),
+        ("engine", -1),
+        ("engine", float("nan")),
+        ("x" * 200, 1),
+        ("engine", "5"),
+    ],
 )
 def test_wrong_names_and_times_are_refused(name, seconds):
     with pytest.raises(StoreDataError):
