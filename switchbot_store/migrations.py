@@ -8,7 +8,10 @@ backup.
 
 Hosts add their own files in their own namespace::
 
-    migrate(url, namespace="my_dashboard", directory=Path("sql"))
+    migrate(url, namespace="my_dashboard", directory=files("my_dashboard") / "sql")
+
+with `files` of `importlib.resources`, or with a path; ``examples/training_sessions`` does.
+Each namespace has its own versions, all of them are kept in one table.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 
 import psycopg
 import pytest
@@ -159,6 +162,33 @@ def test_hosts_have_namespaces_of_their_own(database_url, connection, write):
     assert migrate(connection, namespace="host", directory=directory) == [1]
     assert migrate(database_url) == list(range(1, NEWEST + 1))
     assert applied(connection, "host") == [1]
+
+
+def test_a_hosts_files_may_lie_in_its_package_even_a_zipped_one(
+    connection, tmp_path, monkeypatch
+):
+    with zipfile.ZipFile(tmp_path / "host.zip", "w") as archive:
+        archive.writestr("zipped_host/__init__.py", "")
+        archive.writestr("zipped_host/sql/0001_a.sql", "CREATE TABLE a (x int);")
+        archive.writestr("zipped_host/sql/0002_b.sql", "CREATE TABLE b (x int);")
+    monkeypatch.syspath_prepend(tmp_path / "host.zip")
+    directory = resources.files("zipped_host") / "sql"
+    assert migrate(connection, namespace="zipped", directory=directory) == [1, 2]
+    assert tables(connection) >= {"a", "b"}
+
+
+def test_two_hosts_that_start_at_once_wait_for_each_other(database_url, write):
+    slow = "SELECT pg_sleep(0.2); CREATE TABLE once (x int);"
+    directory = write("0001_once.sql", slow)
+    starts = threading.Barrier(4)
+
+    def start(_):
+        starts.wait()
+        return migrate(database_url, namespace="host", directory=directory)
+
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(start, range(4)))
+    assert sorted(results) == [[], [], [], [1]]
 
 
 def test_two_files_with_one_number_are_refused(database_url, write):
