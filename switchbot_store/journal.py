@@ -104,7 +104,7 @@ class Journal:
                 lines = self._file.open()
                 self.pending = _pending(lines.payloads)
                 if lines.damaged or len(lines.payloads) > len(self.pending):
-                    self._compact()
+                    self._try_to_compact()
             except BaseException:
                 self.close()
                 raise
@@ -243,11 +243,14 @@ class Journal:
             return
         live = sum(len(write.encoded or b"") for write in self.pending.values())
         if self._file.size > _COMPACT_FACTOR * (live + _COMPACT_FROM_BYTES):
-            try:
-                self._compact()
-            except StoreUnavailableError:
-                # Not the writer's trouble: its line is durable already.
-                _LOGGER.warning("cannot compact %s", self._file.path, exc_info=True)
+            self._try_to_compact()
+
+    def _try_to_compact(self) -> None:
+        try:
+            self._compact()
+        except StoreUnavailableError:
+            # A full disk is no reason to stop: every line is durable as it is.
+            _LOGGER.warning("cannot compact %s", self._file.path, exc_info=True)
 
 
 def read_pending(directory: str | Path) -> dict[str, PendingWrite]:

@@ -128,6 +128,19 @@ JOURNAL_ON_A_FULL_DISK = """
         assert store.get("settings") == store.get("state") == {"n": 1}
         assert store.status().pending == 2
 """
+REOPENED_ON_A_FULL_DISK = """
+    away = "postgresql://u@127.0.0.1:1/x"
+    with FailoverStore(PostgresStore(away), disk, background=False) as store:
+        number = 0
+        def write_on():
+            global number
+            while True:
+                store.set("settings", {"n": number + 1, "x": "x" * 5000})
+                number += 1
+        refused(errno.ENOSPC, write_on)
+    with FailoverStore(PostgresStore(away), disk, background=False) as store:
+        assert store.get("settings")["n"] == number > 1
+"""
 
 
 @pytest.mark.skipif(
@@ -143,6 +156,9 @@ class TestMounted:
 
     def test_a_journal_on_a_full_disk_keeps_what_it_acknowledged(self, tmp_path):
         run_on_a_disk_of_its_own("size=128k", JOURNAL_ON_A_FULL_DISK, tmp_path)
+
+    def test_a_full_disk_does_not_stop_the_next_start(self, tmp_path):
+        run_on_a_disk_of_its_own("size=128k", REOPENED_ON_A_FULL_DISK, tmp_path)
 
 
 KEYS = st.text(min_size=1, max_size=200).filter(
