@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+# Shorter parts of a path are words such as ``trigger``.
+_LEAST_SECRET = 10
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291
 
 
@@ -31,6 +33,26 @@ def mask_url(url: str) -> str:
     if not parts.scheme or not host:
         return "…"
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}/…"
+
+
+def without_url(text: str, url: str) -> str:
+    """Return a text of somebody else's with what is secret of a URL taken out of it.
+
+    A host's own sender may quote the URL, or its path alone, in what it raises.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return text.replace(url, "…")
+    secret = url.removeprefix(f"{parts.scheme}://{parts.netloc}").lstrip("/")
+    text = text.replace(url, mask_url(url))
+    for part in (secret, parts.path.lstrip("/"), parts.query, parts.password):
+        if part:
+            text = text.replace(part, "…")
+    for part in (*parts.path.split("/"), *parts.query.split("&")):
+        if len(part) >= _LEAST_SECRET:
+            text = text.replace(part, "…")
+    return text
 
 
 def check_webhook_url(url: str, allowed_hosts: Collection[str] = frozenset()) -> str:

@@ -120,31 +120,27 @@ class Actuator:
                 break
             parameter = set_all_parameter(zone, action) if rung == "command" else None
             started = self._clock.monotonic()
-            error: Exception | None = None
+            said: str | None = None
             try:
                 await self._try(rung, zone, action, parameter)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
-                error = raised
                 maybe = maybe or _may_have_arrived(raised)
                 if rung == "command" and _is_refused(raised):
                     self._refused.add((zone.aircon_device_id, action is Action.OFF))
+                said = _describe(raised, rung, zone, action)
                 _LOGGER.warning(
-                    "%s: %s by %s failed: %s",
-                    zone.name,
-                    action,
-                    rung,
-                    describe(raised),
+                    "%s: %s by %s failed: %s", zone.name, action, rung, said
                 )
             results.append(
                 RungResult(
                     rung,
-                    ok=error is None,
-                    error=None if error is None else describe(error),
+                    ok=said is None,
+                    error=said,
                     duration_seconds=self._clock.monotonic() - started,
                     parameter=parameter,
                 )
             )
-            if error is None:
+            if said is None:
                 break
         return Sent(tuple(results), maybe)
 
@@ -177,6 +173,13 @@ class Actuator:
             await self._webhook_sender.send(
                 zone.webhooks[action], allowed_hosts=zone.webhook_allowed_hosts
             )
+
+
+def _describe(error: Exception, rung: str, zone: ZoneSettings, action: Action) -> str:
+    """Describe what a rung raised; a webhook's URL is a password."""
+    if rung != "webhook":
+        return describe(error)
+    return describe(error, hide=zone.webhooks[action])
 
 
 def _is_refused(error: Exception) -> bool:

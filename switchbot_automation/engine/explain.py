@@ -98,9 +98,11 @@ class Explainer:
     ) -> Explanation:
         """Explain a zone, by default the default one, also where no settings are.
 
-        `told` is the last tick's report and instant. Raises UnknownZoneError, and what
-        `explain` raises.
+        `told` is the last tick's report and instant. Raises UnknownZoneError,
+        ValueError for an instant without a timezone, and what `explain` raises.
         """
+        if asked_at.tzinfo is None:
+            raise ValueError("at: the instant needs a timezone")
         if zone is not None and settings and zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones)
         report, last_tick = told

@@ -17,6 +17,7 @@ from switchbot_automation.engine.sensors import all_zero, fused, implausible
 from switchbot_automation.engine.snapshot import Reading
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import ReasonCode
+from switchbot_automation.webhook_url import without_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -72,9 +73,14 @@ def _of_plugin(args: tuple[object, ...]) -> bool:
     return bool(args) and isinstance(args[0], str) and args[0].startswith(PREFIX)
 
 
-def describe(error: BaseException) -> str:
-    """Return an error as one line for `last_error` and reasons."""
-    text = " ".join(str(error).replace("\0", " ").split())
+def describe(error: BaseException, *, hide: str = "") -> str:
+    """Return an error as one line for `last_error` and reasons, without that URL."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - somebody else's exception may be unable to say it
+        words = ""
+    words = without_url(words, hide) if hide else words
+    text = " ".join(words.replace("\0", " ").split())
     # Half a surrogate pair, which a broken answer may hold, cannot be stored.
     text = text.encode("utf-8", "replace").decode("utf-8")
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__

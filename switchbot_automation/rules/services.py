@@ -161,8 +161,12 @@ class RunContext:
         if sender is None:
             raise RuleActionError("the engine was given no webhook_sender")
         if not self.dry_run:
-            async with asyncio.timeout(SENDING_SECONDS):
-                await sender.send(url, allowed_hosts=allowed_hosts)
+            try:
+                async with asyncio.timeout(SENDING_SECONDS):
+                    await sender.send(url, allowed_hosts=allowed_hosts)
+            except Exception as error:  # noqa: BLE001 - any sender, also a host's own
+                # What somebody else's sender says may quote the URL, a password.
+                raise RuleActionError(describe(error, hide=url)) from None
         return {"url": mask_url(url)}
 
     async def hold(self, zone: str, hold: timedelta | str) -> Mapping[str, Any]:

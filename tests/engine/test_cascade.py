@@ -104,6 +104,41 @@ async def test_no_secret_of_a_webhook_reaches_state_report_or_log(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "cannot reach https://hooks.example.com/key/SECRET",
+        "POST /key/SECRET: refused",
+        "no route for key/SECRET",
+    ],
+)
+async def test_a_senders_own_error_is_told_without_the_webhooks_path(
+    house, webhooks, caplog, words
+):
+    webhooks.error = RuntimeError(words)
+    events = []
+    house.engine.subscribe(events.append)
+    command = await turn_on(house, webhooks=WEBHOOKS)
+    assert tried(command) == [("webhook", False), ("command", True)]
+    explanation = await house.engine.explain()
+    for told in (command, events, house.state, explanation, caplog.text):
+        assert "SECRET" not in repr(told)
+
+
+class Speechless(Exception):
+    """An exception that cannot be told."""
+
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+async def test_an_exception_without_words_is_a_failed_rung(house):
+    house.cloud.broken["command"] = Speechless()
+    command = await turn_on(house)
+    assert command.status == "failed"
+    assert command.rungs[0].error == "Speechless"
+
+
+@pytest.mark.parametrize(
     ("mode", "target", "half", "sent"),
     [
         ("winter", 23.0, False, "23"),

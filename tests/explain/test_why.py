@@ -126,3 +126,9 @@ async def test_an_unknown_zone_is_named(room):
     await room.tick(21.0)
     with pytest.raises(UnknownZoneError, match="attic"):
         await room.engine.explain("attic")
+
+
+async def test_an_instant_without_a_timezone_is_refused(room):
+    await room.tick(21.0)
+    with pytest.raises(ValueError, match="timezone"):
+        await room.engine.explain(at=room.clock.now().replace(tzinfo=None))
