@@ -124,7 +124,7 @@ async def test_a_senders_own_error_is_told_without_the_webhooks_path(
         assert "SECRET" not in repr(told)
 
 
-class Speechless(Exception):
+class SpeechlessError(Exception):
     """An exception that cannot be told."""
 
     def __str__(self):
@@ -132,10 +132,10 @@ class Speechless(Exception):
 
 
 async def test_an_exception_without_words_is_a_failed_rung(house):
-    house.cloud.broken["command"] = Speechless()
+    house.cloud.broken["command"] = SpeechlessError()
     command = await turn_on(house)
     assert command.status == "failed"
-    assert command.rungs[0].error == "Speechless"
+    assert command.rungs[0].error == "SpeechlessError"
 
 
 @pytest.mark.parametrize(
