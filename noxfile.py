@@ -66,7 +66,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test but the slow and the browser's; arguments go to pytest."""
-    install(session, "test")
+    install(session, "test", extras="all,mcp")
     at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
     session.run("pytest", *at_once, "-m", "not slow and not browser", *session.posargs)
     # The gate ends with pytest's closing line; of other sessions only failures follow.

@@ -25,7 +25,8 @@ class SimulatedClock:
             msg = "start must be an aware datetime"
             raise ValueError(msg)
         self._start = start.astimezone(UTC)
-        self._elapsed = 0.0
+        # Whole microseconds, as an instant has them: a week of steps adds up to a week.
+        self._elapsed_us = 0
         self._offset = 0.0
         self._now = self._start
 
@@ -38,18 +39,18 @@ class SimulatedClock:
 
     def true_now(self) -> datetime:
         """Return what the wall clock would show had nobody set it."""
-        return self._start + timedelta(seconds=self._elapsed)
+        return self._start + timedelta(microseconds=self._elapsed_us)
 
     def monotonic(self) -> float:
         """Return the seconds advanced since the clock was made."""
-        return self._elapsed
+        return self._elapsed_us / 1e6
 
     def advance(self, seconds: float) -> None:
         """Let that many seconds pass. ValueError if negative."""
         if seconds < 0:
             msg = f"time does not go back: {seconds}"
             raise ValueError(msg)
-        self._elapsed += seconds
+        self._elapsed_us += round(seconds * 1e6)
         self._show()
 
     def advance_to(self, instant: datetime) -> None:
@@ -68,4 +69,5 @@ class SimulatedClock:
 
     def _show(self) -> None:
         # An engine asks for the time far more often than it passes.
-        self._now = self._start + timedelta(seconds=self._elapsed + self._offset)
+        elapsed = timedelta(microseconds=self._elapsed_us)
+        self._now = self._start + elapsed + timedelta(seconds=self._offset)

@@ -114,6 +114,8 @@ class Life:
         self.flat.clock.jump(seconds)
 
     async def push(self, temperature: float) -> None:
+        # Who asks the meter is told the same: after a restart the engine does.
+        self.flat.reads(temperature)
         await self.flat.push(temperature)
 
     def store(self, word: str) -> None:
