@@ -227,7 +227,8 @@ def test_a_synchronous_host_without_an_asyncio_plugin_uses_them(host):
 
 
 def test_every_fixture_is_listed_with_what_it_gives(host):
-    result = host("--fixtures", "-p", "no:asyncio", test_host="")
+    others = ("-p", "no:asyncio", "-p", "no:anyio")
+    result = host("--fixtures", *others, test_host="")
     text = result.stdout.str()
     for name in [*FIXTURES, "switchbot_settings"]:
         assert f"{name} -- " in text
