@@ -119,6 +119,7 @@ WITH written AS (
 )
 
 _DELETE: Final = b"DELETE FROM json_store WHERE kind = $1 RETURNING 1"
+_REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
 _KEYS: Final = b"SELECT kind FROM json_store"
 _WRITABLE: Final = b"""
 SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool
@@ -293,6 +294,12 @@ class PostgresStore(StoreInterface):
         # Sorted here: the database's collation may be any.
         kinds = (_text(row[0]) for row in rows)
         return sorted(kind for kind in kinds if not is_internal(kind))
+
+    def revisions(self) -> dict[str, str]:
+        """Return the revision of each key that `keys` lists."""
+        rows = self._execute(_REVISIONS).value
+        pairs = ((_text(kind), _text(revision)) for kind, revision in rows)
+        return {key: each for key, each in pairs if not is_internal(key)}
 
     def health_check(self) -> bool:
         """Tell whether the server would commit a write now."""

@@ -79,6 +79,14 @@ class SupportsReplay(Protocol):
         """Use new connections from now on."""
 
 
+@runtime_checkable
+class SupportsRevisions(Protocol):
+    """A store that can tell the revisions without the documents."""
+
+    def revisions(self) -> dict[str, str]:
+        """Return the revision of each document that is not internal."""
+
+
 def primary_of(store: StoreInterface) -> Primary:
     """Return the view of a store that fits it."""
     if isinstance(store, SupportsReplay):
@@ -121,9 +129,15 @@ class Primary:
         """Remove the document, whose revision is probably the one given."""
         return self.store.delete(key)
 
-    def snapshot(self) -> dict[str, Entry]:
-        """Return every document that is not internal and can be read."""
-        keys = self.store.keys()
+    def snapshot(self, _known: Mapping[str, str]) -> dict[str, Entry | None]:
+        """Return every document that is not internal and can be read.
+
+        None stands for one that has the revision given in `known`, as far as the store
+        can tell without sending it.
+        """
+        return dict(self._entries(self.store.keys()))
+
+    def _entries(self, keys: Sequence[str]) -> dict[str, Entry]:
         try:
             entries = self.store.get_many(keys)
         except UnreadableError:
@@ -187,6 +201,16 @@ class RevisedPrimary(Primary):
         """Return a random uuid, several times as fast as `uuid.uuid4`."""
         text = os.urandom(16).hex()
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+    def snapshot(self, known: Mapping[str, str]) -> dict[str, Entry | None]:
+        """Return every document; only what is not known is sent, if that can be."""
+        if not isinstance(self.store, SupportsRevisions):
+            return super().snapshot(known)
+        revisions = self.store.revisions()
+        news = [key for key, each in revisions.items() if known.get(key) != each]
+        entries = self._entries(news) if news else {}
+        seen: dict[str, Entry | None] = dict.fromkeys(revisions.keys() - set(news))
+        return seen | entries
 
     def set(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]

@@ -78,12 +78,13 @@ class Resync:
     def refresh(self) -> None:
         """Let the mirror see all that the primary holds."""
         before = self._mirror.picture()
+        known = {key: each.revision for key, each in before.items()}
         with time_limit(_CALL_SECONDS, connect_seconds=_CALL_SECONDS):
-            entries = self._primary.snapshot()
+            entries = self._primary.snapshot(known)
         documents = {
             key: document
             for key, entry in entries.items()
-            if (document := mirrored(entry))
+            if (document := before[key] if entry is None else mirrored(entry))
         }
         self._mirror.put_all(documents, before)
 

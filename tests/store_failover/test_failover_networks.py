@@ -152,3 +152,34 @@ class TestABadNetwork:
             store.set("a", {"n": number})
             assert not store.get_entry("a").stale
         assert store.status().degraded_since is None
+
+
+def test_a_recovery_is_sent_only_what_others_changed(
+    make, through_proxy, proxy, direct, until_back
+):
+    sent = []
+
+    class Told(PostgresStore):
+        def get_many(self, keys):
+            keys = list(keys)
+            sent.extend(keys)
+            return super().get_many(keys)
+
+    store = make(Told(through_proxy))
+    store.set_many({name: {"n": 1} for name in ("kept", "mine", "theirs", "gone")})
+
+    def cut():
+        proxy.refuse()
+        proxy.reset()
+
+    cut()
+    store.set("mine", {"n": 2})
+    direct.set_many({"theirs": {"n": 2}, "new": {"n": 2}})
+    direct.delete("gone")
+    proxy.accept()
+    until_back(store)
+    assert sorted(sent) == ["new", "theirs"]
+    cut()
+    found = store.get_many(["kept", "mine", "theirs", "new", "gone"])
+    assert [each.data.get("n") for each in found.values()] == [1, 2, 2, 2, None]
+    assert all(each.stale for each in found.values())
