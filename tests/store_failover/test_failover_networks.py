@@ -155,7 +155,7 @@ class TestABadNetwork:
 
 
 def test_a_recovery_is_sent_only_what_others_changed(
-    make, through_proxy, proxy, direct, until_back
+    make, through_proxy, proxy, direct
 ):
     sent = []
 
@@ -165,7 +165,7 @@ def test_a_recovery_is_sent_only_what_others_changed(
             sent.extend(keys)
             return super().get_many(keys)
 
-    store = make(Told(through_proxy))
+    store = make(Told(through_proxy), background=False)
     store.set_many({name: {"n": 1} for name in ("kept", "mine", "theirs", "gone")})
 
     def cut():
@@ -177,7 +177,7 @@ def test_a_recovery_is_sent_only_what_others_changed(
     direct.set_many({"theirs": {"n": 2}, "new": {"n": 2}})
     direct.delete("gone")
     proxy.accept()
-    until_back(store)
+    assert store.resync()
     assert sorted(sent) == ["new", "theirs"]
     cut()
     found = store.get_many(["kept", "mine", "theirs", "new", "gone"])
