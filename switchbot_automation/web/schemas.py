@@ -162,7 +162,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             },
             "hold": {
                 "description": "How long the automation keeps away: seconds, an "
-                "instant, or a word.",
+                "instant, or a word; null is what `manual_hold_seconds` says.",
                 "anyOf": [
                     {"type": "number", "exclusiveMinimum": 0},
                     _INSTANT,
