@@ -76,7 +76,6 @@ _RECORD: Final = """
 WITH changed AS (
     UPDATE sessions SET last_values = %(data)s, sequence = sequence + 1
     WHERE id = %(session_id)s AND ended_at IS NULL AND expires_at > %(now)s
-        AND NOT EXISTS (SELECT FROM session_events WHERE id = %(id)s)
     RETURNING id, sequence, last_values
 )
 INSERT INTO session_events (id, session_id, kind, sequence, data, happened_at)
@@ -186,7 +185,7 @@ class PostgresRepository(Repository):
                 _RECORD, id=event_id, session_id=session_id, data=data, now=now
             )
         except psycopg.errors.UniqueViolation:
-            rows = []  # the same message, on another connection, was a moment faster
+            rows = []  # the message is known, and none of this has happened
         rows = rows or await self._rows(_EVENT, id=event_id, session_id=session_id)
         if not rows:
             raise SessionEndedError("the session has ended")
