@@ -59,10 +59,8 @@ def told_again(check: Check, found: ZoneState, attempts: int) -> ZoneState:
         return found._replace(check=replace(check, attempt=check.attempt + 1))
     told, shown = check.parameter, found.parameter or ""
     others = [pair for pair in found.shown_as if not same_parameter(pair[0], told)]
-    mode = told.split(",")[1:2]
     return found._replace(
         parameter=told,
-        mode=int(mode[0]) if mode and mode[0].isdigit() else found.mode,
         action=check.action,
         check=None,
         shown_as=(*others, (told, shown))[-_KEPT:],

@@ -96,7 +96,8 @@ class Verifier:
             before = book.state
             found = await self._observer.poll_aircon(zone, before, forced=True)
             shown = obeys(check, found.state) if found.answered else None
-            if shown or (shown is False and check.attempt < zone.repair_attempts):
+            more = check.attempt < zone.repair_attempts
+            if shown or (shown is False and more and _rule_acts(zone, before, now)):
                 # Believed: the rule sends it again, once the minimum times let it.
                 book.state = after_poll(zone, before, found)
                 return seen_of(zone, before, book.state)
@@ -173,6 +174,12 @@ def after_poll(zone: ZoneSettings, before: ZoneState, look: Look) -> ZoneState:
         due = replace(check, due_at=at)
         return before._replace(last_aircon_poll_at=at, check=due)
     return found._replace(check=replace(check, attempt=check.attempt + 1))
+
+
+def _rule_acts(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether the rule would send again what a person's hold keeps it from."""
+    held = state.hold_until is not None and now < state.hold_until
+    return zone.automation_enabled and not held
 
 
 def seen_of(zone: ZoneSettings, before: ZoneState, after: ZoneState) -> Command | None:

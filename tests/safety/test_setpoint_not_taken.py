@@ -119,3 +119,19 @@ async def test_a_look_of_the_rule_that_shows_a_command_confirms_it(unit):
     await unit.tick(19.0)
     report = await unit.tick(19.0, after=60)
     assert [str(c.status) for c in report.commands] == ["confirmed"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"automation_enabled": False}])
+async def test_a_persons_off_that_does_not_show_is_repaired_while_it_holds(
+    unit, settings
+):
+    obeys(unit, lambda _told: {})
+    unit.configure(**unit.settings, **settings)
+    await unit.engine.act("default", "on", hold="permanent")
+    await unit.live(600)
+    unit.cloud.on_command = lambda _word: None
+    unit.reads(21.0)
+    await unit.engine.act("default", "off", hold="permanent")
+    await unit.live(3 * 3600)
+    assert unit.cloud.words[1:] == ["turnOff"] * 3
+    assert [e.kind for e in unit.events].count("device_unresponsive") == 1
