@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 import click
 
 from switchbot_automation.cli.output import INTERRUPTED, Misuse
-from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_automation.errors import (
+    AutomationError,
+    SettingsError,
+    UnknownZoneError,
+)
 from switchbot_store import StoreConfigError, StoreError
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,7 +92,7 @@ class _CommandLine(click.Group):
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(INTERRUPTED)
-        except (SettingsError, StoreConfigError) as error:
+        except (SettingsError, StoreConfigError, UnknownZoneError) as error:
             raise Misuse(_words(error)) from error
         except (AutomationError, StoreError) as error:
             _LOGGER.debug("the command failed", exc_info=True)

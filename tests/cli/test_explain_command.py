@@ -49,7 +49,7 @@ def test_an_instant_that_is_none_is_misuse(invoke, home):
 
 def test_an_unknown_zone_is_named_with_those_there_are(invoke, home):
     result = explained(invoke, home, "--zone", "attic", "--at", "06:31")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "attic" in result.stderr
     assert "default" in result.stderr
 
