@@ -29,6 +29,7 @@ from switchbot_store.history.model import (
     in_utc,
     late_hours,
 )
+from switchbot_store.limits import limited
 from switchbot_store.migrations import migrate
 from switchbot_store.postgres_connections import Connections
 from switchbot_store.postgres_wire import fetch
@@ -52,6 +53,7 @@ _HOLD: Final = timedelta(seconds=HOLD_SECONDS)
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _INSERT: Final = sql.INSERT.encode()
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
+_SECONDS_PER_DAY: Final = 0.03
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
 """A constraint or trigger that somebody added says no: this row's fault."""
 
@@ -59,9 +61,9 @@ _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
 class PostgresHistory(HistoryBackend):
     """Rows in `state_history`, hours in `state_history_hourly`.
 
-    `conninfo`, `pool`, `pooler` and the timeouts are those of `PostgresStore`;
-    `read_timeout_seconds` bounds queries and a step of upkeep, which may take longer
-    than a write. Opening migrates the schema; an existing dashboard's table is adopted.
+    `conninfo`, `pool`, `pooler` and the timeouts are those of `PostgresStore`; a read
+    has 0.03 s more for each day that it spans, up to `read_timeout_seconds`, which a
+    step of upkeep has. Opening migrates the schema and adopts a dashboard's table.
     """
 
     name = "postgres"
@@ -212,11 +214,13 @@ class PostgresHistory(HistoryBackend):
                 values = {"since": since, "zone": zone}
                 return cursor.execute(sql.AGGREGATES, values).fetchone() or {}
 
-        return self._reading(fetch_row)
+        return self._reading(fetch_row, span=datetime.now(UTC) - since)
 
     def oldest(self) -> datetime | None:
         """Return the timestamp of the oldest recorded row, None without any."""
-        return self._reading(lambda connection: _oldest(connection, _BEFORE_ALL))
+        return self._reading(
+            lambda connection: _oldest(connection, _BEFORE_ALL), span=timedelta()
+        )
 
     def roll_up(self, *, now: datetime) -> int:
         """Bring some hours up to date; see `HistoryBackend.roll_up`."""
@@ -266,9 +270,14 @@ class PostgresHistory(HistoryBackend):
             lambda connection: connection.execute(frozen.POSTGRES_ADD, values).rowcount
         )
 
-    def _reading(self, work: Callable[[Connection], T]) -> T:
+    def _reading(
+        self, work: Callable[[Connection], T], *, span: timedelta | None = None
+    ) -> T:
         timeout = self._read_timeout_seconds
-        return self._connections.call(work, timeout_seconds=timeout).value
+        if span is not None:  # a silent server must not hold up who asks for little
+            grown = max(0, span.days) * _SECONDS_PER_DAY
+            timeout = min(timeout, self._write_timeout_seconds + grown)
+        return self._connections.call(work, timeout_seconds=limited(timeout)).value
 
     def _recorded(self, statement: LiteralString, **values: object) -> list[HistoryRow]:
         rows = self._named(statement, values, sql.READ_COLUMNS)
@@ -285,8 +294,9 @@ class PostgresHistory(HistoryBackend):
             with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
                 return cursor.execute(statement, values).fetchall()
 
+        span = values["end"] - values["start"] if "start" in values else timedelta()
         rows = []
-        for found in self._reading(fetch_rows):
+        for found in self._reading(fetch_rows, span=span):
             row = HistoryRow(zip(names, found, strict=True))
             row["timestamp"] = in_utc(row["timestamp"])
             rows.append(row)

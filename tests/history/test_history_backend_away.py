@@ -9,6 +9,7 @@ from switchbot_store import (
     HistoryError,
     HistorySample,
     HistoryService,
+    HistorySpill,
     StoreUnavailableError,
 )
 
@@ -156,3 +157,23 @@ class TestBackendAway:
             assert backend.wrote.acquire(timeout=WAIT_SECONDS)
         assert stored() == [0]
         assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("damaged", ["header", "pages"])
+def test_a_damaged_spill_is_kept_aside_and_begun_anew(
+    backend, samples, stored, tmp_path, damaged
+):
+    spill_path = tmp_path / "spill.sqlite3"
+    spill = HistorySpill(spill_path)
+    spill.append(samples[:500])
+    spill.close()
+    content = spill_path.read_bytes()
+    cut = 0 if damaged == "header" else 4096
+    bad = content[:cut] + b"garbage!" * ((len(content) - cut) // 8)
+    spill_path.write_bytes(bad)
+    with HistoryService(backend, spill=spill_path) as service:
+        service.record(samples[0])
+        service.flush()
+    assert stored() == [0]
+    (evidence,) = spill_path.parent.glob("*.corrupt-*Z")
+    assert evidence.read_bytes() == bad

@@ -6,8 +6,9 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,6 +18,7 @@ from switchbot_store import (
     HistoryService,
     HistorySpill,
     PostgresHistory,
+    SlowConnectionError,
     SqliteHistory,
 )
 from switchbot_store.testing import TcpProxy
@@ -53,24 +55,6 @@ class TestSpill:
             from_disk = service.query(FIRST, LAST).rows
             assert service.status().drained == 50
         assert from_disk == [asdict(sample) for sample in samples]
-
-    @pytest.mark.parametrize("damaged", ["header", "pages"])
-    def test_a_damaged_file_is_kept_aside_and_begun_anew(
-        self, backend, samples, stored, spill_path, damaged
-    ):
-        spill = HistorySpill(spill_path)
-        spill.append(samples[:500])
-        spill.close()
-        content = spill_path.read_bytes()
-        cut = 0 if damaged == "header" else 4096
-        bad = content[:cut] + b"garbage!" * ((len(content) - cut) // 8)
-        spill_path.write_bytes(bad)
-        with HistoryService(backend, spill=spill_path) as service:
-            service.record(samples[0])
-            service.flush()
-        assert stored() == [0]
-        (evidence,) = spill_path.parent.glob("*.corrupt-*Z")
-        assert evidence.read_bytes() == bad
 
     def test_the_oldest_rows_go_when_it_is_full(
         self, backend, samples, stored, spill_path, caplog
@@ -226,6 +210,27 @@ class TestPostgresOutage:
             server.start()
             service.flush()
             assert [row.error_count for row in service.latest(9)] == [0, 1, 2, 3, 4]
+
+    def test_a_silent_server_does_not_hold_up_who_reads_little(
+        self, postgres_server, database_url, spill_path
+    ):
+        name = database_url.rpartition("/")[2].partition("?")[0]
+        with TcpProxy(postgres_server.port) as proxy:
+            url = postgres_server.url(name, port=proxy.port)
+            backend = PostgresHistory(url, timeout_seconds=0.3)
+            with HistoryService(backend, spill=spill_path) as service:
+                service.latest()
+                proxy.black_hole()
+                today = datetime.now(UTC)
+                for read in (
+                    service.latest,
+                    lambda: service.aggregates(24),
+                    lambda: service.query(today - timedelta(days=2), today),
+                ):
+                    began = time.monotonic()
+                    with pytest.raises(SlowConnectionError):
+                        read()
+                    assert time.monotonic() - began < 2
 
     def test_a_silent_server_holds_nobody_up(
         self, postgres_server, database_url, samples, spill_path
