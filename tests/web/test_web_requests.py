@@ -228,6 +228,8 @@ async def test_a_wrong_path_is_no_path_and_looks_like_any_other(looked, http, se
 
 async def test_the_access_log_holds_no_secret(looked, http, caplog):
     caplog.set_level(logging.DEBUG)
+    # A command line that ran in this process may have made it quiet.
+    caplog.set_level(logging.DEBUG, logger="aiohttp.access")
     async with looked.serve(webhook_secret=SECRET) as url:
         await (await http.post(f"{url}webhook/{SECRET}", json={})).read()
         await (await http.post(f"{url}webhook/{SECRET}/x", json={})).read()
