@@ -11,6 +11,7 @@ from switchbot_store import (
     HistoryService,
     PostgresHistory,
     SqliteHistory,
+    StoreConfigError,
 )
 from switchbot_store.testing import TcpProxy
 
@@ -213,3 +214,13 @@ def test_rows_written_one_after_another_are_one_prepared_statement(database_url)
     ).value
     assert [uses for (uses,) in names] == [8, 8]
     backend.close()
+
+
+def test_days_of_all_time_end_with_the_calendar(tmp_path, samples):
+    always = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+    with HistoryService(SqliteHistory(tmp_path / "h"), timezone="Europe/Paris") as one:
+        one.record(samples[0])
+        with pytest.raises(StoreConfigError, match="narrow the range"):
+            one.query(*always, bucket="day")
+        last = datetime(9999, 12, 20, tzinfo=UTC), always[1]
+        assert one.query(*last, bucket="day", timezone="Pacific/Auckland").rows == []
