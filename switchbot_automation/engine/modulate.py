@@ -198,7 +198,13 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
         return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
     present = aim.sign * seen.setpoint
     weakest = _up(aim, aim.near + _WEAKEST * aim.inside + offset)
-    if present <= weakest and _should_rest(aim, seen, x, present - offset):
+    # Where it would be wanted again at once it does not rest.
+    awake = x <= aim.wake + 0.5 * steering.caution
+    if (
+        not awake
+        and present <= weakest
+        and _should_rest(aim, seen, x, present - offset)
+    ):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     wanted, least = _wanted(aim, seen, x, target, offset)
     drift = max(_DRIFT_RUNNING, abs(seen.slope or 0.0))

@@ -17,6 +17,8 @@ from switchbot_store.ops.plans import (
     NO_HYPOPG,
     NO_STATEMENTS,
     TIMEOUT_SECONDS,
+    extension_schema,
+    forget_supposed,
     get_top_queries,
     index_names,
     plan_of,
@@ -142,21 +144,27 @@ def _advised(
     ends_at = time.monotonic() + budget_seconds
 
     def look(session: Session) -> IndexAdvice:
-        if not session.has_extension("hypopg"):
+        schema = extension_schema(session, "hypopg")
+        if schema is None:
             return IndexAdvice(total=len(weights), how_to=NO_HYPOPG)
         try:
-            return _Search(session, weights, ends_at).run()
+            return _Search(session, schema, weights, ends_at).run()
         finally:
-            session.connection.execute("SELECT hypopg_reset()")
+            forget_supposed(session)
 
     return read(target, look, timeout_seconds=budget_seconds + TIMEOUT_SECONDS)
 
 
 class _Search:
     def __init__(
-        self, session: Session, weights: Mapping[str, float], ends_at: float
+        self,
+        session: Session,
+        schema: str,
+        weights: Mapping[str, float],
+        ends_at: float,
     ) -> None:
         self._session = session
+        self._schema = schema
         self._weights = weights
         self._ends_at = ends_at
         self._tables: dict[str, str] = {}
@@ -253,15 +261,17 @@ class _Search:
 
     def _create(self, candidate: Candidate) -> tuple[str, int]:
         row = self._session.row(
-            "SELECT indexname::text AS name, hypopg_relation_size(indexrelid) AS bytes"
-            " FROM hypopg_create_index(%s)",
+            f"SELECT indexname::text AS name,"
+            f" {self._schema}.hypopg_relation_size(indexrelid) AS bytes"
+            f" FROM {self._schema}.hypopg_create_index(%s)".encode(),  # noqa: S608 - quoted by the server
             [self._definition(candidate)],
         )
         return row["name"], int(row["bytes"])
 
     def _drop(self, name: str) -> None:
         self._session.rows(
-            "SELECT hypopg_drop_index(indexrelid) FROM hypopg()  WHERE indexname = %s",
+            f"SELECT {self._schema}.hypopg_drop_index(indexrelid)"
+            f" FROM {self._schema}.hypopg() WHERE indexname = %s".encode(),  # noqa: S608 - quoted by the server
             [name],
         )
 

@@ -150,7 +150,7 @@ def explain_query(
             found = plan_of(session, text, analyze=analyze)
         finally:
             if names:
-                session.connection.execute("SELECT hypopg_reset()")
+                forget_supposed(session)
         used = tuple(
             names[name] for name in sorted(index_names(found)) if name in names
         )
@@ -202,14 +202,16 @@ def extension_schema(session: Session, name: str) -> str | None:
 
 def suppose(session: Session, definitions: Sequence[str]) -> dict[str, str]:
     """Suppose indexes for this session; return definitions by the names they got."""
-    if not session.has_extension("hypopg"):
+    schema = extension_schema(session, "hypopg")
+    if schema is None:
         raise StoreDataError(NO_HYPOPG)
     names = {}
     for definition in definitions:
         try:
             with session.attempt():
                 row = session.row(
-                    "SELECT indexname::text AS name FROM hypopg_create_index(%s)",
+                    f"SELECT indexname::text AS name"
+                    f" FROM {schema}.hypopg_create_index(%s)".encode(),  # noqa: S608 - quoted by the server
                     [definition],
                 )
         except psycopg.Error as error:
@@ -217,6 +219,12 @@ def suppose(session: Session, definitions: Sequence[str]) -> dict[str, str]:
             raise StoreDataError(f"no such index can be made: {why}") from error
         names[row["name"]] = definition
     return names
+
+
+def forget_supposed(session: Session) -> None:
+    """Suppose no index any more; a connection of a pool outlives the question."""
+    schema = extension_schema(session, "hypopg")
+    session.connection.execute(f"SELECT {schema}.hypopg_reset()".encode())
 
 
 def plan_of(session: Session, sql: str, *, analyze: bool = False) -> dict[str, Any]:

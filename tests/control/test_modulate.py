@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.engine.modulate import (
@@ -93,6 +93,11 @@ def test_a_start_is_not_wasted_once_the_day_has_had_its_share(
 
 
 @given(aims(), temperatures, steerings)
+@example(
+    Aim(heating=False, low=15.0, high=15.0, asked=16.0, step=0.5),
+    15.0,
+    Steering(cooling=1.0),
+)
 def test_a_constant_temperature_gives_at_most_one_start_or_stop(aim, room, steering):
     running, setpoint, since, changes = False, None, math.inf, 0
     for _ in range(60):

@@ -50,7 +50,7 @@ def has(target, extension):
         ).fetchone()
         if found is None:
             return False
-        connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
+        connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA other")
     return True
 
 
