@@ -22,6 +22,7 @@ from switchbot_store.ops.plans import (
     get_top_queries,
     index_names,
     plan_of,
+    suppose,
 )
 from switchbot_store.ops.read_only import checked
 from switchbot_store.ops.target import read
@@ -45,6 +46,10 @@ JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_opclass o ON o.opcintype = t.oid OR t.typname IN ('varchar')
 JOIN pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree' AND o.opcdefault
 WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_DROP: Final = """
+SELECT {schema}.hypopg_drop_index(indexrelid) FROM {schema}.hypopg()
+WHERE indexname = %s
 """
 _IS_TABLE: Final = """
 SELECT c.oid::regclass::text AS name FROM pg_class c
@@ -260,20 +265,11 @@ class _Search:
         return sum(self._weights[sql] * cost for sql, cost in costs.items())
 
     def _create(self, candidate: Candidate) -> tuple[str, int]:
-        row = self._session.row(
-            f"SELECT indexname::text AS name,"
-            f" {self._schema}.hypopg_relation_size(indexrelid) AS bytes"
-            f" FROM {self._schema}.hypopg_create_index(%s)".encode(),  # noqa: S608 - quoted by the server
-            [self._definition(candidate)],
-        )
-        return row["name"], int(row["bytes"])
+        created = suppose(self._session, self._schema, self._definition(candidate))
+        return created["name"], int(created["bytes"])
 
     def _drop(self, name: str) -> None:
-        self._session.rows(
-            f"SELECT {self._schema}.hypopg_drop_index(indexrelid)"
-            f" FROM {self._schema}.hypopg() WHERE indexname = %s".encode(),  # noqa: S608 - quoted by the server
-            [name],
-        )
+        self._session.rows(_DROP.format(schema=self._schema).encode(), [name])
 
     def _definition(self, candidate: Candidate) -> str:
         columns = ", ".join(_quoted(candidate.columns))

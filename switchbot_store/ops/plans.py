@@ -54,6 +54,10 @@ JOIN pg_database d ON d.oid = s.dbid AND d.datname = current_database()
 ORDER BY {column} DESC NULLS LAST
 LIMIT %s
 """
+_SUPPOSE: Final = """
+SELECT indexname::text AS name, {schema}.hypopg_relation_size(indexrelid) AS bytes
+FROM {schema}.hypopg_create_index(%s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,11 @@ def explain_query(
         checked(session, parts)
         names: dict[str, str] = {}
         if hypothetical_indexes:
-            names = suppose(session, hypothetical_indexes)
+            schema = extension_schema(session, "hypopg")
+            if schema is None:
+                raise StoreDataError(NO_HYPOPG)
+            for each in hypothetical_indexes:
+                names[suppose(session, schema, each)["name"]] = each
         try:
             found = plan_of(session, text, analyze=analyze)
         finally:
@@ -200,25 +208,17 @@ def extension_schema(session: Session, name: str) -> str | None:
     return rows[0]["name"] if rows else None
 
 
-def suppose(session: Session, definitions: Sequence[str]) -> dict[str, str]:
-    """Suppose indexes for this session; return definitions by the names they got."""
-    schema = extension_schema(session, "hypopg")
-    if schema is None:
-        raise StoreDataError(NO_HYPOPG)
-    names = {}
-    for definition in definitions:
-        try:
-            with session.attempt():
-                row = session.row(
-                    f"SELECT indexname::text AS name"
-                    f" FROM {schema}.hypopg_create_index(%s)".encode(),  # noqa: S608 - quoted by the server
-                    [definition],
-                )
-        except psycopg.Error as error:
-            why = str(error).splitlines()[0]
-            raise StoreDataError(f"no such index can be made: {why}") from error
-        names[row["name"]] = definition
-    return names
+def suppose(session: Session, schema: str, definition: str) -> dict[str, Any]:
+    """Suppose an index for this session; return its name and size in bytes.
+
+    `schema` is hypopg's, quoted. Raises StoreDataError for a statement that makes none.
+    """
+    try:
+        with session.attempt():
+            return session.row(_SUPPOSE.format(schema=schema).encode(), [definition])
+    except psycopg.Error as error:
+        why = str(error).splitlines()[0]
+        raise StoreDataError(f"no such index can be made: {why}") from error
 
 
 def forget_supposed(session: Session) -> None:
