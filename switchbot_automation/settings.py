@@ -8,7 +8,6 @@ of a raw document travels further inward than here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache, partial
 from itertools import product
 from types import MappingProxyType
@@ -19,6 +18,7 @@ import voluptuous as vol
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.nearest import nearest
 from switchbot_automation.settings_crosschecks import (
     dotted,
     group_errors,
@@ -100,8 +100,8 @@ class _UnknownKeyError(vol.Invalid):
         self.known = tuple(known)
 
     def describe(self) -> str:
-        near = get_close_matches(str(self.path[-1]), self.known, n=1, cutoff=0)
-        return f"unknown setting; did you mean {near[0]!r}?"
+        near = nearest(self.path[-1], self.known, however_far=True)
+        return f"unknown setting; did you mean {near!r}?"
 
 
 def _refuse_unknown(known: tuple[str, ...], _value: object) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,8 +60,8 @@ def plugin_errors(
     for path, name, group in _plugin_devices(document, ()):
         part = parts.get(name)
         if part is None or part.group != group:
-            near = get_close_matches(name, parts, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(name, parts)
+            hint = f"; did you mean {near!r}?" if near else ""
             yield SettingsError(
                 f"plugins has no {name!r} among the {group}{hint}", path=dotted(path)
             )
@@ -93,5 +93,5 @@ _NOT_OF_ZONES = frozenset({"rules", "plugins", "shadow"})
 
 
 def _no_zone(zone: str, zones: Iterable[str]) -> str:
-    near = get_close_matches(zone, zones, n=1, cutoff=0)
-    return f"no zone {zone!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    near = nearest(zone, zones, however_far=True)
+    return f"no zone {zone!r}" + (f"; did you mean {near!r}?" if near else "")

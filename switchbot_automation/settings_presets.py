@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from switchbot_automation.nearest import nearest
 from switchbot_automation.settings_model import (
     Openings,
     Presence,
@@ -80,8 +80,8 @@ def _unknown_presets(
             named.append((window.preset, ("time_windows", index, "preset")))
     for name, path in named:
         if name not in presets:
-            near = get_close_matches(name, presets, n=1, cutoff=0)
-            hint = f"; did you mean {near[0]!r}?" if near else "; `presets` has none"
+            near = nearest(name, presets, however_far=True)
+            hint = f"; did you mean {near!r}?" if near else "; `presets` has none"
             yield Problem(f"no preset {name!r}{hint}", path)
 
 

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, time
-from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import voluptuous as vol
 
 from switchbot_automation.model import Action
+from switchbot_automation.nearest import nearest
 from switchbot_automation.settings_model import OffsetInput, Sensor
 from switchbot_automation.settings_table import Kind, SettingSpec
 from switchbot_automation.suntimes import SUNRISE, SUNSET, SunTime, available
@@ -140,8 +140,8 @@ def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
     try:
         return ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        near = get_close_matches(value, available_timezones(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ", as 'Europe/Paris'"
+        near = nearest(value, available_timezones())
+        hint = f"; did you mean {near!r}?" if near else ", as 'Europe/Paris'"
         raise vol.Invalid(
             f"expected the IANA name of a timezone, got {shown(value)}{hint}"
         ) from exc
@@ -273,8 +273,8 @@ def _by_action(
             action = Action(key)
         except ValueError:
             known = list(Action)
-            near = get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {str(near[0])!r}?" if near else ", ".join(known)
+            near = nearest(key, known)
+            hint = f"did you mean {near!r}?" if near else ", ".join(known)
             errors.append(vol.Invalid(f"no such action; {hint}", path=[key]))
             continue
         try:

@@ -23,6 +23,7 @@ from switchbot_automation.cloud.catalog_data import (
     read_product,
 )
 from switchbot_automation.errors import UnsupportedCommandError
+from switchbot_automation.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,9 +208,6 @@ def _unsupported(product: DeviceType, command: str, command_type: str) -> str:
 
 
 def _nearest(word: str, known: list[str]) -> str:
-    # Looked for only once a mistake was made.
-    from difflib import get_close_matches  # noqa: PLC0415 -- costs 2 ms at import
-
     folded = {name.casefold(): name for name in known}
-    near = get_close_matches(word.casefold(), folded, n=1)
-    return f"; did you mean {folded[near[0]]!r}?" if near else ""
+    near = nearest(word.casefold(), folded)
+    return f"; did you mean {folded[near]!r}?" if near else ""

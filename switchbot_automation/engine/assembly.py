@@ -19,9 +19,9 @@ from switchbot_automation.engine.plugged import PluggedCloud
 from switchbot_automation.engine.preparation import Preparation
 from switchbot_automation.engine.push import Pushes
 from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
+from switchbot_automation.engine.rule_step import RuleStep
 from switchbot_automation.engine.survey import Survey
 from switchbot_automation.engine.tick import Tick
-from switchbot_automation.rules.runner import Rules
 
 if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.model import CloudApi
     from switchbot_automation.rules.context import Notifier
+    from switchbot_automation.rules.runner import Rules
 
 
 class Parts(NamedTuple):
@@ -45,7 +46,7 @@ class Parts(NamedTuple):
     offsets: Offsets
     plugged: PluggedCloud
     tick: Tick
-    rules: Rules
+    rules: RuleStep
     configurator: Configurator
     quota_watch: QuotaWatch
     preparation: Preparation
@@ -86,6 +87,22 @@ def assemble(
         clock=clock,
     )
     quota_watch = QuotaWatch(ledger, meters, listeners)
+
+    def rules() -> Rules:
+        from switchbot_automation.rules.runner import Rules  # noqa: PLC0415 - see rule_step
+
+        return Rules(
+            plugged,
+            documents,
+            observer,
+            commander=commander,
+            meters=meters,
+            clock=clock,
+            listeners=listeners,
+            webhook_sender=webhook_sender,
+            notifier=notifier,
+        )
+
     return Parts(
         quota=ledger,
         documents=documents,
@@ -98,17 +115,7 @@ def assemble(
         offsets=offsets,
         plugged=plugged,
         tick=Tick(documents, observer, meters, commander, clock, survey=survey),
-        rules=Rules(
-            plugged,
-            documents,
-            observer,
-            commander=commander,
-            meters=meters,
-            clock=clock,
-            listeners=listeners,
-            webhook_sender=webhook_sender,
-            notifier=notifier,
-        ),
+        rules=RuleStep(rules, documents),
         configurator=Configurator(documents, listeners),
         quota_watch=quota_watch,
         preparation=Preparation(

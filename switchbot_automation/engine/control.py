@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import timedelta
-from statistics import median
 from typing import TYPE_CHECKING
 
 from switchbot_automation.engine.learned import KEPT_STARTS, Learned
@@ -269,6 +268,8 @@ def _situation(
     temperature: float,
     now: datetime,
 ) -> Situation:
+    from statistics import median  # noqa: PLC0415 - only who steers needs it
+
     running = state.compressor_running
     changed = _last_change(state)
     since = (now - changed).total_seconds() if changed else math.inf

@@ -26,6 +26,7 @@ from switchbot_automation.engine.manual import (
 from switchbot_automation.engine.overview import overview
 from switchbot_automation.engine.performance import Performance
 from switchbot_automation.engine.record import Recorder, askable, threaded
+from switchbot_automation.engine.rule_step import sooner
 from switchbot_automation.engine.state import encode_instant
 from switchbot_automation.engine.tick import overall_outcome
 from switchbot_automation.model import (
@@ -34,7 +35,6 @@ from switchbot_automation.model import (
     ZoneDecision,
 )
 from switchbot_automation.plugins import installed
-from switchbot_automation.rules.runner import sooner
 from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ class AutomationEngine:
         """
         async with self._lock:
             settings = await self._preparation.in_force(self._clock.now())
-            trace = await self._rules.run_rule(
+            trace = await self._rules.rules.run_rule(
                 settings, rule_id, dry_run=dry_run, conditions=conditions
             )
             await self._documents.save(self._quota.to_document())
@@ -298,7 +298,7 @@ class AutomationEngine:
 
     def rule_traces(self, rule_id: str | None = None) -> list[dict[str, Any]]:
         """Return what a rule, or every rule, did lately, the newest first. No I/O."""
-        return self._rules.traces(rule_id)
+        return self._rules.rules.traces(rule_id)
 
     async def handle_webhook(
         self, payload: Mapping[str, Any]

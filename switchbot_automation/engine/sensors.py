@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.engine.snapshot import Reading
@@ -241,6 +240,8 @@ def fused(zone: ZoneSettings, found: Mapping[str, Reading]) -> Reading:
 
 
 def _median(values: list[tuple[float, float]]) -> float:
+    from statistics import median  # noqa: PLC0415 - most zones have one meter
+
     return round(median(value for _weight, value in values), 3)
 
 

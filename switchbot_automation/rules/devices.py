@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog import find, is_infrared_id
@@ -18,6 +17,7 @@ from switchbot_automation.cloud.readings import in_status_words, read_event, rea
 from switchbot_automation.engine.observe import describe
 from switchbot_automation.engine.push import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
+from switchbot_automation.nearest import nearest
 from switchbot_automation.rules.model import DeviceEvent
 
 if TYPE_CHECKING:
@@ -264,8 +264,8 @@ def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Kn
         raise RuleActionError(
             f"several devices are named {name!r}; use one's id: {ids}"
         )
-    near = get_close_matches(name, [each.name for each in known], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, [each.name for each in known])
+    hint = f"; did you mean {near!r}?" if near else ""
     raise RuleActionError(f"the account has no device {name!r}{hint}")
 
 

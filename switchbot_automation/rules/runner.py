@@ -294,11 +294,6 @@ class Rules:
         }
 
 
-def sooner(wakeup: datetime, wanted: datetime | None, now: datetime) -> datetime:
-    """Return the earlier of two wake-ups, the rules' one not before it can be kept."""
-    return wakeup if wanted is None else min(wakeup, max(wanted, now + _SOONEST))
-
-
 def _devices_of(rules: Iterable[Rule], *, triggers: bool = False) -> frozenset[str]:
     """Return the devices that rules name; only those that a trigger reads."""
     found = set()

@@ -9,11 +9,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import voluptuous as vol
 
+from switchbot_automation.nearest import nearest
 from switchbot_automation.settings_values import shown
 
 Reader: TypeAlias = Callable[[object], Any]
@@ -32,7 +32,7 @@ def near(word: object, known: tuple[str, ...]) -> str:
     """Return a hint at the nearest of some words."""
     if not known:
         return ""
-    found = get_close_matches(str(word), known, n=1, cutoff=0)[0]
+    found = nearest(word, known, however_far=True)
     return f"; did you mean {found!r}?"
 
 
