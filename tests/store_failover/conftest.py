@@ -96,6 +96,10 @@ class BreakableServer:
         for name in ("start", "stop", "kill", "restart", "freeze", "thaw"):
             setattr(self, name, getattr(server, name))
 
+    @property
+    def port(self):
+        return self._server.port
+
     def url(self, **options):
         return self._server.url(self.database, **options)
 

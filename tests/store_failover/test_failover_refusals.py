@@ -13,6 +13,7 @@ from switchbot_store import (
     StoreUnavailableError,
     get_store,
 )
+from switchbot_store.testing import TcpProxy
 
 
 class TestRefusals:
@@ -121,17 +122,19 @@ class TestOddities:
         assert store.conflicts() == []
 
     def test_what_others_stored_and_is_no_document_stops_nothing(
-        self, server, on_postgres, until_back
+        self, server, make, until_back
     ):
-        store = on_postgres(server.url())
-        store.set_many({"a": {"n": 1}, "b": {"n": 1}})
-        server.stop("immediate")
-        store.set("a", {"n": 2})
-        store.set("b", {"n": 2})
-        server.start()
-        with server.connect() as admin:
-            admin.execute("UPDATE json_store SET data = '[1]' WHERE kind = 'b'")
-            admin.execute("INSERT INTO json_store (kind, data) VALUES ('c', '7')")
+        with TcpProxy(server.port) as proxy:
+            store = make(PostgresStore(server.url(port=proxy.port)))
+            store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+            proxy.refuse()
+            proxy.reset()
+            store.set("a", {"n": 2})
+            store.set("b", {"n": 2})
+            with server.connect() as admin:
+                admin.execute("UPDATE json_store SET data = '[1]' WHERE kind = 'b'")
+                admin.execute("INSERT INTO json_store (kind, data) VALUES ('c', '7')")
+            proxy.accept()
             until_back(store)
             assert store.get("a") == {"n": 2}
             (conflict,) = store.conflicts()
@@ -144,6 +147,7 @@ class TestOddities:
             assert store.status().degraded_since is None
             store.set("c", {"n": 1})
             assert store.get("c") == {"n": 1}
+            store.close()
 
 
 class TestFallbackRefuse:
