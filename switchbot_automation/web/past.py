@@ -11,7 +11,7 @@ from switchbot_automation.web.encoding import in_words, instant
 from switchbot_automation.web.home import find_zone
 from switchbot_automation.web.query import instant_of, number_of
 from switchbot_automation.web.site import site_of
-from switchbot_store import StoreError
+from switchbot_store import StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from switchbot_automation.web.site import Site
-    from switchbot_store import ThreadedHistory
 
 _LONGEST_HOURS = 400 * 24
 _MOST_POINTS = 2000
@@ -30,7 +29,10 @@ _DAY = 24.0
 
 
 async def history(request: web.Request) -> web.Response:
-    """Return what a room measured and when its unit ran, in at most `points` rows."""
+    """Return what a room measured and when its unit ran, in at most `points` rows.
+
+    While the database is away it is the last chart known, and `unavailable` says why.
+    """
     site = site_of(request)
     zone = find_zone(site, request.match_info["zone"])
     points = int(number_of(request, "points", 288, 1, _MOST_POINTS))
@@ -43,7 +45,8 @@ async def history(request: web.Request) -> web.Response:
         first = start or last - timedelta(hours=hours)
         return await _rows(site, zone, first, last, points)
 
-    return as_json(await site.shared.get(key, ask))
+    chart, unavailable = await site.shared.get_or_last(key, ask)
+    return as_json(chart | {"unavailable": unavailable})
 
 
 async def _rows(
@@ -65,7 +68,6 @@ async def _rows(
     }
     if site.history is None:
         return answer
-    await _bring_up(site.history)
     found = await site.history.query(
         start, end, zone=zone["name"], fields=_FIELDS, points=points
     )
@@ -80,7 +82,10 @@ async def _rows(
 
 
 async def decisions(request: web.Request) -> web.Response:
-    """Return the last decisions, newest first; looks that decided the same are one."""
+    """Return the last decisions, newest first; looks that decided the same are one.
+
+    While the database is away they are those since the start, or the last ones known.
+    """
     site = site_of(request)
     zone = find_zone(site, request.match_info["zone"])
     limit = int(number_of(request, "limit", 20, 1, _MOST_DECISIONS))
@@ -90,7 +95,6 @@ async def decisions(request: web.Request) -> web.Response:
     async def ask() -> list[dict[str, Any]]:
         if site.history is None:
             return _remembered(site, name)
-        await _bring_up(site.history)
         end = site.engine.clock.now()
         found = await site.history.query(
             end - timedelta(hours=hours),
@@ -100,16 +104,14 @@ async def decisions(request: web.Request) -> web.Response:
         )
         return _runs(found.rows, ZoneInfo(zone["timezone"]))
 
-    made = await site.shared.get(("decisions", name, hours), ask)
-    return as_json({"zone": name, "decisions": made[:limit]})
-
-
-async def _bring_up(history: ThreadedHistory) -> None:
-    """Write what was recorded a moment ago, so that it is found."""
+    key = ("decisions", name, hours)
     try:
-        await history.flush()
-    except StoreError:
-        return  # what is not there yet comes later; the service says so in its status
+        made, unavailable = await site.shared.get_or_last(key, ask)
+    except StoreUnavailableError as error:
+        made, unavailable = _remembered(site, name), str(error)
+    return as_json(
+        {"zone": name, "decisions": made[:limit], "unavailable": unavailable}
+    )
 
 
 def _remembered(site: Site, name: str) -> list[dict[str, Any]]:

@@ -140,6 +140,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         bucket_seconds=_maybe(_COUNT),
         on_seconds=_COUNT,
         rows=_list(_ref("HistoryRow")),
+        unavailable=_maybe(_TEXT),
     ),
     "Run": _object(
         since=_INSTANT,
@@ -149,7 +150,9 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         reasons=_list(_ref("Reason")),
         commands=_list({"type": "object"}),
     ),
-    "Decisions": _object(zone=_TEXT, decisions=_list(_ref("Run"))),
+    "Decisions": _object(
+        zone=_TEXT, decisions=_list(_ref("Run")), unavailable=_maybe(_TEXT)
+    ),
     "Wish": {
         "type": "object",
         "additionalProperties": False,

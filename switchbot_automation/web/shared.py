@@ -1,14 +1,28 @@
-"""One answer for all who ask the same at the same time."""
+"""One answer for all who ask the same at the same time, the last one while none comes."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from switchbot_store import StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-_MOST = 200
+_MOST: Final = 200
+_MOST_LAST: Final = 64
+_PATIENCE_SECONDS: Final = 1.0
+
+
+class Answer(NamedTuple):
+    """An answer; `unavailable` says why it is the last one known and not today's."""
+
+    value: Any
+    unavailable: str | None
 
 
 class Shared:
@@ -21,6 +35,8 @@ class Shared:
     def __init__(self, seconds: float = 5.0) -> None:
         self._seconds = seconds
         self._tasks: dict[Hashable, tuple[float, asyncio.Task[Any]]] = {}
+        # As JSON: a tenth of the memory of the rows.
+        self._last: OrderedDict[Hashable, bytes] = OrderedDict()
 
     def forget(self) -> None:
         """Answer anew from now on."""
@@ -28,20 +44,61 @@ class Shared:
 
     async def get(self, key: Hashable, ask: Callable[[], Awaitable[Any]]) -> Any:
         """Return the answer to a question, `ask` being how it is found."""
+        # Whoever goes away must not take the others' answer along.
+        return await asyncio.shield(self._asked(key, ask))
+
+    async def get_or_last(
+        self, key: Hashable, ask: Callable[[], Awaitable[Any]]
+    ) -> Answer:
+        """Return the answer, or the last one known while the database is away.
+
+        Also when it takes longer than a second: the next who ask may have it. Answers
+        are JSON values. Raises what `ask` raises; StoreUnavailableError only when the
+        question was never answered.
+        """
+        task, last = self._asked(key, ask), self._last.get(key)
+        await asyncio.wait({task}, timeout=None if last is None else _PATIENCE_SECONDS)
+        try:
+            value = task.result()
+        except (StoreUnavailableError, asyncio.InvalidStateError) as error:
+            if last is None:
+                raise
+            slow = isinstance(error, asyncio.InvalidStateError)
+            why = "it takes long to answer" if slow else str(error)
+            return Answer(orjson.loads(last), why)
+        self._last[key] = orjson.dumps(value)
+        self._last.move_to_end(key)
+        if len(self._last) > _MOST_LAST:
+            self._last.popitem(last=False)
+        return Answer(value, None)
+
+    def _asked(
+        self, key: Hashable, ask: Callable[[], Awaitable[Any]]
+    ) -> asyncio.Task[Any]:
         now = asyncio.get_running_loop().time()
         known = self._tasks.get(key)
-        if known is None or now - known[0] > self._seconds or _failed(known[1]):
+        if known is None or self._is_over(known[1], now - known[0]):
             if len(self._tasks) >= _MOST:
                 self._tasks.clear()
-            known = (now, asyncio.ensure_future(_run(ask)))
+            task = asyncio.ensure_future(_run(ask))
+            # Nobody may be left to hear of its failure.
+            task.add_done_callback(_failure)
+            known = (now, task)
             self._tasks[key] = known
-        # Whoever goes away must not take the others' answer along.
-        return await asyncio.shield(known[1])
+        return known[1]
+
+    def _is_over(self, task: asyncio.Task[Any], age_seconds: float) -> bool:
+        if not task.done():
+            return False  # to ask a silent database once more makes it no quicker
+        error = _failure(task)
+        if error is not None and not isinstance(error, StoreUnavailableError):
+            return True
+        return task.cancelled() or age_seconds > self._seconds
+
+
+def _failure(task: asyncio.Task[Any]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
 
 
 async def _run(ask: Callable[[], Awaitable[Any]]) -> Any:
     return await ask()
-
-
-def _failed(task: asyncio.Task[Any]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)

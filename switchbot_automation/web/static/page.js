@@ -156,6 +156,7 @@ async function showChart(zone) {
     if (zone.name !== selected) return;
     chart = draw(get("chart"), history, zone);
     showChart.last = [history, zone];
+    if (history.unavailable) say(`The history does not answer now; this is what was known at ${dayAndClock(history.end, zone.timezone)}.`);
     const slider = get("look-at");
     slider.max = Math.max(0, chart.rows.length - 1);
     slider.disabled = !chart.rows.length;

@@ -1,0 +1,122 @@
+"""What the page says of the past while the database is away: what it last knew."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from switchbot_automation.simulation import SimulatedClock
+from switchbot_store import HistoryService, PostgresHistory, StoreUnavailableError
+from switchbot_store.testing import TcpProxy
+
+from .conftest import MONDAY, LivedHome
+
+CHART = "api/zones/office/history?hours=6&points=60"
+DECISIONS = "api/zones/office/decisions"
+
+
+@pytest.fixture
+def proxy(postgres_server):
+    with TcpProxy(postgres_server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def lived(proxy, postgres_server, database_url, tmp_path):
+    """A home of three hours whose history is in PostgreSQL, behind the proxy."""
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    url = postgres_server.url(name, port=proxy.port)
+    clock = SimulatedClock(MONDAY + timedelta(hours=3))
+    history = HistoryService(
+        PostgresHistory(url, timeout_seconds=0.3),
+        spill=tmp_path / "spill.sqlite3",
+        now=clock.now,
+        batch_size=50,
+    )
+    lived = LivedHome(history, clock)
+    with history:
+        async with lived.engine:
+            await lived.live(3)
+            yield lived
+
+
+def _answers(history):
+    """Wait for an answer as long as the history does."""
+    try:
+        history.latest()
+    except StoreUnavailableError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("how", ["refuse", "black_hole"])
+async def test_a_chart_outlives_the_database(lived, proxy, get, how):
+    async with lived.serve() as url:
+        before = await get(f"{url}{CHART}")
+        assert before["rows"]
+        assert before["unavailable"] is None
+        getattr(proxy, how)()
+        proxy.reset()
+        await lived.live(0.2)
+        kept = await get(f"{url}{CHART}")
+        assert kept["rows"] == before["rows"]
+        assert kept["end"] == before["end"]
+        assert kept["unavailable"]
+        # Nobody has asked this: there is nothing to show instead.
+        told = await get(f"{url}{CHART}0", 503)
+        assert told["error"] == "store_unavailable"
+
+
+@pytest.mark.parametrize("how", ["refuse", "black_hole"])
+async def test_decisions_made_while_the_database_is_away_are_told(
+    lived, proxy, get, how
+):
+    async with lived.serve() as url:
+        getattr(proxy, how)()
+        proxy.reset()
+        began = lived.clock.now()
+        await lived.live(0.5)
+        told = await get(f"{url}{DECISIONS}")
+    assert told["unavailable"]
+    assert told["decisions"]
+    assert all(each["since"] >= began.isoformat() for each in told["decisions"])
+
+
+async def test_a_silent_database_is_asked_once_at_a_time(lived, proxy, get):
+    asked = []
+    real = lived.history.backend.buckets
+
+    def counted(*arguments, **options):
+        asked.append(arguments)
+        return real(*arguments, **options)
+
+    lived.history.backend.buckets = counted
+    async with lived.serve() as url:
+        await get(f"{url}{CHART}")
+        proxy.black_hole()
+        proxy.reset()
+        await lived.live(0.2)
+        asked.clear()
+        answers = await asyncio.gather(*(get(f"{url}{CHART}") for _ in range(20)))
+    assert all(answer["unavailable"] for answer in answers)
+    assert len(asked) == 1
+
+
+async def test_a_chart_is_of_today_again_once_the_database_is_back(lived, proxy, get):
+    async with lived.serve() as url:
+        before = await get(f"{url}{CHART}")
+        proxy.black_hole()
+        proxy.reset()
+        await lived.live(0.2)
+        assert (await get(f"{url}{CHART}"))["unavailable"]
+        proxy.pass_through()
+        proxy.reset()
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(_answers, lived.history):
+                pass
+        await asyncio.to_thread(lived.history.flush)  # else within the minute
+        await lived.live(0.2)
+        after = await get(f"{url}{CHART}")
+    assert after["unavailable"] is None
+    assert after["end"] > before["end"]
+    assert after["rows"][-1]["timestamp"] > before["rows"][-1]["timestamp"]
