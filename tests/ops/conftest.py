@@ -37,7 +37,10 @@ def server(request):
     """Each PostgreSQL there is, with settings that make ages come soon."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SWITCHBOT_TEST_PG_BIN", str(request.param))
-        with PostgresServer(options=OPTIONS) as running:
+        options = dict(OPTIONS)
+        if any(request.param.parent.glob("lib/**/pg_stat_statements.so")):
+            options["shared_preload_libraries"] = "pg_stat_statements"
+        with PostgresServer(options=options) as running:
             yield running
 
 
