@@ -77,7 +77,7 @@ class QuotaLedger:
         self._configured_limit = limit
         self._reserve = reserve
         self._automatic = False
-        self._begin_day()
+        self._begin_day(self._clock.now())
         self._limit = limit
         self._used = 0
         self._own = 0
@@ -111,9 +111,8 @@ class QuotaLedger:
     @property
     def reserve(self) -> int:
         """How many calls reads leave to commands."""
-        if not self._automatic:
-            return self._reserve
-        return max(self._reserve, _share_for_commands(self.limit))
+        self._roll()
+        return self._reserved()
 
     def keep_for_commands(self, calls: int | None) -> None:
         """Set the reserve in calls; None: 5 % of the limit, at least 300."""
@@ -131,9 +130,7 @@ class QuotaLedger:
     def remaining(self) -> int:
         """Calls left today; 0 also while the cloud refuses, whatever was counted."""
         self._roll()
-        if self._refused_at is not None:
-            return 0
-        return max(0, self._limit - self._used)
+        return self._left()
 
     @property
     def foreign(self) -> int:
@@ -166,9 +163,8 @@ class QuotaLedger:
 
     def standing(self) -> Standing:
         """Return the day's calls as they are at this instant."""
-        remaining, reserve = self.remaining, self.reserve
-        left = (self._ends_at - self._clock.now()).total_seconds()
-        return Standing(self._limit, remaining, reserve, max(0.0, left))
+        seconds = (self._ends_at - self._roll()).total_seconds()
+        return Standing(self._limit, self._left(), self._reserved(), seconds)
 
     def allows_read(self) -> bool:
         """Whether a read may be spent.
@@ -179,7 +175,7 @@ class QuotaLedger:
         self._roll()
         if self._refused_at is not None:
             return self._probe_due()
-        return self.remaining > self.reserve
+        return self._left() > self._reserved()
 
     def allows_command(self) -> bool:
         """Whether a command may be spent.
@@ -254,7 +250,7 @@ class QuotaLedger:
         `api_quota_reset_at` is when the counter last was zeroed, thus in the past.
         """
         self._roll()
-        self._shared, self._shared_remaining = self._used, self.remaining
+        self._shared, self._shared_remaining = self._used, self._left()
         return {
             "api_requests_total": self._used,
             "api_requests_remaining": self._shared_remaining,
@@ -307,21 +303,34 @@ class QuotaLedger:
 
     # --- inside ------------------------------------------------------------------
 
-    def _begin_day(self) -> None:
-        self._day = self._clock.now().astimezone(UTC).date()
+    def _begin_day(self, now: datetime) -> None:
+        self._day = now.astimezone(UTC).date()
         self._began_at = _midnight(self._day)
         self._ends_at = self._began_at + timedelta(days=1)
         self._day_text = self._day.isoformat()
         self._began_text = self._began_at.isoformat()
 
-    def _roll(self) -> None:
+    def _roll(self) -> datetime:
+        """Begin another day if it is one; return the instant."""
         # Asked many times a tick: two comparisons, and no date made of an instant.
-        if self._began_at <= self._clock.now() < self._ends_at:
-            return
-        self._begin_day()
+        now = self._clock.now()
+        if self._began_at <= now < self._ends_at:
+            return now
+        self._begin_day(now)
         self._limit = self._configured_limit
         self._used = self._own = self._foreign = self._shared = 0
         self._refused_at = self._shared_remaining = None
+        return now
+
+    def _left(self) -> int:
+        if self._refused_at is not None:
+            return 0
+        return max(0, self._limit - self._used)
+
+    def _reserved(self) -> int:
+        if not self._automatic:
+            return self._reserve
+        return max(self._reserve, _share_for_commands(self._limit))
 
     def _watch_reset(self, remaining: int) -> None:
         """Check against what is seen that the day's calls are given at 00:00 UTC."""

@@ -46,23 +46,23 @@ class Agenda:
         self, ticks: Sequence[ZoneTick], now: datetime, quota: Quota
     ) -> datetime:
         """Return when a tick that looked at `now` wants the next one."""
+        wanted: datetime | None = None
         for tick in ticks:
-            self._meters.note(tick.zone.name, tick.blocked_until, tick.decision.look_at)
-        wanted = min(
-            (
-                next_look(
-                    tick.zone,
-                    self._documents.book(tick.zone.name).state,
-                    now,
-                    tick.blocked_until,
-                    tick.decision.look_at,
-                    read_at=self._meters.next_read(tick.zone, now, quota),
-                    quota=quota,
-                )
-                for tick in ticks
-            ),
-            default=now + timedelta(seconds=_RETRY_SETTINGS_SECONDS),
-        )
+            zone, look_at = tick.zone, tick.decision.look_at
+            self._meters.note(zone.name, tick.blocked_until, look_at)
+            look = next_look(
+                zone,
+                self._documents.book(zone.name).state,
+                now,
+                tick.blocked_until,
+                look_at,
+                read_at=self._meters.next_read(zone, now, quota),
+                quota=quota,
+            )
+            if wanted is None or look < wanted:
+                wanted = look
+        if wanted is None:
+            wanted = now + timedelta(seconds=_RETRY_SETTINGS_SECONDS)
         ended = self._clock.now()
         if self._pushes.wake or wanted <= ended:
             # What was pushed came when this tick was past reading the meters.

@@ -27,7 +27,7 @@ from switchbot_automation.engine.overview import overview
 from switchbot_automation.engine.performance import Performance
 from switchbot_automation.engine.record import Recorder, askable, threaded
 from switchbot_automation.engine.rule_step import sooner
-from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.engine.tick import overall_outcome
 from switchbot_automation.model import (
     ManualAction,

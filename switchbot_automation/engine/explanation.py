@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.record import reasons_as_json
-from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.engine.words import (
     change_words,
     duration,

@@ -8,7 +8,7 @@ from switchbot_automation.engine.control import aim_of
 from switchbot_automation.engine.explanation import instant_or_none
 from switchbot_automation.engine.overlay import in_force
 from switchbot_automation.engine.record import reasons_as_json
-from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.engine.words import reason_words
 from switchbot_automation.timewindows import in_window, next_boundary
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from switchbot_automation.engine.runs import Runs
 from switchbot_automation.engine.shadow import shadows_of
-from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.engine.trace import to_document
 from switchbot_automation.model import CommandStatus
 from switchbot_store import HistorySample, ThreadedHistory

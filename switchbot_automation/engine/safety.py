@@ -163,7 +163,11 @@ def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zon
 
 def next_stage(zone: ZoneSettings, state: ZoneState, now: datetime) -> datetime | None:
     """Return the next instant after `now` at which safety may say something else."""
-    return min((at for at in _instants(zone, state) if at > now), default=None)
+    found = None
+    for at in _instants(zone, state):
+        if at > now and (found is None or at < found):
+            found = at
+    return found
 
 
 def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
@@ -182,10 +186,11 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
     for seconds in ladder(zone)[1:]:
         if seconds != _NEVER:
             yield since + timedelta(seconds=seconds)
-    for share in (_PROBE_SHARE, 1.0):
-        frozen = _frozen_at(zone, state, record, share)
-        if frozen is not None:
-            yield frozen
+    if zone.sensor_frozen_seconds and started is not None:
+        for share in (_PROBE_SHARE, 1.0):
+            frozen = _frozen_at(zone, state, record, share)
+            if frozen is not None:
+                yield frozen
 
 
 _NEVER = float("inf")

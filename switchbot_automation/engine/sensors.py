@@ -9,12 +9,18 @@ be answered for with zeros (SwitchBot API v1.1, meter status).
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.engine.snapshot import Reading
+from switchbot_automation.engine.state_values import (
+    encode_instant,
+    enum,
+    instant,
+    integer,
+    number,
+)
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -55,7 +61,7 @@ class SensorRecord(NamedTuple):
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
         return {
-            key: value.isoformat() if isinstance(value, datetime) else _plain(value)
+            key: encode_instant(value) if isinstance(value, datetime) else _plain(value)
             for key, value in zip(self._fields, self, strict=True)
             if value is not None and value != 0
         }
@@ -65,20 +71,20 @@ class SensorRecord(NamedTuple):
         """Read a document, however damaged; None where there is none."""
         if not isinstance(value, dict):
             return None
-        since = _instant(value.get("since"))
+        since = instant(value.get("since"))
         if since is None:
             return None
         return cls(
             since=since,
-            good_at=_instant(value.get("good_at")),
-            temperature=_number(value.get("temperature")),
-            humidity=_number(value.get("humidity")),
-            changed_at=_instant(value.get("changed_at")),
-            distrust=_code(value.get("distrust")),
+            good_at=instant(value.get("good_at")),
+            temperature=number(value.get("temperature")),
+            humidity=number(value.get("humidity")),
+            changed_at=instant(value.get("changed_at")),
+            distrust=enum(ReasonCode, value.get("distrust")),
             good=_count(value.get("good")),
-            odd=_number(value.get("odd")),
+            odd=number(value.get("odd")),
             odd_count=_count(value.get("odd_count")),
-            looked_at=_instant(value.get("looked_at")),
+            looked_at=instant(value.get("looked_at")),
         )
 
     def not_later_than(self, now: datetime) -> SensorRecord:
@@ -261,29 +267,5 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, ReasonCode) else value
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) else None
-
-
 def _count(value: Any) -> int:
-    known = isinstance(value, int) and not isinstance(value, bool)
-    return max(0, value) if known else 0
-
-
-def _code(value: Any) -> ReasonCode | None:
-    try:
-        return ReasonCode(value)
-    except ValueError:
-        return None
-
-
-def _instant(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
+    return max(0, integer(value) or 0)

@@ -1,15 +1,25 @@
-"""Read single values of a document somebody else may have written: wrong is absent."""
+"""Single values of a document: how they are written, and read whoever wrote them.
+
+A value of the wrong kind counts as absent.
+"""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from enum import StrEnum
 
     _E = TypeVar("_E", bound="StrEnum")
+
+
+@lru_cache(maxsize=32)  # a tick writes the same few instants again and again
+def encode_instant(at: datetime) -> str:
+    """Write an instant as the dashboard does: ISO 8601 in UTC."""
+    return at.astimezone(UTC).isoformat()
 
 
 def number(value: Any) -> float | None:

@@ -15,7 +15,8 @@ from switchbot_automation.engine.decide import decide
 from switchbot_automation.engine.gate import Ledger, gate
 from switchbot_automation.engine.overlay import in_force
 from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
-from switchbot_automation.engine.state import ZoneState, encode_instant
+from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:

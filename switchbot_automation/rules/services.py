@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.cloud.catalog import validate_command
 from switchbot_automation.engine.manual import act_for_person, end_of_hold
 from switchbot_automation.engine.observe import describe
-from switchbot_automation.engine.state import encode_instant
+from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_automation.webhook_url import mask_url
