@@ -51,17 +51,23 @@ class ClockWatch:
 
 
 def after_jump(state: ZoneState, seconds: float, now: datetime) -> ZoneState:
-    """Return the state once the wall clock was set forward by `seconds`; `now` is new.
+    """Return the state once the wall clock was set by `seconds`; `now` is by the new one.
 
-    A compressor that stopped a minute ago has still rested but a minute. Set back, the
-    clock only makes rests longer, which `ZoneState.not_later_than` bounds.
+    A compressor that stopped a minute ago has still rested but a minute, and its starts
+    of the last hour are of the last hour. Set back, the clock only makes rests longer,
+    which `ZoneState.not_later_than` bounds.
     """
-    if seconds <= 0.0:
+    if not seconds:
         return state
     jump = timedelta(seconds=seconds)
-    moved: dict[str, Any] = {
-        name: min(now, at + jump)
-        for name in _EQUIPMENT
-        if (at := getattr(state, name)) is not None and now - jump - at < _LONGEST_REST
-    }
+    moved: dict[str, Any] = {}
+    if seconds > 0.0:
+        moved = {
+            name: min(now, at + jump)
+            for name in _EQUIPMENT
+            if (at := getattr(state, name)) is not None
+            and now - jump - at < _LONGEST_REST
+        }
+    if state.equipment is not None:
+        moved["equipment"] = state.equipment.after_jump(jump, now)
     return state._replace(**moved) if moved else state

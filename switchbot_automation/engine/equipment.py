@@ -52,6 +52,22 @@ class Equipment(NamedTuple):
             _later(self.locked_until, other.locked_until),
         )
 
+    def after_jump(self, jump: timedelta, now: datetime) -> Equipment:
+        """Return it once the wall clock was set by `jump`; `now` is by the new one.
+
+        No start is longer ago than before, and no wait gets shorter or longer.
+        """
+        starts = self.starts
+        if jump > timedelta(0):
+            starts = tuple(
+                one._replace(at=min(now, one.at + jump))
+                if now - jump - one.at < DAY
+                else one
+                for one in starts
+            )
+        rest, locked = self.rest_until, self.locked_until
+        return Equipment(starts, rest and rest + jump, locked and locked + jump)
+
     def not_later_than(self, now: datetime) -> Equipment:
         """Pull starts from the future back to `now`, after the clock was set back."""
         if not self.starts or self.starts[-1].at <= now:

@@ -68,3 +68,34 @@ async def test_a_clock_set_back_leaves_no_wake_up_in_the_far_future(house):
     wait = house.engine.next_wakeup - house.clock.now()
     assert timedelta(0) < wait <= timedelta(seconds=1200)
     assert house.cloud.calls.count("status C271111EC0AB") == 2
+
+
+async def test_a_clock_set_forward_forgets_no_start_of_the_last_hour(house):
+    house.configure(max_starts_per_hour=1)
+    house.remember(assumed_aircon_power="off")
+    assert (await house.tick(19.0)).outcome == "winter_on"
+    started = house.clock.monotonic()
+    assert (await house.tick(23.0, after=600)).outcome == "winter_off"
+    house.clock.jump(90_000)
+    assert (await house.tick(19.0, after=60)).outcome == "cooldown"
+    again = []
+    house.cloud.on_send = lambda: again.append(house.clock.monotonic())
+    await house.live(until=house.clock.now() + timedelta(hours=1))
+    assert again[0] - started == pytest.approx(3600, abs=1)
+
+
+@pytest.mark.parametrize("seconds", [7200.0, -7200.0])
+async def test_a_rest_after_a_long_run_is_as_long_whatever_the_clock_says(
+    house, seconds
+):
+    house.configure(max_continuous_on_seconds=3600)
+    house.remember(assumed_aircon_power="off")
+    sent = []
+    house.cloud.on_send = lambda: sent.append(house.clock.monotonic())
+    await house.tick(19.0)
+    await house.live(until=house.clock.now() + timedelta(seconds=3700))
+    assert house.cloud.words[1] == "turnOff"
+    house.clock.jump(seconds)
+    await house.tick(19.0, after=60)
+    await house.live(until=house.clock.now() + timedelta(hours=1))
+    assert sent[2] - sent[1] == pytest.approx(600, abs=1)
