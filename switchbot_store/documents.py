@@ -8,6 +8,7 @@ way in: backends store its bytes and nothing else.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
@@ -45,6 +46,11 @@ def validate_key(key: str) -> str:
     """
     if not isinstance(key, str):
         raise StoreDataError(f"a key is a str, not {type(key).__name__}", path="key")
+    return _validated(str.__str__(key))
+
+
+@lru_cache(maxsize=512)  # a process asks for the same few keys again and again
+def _validated(key: str) -> str:
     if not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise StoreDataError(
             f"a key has 1 to {MAX_KEY_LENGTH} characters, this one {len(key)}",
@@ -53,7 +59,7 @@ def validate_key(key: str) -> str:
     problem = _text_problem(key)
     if problem:
         raise StoreDataError(problem, path="key")
-    return str.__str__(key)
+    return key
 
 
 def is_internal(key: str) -> bool:

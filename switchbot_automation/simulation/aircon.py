@@ -90,6 +90,7 @@ class Aircon:
         self.starts: list[float] = []
         self.compressor_starts = 0
         self.compressor_running = False
+        self._conditioning = False
         self._step = step_seconds
         self._ramp = 1.0 - math.exp(-step_seconds / parameters.ramp_seconds)
         self._lag = 1.0 - math.exp(-step_seconds / parameters.return_lag_seconds)
@@ -127,8 +128,13 @@ class Aircon:
             self.starts.append(seconds)
             self._integral = 0.0
             self._return = room
-        if not settings.conditioning:
+        self._conditioning = settings.conditioning
+        if not self._conditioning:
             self._stop_compressor()
+            parameters = self.parameters
+            self.power_draw = (
+                parameters.fan_power if settings.power else parameters.standby_power
+            )
             return
         if settings.mode is AirconMode.HEAT:
             direction = _HEAT
@@ -149,16 +155,13 @@ class Aircon:
 
     def step(self, room: float) -> float:
         """Run one step in air of that temperature; return the heat given in watts."""
-        parameters = self.parameters
-        settings = self.settings
         self._in_state += self._step
-        if not settings.conditioning:
+        if not self._conditioning:
             self.heat = 0.0
-            self.power_draw = (
-                parameters.fan_power if settings.power else parameters.standby_power
-            )
             self.energy += self.power_draw * self._step
             return 0.0
+        parameters = self.parameters
+        settings = self.settings
         direction = self._direction
         offset = (
             parameters.return_offset_heating
