@@ -12,9 +12,9 @@ from switchbot_automation.engine.modulate import (
     Advice,
     Aim,
     Situation,
-    learn,
     steer,
 )
+from switchbot_automation.engine.modulate_learning import learn
 from switchbot_automation.engine.optimum_start import (
     EARLIEST,
     Plan,
@@ -147,7 +147,7 @@ def after_observation(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zo
             goal=aim.sign * aim.wake,
             at=now,
             temperature=temperature,
-            running_since=_running_since(zone, state),
+            running_since=_told_since(zone, state),
             before=before,
         )
         learned = replace(
@@ -187,7 +187,8 @@ def _run(
         stopped=None if stopped is None else stopped.timestamp(),
         at_stop=before[-1] if before else None,
         furthest=most(since) if since else None,
-        level=seen.level,
+        latest=seen.temperature,
+        most=seen.most,
         settled_seconds=seen.settled_seconds,
         setpoint=seen.setpoint,
         slope=seen.slope,
@@ -261,6 +262,16 @@ def _running_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
     return state.compressor_started_at
 
 
+def _told_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
+    """Return since when it works as it was last told to.
+
+    A warm-up whose setpoint had to be raised on the way would tell how little was known
+    of the unit, not how fast the room is.
+    """
+    since, changed = _running_since(zone, state), _last_change(state)
+    return since if since is None or changed is None else max(since, changed)
+
+
 def _situation(
     zone: ZoneSettings,
     learned: Learned,
@@ -277,14 +288,16 @@ def _situation(
     if changed is not None:
         begin = max(begin, changed + _RESPONDS)
     lately = [one for at, one in learned.trend.readings if at >= begin]
-    least = min if zone.mode == "winter" else max
+    least, most = (min, max) if zone.mode == "winter" else (max, min)
+    enough = len(lately) >= _LATELY_READINGS
     return Situation(
         temperature=temperature,
         slope=learned.trend.slope(changed),
         running=running,
         setpoint=_setpoint(state.parameter) if running else None,
         settled_seconds=since,
-        least=least(lately) if len(lately) >= _LATELY_READINGS else None,
+        least=least(lately) if enough else None,
+        most=most(lately) if enough else None,
         level=median(lately) if lately else None,
         spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
         >= _STARTS_A_DAY,

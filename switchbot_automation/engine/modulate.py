@@ -35,16 +35,15 @@ _TOO_WEAK, _TOO_STRONG = 0.15, 0.12
 _WEAKEST = 0.3
 # No more is asked for until the room has settled this much too low.
 _ENOUGH = 0.1
-_AHEAD_HOURS, _AHEAD_MOST, _RISING_MOST = 0.3, 0.6, 1.5
+AHEAD_HOURS, _AHEAD_MOST, RISING_MOST = 0.3, 0.6, 1.5
 # A unit and the air around it have settled this long after a command; until then the
 # trend shows nothing but the command.
-_SETTLED_SECONDS = 1500.0
+SETTLED_SECONDS = 1500.0
 _CHANGE_SECONDS, _URGENT_SECONDS, _SOONEST_SECONDS = 1500.0, 900.0, 420.0
 # A room that comes back this fast, in kelvin an hour, needs no more than it has.
 _RECOVERS = 0.5
 # A unit whose return air is this far past its setpoint rests (makers use about 1 K).
-_RESTS_PAST = 1.15
-_STEADY = 0.5
+RESTS_PAST = 1.15
 _NARROWEST = 0.8
 _PROBE_SECONDS = 3600.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
@@ -52,7 +51,7 @@ _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
 # How much slower than seen a room must be assumed to drift, in kelvin an hour.
 _DRIFT_RUNNING, _DRIFT_RESTING = 1.5, 0.6
-_CAUTION_MOST, _CAUTION_STEP, _CAUTION_HOURS = 0.6, 0.15, 24.0
+CAUTION_MOST = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,14 @@ class Steering:
 
     `heating` and `cooling` are how much more has to be asked for than is wanted;
     `caution` is how much further inside its band a room has to settle that dips.
+    `held` is what the offset is if the unit held the room that was then put to rest;
+    None where it was not.
     """
 
     heating: float | None = None
     cooling: float | None = None
     caution: float = 0.0
+    held: float | None = None
 
     def offset(self, *, heating: bool) -> float | None:
         """Return the offset of a season."""
@@ -83,6 +85,7 @@ class Steering:
             "heating": self.heating,
             "cooling": self.cooling,
             "caution": self.caution,
+            "held": self.held,
         }
         return {"version": _VERSION} | {
             key: value for key, value in known.items() if value is not None
@@ -96,7 +99,8 @@ class Steering:
         bounds = {
             "heating": OFFSET_BOUNDS,
             "cooling": OFFSET_BOUNDS,
-            "caution": (0.0, _CAUTION_MOST),
+            "caution": (0.0, CAUTION_MOST),
+            "held": OFFSET_BOUNDS,
         }
         return cls(**numbers(document, bounds))
 
@@ -152,7 +156,8 @@ class Situation:
 
     `setpoint` is the one in force, None while the unit is off or nobody knows;
     `settled_seconds` is how long the last command is ago. Of the readings since then, and of
-    the last half hour, `least` is the one conditioned least, `level` their median.
+    the last half hour, `least` is the one conditioned least, `most` the one conditioned
+    most, `level` their median.
     `spared`: another start today is to be avoided. `suspect`: the meter has stood still
     for so long that it may be dead.
     """
@@ -166,6 +171,7 @@ class Situation:
     level: float | None = None
     spared: bool = False
     suspect: bool = False
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +203,7 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     if seen.setpoint is None:
         return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
     present = aim.sign * seen.setpoint
-    weakest = _up(aim, aim.near + _WEAKEST * aim.inside + offset)
-    # Where it would be wanted again at once it does not rest.
-    awake = x <= aim.wake + 0.5 * steering.caution
-    if (
-        not awake
-        and present <= weakest
-        and _should_rest(aim, seen, x, present - offset)
-    ):
+    if is_to_rest(aim, steering, seen):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     wanted, least = _wanted(aim, seen, x, target, offset)
     drift = max(_DRIFT_RUNNING, abs(seen.slope or 0.0))
@@ -223,14 +222,20 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
 
 def _resting(aim: Aim, steering: Steering, seen: Situation, x: float) -> Advice:
     slope = aim.sign * (seen.slope or 0.0)
-    wake = aim.wake + 0.5 * steering.caution
-    ahead = x + max(-_AHEAD_MOST, min(0.0, slope * _AHEAD_HOURS))
-    if ahead <= wake:
+    if is_needed(aim, seen):
         wanted = aim.near + aim.inside + aim.offset(steering)
         setpoint = _up(aim, wanted - _TOO_WEAK)
         return _advice(aim, steering, setpoint, "needed", _LOOK_SOONEST)
-    look = _look(x - wake, max(_DRIFT_RESTING, -1.5 * slope), _LOOK_LATEST_OFF)
+    look = _look(x - aim.wake, max(_DRIFT_RESTING, -1.5 * slope), _LOOK_LATEST_OFF)
     return _advice(aim, steering, None, "holds_without", look)
+
+
+def is_needed(aim: Aim, seen: Situation) -> bool:
+    """Tell whether a unit that is off is wanted, now or by the time it would help."""
+    slope = aim.sign * (seen.slope or 0.0)
+    ahead = max(-_AHEAD_MOST, min(0.0, slope * AHEAD_HOURS))
+    x = aim.sign * seen.temperature
+    return x + ahead <= aim.wake
 
 
 def _wanted(
@@ -244,12 +249,16 @@ def _wanted(
     # One low reading is a unit that defrosts, and comes back by itself.
     if max(x, level) < aim.near + _NEAR_EDGE and slope < _RECOVERS:
         return max(present + aim.step, floor), _URGENT_SECONDS
-    rising = max(0.0, min(_RISING_MOST, slope)) * _AHEAD_HOURS
+    rising = max(0.0, min(RISING_MOST, slope)) * AHEAD_HOURS
     # A unit that comes back from defrosting runs over for a moment; that is no sun.
     held = max(level, x - _OVERRUN)
     if held + rising > aim.far - _FAR_EDGE and held - present + offset > _FAR_EDGE:
-        weakest = _up(aim, aim.near + _WEAKEST * aim.inside + offset)
-        return min(present, weakest), _SOONEST_SECONDS
+        weakest = _weakest(aim, offset)
+        if present > weakest:
+            return weakest, _SOONEST_SECONDS
+        # A unit that is not to be stopped rests by itself when little enough is asked.
+        less = aim.step if seen.spared and overruns(aim, x) else 0.0
+        return present - less, _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
     if present - aim.step >= target + offset + _TOO_STRONG and level > target:
@@ -267,24 +276,40 @@ def _probe(aim: Aim, present: float, offset: float) -> float:
     return weaker if inside else present + aim.step
 
 
-def _should_rest(aim: Aim, seen: Situation, x: float, settles: float) -> bool:
+def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     """Tell whether the room holds without the unit, or overruns the band with it.
 
-    `settles` is where the setpoint in force would settle the room, which is the weakest
-    useful one. A room that stays further off than the unit's own rest allows is held by
+    Only where the setpoint in force is the weakest useful one. A room that stays further
+    off from where that would settle it than the unit's own rest allows is held by
     something else.
     """
-    if seen.settled_seconds < _SETTLED_SECONDS:
+    if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS or seen.spared:
         return False
-    # A band may be narrower than what a meter and a unit can keep.
-    if x >= max(aim.far, aim.wake + _NARROWEST):
+    x = aim.sign * seen.temperature
+    offset = aim.offset(steering)
+    present = aim.sign * seen.setpoint
+    # Where it would be wanted again at once it does not rest.
+    if x <= aim.wake or present > _weakest(aim, offset):
+        return False
+    if overruns(aim, x):
         return True
-    if seen.spared or seen.least is None:
+    if seen.least is None:
         return False
-    if aim.sign * seen.least - settles > _RESTS_PAST:
+    settles = present - offset
+    if aim.sign * seen.least - settles > RESTS_PAST:
         return True
     slope = aim.sign * (seen.slope or 0.0)
-    return x - settles > _RESTS_PAST and slope > 0.0 and x + slope >= aim.far
+    return x - settles > RESTS_PAST and slope > 0.0 and x + slope >= aim.far
+
+
+def _weakest(aim: Aim, offset: float) -> float:
+    return _up(aim, aim.near + _WEAKEST * aim.inside + offset)
+
+
+def overruns(aim: Aim, x: float) -> bool:
+    """Tell whether a room is over its band, in effort degrees."""
+    # A band may be narrower than what a meter and a unit can keep.
+    return x >= max(aim.far, aim.wake + _NARROWEST)
 
 
 def _advice(
@@ -309,51 +334,3 @@ def _look(distance: float, slope: float, latest: float) -> float:
 
 def _up(aim: Aim, effort: float) -> float:
     return math.ceil(round(effort / aim.step, 6)) * aim.step
-
-
-def learn(
-    aim: Aim, steering: Steering, seen: Situation, elapsed_seconds: float
-) -> Steering:
-    """Return what is known after a reading `elapsed_seconds` after the one before.
-
-    Only a unit that has been left to itself for a while tells something. A room colder
-    than was asked for is believed soon; one that is warmer only slowly, for that may be
-    the sun, and hardly at all once the unit must be resting.
-    """
-    if not seen.running or seen.setpoint is None or seen.slope is None:
-        return steering
-    if seen.settled_seconds < _SETTLED_SECONDS:
-        return steering
-    elapsed = min(elapsed_seconds, 1200.0)
-    steering = _learn_caution(aim, steering, seen, elapsed)
-    slope = aim.sign * seen.slope
-    offset = aim.offset(steering)
-    level = seen.temperature if seen.level is None else seen.level
-    error = aim.sign * (seen.setpoint - level) - offset
-    if error > 0.0:
-        if abs(slope) > _STEADY:
-            return steering
-        hours = 0.75 if error > _STEADY else 1.5
-    elif slope < -_STEADY:
-        return steering
-    elif error > -_RESTS_PAST:
-        hours = 1.5
-    else:
-        hours = 6.0
-    gain = 1.0 - math.exp(-elapsed / _HOUR / hours)
-    return steering.with_offset(offset + gain * error, heating=aim.heating)
-
-
-def _learn_caution(
-    aim: Aim, steering: Steering, seen: Situation, elapsed: float
-) -> Steering:
-    """Settle further inside a room that dips although it was settled; forget slowly."""
-    x = aim.sign * seen.temperature
-    caution = steering.caution
-    settles = aim.sign * (seen.setpoint or 0.0) - aim.offset(steering)
-    known = steering.offset(heating=aim.heating) is not None
-    if known and x < aim.near + 0.1 and settles >= aim.near + 0.5 * aim.inside:
-        caution = min(_CAUTION_MOST, caution + _CAUTION_STEP)
-    else:
-        caution *= math.exp(-elapsed / _HOUR / _CAUTION_HOURS)
-    return replace(steering, caution=caution)

@@ -75,8 +75,8 @@ class Episode:
 class Watch:
     """What a reading adds to an episode. `before` is the reading before this one.
 
-    `running_since` is when the unit was started, None while it does not run. `outdoor`
-    is None where nobody measures it.
+    `running_since` is since when the unit runs at what it was told last, None while it
+    does not run. `outdoor` is None where nobody measures it.
     """
 
     heating: bool

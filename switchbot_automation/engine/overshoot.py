@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 MOST_KELVIN = 6.0
-# A run that ends sooner than this was too strong; one that lasts was ended by the sun.
+# A run that ends sooner than this was too strong; one that lasts was ended by the sun,
+# unless the room is back at the other threshold this soon after.
 _SHORT_RUN_SECONDS = 3.0 * 3600.0
+_SHORT_REST_SECONDS = 3600.0
 # How long the room goes on after a stop.
 _RUN_ON_SECONDS = 540.0
 _KEEPS = 0.5
@@ -40,13 +42,15 @@ class Softening:
     """How much less is asked for than the profile says, in kelvin, by season.
 
     `overshoot` is how far the room goes on past the threshold, in kelvin. `counted` is
-    the last stop that was learned from, in POSIX seconds.
+    the last stop that was learned from, in POSIX seconds; `lasted` the last one at the
+    threshold after a long run, 0 for none.
     """
 
     heating: float = 0.0
     cooling: float = 0.0
     overshoot: float = 0.0
     counted: float = 0.0
+    lasted: float = 0.0
 
     def kelvin(self, *, heating: bool) -> float:
         """Return the softening of a season."""
@@ -65,6 +69,7 @@ class Softening:
             "cooling": self.cooling,
             "overshoot": self.overshoot,
             "counted": self.counted,
+            "lasted": self.lasted,
         }
 
     @classmethod
@@ -77,6 +82,7 @@ class Softening:
             "cooling": (0.0, MOST_KELVIN),
             "overshoot": (0.0, MOST_KELVIN),
             "counted": (0.0, 1e11),
+            "lasted": (0.0, 1e11),
         }
         return cls(**numbers(document, bounds))
 
@@ -85,9 +91,10 @@ class Softening:
 class Run:
     """The last time the unit was on, and the room since. POSIX seconds and Celsius.
 
-    `stopped` is None while it runs. `at_stop` is the last reading before the stop;
-    `furthest` the one conditioned most since then; `level` the median of the last half
-    hour, `slope` in kelvin an hour.
+    `stopped` is None while it runs. `latest` is the last reading, `at_stop` the one
+    before the stop, `furthest` the one conditioned most since then; `most` the one
+    conditioned most in the last half hour, None before there were some; `slope` is in
+    kelvin an hour.
     """
 
     now: float
@@ -95,7 +102,8 @@ class Run:
     stopped: float | None
     at_stop: float | None = None
     furthest: float | None = None
-    level: float | None = None
+    latest: float | None = None
+    most: float | None = None
     settled_seconds: float = 0.0
     setpoint: float | None = None
     slope: float | None = None
@@ -120,6 +128,8 @@ def learn_softening(
     """Return what is known after a reading."""
     if run.stopped is None:
         return _taken_back(aim, softening, run)
+    if softening.lasted:
+        return _after_a_long_run(aim, softening, hysteresis, run)
     if run.stopped <= softening.counted or run.now - run.stopped < _RUN_ON_SECONDS:
         return softening
     counted = replace(softening, counted=run.stopped)
@@ -132,21 +142,39 @@ def learn_softening(
     overshoot = 0.5 * (softening.overshoot + min(beyond, MOST_KELVIN))
     counted = replace(counted, overshoot=overshoot)
     if run.stopped - run.started > _SHORT_RUN_SECONDS:
-        return counted
+        return replace(counted, lasted=run.stopped)
     less = aim.step * max(1, round(beyond / aim.step))
     return counted.by(less, heating=aim.heating)
 
 
+def _after_a_long_run(
+    aim: Aim, softening: Softening, hysteresis: float, run: Run
+) -> Softening:
+    """Ask for less where the room falls back at once: it was no sun that held it."""
+    if run.stopped is None or run.latest is None:
+        return softening
+    over = replace(softening, lasted=0.0)
+    if run.now - softening.lasted > _SHORT_REST_SECONDS:
+        return over
+    if aim.sign * run.latest > aim.near - hysteresis:
+        return softening
+    return over.by(aim.step, heating=aim.heating)
+
+
 def _taken_back(aim: Aim, softening: Softening, run: Run) -> Softening:
-    """Ask for more again where a softened unit has settled too near the edge."""
+    """Ask for more again where a softened unit has settled too near the edge.
+
+    All of the last half hour has to show it: a unit that defrosts while the room is
+    still coming looks settled for a moment.
+    """
     if (
-        run.level is None
+        run.most is None
         or run.setpoint is None
         or run.slope is None
         or aim.sign * run.slope > _STILL_COMING
         or run.settled_seconds < _SETTLED_SECONDS
         or softening.kelvin(heating=aim.heating) <= 0.0
-        or aim.sign * run.level >= aim.near + _INSIDE
+        or aim.sign * run.most >= aim.near + _INSIDE
         or run.setpoint != softened(aim, softening)
     ):
         return softening

@@ -56,6 +56,32 @@ async def test_a_slow_meter_and_a_unit_that_misreads_by_far_are_coped_with():
     assert steered.starts_per_day <= 3
 
 
+@pytest.mark.parametrize(
+    ("season", "offset", "most"), [("winter", -1.0, 2.5), ("summer", 2.0, 1.0)]
+)
+async def test_a_unit_that_gives_more_than_was_asked_for_is_not_started_again_and_again(
+    season, offset, most
+):
+    house = replace(
+        HOUSES["default"],
+        aircon=AirconParameters(
+            return_offset_heating=offset, return_offset_cooling=offset
+        ),
+    )
+    plain, steered = await both(season, house, days=3)
+    assert plain.percent_out_of_band > 20
+    assert steered.percent_out_of_band <= most
+    assert steered.starts_per_day <= 3
+
+
+async def test_a_light_room_that_fell_back_after_the_sun_had_gone_runs_through():
+    plain, switched = await both("winter", "light", seed=0, way={"control": "switch"})
+    assert plain.starts_per_day > 6
+    # The first day teaches it, from then on it is the window that ends a run.
+    assert switched.starts_per_day <= 1.5
+    assert switched.percent_out_of_band <= plain.percent_out_of_band / 3
+
+
 @pytest.mark.parametrize(("season", "asked"), [("winter", 26.0), ("summer", 21.0)])
 async def test_a_light_room_does_not_short_cycle(season, asked):
     profile = default_settings(season)[season] | {"target_temp": asked}

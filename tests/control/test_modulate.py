@@ -16,9 +16,9 @@ from switchbot_automation.engine.modulate import (
     Aim,
     Situation,
     Steering,
-    learn,
     steer,
 )
+from switchbot_automation.engine.modulate_learning import learn
 
 temperatures = st.floats(5.0, 40.0)
 slopes = st.none() | st.floats(-20.0, 20.0)
@@ -165,6 +165,49 @@ def test_the_unit_rests_where_the_sun_holds_the_room():
     steering = Steering(heating=1.6)
     sun = Situation(21.7, 0.3, running=True, setpoint=22.0, least=21.6, level=21.7)
     assert steer(WINTER, steering, sun).setpoint is None
+
+
+def stopped_at(steering, seen, *, after, temperature):
+    """Let the unit be put to rest, then read the room; return what is known then."""
+    assert steer(WINTER, steering, seen).setpoint is None
+    steering = learn(WINTER, steering, seen, 300.0)
+    rest = Situation(temperature, -1.0, running=False, settled_seconds=after)
+    return learn(WINTER, steering, rest, 300.0)
+
+
+def test_a_room_that_falls_back_at_once_was_held_by_its_unit():
+    """It reads its air a kelvin colder than the meter: at 22 it keeps the room at 23."""
+    over = Situation(23.0, 0.0, running=True, setpoint=22.0, least=22.9, level=23.0)
+    steering = Steering(heating=1.9)
+    assert stopped_at(steering, over, after=1500.0, temperature=20.4).heating == -1.0
+    sun = stopped_at(steering, over, after=4500.0, temperature=20.4)
+    assert sun.heating == pytest.approx(1.9, abs=0.1)
+    held = stopped_at(steering, over, after=1500.0, temperature=22.8)
+    assert held.heating == pytest.approx(1.9, abs=0.1)
+
+
+def test_a_room_within_its_band_that_falls_back_is_believed_by_half():
+    within = Situation(21.9, 0.0, running=True, setpoint=22.0, least=21.9, level=21.9)
+    known = stopped_at(Steering(heating=1.9), within, after=1500.0, temperature=20.4)
+    assert known.heating == pytest.approx((0.1 + 1.9) / 2, abs=0.1)
+
+
+def test_once_the_day_has_had_its_starts_less_is_asked_for_instead_of_stopping():
+    over = Situation(
+        23.0, 0.0, running=True, setpoint=22.0, least=22.9, level=23.0, spared=True
+    )
+    assert steer(WINTER, Steering(heating=1.9), over).setpoint == 21.0
+
+
+def test_a_room_that_dips_is_settled_further_inside():
+    dip = Situation(20.3, 0.0, running=True, setpoint=22.0, least=20.3, level=20.8)
+    assert learn(WINTER, Steering(heating=1.1), dip, 300.0).caution > 0.0
+
+
+@pytest.mark.parametrize("level", [19.7, 20.2])
+def test_a_room_that_is_still_coming_up_does_not_dip(level):
+    coming = Situation(19.5, 0.2, running=True, setpoint=22.0, least=19.4, level=level)
+    assert learn(WINTER, Steering(heating=1.1), coming, 300.0).caution == 0.0
 
 
 def test_the_unit_comes_back_before_the_band_is_lost():

@@ -143,6 +143,24 @@ def test_a_warm_up_that_was_cut_off_teaches_nothing():
     assert warm_up.watched(stopped) == WarmUp()
 
 
+def test_a_warm_up_that_was_told_anew_is_measured_from_there():
+    started, told = OPENS - timedelta(hours=2), OPENS - timedelta(hours=1)
+    warm_up = WarmUp(episode=Episode(started, 17.0, 20.3))
+    for minute, temperature in ((0, 19.0), (5, 19.0), (20, 19.7), (37, 20.3)):
+        at = told + timedelta(minutes=minute)
+        seen = Watch(
+            heating=True,
+            goal=20.3,
+            at=at,
+            temperature=temperature,
+            running_since=told if minute else started,
+            before=(told, 19.0) if minute <= 5 else (at - timedelta(minutes=5), 19.7),
+        )
+        warm_up = warm_up.watched(seen)
+    assert warm_up.heating.runs == 1
+    assert warm_up.heating.seconds_per_kelvin == pytest.approx(1800 / 1.3, rel=0.02)
+
+
 def test_colder_outdoors_it_begins_earlier():
     warm_up = WarmUp(heating=Pace(1200.0, 100.0, 5))
     mild, cold = (plan(warm_up, 17.0, 60.0, out=out).lead_seconds for out in (10, -15))

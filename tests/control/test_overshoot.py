@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,14 +51,32 @@ def test_other_stops_do_not_ask_for_less(run):
     assert learned(Softening(), run).heating == 0.0
 
 
+@pytest.mark.parametrize(("minutes", "less"), [(30, 1.0), (90, 0.0)])
+def test_after_a_long_run_it_is_the_rest_that_tells_whether_it_was_the_sun(
+    minutes, less
+):
+    long = ended(1e9, after=5 * 3600.0)
+    back = Run(1e9 + 60.0 * minutes, 1e9 - 5 * 3600.0, 1e9, latest=19.7)
+    softening = learned(Softening(), long)
+    assert learned(softening, replace(back, latest=20.5)) == softening or minutes > 60
+    assert learned(softening, back).heating == less
+    assert learned(softening, back, back).heating == less
+
+
+def test_a_defrost_on_the_way_up_takes_nothing_back():
+    dip = Run(1e9, 1e9 - 2700, None, latest=19.4, most=20.4, settled_seconds=2700.0,
+              setpoint=23.0, slope=-1.0)  # fmt: skip
+    assert learned(Softening(heating=3.0), dip).heating == 3.0
+
+
 def test_a_softened_unit_that_keeps_the_room_too_cold_is_taken_back():
-    cold = Run(1e9, 1e9 - 7200, None, level=19.9, settled_seconds=7200.0,
+    cold = Run(1e9, 1e9 - 7200, None, most=19.9, settled_seconds=7200.0,
                setpoint=23.0, slope=0.0)  # fmt: skip
     assert learned(Softening(heating=3.0), cold).heating == 2.0
 
 
 def test_a_room_that_is_still_coming_is_waited_for():
-    coming = Run(1e9, 1e9 - 7200, None, level=19.0, settled_seconds=7200.0,
+    coming = Run(1e9, 1e9 - 7200, None, most=19.0, settled_seconds=7200.0,
                  setpoint=23.0, slope=2.0)  # fmt: skip
     assert learned(Softening(heating=3.0), coming).heating == 3.0
 
