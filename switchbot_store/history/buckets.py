@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.history.model import HOUR, BucketPlan, hour_of
+from switchbot_store.history.model import BLOCK, HOUR, BucketPlan, block_of, hour_of
 
 GRANULARITIES: Final = {
     "minute": 60,
@@ -23,7 +23,8 @@ GRANULARITIES: Final = {
     "day": 86400,
 }
 """What `bucket` of a query may be, and the width in seconds."""
-_HOUR_SECONDS: Final = 3600
+_BLOCKS_FROM: Final = timedelta(hours=11)
+"""From this width on whole blocks are used: at most a third is lost to rounding."""
 _ROUND_WIDTHS: Final = (
     *(1, 2, 5, 10, 15, 20, 30),
     *(60 * minutes for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)),
@@ -69,7 +70,8 @@ def plan_points(
     """Cut into at most `points` buckets of equal width.
 
     From an hour on the width is a multiple of it and the rollup serves; `rollup_only`
-    asks for that because recorded rows are gone.
+    asks for that because recorded rows are gone. From half a day on it is a multiple of
+    `BLOCK`, and the buckets are counted from the start of one.
     """
     wanted = (end - start).total_seconds() / points
     width = next((each for each in _ROUND_WIDTHS if each >= wanted), None)
@@ -77,11 +79,13 @@ def plan_points(
         return BucketPlan(start, end, origin=start, width_seconds=width)
     origin = hour_of(start)
     span = (end - origin).total_seconds()
-    hours = max(1, ceil(span / points / _HOUR_SECONDS))
+    unit = HOUR.total_seconds()
+    if span / points > _BLOCKS_FROM.total_seconds():
+        origin, unit = block_of(start), BLOCK.total_seconds()
+        span = (end - origin).total_seconds()
+    width = int(unit) * max(1, ceil(span / points / unit))
     return _with_split_hours(
-        BucketPlan(
-            start, end, origin=origin, width_seconds=hours * _HOUR_SECONDS, rollup=True
-        )
+        BucketPlan(start, end, origin=origin, width_seconds=width, rollup=True)
     )
 
 

@@ -41,6 +41,8 @@ def bucket_fields(wanted: Sequence[str]) -> list[str]:
     return names
 
 
-def only(row: HistoryRow, names: Sequence[str]) -> HistoryRow:
-    """Return the row with these columns alone, in this order."""
-    return HistoryRow((name, row[name]) for name in names)
+def only_all(rows: list[HistoryRow], names: Sequence[str]) -> list[HistoryRow]:
+    """Return the rows with these columns alone, in this order."""
+    if rows and list(rows[0]) == list(names):
+        return rows  # all rows of an answer have the same
+    return [HistoryRow([(name, row[name]) for name in names]) for row in rows]

@@ -41,6 +41,8 @@ HOLD_SECONDS: Final = 3600
 CLOSING_SECONDS: Final = 300
 """How long after its end an hour is rolled up: late flushes, clocks that differ."""
 HOUR: Final = timedelta(hours=1)
+BLOCK: Final = timedelta(hours=6)
+"""What a backend may sum hours up to, from 2000-01-01 00:00 UTC on, for long ranges."""
 
 KEY_FIELDS: Final = ("timestamp", "zone")
 FIELDS: Final = (
@@ -180,6 +182,24 @@ class BucketPlan:
             ]
         return found
 
+    def blocks(self) -> tuple[datetime, datetime] | None:
+        """Return from where to where whole blocks of `BLOCK` fit into the buckets.
+
+        None unless no edge of a bucket cuts any block.
+        """
+        width = timedelta(seconds=self.width_seconds)
+        if (
+            not self.rollup
+            or self.edges is not None
+            or width % BLOCK
+            or self.origin != block_of(self.origin)
+        ):
+            return None
+        first = block_of(self.start)
+        if first < self.start:
+            first += BLOCK
+        return first, block_of(self.end)
+
 
 class HistoryBackend(ABC):
     """A place for rows; thread-safe, opens on first use or by `open()`.
@@ -299,6 +319,12 @@ def in_utc(moment: datetime) -> datetime:
 def hour_of(moment: datetime) -> datetime:
     """Return the start of the whole UTC hour of an instant."""
     return in_utc(moment).replace(minute=0, second=0, microsecond=0)
+
+
+def block_of(moment: datetime) -> datetime:
+    """Return the start of the block (`BLOCK`) of an instant."""
+    hour = hour_of(moment)
+    return hour.replace(hour=hour.hour - hour.hour % (BLOCK // HOUR))
 
 
 def late_hours(

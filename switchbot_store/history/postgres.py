@@ -12,12 +12,12 @@ from psycopg.rows import dict_row, tuple_row
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history import frozen
 from switchbot_store.history import postgres_bucket_sql as bucket_sql
+from switchbot_store.history import postgres_rollup_sql as rollup_sql
 from switchbot_store.history import postgres_sql as sql
 from switchbot_store.history.codec import as_dict
 from switchbot_store.history.copy_text import copy_lines
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
-    HOLD_SECONDS,
     HOUR,
     KEY_FIELDS,
     BucketPlan,
@@ -49,7 +49,6 @@ _HOURS_PER_STEP: Final = 240
 """Bounds the time that one step of the rollup takes to about a tenth of a second."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
-_HOLD: Final = timedelta(seconds=HOLD_SECONDS)
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _INSERT: Final = sql.INSERT.encode()
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
@@ -178,30 +177,16 @@ class PostgresHistory(HistoryBackend):
         columns: Collection[str] | None = None,
     ) -> list[HistoryRow]:
         """Return a row a bucket; see `HistoryBackend.buckets`."""
-        pieces = plan.pieces()
-        values = {
-            "zone": zone,
-            "start": plan.start,
-            "end": plan.end,
-            "now": now,
-            "hold": _HOLD,
-            "origin": plan.origin,
-            "width": timedelta(seconds=plan.width_seconds),
-            "edges": list(plan.edges or ()),
-            "first_hour": hour_of(plan.start),
-            "split": list(plan.split_hours),
-            "piece_starts": [start for start, _, _ in pieces],
-            "piece_ends": [end for _, end, _ in pieces],
-            "piece_hours": [hour for _, _, hour in pieces],
-        }
-        wanted = tuple(
-            name
-            for name in bucket_sql.BUCKET_COLUMNS
-            if columns is None or name in columns or name in KEY_FIELDS
-        )
+        wanted: tuple[str, ...] = bucket_sql.BUCKET_COLUMNS
+        if columns is not None:
+            wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
         statement = bucket_sql.buckets(
-            rollup=plan.rollup, edged=plan.edges is not None, columns=wanted
+            rollup=plan.rollup,
+            blocks=plan.blocks() is not None,
+            edged=plan.edges is not None,
+            columns=wanted,
         )
+        values = bucket_sql.bucket_values(plan, zone=zone, now=now)
         return self._named(statement, values, wanted)
 
     def aggregates(
@@ -228,7 +213,7 @@ class PostgresHistory(HistoryBackend):
 
         def step(connection: Connection) -> int:
             # Mostly there is nothing to do, which one statement tells.
-            through, late = _row(connection, bucket_sql.STATE, {})
+            through, late = _row(connection, rollup_sql.STATE, {})
             if through is not None and through >= edge and not late:
                 return 0
             with connection.transaction():
@@ -240,7 +225,7 @@ class PostgresHistory(HistoryBackend):
         """Delete some old rows; see `HistoryBackend.purge`."""
         values = {"before": hour_of(before), "zone": None, "limit": limit}
         return self._reading(
-            lambda connection: connection.execute(bucket_sql.PURGE, values).rowcount
+            lambda connection: connection.execute(rollup_sql.PURGE, values).rowcount
         )
 
     def frozen_hours(
@@ -266,9 +251,16 @@ class PostgresHistory(HistoryBackend):
     def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
         """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
         values = {"hours": orjson.dumps(list(hours)).decode()}
-        return self._reading(
-            lambda connection: connection.execute(frozen.POSTGRES_ADD, values).rowcount
-        )
+
+        def add(connection: Connection) -> int:
+            with connection.transaction():
+                _first(connection, rollup_sql.CLAIM, {})  # blocks are summed up alone
+                count = connection.execute(frozen.POSTGRES_ADD, values).rowcount
+                keys = [(each["zone"], each["timestamp"]) for each in hours]
+                _sum_up(connection, [(zone, at, at + HOUR) for zone, at in keys])
+                return count
+
+        return self._reading(add)
 
     def _reading(
         self, work: Callable[[Connection], T], *, span: timedelta | None = None
@@ -336,13 +328,13 @@ def _mark_late(connection: Connection, hours: set[tuple[str, datetime]]) -> None
 
 def _roll_up(connection: Connection, edge: datetime) -> int:
     """Do one step within a transaction; see `HistoryBackend.roll_up`."""
-    claimed = _first(connection, bucket_sql.CLAIM, {})
+    claimed = _first(connection, rollup_sql.CLAIM, {})
     through = None if claimed is None else in_utc(claimed)
     if through is None or through < edge:
         return _advance(connection, through, edge)
     values = {"through": through, "limit": _HOURS_PER_STEP}
     with connection.cursor(row_factory=tuple_row) as cursor:
-        marked = cursor.execute(bucket_sql.TAKE_LATE, values).fetchall()
+        marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
     if marked:
         _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
     return len(marked)
@@ -359,26 +351,24 @@ def _advance(connection: Connection, through: datetime | None, edge: datetime) -
         begin = edge if first is None else min(hour_of(first), edge)
     else:
         begin = through - _RECOMPUTED_HOURS * HOUR
-    connection.execute(bucket_sql.FORGET_LATE, {"start": begin, "end": upto})
+    connection.execute(rollup_sql.FORGET_LATE, {"start": begin, "end": upto})
     _compute(connection, [(None, begin, upto)])
-    connection.execute(bucket_sql.SET_THROUGH, {"through": upto})
+    connection.execute(rollup_sql.SET_THROUGH, {"through": upto})
     return max(1, (upto - begin) // HOUR)
 
 
 def _compute(
     connection: Connection, ranges: Sequence[tuple[str | None, datetime, datetime]]
 ) -> None:
-    zones, starts, ends = zip(*ranges, strict=True)
-    connection.execute(
-        bucket_sql.ROLL_UP,
-        {
-            "zones": list(zones),
-            "starts": list(starts),
-            "ends": list(ends),
-            "zone": None,
-            "hold": _HOLD,
-        },
-    )
+    connection.execute(rollup_sql.ROLL_UP, rollup_sql.range_values(ranges))
+    _sum_up(connection, ranges)
+
+
+def _sum_up(
+    connection: Connection, ranges: Sequence[tuple[str | None, datetime, datetime]]
+) -> None:
+    values = rollup_sql.range_values(rollup_sql.whole_blocks(ranges))
+    connection.execute(rollup_sql.SUM_UP, values)
 
 
 def _row(

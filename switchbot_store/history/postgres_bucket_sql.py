@@ -1,22 +1,29 @@
-"""How `PostgresHistory` cuts rows into buckets, rolls hours up and deletes old rows.
+"""How `PostgresHistory` cuts rows into buckets.
 
 See `switchbot_store.history.postgres_sql` for the angle brackets.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
-from typing import Final, LiteralString
+from typing import TYPE_CHECKING, Final, LiteralString
 
-from switchbot_store.history.postgres_sql import HOUR_OF, ZONES, composed
+from switchbot_store.history.model import HOLD_SECONDS, hour_of
+from switchbot_store.history.postgres_sql import LEAPS, ZONES, composed
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_store.history.model import BucketPlan
 
 # The planner knows nothing of a range's length and would expect millions of rows, for
 # which it would read the whole table and compile the query, a hundred times dearer than
 # the query itself. A limit that it cannot see makes it expect few.
-_FEW: Final = "LIMIT (SELECT 9223372036854775807)"
+FEW: Final = "LIMIT (SELECT 9223372036854775807)"
 
 # How long each row of `ranges` holds, cut at the edges of buckets: see `history.model`.
-_LINES: Final = """
+LINES: Final = """
 lines AS (
     SELECT r.lo, r.hi, s.*, lead(s."timestamp") OVER
         (PARTITION BY r.zone, r.lo ORDER BY s."timestamp") AS following
@@ -53,7 +60,8 @@ atoms AS (
         CASE WHEN counts THEN temperature END AS max_temperature,
         CASE WHEN counts THEN humidity END AS min_humidity,
         CASE WHEN counts THEN humidity END AS max_humidity,
-        temperature AS held_temperature, humidity AS held_humidity,
+        temperature * own_seconds AS temperature_weighed,
+        humidity * own_seconds AS humidity_weighed,
         CASE WHEN temperature IS NULL THEN 0 ELSE own_seconds END
             AS temperature_seconds,
         CASE WHEN humidity IS NULL THEN 0 ELSE own_seconds END AS humidity_seconds,
@@ -65,45 +73,95 @@ atoms AS (
     FROM timed
     UNION ALL
     SELECT zone, carried_to, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        temperature, humidity,
+        temperature * carried_seconds, humidity * carried_seconds,
         CASE WHEN temperature IS NULL THEN 0 ELSE carried_seconds END,
         CASE WHEN humidity IS NULL THEN 0 ELSE carried_seconds END,
         CASE WHEN assumed_aircon_power = 'on' THEN carried_seconds ELSE 0 END,
         NULL, 0, false
     FROM timed WHERE carried_to <> bucket AND until > carried_to
-    <ROLLUP_ATOMS>
+    <HOUR_ATOMS> <BLOCK_ATOMS>
 )
 """
+BLOCK_OF: Final = "date_bin('6 hours', {}, '2000-01-01 00:00+00')"
+"""See `BucketPlan.blocks`."""
+# Hours are summed up on their own: as so many atoms they would take longer.
 # Without IS TRUE the planner takes `through` for a third bound of the range, expects a
 # handful of hours and looks thousands of them up one by one.
-_ROLLUP_ATOMS: Final = """
+_HOUR_ATOMS: Final = """
     UNION ALL
-    SELECT h.zone, <BUCKET_HOUR>, h.count::int,
-        NULL, CASE WHEN h.count > 0 THEN h.bucket END, NULL, NULL,
-        h.min_temperature, h.max_temperature, h.min_humidity, h.max_humidity,
-        h.temperature, h.humidity, h.temperature_seconds, h.humidity_seconds,
-        h.aircon_on_seconds, h.api_requests_today, h.error_count,
-        h.last_temperature_stale
-    FROM state_history_hourly h
-    WHERE (%(zone)s::text IS NULL OR h.zone = %(zone)s)
-        AND h.bucket >= %(first_hour)s AND h.bucket < %(end)s
+    SELECT h.zone, <BUCKET_HOUR>, sum(h.count::int),
+        NULL, max(h.bucket) FILTER (WHERE h.count > 0), NULL, NULL,
+        min(h.min_temperature), max(h.max_temperature),
+        min(h.min_humidity), max(h.max_humidity),
+        sum(h.temperature * h.temperature_seconds),
+        sum(h.humidity * h.humidity_seconds),
+        sum(h.temperature_seconds), sum(h.humidity_seconds),
+        sum(h.aircon_on_seconds), max(h.api_requests_today),
+        sum(h.error_count)::bigint, bool_or(h.last_temperature_stale)
+    FROM <HOURS>
         AND (h.bucket < (SELECT through FROM mark)) IS TRUE
         AND (h.frozen OR (
             h.bucket <> ALL (%(split)s::timestamptz[])
             AND (NOT EXISTS (SELECT FROM state_history_late) OR (h.zone, h.bucket)
                 NOT IN (SELECT zone, bucket FROM state_history_late))))
+    GROUP BY 2, 1
 """
-_SUMMARY: Final = """
+_ALL_HOURS: Final = """
+    state_history_hourly h
+    WHERE (%(zone)s::text IS NULL OR h.zone = %(zone)s)
+        AND h.bucket >= %(first_hour)s AND h.bucket < %(end)s
+"""
+# A few at each end, by key.
+_HOURS_OUTSIDE_BLOCKS: Final = """
+    (
+        SELECT z.zone, r.lo, r.hi
+        FROM unnest(ARRAY(SELECT zone FROM block_zones WHERE zone IS NOT NULL)) AS z(zone)
+        CROSS JOIN (
+            SELECT %(first_hour)s::timestamptz, %(first_block)s::timestamptz
+            UNION ALL
+            SELECT greatest(blocks_end, %(first_block)s), %(end)s FROM mark
+        ) AS r(lo, hi)
+        UNION ALL
+        SELECT DISTINCT l.zone, l.bucket, l.bucket + interval '6 hours'
+        FROM late_blocks l CROSS JOIN mark
+        WHERE (%(zone)s::text IS NULL OR l.zone = %(zone)s)
+            AND l.bucket >= %(first_block)s AND l.bucket < mark.blocks_end
+    ) AS part
+    CROSS JOIN LATERAL (
+        SELECT * FROM state_history_hourly s
+        WHERE s.zone = part.zone AND s.bucket >= part.lo AND s.bucket < part.hi <FEW>
+    ) AS h
+    WHERE true
+"""
+_BLOCK_ATOMS: Final = """
+    UNION ALL
+    SELECT b.zone, <BUCKET_BLOCK>, sum(b.count::int),
+        NULL, max(b.last_hour), NULL, NULL,
+        min(b.min_temperature), max(b.max_temperature),
+        min(b.min_humidity), max(b.max_humidity),
+        sum(b.temperature_weighed), sum(b.humidity_weighed),
+        sum(b.temperature_seconds), sum(b.humidity_seconds),
+        sum(b.aircon_on_seconds), max(b.api_requests_today),
+        sum(b.error_count)::bigint, bool_or(b.last_temperature_stale)
+    FROM state_history_blocks b
+    WHERE (%(zone)s::text IS NULL OR b.zone = %(zone)s)
+        AND b.bucket >= %(first_block)s
+        AND (b.bucket < (SELECT blocks_end FROM mark)) IS TRUE
+        AND (NOT EXISTS (SELECT FROM state_history_late)
+             OR (b.zone, b.bucket) NOT IN (SELECT zone, bucket FROM late_blocks))
+    GROUP BY 2, 1
+"""
+SUMMARY: Final = """
 summary AS (
-    SELECT zone, bucket, sum(n) AS count,
+    SELECT zone, bucket, sum(n)::bigint AS count,
         max(row_at) AS row_at, max(hour_at) AS hour_at,
-        coalesce(sum(held_temperature * temperature_seconds)
-            / nullif(sum(temperature_seconds), 0), avg(temperature)) AS temperature,
+        coalesce(sum(temperature_weighed) / nullif(sum(temperature_seconds), 0),
+            avg(temperature)) AS temperature,
         min(min_temperature) AS min_temperature,
         max(max_temperature) AS max_temperature,
         sum(temperature_seconds) AS temperature_seconds,
-        coalesce(sum(held_humidity * humidity_seconds)
-            / nullif(sum(humidity_seconds), 0), avg(humidity)) AS humidity,
+        coalesce(sum(humidity_weighed) / nullif(sum(humidity_seconds), 0),
+            avg(humidity)) AS humidity,
         min(min_humidity) AS min_humidity, max(max_humidity) AS max_humidity,
         sum(humidity_seconds) AS humidity_seconds,
         sum(aircon_on_seconds) AS aircon_on_seconds,
@@ -115,7 +173,7 @@ summary AS (
 """
 # Texts are those of the last sample, fetched by key: ordering all rows for them would
 # take longer than all the rest.
-_ROW_TEXTS: Final = """
+ROW_TEXTS: Final = """
 SELECT t.assumed_aircon_power, t.last_action, coalesce(t.timezone, 'UTC') AS timezone
 FROM state_history t WHERE t.zone = s.zone AND t."timestamp" = s.row_at
 """
@@ -133,14 +191,36 @@ _TEXTS: Final = composed(
         WHERE s.row_at IS NULL OR s.hour_at > s.row_at
     ) AS texts ON true
     """,
-    row_texts=_ROW_TEXTS,
+    row_texts=ROW_TEXTS,
     hour_texts=_HOUR_TEXTS,
 )
 # Through an array, since the planner expects ten elements of one and a hundred times
 # as many rows of a recursion.
-_KNOWN: Final = """
+KNOWN: Final = """
 known AS (
     SELECT * FROM unnest(ARRAY(SELECT zone FROM zones WHERE zone IS NOT NULL)) AS a(zone)
+)
+"""
+_BLOCK_MARKS: Final = composed(
+    """
+    mark AS (
+        SELECT through, least(%(blocks_end)s::timestamptz, <BLOCK>) AS blocks_end
+        FROM (SELECT coalesce(max(through), '-infinity') AS through
+              FROM state_history_rollup) AS m
+    ),
+    late_blocks AS (SELECT zone, <LATE_BLOCK> AS bucket FROM state_history_late),
+    block_zones(zone) AS (<BLOCK_ZONES>)
+    """,
+    # The zones of hours: more than those of rows, since hours stay when rows go.
+    block_zones=LEAPS.replace("state_history", "state_history_blocks").replace(
+        "FROM zones z", "FROM block_zones z"
+    ),
+    block=BLOCK_OF.replace("{}", "through"),
+    late_block=BLOCK_OF.replace("{}", "bucket"),
+)
+_HOUR_MARKS: Final = """
+mark AS (
+    SELECT coalesce(max(through), '-infinity') AS through FROM state_history_rollup
 )
 """
 _RAW_RANGES: Final = """
@@ -150,12 +230,12 @@ ranges AS (
 )
 """
 _ROLLUP_RANGES: Final = """
-mark AS (
-    SELECT coalesce(max(through), '-infinity') AS through FROM state_history_rollup
-),
+<MARKS>,
 pieces AS (
-    SELECT * FROM unnest(%(piece_starts)s::timestamptz[], %(piece_ends)s::timestamptz[],
-        %(piece_hours)s::timestamptz[]) AS p(lo, hi, hour)
+    SELECT * FROM unnest(
+        ARRAY(SELECT unnest(%(piece_starts)s::timestamptz[])),
+        ARRAY(SELECT unnest(%(piece_ends)s::timestamptz[])),
+        ARRAY(SELECT unnest(%(piece_hours)s::timestamptz[]))) AS p(lo, hi, hour)
 ),
 ranges AS (
     SELECT z.zone, p.lo, p.hi FROM known z CROSS JOIN pieces p CROSS JOIN mark
@@ -181,6 +261,7 @@ _UNIFORM: Final[dict[str, LiteralString]] = {
     "bucket_end": "date_bin(%(width)s, since, %(origin)s) + %(width)s",
     "carry": "date_bin(%(width)s, following, %(origin)s)",
     "bucket_hour": "date_bin(%(width)s, greatest(h.bucket, %(start)s), %(origin)s)",
+    "bucket_block": "date_bin(%(width)s, b.bucket, %(origin)s)",
 }
 _EDGES: Final = "(%(edges)s::timestamptz[])"
 _EDGED: Final[dict[str, LiteralString]] = {
@@ -219,7 +300,9 @@ _SELECTED: Final[dict[str, LiteralString]] = {
 
 
 @lru_cache(64)
-def buckets(*, rollup: bool, edged: bool, columns: tuple[str, ...]) -> LiteralString:
+def buckets(
+    *, rollup: bool, blocks: bool, edged: bool, columns: tuple[str, ...]
+) -> LiteralString:
     """Return the statement whose rows have these of `BUCKET_COLUMNS`, in this order.
 
     What is not selected is not computed either.
@@ -234,120 +317,42 @@ def buckets(*, rollup: bool, edged: bool, columns: tuple[str, ...]) -> LiteralSt
         """,
         selected=selected,
         zones=ZONES,
-        known=_KNOWN,
+        known=KNOWN,
         ranges=_ROLLUP_RANGES if rollup else _RAW_RANGES,
-        lines=_LINES,
-        few=_FEW,
-        summary=_SUMMARY,
+        marks=_BLOCK_MARKS if blocks else _HOUR_MARKS,
+        lines=LINES,
+        summary=SUMMARY,
         texts=_TEXTS if has_texts else "",
-        rollup_atoms=_ROLLUP_ATOMS if rollup else "",
+        hour_atoms=_HOUR_ATOMS if rollup else "",
+        hours=_HOURS_OUTSIDE_BLOCKS if blocks else _ALL_HOURS,
+        block_atoms=_BLOCK_ATOMS if blocks else "",
+        few=FEW,
         now="%(now)s",
         hold="%(hold)s",
         **(_EDGED if edged else _UNIFORM),
     )
 
 
-# --- the rollup and retention --------------------------------------------------------
-
-# Who holds this row computes hours; it is there from the first time on.
-CLAIM: Final = """
-INSERT INTO state_history_rollup (through) VALUES ('-infinity')
-ON CONFLICT (singleton) DO UPDATE SET through = state_history_rollup.through
-RETURNING nullif(through, '-infinity')
-"""
-STATE: Final = """
-SELECT (SELECT nullif(through, '-infinity') FROM state_history_rollup),
-    EXISTS (SELECT FROM state_history_late l JOIN state_history_rollup r
-            ON l.bucket < r.through)
-"""
-SET_THROUGH: Final = "UPDATE state_history_rollup SET through = %(through)s"
-TAKE_LATE: Final = """
-DELETE FROM state_history_late WHERE (zone, bucket) IN (
-    SELECT zone, bucket FROM state_history_late WHERE bucket < %(through)s
-    ORDER BY bucket, zone LIMIT %(limit)s FOR UPDATE
-) RETURNING zone, bucket
-"""
-FORGET_LATE: Final = """
-DELETE FROM state_history_late WHERE bucket >= %(start)s AND bucket < %(end)s
-"""
-_ROLLED_COLUMNS: Final = (
-    "count, temperature, min_temperature, max_temperature, temperature_seconds,"
-    " humidity, min_humidity, max_humidity, humidity_seconds, aircon_on_seconds,"
-    " assumed_aircon_power, last_action, timezone, api_requests_today, error_count,"
-    " last_temperature_stale"
-)
-_BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
-ROLL_UP: Final = composed(
-    """
-    INSERT INTO state_history_hourly AS stored (zone, bucket, <COLUMNS>)
-    WITH RECURSIVE <ZONES>, <KNOWN>, ranges AS (
-        SELECT z.zone, r.lo, r.hi
-        FROM unnest(%(zones)s::text[], %(starts)s::timestamptz[],
-            %(ends)s::timestamptz[]) AS r(zone, lo, hi)
-        JOIN known z ON z.zone = coalesce(r.zone, z.zone)
-    ), <LINES>, <SUMMARY>
-    SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature,
-        s.max_temperature, s.temperature_seconds, s.humidity, s.min_humidity,
-        s.max_humidity, s.humidity_seconds, s.aircon_on_seconds,
-        texts.assumed_aircon_power, texts.last_action, texts.timezone,
-        s.api_requests_today, s.error_count, s.last_temperature_stale
-    FROM summary s LEFT JOIN LATERAL (<TEXTS>) AS texts ON true
-    ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
-    WHERE NOT stored.frozen
-    """,
-    zones=ZONES,
-    known=_KNOWN,
-    lines=_LINES,
-    few=_FEW,
-    summary=_SUMMARY,
-    texts=_ROW_TEXTS,
-    rollup_atoms="",
-    # Every hour here is over: the present cuts nothing short.
-    now="'infinity'::timestamptz",
-    hold="%(hold)s",
-    bucket_since=_BUCKET_OF,
-    bucket_end=f"{_BUCKET_OF} + interval '1 hour'",
-    # Unlike in a query, an hour without a sample counts: the next sum may need it.
-    carry=f"{_BUCKET_OF} + interval '1 hour'",
-    columns=_ROLLED_COLUMNS,
-    excluded=f"excluded.{_ROLLED_COLUMNS.replace(', ', ', excluded.')}",
-)
-# What goes, and the hours that can no longer be computed: a reading holds into the next.
-# Nobody waits for the disk: what a crash brings back goes the next time.
-PURGE: Final = composed(
-    """
-    WITH RECURSIVE <ZONES>,
-    victims AS (
-        SELECT s.* FROM zones z CROSS JOIN LATERAL (
-            SELECT r.ctid AS place, r.zone, <HOUR> AS hour FROM state_history r
-            WHERE r.zone = z.zone
-                AND r."timestamp" < least(
-                    %(before)s, (SELECT through FROM state_history_rollup))
-                AND (NOT EXISTS (SELECT FROM state_history_late) OR (r.zone, <HOUR>)
-                    NOT IN (SELECT zone, bucket FROM state_history_late))
-            ORDER BY r."timestamp" LIMIT %(limit)s
-        ) s LIMIT %(limit)s
-    ),
-    frozen AS (
-        UPDATE state_history_hourly SET frozen = true WHERE ctid = ANY (ARRAY(
-            SELECT found.place
-            FROM (SELECT DISTINCT zone, hour FROM victims) v
-            CROSS JOIN (VALUES (interval '0'), (interval '1 hour')) AS step(width)
-            CROSS JOIN LATERAL (
-                SELECT h.ctid AS place FROM state_history_hourly h
-                WHERE h.zone = v.zone AND h.bucket = v.hour + step.width
-                    AND h.bucket < (SELECT through FROM state_history_rollup)
-                    AND (h.zone, h.bucket) NOT IN (
-                        SELECT zone, bucket FROM state_history_late)
-                LIMIT 1 -- by key, each
-            ) AS found))
-            AND NOT frozen
-    )
-    DELETE FROM state_history
-    WHERE ctid = ANY (ARRAY(SELECT place FROM victims))
-        AND EXISTS (SELECT FROM state_history_rollup)
-        AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
-    """,
-    zones=ZONES,
-    hour=HOUR_OF.replace("{}", 'r."timestamp"'),
-)
+def bucket_values(
+    plan: BucketPlan, *, zone: str | None, now: datetime
+) -> dict[str, object]:
+    """Return the parameters of the statement of `buckets`."""
+    pieces = plan.pieces()
+    first_block, blocks_end = plan.blocks() or (plan.end, plan.end)
+    return {
+        "zone": zone,
+        "start": plan.start,
+        "end": plan.end,
+        "now": now,
+        "hold": timedelta(seconds=HOLD_SECONDS),
+        "origin": plan.origin,
+        "width": timedelta(seconds=plan.width_seconds),
+        "edges": list(plan.edges or ()),
+        "first_hour": hour_of(plan.start),
+        "first_block": first_block,
+        "blocks_end": blocks_end,
+        "split": list(plan.split_hours),
+        "piece_starts": [start for start, _, _ in pieces],
+        "piece_ends": [end for _, end, _ in pieces],
+        "piece_hours": [hour for _, _, hour in pieces],
+    }

@@ -104,8 +104,7 @@ ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
 
 # --- reading recorded rows -----------------------------------------------------------
 
-ZONES: Final = """
-zones(zone) AS (
+LEAPS: Final = """
     SELECT %(zone)s::text WHERE %(zone)s::text IS NOT NULL
     UNION ALL
     (SELECT zone FROM state_history WHERE %(zone)s::text IS NULL ORDER BY zone LIMIT 1)
@@ -113,8 +112,8 @@ zones(zone) AS (
     SELECT (SELECT s.zone FROM state_history s WHERE s.zone > z.zone
             ORDER BY s.zone LIMIT 1)
     FROM zones z WHERE z.zone IS NOT NULL AND %(zone)s::text IS NULL
-)
 """
+ZONES: Final = f"zones(zone) AS ({LEAPS})"
 """Every zone, found by leaping through the primary key; the last one is NULL."""
 
 ROWS: Final = composed(

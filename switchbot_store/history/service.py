@@ -21,7 +21,7 @@ from switchbot_store.history.buckets import (
 )
 from switchbot_store.history.delivery import Delivery
 from switchbot_store.history.export import Target, format_of, write_pages
-from switchbot_store.history.fields import bucket_fields, only, row_fields
+from switchbot_store.history.fields import bucket_fields, only_all, row_fields
 from switchbot_store.history.health import WriterHealth
 from switchbot_store.history.model import (
     BucketPlan,
@@ -224,7 +224,7 @@ class HistoryService:
         self._ready()
         if points is None and bucket is None:
             rows = self.backend.rows(start, end, zone=zone) if start < end else []
-            return HistoryResult([only(row, wanted) for row in rows], "raw")
+            return HistoryResult(only_all(rows, wanted), "raw")
         if start >= end:
             return HistoryResult([], "raw", None)
         plan = (
@@ -235,7 +235,7 @@ class HistoryService:
         wanted = bucket_fields(wanted)
         rows = self.backend.buckets(plan, zone=zone, now=self._now(), columns=wanted)
         return HistoryResult(
-            [only(row, wanted) for row in rows],
+            only_all(rows, wanted),
             "rollup" if plan.rollup else "raw",
             plan.width_seconds,
         )
@@ -274,7 +274,7 @@ class HistoryService:
             )
             if rows:
                 after = RowKey(rows[-1].timestamp, rows[-1].zone)
-                yield [only(row, wanted) for row in rows]
+                yield only_all(rows, wanted)
             if len(rows) < page_rows:
                 return
 

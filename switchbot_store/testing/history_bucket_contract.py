@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_store.history import frozen
 from switchbot_store.history.model import (
     HistoryResult,
     HistorySample,
@@ -92,7 +93,10 @@ class HistoryBucketContract:
 
         @EXAMPLES
         @given(
-            diaries(), st.integers(0, 4000), st.integers(1, 4000), st.integers(1, 300)
+            diaries(),
+            st.integers(0, 4000),
+            st.integers(1, 4000),
+            st.one_of(st.integers(1, 5), st.integers(1, 300)),
         )
         def holds(
             diary: list[HistorySample], first_minute: int, minutes: int, points: int
@@ -106,6 +110,9 @@ class HistoryBucketContract:
                 width = service.query(start, end, points=points).bucket_seconds or 0
                 rolled = width % 3600 == 0
                 origin = start.replace(minute=0, second=0) if rolled else start
+                if rolled and width >= 12 * 3600:
+                    assert width % (6 * 3600) == 0
+                    origin = origin.replace(hour=origin.hour // 6 * 6)
                 edges = even_edges(origin, end, width, origin=origin)
                 assert len(edges) - 1 <= points
                 return model.buckets(start, end, edges, now=now)
@@ -238,6 +245,41 @@ class HistoryBucketContract:
         assert [row["count"] for row in after.rows] == [row["count"] for row in before]
         for row, other in zip(after.rows, before, strict=True):
             assert near(row, other)
+
+    def test_hours_put_back_are_in_charts_of_any_width(
+        self, make_service: Callable[..., HistoryService]
+    ) -> None:
+        now = datetime(2026, 6, 1, 12, 20, tzinfo=UTC)
+        service = make_service(now)
+        service.record(HistorySample(now, zone="new", temperature=30.0))
+        service.roll_up()
+        start = now.replace(hour=4, minute=0) - timedelta(days=40)
+        hours = [
+            {
+                **dict.fromkeys(frozen.COLUMNS),
+                "zone": "gone",
+                "timestamp": start + timedelta(hours=number),
+                "count": 2,
+                "error_count": 1,
+                "last_temperature_stale": False,
+                "temperature": float(number),
+                "temperature_seconds": 3600.0,
+                "humidity_seconds": 0.0,
+                "aircon_on_seconds": 60.0,
+            }
+            for number in range(48)
+        ]
+        assert service.backend.add_frozen_hours(hours) == 48
+        assert service.backend.add_frozen_hours(hours[:5]) == 0
+        for points, buckets in ((40, 3), (4000, 48)):
+            rows = service.query(
+                start - timedelta(days=3), now, zone="gone", points=points
+            ).rows
+            assert len(rows) == buckets
+            assert sum(row["count"] for row in rows) == 96
+            assert sum(row.aircon_on_seconds for row in rows) == 48 * 60
+            weighed = sum(row.temperature * row["count"] for row in rows)
+            assert weighed == pytest.approx(sum(range(48)) * 2)
 
     def test_an_hour_whose_rows_were_deleted_is_never_computed_again(
         self, make_service: Callable[..., HistoryService]
