@@ -71,6 +71,10 @@ class TimeWindow:
     by_clock: bool = field(init=False, repr=False, compare=False)
     """Whether the reading of the clock says all: no sun and no policy of its own."""
 
+    def __hash__(self) -> int:
+        # Asked at every tick, and these nearly always tell windows apart.
+        return hash((self.start, self.end, self.id))
+
     def __post_init__(self) -> None:
         if not self.days or not self.days <= _WEEKDAYS:
             raise ValueError("days must be some of 0 (Monday) to 6 (Sunday)")

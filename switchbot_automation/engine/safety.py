@@ -178,19 +178,18 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
         return
     started = state.compressor_started_at
     if started is not None and zone.max_continuous_on_seconds:
-        yield started + timedelta(seconds=zone.max_continuous_on_seconds)
+        yield started + _seconds(zone.max_continuous_on_seconds)
     record = state.sensing
     if record is None or not zone.meter_device_id:
         return
     since = _since(state, record)
     for seconds in ladder(zone)[1:]:
         if seconds != _NEVER:
-            yield since + timedelta(seconds=seconds)
-    if zone.sensor_frozen_seconds and started is not None:
-        for share in (_PROBE_SHARE, 1.0):
-            frozen = _frozen_at(zone, state, record, share)
-            if frozen is not None:
-                yield frozen
+            yield since + _seconds(seconds)
+    for share in (_PROBE_SHARE, 1.0):
+        frozen = _frozen_at(zone, state, record, share)
+        if frozen is not None:
+            yield frozen
 
 
 _NEVER = float("inf")
@@ -282,5 +281,10 @@ def _frozen_at(
     started, changed = state.compressor_started_at, record.changed_at
     if not zone.sensor_frozen_seconds or started is None or changed is None:
         return None
-    whole = timedelta(seconds=zone.sensor_frozen_seconds) * share
-    return max(changed + whole, started + whole / 2)
+    whole = zone.sensor_frozen_seconds * share
+    return max(changed + _seconds(whole), started + _seconds(whole / 2))
+
+
+@lru_cache(maxsize=256)  # the same few durations at every tick
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)
