@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Final
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.postgres_settings import connection_string
+from switchbot_store.postgres_settings import SSL_MODES, connection_string
 
 if TYPE_CHECKING:
     from switchbot_store.environment import Environment
 
-_SSL_MODES: Final = {
-    mode: mode
-    for mode in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-}
+_SSL_MODES: Final = {mode: mode for mode in SSL_MODES}
 # https://www.postgresql.org/docs/current/libpq-envars.html
 _LIBPQ_VARIABLES: Final = {
     "PGHOST": "host",

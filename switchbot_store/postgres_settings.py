@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from switchbot_store.errors import StoreConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 APPLICATION_NAME: Final = "switchbot_store"
 POOL_CONNECT_SECONDS: Final = 10
@@ -32,9 +32,32 @@ POOL_SETTINGS: Final[Mapping[str, Any]] = {
     "check": None,
 }
 
+SSL_MODES: Final = (
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+)
+_LAST_PORT: Final = 65535
 _NEON: Final = ".neon.tech"
 _ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
 _URL_SCHEME: Final = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
+
+
+def _are_ports(text: str) -> bool:
+    """Tell whether each host has a port, or none and thereby the default."""
+    return all(
+        not port or (port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT)
+        for port in map(str.strip, text.split(","))
+    )
+
+
+_CHECKED: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
+    "port": (_are_ports, f"1 to {_LAST_PORT}, several with commas"),
+    "sslmode": (SSL_MODES.__contains__, ", ".join(SSL_MODES)),
+}
 
 
 def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -> str:
@@ -55,6 +78,13 @@ def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -
             " them",
             variable=variable,
         )
+    for name, (accepts, words) in _CHECKED.items():
+        # libpq would only say so when it connects, which looks like an outage. What is
+        # there may be half of a password with a colon in it.
+        if parameters.get(name) and not accepts(str(parameters[name])):
+            raise StoreConfigError(
+                f"{variable} has no usable {name}; accepted: {words}", variable=variable
+            )
     parameters.setdefault("application_name", APPLICATION_NAME)
     parameters["client_encoding"] = "UTF8"
     return make_conninfo("", **parameters)

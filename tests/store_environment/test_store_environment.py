@@ -80,6 +80,28 @@ class TestWherePostgresIs:
             (data,) = connection.execute("SELECT data FROM json_store").fetchone()
         assert data == {"by": "PG*"}
 
+    @pytest.mark.parametrize(
+        ("variable", "value", "word"),
+        [
+            ("POSTGRES_URL", "postgresql://postgres:pw@localhost:hunter2/home", "port"),
+            ("POSTGRES_URL", "host=a,b port=5432,hunter2", "port"),
+            ("DATABASE_URL", "host=a port=65536", "port"),
+            ("DATABASE_URL", "postgresql://localhost/home?sslmode=hunter2", "sslmode"),
+        ],
+    )
+    def test_what_can_never_connect_is_no_outage(self, variable, value, word):
+        with pytest.raises(StoreConfigError, match=f"{variable}.*{word}") as caught:
+            told(**{variable: value})
+        assert caught.value.variable == variable
+        assert "hunter2" not in str(caught.value)
+
+    def test_libpqs_own_variables_are_held_to_the_same(self):
+        with pytest.raises(StoreConfigError, match="port"):
+            told(PGHOST="localhost", PGPORT="five")
+
+    def test_several_hosts_have_several_ports(self):
+        assert told(POSTGRES_URL="host=a,b,c port=5432,,5433")["port"] == "5432,,5433"
+
     def test_a_password_may_hold_any_character(
         self, environment, postgres_server_factory
     ):
