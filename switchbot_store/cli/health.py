@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -20,7 +20,7 @@ from switchbot_store.cli.output import (
     print_table,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.errors import StoreError
+from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.factory import get_store
 from switchbot_store.history.making import FILE_NAME, make_backend
 from switchbot_store.journal import read_pending
@@ -109,7 +109,10 @@ def _postgres(config: StoreConfig) -> Health:
     try:
         facts = inspection.facts(_NAMES)
     except StoreError as error:
-        return _away(config, inspection.description, str(error), waiting, spilled)
+        found = _away(config, inspection.description, str(error), waiting, spilled)
+        # A refused password is no outage: a host that starts now gets no store.
+        refused = isinstance(error, StoreConfigError)
+        return replace(found, status="error") if refused else found
     if facts.newer:
         problems.append(facts.newer)
     if not facts.writable:

@@ -123,3 +123,18 @@ def test_a_server_that_takes_no_writes_is_an_error(invoke, postgres):
             f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'
         )
     assert "no writes" in invoke("health", "--json", code=1).json["last_error"]
+
+
+@pytest.mark.parametrize("wrong", ["user", "database"])
+def test_what_the_server_refuses_is_no_outage(
+    invoke, postgres_server_factory, environment, wrong
+):
+    server = postgres_server_factory(password="right")
+    user = "postgres:left" if wrong == "user" else "postgres:right"
+    name = "nowhere" if wrong == "database" else "postgres"
+    url = f"postgresql://{user}@127.0.0.1:{server.port}/{name}"
+    environment(STORE_BACKEND="postgres", POSTGRES_URL=url)
+    health = invoke("health", "--json", code=1).json
+    assert health["status"] == "error"
+    assert health["last_error"]
+    assert "left" not in str(health)
