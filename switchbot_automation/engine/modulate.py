@@ -261,7 +261,9 @@ def _wanted(
         return present - less, _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
-    if present - aim.step >= target + offset + _TOO_STRONG and level > target:
+    # What the room shows now may be more than is known of the unit yet.
+    shown = max(offset, present - max(level, x))
+    if present - aim.step >= target + shown + _TOO_STRONG and level > target:
         return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
 

@@ -59,7 +59,8 @@ def _learn_offset(
     level = seen.temperature if seen.level is None else seen.level
     error = aim.sign * ((seen.setpoint or 0.0) - level) - offset
     if error > 0.0:
-        if abs(slope) > _STEADY:
+        # One that comes up will settle nearer; one that falls, further off still.
+        if slope > _STEADY:
             return steering
         hours = 0.75 if error > _STEADY else 1.5
     elif slope < -_STEADY:
@@ -119,7 +120,7 @@ def _learn_caution(
     known = steering.offset(heating=aim.heating) is not None
     # A room that has not come up yet, or settles elsewhere, does not dip.
     level = x if seen.level is None else aim.sign * seen.level
-    arrived = level >= aim.near and abs(level - settles) < _STEADY
+    arrived = abs(level - settles) < _STEADY
     dip = settles - x + _DIP_UNSEEN - aim.inside
     if known and arrived and dip > caution:
         caution = min(CAUTION_MOST, caution + _CAUTION_STEP, dip)

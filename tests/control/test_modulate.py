@@ -204,10 +204,24 @@ def test_a_room_that_dips_is_settled_further_inside():
     assert learn(WINTER, Steering(heating=1.1), dip, 300.0).caution > 0.0
 
 
-@pytest.mark.parametrize("level", [19.7, 20.2])
-def test_a_room_that_is_still_coming_up_does_not_dip(level):
-    coming = Situation(19.5, 0.2, running=True, setpoint=22.0, least=19.4, level=level)
+def test_a_room_that_is_still_coming_up_does_not_dip():
+    coming = Situation(19.5, 0.2, running=True, setpoint=22.0, least=19.4, level=20.2)
     assert learn(WINTER, Steering(heating=1.1), coming, 300.0).caution == 0.0
+
+
+def test_a_room_that_falls_further_is_believed_and_one_that_comes_up_is_waited_for():
+    cold = Situation(19.6, -1.5, running=True, setpoint=22.0, least=19.6, level=19.7)
+    assert learn(WINTER, Steering(heating=0.6), cold, 600.0).heating > 0.6
+    coming = replace(cold, slope=1.5)
+    assert learn(WINTER, Steering(heating=0.6), coming, 600.0).heating == 0.6
+
+
+def test_a_setpoint_is_not_taken_back_before_the_room_shows_that_less_is_enough():
+    """At 24 the room is at 21: whatever was believed, 23 would lose it."""
+    seen = Situation(21.0, 0.0, running=True, setpoint=24.0, least=20.9, level=21.0)
+    assert steer(WINTER, Steering(heating=0.6), seen).setpoint == 24.0
+    warmer = replace(seen, temperature=22.0, least=21.9, level=22.0)
+    assert steer(WINTER, Steering(heating=0.6), warmer).setpoint < 24.0
 
 
 def test_the_unit_comes_back_before_the_band_is_lost():

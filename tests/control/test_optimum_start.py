@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_automation.engine.control import after_observation
 from switchbot_automation.engine.optimum_start import (
     EARLIEST,
     Episode,
@@ -16,6 +17,10 @@ from switchbot_automation.engine.optimum_start import (
     Watch,
     plan_start,
 )
+from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.model import Action, Power
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.simulation import default_settings
 
 OPENS = datetime(2026, 1, 12, 5, 30, tzinfo=UTC)
 temperatures = st.floats(5.0, 40.0)
@@ -144,21 +149,30 @@ def test_a_warm_up_that_was_cut_off_teaches_nothing():
 
 
 def test_a_warm_up_that_was_told_anew_is_measured_from_there():
+    """An hour at a setpoint that was too weak says nothing of how fast the room is."""
     started, told = OPENS - timedelta(hours=2), OPENS - timedelta(hours=1)
-    warm_up = WarmUp(episode=Episode(started, 17.0, 20.3))
-    for minute, temperature in ((0, 19.0), (5, 19.0), (20, 19.7), (37, 20.3)):
-        at = told + timedelta(minutes=minute)
-        seen = Watch(
-            heating=True,
-            goal=20.3,
-            at=at,
-            temperature=temperature,
-            running_since=told if minute else started,
-            before=(told, 19.0) if minute <= 5 else (at - timedelta(minutes=5), 19.7),
+    document = default_settings("winter") | {"optimum_start": True}
+    zone = parse_settings(document).default
+    state = ZoneState(
+        power=Power.ON,
+        action=Action.WINTER,
+        parameter="23,5,3,on",
+        compressor_started_at=started,
+        last_action_at=started,
+    )
+    readings = [(0, 17.0), (5, 17.0), (30, 18.9), (60, 19.0)]
+    readings += [(65, 19.0), (80, 19.7), (97, 20.36), (102, 20.5)]
+    for minute, temperature in readings:
+        at = started + timedelta(minutes=minute)
+        if at > told:
+            state = state._replace(last_action_at=told, parameter="24,5,3,on")
+        state = after_observation(
+            zone, state._replace(last_temperature=temperature), at
         )
-        warm_up = warm_up.watched(seen)
-    assert warm_up.heating.runs == 1
-    assert warm_up.heating.seconds_per_kelvin == pytest.approx(1800 / 1.3, rel=0.02)
+    assert state.learned is not None
+    pace = state.learned.warm_up.heating
+    assert pace.runs == 1
+    assert pace.seconds_per_kelvin == pytest.approx(1800 / 1.36, rel=0.02)
 
 
 def test_colder_outdoors_it_begins_earlier():
