@@ -90,15 +90,17 @@ class Meters:
         zones share is read once, for all of them.
         """
         zones = settings.zones.values()
-        quota = self.quota(settings)
-        due = {
-            zone.meter_device_id
-            for zone in zones
-            if force
-            or not predictive(zone)
-            or self._due(zone, now, quota) <= now + _TOGETHER
-            or self._pushes.speak_for(zone)
-        }
+        foretold = [] if force else [zone for zone in zones if predictive(zone)]
+        waiting = set()
+        if foretold:
+            quota = self.quota(settings)
+            waiting = {
+                zone.name
+                for zone in foretold
+                if self._due(zone, now, quota) > now + _TOGETHER
+                and not self._pushes.speak_for(zone)
+            }
+        due = {zone.meter_device_id for zone in zones if zone.name not in waiting}
         self._pushes.wake = False
         asked = [zone for zone in zones if zone.meter_device_id in due]
         found = await self._observer.read_meters(asked, force=force)

@@ -121,7 +121,7 @@ class House:
         self._slow_step()
         self.meter.step(0.0, self.air, self.moisture)
         if self.recording is not None:
-            self._record()
+            self._record(self.recording)
 
     @property
     def seconds(self) -> int:
@@ -144,31 +144,37 @@ class House:
     def advance_to(self, seconds: float) -> None:
         """Step up to the last step that ends at or before `seconds`."""
         last = int(seconds // STEP_SECONDS)
-        if last <= self._steps:
-            return
+        while self._steps < last:
+            # Until then nothing changes but the room and its unit.
+            self._run(min(last, self._steps - self._steps % _SLOW_STEPS + _SLOW_STEPS))
+
+    def _run(self, last: int) -> None:
         a11, a12, a21, a22, out1, out2, b11, b12, b21, b22 = self._matrix
         pending, aircon, meter = self._pending, self.aircon, self.meter
-        sun_on_air = self.parameters.sun_on_air
+        recording, sun_on_air = self.recording, self.parameters.sun_on_air
+        outdoor = self.conditions.temperature
+        out1, out2 = out1 * outdoor, out2 * outdoor
+        gains = self._inner_heat + self._sun_heat * sun_on_air
+        on_mass = self._sun_heat * (1.0 - sun_on_air)
+        sun1, sun2 = b12 * on_mass, b22 * on_mass
         air, mass, steps = self.air, self.mass, self._steps
         while steps < last:
             while pending and pending[0][0] <= steps:
                 change = pending.popleft()[1]
                 settings = change(aircon.settings)
                 aircon.apply(settings, steps * STEP_SECONDS, air)
-            on_air = self._inner_heat + self._sun_heat * sun_on_air + aircon.step(air)
-            on_mass = self._sun_heat * (1.0 - sun_on_air)
-            outdoor = self.conditions.temperature
+            on_air = gains + aircon.step(air)
             air, mass = (
-                a11 * air + a12 * mass + out1 * outdoor + b11 * on_air + b12 * on_mass,
-                a21 * air + a22 * mass + out2 * outdoor + b21 * on_air + b22 * on_mass,
+                a11 * air + a12 * mass + out1 + b11 * on_air + sun1,
+                a21 * air + a22 * mass + out2 + b21 * on_air + sun2,
             )
             steps += 1
             self.air, self.mass, self._steps = air, mass, steps
             if steps % _SLOW_STEPS == 0:
                 self._slow_step()
             meter.step(steps * STEP_SECONDS, air, self.moisture)
-            if self.recording is not None and steps % _RECORD_STEPS == 0:
-                self._record()
+            if recording is not None and steps % _RECORD_STEPS == 0:
+                self._record(recording)
 
     def _slow_step(self) -> None:
         """Look at weather, people and moisture, which change over minutes."""
@@ -204,10 +210,7 @@ class House:
         by_itself = self.conditions.temperature + 260.0 / losses
         return min(27.0, max(18.0, by_itself))
 
-    def _record(self) -> None:
-        recording = self.recording
-        if recording is None:
-            return
+    def _record(self, recording: Recording) -> None:
         report = self.meter.report
         recording.room.append(self.air)
         recording.meter.append(report.temperature if report else math.nan)
