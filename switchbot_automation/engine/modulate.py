@@ -49,8 +49,9 @@ _PROBE_SECONDS = 3600.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
-# How much slower than seen a room must be assumed to drift, in kelvin an hour.
-_DRIFT_RUNNING, _DRIFT_RESTING = 1.5, 0.6
+# How slowly a room may be assumed to drift at most, in kelvin an hour: people come home
+# and cook, whether its unit runs or rests.
+_DRIFT = 1.5
 CAUTION_MOST = 0.6
 
 
@@ -206,7 +207,7 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     if is_to_rest(aim, steering, seen):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     wanted, least = _wanted(aim, seen, x, target, offset)
-    drift = max(_DRIFT_RUNNING, abs(seen.slope or 0.0))
+    drift = max(_DRIFT, abs(seen.slope or 0.0))
     look = _look(min(x - aim.near, aim.far - x), drift, _LOOK_LATEST)
     if wanted == present and seen.suspect and seen.settled_seconds >= _PROBE_SECONDS:
         probe = _probe(aim, present, offset)
@@ -226,7 +227,7 @@ def _resting(aim: Aim, steering: Steering, seen: Situation, x: float) -> Advice:
         wanted = aim.near + aim.inside + aim.offset(steering)
         setpoint = _up(aim, wanted - _TOO_WEAK)
         return _advice(aim, steering, setpoint, "needed", _LOOK_SOONEST)
-    look = _look(x - aim.wake, max(_DRIFT_RESTING, -1.5 * slope), _LOOK_LATEST_OFF)
+    look = _look(x - aim.wake, max(_DRIFT, -1.5 * slope), _LOOK_LATEST_OFF)
     return _advice(aim, steering, None, "holds_without", look)
 
 
