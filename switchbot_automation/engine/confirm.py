@@ -7,12 +7,18 @@ the watts of a plug it hangs on, or the room's temperature. Plugs say watts as `
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from switchbot_automation.engine.state_values import text
+from switchbot_automation.engine.state_values import (
+    encode_instant,
+    enum,
+    instant,
+    integer,
+    number,
+    text,
+)
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
@@ -54,8 +60,8 @@ class Check:
         return {
             "id": self.id,
             "action": str(self.action),
-            "since": self.since.isoformat(),
-            "due_at": self.due_at.isoformat(),
+            "since": encode_instant(self.since),
+            "due_at": encode_instant(self.due_at),
             "attempt": self.attempt,
             "temperature": self.temperature,
             "given_up": self.given_up,
@@ -67,22 +73,17 @@ class Check:
         """Read a document, however damaged; None where there is none."""
         if not isinstance(value, dict):
             return None
-        try:
-            since, due_at = (
-                datetime.fromisoformat(value[key]).astimezone(UTC)
-                for key in ("since", "due_at")
-            )
-            action = Action(value["action"])
-        except (KeyError, OverflowError, TypeError, ValueError):
+        since, due_at = instant(value.get("since")), instant(value.get("due_at"))
+        action = enum(Action, value.get("action"))
+        if since is None or due_at is None or action is None:
             return None
-        attempt = value.get("attempt")
         return cls(
             id=str(value.get("id") or ""),
             action=action,
             since=since,
             due_at=due_at,
-            attempt=attempt if isinstance(attempt, int) and attempt > 0 else 0,
-            temperature=_number(value.get("temperature")),
+            attempt=max(0, integer(value.get("attempt")) or 0),
+            temperature=number(value.get("temperature")),
             given_up=value.get("given_up") is True,
             parameter=text(value.get("parameter")),
         )
@@ -163,9 +164,9 @@ def obeys(check: Check, found: ZoneState) -> bool | None:
 
 def by_power(zone: ZoneSettings, fields: Mapping[str, Any]) -> Power:
     """Return what a plug's reading says of the unit behind it."""
-    watts = _number(fields.get("weight"))
+    watts = number(fields.get("weight"))
     if watts is None:
-        watts = _number(fields.get("power"))
+        watts = number(fields.get("power"))
     if watts is None:
         return Power.UNKNOWN
     return Power.ON if watts >= zone.power_meter_on_watts else Power.OFF
@@ -179,9 +180,3 @@ def by_room(check: Check, temperature: float | None) -> bool | None:
     if check.action is Action.SUMMER:
         gained = -gained
     return round(gained, 6) >= _ROOM_KELVIN
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None

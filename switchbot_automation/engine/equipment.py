@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from switchbot_automation.engine.state_values import encode_instant, enum, instant
 from switchbot_automation.model import Action
 
 if TYPE_CHECKING:
@@ -78,12 +79,12 @@ class Equipment(NamedTuple):
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
         document: dict[str, Any] = {
-            "starts": [[one.at.isoformat(), str(one.action)] for one in self.starts]
+            "starts": [[encode_instant(one.at), str(one.action)] for one in self.starts]
         }
         for key in ("rest_until", "locked_until"):
             at = getattr(self, key)
             if at is not None:
-                document[key] = at.isoformat()
+                document[key] = encode_instant(at)
         return document
 
     @classmethod
@@ -95,8 +96,8 @@ class Equipment(NamedTuple):
         found = [_start(one) for one in listed] if isinstance(listed, list) else []
         return cls(
             tuple(sorted(one for one in found if one is not None)[-_KEPT:]),
-            _instant(value.get("rest_until")),
-            _instant(value.get("locked_until")),
+            instant(value.get("rest_until")),
+            instant(value.get("locked_until")),
         )
 
 
@@ -124,19 +125,5 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 def _start(value: Any) -> Start | None:
     if not isinstance(value, list) or len(value) != len(Start._fields):
         return None
-    at = _instant(value[0])
-    try:
-        action = Action(value[1])
-    except ValueError:
-        return None
-    return Start(at, action) if at else None
-
-
-def _instant(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
+    at, action = instant(value[0]), enum(Action, value[1])
+    return Start(at, action) if at and action else None

@@ -22,6 +22,7 @@ from switchbot_automation.engine.overlay import zone_overlaid
 from switchbot_automation.engine.pacing import edges_of
 from switchbot_automation.engine.sensors import all_zero
 from switchbot_automation.engine.snapshot import Reading
+from switchbot_automation.engine.state_values import number
 from switchbot_automation.engine.surroundings import shown_by, watched
 from switchbot_automation.model import Power
 from switchbot_automation.timewindows import in_window
@@ -186,7 +187,7 @@ class Pushes:
         Temperatures are degrees Celsius whatever `scale` the app shows them in
         (SwitchBot API v1.1, webhook events of the meters).
         """
-        temperature = _number(event.values.get("temperature"))
+        temperature = number(event.values.get("temperature"))
         if event.event_type != CHANGE_REPORT or temperature is None:
             return False
         possible = any(
@@ -206,7 +207,7 @@ class Pushes:
             # The cloud was asked since; where it said something else it is asked again.
             return False
         line.known_at, line.temperature = at, temperature
-        line.humidity = _number(event.merged.get("humidity"))
+        line.humidity = number(event.merged.get("humidity"))
         line.fresh = line.contradicted < _MISTRUSTED
         return line.fresh
 
@@ -257,9 +258,3 @@ class Pushes:
             for running in (True, False)
             if both or running is state.compressor_running
         )
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if math.isfinite(value) else None
