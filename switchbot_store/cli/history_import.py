@@ -26,7 +26,7 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreDataError
-from switchbot_store.history.app_export import BLOCK_ROWS, AppExport
+from switchbot_store.history.app_export import AppExport
 from switchbot_store.history.making import FILE_NAME
 from switchbot_store.history.model import RowKey
 from switchbot_store.history.overlap import written
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _MICROSECOND = timedelta(microseconds=1)
 _LISTED = 10
+_PAGE_ROWS = 20_000
 _READING_PART = 0.9
 """How much of the bar reading takes; the rest is the hourly summary."""
 
@@ -150,12 +151,16 @@ def _backend(
     return stack.enter_context(opening.history(config))
 
 
-def _writing(backend: HistoryBackend | None) -> Callable[[list[HistorySample]], int]:
+def _writing(
+    backend: HistoryBackend | None,
+) -> Callable[[Sequence[HistorySample]], int]:
     assert backend is not None  # noqa: S101 - only a dry run may lack one
     return lambda block: backend.write(block, now=datetime.now(UTC))
 
 
-def _counting(backend: HistoryBackend | None) -> Callable[[list[HistorySample]], int]:
+def _counting(
+    backend: HistoryBackend | None,
+) -> Callable[[Sequence[HistorySample]], int]:
     if backend is None:
         return len
     return lambda block: len(block) - _present(backend, block)
@@ -168,9 +173,9 @@ def _present(backend: HistoryBackend, block: Sequence[HistorySample]) -> int:
     end = max(moments) + _MICROSECOND
     found, after = 0, None
     while True:
-        rows = backend.rows(min(moments), end, zone=zone, after=after, limit=BLOCK_ROWS)
+        rows = backend.rows(min(moments), end, zone=zone, after=after, limit=_PAGE_ROWS)
         found += sum(row.timestamp in moments for row in rows)
-        if len(rows) < BLOCK_ROWS:
+        if len(rows) < _PAGE_ROWS:
             return found
         after = RowKey(rows[-1].timestamp, zone)
 

@@ -44,10 +44,14 @@ def parse_moment(text: str, order: DateOrder | None = None) -> datetime:
     if len(text) >= _SHORTEST and text[4] in "-/":
         try:
             # The common forms, ten times as fast as what follows.
-            moment = datetime.fromisoformat(text.replace("/", "-"))
+            moment = datetime.fromisoformat(
+                text if text[4] == "-" else text.replace("/", "-")
+            )
         except ValueError:
             pass
         else:
+            if _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+                return moment
             return _sound(moment)
     return _parse_slowly(text, order)
 

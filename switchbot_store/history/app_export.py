@@ -30,6 +30,7 @@ from switchbot_store.history.app_dates import (
 )
 from switchbot_store.history.buckets import timezone_of
 from switchbot_store.history.local_time import LocalTime
+from switchbot_store.history.meter_block import MeterBlock, Reading
 from switchbot_store.history.model import HistorySample
 from switchbot_store.history.samples import normalised
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from switchbot_store.history.local_time import ClockChange, Row
 
-BLOCK_ROWS: Final = 20_000
+BLOCK_ROWS: Final = 50_000
 """Few enough to hold, many enough that the way to the database does not count."""
 MAX_LISTED: Final = 1000
 """Bad lines listed with their numbers; of the others the count is kept."""
@@ -51,6 +52,7 @@ _SHOWN: Final = 80
 _BLANK: Final = " ,;\t\ufeff\x1a"
 """What a line without content has: spreadsheets leave such, old systems end so."""
 _MOST_AT_ONCE: Final = 60
+_MOST_KNOWN: Final = 20_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -60,8 +62,6 @@ _MARKS: Final = (
 _YEAR_AND_TIME: Final = re.compile(r" *\d{4}\b")
 _PACKED: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
 """How Excel files and archives begin."""
-
-_Reading = tuple[float | None, float | None, dict[str, float] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class AppExport:
 
     def blocks(
         self, progress: Callable[[int], None] | None = None
-    ) -> Iterator[list[HistorySample]]:
+    ) -> Iterator[MeterBlock]:
         """Yield the samples in the file's order, a block at a time, once.
 
         `progress` is called with the bytes read so far.
@@ -134,52 +134,56 @@ class AppExport:
         )
         with self._opened() as file:
             local = LocalTime(self._home)
-            samples = self._samples(local.placed(self._readings(file)))
-            while block := list(islice(samples, BLOCK_ROWS)):
+            rows = self._distinct(local.placed(self._readings(file)))
+            while block := list(islice(rows, BLOCK_ROWS)):
+                self._count(block)
                 if progress is not None:
                     progress(file.buffer.tell())  # type: ignore[attr-defined]  # open() gives one
-                yield block
+                yield MeterBlock(self._zone, self._timezone, block)
         self.report.clock_changes = list(local.changes.values())
 
-    def _samples(self, readings: Iterator[Row]) -> Iterator[HistorySample]:
+    def _count(self, block: list[Row]) -> None:
         report = self.report
-        zone, timezone = self._zone, self._timezone
+        stamps = [moment for moment, _ in block]
+        first, last = min(stamps), max(stamps)
+        report.rows += len(block)
+        report.first = first if report.first is None else min(first, report.first)
+        report.last = last if report.last is None else max(last, report.last)
+
+    def _distinct(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Yield the rows with an instant each; what was said twice goes."""
         before: datetime | None = None
-        same: list[_Reading] = []
-        for moment, reading in readings:
-            if moment == before:
-                if reading in same or len(same) >= _MOST_AT_ONCE:
-                    report.repeated += 1
-                    continue
-                # Two readings of a minute, as the app leaves the seconds out.
-                stamp = moment + len(same) * _MICROSECOND
-                same.append(reading)
-            else:
+        same: list[Reading] = []
+        for row in rows:
+            moment, reading = row
+            if moment != before:
                 before, same = moment, [reading]
-                stamp = moment
-            sample = HistorySample(
-                stamp,
-                zone,
-                reading[0],
-                reading[1],
-                timezone=timezone,
-                metadata=reading[2],
-            )
-            report.rows += 1
-            if report.first is None or stamp < report.first:
-                report.first = stamp
-            if report.last is None or stamp > report.last:
-                report.last = stamp
-            yield sample
+                yield row
+            elif reading in same or len(same) >= _MOST_AT_ONCE:
+                self.report.repeated += 1
+            else:
+                # Two readings of a minute, as the app leaves the seconds out.
+                same.append(reading)
+                yield moment + (len(same) - 1) * _MICROSECOND, reading
 
     def _readings(self, file: IO[str]) -> Iterator[Row]:
         columns = self._columns
         order, delimiter = self._order, self._delimiter
+        # What follows the date comes again and again: meters tell tenths.
+        known: dict[str, Reading] = {}
         for number, line in self._data_lines(file):
+            date, _, rest = line.partition(delimiter)
+            if rest in known:
+                try:
+                    moment = parse_moment(date, order)
+                except ValueError:
+                    pass  # said below, of the whole line
+                else:
+                    yield moment, known[rest]
+                    continue
             cells = split_line(line, delimiter)
             try:
-                if len(cells) != columns.count or not cells[columns.time][:1].isdigit():
-                    cells = _whole(cells, columns)
+                cells = _whole(cells, columns)
                 moment = parse_moment(cells[columns.time], order)
                 reading = columns.readings(cells)
             except ValueError as error:
@@ -187,9 +191,14 @@ class AppExport:
                 other = _header_within(cells)
                 if other is not None:
                     columns = other
+                    known.clear()
                 elif line.strip(_BLANK):
                     self._leave_out(number, line, str(error))
                 continue
+            if columns.time == 0 and cells[0] == date and _may_come_again(rest):
+                if len(known) >= _MOST_KNOWN:
+                    known.clear()
+                known[rest] = reading
             yield moment, reading
 
     def _data_lines(self, file: IO[str]) -> Iterator[tuple[int, str]]:
@@ -244,9 +253,15 @@ class AppExport:
             )
 
 
+def _may_come_again(rest: str) -> bool:
+    return len(rest) <= _SHOWN and '"' not in rest
+
+
 def _whole(cells: list[str], columns: Columns) -> list[str]:
     """Return the cells with a date that a comma cut in two, ``Sep 1, 2026``, mended."""
     at = columns.time
+    if len(cells) == columns.count and cells[at][:1].isdigit():
+        return cells
     if (
         len(cells) > at
         and cells[at][:1].isalpha()

@@ -328,23 +328,27 @@ def block_of(moment: datetime) -> datetime:
 
 
 def late_hours(
-    samples: Iterable[HistorySample], now: datetime
+    keys: Iterable[tuple[str, datetime]], now: datetime
 ) -> set[tuple[str, datetime]]:
-    """Return the hours that are over and that these samples have a part in.
+    """Return the hours that are over and that samples of these have a part in.
 
-    Each is (zone, start). A reading may hold into the hour after its own.
+    `keys` are zones and timestamps; each hour is (zone, start). A reading may hold into
+    the hour after its own.
     """
     marks: set[tuple[str, datetime]] = set()
-    hour = None
+    hour: datetime | None = None
+    until: datetime | None = None
     zone = ""
-    for sample in samples:
+    for of_zone, moment in keys:
         # Mostly the next row is of the same hour: no need to look again.
         if (
             hour is None
-            or sample.zone != zone
-            or not (hour <= sample.timestamp < hour + HOUR)
+            or until is None
+            or of_zone != zone
+            or not hour <= moment < until
         ):
-            hour, zone = hour_of(sample.timestamp), sample.zone
+            hour, zone = hour_of(moment), of_zone
+            until = hour + HOUR
             marks |= {
                 (zone, each) for each in (hour, hour + HOUR) if each + HOUR <= now
             }

@@ -6,14 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
 
     from switchbot_store.history.model import HistorySample
 
 
 def written(
-    blocks: Iterable[list[HistorySample]], write: Callable[[list[HistorySample]], int]
+    blocks: Iterable[Sequence[HistorySample]],
+    write: Callable[[Sequence[HistorySample]], int],
 ) -> int:
     """Hand each block to `write`, in order; return the sum of its answers.
 

@@ -16,6 +16,7 @@ from switchbot_store.history import postgres_rollup_sql as rollup_sql
 from switchbot_store.history import postgres_sql as sql
 from switchbot_store.history.codec import as_dict
 from switchbot_store.history.copy_text import copy_lines
+from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOUR,
@@ -135,7 +136,7 @@ class PostgresHistory(HistoryBackend):
                 with connection.transaction():
                     count = _copied(connection, samples)
                     if count:
-                        _mark_late(connection, late_hours(samples, now))
+                        _mark_late(connection, late_hours(keys_of(samples), now))
                     return count
             except _REFUSED as error:
                 raise StoreDataError(f"PostgreSQL refuses this: {error}") from error

@@ -9,6 +9,7 @@ import orjson
 
 from switchbot_store.history import frozen
 from switchbot_store.history import sqlite_sql as sql
+from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOLD_SECONDS,
@@ -80,7 +81,7 @@ class SqliteHistory(HistoryBackend):
         if not samples:
             return 0
         rows = [_to_columns(sample) for sample in samples]
-        late = late_hours(samples, in_utc(now))
+        late = late_hours(keys_of(samples), in_utc(now))
         with self._file.transaction() as connection:
             before = connection.total_changes
             connection.executemany(sql.INSERT, rows)

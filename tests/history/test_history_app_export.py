@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from switchbot_store import StoreConfigError, StoreDataError
 from switchbot_store.history.app_dates import order_of, parse_moment
 from switchbot_store.history.app_export import BLOCK_ROWS, AppExport
+from switchbot_store.history.copy_text import copy_lines
+from switchbot_store.history.meter_block import keys_of
+from switchbot_store.history.model import late_hours
 
 FULL = "Date,Temperature_Celsius(℃),Relative_Humidity(%),DPT(℃),VPD(kPa),Abs Humidity(g/m³)"
 SHORT = "Timestamp,Temperature_Celsius,Relative_Humidity"
@@ -167,9 +170,9 @@ def test_bad_lines_are_listed_with_their_numbers_and_the_rest_is_kept(tmp_path):
 
 def test_a_header_in_the_middle_begins_another_export(tmp_path):
     other = "Date,Temperature_Fahrenheit(℉),Relative_Humidity(%)"
-    text = f"{SHORT}\n2026-09-01 07:56,23.4,51\n{other}\n2026-09-01 07:57,50,51\n"
+    text = f"{SHORT}\n2026-09-01 07:56,50,51\n{other}\n2026-09-01 07:57,50,51\n"
     samples, report = read(tmp_path, text)
-    assert [sample.temperature for sample in samples] == [23.4, 10]
+    assert [sample.temperature for sample in samples] == [50, 10]
     assert report.bad == 0
 
 
@@ -244,6 +247,26 @@ def test_a_large_file_comes_in_blocks(tmp_path):
     ]
     assert seen == sorted(seen)
     assert seen[-1] == path.stat().st_size
+
+
+def test_a_block_says_the_same_as_its_samples(tmp_path):
+    path = tmp_path / "any.csv"
+    lines = [
+        *("2026-09-01 07:56,23.4,51,640", "2026-09-01 07:56,23.4,51,641"),
+        *(
+            "2026-09-01 07:57:08,,51,",
+            "2026-09-01 08:00,-0.5,,",
+            "2026-09-01 08:01,3,4,",
+        ),
+    ]
+    path.write_text("\n".join([f"{SHORT},CO2(ppm)", *lines]))
+    now = datetime(2026, 9, 1, 7, tzinfo=UTC)
+    (block,) = AppExport(path, zone="a\tb", timezone="Europe/Paris").blocks()
+    samples = list(block)
+    assert len(block) == len(samples) == len(lines)
+    assert [block[0], *block[1:]] == samples
+    assert b"".join(copy_lines(block)) == b"".join(copy_lines(samples))
+    assert late_hours(keys_of(block), now) == late_hours(keys_of(samples), now) != set()
 
 
 @settings(max_examples=60)
