@@ -45,19 +45,23 @@ class Shared:
     async def get(self, key: Hashable, ask: Callable[[], Awaitable[Any]]) -> Any:
         """Return the answer to a question, `ask` being how it is found."""
         # Whoever goes away must not take the others' answer along.
-        return await asyncio.shield(self._asked(key, ask))
+        return await asyncio.shield(self._asked(key, ask)[1])
 
     async def get_or_last(
         self, key: Hashable, ask: Callable[[], Awaitable[Any]]
     ) -> Answer:
         """Return the answer, or the last one known while the database is away.
 
-        Also when it takes longer than a second: the next who ask may have it. Answers
+        Also when it takes longer than a second: those who ask later may have it. Answers
         are JSON values. Raises what `ask` raises; StoreUnavailableError only when the
         question was never answered.
         """
-        task, last = self._asked(key, ask), self._last.get(key)
-        await asyncio.wait({task}, timeout=None if last is None else _PATIENCE_SECONDS)
+        began, task = self._asked(key, ask)
+        last, patience = self._last.get(key), None
+        if last is not None:
+            waited = asyncio.get_running_loop().time() - began
+            patience = max(0.0, _PATIENCE_SECONDS - waited)
+        await asyncio.wait({task}, timeout=patience)
         try:
             value = task.result()
         except (StoreUnavailableError, asyncio.InvalidStateError) as error:
@@ -74,7 +78,8 @@ class Shared:
 
     def _asked(
         self, key: Hashable, ask: Callable[[], Awaitable[Any]]
-    ) -> asyncio.Task[Any]:
+    ) -> tuple[float, asyncio.Task[Any]]:
+        """Return when the question was asked, and the task that finds the answer."""
         now = asyncio.get_running_loop().time()
         known = self._tasks.get(key)
         if known is None or self._is_over(known[1], now - known[0]):
@@ -85,7 +90,7 @@ class Shared:
             task.add_done_callback(_failure)
             known = (now, task)
             self._tasks[key] = known
-        return known[1]
+        return known
 
     def _is_over(self, task: asyncio.Task[Any], age_seconds: float) -> bool:
         if not task.done():

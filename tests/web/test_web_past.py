@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.web.shared import Shared
 from switchbot_store import HistoryService, PostgresHistory, StoreUnavailableError
 from switchbot_store.testing import TcpProxy
 
@@ -120,3 +121,22 @@ async def test_a_chart_is_of_today_again_once_the_database_is_back(lived, proxy,
     assert after["unavailable"] is None
     assert after["end"] > before["end"]
     assert after["rows"][-1]["timestamp"] > before["rows"][-1]["timestamp"]
+
+
+async def test_only_the_first_who_asks_a_silent_database_waits():
+    shared = Shared()
+
+    async def known():
+        return {"rows": [1]}
+
+    async def silent():
+        await asyncio.Event().wait()
+
+    await shared.get_or_last("chart", known)
+    shared.forget()
+    first = await shared.get_or_last("chart", silent)
+    assert first.unavailable
+    # Within the second that the first one waited for.
+    async with asyncio.timeout(0.5):
+        second = await shared.get_or_last("chart", silent)
+    assert second.value == {"rows": [1]}
