@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.config import StoreConfig, accepted_backends, plugins
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.failover import FailoverStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.json_file import JsonStore
 from switchbot_store.memory import MemoryStore
@@ -69,6 +68,8 @@ def _postgres(config: StoreConfig) -> StoreInterface:
         config.conninfo, pooler=config.pooler, patient=not refuse
     )
     if not refuse:
+        from switchbot_store.failover import FailoverStore  # noqa: PLC0415 - a dozen modules that plain files do without
+
         store = FailoverStore(
             store,
             config.directory,

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
-from switchbot_automation.engine.counterfactual import counterfactuals
 from switchbot_automation.engine.explanation import (
     Explanation,
     explain_without_inputs,
@@ -245,6 +244,8 @@ class Explainer:
         decided_at: datetime | None = None,
         shadow: Mapping[str, Any] | None = None,
     ) -> Explanation:
+        from switchbot_automation.engine.counterfactual import counterfactuals  # noqa: PLC0415 - memory for who asks
+
         told = Explanation(
             zone=trace.zone,
             asked_at=asked_at,

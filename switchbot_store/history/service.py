@@ -20,7 +20,6 @@ from switchbot_store.history.buckets import (
     timezone_of,
 )
 from switchbot_store.history.delivery import Delivery
-from switchbot_store.history.export import Target, format_of, write_pages
 from switchbot_store.history.fields import bucket_fields, only_all, row_fields
 from switchbot_store.history.health import WriterHealth
 from switchbot_store.history.model import (
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
+    from switchbot_store.history.export import Target
     from switchbot_store.history.model import (
         HistoryBackend,
         HistorySample,
@@ -295,6 +295,8 @@ class HistoryService:
         are ISO 8601 in UTC. Raises as `query`, and HistoryError when the target cannot
         be written.
         """
+        from switchbot_store.history.export import format_of, write_pages  # noqa: PLC0415 - memory for who exports
+
         name = format_of(target, format)
         pages = self.pages(
             start, end, zone=zone, fields=fields, page_rows=_EXPORT_PAGE_ROWS
