@@ -185,6 +185,7 @@ class PostgresHistory(HistoryBackend):
             rollup=plan.rollup,
             blocks=plan.blocks() is not None,
             edged=plan.edges is not None,
+            every_zone=zone is None,
             columns=wanted,
         )
         values = bucket_sql.bucket_values(plan, zone=zone, now=now)

@@ -301,12 +301,18 @@ _SELECTED: Final[dict[str, LiteralString]] = {
 
 @lru_cache(64)
 def buckets(
-    *, rollup: bool, blocks: bool, edged: bool, columns: tuple[str, ...]
+    *,
+    rollup: bool,
+    blocks: bool,
+    edged: bool,
+    every_zone: bool,
+    columns: tuple[str, ...],
 ) -> LiteralString:
     """Return the statement whose rows have these of `BUCKET_COLUMNS`, in this order.
 
     What is not selected is not computed either.
     """
+    every: LiteralString = "true" if every_zone else "false"
     selected: LiteralString = ", ".join([_SELECTED[name] for name in columns])
     has_texts = any(name in _TEXT_COLUMNS for name in columns)
     return composed(
@@ -330,7 +336,8 @@ def buckets(
         now="%(now)s",
         hold="%(hold)s",
         **(_EDGED if edged else _UNIFORM),
-    )
+        # Told only by a parameter, the server would plan anew each time.
+    ).replace("%(zone)s::text IS NULL", every)
 
 
 def bucket_values(

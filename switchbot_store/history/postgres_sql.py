@@ -105,7 +105,7 @@ ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
 # --- reading recorded rows -----------------------------------------------------------
 
 LEAPS: Final = """
-    SELECT %(zone)s::text WHERE %(zone)s::text IS NOT NULL
+    SELECT %(zone)s::text WHERE NOT (%(zone)s::text IS NULL)
     UNION ALL
     (SELECT zone FROM state_history WHERE %(zone)s::text IS NULL ORDER BY zone LIMIT 1)
     UNION ALL
