@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 START = datetime(2026, 1, 5, tzinfo=UTC)
 WAYS = {
     "the dashboard's profile": {},
+    "predictive_polling": {"predictive_polling": True},
     "control: modulate, optimum_start": {"control": "modulate", "optimum_start": True},
 }
 GOAL_SECONDS = 60.0
