@@ -43,6 +43,7 @@ class Parts(NamedTuple):
     listeners: Listeners
     meters: Meters
     agenda: Agenda
+    observer: Observer
     offsets: Offsets
     plugged: PluggedCloud
     tick: Tick
@@ -112,6 +113,7 @@ def assemble(
         listeners=listeners,
         meters=meters,
         agenda=agenda,
+        observer=observer,
         offsets=offsets,
         plugged=plugged,
         tick=Tick(documents, observer, meters, commander, clock, survey=survey),

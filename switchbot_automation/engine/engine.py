@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
@@ -109,6 +110,7 @@ class AutomationEngine:
         self._listeners = parts.listeners
         self._agenda = parts.agenda
         self._meters = parts.meters
+        self._observer = parts.observer
         self.offsets = parts.offsets
         self._plugged = parts.plugged
         self._tick = parts.tick
@@ -246,7 +248,9 @@ class AutomationEngine:
         """
         wanted = ManualAction(action)
         quick = wanted is ManualAction.QUICK_OFF
-        async with self._turn:
+        async with AsyncExitStack() as stack:
+            with self._observer.hurried():
+                await stack.enter_async_context(self._turn)
             now = self._clock.now()
             check_hold(hold, now)
             found = await self._preparation.zone(zone, now)
@@ -271,7 +275,9 @@ class AutomationEngine:
 
         `hold` is as for `act`, and raises what it raises. Nothing is sent.
         """
-        async with self._lock:
+        async with AsyncExitStack() as stack:
+            with self._observer.hurried():
+                await stack.enter_async_context(self._lock)
             now = self._clock.now()
             check_hold(hold, now)
             found = await self._preparation.zone(zone, now)

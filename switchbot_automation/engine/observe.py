@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,7 +21,7 @@ from switchbot_automation.model import ReasonCode
 from switchbot_automation.webhook_url import without_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.quota import QuotaLedger
@@ -36,6 +37,7 @@ _LOGGER = logging.getLogger(__name__)
 # A cloud that never answers must not stop the engine. Longer than a client's own
 # timeouts with their retries, so that it only bites where there are none.
 CALL_SECONDS = 60.0
+_PERSON_WAITS_SECONDS = 2.0
 
 # How infrared ids look, as `02-202008110034-13` (SwitchBot API v1.1, device list). The
 # dashboard takes any id over 12 characters with two hyphens for one.
@@ -118,6 +120,9 @@ class Observer:
         self._remotes_asked_at: float | None = None
         self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self._failing: set[str] = set()
+        self._limits: set[asyncio.Timeout] = set()
+        # Until when each person who waits lets the cloud be asked.
+        self._people: list[float] = []
 
     async def read_meters(
         self, zones: Iterable[ZoneSettings], *, force: bool = False
@@ -170,15 +175,45 @@ class Observer:
         return reading
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
-        """Make one call to the cloud, counted and with an end to waiting.
+        """Make one call that only asks the cloud, counted and with an end to waiting.
 
-        Raises whatever the client raises, and TimeoutError.
+        The end comes early while a person waits. Raises whatever the client raises, and
+        TimeoutError.
         """
+        now = asyncio.get_running_loop().time()
+        ends_at = min(self._people, default=now + CALL_SECONDS)
+        if ends_at <= now:
+            raise TimeoutError("not asked, a person waits")
+        async with asyncio.timeout_at(ends_at) as limit:
+            self._limits.add(limit)
+            try:
+                return await self._counted(function, *args)
+            finally:
+                self._limits.discard(limit)
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Let nobody wait long for a cloud that is silent: what is asked is given up.
+
+        Commands are not, since it would be unknown what became of them.
+        """
+        soon = asyncio.get_running_loop().time() + _PERSON_WAITS_SECONDS
+        for limit in self._limits:
+            if not limit.expired() and (limit.when() or soon) > soon:
+                limit.reschedule(soon)
+        self._people.append(soon)
+        try:
+            yield
+        finally:
+            self._people.remove(soon)
+
+    async def _counted(
+        self, function: Callable[..., Awaitable[_T]], *args: object
+    ) -> _T:
         counts = self._counts and not _of_plugin(args)
         day = self._quota.attempt() if counts else None
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                answer = await function(*args)
+            answer = await function(*args)
         except QuotaExhaustedError:
             if counts:
                 self._quota.exhausted(day=day)
@@ -197,7 +232,8 @@ class Observer:
                 "not sent, the cloud refuses today's calls",
                 resets_at=self._quota.resets_at,
             )
-        return await self.call(function, *args)
+        async with asyncio.timeout(CALL_SECONDS):
+            return await self._counted(function, *args)
 
     def _note(self, device_id: str, error: Exception | None) -> None:
         """Log the first failure and the recovery, not each poll."""
