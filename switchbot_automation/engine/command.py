@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.act import Actuator, Sent
-    from switchbot_automation.engine.documents import Documents, StateBook
+    from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.leader import Leadership
+    from switchbot_automation.engine.state_book import StateBook
     from switchbot_automation.settings_model import ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ by the next tick that can.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,11 @@ from switchbot_automation.engine.settings_life import (
 )
 from switchbot_automation.engine.side_document import Recorded, SideDocument
 from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.engine.state_book import CONTESTED_WRITES, StateBook, opened
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConflictError
 
-__all__ = ["Documents", "Recorded", "StateBook"]
+__all__ = ["Documents", "Recorded"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,30 +34,10 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_APP_START = "app_start"
-# A compare_and_set costs more than a set where the store saves up its writes, so one
-# hand edit does not make it the rule for ever.
-_CONTESTED_WRITES = 30
+# How often an intent is written again that only lost against counted calls.
+_INTENT_ATTEMPTS = 3
 # For so many reads a write of the engine before this one may still turn up.
 _LATE_WRITES = 3
-
-
-@dataclass(slots=True)
-class StateBook:
-    """One state document: as stored, as read from it, and as it is now."""
-
-    key: str
-    stored: dict[str, Any]
-    saved: ZoneState
-    state: ZoneState
-    revision: str | None = None
-    # Another writer was there first this tick: its word stands, ours is dropped.
-    lost: bool = False
-    # A command went out this tick: its record must not be dropped.
-    commanded: bool = False
-    # Somebody else writes this document too, so for so many more writes overwriting it
-    # blindly is not safe.
-    contested: int = 0
 
 
 class Documents:
@@ -155,7 +135,7 @@ class Documents:
         self.rules.drop()
         for book in self._books.values():
             book.state = book.saved
-            book.contested = _CONTESTED_WRITES
+            book.contested = CONTESTED_WRITES
 
     async def release(
         self, change: Callable[[dict[str, Any]], dict[str, Any] | None]
@@ -254,7 +234,7 @@ class Documents:
     def _take_state(self, key: str, entry: Entry) -> None:
         book = self._books.get(key)
         if book is None:
-            self._books[key] = _opened(key, entry)
+            self._books[key] = opened(key, entry)
             return
         book.lost = book.commanded = False
         book.revision = entry.revision
@@ -264,29 +244,36 @@ class Documents:
         unsaved = book.state != book.saved or self._joining > 0
         book.state = newest_of(book.state, found) if unsaved else found
         book.stored, book.saved = entry.data, found
-        book.contested = _CONTESTED_WRITES
+        book.contested = CONTESTED_WRITES
 
     async def intend(self, zone: str, intent: Intent) -> Recorded:
         """Record that a command is about to be sent; only the winner may send it."""
         book = self.book(zone)
         if book.revision is None or not self.reachable:
             return Recorded.UNAVAILABLE
-        intended = book.state._replace(intent=intent)
-        document = intended.merged_into(book.stored, book.saved)
-        try:
-            revision = await self._store.compare_and_set(
-                book.key, document, book.revision
-            )
-        except StoreConflictError:
-            book.lost = True
-            return Recorded.LOST_RACE
-        except Exception as error:  # noqa: BLE001 - any store, also a host's own
-            self._note_failure(error)
-            return Recorded.UNAVAILABLE
-        book.revision = revision
-        book.stored, book.saved, book.state = document, intended, intended
-        book.commanded = True
-        return Recorded.YES
+        for _ in range(_INTENT_ATTEMPTS):
+            intended = book.state._replace(intent=intent)
+            document = intended.merged_into(book.stored, book.saved)
+            try:
+                revision = await self._store.compare_and_set(
+                    book.key, document, book.revision
+                )
+            except StoreConflictError:
+                found = await self._read([book.key])
+                if found is None or not book.still_holds(found[book.key].data):
+                    break
+                book.stored = found[book.key].data
+                book.revision = found[book.key].revision
+            except Exception as error:  # noqa: BLE001 - any store, also a host's own
+                self._note_failure(error)
+                return Recorded.UNAVAILABLE
+            else:
+                book.revision = revision
+                book.stored, book.saved, book.state = document, intended, intended
+                book.commanded = True
+                return Recorded.YES
+        book.lost = True
+        return Recorded.LOST_RACE
 
     async def claim_rules(self, document: dict[str, Any]) -> Recorded:
         """Write what the rules are about to do, before it is done."""
@@ -382,17 +369,3 @@ class Documents:
         book.stored, book.saved, book.revision = document, book.state, revision
         book.commanded = False
         book.contested = max(0, book.contested - 1)
-
-
-def _opened(key: str, entry: Entry) -> StateBook:
-    """Read a document for the first time in this process."""
-    saved = ZoneState.from_document(entry.data)
-    # Until the first reading, the stored temperature is from another life.
-    state = saved._replace(
-        last_temperature_stale=True, last_temperature_stale_reason=_APP_START
-    )
-    book = StateBook(key, entry.data, saved, state, entry.revision)
-    if saved.intent is not None:
-        # Another engine may be at work on it right now.
-        book.contested = _CONTESTED_WRITES
-    return book

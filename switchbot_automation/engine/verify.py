@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 
     from switchbot_automation.engine.command import Commander
     from switchbot_automation.engine.confirm import Check
-    from switchbot_automation.engine.documents import Documents, StateBook
+    from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.observe import Look, Observer
     from switchbot_automation.engine.state import ZoneState
+    from switchbot_automation.engine.state_book import StateBook
     from switchbot_automation.settings_model import ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)

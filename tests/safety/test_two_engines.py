@@ -206,6 +206,27 @@ async def test_a_successor_commands_at_its_first_tick(flat, pair):
     assert [command.status for command in report.commands] == ["accepted"]
 
 
+async def test_calls_that_the_other_counts_hold_no_command_back(
+    flat, pair, monkeypatch
+):
+    follower, leader = pair
+    flat.reads(21.0)
+    await follower.run_once()
+    await leader.run_once()
+    flat.reads(19.0)
+    sleeper = Sleeper(flat, monkeypatch)
+    ticking = asyncio.ensure_future(leader.run_once())
+    await sleeper.asleep.wait()
+    # It writes the calls it made between the leader's look and its intent.
+    used = flat.store.get("state")["api_requests_total"]
+    await follower.run_once()
+    assert flat.store.get("state")["api_requests_total"] > used
+    sleeper.wake.set()
+    report = await ticking
+    assert [command.status for command in report.commands] == ["accepted"]
+    assert flat.cloud.words == ["setAll 24,5,3,on"]
+
+
 async def test_two_stop_and_start_for_hours_like_one(flat, pair):
     alive = list(pair)
     for minute in range(240):
