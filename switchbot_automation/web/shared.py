@@ -56,7 +56,13 @@ class Shared:
         are JSON values. Raises what `ask` raises; StoreUnavailableError only when the
         question was never answered.
         """
-        began, task = self._asked(key, ask)
+
+        async def remembered() -> Any:
+            value = await ask()
+            self._remember(key, value)
+            return value
+
+        began, task = self._asked(key, remembered)
         last, patience = self._last.get(key), None
         if last is not None:
             waited = asyncio.get_running_loop().time() - began
@@ -70,11 +76,13 @@ class Shared:
             slow = isinstance(error, asyncio.InvalidStateError)
             why = "it takes long to answer" if slow else str(error)
             return Answer(orjson.loads(last), why)
+        return Answer(value, None)
+
+    def _remember(self, key: Hashable, value: Any) -> None:
         self._last[key] = orjson.dumps(value)
         self._last.move_to_end(key)
         if len(self._last) > _MOST_LAST:
             self._last.popitem(last=False)
-        return Answer(value, None)
 
     def _asked(
         self, key: Hashable, ask: Callable[[], Awaitable[Any]]

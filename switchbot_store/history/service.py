@@ -213,7 +213,8 @@ class HistoryService:
         Recorded rows by default; at most `points` equal buckets a zone; or buckets of
         ``minute``, ``5min``, ``15min``, ``hour``, ``day``, the last two on the wall
         clock of `timezone`. `zone` None: all; unknown: no rows. `fields` out of
-        `FIELDS`, None: all. Buckets without a sample are left out.
+        `FIELDS`, None: all. Buckets without a sample are left out. Wide ones begin with a
+        whole hour or six of UTC, so that the first may begin before `start`.
 
         Raises StoreDataError for naive instants, StoreConfigError for other arguments,
         StoreUnavailableError.

@@ -140,3 +140,25 @@ async def test_only_the_first_who_asks_a_silent_database_waits():
     async with asyncio.timeout(0.5):
         second = await shared.get_or_last("chart", silent)
     assert second.value == {"rows": [1]}
+
+
+async def test_an_answer_that_came_too_late_is_the_last_one_known():
+    shared, arrived = Shared(), asyncio.Event()
+
+    async def known():
+        return {"rows": [1]}
+
+    async def slow():
+        await arrived.wait()
+        return {"rows": [2]}
+
+    async def silent():
+        await asyncio.Event().wait()
+
+    await shared.get_or_last("chart", known)
+    shared.forget()
+    assert (await shared.get_or_last("chart", slow)).value == {"rows": [1]}
+    arrived.set()
+    await shared.get("chart", slow)
+    shared.forget()
+    assert (await shared.get_or_last("chart", silent)).value == {"rows": [2]}
