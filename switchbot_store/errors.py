@@ -18,6 +18,11 @@ original as `__cause__`. No message holds a password.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from switchbot_store.hand_edits import DocumentProblem
+
 
 class StoreError(Exception):
     """Root of the tree."""
@@ -37,16 +42,29 @@ class StoreConfigError(StoreError):
 class StoreDataError(StoreError):
     """A document or key cannot be stored; nothing was written.
 
-    `path` leads to the offending value, as in ``time_windows[0].start``.
+    `path` leads to the offending value, as in ``time_windows[0].start``. `problem` is
+    set where a person's text, which would be lost, is what stands in the way.
     """
 
-    def __init__(self, message: str, *, path: str = "") -> None:
+    def __init__(
+        self, message: str, *, path: str = "", problem: DocumentProblem | None = None
+    ) -> None:
         super().__init__(f"{path}: {message}" if path else message)
         self.path = path
+        self.problem = problem
 
 
 class StoreUnavailableError(StoreError):
-    """The database or the disk did not take part. Nothing is known to be lost."""
+    """The database or the disk did not take part. Nothing is known to be lost.
+
+    `problem` is set where it is a person's text that cannot be read.
+    """
+
+    def __init__(
+        self, *values: object, problem: DocumentProblem | None = None
+    ) -> None:
+        super().__init__(*values)
+        self.problem = problem
 
 
 class SlowConnectionError(StoreUnavailableError):

@@ -202,6 +202,7 @@ class FailoverStore(StoreInterface):
             pending=local.journal.count,
             last_error=keeper.last_error,
             last_resync=keeper.last_resync,
+            problems=tuple(dict.fromkeys((*primary.problems, *local.problems))),
         )
 
     def conflicts(self) -> list[Conflict]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from switchbot_store.hand_edits import DocumentProblem
+
 Document = dict[str, Any]
 Change = Callable[[Document], Document | None]
 
@@ -39,13 +41,16 @@ class Entry:
     """One document as it was read.
 
     `updated_at` is aware UTC, None when never set. `stale` is true when a local mirror
-    answered because the primary did not.
+    answered because the primary did not. `problem` says what is wrong with a text that
+    a person left in the document's place; all else is then that of the last good
+    document, and nothing can be written until the text is mended.
     """
 
     data: Document
     revision: str
     updated_at: datetime | None
     stale: bool = False
+    problem: DocumentProblem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ class StoreStatus:
 
     `acknowledged_by` says in words where an acknowledged write lies at this moment.
     `degraded_since` is aware UTC, None while healthy. `pending` counts writes that the
-    primary does not have yet. `last_error` holds no secret.
+    primary does not have yet. `last_error` holds no secret. `problems` are those of
+    documents that a person left unreadable, as the last look at each found them.
     """
 
     backend: str
@@ -63,6 +69,7 @@ class StoreStatus:
     pending: int = 0
     last_error: str | None = None
     last_resync: datetime | None = None
+    problems: tuple[DocumentProblem, ...] = ()
 
 
 class StoreInterface(ABC):

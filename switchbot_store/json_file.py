@@ -3,7 +3,9 @@
 ``<directory>/settings.json`` and ``<directory>/state.json`` by default; any other key
 has a file of its own there (see `file_names`). Each operation takes a short lock, so
 several processes may share a directory. A revision is a hash of the bytes: a hand edit
-is seen at the next read.
+is seen at the next read. One that is no JSON object stays as the person left it; until
+it is mended the last good document is read, with the place of the mistake, and writing
+that document is refused.
 
 `set_many` is all or nothing, also across a crash: it prepares every file, then writes
 ``.pending.json`` naming them, which is the moment of commit, then puts them in place.
@@ -23,12 +25,7 @@ from typing import TYPE_CHECKING, Final, Self
 import orjson
 
 from switchbot_store.document_file import DocumentFile, Stored, revision_of
-from switchbot_store.documents import (
-    UnreadableError,
-    encode,
-    is_internal,
-    validate_key,
-)
+from switchbot_store.documents import encode, is_internal, validate_key
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConfigError,
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _KEY_SUFFIX: Final = ".key"
+_GOOD_SUFFIX: Final = ".good"
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
@@ -87,8 +85,10 @@ class JsonStore(StoreInterface):
     def get_entry(self, key: str) -> Entry:
         """Return the document, its revision and time; an empty Entry if never set.
 
-        A file that holds no JSON is set aside and the previous generation returned.
-        Raises StoreUnavailableError when there is none, or the disk fails.
+        Where a person left a text that is no JSON object, the last good document is
+        returned, with `problem`. A file that a crash damaged is set aside and replaced
+        by what was last good. Raises StoreUnavailableError when nothing good is known,
+        or the disk fails.
         """
         return self.get_many([key])[key]
 
@@ -99,20 +99,23 @@ class JsonStore(StoreInterface):
         with self._errors("cannot read"):
             if len(files) == 1 and not os.path.exists(self._pending):
                 # One file is replaced at once, so a reader needs no lock.
-                with suppress(UnreadableError):
-                    return {files[0].key: _entry(files[0].read())}
+                stored, done = files[0].read_known()
+                if done:
+                    return {files[0].key: _entry(stored)}
             with self._locked(writing=False):
-                return {file.key: _entry(file.read_or_restore()) for file in files}
+                return {file.key: _entry(file.read()) for file in files}
 
     def set(self, key: str, data: Document) -> None:
         """Write the document; durable when it returns.
 
-        Raises StoreDataError before anything is written, StoreUnavailableError.
+        Raises StoreDataError before anything is written, also where that would go over
+        a person's text that is no document; StoreUnavailableError.
         """
         file, content = self._file(key), encode(data, indent=True)
         self._check_open()
         with self._errors("cannot write"), self._locked(writing=True):
             if not file.holds(content):
+                file.check_writable()
                 self._write(file, content)
 
     def set_many(self, documents: Mapping[str, Document]) -> None:
@@ -131,6 +134,8 @@ class JsonStore(StoreInterface):
                 for file, content in contents.items()
                 if not file.holds(content)
             }
+            for file in changed:
+                file.check_writable()
             if len(changed) == 1:
                 self._write(*changed.popitem())
             elif changed:
@@ -141,7 +146,8 @@ class JsonStore(StoreInterface):
         file, content = self._file(key), encode(data, indent=True)
         self._check_open()
         with self._errors("cannot write"), self._locked(writing=True):
-            stored = file.read_or_restore()
+            file.check_writable()
+            stored = file.read()
             found = stored.revision if stored else ""
             if found != revision:
                 raise StoreConflictError(file.key, found)
@@ -190,6 +196,9 @@ class JsonStore(StoreInterface):
             backend="json",
             acknowledged_by=f"fsynced files in {self.directory}",
             last_error=self._last_error,
+            problems=tuple(
+                file.problem for file in list(self._files.values()) if file.problem
+            ),
         )
 
     def open(self) -> Self:
@@ -241,11 +250,17 @@ class JsonStore(StoreInterface):
         return file
 
     def _new_file(self, key: str) -> DocumentFile:
-        if key in self._paths:
-            return DocumentFile(key, str(self._paths[key]))
         stem = stem_of(key)
+        good_path = f"{self.directory}/.{stem}{_GOOD_SUFFIX}"
+        if key in self._paths:
+            return DocumentFile(key, str(self._paths[key]), good_path=good_path)
         key_path = f"{self.directory / stem}{_KEY_SUFFIX}" if is_hashed(stem) else None
-        return DocumentFile(key, f"{self.directory / stem}{SUFFIX}", key_path=key_path)
+        return DocumentFile(
+            key,
+            f"{self.directory / stem}{SUFFIX}",
+            good_path=good_path,
+            key_path=key_path,
+        )
 
     def _write(self, file: DocumentFile, content: bytes) -> None:
         self._remember_key(file)
@@ -279,7 +294,7 @@ class JsonStore(StoreInterface):
             raise
         self._finish_pending()
         for file, content in contents.items():
-            file.mark_durable(content)
+            file.written(content)
 
     def _finish_pending(self) -> None:
         content = read_content(self._pending)
@@ -335,7 +350,12 @@ class JsonStore(StoreInterface):
 def _entry(stored: Stored | None) -> Entry:
     if stored is None:
         return Entry({}, "", None)
-    return Entry(stored.document, stored.revision, stored.content.changed_at)
+    return Entry(
+        stored.document,
+        stored.revision,
+        stored.content.changed_at,
+        problem=stored.problem,
+    )
 
 
 def _remove_leftovers(directory: Path) -> None:

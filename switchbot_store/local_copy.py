@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from switchbot_store.hand_edits import DocumentProblem
     from switchbot_store.mirror import Mirrored
-
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -104,9 +105,13 @@ class LocalCopy:
         if mirrored is not None:
             return mirrored.entry(key, stale=stale)
         if self.mirror.empty:
-            plain = self._plain.get_entry(key)
-            return Entry(plain.data, plain.revision, plain.updated_at, stale)
+            return replace(self._plain.get_entry(key), stale=stale)
         return Entry({}, "", None, stale)
+
+    @property
+    def problems(self) -> tuple[DocumentProblem, ...]:
+        """What is wrong with the plain files, while they are what is read."""
+        return self._plain.status().problems if self.mirror.empty else ()
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""

@@ -80,12 +80,17 @@ def temporary_name(path: str) -> str:
 
 
 def write_temporary(
-    path: str, data: bytes, *, like: os.stat_result | None = None
+    path: str,
+    data: bytes,
+    *,
+    like: os.stat_result | None = None,
+    durable: bool = True,
 ) -> str:
     """Write an fsynced temporary file beside `path` and return it. Raises OSError.
 
     `like` describes the file that it is going to replace: owner and permissions stay.
-    Nothing is left behind when the disk is full.
+    Nothing is left behind when the disk is full. Not `durable`: without the fsync, for
+    a copy that a power cut may cost.
     """
     temporary = temporary_name(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -97,7 +102,8 @@ def write_temporary(
             written = os.write(descriptor, data)
             while written < len(data):
                 written += os.write(descriptor, memoryview(data)[written:])
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ what its reader would refuse."""
 
 @click.command()
 @click.argument("key", required=False)
-@json_option("Print one object with `key`, `revision`, `updated_at`, `stale`, `data`.")
+@json_option("Print one object with `key`, `revision`, `stale`, `problem`, `data`.")
 @logging_options()
 def get(key: str | None, as_json: bool) -> None:
     """Print the document KEY, or the keys without one.
@@ -65,6 +66,7 @@ def get(key: str | None, as_json: bool) -> None:
                 "revision": entry.revision,
                 "updated_at": entry.updated_at,
                 "stale": entry.stale,
+                "problem": str(entry.problem) if entry.problem else None,
                 "data": entry.data,
             }
         )
@@ -73,6 +75,8 @@ def get(key: str | None, as_json: bool) -> None:
         raise click.ClickException(f"{key!r} was never set")
     if entry.stale:
         warn(f"this is the local copy, as of {instant(entry.updated_at)}")
+    if entry.problem:
+        warn(f"this is the last good document; {entry.problem}")
     click.echo(encode(entry.data, indent=True), nl=False)
 
 
@@ -124,6 +128,8 @@ def edit(key: str) -> None:
     key = checked_key(key)
     with opening.documents(StoreConfig.from_env()) as store:
         entry = store.get_entry(key)
+        if entry.problem:
+            raise click.ClickException(f"mend this first: {entry.problem}")
         before = encode(entry.data, indent=True).decode()
         data = _edited(key, before)
         if data is None or (data == entry.data and entry.revision):
@@ -193,7 +199,7 @@ def _local_copy(config: StoreConfig, key: str) -> Entry | None:
         return None
     with JsonStore(config.directory, paths=config.paths) as store:
         entry = store.get_entry(key)
-    return Entry(entry.data, entry.revision, entry.updated_at, stale=True)
+    return replace(entry, stale=True)
 
 
 def _edited(key: str, before: str) -> dict[str, Any] | None:

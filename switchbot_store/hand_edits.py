@@ -1,0 +1,125 @@
+"""A document's file as a person left it: is the text theirs, and where is its mistake.
+
+What this package writes is whole or not there, so a text that is no document was
+written by somebody else. A person's text is theirs to mend and stays where it is. What
+a crash or a bad disk leaves has nobody who could mend it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import orjson
+
+BYTE_ORDER_MARK: Final = codecs.BOM_UTF8
+"""Some editors leave one; JSON has none."""
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_NO_TEXT: Final = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r") | {0x7F}
+
+_PLAIN_WORDS: Final = {
+    "Expecting ',' delimiter": "a comma or a closing bracket is missing before this",
+    "Expecting ':' delimiter": "a colon is missing before this",
+    "Expecting property name enclosed in double quotes": (
+        "a name in double quotes has to stand here; after the last value there is no"
+        " comma"
+    ),
+    "Expecting value": "a value has to stand here",
+    "Extra data": "the document ended before this",
+    "Unterminated string starting at": (
+        "the text that begins here has no closing quotation mark"
+    ),
+    "Invalid control character at": (
+        "a text goes over the end of the line, or holds a control character"
+    ),
+    "Invalid \\escape": "after a backslash, this means nothing; write \\\\ for a \\",
+    "Illegal trailing comma before end of object": "a comma too many",
+    "Illegal trailing comma before end of array": "a comma too many",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentProblem:
+    """Why a document cannot be read as a person left it.
+
+    `place` is the file of the document `key`; `line` and `column` count from 1, as
+    Python's `json` does. `reason` is in plain words and repeats nothing of the text.
+    """
+
+    key: str
+    place: str
+    line: int
+    column: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: line {self.line} column {self.column}: {self.reason}"
+
+
+class Mistake(NamedTuple):
+    """Where a text stops being a document, and why."""
+
+    line: int
+    column: int
+    reason: str
+
+
+def is_by_hand(data: bytes) -> bool:
+    """Tell a person's text from what a crash or a bad disk leaves of a file.
+
+    Nothing but blanks is nobody's text. NUL bytes are what is read of blocks that were
+    never written, unless an editor says at the beginning that it saved UTF-16. Another
+    old encoding than UTF-8 is a text as long as no control character is in it.
+    """
+    if not data.strip():
+        return False
+    if data.startswith(_UTF_16):
+        return _decodes(data, "utf-16")
+    if b"\0" in data:
+        return False
+    return _decodes(data, "utf-8") or _NO_TEXT.isdisjoint(data)
+
+
+def mistake_in(data: bytes) -> Mistake:
+    """Find the first mistake in what is no JSON object."""
+    if data.startswith(_UTF_16):
+        return Mistake(1, 1, "this is saved as UTF-16; save it as UTF-8")
+    data = data.removeprefix(BYTE_ORDER_MARK)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        line = before.count("\n") + 1
+        column = len(before) - before.rfind("\n")
+        return Mistake(line, column, "this is no UTF-8; save the file as UTF-8")
+    return _mistake_in(text)
+
+
+def _mistake_in(text: str) -> Mistake:
+    found: json.JSONDecodeError | None = None
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        found = error
+    except (ValueError, RecursionError):
+        pass  # a number too long, or too many levels: ask the stricter one
+    if found is None:
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            found = error
+    if found is None:
+        before = text[: len(text) - len(text.lstrip())]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return Mistake(line, column, "a document is an object, in braces { }")
+    return Mistake(found.lineno, found.colno, _PLAIN_WORDS.get(found.msg, found.msg))
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
