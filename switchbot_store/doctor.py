@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from switchbot_store.config import StoreConfig
 from switchbot_store.conflicts import read_conflicts
+from switchbot_store.document_file import problem_of
 from switchbot_store.errors import StoreConfigError, StoreError
+from switchbot_store.file_names import SUFFIX, key_of
 from switchbot_store.history.making import SPILL_NAME
 from switchbot_store.journal import read_pending
+from switchbot_store.mirror import read_mirror
 from switchbot_store.places import may_write, nearest_existing
+from switchbot_store.safe_files import read_content, wrapped_os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -133,6 +137,33 @@ def _directory(variable: str, directory: Path) -> Iterator[Finding]:
     yield Finding("directory", "ok", f"{directory} can be written")
 
 
+def _documents(config: StoreConfig) -> Iterator[Finding]:
+    """Look for files that hold no document, without touching any."""
+    if config.backend == "memory":
+        return
+    try:
+        if config.backend != "json" and read_mirror(config.directory):
+            return  # then no plain file is read
+        places = {str(path): key for key, path in config.paths.items()}
+        for path in sorted(config.directory.glob(f"*{SUFFIX}")):
+            key = key_of(path.stem)
+            if key is not None and key not in config.paths:
+                places[str(path)] = key
+        for place, key in places.items():
+            with wrapped_os_errors(f"cannot read {place}"):
+                content = read_content(place)
+            problem = content and problem_of(key, place, content.data)
+            if problem:
+                yield Finding(
+                    "documents",
+                    "problem",
+                    str(problem),
+                    "Mend it: until then the last good one is used and none is written.",
+                )
+    except StoreError as error:
+        yield Finding("documents", "problem", str(error), "Check the disk.")
+
+
 def _left_behind(config: StoreConfig) -> Iterator[Finding]:
     """Look for bad files, conflicts, and writes and rows that wait."""
     if not config.directory.is_dir():
@@ -199,5 +230,6 @@ def _file_system(place: Path) -> str:
 _LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[Finding]], ...]] = (
     _clock,
     _directories,
+    _documents,
     _left_behind,
 )

@@ -60,9 +60,7 @@ class StoreUnavailableError(StoreError):
     `problem` is set where it is a person's text that cannot be read.
     """
 
-    def __init__(
-        self, *values: object, problem: DocumentProblem | None = None
-    ) -> None:
+    def __init__(self, *values: object, problem: DocumentProblem | None = None) -> None:
         super().__init__(*values)
         self.problem = problem
 

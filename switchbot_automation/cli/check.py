@@ -9,12 +9,14 @@ import click
 
 from switchbot_automation.cli.output import (
     USAGE,
+    Misuse,
     json_option,
     load_document,
     logging_options,
     print_json,
     print_table,
 )
+from switchbot_automation.errors import SettingsError
 from switchbot_automation.settings import check_settings, parse_settings
 
 if TYPE_CHECKING:
@@ -29,10 +31,17 @@ if TYPE_CHECKING:
 def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Check the settings document in FILE without touching anything.
 
-    Every problem is named with its place in the document; the exit code is then 2.
+    Every problem is named with its place in the document, a text that is no JSON with
+    line and column; the exit code is then 2.
     """
-    document = load_document(file)
-    errors = check_settings(document)
+    try:
+        document = load_document(file)
+    except Misuse as misuse:
+        if not as_json:
+            raise
+        document, errors = {}, [SettingsError(misuse.message)]
+    else:
+        errors = check_settings(document)
     settings = None if errors else parse_settings(document)
     if as_json:
         print_json(

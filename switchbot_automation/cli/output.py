@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import json
 import logging
 import sys
 from datetime import datetime
@@ -120,14 +122,28 @@ def load_document(path: Path) -> dict[str, Any]:
     Raises Misuse, naming the file and what is wrong.
     """
     try:
-        document = orjson.loads(path.read_bytes())
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # some editors leave one
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}") from error
+    try:
+        document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise Misuse(f"{path}: not JSON: {error}") from error
+        raise Misuse(f"{path}: not JSON: {_mistake(data, error)}") from error
     if not isinstance(document, dict):
         raise Misuse(f"{path}: expected a JSON object")
     return document
+
+
+def _mistake(data: bytes, error: orjson.JSONDecodeError) -> str:
+    """Return line, column and reason in the words of Python's own reader."""
+    found: json.JSONDecodeError = error
+    try:
+        json.loads(data)
+    except json.JSONDecodeError as plainer:
+        found = plainer
+    except (ValueError, RecursionError):
+        pass  # it took offence at something else
+    return f"line {found.lineno} column {found.colno}: {found.msg}"
 
 
 def timestamp(at: datetime) -> str:

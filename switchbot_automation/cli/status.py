@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -19,10 +19,9 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
+from switchbot_automation.engine.settings_life import SettingsLife, past_key
 from switchbot_automation.engine.state import ZoneState
-from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.settings import parse_settings
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
@@ -35,18 +34,21 @@ _ROOM_COLUMNS = ("room", "read", "air conditioner", "automation")
 
 @click.command()
 @click.argument("devices", nargs=-1, metavar="[DEVICE]...")
-@json_option("Print one object with `rooms`, `devices` and `calls_today`.")
+@json_option("Print one object with `rooms`, `devices`, `calls_today`, `problems`.")
 @logging_options("warning")
 @click.pass_context
 def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
     """Show the rooms, and what every DEVICE (a name or an id; default: all) says.
 
-    The rooms come from the store of the environment, as the engine left them; an air
+    The rooms come from the store of the environment, as the engine left them, by the
+    last good settings where a person left others that cannot be used; an air
     conditioner behind an infrared remote cannot be asked, so its state is what the
     engine assumes. The devices are asked now, one call each and one for the list. The
     exit code is 1 when one of them could not be read.
     """
-    rooms = read_rooms()
+    rooms, problems = read_rooms()
+    for problem in problems:
+        click.echo(f"warning: {problem}", err=True)
     assumed = {room.aircon_id: room.assumed for room in rooms if room.aircon_id}
 
     async def answer(client: SwitchBotClient) -> tuple[list[Row], int]:
@@ -66,6 +68,7 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
                 "rooms": [room.as_json() for room in rooms],
                 "devices": [row.as_json() for row in rows],
                 "calls_today": calls,
+                "problems": problems,
             }
         )
     else:
@@ -128,29 +131,39 @@ class Room:
         return unit
 
 
-def read_rooms() -> list[Room]:
-    """Read the zones of the environment's store; none without usable settings.
+class Rooms(NamedTuple):
+    """The rooms, and why a document in the store is not the one in force."""
 
+    rooms: list[Room]
+    problems: list[str]
+
+
+def read_rooms() -> Rooms:
+    """Read the zones of the environment's store by the settings in force there.
+
+    Those are the last good ones where a person left a document that cannot be used.
     Raises StoreError, StoreConfigError.
     """
+    life = SettingsLife()
     with get_store(StoreConfig.from_env()) as store:
-        document = store.get("settings")
-        if not document:
-            return []
-        try:
-            settings = parse_settings(document)
-        except SettingsError as error:
-            click.echo(f"warning: the stored settings: {error}", err=True)
-            return []
+        life.take_past(store.get(past_key("settings")))
+        entry = store.get_entry("settings")
+        if entry.data or entry.problem:
+            life.take(entry)
+        problems = [f"the stored settings: {life.error}"] if life.error else []
+        if life.settings is None:
+            return Rooms([], problems)
+        zones = life.settings.zones
         keys = {
-            name: "state" if name == DEFAULT_ZONE else f"state/{name}"
-            for name in settings.zones
+            name: "state" if name == DEFAULT_ZONE else f"state/{name}" for name in zones
         }
         entries = store.get_many(list(keys.values()))
-        return [
+        problems += [str(each.problem) for each in entries.values() if each.problem]
+        rooms = [
             Room(zone, ZoneState.from_document(entries[keys[name]].data))
-            for name, zone in settings.zones.items()
+            for name, zone in zones.items()
         ]
+        return Rooms(rooms, problems)
 
 
 def _instant(at: datetime | None) -> str | None:

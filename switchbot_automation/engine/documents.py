@@ -10,6 +10,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.kept_beside import KeptBeside
 from switchbot_automation.engine.merging import newest_of
 from switchbot_automation.engine.settings_life import (
     SettingsLife,
@@ -20,7 +21,7 @@ from switchbot_automation.engine.side_document import Recorded, SideDocument
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.engine.state_book import CONTESTED_WRITES, StateBook, opened
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_store import StoreConflictError
+from switchbot_store import StoreConflictError, StoreDataError
 
 __all__ = ["Documents", "Recorded"]
 
@@ -44,7 +45,7 @@ class Documents:
     """Reads and writes them through an `AsyncStore`; keeps the last good ones."""
 
     def __init__(self, store: AsyncStore, settings_key: str, state_key: str) -> None:
-        self._store = store
+        self._store = KeptBeside(store, settings_key)
         self.settings_key = settings_key
         self._state_key = state_key
         self._books: dict[str, StateBook] = {}
@@ -70,6 +71,15 @@ class Documents:
     def settings_revision(self) -> str:
         """The revision of the settings in force; "" when never set."""
         return self.life.revision_in_force
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong with the text that a person left in a document's place, by key.
+
+        Without the settings': that is in `settings_error`.
+        """
+        found = self._store.problems.items()
+        return {key: text for key, text in found if key != self.settings_key}
 
     def key_of(self, zone: str) -> str:
         """Return the key of a zone's state document."""
@@ -118,6 +128,7 @@ class Documents:
             self.rules.take(entries.pop(self.rules.key))
         for key, entry in entries.items():
             self._take_state(key, entry)
+            self._store.mended(key)
         self._joining = max(0, self._joining - 1)
         return changed
 
@@ -171,13 +182,21 @@ class Documents:
     async def disable(self, zone: str) -> bool:
         """Persist ``automation_enabled: false`` for a zone; tell whether it was.
 
-        Where the store does not answer, the zone stays disabled in memory and the next
-        `load` that reaches the store tries again.
+        Where it could not be, the zone is disabled all the same, which is kept beside
+        the settings, and the next `load` that reaches the store tries again.
         """
         try:
             await self._store.update(
                 self.settings_key, partial(with_zone_disabled, zone)
             )
+        except StoreDataError as error:
+            # The store answers; what is in the file is a person's to mend first.
+            if zone not in self.life.disabled:
+                _LOGGER.warning(
+                    "%s stays disabled beside the settings: %s", zone, error
+                )
+            self.life.disable(zone, disabled=True)
+            return False
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
             self.life.disable(zone, disabled=True)
@@ -241,7 +260,9 @@ class Documents:
         if entry.data == book.stored:
             return
         found = ZoneState.from_document(entry.data)
-        unsaved = book.state != book.saved or self._joining > 0
+        unsaved = (
+            book.state != book.saved or self._joining > 0 or self._store.mended(key)
+        )
         book.state = newest_of(book.state, found) if unsaved else found
         book.stored, book.saved = entry.data, found
         book.contested = CONTESTED_WRITES

@@ -40,16 +40,18 @@ def health_report(
 
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
-    in force, or a meter does not answer.
+    in force, a person left a document unreadable, or a meter does not answer.
     """
     settings = documents.settings
     stale = now - next_wakeup > _STALE_AFTER
     zones = _zones(documents, report)
     store_down = documents.store_error is not None or store.degraded_since is not None
-    degraded = (
+    degraded = bool(
         store_down
         or recorder.error is not None
         or documents.settings_error is not None
+        or documents.problems
+        or store.problems
         or any(zone["temperature_stale"] for zone in zones.values())
     )
     if (settings is None and report is not None) or stale:
@@ -66,6 +68,7 @@ def health_report(
         "tick_stale": stale,
         "timestamp_utc": encode_instant(now),
         "settings_error": _text(documents.settings_error),
+        "document_problems": list(documents.problems.values()),
         "zones": zones,
         "quota": {
             "level": level,
@@ -88,6 +91,7 @@ def health_report(
             ),
             "pending": store.pending,
             "last_error": store.last_error or _text(documents.store_error),
+            "problems": [str(each) for each in store.problems],
         },
         "history_error": _text(recorder.error),
         "rules": rules,

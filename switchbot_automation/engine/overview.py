@@ -33,7 +33,9 @@ def overview(
 
     Instants are ISO 8601 in UTC, temperatures degrees Celsius. `band` is what the
     season in force wants, None without temperatures; `reasons` those of the last tick,
-    in words too; `hold_until` None while no person's command holds.
+    in words too; `hold_until` None while no person's command holds. `settings_error`
+    says why the stored settings are not those in force, `document_problems` what is
+    wrong with other documents that a person edited.
     """
     settings = documents.settings
     made = {each.zone: each for each in report.decisions} if report else {}
@@ -57,6 +59,7 @@ def overview(
         "settings_error": (
             str(documents.settings_error) if documents.settings_error else None
         ),
+        "document_problems": list(documents.problems.values()),
         "zones": zones,
     }
 

@@ -24,6 +24,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _KEPT_VERSIONS = 20
 _KEPT_BYTES = 500_000
+_DISABLED = "disabled"
+_WRITTEN_DISABLED = "disabled_in_document"
 
 
 def past_key(settings_key: str) -> str:
@@ -37,25 +39,42 @@ class SettingsLife:
     `settings` are in force, None without any good ones. `error` says what is wrong with
     the newest document, None when it is in force. `revision` is the newest document's,
     None before the first; `revision_in_force` that of the settings in force.
+
+    A zone that a person disabled stays so whatever becomes of the document: `disabled`
+    until that is written, and then until a document with it comes into force.
     """
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
-        self.error: SettingsError | None = None
         self.revision: str | None = None
         self.revision_in_force = ""
         self.past_read = False
         self.unsaved = False
         self._parsed: Settings | None = None
+        self._unreadable: SettingsError | None = None
+        self._refused: SettingsError | None = None
         self._disabled: frozenset[str] = frozenset()
+        self._written_disabled: frozenset[str] = frozenset()
         self._past: list[dict[str, Any]] = []
         self._remembered: dict[str, Settings] = {}
         self._on_trial: tuple[Settings | None, str] | None = None
 
+    @property
+    def error(self) -> SettingsError | None:
+        """What is wrong with the newest document, None when it is in force."""
+        return self._unreadable or self._refused
+
     # --- what comes in --------------------------------------------------------------
 
     def take(self, entry: Entry) -> bool:
-        """Take the stored document; tell whether other settings came into force."""
+        """Take the stored document; tell whether other settings came into force.
+
+        Of one that a person left unreadable the entry has the last good, which may be
+        older than what is kept here.
+        """
+        self._note_unreadable(entry)
+        if entry.problem is not None and not self._is_newest(entry.revision):
+            return self._parsed is None and self._take_last_good()
         if entry.revision == self.revision:
             return False
         self.revision = entry.revision
@@ -63,9 +82,13 @@ class SettingsLife:
             settings = parse_settings(entry.data)
         except SettingsError as error:
             _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
-            self.error = error
+            self._refused = error
+            self.unsaved = self.unsaved or bool(self._written_disabled)
             return self._parsed is None and self._take_last_good()
-        self.error = None
+        self._refused = None
+        if entry.problem is None and self._written_disabled:
+            self._written_disabled = frozenset()
+            self.unsaved = True
         self._on_trial = (self._parsed, self.revision_in_force)
         self._come_into_force(settings, entry.revision)
         self._keep(entry.revision, entry.data)
@@ -74,6 +97,8 @@ class SettingsLife:
     def take_past(self, document: dict[str, Any]) -> None:
         """Take what an earlier process kept."""
         self.past_read = True
+        self._disabled |= _names(document.get(_DISABLED))
+        self._written_disabled |= _names(document.get(_WRITTEN_DISABLED))
         versions = document.get("versions")
         if not isinstance(versions, list):
             return
@@ -84,6 +109,19 @@ class SettingsLife:
             and isinstance(each.get("revision"), str)
             and isinstance(each.get("settings"), dict)
         ]
+
+    def _note_unreadable(self, entry: Entry) -> None:
+        if entry.problem is None:
+            self._unreadable = None
+            return
+        told = str(entry.problem)
+        if self._unreadable is None or str(self._unreadable) != told:
+            self._unreadable = SettingsError(told)
+
+    def _is_newest(self, revision: str) -> bool:
+        """Tell whether a document is not one of those before the last good one."""
+        before = self._past[:-1]
+        return bool(revision) and all(each["revision"] != revision for each in before)
 
     def _take_last_good(self) -> bool:
         for version in reversed(self._past):
@@ -102,24 +140,32 @@ class SettingsLife:
         self._apply_disabled()
 
     def disable(self, zone: str, *, disabled: bool) -> None:
-        """Disable a zone in memory, or leave it to the document again."""
+        """Disable a zone here, or note that the stored document says so by now."""
         if disabled:
+            self.unsaved = self.unsaved or zone not in self._disabled
             self._disabled |= {zone}
-            self._apply_disabled()
         else:
+            self.unsaved = (
+                self.unsaved or zone in self._disabled or self.error is not None
+            )
             self._disabled -= {zone}
+            self._written_disabled |= {zone}
+            # Looked at again in any case: an undone change may have the old revision.
+            self.revision = None
+        self._apply_disabled()
 
     @property
     def disabled(self) -> frozenset[str]:
-        """The zones disabled in memory, which the store does not know of yet."""
+        """The zones of which the stored settings do not say yet that they are."""
         return self._disabled
 
     def _apply_disabled(self) -> None:
         settings = self._parsed
-        if settings is not None and self._disabled:
+        disabled = self._disabled | self._written_disabled
+        if settings is not None and disabled:
             zones = {
                 name: replace(zone, automation_enabled=False)
-                if name in self._disabled
+                if name in disabled
                 else zone
                 for name, zone in settings.zones.items()
             }
@@ -146,11 +192,13 @@ class SettingsLife:
         ]
         self.unsaved = True
         name = type(error).__name__
-        self.error = SettingsError(f"the first tick with these settings failed: {name}")
+        self._refused = SettingsError(
+            f"the first tick with these settings failed: {name}"
+        )
         self._come_into_force(before, revision)
         if before is None:
             self._take_last_good()
-        return self.error
+        return self._refused
 
     # --- what was --------------------------------------------------------------------
 
@@ -177,7 +225,12 @@ class SettingsLife:
 
     def to_document(self) -> dict[str, Any]:
         """Return what is to be kept for later processes, the newest last."""
-        return {"versions": self._past}
+        document: dict[str, Any] = {"versions": self._past}
+        if self._disabled:
+            document[_DISABLED] = sorted(self._disabled)
+        if self._written_disabled:
+            document[_WRITTEN_DISABLED] = sorted(self._written_disabled)
+        return document
 
     def _keep(self, revision: str, document: dict[str, Any]) -> None:
         if not revision or (self._past and self._past[-1]["revision"] == revision):
@@ -192,6 +245,12 @@ class SettingsLife:
             first -= 1
         self._past = kept[first:]
         self.unsaved = True
+
+
+def _names(value: Any) -> frozenset[str]:
+    if not isinstance(value, list):
+        return frozenset()
+    return frozenset(each for each in value if isinstance(each, str))
 
 
 def with_zone_disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:

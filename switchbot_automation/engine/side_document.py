@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from switchbot_store import StoreConflictError
 
 if TYPE_CHECKING:
-    from switchbot_store import AsyncStore, Entry
+    from switchbot_automation.engine.kept_beside import KeptBeside
+    from switchbot_store import Entry
 
 
 class Recorded(Enum):
@@ -51,7 +52,7 @@ class SideDocument:
         if self.data == document:
             self.data = document
 
-    async def claim(self, store: AsyncStore, document: dict[str, Any]) -> Recorded:
+    async def claim(self, store: KeptBeside, document: dict[str, Any]) -> Recorded:
         """Write a document before what it says is done; only the winner may do it.
 
         Raises StoreError.

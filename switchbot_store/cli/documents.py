@@ -27,13 +27,14 @@ from switchbot_store.errors import (
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.interface import Document, Entry
 from switchbot_store.journal import read_pending
 from switchbot_store.json_file import JsonStore
 from switchbot_store.mirror import read_mirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from switchbot_store.interface import Document, Entry
 
 CHECKS_GROUP = "switchbot_store.checks"
 """Entry points named like a key: called with a document, they raise an error that says

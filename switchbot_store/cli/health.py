@@ -76,7 +76,8 @@ def health(ctx: click.Context, as_json: bool) -> None:
     """Tell how every store and the history fare, changing nothing.
 
     The exit code is 0 when writes can be acknowledged. With STRICT_HEALTH_CHECKS that
-    has to be by the store itself, not by the local journal in its place.
+    has to be by the store itself, not by the local journal in its place, and no
+    document may be one that a person left unreadable.
     """
     config = StoreConfig.from_env()
     found = examine(config)
@@ -193,12 +194,13 @@ def _local(config: StoreConfig) -> Health:
     rows = _rows(config)
     parts = [*stores, rows]
     well = writable and all(part.reachable for part in parts)
+    problems = "; ".join(map(str, status.problems))
     return Health(
-        "ok" if well else "error",
+        ("degraded" if problems else "ok") if well else "error",
         status.acknowledged_by,
         stores,
         rows,
-        last_error=status.last_error,
+        last_error=status.last_error or problems or None,
     )
 
 
@@ -216,6 +218,7 @@ def _document(store: StoreInterface, name: str) -> Part:
         revision=entry.revision,
         updated_at=entry.updated_at,
         pending=store.status().pending,
+        last_error=str(entry.problem) if entry.problem else None,
     )
 
 

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from switchbot_store.hand_edits import BYTE_ORDER_MARK, mistake_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
@@ -156,12 +158,15 @@ def load_document(path: Path) -> dict[str, Any]:
 
 def parsed(text: bytes | str, place: str) -> dict[str, Any]:
     """Return a JSON object, or raise Misuse that begins with `place`."""
-    if isinstance(text, bytes):
-        text = text.removeprefix(b"\xef\xbb\xbf")  # some editors leave a mark
+    data = text.encode(errors="replace") if isinstance(text, str) else text
+    data = data.removeprefix(BYTE_ORDER_MARK)
     try:
-        document = orjson.loads(text)
+        document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise Misuse(f"{place}: not JSON: {error}") from error
+        line, column, reason = mistake_in(data)
+        raise Misuse(
+            f"{place}: not JSON: line {line} column {column}: {reason}"
+        ) from error
     if not isinstance(document, dict):
         raise Misuse(f"{place}: expected a JSON object")
     return document

@@ -9,6 +9,7 @@ import pytest
 from switchbot_store import (
     JsonStore,
     StoreConfigError,
+    StoreDataError,
     StoreUnavailableError,
     safe_files,
 )
@@ -149,41 +150,51 @@ class TestBadFiles:
         previous = directory / "settings.json.previous"
         assert json.loads(previous.read_bytes()) == {"n": 1}
 
-    @pytest.mark.parametrize("garbage", [b"", b"\0" * 300, b'{"n": 3', b"[1]", b"\xff"])
-    def test_a_bad_file_is_set_aside_and_its_previous_generation_used(
+    @pytest.mark.parametrize(
+        "garbage", [b"", b" \n", b"\0" * 300, b'{"n": 2}\0\0', b"\x80\x01\xff{"]
+    )
+    def test_a_damaged_file_is_set_aside_and_what_was_last_good_is_used(
         self, store, directory, caplog, garbage
     ):
         store.set("settings", {"n": 1})
         store.set("settings", {"n": 2})
         (directory / "settings.json").write_bytes(garbage)
-        assert store.get("settings") == {"n": 1}
+        assert store.get("settings") == {"n": 2}
+        assert store.get_entry("settings").problem is None
         assert evidence(directory) == [garbage]
         assert "set aside" in caplog.text
         store.set("settings", {"n": 4})
         assert store.get("settings") == {"n": 4}
         assert evidence(directory) == [garbage]
 
-    def test_a_bad_file_is_not_written_over(self, store, directory):
+    def test_a_damaged_copy_leaves_the_previous_generation(self, store, directory):
         store.set("settings", {"n": 1})
         store.set("settings", {"n": 2})
-        (directory / "settings.json").write_bytes(b"garbage")
+        for name in ("settings.json", ".settings.good"):
+            (directory / name).write_bytes(b"\0" * 300)
+        with JsonStore(directory) as other:
+            assert other.get("settings") == {"n": 1}
+
+    def test_a_damaged_file_is_not_written_over(self, store, directory):
+        store.set("settings", {"n": 1})
+        store.set("settings", {"n": 2})
+        (directory / "settings.json").write_bytes(b"\0garbage")
         store.set("settings", {"n": 3})
-        assert evidence(directory) == [b"garbage"]
+        assert evidence(directory) == [b"\0garbage"]
         previous = directory / "settings.json.previous"
         assert json.loads(previous.read_bytes()) == {"n": 1}
 
-    def test_without_a_previous_generation_nothing_is_made_up(self, store, directory):
+    @pytest.mark.parametrize("bad", [b"garbage", b"\0garbage"])
+    def test_without_anything_good_nothing_is_made_up(self, store, directory, bad):
         directory.mkdir()
-        (directory / "settings.json").write_bytes(b"garbage")
+        (directory / "settings.json").write_bytes(bad)
         for _ in range(2):
             with pytest.raises(StoreUnavailableError, match=r"settings\.json"):
                 store.get("settings")
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises((StoreUnavailableError, StoreDataError)):
             store.compare_and_set("settings", {"n": 1}, "")
         assert names(directory) == [".lock", "settings.json"]
-        store.set("settings", {"n": 1})
-        assert store.get("settings") == {"n": 1}
-        assert evidence(directory) == [b"garbage"]
+        assert (directory / "settings.json").read_bytes() == bad
 
     def test_removing_a_file_by_hand_empties_the_document(self, store, directory):
         store.set("settings", {"n": 1})

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from switchbot_store import PostgresStore, get_store, inspection
+from switchbot_store import JsonStore, PostgresStore, get_store, inspection
 from switchbot_store.doctor import examine
 from switchbot_store.testing import TcpProxy
 
@@ -221,3 +221,22 @@ def test_what_earlier_trouble_left_is_mentioned(
     assert "switchbot-store conflicts" in found["conflicts"]["advice"]
     assert "settings.json.corrupt" in found["evidence"]["message"]
     assert "quarantine" in found["history"]["message"]
+
+
+def test_a_file_with_a_mistake_is_named_with_line_and_column(
+    doctor, environment, tmp_path
+):
+    config, elsewhere = tmp_path / "config", tmp_path / "etc" / "home.json"
+    elsewhere.parent.mkdir()
+    environment(SWITCHBOT_SETTINGS_PATH=elsewhere)
+    with JsonStore(config, paths={"settings": elsewhere}) as store:
+        store.set_many({"settings": {"n": 1}, "state": {"n": 1}})
+    assert "documents" not in doctor(0)
+    elsewhere.write_text('{\n  "n": 1,\n}\n')
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert f"{elsewhere}: line 3 column 1: " in doctor(1)["documents"]["message"]
+    assert before == {
+        path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    elsewhere.write_text("{}")
+    assert "documents" not in doctor(0)

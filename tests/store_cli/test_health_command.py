@@ -47,14 +47,38 @@ def test_the_newest_row_of_the_history_is_told(invoke, tmp_path):
     assert health["history"]["updated_at"] == "2026-01-01T12:00:00Z"
 
 
-def test_an_unreadable_file_is_an_error(invoke, tmp_path):
-    invoke("set", "state", "{}")
+def test_a_file_that_was_never_good_is_an_error(invoke, tmp_path):
+    (tmp_path / "config").mkdir()
     (tmp_path / "config" / "state.json").write_text("{oops")
     health = invoke("health", "--json", code=1).json
     assert health["status"] == "error"
     assert stores(health)["state"]["reachable"] is False
-    assert "no JSON" in stores(health)["state"]["last_error"]
-    assert "no JSON" in invoke("health", code=1).out
+    assert "state.json: line 1 column 2: " in stores(health)["state"]["last_error"]
+    assert "line 1 column 2" in invoke("health", code=1).out
+
+
+def test_a_bad_edit_is_told_with_line_and_column_until_it_is_mended(
+    invoke, environment, tmp_path
+):
+    invoke("set", "state", '{"n": 1}')
+    path = tmp_path / "config" / "state.json"
+    path.write_text('{"a": 1\n "n": 2}')
+    health = invoke("health", "--json").json
+    assert health["status"] == "degraded"
+    assert stores(health)["state"]["reachable"] is True
+    assert f"{path.name}: line 2 column 2: a comma" in health["last_error"]
+    environment(STRICT_HEALTH_CHECKS="1")
+    assert "line 2 column 2" in invoke("health", code=1).out
+    got = invoke("get", "state", "--json")
+    assert (got.json["data"], "line 2 column 2" in got.json["problem"]) == (
+        {"n": 1},
+        True,
+    )
+    assert "last good document" in invoke("get", "state").err
+    assert "line 2 column 2" in invoke("set", "state", "{}", code=1).err
+    assert path.read_text() == '{"a": 1\n "n": 2}'
+    path.write_text('{"n": 2}')
+    assert invoke("health", "--json").json["status"] == "ok"
 
 
 def test_postgres_is_asked_for_everything(invoke, postgres):

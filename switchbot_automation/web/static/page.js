@@ -40,11 +40,18 @@ function problem(text) {
   get("problem").textContent = text;
 }
 
+function problemsOf(home) {
+  const found = (home.document_problems ?? []).map((each) => `A file cannot be read: ${each}. What was last good is used.`);
+  if (!home.settings_error) return found;
+  const instead = home.zones.length ? " The last good ones stay in force." : "";
+  return [`The settings cannot be used: ${home.settings_error}.${instead}`, ...found];
+}
+
 // --- rooms ---------------------------------------------------------------------------
 
 function showHome(told) {
   home = { ...home, ...told };
-  problem(home.settings_error ? `The settings cannot be used: ${home.settings_error}` : "");
+  problem(problemsOf(home).join(" "));
   if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;
   const rooms = get("rooms");
   rooms.classList.toggle("one", home.zones.length === 1);
