@@ -11,7 +11,10 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
+
 from switchbot_store.errors import StoreDataError
+from switchbot_store.ops.answers import LongAnswerError
 from switchbot_store.ops.candidates import Candidate, candidates_of
 from switchbot_store.ops.plans import (
     NO_HYPOPG,
@@ -24,7 +27,7 @@ from switchbot_store.ops.plans import (
     plan_of,
     suppose,
 )
-from switchbot_store.ops.read_only import checked
+from switchbot_store.ops.read_only import checked, told
 from switchbot_store.ops.target import read
 from switchbot_store.ops.validation import RefusedSqlError, validated
 
@@ -172,6 +175,7 @@ class _Search:
         self._schema = schema
         self._weights = weights
         self._ends_at = ends_at
+        self._texts: dict[str, str] = {}
         self._tables: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
 
@@ -185,6 +189,8 @@ class _Search:
                 costs[sql] = cost
                 for candidate in candidates_of(sql, names):
                     candidates.setdefault(candidate, set()).add(sql)
+            except LongAnswerError:
+                raise  # the connection is lost, and what was supposed in it
             except (RefusedSqlError, StoreDataError) as error:
                 self._skipped[sql] = str(error)
         chosen: list[IndexRecommendation] = []
@@ -242,7 +248,11 @@ class _Search:
 
     def _columns_of(self, sql: str) -> dict[str, frozenset[str]]:
         parts = validated(sql, parameters=True)
-        checked(self._session, parts)
+        try:
+            checked(self._session, parts)
+        except psycopg.Error as error:
+            raise told(error) from error
+        self._texts[sql] = parts.text
         columns = {}
         for schema, name in parts.relations:
             named = f"{schema}.{name}" if schema else name
@@ -258,7 +268,7 @@ class _Search:
         return columns
 
     def _cost(self, sql: str) -> tuple[float, set[str]]:
-        found = plan_of(self._session, sql.strip().rstrip(";"))
+        found = plan_of(self._session, self._texts[sql])
         return float(found["Plan"]["Total Cost"]), index_names(found)
 
     def _total(self, costs: Mapping[str, float]) -> float:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+import orjson
 import psycopg
 
 from switchbot_store.errors import StoreDataError
-from switchbot_store.ops.read_only import checked
+from switchbot_store.ops.answers import asked_simply
+from switchbot_store.ops.read_only import checked, told
 from switchbot_store.ops.target import read
-from switchbot_store.ops.validation import parameters_of, validated
+from switchbot_store.ops.validation import (
+    MAX_STATEMENT_BYTES,
+    parameters_of,
+    validated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     from switchbot_store.ops.target import Session, Target
 
 TIMEOUT_SECONDS: Final = 30.0
+MAX_PLAN_BYTES: Final = 2_000_000
+"""A plan quotes the constants of its conditions, computed ones too."""
 SortBy = Literal[
     "total_time", "mean_time", "calls", "rows", "blocks_read", "temp_blocks"
 ]
@@ -45,7 +53,7 @@ _COLUMNS: Final[dict[str, str]] = {
 # row for each user and level; a text is missing where its file was lost.
 _TOP: Final = """
 SELECT
-    coalesce(s.query, '<unknown>') AS query, sum(s.calls)::bigint AS calls,
+    coalesce(left(s.query, {most}), '<unknown>') AS query, sum(s.calls)::bigint AS calls,
     sum(s.total_exec_time) / 1000 AS total_seconds,
     sum(s.total_exec_time) / nullif(sum(s.calls), 0) / 1000 AS mean_seconds,
     sum(s.rows)::bigint AS rows, sum(s.shared_blks_hit)::bigint AS blocks_hit,
@@ -54,7 +62,7 @@ SELECT
     sum(s.total_exec_time) / nullif(sum(sum(s.total_exec_time)) OVER (), 0) AS share
 FROM {schema}.pg_stat_statements s
 JOIN pg_database d ON d.oid = s.dbid AND d.datname = current_database()
-GROUP BY coalesce(s.query, '<unknown>')
+GROUP BY coalesce(left(s.query, {most}), '<unknown>')
 HAVING sum(s.calls) > 0
 ORDER BY {column} DESC NULLS LAST
 LIMIT %s
@@ -145,13 +153,15 @@ def explain_query(
     what the server refuses, and where hypopg is missing, saying how to get it.
     """
     parts = validated(sql, parameters=not analyze)
-    text = sql.strip().rstrip(";").strip()
+    text = parts.text
     if analyze and hypothetical_indexes:
         raise StoreDataError("an index that does not exist cannot be used: no analyze")
 
     def look(session: Session) -> QueryPlan:
-        session.connection.execute("SET LOCAL standard_conforming_strings = on")
-        checked(session, parts)
+        try:
+            checked(session, parts)
+        except psycopg.Error as error:
+            raise told(error) from error
         names: dict[str, str] = {}
         if hypothetical_indexes:
             schema = extension_schema(session, "hypopg")
@@ -192,7 +202,9 @@ def get_top_queries(
         schema = extension_schema(session, "pg_stat_statements")
         if schema is None:
             return TopQueries((), sort_by, NO_STATEMENTS)
-        query = _TOP.format(schema=schema, column=_COLUMNS[sort_by])
+        query = _TOP.format(
+            schema=schema, column=_COLUMNS[sort_by], most=MAX_STATEMENT_BYTES + 1
+        )
         try:
             with session.attempt():
                 rows = session.rows(query.encode(), [limit])
@@ -228,12 +240,17 @@ def suppose(session: Session, schema: str, definition: str) -> dict[str, Any]:
 
 def forget_supposed(session: Session) -> None:
     """Suppose no index any more; a connection of a pool outlives the question."""
+    if session.connection.closed:
+        return
     schema = extension_schema(session, "hypopg")
     session.connection.execute(f"SELECT {schema}.hypopg_reset()".encode())
 
 
 def plan_of(session: Session, sql: str, *, analyze: bool = False) -> dict[str, Any]:
-    """Return EXPLAIN's JSON for a statement that was validated. Raises StoreDataError."""
+    """Return EXPLAIN's JSON for a statement that was validated and checked.
+
+    Raises StoreDataError; LongAnswerError for a plan of more than MAX_PLAN_BYTES.
+    """
     options = "FORMAT JSON" + (", ANALYZE, BUFFERS" if analyze else "")
     count = parameters_of(sql)
     try:
@@ -243,10 +260,8 @@ def plan_of(session: Session, sql: str, *, analyze: bool = False) -> dict[str, A
             if session.version >= _GENERIC_SINCE:
                 return _explained(session, f"EXPLAIN ({options}, GENERIC_PLAN) {sql}")
             return _generic(session, sql, count)
-    except psycopg.errors.QueryCanceled:
-        raise
     except psycopg.Error as error:
-        raise StoreDataError(str(error).splitlines()[0]) from error
+        raise told(error) from error
 
 
 def _generic(session: Session, sql: str, count: int) -> dict[str, Any]:
@@ -261,17 +276,15 @@ def _generic(session: Session, sql: str, count: int) -> dict[str, Any]:
                 session, f"EXPLAIN (FORMAT JSON) EXECUTE supposed({values})"
             )
     finally:
-        # It would outlive the transaction.
-        connection.execute("DEALLOCATE supposed")
+        if not connection.closed:
+            # It would outlive the transaction.
+            connection.execute("DEALLOCATE supposed")
 
 
 def _explained(session: Session, statement: str) -> dict[str, Any]:
-    with session.connection.cursor() as cursor:
-        # As a client without parameters, or `$1` and `%` would be taken for some.
-        row = cursor.execute(statement.encode(), prepare=False).fetchone()
-    if row is None:
-        raise StoreDataError("EXPLAIN said nothing")
-    found: dict[str, Any] = row[0][0]
+    # As a client without parameters, or `$1` would be taken for one.
+    answer = asked_simply(session.connection, statement, most_bytes=MAX_PLAN_BYTES)
+    found: dict[str, Any] = orjson.loads(answer.get_value(0, 0) or b"")[0]
     return found
 
 

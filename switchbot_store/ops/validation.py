@@ -1,12 +1,14 @@
 """What one SQL statement is made of, and whether that may be run. No I/O.
 
-Parsed by PostgreSQL's own parser (pglast), so that what is judged is what runs.
+Parsed by PostgreSQL's own parser (pglast), so that what is judged is what runs. How long
+and how deep it may be is checked before: a parser goes down the stack with every level.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.ops.allowed import (
@@ -20,7 +22,30 @@ from switchbot_store.ops.allowed import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_STATEMENT_BYTES: Final = 100_000
+MAX_TOKENS: Final = 20_000
+MAX_BRACKETS: Final = 100
+"""Brackets within brackets, and CASE within CASE."""
+MAX_LINKS: Final = 500
+"""Operators in one expression, or joined parts of one query, with those around it."""
+
 _OWN_SCHEMAS = frozenset({"pg_catalog", "information_schema"})
+_COMMENTS: Final = frozenset({"C_COMMENT", "SQL_COMMENT"})
+_SEMICOLON: Final = "ASCII_59"
+_OPENING: Final = frozenset({"ASCII_40", "ASCII_91", "CASE"})
+_CLOSING: Final = frozenset({"ASCII_41", "ASCII_93", "END_P"})
+# One more of these is one level more for all that stood before it.
+_JOINING: Final = frozenset({"BETWEEN", "EXCEPT", "INTERSECT", "JOIN", "UNION"})
+# Of an expression nothing is left open after these.
+_ENDING: Final = frozenset(
+    {"AND", "ASCII_44", "ELSE", "GROUP_P", "HAVING", "LIMIT", "OFFSET", "ON", "OR"}
+    | {"ORDER", "SELECT", "THEN", "VALUES", "WHEN", "WHERE"}
+)
+# A name, a constant, a dot: what an expression has between its operators.
+_FLAT: Final = frozenset(
+    {"ASCII_46", "BCONST", "FCONST", "ICONST", "IDENT", "SCONST", "UIDENT", "XCONST"}
+)
+_COMPARISONS: Final = frozenset({"<", "<=", ">", ">="})
 _WORDS = {
     "InsertStmt": "INSERT",
     "UpdateStmt": "UPDATE",
@@ -45,12 +70,16 @@ class RefusedSqlError(StoreDataError):
 class Parts:
     """What a statement names outside itself: all of it is looked up before it runs.
 
-    Relations and types are (schema or empty, name). `functions` and `operators` are bare
+    Relations and types are (schema or empty, name). `hidden` are names that stand for a
+    WITH query, at least in one place. `functions` and `operators` are bare
     names, each found in ``pg_catalog`` only. `attributes` look like columns; PostgreSQL
-    takes ``row.name`` for ``name(row)`` where there is no such column.
+    takes ``row.name`` for ``name(row)`` where there is no such column. `text` is the
+    statement without the semicolons and comments around it.
     """
 
+    text: str = ""
     relations: set[tuple[str, str]] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
     operators: set[str] = field(default_factory=set)
     types: set[tuple[str, str]] = field(default_factory=set)
@@ -71,23 +100,22 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
     Raises RefusedSqlError, saying what is refused; StoreConfigError when pglast is not
     installed.
     """
-    statement = _only_statement(sql)
+    text, called = _measured(sql)
+    statement = _only_statement(text)
     kind = type(statement).__name__
     if kind not in STATEMENTS:
         raise RefusedSqlError(f"only SELECT and SHOW are run, not {_word(kind)}")
     if kind == "VariableShowStmt":
         _check_setting(str(statement.name))
-        return Parts()
-    parts = Parts()
-    local: set[str] = set()
-    for node in _nodes(statement):
-        if not (parameters and type(node).__name__ == "ParamRef"):
-            _take(node, parts, local)
-    parts.relations = {
-        (schema, name)
-        for schema, name in parts.relations
-        if schema or name not in local
-    }
+        return Parts(text)
+    parts = Parts(text)
+    for node, queries in _scoped(statement):
+        if type(node).__name__ == "RangeVar":
+            _take_relation(node, parts, queries)
+        elif not (parameters and type(node).__name__ == "ParamRef"):
+            _take(node, parts)
+    # What is a construct to this parser may be a function to an older server.
+    parts.functions |= called
     return parts
 
 
@@ -101,26 +129,115 @@ def parameters_of(sql: str) -> int:
 
 def nodes_of(sql: str) -> Iterator[Any]:
     """Yield every node of a single statement. Raises as `validated` does."""
-    return _nodes(_only_statement(sql))
+    text, _ = _measured(sql)
+    return _nodes(_only_statement(text))
 
 
-def _only_statement(sql: str) -> Any:
+def _measured(sql: str) -> tuple[str, set[str]]:
+    """Return a statement without what surrounds it, and the keywords that it calls.
+
+    Raises RefusedSqlError for one too long or too deep to be parsed.
+    """
+    tokens = [each for each in _tokens(sql) if each.name not in _COMMENTS]
+    if len(tokens) > MAX_TOKENS:
+        raise RefusedSqlError(
+            f"a statement of {len(tokens)} words and signs: at most {MAX_TOKENS}"
+        )
+    _check_depth(tokens)
+    called = {
+        sql[each.start : each.end + 1].lower()
+        for each, following in pairwise(tokens)
+        if following.name == "ASCII_40" and each.kind != "NO_KEYWORD"
+    }
+    while tokens and tokens[-1].name == _SEMICOLON:
+        tokens.pop()
+    first = next((each for each in tokens if each.name != _SEMICOLON), None)
+    text = "" if first is None else sql[first.start : tokens[-1].end + 1]
+    return text, called
+
+
+def _tokens(sql: str) -> list[Any]:
+    try:
+        from pglast.parser import ParseError, scan  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise _not_installed() from error
+    if "\0" in sql:
+        raise RefusedSqlError("a statement holds no NUL")
+    if len(sql) > MAX_STATEMENT_BYTES or len(_encoded(sql)) > MAX_STATEMENT_BYTES:
+        raise RefusedSqlError(
+            f"a statement is at most {MAX_STATEMENT_BYTES} bytes long"
+        )
+    try:
+        return list(scan(sql))
+    except ParseError as error:
+        raise _unparsed(error) from error
+
+
+def _encoded(sql: str) -> bytes:
+    try:
+        return sql.encode()
+    except UnicodeEncodeError as error:
+        raise RefusedSqlError(f"a statement is Unicode text: {error}") from error
+
+
+def _check_depth(tokens: list[Any]) -> None:
+    """Raise RefusedSqlError where the tree of a statement may be too deep.
+
+    Counted from above: no tree is deeper than its brackets and operators can make it.
+    """
+    joined, linked = [0], [0]
+    depth = 0
+    for token in tokens:
+        name = token.name
+        if name in _OPENING:
+            joined.append(0)
+            linked.append(0)
+            depth += 1
+        elif name in _CLOSING and len(joined) > 1:
+            depth -= 1 + joined.pop() + linked.pop()
+            linked[-1] += 1
+            depth += 1
+        elif name in _ENDING:
+            depth -= linked[-1]
+            linked[-1] = 0
+        elif name in _JOINING:
+            joined[-1] += 1
+            depth += 1 - linked[-1]
+            linked[-1] = 0
+        elif name not in _FLAT:
+            linked[-1] += 1
+            depth += 1
+        if len(joined) > MAX_BRACKETS:
+            raise RefusedSqlError(f"more than {MAX_BRACKETS} brackets in brackets")
+        if depth > MAX_LINKS:
+            raise RefusedSqlError(
+                f"more than {MAX_LINKS} operators, joins or unions in one expression"
+            )
+
+
+def _only_statement(text: str) -> Any:
     try:
         from pglast import parse_sql  # noqa: PLC0415 - an extra
         from pglast.parser import ParseError  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise StoreConfigError(
-            "pglast is not installed: pip install 'switchbot-automation[ops]'"
-        ) from error
-    if "\0" in sql:
-        raise RefusedSqlError("a statement holds no NUL")
+        raise _not_installed() from error
     try:
-        statements = parse_sql(sql)
+        statements = parse_sql(text)
     except ParseError as error:
-        raise RefusedSqlError(f"PostgreSQL's parser refuses it: {error}") from error
+        raise _unparsed(error) from error
     if len(statements) != 1:
         raise RefusedSqlError(f"one statement at a time, not {len(statements)}")
     return statements[0].stmt
+
+
+def _not_installed() -> StoreConfigError:
+    return StoreConfigError(
+        "pglast is not installed: pip install 'switchbot-automation[ops]'"
+    )
+
+
+def _unparsed(error: Exception) -> RefusedSqlError:
+    return RefusedSqlError(f"PostgreSQL's parser refuses it: {error}")
 
 
 def _nodes(node: Any) -> Iterator[Any]:
@@ -130,42 +247,78 @@ def _nodes(node: Any) -> Iterator[Any]:
         each = waiting.pop()
         if isinstance(each, tuple | list):
             waiting.extend(each)
-        elif hasattr(each, "__slots__") and type(each).__module__ == "pglast.ast":
+        elif _is_node(each):
             yield each
             waiting.extend(getattr(each, name, None) for name in each.__slots__)
 
 
-def _take(node: Any, parts: Parts, local: set[str]) -> None:
-    kind = type(node).__name__
-    if kind not in NODES:
-        raise RefusedSqlError(f"{_word(kind)} cannot be part of a read")
-    if kind == "RangeVar":
-        parts.relations.add(_relation(node))
-    elif kind == "CommonTableExpr":
-        local.add(node.ctename)
-    elif kind == "FuncCall":
-        parts.functions.add(_function(node.funcname))
-    elif kind == "RangeTableSample":
-        _function(node.method)
-    elif kind in {"A_Expr", "SubLink", "SortBy"}:
-        _take_operator(node, parts)
-    elif kind == "TypeName":
-        parts.types.add(_type(node))
-    elif kind == "ColumnRef":
-        parts.attributes.update(_names(node.fields[1:]))
-    elif kind == "A_Indirection":
-        parts.attributes.update(_names(node.indirection))
+def _scoped(statement: Any) -> Iterator[tuple[Any, frozenset[str]]]:
+    """Yield each node with the names of the WITH queries that it sees.
+
+    As PostgreSQL has it: a query sees those of its own WITH and of every query around
+    it. A WITH query sees those before it in the list; with RECURSIVE, all of the list.
+    """
+    waiting: list[tuple[Any, frozenset[str]]] = [(statement, frozenset())]
+    while waiting:
+        each, seen = waiting.pop()
+        if isinstance(each, tuple | list):
+            waiting.extend((part, seen) for part in each)
+            continue
+        if not _is_node(each):
+            continue
+        yield each, seen
+        inner = seen
+        clause = getattr(each, "withClause", None)
+        if clause is not None:
+            yield clause, seen
+            named = [query.ctename for query in clause.ctes]
+            inner = seen | set(named)
+            for index, query in enumerate(clause.ctes):
+                before = inner if clause.recursive else seen | set(named[:index])
+                waiting.append((query, before))
+        waiting.extend(
+            (getattr(each, name, None), inner)
+            for name in each.__slots__
+            if name != "withClause"
+        )
 
 
-def _relation(node: Any) -> tuple[str, str]:
-    schema, name = node.schemaname or "", node.relname
+def _is_node(value: Any) -> bool:
+    return hasattr(value, "__slots__") and type(value).__module__ == "pglast.ast"
+
+
+def _take_relation(node: Any, parts: Parts, queries: frozenset[str]) -> None:
+    schema, name = node.schemaname or "", str(node.relname)
     if node.catalogname:
         raise RefusedSqlError(f"{name} is of another database")
+    if not schema and name in queries:
+        parts.hidden.add(name)
+        return
     if name in SECRET_RELATIONS and schema in {"", *_OWN_SCHEMAS}:
         raise RefusedSqlError(f"{name} may hold secrets")
     if schema.startswith("pg_toast"):
         raise RefusedSqlError(f"{schema} is PostgreSQL's own store")
-    return schema, name
+    parts.relations.add((schema, name))
+
+
+def _take(node: Any, parts: Parts) -> None:
+    kind = type(node).__name__
+    if kind not in NODES:
+        raise RefusedSqlError(f"{_word(kind)} cannot be part of a read")
+    if kind == "FuncCall":
+        parts.functions.add(_function(node.funcname))
+    elif kind == "RangeTableSample":
+        parts.functions.add(_function(node.method))
+    elif kind in {"A_Expr", "SubLink", "SortBy"}:
+        _take_operator(node, parts)
+    elif kind in {"CaseExpr", "JoinExpr"} and _compares(node):
+        parts.operators.add("=")
+    elif kind == "TypeName":
+        parts.types |= _types(node)
+    elif kind == "ColumnRef":
+        parts.attributes.update(_names(node.fields[1:]))
+    elif kind == "A_Indirection":
+        parts.attributes.update(_names(node.indirection))
 
 
 def _function(names: Any) -> str:
@@ -181,23 +334,33 @@ def _function(names: Any) -> str:
     return str(name)
 
 
+def _compares(node: Any) -> bool:
+    """Tell whether a CASE or a JOIN compares with an operator that is not written."""
+    if type(node).__name__ == "CaseExpr":
+        return node.arg is not None
+    return bool(node.isNatural or node.usingClause)
+
+
 def _take_operator(node: Any, parts: Parts) -> None:
     names = {"A_Expr": "name", "SubLink": "operName", "SortBy": "useOp"}
     found = getattr(node, names[type(node).__name__]) or ()
-    *schema, name = [each.sval for each in found] or [""]
-    if schema not in ([], ["pg_catalog"]):
-        raise RefusedSqlError(f"the operator {name} is not PostgreSQL's own")
-    # Words such as BETWEEN stand there too; they lead to ordinary comparisons.
-    if name and not name[0].isalpha():
+    name = found[-1].sval if found else ""
+    if name[:1].isalpha():
+        parts.operators |= _COMPARISONS  # BETWEEN, in one of its forms
+    elif name:
+        # With a schema or without: of that name none may be of somebody's own.
         parts.operators.add(str(name))
+    elif type(node).__name__ == "SubLink" and node.testexpr is not None:
+        parts.operators.add("=")  # IN
 
 
-def _type(node: Any) -> tuple[str, str]:
-    names = [each.sval for each in node.names or ()]
+def _types(node: Any) -> set[tuple[str, str]]:
+    names = [str(each.sval) for each in node.names or ()]
     if not names:
         raise RefusedSqlError("a type without a name")
     schema, name = (names[-2], names[-1]) if len(names) > 1 else ("", names[0])
-    return str(schema), str(name)
+    # A word that this parser takes for PostgreSQL's own may be any name to an older one.
+    return {(schema, name), ("", name)} if schema == "pg_catalog" else {(schema, name)}
 
 
 def _names(nodes: Any) -> Iterator[str]:
