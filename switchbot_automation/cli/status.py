@@ -19,13 +19,16 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.engine.state import ZoneState, unreadable_instants
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.instants import FOR_EVER
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings import parse_settings
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cli.readings import Row
     from switchbot_automation.settings_model import ZoneSettings
@@ -78,10 +81,11 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
 class Room:
     """A zone as the store has it."""
 
-    def __init__(self, zone: ZoneSettings, state: ZoneState) -> None:
+    def __init__(self, zone: ZoneSettings, document: Mapping[str, Any]) -> None:
         self._name = zone.name
         self._enabled = zone.automation_enabled
-        self._state = state
+        self._state = ZoneState.from_document(document)
+        self._unreadable = sorted(unreadable_instants(document))
         self.aircon_id = zone.aircon_device_id
 
     @property
@@ -104,6 +108,7 @@ class Room:
             "last_action": state.last_action,
             "last_action_at": _instant(state.last_action_at),
             "hold_until": _instant(state.hold_until),
+            "unreadable": self._unreadable,
         }
 
     def cells(self) -> tuple[str, ...]:
@@ -117,7 +122,14 @@ class Room:
             read += f"{_clock(state.last_read_at)}"
         automation = "on" if self._enabled else "off"
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
-            automation += f", held until {state.hold_until.astimezone():%a %H:%M}"
+            until = f"{state.hold_until.astimezone():%a %H:%M}"
+            automation += (
+                ", held until resumed"
+                if state.hold_until == FOR_EVER
+                else f", held until {until}"
+            )
+        if self._unreadable:
+            automation += f"; no instants: {', '.join(self._unreadable)}"
         return (self._name, read, self._unit(), automation)
 
     def _unit(self) -> str:
@@ -148,7 +160,7 @@ def read_rooms() -> list[Room]:
         }
         entries = store.get_many(list(keys.values()))
         return [
-            Room(zone, ZoneState.from_document(entries[keys[name]].data))
+            Room(zone, entries[keys[name]].data)
             for name, zone in settings.zones.items()
         ]
 

@@ -20,6 +20,7 @@ from switchbot_automation.engine.meters import remembered
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings_crosschecks import far_days
 from switchbot_automation.webhook_url import mask_url
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ class Configurator:
 
         With a `revision`, only in place of the document of that revision.
         """
-        settings = parse_settings(document)
-        self._try_out(settings, now)
+        self._try_out(_entering(document), now)
         after = dict(document)
         before = await self._documents.replace_settings(after, revision)
         self._replaced = (before, after)
@@ -108,7 +108,7 @@ class Configurator:
         self, document: Mapping[str, Any], now: datetime, revision: str | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check only; return the stored document and this one."""
-        self._try_out(parse_settings(document), now)
+        self._try_out(_entering(document), now)
         stored = await self._documents.stored_settings(revision)
         return stored.data, dict(document)
 
@@ -162,6 +162,14 @@ class Configurator:
             self._replaced = None
             await self._documents.restore_settings(before, instead_of=after)
         return rejected
+
+
+def _entering(document: Mapping[str, Any]) -> Settings:
+    """Return what a document asks for that is new. Raises SettingsError."""
+    settings = parse_settings(document)
+    for error in far_days(document):
+        raise error
+    return settings
 
 
 async def what_if(
