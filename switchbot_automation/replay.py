@@ -11,11 +11,11 @@ import csv
 import math
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import (
     CommandResult,
     CommandStatus,
@@ -29,6 +29,7 @@ from switchbot_store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.model import (
@@ -125,19 +126,15 @@ def read_readings(lines: Iterable[str]) -> Recording:
 def _reading(row: Mapping[str, str | None], after: datetime | None) -> Reading:
     stamp = row["timestamp"] or ""
     try:
-        at = datetime.fromisoformat(stamp.strip())
+        at = parse_instant(stamp)
     except ValueError as error:
-        raise ValueError(f"timestamp {stamp!r} is not ISO 8601") from error
-    if at.tzinfo is None:
-        raise ValueError(f"timestamp {stamp!r} has no UTC offset")
+        raise ValueError(f"timestamp {error}") from None
     if after is not None and at < after:
         raise ValueError(f"timestamp {stamp!r} is earlier than the row before")
     temperature = _number(row["temperature_c"], "temperature_c")
     if temperature is None:
         raise ValueError("temperature_c is empty")
-    return Reading(
-        at.astimezone(UTC), temperature, _number(row["humidity_pct"], "humidity_pct")
-    )
+    return Reading(at, temperature, _number(row["humidity_pct"], "humidity_pct"))
 
 
 def _number(text: str | None, column: str) -> float | None:

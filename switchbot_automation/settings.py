@@ -21,6 +21,7 @@ from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.nearest import nearest
 from switchbot_automation.settings_crosschecks import (
     dotted,
+    far_days,
     group_errors,
     plugin_errors,
     rule_errors,
@@ -84,9 +85,11 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
 def check_settings(document: Mapping[str, Any]) -> list[SettingsError]:
     """Return every problem of a document, in its order; empty if it can be used.
 
-    What concerns several keys at once is checked when each by itself is right.
+    What concerns several keys at once is checked when each by itself is right. Days
+    that no instant lies on are refused here and where settings are applied; what is
+    stored with them already can still be used.
     """
-    return _load(document)[1]
+    return _load(document)[1] or list(far_days(document))
 
 
 # --- one level of a document ------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.instants import EARLIEST, LATEST, RANGE
 from switchbot_automation.nearest import nearest
 
 if TYPE_CHECKING:
@@ -23,6 +25,38 @@ def dotted(path: Iterable[str | int]) -> str:
         else:
             text += f".{key}" if text else key
     return text
+
+
+def far_days(document: object) -> Iterator[SettingsError]:
+    """Check that windows begin and end on days that instants can lie on."""
+    for path, value in _days_of_windows(document, (), within=False):
+        try:
+            near = EARLIEST.date() <= date.fromisoformat(value) <= LATEST.date()
+        except ValueError:
+            continue  # no day at all, as the schema says
+        if not near:
+            yield SettingsError(f"{value} is not within {RANGE}", path=dotted(path))
+
+
+def _days_of_windows(
+    value: object, path: tuple[str | int, ...], *, within: bool
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for key, each in items:
+        at = (*path, key)
+        if within and key in _DAYS_OF_WINDOWS and isinstance(each, str):
+            yield at, each
+        else:
+            windows = within and isinstance(key, int)
+            inside = windows or key == "time_windows"
+            yield from _days_of_windows(each, at, within=inside)
+
+
+_DAYS_OF_WINDOWS = ("from", "until")
 
 
 def group_errors(

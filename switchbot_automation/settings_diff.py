@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.webhook_url import mask_url
+from switchbot_automation.settings_secrets import is_secret_name, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +61,7 @@ def _zone_changes(
             continue
         at = f"{path}.{_DOCUMENT_NAMES.get(each.name, each.name)}"
         if each.name == "webhooks":
-            yield from _mapping_changes(at, before, after, masked=True)
+            yield from _mapping_changes(at, before, after, under=each.name)
         elif each.name == "scenes":
             yield from _mapping_changes(at, before, after)
         elif each.name == "presets":
@@ -103,12 +103,12 @@ def _as_mapping(profile: Any) -> dict[str, Any]:
 
 
 def _mapping_changes(
-    path: str, old: Mapping[Any, Any], new: Mapping[Any, Any], *, masked: bool = False
+    path: str, old: Mapping[Any, Any], new: Mapping[Any, Any], *, under: str = ""
 ) -> Iterator[SettingChange]:
     for key in dict.fromkeys([*new, *old]):
         before, after = old.get(key), new.get(key)
         if before == after:
             continue
-        if masked:
-            before, after = before and mask_url(before), after and mask_url(after)
+        if is_secret_name(under):
+            before, after = masked(before, under), masked(after, under)
         yield SettingChange(f"{path}.{key}", before, after)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import voluptuous as vol
 
+from switchbot_automation.instants import EARLIEST, LATEST
 from switchbot_automation.model import Action
 from switchbot_automation.nearest import nearest
 from switchbot_automation.settings_model import OffsetInput, Sensor
@@ -176,9 +177,12 @@ def _date(_spec: SettingSpec, value: object) -> date:
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise vol.Invalid(expected)
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError as exc:
         raise vol.Invalid(expected) from exc
+    # Before all instants or after them means the same as their first and last day; what
+    # is stored so goes on working, and `far_days` refuses what is new.
+    return min(max(day, EARLIEST.date()), LATEST.date())
 
 
 def _list(spec: SettingSpec, value: object) -> list[Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from switchbot_store.backup_format import (
@@ -26,6 +26,7 @@ from switchbot_store.backup_format import (
 )
 from switchbot_store.documents import encode
 from switchbot_store.history.model import HistorySample, RowKey
+from switchbot_store.instants import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     import os
@@ -39,8 +40,7 @@ Progress = Callable[[float, str], None]
 _PAGE_ROWS: Final = 2000
 _WRITE_ROWS: Final = 5000
 _TOGETHER_BYTES: Final = 32 * 1024 * 1024
-_BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
-_AFTER_ALL: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+_AFTER_ALL: Final = LATEST + timedelta(microseconds=1)
 
 
 def _silent(_part: float, _what: str) -> None:
@@ -106,12 +106,12 @@ class StoreSource:
         return (oldest, newest[0].timestamp) if newest and oldest else None
 
     def rows(self) -> Iterator[HistorySample]:
-        """Yield every recorded row."""
+        """Yield every recorded row of an instant that history keeps."""
         if self._history is None:
             return
         after = None
         while rows := self._history.rows(
-            _BEFORE_ALL, _AFTER_ALL, after=after, limit=_PAGE_ROWS
+            EARLIEST, _AFTER_ALL, after=after, limit=_PAGE_ROWS
         ):
             for row in rows:
                 yield HistorySample(**row)
@@ -123,7 +123,9 @@ class StoreSource:
             return
         after = None
         while hours := self._history.frozen_hours(after=after, limit=_PAGE_ROWS):
-            yield from hours
+            yield from (
+                hour for hour in hours if EARLIEST <= hour["timestamp"] <= LATEST
+            )
             after = RowKey(hours[-1].timestamp, hours[-1].zone)
 
 

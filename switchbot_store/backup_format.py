@@ -38,6 +38,7 @@ from switchbot_store.errors import (
 from switchbot_store.history import codec
 from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.samples import normalised
+from switchbot_store.instants import EARLIEST, LATEST, parse_instant
 from switchbot_store.safe_files import (
     directory_of,
     replace,
@@ -129,7 +130,9 @@ class BackupWriter:
     def document(
         self, key: str, data: Document, updated_at: datetime | None = None
     ) -> None:
-        """Add a document."""
+        """Add a document; an instant that is out of any range is not known."""
+        if updated_at is not None and not EARLIEST <= updated_at <= LATEST:
+            updated_at = None
         # Already checked, and as deep as a document may be: orjson adds no level.
         body = orjson.Fragment(encode(data))
         row = {"key": key, "updated_at": updated_at, "data": body}
@@ -298,7 +301,7 @@ def _document(body: dict[str, Any]) -> BackedUpDocument:
     if is_internal(key):
         raise StoreDataError(f"{key!r} is internal")
     at = body["updated_at"]
-    updated_at = datetime.fromisoformat(at).astimezone(UTC) if at else None
+    updated_at = parse_instant(at) if at else None
     data = decode(encode(body["data"]), key=key)
     return BackedUpDocument(key, data, updated_at)
 

@@ -10,19 +10,20 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.instants import EARLIEST, stored_instant
 from switchbot_store.interface import Document, Entry
 from switchbot_store.journal import DIRECTORY
 from switchbot_store.line_file import LineFile, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 _FILE: Final = "conflicts.jsonl"
@@ -187,6 +188,6 @@ def _line_of(conflict: Conflict) -> bytes:
 def _conflict(line: bytes) -> Conflict:
     row = orjson.loads(line)
     for name in ("updated_at", "settled_at"):
-        if row[name] is not None:
-            row[name] = datetime.fromisoformat(row[name]).astimezone(UTC)
+        row[name] = stored_instant(row[name])
+    row["settled_at"] = row["settled_at"] or EARLIEST
     return Conflict(**row)

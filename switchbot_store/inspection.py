@@ -20,8 +20,14 @@ from switchbot_store.history.codec import COLUMNS
 from switchbot_store.history.distinct import DistinctTimestamps
 from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.model import HistorySample, in_utc
-from switchbot_store.history.postgres_sql import LATEST
+from switchbot_store.history.postgres_sql import LATEST as LATEST_ROWS
 from switchbot_store.history.samples import normalised
+from switchbot_store.instants import (
+    EARLIEST,
+    LATEST,
+    checked_instant,
+    from_microseconds,
+)
 from switchbot_store.interface import Entry
 from switchbot_store.migrations import load_migrations, pending
 from switchbot_store.postgres_connections import Connections
@@ -32,7 +38,6 @@ if TYPE_CHECKING:
 
     from switchbot_store.postgres_connections import Connection
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_SECONDS: Final = 6 * 3600.0
 """For a backup, which takes as long as it takes."""
 
@@ -54,11 +59,13 @@ SELECT EXISTS (SELECT FROM pg_attribute
     WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)
 """
 _REVISIONS: Final = b"""
-SELECT kind, revision::text, (extract(epoch FROM updated_at) * 1000000)::bigint
+SELECT kind, revision::text, CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
 FROM json_store WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 """
 _DOCUMENTS: Final = """
-COPY (SELECT kind, data::text, (extract(epoch FROM updated_at) * 1000000)::bigint
+COPY (SELECT kind, data::text, CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
       FROM json_store ORDER BY kind COLLATE "C") TO STDOUT
 """
 _ROWS: Final = """
@@ -72,7 +79,7 @@ COPY (SELECT to_jsonb(h)::text FROM state_history_hourly h
 _SPAN: Final = b"""
 SELECT (extract(epoch FROM min("timestamp")) * 1000000)::bigint,
     (extract(epoch FROM max("timestamp")) * 1000000)::bigint
-FROM state_history
+FROM state_history WHERE isfinite("timestamp")
 """
 
 
@@ -212,7 +219,7 @@ class Snapshot:
             return
         for key, data, at in self._copied(_DOCUMENTS):
             if not is_internal(key):
-                updated_at = _instant(at.encode()) if at else None
+                updated_at = from_microseconds(int(at)) if at else None
                 yield key, Entry(decode(data, key=key), "-", updated_at)
 
     def span(self) -> tuple[datetime, datetime] | None:
@@ -239,12 +246,15 @@ class Snapshot:
             yield sample
 
     def hours(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every hour of the rollup whose rows are gone."""
+        """Yield every hour of the rollup whose rows are gone, likewise."""
         if not _has_table(self._connection, "state_history_hourly"):
             return
         for (text,) in self._copied(_HOURS):
             values = orjson.loads(text)
-            yield frozen_hour({**values, "timestamp": values["bucket"]})
+            try:
+                yield frozen_hour({**values, "timestamp": values["bucket"]})
+            except StoreDataError:
+                self.left_out += 1
 
     def _copied(self, statement: Any) -> Iterator[tuple[str, ...]]:
         with (
@@ -260,7 +270,7 @@ def _adopted(values: dict[str, Any], distinct: DistinctTimestamps) -> HistorySam
         timestamp = timestamp.replace(tzinfo=UTC)
     known = {name: values[name] for name in COLUMNS if values.get(name) is not None}
     zone = known.get("zone", "default")
-    known["timestamp"] = distinct.assign(zone, timestamp.astimezone(UTC))
+    known["timestamp"] = distinct.assign(zone, checked_instant(timestamp))
     return normalised(HistorySample(**known))
 
 
@@ -299,7 +309,7 @@ def _revisions(
 
 def _newest_row(connection: Connection) -> datetime | None:
     if fetch(connection, _HAS_COLUMN, (b"state_history", b"zone"))[0][0] == b"t":
-        row = connection.execute(LATEST, {"n": 1, "zone": None}).fetchone()
+        row = connection.execute(LATEST_ROWS, {"n": 1, "zone": None}).fetchone()
         return None if row is None else in_utc(row[1])
     if not _has_table(connection, "state_history"):
         return None
@@ -312,4 +322,6 @@ def _has_table(connection: Connection, name: str) -> bool:
 
 
 def _instant(microseconds: bytes | None) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(microseconds or 0))
+    """Return an instant, the first or last one that is any for what lies beyond."""
+    since_1970 = int(microseconds or 0)
+    return from_microseconds(since_1970) or (LATEST if since_1970 > 0 else EARLIEST)

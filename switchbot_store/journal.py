@@ -17,7 +17,6 @@ import os
 import threading
 import weakref
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,12 +24,14 @@ import orjson
 
 from switchbot_store.documents import decode
 from switchbot_store.errors import StoreConfigError, StoreUnavailableError
+from switchbot_store.instants import EARLIEST, stored_instant
 from switchbot_store.interface import Entry
 from switchbot_store.line_file import LineFile, read_lines
 from switchbot_store.safe_files import directory_of, make_directory, wrapped_os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".journal"
@@ -294,7 +295,8 @@ def _write_of(row: Mapping[str, Any]) -> PendingWrite:
         encoded=None if data is None else orjson.dumps(data),
         revision=row.get("revision", ""),
         base=row["base"],
-        written_at=datetime.fromisoformat(row["at"]).astimezone(UTC),
+        # A clock that was far off says nothing of when; the write is one all the same.
+        written_at=stored_instant(row["at"]) or EARLIEST,
         tried=tuple(row.get("tried", ())),
         count=row.get("count", 1),
     )

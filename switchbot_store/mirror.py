@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,6 +19,7 @@ import orjson
 from switchbot_store.documents import decode, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.file_names import stem_of
+from switchbot_store.instants import stored_instant
 from switchbot_store.interface import Entry
 from switchbot_store.line_file import LineFile, read_lines
 from switchbot_store.safe_files import (
@@ -33,6 +33,7 @@ from switchbot_store.safe_files import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".mirror"
@@ -268,8 +269,7 @@ def _apply(documents: dict[str, Mirrored], content: bytes) -> bool:
         if "data" not in row:
             documents.pop(key, None)
             return True
-        at = row["updated_at"]
-        updated_at = datetime.fromisoformat(at).astimezone(UTC) if at else None
+        updated_at = stored_instant(row["updated_at"])
         encoded = orjson.dumps(row["data"])
         documents[key] = Mirrored(encoded, row["revision"], updated_at, number)
     except (ValueError, KeyError, TypeError):

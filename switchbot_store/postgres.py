@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
@@ -16,6 +15,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.instants import from_microseconds
 from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
 from switchbot_store.migrations import migrate
 from switchbot_store.postgres_connections import Answer, Connection, Connections
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from switchbot_store.journal import PendingWrite
     from switchbot_store.primary import Outcome
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
 """`jsonb` holds a quarter of a gigabyte; one statement stays well below."""
 
 _COLUMNS: Final = b"""
-data::text, revision::text, (extract(epoch FROM updated_at) * 1000000)::bigint
+data::text, revision::text, CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
 """
 _GET: Final = b"SELECT %b FROM json_store WHERE kind = $1" % _COLUMNS
 _GET_MANY: Final = (
@@ -353,5 +353,5 @@ def _text(value: bytes | None) -> str:
 
 def _entry(key: str, row: Sequence[bytes | None]) -> Entry:
     data, revision, microseconds = row
-    updated_at = _EPOCH + timedelta(microseconds=int(microseconds or 0))
+    updated_at = from_microseconds(None if microseconds is None else int(microseconds))
     return Entry(decode(data or b"", key=key), _text(revision), updated_at)

@@ -87,7 +87,8 @@ SELECT
     kind,
     outcome,
     revision::text,
-    (extract(epoch FROM updated_at) * 1000000)::bigint,
+    CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END,
     CASE WHEN outcome IN ('passed', 'conflict') THEN data::text END
 FROM left_over
 """

@@ -17,13 +17,14 @@ import stat
 import threading
 import time
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
+from switchbot_store.instants import EARLIEST, from_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 TEMPORARY_SUFFIX: Final = ".tmp"
 _NEW_FILE_MODE: Final = 0o600
@@ -42,8 +43,8 @@ class Content(NamedTuple):
 
     @property
     def changed_at(self) -> datetime:
-        """The time of its last change, aware UTC."""
-        return datetime.fromtimestamp(self.status.st_mtime, UTC)
+        """The time of its last change, aware UTC; of one that can be no instant 1970."""
+        return from_microseconds(self.status.st_mtime_ns // 1000) or EARLIEST
 
 
 @contextmanager

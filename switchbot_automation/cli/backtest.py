@@ -23,6 +23,7 @@ from switchbot_automation.cli.replay import read_recording
 from switchbot_automation.cli.simulate import check_plot
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.plots_backtest import draw_backtest
 from switchbot_automation.settings import parse_settings
 from switchbot_store import get_history, get_store
@@ -164,12 +165,11 @@ def _instant(text: str | None, tz: tzinfo, option: str) -> datetime | None:
     if text is None:
         return None
     try:
-        given = datetime.fromisoformat(text.strip())
+        return parse_instant(text, timezone=tz)
     except ValueError as error:
         raise Misuse(
-            f"{option} {text!r}: expected a date or ISO 8601, as 2026-01-31"
-        ) from error
-    return (given if given.tzinfo else given.replace(tzinfo=tz)).astimezone(UTC)
+            f"{option}: {error}; expected a date or ISO 8601, as 2026-01-31"
+        ) from None
 
 
 def _print_report(report: BacktestReport, tz: tzinfo) -> None:

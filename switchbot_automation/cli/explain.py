@@ -21,6 +21,7 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.engine.explain import Explainer, timezone_in
 from switchbot_automation.engine.settings_life import SettingsLife, past_key
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
 
@@ -89,13 +90,11 @@ def instant_meant(moment: str | None, tz: tzinfo, now: datetime) -> datetime:
         at = local.astimezone(UTC)
         return at if at <= now else (local - _DAY).astimezone(UTC)
     try:
-        given = datetime.fromisoformat(text)
+        return parse_instant(text, timezone=tz)
     except ValueError as error:
         raise Misuse(
-            f"--at {moment!r}: expected a time as 03:12 or ISO 8601, "
-            "as 2026-01-12T03:12"
-        ) from error
-    return (given if given.tzinfo else given.replace(tzinfo=tz)).astimezone(UTC)
+            f"--at: {error}; expected a time as 03:12 or ISO 8601, as 2026-01-12T03:12"
+        ) from None
 
 
 def _settings_life(store: StoreInterface) -> SettingsLife:

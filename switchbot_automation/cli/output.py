@@ -7,7 +7,6 @@ import functools
 import json
 import logging
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -16,9 +15,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from switchbot_automation.instants import stored_hold
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
     from pathlib import Path
 
     from switchbot_automation.model import Reason
@@ -164,8 +165,8 @@ _UNITS = {"_celsius": " °C", "_seconds": " s", "_percent": " %"}
 
 
 def _detail_text(name: str, value: Any, zone: tzinfo) -> str:
-    if name == "until":
-        return f"until {datetime.fromisoformat(value).astimezone(zone):%H:%M:%S}"
+    if name == "until" and (at := stored_hold(value)) is not None:
+        return f"until {at.astimezone(zone):%H:%M:%S}"
     number = f"{value:.4g}" if isinstance(value, float) else f"{value}"
     for suffix, unit in _UNITS.items():
         if name.endswith(suffix):

@@ -20,11 +20,14 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
 from switchbot_automation.engine.settings_life import SettingsLife, past_key
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.engine.state import ZoneState, unreadable_instants
+from switchbot_automation.instants import FOR_EVER
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cli.readings import Row
     from switchbot_automation.settings_model import ZoneSettings
@@ -81,10 +84,11 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
 class Room:
     """A zone as the store has it."""
 
-    def __init__(self, zone: ZoneSettings, state: ZoneState) -> None:
+    def __init__(self, zone: ZoneSettings, document: Mapping[str, Any]) -> None:
         self._name = zone.name
         self._enabled = zone.automation_enabled
-        self._state = state
+        self._state = ZoneState.from_document(document)
+        self._unreadable = sorted(unreadable_instants(document))
         self.aircon_id = zone.aircon_device_id
 
     @property
@@ -107,6 +111,7 @@ class Room:
             "last_action": state.last_action,
             "last_action_at": _instant(state.last_action_at),
             "hold_until": _instant(state.hold_until),
+            "unreadable": self._unreadable,
         }
 
     def cells(self) -> tuple[str, ...]:
@@ -120,7 +125,14 @@ class Room:
             read += f"{_clock(state.last_read_at)}"
         automation = "on" if self._enabled else "off"
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
-            automation += f", held until {state.hold_until.astimezone():%a %H:%M}"
+            until = f"{state.hold_until.astimezone():%a %H:%M}"
+            automation += (
+                ", held until resumed"
+                if state.hold_until == FOR_EVER
+                else f", held until {until}"
+            )
+        if self._unreadable:
+            automation += f"; no instants: {', '.join(self._unreadable)}"
         return (self._name, read, self._unit(), automation)
 
     def _unit(self) -> str:
@@ -160,7 +172,7 @@ def read_rooms() -> Rooms:
         entries = store.get_many(list(keys.values()))
         problems += [str(each.problem) for each in entries.values() if each.problem]
         rooms = [
-            Room(zone, ZoneState.from_document(entries[keys[name]].data))
+            Room(zone, entries[keys[name]].data)
             for name, zone in zones.items()
         ]
         return Rooms(rooms, problems)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from switchbot_automation.instants import checked_instant
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,10 +27,7 @@ def parse_date(value: str | None) -> datetime | None:
     if not value:
         return None
     try:
-        instant = parsedate_to_datetime(value)
-        return (
-            instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-        )
+        return checked_instant(parsedate_to_datetime(value), timezone=UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import Power
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _read_state(remote_id: str, entry: Any) -> AssumedState | None:
     if not isinstance(entry, dict):
         return None
     try:
-        at = datetime.fromisoformat(entry["at"])
+        at = parse_instant(entry["at"], timezone=UTC)
         setpoint, mode, fan = (
             entry.get("setpoint_celsius"),
             entry.get("mode"),
@@ -196,7 +197,7 @@ def _read_state(remote_id: str, entry: Any) -> AssumedState | None:
         return AssumedState(
             remote_id=remote_id,
             power=Power(entry["power"]),
-            at=at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
+            at=at,
             source=AssumedSource(entry["source"]),
             command=str(entry.get("command", "")),
             parameter=str(entry.get("parameter", "default")),

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import CloudServerError
+from switchbot_automation.instants import from_unix
 from switchbot_automation.model import (
     CommandResult,
     Device,
@@ -25,6 +25,7 @@ from switchbot_automation.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -204,10 +205,9 @@ def _instant(value: object) -> datetime | None:
     """Read Unix time, in milliseconds as seen live or in seconds as documented."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    seconds = value / 1000 if value > _LAST_SECONDS else value
     try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
+        return from_unix(value / 1000 if value > _LAST_SECONDS else value)
+    except OverflowError:  # an int greater than any float
         return None
 
 

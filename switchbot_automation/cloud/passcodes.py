@@ -13,15 +13,16 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.aes import decrypt_cbc
 from switchbot_automation.errors import BadParameterError
+from switchbot_automation.instants import from_unix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from switchbot_automation.model import Device
 
@@ -145,7 +146,4 @@ def _instant(value: object) -> datetime | None:
     """Read Unix seconds; 0 is what the cloud writes for "never"."""
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return from_unix(value)

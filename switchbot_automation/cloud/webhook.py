@@ -16,7 +16,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from switchbot_automation.cloud.readings import read_event
+from switchbot_automation.instants import from_unix
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -340,8 +341,4 @@ def _instant(value: object) -> datetime | None:
         value = int(value[:20])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    seconds = value / 1000 if value > _LAST_SECONDS else value
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return from_unix(value / 1000 if value > _LAST_SECONDS else value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,11 @@ from switchbot_automation.engine.meters import remembered
 from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings import parse_settings
-from switchbot_automation.webhook_url import mask_url
+from switchbot_automation.settings_crosschecks import far_days
+from switchbot_automation.settings_secrets import MASKS, masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from switchbot_automation.backtest import BacktestReport
@@ -38,17 +39,12 @@ _LOGGER = logging.getLogger(__name__)
 # Long enough to fit a room, short enough to be answered while a person waits.
 _LOOK_BACK = timedelta(days=14)
 
-# The last ones are what plug-ins may call their own.
-_SECRET_KEYS = frozenset(
-    {"webhooks", "ifttt_webhooks", "token", "secret", "password", "api_key"}
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One value that differs; None where there was or will be none.
 
-    `path` leads to it, as in ``zones.office.winter.min_temp``. Webhook URLs are masked.
+    `path` leads to it, as in ``zones.office.winter.min_temp``. Secrets are masked.
     """
 
     path: str
@@ -61,25 +57,33 @@ class SettingsChange:
     """What applying a document changes, or in a dry run would change.
 
     A dry run with a history also tells what would have come of it in the last two weeks:
-    `summary`, or in `no_summary` why that cannot be told.
+    `summary`, or in `no_summary` why that cannot be told. `secrets` are those that
+    differ, each told from the others by its mask; a mask is the same as long as the
+    process runs and the secret is.
     """
 
     changes: tuple[Change, ...]
     dry_run: bool
     summary: BacktestReport | None = None
     no_summary: str | None = None
+    secrets: tuple[Change, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
-            "changes": [
-                {"path": each.path, "before": each.before, "after": each.after}
-                for each in self.changes
-            ],
+            "changes": _as_json(self.changes),
+            "secrets": _as_json(self.secrets),
             "dry_run": self.dry_run,
             "summary": self.summary.to_dict() if self.summary else None,
             "no_summary": self.no_summary,
         }
+
+
+def _as_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [
+        {"path": each.path, "before": each.before, "after": each.after}
+        for each in changes
+    ]
 
 
 class Configurator:
@@ -97,18 +101,21 @@ class Configurator:
 
         With a `revision`, only in place of the document of that revision.
         """
-        settings = parse_settings(document)
-        self._try_out(settings, now)
+        self._try_out(_entering(document), now)
         after = dict(document)
         before = await self._documents.replace_settings(after, revision)
         self._replaced = (before, after)
-        return SettingsChange(differences(before, after), dry_run=False)
+        return SettingsChange(
+            differences(before, after),
+            dry_run=False,
+            secrets=_secrets_that_differ(before, after),
+        )
 
     async def rehearse(
         self, document: Mapping[str, Any], now: datetime, revision: str | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check only; return the stored document and this one."""
-        self._try_out(parse_settings(document), now)
+        self._try_out(_entering(document), now)
         stored = await self._documents.stored_settings(revision)
         return stored.data, dict(document)
 
@@ -164,6 +171,14 @@ class Configurator:
         return rejected
 
 
+def _entering(document: Mapping[str, Any]) -> Settings:
+    """Return what a document asks for that is new. Raises SettingsError."""
+    settings = parse_settings(document)
+    for error in far_days(document):
+        raise error
+    return settings
+
+
 async def what_if(
     history: ThreadedHistory | None,
     before: Mapping[str, Any],
@@ -171,9 +186,13 @@ async def what_if(
     now: datetime,
 ) -> SettingsChange:
     """Return a dry run: the changes, and what they would have meant lately."""
-    changes = differences(before, after)
+    change = SettingsChange(
+        differences(before, after),
+        dry_run=True,
+        secrets=_secrets_that_differ(before, after),
+    )
     if history is None:
-        return SettingsChange(changes, dry_run=True)
+        return change
     # Loaded for who asks; a running engine has no use for it.
     from switchbot_automation.backtest import BacktestError, backtest  # noqa: PLC0415
 
@@ -182,8 +201,8 @@ async def what_if(
             backtest, history.service, before, after, now - _LOOK_BACK, now
         )
     except (BacktestError, AutomationError) as error:
-        return SettingsChange(changes, dry_run=True, no_summary=str(error))
-    return SettingsChange(changes, dry_run=True, summary=report)
+        return replace(change, no_summary=str(error))
+    return replace(change, summary=report)
 
 
 def differences(
@@ -198,27 +217,10 @@ def _differences(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[Cha
         for key in (*before, *(key for key in after if key not in before)):
             yield from _differences(before.get(key), after.get(key), (*path, key))
     elif before != after:
-        secret = not _SECRET_KEYS.isdisjoint(path)
-        yield Change(
-            ".".join(path),
-            _masked(before) if secret else _without_urls(before),
-            _masked(after) if secret else _without_urls(after),
-        )
+        yield Change(".".join(path), masked(before, *path), masked(after, *path))
 
 
-def _without_urls(value: Any) -> Any:
-    """Return a rule's or plug-in's part with the URLs and secrets in it masked."""
-    if isinstance(value, dict):
-        return {
-            key: _masked(each) if key in _SECRET_KEYS else _without_urls(each)
-            for key, each in value.items()
-        }
-    if isinstance(value, list):
-        return [_without_urls(each) for each in value]
-    return mask_url(value) if isinstance(value, str) and "://" in value else value
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _masked(each) for key, each in value.items()}
-    return mask_url(value) if isinstance(value, str) else value
+def _secrets_that_differ(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[Change, ...]:
+    return tuple(Change(*each) for each in MASKS.differences(before, after))

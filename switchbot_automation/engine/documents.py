@@ -266,6 +266,7 @@ class Documents:
         book.state = newest_of(book.state, found) if unsaved else found
         book.stored, book.saved = entry.data, found
         book.contested = CONTESTED_WRITES
+        book.look_over()
 
     async def intend(self, zone: str, intent: Intent) -> Recorded:
         """Record that a command is about to be sent; only the winner may send it."""
@@ -274,7 +275,7 @@ class Documents:
             return Recorded.UNAVAILABLE
         for _ in range(_INTENT_ATTEMPTS):
             intended = book.state._replace(intent=intent)
-            document = intended.merged_into(book.stored, book.saved)
+            document = book.written(intended)
             try:
                 revision = await self._store.compare_and_set(
                     book.key, document, book.revision
@@ -351,7 +352,7 @@ class Documents:
                 continue
             document = book.stored
             if book.state is not book.saved:
-                document = book.state.merged_into(document, book.saved)
+                document = book.written(book.state)
             if book.key == self._state_key:
                 document = {**document, **home}
             if document != book.stored:

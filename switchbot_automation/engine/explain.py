@@ -17,14 +17,15 @@ from switchbot_automation.engine.explanation import (
     explain_without_inputs,
     instant_or_none,
     nothing_known,
-    read_instant,
     told_in_lines,
 )
 from switchbot_automation.engine.margins import margins_of
 from switchbot_automation.engine.record import commands_as_json, reasons_as_json
+from switchbot_automation.engine.state_values import instant
 from switchbot_automation.engine.trace import agrees, from_document, with_reading
 from switchbot_automation.engine.words import sentence
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.instants import checked_instant
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     NOTHING,
@@ -98,10 +99,13 @@ class Explainer:
         """Explain a zone, by default the default one, also where no settings are.
 
         `told` is the last tick's report and instant. Raises UnknownZoneError,
-        ValueError for an instant without a timezone, and what `explain` raises.
+        ValueError for an instant without a timezone or out of any range, and what
+        `explain` raises.
         """
-        if asked_at.tzinfo is None:
-            raise ValueError("at: the instant needs a timezone")
+        try:
+            asked_at = checked_instant(asked_at)
+        except ValueError as error:
+            raise ValueError(f"at: {error}") from None
         if zone is not None and settings and zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones)
         report, last_tick = told
@@ -166,7 +170,7 @@ class Explainer:
         trace = await self._trace_of(zone, row, metadata, run)
         outcome = metadata.get("outcome")
         reasons = [_mapping(each) for each in metadata.get("reasons") or ()]
-        since = read_instant(run.get("since")) or row["timestamp"]
+        since = instant(run.get("since")) or row["timestamp"]
         commands = [_mapping(each) for each in metadata.get("commands") or ()]
         if trace is None:
             return Explanation(
@@ -213,7 +217,7 @@ class Explainer:
         """Return the inputs of a row's decision, None where they are not to be had."""
         document = metadata.get("trace")
         whole = isinstance(document, dict)
-        kept_at = read_instant(run.get("trace"))
+        kept_at = instant(run.get("trace"))
         if not whole and kept_at is not None:
             rows = await self._rows(zone, kept_at, kept_at + _AT_ONCE)
             found = (_mapping(each.get("metadata")).get("trace") for each in rows)

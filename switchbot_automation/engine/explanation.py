@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.record import reasons_as_json
-from switchbot_automation.engine.state_values import encode_instant
+from switchbot_automation.engine.state_values import encode_instant, instant
 from switchbot_automation.engine.words import (
     change_words,
     duration,
@@ -130,7 +130,7 @@ def told_in_lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
 
 def _state_words(state: Mapping[str, Any], tz: tzinfo) -> str:
     unit = f"{state['action'] or state['power']}"
-    since = read_instant(state.get("since"))
+    since = instant(state.get("since"))
     words = f"unit {unit}" + (f" since {_clock(since, tz)}" if since else "")
     if state.get("uncertain"):
         words += ", not for certain"
@@ -148,14 +148,3 @@ def _clock(at: datetime, tz: tzinfo) -> str:
 def instant_or_none(at: datetime | None) -> str | None:
     """Write an instant down, if there is one."""
     return encode_instant(at) if at else None
-
-
-def read_instant(value: Any) -> datetime | None:
-    """Read an instant of a row's metadata; None if it is none."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from switchbot_automation.engine.aircon import season_action
 from switchbot_automation.engine.command import Order
 from switchbot_automation.engine.state import PendingManual
+from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
 from switchbot_automation.model import (
     Action,
     Command,
@@ -87,11 +88,9 @@ _ACTIONS = {
 }
 
 
-FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Until when a permanent hold holds; a new command or `hold="none"` ends it."""
-
 _LONGEST_USUAL = timedelta(days=1)
 _LONGEST_SECONDS = 3660 * 86400.0
+_SHORTEST_SECONDS = timedelta.resolution.total_seconds()
 
 HOLDS = ("none", "until_next_change", "permanent")
 
@@ -118,12 +117,15 @@ def end_of_hold(
     `hold`: for how long (a number is seconds), until which instant, ``until_next_change`` of the zone's
     windows, ``permanent``, ``none``; None is what the setting `manual_hold_seconds`
     says, without it until the next change, at most a day. Raises ValueError for an
-    instant that is past or without a timezone and a duration that is not positive.
+    instant that is past, out of any range or without a timezone, and for a duration
+    that is not positive or longer than ten years.
     """
     if hold is None:
         return _usual_end(zone, now)
     if hold == "until_next_change":
-        return next_boundary(zone.time_windows, now, zone.timezone) or FOR_EVER
+        change = next_boundary(zone.time_windows, now, zone.timezone)
+        # Later than any instant that is kept, it is as good as never.
+        return FOR_EVER if change is None or change > LATEST else change
     if hold == "permanent":
         return FOR_EVER
     return None if isinstance(hold, str) else _end(hold, now)
@@ -151,14 +153,16 @@ def _usual_end(zone: ZoneSettings, now: datetime) -> datetime | None:
 
 def _end(hold: timedelta | datetime | float, now: datetime) -> datetime:
     if isinstance(hold, datetime):
-        if hold.tzinfo is None:
-            raise ValueError("hold: the instant needs a timezone")
-        if hold <= now:
+        try:
+            until = checked_instant(hold)
+        except ValueError as error:
+            raise ValueError(f"hold: {error}; for good is 'permanent'") from None
+        if until <= now:
             raise ValueError(f"hold: {hold.isoformat()} is past")
-        return hold
+        return until
     seconds: object = hold.total_seconds() if isinstance(hold, timedelta) else hold
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise ValueError(f"hold: expected a duration or an instant, got {hold!r}")  # noqa: TRY004 - ValueError is what every hold that says nothing raises
-    if not 0 < seconds <= _LONGEST_SECONDS:
+    if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:  # NaN too
         raise ValueError("hold: the duration must be positive, at most ten years")
     return now + timedelta(seconds=seconds)

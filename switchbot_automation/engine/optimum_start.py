@@ -8,10 +8,11 @@ that an erratic room is begun earlier than a reliable one.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.trend import number, numbers
+from switchbot_automation.instants import from_unix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -262,9 +263,9 @@ def _read_pace(value: Any) -> Pace:
 def _read_episode(value: Any) -> Episode | None:
     if not isinstance(value, dict):
         return None
-    at = number(value.get("at"), 0.0, 1e11)
+    at = from_unix(number(value.get("at")))
     temperature = number(value.get("temperature"), -100.0, 100.0)
     goal = number(value.get("goal"), -100.0, 100.0)
     if at is None or temperature is None or goal is None:
         return None
-    return Episode(datetime.fromtimestamp(at, UTC), temperature, goal)
+    return Episode(at, temperature, goal)

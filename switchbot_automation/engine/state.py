@@ -28,10 +28,11 @@ from switchbot_automation.engine.state_values import (
     text,
 )
 from switchbot_automation.engine.surroundings import Surroundings
+from switchbot_automation.instants import stored_hold
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 # Air-conditioner modes of the `setAll` parameter, SwitchBot API v1.1.
@@ -168,7 +169,7 @@ class ZoneState(NamedTuple):
             compressor_stopped_at=instant(document.get("compressor_stopped_at")),
             fan_started_at=instant(document.get("fan_started_at")),
             manual_action_at=instant(document.get("manual_action_at")),
-            hold_until=instant(document.get("hold_until")),
+            hold_until=stored_hold(document.get("hold_until")),
             pending_repeat=_repeat(document.get("pending_off_repeat")),
             pending_manual=_manual(document.get("pending_manual_action")),
             intent=_intent(document.get("command_intent")),
@@ -306,6 +307,52 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 )
 _INDEXES = range(len(_KEYS))
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}
+_INSTANT_KEYS = tuple(key for key, encode in _KEYS if encode is encode_instant)
+_PART_KEYS = (
+    "pending_off_repeat",
+    "pending_manual_action",
+    "command_intent",
+    "sensing",
+    "equipment",
+    "command_check",
+    "surroundings",
+)
+_INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
+
+
+def unreadable_instants(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands in a state document where an instant should, by its path.
+
+    Each counts as absent. Keys that are not the engine's are not looked at.
+    """
+    found: dict[str, Any] = {}
+    for key in _INSTANT_KEYS:
+        value = document.get(key)
+        read = stored_hold if key == "hold_until" else instant
+        if value is not None and read(value) is None:
+            found[key] = value
+    for key in _PART_KEYS:
+        found.update(_unreadable_inside(document.get(key), key))
+    return found
+
+
+def _unreadable_inside(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _unreadable_inside(each, f"{path}[{index}]")
+    if not isinstance(value, dict):
+        return
+    for key, each in value.items():
+        name = f"{path}.{key}"
+        if isinstance(each, dict | list):
+            yield from _unreadable_inside(each, name)
+        elif (
+            (key in _INSTANT_NAMES or key.endswith("_at"))
+            and each is not None
+            and instant(each) is None
+        ):
+            yield name, each
+
 
 _DASHBOARD_KEYS = frozenset(
     {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.engine.state import ZoneState, unreadable_instants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_store import Entry
 
+_LOGGER = logging.getLogger(__name__)
+
+_SHOWN_CHARACTERS: Final = 40
 _APP_START: Final = "app_start"
 CONTESTED_WRITES: Final = 30
 """A compare_and_set costs more than a set where the store saves up its writes, so one
@@ -35,6 +39,30 @@ class StateBook:
     # Somebody else writes this document too, so for so many more writes overwriting it
     # blindly is not safe.
     contested: int = 0
+    # What stands in `stored` where an instant should, by its path; it counts as absent.
+    unreadable: dict[str, Any] = field(default_factory=dict)
+
+    def look_over(self) -> None:
+        """Find, and tell once, what of the stored document cannot be read."""
+        found = unreadable_instants(self.stored)
+        if found and found != self.unreadable:
+            _LOGGER.warning(
+                "%s holds what is no instant and counts as absent: %s",
+                self.key,
+                ", ".join(
+                    f"{path} {str(value)[:_SHOWN_CHARACTERS]!r}"
+                    for path, value in found.items()
+                ),
+            )
+        self.unreadable = found
+
+    def written(self, state: ZoneState) -> dict[str, Any]:
+        """Return the document that holds a state, without what cannot be read."""
+        document = state.merged_into(self.stored, self.saved)
+        for key in self.unreadable:
+            if key in document and document[key] == self.stored.get(key):
+                document[key] = None
+        return document
 
     def still_holds(self, found: Mapping[str, Any]) -> bool:
         """Tell whether a document differs from the stored one in the day's calls alone.
@@ -59,4 +87,5 @@ def opened(key: str, entry: Entry) -> StateBook:
     if saved.intent is not None:
         # Another engine may be at work on it right now.
         book.contested = CONTESTED_WRITES
+    book.look_over()
     return book

@@ -6,14 +6,19 @@ A value of the wrong kind counts as absent.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from switchbot_automation.instants import stored_instant as instant
+
 if TYPE_CHECKING:
+    from datetime import datetime
     from enum import StrEnum
 
     _E = TypeVar("_E", bound="StrEnum")
+
+__all__ = ["encode_instant", "enum", "instant", "integer", "number", "pairs", "text"]
 
 
 @lru_cache(maxsize=32)  # a tick writes the same few instants again and again
@@ -53,20 +58,4 @@ def enum(kind: type[_E], value: Any) -> _E | None:
     try:
         return kind(value)
     except ValueError:
-        return None
-
-
-def instant(value: Any) -> datetime | None:
-    """Return an ISO 8601 instant in UTC, None for anything else."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        return at.replace(tzinfo=UTC)
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
         return None

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.engine.state_values import instant, number, text
+from switchbot_automation.engine.state_values import instant, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,8 +106,8 @@ class Surroundings:
             offsets={key: each for key, each in offsets.items() if each},
             readings=_readings(value.get("readings")),
             suspected_at=instant(value.get("suspected_at")),
-            joined=_texts(value.get("joined")),
-            missed=_texts(value.get("missed")),
+            joined=_days(value.get("joined")),
+            missed=_days(value.get("missed")),
         )
 
     def not_later_than(self, now: datetime) -> Surroundings:
@@ -287,9 +287,17 @@ def _offset(value: dict[str, Any]) -> OffsetValue | None:
     return OffsetValue(kelvin, until)
 
 
-def _texts(value: Any) -> dict[str, str]:
+def _days(value: Any) -> dict[str, str]:
+    """Return the days by window, each as ISO 8601 writes it."""
     found = value.items() if isinstance(value, dict) else ()
-    return {key: each for key, each in found if text(each) is not None}
+    return {key: each for key, each in found if _is_day(each)}
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return bool(date.fromisoformat(value).isoformat() == value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _readings(value: Any) -> tuple[tuple[float, float], ...]:

@@ -8,7 +8,7 @@ are named by their revision.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine.decide import decide
@@ -17,6 +17,7 @@ from switchbot_automation.engine.overlay import in_force
 from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.engine.state_values import encode_instant
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def from_document(document: Any, zone: str, settings: Settings) -> Trace | None:
     if zone not in settings.zones or any(name not in inputs for name in names):
         return None
     try:
-        at = datetime.fromisoformat(document["at"])
+        at = parse_instant(document["at"], timezone=UTC)
         snapshot = Snapshot({name: _zone_snapshot(inputs[name]) for name in names})
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
@@ -297,7 +298,7 @@ def _plain(value: Any) -> Any:
 def _zone_snapshot(document: Mapping[str, Any]) -> ZoneSnapshot:
     known = {each.name for each in fields(Reading)}
     parts: dict[str, Any] = {
-        key: datetime.fromisoformat(value) if key.endswith("_at") else value
+        key: parse_instant(value, timezone=UTC) if key.endswith("_at") else value
         for key, value in document["reading"].items()
         if key in known
     }

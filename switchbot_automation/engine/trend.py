@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.instants import from_unix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,9 +95,9 @@ class Trend:
             if not isinstance(item, list) or len(item) != 2:  # noqa: PLR2004 - a pair
                 continue
             seconds, temperature = number(item[0]), number(item[1])
-            if seconds is None or temperature is None or not 0 <= seconds < 1e11:  # noqa: PLR2004 - within datetime's years
+            at = from_unix(seconds)
+            if at is None or temperature is None:
                 continue
-            at = datetime.fromtimestamp(seconds, UTC)
             if not trend.readings or at > trend.readings[-1][0]:
                 trend = replace(trend, readings=(*trend.readings, (at, temperature)))
         return trend

@@ -6,9 +6,9 @@ in a collapsed row of history, its code stands for it.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.instants import stored_hold
 from switchbot_automation.model import Outcome, Power, ReasonCode
 
 if TYPE_CHECKING:
@@ -52,12 +52,8 @@ def _without_template(code: str, reason: Mapping[str, Any]) -> str:
 
 
 def _shown(key: str, value: Any, tz: tzinfo) -> Any:
-    if key == "until" and isinstance(value, str):
-        try:
-            return f"{datetime.fromisoformat(value).astimezone(tz):%H:%M:%S}"
-        except ValueError:
-            return value
-    return value
+    at = stored_hold(value) if key == "until" else None
+    return value if at is None else f"{at.astimezone(tz):%H:%M:%S}"
 
 
 def duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ from switchbot_automation.engine.observe import describe
 from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.model import CommandStatus, ManualAction
+from switchbot_automation.settings_secrets import masked
 from switchbot_automation.webhook_url import mask_url
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class RunContext:
         )
         what: dict[str, Any] = {"device": found.name, "command": command}
         if checked != "default" and not _secret(found.device_type, command):
-            what["parameter"] = _short(checked)
+            what["parameter"] = _short(masked(checked))
         if self.dry_run:
             return what
         client = self.services.client

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.settings_secrets import SecretMaskError
 from switchbot_automation.web.answers import (
     SETTINGS_BYTES,
     RefusedError,
@@ -18,13 +19,14 @@ from switchbot_store import StoreConflictError
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from switchbot_automation.engine.configure import SettingsChange
-
 _TRUE = frozenset({"1", "true", "yes", ""})
 
 
 async def read(request: web.Request) -> web.Response:
-    """Return the settings document; keys in URLs and other secrets are masked."""
+    """Return the settings document; keys in URLs and other secrets are masked.
+
+    A mask stands for its secret wherever it is put back, until the program restarts.
+    """
     entry = await site_of(request).engine.stored_settings()
     return as_json(masked(entry.data), headers={"ETag": _etag(entry.revision)})
 
@@ -32,7 +34,8 @@ async def read(request: web.Request) -> web.Response:
 async def replace(request: web.Request) -> web.Response:
     """Put other settings in force, or with `dry_run` only tell what that would change.
 
-    `If-Match` names the revision that was read. What is masked stays as it is stored.
+    `If-Match` names the revision that was read. A mask becomes the secret that it
+    stands for, wherever it stands now.
     """
     site = site_of(request)
     dry_run = request.query.get("dry_run", "no").lower() in _TRUE
@@ -44,16 +47,16 @@ async def replace(request: web.Request) -> web.Response:
         raise StoreConflictError("settings", entry.revision)
     try:
         document = unmasked(document, entry.data)
-    except ValueError as error:
-        raise SettingsError(
-            "a masked value stands where nothing is stored", path=str(error)
-        ) from error
+    except SecretMaskError as error:
+        if error.conflict:
+            raise RefusedError(409, "secret", str(error), path=error.path) from error
+        raise SettingsError(error.problem, path=error.path) from error
     if not dry_run:
         change = await site.engine.apply_settings(
             document, revision=entry.revision if revision is None else revision
         )
         after = await site.engine.stored_settings()
-        return as_json(_change(change), headers={"ETag": _etag(after.revision)})
+        return as_json(change.to_dict(), headers={"ETag": _etag(after.revision)})
     if site.heavy.locked():
         raise RefusedError(
             429,
@@ -65,23 +68,7 @@ async def replace(request: web.Request) -> web.Response:
         change = await site.engine.apply_settings(
             document, dry_run=True, revision=revision
         )
-    return as_json(_change(change), headers={"ETag": _etag(entry.revision)})
-
-
-def _change(change: SettingsChange) -> dict[str, Any]:
-    told = change.to_dict()
-    told["changes"] = [masked_change(each) for each in told["changes"]]
-    return told
-
-
-def masked_change(change: dict[str, Any]) -> dict[str, Any]:
-    """Return a change without the secrets in its values."""
-    name = str(change["path"]).rpartition(".")[2]
-    return {
-        "path": change["path"],
-        "before": masked({name: change["before"]})[name],
-        "after": masked({name: change["after"]})[name],
-    }
+    return as_json(change.to_dict(), headers={"ETag": _etag(entry.revision)})
 
 
 def _etag(revision: str) -> str:

@@ -15,6 +15,7 @@ from switchbot_automation.engine.events import (
 )
 from switchbot_automation.engine.record import reasons_as_json
 from switchbot_automation.engine.words import reason_words
+from switchbot_automation.settings_secrets import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,10 +81,13 @@ def event_as_json(event: object) -> dict[str, Any]:
             "device_id": pushed.device_id,
             "device_type": pushed.device_type,
             "zones": list(event.zones),
-            "values": _plain(pushed.values),
+            "values": masked(_plain(pushed.values)),
         }
     if is_dataclass(event) and not isinstance(event, type):
-        return {each.name: _plain(getattr(event, each.name)) for each in fields(event)}
+        told: dict[str, Any] = masked(
+            {each.name: _plain(getattr(event, each.name)) for each in fields(event)}
+        )
+        return told
     return {}
 
 

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from switchbot_automation.engine.manual import HOLDS
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import ManualAction
 from switchbot_automation.web.answers import RefusedError, as_json, read_json
 from switchbot_automation.web.encoding import command_as_json
@@ -133,8 +135,13 @@ def _hold(value: Any) -> timedelta | datetime | str | None:
             )
         return timedelta(seconds=value)
     if isinstance(value, str):
+        if value in HOLDS:
+            return value
         try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            return value  # the engine knows the words
+            return parse_instant(value)
+        except ValueError as error:
+            words = ", ".join(HOLDS)
+            raise RefusedError(
+                422, "hold", f"hold: {error}; or one of {words}"
+            ) from None
     raise RefusedError(422, "hold", "hold: seconds, an instant, or a word")

@@ -43,6 +43,7 @@ _ERRORS: Final = {
     403: "Not allowed from there, or nothing can be changed here.",
     404: "There is no such zone.",
     408: "The body came too slowly.",
+    409: "A masked secret is none of those that are stored now.",
     412: "The settings were changed meanwhile.",
     413: "The body is too long.",
     415: "The body is not of the right type.",
@@ -146,7 +147,7 @@ def _errors(route: Route) -> list[int]:
     if route.path == "/api/settings":
         found |= {503}
     if route.headers:
-        found |= {412, 428, 429}
+        found |= {409, 412, 428, 429}
     return sorted(found)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from switchbot_automation.instants import parse_instant
 from switchbot_automation.web.answers import RefusedError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aiohttp import web
 
 
@@ -18,12 +20,9 @@ def instant_of(request: web.Request, name: str) -> datetime | None:
         return None
     try:
         # In a query a plus sign that nobody escaped is a space.
-        at = datetime.fromisoformat(given.replace(" ", "+"))
-    except ValueError:
-        raise RefusedError(422, name, f"{name}: expected an ISO 8601 instant") from None
-    if at.tzinfo is None:
-        raise RefusedError(422, name, f"{name}: the instant needs a timezone")
-    return at.astimezone(UTC)
+        return parse_instant(given.replace(" ", "+"))
+    except ValueError as error:
+        raise RefusedError(422, name, f"{name}: {error}") from None
 
 
 def number_of(

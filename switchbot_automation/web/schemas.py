@@ -179,10 +179,12 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "Command": _object(zone=_TEXT, action=_TEXT, status=_TEXT),
     "Settings": {
         "type": "object",
-        "description": "The settings document; keys in URLs are masked when read.",
+        "description": "The settings document. What is secret is masked when read; "
+        "a mask that is put back stands for its secret, wherever it stands.",
     },
     "SettingsChange": _object(
         changes=_list(_object(path=_TEXT, before={}, after={})),
+        secrets=_list(_object(path=_TEXT, before=_maybe(_TEXT), after=_maybe(_TEXT))),
         dry_run=_BOOLEAN,
         summary=_maybe({"type": "object"}),
         no_summary=_maybe(_TEXT),

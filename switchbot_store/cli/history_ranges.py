@@ -16,6 +16,7 @@ from switchbot_store.cli.output import Misuse
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.history.buckets import timezone_of
 from switchbot_store.history.service import HistoryService
+from switchbot_store.instants import checked_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,14 +67,20 @@ class RangeOptions:
         self, text: str, option: str, service: HistoryService, now: datetime
     ) -> datetime:
         if found := _AGO.fullmatch(text.strip().lower()):
-            return now - int(found[1]) * _UNITS[found[2]]
+            try:
+                return checked_instant(now - int(found[1]) * _UNITS[found[2]])
+            except (OverflowError, ValueError) as error:
+                raise Misuse(f"{option}: {text!r} is too long ago") from error
         try:
             moment = datetime.fromisoformat(text.strip())
         except ValueError as error:
             raise Misuse(f"{option}: {text!r} is not {_WHEN}") from error
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self._home(service))
-        return moment.astimezone(UTC)
+        try:
+            return checked_instant(moment)
+        except ValueError as error:
+            raise Misuse(f"{option}: {error}") from error
 
     def _home(self, service: HistoryService) -> Any:
         if self.timezone is not None:

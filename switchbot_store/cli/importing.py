@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,9 +26,11 @@ from switchbot_store.cli.output import (
 from switchbot_store.config import StoreConfig
 from switchbot_store.documents import encode
 from switchbot_store.errors import StoreDataError
+from switchbot_store.instants import EARLIEST, from_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from switchbot_store.interface import Document, Entry
 
@@ -183,7 +184,7 @@ def _sound(key: str, path: Path) -> Document:
 
 
 def _written_at(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return from_microseconds(path.stat().st_mtime_ns // 1000) or EARLIEST
 
 
 def _write(config: StoreConfig, incoming: list[Incoming]) -> None:

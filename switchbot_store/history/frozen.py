@@ -6,11 +6,11 @@ theirs.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import hour_of
+from switchbot_store.instants import parse_instant
 
 _INTEGERS: Final = ("count", "api_requests_today", "error_count")
 _NUMBERS: Final = (
@@ -81,7 +81,7 @@ def frozen_hour(values: dict[str, Any]) -> dict[str, Any]:
     Raises StoreDataError for anything that is no hour.
     """
     try:
-        timestamp = datetime.fromisoformat(values["timestamp"]).astimezone(UTC)
+        timestamp = parse_instant(values["timestamp"])
         hour: dict[str, Any] = {"zone": values["zone"], "timestamp": timestamp}
         hour |= {name: values[name] for name in COLUMNS}
     except (KeyError, TypeError, ValueError) as error:

@@ -135,7 +135,8 @@ LATEST: Final = composed(
     """
     WITH RECURSIVE <ZONES>, newest AS (
         SELECT s.* FROM zones z CROSS JOIN LATERAL (
-            SELECT * FROM state_history r WHERE r.zone = z.zone
+            SELECT * FROM state_history r
+            WHERE r.zone = z.zone AND r."timestamp" <= '2200-01-01 00:00:00+00'
             ORDER BY r."timestamp" DESC LIMIT %(n)s
         ) s
         ORDER BY s."timestamp" DESC, s.zone COLLATE "C" DESC LIMIT %(n)s

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_store.documents import decode, encode, validate_key
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.model import HistorySample, in_utc
+from switchbot_store.instants import EARLIEST, LATEST, RANGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,10 @@ def normalised(sample: HistorySample) -> HistorySample:
     if not isinstance(sample, HistorySample):
         raise StoreDataError(f"a HistorySample, not {type(sample).__name__}")
     timestamp = aware_utc(sample.timestamp, path="timestamp")
+    if not EARLIEST <= timestamp <= LATEST:
+        raise StoreDataError(
+            f"{timestamp.isoformat()} is not within {RANGE}", path="timestamp"
+        )
     try:
         zone = validate_key(sample.zone)
     except StoreDataError as error:

@@ -18,8 +18,8 @@ TINIEST: Final = 1e-200
 START: Final = datetime(2026, 3, 27, 9, 30, tzinfo=UTC)
 NEVER: Final = datetime(2100, 1, 1, tzinfo=UTC)
 # What `st.datetimes` wants is naive; a day is left for the offsets of timezones.
-WORLD_BEGINS: Final = datetime(1, 1, 2, tzinfo=UTC).replace(tzinfo=None)
-WORLD_ENDS: Final = datetime(9999, 12, 30, tzinfo=UTC).replace(tzinfo=None)
+WORLD_BEGINS: Final = datetime(1970, 1, 2, tzinfo=UTC).replace(tzinfo=None)
+WORLD_ENDS: Final = datetime(2199, 12, 30, tzinfo=UTC).replace(tzinfo=None)
 EXAMPLES: Final = settings(
     max_examples=20,
     deadline=None,

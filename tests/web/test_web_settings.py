@@ -1,5 +1,7 @@
 """Settings over the API: by revision, rehearsed, and never with a secret in them."""
 
+import random
+import re
 from copy import deepcopy
 
 import pytest
@@ -107,7 +109,8 @@ async def test_a_webhooks_key_is_never_shown_and_survives_being_put_back(
     async with hooked.serve() as url:
         shown, etag = await settings_of(url)
         assert "s3cr3t" not in str(shown)
-        assert shown["webhooks"] == {"winter": "https://hooks.example.com/…"}
+        shows = r"https://hooks\.example\.com/…:[0-9a-f]{12}"
+        assert re.fullmatch(shows, shown["webhooks"]["winter"])
         told = await send(
             f"{url}api/settings", shown, method="PUT", headers={"If-Match": etag}
         )
@@ -140,3 +143,145 @@ async def test_an_error_about_a_webhook_does_not_show_its_key(hooked, send):
     async with hooked.serve() as url:
         told = await send(f"{url}api/settings?dry_run=1", wrong, 422, method="PUT")
     assert "k3y" not in str(told)
+
+
+# --- secrets are put back by what they are, never by where they stand -----------------
+
+
+def rule(number, **more):
+    url = f"https://hooks.example.com/rule/{number}/s3cr3t"
+    return {
+        "id": f"r{number}",
+        "triggers": [{"trigger": "time", "at": "07:00"}],
+        "actions": [{"action": "webhook", "url": url}],
+        **more,
+    }
+
+
+@pytest.fixture
+def ruled(looked):
+    """The home with a webhook of its own for each of four rules and many actions."""
+    settings = looked.store.get("settings")
+    settings["rules"] = [rule(number) for number in range(4)]
+    for zone in settings["zones"]:
+        key = zone.replace(" ", "")
+        settings["zones"][zone]["webhooks"] = {
+            action: f"https://hooks.example.com/{action}/{key}/s3cr3t"
+            for action in ("winter", "summer", "off")
+        }
+    looked.store.set("settings", settings)
+    return looked
+
+
+async def test_two_rules_that_change_places_keep_their_own_keys(
+    ruled, settings_of, send
+):
+    stored = ruled.store.get("settings")
+    async with ruled.serve() as url:
+        shown, etag = await settings_of(url)
+        shown["rules"][0], shown["rules"][1] = shown["rules"][1], shown["rules"][0]
+        del shown["rules"][2]
+        would = await send(f"{url}api/settings?dry_run=1", shown, method="PUT")
+        told = await send(
+            f"{url}api/settings", shown, method="PUT", headers={"If-Match": etag}
+        )
+    after = ruled.store.get("settings")["rules"]
+    assert after == [stored["rules"][number] for number in (1, 0, 3)]
+    assert would["secrets"] == told["secrets"]
+    assert [each["path"] for each in told["secrets"]] == [
+        f"rules[{number}].actions[0].url" for number in range(4)
+    ]
+    first, second, _, last = told["secrets"]
+    assert (first["before"], first["after"]) == (second["after"], second["before"])
+    assert last["after"] is None
+    assert "s3cr3t" not in str(told)
+
+
+def edited(random_, shown):
+    """Return what a person made of what was shown: deleted, moved, copied, renamed."""
+    shown = deepcopy(shown)
+    rules, zones = shown["rules"], shown["zones"]
+    for number in range(random_.randrange(1, 7)):
+        what = random_.randrange(6)
+        at = random_.randrange(len(rules)) if rules else None
+        if what == 0:
+            random_.shuffle(rules)
+        elif what == 1 and at is not None:
+            del rules[at]
+        elif what == 2 and at is not None:
+            copied = {
+                **deepcopy(rules[at]),
+                "id": f"{rules[at]['id']}_{random_.randrange(10**9)}",
+            }
+            rules.insert(random_.randrange(len(rules) + 1), copied)
+        elif what == 3 and at is not None:
+            rules[at]["id"] += f"_{random_.randrange(10**9)}"
+        elif what == 4:
+            name = random_.choice(sorted(zones))
+            zones[f"{name.split('+')[0]}+{number}"] = zones.pop(name)
+        else:
+            name = random_.choice(sorted(zones))
+            if zones[name]["webhooks"]:
+                zones[name]["webhooks"].popitem()
+    return shown
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_every_secret_is_its_own_after_whatever_edit(
+    ruled, settings_of, send, seed
+):
+    random_ = random.Random(seed)
+    stored = ruled.store.get("settings")
+    async with ruled.serve() as url:
+        for _ in range(3):
+            shown, etag = await settings_of(url)
+            wanted = edited(random_, shown)
+            await send(
+                f"{url}api/settings", wanted, method="PUT", headers={"If-Match": etag}
+            )
+            after = ruled.store.get("settings")
+            assert [each["id"] for each in after["rules"]] == [
+                each["id"] for each in wanted["rules"]
+            ]
+            for each in after["rules"]:
+                number = int(each["id"].split("_")[0][1:])
+                assert each["actions"] == stored["rules"][number]["actions"]
+            assert after["zones"].keys() == wanted["zones"].keys()
+            for name, zone in after["zones"].items():
+                was = stored["zones"][name.split("+")[0]]["webhooks"]
+                assert zone["webhooks"].items() <= was.items()
+                assert (
+                    zone["webhooks"].keys() == wanted["zones"][name]["webhooks"].keys()
+                )
+
+
+async def test_a_mask_of_what_is_gone_is_a_conflict_and_stores_nothing(
+    ruled, settings_of, send
+):
+    async with ruled.serve() as url:
+        shown, _ = await settings_of(url)
+        other = ruled.store.get("settings")
+        other["rules"][2] = rule(9)
+        ruled.store.set("settings", other)
+        told = await send(
+            f"{url}api/settings", shown, 409, method="PUT", headers={"If-Match": "*"}
+        )
+    assert told["path"] == "rules[2].actions[0].url"
+    assert "read the settings again" in told["message"]
+    assert ruled.store.get("settings") == other
+
+
+async def test_a_secret_that_changes_is_named_before_it_is_stored(
+    ruled, settings_of, send
+):
+    async with ruled.serve() as url:
+        shown, _ = await settings_of(url)
+        hooks = shown["zones"]["office"]["webhooks"]
+        was = hooks["off"]
+        hooks["off"] = "https://hooks.example.com/off/office/n3w"
+        told = await send(f"{url}api/settings?dry_run=1", shown, method="PUT")
+    (change,) = told["secrets"]
+    assert change["path"] == "zones.office.webhooks.off"
+    assert change["before"] == was
+    assert change["after"] not in (was, None)
+    assert "n3w" not in str(told)

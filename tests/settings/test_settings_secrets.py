@@ -1,0 +1,189 @@
+"""What is a secret is told once; a mask stands for one secret, wherever it stands."""
+
+import random
+from copy import deepcopy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.engine.configure import differences
+from switchbot_automation.settings_secrets import (
+    SecretMaskError,
+    SecretMasks,
+    is_secret_name,
+    masked,
+)
+from switchbot_automation.settings_table import settings_table
+
+NAMES = [
+    "token", "access_token", "auth_token", "authToken", "refresh-token", "secret",
+    "ClientSecret", "password", "passwd", "passphrase", "pwd", "api_key", "apikey",
+    "credentials", "credential", "Authorization", "private_key", "auth", "webhooks",
+    "ifttt_webhooks", "url", "webhook_url", "cookie", "passcode",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whoever_shows_settings_hides_the_same_names(name):
+    before = {"plugins": {"mine": {name: "hunter2", "list": [{name: ["hunter2"]}]}}}
+    after = {"plugins": {"mine": {name: "hunter3", "list": [{name: {"x": "hunter3"}}]}}}
+    assert is_secret_name(name)
+    assert "hunter" not in repr(masked(before))
+    assert "hunter" not in repr(SecretMasks().masked(after))
+    changes = differences(before, after)
+    assert [each.path for each in changes] == [
+        f"plugins.mine.{name}",
+        "plugins.mine.list",
+    ]
+    assert "hunter" not in repr(changes)
+
+
+def test_no_setting_but_webhooks_is_taken_for_a_secret():
+    secret = [spec.name for spec in settings_table() if is_secret_name(spec.key)]
+    assert secret == ["webhooks"]
+
+
+def test_numbers_and_what_lies_inside_of_a_secret_are_hidden_too():
+    shown = masked(
+        {"credentials": {"user": "me", "pins": [1234]}, "n": 5, "auth": None}
+    )
+    assert shown == {"credentials": {"user": "…", "pins": ["…"]}, "n": 5, "auth": None}
+
+
+def test_only_a_url_under_a_plain_name_shows_its_host():
+    assert masked({"hook": "https://u:p@host:1/k?k=1", "token": "a://hunter2"}) == {
+        "hook": "https://host/…",
+        "token": "…",
+    }
+    assert masked({"text": "ask https://host/key"}) == {"text": "…"}
+
+
+# --- masks with an identity ---------------------------------------------------------
+
+
+def secret(random_):
+    kind = random_.randrange(3)
+    number = random_.randrange(10**6)
+    if kind == 0:
+        return {"url": f"https://h{number % 3}.example/{number}"}
+    if kind == 1:
+        return {"token": f"t{number}"}
+    return {"credentials": {"user": f"u{number % 2}", "password": number}}
+
+
+def item(random_, number):
+    return {"id": f"i{number}", "name": f"n{number}", **secret(random_)}
+
+
+def edited(random_, items):
+    """Delete, move, copy, rename: as a person does with what is shown."""
+    items = deepcopy(items)
+    for _ in range(random_.randrange(1, 6)):
+        if not items:
+            break
+        what = random_.randrange(5)
+        at = random_.randrange(len(items))
+        if what == 0:
+            del items[at]
+        elif what == 1:
+            items.insert(random_.randrange(len(items)), items.pop(at))
+        elif what == 2:
+            items.append({**deepcopy(items[at]), "name": "a copy"})
+        elif what == 3:
+            items[at]["name"] = "renamed"
+        else:
+            random_.shuffle(items)
+    return items
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_is_moved_copied_or_removed_keeps_its_own_secret(seed):
+    random_ = random.Random(seed)
+    stored = [item(random_, number) for number in range(random_.randrange(1, 8))]
+    by_id = {each["id"]: each for each in stored}
+    masks = SecretMasks()
+    shown = edited(random_, masks.masked(stored))
+    after = masks.restored({"rules": shown}, {"other": {"place": stored}})["rules"]
+    assert [(each["id"], each["name"]) for each in after] == [
+        (each["id"], each["name"]) for each in shown
+    ]
+    for each in after:
+        assert each | {"name": ""} == by_id[each["id"]] | {"name": ""}
+
+
+def test_a_mask_that_may_stand_for_two_secrets_is_refused():
+    masks = SecretMasks(digits=1)
+    stored = {"rules": [{"url": f"https://h.example/{n}"} for n in range(17)]}
+    with pytest.raises(SecretMaskError, match="several secrets") as caught:
+        masks.restored(masks.masked(stored), stored)
+    assert caught.value.conflict
+    assert "h.example" not in str(caught.value)
+
+
+def test_a_mask_of_another_process_or_of_what_is_gone_is_refused():
+    stored = {"token": "hunter2"}
+    for shown in (SecretMasks().masked(stored), {"token": "…:0123456789ab"}):
+        with pytest.raises(SecretMaskError, match="token: ") as caught:
+            SecretMasks().restored(shown, stored)
+        assert caught.value.conflict
+    masks = SecretMasks()
+    with pytest.raises(SecretMaskError) as caught:
+        masks.restored(masks.masked(stored), {})
+    assert caught.value.path == "token"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("token", "…"),
+        ("hook", "https://h.example/…"),
+        ("hook", "https://other.example/…:{}"),
+        ("token", "prefix …:{}"),
+    ],
+)
+def test_an_edited_mask_is_never_stored_as_a_secret(place, value):
+    masks = SecretMasks()
+    stored = {"hook": "https://h.example/key", "token": "hunter2"}
+    shown = masks.masked(stored)
+    digest = shown[place].rpartition(":")[2]
+    with pytest.raises(SecretMaskError) as caught:
+        masks.restored({**shown, place: value.format(digest)}, stored)
+    assert caught.value.path == place
+
+
+def test_a_secret_is_not_put_where_it_could_be_read():
+    masks = SecretMasks()
+    stored = {"token": "hunter2", "password": "a://b", "url": "https://h.example/k"}
+    shown = masks.masked(stored)
+    for move in ({"name": shown["token"]}, {"url": shown["password"]}):
+        with pytest.raises(SecretMaskError, match="could be read") as caught:
+            masks.restored(move, stored)
+        assert not caught.value.conflict
+    moved = masks.restored({"hook": shown["url"], "secret": shown["url"]}, stored)
+    assert moved == {"hook": stored["url"], "secret": stored["url"]}
+
+
+def test_a_mask_says_nothing_that_could_be_tried_elsewhere():
+    stored = {"token": "hunter2"}
+    assert SecretMasks().masked(stored) != SecretMasks().masked(stored)
+    masks = SecretMasks()
+    both = masks.masked({"token": "1", "secret": 1})
+    assert both["token"] != both["secret"]
+
+
+def test_a_text_that_looks_like_a_mask_and_is_stored_as_one_stays():
+    stored = {"name": "…:0123456789ab", "title": "and so on …"}
+    assert SecretMasks().restored(stored, stored) == stored
+
+
+def test_differences_name_each_secret_by_its_place():
+    masks = SecretMasks()
+    one, two = {"url": "https://h.example/1"}, {"url": "https://h.example/2"}
+    moved = masks.differences({"rules": [one, two]}, {"rules": [two, one, two]})
+    first, second, third = moved
+    assert [each.path for each in moved] == [f"rules[{n}].url" for n in range(3)]
+    assert (first.before, first.after) == (second.after, second.before)
+    assert (third.before, third.after) == (None, first.after)
+    assert first.before != first.after
+    assert "h.example/1" not in repr(moved)
