@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psycopg.conninfo import conninfo_to_dict
 
-from switchbot_store.doctor import Finding
+from switchbot_store.doctor import Finding, history_clock
 from switchbot_store.errors import StoreError
 from switchbot_store.inspection import DatabaseFacts, Inspection
 from switchbot_store.postgres_location import is_local
@@ -134,6 +134,8 @@ def examine_postgres(
     for check in _SERVER_CHECKS:
         yield from check(facts)
     yield from _pooler(facts, config, parameters)
+    if not facts.missing and not facts.newer:  # looking is no reason to migrate
+        yield from history_clock(config)
     if not facts.encrypted and not _is_near(parameters, config):
         yield Finding(
             "tls",

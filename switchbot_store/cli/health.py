@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -23,13 +24,14 @@ from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.factory import get_store
 from switchbot_store.history.making import FILE_NAME, make_backend
+from switchbot_store.history.present import leap_of, present
 from switchbot_store.journal import read_pending
 from switchbot_store.mirror import read_mirror
 from switchbot_store.places import is_writable_place
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.inspection import DatabaseFacts
     from switchbot_store.interface import Entry, StoreInterface
 
 Status = Literal["ok", "degraded", "error"]
@@ -42,7 +44,8 @@ class Part:
 
     `latency_seconds` is that of one read. `revision` is the document's, ``""`` if it
     was never set; `updated_at` when it, or the newest row, was written. `pending`
-    counts what the backend does not have yet.
+    counts what the backend does not have yet. `last_error` of the history also says
+    why no row is deleted by this host's clock.
     """
 
     name: str
@@ -136,6 +139,7 @@ def _postgres(config: StoreConfig) -> Health:
         latency_seconds=facts.latency_seconds,
         updated_at=facts.newest_row,
         pending=spilled,
+        last_error=_postgres_doubt(config, facts),
     )
     behind = bool(sum(waiting.values()) or spilled)
     status: Status = "error" if problems else "degraded" if behind else "ok"
@@ -148,6 +152,18 @@ def _postgres(config: StoreConfig) -> Health:
         facts.missing,
         "; ".join(problems) or None,
     )
+
+
+def _postgres_doubt(config: StoreConfig, facts: DatabaseFacts) -> str | None:
+    if facts.missing or facts.newer:
+        return None  # looking at rows is no reason to migrate
+    backend = make_backend(config)
+    try:
+        return clock_doubt(backend, config)
+    except StoreError as error:
+        return str(error)
+    finally:
+        backend.close()
 
 
 def _away(
@@ -222,11 +238,13 @@ def _document(store: StoreInterface, name: str) -> Part:
 def _rows(config: StoreConfig) -> Part:
     spilled = opening.spilled_rows(config)
     backend = make_backend(config)
+    doubt = None
     if config.backend != "memory" and not (config.directory / FILE_NAME).exists():
         return Part("history", backend.name, reachable=True, pending=spilled)
     began = time.monotonic()
     try:
         newest = backend.latest(1)
+        doubt = clock_doubt(backend, config)
     except StoreError as error:
         return Part(
             "history",
@@ -244,7 +262,19 @@ def _rows(config: StoreConfig) -> Part:
         latency_seconds=time.monotonic() - began,
         updated_at=newest[0].timestamp if newest else None,
         pending=spilled,
+        last_error=doubt,
     )
+
+
+def clock_doubt(backend: HistoryBackend, config: StoreConfig) -> str | None:
+    """Return why no row is deleted by this host's clock, None if it is believed.
+
+    Raises StoreUnavailableError.
+    """
+    days = config.history_retention_days
+    leap = leap_of(timedelta(days=days) if days else None)
+    doubt = present(backend, datetime.now(UTC), leap=leap).doubt
+    return None if doubt is None else f"no row is deleted by this clock: {doubt}"
 
 
 def _print(found: Health) -> None:
