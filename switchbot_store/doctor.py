@@ -157,7 +157,8 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
         yield Finding(
             "conflicts",
             "warning",
-            f"documents that lost because two places wrote: {conflicts}",
+            "documents that lost, because two places wrote or the database was another:"
+            f" {conflicts}",
             "See `switchbot-store conflicts`; several hosts on one database need"
             " STORE_FALLBACK=refuse.",
         )

@@ -23,6 +23,7 @@ from switchbot_store.history.model import HistorySample, in_utc
 from switchbot_store.history.postgres_sql import LATEST
 from switchbot_store.history.samples import normalised
 from switchbot_store.interface import Entry
+from switchbot_store.lineage import IDENTITY_KEY
 from switchbot_store.migrations import load_migrations, pending
 from switchbot_store.postgres_connections import Connections
 from switchbot_store.postgres_wire import fetch
@@ -57,6 +58,7 @@ _REVISIONS: Final = b"""
 SELECT kind, revision::text, (extract(epoch FROM updated_at) * 1000000)::bigint
 FROM json_store WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 """
+_IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
 _DOCUMENTS: Final = """
 COPY (SELECT kind, data::text, (extract(epoch FROM updated_at) * 1000000)::bigint
       FROM json_store ORDER BY kind COLLATE "C") TO STDOUT
@@ -84,7 +86,8 @@ class DatabaseFacts:
     `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
     something answers in the server's place. `missing` are the names of migrations not
     applied yet, `newer` says that the schema is beyond this program. `revisions` has
-    the revision and time of each document asked for that is there.
+    the revision and time of each document asked for that is there. `identity` is the
+    name that failover stores know the database by, ``""`` before they met it.
     """
 
     server_version: str
@@ -104,6 +107,7 @@ class DatabaseFacts:
     newer: str = ""
     revisions: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     newest_row: datetime | None = None
+    identity: str = ""
 
 
 class Inspection:
@@ -154,6 +158,7 @@ class Inspection:
                 newer=newer,
                 revisions=_revisions(connection, keys),
                 newest_row=_newest_row(connection),
+                identity=_identity(connection),
             )
 
     def missing_migrations(self) -> list[str]:
@@ -295,6 +300,13 @@ def _revisions(
         (key or b"").decode(): ((revision or b"").decode(), _instant(at))
         for key, revision, at in rows
     }
+
+
+def _identity(connection: Connection) -> str:
+    if not _has_table(connection, "json_store"):
+        return ""
+    rows = fetch(connection, _IDENTITY, (IDENTITY_KEY.encode(),))
+    return (rows[0][0] or b"").decode() if rows else ""
 
 
 def _newest_row(connection: Connection) -> datetime | None:

@@ -54,7 +54,9 @@ class StoreStatus:
 
     `acknowledged_by` says in words where an acknowledged write lies at this moment.
     `degraded_since` is aware UTC, None while healthy. `pending` counts writes that the
-    primary does not have yet. `last_error` holds no secret.
+    primary does not have yet. `last_error` holds no secret. `left_over` are the keys
+    that are answered from the local copy because the primary is another database, or
+    was emptied, and does not have them, as far as is known.
     """
 
     backend: str
@@ -63,6 +65,7 @@ class StoreStatus:
     pending: int = 0
     last_error: str | None = None
     last_resync: datetime | None = None
+    left_over: tuple[str, ...] = ()
 
 
 class StoreInterface(ABC):

@@ -26,6 +26,7 @@ from switchbot_store.factory import get_store
 from switchbot_store.history.making import FILE_NAME, make_backend
 from switchbot_store.history.present import leap_of, present
 from switchbot_store.journal import read_pending
+from switchbot_store.lineage import left_behind
 from switchbot_store.mirror import read_mirror
 from switchbot_store.places import is_writable_place
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "degraded", "error"]
 _NAMES = ("settings", "state")
+_MISSING = (
+    "the database does not have it and is not the one that had it; the local copy stays"
+    " in force: `switchbot-store conflicts restore` brings it back"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +106,17 @@ def examine(config: StoreConfig) -> Health:
 
 def _postgres(config: StoreConfig) -> Health:
     inspection = opening.inspection(config)
-    pending = {}
+    pending, mirrored = {}, {}
     spilled, problems = 0, []
     try:
         pending = read_pending(str(config.directory))
+        mirrored = read_mirror(str(config.directory))
         spilled = opening.spilled_rows(config)
     except StoreError as error:
         problems.append(str(error))
     waiting = {key: write.count for key, write in pending.items()}
     try:
-        facts = inspection.facts(_NAMES)
+        facts = inspection.facts((*_NAMES, *(mirrored.keys() - set(_NAMES))))
     except StoreError as error:
         found = _away(config, inspection.description, str(error), waiting, spilled)
         # A refused password is no outage: a host that starts now gets no store.
@@ -120,6 +126,9 @@ def _postgres(config: StoreConfig) -> Health:
         problems.append(facts.newer)
     if not facts.writable:
         problems.append("the server accepts no writes")
+    missing = left_behind(
+        str(config.directory), there=facts.revisions, identity=facts.identity
+    )
     stores = [
         Part(
             name,
@@ -129,8 +138,9 @@ def _postgres(config: StoreConfig) -> Health:
             revision=facts.revisions[name][0] if name in facts.revisions else "",
             updated_at=facts.revisions[name][1] if name in facts.revisions else None,
             pending=waiting.get(name, 0),
+            last_error=_MISSING if name in missing else None,
         )
-        for name in _NAMES
+        for name in dict.fromkeys((*_NAMES, *missing))
     ]
     rows = Part(
         "history",
@@ -141,7 +151,7 @@ def _postgres(config: StoreConfig) -> Health:
         pending=spilled,
         last_error=_postgres_doubt(config, facts),
     )
-    behind = bool(sum(waiting.values()) or spilled)
+    behind = bool(sum(waiting.values()) or spilled or missing)
     status: Status = "error" if problems else "degraded" if behind else "ok"
     return Health(
         status,
