@@ -26,6 +26,7 @@ from switchbot_store.backup_format import (
 )
 from switchbot_store.documents import encode
 from switchbot_store.history.model import HistorySample, RowKey
+from switchbot_store.history.present import present
 from switchbot_store.instants import EARLIEST, LATEST
 
 if TYPE_CHECKING:
@@ -318,7 +319,8 @@ def _roll_up(
     history: HistoryBackend, now: Callable[[], datetime], progress: Progress
 ) -> None:
     left = 0.25
-    while history.roll_up(now=now()):
+    until = present(history, now()).hours_until
+    while until is not None and history.roll_up(now=until):
         left *= 0.95  # how many hours are left is not known
         progress(1.0 - left, "hourly summary")
 

@@ -43,7 +43,8 @@ class Conflict:
     `data`, `revision` and `updated_at` are the loser's; `origin` says where it was
     acknowledged: ``local`` (this directory's journal) or ``remote`` (the primary).
     `kept` is what was kept instead: ``local``, ``remote``, ``merged``, or ``none`` when
-    the primary refused the document itself, as `reason` says.
+    nothing was, as `reason` says: the primary refused the document itself, or somebody
+    deleted it there, or the primary is another database and does not have it.
     """
 
     key: str
@@ -142,9 +143,11 @@ class ConflictLog:
             self._take_in(new)
         for conflict in new:
             _LOGGER.warning(
-                "%r was changed in two places; kept: %s, the other is listed by"
-                " conflicts()",
+                "%r %s; kept: %s, the other is listed by conflicts()",
                 conflict.key,
+                f"lost ({conflict.reason})"
+                if conflict.reason
+                else "was changed in two places",
                 conflict.kept,
             )
 

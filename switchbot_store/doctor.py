@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -18,7 +18,8 @@ from switchbot_store.conflicts import read_conflicts
 from switchbot_store.document_file import problem_of
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.file_names import SUFFIX, key_of
-from switchbot_store.history.making import SPILL_NAME
+from switchbot_store.history.making import FILE_NAME, SPILL_NAME, make_backend
+from switchbot_store.history.present import FAR, RELEASED, leap_of, present
 from switchbot_store.journal import read_pending
 from switchbot_store.mirror import read_mirror
 from switchbot_store.places import may_write, nearest_existing
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 Level = Literal["ok", "warning", "problem"]
 
 _LITTLE_ROOM_BYTES: Final = 100 * 1024 * 1024
-_RELEASED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 _SHARED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
 
@@ -65,7 +65,7 @@ def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
 
 def _clock(_config: StoreConfig) -> Iterator[Finding]:
     now = datetime.now(UTC)
-    if now < _RELEASED:
+    if now < RELEASED:
         yield Finding(
             "clock",
             "problem",
@@ -188,7 +188,8 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
         yield Finding(
             "conflicts",
             "warning",
-            f"documents that lost because two places wrote: {conflicts}",
+            "documents that lost, because two places wrote or the database was another:"
+            f" {conflicts}",
             "See `switchbot-store conflicts`; several hosts on one database need"
             " STORE_FALLBACK=refuse.",
         )
@@ -212,6 +213,45 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
         )
 
 
+def _history_file(config: StoreConfig) -> Iterator[Finding]:
+    keeps_file = config.backend not in ("memory", "postgres")
+    if keeps_file and (config.directory / FILE_NAME).exists():
+        yield from history_clock(config)
+
+
+def history_clock(config: StoreConfig) -> Iterator[Finding]:
+    """Compare this host's clock with the rows of a history that is there."""
+    days = config.history_retention_days
+    leap = leap_of(timedelta(days=days) if days else None)
+    now = datetime.now(UTC)
+    backend = make_backend(config)
+    try:
+        doubt = present(backend, now, leap=leap).doubt
+        newest = backend.latest(1)
+    except StoreError as error:
+        yield Finding("history", "problem", str(error), "Check the disk or database.")
+        return
+    finally:
+        backend.close()
+    if doubt is not None:
+        yield Finding(
+            "clock",
+            "warning",
+            f"no row of history is deleted by this clock: {doubt}",
+            "Let it set its clock from the network (NTP). If it is right, there is"
+            " nothing to do: it is believed after some days of rows.",
+        )
+    if newest and newest[0].timestamp > now + FAR:
+        yield Finding(
+            "history",
+            "warning",
+            f"rows lie in the future, up to {newest[0].timestamp:%Y-%m-%d %H:%M}:"
+            " a clock was ahead when they were recorded",
+            "Let the clock be set from the network (NTP) before the program starts;"
+            " these rows are kept, and nothing is deleted on account of them.",
+        )
+
+
 def _file_system(place: Path) -> str:
     """Return the type of the file system, ``""`` where it cannot be told."""
     try:
@@ -232,4 +272,5 @@ _LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[Finding]], ...]] = (
     _directories,
     _documents,
     _left_behind,
+    _history_file,
 )

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from psycopg.conninfo import conninfo_to_dict
 
-from switchbot_store.doctor import Finding
+from switchbot_store.doctor import Finding, history_clock
 from switchbot_store.errors import StoreError
 from switchbot_store.inspection import DatabaseFacts, Inspection
+from switchbot_store.json_file import JsonStore
+from switchbot_store.lineage import left_behind
+from switchbot_store.mirror import read_identity, read_mirror
 from switchbot_store.postgres_location import is_local
 
 if TYPE_CHECKING:
@@ -120,7 +123,8 @@ def examine_postgres(
     yield from _location(parameters, environ, config)
     inspection = Inspection(config.conninfo, pooler=config.pooler)
     try:
-        facts = inspection.facts(seconds=15)
+        mirrored = tuple(read_mirror(config.directory))
+        facts = inspection.facts(mirrored, seconds=15)
     except StoreError as error:
         yield _diagnosis(str(error))
         return
@@ -134,6 +138,9 @@ def examine_postgres(
     for check in _SERVER_CHECKS:
         yield from check(facts)
     yield from _pooler(facts, config, parameters)
+    yield from _documents(facts, config)
+    if not facts.missing and not facts.newer:  # looking is no reason to migrate
+        yield from history_clock(config)
     if not facts.encrypted and not _is_near(parameters, config):
         yield Finding(
             "tls",
@@ -273,6 +280,33 @@ def _pooler(
             "Unless it pools whole sessions set POSTGRES_POOLER=transaction, or"
             " prepared statements will fail.",
         )
+
+
+def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[Finding]:
+    """Look for documents that this host has and the database should have."""
+    missing = left_behind(
+        config.directory, there=facts.revisions, identity=facts.identity
+    )
+    if missing:
+        yield Finding(
+            "documents",
+            "problem",
+            f"the database does not have {', '.join(missing)}, and is not the one that"
+            " had it: emptied, new, or another; the copies in"
+            f" {config.directory} stay in force",
+            "Run `switchbot-store conflicts restore` to bring them back, or set"
+            " POSTGRES_URL to the database that has them.",
+        )
+    elif not facts.identity and not read_identity(config.directory):
+        files = JsonStore(config.directory, paths=config.paths).keys()
+        if files:
+            yield Finding(
+                "documents",
+                "warning",
+                f"{', '.join(files)} in {config.directory} may not be in the database",
+                "Run `switchbot-store import --dry-run` to see, and without --dry-run"
+                " to bring them there.",
+            )
 
 
 def _is_near(parameters: Mapping[str, str], config: StoreConfig) -> bool:

@@ -7,6 +7,10 @@ is back the journal is replayed; nothing is asked of the primary while all is we
 
 One process at a time per directory, and one host per set of documents: another host's
 writes meanwhile are conflicts, which a policy settles and `conflicts` lists.
+
+A primary that was emptied, or is another one, deletes nothing here: what it does not have
+stays in force from the local copy, marked stale, until somebody writes or deletes it; see
+`switchbot_store.lineage`.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from switchbot_store.failover_writing import CONNECT_SECONDS, Writer
 from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
 from switchbot_store.keeper import Keeper
 from switchbot_store.limits import time_limit
+from switchbot_store.lineage import Lineage
 from switchbot_store.local_copy import LocalCopy
 from switchbot_store.primary import primary_of
 from switchbot_store.resync import Resync
@@ -203,6 +208,7 @@ class FailoverStore(StoreInterface):
             last_error=keeper.last_error,
             last_resync=keeper.last_resync,
             problems=tuple(dict.fromkeys((*primary.problems, *local.problems))),
+            left_over=tuple(local.left_over()),
         )
 
     def conflicts(self) -> list[Conflict]:
@@ -292,10 +298,11 @@ class FailoverStore(StoreInterface):
 
     def _new_life(self) -> _Life:
         local = LocalCopy(self.directory, self._paths, self._now)
+        lineage = Lineage(self._primary, local, self._now)
         keeper = Keeper(
             self._primary,
             local,
-            Resync(self._primary, local, self._policy, self._now),
+            Resync(self._primary, local, self._policy, self._now, lineage),
             carry_seconds=self._carry_seconds if self._economy else None,
             now=self._now,
             monotonic=self.monotonic,

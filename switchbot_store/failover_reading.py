@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from switchbot_store.documents import UnreadableError
+from switchbot_store.documents import UnreadableError, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.limits import limited, time_limit
 from switchbot_store.resync import mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from switchbot_store.interface import Entry
     from switchbot_store.keeper import Keeper
@@ -36,6 +36,7 @@ class Reader:
         self._local = local
         self._keeper = keeper
         self._economy = economy
+        self._lineage = keeper.lineage
 
     def entry(self, key: str) -> Entry:
         """Return one entry."""
@@ -56,7 +57,7 @@ class Reader:
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
         if self._keeper.healthy and not self._economy:
-            keys = self._ask(self._primary.store.keys)
+            keys = self._ask(self._seen_keys)
             if keys is not None:
                 return keys
         return self._local.keys()
@@ -81,19 +82,56 @@ class Reader:
     def _seen_one(self, key: str) -> Entry:
         known = self._local.mirror.get(key)
         entry = self._primary.store.get_entry(key)
-        self._see(key, entry, known)
-        return entry
+        return self._see({key: entry}, {key: known})[key]
 
     def _seen(self, keys: list[str]) -> dict[str, Entry]:
         """Read from the primary and let the mirror see it."""
         known = {key: self._local.mirror.get(key) for key in keys}
-        entries = self._primary.store.get_many(keys)
-        for key, entry in entries.items():
-            self._see(key, entry, known[key])
-        return entries
+        return self._see(self._primary.store.get_many(keys), known)
 
-    def _see(self, key: str, entry: Entry, known: Mirrored | None) -> None:
-        if entry.revision != (known.revision if known else ""):
-            self._local.mirror.put_seen(key, mirrored(entry), known)
+    def _seen_keys(self) -> list[str]:
+        known = self._local.mirror.picture()
+        keys = set(self._primary.store.keys())
+        self._notice(
+            {
+                key: each
+                for key, each in known.items()
+                if key not in keys and not is_internal(key)
+            }
+        )
+        return sorted(keys | self._local.mirror.all_left_over().keys())
+
+    def _see(
+        self, entries: dict[str, Entry], known: Mapping[str, Mirrored | None]
+    ) -> dict[str, Entry]:
+        """Let the mirror see what the primary has; return what is in force."""
+        missing = {}
+        for key, entry in entries.items():
+            mine = known[key]
+            if mine is not None and not entry.revision:
+                missing[key] = mine
+            elif mine is not None and mine.origin != self._local.mirror.identity:
+                self._lineage.replaced({key: entry})
+                self._take(key, entry, mine)
+            elif entry.revision != (mine.revision if mine else ""):
+                self._take(key, entry, mine)
+            self._local.distrusted.discard(key)
+        if not missing:
+            return entries
+        self._notice(missing)
+        in_force = {
+            key: each.entry(key, stale=True)
+            for key in missing
+            if (each := self._local.mirror.left_over(key)) is not None
+        }
+        return {**entries, **in_force}
+
+    def _take(self, key: str, entry: Entry, known: Mirrored | None) -> None:
+        self._local.mirror.put_seen(key, mirrored(entry), known)
+        self._keeper.mirror_changed()
+
+    def _notice(self, missing: Mapping[str, Mirrored]) -> None:
+        """Find out why the primary does not have what the mirror has."""
+        self._lineage.absent(missing)
+        if self._local.mirror.dirty or self._lineage.look_again:
             self._keeper.mirror_changed()
-        self._local.distrusted.discard(key)

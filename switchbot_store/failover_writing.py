@@ -96,7 +96,7 @@ class Writer:
                     try:
                         with time_limit(None, connect_seconds=CONNECT_SECONDS):
                             made = self._primary.compare_and_set(
-                                key, data, revision, new
+                                key, data, self._there(key, revision), new
                             )
                     except StoreUnavailableError as raised:
                         error = raised
@@ -122,6 +122,9 @@ class Writer:
             while True:
                 if self._keeper.healthy and not self._economy:
                     known = self._local.mirror.get(key)
+                    foreign = self._local.mirror.left_over(key) is not None
+                    # A reader who finds it gone must not take it for another's doing.
+                    self._keeper.lineage.leaving.add(key)
                     try:
                         with time_limit(None, connect_seconds=CONNECT_SECONDS):
                             existed = self._primary.delete(
@@ -132,7 +135,9 @@ class Writer:
                     else:
                         self._local.mirror.put(key, None)
                         self._keeper.mirror_changed()
-                        return existed
+                        return existed or foreign
+                    finally:
+                        self._keeper.lineage.leaving.discard(key)
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=True):
                         existed = bool(self._local.entry(key, stale=True).revision)
@@ -150,6 +155,15 @@ class Writer:
                 raise StoreConflictError(key, pending.revision)
             self._keeper.carry(timeout_seconds=CONNECT_SECONDS)
         return self._keeper.healthy
+
+    def _there(self, key: str, revision: str) -> str:
+        """Return what the primary has where a reader was shown `revision`.
+
+        What is left over from another database is shown, and is not there.
+        """
+        document = self._local.mirror.left_over(key)
+        shown = document is not None and document.revision == revision
+        return "" if shown else revision
 
     def _may_journal(self, error: StoreError | None, *, plain: bool) -> bool:
         """Decide, under the journal's lock, whether a write goes there.

@@ -29,6 +29,7 @@ from switchbot_store.instants import (
     from_microseconds,
 )
 from switchbot_store.interface import Entry
+from switchbot_store.lineage import IDENTITY_KEY
 from switchbot_store.migrations import load_migrations, pending
 from switchbot_store.postgres_connections import Connections
 from switchbot_store.postgres_wire import fetch
@@ -63,6 +64,7 @@ SELECT kind, revision::text, CASE WHEN isfinite(updated_at)
     THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
 FROM json_store WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 """
+_IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
 _DOCUMENTS: Final = """
 COPY (SELECT kind, data::text, CASE WHEN isfinite(updated_at)
     THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
@@ -91,7 +93,8 @@ class DatabaseFacts:
     `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
     something answers in the server's place. `missing` are the names of migrations not
     applied yet, `newer` says that the schema is beyond this program. `revisions` has
-    the revision and time of each document asked for that is there.
+    the revision and time of each document asked for that is there. `identity` is the
+    name that failover stores know the database by, ``""`` before they met it.
     """
 
     server_version: str
@@ -111,6 +114,7 @@ class DatabaseFacts:
     newer: str = ""
     revisions: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     newest_row: datetime | None = None
+    identity: str = ""
 
 
 class Inspection:
@@ -161,6 +165,7 @@ class Inspection:
                 newer=newer,
                 revisions=_revisions(connection, keys),
                 newest_row=_newest_row(connection),
+                identity=_identity(connection),
             )
 
     def missing_migrations(self) -> list[str]:
@@ -305,6 +310,13 @@ def _revisions(
         (key or b"").decode(): ((revision or b"").decode(), _instant(at))
         for key, revision, at in rows
     }
+
+
+def _identity(connection: Connection) -> str:
+    if not _has_table(connection, "json_store"):
+        return ""
+    rows = fetch(connection, _IDENTITY, (IDENTITY_KEY.encode(),))
+    return (rows[0][0] or b"").decode() if rows else ""
 
 
 def _newest_row(connection: Connection) -> datetime | None:

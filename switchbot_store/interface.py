@@ -61,6 +61,8 @@ class StoreStatus:
     `degraded_since` is aware UTC, None while healthy. `pending` counts writes that the
     primary does not have yet. `last_error` holds no secret. `problems` are those of
     documents that a person left unreadable, as the last look at each found them.
+    `left_over` are the keys that are answered from the local copy because the primary
+    is another database, or was emptied, and does not have them, as far as is known.
     """
 
     backend: str
@@ -70,6 +72,7 @@ class StoreStatus:
     last_error: str | None = None
     last_resync: datetime | None = None
     problems: tuple[DocumentProblem, ...] = ()
+    left_over: tuple[str, ...] = ()
 
 
 class StoreInterface(ABC):

@@ -60,6 +60,7 @@ class Keeper:
         self._journal = local.journal
         self._mirror = local.mirror
         self._resync = resync
+        self.lineage = resync.lineage
         self._carry_seconds = carry_seconds
         self._now = now
         self._monotonic = monotonic
@@ -182,6 +183,8 @@ class Keeper:
             self._carry_at = None
             self.carry()
             self._refresh()
+        elif self.lineage.look_again:
+            self._refresh()
         if self._mirror.dirty:
             self.mirror_changed()
         if self._is_due(self._mirror_at):
@@ -220,6 +223,7 @@ class Keeper:
                 return
             self._primary.renew()
             self._primary.store.open()
+            self.lineage.meet()
             if self._carry_seconds is not None:
                 # Reads come from the mirror, so that has to be right before.
                 self._resync.refresh()

@@ -9,23 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from switchbot_store.conflicts import ConflictLog
-from switchbot_store.documents import is_internal
+from switchbot_store.documents import encode, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.interface import Entry
 from switchbot_store.journal import DIRECTORY, Journal, PendingWrite
 from switchbot_store.json_file import JsonStore
-from switchbot_store.mirror import Mirror
+from switchbot_store.mirror import Mirror, Mirrored
 from switchbot_store.safe_files import write_temporary
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from switchbot_store.hand_edits import DocumentProblem
     from switchbot_store.mirror import Mirrored
 
 _LOGGER = logging.getLogger(__name__)
+_FILES = "files"
+"""The origin of what was seen in no database but in a plain file."""
 
 
 class LocalCopy:
@@ -120,6 +122,32 @@ class LocalCopy:
             (found.discard if write.encoded is None else found.add)(key)
         return sorted(key for key in found if not is_internal(key))
 
+    def left_over(self) -> list[str]:
+        """Return the sorted keys that are in force here and missing in the primary.
+
+        As far as is known here, and without internal ones.
+        """
+        return sorted(self.mirror.all_left_over().keys() - self.journal.pending.keys())
+
+    def adopt_plain(self, *, present: Collection[str]) -> None:
+        """Take the plain files of documents that the primary does not have."""
+        try:
+            entries = self._plain.get_many(
+                sorted(set(self._plain.keys()).difference(present))
+            )
+        except StoreUnavailableError as error:
+            _LOGGER.warning("%s; the database does not have it either", error)
+            return
+        self.mirror.put_many(
+            {
+                key: Mirrored(
+                    encode(entry.data), entry.revision, entry.updated_at, 0, _FILES
+                )
+                for key, entry in entries.items()
+                if entry.revision and self.mirror.get(key) is None
+            }
+        )
+
     def record(
         self,
         documents: Mapping[str, bytes | None],
@@ -158,7 +186,9 @@ class LocalCopy:
         before = self.journal.pending.get(key)
         if before is None:
             mirrored = self.mirror.get(key)
-            base = mirrored.revision if mirrored else ""
+            # What is left over from another database, this one does not have.
+            foreign = self.mirror.left_over(key) is not None
+            base = mirrored.revision if mirrored and not foreign else ""
             attempts: tuple[str, ...] = ()
         else:
             base, attempts = before.base, before.tried

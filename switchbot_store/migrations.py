@@ -50,11 +50,26 @@ CREATE TABLE IF NOT EXISTS switchbot_store_migrations (
 )
 """
 _VERSION: Final = """
-SELECT coalesce(max(version), 0) FROM switchbot_store_migrations WHERE namespace = %s
+SELECT coalesce(max(version), 0),
+    ARRAY(SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL)
+FROM switchbot_store_migrations WHERE namespace = %s
 """
 _REMEMBER: Final = """
 INSERT INTO switchbot_store_migrations (namespace, version, name) VALUES (%s, %s, %s)
+ON CONFLICT (namespace, version) DO UPDATE SET applied_at = now()
 """
+# What each of our own files makes. A table that is gone again was dropped by somebody:
+# its file is applied anew.
+_TABLES: Final = {
+    1: ("json_store",),
+    2: (
+        "state_history",
+        "state_history_hourly",
+        "state_history_late",
+        "state_history_rollup",
+    ),
+    3: ("state_history_blocks",),
+}
 _LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
 # Only after our own lock: waiting for another starting process is fine, standing in
 # the way of a dashboard's readers is not.
@@ -115,24 +130,31 @@ def pending(
 ) -> list[Migration]:
     """Return what has not been applied; needs no right to change the schema.
 
-    Raises MigrationError when the database is newer than the files.
+    That includes files of this package whose tables were dropped since. Raises MigrationError when the database is newer than the files.
     """
-    exists = _value(connection, _EXISTS)
-    version = _value(connection, _VERSION, namespace) if exists else 0
+    version, gone = 0, []
+    if _row(connection, _EXISTS)[0]:
+        tables = [] if namespace != OWN_NAMESPACE else sum(_TABLES.values(), ())
+        version, gone = _row(connection, _VERSION, list(tables), namespace)
     newest = migrations[-1].version if migrations else 0
     if version > newest:
         raise MigrationError(
             f"the database has version {version} of {namespace!r}, this program knows"
             f" {newest}: upgrade the program"
         )
-    return [each for each in migrations if each.version > version]
+    return [
+        each
+        for each in migrations
+        if each.version > version
+        or (gone and not set(gone).isdisjoint(_TABLES.get(each.version, ())))
+    ]
 
 
 def _apply(
     connection: psycopg.Connection[Any], migrations: list[Migration], namespace: str
 ) -> list[int]:
     with connection.transaction():
-        _value(connection, _LOCK, _lock_number())
+        _row(connection, _LOCK, _lock_number())
         connection.execute(_NO_LONG_WAIT)
         connection.execute(_CREATE)
         # Asked again: another process may have been faster.
@@ -162,10 +184,11 @@ def _lock_number() -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _value(connection: psycopg.Connection[Any], query: Any, *values: object) -> Any:
+def _row(
+    connection: psycopg.Connection[Any], query: Any, *values: object
+) -> tuple[Any, ...]:
     with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(query, values or None).fetchone()
-    return row[0] if row else None
+        return cursor.execute(query, values or None).fetchone() or ()
 
 
 @contextmanager

@@ -4,6 +4,10 @@ One file for each document, with its revision and time; read once at the start, 
 kept in memory and written behind. Until then ``.mirror/recent.jsonl`` has it, so that
 kill -9 costs nothing; a power cut may cost the mirror its last quarter of a second. No
 acknowledged write lies here alone, and entries from here are stale.
+
+Each document says in which database it was seen (`switchbot_store.lineage`). One that was
+seen in another than the present is *left over*: that the present one does not have it
+means nothing, and it stays until somebody writes or deletes it.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from switchbot_store.interface import Entry
 from switchbot_store.line_file import LineFile, read_lines
 from switchbot_store.safe_files import (
     TEMPORARY_SUFFIX,
+    make_directory,
     read_content,
     replace,
     sync_directory,
@@ -39,16 +44,22 @@ _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".mirror"
 _SUFFIX: Final = ".json"
 _RECENT: Final = "recent.jsonl"
+_PRIMARY: Final = "primary"
 _RECENT_BYTES: Final = 4 * 1024 * 1024
 
 
 class Mirrored(NamedTuple):
-    """One document as the primary had it. `number` orders what the mirror was told."""
+    """One document as the primary had it.
+
+    `number` orders what the mirror was told. `origin` is the identity of the database
+    that had it, ``""`` where that was not known.
+    """
 
     encoded: bytes
     revision: str
     updated_at: datetime | None
     number: int = 0
+    origin: str = ""
 
     def entry(self, key: str, *, stale: bool) -> Entry:
         """Return it as a reader sees it."""
@@ -67,6 +78,8 @@ class Mirror:
         self._documents: dict[str, Mirrored] = {}
         self._number = 0
         self._dirty: set[str] = set()
+        self.identity = ""
+        """That of the database met last, ``""`` before the first."""
 
     @property
     def dirty(self) -> bool:
@@ -85,6 +98,7 @@ class Mirror:
         """
         in_files = _read_files(self._place)
         self._documents = dict(in_files)
+        self.identity = read_identity(self._place.parent)
         for line in self._recent.open().payloads:
             _apply(self._documents, line)
         self._dirty = {
@@ -150,20 +164,60 @@ class Mirror:
     def put_all(
         self, documents: Mapping[str, Mirrored], before: Mapping[str, Mirrored]
     ) -> None:
-        """Keep what the whole primary holds, unless a writer came between.
+        """Keep what the primary holds, unless a writer came between.
 
         `before` is the `picture` taken before the primary was asked. Internal keys stay
-        as they are.
+        as they are, and so does what is not among the documents.
         """
         with self._lock:
             self._put(
                 {
-                    key: documents.get(key)
-                    for key in before.keys() | documents.keys()
+                    key: document
+                    for key, document in documents.items()
                     if not is_internal(key)
                     and self._documents.get(key) is before.get(key)
                 }
             )
+
+    def meet(self, identity: str) -> None:
+        """Note which database this is from now on."""
+        self.identity = identity
+        path = str(self._place / _PRIMARY)
+        try:
+            make_directory(str(self._place))
+            replace(write_temporary(path, identity.encode()), path)
+        except OSError as error:
+            # The next process asks anew: each document says where it was seen.
+            _LOGGER.warning("cannot write %s: %s", path, error)
+
+    def stamp(self, documents: Mapping[str, Mirrored]) -> dict[str, Mirrored]:
+        """Take these, unless a writer came between, to be seen in this database.
+
+        Returns them as they are from now on.
+        """
+        with self._lock:
+            current = {
+                key: document
+                for key, document in documents.items()
+                if self._documents.get(key) is document
+            }
+            self._put({key: each._replace(origin="") for key, each in current.items()})
+            return {key: self._documents[key] for key in current}
+
+    def left_over(self, key: str) -> Mirrored | None:
+        """Return a document that was not seen in the present database."""
+        document = self._documents.get(key)
+        if document is None or document.origin == self.identity:
+            return None
+        return document
+
+    def all_left_over(self) -> dict[str, Mirrored]:
+        """Return all of them that are not internal."""
+        return {
+            key: document
+            for key, document in self.picture().items()
+            if document.origin != self.identity and not is_internal(key)
+        }
 
     def make_durable(self) -> None:
         """Let what was put so far survive a power cut. Raises StoreUnavailableError."""
@@ -200,9 +254,12 @@ class Mirror:
                 self._number += 1
                 del self._documents[key]
                 lines.append(orjson.dumps({"key": key, "number": self._number}))
-            elif known is None or document[:3] != known[:3]:
+                self._dirty.add(key)
+                continue
+            seen_in = document.origin or self.identity
+            if known is None or (*document[:3], seen_in) != (*known[:3], known.origin):
                 self._number += 1
-                document = document._replace(number=self._number)  # noqa: PLW2901 - the same, numbered
+                document = document._replace(number=self._number, origin=seen_in)  # noqa: PLW2901 - the same, numbered
                 self._documents[key] = document
                 lines.append(_content(key, document))
             else:
@@ -234,6 +291,17 @@ class Mirror:
             else:
                 replace(write_temporary(str(path), _content(key, document)), str(path))
         sync_directory(str(self._place))
+
+
+def read_identity(directory: str | Path) -> str:
+    """Return the identity of the database that a directory met last, or ``""``.
+
+    Raises StoreUnavailableError.
+    """
+    path = Path(directory) / DIRECTORY / _PRIMARY
+    with wrapped_os_errors(f"cannot read {path}"):
+        content = read_content(str(path))
+    return "" if content is None else content.data.decode(errors="replace").strip()
 
 
 def read_mirror(directory: str | Path) -> dict[str, Mirrored]:
@@ -271,7 +339,8 @@ def _apply(documents: dict[str, Mirrored], content: bytes) -> bool:
             return True
         updated_at = stored_instant(row["updated_at"])
         encoded = orjson.dumps(row["data"])
-        documents[key] = Mirrored(encoded, row["revision"], updated_at, number)
+        origin = str(row.get("origin", ""))
+        documents[key] = Mirrored(encoded, row["revision"], updated_at, number, origin)
     except (ValueError, KeyError, TypeError):
         return False
     return True
@@ -285,6 +354,7 @@ def _content(key: str, document: Mirrored) -> bytes:
             "number": document.number,
             "revision": document.revision,
             "updated_at": updated_at.isoformat() if updated_at else None,
+            "origin": document.origin,
             "data": orjson.Fragment(document.encoded),
         }
     )

@@ -25,6 +25,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from switchbot_store.deadline import WATCHDOG
 from switchbot_store.errors import (
+    MigrationError,
     SlowConnectionError,
     StoreClosedError,
     StoreConfigError,
@@ -35,6 +36,7 @@ from switchbot_store.postgres_connecting import connected
 from switchbot_store.postgres_errors import (
     is_broken_connection,
     is_nothing_done,
+    is_table_gone,
     translated,
 )
 from switchbot_store.postgres_settings import (
@@ -156,7 +158,7 @@ class Connections:
         )
         expires_at = time.monotonic() + timeout
         attempts = self._attempts(pool)
-        repeated = False
+        repeated = made_anew = False
         while True:
             attempts -= 1
             try:
@@ -167,6 +169,12 @@ class Connections:
                     raise StoreUnavailableError(f"PostgreSQL: {error}") from error
                 pool = self._ready_pool()  # renewed meanwhile, or else closed
             except psycopg.Error as error:
+                if is_table_gone(error) and self._prepare and not made_anew:
+                    # Dropped under us; what failed did nothing, and is repeated.
+                    made_anew = True
+                    attempts += 1
+                    pool = self._made_anew(error)
+                    continue
                 broken = is_broken_connection(error)
                 if broken and self._own_pool is pool:
                     # Its other connections are as dead; this one call finds out.
@@ -292,6 +300,16 @@ class Connections:
             return self._own_pool
         finally:
             lock.release()
+
+    def _made_anew(self, error: psycopg.Error) -> ConnectionPool[Any]:
+        """Bring the schema up to date once more: somebody dropped our tables."""
+        text = " ".join(str(error).split())
+        _LOGGER.warning("the tables are gone and are made anew: %s", text)
+        self._prepared = False
+        try:
+            return self._ready_pool()
+        except MigrationError as refused:
+            raise StoreUnavailableError(f"{text}; {refused}") from error
 
     def _opening_patience(self) -> float:
         """Return the seconds that this call has for the first connection.

@@ -33,6 +33,12 @@ _NOTHING_DONE: Final = frozenset(
         "40P01",  # deadlock_detected
     }
 )
+_GONE: Final = frozenset(
+    {
+        "42P01",  # undefined_table
+        "3F000",  # invalid_schema_name
+    }
+)
 _DATA_CLASSES: Final = ("22", "54")
 _QUERY_CANCELED: Final = "57014"
 
@@ -77,6 +83,11 @@ def is_broken_connection(error: psycopg.Error) -> bool:
 def is_nothing_done(error: psycopg.Error) -> bool:
     """Tell whether the statement was undone and may just be repeated."""
     return error.sqlstate in _NOTHING_DONE
+
+
+def is_table_gone(error: psycopg.Error) -> bool:
+    """Tell whether a table or schema of ours is not there; nothing was done."""
+    return error.sqlstate in _GONE
 
 
 def is_starting(error: psycopg.Error) -> bool:

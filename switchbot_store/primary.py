@@ -130,22 +130,27 @@ class Primary:
         return self.store.delete(key)
 
     def snapshot(self, _known: Mapping[str, str]) -> dict[str, Entry | None]:
-        """Return every document that is not internal and can be read.
+        """Return every document that is not internal.
 
-        None stands for one that has the revision given in `known`, as far as the store
-        can tell without sending it.
+        None stands for one that cannot be read, or that has the revision given in
+        `known`, as far as the store can tell without sending it.
         """
-        return dict(self._entries(self.store.keys()))
+        return self._entries(self.store.keys())
 
-    def _entries(self, keys: Sequence[str]) -> dict[str, Entry]:
+    def _entries(self, keys: Sequence[str]) -> dict[str, Entry | None]:
+        entries: dict[str, Entry | None] = {}
         try:
-            entries = self.store.get_many(keys)
+            entries.update(self.store.get_many(keys))
         except UnreadableError:
-            entries = {}
             for key in keys:
+                entries[key] = None
                 with suppress(UnreadableError):
                     entries[key] = self.store.get_entry(key)
-        return {key: entry for key, entry in entries.items() if entry.revision}
+        return {
+            key: entry
+            for key, entry in entries.items()
+            if entry is None or entry.revision
+        }
 
     def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
         """Write what rests on an accepted revision; nothing is written twice."""

@@ -8,17 +8,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from switchbot_store.conflicts import Conflict, Policy, Winner, decided
-from switchbot_store.documents import decode, encode
+from switchbot_store.documents import decode, encode, is_internal
 from switchbot_store.errors import StoreDataError
 from switchbot_store.interface import Document, Entry
 from switchbot_store.limits import time_limit
 from switchbot_store.mirror import Mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from switchbot_store.journal import PendingWrite
+    from switchbot_store.lineage import Lineage
     from switchbot_store.local_copy import LocalCopy
     from switchbot_store.primary import Outcome, Primary
 
@@ -53,7 +54,9 @@ class Resync:
         local: LocalCopy,
         policy: Policy,
         now: Callable[[], datetime],
+        lineage: Lineage,
     ) -> None:
+        self.lineage = lineage
         self._primary = primary
         self._journal = local.journal
         self._mirror = local.mirror
@@ -81,12 +84,22 @@ class Resync:
         known = {key: each.revision for key, each in before.items()}
         with time_limit(_CALL_SECONDS, connect_seconds=_CALL_SECONDS):
             entries = self._primary.snapshot(known)
+            self.lineage.vouch(before, entries)
+            self.lineage.absent(
+                {
+                    key: each
+                    for key, each in before.items()
+                    if key not in entries and not is_internal(key)
+                }
+            )
+        self.lineage.replaced(entries)
         documents = {
             key: document
             for key, entry in entries.items()
-            if (document := before[key] if entry is None else mirrored(entry))
+            if (document := _known(before, key) if entry is None else mirrored(entry))
         }
         self._mirror.put_all(documents, before)
+        self.lineage.adopt(entries)
 
     def _carry(self, writes: Sequence[PendingWrite]) -> None:
         if not writes:
@@ -167,6 +180,9 @@ class Resync:
     def _choice(
         self, write: PendingWrite, local: Entry, remote: Entry
     ) -> tuple[Winner, Document]:
+        if not remote.revision and self._mirror.left_over(write.key) is not None:
+            # Nobody deleted it: this database never had it.
+            return "local", local.data
         winner, data = decided(self._policy, write.key, local, remote)
         try:
             encode(data)
@@ -204,6 +220,12 @@ def mirrored(entry: Entry) -> Mirrored | None:
     if not entry.revision:
         return None
     return Mirrored(encode(entry.data), entry.revision, entry.updated_at)
+
+
+def _known(before: Mapping[str, Mirrored], key: str) -> Mirrored | None:
+    """Return what the mirror has, as seen in the present database."""
+    document = before.get(key)
+    return None if document is None else document._replace(origin="")
 
 
 def _there(write: PendingWrite, outcome: Outcome) -> Mirrored | None:

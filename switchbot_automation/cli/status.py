@@ -171,10 +171,7 @@ def read_rooms() -> Rooms:
         }
         entries = store.get_many(list(keys.values()))
         problems += [str(each.problem) for each in entries.values() if each.problem]
-        rooms = [
-            Room(zone, entries[keys[name]].data)
-            for name, zone in zones.items()
-        ]
+        rooms = [Room(zone, entries[keys[name]].data) for name, zone in zones.items()]
         return Rooms(rooms, problems)
 
 

@@ -78,6 +78,15 @@ class SettingsLife:
         if entry.revision == self.revision:
             return False
         self.revision = entry.revision
+        if not entry.revision and (self._parsed is not None or self._past):
+            # An empty database is no wish; who wants it off says so in the document.
+            _LOGGER.error(
+                "the settings are gone from the store; the last stay in force"
+            )
+            self.error = SettingsError(
+                "the store has no settings any more; the last good ones stay in force"
+            )
+            return self._parsed is None and self._take_last_good()
         try:
             settings = parse_settings(entry.data)
         except SettingsError as error:

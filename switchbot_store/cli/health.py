@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -23,17 +24,23 @@ from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.factory import get_store
 from switchbot_store.history.making import FILE_NAME, make_backend
+from switchbot_store.history.present import leap_of, present
 from switchbot_store.journal import read_pending
+from switchbot_store.lineage import left_behind
 from switchbot_store.mirror import read_mirror
 from switchbot_store.places import is_writable_place
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.inspection import DatabaseFacts
     from switchbot_store.interface import Entry, StoreInterface
 
 Status = Literal["ok", "degraded", "error"]
 _NAMES = ("settings", "state")
+_MISSING = (
+    "the database does not have it and is not the one that had it; the local copy stays"
+    " in force: `switchbot-store conflicts restore` brings it back"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,8 @@ class Part:
 
     `latency_seconds` is that of one read. `revision` is the document's, ``""`` if it
     was never set; `updated_at` when it, or the newest row, was written. `pending`
-    counts what the backend does not have yet.
+    counts what the backend does not have yet. `last_error` of the history also says
+    why no row is deleted by this host's clock.
     """
 
     name: str
@@ -99,16 +107,17 @@ def examine(config: StoreConfig) -> Health:
 
 def _postgres(config: StoreConfig) -> Health:
     inspection = opening.inspection(config)
-    pending = {}
+    pending, mirrored = {}, {}
     spilled, problems = 0, []
     try:
         pending = read_pending(str(config.directory))
+        mirrored = read_mirror(str(config.directory))
         spilled = opening.spilled_rows(config)
     except StoreError as error:
         problems.append(str(error))
     waiting = {key: write.count for key, write in pending.items()}
     try:
-        facts = inspection.facts(_NAMES)
+        facts = inspection.facts((*_NAMES, *(mirrored.keys() - set(_NAMES))))
     except StoreError as error:
         found = _away(config, inspection.description, str(error), waiting, spilled)
         # A refused password is no outage: a host that starts now gets no store.
@@ -118,6 +127,9 @@ def _postgres(config: StoreConfig) -> Health:
         problems.append(facts.newer)
     if not facts.writable:
         problems.append("the server accepts no writes")
+    missing = left_behind(
+        str(config.directory), there=facts.revisions, identity=facts.identity
+    )
     stores = [
         Part(
             name,
@@ -127,8 +139,9 @@ def _postgres(config: StoreConfig) -> Health:
             revision=facts.revisions[name][0] if name in facts.revisions else "",
             updated_at=facts.revisions[name][1] if name in facts.revisions else None,
             pending=waiting.get(name, 0),
+            last_error=_MISSING if name in missing else None,
         )
-        for name in _NAMES
+        for name in dict.fromkeys((*_NAMES, *missing))
     ]
     rows = Part(
         "history",
@@ -137,8 +150,9 @@ def _postgres(config: StoreConfig) -> Health:
         latency_seconds=facts.latency_seconds,
         updated_at=facts.newest_row,
         pending=spilled,
+        last_error=_postgres_doubt(config, facts),
     )
-    behind = bool(sum(waiting.values()) or spilled)
+    behind = bool(sum(waiting.values()) or spilled or missing)
     status: Status = "error" if problems else "degraded" if behind else "ok"
     return Health(
         status,
@@ -149,6 +163,18 @@ def _postgres(config: StoreConfig) -> Health:
         facts.missing,
         "; ".join(problems) or None,
     )
+
+
+def _postgres_doubt(config: StoreConfig, facts: DatabaseFacts) -> str | None:
+    if facts.missing or facts.newer:
+        return None  # looking at rows is no reason to migrate
+    backend = make_backend(config)
+    try:
+        return clock_doubt(backend, config)
+    except StoreError as error:
+        return str(error)
+    finally:
+        backend.close()
 
 
 def _away(
@@ -225,11 +251,13 @@ def _document(store: StoreInterface, name: str) -> Part:
 def _rows(config: StoreConfig) -> Part:
     spilled = opening.spilled_rows(config)
     backend = make_backend(config)
+    doubt = None
     if config.backend != "memory" and not (config.directory / FILE_NAME).exists():
         return Part("history", backend.name, reachable=True, pending=spilled)
     began = time.monotonic()
     try:
         newest = backend.latest(1)
+        doubt = clock_doubt(backend, config)
     except StoreError as error:
         return Part(
             "history",
@@ -247,7 +275,19 @@ def _rows(config: StoreConfig) -> Part:
         latency_seconds=time.monotonic() - began,
         updated_at=newest[0].timestamp if newest else None,
         pending=spilled,
+        last_error=doubt,
     )
+
+
+def clock_doubt(backend: HistoryBackend, config: StoreConfig) -> str | None:
+    """Return why no row is deleted by this host's clock, None if it is believed.
+
+    Raises StoreUnavailableError.
+    """
+    days = config.history_retention_days
+    leap = leap_of(timedelta(days=days) if days else None)
+    doubt = present(backend, datetime.now(UTC), leap=leap).doubt
+    return None if doubt is None else f"no row is deleted by this clock: {doubt}"
 
 
 def _print(found: Health) -> None:

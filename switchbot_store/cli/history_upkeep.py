@@ -30,6 +30,7 @@ from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.history.export import format_of
 from switchbot_store.history.making import SPILL_NAME
+from switchbot_store.history.present import present
 
 if TYPE_CHECKING:
     from switchbot_store.backup import Progress
@@ -186,17 +187,22 @@ def adopt(as_json: bool) -> None:
 def clean(as_json: bool) -> None:
     """Delete the rows older than HISTORY_RETENTION_DAYS now.
 
-    Their hourly summary stays. A running program does this by itself once a day.
+    Their hourly summary stays. A running program does this by itself once a day. Days
+    are counted back from the newest rows; nothing is deleted by a clock that is in
+    doubt.
     """
     config = StoreConfig.from_env()
     with open_service(config) as service, progress_bar() as progress:
         summarise(service.backend, progress)
         progress(1, "deleting old rows")
         deleted = service.cleanup()
+        doubt = service.status().clock_doubt
     if as_json:
-        print_json({"deleted": deleted})
+        print_json({"deleted": deleted, "clock_doubt": doubt})
     else:
         click.echo(f"{counted(deleted, 'row')} deleted")
+    if doubt:
+        warn(f"nothing is deleted by a clock that is in doubt: {doubt}")
 
 
 def summarise(
@@ -206,12 +212,12 @@ def summarise(
 
     `progress` goes from `begin` to 1.
     """
-    now = datetime.now(UTC)
+    until = present(backend, datetime.now(UTC)).hours_until
     total = 0
     done = 0
-    while hours := backend.roll_up(now=now):
+    while until is not None and (hours := backend.roll_up(now=until)):
         if not total:
-            total = max(1, (now - (backend.oldest() or now)) // _HOUR)
+            total = max(1, (until - (backend.oldest() or until)) // _HOUR)
         done += hours
         progress(begin + (1 - begin) * min(1.0, done / total), "hourly summary")
     return done

@@ -20,12 +20,20 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.conflicts import POLICIES, read_conflicts
-from switchbot_store.errors import StoreConfigError
+from switchbot_store.errors import StoreConfigError, StoreConflictError
 from switchbot_store.failover import FailoverStore
 from switchbot_store.journal import read_pending
+from switchbot_store.lineage import IDENTITY_KEY, left_behind
 
 if TYPE_CHECKING:
+    from switchbot_store.interface import Document
     from switchbot_store.journal import PendingWrite
+
+_TAKEN = (
+    "the database has a document {key!r} by now, which is left as it is;"
+    " `switchbot-store conflicts --show {key}` prints the one that lost, and"
+    " `switchbot-store set {key}` writes it"
+)
 
 
 @click.command()
@@ -91,15 +99,19 @@ def resync(ctx: click.Context, dry_run: bool, policy: str, as_json: bool) -> Non
         ctx.exit(FAILURE)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option("Print a list of objects, documents included.")
 @click.option("--show", "key", help="Print the documents of this key that lost.")
 @logging_options()
-def conflicts(key: str | None, as_json: bool) -> None:
-    """List the documents that lost because two places wrote.
+@click.pass_context
+def conflicts(ctx: click.Context, key: str | None, as_json: bool) -> None:
+    """List the documents that lost: two places wrote, or the database was another.
 
-    Each is kept in the directory; `set` brings one back.
+    Each is kept in the directory; `conflicts restore` brings back what the database
+    does not have, and `set` any other.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     found = read_conflicts(str(StoreConfig.from_env().directory))
     if key is not None:
         found = [conflict for conflict in found if conflict.key == key]
@@ -129,6 +141,52 @@ def conflicts(key: str | None, as_json: bool) -> None:
             for conflict in found
         ),
     )
+
+
+@conflicts.command()
+@click.argument("key", required=False)
+@dry_run_option("Show what would be brought back.")
+@json_option("Print one object with `restored`, a list of keys.")
+@logging_options()
+def restore(key: str | None, dry_run: bool, as_json: bool) -> None:
+    """Write the kept document KEY to the database, if that has none of this name.
+
+    Without KEY: each that was in force when the database was lost, emptied or changed
+    for another. A program that runs takes them up by itself.
+    """
+    config = StoreConfig.from_env()
+    with opening.documents(config) as store:
+        there = store.keys()
+        identity = str(store.get(IDENTITY_KEY).get("id", ""))
+        lost = left_behind(str(config.directory), there=there, identity=identity)
+        found = {name: entry.data for name, entry in lost.items()}
+        if key is not None:
+            found = {key: found.get(key) or _newest_lost(config, key)}
+        for name, data in found.items():
+            if name in there:
+                raise click.ClickException(_TAKEN.format(key=name))
+            if dry_run:
+                continue
+            try:
+                store.compare_and_set(name, data, "")
+            except StoreConflictError as error:
+                raise click.ClickException(_TAKEN.format(key=name)) from error
+    if as_json:
+        print_json({"dry_run": dry_run, "restored": list(found)})
+    elif not found:
+        click.echo("Nothing is missing in the database")
+    else:
+        word = "Would be brought back" if dry_run else "Brought back"
+        click.echo(f"{word}: {', '.join(found)}")
+
+
+def _newest_lost(config: StoreConfig, key: str) -> Document:
+    lost = [each for each in read_conflicts(str(config.directory)) if each.key == key]
+    if not lost:
+        raise click.ClickException(
+            f"no document {key!r} is kept; `switchbot-store conflicts` lists what is"
+        )
+    return lost[-1].data
 
 
 def _show(

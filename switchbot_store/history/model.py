@@ -44,6 +44,8 @@ HOUR: Final = timedelta(hours=1)
 BLOCK: Final = timedelta(hours=6)
 """What a backend may sum hours up to, from 2000-01-01 00:00 UTC on, for long ranges."""
 
+_LONG: Final = timedelta(days=10_000)
+
 KEY_FIELDS: Final = ("timestamp", "zone")
 FIELDS: Final = (
     "temperature",
@@ -126,7 +128,8 @@ class HistoryStatus:
     `quarantined` were refused as impossible to store, `dropped` were given up because
     everything was full. `last_flush` is when rows last reached the backend and
     `degraded_since` when they last failed to, both aware UTC; `last_error` holds no
-    secret.
+    secret. `clock_doubt` says why upkeep does not believe the host's clock, and so
+    deletes nothing by it; None when it does, or has not looked yet.
     """
 
     backend: str
@@ -139,6 +142,7 @@ class HistoryStatus:
     last_flush: datetime | None = None
     degraded_since: datetime | None = None
     last_error: str | None = None
+    clock_doubt: str | None = None
 
 
 class RowKey(NamedTuple):
@@ -270,6 +274,25 @@ class HistoryBackend(ABC):
     @abstractmethod
     def oldest(self) -> datetime | None:
         """Return the timestamp of the oldest recorded row, None without any."""
+
+    def newest(self, *, before: datetime) -> datetime | None:
+        """Return the timestamp of the newest recorded row before then, None without.
+
+        The derived form reads ever longer ranges; every backend here overrides it.
+        """
+        oldest = self.oldest()
+        width = HOUR
+        while oldest is not None and oldest < before:
+            start = max(oldest, before - width) if width < _LONG else oldest
+            rows = self.rows(start, before)
+            if rows:
+                return in_utc(rows[-1].timestamp)
+            width *= 4
+        return None
+
+    def clock(self) -> datetime | None:
+        """Return what the clock of the place says, None where it is this host's."""
+        return None
 
     @abstractmethod
     def roll_up(self, *, now: datetime) -> int:

@@ -209,6 +209,21 @@ class PostgresHistory(HistoryBackend):
             lambda connection: _oldest(connection, _BEFORE_ALL), span=timedelta()
         )
 
+    def newest(self, *, before: datetime) -> datetime | None:
+        """Return the timestamp of the newest recorded row before then."""
+        values: dict[str, object] = {"before": before, "zone": None}
+        moment = self._reading(
+            lambda connection: _first(connection, sql.NEWEST, values), span=timedelta()
+        )
+        return None if moment is None else in_utc(moment)
+
+    def clock(self) -> datetime | None:
+        """Return what the server's clock says."""
+        moment: datetime = self._reading(
+            lambda connection: _first(connection, sql.CLOCK, {}), span=timedelta()
+        )
+        return in_utc(moment)
+
     def roll_up(self, *, now: datetime) -> int:
         """Bring some hours up to date; see `HistoryBackend.roll_up`."""
         edge = hour_of(in_utc(now) - timedelta(seconds=CLOSING_SECONDS))

@@ -157,6 +157,18 @@ OLDEST: Final = composed(
     """,
     zones=ZONES,
 )
+NEWEST: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>
+    SELECT max(s."timestamp") FROM zones z CROSS JOIN LATERAL (
+        SELECT r."timestamp" FROM state_history r
+        WHERE r.zone = z.zone AND r."timestamp" < %(before)s
+        ORDER BY r."timestamp" DESC LIMIT 1
+    ) s
+    """,
+    zones=ZONES,
+)
+CLOCK: Final = "SELECT clock_timestamp()"
 AGGREGATES: Final = composed(
     """
     WITH RECURSIVE <ZONES>, recent AS (

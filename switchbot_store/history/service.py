@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self
 
@@ -69,7 +70,8 @@ class HistoryService:
     `quarantine`, by default beside the spill.
 
     Recorded rows are deleted after `retention_days` (None: never); their hourly rollup
-    is kept. `timezone` is the home's, for days and hours; by default the one that the
+    is kept. The days are counted back from the newest rows, and not while this host's
+    clock is in doubt: `status` says so. `timezone` is the home's, for days and hours; by default the one that the
     newest row was recorded with. `now` returns aware UTC, `monotonic` seconds.
 
     Opens on first use or by `open()`; `close()` ends it and closes the backend.
@@ -195,7 +197,7 @@ class HistoryService:
 
     def status(self) -> HistoryStatus:
         """Describe the service without asking the backend."""
-        return self._writer.status()
+        return replace(self._writer.status(), clock_doubt=self._upkeep.clock_doubt)
 
     def query(
         self,
@@ -334,7 +336,9 @@ class HistoryService:
         """Bring the rollup up to date, then delete rows older than the retention.
 
         Returns how many went. In small steps, so that writers are not held up; also
-        done about once a day after a flush. Raises StoreUnavailableError.
+        done about once a day after a flush, then at most a month of them a day. Deletes
+        nothing by a clock that is in doubt, see `HistoryStatus`. Raises
+        StoreUnavailableError.
         """
         self._ready()
         return self._upkeep.clean()

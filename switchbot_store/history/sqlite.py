@@ -170,6 +170,13 @@ class SqliteHistory(HistoryBackend):
             micros = _oldest(connection, _BEFORE_ALL)
         return None if micros is None else from_micros(micros)
 
+    def newest(self, *, before: datetime) -> datetime | None:
+        """Return the timestamp of the newest recorded row before then."""
+        values = {"zone": None, "before": to_micros(before)}
+        with self._file.session() as connection:
+            (micros,) = connection.execute(sql.NEWEST, values).fetchone()
+        return None if micros is None else from_micros(micros)
+
     def roll_up(self, *, now: datetime) -> int:
         """Bring some hours up to date; see `HistoryBackend.roll_up`."""
         edge = to_micros(hour_of(in_utc(now) - timedelta(seconds=CLOSING_SECONDS)))

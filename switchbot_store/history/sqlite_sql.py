@@ -125,6 +125,14 @@ OLDEST: Final = _with(
     """,
     zones=_ZONES,
 )
+NEWEST: Final = _with(
+    """
+    WITH RECURSIVE <ZONES>
+    SELECT max((SELECT max(s.timestamp) FROM state_history s
+                WHERE s.zone = z.zone AND s.timestamp < :before)) FROM zones z
+    """,
+    zones=_ZONES,
+)
 
 _LINES: Final = """
 lines AS (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreError
 from switchbot_store.history.model import CLOSING_SECONDS, hour_of
+from switchbot_store.history.present import Present, leap_of, present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,12 @@ _DAY_SECONDS: Final = 86400.0
 class Upkeep:
     """Brings the rollup up to date and deletes what is older than `retention`.
 
-    `interrupted` tells that the service is closing: work stops between two steps and
+    What is old is counted from the newest rows, and only while the clocks agree: see
+    `switchbot_store.history.present`. By itself it deletes no more a day than a
+    `leap_of` the recorded time, so that whatever is wrong is wrong slowly.
+
+    `clock_doubt` says why the host's clock was not believed, the last time it was
+    needed; None when it was. `interrupted` tells that the service is closing: work stops between two steps and
     is taken up again by the next process.
     """
 
@@ -51,6 +57,8 @@ class Upkeep:
         self._owed = False
         self._next_rollup = monotonic() + _ROLLUP_PAUSE_SECONDS
         self._next_cleaning = monotonic() + _FIRST_CLEANING_SECONDS
+        self._leap = leap_of(retention)
+        self.clock_doubt: str | None = None
 
     def after_flush(self, late: bool) -> None:
         """Do what is due; `late` says that rows of hours that are over were written.
@@ -73,7 +81,8 @@ class Upkeep:
         """Bring the rollup up to date; see `HistoryService.roll_up`."""
         done = 0
         with self._lock:
-            while hours := self._backend.roll_up(now=self._now()):
+            until = self._present().hours_until
+            while until is not None and (hours := self._backend.roll_up(now=until)):
                 done += hours
                 if progress is not None:
                     progress(done)
@@ -83,7 +92,16 @@ class Upkeep:
         """Roll up, then delete; see `HistoryService.cleanup`."""
         self.roll_up()
         with self._lock:
-            return self._purge(lambda: False)
+            return self._purge(self._present(), None, lambda: False)
+
+    def _present(self) -> Present:
+        found = present(self._backend, self._now(), leap=self._leap)
+        if found.doubt is not None and self.clock_doubt is None:
+            _LOGGER.warning("history deletes nothing by this clock: %s", found.doubt)
+        elif found.doubt is None and self.clock_doubt is not None:
+            _LOGGER.warning("history believes this host's clock again")
+        self.clock_doubt = found.doubt
+        return found
 
     def _closed_hour(self) -> datetime:
         return hour_of(self._now() - timedelta(seconds=CLOSING_SECONDS))
@@ -91,13 +109,15 @@ class Upkeep:
     def _roll_up_if_due(self) -> None:
         hour = self._closed_hour()
         now = self._monotonic()
-        if now < self._next_rollup or not (self._owed or hour > self._done_through):
+        # Another hour, not a later one: a clock that was ahead may have been put right.
+        if now < self._next_rollup or not (self._owed or hour != self._done_through):
             return
         self._next_rollup = now + _ROLLUP_PAUSE_SECONDS
+        until = self._present().hours_until
         for _ in range(_STEPS_AT_ONCE):
             if self._interrupted():
                 return
-            if self._backend.roll_up(now=self._now()) == 0:
+            if until is None or self._backend.roll_up(now=until) == 0:
                 self._done_through, self._owed = hour, False
                 return
 
@@ -106,15 +126,28 @@ class Upkeep:
         if self._retention is None or now < self._next_cleaning:
             return
         self._next_cleaning = now + _DAY_SECONDS
-        while not self._interrupted() and self._backend.roll_up(now=self._now()):
+        found = self._present()
+        if found.hours_until is None:
+            return
+        while not self._interrupted() and self._backend.roll_up(now=found.hours_until):
             pass
-        self._purge(self._interrupted)
+        oldest = self._backend.oldest()
+        at_most = None if oldest is None else hour_of(oldest + self._leap)
+        self._purge(found, at_most, self._interrupted)
 
-    def _purge(self, interrupted: Callable[[], bool]) -> int:
+    def _purge(
+        self,
+        found: Present,
+        at_most: datetime | None,
+        interrupted: Callable[[], bool],
+    ) -> int:
+        """Delete what is too old, and nothing from `at_most` on."""
         deleted = 0
-        if self._retention is None:
+        if self._retention is None or found.rows_until is None:
             return deleted
-        before = self._now() - self._retention
+        before = found.rows_until - self._retention
+        if at_most is not None:
+            before = min(before, at_most)
         while not interrupted():
             gone = self._backend.purge(before, limit=_PURGE_ROWS)
             if gone == 0:

@@ -111,7 +111,7 @@ ALTER TABLE state_history ALTER COLUMN zone SET DEFAULT 'default';
 
 -- One row per zone and whole UTC hour that is over; kept when recorded rows go. Means
 -- weigh each reading by the seconds it held; frozen: its recorded rows were deleted.
-CREATE TABLE state_history_hourly (
+CREATE TABLE IF NOT EXISTS state_history_hourly (
     zone text NOT NULL,
     bucket timestamptz NOT NULL,
     count bigint NOT NULL,
@@ -136,7 +136,7 @@ CREATE TABLE state_history_hourly (
 
 -- Hours that got rows after they were over: to be computed anew, and until then read
 -- from the rows.
-CREATE TABLE state_history_late (
+CREATE TABLE IF NOT EXISTS state_history_late (
     zone text NOT NULL,
     bucket timestamptz NOT NULL,
     marks integer NOT NULL DEFAULT 1,
@@ -144,7 +144,10 @@ CREATE TABLE state_history_late (
 );
 
 -- Up to when hours are rolled up; one row at most.
-CREATE TABLE state_history_rollup (
+CREATE TABLE IF NOT EXISTS state_history_rollup (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     through timestamptz NOT NULL
 );
+
+-- Where a table was dropped and is made anew, all hours that have rows are computed again.
+DELETE FROM state_history_rollup;

@@ -290,6 +290,7 @@ class HistoryBucketContract:
         for number in range(60):
             moment = start + timedelta(minutes=number)
             service.record(HistorySample(moment, temperature=20.0))
+        service.record(HistorySample(now, zone="newest"))  # days count back from it
         assert service.cleanup() == 60
         late = start + timedelta(minutes=30, seconds=1)
         service.record(HistorySample(late, temperature=-10.0))
@@ -305,8 +306,10 @@ class HistoryBucketContract:
         self, make_service: Callable[..., HistoryService]
     ) -> None:
         now = datetime(2026, 6, 1, 12, 20, tzinfo=UTC)
-        service = make_service(now, retention_days=2)
-        service.record(HistorySample(now, temperature=20.0))
+        service = make_service(now, retention_days=20)
+        for day in range(10):  # so long a home has to be seen to run after the gap
+            moment = now - timedelta(days=day)
+            service.record(HistorySample(moment, temperature=20.0))
         service.cleanup()
         imported = datetime(2020, 2, 3, 4, tzinfo=UTC)
         for minute in range(120):

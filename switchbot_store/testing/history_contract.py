@@ -58,17 +58,21 @@ class HistoryContract(HistoryBucketContract):
     def make_service(
         self, make_backend: Callable[[], HistoryBackend]
     ) -> Iterator[Callable[..., HistoryService]]:
-        """Return a maker of services whose clock stands at `now`."""
+        """Return a maker of services whose clock, and the place's, stand at `now`."""
         made: list[HistoryService] = []
         backend = make_backend()  # one for all: each could bring a pool of connections
+        clocks = pytest.MonkeyPatch()
 
         def make(now: datetime = NEVER, **options: Any) -> HistoryService:
+            if backend.clock() is not None:
+                clocks.setattr(backend, "clock", lambda: now)
             options = {"batch_size": 10**9, "flush_interval_seconds": 10**6} | options
             service = HistoryService(backend, now=lambda: now, **options)
             made.append(service)
             return service
 
         yield make
+        clocks.undo()
         for service in made:
             service.close()
 

@@ -85,8 +85,9 @@ def test_retention_comes_from_the_environment(tmp_path):
         {"STORE_DIRECTORY": str(tmp_path), "HISTORY_RETENTION_DAYS": "30"}
     )
     with get_history(config) as history:
-        history.record(HistorySample(NOW - timedelta(days=31)))
-        history.record(HistorySample(NOW - timedelta(days=29)))
+        now = datetime.now(UTC)
+        for days in (31, 29, 25, 20, 15, 10, 5, 0):
+            history.record(HistorySample(now - timedelta(days=days)))
         assert history.cleanup() == 1
 
 

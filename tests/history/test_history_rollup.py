@@ -18,12 +18,19 @@ from switchbot_store.testing import TcpProxy
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
+class ClockedHistory(PostgresHistory):
+    """A server whose clock a test moves."""
+
+    clock = None
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def make_backend(request, tmp_path):
+def make_backend(request, tmp_path, clock, monkeypatch):
     if request.param == "sqlite":
         return lambda: SqliteHistory(tmp_path / "history.sqlite3")
     url = request.getfixturevalue("database_url")
-    return lambda: PostgresHistory(url)
+    monkeypatch.setattr(ClockedHistory, "clock", lambda _: clock.now())
+    return lambda: ClockedHistory(url)
 
 
 def test_hours_are_right_after_writers_and_rollups_ran_at_once(make_backend):
@@ -120,9 +127,10 @@ def proxy(postgres_server):
 
 
 @pytest.fixture
-def remote(postgres_server, database_url, proxy):
+def remote(postgres_server, database_url, proxy, clock, monkeypatch):
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
-    return PostgresHistory(postgres_server.url(name, port=proxy.port))
+    monkeypatch.setattr(ClockedHistory, "clock", lambda _: clock.now())
+    return ClockedHistory(postgres_server.url(name, port=proxy.port))
 
 
 def test_a_flush_is_one_statement_and_one_round_trip(remote, proxy, clock):
@@ -175,6 +183,7 @@ def test_deleting_goes_in_steps_of_a_thousand_rows(remote, proxy, clock):
             [HistorySample(first + timedelta(seconds=n)) for n in range(2500)],
             now=clock.moment,
         )
+        service.record(HistorySample(clock.moment))  # days count back from it
         service.roll_up()
         proxy.clear()
         assert service.cleanup() == 2500

@@ -1,0 +1,251 @@
+"""A clock that is wrong for a while deletes nothing, and is told of."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from switchbot_store import (
+    HistorySample,
+    HistoryService,
+    PostgresHistory,
+    SqliteHistory,
+)
+from switchbot_store.doctor import examine
+from switchbot_store.history.model import HistoryBackend
+from switchbot_store.history.present import leap_of
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+YEARS = timedelta(days=3650)
+EVER = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """The host's clocks, of which `monotonic` is never wrong, and the true time."""
+
+    def __init__(self, moment):
+        self.truth, self.wrong, self.seconds = moment, timedelta(), 0.0
+
+    @property
+    def moment(self):
+        return self.truth + self.wrong
+
+    def now(self):
+        return self.moment
+
+    def monotonic(self):
+        return self.seconds
+
+    def advance(self, step):
+        self.truth += step
+        self.seconds += step.total_seconds()
+
+
+class PlainHistory(SqliteHistory):
+    """What a host brings that knows only what every backend has to know."""
+
+    newest = HistoryBackend.newest
+
+
+@pytest.fixture
+def clock():
+    return Clock(datetime(2026, 11, 20, 12, 10, tzinfo=UTC))
+
+
+@pytest.fixture(params=["sqlite", "postgres", "a host's own"])
+def backend(request, tmp_path, clock):
+    if request.param == "postgres":
+        made = PostgresHistory(request.getfixturevalue("database_url"))
+        made.clock = lambda: clock.truth
+    else:
+        kind = SqliteHistory if request.param == "sqlite" else PlainHistory
+        made = kind(tmp_path / "history.sqlite3")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def boot(backend, clock):
+    """Start the program anew, at what its clock says now."""
+
+    def start(**options):
+        return HistoryService(
+            backend,
+            **{"batch_size": 10**6, "flush_interval_seconds": 10**6} | options,
+            now=clock.now,
+            monotonic=clock.monotonic,
+        )
+
+    return start
+
+
+def run(service, clock, span, *, step=timedelta(minutes=10)):
+    """Record and flush for a while; upkeep does by itself what it does."""
+    for _ in range(span // step):
+        service.record(HistorySample(clock.moment, temperature=20.0))
+        service.flush()
+        clock.advance(step)
+
+
+def count(service):
+    return len(service.query(*EVER).rows)
+
+
+def test_a_host_that_boots_years_ahead_deletes_nothing(backend, boot, clock):
+    day = clock.moment - 30 * DAY
+    backend.write(
+        [HistorySample(day + number * HOUR) for number in range(30 * 24)],
+        now=clock.moment,
+    )
+    right = clock.truth
+    clock.wrong = YEARS
+    service = boot(retention_days=20)
+    run(service, clock, HOUR)
+    service.cleanup()
+    # By the newest rows of before, those that were too old already may go.
+    assert count(service) >= 20 * 24 + 6
+    assert f"{clock.moment:%Y}" in service.status().clock_doubt
+    clock.wrong = timedelta()
+    run(service, clock, 3 * HOUR)
+    service.cleanup()
+    assert service.status().clock_doubt is None
+    kept = service.query(EVER[0], right + DAY).rows
+    # What is older than twenty days went, and nothing else; the rest is in charts.
+    assert kept[0].timestamp >= clock.moment - 20 * DAY - 2 * HOUR
+    assert len(kept) == pytest.approx(20 * 24 + 18, abs=5)
+    # No hour was called over before its rows came.
+    hours = service.query(right - DAY, right + DAY, bucket="hour", timezone="UTC").rows
+    assert sum(row["count"] for row in hours) == pytest.approx(24 + 18, abs=1)
+    service.close()
+
+
+@pytest.mark.parametrize("boots", [1, 3])
+def test_not_even_when_it_does_so_again_and_again(tmp_path, clock, boots):
+    backend = SqliteHistory(tmp_path / "history.sqlite3")
+    rows = [HistorySample(clock.moment - number * HOUR) for number in range(24 * 9)]
+    backend.write(rows, now=clock.moment)
+    for _ in range(boots):
+        clock.wrong += YEARS
+        with HistoryService(
+            backend, retention_days=400, now=clock.now, monotonic=clock.monotonic
+        ) as service:
+            run(service, clock, HOUR)
+            assert service.cleanup() == 0
+            assert service.status().clock_doubt
+    with HistoryService(backend) as service:
+        assert count(service) == len(rows) + 6 * boots
+    backend.close()
+
+
+@pytest.mark.parametrize("moment", [datetime(1970, 1, 1, tzinfo=UTC), EVER[1]])
+def test_a_clock_before_the_program_or_in_no_rows_is_told_of(boot, clock, moment):
+    service = boot(retention_days=1)
+    run(service, clock, HOUR)
+    clock.wrong = moment + DAY - clock.truth
+    assert service.cleanup() == 0
+    assert f"{moment:%Y}" in service.status().clock_doubt
+    assert count(service) == 6
+    service.close()
+
+
+@pytest.mark.parametrize("apart", [-2 * DAY, 2 * DAY])
+def test_clocks_that_disagree_delete_nothing(database_url, clock, apart):
+    backend = PostgresHistory(database_url)
+    clock.truth, clock.wrong = datetime.now(UTC), apart
+    rows = [HistorySample(clock.moment - number * HOUR) for number in range(99)]
+    with HistoryService(backend, retention_days=1, now=clock.now) as service:
+        backend.write(rows, now=clock.moment)
+        assert service.cleanup() == 0
+        assert "the database's" in service.status().clock_doubt
+        clock.wrong = timedelta()
+        service.record(HistorySample(clock.moment))
+        assert service.cleanup() > 0
+        assert service.status().clock_doubt is None
+
+
+def test_after_a_long_silence_a_week_of_rows_is_believed(boot, clock):
+    service = boot(retention_days=40)
+    run(service, clock, 2 * DAY, step=HOUR)
+    clock.advance(200 * DAY)
+    run(service, clock, 6 * DAY, step=HOUR)
+    assert service.cleanup() == 0
+    assert service.status().clock_doubt
+    run(service, clock, 2 * DAY, step=HOUR)
+    service.cleanup()
+    assert service.status().clock_doubt is None
+    assert count(service) == 8 * 24
+    service.close()
+
+
+def test_a_day_of_upkeep_deletes_a_month_at_most(boot, clock, backend):
+    rows = [HistorySample(clock.moment - number * DAY) for number in range(1000)]
+    backend.write(rows, now=clock.moment)
+    service = boot(retention_days=400)
+    clock.advance(HOUR)
+    kept = []
+    for _ in range(3):
+        run(service, clock, DAY, step=4 * HOUR)
+        kept.append(count(service))
+    steps = [one - other for one, other in zip([1000, *kept], kept, strict=False)]
+    assert all(0 < step + 6 <= leap_of(400 * DAY).days + 1 for step in steps)
+    # A person who asks for it has it at once.
+    assert service.cleanup() > 400
+    service.close()
+
+
+@settings(max_examples=30)
+@given(
+    jumps=st.lists(
+        st.sampled_from([-56 * 365, -4000, -400, 31, 400, 3650]), min_size=1, max_size=4
+    ),
+    minutes=st.integers(1, 600),
+    retention=st.sampled_from([1, 30, 100, 400]),
+)
+def test_whatever_a_clock_does_rows_within_the_retention_stay(
+    tmp_path_factory, jumps, minutes, retention
+):
+    """The kind: wrong for some hours, by any leap, any number of times."""
+    right = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    place = tmp_path_factory.mktemp("clock")
+    backend = SqliteHistory(place / "history.sqlite3")
+    rows = [HistorySample(right - number * 6 * HOUR) for number in range(4 * 20)]
+    backend.write(rows, now=right)
+    wanted = [row for row in rows if row.timestamp >= right - retention * DAY]
+    for days in jumps:
+        clock = Clock(max(right + days * DAY, datetime(1970, 1, 1, tzinfo=UTC)))
+        with HistoryService(
+            backend, retention_days=retention, now=clock.now, monotonic=clock.monotonic
+        ) as service:
+            run(service, clock, timedelta(minutes=10 * minutes), step=10 * HOUR / 2)
+            service.record(HistorySample(clock.moment))
+            service.cleanup()
+            left = {row.timestamp for row in service.query(*EVER).rows}
+        assert {row.timestamp for row in wanted} <= left
+    backend.close()
+
+
+def test_the_commands_name_a_clock_that_is_in_doubt(history, tmp_path, monkeypatch):
+    monkeypatch.setenv("HISTORY_RETENTION_DAYS", "1")
+    backend = SqliteHistory(tmp_path / "config/history.sqlite3")
+    now = datetime.now(UTC)
+    rows = [HistorySample(now - 100 * DAY - number * HOUR) for number in range(99)]
+    backend.write([*rows, HistorySample(now)], now=now)
+    backend.close()
+    told = json.loads(history("clean", "--json").stdout)
+    assert told["deleted"] == pytest.approx(75, abs=2)  # by the newest of those
+    assert f"{now - 100 * DAY:%Y-%m-%d}" in told["clock_doubt"]
+    assert "in doubt" in history("clean").stderr
+    found = [each for each in examine() if each.check == "clock"]
+    assert f"{now - 100 * DAY:%Y-%m-%d}" in found[0].message
+
+
+def test_doctor_tells_of_rows_in_the_future(history, tmp_path):
+    backend = SqliteHistory(tmp_path / "config/history.sqlite3")
+    now = datetime.now(UTC)
+    backend.write([HistorySample(now), HistorySample(now + YEARS)], now=now)
+    backend.close()
+    (found,) = [each for each in examine() if each.check == "history"]
+    assert f"{now + YEARS:%Y-%m-%d}" in found.message
