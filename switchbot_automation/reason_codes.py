@@ -118,6 +118,9 @@ class ReasonCode(StrEnum):
     MANUAL_DEFERRED = "manual_deferred"
     """A person's command that had to wait for the equipment, now due."""
 
+    UNIT_LEFT = "unit_left"
+    """The settings no longer have this unit, which was believed to run."""
+
     # what became of a command
     CONFIRMED = "confirmed"
     """The unit's status, its plug or the room showed it."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_store.hand_edits import DocumentProblem
-    from switchbot_store.mirror import Mirrored
 
 _LOGGER = logging.getLogger(__name__)
 _FILES = "files"

@@ -12,6 +12,7 @@ from switchbot_automation.engine.command import Commander
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.events import Listeners
 from switchbot_automation.engine.leader import Leadership
+from switchbot_automation.engine.left_units import LeftUnits
 from switchbot_automation.engine.meters import Meters
 from switchbot_automation.engine.observe import Observer
 from switchbot_automation.engine.offsets import Offsets
@@ -52,6 +53,7 @@ class Parts(NamedTuple):
     quota_watch: QuotaWatch
     preparation: Preparation
     announcer: Announcer
+    left_units: LeftUnits
 
 
 def assemble(
@@ -76,6 +78,7 @@ def assemble(
     actuator = Actuator(plugged, observer, clock, webhook_sender)
     leadership = Leadership(clock)
     commander = Commander(documents, actuator, clock, leadership)
+    left_units = LeftUnits(documents, observer, commander, clock)
     listeners = Listeners()
     agenda = Agenda(documents, meters, pushes, listeners, clock)
     offsets = Offsets(agenda.bring_forward)
@@ -118,7 +121,7 @@ def assemble(
         plugged=plugged,
         tick=Tick(documents, observer, meters, commander, clock, survey=survey),
         rules=RuleStep(rules, documents),
-        configurator=Configurator(documents, listeners),
+        configurator=Configurator(documents, listeners, left_units),
         quota_watch=quota_watch,
         preparation=Preparation(
             documents,
@@ -128,6 +131,9 @@ def assemble(
             leadership=leadership,
             meters=meters,
             quota_watch=quota_watch,
+            left_units=left_units,
+            wake=agenda.bring_forward,
         ),
         announcer=Announcer(listeners, documents, clock),
+        left_units=left_units,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -144,6 +144,36 @@ class Commander:
         )
         obstacle = await self._clear_way(order, intent)
         return obstacle or await self._send(order, intent)
+
+    async def turn_off_left(
+        self, zone: ZoneSettings, reason: Reason
+    ) -> tuple[Command, Sent | None]:
+        """Send OFF to a unit that no zone has any more, by the ways of `zone`.
+
+        No minimum time keeps it on, and no state is touched: it has none. Returns the
+        command and what the cascade came to, None where nothing could be sent.
+        """
+        command = Command(
+            id=uuid.uuid4().hex,
+            zone=zone.name,
+            action=Action.OFF,
+            status=CommandStatus.FAILED,
+            reasons=(reason,),
+        )
+        if not self._leadership.leads:
+            code = Reason(ReasonCode.NOT_LEASE_HOLDER)
+            status = CommandStatus.BLOCKED
+            return replace(command, status=status, reasons=(reason, code)), None
+        if not self._actuator.rungs(zone, Action.OFF):
+            code = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": Action.OFF})
+            return replace(command, reasons=(reason, code)), None
+        sent_at = self._clock.now()
+        sent = await self._actuator.send(zone, Action.OFF)
+        told = replace(command, rungs=sent.rungs, sent_at=sent_at)
+        if sent.accepted is None:
+            code = Reason(ReasonCode.ALL_RUNGS_FAILED)
+            return replace(told, reasons=(reason, code)), sent
+        return replace(told, status=CommandStatus.ACCEPTED), sent
 
     def settle(self) -> None:
         """Say that nothing is on its way any more, once the outcome is written.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from switchbot_automation.backtest import BacktestReport
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.events import Listeners
+    from switchbot_automation.engine.left_units import LeftUnits
     from switchbot_automation.engine.tick import Tick, ZoneTick
     from switchbot_automation.settings_model import Settings
     from switchbot_store import ThreadedHistory
@@ -89,8 +90,11 @@ def _as_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
 class Configurator:
     """Applies settings documents to one engine's store."""
 
-    def __init__(self, documents: Documents, listeners: Listeners) -> None:
+    def __init__(
+        self, documents: Documents, listeners: Listeners, left_units: LeftUnits
+    ) -> None:
         self._documents = documents
+        self._left_units = left_units
         self._listeners = listeners
         self._replaced: tuple[dict[str, Any], dict[str, Any]] | None = None
 
@@ -150,6 +154,7 @@ class Configurator:
             before = self._documents.settings
             if before is None:
                 return []
+            self._left_units.settle(before, now)
             return await tick.run(before, now, force=force)
         self._documents.life.settle()
         return ticks

@@ -10,7 +10,9 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.belonging import holds, knows_a_unit
 from switchbot_automation.engine.kept_beside import KeptBeside
+from switchbot_automation.engine.left_book import LeftBook
 from switchbot_automation.engine.merging import newest_of
 from switchbot_automation.engine.settings_life import (
     SettingsLife,
@@ -53,6 +55,9 @@ class Documents:
         self.life = SettingsLife()
         self._past_key = past_key(settings_key)
         self.rules = SideDocument(f"rules_{state_key}")
+        self.left = LeftBook()
+        self._past_zones: frozenset[str] = frozenset()
+        self._looked_back = False
         self.store_error: Exception | None = None
         self.reachable = False
         self._joining = 0
@@ -104,13 +109,29 @@ class Documents:
             book = self._books[key] = StateBook(key, {}, empty, empty)
         return book
 
+    @property
+    def gone(self) -> list[str]:
+        """The zones that the settings no longer have, yet whose state tells of a device.
+
+        The default zone's is that of the home, which is always read.
+        """
+        zones = self.settings.zones if self.settings else {}
+        return [
+            zone
+            for zone in (DEFAULT_ZONE, *self._past_zones)
+            if zone not in zones
+            and (book := self._books.get(self.key_of(zone))) is not None
+            and _tells(book.state)
+        ]
+
     async def load(self) -> bool:
         """Read settings and states; tell whether new settings came into force.
 
         Never raises for a store or a document: `reachable`, `store_error` and
         `settings_error` say how it went, and the last good values stay.
         """
-        keys = [self._state_key, *self._zone_keys()]
+        gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
+        keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
         for zone in self.life.disabled:
             await self.disable(zone)
         past = () if self.life.past_read else (self._past_key,)
@@ -120,15 +141,24 @@ class Documents:
         if past:
             self.life.take_past(entries.pop(self._past_key).data)
         changed = self.life.take(entries.pop(self.settings_key))
-        if changed:
-            new = [key for key in self._zone_keys() if key not in entries]
+        if changed or not self._looked_back:
+            # What a zone's unit was told is also wanted once the zone is gone.
+            self._past_zones = self.life.zones_before()
+            new = [*self._zone_keys(), *map(self.key_of, self._past_zones)]
+            new = [key for key in dict.fromkeys(new) if key not in entries]
             more = await self._read(new) if new else {}
+            self._looked_back = more is not None
             entries.update(more or {})
         if self.rules.key in entries:
             self.rules.take(entries.pop(self.rules.key))
+        gone_keys = {self.key_of(zone) for zone in self._past_zones}
         for key, entry in entries.items():
-            self._take_state(key, entry)
+            strange = key in gone_keys and key not in self._books
+            # A document that tells nothing is not looked after: it would be written.
+            if not strange or _tells(ZoneState.from_document(entry.data)):
+                self._take_state(key, entry)
             self._store.mended(key)
+        self.left.take(self.home.stored)
         self._joining = max(0, self._joining - 1)
         return changed
 
@@ -144,6 +174,7 @@ class Documents:
         What this one still writes must not go over the other's word.
         """
         self.rules.drop()
+        self.left.drop()
         for book in self._books.values():
             book.state = book.saved
             book.contested = CONTESTED_WRITES
@@ -343,6 +374,17 @@ class Documents:
         for key, document in written.items():
             self._written(self._books[key], document, None)
 
+    async def keep(self) -> None:
+        """Write what changed at once, so that it is known whatever comes next.
+
+        Read back where it was written blindly: the next intent needs its revision.
+        """
+        await self.save({})
+        written = [book.key for book in self._books.values() if book.revision is None]
+        entries = await self._read(written) if written and self.reachable else None
+        for key, entry in (entries or {}).items():
+            self._take_state(key, entry)
+
     def _unsaved(self, home: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the documents that differ from what is stored."""
         written: dict[str, dict[str, Any]] = {}
@@ -354,7 +396,7 @@ class Documents:
             if book.state is not book.saved:
                 document = book.written(book.state)
             if book.key == self._state_key:
-                document = {**document, **home}
+                document = {**self.left.over(document), **home}
             if document != book.stored:
                 written[book.key] = document
         return written
@@ -380,14 +422,21 @@ class Documents:
         def join(found: dict[str, Any]) -> dict[str, Any]:
             theirs = ZoneState.from_document(found)
             book.state = newest_of(ours, theirs)
-            return book.state.merged_into(found, theirs)
+            joined = book.state.merged_into(found, theirs)
+            return self.left.over(joined) if book is self.home else joined
 
         self._written(book, await self._store.update(book.key, join), None)
 
-    @staticmethod
     def _written(
-        book: StateBook, document: dict[str, Any], revision: str | None
+        self, book: StateBook, document: dict[str, Any], revision: str | None
     ) -> None:
+        if book is self.home:
+            self.left.written(document)
         book.stored, book.saved, book.revision = document, book.state, revision
         book.commanded = False
         book.contested = max(0, book.contested - 1)
+
+
+def _tells(state: ZoneState) -> bool:
+    """Tell whether a state is of a device, whether or not it says of which."""
+    return holds(state) or knows_a_unit(state)

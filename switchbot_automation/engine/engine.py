@@ -29,7 +29,7 @@ from switchbot_automation.engine.performance import Performance
 from switchbot_automation.engine.record import Recorder, askable, threaded
 from switchbot_automation.engine.rule_step import sooner
 from switchbot_automation.engine.state_values import encode_instant
-from switchbot_automation.engine.tick import overall_outcome
+from switchbot_automation.engine.tick import overall_outcome, with_commands
 from switchbot_automation.model import (
     ManualAction,
     TickReport,
@@ -119,6 +119,7 @@ class AutomationEngine:
         self._quota_watch = parts.quota_watch
         self._preparation = parts.preparation
         self._announcer = parts.announcer
+        self._left_units = parts.left_units
         self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
@@ -184,6 +185,7 @@ class AutomationEngine:
         settings = await self._preparation.load(now, claim=True)
         self._plugged.adopt(self.offsets)
         rules_at: datetime | None = None
+        strays: tuple[Command, ...] = ()
         if settings is None:
             ticks: list[ZoneTick] = []
             decisions: tuple[ZoneDecision, ...] = ()
@@ -193,14 +195,17 @@ class AutomationEngine:
                 self._tick, settings, now, force=force
             )
             if self._leadership.leads:
+                strays = await self._left_units.turn_off(now)
                 ticks, rules_at = await self._rules.step(settings, ticks, now)
             decisions = tuple(tick.decision for tick in ticks)
         decisions = decisions or (self._preparation.without_settings(),)
+        ticks, strays = with_commands(ticks, strays)
         commands = tuple(command for tick in ticks for command in tick.commands)
+        commands += strays
         quota = self._quota.to_document()
         if self._leadership.leads:
             used = quota["api_requests_total"]
-            await self._recorder.record(ticks, trigger, now, used)
+            await self._recorder.record(ticks, trigger, now, used, left=strays)
             lead = self._leadership.to_document(self._documents.settings)
             await self._documents.save(
                 {"last_tick": encode_instant(now), **quota, **lead}
@@ -211,7 +216,8 @@ class AutomationEngine:
         left = self._meters.quota(self._documents.settings)
         self._quota_watch.tell(left, self._documents.settings)
         wakeup = self._agenda.after_tick(ticks, now, left)
-        wakeup = sooner(wakeup, rules_at, self._clock.now())
+        for wanted in (rules_at, self._left_units.next_at):
+            wakeup = sooner(wakeup, wanted, self._clock.now())
         report = TickReport(
             trigger=trigger,
             outcome=overall_outcome(decisions),
@@ -377,6 +383,7 @@ class AutomationEngine:
             now=self._clock.now(),
             performance=self._performance.to_dict(self._clock.monotonic()),
             rules=self._rules.health(),
+            left_units=self._left_units.report(),
             plugins=await (await installed()).report_beside(),
         )
 

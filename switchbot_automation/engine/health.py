@@ -34,13 +34,16 @@ def health_report(
     now: datetime,
     performance: Mapping[str, Any],
     rules: Mapping[str, Any],
+    left_units: list[dict[str, Any]],
     plugins: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
 
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
-    in force, a person left a document unreadable, or a meter does not answer.
+    in force, a person left a document unreadable, a meter does not answer, or a unit that
+    the settings no longer have was left running (`left_units`; it ends when the unit is
+    turned off, seen off, or configured again, and after a week).
     """
     settings = documents.settings
     stale = now - next_wakeup > _STALE_AFTER
@@ -53,6 +56,7 @@ def health_report(
         or documents.problems
         or store.problems
         or any(zone["temperature_stale"] for zone in zones.values())
+        or bool(left_units)
     )
     if (settings is None and report is not None) or stale:
         status = "error"
@@ -95,6 +99,7 @@ def health_report(
         },
         "history_error": _text(recorder.error),
         "rules": rules,
+        "left_units": left_units,
         "plugins": plugins,
         "performance": dict(performance),
     }

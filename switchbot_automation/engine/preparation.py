@@ -22,6 +22,7 @@ from switchbot_automation.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents import Documents
     from switchbot_automation.engine.events import Listeners
     from switchbot_automation.engine.leader import Leadership
+    from switchbot_automation.engine.left_units import LeftUnits
     from switchbot_automation.engine.meters import Meters
     from switchbot_automation.engine.quota_watch import QuotaWatch
     from switchbot_automation.engine.state import ZoneState
@@ -48,12 +50,16 @@ class Preparation:
         leadership: Leadership,
         meters: Meters,
         quota_watch: QuotaWatch,
+        left_units: LeftUnits,
+        wake: Callable[[], None],
     ) -> None:
         self._documents = documents
         self._commander = commander
         self._leadership = leadership
         self._meters = meters
         self._quota_watch = quota_watch
+        self._left_units = left_units
+        self._wake = wake
         self._listeners = listeners
         self._clock = clock
         self._clock_watch = ClockWatch()
@@ -61,7 +67,8 @@ class Preparation:
     async def load(self, now: datetime, *, claim: bool = False) -> Settings | None:
         """Read the documents, bring the states up to `now`, and return the settings.
 
-        None while no usable ones were ever read. `claim`: lead where nobody does.
+        None while no usable ones were ever read. `claim`: a tick, which leads where
+        nobody does.
         """
         await self._read()
         settings = self._documents.settings
@@ -73,12 +80,29 @@ class Preparation:
         if jump:
             self._meters.forget_instants()
             self._listeners.emit(ClockJumped(now, jump))
+        self._left_units.bring_up_to(now, jump)
+        if settings is not None:
+            await self._settle(settings, now, ticks=claim)
         for zone in settings.zones.values() if settings else ():
             book = self._documents.book(zone.name)
             state = after_jump(book.state, jump, now)
             book.state = after_season(zone, state.not_later_than(now), now)
             self._commander.recover(zone, now)
         return settings and in_force(settings, self._state_of, now)
+
+    async def _settle(self, settings: Settings, now: datetime, *, ticks: bool) -> None:
+        """Give what is known of each device to the zone that has it now.
+
+        Stored before anything is sent: a crash must not lose a unit that was left.
+        """
+        moved = self._left_units.settle(settings, now)
+        if not moved:
+            return
+        self._meters.forget_instants()
+        if self._leadership.leads and self._documents.reachable:
+            await self._documents.keep()
+        if not ticks:
+            self._wake()
 
     def _state_of(self, zone: str) -> ZoneState:
         return self._documents.book(zone).state

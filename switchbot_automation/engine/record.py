@@ -14,7 +14,7 @@ from switchbot_automation.engine.runs import Runs
 from switchbot_automation.engine.shadow import shadows_of
 from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.engine.trace import to_document
-from switchbot_automation.model import CommandStatus
+from switchbot_automation.model import CommandStatus, Outcome, Power, ReasonCode
 from switchbot_store import HistorySample, ThreadedHistory
 
 if TYPE_CHECKING:
@@ -62,11 +62,18 @@ class Recorder:
         self.error: Exception | None = None
 
     async def record(
-        self, ticks: list[ZoneTick], trigger: str, now: datetime, used: int
+        self,
+        ticks: list[ZoneTick],
+        trigger: str,
+        now: datetime,
+        used: int,
+        *,
+        left: tuple[Command, ...] = (),
     ) -> None:
         """Record one sample a zone. A history that fails is noted, never raised.
 
-        `used` counts the calls to the cloud today.
+        `used` counts the calls to the cloud today. `left` are commands for units of
+        zones that are gone, each of which has a sample too.
         """
         shadows = shadows_of(ticks[0].judged) if ticks else {}
         revision = self._documents.settings_revision
@@ -80,6 +87,7 @@ class Recorder:
             self._sample(tick, look, trigger, now, used)
             for tick, look in zip(ticks, looks, strict=True)
         ]
+        samples += [_left_sample(each, trigger, now, used) for each in left]
         try:
             for sample in samples:
                 await self._history.record(sample)
@@ -139,6 +147,24 @@ class Recorder:
         )
 
 
+def _left_sample(
+    command: Command, trigger: str, now: datetime, used: int
+) -> HistorySample:
+    accepted = command.status is CommandStatus.ACCEPTED
+    return HistorySample(
+        timestamp=now,
+        zone=command.zone,
+        assumed_aircon_power=str(Power.OFF if accepted else Power.UNKNOWN),
+        api_requests_today=used,
+        metadata={
+            "trigger": trigger,
+            "outcome": str(Outcome.NOOP),
+            "reasons": reasons_as_json(command.reasons),
+            "commands": commands_as_json((command,)),
+        },
+    )
+
+
 def reasons_as_json(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
     """Return reasons as JSON: the code, and the numbers behind it."""
     return [
@@ -173,6 +199,9 @@ def _command_as_json(command: Command) -> dict[str, Any]:
             for rung in command.rungs
         ],
     }
+    unit = command.reasons[0].detail.get("unit") if command.reasons else None
+    if unit is not None and command.reasons[0].code is ReasonCode.UNIT_LEFT:
+        sent["unit"], sent["reason"] = unit, str(ReasonCode.UNIT_LEFT)
     if command.status is CommandStatus.BLOCKED and command.blocked_until:
         sent["blocked_until"] = encode_instant(command.blocked_until)
     return sent

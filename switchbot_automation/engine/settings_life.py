@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings import parse_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from switchbot_automation.settings_model import Settings
     from switchbot_store import Entry
 
@@ -231,6 +234,22 @@ class SettingsLife:
             except SettingsError:
                 return None
         return self._remembered.get(revision)
+
+    def zones_before(self) -> frozenset[str]:
+        """Return the zones of the good documents before, without those in force."""
+        found: set[str] = set()
+        for version in self._past:
+            zones = version["settings"].get("zones")
+            found.update(zones if isinstance(zones, dict) and zones else [DEFAULT_ZONE])
+        return frozenset(found - set(self.settings.zones if self.settings else ()))
+
+    def before(self) -> Iterator[Settings]:
+        """Yield the good settings before those in force, the newest first."""
+        for version in reversed(self._past):
+            if version["revision"] != self.revision_in_force:
+                settings = self.settings_of(version["revision"])
+                if settings is not None:
+                    yield settings
 
     def to_document(self) -> dict[str, Any]:
         """Return what is to be kept for later processes, the newest last."""

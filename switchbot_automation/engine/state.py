@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.engine.confirm import Check
 from switchbot_automation.engine.equipment import Equipment
+from switchbot_automation.engine.identity import UnitId, texts
 from switchbot_automation.engine.learned import Learned
 from switchbot_automation.engine.sensors import SensorRecord
 from switchbot_automation.engine.slopes import SlopeBounds
@@ -97,6 +98,8 @@ class ZoneState(NamedTuple):
     last was seen to show another value than now. `conditioned`: what the compressor did
     when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
     `shown_as`: what the unit was told, each with what it shows of that, see `told`.
+    `unit` and `meters` are the devices that all this is known of, see `belonging`; None
+    and none where nobody has said so yet.
     """
 
     last_temperature: float | None = None
@@ -132,6 +135,8 @@ class ZoneState(NamedTuple):
     check: Check | None = None
     surroundings: Surroundings | None = None
     shown_as: tuple[tuple[str, str], ...] = ()
+    unit: UnitId | None = None
+    meters: tuple[str, ...] = ()
 
     @property
     def compressor_running(self) -> bool:
@@ -183,6 +188,8 @@ class ZoneState(NamedTuple):
             check=Check.from_document(document.get("command_check")),
             surroundings=Surroundings.from_document(document.get("surroundings")),
             shown_as=pairs(document.get("aircon_shows")),
+            unit=UnitId.from_document(document.get("unit")),
+            meters=texts(document.get("meters")),
         )
         return state._seeded_from_last_action()
 
@@ -304,6 +311,8 @@ _KEYS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("command_check", Check.to_document),
     ("surroundings", Surroundings.to_document),
     ("aircon_shows", dict),
+    ("unit", UnitId.to_document),
+    ("meters", list),
 )
 _INDEXES = range(len(_KEYS))
 _BY_KEY = {key: (encode, index) for index, (key, encode) in enumerate(_KEYS)}

@@ -322,6 +322,28 @@ class Tick:
         return command
 
 
+def with_commands(
+    ticks: list[ZoneTick], commands: tuple[Command, ...]
+) -> tuple[list[ZoneTick], tuple[Command, ...]]:
+    """Return the ticks with more commands behind their zones' own, and what is left over.
+
+    Left over are those of zones that no tick is of.
+    """
+    if not commands:
+        return ticks, ()
+    names = {tick.zone.name for tick in ticks}
+    return [
+        replace(
+            tick,
+            commands=(
+                *tick.commands,
+                *(each for each in commands if each.zone == tick.zone.name),
+            ),
+        )
+        for tick in ticks
+    ], tuple(each for each in commands if each.zone not in names)
+
+
 # The outcomes whose command is repeated `off_repeat_count` times, fan in its place too.
 _OFF_WORDS = frozenset(
     {Outcome.WINTER_OFF, Outcome.SUMMER_OFF, Outcome.TURNED_OFF_OUTSIDE_WINDOW}

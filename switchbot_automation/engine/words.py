@@ -166,5 +166,6 @@ _WORDS: Mapping[str, str] = {
     ),
     ReasonCode.GATE_OPEN: "nothing stood against sending it",
     ReasonCode.LOST_RACE: "another writer was faster",
+    ReasonCode.UNIT_LEFT: "the settings no longer have the unit {unit}, which ran",
     ReasonCode.STORE_UNAVAILABLE: "the store did not take the record of it",
 }
