@@ -13,7 +13,10 @@
     └── HistoryError             rows of history could not be written or read
 
 Driver and operating-system errors never escape: they are wrapped at the edge, with the
-original as `__cause__`. No message holds a password.
+original as `__cause__`. No message holds a password. A mistake in the code itself, of
+this package, of the driver's version or of a host's own store, is no StoreError: it
+passes as the TypeError, psycopg.ProgrammingError, ... that it is, and is never taken
+for an outage.
 """
 
 from __future__ import annotations

@@ -5,6 +5,9 @@ stale. A write is acknowledged by the primary, or, when it is away, by one fsync
 in the local journal, which is as durable as the directory it lies in. When the primary
 is back the journal is replayed; nothing is asked of the primary while all is well.
 
+What goes wrong in code, ours or the primary's, is no outage: it is raised to whoever
+calls, and no write is put into the journal because of it.
+
 One process at a time per directory, and one host per set of documents: another host's
 writes meanwhile are conflicts, which a policy settles and `conflicts` lists.
 
@@ -15,6 +18,7 @@ stays in force from the local copy, marked stale, until somebody writes or delet
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from switchbot_store.lease import Lease
+
+_LOGGER = logging.getLogger(__name__)
 
 PROFILES: Final = ("interactive", "economy")
 _FIRST_READ_SECONDS: Final = 5.0
@@ -162,6 +168,7 @@ class FailoverStore(StoreInterface):
         """
         keeper = self._ready().keeper
         if not keeper.healthy:
+            keeper.raise_mistake()
             raise StoreUnavailableError(
                 f"no lease while the primary is away: {keeper.last_error}"
             )
@@ -178,13 +185,16 @@ class FailoverStore(StoreInterface):
         """Tell whether a write would be acknowledged now: by journal or primary."""
         try:
             life = self._ready()
-            if self._strict and not life.keeper.healthy:
+            if life.keeper.mistake or (self._strict and not life.keeper.healthy):
                 return False
             # The journal first: a check must not keep a database awake.
             if life.local.can_write():
                 return True
             return life.keeper.healthy and self._primary.store.health_check()
         except StoreError:
+            return False
+        except Exception:
+            _LOGGER.exception("the health check met a mistake in the code")
             return False
 
     def status(self) -> StoreStatus:
@@ -254,8 +264,13 @@ class FailoverStore(StoreInterface):
             if self._closed:
                 return
             self._closed = True
-            if self._opened:
-                self._life.end()
+            try:
+                if self._opened:
+                    self._life.end()
+            finally:
+                self._close_primary()
+
+    def _close_primary(self) -> None:
         # Beside us: it may be waiting for a server that does not answer.
         closing = threading.Thread(
             target=self._primary.store.close, name="store closing", daemon=True
@@ -327,6 +342,8 @@ class _Life(NamedTuple):
         """Stop acknowledging, carry over what can be, write what is in memory."""
         self.writer.close()
         self.keeper.close()
-        if self.keeper.healthy and self.local.journal.pending:
-            self.keeper.carry(timeout_seconds=_CLOSE_SECONDS)
-        self.local.close()
+        try:
+            if self.keeper.healthy and self.local.journal.pending:
+                self.keeper.carry(timeout_seconds=_CLOSE_SECONDS)
+        finally:
+            self.local.close()

@@ -169,12 +169,14 @@ class Writer:
         """Decide, under the journal's lock, whether a write goes there.
 
         After an `error` of the primary it does, even if the primary is back by now:
-        the replay will find out whether the write had happened.
+        the replay will find out whether the write had happened. Raises a mistake in the
+        primary's code: the journal is for outages.
         """
         if self._closed:
             raise StoreClosedError("this FailoverStore was closed")
         if error is not None:
             self._keeper.degrade(error)
+        self._keeper.raise_mistake()
         return not self._keeper.healthy or (plain and self._economy)
 
     def _record(

@@ -3,12 +3,18 @@
 `healthy` turns false with the first call that fails, and true again when the primary
 answers a probe, has taken every pending write and shown its documents to the mirror.
 While it is true, nothing here asks the primary anything.
+
+An error that is neither a StoreError nor the operating system's is a mistake in the
+code and no outage: `mistake` holds it until the primary works or is found away, and
+whoever wants to write meanwhile gets it raised, so that nothing is put into the journal
+because of it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.errors import (
@@ -21,7 +27,7 @@ from switchbot_store.errors import (
 from switchbot_store.probing import Attempts, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from switchbot_store.local_copy import LocalCopy
@@ -77,6 +83,7 @@ class Keeper:
         self.seen_primary = False
         self.degraded_since: datetime | None = None
         self.last_error: str | None = None
+        self.mistake: Exception | None = None
         self.last_resync: datetime | None = None
 
     # life
@@ -84,9 +91,10 @@ class Keeper:
     def start(self, patience_seconds: float) -> None:
         """Meet the primary, waiting that long for it; go on without it if need be.
 
-        Raises StoreConfigError or MigrationError when it refuses by then.
+        Raises StoreConfigError or MigrationError when it refuses by then, and any
+        mistake in its code as it is.
         """
-        refused: list[StoreError] = []
+        refused: list[Exception] = []
         met = threading.Event()
 
         def meet() -> None:
@@ -97,9 +105,11 @@ class Keeper:
                 self.degrade(error)
             except StoreError as error:
                 self.degrade(error)
-            except Exception as error:
-                _LOGGER.exception("the primary store failed in an unknown way")
+            except OSError as error:
                 self.degrade(StoreUnavailableError(f"the primary failed: {error!r}"))
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                refused.append(error)
+                self._mistook(error)
             finally:
                 met.set()
 
@@ -130,6 +140,7 @@ class Keeper:
         """Note that the primary did not take part in a call."""
         with self._state:
             self.last_error = str(error)
+            self.mistake = None
             if not self.healthy and self.degraded_since is not None:
                 return
             self.healthy = False
@@ -140,6 +151,13 @@ class Keeper:
             "the primary store is away; writes go to the journal (%s)", error
         )
         self.wake()
+
+    def raise_mistake(self) -> None:
+        """Raise what is wrong with the primary's code, if that keeps it from working."""
+        mistake = self.mistake
+        if mistake is not None:
+            # Where it arose was logged; each raising would make the traceback longer.
+            raise mistake.with_traceback(None)
 
     def mirror_changed(self) -> None:
         """Plan to write the mirror's files."""
@@ -161,11 +179,12 @@ class Keeper:
     # what is done
 
     def carry(self, *, timeout_seconds: float | None = None) -> None:
-        """Carry over what is pending while healthy; degrades instead of raising."""
-        try:
+        """Carry over what is pending while healthy.
+
+        Degrades instead of raising, but for a mistake in the code.
+        """
+        with self._noting():
             self._drain(timeout_seconds)
-        except StoreError as error:
-            self._failed(error)
 
     def look_now(self) -> None:
         """Try at once whether the primary is back, and recover if it is."""
@@ -195,9 +214,10 @@ class Keeper:
         while not self._closing:
             try:
                 pause = self.step(here=False)
-            except Exception:
+            except Exception as error:
                 # Whatever it is, this thread is the way back to the primary.
-                _LOGGER.exception("the failover's background stumbled")
+                if error is not self.mistake:  # else logged already
+                    _LOGGER.exception("the failover's background stumbled")
                 pause = _STUMBLE_SECONDS
             self._woken.wait(pause)
             self._woken.clear()
@@ -209,13 +229,15 @@ class Keeper:
                 self._attempts.attempt_here()
             else:
                 self._attempts.launch()
-        if self._attempts.last_error is not None and not self._attempts.answered:
-            self.last_error = str(self._attempts.last_error)
+        error = self._attempts.last_error
+        if error is not None and not self._attempts.answered:
+            if not isinstance(error, StoreError):
+                self._mistook(error)
+                raise error
+            self.last_error, self.mistake = str(error), None
         if self._attempts.answered and not self._closing:
-            try:
+            with self._noting():
                 self._recover()
-            except StoreError as error:
-                self._failed(error)
 
     def _recover(self) -> None:
         with self._recovering:
@@ -255,6 +277,7 @@ class Keeper:
         with self._state:
             degraded_since, self.degraded_since = self.degraded_since, None
             self.healthy = True
+            self.mistake = None
             self._carry_at = None
             if carried or degraded_since:
                 self.last_resync = self._now()
@@ -270,13 +293,39 @@ class Keeper:
             self._attempts.begin()
             self._pace.took_one()
 
+    def _mistook(self, error: Exception) -> None:
+        """Note that the primary's code, or ours that uses it, is wrong."""
+        text = f"{type(error).__name__}: {error}"
+        with self._state:
+            known = self.mistake is not None and self.last_error == text
+            self.mistake, self.last_error = error, text
+            self.healthy = False
+            self.degraded_since = self.degraded_since or self._now()
+            self._attempts.begin()
+            self._pace.took_one()
+        if not known:
+            _LOGGER.error(
+                "a mistake in the primary store's code; writes raise it", exc_info=error
+            )
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Degrade for what is an outage; raise what is a mistake."""
+        try:
+            yield
+        except StoreError as error:
+            self._failed(error)
+        except OSError as error:
+            self._failed(StoreUnavailableError(f"the primary failed: {error!r}"))
+        except Exception as error:
+            self._mistook(error)
+            raise
+
     def _refresh(self) -> None:
         """See what others wrote, while the database is awake anyway."""
         if self.healthy:
-            try:
+            with self._noting():
                 self._resync.refresh()
-            except StoreError as error:
-                self._failed(error)
 
     def _write_mirror(self) -> None:
         self._mirror_at = None

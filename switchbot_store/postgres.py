@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from switchbot_store.journal import PendingWrite
     from switchbot_store.primary import Outcome
 
+_LOGGER = logging.getLogger(__name__)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
 """`jsonb` holds a quarter of a gigabyte; one statement stays well below."""
 
@@ -307,6 +309,9 @@ class PostgresStore(StoreInterface):
             return self._execute(_WRITABLE).value[0][0] == b"t"
         except StoreError:
             return False
+        except Exception:
+            _LOGGER.exception("the health check met a mistake in the code")
+            return False
 
     def status(self) -> StoreStatus:
         """Describe the store."""
@@ -336,6 +341,9 @@ class PostgresStore(StoreInterface):
             )
         except StoreError as error:
             self._last_error = str(error)
+            raise
+        except Exception as error:
+            self._last_error = f"{type(error).__name__}: {error}"
             raise
 
 

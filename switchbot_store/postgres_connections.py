@@ -106,7 +106,7 @@ class Connections:
         self._patient = patient
         self._opening = threading.Lock()
         self._process_id = os.getpid()
-        self._connect_error: psycopg.Error | None = None
+        self._connect_error: Exception | None = None
         self._connect_failures = 0
         self._opening_was_slow = False
         self._closed = False
@@ -148,7 +148,8 @@ class Connections:
         `work` must be safe to repeat: the first attempt may have been carried out.
         The connection is in autocommit mode unless a given pool says otherwise; then
         what `work` did is committed. Raises SlowConnectionError at the deadline,
-        StoreUnavailableError, StoreDataError, StoreClosedError.
+        StoreUnavailableError, StoreDataError, StoreClosedError. A mistake in the code
+        of `work` or here is none of these and passes as it is.
         """
         pool = self._ready_pool()
         timeout = (
@@ -164,9 +165,11 @@ class Connections:
             try:
                 return Answer(self._attempt(pool, work, expires_at), repeated)
             except PoolClosed as error:
-                if self._given_pool is not None or not attempts:
+                late = time.monotonic() >= expires_at
+                if self._given_pool is not None or late:
                     self._check_open()
                     raise StoreUnavailableError(f"PostgreSQL: {error}") from error
+                attempts += 1  # nothing was asked of a server
                 pool = self._ready_pool()  # renewed meanwhile, or else closed
             except psycopg.Error as error:
                 if is_table_gone(error) and self._prepare and not made_anew:
@@ -176,9 +179,9 @@ class Connections:
                     pool = self._made_anew(error)
                     continue
                 broken = is_broken_connection(error)
-                if broken and self._own_pool is pool:
+                if broken and self._given_pool is None:
                     # Its other connections are as dead; this one call finds out.
-                    pool.drain()
+                    pool = self._without_idle(pool)
                 late = time.monotonic() >= expires_at
                 if isinstance(error, PoolTimeout) and pool is self._own_pool:
                     self._tell_why(error, late=late)
@@ -268,6 +271,16 @@ class Connections:
                 # The pool goes on trying to connect; this call has a better way out.
                 if left <= _GLANCE_SECONDS or self._connect_failures != failures:
                     raise
+
+    def _without_idle(self, pool: ConnectionPool[Any]) -> ConnectionPool[Any]:
+        """Return a pool of our own whose connections are made from now on."""
+        if self._own_pool is not pool:  # renewed meanwhile, or else closed
+            return self._ready_pool()
+        if hasattr(pool, "drain"):
+            pool.drain()
+            return pool
+        self.renew()  # psycopg-pool before 3.3, as distributions have it
+        return self._ready_pool()
 
     def _attempts(self, pool: ConnectionPool[Any]) -> int:
         if pool is self._own_pool:
@@ -377,7 +390,7 @@ class Connections:
             def connect(cls, *arguments: Any, **options: Any) -> Self:
                 try:
                     connection = super().connect(*arguments, **options)
-                except psycopg.Error as error:
+                except Exception as error:
                     connections._connect_error = error
                     connections._connect_failures += 1
                     raise
@@ -389,8 +402,12 @@ class Connections:
     def _tell_why(self, error: PoolTimeout, *, late: bool) -> None:
         """Raise what the pool's worker met with, if it did, and not its timeout."""
         reason = self._connect_error
-        if not self._patient:
-            self.renew()  # this pool pauses between its attempts
+        mistaken = reason is not None and not isinstance(reason, psycopg.Error)
+        if mistaken or not self._patient:
+            self.renew()  # this pool gave up, or pauses between its attempts
+        if reason is not None and mistaken:
+            self._connect_error = None  # the next call finds out for itself
+            raise reason from error
         if reason is not None:
             text = " ".join(str(reason).split())
             if late:

@@ -39,6 +39,15 @@ _GONE: Final = frozenset(
         "3F000",  # invalid_schema_name
     }
 )
+_MISTAKES: Final = frozenset(
+    {
+        "42601",  # syntax_error
+        "42702",  # ambiguous_column
+        "42803",  # grouping_error
+        "42P02",  # undefined_parameter
+        "42P18",  # indeterminate_datatype
+    }
+)
 _DATA_CLASSES: Final = ("22", "54")
 _QUERY_CANCELED: Final = "57014"
 
@@ -105,14 +114,26 @@ def is_in_words_alone(error: psycopg.Error) -> bool:
     return error.sqlstate is None and ":  " in text and not known
 
 
+def is_mistake(error: psycopg.Error) -> bool:
+    """Tell whether a statement is wrong whatever the server holds, so never an outage.
+
+    Either psycopg refused to send it, or the server could not make sense of its text.
+    """
+    if not isinstance(error, psycopg.ProgrammingError):
+        return False
+    return error.sqlstate is None or error.sqlstate in _MISTAKES
+
+
 def translated(
     error: psycopg.Error, *, expired: bool = False, state: str | None = None
 ) -> StoreError:
-    """Return what the store raises from `error`.
+    """Return what the store raises from `error`; raise it as it is if `is_mistake`.
 
     `expired` says that the watchdog ended the call. `state` is the SQLSTATE of a
     refused connection, if it is known.
     """
+    if is_mistake(error):
+        raise error
     text = " ".join(str(error).split()) or type(error).__name__
     refused = state in _REFUSALS
     state = error.sqlstate or ""

@@ -54,8 +54,17 @@ def _are_ports(text: str) -> bool:
     )
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 _CHECKED: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
     "port": (_are_ports, f"1 to {_LAST_PORT}, several with commas"),
+    "connect_timeout": (_is_number, "a number of seconds"),
     "sslmode": (SSL_MODES.__contains__, ", ".join(SSL_MODES)),
 }
 

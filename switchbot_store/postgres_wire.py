@@ -42,14 +42,15 @@ class OwnConnection(psycopg.Connection[Any]):
 
 
 def fetch(
-    connection: psycopg.Connection[Any], statement: bytes, values: Sequence[bytes]
+    connection: psycopg.Connection[Any], statement: bytes, parameters: Sequence[bytes]
 ) -> list[Row]:
     """Execute a statement with parameters ``$1``, ... and return its rows.
 
-    `values` are UTF-8. Nothing is prepared on connections of a pool that was handed in,
+    `parameters` are UTF-8. Nothing is prepared on connections of a pool that was handed in,
     nor behind a transaction pooler. A connection that is in no transaction commits by
     itself, in autocommit mode or not. Raises psycopg.Error.
     """
+    values = list(parameters)  # before 3.3 psycopg's C code takes a list alone
     if isinstance(connection, OwnConnection):
         return _rows(_execute_own(connection, statement, values))
     encoding = _other_encoding(connection)
@@ -67,7 +68,7 @@ def fetch(
 
 
 def _execute_own(
-    connection: OwnConnection, statement: bytes, values: Sequence[bytes]
+    connection: OwnConnection, statement: bytes, values: list[bytes]
 ) -> PGresult:
     pgconn = connection.pgconn
     uses = connection.uses.get(statement, 0) + 1

@@ -6,7 +6,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Final
 
-from switchbot_store.errors import StoreClosedError, StoreError
+from switchbot_store.errors import StoreClosedError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,8 @@ class Attempts:
 
     The first is patient, for a database that is waking up. While it waits, quick ones
     go on: a connection once swallowed by the network never answers, the next one may.
-    `wake` is called when `answered` or `last_error` changed.
+    `wake` is called when `answered` or `last_error` changed. `last_error` is a
+    StoreError, or a mistake in the code, which is no outage.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Attempts:
         self._patient = False
         self._epoch = 0
         self.answered = False
-        self.last_error: StoreError | None = None
+        self.last_error: Exception | None = None
 
     def begin(self) -> None:
         """Forget the answers of attempts made before."""
@@ -116,11 +117,16 @@ class Attempts:
             self._probe(seconds)
         except StoreClosedError:
             return
-        except StoreError as error:
-            with self._lock:
-                if epoch == self._epoch:
-                    self.last_error = error
+        except OSError as error:
+            self._met(StoreUnavailableError(f"the primary failed: {error!r}"), epoch)
+        except Exception as error:  # noqa: BLE001 - `last_error` is told and raised
+            self._met(error, epoch)
         else:
             with self._lock:
                 if epoch == self._epoch:
                     self.answered = True
+
+    def _met(self, error: Exception, epoch: int) -> None:
+        with self._lock:
+            if epoch == self._epoch:
+                self.last_error = error

@@ -23,7 +23,7 @@ from switchbot_automation.engine.side_document import Recorded, SideDocument
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.engine.state_book import CONTESTED_WRITES, StateBook, opened
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_store import StoreConflictError, StoreDataError
+from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 __all__ = ["Documents", "Recorded"]
 
@@ -205,8 +205,12 @@ class Documents:
         return entries
 
     def _note_failure(self, error: Exception) -> None:
-        if self.reachable or self.store_error is None:
-            _LOGGER.warning("the store does not answer: %s", error)
+        if isinstance(error, StoreError | OSError):
+            if self.reachable or self.store_error is None:
+                _LOGGER.warning("the store does not answer: %s", error)
+        elif type(error) is not type(self.store_error):
+            # No outage, and no end of it to wait for: somebody has to mend it.
+            _LOGGER.error("a mistake in the store's code", exc_info=error)
         self.reachable = False
         self.store_error = error
 

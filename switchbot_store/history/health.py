@@ -8,6 +8,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from switchbot_store.errors import StoreError
 from switchbot_store.history.model import HistoryStatus
 
 if TYPE_CHECKING:
@@ -56,13 +57,20 @@ class WriterHealth:
         return retry_at is None or self._monotonic() >= retry_at
 
     def failed(self, error: Exception) -> None:
-        """Note that rows could not move on."""
+        """Note that rows could not move on, for an outage or a mistake in the code."""
         with self._lock:
             if self._status.degraded_since is None:
                 self._status = replace(self._status, degraded_since=self._now())
-                _LOGGER.warning(
-                    "history is kept back until it can be written: %s", error
-                )
+                if isinstance(error, StoreError | OSError):
+                    _LOGGER.warning(
+                        "history is kept back until it can be written: %s", error
+                    )
+                else:
+                    _LOGGER.error(
+                        "a mistake in the code of the history; rows are kept, and"
+                        " `flush` raises it",
+                        exc_info=error,
+                    )
             text = f"{type(error).__name__}: {error}"
             self._status = replace(self._status, last_error=text)
             # Jitter: hosts that lost one database should not come back as one.
@@ -75,7 +83,7 @@ class WriterHealth:
         with self._lock:
             if self._status.degraded_since is not None:
                 _LOGGER.warning(
-                    "history is written again, after an outage since %s",
+                    "history is written again, which it was not since %s",
                     self._status.degraded_since,
                 )
             self._status = replace(
