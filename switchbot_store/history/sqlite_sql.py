@@ -107,9 +107,11 @@ LATEST: Final = _with(
     WITH RECURSIVE <ZONES>
     SELECT <COLUMNS> FROM (
         SELECT s.* FROM zones z JOIN state_history s ON s.zone = z.zone
-        WHERE s.timestamp >= (
+        WHERE s.timestamp <= 7258118400000000 -- what is of after 2200 is no reading
+            AND s.timestamp >= (
             SELECT min(timestamp) FROM (
-                SELECT timestamp FROM state_history n WHERE n.zone = z.zone
+                SELECT timestamp FROM state_history n
+                WHERE n.zone = z.zone AND n.timestamp <= 7258118400000000
                 ORDER BY timestamp DESC LIMIT :n))
         ORDER BY s.timestamp DESC, s.zone DESC LIMIT :n
     ) ORDER BY timestamp, zone
