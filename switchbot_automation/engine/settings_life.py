@@ -86,7 +86,7 @@ class SettingsLife:
             _LOGGER.error(
                 "the settings are gone from the store; the last stay in force"
             )
-            self.error = SettingsError(
+            self._refused = SettingsError(
                 "the store has no settings any more; the last good ones stay in force"
             )
             return self._parsed is None and self._take_last_good()
