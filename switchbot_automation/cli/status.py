@@ -19,6 +19,8 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
+from switchbot_automation.engine.belonging import as_known
+from switchbot_automation.engine.identity import identities
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
@@ -147,8 +149,12 @@ def read_rooms() -> list[Room]:
             for name in settings.zones
         }
         entries = store.get_many(list(keys.values()))
+        wanted = identities(settings)
+        states = {
+            name: ZoneState.from_document(entries[keys[name]].data) for name in keys
+        }
         return [
-            Room(zone, ZoneState.from_document(entries[keys[name]].data))
+            Room(zone, as_known(states[name], wanted[name]))
             for name, zone in settings.zones.items()
         ]
 
