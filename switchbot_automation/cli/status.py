@@ -19,6 +19,8 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
+from switchbot_automation.engine.belonging import as_known
+from switchbot_automation.engine.identity import identities
 from switchbot_automation.engine.settings_life import SettingsLife, past_key
 from switchbot_automation.engine.state import ZoneState, unreadable_instants
 from switchbot_automation.instants import FOR_EVER
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cli.readings import Row
+    from switchbot_automation.engine.identity import Identity
     from switchbot_automation.settings_model import ZoneSettings
 
 _ROOM_COLUMNS = ("room", "read", "air conditioner", "automation")
@@ -84,10 +87,12 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
 class Room:
     """A zone as the store has it."""
 
-    def __init__(self, zone: ZoneSettings, document: Mapping[str, Any]) -> None:
+    def __init__(
+        self, zone: ZoneSettings, document: Mapping[str, Any], devices: Identity
+    ) -> None:
         self._name = zone.name
         self._enabled = zone.automation_enabled
-        self._state = ZoneState.from_document(document)
+        self._state = as_known(ZoneState.from_document(document), devices)
         self._unreadable = sorted(unreadable_instants(document))
         self.aircon_id = zone.aircon_device_id
 
@@ -171,7 +176,11 @@ def read_rooms() -> Rooms:
         }
         entries = store.get_many(list(keys.values()))
         problems += [str(each.problem) for each in entries.values() if each.problem]
-        rooms = [Room(zone, entries[keys[name]].data) for name, zone in zones.items()]
+        wanted = identities(life.settings)
+        rooms = [
+            Room(zone, entries[keys[name]].data, wanted[name])
+            for name, zone in zones.items()
+        ]
         return Rooms(rooms, problems)
 
 

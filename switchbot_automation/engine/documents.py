@@ -56,7 +56,7 @@ class Documents:
         self._past_key = past_key(settings_key)
         self.rules = SideDocument(f"rules_{state_key}")
         self.left = LeftBook()
-        self._past_zones: frozenset[str] = frozenset()
+        self._named: frozenset[str] = frozenset()
         self._looked_back = False
         self.store_error: Exception | None = None
         self.reachable = False
@@ -118,7 +118,7 @@ class Documents:
         zones = self.settings.zones if self.settings else {}
         return [
             zone
-            for zone in (DEFAULT_ZONE, *self._past_zones)
+            for zone in (DEFAULT_ZONE, *self._named)
             if zone not in zones
             and (book := self._books.get(self.key_of(zone))) is not None
             and _tells(book.state)
@@ -143,15 +143,16 @@ class Documents:
         changed = self.life.take(entries.pop(self.settings_key))
         if changed or not self._looked_back:
             # What a zone's unit was told is also wanted once the zone is gone.
-            self._past_zones = self.life.zones_before()
-            new = [*self._zone_keys(), *map(self.key_of, self._past_zones)]
-            new = [key for key in dict.fromkeys(new) if key not in entries]
+            self._named = self.life.zones_named()
+            keys = [*self._zone_keys(), *map(self.key_of, self._named)]
+            new = [key for key in dict.fromkeys(keys) if key not in entries]
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
             entries.update(more or {})
         if self.rules.key in entries:
             self.rules.take(entries.pop(self.rules.key))
-        gone_keys = {self.key_of(zone) for zone in self._past_zones}
+        zones = self.settings.zones if self.settings else {}
+        gone_keys = {self.key_of(zone) for zone in self._named if zone not in zones}
         for key, entry in entries.items():
             strange = key in gone_keys and key not in self._books
             # A document that tells nothing is not looked after: it would be written.

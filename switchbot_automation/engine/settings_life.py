@@ -235,13 +235,13 @@ class SettingsLife:
                 return None
         return self._remembered.get(revision)
 
-    def zones_before(self) -> frozenset[str]:
-        """Return the zones of the good documents before, without those in force."""
-        found: set[str] = set()
+    def zones_named(self) -> frozenset[str]:
+        """Return the zones of the settings in force and of the good ones before."""
+        found = set(self.settings.zones if self.settings else ())
         for version in self._past:
             zones = version["settings"].get("zones")
             found.update(zones if isinstance(zones, dict) and zones else [DEFAULT_ZONE])
-        return frozenset(found - set(self.settings.zones if self.settings else ()))
+        return frozenset(found)
 
     def before(self) -> Iterator[Settings]:
         """Yield the good settings before those in force, the newest first."""

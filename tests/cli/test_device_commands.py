@@ -163,6 +163,20 @@ async def test_status_shows_the_rooms_as_the_engine_left_them(run, tmp_path):
     assert "assumed " in shown
 
 
+async def test_status_knows_nothing_of_a_unit_that_was_exchanged(run, tmp_path):
+    config = tmp_path / "config"
+    config.mkdir()
+    document = default_settings("winter")
+    (config / "settings.json").write_text(json.dumps(document))
+    (config / "state.json").write_text(
+        json.dumps(
+            {"assumed_aircon_power": "on", "unit": {"device_id": "02-202008110034-99"}}
+        )
+    )
+    (room,) = json.loads((await run("status", "--json"))[1])["rooms"]
+    assert room["power"] == "unknown"
+
+
 async def test_a_device_that_is_offline_is_shown_beside_the_others(run, cloud):
     cloud.faults.inject(Fault.OFFLINE, device_id=PLUG)
     code, out, _ = await run("status", "--json")

@@ -1,11 +1,14 @@
 """The settings name other devices: what is known goes with a device, and none is forgotten."""
 
+import asyncio
 import logging
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine import tick as tick_module
@@ -315,21 +318,26 @@ async def test_a_person_who_acts_first_gets_the_new_unit_and_the_old_goes_off(he
     assert heating.taken() == [(ONE, OFF)]
 
 
+@pytest.mark.parametrize(
+    "document", [ROOM | {"aircon_device_id": OTHER}, {"zones": {"living": ROOM}}]
+)
 async def test_settings_that_are_taken_back_leave_the_unit_as_it_was(
-    heating, monkeypatch
+    heating, monkeypatch, document
 ):
-    decide, failing = tick_module.decide, []
+    decide = tick_module.decide
 
-    def fail_once(snapshot, settings, now):
-        if settings.default.aircon_device_id == OTHER and failing:
+    def fail(snapshot, settings, now):
+        zone = settings.default
+        if (zone.name, zone.aircon_device_id) != ("default", ONE):
             raise RuntimeError("no decision")
         return decide(snapshot, settings, now)
 
-    monkeypatch.setattr(tick_module, "decide", fail_once)
-    failing.append(True)
-    await heating.engine.apply_settings(ROOM | {"aircon_device_id": OTHER})
+    monkeypatch.setattr(tick_module, "decide", fail)
+    await heating.engine.apply_settings(document)
+    started = heating.store.get("state")["compressor_started_at"]
     await heating.tick()
     await heating.tick()
+    assert heating.store.get("state")["compressor_started_at"] == started
     assert heating.store.get("settings")["aircon_device_id"] == ONE
     assert heating.taken() == []
     assert heating.store.get("state")["assumed_aircon_power"] == "on"
@@ -772,3 +780,127 @@ async def test_a_minute_of_an_unchanged_home_costs_no_more_statements(house):
         "get settings state state/living",
         "set state state/living",
     ]
+
+
+# --- whatever is edited ---------------------------------------------------------------
+
+UNITS, METERS = (ONE, OTHER, THIRD), ("M1", "M2", "M3")
+REST = 600
+
+
+@st.composite
+def homes(draw: st.DrawFn) -> dict[str, Any]:
+    """Return settings of up to three zones, no unit in two of them."""
+    names = draw(
+        st.lists(st.sampled_from(["", "a", "b", "c"]), unique=True, max_size=3)
+    )
+    units = draw(st.permutations([*UNITS, ""]))
+    zones = {
+        name: ROOM
+        | {
+            "aircon_device_id": unit,
+            "meter_device_id": draw(st.sampled_from(METERS)),
+            "min_off_seconds": REST,
+        }
+        for name, unit in zip(names, units, strict=False)
+    }
+    if not zones or "" in zones:
+        # A flat document is one zone, named default.
+        return zones.get("", ROOM | {"aircon_device_id": "", "min_off_seconds": REST})
+    return {"zones": zones}
+
+
+edits = st.lists(
+    st.one_of(
+        st.tuples(st.just("settings"), homes()),
+        st.tuples(st.just("tick"), st.sampled_from([1.0, 60.0, 700.0])),
+        st.tuples(st.just("restart"), st.none()),
+        st.tuples(
+            st.just("room"),
+            st.tuples(st.sampled_from(METERS), st.sampled_from([18.0, 21.0, 23.0])),
+        ),
+        st.tuples(st.just("dead"), st.sampled_from(UNITS)),
+        st.tuples(st.just("alive"), st.sampled_from(UNITS)),
+    ),
+    min_size=4,
+    max_size=25,
+)
+
+
+class Watched(Units):
+    """Units that note what no unit should be told."""
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        super().__init__(clock)
+        self.told: dict[str, tuple[str, datetime]] = {}
+        self.wrong: list[str] = []
+
+    def _do(self, unit: str, word: str, *, on: bool) -> CommandResult:
+        result = super()._do(unit, word, on=on)
+        now = self.clock.now()
+        before, at = self.told.get(unit, ("", NOON - timedelta(days=1)))
+        if before == word:
+            self.wrong.append(f"{unit} told {word} again")
+        if before == OFF and now - at < timedelta(seconds=REST):
+            self.wrong.append(f"{unit} started {now - at} after it stopped")
+        self.told[unit] = word, now
+        return result
+
+
+async def lived(script: list[tuple[str, Any]]) -> tuple[House, dict[str, Any]]:
+    """Let a home go through everything a script says, and then a while of peace."""
+    house = House()
+    cloud = house.cloud = Watched(house.clock)
+    cloud.temperatures = dict.fromkeys(METERS, 18.0)
+    house.configure(ROOM | {"meter_device_id": "M1", "min_off_seconds": REST})
+    house.restarted()
+    await house.tick()
+    for word, what in script:
+        if word == "settings":
+            house.configure(what)
+        elif word == "tick":
+            await house.tick(after=what)
+        elif word == "restart":
+            house.restarted()
+        elif word == "room":
+            cloud.temperatures[what[0]] = what[1]
+        elif word == "dead":
+            cloud.dead[what] = DeviceOfflineError("gone", status_code=161)
+        else:
+            cloud.dead.pop(what, None)
+    for _ in range(30):
+        await house.tick(after=200)
+    return house, await house.left()
+
+
+def check(script: list[tuple[str, Any]]) -> None:
+    house, named = asyncio.run(lived(script))
+    cloud = house.cloud
+    document = house.store.get("settings")
+    zones = document.get("zones") or {"default": document}
+    wanted = {
+        zone["aircon_device_id"]: zone["meter_device_id"] for zone in zones.values()
+    }
+    assert cloud.wrong == []
+    for unit in UNITS:
+        if unit not in wanted:
+            assert not cloud.running.get(unit) or unit in named
+            continue
+        assert unit not in named
+        temperature = cloud.temperatures.get(wanted[unit])
+        if unit in cloud.dead or temperature == 21.0:
+            continue
+        assert cloud.running.get(unit) is (temperature == 18.0)
+
+
+@given(script=edits)
+@settings(max_examples=40, deadline=None)
+def test_every_unit_is_as_wished_for_or_off_or_named(script):
+    check(script)
+
+
+@pytest.mark.slow
+@given(script=edits)
+@settings(max_examples=2000, deadline=None)
+def test_every_unit_is_as_wished_for_or_off_or_named_after_thousands_of_edits(script):
+    check(script)

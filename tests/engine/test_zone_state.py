@@ -145,6 +145,8 @@ KEYS = [
     "pending_manual_action",
     "hold_until",
     "error_count",
+    "unit",
+    "meters",
     "something_else",
 ]
 
