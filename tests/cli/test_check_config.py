@@ -50,6 +50,27 @@ def test_what_is_no_json_object_is_misuse(invoke, file, content):
     assert str(file) in checked.stderr
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_forgotten_comma_is_named_with_line_and_column(invoke, file, as_json):
+    text = json.dumps(default_settings("winter"), indent=2).replace(",", "", 1)
+    file.write_text(text)
+    with pytest.raises(json.JSONDecodeError) as slip:
+        json.loads(text)
+    where = f"{file}: not JSON: line {slip.value.lineno} column {slip.value.colno}: "
+    checked = invoke("check-config", file, *["--json"][:as_json])
+    assert checked.exit_code == 2
+    if as_json:
+        (error,) = json.loads(checked.stdout)["errors"]
+        assert error["message"].startswith(where)
+    else:
+        assert where in checked.stderr
+
+
+def test_a_mark_that_some_editors_leave_is_no_mistake(invoke, file):
+    file.write_bytes(b"\xef\xbb\xbf{}")
+    assert invoke("check-config", file).exit_code == 0
+
+
 def test_a_missing_file_is_misuse(invoke, file):
     checked = invoke("check-config", file)
     assert checked.exit_code == 2

@@ -177,6 +177,32 @@ async def test_status_knows_nothing_of_a_unit_that_was_exchanged(run, tmp_path):
     assert room["power"] == "unknown"
 
 
+async def test_status_goes_by_the_last_good_settings_and_says_what_is_wrong(
+    run, tmp_path
+):
+    path = tmp_path / "config" / "settings.json"
+    path.parent.mkdir()
+    good = json.dumps(default_settings("winter"))
+    path.write_text(good)
+    code, _, err = await run("once")
+    assert code == 0, err
+    for bad, told in (
+        (good.replace(",", "", 1), "settings.json: line 1 column "),
+        (good.replace('"mode"', '"mood"'), "the stored settings: mood: "),
+    ):
+        path.write_text(bad)
+        code, out, err = await run("status", "--json")
+        assert code == 0
+        assert [room["zone"] for room in json.loads(out)["rooms"]] == ["default"]
+        (problem,) = json.loads(out)["problems"]
+        assert told in problem
+        assert f"warning: {problem}" in err
+        assert path.read_text() == bad
+    path.write_text(good)
+    code, out, err = await run("status", "--json")
+    assert json.loads(out)["problems"] == []
+
+
 async def test_a_device_that_is_offline_is_shown_beside_the_others(run, cloud):
     cloud.faults.inject(Fault.OFFLINE, device_id=PLUG)
     code, out, _ = await run("status", "--json")

@@ -1,0 +1,91 @@
+"""What the page and its probes say of a file that a person mistyped, and till when."""
+
+import json
+
+import pytest
+
+from switchbot_automation.engine import AutomationEngine
+from switchbot_store import JsonStore
+
+
+@pytest.fixture
+async def filed(looked, tmp_path):
+    """The home with its documents in files, as an engine of before left them."""
+    documents = looked.store.get_many(["settings", "state"])
+    with JsonStore(tmp_path / "config") as store:
+        store.set_many({key: entry.data for key, entry in documents.items()})
+        looked.store = store
+        async with AutomationEngine(looked.home, store, clock=looked.clock) as engine:
+            looked.engine = engine
+            await engine.run_once()
+            yield looked
+
+
+def mistype(path):
+    """Forget the first comma; return the text and where json misses it."""
+    text = path.read_text().replace(",", "", 1)
+    path.write_text(text)
+    with pytest.raises(json.JSONDecodeError) as slip:
+        json.loads(text)
+    return text, f"{path}: line {slip.value.lineno} column {slip.value.colno}: "
+
+
+async def test_the_page_and_the_probes_say_line_and_column(filed, tmp_path, get):
+    path = tmp_path / "config" / "settings.json"
+    good = path.read_text()
+    _, where = mistype(path)
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        told = await get(f"{url}healthz")
+        assert told["status"] == "degraded"
+        assert told["settings_error"].startswith(where)
+        assert told["store"]["problems"] == [told["settings_error"]]
+        home = await get(f"{url}api/zones")
+        assert home["settings_error"] == told["settings_error"]
+        assert len(home["zones"]) == 2
+        path.write_text(good)
+        await filed.engine.run_once()
+        assert (await get(f"{url}api/zones"))["settings_error"] is None
+        assert (await get(f"{url}healthz"))["status"] == "ok"
+
+
+async def test_strict_checks_call_it_unhealthy(filed, tmp_path, get):
+    mistype(tmp_path / "config" / "settings.json")
+    await filed.engine.run_once()
+    async with filed.serve(strict_health=True) as url:
+        await get(f"{url}healthz", 503)
+
+
+async def test_a_state_is_named_too(filed, tmp_path, get):
+    _, where = mistype(tmp_path / "config" / "state.json")
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        told = await get(f"{url}healthz")
+        home = await get(f"{url}api/zones")
+    assert told["status"] == "degraded"
+    (problem,) = told["document_problems"]
+    assert problem.startswith(where)
+    assert home["document_problems"] == [problem]
+
+
+async def test_what_cannot_be_stored_says_why_and_off_works(
+    filed, tmp_path, http, send
+):
+    path = tmp_path / "config" / "settings.json"
+    text, where = mistype(path)
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        async with http.get(f"{url}api/settings") as answer:
+            shown, etag = await answer.json(), answer.headers["ETag"]
+        shown["winter"]["min_temp"] = 20.0
+        refused = await send(
+            f"{url}api/settings", shown, 422, method="PUT", headers={"If-Match": etag}
+        )
+        assert refused["message"].startswith(where)
+        off = await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
+        assert off["status"] == "accepted"
+        resumed = await send(
+            f"{url}api/zones/office/actions", {"action": "resume"}, 422
+        )
+        assert resumed["message"].startswith(where)
+    assert path.read_text() == text
