@@ -101,7 +101,8 @@ class LocalCopy:
         if write is not None:
             return write.entry(stale=stale)
         if mirrored is not None:
-            return mirrored.entry(key, stale=stale)
+            foreign = mirrored.origin != self.mirror.identity
+            return mirrored.entry(key, stale=stale or foreign)
         if self.mirror.empty:
             plain = self._plain.get_entry(key)
             return Entry(plain.data, plain.revision, plain.updated_at, stale)
