@@ -104,7 +104,8 @@ class LocalCopy:
         if write is not None:
             return write.entry(stale=stale)
         if mirrored is not None:
-            return mirrored.entry(key, stale=stale)
+            foreign = mirrored.origin != self.mirror.identity
+            return mirrored.entry(key, stale=stale or foreign)
         if self.mirror.empty:
             return replace(self._plain.get_entry(key), stale=stale)
         return Entry({}, "", None, stale)

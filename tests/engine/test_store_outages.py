@@ -151,6 +151,22 @@ async def test_settings_that_turn_bad_leave_the_last_good_ones_in_force(house):
     assert (await house.engine.health())["settings_error"] is None
 
 
+async def test_settings_that_are_gone_leave_the_last_good_ones_in_force(house):
+    await house.tick(21.0)
+    house.store.delete("settings")
+    for restarted in (False, True):
+        if restarted:
+            house.restarted()
+        house.remember(assumed_aircon_power="off")
+        assert (await house.tick(19.0, after=600)).outcome == "winter_on"
+        health = await house.engine.health()
+        assert health["status"] == "degraded"
+        assert "no settings any more" in health["settings_error"]
+    house.configure(automation_enabled=False)
+    assert (await house.tick(19.0, after=600)).outcome != "winter_on"
+    assert (await house.engine.health())["settings_error"] is None
+
+
 async def test_settings_that_were_never_good_mean_no_command(house):
     house.store.set("settings", {"mode": "autumn"})
     report = await house.tick(10.0)

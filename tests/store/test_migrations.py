@@ -6,13 +6,21 @@ import textwrap
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 
 import psycopg
 import pytest
 
-from switchbot_store import MigrationError, PostgresStore, migrate
-from switchbot_store.migrations import OWN_NAMESPACE, load_migrations
+from switchbot_store import (
+    HistorySample,
+    MigrationError,
+    PostgresHistory,
+    PostgresStore,
+    StoreUnavailableError,
+    migrate,
+)
+from switchbot_store.migrations import _TABLES, OWN_NAMESPACE, load_migrations
 
 NEWEST = load_migrations()[-1].version
 
@@ -204,12 +212,12 @@ def test_an_up_to_date_database_needs_no_right_to_change_it(
     server = postgres_server_factory()
     migrate(server.url())
     with server.connect() as connection:
-        connection.execute("CREATE ROLE guest LOGIN")
+        connection.execute("CREATE ROLE lodger LOGIN")
         connection.execute(
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON json_store TO guest;"
-            "GRANT SELECT ON switchbot_store_migrations TO guest"
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON json_store TO lodger;"
+            "GRANT SELECT ON switchbot_store_migrations TO lodger"
         )
-    url = psycopg.conninfo.make_conninfo(server.url(), user="guest")
+    url = psycopg.conninfo.make_conninfo(server.url(), user="lodger")
     with PostgresStore(url) as store:
         store.set("a", {"n": 1})
         assert store.update("a", lambda old: {"n": old["n"] + 1}) == {"n": 2}
@@ -255,3 +263,58 @@ def test_a_connection_lost_half_way_is_an_outage_and_nothing_happened(
     thread.join()
     assert [type(error).__name__ for error in errors] == ["StoreUnavailableError"]
     assert "slow" not in tables(connection)
+
+
+@pytest.mark.parametrize("count", [1, None], ids=["each alone", "all"])
+def test_tables_dropped_under_a_running_program_are_made_anew(
+    connection, database_url, count
+):
+    tables = [name for names in _TABLES.values() for name in names]
+    now = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    with PostgresStore(database_url) as store:
+        history = PostgresHistory(database_url)
+        for number, name in enumerate(tables):
+            # Often enough that the statements are prepared ones.
+            for step in range(6):
+                store.set("a", {"n": step})
+                moment = now + timedelta(minutes=6 * number + step)
+                history.write([HistorySample(moment, temperature=20.0)], now=now)
+            history.roll_up(now=now + timedelta(hours=2))
+            dropped = [name] if count else [*tables, "switchbot_store_migrations"]
+            connection.execute(f"DROP TABLE {', '.join(dropped)}")
+            store.set("a", {"n": number})
+            assert store.get("a") == {"n": number}
+            row = HistorySample(now + timedelta(minutes=6 * number, seconds=7))
+            assert history.write([row], now=now) == 1
+            while history.roll_up(now=now + timedelta(hours=2)):
+                pass
+            (hours,) = connection.execute(
+                "SELECT sum(count) FROM state_history_hourly"
+            ).fetchone()
+            (rows,) = connection.execute(
+                "SELECT count(*) FROM state_history"
+            ).fetchone()
+            assert hours == rows
+        history.close()
+    assert applied(connection) == [each.version for each in load_migrations()]
+
+
+def test_a_role_that_may_make_no_tables_is_told_of_as_an_outage(
+    connection, database_url
+):
+    with PostgresStore(database_url) as store:
+        store.set("a", {"n": 1})
+        connection.execute("DROP TABLE json_store")
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        connection.execute("CREATE ROLE lodger LOGIN")
+        try:
+            parts = psycopg.conninfo.make_conninfo(database_url, user="lodger")
+            connection.execute("GRANT SELECT ON switchbot_store_migrations TO lodger")
+            lodger = PostgresStore(parts)
+            lodger._connections._prepared = True
+            with pytest.raises(StoreUnavailableError, match="json_store"):
+                lodger.set("a", {"n": 2})
+            lodger.close()
+        finally:
+            connection.execute("DROP OWNED BY lodger")
+            connection.execute("DROP ROLE lodger")

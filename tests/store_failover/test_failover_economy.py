@@ -159,7 +159,7 @@ def test_hours_that_a_database_is_awake_in_a_day(
         clock.advance(TICK_SECONDS)
     assert fewest <= awake / 3600 <= most
     store.close()
-    assert flaky._documents.keys() == {"settings", "state"}
+    assert flaky.keys() == ["settings", "state"]
 
 
 def test_a_lease_wakes_it(store, proxy):

@@ -208,9 +208,18 @@ class TestMirror:
         flaky.away = False
         assert store.resync()
         assert store.get("settings") == {"n": 1, "m": 2}
-        # now the mirror has seen the primary, and the files are not asked any more
-        assert store.get("state") == {}
+        # What nobody brought to the primary stays in force, and is told of.
+        assert store.get("state") == {"on": True}
+        assert store.status().left_over == ("state",)
+        assert [each.key for each in store.conflicts()] == ["state"]
+        # From now on the files are not asked any more.
+        elsewhere.write_text("{}")
         flaky.away = True
+        assert store.get("state") == {"on": True}
+        assert store.delete("state")
+        assert store.get("state") == {}
+        flaky.away = False
+        assert store.resync()
         assert store.get("state") == {}
 
     def test_the_deepest_and_longest_keys_and_documents_come_back(self, host, flaky):
