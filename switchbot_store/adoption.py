@@ -164,6 +164,7 @@ FROM wanted w
 LEFT JOIN pg_attribute a ON a.attrelid = 'state_history'::regclass
     AND a.attname = w.name AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ORDER BY a.attnum
 """
 _OTHERS: Final = """
 SELECT attname FROM pg_attribute
@@ -262,8 +263,9 @@ RETURNING true
 """
 _SEEN: Final = """
 UPDATE state_history_adoption SET seen_at = clock_timestamp()
-WHERE holder = %s RETURNING step, done, total, plan
+WHERE holder = %s RETURNING done, total
 """
+_MINE: Final = f"{_READ} WHERE holder = %s"
 _RELEASE: Final = "UPDATE state_history_adoption SET holder = NULL WHERE holder = %s"
 _SET_STEP: Final = "UPDATE state_history_adoption SET step = %s, done = 0"
 _SET_DONE: Final = "UPDATE state_history_adoption SET done = %s"
@@ -280,27 +282,15 @@ _DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS state_history_adopted"
 _QUIETLY_LOCKED: Final = "LOCK TABLE state_history IN SHARE UPDATE EXCLUSIVE MODE"
 _LOCKED: Final = "LOCK TABLE state_history IN ACCESS EXCLUSIVE MODE"
 
-_MOVES: Final = """
+_NO_MOVES: Final = """
 DROP TABLE IF EXISTS state_history_adoption_moves;
 CREATE UNLOGGED TABLE state_history_adoption_moves (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     place tid NOT NULL,
     earlier bigint NOT NULL
-);
-INSERT INTO state_history_adoption_moves (place, earlier)
-SELECT place, earlier FROM (
-    SELECT ctid AS place, row_number() OVER (
-        PARTITION BY zone, "timestamp" ORDER BY ctid) - 1 AS earlier
-    FROM state_history
-) AS placed WHERE earlier > 0
+)
 """
 _HOW_MANY: Final = "SELECT coalesce(max(number), 0) FROM state_history_adoption_moves"
-_MOVE: Final = """
-UPDATE state_history h
-SET "timestamp" = h."timestamp" + m.earlier * interval '1 microsecond'
-FROM state_history_adoption_moves m
-WHERE h.ctid = m.place AND m.number > %(done)s AND m.number <= %(upto)s
-"""
 _HOLDERS: Final = """
 SELECT DISTINCT 'session ' || l.pid || coalesce(' of ' || s.usename, '')
     || coalesce(' (' || nullif(s.application_name, '') || ')', '')
@@ -420,6 +410,7 @@ class Adoption:
             else lock_patience_seconds
         )
         self._me = str(uuid.uuid4())
+        self._held = False
         self._blocks = _FIRST_BLOCKS
         self._part = 0.0
 
@@ -441,25 +432,33 @@ class Adoption:
     def _turn(self) -> bool:
         """Do one step, or wait for who does them; False when nothing is left."""
         try:
-            with self._lend() as connection:
-                if not _value(connection, _EXISTS):
-                    return False
-            if not self._patiently(self._claim):
+            if not self._held and not self._patiently(self._claim):
                 with self._lend() as connection:
-                    self._tell(*(_row(connection, _READ) or ("after", 0, 0))[:3])
+                    step, done, total, _ = _row(connection, _READ) or ("after", 0, 0, 0)
+                self._tell(step, done, total)
                 self._pause(_CLAIM_POLL_SECONDS)
                 return True
-            return self._patiently(self._step)
-        except (_LostClaimError, psycopg.errors.UndefinedTable):
-            # Taken over while this process was held up, or ended by another.
-            return True
+            self._held = True
+            self._patiently(self._step)
+        except _LostClaimError:
+            # Taken over while this process was held up.
+            self._held = False
+        except psycopg.errors.UndefinedTable:
+            with self._lend() as connection:
+                if _value(connection, _EXISTS):
+                    raise
+            return False  # it has ended, here or elsewhere
+        return True
 
     def _claim(self, connection: Connection) -> bool:
         with _transaction(connection):
             return bool(_value(connection, _CLAIM, {"me": self._me}))
 
-    def _step(self, connection: Connection) -> bool:
-        step, done, total, plan = self._seen(connection)
+    def _step(self, connection: Connection) -> None:
+        row = _row(connection, _MINE, [self._me])
+        if row is None:
+            raise _LostClaimError
+        step, done, total, plan = row[0], row[1], row[2], _Plan(**row[3])
         self._tell(step, done, total)
         steps: dict[str, Callable[[Connection, _Plan], object]] = {
             "fill": self._fill,
@@ -472,13 +471,13 @@ class Adoption:
             steps[step](connection, plan)
         except _CANNOT_BE as error:
             self._undo(plan, error)
-        return True
 
-    def _seen(self, connection: Connection) -> tuple[str, int, int, _Plan]:
+    def _seen(self, connection: Connection) -> tuple[int, int]:
+        """Show that this process is at it; return how far it is, and of how much."""
         row = _row(connection, _SEEN, [self._me])
         if row is None:
             raise _LostClaimError
-        return row[0], row[1], row[2], _Plan(**row[3])
+        return row[0], row[1]
 
     # the steps
 
@@ -503,7 +502,7 @@ class Adoption:
     def _fill(self, connection: Connection, plan: _Plan) -> None:
         began = time.monotonic()
         with _transaction(connection):
-            _, done, total, _ = self._seen(connection)
+            done, total = self._seen(connection)
             upto = min(total, done + self._blocks)
             within = {"first": f"({done},0)", "end": f"({upto},0)"}
             if plan.nullable:
@@ -548,7 +547,7 @@ class Adoption:
                     _run(connection, _create_key(plan))
             except psycopg.errors.UniqueViolation:
                 _run(connection, _DROP_INDEX)
-                self._move_apart(connection)
+                self._move_apart(connection, plan)
                 continue
             with _transaction(connection):
                 self._seen(connection)
@@ -559,20 +558,21 @@ class Adoption:
             " until this has ended"
         )
 
-    def _move_apart(self, connection: Connection) -> None:
+    def _move_apart(self, connection: Connection, plan: _Plan) -> None:
         """Move rows of one instant on by a microsecond each, until there are none."""
         while True:
             with _transaction(connection, long=True):
                 self._seen(connection)
                 _lock_quietly(connection)
-                _run(connection, _MOVES)
+                _run(connection, _NO_MOVES)
+                _run(connection, _moves(plan))
             moves = _value(connection, _HOW_MANY)
             for done in range(0, moves, _MOVES_AT_ONCE):
                 self._tell("index", done, moves)
                 with _transaction(connection):
                     self._seen(connection)
                     values = {"done": done, "upto": done + _MOVES_AT_ONCE}
-                    _run(connection, _MOVE, values)
+                    _run(connection, _move(plan), values)
             if not moves:
                 _run(connection, "DROP TABLE IF EXISTS state_history_adoption_moves")
                 return
@@ -776,10 +776,16 @@ def _trigger(plan: _Plan) -> list[str]:
     lines = [f'NEW."timestamp" := coalesce(NEW."timestamp", now()::{was});']
     if "zone" not in plan.beside:
         lines.append("NEW.zone := coalesce(NEW.zone, 'default');")
-    lines += [
-        f"NEW.{_BESIDE}{name} := {plan.value(name, row='NEW.')};"
-        for name in plan.beside
-    ]
+    for name in plan.beside:
+        filled = f"NEW.{_BESIDE}{name} := {plan.value(name, row='NEW.')};"
+        if name == "timestamp":
+            # One that was moved apart stays so until the dashboard changes it.
+            filled = (
+                f"IF NEW.{_BESIDE}{name} IS NULL OR TG_OP = 'UPDATE'"
+                f' AND NEW."{name}" IS DISTINCT FROM OLD."{name}"'
+                f" THEN {filled} END IF;"
+            )
+        lines.append(filled)
     return [
         (
             "CREATE OR REPLACE FUNCTION state_history_adopting() RETURNS trigger"
@@ -798,7 +804,10 @@ def _trigger(plan: _Plan) -> list[str]:
 def _filling(plan: _Plan) -> str:
     # What to write is the trigger's business; a row that has it is left alone.
     wrong = [
-        f"{_BESIDE}{name} IS DISTINCT FROM {plan.value(name)}" for name in plan.beside
+        f"{_BESIDE}{name} IS NULL"
+        if name == "timestamp"
+        else f"{_BESIDE}{name} IS DISTINCT FROM {plan.value(name)}"
+        for name in plan.beside
     ]
     if plan.zone_nullable:
         wrong.append("zone IS NULL")
@@ -831,6 +840,26 @@ def _put_aside(connection: Connection, plan: _Plan, within: dict[str, str]) -> N
         f" INSERT INTO state_history_without_timestamp ({columns})"
         f" SELECT {columns} FROM gone",
         within,
+    )
+
+
+def _moves(plan: _Plan) -> str:
+    key = f"{plan.named('zone')}, {plan.named('timestamp')}"
+    return (
+        "INSERT INTO state_history_adoption_moves (place, earlier)"
+        " SELECT place, earlier FROM (SELECT ctid AS place, row_number() OVER"
+        f" (PARTITION BY {key} ORDER BY ctid) - 1 AS earlier FROM state_history)"
+        " AS placed WHERE earlier > 0"
+    )
+
+
+def _move(plan: _Plan) -> str:
+    moment = plan.named("timestamp")
+    return (
+        f"UPDATE state_history h SET {moment} = h.{moment}"
+        " + m.earlier * interval '1 microsecond'"
+        " FROM state_history_adoption_moves m"
+        " WHERE h.ctid = m.place AND m.number > %(done)s AND m.number <= %(upto)s"
     )
 
 

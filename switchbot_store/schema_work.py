@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from switchbot_store.adoption import (
     BusyTableError,
@@ -25,6 +26,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.postgres_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,12 +93,14 @@ class PoolLender:
     @contextmanager
     def lend(self) -> Iterator[Connection]:
         """Give one; see `Lender.lend`."""
-        with self._pool.connection() as connection, autocommitting(connection):
-            self._lent = connection
-            try:
+        try:
+            with self._pool.connection() as connection, autocommitting(connection):
+                self._lent = connection
                 yield connection
-            finally:
-                self._lent = None
+        except (PoolTimeout, PoolClosed) as error:
+            raise translated(error) from error
+        finally:
+            self._lent = None
 
     def cancel(self) -> None:
         """See `Lender.cancel`."""

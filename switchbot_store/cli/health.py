@@ -136,8 +136,9 @@ def _postgres(config: StoreConfig) -> Health:
         latency_seconds=facts.latency_seconds,
         updated_at=facts.newest_row,
         pending=spilled,
+        last_error=f"being adopted, {facts.adoption}" if facts.adoption else None,
     )
-    behind = bool(sum(waiting.values()) or spilled)
+    behind = bool(sum(waiting.values()) or spilled or facts.adoption)
     status: Status = "error" if problems else "degraded" if behind else "ok"
     return Health(
         status,
