@@ -218,6 +218,15 @@ def _clock(facts: DatabaseFacts) -> Iterator[Finding]:
 def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
     if facts.newer:
         yield Finding("schema", "problem", facts.newer, "Upgrade this program.")
+    elif facts.adoption:
+        yield Finding(
+            "schema",
+            "warning",
+            f"the table state_history is being adopted, {facts.adoption}; rows recorded"
+            " meanwhile wait on this host's disk",
+            "Let it finish. `switchbot-store migrate` shows how far it is, and goes on"
+            " if nothing works on it any more.",
+        )
     elif facts.missing and not facts.may_create:
         yield Finding(
             "schema",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from switchbot_store.adoption import in_progress
 from switchbot_store.documents import decode, is_internal
 from switchbot_store.errors import MigrationError, StoreDataError
 from switchbot_store.history.codec import COLUMNS
@@ -92,9 +93,10 @@ class DatabaseFacts:
     `connect_seconds` is how long connecting took, `latency_seconds` one statement.
     `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
     something answers in the server's place. `missing` are the names of migrations not
-    applied yet, `newer` says that the schema is beyond this program. `revisions` has
-    the revision and time of each document asked for that is there. `identity` is the
-    name that failover stores know the database by, ``""`` before they met it.
+    applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
+    that the schema is beyond this program. `revisions` has the revision and time of each
+    document asked for that is there. `identity` is the name that failover stores know the
+    database by, ``""`` before they met it.
     """
 
     server_version: str
@@ -112,6 +114,7 @@ class DatabaseFacts:
     schema_version: int
     missing: list[str] = field(default_factory=list)
     newer: str = ""
+    adoption: str = ""
     revisions: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     newest_row: datetime | None = None
     identity: str = ""
@@ -163,6 +166,7 @@ class Inspection:
                 schema_version=version,
                 missing=missing,
                 newer=newer,
+                adoption=in_progress(connection),
                 revisions=_revisions(connection, keys),
                 newest_row=_newest_row(connection),
                 identity=_identity(connection),

@@ -12,6 +12,10 @@ Hosts add their own files in their own namespace::
 
 with `files` of `importlib.resources`, or with a path; ``examples/training_sessions`` does.
 Each namespace has its own versions, all of them are kept in one table.
+
+Nothing here has the deadline of a connection, and nobody is held up: a lock that is not
+to be had at once is given up and asked for again. A dashboard's table with years of rows
+is brought into shape before its file is applied, in steps; see `adoption`.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import threading
+import time
 from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -26,14 +32,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import psycopg
 from psycopg.rows import tuple_row
 
+from switchbot_store import adoption
 from switchbot_store.errors import MigrationError, StoreUnavailableError
 from switchbot_store.postgres_errors import is_broken_connection, translated
 from switchbot_store.postgres_settings import connection_options, connection_string
+from switchbot_store.schema_work import BorrowedLender, OwnLender
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from importlib.resources.abc import Traversable
     from pathlib import Path
+
+    from switchbot_store.adoption import Lend, Progress
+    from switchbot_store.schema_work import Lender
 
 _LOGGER = logging.getLogger(__name__)
 OWN_NAMESPACE: Final = "switchbot_store"
@@ -71,9 +82,15 @@ _TABLES: Final = {
     3: ("state_history_blocks",),
 }
 _LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
+_NO_LIMIT: Final = "SET LOCAL statement_timeout = 0"
 # Only after our own lock: waiting for another starting process is fine, standing in
-# the way of a dashboard's readers is not.
-_NO_LONG_WAIT: Final = "SET LOCAL lock_timeout = '10s'"
+# the way of a dashboard's readers and writers is not.
+_NO_LONG_WAIT: Final = f"SET LOCAL lock_timeout = {adoption.LOCK_MILLISECONDS}"
+_LOCK_PATIENCE_SECONDS: Final = adoption.LOCK_PATIENCE_SECONDS
+_PAUSE_SECONDS: Final = 0.2
+_LONGEST_PAUSE_SECONDS: Final = 2.0
+_DOCUMENTS: Final = 1
+"""The last version that documents rest on."""
 
 
 class Migration(NamedTuple):
@@ -84,24 +101,78 @@ class Migration(NamedTuple):
     statements: str
 
 
+class SchemaWorkDueError(Exception):
+    """There is work to do that may take long; `migrate_in_steps` does it."""
+
+
 def migrate(
     target: str | psycopg.Connection[Any],
     *,
     namespace: str = OWN_NAMESPACE,
     directory: Path | Traversable | None = None,
+    progress: Callable[[float, str], None] | None = None,
 ) -> list[int]:
     """Apply what is missing and return the versions applied now.
 
     `target` is a connection string, or an open connection that is in no transaction.
     `directory` holds the files; None means this package's own. Safe to call from many
-    processes at once. Raises MigrationError when a file fails or the database is newer
-    than the files, StoreUnavailableError.
+    processes at once. `progress` is told the share done, 0 to 1, and of what. It takes
+    as long as it takes; stopped in the middle, the next call goes on from there.
+    Raises MigrationError when a file fails, a table stays locked for a minute or the
+    database is newer than the files, StoreUnavailableError.
     """
     migrations = load_migrations(directory)
-    with _connection(target) as connection, _errors(namespace):
-        if not pending(connection, migrations, namespace=namespace):
-            return []
-        return _apply(connection, migrations, namespace)
+    lender = _lender(target)
+    try:
+        with _errors(namespace):
+            with lender.lend() as connection:
+                if not pending(connection, migrations, namespace=namespace):
+                    return []
+                if directory is not None or namespace != OWN_NAMESPACE:
+                    return _applied(connection, migrations, namespace)
+            return _in_steps(lender.lend, migrations, progress or _tell_nobody, None)
+    finally:
+        lender.close()
+
+
+def migrate_documents(connection: psycopg.Connection[Any]) -> None:
+    """Apply what documents rest on, and the rest if there is no history yet.
+
+    A history that is there may take its time; that is no reason to keep documents
+    waiting, nor to touch it for who has documents alone. Raises as `migrate`.
+    """
+    migrations = load_migrations()
+    with _errors(OWN_NAMESPACE):
+        missing = pending(connection, migrations)
+        if not missing:
+            return
+        if adoption.state(connection) is None:
+            _applied(connection, migrations, OWN_NAMESPACE)
+        elif missing[0].version <= _DOCUMENTS:
+            _applied(connection, migrations, OWN_NAMESPACE, through=_DOCUMENTS)
+
+
+def migrate_history(connection: psycopg.Connection[Any]) -> None:
+    """Apply what is missing where that is done in a moment.
+
+    Raises SchemaWorkDueError where it may not be, else as `migrate`.
+    """
+    migrations = load_migrations()
+    with _errors(OWN_NAMESPACE):
+        if not pending(connection, migrations):
+            return
+        if adoption.state(connection) is not None:
+            raise SchemaWorkDueError
+        _applied(connection, migrations, OWN_NAMESPACE)
+
+
+def migrate_in_steps(
+    lend: Lend, progress: Progress, stopped: threading.Event
+) -> list[int]:
+    """Do what `migrate` does, until `stopped`; for `SchemaWork`."""
+    migrations = load_migrations()
+    with _errors(OWN_NAMESPACE):
+        return _in_steps(lend, migrations, progress, stopped)
 
 
 def load_migrations(directory: Path | Traversable | None = None) -> list[Migration]:
@@ -150,24 +221,74 @@ def pending(
     ]
 
 
-def _apply(
-    connection: psycopg.Connection[Any], migrations: list[Migration], namespace: str
+def _in_steps(
+    lend: Lend,
+    migrations: list[Migration],
+    progress: Progress,
+    stopped: threading.Event | None,
 ) -> list[int]:
+    with lend() as connection:
+        if not connection.autocommit:
+            raise MigrationError("the connection is in a transaction: end that before")
+        versions = _applied(connection, migrations, OWN_NAMESPACE, through=_DOCUMENTS)
+    adoption.Adoption(
+        lend, begin_lock=_take_lock, progress=progress, stopped=stopped
+    ).run()
+    with lend() as connection:
+        return versions + _applied(connection, migrations, OWN_NAMESPACE)
+
+
+def _tell_nobody(_part: float, _what: str) -> None:
+    """Nobody asked how far it is."""
+
+
+def _applied(
+    connection: psycopg.Connection[Any],
+    migrations: list[Migration],
+    namespace: str,
+    *,
+    through: int | None = None,
+) -> list[int]:
+    """Apply what is missing, again while somebody else's lock is in the way."""
+    gives_up_at = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    pause = _PAUSE_SECONDS
+    while True:
+        try:
+            return _apply(connection, migrations, namespace, through)
+        except adoption.BUSY as error:
+            if time.monotonic() >= gives_up_at:
+                raise adoption.BusyTableError(
+                    f"{namespace}: a table is in use: {error}"
+                ) from error
+            _LOGGER.debug("a table is in use, trying again: %s", error)
+        threading.Event().wait(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _apply(
+    connection: psycopg.Connection[Any],
+    migrations: list[Migration],
+    namespace: str,
+    through: int | None,
+) -> list[int]:
+    applied = []
     with connection.transaction():
-        _row(connection, _LOCK, _lock_number())
-        connection.execute(_NO_LONG_WAIT)
+        _take_lock(connection)
+        connection.execute(_NO_LIMIT)
+        connection.execute(_NO_LONG_WAIT.encode())
         connection.execute(_CREATE)
         # Asked again: another process may have been faster.
-        missing = pending(connection, migrations, namespace=namespace)
-        for migration in missing:
+        for migration in pending(connection, migrations, namespace=namespace):
+            if through is not None and migration.version > through:
+                break
             _LOGGER.info(
                 "applying %s %04d %s", namespace, migration.version, migration.name
             )
             try:
                 # From a file of the host or of this package, never from data.
-                connection.execute(migration.statements.encode())
+                connection.execute(migration.statements.encode(), prepare=False)
             except psycopg.Error as error:
-                if is_broken_connection(error):
+                if is_broken_connection(error) or isinstance(error, adoption.BUSY):
                     raise
                 raise MigrationError(
                     f"{namespace} {migration.version:04d}_{migration.name}: {error}"
@@ -175,7 +296,12 @@ def _apply(
             connection.execute(
                 _REMEMBER, (namespace, migration.version, migration.name)
             )
-    return [each.version for each in missing]
+            applied.append(migration.version)
+    return applied
+
+
+def _take_lock(connection: psycopg.Connection[Any]) -> None:
+    _row(connection, _LOCK, _lock_number())
 
 
 def _lock_number() -> int:
@@ -191,21 +317,19 @@ def _row(
         return cursor.execute(query, values or None).fetchone() or ()
 
 
-@contextmanager
-def _connection(
-    target: str | psycopg.Connection[Any],
-) -> Iterator[psycopg.Connection[Any]]:
+def _lender(target: str | psycopg.Connection[Any]) -> Lender:
     if isinstance(target, psycopg.Connection):
-        yield target
-        return
+        return BorrowedLender(target)
     conninfo = connection_string(target)
-    try:
-        options = connection_options(conninfo, pooler=None)
-        connection = psycopg.connect(conninfo, **options)
-    except psycopg.Error as error:
-        raise translated(error) from error
-    with connection:
-        yield connection
+
+    def connect() -> psycopg.Connection[Any]:
+        try:
+            options = connection_options(conninfo, pooler=None)
+            return psycopg.connect(conninfo, **options)
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    return OwnLender(connect)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from switchbot_store.errors import (
 )
 from switchbot_store.instants import from_microseconds
 from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
-from switchbot_store.migrations import migrate
+from switchbot_store.migrations import migrate_documents
 from switchbot_store.postgres_connections import Answer, Connection, Connections
 from switchbot_store.postgres_replay import replayed
 from switchbot_store.postgres_wire import Row, fetch
@@ -137,7 +137,7 @@ class PostgresStore(StoreInterface):
     first connection. `pooler` says that a transaction pooler lies between, None to tell
     by the host's name. A server that restarts is waited for, until the deadline; unless
     `patient`, the first attempt to connect that fails ends a call. Leases are watched
-    by the seconds of `monotonic`. Opening migrates the schema.
+    by the seconds of `monotonic`. Opening migrates what documents rest on.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class PostgresStore(StoreInterface):
         self._connections = Connections(
             conninfo,
             pool=pool,
-            prepare=migrate,
+            prepare=migrate_documents,
             pooler=pooler,
             max_size=max_size,
             timeout_seconds=timeout_seconds,

@@ -32,6 +32,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.limits import connect_limit, limited
+from switchbot_store.migrations import SchemaWorkDueError
 from switchbot_store.postgres_connecting import connected
 from switchbot_store.postgres_errors import (
     is_broken_connection,
@@ -46,9 +47,12 @@ from switchbot_store.postgres_settings import (
     described,
 )
 from switchbot_store.postgres_wire import OwnConnection
+from switchbot_store.schema_work import OwnLender, PoolLender, SchemaWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from switchbot_store.adoption import Lend, Progress
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
@@ -76,7 +80,9 @@ class Connections:
     `pool` is used as it is: never configured, drained or closed. Without one a pool of
     up to `max_size` connections is made at `open()` or the first call.
     `prepare` gets a connection once before the first call, to bring the schema up to
-    date. `pooler` says that a transaction pooler lies between, None to go by the name.
+    date. Where it raises SchemaWorkDueError `schema_work` is run beside, without a
+    deadline: the call that began it waits for it within its own, later ones do not.
+    `pooler` says that a transaction pooler lies between, None to go by the name.
     Unless `patient`, the first attempt to connect that fails ends a call.
     """
 
@@ -86,6 +92,7 @@ class Connections:
         *,
         pool: ConnectionPool[Any] | None = None,
         prepare: Callable[[Connection], object] | None = None,
+        schema_work: Callable[[Lend, Progress, threading.Event], object] | None = None,
         pooler: bool | None = None,
         max_size: int = 4,
         timeout_seconds: float = 5.0,
@@ -99,6 +106,8 @@ class Connections:
         self._own_pool: ConnectionPool[Any] | None = None
         self._prepare = prepare
         self._prepared = prepare is None
+        self._schema_work = schema_work
+        self._working: SchemaWork | None = None
         self._pooler = pooler
         self._max_size = max_size
         self._timeout_seconds = timeout_seconds
@@ -129,6 +138,8 @@ class Connections:
         """Close what was made here; calls raise StoreClosedError from now on."""
         self._closed = True
         lock = self._opening_lock()
+        if self._working is not None:
+            self._working.stop()
         # Who holds it may wait for a server that does not answer, and then sees that
         # this was closed.
         taken = lock.acquire(timeout=_POOL_CLOSE_SECONDS)
@@ -340,6 +351,35 @@ class Connections:
     def _bring_up_to_date(
         self, prepare: Callable[[Connection], object], expires_at: float
     ) -> None:
+        if self._working is not None and self._working.running:
+            self._working.wait(0)
+        try:
+            self._prepare_within(prepare, expires_at)
+        except SchemaWorkDueError:
+            self._begin_schema_work(expires_at)
+            self._prepare_within(prepare, expires_at)
+        self._prepared = True
+
+    def _begin_schema_work(self, expires_at: float) -> None:
+        """Let it run; return if it ends in time, or raise what says how far it is."""
+        assert self._schema_work is not None  # noqa: S101 - or nothing says it is due
+        if self._working is None:
+            lender = (
+                PoolLender(self._given_pool)
+                if self._given_pool is not None
+                else OwnLender(self._connect_for_long)
+            )
+            self._working = SchemaWork(lender, self._schema_work)
+        self._working.start()
+        self._working.wait(expires_at - time.monotonic() - _LEAST_SECONDS)
+
+    def _connect_for_long(self) -> Connection:
+        options = connection_options(self._conninfo, pooler=self._pooler)
+        return connected(self._conninfo, options, self._connect_timeout_seconds)
+
+    def _prepare_within(
+        self, prepare: Callable[[Connection], object], expires_at: float
+    ) -> None:
         left = expires_at - time.monotonic()
         if left < _LEAST_SECONDS:
             raise SlowConnectionError(
@@ -364,7 +404,6 @@ class Connections:
                     prepare(connection)
             except psycopg.Error as error:
                 raise translated(error) from error
-        self._prepared = True
 
     def _new_pool(self) -> ConnectionPool[Any]:
         pool: ConnectionPool[Any] = ConnectionPool(
@@ -430,5 +469,8 @@ class Connections:
         if self._own_pool is not None:
             _LEFT_TO_PARENT.append(self._own_pool)
             self._own_pool = None
+        if self._working is not None:
+            _LEFT_TO_PARENT.append(self._working)
+            self._working = None
         self._opening = threading.Lock()
         self._process_id = os.getpid()

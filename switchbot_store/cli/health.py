@@ -150,9 +150,11 @@ def _postgres(config: StoreConfig) -> Health:
         latency_seconds=facts.latency_seconds,
         updated_at=facts.newest_row,
         pending=spilled,
-        last_error=_postgres_doubt(config, facts),
+        last_error=f"being adopted, {facts.adoption}"
+        if facts.adoption
+        else _postgres_doubt(config, facts),
     )
-    behind = bool(sum(waiting.values()) or spilled or missing)
+    behind = bool(sum(waiting.values()) or spilled or missing or facts.adoption)
     status: Status = "error" if problems else "degraded" if behind else "ok"
     return Health(
         status,

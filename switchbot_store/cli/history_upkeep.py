@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
+SCHEMA_SHARE = 0.8
+"""Of the time that adopting takes, what goes to the table and not to its summary."""
 
 
 @click.command()
@@ -158,20 +160,22 @@ def export(
 
 
 @click.command()
-@json_option("Print one object with `hours`.")
+@json_option("Print one object with `hours`; progress goes to stderr.")
 @logging_options()
 def adopt(as_json: bool) -> None:
     """Take over the table of an existing dashboard, in place.
 
     Its columns are widened, rows of one instant are moved apart by a microsecond, and
     the hourly summary is built. The dashboard may go on writing and reading meanwhile;
-    stopped in the middle, it goes on where it was. Does nothing the second time.
+    stopped in the middle, by Ctrl-C too, it goes on where it was. Does nothing the
+    second time.
     """
     config = StoreConfig.from_env()
-    with progress_bar() as progress:
-        progress(0, "schema")
+    with progress_bar(as_json=as_json) as progress:
+        if config.backend == "postgres":
+            bring_up_to_date(config, progress)
         with opening.history(config) as backend:
-            hours = summarise(backend, progress)
+            hours = summarise(backend, progress, begin=SCHEMA_SHARE)
             oldest = backend.oldest()
     if as_json:
         print_json({"hours": hours, "oldest": oldest})
@@ -203,6 +207,25 @@ def clean(as_json: bool) -> None:
         click.echo(f"{counted(deleted, 'row')} deleted")
     if doubt:
         warn(f"nothing is deleted by a clock that is in doubt: {doubt}")
+
+
+def bring_up_to_date(config: StoreConfig, progress: Progress) -> list[int]:
+    """Migrate, however long it takes; return the versions applied.
+
+    `progress` goes from 0 to `SCHEMA_SHARE`.
+    """
+    from switchbot_store.migrations import migrate  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+
+    opening.require_postgres(config, "the schema")
+    progress(0, "schema")
+    try:
+        return migrate(
+            config.conninfo or "",
+            progress=lambda part, what: progress(part * SCHEMA_SHARE, what),
+        )
+    except KeyboardInterrupt:
+        warn("stopped; what was done stays, and the next time it goes on from there")
+        raise
 
 
 def summarise(

@@ -29,6 +29,7 @@ INTERRUPTED = 130
 
 # Wide enough that a table sent to a file or a log is not folded.
 _PIPED_WIDTH = 120
+_TOLD_PART = 0.05
 
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -123,11 +124,15 @@ def warn(message: str) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[float, str], None]]:
+def progress_bar(*, as_json: bool = False) -> Iterator[Callable[[float, str], None]]:
     """Give a function that shows the part done, 0 to 1, and of what.
 
-    A bar on stderr if that is a terminal, else nothing.
+    A bar on stderr if that is a terminal, else nothing; `as_json`: a line of JSON there
+    for each further twentieth and whenever something else is done.
     """
+    if as_json:
+        yield _json_lines()
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _part, _what: None
@@ -136,6 +141,18 @@ def progress_bar() -> Iterator[Callable[[float, str], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda part, what: bar.update(task, completed=part, description=what)
+
+
+def _json_lines() -> Callable[[float, str], None]:
+    told: list[tuple[float, str]] = []
+
+    def tell(part: float, what: str) -> None:
+        if told and what == told[-1][1] and part < told[-1][0] + _TOLD_PART:
+            return
+        told[:] = [(part, what)]
+        click.echo(orjson.dumps({"progress": round(part, 4), "at": what}), err=True)
+
+    return tell
 
 
 def ask(question: str, *, yes: bool) -> bool:

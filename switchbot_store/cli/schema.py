@@ -11,7 +11,11 @@ import click
 
 from switchbot_store.cli import opening
 from switchbot_store.cli.archive import back_up_as_it_is, in_words
-from switchbot_store.cli.history_upkeep import summarise
+from switchbot_store.cli.history_upkeep import (
+    SCHEMA_SHARE,
+    bring_up_to_date,
+    summarise,
+)
 from switchbot_store.cli.output import (
     dry_run_option,
     json_option,
@@ -35,7 +39,9 @@ if TYPE_CHECKING:
     help="Back the database up to this file first.",
 )
 @click.option("--no-backup", is_flag=True, help="Do not offer a backup.")
-@json_option("Print one object with `missing`, `applied` and `backup`.")
+@json_option(
+    "Print one object with `missing`, `applied` and `backup`; progress goes to stderr."
+)
 @logging_options()
 def migrate(
     dry_run: bool, backup_file: Path | None, no_backup: bool, as_json: bool
@@ -43,10 +49,10 @@ def migrate(
     """Bring the database's schema up to date, and the hourly summary of its history.
 
     There is no way down: a backup is offered first, and restoring it is the way back.
-    Opening a store does the same by itself.
+    Opening a store and a history does the same by themselves. A dashboard may go on
+    writing and reading meanwhile. Stopped in the middle, by Ctrl-C too, it goes on from
+    there the next time.
     """
-    from switchbot_store.migrations import migrate as apply  # noqa: PLC0415 - the driver only for who wants PostgreSQL
-
     config = StoreConfig.from_env()
     opening.require_postgres(config, "migrate")
     inspection = opening.inspection(config)
@@ -56,10 +62,11 @@ def migrate(
         saved = _back_up(inspection, backup_file)
     applied: list[int] = []
     if missing and not dry_run:
-        applied = apply(config.conninfo or "")
-        with opening.history(config) as backend, progress_bar() as progress:
-            # Rather than behind somebody's first chart.
-            summarise(backend, progress)
+        with progress_bar(as_json=as_json) as progress:
+            applied = bring_up_to_date(config, progress)
+            with opening.history(config) as backend:
+                # Rather than behind somebody's first chart.
+                summarise(backend, progress, begin=SCHEMA_SHARE)
     if as_json:
         print_json(
             {

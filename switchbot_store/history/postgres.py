@@ -31,7 +31,7 @@ from switchbot_store.history.model import (
     late_hours,
 )
 from switchbot_store.limits import limited
-from switchbot_store.migrations import migrate
+from switchbot_store.migrations import migrate_history, migrate_in_steps
 from switchbot_store.postgres_connections import Connections
 from switchbot_store.postgres_wire import fetch
 
@@ -63,7 +63,9 @@ class PostgresHistory(HistoryBackend):
 
     `conninfo`, `pool`, `pooler` and the timeouts are those of `PostgresStore`; a read
     has 0.03 s more for each day that it spans, up to `read_timeout_seconds`, which a
-    step of upkeep has. Opening migrates the schema and adopts a dashboard's table.
+    step of upkeep has. Opening migrates the schema and adopts a dashboard's table, which
+    goes on beside until it is done: meanwhile calls raise StoreUnavailableError saying
+    how far it is, and `close` stops it to be gone on with.
     """
 
     name = "postgres"
@@ -84,7 +86,8 @@ class PostgresHistory(HistoryBackend):
         self._make_connections: Callable[[], Connections] = lambda: Connections(
             conninfo,
             pool=pool,
-            prepare=migrate,
+            prepare=migrate_history,
+            schema_work=migrate_in_steps,
             pooler=pooler,
             max_size=max_size,
             timeout_seconds=timeout_seconds,

@@ -2,22 +2,10 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import orjson
 import psycopg
 import pytest
-from psycopg_pool import ConnectionPool
-
-from switchbot_store import SlowConnectionError, StoreDataError
-from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
-from switchbot_store.ops.validation import (
-    MAX_BRACKETS,
-    MAX_LINKS,
-    MAX_STATEMENT_BYTES,
-    MAX_TOKENS,
-    validated,
-)
 
 # Rows that may be answered are a megabyte; each value here is a hundred times that.
 MOST_KIBIBYTES = 10 * 1024

@@ -229,6 +229,7 @@ def test_waiting_for_a_busy_table_ends_in_an_error_and_holds_nobody_up(
     monkeypatch.setattr(
         "switchbot_store.migrations._NO_LONG_WAIT", "SET LOCAL lock_timeout = '50ms'"
     )
+    monkeypatch.setattr("switchbot_store.migrations._LOCK_PATIENCE_SECONDS", 0.1)
     connection.execute(
         "CREATE TABLE json_store (kind varchar(50) PRIMARY KEY, data jsonb NOT NULL,"
         " updated_at timestamptz)"
