@@ -21,6 +21,7 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.cli.readings import COLUMNS, look, targets
 from switchbot_automation.engine.belonging import as_known
 from switchbot_automation.engine.identity import identities
+from switchbot_automation.engine.pacing import is_stale
 from switchbot_automation.engine.settings_life import SettingsLife, past_key
 from switchbot_automation.engine.state import ZoneState, unreadable_instants
 from switchbot_automation.instants import FOR_EVER
@@ -94,6 +95,7 @@ class Room:
         self._enabled = zone.automation_enabled
         self._state = as_known(ZoneState.from_document(document), devices)
         self._unreadable = sorted(unreadable_instants(document))
+        self._stale = is_stale(zone, self._state, datetime.now(UTC))
         self.aircon_id = zone.aircon_device_id
 
     @property
@@ -110,7 +112,7 @@ class Room:
             "temperature": state.last_temperature,
             "humidity": state.last_humidity,
             "read_at": _instant(state.last_read_at),
-            "stale": state.last_temperature_stale,
+            "stale": self._stale,
             "power": str(state.power),
             "uncertain": state.uncertain,
             "last_action": state.last_action,
@@ -128,6 +130,8 @@ class Room:
             if state.last_humidity is not None:
                 read += f", {state.last_humidity:g} %"
             read += f"{_clock(state.last_read_at)}"
+            if self._stale:
+                read += ", not known since"
         automation = "on" if self._enabled else "off"
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
             until = f"{state.hold_until.astimezone():%a %H:%M}"

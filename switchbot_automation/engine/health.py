@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.pacing import is_stale
 from switchbot_automation.engine.state_values import encode_instant
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ def health_report(
 
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
-    in force, a person left a document unreadable, a meter does not answer, or a unit that
-    the settings no longer have was left running (`left_units`; it ends when the unit is
+    in force, a person left a document unreadable, a meter does not answer or was not
+    asked for too long, or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
     turned off, seen off, or configured again, and after a week).
     """
     settings = documents.settings
     stale = now - next_wakeup > _STALE_AFTER
-    zones = _zones(documents, report)
+    zones = _zones(documents, report, now)
     store_down = documents.store_error is not None or store.degraded_since is not None
     degraded = bool(
         store_down
@@ -106,7 +107,7 @@ def health_report(
 
 
 def _zones(
-    documents: Documents, report: TickReport | None
+    documents: Documents, report: TickReport | None, now: datetime
 ) -> Mapping[str, dict[str, Any]]:
     settings = documents.settings
     outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
@@ -118,7 +119,7 @@ def _zones(
             "outcome": str(outcomes[name]) if name in outcomes else None,
             "temperature": state.last_temperature,
             "temperature_stale": bool(
-                zone.meter_device_id and state.last_temperature_stale and report
+                zone.meter_device_id and report and is_stale(zone, state, now)
             ),
             "last_read_at": (
                 encode_instant(state.last_read_at) if state.last_read_at else None
