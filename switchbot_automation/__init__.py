@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from switchbot_automation.backtest import backtest
     from switchbot_automation.clock import Clock, SystemClock
-    from switchbot_automation.cloud.client import SwitchBotClient
+    from switchbot_automation.cloud.talk.client import SwitchBotClient
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
     from switchbot_automation.engine.thread import EngineThread
@@ -69,7 +69,7 @@ _HOMES = {
     "ReasonCode": "model",
     "SchedulerService": "engine.scheduler",
     "SettingsError": "errors",
-    "SwitchBotClient": "cloud.client",
+    "SwitchBotClient": "cloud.talk.client",
     "SystemClock": "clock",
     "TickReport": "model",
     "UnknownZoneError": "errors",

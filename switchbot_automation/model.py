@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from switchbot_automation.reason_codes import (  # noqa: TC001 - a public name here
+from switchbot_automation.reasons import (  # noqa: TC001 - a public name here
     ReasonCode as ReasonCode,  # noqa: PLC0414 - likewise
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
 
 DEFAULT_ZONE = "default"
 
@@ -290,3 +291,7 @@ class TickReport:
     commands: tuple[Command, ...]
     next_wakeup: datetime
     duration_seconds: float
+
+
+PLUGIN_PREFIX: Final = "plugin:"
+"""What the id of a plug-in's device begins with."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.settings_secrets import is_secret_name, masked
+from switchbot_automation.settings.secrets import is_secret_name, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from switchbot_automation.settings_model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,19 +23,21 @@ from switchbot_store.errors import (
 
 if TYPE_CHECKING:
     from switchbot_store.config import StoreConfig
-    from switchbot_store.conflicts import Conflict
+    from switchbot_store.deadlines import time_limit
     from switchbot_store.factory import get_history, get_store
-    from switchbot_store.failover import FailoverStore
+    from switchbot_store.failover.conflicts import Conflict
+    from switchbot_store.failover.store import FailoverStore
+    from switchbot_store.files.store import JsonStore
+    from switchbot_store.history.ingest.spill import HistorySpill
     from switchbot_store.history.model import (
         HistoryBackend,
         HistoryResult,
         HistorySample,
         HistoryStatus,
     )
-    from switchbot_store.history.postgres import PostgresHistory
+    from switchbot_store.history.postgres.store import PostgresHistory
     from switchbot_store.history.service import HistoryService
-    from switchbot_store.history.spill import HistorySpill
-    from switchbot_store.history.sqlite import SqliteHistory
+    from switchbot_store.history.sqlite.store import SqliteHistory
     from switchbot_store.interface import (
         AsyncLease,
         AsyncStore,
@@ -45,13 +47,11 @@ if TYPE_CHECKING:
         StoreInterface,
         StoreStatus,
     )
-    from switchbot_store.json_file import JsonStore
     from switchbot_store.lease import Lease
-    from switchbot_store.limits import time_limit
     from switchbot_store.memory import MemoryStore
-    from switchbot_store.migrations import migrate
-    from switchbot_store.postgres import PostgresStore
-    from switchbot_store.threaded import ThreadedHistory, ThreadedStore
+    from switchbot_store.postgres.migrations import migrate
+    from switchbot_store.postgres.store import PostgresStore
+    from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
 
 __all__ = [
     "AsyncLease",
@@ -96,32 +96,32 @@ __all__ = [
 _HOMES = {
     "AsyncLease": "interface",
     "AsyncStore": "interface",
-    "Conflict": "conflicts",
+    "Conflict": "failover.conflicts",
     "Document": "interface",
     "DocumentView": "interface",
     "Entry": "interface",
-    "FailoverStore": "failover",
+    "FailoverStore": "failover.store",
     "HistoryBackend": "history.model",
     "HistoryResult": "history.model",
     "HistorySample": "history.model",
     "HistoryService": "history.service",
-    "HistorySpill": "history.spill",
+    "HistorySpill": "history.ingest.spill",
     "HistoryStatus": "history.model",
-    "JsonStore": "json_file",
+    "JsonStore": "files.store",
     "Lease": "lease",
     "MemoryStore": "memory",
-    "PostgresHistory": "history.postgres",
-    "PostgresStore": "postgres",
-    "SqliteHistory": "history.sqlite",
+    "PostgresHistory": "history.postgres.store",
+    "PostgresStore": "postgres.store",
+    "SqliteHistory": "history.sqlite.store",
     "StoreConfig": "config",
     "StoreInterface": "interface",
     "StoreStatus": "interface",
-    "ThreadedHistory": "threaded",
-    "ThreadedStore": "threaded",
+    "ThreadedHistory": "threaded.views",
+    "ThreadedStore": "threaded.views",
     "get_history": "factory",
     "get_store": "factory",
-    "migrate": "migrations",
-    "time_limit": "limits",
+    "migrate": "postgres.migrations",
+    "time_limit": "deadlines",
 }
 
 

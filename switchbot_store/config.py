@@ -134,7 +134,7 @@ def accepted_backends() -> str:
 
 def _conninfo(env: Environment, *, testing: bool, in_docker: bool) -> str:
     try:
-        from switchbot_store.postgres_location import conninfo_from  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+        from switchbot_store.postgres.location import conninfo_from  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
         raise StoreConfigError(
             "STORE_BACKEND is 'postgres' and its driver cannot be imported; install"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from switchbot_store.hand_edits import DocumentProblem
+    from switchbot_store.files.hand_edits import DocumentProblem
 
 Document = dict[str, Any]
 Change = Callable[[Document], Document | None]

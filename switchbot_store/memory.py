@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from switchbot_store.documents import decode, encode, is_internal, validate_key
+from switchbot_store.codec import decode, encode, is_internal, validate_key
 from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
 

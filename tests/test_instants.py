@@ -10,10 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation import instants
-from switchbot_automation.cloud.webhook import RefusedWebhook, WebhookReceiver
+from switchbot_automation.backtest.replay import read_readings
+from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookReceiver
+from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.engine.manual import FOR_EVER, check_hold, end_of_hold
-from switchbot_automation.engine.state import ZoneState, unreadable_instants
+from switchbot_automation.engine.act.wishes import FOR_EVER, check_hold, end_of_hold
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import (
     EARLIEST,
@@ -23,8 +24,7 @@ from switchbot_automation.instants import (
     stored_instant,
 )
 from switchbot_automation.model import DeviceList, DeviceStatus
-from switchbot_automation.replay import read_readings
-from switchbot_automation.settings import check_settings, parse_settings
+from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_automation.web import serve
 from switchbot_store import MemoryStore

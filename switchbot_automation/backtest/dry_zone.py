@@ -12,19 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.backtest.recording import COOL, HEAT, OFF
-from switchbot_automation.engine.aircon import (
-    after_command,
-    season_action,
-    set_all_parameter,
-    with_repeats,
-)
-from switchbot_automation.engine.control import after_observation, with_setpoint
-from switchbot_automation.engine.decide import decide
-from switchbot_automation.engine.gate import Ledger, gate
-from switchbot_automation.engine.meters import remembered
-from switchbot_automation.engine.observe import after_reading, looks_infrared
-from switchbot_automation.engine.overlay import zone_overlaid
-from switchbot_automation.engine.pacing import (
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
+from switchbot_automation.core.control.band import after_observation, with_setpoint
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+from switchbot_automation.core.overlay import zone_overlaid
+from switchbot_automation.core.pace import next_look
+from switchbot_automation.core.predict import (
     FLOOR_SECONDS,
     Note,
     after_new_reading,
@@ -32,14 +26,21 @@ from switchbot_automation.engine.pacing import (
     next_read,
     predictive,
 )
-from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
-from switchbot_automation.engine.state import ZoneState
-from switchbot_automation.engine.wakeup import next_look
+from switchbot_automation.core.protect.gate import Ledger, gate
+from switchbot_automation.core.state.meter import after_reading, remembered
+from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.unit import (
+    after_command,
+    season_action,
+    set_all_parameter,
+    with_repeats,
+)
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Action, Outcome, Power, ReasonCode, RungResult
-from switchbot_automation.timewindows import in_window
+from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
-    from switchbot_automation.settings_model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _REPEATED = frozenset(
     {Outcome.WINTER_OFF, Outcome.SUMMER_OFF, Outcome.TURNED_OFF_OUTSIDE_WINDOW}

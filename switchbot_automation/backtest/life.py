@@ -15,7 +15,7 @@ from switchbot_automation.backtest.recording import (
     OFF,
 )
 from switchbot_automation.backtest.report import Course, Figures
-from switchbot_automation.timewindows import in_window, next_boundary
+from switchbot_automation.schedule.windows import in_window, next_boundary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from switchbot_automation.backtest.dry_zone import DryZone
     from switchbot_automation.backtest.recording import Grid, Recording
     from switchbot_automation.backtest.room_model import Effect, RoomModel
-    from switchbot_automation.settings_model import ZoneSettings
+    from switchbot_automation.settings.model import ZoneSettings
 
 _DAY = 86400.0
 # Lengths of time whose exponentials are worth keeping: wake-ups are mostly equal.

@@ -1,4 +1,6 @@
-"""How a room answers to its unit, fitted to what was recorded. Plain Python.
+"""Linear equations, in plain Python: the models here have ten unknowns.
+
+How a room answers to its unit, fitted to what was recorded. Plain Python.
 
 The room's own course (weather, sun, people) is not modelled: a backtest replays the
 recorded one. What has to be known is the difference that the unit makes::
@@ -28,11 +30,35 @@ from operator import mul, sub
 from typing import TYPE_CHECKING
 
 from switchbot_automation.backtest.errors import BacktestError
-from switchbot_automation.backtest.linear import solved
 from switchbot_automation.backtest.recording import COOL, GRID_SECONDS, HEAT, Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def solved(
+    matrix: list[list[float]], right: list[float]
+) -> tuple[list[float], list[list[float]]]:
+    """Return the solution and the inverse, by elimination with pivots."""
+    size = len(right)
+    rows = [
+        [*matrix[i], right[i], *(1.0 if i == j else 0.0 for j in range(size))]
+        for i in range(size)
+    ]
+    for column in range(size):
+        pivot = max(range(column, size), key=lambda row: abs(rows[row][column]))
+        rows[column], rows[pivot] = rows[pivot], rows[column]
+        lead = rows[column][column]
+        rows[column] = [value / lead for value in rows[column]]
+        for other in range(size):
+            factor = rows[other][column]
+            if other != column and factor:
+                rows[other] = [
+                    value - factor * above
+                    for value, above in zip(rows[other], rows[column], strict=True)
+                ]
+    return [row[size] for row in rows], [row[size + 1 :] for row in rows]
+
 
 LARGEST_ERROR_KELVIN = 0.5
 

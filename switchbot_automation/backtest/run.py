@@ -22,14 +22,14 @@ from switchbot_automation.backtest.recording import (
 from switchbot_automation.backtest.report import BacktestReport
 from switchbot_automation.backtest.room_model import fit_room, recorded_effects
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.settings import parse_settings
-from switchbot_automation.settings_model import Settings
+from switchbot_automation.settings.model import Settings
+from switchbot_automation.settings.read import parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from switchbot_automation.backtest.room_model import RoomModel
-    from switchbot_automation.settings_model import ZoneSettings
+    from switchbot_automation.settings.model import ZoneSettings
 
 LEAST_DAYS = 3.0
 RATED_WATTS = 800.0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from switchbot_automation.backtest import backtest as what_if
+from switchbot_automation.backtest.plot import draw_backtest
 from switchbot_automation.cli.output import (
     Misuse,
     json_option,
@@ -24,8 +25,7 @@ from switchbot_automation.cli.simulate import check_plot
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import parse_instant
-from switchbot_automation.plots_backtest import draw_backtest
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_store import get_history, get_store
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from switchbot_automation.backtest import BacktestReport
-    from switchbot_automation.replay import Reading
-    from switchbot_automation.settings_model import Settings
+    from switchbot_automation.backtest.replay import Reading
+    from switchbot_automation.settings.model import Settings
 
 _SETTINGS_KEY = "settings"
 _MONTH = timedelta(days=30)

@@ -17,10 +17,10 @@ from switchbot_automation.cli.output import (
     print_table,
 )
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings import check_settings, parse_settings
+from switchbot_automation.settings.read import check_settings, parse_settings
 
 if TYPE_CHECKING:
-    from switchbot_automation.settings_model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 
 @click.command("check-config")

@@ -18,9 +18,9 @@ from switchbot_automation.cli.output import (
     logging_options,
     print_json,
 )
-from switchbot_automation.engine.explain import Explainer, timezone_in
-from switchbot_automation.engine.settings_life import SettingsLife, past_key
+from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
@@ -28,7 +28,7 @@ from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from switchbot_automation.engine.explanation import Explanation
+    from switchbot_automation.explain.explanation import Explanation
     from switchbot_store import HistoryService, StoreInterface
 
 _SETTINGS_KEY = "settings"

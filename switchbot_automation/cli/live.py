@@ -27,9 +27,13 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.page import TOKEN, Address, address_of, page_of
 from switchbot_automation.cli.stopping import stop_requested
-from switchbot_automation.engine.events import CommandHandled, DecisionMade, RuleRan
+from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.engine.scheduler import SchedulerService
-from switchbot_automation.engine.webhook_sender import WebhookSender
+from switchbot_automation.engine.tell.events import (
+    CommandHandled,
+    DecisionMade,
+    RuleRan,
+)
 from switchbot_store import (
     StoreConfig,
     StoreError,
@@ -41,7 +45,7 @@ from switchbot_store import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from switchbot_automation.engine.events import Event
+    from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.model import Command, TickReport, ZoneDecision
     from switchbot_store import HistoryService, StoreInterface
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cli.targets import can_be_read, find_target, type_of
-from switchbot_automation.cloud.readings import read_status
+from switchbot_automation.cloud.catalog.readings import read_status
 from switchbot_automation.errors import (
     AuthError,
     ClockSkewError,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from switchbot_automation import SwitchBotClient
-    from switchbot_automation.cloud.readings import Reading
+    from switchbot_automation.cloud.catalog.readings import Reading
     from switchbot_automation.model import Device, Remote
 
 COLUMNS = ("name", "type", "says", "id")

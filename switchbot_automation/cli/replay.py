@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from switchbot_automation import replay as recorded
+from switchbot_automation.backtest import replay as recorded
 from switchbot_automation.cli.output import (
     Misuse,
     json_option,
@@ -22,7 +22,7 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.stopping import interruptible
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -21,18 +21,18 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_automation.engine.webhook_sender import WebhookSender
+from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.rules.account_check import account_problems
-from switchbot_automation.rules.memory import Memory
-from switchbot_automation.settings import check_settings, parse_settings
+from switchbot_automation.rules.definition.account_check import account_problems
+from switchbot_automation.rules.running.memory import Memory
+from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.cli.account import Account
-    from switchbot_automation.rules.model import Rule
+    from switchbot_automation.rules.definition.model import Rule
     from switchbot_store import StoreInterface
 
 _SETTINGS_KEY = "settings"

@@ -16,7 +16,7 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.targets import find_target, type_of
-from switchbot_automation.cloud.catalog import find, validate_command
+from switchbot_automation.cloud.catalog.catalog import find, validate_command
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
 from switchbot_automation.model import Remote
 

@@ -14,12 +14,12 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_automation.settings_table import settings_table
+from switchbot_automation.settings.table.zone import settings_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from switchbot_automation.settings_spec import SettingSpec
+    from switchbot_automation.settings.spec import SettingSpec
 
 COLUMNS = ("name", "type", "unit", "default", "range", "meaning")
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import switchbot_store
-from switchbot_automation import plots
 from switchbot_automation.cli.output import (
     Misuse,
     json_option,
@@ -23,6 +22,7 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.simulation import default_settings
+from switchbot_automation.simulation import plot as plots
 from switchbot_automation.simulation import simulate as run_simulation
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
-from switchbot_automation.engine.belonging import as_known
-from switchbot_automation.engine.identity import identities
-from switchbot_automation.engine.pacing import is_stale
-from switchbot_automation.engine.settings_life import SettingsLife, past_key
-from switchbot_automation.engine.state import ZoneState, unreadable_instants
+from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.state.belonging import as_known
+from switchbot_automation.core.state.identity import identities
+from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
+from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key
 from switchbot_automation.instants import FOR_EVER
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, get_store
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cli.readings import Row
-    from switchbot_automation.engine.identity import Identity
-    from switchbot_automation.settings_model import ZoneSettings
+    from switchbot_automation.core.state.identity import Identity
+    from switchbot_automation.settings.model import ZoneSettings
 
 _ROOM_COLUMNS = ("room", "read", "air conditioner", "automation")
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from switchbot_automation.cli.output import Misuse
-from switchbot_automation.cloud.catalog import find
+from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.model import Device, Remote
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from switchbot_automation.cli.output import (
     print_json,
     timestamp,
 )
-from switchbot_automation.cloud.account_webhook import release_webhook, take_webhook
+from switchbot_automation.cloud.events.account import release_webhook, take_webhook
 from switchbot_automation.errors import WebhookConflictError
-from switchbot_automation.webhook_url import mask_url
+from switchbot_automation.settings.urls import mask_url
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from switchbot_automation.cloud.client import SwitchBotClient
-    from switchbot_automation.cloud.quota import QuotaLedger
+    from switchbot_automation.cloud.talk.client import SwitchBotClient
+    from switchbot_automation.cloud.talk.quota import QuotaLedger
 
 __all__ = ["QuotaLedger", "SwitchBotClient"]
 
-_HOMES = {"QuotaLedger": "quota", "SwitchBotClient": "client"}
+_HOMES = {"QuotaLedger": "talk.quota", "SwitchBotClient": "talk.client"}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from switchbot_automation.engine.events import NextWakeupChanged
-from switchbot_automation.engine.wakeup import next_look
+from switchbot_automation.core.pace import next_look
+from switchbot_automation.engine.tell.events import NextWakeupChanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.engine.documents import Documents
-    from switchbot_automation.engine.events import Listeners
-    from switchbot_automation.engine.meters import Meters
-    from switchbot_automation.engine.pacing import Quota
-    from switchbot_automation.engine.push import Pushes
+    from switchbot_automation.core.predict import Quota
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.observe.meters import Meters
+    from switchbot_automation.engine.observe.pushed import Pushes
+    from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.engine.tick import ZoneTick
 
 _RETRY_SETTINGS_SECONDS: Final = 120.0

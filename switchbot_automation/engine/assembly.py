@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.cloud.quota import QuotaLedger
-from switchbot_automation.engine.act import Actuator
+from switchbot_automation.cloud.talk.quota import QuotaLedger
+from switchbot_automation.engine.act.cascade import Actuator
+from switchbot_automation.engine.act.commander import Commander
+from switchbot_automation.engine.act.left_units import LeftUnits
 from switchbot_automation.engine.agenda import Agenda
-from switchbot_automation.engine.announce import Announcer
-from switchbot_automation.engine.command import Commander
 from switchbot_automation.engine.configure import Configurator
-from switchbot_automation.engine.events import Listeners
-from switchbot_automation.engine.leader import Leadership
-from switchbot_automation.engine.left_units import LeftUnits
-from switchbot_automation.engine.meters import Meters
-from switchbot_automation.engine.observe import Observer
-from switchbot_automation.engine.offsets import Offsets
-from switchbot_automation.engine.plugged import PluggedCloud
+from switchbot_automation.engine.documents.leader import Leadership
+from switchbot_automation.engine.observe.around import Survey
+from switchbot_automation.engine.observe.gateway import Observer
+from switchbot_automation.engine.observe.meters import Meters
+from switchbot_automation.engine.observe.offsets import Offsets
+from switchbot_automation.engine.observe.plugged import PluggedCloud
+from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.preparation import Preparation
-from switchbot_automation.engine.push import Pushes
-from switchbot_automation.engine.quota_watch import QuotaWatch, ledger_of
 from switchbot_automation.engine.rule_step import RuleStep
-from switchbot_automation.engine.survey import Survey
+from switchbot_automation.engine.tell.announce import Announcer
+from switchbot_automation.engine.tell.events import Listeners
+from switchbot_automation.engine.tell.quota import QuotaWatch, ledger_of
 from switchbot_automation.engine.tick import Tick
 
 if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
-    from switchbot_automation.engine.act import WebhookSender
-    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.engine.act.cascade import WebhookSender
+    from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.model import CloudApi
     from switchbot_automation.rules.context import Notifier
-    from switchbot_automation.rules.runner import Rules
+    from switchbot_automation.rules.running.runner import Rules
 
 
 class Parts(NamedTuple):
@@ -93,7 +93,7 @@ def assemble(
     quota_watch = QuotaWatch(ledger, meters, listeners)
 
     def rules() -> Rules:
-        from switchbot_automation.rules.runner import Rules  # noqa: PLC0415 - see rule_step
+        from switchbot_automation.rules.running.runner import Rules  # noqa: PLC0415 - see rule_step
 
         return Rules(
             plugged,

@@ -13,26 +13,26 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.engine.decide import decide
-from switchbot_automation.engine.events import SettingsRejected
-from switchbot_automation.engine.gate import Ledger, gate
-from switchbot_automation.engine.meters import remembered
-from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+from switchbot_automation.core.protect.gate import Ledger, gate
+from switchbot_automation.core.state.meter import remembered
+from switchbot_automation.engine.tell.events import SettingsRejected
 from switchbot_automation.errors import AutomationError, SettingsError
-from switchbot_automation.settings import parse_settings
-from switchbot_automation.settings_crosschecks import far_days
-from switchbot_automation.settings_secrets import MASKS, masked
+from switchbot_automation.settings.checks import far_days
+from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.secrets import MASKS, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from switchbot_automation.backtest import BacktestReport
-    from switchbot_automation.engine.documents import Documents
-    from switchbot_automation.engine.events import Listeners
-    from switchbot_automation.engine.left_units import LeftUnits
+    from switchbot_automation.engine.act.left_units import LeftUnits
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.engine.tick import Tick, ZoneTick
-    from switchbot_automation.settings_model import Settings
+    from switchbot_automation.settings.model import Settings
     from switchbot_store import ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)

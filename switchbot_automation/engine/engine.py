@@ -8,28 +8,28 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.cloud.webhook import RefusedWebhook
-from switchbot_automation.engine.assembly import assemble
-from switchbot_automation.engine.command import Turn
-from switchbot_automation.engine.configure import what_if
-from switchbot_automation.engine.documents import Documents
-from switchbot_automation.engine.events import (
-    WebhookReceived,
-)
-from switchbot_automation.engine.explain import Explainer, timezone_in
-from switchbot_automation.engine.health import health_report
-from switchbot_automation.engine.manual import (
+from switchbot_automation.cloud.events.events import RefusedWebhook
+from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.engine.act.commander import Turn
+from switchbot_automation.engine.act.wishes import (
     act_for_person,
     check_hold,
     end_of_hold,
     hold_for_person,
 )
-from switchbot_automation.engine.overview import overview
-from switchbot_automation.engine.performance import Performance
-from switchbot_automation.engine.record import Recorder, askable, threaded
+from switchbot_automation.engine.assembly import assemble
+from switchbot_automation.engine.configure import what_if
+from switchbot_automation.engine.documents.documents import Documents
 from switchbot_automation.engine.rule_step import sooner
-from switchbot_automation.engine.state_values import encode_instant
+from switchbot_automation.engine.tell.events import (
+    WebhookReceived,
+)
+from switchbot_automation.engine.tell.health import health_report
+from switchbot_automation.engine.tell.overview import overview
+from switchbot_automation.engine.tell.performance import Performance
+from switchbot_automation.engine.tell.record import Recorder, askable, threaded
 from switchbot_automation.engine.tick import overall_outcome, with_commands
+from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.model import (
     ManualAction,
     TickReport,
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.cloud.quota import QuotaLedger
-    from switchbot_automation.cloud.webhook import WebhookEvent
-    from switchbot_automation.engine.act import WebhookSender
+    from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.engine.act.cascade import WebhookSender
     from switchbot_automation.engine.configure import SettingsChange
-    from switchbot_automation.engine.events import Event
-    from switchbot_automation.engine.explanation import Explanation
-    from switchbot_automation.engine.record import AsyncHistory
+    from switchbot_automation.engine.tell.events import Event
+    from switchbot_automation.engine.tell.record import AsyncHistory
     from switchbot_automation.engine.tick import ZoneTick
+    from switchbot_automation.explain.explanation import Explanation
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.context import Notifier
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory

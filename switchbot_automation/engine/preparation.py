@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_automation.engine.clock_watch import ClockWatch, after_jump
-from switchbot_automation.engine.control import after_season
-from switchbot_automation.engine.events import (
+from switchbot_automation.core.control.band import after_season
+from switchbot_automation.core.overlay import in_force
+from switchbot_automation.core.state.zone import ClockWatch, after_jump
+from switchbot_automation.engine.tell.events import (
     ClockJumped,
     SettingsApplied,
     SettingsRejected,
 )
-from switchbot_automation.engine.overlay import in_force
 from switchbot_automation.errors import SettingsError, UnknownZoneError
 from switchbot_automation.model import (
     DEFAULT_ZONE,
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.engine.command import Commander
-    from switchbot_automation.engine.documents import Documents
-    from switchbot_automation.engine.events import Listeners
-    from switchbot_automation.engine.leader import Leadership
-    from switchbot_automation.engine.left_units import LeftUnits
-    from switchbot_automation.engine.meters import Meters
-    from switchbot_automation.engine.quota_watch import QuotaWatch
-    from switchbot_automation.engine.state import ZoneState
-    from switchbot_automation.settings_model import Settings, ZoneSettings
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.engine.act.commander import Commander
+    from switchbot_automation.engine.act.left_units import LeftUnits
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.documents.leader import Leadership
+    from switchbot_automation.engine.observe.meters import Meters
+    from switchbot_automation.engine.tell.events import Listeners
+    from switchbot_automation.engine.tell.quota import QuotaWatch
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 
 class Preparation:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from switchbot_automation.cloud.webhook import WebhookEvent
-    from switchbot_automation.engine.documents import Documents
+    from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tick import ZoneTick
-    from switchbot_automation.rules.runner import Rules
-    from switchbot_automation.settings_model import Settings
+    from switchbot_automation.rules.running.runner import Rules
+    from switchbot_automation.settings.model import Settings
 
 _SOONEST: Final = timedelta(seconds=1)
 

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.engine.command import Order
-from switchbot_automation.engine.control import after_observation, with_setpoint
-from switchbot_automation.engine.decide import decide
-from switchbot_automation.engine.gate import Ledger, first_seen, gate
-from switchbot_automation.engine.groups import after_arbitration
-from switchbot_automation.engine.observe import looks_infrared
-from switchbot_automation.engine.safety import after_assessment
-from switchbot_automation.engine.snapshot import Snapshot, ZoneSnapshot
-from switchbot_automation.engine.trace import Judged
-from switchbot_automation.engine.verify import Verifier, after_poll, seen_of
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
+from switchbot_automation.core.control.band import after_observation, with_setpoint
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
+from switchbot_automation.core.protect.gate import Ledger, first_seen, gate
+from switchbot_automation.core.protect.groups import after_arbitration
+from switchbot_automation.core.protect.safety import after_assessment
+from switchbot_automation.engine.act.commander import Order
+from switchbot_automation.engine.act.verify import Verifier, after_poll, seen_of
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     Action,
@@ -36,15 +35,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.engine.command import Commander
-    from switchbot_automation.engine.documents import Documents
-    from switchbot_automation.engine.meters import Meters
-    from switchbot_automation.engine.observe import Observer
-    from switchbot_automation.engine.snapshot import Reading
-    from switchbot_automation.engine.state import PendingManual
-    from switchbot_automation.engine.survey import Survey
+    from switchbot_automation.core.state.records import PendingManual, Reading
+    from switchbot_automation.engine.act.commander import Commander
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.observe.around import Survey
+    from switchbot_automation.engine.observe.gateway import Observer
+    from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.model import Decision, Verdict, ZoneVerdict
-    from switchbot_automation.settings_model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 # What an AC that can be read is worth asking for although nothing is to be sent: the
 # rule met a threshold and concluded from the assumed state that it need not act.

@@ -28,7 +28,7 @@ from switchbot_automation.load_test.plan import (
 )
 from switchbot_automation.load_test.report import LoadReport, Series, mean, percentile
 from switchbot_automation.load_test.users import Requests, look
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import FakeSwitchBotCloud
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES

@@ -18,7 +18,7 @@ import aiohttp
 import psutil
 
 from switchbot_automation import AutomationEngine, SwitchBotClient
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.web import serve
 from switchbot_store import (
     StoreConfig,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime, timedelta
 
-    from switchbot_automation.rules.model import Home
+    from switchbot_automation.rules.definition.model import Home
 
 
 class Notifier(Protocol):

@@ -1,180 +1,33 @@
-"""What a rule is made of, and what its parts have to do. Pure.
-
-A plug-in's trigger, condition or action is any object that does what the protocols here
-ask for. Values are what JSON holds; None means that nobody knows.
-"""
+"""What a rule is made of, by the name that plug-ins import it by."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from switchbot_automation.rules.definition.model import (
+    LATEST,
+    ZONE_ATTRIBUTES,
+    Action,
+    Condition,
+    DeviceEvent,
+    Home,
+    Look,
+    Rule,
+    RunMode,
+    Step,
+    Subject,
+    Trigger,
+)
 
-from switchbot_automation.model import NOTHING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from switchbot_automation.rules.context import Context
-    from switchbot_automation.settings_model import Settings
-
-ZONE_ATTRIBUTES = ("temperature", "humidity", "power", "action", "outcome")
-"""What a zone can be asked for: Celsius, percent, ``on`` or ``off``, the action that
-holds, and the outcome of the tick."""
-
-LATEST = timedelta(minutes=5)
-"""How late a trigger of the clock still fires: a restart is made up for, a night is not."""
-
-
-class RunMode(StrEnum):
-    """What happens when a rule is triggered while it runs, as in Home Assistant."""
-
-    SINGLE = "single"
-    """Nothing."""
-    RESTART = "restart"
-    """It is stopped and begins anew."""
-    QUEUED = "queued"
-    """It runs again when those before are through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose value a trigger or condition looks at.
-
-    Either a zone by name, or a device by the name or id the account has for it.
-    """
-
-    attribute: str
-    zone: str = ""
-    device: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.attribute} of {self.zone or self.device}"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceEvent:
-    """Something a device pushed. `names` are all that the rules may call it by.
-
-    `values` are in the words of its status, `said` in the event's own, where they differ.
-    """
-
-    names: frozenset[str]
-    event_type: str
-    values: Mapping[str, Any]
-    said: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Everything a rule may look at, at one instant.
-
-    `zones` and `devices` give attributes by name; what is missing or None is unknown.
-    `timezone` is the default zone's. `event` is the one being looked at, if any.
-    """
-
-    settings: Settings
-    timezone: ZoneInfo
-    zones: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    event: DeviceEvent | None = None
-
-    def value(self, subject: Subject) -> Any:
-        """Return a value, None while nobody knows it."""
-        if subject.zone:
-            return self.zones.get(subject.zone, NOTHING).get(subject.attribute)
-        return self.devices.get(subject.device, NOTHING).get(subject.attribute)
-
-
-class Look(NamedTuple):
-    """What a trigger found.
-
-    `memory`, what JSON holds, comes back at the next look, also after a restart. `fired`
-    says with what it fired, for the trace; None: it did not. `due_at` is when it wants
-    to be looked at again whatever happens.
-    """
-
-    memory: Mapping[str, Any]
-    fired: Mapping[str, Any] | None = None
-    due_at: datetime | None = None
-
-
-class Trigger(Protocol):
-    """Starts a rule. Pure: it reads no clock and does no I/O."""
-
-    @property
-    def subjects(self) -> tuple[Subject, ...]:
-        """Whose values it looks at, so that they are read."""
-        ...
-
-    def look(self, memory: Mapping[str, Any], home: Home, now: datetime) -> Look:
-        """Look at the home; `memory` is empty at the first look."""
-        ...
-
-
-class Condition(Protocol):
-    """Lets a triggered rule run. Pure."""
-
-    @property
-    def subjects(self) -> tuple[Subject, ...]:
-        """Whose values it looks at."""
-        ...
-
-    def holds(self, home: Home, now: datetime) -> bool | None:
-        """Tell whether it holds; None while nobody knows, and then the rule stays."""
-        ...
-
-
-class Action(Protocol):
-    """One step of a run."""
-
-    @property
-    def once(self) -> bool:
-        """Doing it twice does more than doing it once; a crash must not repeat it."""
-        ...
-
-    async def run(self, context: Context) -> Mapping[str, Any]:
-        """Do it and return what is worth keeping in the trace; raise if it failed.
-
-        In a dry run, do nothing and say what would have been done.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An action with the word the rule has for it. `delay`: wait so long instead."""
-
-    kind: str
-    action: Action | None = None
-    delay: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule. All of `conditions` have to hold. `fingerprint` tells an edited one.
-
-    `most` is how many runs a queue holds, the running one included. `trigger_kinds` are
-    the words for the triggers, in their order.
-    """
-
-    id: str
-    triggers: tuple[Trigger, ...]
-    trigger_kinds: tuple[str, ...]
-    conditions: tuple[Condition, ...]
-    steps: tuple[Step, ...]
-    mode: RunMode = RunMode.SINGLE
-    most: int = 10
-    enabled: bool = True
-    dry_run: bool = False
-    alias: str = ""
-    fingerprint: str = ""
-
-    @property
-    def subjects(self) -> tuple[Subject, ...]:
-        """Whose values its triggers and conditions look at."""
-        parts: tuple[Trigger | Condition, ...] = (*self.triggers, *self.conditions)
-        return tuple({subject: None for part in parts for subject in part.subjects})
+__all__ = [
+    "LATEST",
+    "ZONE_ATTRIBUTES",
+    "Action",
+    "Condition",
+    "DeviceEvent",
+    "Home",
+    "Look",
+    "Rule",
+    "RunMode",
+    "Step",
+    "Subject",
+    "Trigger",
+]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.simulation.clock import SimulatedClock
 
 if TYPE_CHECKING:
-    from switchbot_automation.simulation.cloud_server import FakeSwitchBotCloud
     from switchbot_automation.simulation.faults import Fault, Faults
     from switchbot_automation.simulation.home import SimulatedHome
-    from switchbot_automation.simulation.house import HouseParameters
+    from switchbot_automation.simulation.house.house import HouseParameters
     from switchbot_automation.simulation.report import SimulationReport
     from switchbot_automation.simulation.run import simulate
     from switchbot_automation.simulation.scenarios import default_settings
+    from switchbot_automation.simulation.server.cloud import FakeSwitchBotCloud
 
 __all__ = [
     "FakeSwitchBotCloud",
@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "FakeSwitchBotCloud": "cloud_server",
+    "FakeSwitchBotCloud": "server.cloud",
     "Fault": "faults",
     "Faults": "faults",
-    "HouseParameters": "house",
+    "HouseParameters": "house.house",
     "SimulatedHome": "home",
     "SimulationReport": "report",
     "default_settings": "scenarios",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from switchbot_automation.simulation.house import RECORD_SECONDS
-from switchbot_automation.timewindows import in_window, next_boundary
+from switchbot_automation.schedule.windows import in_window, next_boundary
+from switchbot_automation.simulation.house.house import RECORD_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, tzinfo
 
-    from switchbot_automation.timewindows import TimeWindow
+    from switchbot_automation.schedule.windows import TimeWindow
 
 BLAME_MINUTES = 60
 _HOUR = 3600.0

@@ -13,33 +13,37 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.cloud.parsing import (
+from switchbot_automation.cloud.talk.parsing import (
     parse_command_result,
     parse_devices,
     parse_scenes,
     parse_status,
 )
 from switchbot_automation.errors import CloudTimeoutError
-from switchbot_automation.simulation.account import (
+from switchbot_automation.simulation.account.account import (
     DAILY_LIMIT,
     Account,
     QuotaShape,
     SceneStep,
     VirtualScene,
 )
-from switchbot_automation.simulation.clock import SimulatedClock
-from switchbot_automation.simulation.devices import (
+from switchbot_automation.simulation.account.devices import (
     AirconRemote,
     HubDevice,
     MeterDevice,
 )
+from switchbot_automation.simulation.account.products import make_device, one_of_each
+from switchbot_automation.simulation.account.push import Push
+from switchbot_automation.simulation.account.refusals import typed_error
+from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_automation.simulation.faults import Call, Fault, Faults, RefusedError
-from switchbot_automation.simulation.house import House, HouseParameters
-from switchbot_automation.simulation.meter import Meter, MeterParameters, MeterReport
-from switchbot_automation.simulation.products import make_device, one_of_each
-from switchbot_automation.simulation.push import Push
-from switchbot_automation.simulation.refusals import typed_error
-from switchbot_automation.simulation.weather import Climate, Weather
+from switchbot_automation.simulation.house.house import House, HouseParameters
+from switchbot_automation.simulation.house.meter import (
+    Meter,
+    MeterParameters,
+    MeterReport,
+)
+from switchbot_automation.simulation.house.weather import Climate, Weather
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,8 +56,8 @@ if TYPE_CHECKING:
         DeviceStatus,
         Scene,
     )
-    from switchbot_automation.simulation.aircon import AirconSettings
-    from switchbot_automation.simulation.devices import VirtualDevice
+    from switchbot_automation.simulation.account.devices import VirtualDevice
+    from switchbot_automation.simulation.house.aircon import AirconSettings
 
 METER_ID = "C271111EC0AB"
 AIRCON_ID = "02-202008110034-13"

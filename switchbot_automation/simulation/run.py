@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action
-from switchbot_automation.settings import parse_settings
-from switchbot_automation.simulation.account import SceneStep, VirtualScene
+from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.simulation.account.account import SceneStep, VirtualScene
 from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_automation.simulation.comfort import (
     Comfort,
@@ -27,7 +27,7 @@ from switchbot_automation.simulation.home import (
     RoomSpec,
     SimulatedHome,
 )
-from switchbot_automation.simulation.house import RECORD_SECONDS, HouseParameters
+from switchbot_automation.simulation.house.house import RECORD_SECONDS, HouseParameters
 from switchbot_automation.simulation.report import SimulationReport, SimulationSeries
 from switchbot_automation.simulation.scenarios import (
     HOUSES,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.settings_model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_store import AsyncStore
 
 __all__ = ["SimulationReport", "default_settings", "simulate"]

@@ -7,10 +7,10 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.simulation.aircon import AirconParameters
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
-from switchbot_automation.simulation.house import HouseParameters
-from switchbot_automation.simulation.meter import MeterParameters
+from switchbot_automation.simulation.house.aircon import AirconParameters
+from switchbot_automation.simulation.house.house import HouseParameters
+from switchbot_automation.simulation.house.meter import MeterParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -67,7 +67,7 @@ def create_app(
     if webhook_secret is not None and len(webhook_secret) < _LEAST_SECRET_CHARACTERS:
         raise ValueError(
             f"webhook_secret: at least {_LEAST_SECRET_CHARACTERS} characters, such as "
-            "those of switchbot_automation.cloud.webhook.new_webhook_secret()"
+            "those of switchbot_automation.cloud.events.events.new_webhook_secret()"
         )
     if strict_health is None:
         # This variable alone: what the others say is not this application's matter.

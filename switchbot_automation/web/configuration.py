@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings_secrets import SecretMaskError
+from switchbot_automation.settings.secrets import SecretMaskError
 from switchbot_automation.web.answers import (
     SETTINGS_BYTES,
     RefusedError,

@@ -14,7 +14,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from switchbot_automation.cloud.webhook import same_secret
+from switchbot_automation.cloud.events.events import same_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,15 +7,15 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.engine.events import (
+from switchbot_automation.engine.tell.events import (
     CommandHandled,
     DecisionMade,
     DeviceUnresponsive,
     WebhookReceived,
 )
-from switchbot_automation.engine.record import reasons_as_json
-from switchbot_automation.engine.words import reason_words
-from switchbot_automation.settings_secrets import masked
+from switchbot_automation.engine.tell.record import reasons_as_json
+from switchbot_automation.explain.words import reason_words
+from switchbot_automation.settings.secrets import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

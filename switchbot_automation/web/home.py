@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from switchbot_automation.engine.manual import HOLDS
+from switchbot_automation.engine.act.wishes import HOLDS
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import ManualAction

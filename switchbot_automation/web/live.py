@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from switchbot_automation.engine.events import (
+from switchbot_automation.engine.tell.events import (
     CommandHandled,
     DecisionMade,
     WebhookReceived,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from switchbot_automation.engine import AutomationEngine
-    from switchbot_automation.engine.events import Event
+    from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.web.shared import Shared
 
 _LOGGER = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from switchbot_automation.settings_secrets import MASKS
+from switchbot_automation.settings.secrets import MASKS
 
 
 def masked(document: Any) -> Any:

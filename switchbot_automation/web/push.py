@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from switchbot_automation.cloud.webhook import (
+from switchbot_automation.cloud.events.events import (
     MAX_BODY_BYTES,
     RefusedWebhook,
     WebhookRefusal,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from switchbot_store.backup import (
+from switchbot_store.backup.archive import (
     Progress,
     RestorePlan,
     back_up,
     back_up_source,
     plan_restore,
 )
-from switchbot_store.backup import restore as restore_backup
+from switchbot_store.backup.archive import restore as restore_backup
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import (
     ask,
@@ -32,8 +32,8 @@ from switchbot_store.cli.output import (
 from switchbot_store.config import StoreConfig
 
 if TYPE_CHECKING:
-    from switchbot_store.backup_format import Counts
-    from switchbot_store.inspection import Inspection
+    from switchbot_store.backup.format import Counts
+    from switchbot_store.doctor.inspection import Inspection
 
 _FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 

@@ -20,16 +20,16 @@ from switchbot_store.cli.output import (
     print_json,
     warn,
 )
+from switchbot_store.codec import encode, validate_key
 from switchbot_store.config import StoreConfig
-from switchbot_store.documents import encode, validate_key
 from switchbot_store.errors import (
     StoreConflictError,
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.journal import read_pending
-from switchbot_store.json_file import JsonStore
-from switchbot_store.mirror import read_mirror
+from switchbot_store.failover.journal import read_pending
+from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.files.store import JsonStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,17 +22,16 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
-from switchbot_store.factory import get_store
-from switchbot_store.history.making import FILE_NAME, make_backend
+from switchbot_store.factory import FILE_NAME, get_store, make_backend
+from switchbot_store.failover.journal import read_pending
+from switchbot_store.failover.lineage import left_behind
+from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.files.places import is_writable_place
 from switchbot_store.history.present import leap_of, present
-from switchbot_store.journal import read_pending
-from switchbot_store.lineage import left_behind
-from switchbot_store.mirror import read_mirror
-from switchbot_store.places import is_writable_place
 
 if TYPE_CHECKING:
+    from switchbot_store.doctor.inspection import DatabaseFacts
     from switchbot_store.history.model import HistoryBackend
-    from switchbot_store.inspection import DatabaseFacts
     from switchbot_store.interface import Entry, StoreInterface
 
 Status = Literal["ok", "degraded", "error"]

@@ -26,17 +26,17 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreDataError
-from switchbot_store.history.app_export import AppExport
-from switchbot_store.history.making import FILE_NAME
+from switchbot_store.factory import FILE_NAME
 from switchbot_store.history.model import RowKey
-from switchbot_store.history.overlap import written
+from switchbot_store.history.phone_app.export import AppExport
+from switchbot_store.history.phone_app.overlap import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from switchbot_store.history.app_export import ExportReport
-    from switchbot_store.history.local_time import ClockChange
     from switchbot_store.history.model import HistoryBackend, HistorySample
+    from switchbot_store.history.phone_app.export import ExportReport
+    from switchbot_store.history.phone_app.local_time import ClockChange
 
 _MICROSECOND = timedelta(microseconds=1)
 _LISTED = 10

@@ -16,9 +16,9 @@ from switchbot_store.cli.history_ranges import (
 )
 from switchbot_store.cli.output import FAILURE, Misuse, logging_options, warn
 from switchbot_store.config import StoreConfig
-from switchbot_store.history import picture
-from switchbot_store.history.chart import POINTS, gather
-from switchbot_store.history.terminal_chart import render
+from switchbot_store.history.query import picture
+from switchbot_store.history.query.chart import POINTS, gather
+from switchbot_store.history.query.terminal_chart import render
 
 if TYPE_CHECKING:
     from switchbot_store.history.service import HistoryService

@@ -14,7 +14,7 @@ import click
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import Misuse
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.history.buckets import timezone_of
+from switchbot_store.history.query.buckets import timezone_of
 from switchbot_store.history.service import HistoryService
 from switchbot_store.instants import checked_instant
 

@@ -28,12 +28,12 @@ from switchbot_store.cli.output import (
 )
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.history.export import format_of
-from switchbot_store.history.making import SPILL_NAME
+from switchbot_store.factory import SPILL_NAME
 from switchbot_store.history.present import present
+from switchbot_store.history.query.export import format_of
 
 if TYPE_CHECKING:
-    from switchbot_store.backup import Progress
+    from switchbot_store.backup.archive import Progress
     from switchbot_store.history.model import HistoryBackend
     from switchbot_store.history.service import HistoryService
 
@@ -214,7 +214,7 @@ def bring_up_to_date(config: StoreConfig, progress: Progress) -> list[int]:
 
     `progress` goes from 0 to `SCHEMA_SHARE`.
     """
-    from switchbot_store.migrations import migrate  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+    from switchbot_store.postgres.migrations import migrate  # noqa: PLC0415 - the driver only for who wants PostgreSQL
 
     opening.require_postgres(config, "the schema")
     progress(0, "schema")

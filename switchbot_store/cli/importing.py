@@ -23,8 +23,8 @@ from switchbot_store.cli.output import (
     print_json,
     warn,
 )
+from switchbot_store.codec import encode
 from switchbot_store.config import StoreConfig
-from switchbot_store.documents import encode
 from switchbot_store.errors import StoreDataError
 from switchbot_store.instants import EARLIEST, from_microseconds
 

@@ -10,20 +10,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.factory import get_store
-from switchbot_store.history.making import SPILL_NAME, make_backend
-from switchbot_store.history.spill import HistorySpill
-from switchbot_store.journal import read_pending
+from switchbot_store.factory import SPILL_NAME, get_store, make_backend
+from switchbot_store.failover.journal import read_pending
+from switchbot_store.history.ingest.spill import HistorySpill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from switchbot_store.backup import Readable
+    from switchbot_store.backup.archive import Readable
     from switchbot_store.config import StoreConfig
+    from switchbot_store.doctor.inspection import Inspection
     from switchbot_store.history.model import HistoryBackend
-    from switchbot_store.inspection import Inspection
     from switchbot_store.interface import StoreInterface
-    from switchbot_store.postgres import PostgresStore
+    from switchbot_store.postgres.store import PostgresStore
 
 
 @contextmanager
@@ -40,7 +39,7 @@ def reading(config: StoreConfig) -> Iterator[Readable]:
     if config.backend == "postgres":
         look = inspection(config)
         if look.missing_migrations():
-            from switchbot_store.inspection import Documents  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+            from switchbot_store.doctor.inspection import Documents  # noqa: PLC0415 - the driver only for who wants PostgreSQL
 
             with look.snapshot() as snapshot:
                 found = Documents(dict(snapshot.documents()))
@@ -64,7 +63,7 @@ def history(config: StoreConfig) -> Iterator[HistoryBackend]:
 def postgres(config: StoreConfig) -> PostgresStore:
     """Return the store in PostgreSQL, not opened."""
     try:
-        from switchbot_store.postgres import PostgresStore  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+        from switchbot_store.postgres.store import PostgresStore  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:
         raise _no_driver(error) from error
     return PostgresStore(config.conninfo, pooler=config.pooler)
@@ -73,7 +72,7 @@ def postgres(config: StoreConfig) -> PostgresStore:
 def inspection(config: StoreConfig) -> Inspection:
     """Return a look at the database that leaves its schema alone."""
     try:
-        from switchbot_store.inspection import Inspection  # noqa: PLC0415 - likewise
+        from switchbot_store.doctor.inspection import Inspection  # noqa: PLC0415 - likewise
     except ImportError as error:
         raise _no_driver(error) from error
     return Inspection(config.conninfo, pooler=config.pooler)

@@ -16,7 +16,7 @@ from switchbot_store.cli.output import (
     print_table,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.postgres_settings import connection_string
+from switchbot_store.postgres.location import connection_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable

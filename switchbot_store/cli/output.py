@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from switchbot_store.hand_edits import BYTE_ORDER_MARK, mistake_in
+from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

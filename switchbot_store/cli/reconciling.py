@@ -19,15 +19,15 @@ from switchbot_store.cli.output import (
     print_table,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.conflicts import POLICIES, read_conflicts
 from switchbot_store.errors import StoreConfigError, StoreConflictError
-from switchbot_store.failover import FailoverStore
-from switchbot_store.journal import read_pending
-from switchbot_store.lineage import IDENTITY_KEY, left_behind
+from switchbot_store.failover.conflicts import POLICIES, read_conflicts
+from switchbot_store.failover.journal import read_pending
+from switchbot_store.failover.lineage import IDENTITY_KEY, left_behind
+from switchbot_store.failover.store import FailoverStore
 
 if TYPE_CHECKING:
+    from switchbot_store.failover.journal import PendingWrite
     from switchbot_store.interface import Document
-    from switchbot_store.journal import PendingWrite
 
 _TAKEN = (
     "the database has a document {key!r} by now, which is left as it is;"

@@ -154,7 +154,7 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BucketPlan:
-    """How a range is cut: `switchbot_store.history.buckets` makes these.
+    """How a range is cut: `switchbot_store.history.query.buckets` makes these.
 
     Either `width_seconds` counted from `origin`, or `edges`, one more than there are
     buckets, when calendar days or odd offsets make them unequal. With `rollup`, hours
@@ -208,7 +208,7 @@ class BucketPlan:
 class HistoryBackend(ABC):
     """A place for rows; thread-safe, opens on first use or by `open()`.
 
-    Samples handed to it went through `switchbot_store.history.samples.normalised`.
+    Samples handed to it went through `switchbot_store.history.ingest.samples.normalised`.
     Every call raises StoreUnavailableError when the place cannot be reached. `now` is
     always aware UTC.
     """

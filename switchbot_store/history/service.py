@@ -8,45 +8,47 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self
 
+from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConfigError,
     StoreUnavailableError,
 )
-from switchbot_store.history.buckets import (
-    check_shape,
-    needs_timezone,
-    plan_bucket,
-    plan_points,
-    timezone_of,
-)
-from switchbot_store.history.delivery import Delivery
-from switchbot_store.history.fields import bucket_fields, only_all, row_fields
-from switchbot_store.history.health import WriterHealth
+from switchbot_store.history.ingest.delivery import Delivery
+from switchbot_store.history.ingest.health import WriterHealth
+from switchbot_store.history.ingest.quarantine import Quarantine
+from switchbot_store.history.ingest.samples import aware_utc
+from switchbot_store.history.ingest.spill import HistorySpill
+from switchbot_store.history.ingest.writer import HistoryWriter, WriterLimits
 from switchbot_store.history.model import (
     BucketPlan,
     HistoryResult,
     HistoryRow,
     RowKey,
 )
-from switchbot_store.history.quarantine import Quarantine
-from switchbot_store.history.samples import aware_utc
-from switchbot_store.history.spill import HistorySpill
-from switchbot_store.history.upkeep import Upkeep
-from switchbot_store.history.writer import HistoryWriter, WriterLimits
-from switchbot_store.limits import time_limit
+from switchbot_store.history.query.buckets import (
+    bucket_fields,
+    check_shape,
+    needs_timezone,
+    only_all,
+    plan_bucket,
+    plan_points,
+    row_fields,
+    timezone_of,
+)
+from switchbot_store.history.rollup import Upkeep
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
-    from switchbot_store.history.export import Target
     from switchbot_store.history.model import (
         HistoryBackend,
         HistorySample,
         HistoryStatus,
     )
+    from switchbot_store.history.query.export import Target
 
 _LOGGER = logging.getLogger(__name__)
 _PAGE_ROWS: Final = 2000
@@ -298,7 +300,7 @@ class HistoryService:
         are ISO 8601 in UTC. Raises as `query`, and HistoryError when the target cannot
         be written.
         """
-        from switchbot_store.history.export import format_of, write_pages  # noqa: PLC0415 - memory for who exports
+        from switchbot_store.history.query.export import format_of, write_pages  # noqa: PLC0415 - memory for who exports
 
         name = format_of(target, format)
         pages = self.pages(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGconn, PGresult
 
-    from switchbot_store.postgres_connections import Connection
+    from switchbot_store.postgres.connections import Connection
 
 _FAILED: Final = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE})
 _DISCARDED_AT_ONCE: Final = 65_536

@@ -19,7 +19,7 @@ import orjson
 from switchbot_store import ops
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
-from switchbot_store.postgres_settings import connection_string
+from switchbot_store.postgres.location import connection_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,7 +30,7 @@ from switchbot_store.ops.validation import (
     RefusedSqlError,
     validated,
 )
-from switchbot_store.postgres_errors import is_broken_connection
+from switchbot_store.postgres.errors import is_broken_connection
 
 if TYPE_CHECKING:
     from psycopg import abc

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from psycopg.rows import dict_row
 
 from switchbot_store.errors import StoreConfigError
-from switchbot_store.failover import FailoverStore
+from switchbot_store.failover.store import FailoverStore
 from switchbot_store.interface import StoreInterface
-from switchbot_store.postgres import PostgresStore
-from switchbot_store.postgres_connections import Connections
+from switchbot_store.postgres.connections import Connections
+from switchbot_store.postgres.store import PostgresStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg.abc import QueryNoTemplate
     from psycopg_pool import ConnectionPool
 
-    from switchbot_store.postgres_connections import Connection
+    from switchbot_store.postgres.connections import Connection
 
     Target = StoreInterface | ConnectionPool[Any] | str
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_store.history import frozen
+from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import (
     HistoryResult,
     HistorySample,
 )
-from switchbot_store.history.samples import normalised
 from switchbot_store.testing.history_model import (
     HistoryModel,
     even_edges,

@@ -24,12 +24,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_store.errors import StoreConfigError, StoreDataError
+from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.history.model import (
     FIELDS,
     HistoryBackend,
     HistorySample,
 )
-from switchbot_store.history.samples import normalised
 from switchbot_store.history.service import HistoryService
 from switchbot_store.testing.history_bucket_contract import HistoryBucketContract
 from switchbot_store.testing.history_model import (

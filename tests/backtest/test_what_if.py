@@ -12,7 +12,7 @@ from switchbot_automation import backtest
 from switchbot_automation.backtest import BacktestError
 from switchbot_automation.backtest.dry_zone import DryZone
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
 from switchbot_store import HistorySample, HistoryService, SqliteHistory
 

@@ -22,12 +22,11 @@ from switchbot_store import (
     PostgresHistory,
     SqliteHistory,
 )
-from switchbot_store.history.app_export import AppExport
-from switchbot_store.history.buckets import plan_points
-from switchbot_store.history.codec import as_dict
-from switchbot_store.history.copy_text import copy_lines
-from switchbot_store.history.fields import bucket_fields
-from switchbot_store.history.overlap import written
+from switchbot_store.history.ingest.codec import as_dict
+from switchbot_store.history.phone_app.export import AppExport
+from switchbot_store.history.phone_app.overlap import written
+from switchbot_store.history.postgres.copy_text import copy_lines
+from switchbot_store.history.query.buckets import bucket_fields, plan_points
 from switchbot_store.testing import PostgresServer
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)

@@ -17,7 +17,7 @@ import aiohttp
 from measuring import Figure
 
 from switchbot_automation import AutomationEngine, SystemClock
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES

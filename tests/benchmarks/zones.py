@@ -11,7 +11,7 @@ from typing import Any
 from measuring import Figure
 
 from switchbot_automation import AutomationEngine
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.model import CommandResult, DeviceList, DeviceStatus
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_store import MemoryStore

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from switchbot_automation.plots import draw
+from switchbot_automation.simulation.plot import draw
 from switchbot_automation.simulation.report import SimulationSeries
 
 START = datetime(2026, 3, 27, 23, tzinfo=UTC)

@@ -2,7 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from switchbot_automation.replay import BadRow, Reading, ReadingsError, read_readings
+from switchbot_automation.backtest.replay import (
+    BadRow,
+    Reading,
+    ReadingsError,
+    read_readings,
+)
 
 HEADER = "timestamp,temperature_c,humidity_pct\n"
 

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from switchbot_automation.cloud.client import SwitchBotClient
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.client import SwitchBotClient
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.simulation import SimulatedClock
 
 if TYPE_CHECKING:

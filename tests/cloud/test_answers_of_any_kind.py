@@ -7,14 +7,14 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.answers import (
+from switchbot_automation.cloud.talk.answers import (
     Answer,
     Circumstances,
     find_failure,
     read_envelope,
 )
-from switchbot_automation.cloud.headers import parse_date, parse_retry_after
-from switchbot_automation.cloud.parsing import (
+from switchbot_automation.cloud.talk.headers import parse_date, parse_retry_after
+from switchbot_automation.cloud.talk.parsing import (
     parse_command_result,
     parse_devices,
     parse_scenes,
@@ -22,7 +22,7 @@ from switchbot_automation.cloud.parsing import (
     parse_webhook_details,
     parse_webhook_urls,
 )
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.errors import CloudError, CloudServerError
 from switchbot_automation.simulation import SimulatedClock
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from switchbot_automation.cloud import QuotaLedger, SwitchBotClient
-from switchbot_automation.cloud.signing import signature
+from switchbot_automation.cloud.talk.signing import signature
 from switchbot_automation.errors import (
     AuthError,
     BadParameterError,

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.errors import (
     AuthError,
     BadParameterError,

@@ -4,9 +4,13 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
 
-from switchbot_automation.cloud import QuotaLedger, SwitchBotClient, catalog
-from switchbot_automation.cloud.passcodes import read_passcode_result, read_passcodes
-from switchbot_automation.cloud.readings import read_status
+from switchbot_automation.cloud import QuotaLedger, SwitchBotClient
+from switchbot_automation.cloud.catalog import catalog
+from switchbot_automation.cloud.catalog.readings import read_status
+from switchbot_automation.cloud.events.passcodes import (
+    read_passcode_result,
+    read_passcodes,
+)
 from switchbot_automation.errors import (
     AuthError,
     BadParameterError,

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from switchbot_automation.cloud.retry import RetryPolicy
+from switchbot_automation.cloud.talk.retry import RetryPolicy
 from switchbot_automation.errors import (
     AuthError,
     CloudError,

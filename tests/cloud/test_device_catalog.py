@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud import catalog
+from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.errors import (
     BadParameterError,
     UnsupportedCommandError,

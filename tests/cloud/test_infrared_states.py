@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.cloud import SwitchBotClient
-from switchbot_automation.cloud.infrared import AssumedSource, AssumedStates
+from switchbot_automation.cloud.catalog.infrared import AssumedSource, AssumedStates
 from switchbot_automation.errors import CloudError
 from switchbot_automation.model import Power
 from switchbot_automation.simulation import FakeSwitchBotCloud, Fault

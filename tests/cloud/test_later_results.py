@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.cloud import SwitchBotClient
-from switchbot_automation.cloud.later_results import LaterOutcome, LaterResults
-from switchbot_automation.cloud.passcodes import read_passcodes
+from switchbot_automation.cloud.events.later_results import LaterOutcome, LaterResults
+from switchbot_automation.cloud.events.passcodes import read_passcodes
 from switchbot_automation.model import CommandResult
 from switchbot_automation.simulation import FakeSwitchBotCloud, Fault
 

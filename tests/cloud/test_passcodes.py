@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.aes import decrypt_cbc, encrypt_cbc
-from switchbot_automation.cloud.parsing import parse_devices
-from switchbot_automation.cloud.passcodes import (
+from switchbot_automation.cloud.events.aes import decrypt_cbc, encrypt_cbc
+from switchbot_automation.cloud.events.passcodes import (
     PasscodeKind,
     read_passcode_result,
     read_passcodes,
 )
+from switchbot_automation.cloud.talk.parsing import parse_devices
 from switchbot_automation.errors import BadParameterError
 
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -21,8 +21,8 @@ from switchbot_api import (
     commands,
 )
 
-from switchbot_automation.cloud.catalog import find
-from switchbot_automation.cloud.schema import Integer
+from switchbot_automation.cloud.catalog.catalog import find
+from switchbot_automation.cloud.catalog.schema import Integer
 from switchbot_automation.simulation import FakeSwitchBotCloud, Fault
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.simulation import SimulatedClock
 
 START = datetime(2026, 1, 9, 12, tzinfo=UTC)

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud import catalog
-from switchbot_automation.cloud.readings import (
+from switchbot_automation.cloud.catalog import catalog
+from switchbot_automation.cloud.catalog.readings import (
     in_status_words,
     read_event,
     read_status,
 )
 from switchbot_automation.model import DeviceStatus
-from switchbot_automation.simulation.products import one_of_each
+from switchbot_automation.simulation.account.products import one_of_each
 
 NOW = datetime(2026, 1, 12, tzinfo=UTC)
 

@@ -7,17 +7,12 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.overlay import zone_overlaid
-from switchbot_automation.engine.state import ZoneState
-from switchbot_automation.engine.surroundings import (
-    EMPTY,
-    OffsetValue,
-    Surroundings,
-    after_sign,
-    open_until,
-)
-from switchbot_automation.settings import parse_settings
-from switchbot_automation.settings_model import Openings
+from switchbot_automation.core.overlay import zone_overlaid
+from switchbot_automation.core.state.around import after_sign, open_until
+from switchbot_automation.core.state.records import EMPTY, OffsetValue, Surroundings
+from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.settings.model import Openings
+from switchbot_automation.settings.read import parse_settings
 
 START = datetime(2026, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

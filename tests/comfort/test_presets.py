@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings import check_settings, parse_settings
-from switchbot_automation.settings_model import Profile
-from switchbot_automation.settings_presets import shifted
+from switchbot_automation.settings.model import Profile
+from switchbot_automation.settings.presets import shifted
+from switchbot_automation.settings.read import check_settings, parse_settings
 
 MOTION = "E2MOTION0001"
 WINTER = {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 23.0}

@@ -8,7 +8,7 @@ import pytest
 from switchbot_automation import backtest
 from switchbot_automation.backtest.dry_zone import DryZone
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
 from switchbot_store import HistorySample, HistoryService, SqliteHistory
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from switchbot_automation.simulation import default_settings, simulate
-from switchbot_automation.simulation.aircon import AirconParameters
-from switchbot_automation.simulation.meter import MeterParameters
+from switchbot_automation.simulation.house.aircon import AirconParameters
+from switchbot_automation.simulation.house.meter import MeterParameters
 from switchbot_automation.simulation.scenarios import HOUSES
 from switchbot_store import MemoryStore
 

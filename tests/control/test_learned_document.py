@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.learned import Learned
-from switchbot_automation.engine.state import ZoneState
-from switchbot_automation.engine.trend import Trend
+from switchbot_automation.core.control.trend import Trend
+from switchbot_automation.core.state.learned import Learned
+from switchbot_automation.core.state.zone import ZoneState
 
 NOON = datetime(2026, 1, 12, 11, tzinfo=UTC)
 json_values = st.recursive(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.modulate import (
+from switchbot_automation.core.control.steer import (
     HIGHEST_SETPOINT,
     LOWEST_SETPOINT,
     OFFSET_BOUNDS,
@@ -18,7 +18,7 @@ from switchbot_automation.engine.modulate import (
     Steering,
     steer,
 )
-from switchbot_automation.engine.modulate_learning import learn
+from switchbot_automation.core.control.steer_learning import learn
 
 temperatures = st.floats(5.0, 40.0)
 slopes = st.none() | st.floats(-20.0, 20.0)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.control import after_observation
-from switchbot_automation.engine.optimum_start import (
+from switchbot_automation.core.control.band import after_observation
+from switchbot_automation.core.control.warm_up import (
     EARLIEST,
     Episode,
     Pace,
@@ -17,9 +17,9 @@ from switchbot_automation.engine.optimum_start import (
     Watch,
     plan_start,
 )
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Action, Power
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
 
 OPENS = datetime(2026, 1, 12, 5, 30, tzinfo=UTC)

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.modulate import Aim
-from switchbot_automation.engine.overshoot import (
+from switchbot_automation.core.control.overshoot import (
     MOST_KELVIN,
     Run,
     Softening,
     learn_softening,
     softened,
 )
+from switchbot_automation.core.control.steer import Aim
 
 AIM = Aim(heating=True, low=20.0, high=22.0, asked=26.0)
 HYSTERESIS = 0.3

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.season import Season, season_of
+from switchbot_automation.core.control.season import Season, season_of
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings, simulate
 from switchbot_store import MemoryStore
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, default_settings
+from switchbot_automation.simulation.account.products import make_device
 from switchbot_automation.simulation.comfort import measure_comfort, window_spans
-from switchbot_automation.simulation.products import make_device
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES, SEASON_STARTS
 from switchbot_store import MemoryStore
+import itertools
 
 CONTACT, MOTION = "E1CONTACT001", "E2MOTION0001"
 ECO = {
@@ -109,7 +110,7 @@ class Driven:
         spans = window_spans(zone.time_windows, zone.timezone, reads[0], reads[-1])
         return max(
             (after - at).total_seconds()
-            for at, after in zip(reads, reads[1:], strict=False)
+            for at, after in itertools.pairwise(reads)
             if any(begin <= at and after < end for begin, end in spans)
         )
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from switchbot_automation.backtest.replay import Reading, RecordedCloud
+from switchbot_automation.core.predict import edges_of
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.engine.pacing import edges_of
-from switchbot_automation.engine.state import ZoneState
-from switchbot_automation.replay import Reading, RecordedCloud
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.schedule.windows import in_window
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, default_settings
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES, SEASON_STARTS
-from switchbot_automation.timewindows import in_window
 from switchbot_store import MemoryStore
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_automation.errors import CloudServerError
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 
 
 def codes(report):

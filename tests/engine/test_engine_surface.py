@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import DeviceOfflineError, SettingsError
 from switchbot_store import (

@@ -7,20 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.decide import decide
-from switchbot_automation.engine.groups import after_arbitration
-from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+from switchbot_automation.core.protect.groups import after_arbitration
+from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action, Power
-from switchbot_automation.settings import check_settings, parse_settings
-from switchbot_automation.settings_model import (
+from switchbot_automation.schedule.windows import TimeWindow
+from switchbot_automation.settings.model import (
     GroupSettings,
     Profile,
     Settings,
     ZoneSettings,
 )
-from switchbot_automation.timewindows import TimeWindow
+from switchbot_automation.settings.read import check_settings, parse_settings
 
 NOON = datetime(2026, 4, 13, 12, tzinfo=UTC)
 HOURS_AGO = NOON - timedelta(hours=5)

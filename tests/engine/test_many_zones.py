@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.model import CommandResult, DeviceList, DeviceStatus
 from switchbot_automation.simulation import SimulatedClock

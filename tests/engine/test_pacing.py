@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.pacing import (
+from switchbot_automation.core.control.slopes import (
+    FIRST_BOUND,
+    GREATEST_BOUND,
+    LEAST_BOUND,
+    Regime,
+    SlopeBounds,
+)
+from switchbot_automation.core.predict import (
     CAP_SECONDS,
     FLOOR_SECONDS,
     Note,
@@ -18,17 +25,10 @@ from switchbot_automation.engine.pacing import (
     edges_of,
     next_read,
 )
-from switchbot_automation.engine.slopes import (
-    FIRST_BOUND,
-    GREATEST_BOUND,
-    LEAST_BOUND,
-    Regime,
-    SlopeBounds,
-)
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Action, Power
-from switchbot_automation.settings_model import Profile, ZoneSettings
-from switchbot_automation.timewindows import TimeWindow
+from switchbot_automation.schedule.windows import TimeWindow
+from switchbot_automation.settings.model import Profile, ZoneSettings
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 LONG_AGO = NOON - timedelta(hours=5)

@@ -7,10 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from switchbot_automation.engine.decide import decide
-from switchbot_automation.engine.gate import Ledger, equipment_wait, gate, person_wait
-from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+from switchbot_automation.core.protect.gate import (
+    Ledger,
+    equipment_wait,
+    gate,
+    person_wait,
+)
+from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import (
     Action,
     Decision,
@@ -19,8 +25,8 @@ from switchbot_automation.model import (
     ReasonCode,
     ZoneDecision,
 )
-from switchbot_automation.settings_model import Profile, Settings, ZoneSettings
-from switchbot_automation.timewindows import TimeWindow
+from switchbot_automation.schedule.windows import TimeWindow
+from switchbot_automation.settings.model import Profile, Settings, ZoneSettings
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 ALL_DAY = (TimeWindow(frozenset(range(7)), time(1), time(0)),)
@@ -194,8 +200,8 @@ def test_the_pure_core_imports_no_event_loop_and_no_store():
         "    module = types.ModuleType(name)\n"
         "    module.__path__ = [str(path)]\n"
         "    sys.modules[name] = module\n"
-        "import switchbot_automation.engine.decide, switchbot_automation.engine.gate\n"
-        "import switchbot_automation.engine.wakeup\n"
+        "import switchbot_automation.core.decide, switchbot_automation.core.protect.gate\n"
+        "import switchbot_automation.core.pace\n"
         "print(*sorted({'asyncio', 'socket', 'aiohttp', 'switchbot_store', 'voluptuous'}"
         " & set(sys.modules)))\n"
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.simulation import (

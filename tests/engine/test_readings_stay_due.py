@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.quota import QuotaLedger
-from switchbot_automation.engine.pacing import (
+from switchbot_automation.cloud.talk.quota import QuotaLedger
+from switchbot_automation.core.predict import (
     CAP_SECONDS,
     KEPT_SECONDS,
     is_stale,
     too_old,
 )
-from switchbot_automation.engine.state import ZoneState
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.settings.read import parse_settings
 from tests.engine.conftest import METER, MONDAY_NOON, WINTER_ROOM, House
+import itertools
 
 READ = f"status {METER}"
 OTHER_METER, CONTACT, MOTION = "C2", "E1CONTACT001", "E2MOTION0001"
@@ -60,8 +61,7 @@ class Watched(House):
     def longest_gap(self):
         ends = [*self.reads, self.clock.now()]
         return max(
-            (after - at).total_seconds()
-            for at, after in zip(ends, ends[1:], strict=False)
+            (after - at).total_seconds() for at, after in itertools.pairwise(ends)
         )
 
 

@@ -1,6 +1,6 @@
 """A store that does not take part: the room is still looked after."""
 
-from switchbot_automation.engine import settings_life
+from switchbot_automation.engine.documents import settings_life
 from switchbot_store import StoreUnavailableError
 
 

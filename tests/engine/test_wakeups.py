@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from switchbot_automation.engine.state import PendingManual, PendingRepeat, ZoneState
-from switchbot_automation.engine.wakeup import next_look, poll_interval_seconds
+from switchbot_automation.core.pace import next_look, poll_interval_seconds
+from switchbot_automation.core.state.records import PendingManual, PendingRepeat
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Action
-from switchbot_automation.settings_model import ZoneSettings
-from switchbot_automation.timewindows import TimeWindow
+from switchbot_automation.schedule.windows import TimeWindow
+from switchbot_automation.settings.model import ZoneSettings
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 EVERY_DAY = frozenset(range(7))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Action, Power
 from switchbot_store import MemoryStore
 

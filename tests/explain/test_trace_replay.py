@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.snapshot import Reading, Snapshot, ZoneSnapshot
-from switchbot_automation.engine.state import PendingRepeat, ZoneState
-from switchbot_automation.engine.trace import (
-    Judged,
+from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
+from switchbot_automation.core.state.records import PendingRepeat, Reading
+from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.explain.trace import (
     agrees,
     from_document,
     rejudged,
@@ -18,7 +18,7 @@ from switchbot_automation.engine.trace import (
     trace_of,
 )
 from switchbot_automation.model import Action, Decision, Power, ReasonCode, Verdict
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 
 NOW = datetime(2026, 1, 12, 12, 0, 0, 250, tzinfo=UTC)
 EARLIER = st.timedeltas(timedelta(0), timedelta(hours=3)).map(lambda ago: NOW - ago)

@@ -21,10 +21,10 @@ from switchbot_store import (
     PostgresHistory,
     PostgresStore,
     StoreUnavailableError,
-    adoption,
 )
-from switchbot_store.adoption import Adoption
-from switchbot_store.migrations import load_migrations, migrate
+from switchbot_store.postgres import adoption
+from switchbot_store.postgres.adoption import Adoption
+from switchbot_store.postgres.migrations import load_migrations, migrate
 
 ALL = [each.version for each in load_migrations()]
 PATIENCE_SECONDS = 120

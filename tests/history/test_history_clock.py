@@ -13,7 +13,7 @@ from switchbot_store import (
     PostgresHistory,
     SqliteHistory,
 )
-from switchbot_store.doctor import examine
+from switchbot_store.doctor.local import examine
 from switchbot_store.history.model import HistoryBackend
 from switchbot_store.history.present import leap_of
 

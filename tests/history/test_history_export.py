@@ -165,7 +165,7 @@ def test_without_pyarrow_parquet_says_what_to_install():
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "import io\n"
-        "from switchbot_store.history.export import write_pages\n"
+        "from switchbot_store.history.query.export import write_pages\n"
         "write_pages([], io.BytesIO(), ['zone'], 'parquet')\n"
     )
     answer = subprocess.run(

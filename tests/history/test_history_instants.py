@@ -17,14 +17,14 @@ from switchbot_store import (
     SqliteHistory,
     StoreDataError,
 )
-from switchbot_store.backup_format import BackupReader, BackupWriter
+from switchbot_store.backup.format import BackupReader, BackupWriter
 from switchbot_store.cli.history_ranges import RangeOptions
 from switchbot_store.cli.output import Misuse
+from switchbot_store.failover.journal import _write_of
+from switchbot_store.failover.mirror import _apply
 from switchbot_store.history.frozen import frozen_hour
-from switchbot_store.history.samples import normalised
+from switchbot_store.history.ingest.samples import normalised
 from switchbot_store.instants import LATEST
-from switchbot_store.journal import _write_of
-from switchbot_store.mirror import _apply
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 FIRST, LAST = datetime.min, datetime.max  # noqa: DTZ901 - an offset is given below

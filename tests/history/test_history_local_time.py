@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from switchbot_store.history.local_time import ClockChange, LocalTime
+from switchbot_store.history.phone_app.local_time import ClockChange, LocalTime
 
 PARIS = ZoneInfo("Europe/Paris")
 MINUTE = timedelta(minutes=1)

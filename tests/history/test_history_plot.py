@@ -9,8 +9,8 @@ import pytest
 from matplotlib.image import imread
 
 from switchbot_store import HistorySample, HistoryService, SqliteHistory
-from switchbot_store.history.chart import gather
-from switchbot_store.history.terminal_chart import render
+from switchbot_store.history.query.chart import gather
+from switchbot_store.history.query.terminal_chart import render
 
 START = datetime(2026, 1, 10, tzinfo=UTC)
 WEEK = timedelta(days=7)

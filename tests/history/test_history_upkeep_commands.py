@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from switchbot_store import HistorySample, SqliteHistory
-from switchbot_store.history.spill import HistorySpill
+from switchbot_store.history.ingest.spill import HistorySpill
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SAMPLES = [

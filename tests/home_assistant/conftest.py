@@ -8,7 +8,7 @@ from homeassistant.config_entries import SOURCE_USER
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from switchbot_automation import plugins
-from switchbot_automation.cloud import catalog
+from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 
 DOMAIN = "switchbot_automation"

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from switchbot_automation import AutomationEngine
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.plugins import registry
-from switchbot_automation.settings import check_settings
+from switchbot_automation.settings.read import check_settings
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
 from switchbot_store import MemoryStore
 

@@ -10,7 +10,7 @@ import pytest
 from switchbot_automation import AutomationEngine
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.plugins import API_VERSION, registry
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
 from switchbot_store import MemoryStore, StoreConfig, StoreConfigError, get_store
 
@@ -19,7 +19,7 @@ NOTIFY = {"action": "notify", "message": "x"}
 
 HOUSE = """
 from switchbot_automation.plugins import Plugin
-from switchbot_automation.rules.model import Look
+from switchbot_automation.rules.definition.model import Look
 
 class Moody:
     subjects = ()

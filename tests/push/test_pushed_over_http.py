@@ -6,12 +6,12 @@ import aiohttp
 import pytest
 
 from switchbot_automation.cloud import SwitchBotClient
-from switchbot_automation.cloud.account_webhook import (
+from switchbot_automation.cloud.events.account import (
     WebhookSetup,
     release_webhook,
     take_webhook,
 )
-from switchbot_automation.cloud.webhook import new_webhook_secret
+from switchbot_automation.cloud.events.events import new_webhook_secret
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import WebhookConflictError
 from switchbot_automation.simulation import (

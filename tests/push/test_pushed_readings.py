@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from switchbot_automation.cloud.webhook import RefusedWebhook, WebhookRefusal
-from switchbot_automation.engine.push import HEARTBEAT_SECONDS, PROOF, QUIET_SECONDS
+from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookRefusal
+from switchbot_automation.engine.observe.pushed import (
+    HEARTBEAT_SECONDS,
+    PROOF,
+    QUIET_SECONDS,
+)
 
 METER = "C271111EC0AB"
 STATUS = f"status {METER}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from switchbot_automation.cloud.webhook import RefusedWebhook, WebhookEvent
+from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookEvent
 
 METER = "C271111EC0AB"
 BODIES = 100_000

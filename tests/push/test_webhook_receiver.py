@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.webhook import (
+from switchbot_automation.cloud.events.events import (
     MAX_BODY_BYTES,
     RefusedWebhook,
     WebhookEvent,

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 
 README = Path(__file__).parents[2] / "README.md"
 HOUR = 3600
@@ -36,7 +36,7 @@ async def test_a_warm_room_may_be_aired(house):
 
 
 def test_the_readmes_words_are_those_there_are():
-    from switchbot_automation.rules.kinds import (  # noqa: PLC0415 - loads the schemas
+    from switchbot_automation.rules.definition.kinds import (  # noqa: PLC0415 - loads the schemas
         ACTIONS,
         TRIGGERS,
         conditions_by_kind,

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from switchbot_automation.rules import triggers
-from switchbot_automation.rules.model import RunMode
-from switchbot_automation.settings import check_settings, parse_settings
+from switchbot_automation.rules.definition import triggers
+from switchbot_automation.rules.definition.model import RunMode
+from switchbot_automation.settings.read import check_settings, parse_settings
 
 NOTIFY = {"action": "notify", "message": "hello"}
 HOT = {"trigger": "numeric_state", "zone": "default", "above": 28}

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.settings import check_settings, parse_settings
+from switchbot_automation.settings.read import check_settings, parse_settings
 
 _SPEC = importlib.util.spec_from_file_location(
     "ruled_house_to_fuzz", Path(__file__).with_name("conftest.py")
@@ -222,7 +222,7 @@ def test_any_rules_tick_through_any_values(rules, world):
     assert "broken" not in house.outcomes
     assert house.engine.next_wakeup > house.clock.now()
     # What is remembered is read back as it was written.
-    from switchbot_automation.rules.memory import Memory  # noqa: PLC0415 - beside its use
+    from switchbot_automation.rules.running.memory import Memory  # noqa: PLC0415 - beside its use
 
     memory = Memory.from_document(house.document)
     assert Memory.from_document(memory.to_document()) == memory

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.reason_codes import ReasonCode
+from switchbot_automation.reasons import ReasonCode
 
 LAMP, DOOR, LOCK = "1A0000000002", "D00000000001", "10C000000003"
 HOT = {"trigger": "numeric_state", "zone": "default", "above": 25}

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from switchbot_automation.engine.safety import ladder
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.core.protect.safety import ladder
+from switchbot_automation.settings.read import parse_settings
 
 DAYS = 86400.0
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, default_settings
 from switchbot_automation.simulation.faults import Fault
 from switchbot_automation.simulation.home import METER_ID

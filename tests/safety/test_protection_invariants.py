@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.safety import assess
-from switchbot_automation.engine.state import ZoneState
+from switchbot_automation.core.protect.safety import assess
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.errors import CloudServerError, CloudTimeoutError
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_store import MemoryStore, StoreUnavailableError
 from tests.safety.conftest import Flat
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from switchbot_automation.cloud.quota import QuotaLedger
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
 from switchbot_store import HistoryService, SqliteHistory
 

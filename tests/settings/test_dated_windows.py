@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.settings import check_settings, parse_settings
-from switchbot_automation.timewindows import (
+from switchbot_automation.schedule.windows import (
     TimeWindow,
     contains,
     in_window,
@@ -16,6 +15,7 @@ from switchbot_automation.timewindows import (
     next_end,
     next_start,
 )
+from switchbot_automation.settings.read import check_settings, parse_settings
 
 PARIS = ZoneInfo("Europe/Paris")
 EVERY_DAY = frozenset(range(7))

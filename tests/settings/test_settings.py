@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action
-from switchbot_automation.settings import (
+from switchbot_automation.schedule.windows import TimeWindow
+from switchbot_automation.settings.model import Profile, ZoneSettings
+from switchbot_automation.settings.read import (
     check_settings,
     parse_settings,
     settings_table,
 )
 from switchbot_automation.settings_diff import SettingChange, diff_settings
-from switchbot_automation.settings_model import Profile, ZoneSettings
-from switchbot_automation.timewindows import TimeWindow
 
 SHARED = (
     Path(__file__).parents[2].parent / "shared" / "data" / "dashboard_settings.json"

@@ -5,12 +5,12 @@ import math
 import pytest
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings import (
+from switchbot_automation.settings.read import (
     check_settings,
     parse_settings,
     settings_table,
 )
-from switchbot_automation.settings_table import Kind
+from switchbot_automation.settings.table.zone import Kind
 
 WINTER = {"min_temp": 19.0, "max_temp": 21.0, "target_temp": 22.0}
 SUMMER = {"min_temp": 23.0, "max_temp": 26.0, "target_temp": 24.0}

@@ -4,7 +4,7 @@ import pytest
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action
-from switchbot_automation.settings import (
+from switchbot_automation.settings.read import (
     check_settings,
     parse_settings,
 )

@@ -10,9 +10,9 @@ from astral.sun import elevation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.settings import check_settings, parse_settings
-from switchbot_automation.suntimes import SunTime, sun_event
-from switchbot_automation.timewindows import in_window, next_boundary
+from switchbot_automation.schedule.sun import SunTime, sun_event
+from switchbot_automation.schedule.windows import in_window, next_boundary
+from switchbot_automation.settings.read import check_settings, parse_settings
 
 PARIS = ZoneInfo("Europe/Paris")
 EVERY_DAY = list(range(7))

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.timewindows import (
+from switchbot_automation.schedule.windows import (
     TimeWindow,
     contains,
     in_window,

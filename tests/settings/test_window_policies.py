@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.timewindows import (
+from switchbot_automation.schedule.days import GAPS, OVERLAPS, Policy
+from switchbot_automation.schedule.windows import (
     TimeWindow,
     in_window,
     next_boundary,
 )
-from switchbot_automation.window_days import GAPS, OVERLAPS, Policy
 
 EVERY_DAY = frozenset(range(7))
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from switchbot_automation.cloud import QuotaLedger, SwitchBotClient
-from switchbot_automation.cloud.retry import RetryPolicy
+from switchbot_automation.cloud.talk.retry import RetryPolicy
 from switchbot_automation.errors import (
     AuthError,
     BadParameterError,
@@ -22,7 +22,7 @@ from switchbot_automation.errors import (
     UnsupportedCommandError,
 )
 from switchbot_automation.simulation import Fault
-from switchbot_automation.simulation.account import QuotaShape
+from switchbot_automation.simulation.account.account import QuotaShape
 from switchbot_automation.simulation.faults import Call
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
 

@@ -13,7 +13,7 @@ from switchbot_automation.simulation import (
     SimulatedClock,
     SimulatedHome,
 )
-from switchbot_automation.simulation.account import QuotaShape
+from switchbot_automation.simulation.account.account import QuotaShape
 from switchbot_automation.simulation.faults import Call
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_automation.schedule.windows import TimeWindow, in_window
 from switchbot_automation.simulation.comfort import (
     BLAME_MINUTES,
     measure_comfort,
     most_starts_in_an_hour,
     window_spans,
 )
-from switchbot_automation.timewindows import TimeWindow, in_window
 
 BAND = (20.0, 22.0)
 

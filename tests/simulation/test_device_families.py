@@ -4,16 +4,16 @@ import base64
 
 import pytest
 
-from switchbot_automation.cloud.aes import encrypt_cbc
-from switchbot_automation.cloud.catalog import device_types, find
+from switchbot_automation.cloud.catalog.catalog import device_types, find
+from switchbot_automation.cloud.events.aes import encrypt_cbc
 from switchbot_automation.errors import (
     BadParameterError,
     CloudError,
     UnsupportedCommandError,
 )
 from switchbot_automation.simulation import Fault
+from switchbot_automation.simulation.account.products import one_of_each
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
-from switchbot_automation.simulation.products import one_of_each
 
 ID = "C0FFEE0000AA"
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from switchbot_automation.cloud.readings import in_status_words, read_event
-from switchbot_automation.cloud.webhook import WebhookEvent, WebhookReceiver
+from switchbot_automation.cloud.catalog.readings import in_status_words, read_event
+from switchbot_automation.cloud.events.events import WebhookEvent, WebhookReceiver
+from switchbot_automation.simulation.account.products import one_of_each
 from switchbot_automation.simulation.home import AIRCON_ID, METER_ID
-from switchbot_automation.simulation.products import one_of_each
 
 ID = "C0FFEE0000AA"
 

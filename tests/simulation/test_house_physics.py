@@ -8,21 +8,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.simulation.aircon import (
+from switchbot_automation.simulation.house.aircon import (
     Aircon,
     AirconMode,
     AirconParameters,
     AirconSettings,
 )
-from switchbot_automation.simulation.house import (
+from switchbot_automation.simulation.house.house import (
     STEP_SECONDS,
     House,
     HouseParameters,
     _exact_step,
 )
-from switchbot_automation.simulation.occupancy import OccupancyParameters
+from switchbot_automation.simulation.house.occupancy import OccupancyParameters
+from switchbot_automation.simulation.house.weather import Climate, Weather
 from switchbot_automation.simulation.scenarios import HOUSES
-from switchbot_automation.simulation.weather import Climate, Weather
 
 START = datetime(2026, 1, 12, tzinfo=UTC)
 NOBODY = OccupancyParameters(people=0, base_load=0.0, evening_load=0.0)

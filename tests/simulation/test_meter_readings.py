@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from switchbot_automation.simulation.meter import Meter, MeterParameters
+from switchbot_automation.simulation.house.meter import Meter, MeterParameters
 
 STEP = 30
 

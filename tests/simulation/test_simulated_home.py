@@ -10,8 +10,11 @@ from switchbot_automation.errors import (
     UnsupportedCommandError,
 )
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
-from switchbot_automation.simulation.account import QuotaShape, SceneStep, VirtualScene
-from switchbot_automation.simulation.aircon import AirconMode, AirconSettings
+from switchbot_automation.simulation.account.account import (
+    QuotaShape,
+    SceneStep,
+    VirtualScene,
+)
 from switchbot_automation.simulation.faults import Call
 from switchbot_automation.simulation.home import (
     AIRCON_ID,
@@ -20,6 +23,7 @@ from switchbot_automation.simulation.home import (
     OUTDOOR_METER_ID,
     RoomSpec,
 )
+from switchbot_automation.simulation.house.aircon import AirconMode, AirconSettings
 
 HEAT = "24,5,3,on"
 

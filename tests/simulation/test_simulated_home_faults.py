@@ -13,7 +13,6 @@ from switchbot_automation.errors import (
     RateLimitedError,
 )
 from switchbot_automation.simulation import Fault, SimulatedHome
-from switchbot_automation.simulation.aircon import AirconMode
 from switchbot_automation.simulation.faults import Call
 from switchbot_automation.simulation.home import (
     AIRCON_ID,
@@ -21,6 +20,7 @@ from switchbot_automation.simulation.home import (
     METER_ID,
     OUTDOOR_METER_ID,
 )
+from switchbot_automation.simulation.house.aircon import AirconMode
 
 HEAT = "24,5,3,on"
 

@@ -5,8 +5,11 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from switchbot_automation.simulation.occupancy import Occupancy, OccupancyParameters
-from switchbot_automation.simulation.weather import (
+from switchbot_automation.simulation.house.occupancy import (
+    Occupancy,
+    OccupancyParameters,
+)
+from switchbot_automation.simulation.house.weather import (
     Climate,
     Weather,
     relative_humidity,

@@ -12,7 +12,8 @@ import threading
 
 import pytest
 
-from switchbot_store import JsonStore, StoreUnavailableError, safe_files
+from switchbot_store import JsonStore, StoreUnavailableError
+from switchbot_store.files import durable as safe_files
 
 
 @pytest.fixture

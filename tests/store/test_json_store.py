@@ -11,8 +11,8 @@ from switchbot_store import (
     StoreConfigError,
     StoreDataError,
     StoreUnavailableError,
-    safe_files,
 )
+from switchbot_store.files import durable as safe_files
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ class TestFiles:
 
         read = safe_files.read_content
         monkeypatch.setattr(
-            "switchbot_store.document_file.read_content", finish_editing
+            "switchbot_store.files.document_file.read_content", finish_editing
         )
         assert store.get("settings") == {"n": 2}
         assert evidence(directory) == []

@@ -20,7 +20,7 @@ from switchbot_store import (
     StoreUnavailableError,
     migrate,
 )
-from switchbot_store.migrations import _TABLES, OWN_NAMESPACE, load_migrations
+from switchbot_store.postgres.migrations import _TABLES, OWN_NAMESPACE, load_migrations
 
 NEWEST = load_migrations()[-1].version
 
@@ -227,9 +227,12 @@ def test_waiting_for_a_busy_table_ends_in_an_error_and_holds_nobody_up(
     database_url, connection, monkeypatch
 ):
     monkeypatch.setattr(
-        "switchbot_store.migrations._NO_LONG_WAIT", "SET LOCAL lock_timeout = '50ms'"
+        "switchbot_store.postgres.migrations._NO_LONG_WAIT",
+        "SET LOCAL lock_timeout = '50ms'",
     )
-    monkeypatch.setattr("switchbot_store.migrations._LOCK_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(
+        "switchbot_store.postgres.migrations._LOCK_PATIENCE_SECONDS", 0.1
+    )
     connection.execute(
         "CREATE TABLE json_store (kind varchar(50) PRIMARY KEY, data jsonb NOT NULL,"
         " updated_at timestamptz)"

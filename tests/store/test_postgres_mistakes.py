@@ -13,9 +13,9 @@ from switchbot_store import (
     StoreConfigError,
     StoreUnavailableError,
 )
-from switchbot_store.migrations import migrate
-from switchbot_store.postgres_connections import Connections
-from switchbot_store.postgres_wire import OwnConnection, fetch
+from switchbot_store.postgres.connections import Connections
+from switchbot_store.postgres.migrations import migrate
+from switchbot_store.postgres.wire import OwnConnection, fetch
 
 WRONG = {
     "too few values": lambda connection: connection.execute("SELECT %s, %s", (1,)),
@@ -104,7 +104,7 @@ class TestMistakes:
             raise TypeError("Expected list, got tuple")
 
         with PostgresStore(database_url) as store:
-            monkeypatch.setattr("switchbot_store.postgres.fetch", refuse)
+            monkeypatch.setattr("switchbot_store.postgres.store.fetch", refuse)
             assert not store.health_check()
             assert store.status().last_error == "TypeError: Expected list, got tuple"
         assert "Expected list" in caplog.text

@@ -19,7 +19,7 @@ from switchbot_store import (
     ThreadedStore,
     time_limit,
 )
-from switchbot_store.postgres_settings import connection_options, connection_string
+from switchbot_store.postgres.location import connection_options, connection_string
 
 WAIT_SECONDS = 30
 

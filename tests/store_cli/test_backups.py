@@ -24,8 +24,8 @@ from switchbot_store import (
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.backup import back_up, plan_restore, restore
-from switchbot_store.backup_format import Counts
+from switchbot_store.backup.archive import back_up, plan_restore, restore
+from switchbot_store.backup.format import Counts
 
 NOW = datetime(2026, 1, 20, 12, 30, tzinfo=UTC)
 START = NOW - timedelta(days=12)
@@ -259,7 +259,7 @@ def test_memory_stays_flat(tmp_path):
         import gc, resource, sys
         from datetime import UTC, datetime, timedelta
         from switchbot_store import HistorySample, MemoryStore, SqliteHistory
-        from switchbot_store.backup import back_up, restore
+        from switchbot_store.backup.archive import back_up, restore
         directory, count = sys.argv[1], int(sys.argv[2])
         start = datetime(2020, 1, 1, tzinfo=UTC)
         history = SqliteHistory(directory + "/from.sqlite3")

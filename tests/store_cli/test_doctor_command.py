@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from switchbot_store import JsonStore, PostgresStore, get_store, inspection
-from switchbot_store.doctor import examine
+from switchbot_store import JsonStore, PostgresStore, get_store
+from switchbot_store.doctor import inspection
+from switchbot_store.doctor.local import examine
 from switchbot_store.testing import TcpProxy
 
 

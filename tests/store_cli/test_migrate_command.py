@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from switchbot_store import JsonStore, PostgresStore, SqliteHistory
-from switchbot_store.backup import restore
-from switchbot_store.backup_format import BackupReader
+from switchbot_store.backup.archive import restore
+from switchbot_store.backup.format import BackupReader
 
 
 def tables(url):

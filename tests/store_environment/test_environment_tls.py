@@ -11,8 +11,8 @@ from switchbot_store import (
     StoreConfigError,
     get_store,
 )
-from switchbot_store.doctor import examine
-from switchbot_store.inspection import Inspection
+from switchbot_store.doctor.inspection import Inspection
+from switchbot_store.doctor.local import examine
 from switchbot_store.testing import TcpProxy
 
 

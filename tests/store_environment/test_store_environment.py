@@ -19,8 +19,8 @@ from switchbot_store import (
     get_store,
 )
 from switchbot_store.cli.app import COMMANDS, application
-from switchbot_store.doctor import examine
-from switchbot_store.postgres_location import DEVELOPMENT_SERVICE, TEST_SERVICE
+from switchbot_store.doctor.local import examine
+from switchbot_store.postgres.location import DEVELOPMENT_SERVICE, TEST_SERVICE
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 SPECIAL = "p@ss:w/o#r%d?&=+ '\"\\é~^{}[]|;,<>`$!*()"
@@ -135,7 +135,7 @@ class TestPooler:
         ],
     )
     def test_behind_one_nothing_is_prepared(self, host, word, unprepared):
-        from switchbot_store.postgres_settings import (  # noqa: PLC0415 - here alone
+        from switchbot_store.postgres.location import (  # noqa: PLC0415 - here alone
             connection_options,
         )
 

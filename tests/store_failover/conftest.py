@@ -14,8 +14,8 @@ from switchbot_store import (
     MemoryStore,
     PostgresStore,
     StoreUnavailableError,
-    probing,
 )
+from switchbot_store.failover import keeper as probing
 from switchbot_store.testing import PostgresServer, TcpProxy
 
 pytest.register_assert_rewrite("switchbot_store.testing.store_contract")

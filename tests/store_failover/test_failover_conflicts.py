@@ -14,7 +14,7 @@ from switchbot_store import (
     StoreConflictError,
     StoreDataError,
 )
-from switchbot_store.conflicts import read_conflicts
+from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.testing import TcpProxy
 
 LATER = dt.timedelta(hours=1)

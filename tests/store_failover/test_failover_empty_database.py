@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from switchbot_store import FailoverStore, JsonStore, PostgresStore
 from switchbot_store.cli.app import application
-from switchbot_store.conflicts import read_conflicts
-from switchbot_store.lineage import IDENTITY_KEY
-from switchbot_store.mirror import read_mirror
+from switchbot_store.failover.conflicts import read_conflicts
+from switchbot_store.failover.lineage import IDENTITY_KEY
+from switchbot_store.failover.mirror import read_mirror
 
 SETTINGS = {"timezone": "Europe/Paris", "target_temp": 21}
 TABLES = (

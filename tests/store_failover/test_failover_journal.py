@@ -18,7 +18,7 @@ from switchbot_store import (
     StoreConfigError,
     StoreUnavailableError,
 )
-from switchbot_store.journal import read_pending
+from switchbot_store.failover.journal import read_pending
 
 JOURNAL = ".journal/journal.jsonl"
 

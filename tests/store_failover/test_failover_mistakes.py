@@ -232,7 +232,7 @@ def test_a_driver_that_cannot_be_called_keeps_postgres_from_opening(
 
     store = on_postgres(database_url)
     with monkeypatch.context() as patch:
-        patch.setattr("switchbot_store.postgres.fetch", refuse)
+        patch.setattr("switchbot_store.postgres.store.fetch", refuse)
         with pytest.raises(TypeError, match="Expected list"):
             store.set("a", {"n": 1})
         assert store.status().pending == 0

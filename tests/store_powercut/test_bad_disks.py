@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchbot_store import JsonStore, StoreDataError
-from switchbot_store.file_names import key_of, stem_of
+from switchbot_store.files.names import key_of, stem_of
 
 CAN_MOUNT = (
     os.geteuid() == 0

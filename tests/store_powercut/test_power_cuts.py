@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from switchbot_store import JsonStore
-from switchbot_store import journal as journal_module
 from switchbot_store.errors import StoreUnavailableError
-from switchbot_store.journal import Journal, PendingWrite, read_pending
+from switchbot_store.failover import journal as journal_module
+from switchbot_store.failover.journal import Journal, PendingWrite, read_pending
 
 
 def documents(place):

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver
 
-from switchbot_automation.engine.webhook_sender import WebhookSender
+from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import AutomationError, WebhookError
 
 LOOPBACK = frozenset({"127.0.0.1"})

@@ -8,7 +8,7 @@ from switchbot_sun import Place
 
 from switchbot_automation import AutomationEngine
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
 from switchbot_store import MemoryStore
 

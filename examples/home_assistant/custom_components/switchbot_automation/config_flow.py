@@ -13,10 +13,10 @@ from homeassistant.core import callback
 from homeassistant.helpers import selector
 
 from switchbot_automation import SettingsError
-from switchbot_automation.cloud.catalog import device_types, find
+from switchbot_automation.cloud.catalog.catalog import device_types, find
 from switchbot_automation.errors import AuthError, CloudError
 from switchbot_automation.model import Device, DeviceList, Remote
-from switchbot_automation.settings import parse_settings
+from switchbot_automation.settings.read import parse_settings
 from switchbot_store import StoreError
 
 from . import HomeEntry

@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from switchbot_automation import AutomationEngine, SchedulerService
-from switchbot_automation.cloud.catalog import device_types
+from switchbot_automation.cloud.catalog.catalog import device_types
 from switchbot_automation.plugins import registry
 from switchbot_store import HistoryService, JsonStore, SqliteHistory
 

@@ -1,0 +1,23 @@
+"""Every product of the SwitchBot Cloud API: its fields, commands and events."""
+
+from __future__ import annotations
+
+from switchbot_automation.cloud.catalog.catalog import (
+    device_types,
+    find,
+    find_by_webhook_type,
+    is_idempotent,
+    is_infrared_id,
+    lookup,
+    validate_command,
+)
+
+__all__ = [
+    "device_types",
+    "find",
+    "find_by_webhook_type",
+    "is_idempotent",
+    "is_infrared_id",
+    "lookup",
+    "validate_command",
+]

@@ -1,0 +1,213 @@
+"""Every product of the SwitchBot Cloud API: its fields, commands and events.
+
+The data lie in ``devices.json`` beside this module, taken from the official documents
+(each entry names its `source`) and from what clients saw live (`notes`). They are read
+at the first question, not at import. No other I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from switchbot_automation.cloud.catalog.types import (
+    CommandSpec,
+    DeviceType,
+    StatusField,
+    read_product,
+)
+from switchbot_automation.errors import UnsupportedCommandError
+from switchbot_automation.settings.wording import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "CommandSpec",
+    "DeviceType",
+    "StatusField",
+    "device_types",
+    "find",
+    "find_by_webhook_type",
+    "is_idempotent",
+    "is_infrared_id",
+    "lookup",
+    "validate_command",
+]
+
+_INFRARED_ID = re.compile(r"\d{2}-\w+-\d+")
+_BLANKS = re.compile(r"\s+")
+
+# A learned remote's type carries this prefix: "DIY TV", "DIY Air Conditioner".
+_LEARNED = "diy"
+
+
+def is_infrared_id(device_id: str) -> bool:
+    """Tell whether an id has the form of a remote's, as in ``02-202008110034-13``."""
+    return _INFRARED_ID.fullmatch(device_id) is not None
+
+
+def device_types() -> tuple[DeviceType, ...]:
+    """Return every product."""
+    return _catalog().all
+
+
+def find(spelling: str, *, infrared: bool | None = None) -> tuple[DeviceType, ...]:
+    """Return the products a type may mean, in any of its spellings; empty if none.
+
+    Several share a type: two humidifiers `Humidifier2`, a remote and a standing fan
+    `Fan`. `infrared` narrows it to remotes or to devices. Case and blanks do not count.
+    """
+    found = _catalog().by_type.get(_fold(spelling), ())
+    if not found and infrared is not False:
+        learned = _fold(spelling)
+        if learned.startswith(_LEARNED):
+            found = _catalog().by_type.get(learned.removeprefix(_LEARNED), ())
+            infrared = True
+    if infrared is None:
+        return found
+    return tuple(product for product in found if product.infrared is infrared)
+
+
+def lookup(spelling: str, *, infrared: bool | None = None) -> DeviceType | None:
+    """Return the likeliest product for a type: the one whose own name it is."""
+    found = find(spelling, infrared=infrared)
+    return found[0] if found else None
+
+
+def find_by_webhook_type(webhook_type: str) -> tuple[DeviceType, ...]:
+    """Return the products whose events carry that `context.deviceType`.
+
+    It is another vocabulary than the list's, with slips: match devices by their id.
+    """
+    return _catalog().by_webhook_type.get(_fold(webhook_type), ())
+
+
+def is_idempotent(
+    command: str, command_type: str = "command", *, device_type: str | None = None
+) -> bool:
+    """Tell whether sending a command twice does no more than sending it once.
+
+    Without a known type, every product with such a command must agree.
+    """
+    products = find(device_type) if device_type else ()
+    specs = [
+        spec
+        for product in products or device_types()
+        if (spec := product.command(command, command_type)) is not None
+    ]
+    return bool(specs) and all(spec.idempotent for spec in specs)
+
+
+def validate_command(
+    device_type: str,
+    command: str,
+    parameter: Any = "default",
+    command_type: str = "command",
+    *,
+    infrared: bool | None = None,
+) -> Any:
+    """Check a command before a call is spent; return the parameter to send.
+
+    A parameter typed by a person is brought into the form the cloud wants: "50" to 50,
+    JSON text to an object. Raises UnsupportedCommandError for a type or command that
+    the catalogue does not have, BadParameterError for the parameter; either says what
+    to change, and that nothing was sent (`maybe_sent` false).
+    """
+    products = find(device_type, infrared=infrared)
+    if not products:
+        raise UnsupportedCommandError(
+            f"no device type {device_type!r} in the catalogue"
+            f"{_nearest(device_type, _type_names())}",
+            maybe_sent=False,
+        )
+    specs = [
+        spec
+        for product in products
+        if (spec := product.command(command, command_type)) is not None
+    ]
+    if not specs:
+        raise UnsupportedCommandError(
+            _unsupported(products[0], command, command_type), maybe_sent=False
+        )
+    spec = specs[0]
+    if command_type != "command" and not command.strip():
+        raise UnsupportedCommandError(
+            "a learned button needs its exact name from the app", maybe_sent=False
+        )
+    return spec.schema.check(
+        parameter, f"{command} of {products[0].name}", show=not spec.sensitive
+    )
+
+
+# --- inside -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalog:
+    all: tuple[DeviceType, ...]
+    by_type: Mapping[str, tuple[DeviceType, ...]]
+    by_webhook_type: Mapping[str, tuple[DeviceType, ...]]
+
+
+@lru_cache(maxsize=1)
+def _catalog() -> _Catalog:
+    text = resources.files(__package__).joinpath("devices.json").read_bytes()
+    products = tuple(read_product(entry) for entry in orjson.loads(text))
+    by_type: dict[str, list[DeviceType]] = {}
+    by_webhook_type: dict[str, list[DeviceType]] = {}
+    own_first = [(product.device_type, product) for product in products]
+    own_first += [(alias, product) for product in products for alias in product.aliases]
+    own_first += [(product.name, product) for product in products]
+    for spelling, product in own_first:
+        _add(by_type, spelling, product)
+    for product in products:
+        for webhook_type in product.webhook_types:
+            _add(by_webhook_type, webhook_type, product)
+    return _Catalog(products, _frozen(by_type), _frozen(by_webhook_type))
+
+
+def _add(index: dict[str, list[DeviceType]], spelling: str, entry: DeviceType) -> None:
+    listed = index.setdefault(_fold(spelling), [])
+    if spelling and entry not in listed:
+        listed.append(entry)
+
+
+def _frozen(
+    index: dict[str, list[DeviceType]],
+) -> Mapping[str, tuple[DeviceType, ...]]:
+    return MappingProxyType({key: tuple(found) for key, found in index.items()})
+
+
+def _fold(spelling: str) -> str:
+    return _BLANKS.sub("", spelling).casefold()
+
+
+def _type_names() -> list[str]:
+    return [product.device_type for product in device_types() if product.device_type]
+
+
+def _unsupported(product: DeviceType, command: str, command_type: str) -> str:
+    names = [
+        spec.name if spec.command_type == "command" else "its learned buttons"
+        for spec in product.commands
+    ]
+    if not names:
+        return f"{product.name} takes no commands"
+    kind = "" if command_type == "command" else f" of type {command_type!r}"
+    hint = _nearest(command, names)
+    return f"{product.name} has no command {command!r}{kind}{hint}; it has " + (
+        ", ".join(names)
+    )
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    folded = {name.casefold(): name for name in known}
+    near = nearest(word.casefold(), folded)
+    return f"; did you mean {folded[near]!r}?" if near else ""

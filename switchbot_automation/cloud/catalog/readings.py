@@ -1,0 +1,233 @@
+"""A status or an event in the catalogue's terms: right names, right types, doubts. Pure.
+
+The cloud is loose with both: `detected` for `Detected`, LOCKED for lock, an integer for
+a version, a position in place of a boolean (SwitchBotAPI#174, #410, #371). A value that
+cannot be meant is left out rather than guessed at, one that is merely odd is kept, and
+either is named in `doubts`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.cloud.catalog.catalog import (
+    DeviceType,
+    StatusField,
+    find,
+    find_by_webhook_type,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from switchbot_automation.model import DeviceStatus
+
+Value = bool | int | float | str | dict[str, Any]
+
+# What every answer has; it says nothing about the device's state.
+_IDENTITY = frozenset(
+    {"deviceid", "devicetype", "hubdeviceid", "devicemac", "timeofsample"}
+)
+_NO_HUB = "000000000000"
+_WORDS = {
+    **dict.fromkeys(("true", "on", "1", "detected", "online"), True),
+    **dict.fromkeys(("false", "off", "0", "not_detected", "offline"), False),
+}
+# Status says "locked" where the documentation and the events say "lock", or upper case.
+_SYNONYMS = {
+    "locked": "lock",
+    "unlocked": "unlock",
+    "opened": "open",
+    "closed": "close",
+    "latch_bolt_locked": "latchboltlocked",
+}
+# What an event calls by another name than the status; the first the product has counts.
+_STATUS_NAMES = {
+    "powerState": ("power",),
+    "colorLightPowerState": ("colorLightPower",),
+    "colorLightColor": ("colorLightRGB",),
+    "brightness": ("mainLightBrightness",),
+    "colorTemperature": ("mainLightColorTemp",),
+    "detectionState": ("moveDetected", "Detected", "status"),
+    "online": ("onlineStatus",),
+}
+_PERCENT = (0, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a device said.
+
+    `product` is None for a type the catalogue does not have; `values` are by the
+    catalogue's field names; `unknown` holds the other fields as they came; `doubts` say
+    in words what does not fit.
+    """
+
+    product: DeviceType | None
+    values: Mapping[str, Value]
+    unknown: Mapping[str, Any]
+    doubts: tuple[str, ...]
+
+
+def read_status(status: DeviceStatus) -> Reading:
+    """Read a status by the device's type."""
+    products = find(status.device_type, infrared=False) if status.device_type else ()
+    product = products[0] if products else None
+    fields = product.status if product else ()
+    return _read(product, fields, status.fields)
+
+
+def read_event(context: Mapping[str, Any], *, device_type: str = "") -> Reading:
+    """Read an event's `context`.
+
+    `device_type` is the device's type in the list, which is surer than the event's own
+    word for it. Events may be partial: only what is there has a value.
+    """
+    products = find(device_type, infrared=False) if device_type else ()
+    if not products:
+        said = context.get("deviceType")
+        products = find_by_webhook_type(said) if isinstance(said, str) else ()
+    product = products[0] if products else None
+    fields = product.webhook_fields if product else ()
+    return _read(product, fields, context)
+
+
+def in_status_words(reading: Reading) -> dict[str, Value]:
+    """Return an event's values as the status of the same product would have them.
+
+    `powerState` ON is the status's `power` on, LOCKED its lock, DETECTED its true. What
+    the status does not have, or would have other values for, keeps the event's words.
+    """
+    found = dict(reading.values)
+    if reading.product is None:
+        return found
+    fields = {field.name: field for field in reading.product.status}
+    for name, value in reading.values.items():
+        own = (name, *_STATUS_NAMES.get(name, ()))
+        field = next((fields[each] for each in own if each in fields), None)
+        if field is None:
+            continue
+        word = value
+        if field.name == "onlineStatus" and isinstance(value, bool):
+            word = "online" if value else "offline"
+        said = _CONVERT[field.type](word, field)
+        if said is not None and _is_plausible(said, field):
+            found[field.name] = said
+    return found
+
+
+def _read(
+    product: DeviceType | None,
+    fields: Iterable[StatusField],
+    given: Mapping[str, Any],
+) -> Reading:
+    known = {field.name.casefold(): field for field in fields}
+    values: dict[str, Value] = {}
+    unknown: dict[str, Any] = {}
+    doubts: list[str] = []
+    for name, raw in given.items():
+        folded = name.casefold()
+        if folded in _IDENTITY:
+            continue
+        field = known.get(folded)
+        if field is None:
+            unknown[name] = raw
+            continue
+        value = _CONVERT[field.type](raw, field)
+        if value is None:
+            doubts.append(f"{field.name}: {raw!r} is no {field.type}")
+            continue
+        values[field.name] = value
+        if not _is_plausible(value, field):
+            doubts.append(f"{field.name}: {value!r} is not among the known values")
+    if _is_all_zero(values, given):
+        doubts.append("every number is zero and the hub is none")
+    return Reading(
+        product, MappingProxyType(values), MappingProxyType(unknown), tuple(doubts)
+    )
+
+
+def _boolean(raw: Any, _field: StatusField) -> Value | None:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, int) and raw in {0, 1}:
+        return raw == 1
+    return _WORDS.get(raw.strip().casefold()) if isinstance(raw, str) else None
+
+
+def _integer(raw: Any, field: StatusField) -> Value | None:
+    number = _number(raw, field)
+    if isinstance(number, float):
+        return int(number) if number.is_integer() else None
+    return number
+
+
+def _number(raw: Any, _field: StatusField) -> Value | None:
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, str):
+        try:
+            raw = float(raw)
+        except ValueError:
+            return None
+    if isinstance(raw, int):
+        return raw
+    return raw if isinstance(raw, float) and math.isfinite(raw) else None
+
+
+def _string(raw: Any, field: StatusField) -> Value | None:
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        raw = str(raw)
+    if not isinstance(raw, str):
+        return None
+    text = raw.strip()
+    word = _SYNONYMS.get(text.casefold(), text.casefold())
+    for value in field.values:
+        if str(value).casefold() in {text.casefold(), word}:
+            return str(value)
+    return text
+
+
+def _object(raw: Any, _field: StatusField) -> Value | None:
+    return raw if isinstance(raw, dict) else None
+
+
+_CONVERT: dict[str, Callable[[Any, StatusField], Value | None]] = {
+    "boolean": _boolean,
+    "integer": _integer,
+    "number": _number,
+    "string": _string,
+    "object": _object,
+}
+
+
+def _is_plausible(value: Value, field: StatusField) -> bool:
+    if isinstance(value, (bool, dict)):
+        return True
+    if isinstance(value, str):
+        return not field.values or value in {str(known) for known in field.values}
+    if field.unit == "%":
+        # Old products report four levels by the book and any percentage in the field.
+        low, high = _PERCENT
+        return low <= value <= high
+    if field.values:
+        return value in field.values
+    return (field.minimum is None or value >= field.minimum) and (
+        field.maximum is None or value <= field.maximum
+    )
+
+
+def _is_all_zero(values: Mapping[str, Value], given: Mapping[str, Any]) -> bool:
+    numbers = [
+        value
+        for value in values.values()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    return (
+        len(numbers) > 1
+        and not any(numbers)
+        and given.get("hubDeviceId") in (_NO_HUB, "")
+    )

@@ -1,0 +1,1 @@
+"""What the cloud pushes, and what it says later of commands it accepted."""

@@ -1,0 +1,102 @@
+"""The account's one webhook: taken, and never from somebody else unless told.
+
+An account has a single URL (SwitchBotAPI#393), which Home Assistant or homebridge may
+hold; whoever overwrites it silences them.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from switchbot_automation.errors import CloudError, WebhookConflictError
+from switchbot_automation.settings.urls import mask_url
+
+if TYPE_CHECKING:
+    from switchbot_automation.cloud.talk.endpoints import Endpoints
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class WebhookSetup(StrEnum):
+    """What setting up a webhook came to."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    """A foreign one was deleted for it."""
+    ENABLED = "enabled"
+    """It was there, switched off."""
+    UNCHANGED = "unchanged"
+
+
+async def take_webhook(
+    client: Endpoints, url: str, *, replace: bool = False
+) -> WebhookSetup:
+    """Have the account's events posted to `url`.
+
+    Three calls at most, one more for each foreign webhook. Raises WebhookConflictError
+    where there is a foreign one and `replace` is not given; nothing has changed then.
+    Should the new one be refused after the old was deleted, the old is put back.
+    BadParameterError for what is no URL.
+    """
+    present = await client.query_webhook()
+    if url in present:
+        return await _enabled(client, url)
+    if not present:
+        await client.setup_webhook(url)
+        return WebhookSetup.CREATED
+    if not replace:
+        raise WebhookConflictError(
+            f"the account's events go to {_masked(present)}, which is not this URL",
+            maybe_sent=False,
+        )
+    for foreign in present:
+        await client.delete_webhook(foreign)
+    try:
+        await client.setup_webhook(url)
+    except CloudError:
+        await _put_back(client, present)
+        raise
+    return WebhookSetup.REPLACED
+
+
+async def release_webhook(client: Endpoints, url: str) -> bool:
+    """Delete the account's webhook if it is `url`; False when there is none.
+
+    Raises WebhookConflictError where it is a foreign one, which stays.
+    """
+    present = await client.query_webhook()
+    if not present:
+        return False
+    if url not in present:
+        raise WebhookConflictError(
+            f"the account's events go to {_masked(present)}, which is not this URL",
+            maybe_sent=False,
+        )
+    await client.delete_webhook(url)
+    return True
+
+
+async def _enabled(client: Endpoints, url: str) -> WebhookSetup:
+    details = await client.query_webhook_details([url])
+    if all(each.enabled for each in details if each.url == url):
+        return WebhookSetup.UNCHANGED
+    await client.update_webhook(url, enable=True)
+    return WebhookSetup.ENABLED
+
+
+async def _put_back(client: Endpoints, urls: tuple[str, ...]) -> None:
+    for url in urls:
+        try:
+            await client.setup_webhook(url)
+        except CloudError as error:
+            _LOGGER.warning(
+                "the webhook %s was deleted and could not be put back: %s",
+                mask_url(url),
+                error,
+            )
+
+
+def _masked(urls: tuple[str, ...]) -> str:
+    return " and ".join(mask_url(url) for url in urls)

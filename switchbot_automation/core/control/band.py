@@ -1,0 +1,343 @@
+"""Between a zone and its controllers: what they need of it, what they ask of it. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.control.overshoot import Run, learn_softening, softened
+from switchbot_automation.core.control.season import AUTO, season_of
+from switchbot_automation.core.control.steer import (
+    Advice,
+    Aim,
+    Situation,
+    steer,
+)
+from switchbot_automation.core.control.steer_learning import learn
+from switchbot_automation.core.control.warm_up import (
+    EARLIEST,
+    Plan,
+    Watch,
+    plan_start,
+)
+from switchbot_automation.core.state.learned import KEPT_STARTS, Learned
+from switchbot_automation.model import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import Settings, ZoneSettings
+
+_DAY_SECONDS = 86400.0
+_STARTS_A_DAY = 3
+_LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
+_RESPONDS = timedelta(minutes=7)
+
+
+def learns(zone: ZoneSettings) -> bool:
+    """Return whether a zone uses anything that has to be learned."""
+    return zone.automation_enabled and (
+        zone.optimum_start
+        or zone.overshoot_learning
+        or modulates(zone)
+        or zone.mode == AUTO
+    )
+
+
+def modulates(zone: ZoneSettings) -> bool:
+    """Return whether the setpoint is steered, which takes a unit that can be told."""
+    return zone.control == "modulate" and bool(zone.aircon_device_id)
+
+
+def in_season(
+    settings: Settings, state_of: Callable[[str], ZoneState], now: datetime
+) -> Settings:
+    """Return the settings with every `auto` replaced by the season in force."""
+    if all(zone.mode != AUTO for zone in settings.zones.values()):
+        return settings
+    zones = {
+        name: _in_season(zone, state_of(name), now)
+        for name, zone in settings.zones.items()
+    }
+    return replace(settings, zones=zones)
+
+
+def _in_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
+    if zone.mode != AUTO:
+        return zone
+    learned = state.learned
+    season = learned.season if learned else None
+    if season is None:
+        temperature = None if state.last_temperature_stale else state.last_temperature
+        season = season_of(
+            zone, None, temperature, now=now.timestamp(), rested_seconds=0.0
+        )
+    return replace(zone, mode=season.name)
+
+
+def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state of an `auto` zone with the season that a reading asks for."""
+    if zone.mode != AUTO or state.last_temperature_stale:
+        return state
+    stopped = state.compressor_stopped_at
+    rested = (now - stopped).total_seconds() if stopped else math.inf
+    if state.compressor_running or state.uncertain:
+        rested = 0.0
+    learned = state.learned or Learned()
+    season = season_of(
+        zone,
+        learned.season,
+        state.last_temperature,
+        now=now.timestamp(),
+        rested_seconds=rested,
+    )
+    if season == learned.season:
+        return state
+    return state._replace(learned=replace(learned, season=season))
+
+
+def aim_of(zone: ZoneSettings) -> Aim | None:
+    """Return what the zone's season wants, None without usable temperatures."""
+    heating = zone.mode == "winter"
+    profile = zone.winter if heating else zone.summer
+    if profile is None or profile.min_temp > profile.max_temp:
+        return None
+    return Aim(
+        heating=heating,
+        low=profile.min_temp,
+        high=profile.max_temp,
+        asked=profile.target_temp,
+        step=0.5 if zone.half_degrees else 1.0,
+    )
+
+
+def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
+    """Return the zone as if its profile asked for that setpoint, Celsius.
+
+    Scenes and webhooks send what somebody put into them, so only the direct command is
+    left.
+    """
+    changes = {
+        season: replace(profile, target_temp=setpoint)
+        for season, profile in (("winter", zone.winter), ("summer", zone.summer))
+        if profile is not None and season == zone.mode
+    }
+    return replace(zone, cascade=("command",), **changes)  # type: ignore[arg-type] # the keys are the two profiles
+
+
+def after_observation(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state with what this reading taught."""
+    temperature = state.last_temperature
+    if not learns(zone) or temperature is None or state.last_temperature_stale:
+        return state
+    learned = state.learned or Learned()
+    before = learned.trend.last
+    trend = learned.trend.with_reading(now, temperature)
+    learned = replace(learned, trend=trend, starts=_starts(learned, state))
+    aim = aim_of(zone)
+    if aim is not None and not state.uncertain:
+        elapsed = (now - before[0]).total_seconds() if before else 0.0
+        seen = _situation(zone, learned, state, temperature, now)
+        watch = Watch(
+            heating=aim.heating,
+            goal=aim.sign * aim.wake,
+            at=now,
+            temperature=temperature,
+            running_since=_told_since(zone, state),
+            before=before,
+        )
+        learned = replace(
+            learned,
+            steering=learn(aim, learned.steering, seen, elapsed),
+            warm_up=learned.warm_up.watched(watch),
+        )
+        run = _run(zone, learned, state, seen, now)
+        if run is not None:
+            softening = learn_softening(
+                aim, learned.softening, zone.hysteresis_celsius, run
+            )
+            learned = replace(learned, softening=softening)
+    return state._replace(learned=learned)
+
+
+def _run(
+    zone: ZoneSettings,
+    learned: Learned,
+    state: ZoneState,
+    seen: Situation,
+    now: datetime,
+) -> Run | None:
+    """Return the last run of the compressor, None where nothing is learned from it."""
+    started, stopped = state.compressor_started_at, state.compressor_stopped_at
+    if not zone.overshoot_learning or modulates(zone) or started is None:
+        return None
+    if stopped is None or stopped < started:
+        stopped = None
+    readings = learned.trend.readings
+    before = [one for at, one in readings if stopped is not None and at <= stopped]
+    since = [one for at, one in readings if stopped is not None and at >= stopped]
+    most = max if zone.mode == "winter" else min
+    return Run(
+        now=now.timestamp(),
+        started=started.timestamp(),
+        stopped=None if stopped is None else stopped.timestamp(),
+        at_stop=before[-1] if before else None,
+        furthest=most(since) if since else None,
+        latest=seen.temperature,
+        most=seen.most,
+        settled_seconds=seen.settled_seconds,
+        setpoint=seen.setpoint,
+        slope=seen.slope,
+    )
+
+
+def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | None:
+    """Return the setpoint that `switch` sends in place of the profile's, Celsius.
+
+    None where it sends the profile's own, by whatever way it is sent.
+    """
+    learned = state.learned
+    if not zone.overshoot_learning or not zone.aircon_device_id or learned is None:
+        return None
+    present = _setpoint(state.parameter) if state.compressor_running else None
+    setpoint = softened(aim, learned.softening)
+    if learned.softening.kelvin(heating=aim.heating) > 0.0:
+        return setpoint
+    # What was softened and is not any more has to be sent by the same way.
+    return setpoint if present is not None and present != setpoint else None
+
+
+def too_weak(aim: Aim, state: ZoneState, setpoint: float) -> bool:
+    """Return whether the unit runs at a setpoint that was found to be too weak."""
+    present = _setpoint(state.parameter) if state.compressor_running else None
+    return (
+        present is not None
+        and not state.uncertain
+        and aim.sign * (setpoint - present) > 0.0
+    )
+
+
+def advise(
+    zone: ZoneSettings, aim: Aim, state: ZoneState, temperature: float, now: datetime
+) -> Advice:
+    """Return what modulating asks for."""
+    learned = state.learned or Learned()
+    seen = _situation(zone, learned, state, temperature, now)
+    if _running_since(zone, state) is None:
+        seen = replace(seen, running=False, setpoint=None)
+    return steer(aim, learned.steering, seen)
+
+
+def plan(
+    aim: Aim,
+    state: ZoneState,
+    temperature: float,
+    now: datetime,
+    opens: datetime,
+    *,
+    since: datetime | None,
+) -> Plan:
+    """Return when to begin for the window that opens then; see `plan_start`."""
+    learned = state.learned or Learned()
+    return plan_start(
+        learned.warm_up,
+        heating=aim.heating,
+        goal=aim.sign * aim.wake,
+        temperature=temperature,
+        slope=learned.trend.slope(_last_change(state)),
+        now=now,
+        since=since,
+        opens=opens,
+    )
+
+
+def begun(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:
+    """Return whether the unit was started for the window that opens then."""
+    since = _running_since(zone, state)
+    return since is not None and since >= opens - EARLIEST
+
+
+def _running_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
+    """Return since when the unit does the season's work, None if it does not."""
+    season = Action.WINTER if zone.mode == "winter" else Action.SUMMER
+    if not state.compressor_running or state.action not in (season, None):
+        return None
+    return state.compressor_started_at
+
+
+def _told_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
+    """Return since when it works as it was last told to.
+
+    A warm-up whose setpoint had to be raised on the way would tell how little was known
+    of the unit, not how fast the room is.
+    """
+    since, changed = _running_since(zone, state), _last_change(state)
+    return since if since is None or changed is None else max(since, changed)
+
+
+def _situation(
+    zone: ZoneSettings,
+    learned: Learned,
+    state: ZoneState,
+    temperature: float,
+    now: datetime,
+) -> Situation:
+    from statistics import median  # noqa: PLC0415 - only who steers needs it
+
+    running = state.compressor_running
+    changed = _last_change(state)
+    since = (now - changed).total_seconds() if changed else math.inf
+    begin = now - _LATELY
+    if changed is not None:
+        begin = max(begin, changed + _RESPONDS)
+    lately = [one for at, one in learned.trend.readings if at >= begin]
+    least, most = (min, max) if zone.mode == "winter" else (max, min)
+    enough = len(lately) >= _LATELY_READINGS
+    return Situation(
+        temperature=temperature,
+        slope=learned.trend.slope(changed),
+        running=running,
+        setpoint=_setpoint(state.parameter) if running else None,
+        settled_seconds=since,
+        least=least(lately) if enough else None,
+        most=most(lately) if enough else None,
+        level=median(lately) if lately else None,
+        spared=sum(now.timestamp() - one < _DAY_SECONDS for one in learned.starts)
+        >= _STARTS_A_DAY,
+        suspect=_stands_still(zone, state, now),
+    )
+
+
+def _stands_still(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether the meter has said the same for half as long as it may."""
+    changed = state.sensing.changed_at if state.sensing else None
+    if changed is None or not zone.sensor_frozen_seconds:
+        return False
+    return (now - changed).total_seconds() >= zone.sensor_frozen_seconds / 2
+
+
+def _last_change(state: ZoneState) -> datetime | None:
+    return state.last_action_at
+
+
+def _setpoint(parameter: str | None) -> float | None:
+    if parameter is None:
+        return None
+    try:
+        value = float(parameter.split(",")[0])
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _starts(learned: Learned, state: ZoneState) -> tuple[float, ...]:
+    started = state.compressor_started_at
+    if started is None or (
+        learned.starts and started.timestamp() <= learned.starts[-1]
+    ):
+        return learned.starts
+    return (*learned.starts, started.timestamp())[-KEPT_STARTS:]

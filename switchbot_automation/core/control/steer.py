@@ -1,0 +1,339 @@
+"""Steer the setpoint of an inverter so that the *meter* settles inside the band. Pure.
+
+An inverter keeps its own return air at its setpoint. That sensor hangs under the ceiling
+in the warm air the unit makes, so the room settles some kelvin beside what was asked
+for. The difference is learned, and the setpoint sent is the wanted temperature plus it.
+
+All reckoning is in *effort* degrees: Celsius when heating, Celsius with the sign turned
+when cooling. There "more" is always what the unit works for: `near` is the edge of the
+band that is lost without the unit, `far` the one that is overrun by it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.control.trend import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOWEST_SETPOINT, HIGHEST_SETPOINT = 16.0, 30.0
+# Beyond this it is not the sensor: the unit is too weak, or it is not the unit's work.
+OFFSET_BOUNDS = (-4.0, 6.0)
+_VERSION = 1
+_HOUR = 3600.0
+
+# How far inside the band the room has to settle, as a share of the band and at most.
+_INSIDE_SHARE, _INSIDE_MOST = 0.3, 0.6
+# A setpoint in force is kept until it is this much too weak, or a weaker one this much
+# stronger than needed: a step more than needed costs less than flickering.
+_TOO_WEAK, _TOO_STRONG = 0.15, 0.12
+# The weakest setpoint worth having settles this far inside, of what is usual.
+_WEAKEST = 0.3
+# No more is asked for until the room has settled this much too low.
+_ENOUGH = 0.1
+AHEAD_HOURS, _AHEAD_MOST, RISING_MOST = 0.3, 0.6, 1.5
+# A unit and the air around it have settled this long after a command; until then the
+# trend shows nothing but the command.
+SETTLED_SECONDS = 1500.0
+_CHANGE_SECONDS, _URGENT_SECONDS, _SOONEST_SECONDS = 1500.0, 900.0, 420.0
+# A room that comes back this fast, in kelvin an hour, needs no more than it has.
+_RECOVERS = 0.5
+# A unit whose return air is this far past its setpoint rests (makers use about 1 K).
+RESTS_PAST = 1.15
+_NARROWEST = 0.8
+_PROBE_SECONDS = 3600.0
+_NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
+_LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
+_LOOK_LATEST_OFF = 1500.0
+# How slowly a room may be assumed to drift at most, in kelvin an hour: people come home
+# and cook, whether its unit runs or rests.
+_DRIFT = 1.5
+CAUTION_MOST = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What was learned of a unit in its room, in effort degrees; None: nothing yet.
+
+    `heating` and `cooling` are how much more has to be asked for than is wanted;
+    `caution` is how much further inside its band a room has to settle that dips.
+    `held` is what the offset is if the unit held the room that was then put to rest;
+    None where it was not.
+    """
+
+    heating: float | None = None
+    cooling: float | None = None
+    caution: float = 0.0
+    held: float | None = None
+
+    def offset(self, *, heating: bool) -> float | None:
+        """Return the offset of a season."""
+        return self.heating if heating else self.cooling
+
+    def with_offset(self, value: float, *, heating: bool) -> Steering:
+        """Return it with a season's offset, within bounds."""
+        low, high = OFFSET_BOUNDS
+        value = max(low, min(high, value))
+        return replace(self, heating=value) if heating else replace(self, cooling=value)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        known = {
+            "heating": self.heating,
+            "cooling": self.cooling,
+            "caution": self.caution,
+            "held": self.held,
+        }
+        return {"version": _VERSION} | {
+            key: value for key, value in known.items() if value is not None
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Steering:
+        """Read a document; another version or garbage counts as nothing learned."""
+        if document.get("version") != _VERSION:
+            return cls()
+        bounds = {
+            "heating": OFFSET_BOUNDS,
+            "cooling": OFFSET_BOUNDS,
+            "caution": (0.0, CAUTION_MOST),
+            "held": OFFSET_BOUNDS,
+        }
+        return cls(**numbers(document, bounds))
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the room is wanted to be. Celsius; `asked` is the profile's own setpoint."""
+
+    heating: bool
+    low: float
+    high: float
+    asked: float
+    step: float = 1.0
+
+    @property
+    def sign(self) -> float:
+        """From Celsius to effort degrees and back."""
+        return 1.0 if self.heating else -1.0
+
+    @property
+    def near(self) -> float:
+        """The edge that is lost without the unit, in effort degrees."""
+        return self.low if self.heating else -self.high
+
+    @property
+    def far(self) -> float:
+        """The other edge, in effort degrees."""
+        return self.high if self.heating else -self.low
+
+    @property
+    def inside(self) -> float:
+        """How far inside the near edge the room has to settle, in kelvin."""
+        return min(_INSIDE_MOST, _INSIDE_SHARE * (self.far - self.near))
+
+    @property
+    def wake(self) -> float:
+        """Where a unit that is off is wanted again, in effort degrees."""
+        return self.near + 0.6 * self.inside
+
+    def offset(self, steering: Steering) -> float:
+        """Return the learned offset, before that what the person's setpoint implies."""
+        learned = steering.offset(heating=self.heating)
+        if learned is not None:
+            return learned
+        implied = self.sign * self.asked - (self.near + self.far) / 2.0
+        low, high = OFFSET_BOUNDS
+        return max(low, min(high, implied))
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is seen now. `slope` in kelvin an hour since the last command, None unknown.
+
+    `setpoint` is the one in force, None while the unit is off or nobody knows;
+    `settled_seconds` is how long the last command is ago. Of the readings since then, and of
+    the last half hour, `least` is the one conditioned least, `most` the one conditioned
+    most, `level` their median.
+    `spared`: another start today is to be avoided. `suspect`: the meter has stood still
+    for so long that it may be dead.
+    """
+
+    temperature: float
+    slope: float | None
+    running: bool
+    setpoint: float | None = None
+    settled_seconds: float = math.inf
+    least: float | None = None
+    level: float | None = None
+    spared: bool = False
+    suspect: bool = False
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do: the `setpoint` to run at, Celsius, None for off.
+
+    `settles` is where the meter is expected to settle with it, `offset` what was
+    learned, both Celsius; `look_seconds`: when to look again at the latest.
+    """
+
+    setpoint: float | None
+    look_seconds: float
+    settles: float | None
+    offset: float
+    why: str
+
+
+def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
+    """Say whether the unit should run and with which setpoint."""
+    x = aim.sign * seen.temperature
+    if not seen.running:
+        return _resting(aim, steering, seen, x)
+    offset = aim.offset(steering)
+    # As far inside as leaves room for where a whole step may come to lie.
+    middle = (aim.near + aim.far) / 2.0 - 0.35 * aim.step
+    target = aim.near + aim.inside
+    target = max(target, min(target + steering.caution, middle))
+    floor = _up(aim, target + offset - _TOO_WEAK)
+    if seen.setpoint is None:
+        return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
+    present = aim.sign * seen.setpoint
+    if is_to_rest(aim, steering, seen):
+        return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
+    wanted, least = _wanted(aim, seen, x, target, offset)
+    drift = max(_DRIFT, abs(seen.slope or 0.0))
+    look = _look(min(x - aim.near, aim.far - x), drift, _LOOK_LATEST)
+    if wanted == present and seen.suspect and seen.settled_seconds >= _PROBE_SECONDS:
+        probe = _probe(aim, present, offset)
+        return _advice(aim, steering, probe, "probes_meter", _LOOK_SOONEST)
+    if wanted == present:
+        return _advice(aim, steering, present, "settles_in_band", look)
+    if seen.settled_seconds < least:
+        look = min(look, max(_LOOK_SOONEST, least - seen.settled_seconds))
+        return _advice(aim, steering, present, "settling", look)
+    why = "settles_too_low" if (wanted > present) is aim.heating else "settles_too_high"
+    return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
+
+
+def _resting(aim: Aim, steering: Steering, seen: Situation, x: float) -> Advice:
+    slope = aim.sign * (seen.slope or 0.0)
+    if is_needed(aim, seen):
+        wanted = aim.near + aim.inside + aim.offset(steering)
+        setpoint = _up(aim, wanted - _TOO_WEAK)
+        return _advice(aim, steering, setpoint, "needed", _LOOK_SOONEST)
+    look = _look(x - aim.wake, max(_DRIFT, -1.5 * slope), _LOOK_LATEST_OFF)
+    return _advice(aim, steering, None, "holds_without", look)
+
+
+def is_needed(aim: Aim, seen: Situation) -> bool:
+    """Tell whether a unit that is off is wanted, now or by the time it would help."""
+    slope = aim.sign * (seen.slope or 0.0)
+    ahead = max(-_AHEAD_MOST, min(0.0, slope * AHEAD_HOURS))
+    x = aim.sign * seen.temperature
+    return x + ahead <= aim.wake
+
+
+def _wanted(
+    aim: Aim, seen: Situation, x: float, target: float, offset: float
+) -> tuple[float, float]:
+    """Return the setpoint wanted, as effort, and how long the last one must have had."""
+    present = aim.sign * (seen.setpoint or 0.0)
+    floor = _up(aim, target + offset - _TOO_WEAK)
+    slope = aim.sign * (seen.slope or 0.0)
+    level = x if seen.level is None else aim.sign * seen.level
+    # One low reading is a unit that defrosts, and comes back by itself.
+    if max(x, level) < aim.near + _NEAR_EDGE and slope < _RECOVERS:
+        return max(present + aim.step, floor), _URGENT_SECONDS
+    rising = max(0.0, min(RISING_MOST, slope)) * AHEAD_HOURS
+    # A unit that comes back from defrosting runs over for a moment; that is no sun.
+    held = max(level, x - _OVERRUN)
+    if held + rising > aim.far - _FAR_EDGE and held - present + offset > _FAR_EDGE:
+        weakest = _weakest(aim, offset)
+        if present > weakest:
+            return weakest, _SOONEST_SECONDS
+        # A unit that is not to be stopped rests by itself when little enough is asked.
+        less = aim.step if seen.spared and overruns(aim, x) else 0.0
+        return present - less, _CHANGE_SECONDS
+    if present < floor and level < target - _ENOUGH:
+        return floor, _CHANGE_SECONDS
+    # What the room shows now may be more than is known of the unit yet.
+    shown = max(offset, present - max(level, x))
+    if present - aim.step >= target + shown + _TOO_STRONG and level > target:
+        return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
+    return present, _CHANGE_SECONDS
+
+
+def _probe(aim: Aim, present: float, offset: float) -> float:
+    """Return a setpoint that has to show on the meter without leaving the band.
+
+    A room that is kept well stands as still as a dead meter; only a change tells.
+    """
+    weaker = present - aim.step
+    inside = weaker - offset >= aim.near + _WEAKEST * aim.inside
+    return weaker if inside else present + aim.step
+
+
+def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
+    """Tell whether the room holds without the unit, or overruns the band with it.
+
+    Only where the setpoint in force is the weakest useful one. A room that stays further
+    off from where that would settle it than the unit's own rest allows is held by
+    something else.
+    """
+    if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS or seen.spared:
+        return False
+    x = aim.sign * seen.temperature
+    offset = aim.offset(steering)
+    present = aim.sign * seen.setpoint
+    # Where it would be wanted again at once it does not rest.
+    if x <= aim.wake or present > _weakest(aim, offset):
+        return False
+    if overruns(aim, x):
+        return True
+    if seen.least is None:
+        return False
+    settles = present - offset
+    if aim.sign * seen.least - settles > RESTS_PAST:
+        return True
+    slope = aim.sign * (seen.slope or 0.0)
+    return x - settles > RESTS_PAST and slope > 0.0 and x + slope >= aim.far
+
+
+def _weakest(aim: Aim, offset: float) -> float:
+    return _up(aim, aim.near + _WEAKEST * aim.inside + offset)
+
+
+def overruns(aim: Aim, x: float) -> bool:
+    """Tell whether a room is over its band, in effort degrees."""
+    # A band may be narrower than what a meter and a unit can keep.
+    return x >= max(aim.far, aim.wake + _NARROWEST)
+
+
+def _advice(
+    aim: Aim, steering: Steering, effort: float | None, why: str, look: float
+) -> Advice:
+    offset = aim.offset(steering)
+    setpoint = None
+    if effort is not None:
+        setpoint = max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, aim.sign * effort))
+    return Advice(
+        setpoint=setpoint,
+        look_seconds=look,
+        settles=None if setpoint is None else setpoint - aim.sign * offset,
+        offset=aim.sign * offset,
+        why=why,
+    )
+
+
+def _look(distance: float, slope: float, latest: float) -> float:
+    return max(_LOOK_SOONEST, min(latest, _HOUR * max(0.0, distance) / slope))
+
+
+def _up(aim: Aim, effort: float) -> float:
+    return math.ceil(round(effort / aim.step, 6)) * aim.step

@@ -1,0 +1,129 @@
+"""Learn how a unit's own sensor differs from the meter, and how the room dips. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.control.steer import (
+    AHEAD_HOURS,
+    CAUTION_MOST,
+    OFFSET_BOUNDS,
+    RESTS_PAST,
+    RISING_MOST,
+    SETTLED_SECONDS,
+    is_needed,
+    is_to_rest,
+    overruns,
+)
+
+if TYPE_CHECKING:
+    from switchbot_automation.core.control.steer import Aim, Situation, Steering
+
+_HOUR = 3600.0
+_STEADY = 0.5
+_CAUTION_STEP, _CAUTION_HOURS = 0.15, 24.0
+# How much further a room dips than its meter shows, which lags and rounds.
+_DIP_UNSEEN = 0.15
+# A rest that is over sooner than this was none.
+_SHORT_REST_SECONDS = 2700.0
+
+
+def learn(
+    aim: Aim, steering: Steering, seen: Situation, elapsed_seconds: float
+) -> Steering:
+    """Return what is known after a reading `elapsed_seconds` after the one before.
+
+    Only a unit that has been left to itself for a while tells something. A room colder
+    than was asked for is believed soon; one that is warmer only slowly, for that may be
+    the sun, and hardly at all once the unit must be resting.
+    """
+    if not seen.running:
+        return _learn_rest(aim, steering, seen)
+    if seen.setpoint is None or seen.slope is None:
+        return steering
+    if seen.settled_seconds < SETTLED_SECONDS:
+        return steering
+    elapsed = min(elapsed_seconds, 1200.0)
+    steering = _learn_caution(aim, steering, seen, elapsed)
+    steering = _learn_offset(aim, steering, seen, elapsed)
+    return _note_rest(aim, steering, seen)
+
+
+def _learn_offset(
+    aim: Aim, steering: Steering, seen: Situation, elapsed: float
+) -> Steering:
+    slope = aim.sign * (seen.slope or 0.0)
+    offset = aim.offset(steering)
+    level = seen.temperature if seen.level is None else seen.level
+    error = aim.sign * ((seen.setpoint or 0.0) - level) - offset
+    if error > 0.0:
+        # One that comes up will settle nearer; one that falls, further off still.
+        if slope > _STEADY:
+            return steering
+        hours = 0.75 if error > _STEADY else 1.5
+    elif slope < -_STEADY:
+        return steering
+    elif error > -RESTS_PAST:
+        hours = 1.5
+    else:
+        hours = 6.0
+    gain = 1.0 - math.exp(-elapsed / _HOUR / hours)
+    return steering.with_offset(offset + gain * error, heating=aim.heating)
+
+
+def _note_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
+    """Note, with a unit that is put to rest, what its offset is if it held the room.
+
+    All of what the room had overrun its band; half of what it was off within it, where
+    it may have been the sun that has just gone.
+    """
+    if seen.setpoint is None or not is_to_rest(aim, steering, seen):
+        return replace(steering, held=None)
+    x = aim.sign * seen.temperature
+    offset = aim.offset(steering)
+    rising = max(0.0, min(RISING_MOST, aim.sign * (seen.slope or 0.0))) * AHEAD_HOURS
+    held = aim.sign * seen.setpoint - x - rising
+    if not overruns(aim, x):
+        held = (held + offset) / 2.0
+    low, high = OFFSET_BOUNDS
+    return replace(steering, held=max(low, min(high, held)))
+
+
+def _learn_rest(aim: Aim, steering: Steering, seen: Situation) -> Steering:
+    """Tell a room that its unit held from one that the sun held.
+
+    The sun holds it on; without the unit it falls back at once, and then the setpoint
+    had been stronger than was thought.
+    """
+    held = steering.held
+    if held is None:
+        return steering
+    if seen.settled_seconds > _SHORT_REST_SECONDS:
+        return replace(steering, held=None)
+    if not is_needed(aim, seen):
+        return steering
+    steering = replace(steering, held=None)
+    if held >= aim.offset(steering):
+        return steering
+    return steering.with_offset(held, heating=aim.heating)
+
+
+def _learn_caution(
+    aim: Aim, steering: Steering, seen: Situation, elapsed: float
+) -> Steering:
+    """Settle further inside a room that dips although it was settled; forget slowly."""
+    x = aim.sign * seen.temperature
+    caution = steering.caution
+    settles = aim.sign * (seen.setpoint or 0.0) - aim.offset(steering)
+    known = steering.offset(heating=aim.heating) is not None
+    # A room that has not come up yet, or settles elsewhere, does not dip.
+    level = x if seen.level is None else aim.sign * seen.level
+    arrived = abs(level - settles) < _STEADY
+    dip = settles - x + _DIP_UNSEEN - aim.inside
+    if known and arrived and dip > caution:
+        caution = min(CAUTION_MOST, caution + _CAUTION_STEP, dip)
+    else:
+        caution *= math.exp(-elapsed / _HOUR / _CAUTION_HOURS)
+    return replace(steering, caution=caution)

@@ -1,0 +1,221 @@
+"""Keep a room in its band, by either way of control. Pure.
+
+`switched` is the dashboard's rule: two thresholds, fan where it is wanted instead of
+off. `steered` lets the unit run and moves its setpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.control.band import (
+    advise,
+    switch_setpoint,
+    too_weak,
+    with_setpoint,
+)
+from switchbot_automation.core.state.unit import (
+    already_in_force,
+    can_send,
+    season_action,
+)
+from switchbot_automation.model import (
+    Action,
+    Outcome,
+    Power,
+    Reason,
+    ReasonCode,
+    ZoneDecision,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.core.control.steer import Aim
+    from switchbot_automation.core.home import ZoneSnapshot
+    from switchbot_automation.settings.model import ZoneSettings
+
+_ON = {Action.WINTER: Outcome.WINTER_ON, Action.SUMMER: Outcome.SUMMER_ON}
+_OFF = {Action.WINTER: Outcome.WINTER_OFF, Action.SUMMER: Outcome.SUMMER_OFF}
+
+
+def switched(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    aim: Aim,
+    reasons: tuple[Reason, ...],
+    *,
+    begin: bool = False,
+) -> ZoneDecision:
+    """Turn on and off at the thresholds; `begin`: on, wherever the room is.
+
+    There has to be a temperature. Once a light room was found to be overrun, less is
+    asked for than the profile says.
+    """
+    on = season_action(zone)
+    wanted: Action | None = on
+    if not begin:
+        wanted, rule = _rule(zone, aim, _temperature(seen))
+        reasons = (*reasons, rule)
+    if wanted is Action.OFF:
+        return _off(zone, seen, reasons)
+    setpoint = switch_setpoint(zone, aim, seen.state)
+    again = setpoint is not None and too_weak(aim, seen.state, setpoint)
+    if wanted is None and not again:
+        return _in_band(zone, seen, reasons)
+    sent = zone
+    if setpoint is not None:
+        sent = with_setpoint(zone, setpoint)
+        detail = {"asked_celsius": aim.asked, "setpoint_celsius": setpoint}
+        reasons = (*reasons, Reason(ReasonCode.SETPOINT_SOFTENED, detail))
+    if already_in_force(seen.state, sent, on):
+        duplicate = Reason(ReasonCode.DUPLICATE_SUPPRESSED, {"action": on})
+        return _nothing(zone, Outcome.NO_ACTION, (*reasons, duplicate))
+    return ZoneDecision(
+        zone.name,
+        _ON[on],
+        on,
+        reasons,
+        if_blocked=None if again else Outcome.COOLDOWN,
+        setpoint=setpoint,
+    )
+
+
+def steered(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    aim: Aim,
+    reasons: tuple[Reason, ...],
+    now: datetime,
+) -> ZoneDecision:
+    """Let the unit run at the setpoint that brings the meter where it should be.
+
+    There has to be a temperature.
+    """
+    state, temperature = seen.state, _temperature(seen)
+    advice = advise(zone, aim, state, temperature, now)
+    detail = {
+        "temperature_celsius": temperature,
+        "offset_kelvin": round(advice.offset, 2),
+        "because": advice.why,
+    }
+    look_at = seen.reading.made_at(now) + timedelta(seconds=advice.look_seconds)
+    if advice.setpoint is None:
+        reasons = (*reasons, Reason(ReasonCode.ROOM_HOLDS_WITHOUT, detail))
+        stop = state.compressor_running or state.uncertain
+        decided = (_off if stop else _in_band)(zone, seen, reasons)
+        return replace(decided, look_at=look_at)
+    detail["setpoint_celsius"] = advice.setpoint
+    detail["settles_celsius"] = round(advice.setpoint - advice.offset, 2)
+    on = season_action(zone)
+    if already_in_force(state, with_setpoint(zone, advice.setpoint), on):
+        reasons = (*reasons, Reason(ReasonCode.SETPOINT_KEPT, detail))
+        kept = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
+        return replace(kept, look_at=look_at)
+    # Another setpoint for a unit that runs is neither a start nor a stop.
+    runs = state.compressor_running and state.action is on and not state.uncertain
+    return ZoneDecision(
+        zone.name,
+        _ON[on],
+        on,
+        (*reasons, Reason(ReasonCode.SETPOINT_STEERED, detail)),
+        if_blocked=None if runs else Outcome.COOLDOWN,
+        setpoint=advice.setpoint,
+        look_at=look_at,
+    )
+
+
+def _temperature(seen: ZoneSnapshot) -> float:
+    if seen.reading.temperature is None:
+        raise AssertionError("nothing to keep a room by")
+    return seen.reading.temperature
+
+
+def _rule(
+    zone: ZoneSettings, aim: Aim, temperature: float
+) -> tuple[Action | None, Reason]:
+    """Compare with the season's thresholds, each widened outward by the hysteresis.
+
+    Both edges are inclusive, so they are rounded: 19.8 must meet 20.1 - 0.3.
+    """
+    low = round(aim.low - zone.hysteresis_celsius, 6)
+    high = round(aim.high + zone.hysteresis_celsius, 6)
+    on = season_action(zone)
+    if on is Action.WINTER:
+        if temperature <= low:
+            return on, _limit(ReasonCode.TEMP_BELOW_ON_THRESHOLD, temperature, low)
+        if temperature >= high:
+            return Action.OFF, _limit(
+                ReasonCode.TEMP_ABOVE_OFF_THRESHOLD, temperature, high
+            )
+    else:
+        if temperature >= high:
+            return on, _limit(ReasonCode.TEMP_ABOVE_ON_THRESHOLD, temperature, high)
+        if temperature <= low:
+            return Action.OFF, _limit(
+                ReasonCode.TEMP_BELOW_OFF_THRESHOLD, temperature, low
+            )
+    return None, Reason(
+        ReasonCode.WITHIN_BAND,
+        {
+            "temperature_celsius": temperature,
+            "low_celsius": low,
+            "high_celsius": high,
+        },
+    )
+
+
+def _limit(code: ReasonCode, temperature: float, limit: float) -> Reason:
+    return Reason(code, {"temperature_celsius": temperature, "limit_celsius": limit})
+
+
+def _in_band(
+    zone: ZoneSettings, seen: ZoneSnapshot, reasons: tuple[Reason, ...]
+) -> ZoneDecision:
+    fan = zone.fan_mode_during_window and seen.state.power is Power.OFF
+    if not fan or seen.state.uncertain or not can_send(zone, Action.FAN):
+        return _nothing(zone, Outcome.NO_ACTION, reasons)
+    return ZoneDecision(
+        zone.name,
+        Outcome.FAN_NEUTRAL_ZONE,
+        Action.FAN,
+        (*reasons, Reason(ReasonCode.FAN_IN_NEUTRAL_ZONE)),
+        if_blocked=Outcome.COOLDOWN,
+    )
+
+
+def _off(
+    zone: ZoneSettings, seen: ZoneSnapshot, reasons: tuple[Reason, ...]
+) -> ZoneDecision:
+    state = seen.state
+    if already_in_force(state, zone, Action.OFF):
+        already = Reason(ReasonCode.ALREADY_OFF)
+        return _nothing(zone, Outcome.ALREADY_OFF, (*reasons, already))
+    if state.pending_repeat is not None:
+        pending = Reason(
+            ReasonCode.OFF_REPEAT_PENDING,
+            {"remaining": state.pending_repeat.remaining},
+        )
+        return _nothing(zone, Outcome.OFF_REPEAT_PENDING, (*reasons, pending))
+    outcome = _OFF[season_action(zone)]
+    action = Action.OFF
+    if zone.fan_mode_during_window and can_send(zone, Action.FAN):
+        if already_in_force(state, zone, Action.FAN):
+            duplicate = Reason(ReasonCode.DUPLICATE_SUPPRESSED, {"action": Action.FAN})
+            return _nothing(zone, Outcome.NO_ACTION, (*reasons, duplicate))
+        action = Action.FAN
+        reasons = (*reasons, Reason(ReasonCode.FAN_INSTEAD_OF_OFF))
+    return ZoneDecision(
+        zone.name, outcome, action, reasons, if_blocked=Outcome.COOLDOWN
+    )
+
+
+def _nothing(
+    zone: ZoneSettings, outcome: Outcome, reasons: tuple[Reason, ...]
+) -> ZoneDecision:
+    """Leave it as it is; the dashboard still says `cooldown` while one runs."""
+    return ZoneDecision(
+        zone.name, outcome, reasons=reasons, if_blocked=Outcome.COOLDOWN
+    )

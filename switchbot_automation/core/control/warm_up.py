@@ -1,0 +1,275 @@
+"""When to begin so that a room is in its band when the window opens. Pure.
+
+Learned per season: how many seconds a kelvin takes, from every time the room was brought
+up. A surprise counts at once, an improvement by and by; the deviation is kept too, so
+that an erratic room is begun earlier than a reliable one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.control.trend import number, numbers
+from switchbot_automation.instants import from_unix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EARLIEST = timedelta(hours=3)
+"""No start is earlier than this before its window."""
+
+_VERSION = 1
+_PACE_BOUNDS = (60.0, 7200.0)
+# What a common room with a common unit does; wrong for a day at most.
+_PRIOR_PACE, _PRIOR_DEVIATION = 1500.0, 600.0
+# Until the unit blows warm and the meter has noticed.
+_DEAD_SECONDS = 420.0
+_EARLY_SECONDS = 480.0
+_LEAST_KELVIN = 0.4
+_LEAST_RISE = 0.1
+_GIVE_UP = timedelta(hours=5)
+_A_MOMENT = timedelta(seconds=60)
+_SLOWER, _FASTER = 0.7, 0.5
+# What a kelvin to the outdoors costs of a unit's power, roughly, and what is usual.
+_LOSS_SHARE, _USUAL_AWAY, _LARGEST_AWAY = 0.012, 15.0, 50.0
+# How much faster than seen a room may begin to drift, in kelvin a second.
+_DRIFT_DOUBT = 0.15 / 3600.0
+_LOOK_SOONEST, _LOOK_LATEST = 180.0, 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds a kelvin, their deviation, and how often it was measured."""
+
+    seconds_per_kelvin: float = _PRIOR_PACE
+    deviation: float = _PRIOR_DEVIATION
+    runs: int = 0
+
+    def after(self, measured: float) -> Pace:
+        """Return it after one more measurement, within bounds."""
+        low, high = _PACE_BOUNDS
+        measured = max(low, min(high, measured))
+        if self.runs == 0:
+            return Pace(measured, 0.25 * measured, 1)
+        error = measured - self.seconds_per_kelvin
+        gain = _SLOWER if error > 0.0 else _FASTER
+        deviation = self.deviation + 0.4 * (max(0.0, error) - self.deviation)
+        return Pace(
+            self.seconds_per_kelvin + gain * error,
+            max(0.1 * measured, deviation),
+            min(self.runs + 1, 1000),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A warm-up (or cool-down) being measured: begun when, from where, to where."""
+
+    at: datetime
+    temperature: float
+    goal: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a reading adds to an episode. `before` is the reading before this one.
+
+    `running_since` is since when the unit runs at what it was told last, None while it
+    does not run. `outdoor` is None where nobody measures it.
+    """
+
+    heating: bool
+    goal: float
+    at: datetime
+    temperature: float
+    running_since: datetime | None
+    before: tuple[datetime, float] | None
+    outdoor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """What was learned of how fast a room follows its unit.
+
+    Paces are as at a usual difference to the outdoors, and scaled from there.
+    """
+
+    heating: Pace = Pace()
+    cooling: Pace = Pace()
+    episode: Episode | None = None
+
+    def pace(self, *, heating: bool) -> Pace:
+        """Return a season's pace."""
+        return self.heating if heating else self.cooling
+
+    def watched(self, seen: Watch) -> WarmUp:
+        """Return what is known after a reading."""
+        sign = 1.0 if seen.heating else -1.0
+        episode = self._episode(seen, sign)
+        if episode is None:
+            return replace(self, episode=None) if self.episode else self
+        risen = sign * (seen.temperature - episode.temperature)
+        wanted = sign * (episode.goal - episode.temperature)
+        took = (seen.at - episode.at).total_seconds()
+        if risen < wanted:
+            if seen.at - episode.at < _GIVE_UP:
+                return replace(self, episode=episode)
+            return self._learned(seen, took / max(risen, _LEAST_RISE))
+        if seen.before is not None and seen.before[0] > episode.at:
+            # The goal was crossed somewhere between the last two readings.
+            had = sign * (seen.before[1] - episode.temperature)
+            gap = (seen.at - seen.before[0]).total_seconds()
+            took -= gap * (risen - wanted) / (risen - had)
+        return self._learned(seen, max(0.0, took - _DEAD_SECONDS) / wanted)
+
+    def _episode(self, seen: Watch, sign: float) -> Episode | None:
+        if seen.running_since is None:
+            return None
+        if self.episode is not None and self.episode.at == seen.running_since:
+            return self.episode
+        if seen.before is None or seen.before[0] > seen.running_since + _A_MOMENT:
+            return None
+        if sign * (seen.goal - seen.before[1]) < _LEAST_KELVIN:
+            return None
+        return Episode(seen.running_since, seen.before[1], seen.goal)
+
+    def _learned(self, seen: Watch, measured: float) -> WarmUp:
+        factor = _outdoor_factor(seen.goal, seen.outdoor)
+        pace = self.pace(heating=seen.heating).after(measured / factor)
+        if seen.heating:
+            return replace(self, heating=pace, episode=None)
+        return replace(self, cooling=pace, episode=None)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        document: dict[str, Any] = {"version": _VERSION}
+        for name, pace in (("heating", self.heating), ("cooling", self.cooling)):
+            if pace.runs:
+                document[name] = {
+                    "seconds_per_kelvin": pace.seconds_per_kelvin,
+                    "deviation": pace.deviation,
+                    "runs": pace.runs,
+                }
+        if self.episode is not None:
+            document["episode"] = {
+                "at": self.episode.at.timestamp(),
+                "temperature": self.episode.temperature,
+                "goal": self.episode.goal,
+            }
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> WarmUp:
+        """Read a document; another version or garbage counts as nothing learned."""
+        if document.get("version") != _VERSION:
+            return cls()
+        return cls(
+            _read_pace(document.get("heating")),
+            _read_pace(document.get("cooling")),
+            _read_episode(document.get("episode")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When to begin, if at all.
+
+    `begin`: now. `look_at`: when the next reading is wanted at the latest.
+    `lead_seconds`: how long it is expected to take.
+    """
+
+    begin: bool
+    look_at: datetime
+    lead_seconds: float
+
+
+def plan_start(
+    warm_up: WarmUp,
+    *,
+    heating: bool,
+    goal: float,
+    temperature: float,
+    slope: float | None,
+    now: datetime,
+    opens: datetime,
+    since: datetime | None = None,
+    outdoor: float | None = None,
+) -> Plan:
+    """Say whether to begin now for a window that opens at `opens`.
+
+    `goal` is the least the room should have by then; `slope` how it drifts by itself,
+    in kelvin an hour. `since` is when it had that `temperature`, by default now: from
+    there the next reading is counted, or it would be put off each time this is asked.
+    """
+    since = since or now
+    sign = 1.0 if heating else -1.0
+    left = (opens - now).total_seconds()
+    pace = warm_up.pace(heating=heating)
+    per_kelvin = (pace.seconds_per_kelvin + pace.deviation) * _outdoor_factor(
+        goal, outdoor
+    )
+    # What is still to be lost until then; a room that gains by itself may stop doing so.
+    drift = max(0.0, -sign * (slope or 0.0)) / 3600.0
+    missing = sign * (goal - temperature)
+    lead = _lead(missing, per_kelvin)
+    if lead > 0.0 and left <= lead:
+        return Plan(begin=True, look_at=now, lead_seconds=lead)
+    # Loses it goes on at this pace, and half again: then this is when lead meets left.
+    falling = 1.5 * drift + _DRIFT_DOUBT
+    left = (opens - since).total_seconds()
+    if missing <= 0.0:
+        spare = left - _EARLY_SECONDS - _DEAD_SECONDS + missing / falling
+        spare = max(spare, -missing / falling)
+    else:
+        spare = left - lead
+    wait = spare / (1.0 + falling * per_kelvin)
+    wait = max(_LOOK_SOONEST, min(wait, _LOOK_LATEST))
+    look_at = min(since + timedelta(seconds=wait), opens)
+    earliest = opens - EARLIEST
+    if since < earliest < look_at:
+        look_at = max(earliest, since + timedelta(seconds=_LOOK_SOONEST))
+    return Plan(begin=False, look_at=look_at, lead_seconds=max(lead, 0.0))
+
+
+def _lead(missing: float, per_kelvin: float) -> float:
+    if missing <= 0.0:
+        return 0.0
+    lead = _EARLY_SECONDS + _DEAD_SECONDS + missing * per_kelvin
+    return min(lead, EARLIEST.total_seconds())
+
+
+def _outdoor_factor(goal: float, outdoor: float | None) -> float:
+    """Return how much slower it goes than at the usual difference to the outdoors."""
+    if outdoor is None:
+        return 1.0
+    away = min(_LARGEST_AWAY, abs(goal - outdoor))
+    return (1.0 - _LOSS_SHARE * _USUAL_AWAY) / (1.0 - _LOSS_SHARE * away)
+
+
+def _read_pace(value: Any) -> Pace:
+    if not isinstance(value, dict):
+        return Pace()
+    found = numbers(
+        value,
+        {
+            "seconds_per_kelvin": _PACE_BOUNDS,
+            "deviation": (0.0, _PACE_BOUNDS[1]),
+            "runs": (1, 1000),
+        },
+    )
+    if len(found) < 3:  # noqa: PLR2004 - all or nothing
+        return Pace()
+    return Pace(found["seconds_per_kelvin"], found["deviation"], int(found["runs"]))
+
+
+def _read_episode(value: Any) -> Episode | None:
+    if not isinstance(value, dict):
+        return None
+    at = from_unix(number(value.get("at")))
+    temperature = number(value.get("temperature"), -100.0, 100.0)
+    goal = number(value.get("goal"), -100.0, 100.0)
+    if at is None or temperature is None or goal is None:
+        return None
+    return Episode(at, temperature, goal)

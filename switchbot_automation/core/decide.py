@@ -1,0 +1,331 @@
+"""What should be done, from what is known. Pure: no I/O, no clock, no memory.
+
+Each zone runs down the dashboard's order: disabled, what safety forbids, outside its
+windows, no reading, no usable profile, then its way of control (`keep`). Level-triggered:
+the same snapshot gives the same decision, and nothing depends on an earlier tick except
+through the state.
+
+Safety's word on a decision: a stop in its place, or a start taken out of it. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.control.band import (
+    aim_of,
+    begun,
+    modulates,
+    plan,
+    with_setpoint,
+)
+from switchbot_automation.core.control.switch import steered, switched
+from switchbot_automation.core.predict import counted_from
+from switchbot_automation.core.protect.groups import arbitrate
+from switchbot_automation.core.protect.safety import Level, assess
+from switchbot_automation.core.state.unit import (
+    already_in_force,
+    profile_of,
+    season_action,
+)
+from switchbot_automation.model import (
+    Action,
+    Decision,
+    Outcome,
+    Power,
+    Reason,
+    ReasonCode,
+    ZoneDecision,
+)
+from switchbot_automation.schedule.windows import in_window, next_start
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+    from switchbot_automation.core.protect.safety import Safety
+    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.schedule.windows import TimeWindow
+    from switchbot_automation.settings.model import Overlay, Settings, ZoneSettings
+
+
+_INVALID = frozenset(
+    {ReasonCode.TEMPERATURE_NOT_A_NUMBER, ReasonCode.TEMPERATURE_IMPLAUSIBLE}
+)
+_STARTS = frozenset({Action.WINTER, Action.SUMMER})
+# What a decision begins with that keeps a room.
+_ACTS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
+
+
+def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Decision:
+    """Decide for every zone of the settings. `now` is aware UTC.
+
+    First each for itself, then together, where zones share an outdoor unit.
+    """
+    alone = Decision(
+        now,
+        tuple(
+            _decide_zone(zone, snapshot.zones[name], now)
+            for name, zone in settings.zones.items()
+        ),
+    )
+    return arbitrate(alone, snapshot, settings, now)
+
+
+def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneDecision:
+    if not zone.automation_enabled:
+        return ZoneDecision(
+            zone.name,
+            Outcome.DISABLED,
+            reasons=(Reason(ReasonCode.AUTOMATION_DISABLED),),
+        )
+    safety = assess(zone, seen.state, now)
+    if safety is None:
+        return _decide_freely(zone, seen, now)
+    if safety.stop:
+        return stopped(zone, safety)
+    return restrained(zone, seen.state, _decide_freely(zone, seen, now), safety)
+
+
+def _decide_freely(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision:
+    overlay = zone.overlay
+    if overlay is not None:
+        return _decide_overlaid(zone, seen, overlay, now)
+    return _decide_by_settings(zone, seen, now)
+
+
+def _decide_overlaid(
+    zone: ZoneSettings, seen: ZoneSnapshot, overlay: Overlay, now: datetime
+) -> ZoneDecision:
+    """Decide with what lies over the settings in mind, and say so.
+
+    A pause comes before a person's hold, unless they commanded knowing of the opening.
+    """
+    state, pause = seen.state, overlay.pause
+    holds = state.hold_until is not None and now < state.hold_until
+    if pause is not None and holds:
+        knew = (
+            state.manual_action_at is not None
+            and overlay.paused_since is not None
+            and state.manual_action_at >= overlay.paused_since
+        )
+        pause = None if knew else pause
+    held = state._replace(hold_until=None) if pause is not None else state
+    decided = _decide_by_settings(zone, replace(seen, state=held), now)
+    code = decided.reasons[0].code
+    reasons = (*overlay.reasons, pause) if pause else overlay.reasons
+    if code not in _ACTS:
+        missed = [each for each in reasons if each.code is ReasonCode.WINDOW_MISSED]
+        return replace(decided, reasons=(*decided.reasons, *missed))
+    begins = decided.action in _STARTS and not (
+        state.compressor_running or state.uncertain
+    )
+    if pause is None and overlay.opened is not None and begins:
+        reasons = (decided.reasons[0], *reasons, overlay.opened)
+        return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
+    if pause is None:
+        return replace(decided, reasons=(*decided.reasons, *reasons))
+    return paused(zone, state, (decided.reasons[0], *reasons))
+
+
+def _decide_by_settings(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision:
+    hold = seen.state.hold_until
+    if hold is not None and now < hold:
+        why = Reason(ReasonCode.HOLD_MANUAL, {"until": hold.isoformat()})
+        return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
+    window = in_window(zone.time_windows, now, zone.timezone)
+    if window is not None:
+        return _inside(zone, seen, _window_reason(window), now)
+    early = _before_window(zone, seen, now) if zone.optimum_start else None
+    if early is None:
+        return _outside(zone, seen)
+    return early
+
+
+@lru_cache(maxsize=256)
+def _window_reason(window: TimeWindow) -> Reason:
+    detail = {"start": f"{window.start:%H:%M}", "end": f"{window.end:%H:%M}"}
+    if window.id:
+        detail["window"] = window.id
+    return Reason(ReasonCode.IN_WINDOW, detail)
+
+
+def _outside(zone: ZoneSettings, seen: ZoneSnapshot) -> ZoneDecision:
+    code = ReasonCode.OUTSIDE_WINDOWS if zone.time_windows else ReasonCode.NO_WINDOWS
+    why = Reason(code)
+    if not zone.turn_off_outside_windows:
+        return ZoneDecision(zone.name, Outcome.OUTSIDE_WINDOW, reasons=(why,))
+    if already_in_force(seen.state, zone, Action.OFF):
+        reasons = (why, Reason(ReasonCode.ALREADY_OFF))
+        return ZoneDecision(zone.name, Outcome.ALREADY_OFF, reasons=reasons)
+    return ZoneDecision(
+        zone.name,
+        Outcome.TURNED_OFF_OUTSIDE_WINDOW,
+        Action.OFF,
+        (why,),
+        if_blocked=Outcome.NOOP,
+    )
+
+
+def _before_window(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision | None:
+    """Decide outside windows with an eye on the next one; None: as without it."""
+    state, temperature = seen.state, seen.reading.temperature
+    aim = aim_of(zone)
+    opens = next_start(zone.time_windows, now, zone.timezone)
+    if aim is None or opens is None:
+        return None
+    why = Reason(ReasonCode.OPTIMUM_START, {"opens": opens.isoformat()})
+    going = begun(zone, state, opens)
+    if temperature is None:
+        return _without_temperature(zone, seen.reading, why) if going else None
+    since = counted_from(zone, seen.reading.made_at(now), now)
+    planned = plan(aim, state, temperature, now, opens, since=since)
+    why = Reason(
+        ReasonCode.OPTIMUM_START,
+        {"opens": opens.isoformat(), "lead_seconds": round(planned.lead_seconds)},
+    )
+    if not going and not planned.begin:
+        waits = replace(why, code=ReasonCode.OPTIMUM_START_WAITS)
+        outside = _outside(zone, seen)
+        return replace(
+            outside, reasons=(*outside.reasons, waits), look_at=planned.look_at
+        )
+    if modulates(zone):
+        return steered(zone, seen, aim, (why,), now)
+    return switched(zone, seen, aim, (why,), begin=planned.begin)
+
+
+def _inside(
+    zone: ZoneSettings, seen: ZoneSnapshot, why: Reason, now: datetime
+) -> ZoneDecision:
+    temperature = seen.reading.temperature
+    if temperature is None:
+        return _without_temperature(zone, seen.reading, why)
+    if zone.mode not in ("winter", "summer"):
+        reasons = (why, Reason(ReasonCode.MODE_UNKNOWN, {"mode": zone.mode}))
+        return ZoneDecision(zone.name, Outcome.INVALID_MODE, reasons=reasons)
+    profile = zone.summer if zone.mode == "summer" else zone.winter
+    if profile is None:
+        reasons = (why, Reason(ReasonCode.PROFILE_MISSING, {"mode": zone.mode}))
+        return ZoneDecision(zone.name, Outcome.INVALID_PROFILE, reasons=reasons)
+    if profile.min_temp > profile.max_temp:
+        detail = {"min_celsius": profile.min_temp, "max_celsius": profile.max_temp}
+        reasons = (why, Reason(ReasonCode.THRESHOLDS_INVERTED, detail))
+        return ZoneDecision(zone.name, Outcome.INVALID_THRESHOLDS, reasons=reasons)
+    aim = aim_of(zone)
+    if aim is None:
+        raise AssertionError("a season with temperatures has an aim")
+    if modulates(zone):
+        return steered(zone, seen, aim, (why,), now)
+    return switched(zone, seen, aim, (why,))
+
+
+def _without_temperature(
+    zone: ZoneSettings, reading: Reading, why: Reason
+) -> ZoneDecision:
+    problem = reading.problem or ReasonCode.NO_READING
+    outcome = (
+        Outcome.INVALID_TEMPERATURE if problem in _INVALID else Outcome.MISSING_METER
+    )
+    return ZoneDecision(zone.name, outcome, reasons=(why, Reason(problem)))
+
+
+# What every unit's remote can be set to.
+_LOWEST_SETPOINT, _HIGHEST_SETPOINT = 16.0, 30.0
+# Ten times the step of a meter: a living one shows it, and few rooms leave their band.
+_PROBE_KELVIN = 1.0
+
+
+def stopped(zone: ZoneSettings, safety: Safety) -> ZoneDecision:
+    """Return the decision that turns a zone off for safety."""
+    return ZoneDecision(
+        zone.name, safety.outcome, Action.OFF, (safety.reason,), emergency=True
+    )
+
+
+def paused(
+    zone: ZoneSettings, state: ZoneState, reasons: tuple[Reason, ...]
+) -> ZoneDecision:
+    """Return the decision that lets a zone rest while it cannot be kept.
+
+    No emergency: the minimum on time is waited for. A fan that runs is left alone.
+    """
+    unclear = state.uncertain or state.power is Power.UNKNOWN
+    if not state.compressor_running and not unclear:
+        off = already_in_force(state, zone, Action.OFF)
+        outcome = Outcome.ALREADY_OFF if off else Outcome.NO_ACTION
+        return ZoneDecision(zone.name, outcome, reasons=reasons)
+    heats = season_action(zone) is Action.WINTER
+    return ZoneDecision(
+        zone.name,
+        Outcome.WINTER_OFF if heats else Outcome.SUMMER_OFF,
+        Action.OFF,
+        reasons,
+        if_blocked=Outcome.COOLDOWN,
+    )
+
+
+def restrained(
+    zone: ZoneSettings, state: ZoneState, decided: ZoneDecision, safety: Safety
+) -> ZoneDecision:
+    """Return the decision without what safety forbids.
+
+    Going off and to fan stay free. A unit that runs on without a reading is set to the
+    saving end of its band, once, where it can be told so; one whose meter may only stand
+    still because the room does, no further than the meter has to show.
+    """
+    reasons = (*decided.reasons, safety.reason)
+    if decided.action in _STARTS:
+        if not safety.forbids_start:
+            return decided
+        return replace(
+            decided,
+            outcome=safety.outcome,
+            action=None,
+            reasons=reasons,
+            setpoint=None,
+            blocked_until=safety.until or decided.blocked_until,
+        )
+    if safety.level is Level.CONSERVATIVE and decided.action is None:
+        probes = safety.reason.code is ReasonCode.SENSOR_FROZEN
+        saving = _saving_setpoint(zone, state, probes=probes)
+        if saving is not None:
+            return ZoneDecision(
+                zone.name,
+                safety.outcome,
+                season_action(zone),
+                reasons,
+                setpoint=saving,
+            )
+    return replace(decided, reasons=reasons)
+
+
+def _saving_setpoint(
+    zone: ZoneSettings, state: ZoneState, *, probes: bool
+) -> float | None:
+    """Return the setpoint that saves, None where it is in force or cannot be sent."""
+    on = season_action(zone)
+    profile = profile_of(zone, on)
+    told = zone.aircon_device_id and "command" in zone.cascade
+    runs = state.power is Power.ON and state.action is on and not state.uncertain
+    if profile is None or not told or not runs:
+        return None
+    target = profile.target_temp
+    if on is Action.WINTER:
+        end = target - _PROBE_KELVIN if probes else min(profile.min_temp, target)
+        saving = max(_LOWEST_SETPOINT, end)
+    else:
+        end = target + _PROBE_KELVIN if probes else max(profile.max_temp, target)
+        saving = min(_HIGHEST_SETPOINT, end)
+    if already_in_force(state, with_setpoint(zone, saving), on):
+        return None
+    return saving

@@ -1,0 +1,72 @@
+"""The whole home at one instant, as the pure core sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from switchbot_automation.core.state.records import Reading
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.model import (
+        Decision,
+        Verdict,
+    )
+    from switchbot_automation.settings.model import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSnapshot:
+    """One zone: what was read now, and what is known or assumed from before."""
+
+    reading: Reading
+    state: ZoneState
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every zone of the settings, by name."""
+
+    zones: Mapping[str, ZoneSnapshot]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the core was given at one instant for the whole home, and what it said."""
+
+    at: datetime
+    snapshot: Snapshot
+    settings: Settings
+    decision: Decision
+    verdict: Verdict
+
+
+def concerned(settings: Settings, zone: str) -> tuple[str, ...]:
+    """Return the zones that have a say in a zone's decision, in their order.
+
+    Its own, and those that share its outdoor unit.
+    """
+    together = {zone}
+    for group in settings.groups.values():
+        if zone in group.zones:
+            together.update(group.zones)
+    return tuple(name for name in settings.zones if name in together)
+
+
+def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:
+    """Return the settings of these zones alone."""
+    if len(names) == len(settings.zones):
+        return settings
+    return replace(
+        settings,
+        zones={name: settings.zones[name] for name in names},
+        groups={
+            name: group
+            for name, group in settings.groups.items()
+            if not set(names).isdisjoint(group.zones)
+        },
+    )

@@ -1,0 +1,258 @@
+"""What is laid over a zone's settings for a time. Pure: settings, state and now.
+
+A preset, chosen by absence, by the window in force or by the zone, in this order; offsets
+on top of it; a pause while something is open; and windows that were missed. Computed
+anew each time from the settings as they stand in the document and from what the state
+knows of the surroundings, so there is nothing to restore afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.control.band import in_season
+from switchbot_automation.core.state.around import offset_of, open_until
+from switchbot_automation.core.state.records import EMPTY
+from switchbot_automation.model import Reason, ReasonCode
+from switchbot_automation.schedule.days import CATCH_UPS
+from switchbot_automation.schedule.windows import (
+    day_in_force,
+    in_window,
+    next_boundary,
+    next_start,
+    spans_of,
+)
+from switchbot_automation.settings.model import Overlay
+from switchbot_automation.settings.presets import shifted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from switchbot_automation.core.state.records import Surroundings
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.schedule.windows import TimeWindow
+    from switchbot_automation.settings.model import Settings, ZoneSettings
+
+_TICK_SECONDS = 120
+
+
+def overlaid(
+    settings: Settings, state_of: Callable[[str], ZoneState], now: datetime
+) -> Settings:
+    """Return the settings as they are in force at an instant, aware UTC.
+
+    Settings that were overlaid before are overlaid anew.
+    """
+    if not settings.overlaid:
+        return settings
+    changed = {
+        name: zone_overlaid(zone, state_of(name), now)
+        for name, zone in settings.zones.items()
+        if name in settings.overlaid
+    }
+    return replace(settings, zones={**settings.zones, **changed})
+
+
+def in_force(
+    settings: Settings, state_of: Callable[[str], ZoneState], now: datetime
+) -> Settings:
+    """Return the settings with the season that is on and all that lies over them."""
+    return overlaid(in_season(settings, state_of, now), state_of, now)
+
+
+def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
+    """Return a zone's settings as they are in force at an instant, aware UTC."""
+    base = zone.overlay.base if zone.overlay else zone
+    around = state.surroundings or EMPTY
+    told = _Told(now)
+    zone = _with_windows(base, around, told)
+    zone = _with_preset(zone, around, told)
+    zone = _with_offsets(zone, around, told)
+    overlay = _with_openings(Overlay(base), around, told)
+    overlay = replace(overlay, reasons=tuple(told.reasons), until=told.until)
+    return replace(zone, overlay=overlay)
+
+
+class _Told:
+    """Collects the reasons, and the first instant at which something changes."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.reasons: list[Reason] = []
+        self.until: datetime | None = None
+
+    def changes(self, at: datetime | None) -> None:
+        if at is not None and at > self.now and (self.until is None or at < self.until):
+            self.until = at
+
+
+# --- windows -----------------------------------------------------------------------
+
+
+def window_name(window: TimeWindow) -> str:
+    """Return what tells a window from the others in the state."""
+    return window.id or f"{window.start:%H:%M}-{window.end:%H:%M}"
+
+
+def after_windows(
+    zone: ZoneSettings, around: Surroundings, now: datetime
+) -> Surroundings:
+    """Return the surroundings with the windows that began and are joined, or missed."""
+    for window in zone.time_windows:
+        if window.policy.catch_up == CATCH_UPS[0]:
+            continue
+        day = day_in_force(replace(window, missed=None), now, zone.timezone)
+        name = window_name(window)
+        if day is None or day.isoformat() in (
+            around.joined.get(name),
+            around.missed.get(name),
+        ):
+            continue
+        began = min(span[0] for span in spans_of(window, day, zone.timezone))
+        # A tick on time may still be as late as the interval that hosts tick at.
+        grace = float(max(_TICK_SECONDS, zone.poll_interval_seconds))
+        if window.policy.catch_up == "within":
+            grace = float(window.policy.catch_up_seconds)
+        if (now - began).total_seconds() <= grace:
+            joined = {**around.joined, name: day.isoformat()}
+            around = replace(around, joined=joined)
+        else:
+            missed = {**around.missed, name: day.isoformat()}
+            around = replace(around, missed=missed)
+    return around
+
+
+def _with_windows(
+    zone: ZoneSettings, around: Surroundings, told: _Told
+) -> ZoneSettings:
+    """Leave out the occurrences that came too late to be caught up with."""
+    if not around.missed:
+        return zone
+    windows = []
+    for window in zone.time_windows:
+        day = around.missed.get(window_name(window))
+        if day is not None and window.policy.catch_up != CATCH_UPS[0]:
+            missed = replace(window, missed=date.fromisoformat(day))
+            if in_window((window,), told.now, zone.timezone) and not in_window(
+                (missed,), told.now, zone.timezone
+            ):
+                detail = {"window": window_name(window), "day": day}
+                told.reasons.append(Reason(ReasonCode.WINDOW_MISSED, detail))
+            windows.append(missed)
+        else:
+            windows.append(window)
+    return replace(zone, time_windows=tuple(windows))
+
+
+# --- presets and offsets -----------------------------------------------------------
+
+
+def _with_preset(zone: ZoneSettings, around: Surroundings, told: _Told) -> ZoneSettings:
+    name, code = _preset(zone, around, told)
+    preset = zone.presets.get(name) if name else None
+    if preset is None:
+        return zone
+    told.reasons.append(Reason(code, {"preset": name}))
+    return replace(
+        zone,
+        winter=preset.winter,
+        summer=preset.summer,
+        hysteresis_celsius=preset.hysteresis_celsius,
+        fan_mode_during_window=preset.fan_mode_during_window,
+    )
+
+
+def _preset(
+    zone: ZoneSettings, around: Surroundings, told: _Told
+) -> tuple[str, ReasonCode]:
+    for each in zone.time_windows:
+        if each.preset:
+            told.changes(next_boundary((each,), told.now, zone.timezone))
+    if zone.presence is not None and _away(zone, around, told):
+        return zone.presence.preset, ReasonCode.NOBODY_THERE
+    window = in_window(zone.time_windows, told.now, zone.timezone)
+    if window is None and zone.optimum_start:
+        # What the room is brought up to is what the next window wants.
+        opens = next_start(zone.time_windows, told.now, zone.timezone)
+        if opens is not None:
+            window = in_window(zone.time_windows, opens, zone.timezone)
+    return (window.preset if window else "") or zone.preset, ReasonCode.PRESET
+
+
+def _away(zone: ZoneSettings, around: Surroundings, told: _Told) -> bool:
+    """Return whether all sensors are known to have shown nothing for long enough."""
+    presence = zone.presence
+    if presence is None:
+        return False
+    leaves, known = None, True
+    for device_id in presence.sensors:
+        sign = around.signs.get(f"presence:{device_id}")
+        if sign is None or sign.active:
+            return False
+        unknown_at = sign.heard_at + timedelta(seconds=presence.unknown_after_seconds)
+        told.changes(unknown_at)
+        asked_at = sign.heard_at + timedelta(seconds=presence.poll_interval_seconds)
+        told.changes(asked_at)
+        known = known and told.now < unknown_at
+        gone = sign.moved_at + timedelta(seconds=presence.away_after_seconds)
+        leaves = gone if leaves is None else max(leaves, gone)
+    told.changes(leaves)
+    return known and leaves is not None and told.now >= leaves
+
+
+def _with_offsets(
+    zone: ZoneSettings, around: Surroundings, told: _Told
+) -> ZoneSettings:
+    moved = 0.0
+    for wanted in zone.offsets:
+        kelvin, until = offset_of(wanted, around, told.now)
+        told.changes(until)
+        if kelvin:
+            detail = {"source": wanted.source, "kelvin": round(kelvin, 3)}
+            told.reasons.append(Reason(ReasonCode.OFFSET, detail))
+        moved += kelvin
+    if not moved:
+        return zone
+    return replace(
+        zone,
+        winter=shifted(zone.winter, moved) if zone.winter else None,
+        summer=shifted(zone.summer, moved) if zone.summer else None,
+    )
+
+
+# --- openings ----------------------------------------------------------------------
+
+
+def _with_openings(overlay: Overlay, around: Surroundings, told: _Told) -> Overlay:
+    openings = overlay.base.openings
+    if openings is None:
+        return overlay
+    for device_id in openings.sensors:
+        sign = around.signs.get(f"opening:{device_id}")
+        if sign is None:
+            continue
+        told.changes(sign.heard_at + timedelta(seconds=openings.poll_interval_seconds))
+        paused, until = open_until(sign, openings, told.now)
+        told.changes(until)
+        detail = {
+            "device_id": device_id,
+            "since": sign.since.isoformat(),
+            "closed": not sign.active,
+        }
+        why = Reason(ReasonCode.OPENING_OPEN, detail)
+        if paused and overlay.pause is None:
+            overlay = replace(overlay, pause=why, paused_since=sign.since)
+        elif sign.active and until is not None:
+            overlay = replace(overlay, opened=overlay.opened or why)
+    suspected = around.suspected_at
+    if openings.drop_kelvin and suspected is not None:
+        ends = suspected + timedelta(seconds=openings.drop_pause_seconds)
+        told.changes(ends)
+        if overlay.pause is None and told.now < ends:
+            detail = {"since": suspected.isoformat(), "until": ends.isoformat()}
+            why = Reason(ReasonCode.OPENING_SUSPECTED, detail)
+            overlay = replace(overlay, pause=why, paused_since=suspected)
+    return overlay

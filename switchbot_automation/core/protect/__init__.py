@@ -1,0 +1,1 @@
+"""What spares the equipment and the people: waits, safety, shared outdoor units. Pure."""

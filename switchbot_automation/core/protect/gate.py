@@ -1,0 +1,230 @@
+"""May it go now? Pure: equipment protection between a decision and its sending.
+
+The compressor's own start and stop count, nothing else: not the fan, not a resend, not
+another setpoint. A minimum time that is 0 falls back to `command_cooldown_seconds`; both
+0 is none. Before a start also the rolling caps, the rest between heating and cooling and
+a history nobody knows have to be waited for. An emergency OFF waits for nothing; the next
+start after it waits like any other. Where several waits run the last to end counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.state.records import DAY, NONE
+from switchbot_automation.core.state.unit import unsure_start
+from switchbot_automation.model import (
+    Action,
+    Decision,
+    Power,
+    Reason,
+    ReasonCode,
+    Verdict,
+    ZoneDecision,
+    ZoneVerdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import Settings, ZoneSettings
+
+_OPEN = (Reason(ReasonCode.GATE_OPEN),)
+_NOTHING = (Reason(ReasonCode.NOTHING_TO_SEND),)
+_AGAIN = (Reason(ReasonCode.REPEAT_AFTER_CRASH),)
+_EMERGENCY = (Reason(ReasonCode.EMERGENCY_OFF),)
+STARTS = frozenset({Action.WINTER, Action.SUMMER})
+"""The actions that run the compressor."""
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the equipment has been through: each zone's state, by name."""
+
+    zones: Mapping[str, ZoneState]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A minimum time that is still running, until an aware UTC instant."""
+
+    code: ReasonCode
+    until: datetime
+
+    def reason(self, now: datetime) -> Reason:
+        """Say what is waited for, how long and until when."""
+        return Reason(
+            self.code,
+            {
+                "until": self.until.isoformat(),
+                "remaining_seconds": (self.until - now).total_seconds(),
+            },
+        )
+
+
+def gate(
+    decision: Decision, settings: Settings, ledger: Ledger, now: datetime
+) -> Verdict:
+    """Judge every zone's decision. `now` is aware UTC."""
+    return Verdict(
+        now,
+        tuple(
+            _judge(one, settings.zones[one.zone], ledger.zones[one.zone], now)
+            for one in decision.zones
+        ),
+    )
+
+
+def equipment_wait(
+    zone: ZoneSettings,
+    state: ZoneState,
+    now: datetime,
+    action: Action | None = None,
+) -> Wait | None:
+    """Return the minimum time that runs at `now`, None when none does.
+
+    At the very instant it ends it no longer runs. Where it is uncertain whether the
+    compressor runs, `action` decides what could hurt: ON a compressor that may have
+    stopped just now, OFF one that may have started.
+    """
+    running = state.compressor_running
+    if state.uncertain and action is not None:
+        running = action not in STARTS
+    if running:
+        code, since = ReasonCode.MIN_ON_REMAINING, state.compressor_started_at
+        seconds = zone.min_on_seconds
+    else:
+        code, since = ReasonCode.MIN_OFF_REMAINING, state.compressor_stopped_at
+        seconds = zone.min_off_seconds
+    if since is None:
+        return None
+    if seconds <= 0:
+        seconds = zone.command_cooldown_seconds
+    until = since + timedelta(seconds=seconds)
+    return Wait(code, until) if now < until else None
+
+
+def person_wait(
+    zone: ZoneSettings, state: ZoneState, action: Action, now: datetime
+) -> Wait | None:
+    """Return what a person's command has to wait for.
+
+    OFF and fan never wait. ON waits for what protects the compressor from the person
+    too, its rest after it ran as long as it may among that; the minimum on time is for
+    the automation alone.
+    """
+    if action not in STARTS:
+        return None
+    wait = equipment_wait(zone, state, now, action)
+    if wait is not None and wait.code is not ReasonCode.MIN_OFF_REMAINING:
+        wait = None
+    rest = state.equipment.rest_until if state.equipment else None
+    if rest is not None and now < rest and not state.compressor_running:
+        wait = _last(wait, Wait(ReasonCode.MAX_CONTINUOUS_ON, rest))
+    return _last(wait, start_wait(zone, state, action, now, person=True))
+
+
+def start_wait(
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    now: datetime,
+    *,
+    person: bool = False,
+) -> Wait | None:
+    """Return what a start waits for beyond the minimum times, None for nothing.
+
+    Another setpoint or fan speed of a compressor that runs for that season is no start.
+    A person may turn from heating to cooling as on the unit's own remote, which leaves
+    the rest in between to the unit.
+    """
+    equipment = state.equipment or NONE
+    runs = state.compressor_running and not state.uncertain
+    if runs and state.action in (action, None):
+        return None
+    found = None
+    locked = equipment.locked_until
+    if locked is not None and now < locked:
+        found = Wait(ReasonCode.HISTORY_UNKNOWN, locked)
+    starts = equipment.starts
+    if not starts:
+        return found
+    # The start whose fate is unknown was counted: to send it again is the same start.
+    counted = starts[:-1] if unsure_start(state, action) else starts
+    for code, most, span in (
+        (ReasonCode.START_CAP_HOUR, zone.max_starts_per_hour, _HOUR),
+        (ReasonCode.START_CAP_DAY, zone.max_starts_per_day, DAY),
+    ):
+        if most and len(counted) >= most and now < counted[-most].at + span:
+            found = _last(found, Wait(code, counted[-most].at + span))
+    if starts[-1].action is not action:
+        last = starts[-1].at
+        rested = last if runs else max(last, state.compressor_stopped_at or last)
+        until = rested + timedelta(seconds=zone.changeover_gap_seconds)
+        if now < until and not person:
+            found = _last(found, Wait(ReasonCode.CHANGEOVER_REMAINING, until))
+    return found
+
+
+def first_seen(
+    zone: ZoneSettings, state: ZoneState, now: datetime, *, new: bool
+) -> ZoneState:
+    """Return the state of a zone that is looked after for the first time.
+
+    Where something is known of it, but not when its compressor last stopped, that may
+    have been just now. Of a new installation, as `new` says, nothing is presumed unless
+    the settings ask for it.
+    """
+    known = state.power is not Power.UNKNOWN and any(
+        (state.compressor_started_at, state.compressor_stopped_at)
+    )
+    seconds = zone.unknown_history_lockout_seconds or (
+        0 if new else zone.min_off_seconds
+    )
+    if known or not seconds:
+        return state._replace(equipment=NONE)
+    locked_until = now + timedelta(seconds=seconds)
+    return state._replace(equipment=NONE._replace(locked_until=locked_until))
+
+
+def _last(one: Wait | None, other: Wait | None) -> Wait | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.until >= other.until else other
+
+
+def _judge(
+    decision: ZoneDecision, zone: ZoneSettings, state: ZoneState, now: datetime
+) -> ZoneVerdict:
+    action = decision.action
+    if decision.emergency:
+        return ZoneVerdict(
+            decision.zone, allowed=True, outcome=decision.outcome, reasons=_EMERGENCY
+        )
+    if decision.if_blocked is not None:
+        wait = equipment_wait(zone, state, now, action)
+        if action in STARTS:
+            wait = _last(wait, start_wait(zone, state, action, now))
+        if wait is not None:
+            return ZoneVerdict(
+                decision.zone,
+                allowed=False,
+                outcome=decision.if_blocked,
+                reasons=(wait.reason(now),),
+                blocked_until=wait.until,
+            )
+    if action is None:
+        reasons = _NOTHING
+    else:
+        reasons = _AGAIN if state.uncertain and action is state.action else _OPEN
+    return ZoneVerdict(
+        decision.zone,
+        allowed=action is not None,
+        outcome=decision.outcome,
+        reasons=reasons,
+    )

@@ -1,0 +1,290 @@
+"""What must not happen whatever the rule says. Pure: state, settings and now.
+
+A zone climbs a ladder while its thermometer gives nothing: as it was (hold), no new
+start, the unit set to a saving temperature (conservative), off. A value that stands still
+for hours while the unit runs is believed no more: an inverter may well hold a room that
+still, so before the unit goes off its setpoint is moved a little, which a meter that is
+alive has to show. A unit that rests never trips it: there is nothing to protect
+from. And however good the readings, nothing runs longer than `max_continuous_on_seconds`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchbot_automation.core.predict import CAP_SECONDS, predictive
+from switchbot_automation.core.state.records import NONE
+from switchbot_automation.model import Outcome, Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from switchbot_automation.core.state.records import SensorRecord
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+REST_SECONDS = 600
+"""How long a unit rests after it ran as long as it may."""
+
+
+class Level(IntEnum):
+    """How far the thermometer's word is mistrusted; higher is graver."""
+
+    FRESH = 0
+    HOLD = 1
+    NO_NEW_START = 2
+    CONSERVATIVE = 3
+    OFF = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """What safety asks of a zone now.
+
+    `stop`: the unit goes off, whatever its minimum times say. From `NO_NEW_START` on
+    nothing may be switched on. `outcome` is the dashboard's word for it; `until` the
+    instant at which what forbids a start is over, where that is known.
+    """
+
+    level: Level
+    reason: Reason
+    outcome: Outcome = Outcome.MISSING_METER
+    stop: bool = False
+    until: datetime | None = None
+
+    @property
+    def forbids_start(self) -> bool:
+        """Whether nothing may be switched on."""
+        return self.level >= Level.NO_NEW_START
+
+
+class Ladder(NamedTuple):
+    """The ages in seconds at which each stage begins; infinite for one that never does."""
+
+    no_new_start: float
+    conservative: float
+    off: float
+
+
+def ladder(zone: ZoneSettings) -> Ladder:
+    """Return a zone's ladder; no stage comes before two readings could have failed."""
+    return _ladder(
+        zone.poll_interval_seconds,
+        zone.idle_poll_interval_seconds if zone.adaptive_polling_enabled else 0,
+        zone.sensor_stale_hold_seconds,
+        zone.sensor_stale_conservative_seconds,
+        zone.sensor_stale_off_seconds,
+        predicted=predictive(zone),
+    )
+
+
+@lru_cache(maxsize=256)  # asked thrice a tick
+def _ladder(
+    interval: int, idle: int, hold: int, conservative: int, off: int, *, predicted: bool
+) -> Ladder:
+    patience = 2.0 * max(interval, idle)
+    latest = _or_never(off, patience)
+    saving = min(latest, _or_never(conservative, patience))
+    first = float(hold or 2 * interval)
+    if not hold and predicted:
+        # So long may lie between two predicted readings on purpose.
+        first = max(first, 1.5 * CAP_SECONDS)
+    return Ladder(min(first, saving), saving, latest)
+
+
+def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:
+    """Return what safety asks at `now`, None while it has nothing to say."""
+    record = state.sensing
+    running = may_run(state)
+    if running:
+        capped = _capped(zone, state, now)
+        if capped is not None:
+            return capped
+        if record is not None and zone.meter_device_id:
+            stale = _stale(zone, state, record, now)
+            found = _graver(stale, _frozen(zone, state, record, now))
+            if found is not None:
+                return found
+    rest = state.equipment.rest_until if state.equipment else None
+    if not running and rest is not None and now < rest:
+        why = Reason(ReasonCode.MAX_CONTINUOUS_ON, {"until": rest.isoformat()})
+        return Safety(Level.NO_NEW_START, why, Outcome.COOLDOWN, until=rest)
+    if record is None:
+        return None
+    if record.odd is not None:
+        detail = {
+            "temperature_celsius": record.odd,
+            "before_celsius": record.temperature,
+        }
+        why = Reason(ReasonCode.TEMPERATURE_JUMPED, detail)
+        return Safety(Level.NO_NEW_START, why, Outcome.INVALID_TEMPERATURE)
+    if record.distrust is None:
+        return None
+    why = Reason(
+        ReasonCode.SENSOR_RECOVERING,
+        {
+            "because": str(record.distrust),
+            "good_readings": record.good,
+            "needed_readings": zone.sensor_recovery_readings,
+        },
+    )
+    return Safety(Level.NO_NEW_START, why, Outcome.NO_ACTION)
+
+
+def may_run(state: ZoneState) -> bool:
+    """Return whether the compressor runs or, the last command being unsure, may run."""
+    return state.compressor_running or state.uncertain
+
+
+def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state with what has to outlive this instant.
+
+    The thermometer that led to a stop is not trusted again at its first word, and a
+    unit that ran as long as it may has its rest from now on.
+    """
+    found = assess(zone, state, now)
+    if found is None or found.level < Level.CONSERVATIVE:
+        return state
+    code = found.reason.code
+    if code is ReasonCode.MAX_CONTINUOUS_ON:
+        rest_until = now + timedelta(seconds=REST_SECONDS)
+        equipment = (state.equipment or NONE)._replace(rest_until=rest_until)
+        return state._replace(equipment=equipment)
+    record = state.sensing
+    if record is None or record.distrust is not None:
+        return state
+    return state._replace(sensing=record._replace(distrust=code, good=0))
+
+
+def next_stage(zone: ZoneSettings, state: ZoneState, now: datetime) -> datetime | None:
+    """Return the next instant after `now` at which safety may say something else."""
+    found = None
+    for at in _instants(zone, state):
+        if at > now and (found is None or at < found):
+            found = at
+    return found
+
+
+def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
+    equipment = state.equipment
+    if equipment is not None and equipment.rest_until is not None:
+        yield equipment.rest_until
+    if not may_run(state):
+        return
+    started = state.compressor_started_at
+    if started is not None and zone.max_continuous_on_seconds:
+        yield started + _seconds(zone.max_continuous_on_seconds)
+    record = state.sensing
+    if record is None or not zone.meter_device_id:
+        return
+    since = _since(state, record)
+    for seconds in ladder(zone)[1:]:
+        if seconds != _NEVER:
+            yield since + _seconds(seconds)
+    for share in (_PROBE_SHARE, 1.0):
+        frozen = _frozen_at(zone, state, record, share)
+        if frozen is not None:
+            yield frozen
+
+
+_NEVER = float("inf")
+# After this share of the time a value may stand still the room is made to move it.
+_PROBE_SHARE = 5.0 / 6.0
+
+
+def _or_never(seconds: int, least: float) -> float:
+    return max(float(seconds), least) if seconds else _NEVER
+
+
+def _since(state: ZoneState, record: SensorRecord) -> datetime:
+    """Return where the ladder begins: anew where a person acted, who saw the room."""
+    acted = state.manual_action_at
+    return record.since if acted is None else max(record.since, acted)
+
+
+def _capped(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:
+    started, longest = state.compressor_started_at, zone.max_continuous_on_seconds
+    if not longest or started is None or not state.compressor_running:
+        return None
+    if (now - started).total_seconds() < longest:
+        return None
+    detail = {"since": started.isoformat(), "limit_seconds": longest}
+    why = Reason(ReasonCode.MAX_CONTINUOUS_ON, detail)
+    word = Outcome.SUMMER_OFF if zone.mode == "summer" else Outcome.WINTER_OFF
+    return Safety(Level.OFF, why, word, stop=True)
+
+
+def _stale(
+    zone: ZoneSettings, state: ZoneState, record: SensorRecord, now: datetime
+) -> Safety | None:
+    age = (now - _since(state, record)).total_seconds()
+    no_start, conservative, off = ladder(zone)
+    if age < no_start:
+        return None
+    detail = {
+        "age_seconds": round(age),
+        "contact_at": record.good_at.isoformat() if record.good_at else None,
+    }
+    if age >= off:
+        why = Reason(ReasonCode.SENSOR_STALE_OFF, detail)
+        return Safety(Level.OFF, why, stop=True)
+    if age >= conservative:
+        why = Reason(ReasonCode.SENSOR_STALE_CONSERVATIVE, detail)
+        return Safety(Level.CONSERVATIVE, why)
+    why = Reason(ReasonCode.SENSOR_STALE_NO_NEW_START, detail)
+    return Safety(Level.NO_NEW_START, why)
+
+
+def _graver(one: Safety | None, other: Safety | None) -> Safety | None:
+    if one is None or other is None:
+        return one or other
+    return other if other.level > one.level else one
+
+
+def _frozen(
+    zone: ZoneSettings, state: ZoneState, record: SensorRecord, now: datetime
+) -> Safety | None:
+    patience, changed = zone.sensor_frozen_seconds, record.changed_at
+    # Asked twice a tick, and nearly always this is the answer.
+    if changed is None or (now - changed).total_seconds() < patience * _PROBE_SHARE:
+        return None
+    doubted = _frozen_at(zone, state, record, _PROBE_SHARE)
+    if doubted is None or now < doubted:
+        return None
+    why = Reason(
+        ReasonCode.SENSOR_FROZEN,
+        {
+            "temperature_celsius": record.temperature,
+            "unchanged_seconds": round((now - changed).total_seconds()),
+        },
+    )
+    at = _frozen_at(zone, state, record, 1.0)
+    if at is None or now < at:
+        return Safety(Level.CONSERVATIVE, why, Outcome.NO_ACTION)
+    return Safety(Level.OFF, why, Outcome.INVALID_TEMPERATURE, stop=True)
+
+
+def _frozen_at(
+    zone: ZoneSettings, state: ZoneState, record: SensorRecord, share: float
+) -> datetime | None:
+    """When a value that does not move is no longer believed.
+
+    Once it stood still for that `share` of `sensor_frozen_seconds` and the unit ran for
+    at least half of that without a stop: a room that nobody heats may well keep its
+    temperature.
+    """
+    started, changed = state.compressor_started_at, record.changed_at
+    if not zone.sensor_frozen_seconds or started is None or changed is None:
+        return None
+    whole = zone.sensor_frozen_seconds * share
+    return max(changed + _seconds(whole), started + _seconds(whole / 2))
+
+
+@lru_cache(maxsize=256)  # the same few durations at every tick
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)

@@ -1,0 +1,149 @@
+"""What is known around a zone besides its temperature: openings, presence, offsets. Pure.
+
+Each is a fact with the instants at which it changed and was last heard, so that delays
+and expiry are a matter of comparing, also after a restart. What was not heard for too
+long is unknown, and unknown neither pauses anything nor sends anybody away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.state.records import _KEPT_READINGS, Sign, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation.settings.model import OffsetInput, Openings, Settings
+
+# Within this a room has to lose what counts as a sudden loss.
+_LOSS_SECONDS = 600.0
+# SwitchBot API v1.1, contact sensor: `timeOutNotClose` is open for long.
+_OPEN = frozenset({"open", "timeoutnotclose"})
+_CLOSED = frozenset({"close", "closed"})
+
+
+def watched(settings: Settings | None) -> frozenset[str]:
+    """Return the sensors around all zones, besides their meters."""
+    if settings is None or not settings.overlaid:
+        return frozenset()
+    parts = [
+        part
+        for name in settings.overlaid & settings.zones.keys()
+        for part in (settings.zones[name].openings, settings.zones[name].presence)
+    ]
+    return frozenset(one for part in parts if part for one in part.sensors)
+
+
+# --- what comes in -----------------------------------------------------------------
+
+
+def shown_by(fields: Mapping[str, Any], *, opening: bool) -> bool | None:
+    """Return what a status or an event says: open, or somebody there; None for neither.
+
+    A contact sensor tells both, each for itself.
+    """
+    state = fields.get("openState")
+    if opening and isinstance(state, str):
+        word = state.lower()
+        return True if word in _OPEN else False if word in _CLOSED else None
+    for key in ("moveDetected", "detected", "detectionState"):
+        value = fields.get(key)
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.upper() in ("DETECTED", "NOT_DETECTED"):
+            return value.upper() == "DETECTED"
+    return None
+
+
+def after_sign(
+    signs: Mapping[str, Sign],
+    device_id: str,
+    *,
+    active: bool,
+    at: datetime,
+    openings: Openings | None = None,
+) -> Mapping[str, Sign]:
+    """Return the signs with what a sensor showed at an instant.
+
+    Word of an instant before the last one is dropped. With `openings`: what opens again
+    before the pause for it was over has been open all along.
+    """
+    before = signs.get(device_id)
+    if before is not None and at < before.heard_at:
+        return signs
+    if before is None:
+        return {**signs, device_id: Sign(active, at, at, at)}
+    moved_at = at if active or before.active else before.moved_at
+    if before.active is active:
+        return {**signs, device_id: replace(before, heard_at=at, moved_at=moved_at)}
+    since, held = at, (at - before.since).total_seconds()
+    if openings and active and _resuming(before, openings, at):
+        since = before.since - timedelta(seconds=before.held_seconds)
+        held = 0.0
+    return {**signs, device_id: Sign(active, since, at, moved_at, held)}
+
+
+def after_temperature(
+    around: Surroundings,
+    openings: Openings,
+    temperature: float,
+    at: datetime,
+    *,
+    heating: bool,
+) -> Surroundings:
+    """Return the surroundings with a reading, which may show a sudden loss."""
+    seconds = at.timestamp()
+    if around.readings and seconds <= around.readings[-1][0]:
+        return around
+    kept = [each for each in around.readings if seconds - each[0] <= _LOSS_SECONDS]
+    kept.append((seconds, temperature))
+    best = (max if heating else min)(each[1] for each in kept)
+    lost = best - temperature if heating else temperature - best
+    if lost >= openings.drop_kelvin:
+        # What was lost is counted once: another pause needs another loss.
+        return replace(around, readings=((seconds, temperature),), suspected_at=at)
+    return replace(around, readings=tuple(kept[-_KEPT_READINGS:]))
+
+
+# --- what follows ------------------------------------------------------------------
+
+
+def open_until(
+    sign: Sign | None, openings: Openings, now: datetime
+) -> tuple[bool, datetime | None]:
+    """Return whether an opening pauses its zone, and when that changes by itself."""
+    if sign is None:
+        return False, None
+    unknown_at = sign.heard_at + timedelta(seconds=openings.unknown_after_seconds)
+    if sign.active:
+        if now >= unknown_at:
+            return False, None
+        begins = sign.since + timedelta(seconds=openings.pause_after_seconds)
+        return (True, unknown_at) if now >= begins else (False, begins)
+    if _resuming(sign, openings, now):
+        return True, sign.since + timedelta(seconds=openings.resume_after_seconds)
+    return False, None
+
+
+def _resuming(sign: Sign, openings: Openings, now: datetime) -> bool:
+    """Return whether something is closed that was open, and paused, a moment ago."""
+    resumes = sign.since + timedelta(seconds=openings.resume_after_seconds)
+    paused = sign.held_seconds > openings.pause_after_seconds
+    return not sign.active and paused and now < resumes
+
+
+def offset_of(
+    wanted: OffsetInput, around: Surroundings, now: datetime
+) -> tuple[float, datetime | None]:
+    """Return what a source adds now, in kelvin, within its limit, and until when."""
+    value = around.offsets.get(wanted.source)
+    if value is None or now >= value.until:
+        return 0.0, None
+    limit = wanted.limit_kelvin
+    return max(-limit, min(limit, value.kelvin)), value.until
+
+
+# --- reading documents -------------------------------------------------------------

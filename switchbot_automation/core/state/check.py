@@ -1,0 +1,125 @@
+"""Whether a command that was accepted was also carried out. Pure.
+
+Accepted means that the cloud took it. What shows more: the status of a unit that has one,
+the watts of a plug it hangs on, or the room's temperature. Plugs say watts as ``weight``
+(Plug Mini US and JP) or ``power`` (EU, relay switches), SwitchBot API v1.1.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from switchbot_automation.core.state.records import Check
+from switchbot_automation.core.state.values import (
+    number,
+)
+from switchbot_automation.model import Action, Power
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+Way: TypeAlias = Literal["power", "status", "room"]
+
+GIVEN_UP = timedelta(hours=1)
+"""How long an unresponsive unit is left alone before its status is believed again."""
+
+_STARTS = frozenset({Action.WINTER, Action.SUMMER})
+# One step of a meter is noise, two are a trend.
+_ROOM_KELVIN = 0.2
+
+
+def way_of(zone: ZoneSettings, action: Action, *, readable: bool) -> Way | None:
+    """Return what can show that an action was carried out, None where nothing can.
+
+    `readable`: the unit has a status of its own. A plug cannot tell a fan from a rest.
+    """
+    if zone.power_meter_device_id and action is not Action.FAN:
+        return "power"
+    if readable:
+        return "status"
+    if zone.thermal_response_seconds and action in _STARTS:
+        return "room"
+    return None
+
+
+def asked(
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    command_id: str,
+    at: datetime,
+    *,
+    attempt: int,
+    readable: bool,
+) -> Check | None:
+    """Return what is to be seen of a command accepted at `at`, None for nothing.
+
+    `attempt`: how often it was sent again. One that the rule sends again, since the
+    unit's status said otherwise, counts on from there.
+    """
+    before = state.check
+    if (
+        before is not None
+        and before.action is action
+        and not before.given_up
+        and before.parameter == state.parameter
+    ):
+        attempt = max(attempt, before.attempt)
+    way = way_of(zone, action, readable=readable)
+    if way is None:
+        return None
+    seconds = (
+        zone.thermal_response_seconds if way == "room" else zone.confirm_within_seconds
+    )
+    due_at = at + timedelta(seconds=seconds * 2**attempt)
+    return Check(
+        command_id,
+        action,
+        at,
+        due_at,
+        attempt,
+        state.last_temperature,
+        parameter=state.parameter,
+    )
+
+
+def agrees(check: Check, power: Power) -> bool | None:
+    """Tell whether the unit does what it was told; None where nobody knows."""
+    if power is Power.UNKNOWN:
+        return None
+    return (power is Power.OFF) is (check.action is Action.OFF)
+
+
+def obeys(check: Check, found: ZoneState) -> bool | None:
+    """Tell whether a unit's own status shows it at what it was told to do.
+
+    With which setpoint and fan speed is another question. None where nobody knows.
+    """
+    shown = agrees(check, found.power)
+    if not shown or check.action is Action.OFF:
+        return shown
+    return found.action in (check.action, None)
+
+
+def by_power(zone: ZoneSettings, fields: Mapping[str, Any]) -> Power:
+    """Return what a plug's reading says of the unit behind it."""
+    watts = number(fields.get("weight"))
+    if watts is None:
+        watts = number(fields.get("power"))
+    if watts is None:
+        return Power.UNKNOWN
+    return Power.ON if watts >= zone.power_meter_on_watts else Power.OFF
+
+
+def by_room(check: Check, temperature: float | None) -> bool | None:
+    """Tell whether the room went where the command should take it."""
+    if temperature is None or check.temperature is None:
+        return None
+    gained = temperature - check.temperature
+    if check.action is Action.SUMMER:
+        gained = -gained
+    return round(gained, 6) >= _ROOM_KELVIN

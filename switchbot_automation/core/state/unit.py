@@ -1,0 +1,443 @@
+"""What an action means for an air conditioner, and what it leaves behind. Pure.
+
+Direct commands follow SwitchBot API v1.1: `turnOff`, and `setAll` with the parameter
+``temperature,mode,fan,power``, as in ``26,5,3,on``.
+
+What a unit was told, and the settings its own status shows instead. Pure.
+
+Many units take a command their own way: whole degrees only, a range that ends sooner, a
+fan speed of their own, a number where they were told ``auto``. Such a unit runs as it
+was told, yet never shows it. It is told again as often as `repair_attempts` allows; then
+what it shows counts as its word for what it was told, and is kept, so that it is not
+told the same for ever.
+
+What an air conditioner's own status says, taken into a zone's state. Pure.
+
+The fields follow what SwitchBot's API v1.1 gives of the units that have a status:
+``power``, ``mode`` and ``temperature``, and a fan speed under one of three names.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.state.records import NONE, PendingRepeat
+from switchbot_automation.core.state.values import number
+from switchbot_automation.core.state.zone import MODE_COOL, MODE_FAN, MODE_HEAT
+from switchbot_automation.model import Action, Power, RungResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from switchbot_automation.core.state.records import Check, Equipment
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import Profile, ZoneSettings
+
+
+# What the dashboard sends where a profile says nothing.
+_FALLBACK_TARGET = 22.0
+_FALLBACK_FAN = 3
+_SEASON_MODE = {Action.WINTER: MODE_HEAT, Action.SUMMER: MODE_COOL}
+
+
+def season_action(zone: ZoneSettings) -> Action:
+    """Return the ON action of the zone's season."""
+    return Action.SUMMER if zone.mode == "summer" else Action.WINTER
+
+
+def profile_of(zone: ZoneSettings, action: Action) -> Profile | None:
+    """Return the profile an action draws on; fan draws on the season's."""
+    season = season_action(zone) if action is Action.FAN else action
+    return zone.summer if season is Action.SUMMER else zone.winter
+
+
+def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
+    """Return the `setAll` parameter of an action, None for OFF.
+
+    Whole degrees unless the zone says `half_degrees`; cooling rounds down and heating
+    up, so that the unit never stops short of the target.
+    """
+    if action is Action.OFF:
+        return None
+    profile = profile_of(zone, action)
+    fan = profile.fan_speed if profile else _FALLBACK_FAN
+    target = profile.target_temp if profile else _FALLBACK_TARGET
+    if action is Action.FAN:
+        mode = MODE_FAN
+    else:
+        mode = profile.ac_mode if profile else _SEASON_MODE[action]
+    heating = season_action(zone) if action is Action.FAN else action
+    degrees = _degrees(target, half=zone.half_degrees, up=heating is Action.WINTER)
+    return f"{degrees},{mode},{fan},on"
+
+
+def _degrees(target: float, *, half: bool, up: bool) -> str:
+    step = 0.5 if half else 1.0
+    steps = round(target / step, 6)
+    value = (math.ceil(steps) if up else math.floor(steps)) * step
+    return f"{value:g}"
+
+
+def same_parameter(one: str | None, other: str | None) -> bool:
+    """Compare two `setAll` parameters by meaning: ``26.0,5,3,on`` is ``26,5,3,on``."""
+    if one is None or other is None:
+        return one is other
+    return one == other or _parsed(one) == _parsed(other)
+
+
+def _parsed(parameter: str) -> tuple[float | str, ...]:
+    parts: list[float | str] = []
+    for part in parameter.split(","):
+        text = part.strip().lower()
+        try:
+            parts.append(float(text))
+        except ValueError:
+            parts.append(text)
+    return tuple(parts)
+
+
+def already_in_force(state: ZoneState, zone: ZoneSettings, action: Action) -> bool:
+    """Return whether sending `action` would change nothing, as far as is known."""
+    if state.uncertain:
+        return False
+    if action is Action.OFF:
+        return state.power is Power.OFF
+    if state.power is not Power.ON:
+        return False
+    if state.parameter is None:
+        return state.action is action
+    if action is Action.FAN and state.action is Action.FAN:
+        return True
+    return same_parameter(state.parameter, set_all_parameter(zone, action))
+
+
+def can_send(zone: ZoneSettings, action: Action) -> bool:
+    """Return whether any rung is configured for an action."""
+    return bool(
+        zone.aircon_device_id or zone.scenes.get(action) or zone.webhooks.get(action)
+    )
+
+
+def after_command(
+    state: ZoneState,
+    zone: ZoneSettings,
+    action: Action,
+    rung: RungResult,
+    *,
+    at: datetime,
+    label: str,
+) -> ZoneState:
+    """Return the state once a rung was accepted.
+
+    A command that repeats what was in force moves no equipment timestamp, so that
+    resending can never prolong a minimum time.
+    """
+    direct = rung.rung == "command"
+    common = state._replace(
+        uncertain=False,
+        last_action=_words(zone, action, rung, label),
+        last_action_at=at,
+        last_error=None,
+        pending_repeat=None,
+        pending_manual=None,
+        intent=None,
+    )
+    may_have_run = _may_run(state)
+    if action is Action.OFF:
+        return common._replace(
+            power=Power.OFF,
+            mode=None,
+            parameter=None,
+            action=Action.OFF,
+            compressor_stopped_at=at if may_have_run else state.compressor_stopped_at,
+        )
+    if action is Action.FAN:
+        in_fan = state.power is Power.ON and state.action is Action.FAN
+        return common._replace(
+            power=Power.ON,
+            mode=MODE_FAN,
+            parameter=rung.parameter if direct else None,
+            action=Action.FAN,
+            fan_started_at=state.fan_started_at if in_fan else at,
+            compressor_stopped_at=at if may_have_run else state.compressor_stopped_at,
+        )
+    continues = (
+        state.compressor_running and state.action is action and not state.uncertain
+    )
+    return common._replace(
+        power=Power.ON,
+        mode=_mode(rung.parameter) if direct else None,
+        parameter=rung.parameter if direct else None,
+        action=action,
+        compressor_started_at=state.compressor_started_at if continues else at,
+        equipment=state.equipment if continues else _started(state, action, at),
+    )
+
+
+def after_failure(
+    state: ZoneState, action: Action, error: str, at: datetime, *, maybe: bool
+) -> ZoneState:
+    """Return the state once every rung failed: as before, and the error.
+
+    `maybe`: the unit may have been told all the same. Then neither "already off" nor
+    "already on" holds, and the compressor may have started or stopped at `at`.
+    """
+    failed = state._replace(
+        intent=None,
+        # Repeating an OFF from before would undo what was wanted since.
+        pending_repeat=None,
+        last_error=error,
+        error_count=state.error_count + 1,
+    )
+    if not maybe:
+        return failed
+    if action in (Action.OFF, Action.FAN):
+        stopped = at if _may_run(state) else state.compressor_stopped_at
+        return failed._replace(uncertain=True, compressor_stopped_at=stopped)
+    surely_running = state.compressor_running and not state.uncertain
+    if surely_running and state.action is action:
+        return failed._replace(uncertain=True)
+    return failed._replace(
+        uncertain=True,
+        compressor_started_at=state.compressor_started_at if surely_running else at,
+        equipment=_started(state, action, at),
+    )
+
+
+def _started(state: ZoneState, action: Action, at: datetime) -> Equipment:
+    """Count a start, once where the command that may have started it is sent again."""
+    equipment = state.equipment or NONE
+    if unsure_start(state, action):
+        equipment = equipment._replace(starts=equipment.starts[:-1])
+    return equipment.started(at, action)
+
+
+def _may_run(state: ZoneState) -> bool:
+    return state.compressor_running or state.uncertain or state.power is Power.UNKNOWN
+
+
+def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
+    """Return the state with an intent that nobody finished: it counts as sent.
+
+    Only what can be sent twice without harm stays open to be sent again: ON when the
+    rule still wants it, OFF at once, since nobody may be left to want it.
+    """
+    intent = state.intent
+    if intent is None:
+        return state
+    rung = RungResult("unfinished", ok=True)
+    counted = after_command(
+        state, zone, intent.action, rung, at=intent.at, label=intent.source
+    )
+    counted = counted._replace(
+        last_action=f"{intent.action} ({intent.source}, unfinished)",
+        uncertain=intent.idempotent,
+    )
+    if not intent.idempotent or intent.action is not Action.OFF:
+        return counted
+    repeat = PendingRepeat(
+        remaining=1,
+        interval_seconds=max(zone.off_repeat_interval_seconds, 1),
+        next_run_at=now,
+        state_reason="repeat_after_crash",
+    )
+    return counted._replace(pending_repeat=repeat)
+
+
+def _mode(parameter: str | None) -> int | None:
+    parts = (parameter or "").split(",")
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
+
+
+def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> str:
+    """Say what was done in the dashboard's words; never with a webhook's URL."""
+    if rung.rung == "webhook":
+        return f"webhook({action}) ({label})"
+    if rung.rung == "scene":
+        return f"scene({zone.scenes.get(action, '')}) ({label})"
+    if rung.rung == "button":
+        return f"button({zone.buttons.get(action, '')}) ({label})"
+    return "turnOff" if rung.parameter is None else f"setAll({rung.parameter})"
+
+
+def with_repeats(
+    state: ZoneState, zone: ZoneSettings, action: Action, at: datetime, label: str
+) -> ZoneState:
+    """Queue the OFF commands that follow the first, on their own due instants."""
+    if zone.off_repeat_count <= 1:
+        return state
+    return state._replace(
+        pending_repeat=PendingRepeat(
+            remaining=zone.off_repeat_count - 1,
+            interval_seconds=zone.off_repeat_interval_seconds,
+            next_run_at=at + timedelta(seconds=zone.off_repeat_interval_seconds),
+            state_reason=label,
+            action=action,
+        ),
+    )
+
+
+# A steered unit is told a dozen setpoints at most.
+_KEPT = 12
+
+
+def as_told(before: ZoneState, found: ZoneState) -> ZoneState:
+    """Return what a look at the unit found, in the words it was told in."""
+    runs_on = (
+        before.power is Power.ON
+        and found.power is Power.ON
+        and before.action is not Action.OFF
+        and before.action is found.action
+    )
+    if not runs_on:
+        return found
+    if before.parameter is None:
+        # A scene or a webhook set it, to what nobody here knows.
+        return found._replace(parameter=None, mode=before.mode)
+    for told, shown in before.shown_as:
+        if same_parameter(told, before.parameter) and same_parameter(
+            shown, found.parameter
+        ):
+            return found._replace(parameter=before.parameter, mode=before.mode)
+    return found
+
+
+def takes_otherwise(check: Check, found: ZoneState) -> bool:
+    """Tell whether a unit does what it was told with other settings than it was told."""
+    told = check.parameter
+    return told is not None and not same_parameter(told, found.parameter)
+
+
+def told_again(check: Check, found: ZoneState, attempts: int) -> ZoneState:
+    """Return the state of a unit that shows other settings than it was told.
+
+    Believed first, so that the rule may tell it again; in the end taken for its way.
+    """
+    if check.attempt < attempts or check.parameter is None:
+        return found._replace(check=replace(check, attempt=check.attempt + 1))
+    told, shown = check.parameter, found.parameter or ""
+    others = [pair for pair in found.shown_as if not same_parameter(pair[0], told)]
+    return found._replace(
+        parameter=told,
+        action=check.action,
+        check=None,
+        shown_as=(*others, (told, shown))[-_KEPT:],
+    )
+
+
+_MODES = range(100)
+_MODE_WORDS = {
+    "auto": 1,
+    "cool": MODE_COOL,
+    "dry": 3,
+    "fan": MODE_FAN,
+    "heat": MODE_HEAT,
+}
+# What a document can hold, and far beyond any temperature.
+_LARGEST = 1e15
+
+
+def power_of(fields: Mapping[str, Any]) -> Power | None:
+    """Return what the unit says of its power, None where it says nothing."""
+    return {"on": Power.ON, "off": Power.OFF}.get(str(fields.get("power")).lower())
+
+
+def after_aircon_status(
+    state: ZoneState, zone: ZoneSettings, fields: Mapping[str, Any], at: datetime
+) -> ZoneState:
+    """Return the state with what the unit said of itself.
+
+    A start or stop that nobody commanded is dated now, the latest it can have been, so
+    that minimum times are never cut short.
+    """
+    power = power_of(fields)
+    if power is None:
+        return state
+    if power is Power.OFF:
+        if state.power is Power.OFF:
+            return state._replace(uncertain=False)
+        return state._replace(
+            power=power,
+            mode=None,
+            parameter=None,
+            action=Action.OFF,
+            uncertain=False,
+            compressor_stopped_at=(
+                at if state.compressor_running else state.compressor_stopped_at
+            ),
+        )
+    mode = _mode_of_status(fields.get("mode"))
+    parameter = _parameter(fields, mode) or (
+        state.parameter if mode in (None, state.mode) else None
+    )
+    action = _action(state, zone, mode, parameter)
+    found = state._replace(
+        power=power,
+        mode=state.mode if mode is None else mode,
+        parameter=parameter,
+        action=action,
+        uncertain=False,
+    )
+    if found.compressor_running and not state.compressor_running:
+        return found._replace(compressor_started_at=at)
+    if state.compressor_running and not found.compressor_running:
+        return found._replace(compressor_stopped_at=at, fan_started_at=at)
+    return found
+
+
+def _action(
+    state: ZoneState, zone: ZoneSettings, mode: int | None, parameter: str | None
+) -> Action | None:
+    if mode is None or (state.power is Power.ON and mode == state.mode):
+        return state.action if state.power is Power.ON else None
+    for action in (Action.WINTER, Action.SUMMER):
+        if same_parameter(parameter, set_all_parameter(zone, action)):
+            return action
+    by_mode = {
+        MODE_FAN: Action.FAN,
+        MODE_HEAT: Action.WINTER,
+        MODE_COOL: Action.SUMMER,
+    }
+    # Automatic or dry is no other season than the one it was told to.
+    kept = state.action if state.power is Power.ON else None
+    return by_mode.get(mode, None if kept is Action.FAN else kept)
+
+
+def _mode_of_status(value: Any) -> int | None:
+    if isinstance(value, str):
+        value = _MODE_WORDS.get(value.lower(), value)
+    number = _whole(value)
+    return number if number in _MODES else None
+
+
+def _whole(value: Any) -> int | None:
+    """Return a whole number, also one written as text, None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _parameter(fields: Mapping[str, Any], mode: int | None) -> str | None:
+    """Return the status as a `setAll` parameter, None where it does not say all."""
+    target = number(fields.get("temperature"))
+    fan = _whole(fields.get("fanSpeed", fields.get("fan_speed", fields.get("fan"))))
+    if target is None or abs(target) >= _LARGEST or mode is None or fan is None:
+        return None
+    return f"{target:g},{mode},{fan},on"
+
+
+def unsure_start(state: ZoneState, action: Action) -> bool:
+    """Return whether the last start is this very one, whose command may not have arrived.
+
+    Nothing may have stopped the compressor since, or the next one is another start.
+    """
+    starts = (state.equipment or NONE).starts
+    if not state.uncertain or not starts or starts[-1].action is not action:
+        return False
+    stopped = state.compressor_stopped_at
+    return stopped is None or stopped < starts[-1].at

@@ -1,0 +1,1 @@
+"""Commanding: the one place through which anything reaches a unit."""

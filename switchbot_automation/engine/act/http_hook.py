@@ -1,0 +1,162 @@
+"""Sends the webhooks of the cascade, to public hosts only unless told otherwise.
+
+A settings document may come from a web form, so a webhook must not become a way into
+the network it runs in (server-side request forgery). The address is therefore checked
+where the connection takes it from: the resolver. The name is looked up once, and the
+connection goes to exactly the addresses that were checked, so that a name which answers
+differently the second time gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from switchbot_automation.errors import WebhookError
+from switchbot_automation.settings.urls import (
+    check_host,
+    check_webhook_url,
+    is_public,
+    mask_url,
+)
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Collection
+
+__all__ = ["WebhookSender", "mask_url"]
+
+_SUCCESS = range(200, 300)
+_REDIRECT = range(300, 400)
+
+
+class WebhookSender:
+    """Posts to webhook URLs. Holds nothing open, so there is nothing to close.
+
+    `timeout_seconds` bounds a whole call, name lookup included. `resolver` replaces the
+    system's; its answers are checked all the same. `ssl_context` replaces the default,
+    for a host of one's own network with a certificate of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout_seconds: float = 10.0,
+        resolver: AbstractResolver | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._resolver = resolver
+        self._ssl_context = ssl_context
+
+    async def send(
+        self, url: str, *, allowed_hosts: Collection[str] = frozenset()
+    ) -> int:
+        """Post to the URL and return the HTTP status, which is 2xx.
+
+        https and public addresses only, except that a host of `allowed_hosts` (lower
+        case) may be private and without TLS. Redirects are not followed, the answer's
+        body is not read, nothing is sent twice. Raises `WebhookError`, also for a URL
+        that is refused.
+        """
+        target, unchecked = _target(url, allowed_hosts)
+        cause: Exception | None = None
+        # One connector a call: a connection kept from a call that was allowed more
+        # could serve one that is allowed less, and a heating engine calls rarely.
+        connector = aiohttp.TCPConnector(
+            resolver=_CheckedResolver(
+                self._resolver or aiohttp.ThreadedResolver(), unchecked=unchecked
+            ),
+            use_dns_cache=False,
+            force_close=True,
+            ssl=self._ssl_context or True,
+        )
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    connector=connector,
+                    timeout=self._timeout,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                ) as session,
+                session.post(target, allow_redirects=False) as response,
+            ):
+                status = response.status
+        except aiohttp.ClientConnectorError as exc:
+            failure, cause = WebhookError(f"{mask_url(url)}: {exc}"), exc
+        except TimeoutError as exc:
+            seconds = self._timeout.total
+            cause = exc
+            failure = WebhookError(
+                f"{mask_url(url)}: no answer within {seconds:g} s", maybe_sent=True
+            )
+        except aiohttp.ClientError as exc:
+            # Not chained: some of these quote the whole URL.
+            failure = WebhookError(
+                f"{mask_url(url)}: {type(exc).__name__}", maybe_sent=True
+            )
+        else:
+            if status in _SUCCESS:
+                return status
+            note = ", and redirects are not followed" if status in _REDIRECT else ""
+            failure = WebhookError(
+                f"{mask_url(url)}: answered {status}{note}",
+                status=status,
+                maybe_sent=True,
+            )
+        raise failure from cause
+
+
+def _target(url: str, allowed_hosts: Collection[str]) -> tuple[URL, bool]:
+    """Return where the connection will go, and whether it may go anywhere."""
+    refusal = f"{mask_url(url)}: its host is ambiguous"
+    try:
+        host = check_webhook_url(url, allowed_hosts)
+        target = _parsed(url)
+        if host not in allowed_hosts and target is not None:
+            check_host(target.raw_host or "")
+    except ValueError as exc:
+        refusal = str(exc)
+    else:
+        # Two parsers have read the URL; what the second one connects to counts. It
+        # also turns full-width digits and the like into an address.
+        if target is not None and host in {target.host, target.raw_host}:
+            return target, host in allowed_hosts
+    raise WebhookError(refusal)
+
+
+def _parsed(url: str) -> URL | None:
+    try:
+        return URL(url)
+    except ValueError:
+        return None  # its message may quote the URL
+
+
+class _CheckedResolver(AbstractResolver):
+    """Answers only with public addresses, unless unchecked."""
+
+    def __init__(self, resolver: AbstractResolver, *, unchecked: bool) -> None:
+        self._resolver = resolver
+        self._unchecked = unchecked
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        answers = await self._resolver.resolve(host, port, family)
+        if not self._unchecked:
+            for answer in answers:
+                address = ipaddress.ip_address(answer["host"].partition("%")[0])
+                if not is_public(address):
+                    raise WebhookError(
+                        f"{host} leads to {address}, a private address; name the host"
+                        " in webhook_allowed_hosts if it is meant"
+                    )
+        return answers
+
+    async def close(self) -> None:
+        # The resolver is the caller's, or has nothing to close.
+        return

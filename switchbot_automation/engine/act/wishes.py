@@ -1,0 +1,168 @@
+"""What a person asks for: sent at once, unless the compressor has to rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from switchbot_automation.core.state.records import PendingManual
+from switchbot_automation.core.state.unit import season_action
+from switchbot_automation.engine.act.commander import Order
+from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
+from switchbot_automation.model import (
+    Action,
+    Command,
+    CommandStatus,
+    ManualAction,
+    Reason,
+    ReasonCode,
+)
+from switchbot_automation.schedule.windows import next_boundary
+
+if TYPE_CHECKING:
+    from switchbot_automation.engine.act.commander import Commander
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.settings.model import ZoneSettings
+
+
+async def act_for_person(
+    documents: Documents,
+    commander: Commander,
+    zone: ZoneSettings,
+    action: ManualAction,
+    hold_until: datetime | None,
+    *,
+    rule: str | None = None,
+) -> Command:
+    """Carry out a person's wish and return the command with how far it came.
+
+    `rule` is the id of the rule that wishes in a person's place.
+
+    OFF is sent whatever the equipment's times, a race or the store say. ON that meets
+    the minimum off time is kept in the state and sent when it is over.
+    """
+    disabled = True
+    if action is ManualAction.QUICK_OFF:
+        disabled = await documents.disable(zone.name)
+    wanted = _ACTIONS.get(action) or season_action(zone)
+    book = documents.book(zone.name)
+    # A newer wish takes the place of one that still waits, and ends its hold.
+    hold_for_person(documents, zone, hold_until)
+    order = Order(
+        zone,
+        wanted,
+        label=f"rule_{rule}_{action}" if rule else f"manual_{action}",
+        reasons=(
+            Reason(ReasonCode.RULE, {"rule": rule, "action": action.value})
+            if rule
+            else Reason(ReasonCode.MANUAL, {"action": action.value}),
+        ),
+        person=True,
+    )
+    command = await commander.carry_out(order)
+    if command.status is CommandStatus.BLOCKED and command.blocked_until:
+        book.state = book.state._replace(
+            pending_manual=PendingManual(wanted, command.blocked_until)
+        )
+    if not disabled:
+        unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
+        command = replace(command, reasons=(*command.reasons, unstored))
+    return command
+
+
+def hold_for_person(
+    documents: Documents, zone: ZoneSettings, hold_until: datetime | None
+) -> None:
+    """Keep in the state until when the automation leaves the zone alone."""
+    book = documents.book(zone.name)
+    book.state = book.state._replace(pending_manual=None, hold_until=hold_until)
+
+
+_ACTIONS = {
+    ManualAction.OFF: Action.OFF,
+    ManualAction.QUICK_OFF: Action.OFF,
+    ManualAction.FAN: Action.FAN,
+    ManualAction.WINTER: Action.WINTER,
+    ManualAction.SUMMER: Action.SUMMER,
+}
+
+
+_LONGEST_USUAL = timedelta(days=1)
+_LONGEST_SECONDS = 3660 * 86400.0
+_SHORTEST_SECONDS = timedelta.resolution.total_seconds()
+
+HOLDS = ("none", "until_next_change", "permanent")
+
+
+Hold: TypeAlias = timedelta | datetime | float | str
+"""For how long, as a duration or in seconds, until which instant, or one of `HOLDS`."""
+
+
+def check_hold(hold: Hold | None, now: datetime) -> None:
+    """Refuse a hold that says nothing. Raises ValueError."""
+    if isinstance(hold, str):
+        if hold not in HOLDS:
+            raise ValueError(f"hold: expected one of {', '.join(HOLDS)}, got {hold!r}")
+        return
+    if hold is not None:
+        _end(hold, now)
+
+
+def end_of_hold(
+    hold: Hold | None, zone: ZoneSettings, now: datetime
+) -> datetime | None:
+    """Return until when a person's command holds, None for no hold.
+
+    `hold`: for how long (a number is seconds), until which instant, ``until_next_change`` of the zone's
+    windows, ``permanent``, ``none``; None is what the setting `manual_hold_seconds`
+    says, without it until the next change, at most a day. Raises ValueError for an
+    instant that is past, out of any range or without a timezone, and for a duration
+    that is not positive or longer than ten years.
+    """
+    if hold is None:
+        return _usual_end(zone, now)
+    if hold == "until_next_change":
+        change = next_boundary(zone.time_windows, now, zone.timezone)
+        # Later than any instant that is kept, it is as good as never.
+        return FOR_EVER if change is None or change > LATEST else change
+    if hold == "permanent":
+        return FOR_EVER
+    return None if isinstance(hold, str) else _end(hold, now)
+
+
+def end_after_remote(zone: ZoneSettings, at: datetime) -> datetime | None:
+    """Return until when a change by the unit's own remote holds, None for no hold.
+
+    Only where the settings say so: a unit that lost its power shows the same.
+    """
+    seconds = zone.manual_hold_seconds
+    return at + timedelta(seconds=seconds) if seconds else None
+
+
+def _usual_end(zone: ZoneSettings, now: datetime) -> datetime | None:
+    seconds = zone.manual_hold_seconds
+    if seconds is not None:
+        return now + timedelta(seconds=seconds) if seconds else None
+    if not zone.automation_enabled:
+        # Nobody has to be kept away, and who enables it later wants it to act.
+        return None
+    change = next_boundary(zone.time_windows, now, zone.timezone)
+    return min(change or FOR_EVER, now + _LONGEST_USUAL)
+
+
+def _end(hold: timedelta | datetime | float, now: datetime) -> datetime:
+    if isinstance(hold, datetime):
+        try:
+            until = checked_instant(hold)
+        except ValueError as error:
+            raise ValueError(f"hold: {error}; for good is 'permanent'") from None
+        if until <= now:
+            raise ValueError(f"hold: {hold.isoformat()} is past")
+        return until
+    seconds: object = hold.total_seconds() if isinstance(hold, timedelta) else hold
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ValueError(f"hold: expected a duration or an instant, got {hold!r}")  # noqa: TRY004 - ValueError is what every hold that says nothing raises
+    if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:  # NaN too
+        raise ValueError("hold: the duration must be positive, at most ten years")
+    return now + timedelta(seconds=seconds)

@@ -1,0 +1,1 @@
+"""The engine's documents: settings in force, states of zones, who leads."""

@@ -1,0 +1,451 @@
+"""The engine's documents: settings by revision, each zone's state, the intents.
+
+One read and one write a tick. What could not be written stays in memory and is written
+by the next tick that can.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.state.belonging import holds, knows_a_unit
+from switchbot_automation.core.state.merging import newest_of
+from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.engine.documents.book import (
+    CONTESTED_WRITES,
+    StateBook,
+    opened,
+)
+from switchbot_automation.engine.documents.kept_beside import KeptBeside
+from switchbot_automation.engine.documents.left import LeftBook
+from switchbot_automation.engine.documents.settings_life import (
+    SettingsLife,
+    past_key,
+    with_zone_disabled,
+)
+from switchbot_automation.engine.documents.side import Recorded, SideDocument
+from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_store import StoreConflictError, StoreDataError, StoreError
+
+__all__ = ["Documents", "Recorded"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from switchbot_automation.core.state.records import Intent
+    from switchbot_automation.errors import SettingsError
+    from switchbot_automation.settings.model import Settings
+    from switchbot_store import AsyncStore, Entry
+
+_LOGGER = logging.getLogger(__name__)
+
+# How often an intent is written again that only lost against counted calls.
+_INTENT_ATTEMPTS = 3
+# For so many reads a write of the engine before this one may still turn up.
+_LATE_WRITES = 3
+
+
+class Documents:
+    """Reads and writes them through an `AsyncStore`; keeps the last good ones."""
+
+    def __init__(self, store: AsyncStore, settings_key: str, state_key: str) -> None:
+        self._store = KeptBeside(store, settings_key)
+        self.settings_key = settings_key
+        self._state_key = state_key
+        self._books: dict[str, StateBook] = {}
+        self._by_zone: dict[str, StateBook] = {}
+        self.life = SettingsLife()
+        self._past_key = past_key(settings_key)
+        self.rules = SideDocument(f"rules_{state_key}")
+        self.left = LeftBook()
+        self._named: frozenset[str] = frozenset()
+        self._looked_back = False
+        self.store_error: Exception | None = None
+        self.reachable = False
+        self._joining = 0
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings in force, None without any good ones."""
+        return self.life.settings
+
+    @property
+    def settings_error(self) -> SettingsError | None:
+        """What is wrong with the stored document, None when it is in force."""
+        return self.life.error
+
+    @property
+    def settings_revision(self) -> str:
+        """The revision of the settings in force; "" when never set."""
+        return self.life.revision_in_force
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong with the text that a person left in a document's place, by key.
+
+        Without the settings': that is in `settings_error`.
+        """
+        found = self._store.problems.items()
+        return {key: text for key, text in found if key != self.settings_key}
+
+    def key_of(self, zone: str) -> str:
+        """Return the key of a zone's state document."""
+        return self._state_key if zone == DEFAULT_ZONE else f"{self._state_key}/{zone}"
+
+    def book(self, zone: str) -> StateBook:
+        """Return a zone's state document; an empty one where none was ever read."""
+        book = self._by_zone.get(zone)
+        if book is None:
+            book = self._by_zone[zone] = self._book(self.key_of(zone))
+        return book
+
+    @property
+    def home(self) -> StateBook:
+        """The document that also holds what concerns the whole home."""
+        return self._book(self._state_key)
+
+    def _book(self, key: str) -> StateBook:
+        book = self._books.get(key)
+        if book is None:
+            empty = ZoneState.from_document({})
+            book = self._books[key] = StateBook(key, {}, empty, empty)
+        return book
+
+    @property
+    def gone(self) -> list[str]:
+        """The zones that the settings no longer have, yet whose state tells of a device.
+
+        The default zone's is that of the home, which is always read.
+        """
+        zones = self.settings.zones if self.settings else {}
+        return [
+            zone
+            for zone in (DEFAULT_ZONE, *self._named)
+            if zone not in zones
+            and (book := self._books.get(self.key_of(zone))) is not None
+            and _tells(book.state)
+        ]
+
+    async def load(self) -> bool:
+        """Read settings and states; tell whether new settings came into force.
+
+        Never raises for a store or a document: `reachable`, `store_error` and
+        `settings_error` say how it went, and the last good values stay.
+        """
+        gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
+        keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
+        for zone in self.life.disabled:
+            await self.disable(zone)
+        past = () if self.life.past_read else (self._past_key,)
+        entries = await self._read([self.settings_key, *past, *dict.fromkeys(keys)])
+        if entries is None:
+            return False
+        if past:
+            self.life.take_past(entries.pop(self._past_key).data)
+        changed = self.life.take(entries.pop(self.settings_key))
+        if changed or not self._looked_back:
+            # What a zone's unit was told is also wanted once the zone is gone.
+            self._named = self.life.zones_named()
+            keys = [*self._zone_keys(), *map(self.key_of, self._named)]
+            new = [key for key in dict.fromkeys(keys) if key not in entries]
+            more = await self._read(new) if new else {}
+            self._looked_back = more is not None
+            entries.update(more or {})
+        if self.rules.key in entries:
+            self.rules.take(entries.pop(self.rules.key))
+        zones = self.settings.zones if self.settings else {}
+        gone_keys = {self.key_of(zone) for zone in self._named if zone not in zones}
+        for key, entry in entries.items():
+            strange = key in gone_keys and key not in self._books
+            # A document that tells nothing is not looked after: it would be written.
+            if not strange or _tells(ZoneState.from_document(entry.data)):
+                self._take_state(key, entry)
+            self._store.mended(key)
+        self.left.take(self.home.stored)
+        self._joining = max(0, self._joining - 1)
+        return changed
+
+    def taken_over(self) -> None:
+        """Expect that the engine that led until now has one more write on its way."""
+        self._joining = _LATE_WRITES
+        for book in self._books.values():
+            book.contested = max(book.contested, _LATE_WRITES)
+
+    def drop(self) -> None:
+        """Forget what this tick changed: another engine writes it.
+
+        What this one still writes must not go over the other's word.
+        """
+        self.rules.drop()
+        self.left.drop()
+        for book in self._books.values():
+            book.state = book.saved
+            book.contested = CONTESTED_WRITES
+
+    async def release(
+        self, change: Callable[[dict[str, Any]], dict[str, Any] | None]
+    ) -> None:
+        """Change the home's document for the last time. Never raises for a store."""
+        try:
+            await self._store.update(self._state_key, change)
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            _LOGGER.info("the state was not released: %s", error)
+
+    def _zone_keys(self) -> list[str]:
+        if self.settings is None:
+            return []
+        keys = [self.key_of(zone) for zone in self.settings.zones]
+        return [*keys, self.rules.key] if self.settings.rules else keys
+
+    async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
+        try:
+            entries = await self._store.get_many(keys)
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return None
+        self.reachable = True
+        self.store_error = None
+        return entries
+
+    def _note_failure(self, error: Exception) -> None:
+        if isinstance(error, StoreError | OSError):
+            if self.reachable or self.store_error is None:
+                _LOGGER.warning("the store does not answer: %s", error)
+        elif type(error) is not type(self.store_error):
+            # No outage, and no end of it to wait for: somebody has to mend it.
+            _LOGGER.error("a mistake in the store's code", exc_info=error)
+        self.reachable = False
+        self.store_error = error
+
+    async def disable(self, zone: str) -> bool:
+        """Persist ``automation_enabled: false`` for a zone; tell whether it was.
+
+        Where it could not be, the zone is disabled all the same, which is kept beside
+        the settings, and the next `load` that reaches the store tries again.
+        """
+        try:
+            await self._store.update(
+                self.settings_key, partial(with_zone_disabled, zone)
+            )
+        except StoreDataError as error:
+            # The store answers; what is in the file is a person's to mend first.
+            if zone not in self.life.disabled:
+                _LOGGER.warning(
+                    "%s stays disabled beside the settings: %s", zone, error
+                )
+            self.life.disable(zone, disabled=True)
+            return False
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            self.life.disable(zone, disabled=True)
+            return False
+        self.life.disable(zone, disabled=False)
+        return True
+
+    async def replace_settings(
+        self, document: dict[str, Any], revision: str | None = None
+    ) -> dict[str, Any]:
+        """Store a settings document; return the one it replaced. Raises StoreError.
+
+        With a `revision`, StoreConflictError unless it replaces that one.
+        """
+        if revision is not None:
+            found = await self.stored_settings(revision)
+            await self._store.compare_and_set(self.settings_key, document, revision)
+            return found.data
+        replaced: dict[str, Any] = {}
+
+        def change(before: dict[str, Any]) -> dict[str, Any]:
+            replaced.clear()
+            replaced.update(before)
+            return document
+
+        await self._store.update(self.settings_key, change)
+        return replaced
+
+    async def restore_settings(
+        self, document: dict[str, Any], *, instead_of: dict[str, Any]
+    ) -> None:
+        """Store a document in place of another one, unless a third is there by now.
+
+        Never raises for a store: what is in force does not depend on it.
+        """
+        try:
+            await self._store.update(
+                self.settings_key,
+                lambda found: document if found == instead_of else None,
+            )
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+
+    async def stored_settings(self, revision: str | None = None) -> Entry:
+        """Return the settings document as it is stored. Raises StoreError.
+
+        With a `revision`, StoreConflictError unless it is that one.
+        """
+        entry = await self._store.get_entry(self.settings_key)
+        if revision is not None and entry.revision != revision:
+            raise StoreConflictError(self.settings_key, entry.revision)
+        return entry
+
+    def _take_state(self, key: str, entry: Entry) -> None:
+        book = self._books.get(key)
+        if book is None:
+            self._books[key] = opened(key, entry)
+            return
+        book.lost = book.commanded = False
+        book.revision = entry.revision
+        if entry.data == book.stored:
+            return
+        found = ZoneState.from_document(entry.data)
+        unsaved = (
+            book.state != book.saved or self._joining > 0 or self._store.mended(key)
+        )
+        book.state = newest_of(book.state, found) if unsaved else found
+        book.stored, book.saved = entry.data, found
+        book.contested = CONTESTED_WRITES
+        book.look_over()
+
+    async def intend(self, zone: str, intent: Intent) -> Recorded:
+        """Record that a command is about to be sent; only the winner may send it."""
+        book = self.book(zone)
+        if book.revision is None or not self.reachable:
+            return Recorded.UNAVAILABLE
+        for _ in range(_INTENT_ATTEMPTS):
+            intended = book.state._replace(intent=intent)
+            document = book.written(intended)
+            try:
+                revision = await self._store.compare_and_set(
+                    book.key, document, book.revision
+                )
+            except StoreConflictError:
+                found = await self._read([book.key])
+                if found is None or not book.still_holds(found[book.key].data):
+                    break
+                book.stored = found[book.key].data
+                book.revision = found[book.key].revision
+            except Exception as error:  # noqa: BLE001 - any store, also a host's own
+                self._note_failure(error)
+                return Recorded.UNAVAILABLE
+            else:
+                book.revision = revision
+                book.stored, book.saved, book.state = document, intended, intended
+                book.commanded = True
+                return Recorded.YES
+        book.lost = True
+        return Recorded.LOST_RACE
+
+    async def claim_rules(self, document: dict[str, Any]) -> Recorded:
+        """Write what the rules are about to do, before it is done."""
+        if self.rules.revision is None or not self.reachable:
+            return Recorded.UNAVAILABLE
+        try:
+            return await self.rules.claim(self._store, document)
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return Recorded.UNAVAILABLE
+
+    async def reread(self, zone: str) -> None:
+        """Read one zone's document again, after a lost race."""
+        key = self.key_of(zone)
+        entries = await self._read([key])
+        if entries:
+            book = self.book(zone)
+            book.state = book.saved
+            self._take_state(key, entries[key])
+
+    async def save(self, home: Mapping[str, Any]) -> None:
+        """Write what changed, in one statement. `home`: keys for the whole home.
+
+        Never raises for a store; what could not be written waits for the next tick.
+        """
+        written = self._unsaved(home)
+        past: dict[str, dict[str, Any]] = {}
+        if self.life.unsaved:
+            past[self._past_key] = self.life.to_document()
+        if self.rules.unsaved:
+            past[self.rules.key] = self.rules.data
+        if not written and not past:
+            return
+        try:
+            for key in [key for key in written if self._books[key].contested]:
+                await self._save_contested(self._books[key], written.pop(key))
+            if written or past:
+                await self._store.set_many({**written, **past})
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+            return
+        self.life.unsaved = False
+        if self.rules.key in past:
+            self.rules.saved(past[self.rules.key])
+        for key, document in written.items():
+            self._written(self._books[key], document, None)
+
+    async def keep(self) -> None:
+        """Write what changed at once, so that it is known whatever comes next.
+
+        Read back where it was written blindly: the next intent needs its revision.
+        """
+        await self.save({})
+        written = [book.key for book in self._books.values() if book.revision is None]
+        entries = await self._read(written) if written and self.reachable else None
+        for key, entry in (entries or {}).items():
+            self._take_state(key, entry)
+
+    def _unsaved(self, home: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the documents that differ from what is stored."""
+        written: dict[str, dict[str, Any]] = {}
+        for book in self._books.values():
+            if book.lost:
+                book.state = book.saved
+                continue
+            document = book.stored
+            if book.state is not book.saved:
+                document = book.written(book.state)
+            if book.key == self._state_key:
+                document = {**self.left.over(document), **home}
+            if document != book.stored:
+                written[book.key] = document
+        return written
+
+    async def _save_contested(self, book: StateBook, document: dict[str, Any]) -> None:
+        """Write over another writer's document only as it was when we read it.
+
+        Without a command the other one's word stands; a command is joined with it.
+        """
+        try:
+            revision = await self._store.compare_and_set(
+                book.key, document, book.revision or ""
+            )
+        except StoreConflictError:
+            if not book.commanded:
+                book.state = book.saved
+                return
+        else:
+            self._written(book, document, revision)
+            return
+        ours = book.state
+
+        def join(found: dict[str, Any]) -> dict[str, Any]:
+            theirs = ZoneState.from_document(found)
+            book.state = newest_of(ours, theirs)
+            joined = book.state.merged_into(found, theirs)
+            return self.left.over(joined) if book is self.home else joined
+
+        self._written(book, await self._store.update(book.key, join), None)
+
+    def _written(
+        self, book: StateBook, document: dict[str, Any], revision: str | None
+    ) -> None:
+        if book is self.home:
+            self.left.written(document)
+        book.stored, book.saved, book.revision = document, book.state, revision
+        book.commanded = False
+        book.contested = max(0, book.contested - 1)
+
+
+def _tells(state: ZoneState) -> bool:
+    """Tell whether a state is of a device, whether or not it says of which."""
+    return holds(state) or knows_a_unit(state)

@@ -1,0 +1,153 @@
+"""Which of several engines on one state commands: the newest, until it falls silent.
+
+Its name and token stand in the state document, which every tick reads and writes anyway,
+so that being fenced off costs no statement. An engine that starts takes over at once,
+since the one before it has most likely died; the one it replaced goes on observing and
+takes over again when the newer one released the state or wrote nothing for longer than
+its rooms may go without a look. Who commands at the same instant is settled by the
+compare_and_set of the intent, which carries the token, not here.
+
+The store's own lease would be the wrong fence. Whoever challenges it waits for one time
+to live of real time, so a restarted engine would let a cold room wait and a simulated
+year would never begin; and renewing it keeps a database awake that is paid by the hour.
+What a lease guards against, a holder that slept through its replacement, ends here at the
+same document: its intent loses the compare_and_set against everything written since it
+looked, and what it still saves is joined by the engine that leads, see `documents`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.predict import CAP_SECONDS, predictive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.core.state.records import Intent
+    from switchbot_automation.settings.model import Settings, ZoneSettings
+
+KEY = "engine"
+_PATIENCE_SECONDS = 60.0
+
+# The intents that this process is sending at this moment, whichever engine of it.
+SENDING: set[str] = set()
+
+
+class Leadership:
+    """One engine's claim to command.
+
+    `token` grows with every claim; 0 before the first. `leads` is what the last look at
+    the state document said.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._id = uuid.uuid4().hex
+        self._seen: tuple[Any, Any, Any] | None = None
+        self._seen_at = 0.0
+        self._patient_for: Settings | None = None
+        self._patience = 0
+        self.token = 0
+        self.leads = True
+
+    def look(self, document: Mapping[str, Any], *, claim: bool) -> bool:
+        """Read who leads; tell whether the lead was taken from another engine.
+
+        `claim`: a first look also takes the lead.
+        """
+        found = document.get(KEY)
+        holder = found if isinstance(found, dict) else {}
+        token = _whole(holder.get("token"))
+        if holder.get("id") == self._id or (self.token and token < self.token):
+            self.leads = True
+            return False
+        free = holder.get("id") is None
+        if self.token == 0:
+            self.leads = True
+            if claim:
+                self.token = token + 1
+            return claim and not free
+        if free or self._silent(holder, document.get("last_tick")):
+            self.token = token + 1
+            self.leads = True
+            return not free
+        self.leads = False
+        return False
+
+    def _silent(self, holder: Mapping[str, Any], last_tick: Any) -> bool:
+        """Watch the holder on our own clock; tell whether it has been away too long."""
+        now = self._clock.monotonic()
+        seen = (holder.get("id"), holder.get("token"), last_tick)
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        patience = _whole(holder.get("silent_seconds")) or CAP_SECONDS
+        return now - self._seen_at >= patience
+
+    def to_document(self, settings: Settings | None) -> dict[str, Any]:
+        """Return what the holder writes with every tick; {} before it claimed."""
+        if not self.token:
+            return {}
+        if settings is not self._patient_for or not self._patience:
+            zones = settings.zones.values() if settings else ()
+            longest = max(map(_longest_wait, zones), default=CAP_SECONDS)
+            self._patience = round(2.0 * longest + _PATIENCE_SECONDS)
+            self._patient_for = settings
+        return {
+            KEY: {
+                "id": self._id,
+                "token": self.token,
+                "silent_seconds": self._patience,
+            }
+        }
+
+    def released(self, document: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the document without our claim, None where it holds none."""
+        holder = document.get(KEY)
+        if not isinstance(holder, dict) or holder.get("id") != self._id:
+            return None
+        return {**document, KEY: {"id": None, "token": self.token}}
+
+
+def _longest_wait(zone: ZoneSettings) -> float:
+    """Return for how long a holder may have nothing to do."""
+    idle = zone.idle_poll_interval_seconds if zone.adaptive_polling_enabled else 0
+    predicted = CAP_SECONDS if predictive(zone) else 0.0
+    return max(float(zone.poll_interval_seconds), float(idle), predicted)
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+# --- whether somebody is sending an intent just now -------------------------------
+
+
+def this_process() -> str:
+    """Name this process among those of all hosts."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def may_be_sending(intent: Intent) -> bool | None:
+    """Tell whether the writer of an intent may still be at it; None: nobody knows.
+
+    A process of this host can be asked for; one of another host cannot.
+    """
+    if intent.owner is None:
+        return None
+    host, _, pid = intent.owner.rpartition(":")
+    if host != platform.node() or not pid.isdigit():
+        return True
+    if int(pid) == os.getpid():
+        return intent.id in SENDING
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

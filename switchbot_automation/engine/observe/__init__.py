@@ -1,0 +1,1 @@
+"""Reading the home: meters, units, surroundings, what was pushed."""

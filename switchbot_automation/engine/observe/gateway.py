@@ -1,0 +1,308 @@
+"""Read what is worth its call: the meters, and an air conditioner that can be read.
+
+Any exception of a `CloudApi` is an unknown reading. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
+from switchbot_automation.core.state.meter import all_zero, fused, implausible
+from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.unit import after_aircon_status, power_of
+from switchbot_automation.errors import QuotaExhaustedError
+from switchbot_automation.model import PLUGIN_PREFIX as PREFIX
+from switchbot_automation.model import ReasonCode
+from switchbot_automation.settings.urls import without_url
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.engine.observe.pushed import Pushes
+    from switchbot_automation.model import CloudApi, DeviceStatus
+    from switchbot_automation.settings.model import ZoneSettings
+
+_T = TypeVar("_T")
+
+_LOGGER = logging.getLogger(__name__)
+
+# A cloud that never answers must not stop the engine. Longer than a client's own
+# timeouts with their retries, so that it only bites where there are none.
+CALL_SECONDS = 60.0
+_PERSON_WAITS_SECONDS = 2.0
+
+
+_REMOTES_RETRY_SECONDS = 900.0
+_REMOTES_FRESH_SECONDS = 86400.0
+
+# No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
+_READS_AT_ONCE = 8
+
+# What a document can hold, and far beyond any temperature.
+_LARGEST = 1e15
+
+
+def _of_plugin(args: tuple[object, ...]) -> bool:
+    """Tell whether a call is for a plug-in's device, and so none to the cloud."""
+    return bool(args) and isinstance(args[0], str) and args[0].startswith(PREFIX)
+
+
+def describe(error: BaseException, *, hide: str = "") -> str:
+    """Return an error as one line for `last_error` and reasons, without that URL."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - somebody else's exception may be unable to say it
+        words = ""
+    words = without_url(words, hide) if hide else words
+    text = " ".join(words.replace("\0", " ").split())
+    # Half a surrogate pair, which a broken answer may hold, cannot be stored.
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
+
+
+class Look(NamedTuple):
+    """What a look at an air conditioner left; `answered`: it said what it does."""
+
+    state: ZoneState
+    answered: bool = False
+
+
+class Observer:
+    """Polls for the engine, within the day's calls; counts them where nobody else does.
+
+    `counts` says whether the client leaves the counting in `quota` to the engine. No
+    reading is spent that the ledger keeps for commands.
+    """
+
+    def __init__(
+        self,
+        client: CloudApi,
+        clock: Clock,
+        quota: QuotaLedger,
+        pushes: Pushes,
+        *,
+        counts: bool,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._quota = quota
+        self._pushes = pushes
+        self._counts = counts
+        self._remotes: frozenset[str] | None = None
+        self._remotes_asked_at: float | None = None
+        self._reading = asyncio.Semaphore(_READS_AT_ONCE)
+        self._failing: set[str] = set()
+        self._limits: set[asyncio.Timeout] = set()
+        # Until when each person who waits lets the cloud be asked.
+        self._people: list[float] = []
+
+    async def read_meters(
+        self, zones: Iterable[ZoneSettings], *, force: bool = False
+    ) -> dict[str, Reading]:
+        """Read every zone's meter, each meter once. Returns readings by zone.
+
+        A meter whose events say it all is not asked, unless forced.
+        """
+        zones = list(zones)
+        meters = dict.fromkeys(meter for zone in zones for meter in zone.meters)
+        if len(meters) <= 1:
+            found = {meter: await self._read_meter(meter, force) for meter in meters}
+        else:
+            readings = await asyncio.gather(
+                *(self._read_in_turn(meter, force) for meter in meters)
+            )
+            found = dict(zip(meters, readings, strict=True))
+        none = Reading(problem=ReasonCode.NO_METER)
+        return {
+            zone.name: fused(zone, found)
+            if len(zone.meters) > 1
+            else found.get(zone.meter_device_id, none)
+            for zone in zones
+        }
+
+    async def _read_in_turn(self, device_id: str, force: bool) -> Reading:
+        async with self._reading:
+            return await self._read_meter(device_id, force)
+
+    async def _read_meter(self, device_id: str, force: bool) -> Reading:
+        pushed = self._pushes.answer(device_id, force=force)
+        if pushed is not None:
+            return pushed
+        if not self._quota.allows_read() and not _of_plugin((device_id,)):
+            return Reading(problem=ReasonCode.QUOTA_RESERVE)
+        try:
+            status = await self.call(self._client.status, device_id)
+            reading = _reading(status, self._clock)
+        except QuotaExhaustedError as error:
+            return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
+        except Exception as error:  # noqa: BLE001 - any client, also a host's own
+            self._note(device_id, error)
+            return Reading(
+                received_at=self._clock.now(),
+                problem=ReasonCode.METER_UNREACHABLE,
+                error=describe(error),
+            )
+        self._note(device_id, None)
+        self._pushes.asked(device_id, reading)
+        return reading
+
+    async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
+        """Make one call that only asks the cloud, counted and with an end to waiting.
+
+        The end comes early while a person waits. Raises whatever the client raises, and
+        TimeoutError.
+        """
+        now = asyncio.get_running_loop().time()
+        ends_at = min(self._people, default=now + CALL_SECONDS)
+        if ends_at <= now:
+            raise TimeoutError("not asked, a person waits")
+        async with asyncio.timeout_at(ends_at) as limit:
+            self._limits.add(limit)
+            try:
+                return await self._counted(function, *args)
+            finally:
+                self._limits.discard(limit)
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Let nobody wait long for a cloud that is silent: what is asked is given up.
+
+        Commands are not, since it would be unknown what became of them.
+        """
+        soon = asyncio.get_running_loop().time() + _PERSON_WAITS_SECONDS
+        for limit in self._limits:
+            if not limit.expired() and (limit.when() or soon) > soon:
+                limit.reschedule(soon)
+        self._people.append(soon)
+        try:
+            yield
+        finally:
+            self._people.remove(soon)
+
+    async def _counted(
+        self, function: Callable[..., Awaitable[_T]], *args: object
+    ) -> _T:
+        counts = self._counts and not _of_plugin(args)
+        day = self._quota.attempt() if counts else None
+        try:
+            answer = await function(*args)
+        except QuotaExhaustedError:
+            if counts:
+                self._quota.exhausted(day=day)
+            raise
+        if counts:
+            self._quota.accepted(day=day)
+        return answer
+
+    async def send(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
+        """Make one call that commands; the reserve is open to it.
+
+        Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
+        """
+        if not self._quota.allows_command() and not _of_plugin(args):
+            raise QuotaExhaustedError(
+                "not sent, the cloud refuses today's calls",
+                resets_at=self._quota.resets_at,
+            )
+        async with asyncio.timeout(CALL_SECONDS):
+            return await self._counted(function, *args)
+
+    def _note(self, device_id: str, error: Exception | None) -> None:
+        """Log the first failure and the recovery, not each poll."""
+        if error is not None and device_id not in self._failing:
+            self._failing.add(device_id)
+            _LOGGER.warning("%s cannot be read: %s", device_id, describe(error))
+        elif error is None and device_id in self._failing:
+            self._failing.discard(device_id)
+            _LOGGER.info("%s can be read again", device_id)
+
+    async def poll_aircon(
+        self, zone: ZoneSettings, state: ZoneState, *, forced: bool
+    ) -> Look:
+        """Ask what the air conditioner does, where it can be asked.
+
+        Not forced, only once the last poll is `aircon_poll_cooldown_minutes` old.
+        """
+        device_id = zone.aircon_device_id
+        if not device_id or looks_infrared(device_id):
+            return Look(state)
+        now = self._clock.now()
+        cooldown = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
+        last = state.last_aircon_poll_at
+        if not forced and last is not None and now - last < cooldown:
+            return Look(state)
+        if not self._quota.allows_read():
+            return Look(state)
+        remotes = await self._known_remotes()
+        if remotes is None or device_id in remotes:
+            return Look(state)
+        try:
+            status = await self.call(self._client.status, device_id)
+            found = after_aircon_status(state, zone, status.fields, self._clock.now())
+            answered = power_of(status.fields) is not None
+        except Exception as error:  # noqa: BLE001 - any client, also a host's own
+            self._note(device_id, error)
+            found, answered = state, False
+        else:
+            self._note(device_id, None)
+        now = self._clock.now()
+        return Look(found._replace(last_aircon_poll_at=now), answered)
+
+    async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
+        """Return a device's status, None where it cannot be had now."""
+        if not self._quota.allows_read():
+            return None
+        try:
+            status = await self.call(self._client.status, device_id)
+        except Exception as error:  # noqa: BLE001 - any client, also a host's own
+            self._note(device_id, error)
+            return None
+        self._note(device_id, None)
+        return status.fields
+
+    async def _known_remotes(self) -> frozenset[str] | None:
+        """Return the ids of the infrared remotes; None while nobody knows them."""
+        known = self._remotes is not None
+        wait = _REMOTES_FRESH_SECONDS if known else _REMOTES_RETRY_SECONDS
+        now = self._clock.monotonic()
+        if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
+            self._remotes_asked_at = now
+            try:
+                devices = await self.call(self._client.devices)
+                self._remotes = frozenset(each.device_id for each in devices.remotes)
+            except Exception as error:  # noqa: BLE001 - any client, also a host's own
+                _LOGGER.warning("the device list cannot be read: %s", describe(error))
+        return self._remotes
+
+
+def _reading(status: DeviceStatus, clock: Clock) -> Reading:
+    at: Any = status.received_at  # a host's own client may give anything
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        at = clock.now()
+    raw = status.fields.get("temperature")
+    humidity = _finite(status.fields.get("humidity"))
+    if raw is None:
+        problem = ReasonCode.NO_READING
+        return Reading(None, humidity, at, problem)
+    temperature = _finite(raw)
+    if temperature is None:
+        problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
+        return Reading(None, humidity, at, problem)
+    reading = Reading(temperature, humidity, at)
+    if all_zero(status.fields):
+        return implausible(reading, "nothing but zeros")
+    return reading
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -_LARGEST < value < _LARGEST else None

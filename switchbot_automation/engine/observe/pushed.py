@@ -1,0 +1,260 @@
+"""Pushed events as readings, and when they are worth more than asking.
+
+Once a meter's events have agreed with what the cloud answered a few times, its line
+counts as proved: it then answers in the cloud's place, and the meter is asked only now
+and then, or when nothing was heard for a while. One answer that no event told of, and
+the proof begins anew. Until the first event nothing here runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from switchbot_automation.cloud.events.events import (
+    CHANGE_REPORT,
+    RefusedWebhook,
+    WebhookReceiver,
+)
+from switchbot_automation.core.overlay import zone_overlaid
+from switchbot_automation.core.predict import edges_of
+from switchbot_automation.core.state.around import shown_by, watched
+from switchbot_automation.core.state.meter import all_zero
+from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.values import number
+from switchbot_automation.model import Power
+from switchbot_automation.schedule.windows import in_window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.settings.model import ZoneSettings
+
+PROOF = 3
+"""How many events must have agreed with the cloud's answer, none disagreeing since."""
+
+HEARTBEAT_SECONDS = 1800.0
+"""How often a meter is asked although its events say it all: some get lost, 25 to 70 %
+of those of a busy device (SwitchBotAPI#299)."""
+
+QUIET_SECONDS = 600.0
+"""So long without an event and the meter is asked: a real one whose room moved sent
+after 61 to 465 seconds, and a webhook may stop being called without a word."""
+
+# A value is what the cloud shows until the next one, so it is worth a tick of its own.
+_FRESH_SECONDS = 120.0
+# Both come from one value of the cloud's, in tenths; more is another value.
+_AGREE_KELVIN = 0.051
+# So many answers in a row that contradict the events, and events are no readings.
+_MISTRUSTED = 3
+# Between two ticks a busy house sends dozens; the newest count.
+_KEPT_SIGNS = 500
+
+
+@dataclass(slots=True)
+class _Line:
+    """What is known of one meter's events. Seconds are monotonic.
+
+    `temperature` and `humidity` are the newest known, told or asked, of `known_at`;
+    `told` is the last event's temperature, `counted` whether it was compared.
+    """
+
+    asked_at: float
+    heard_at: float = -math.inf
+    temperature: float | None = None
+    humidity: float | None = None
+    known_at: datetime | None = None
+    told: float | None = None
+    counted: bool = True
+    agreed: int = 0
+    contradicted: int = 0
+    fresh: bool = False
+
+
+class Pushes:
+    """The events of one engine's meters."""
+
+    def __init__(self, documents: Documents, clock: Clock) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._receiver = WebhookReceiver()
+        self._lines: dict[str, _Line] = {}
+        self._signs: deque[tuple[str, Mapping[str, Any], datetime]] = deque(
+            maxlen=_KEPT_SIGNS
+        )
+        self._shown: dict[str, tuple[bool | None, ...]] = {}
+        self.wake = False
+        """A tick is wanted for what came in since the last one read the meters."""
+
+    def take(
+        self, payload: Mapping[str, Any]
+    ) -> tuple[WebhookEvent | RefusedWebhook, tuple[str, ...]]:
+        """Take an event in; return it, or why not, and the zones it is a reading of.
+
+        Sets `wake` where it says that a threshold that matters was crossed.
+        """
+        settings = self._documents.settings
+        zones = tuple(settings.zones.values()) if settings else ()
+        meters = {meter for zone in zones for meter in zone.meters}
+        sensors = watched(settings)
+        now = self._clock.now()
+        event = self._receiver.receive(
+            payload, now, self._clock.monotonic(), known=meters | sensors
+        )
+        if isinstance(event, RefusedWebhook):
+            return event, ()
+        if event.device_id in sensors:
+            self._take_sign(event)
+        if event.device_id not in meters:
+            return event, ()
+        told = tuple(zone for zone in zones if event.device_id in zone.meters)
+        if self._hear(event, told):
+            self.wake = self.wake or any(
+                self._matters(zone, event.device_id, now) for zone in told
+            )
+        return event, tuple(zone.name for zone in told)
+
+    def _take_sign(self, event: WebhookEvent) -> None:
+        """Keep what a sensor around a zone showed; a change is worth a tick at once."""
+        self._signs.append((event.device_id, event.context, event.sampled_at))
+        shows = tuple(shown_by(event.context, opening=each) for each in (True, False))
+        if self._shown.get(event.device_id) != shows:
+            self._shown[event.device_id] = shows
+            self.wake = True
+
+    def told_signs(self) -> list[tuple[str, Mapping[str, Any], datetime]]:
+        """Return what sensors around the zones showed since this was last asked."""
+        told = list(self._signs)
+        self._signs.clear()
+        return told
+
+    def answer(self, device_id: str, *, force: bool = False) -> Reading | None:
+        """Return what the meter's events say now; None where it has to be asked."""
+        line = self._lines.get(device_id)
+        if line is None or force or not self._speaks(line):
+            return None
+        now = self._clock.now()
+        at = min(now, line.known_at or now) if self._is_fresh(line) else now
+        line.fresh = False
+        return Reading(line.temperature, line.humidity, at, source="push")
+
+    def speak_for(self, zone: ZoneSettings) -> bool:
+        """Tell whether something new is known of a zone that takes no call to read."""
+        if not self._lines:
+            return False
+        lines = [self._lines.get(meter) for meter in zone.meters]
+        return any(line is not None and self._is_fresh(line) for line in lines) and all(
+            line is not None and self._speaks(line) for line in lines
+        )
+
+    def asked(self, device_id: str, reading: Reading) -> None:
+        """Compare what the cloud answered with what the events said."""
+        line = self._lines.get(device_id)
+        if line is None:
+            return
+        line.asked_at = self._clock.monotonic()
+        line.fresh = False
+        if reading.temperature is None:
+            return
+        line.known_at = reading.received_at
+        line.temperature, line.humidity = reading.temperature, reading.humidity
+        if line.told is None:
+            return
+        if abs(line.told - reading.temperature) > _AGREE_KELVIN:
+            line.agreed = 0
+            line.contradicted += 1
+            return
+        line.contradicted = 0
+        line.agreed += not line.counted
+        line.counted = True
+        line.heard_at = line.asked_at
+
+    def proved(self, device_id: str) -> bool:
+        """Tell whether a meter's events are taken in place of asking."""
+        line = self._lines.get(device_id)
+        return line is not None and line.agreed >= PROOF
+
+    def _hear(self, event: WebhookEvent, zones: tuple[ZoneSettings, ...]) -> bool:
+        """Keep an event of a meter; tell whether it is a reading.
+
+        Temperatures are degrees Celsius whatever `scale` the app shows them in
+        (SwitchBot API v1.1, webhook events of the meters).
+        """
+        temperature = number(event.values.get("temperature"))
+        if event.event_type != CHANGE_REPORT or temperature is None:
+            return False
+        possible = any(
+            zone.plausible_min_celsius <= temperature <= zone.plausible_max_celsius
+            for zone in zones
+        )
+        if not possible or all_zero(event.context):
+            return False
+        seconds = self._clock.monotonic()
+        line = self._lines.get(event.device_id)
+        if line is None:
+            read = max(filter(None, map(self._read_at, zones)), default=None)
+            line = self._lines[event.device_id] = _Line(seconds, known_at=read)
+        line.told, line.counted, line.heard_at = temperature, False, seconds
+        at = event.sampled_at
+        if line.known_at is not None and at < line.known_at:
+            # The cloud was asked since; where it said something else it is asked again.
+            return False
+        line.known_at, line.temperature = at, temperature
+        line.humidity = number(event.merged.get("humidity"))
+        line.fresh = line.contradicted < _MISTRUSTED
+        return line.fresh
+
+    def _read_at(self, zone: ZoneSettings) -> datetime | None:
+        state = self._documents.book(zone.name).state
+        return None if state.last_temperature_stale else state.last_read_at
+
+    def _is_fresh(self, line: _Line) -> bool:
+        age = self._clock.monotonic() - line.heard_at
+        return line.fresh and age <= _FRESH_SECONDS
+
+    def _speaks(self, line: _Line) -> bool:
+        seconds = self._clock.monotonic()
+        if line.temperature is None or seconds - line.asked_at >= HEARTBEAT_SECONDS:
+            return False
+        return self._is_fresh(line) or (
+            line.agreed >= PROOF
+            and seconds - line.heard_at < QUIET_SECONDS
+            # A late event that contradicts the last answer: one of them is wrong.
+            and line.told is not None
+            and abs(line.told - line.temperature) <= _AGREE_KELVIN
+        )
+
+    def _matters(self, zone: ZoneSettings, device_id: str, now: datetime) -> bool:
+        """Tell whether a zone's threshold lies between its last reading and this one."""
+        line = self._lines[device_id]
+        state = self._documents.book(zone.name).state
+        if (
+            line.temperature is None
+            or not zone.automation_enabled
+            or in_window(zone.time_windows, now, zone.timezone) is None
+            or (len(zone.meters) > 1 and not self.speak_for(zone))
+        ):
+            return False
+        before = state.last_temperature
+        if before is None or state.last_temperature_stale:
+            return True
+        settings = self._documents.settings
+        if settings and zone.name in settings.overlaid:
+            zone = zone_overlaid(zone, state, now)
+        edges = edges_of(zone)
+        if edges is None:
+            return False
+        both = state.uncertain or state.power is Power.UNKNOWN
+        return any(
+            edges.ahead(line.temperature, running=running) <= 0
+            and edges.ahead(before, running=running) > 0
+            for running in (True, False)
+            if both or running is state.compressor_running
+        )

@@ -1,0 +1,135 @@
+"""How the engine fares, as one JSON-able mapping: the dashboard's keys and more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.state.values import encode_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.tell.record import Recorder
+    from switchbot_automation.model import TickReport
+    from switchbot_store import StoreStatus
+
+# Three times the longest a wake-up may be late before the tick counts as stale.
+_STALE_AFTER = timedelta(minutes=3)
+
+
+def health_report(
+    *,
+    documents: Documents,
+    recorder: Recorder,
+    quota: QuotaLedger,
+    level: str,
+    store: StoreStatus,
+    report: TickReport | None,
+    last_tick: datetime | None,
+    next_wakeup: datetime,
+    now: datetime,
+    performance: Mapping[str, Any],
+    rules: Mapping[str, Any],
+    left_units: list[dict[str, Any]],
+    plugins: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
+
+    Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
+    the store or the history does not take writes, the stored settings are not the ones
+    in force, a person left a document unreadable, a meter does not answer or was not
+    asked for too long, or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
+    turned off, seen off, or configured again, and after a week).
+    """
+    settings = documents.settings
+    stale = now - next_wakeup > _STALE_AFTER
+    zones = _zones(documents, report, now)
+    store_down = documents.store_error is not None or store.degraded_since is not None
+    degraded = bool(
+        store_down
+        or recorder.error is not None
+        or documents.settings_error is not None
+        or documents.problems
+        or store.problems
+        or any(zone["temperature_stale"] for zone in zones.values())
+        or bool(left_units)
+    )
+    if (settings is None and report is not None) or stale:
+        status = "error"
+    else:
+        status = "degraded" if degraded else "ok"
+    return {
+        "status": status,
+        "automation_enabled": any(zone["enabled"] for zone in zones.values()),
+        "last_tick": encode_instant(last_tick) if last_tick else None,
+        "last_outcome": str(report.outcome) if report else None,
+        "last_tick_duration_seconds": report.duration_seconds if report else None,
+        "next_wakeup": encode_instant(next_wakeup),
+        "tick_stale": stale,
+        "timestamp_utc": encode_instant(now),
+        "settings_error": _text(documents.settings_error),
+        "document_problems": list(documents.problems.values()),
+        "zones": zones,
+        "quota": {
+            "level": level,
+            "used": quota.used,
+            "remaining": quota.remaining,
+            "limit": quota.limit,
+            "reserve": quota.reserve,
+            "foreign": quota.foreign,
+            "resets_at": encode_instant(quota.resets_at),
+            "reset_seen_at": (
+                encode_instant(quota.reset_seen_at) if quota.reset_seen_at else None
+            ),
+        },
+        "store": {
+            "backend": store.backend,
+            "reachable": documents.store_error is None,
+            "acknowledged_by": store.acknowledged_by,
+            "degraded_since": (
+                encode_instant(store.degraded_since) if store.degraded_since else None
+            ),
+            "pending": store.pending,
+            "last_error": store.last_error or _text(documents.store_error),
+            "problems": [str(each) for each in store.problems],
+        },
+        "history_error": _text(recorder.error),
+        "rules": rules,
+        "left_units": left_units,
+        "plugins": plugins,
+        "performance": dict(performance),
+    }
+
+
+def _zones(
+    documents: Documents, report: TickReport | None, now: datetime
+) -> Mapping[str, dict[str, Any]]:
+    settings = documents.settings
+    outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
+    zones: dict[str, dict[str, Any]] = {}
+    for name, zone in settings.zones.items() if settings else ():
+        state = documents.book(name).state
+        zones[name] = {
+            "enabled": zone.automation_enabled,
+            "outcome": str(outcomes[name]) if name in outcomes else None,
+            "temperature": state.last_temperature,
+            "temperature_stale": bool(
+                zone.meter_device_id and report and is_stale(zone, state, now)
+            ),
+            "last_read_at": (
+                encode_instant(state.last_read_at) if state.last_read_at else None
+            ),
+            "assumed_aircon_power": str(state.power),
+            "error_count": state.error_count,
+            "last_error": state.last_error,
+        }
+    return zones
+
+
+def _text(error: Exception | None) -> str | None:
+    return None if error is None else str(error)

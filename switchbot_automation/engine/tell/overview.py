@@ -1,0 +1,137 @@
+"""The home as it is at this moment, as one JSON-able mapping: what a page shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.core.overlay import in_force
+from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.engine.tell.record import reasons_as_json
+from switchbot_automation.explain.explanation import instant_or_none
+from switchbot_automation.explain.words import reason_words
+from switchbot_automation.schedule.windows import in_window, next_boundary
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.model import TickReport, ZoneDecision
+    from switchbot_automation.schedule.windows import TimeWindow
+    from switchbot_automation.settings.model import ZoneSettings
+
+
+def overview(
+    documents: Documents,
+    report: TickReport | None,
+    last_tick: datetime | None,
+    next_wakeup: datetime,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return every zone with what is known, wanted and decided of it. No I/O.
+
+    Instants are ISO 8601 in UTC, temperatures degrees Celsius. `band` is what the
+    season in force wants, None without temperatures; `reasons` those of the last tick,
+    in words too; `hold_until` None while no person's command holds. `settings_error`
+    says why the stored settings are not those in force, `document_problems` what is
+    wrong with other documents that a person edited.
+    """
+    settings = documents.settings
+    made = {each.zone: each for each in report.decisions} if report else {}
+    zones: list[dict[str, Any]] = []
+    if settings is not None:
+        seasonal = in_force(settings, lambda name: documents.book(name).state, now)
+        zones = [
+            _zone(
+                settings.zones[name],
+                zone,
+                documents.book(name).state,
+                made.get(name),
+                now,
+            )
+            for name, zone in seasonal.zones.items()
+        ]
+    return {
+        "at": encode_instant(now),
+        "last_tick": instant_or_none(last_tick),
+        "next_wakeup": encode_instant(next_wakeup),
+        "settings_error": (
+            str(documents.settings_error) if documents.settings_error else None
+        ),
+        "document_problems": list(documents.problems.values()),
+        "zones": zones,
+    }
+
+
+def _zone(
+    as_set: ZoneSettings,
+    zone: ZoneSettings,
+    state: ZoneState,
+    decision: ZoneDecision | None,
+    now: datetime,
+) -> dict[str, Any]:
+    window = in_window(zone.time_windows, now, zone.timezone)
+    aim = aim_of(zone)
+    pending = state.pending_manual
+    reasons = reasons_as_json(decision.reasons) if decision else []
+    held = state.hold_until is not None and state.hold_until > now
+    return {
+        "name": zone.name,
+        "timezone": zone.timezone.key,
+        "enabled": zone.automation_enabled,
+        "observe_only": zone.observe_only,
+        "mode": as_set.mode,
+        "season": zone.mode,
+        "band": {"low": aim.low, "high": aim.high} if aim else None,
+        "target": aim.asked if aim else None,
+        "hysteresis": zone.hysteresis_celsius,
+        "windows": [_window(each) for each in zone.time_windows],
+        "in_window": _window(window) if window else None,
+        "next_change": instant_or_none(
+            next_boundary(zone.time_windows, now, zone.timezone)
+        ),
+        "temperature": state.last_temperature,
+        "humidity": state.last_humidity,
+        "read_at": instant_or_none(state.last_read_at),
+        "stale": bool(zone.meters) and is_stale(zone, state, now),
+        "power": str(state.power),
+        "action": str(state.action) if state.action else None,
+        "power_since": instant_or_none(_since(state)),
+        "uncertain": state.uncertain,
+        "last_action": state.last_action,
+        "last_action_at": instant_or_none(state.last_action_at),
+        "hold_until": instant_or_none(state.hold_until) if held else None,
+        "waiting": (
+            {
+                "action": str(pending.action),
+                "due_at": encode_instant(pending.due_at),
+            }
+            if pending
+            else None
+        ),
+        "outcome": str(decision.outcome) if decision else None,
+        "reasons": [
+            {**each, "text": reason_words(each, zone.timezone)} for each in reasons
+        ],
+        "error_count": state.error_count,
+        "last_error": state.last_error,
+    }
+
+
+def _window(window: TimeWindow) -> dict[str, Any]:
+    return {
+        "days": sorted(window.days),
+        "start": f"{window.start:%H:%M}",
+        "end": f"{window.end:%H:%M}",
+        "id": window.id,
+    }
+
+
+def _since(state: ZoneState) -> datetime | None:
+    if state.compressor_running:
+        return state.compressor_started_at
+    if state.power.value == "on":
+        return state.fan_started_at
+    return state.compressor_stopped_at

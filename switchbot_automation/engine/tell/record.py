@@ -1,0 +1,207 @@
+"""What a tick leaves behind: a history sample a zone.
+
+The first look of a run of equal decisions holds the whole trace; the rows after it point
+to that one.
+"""
+
+from __future__ import annotations
+
+import logging
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.explain.runs import Runs
+from switchbot_automation.explain.shadow import shadows_of
+from switchbot_automation.explain.trace import to_document
+from switchbot_automation.model import CommandStatus, Outcome, Power, ReasonCode
+from switchbot_store import HistorySample, ThreadedHistory
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.tick import ZoneTick
+    from switchbot_automation.explain.runs import Run
+    from switchbot_automation.explain.trace import Trace
+    from switchbot_automation.model import Command, Reason
+    from switchbot_store import HistoryService
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class AsyncHistory(Protocol):
+    """What the engine needs of a history; `ThreadedHistory` is one."""
+
+    async def record(self, sample: HistorySample) -> object:
+        """Take one sample."""
+        ...
+
+
+def askable(history: AsyncHistory | None) -> ThreadedHistory | None:
+    """Return the history if it answers questions, not only takes rows."""
+    return history if isinstance(history, ThreadedHistory) else None
+
+
+def threaded(
+    history: HistoryService | ThreadedHistory | AsyncHistory | None,
+) -> ThreadedHistory | None:
+    """Wrap a synchronous history, which must not be waited for on the event loop."""
+    if history is None or iscoroutinefunction(history.record):
+        return None
+    return ThreadedHistory(cast("HistoryService", history))
+
+
+class Recorder:
+    """Gives every tick's outcome to the history, whatever class of tick it was."""
+
+    def __init__(self, documents: Documents, history: AsyncHistory | None) -> None:
+        self._documents = documents
+        self._history = history
+        self.runs = Runs()
+        self.error: Exception | None = None
+
+    async def record(
+        self,
+        ticks: list[ZoneTick],
+        trigger: str,
+        now: datetime,
+        used: int,
+        *,
+        left: tuple[Command, ...] = (),
+    ) -> None:
+        """Record one sample a zone. A history that fails is noted, never raised.
+
+        `used` counts the calls to the cloud today. `left` are commands for units of
+        zones that are gone, each of which has a sample too.
+        """
+        shadows = shadows_of(ticks[0].judged) if ticks else {}
+        revision = self._documents.settings_revision
+        looks = [
+            self.runs.look(tick, trigger, revision, now, shadows.get(tick.zone.name))
+            for tick in ticks
+        ]
+        if self._history is None:
+            return
+        samples = [
+            self._sample(tick, look, trigger, now, used)
+            for tick, look in zip(ticks, looks, strict=True)
+        ]
+        samples += [_left_sample(each, trigger, now, used) for each in left]
+        try:
+            for sample in samples:
+                await self._history.record(sample)
+        except Exception as error:  # noqa: BLE001 - any history, also a host's own
+            if self.error is None:
+                _LOGGER.warning("history does not take rows: %s", error)
+            self.error = error
+        else:
+            self.error = None
+
+    def _sample(
+        self,
+        tick: ZoneTick,
+        look: tuple[Run, Trace | None],
+        trigger: str,
+        now: datetime,
+        used: int,
+    ) -> HistorySample:
+        state = self._documents.book(tick.zone.name).state
+        run, trace = look
+        metadata: dict[str, Any] = {
+            "trigger": trigger,
+            "outcome": str(tick.decision.outcome),
+        }
+        if trace is None:
+            metadata["reasons"] = [
+                {"code": str(reason.code)} for reason in tick.decision.reasons
+            ]
+            metadata["run"] = {
+                "trace": encode_instant(run.recorded_at),
+                "since": encode_instant(run.since),
+                "count": run.count,
+                "low": run.low,
+                "high": run.high,
+            }
+        else:
+            metadata["reasons"] = reasons_as_json(tick.decision.reasons)
+            metadata["trace"] = to_document(trace)
+            if run.count > 1:
+                metadata["run"] = {"since": encode_instant(run.since)}
+            if tick.commands:
+                metadata["commands"] = commands_as_json(tick.commands)
+        if run.shadow is not None:
+            metadata["shadow"] = dict(run.shadow)
+        return HistorySample(
+            timestamp=now,
+            zone=tick.zone.name,
+            temperature=tick.temperature,
+            humidity=tick.humidity,
+            assumed_aircon_power=str(state.power),
+            last_action=state.last_action,
+            api_requests_today=used,
+            error_count=state.error_count,
+            last_temperature_stale=state.last_temperature_stale,
+            timezone=tick.zone.timezone.key,
+            metadata=metadata,
+        )
+
+
+def _left_sample(
+    command: Command, trigger: str, now: datetime, used: int
+) -> HistorySample:
+    accepted = command.status is CommandStatus.ACCEPTED
+    return HistorySample(
+        timestamp=now,
+        zone=command.zone,
+        assumed_aircon_power=str(Power.OFF if accepted else Power.UNKNOWN),
+        api_requests_today=used,
+        metadata={
+            "trigger": trigger,
+            "outcome": str(Outcome.NOOP),
+            "reasons": reasons_as_json(command.reasons),
+            "commands": commands_as_json((command,)),
+        },
+    )
+
+
+def reasons_as_json(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+    """Return reasons as JSON: the code, and the numbers behind it."""
+    return [
+        {
+            "code": str(reason.code),
+            **{key: _plain(value) for key, value in reason.detail.items()},
+        }
+        for reason in reasons
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
+
+
+def commands_as_json(commands: tuple[Command, ...]) -> list[dict[str, Any]]:
+    """Return commands as JSON: what was sent, how far it came, by which rungs."""
+    return [_command_as_json(each) for each in commands]
+
+
+def _command_as_json(command: Command) -> dict[str, Any]:
+    sent = {
+        "action": str(command.action),
+        "status": str(command.status),
+        "rungs": [
+            {
+                "rung": rung.rung,
+                "ok": rung.ok,
+                "error": rung.error,
+                "seconds": round(rung.duration_seconds, 3),
+            }
+            for rung in command.rungs
+        ],
+    }
+    unit = command.reasons[0].detail.get("unit") if command.reasons else None
+    if unit is not None and command.reasons[0].code is ReasonCode.UNIT_LEFT:
+        sent["unit"], sent["reason"] = unit, str(ReasonCode.UNIT_LEFT)
+    if command.status is CommandStatus.BLOCKED and command.blocked_until:
+        sent["blocked_until"] = encode_instant(command.blocked_until)
+    return sent

@@ -1,0 +1,316 @@
+"""Answer "why?": a decision, its reasons, what nearly stopped it, what would have.
+
+The present is answered from memory; the past from the history, by any process that can
+read it, also after a restart. Where the inputs were kept, the pure core is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
+
+from switchbot_automation.core.state.values import instant
+from switchbot_automation.engine.tell.record import commands_as_json, reasons_as_json
+from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.explain.explanation import (
+    Explanation,
+    explain_without_inputs,
+    instant_or_none,
+    nothing_known,
+    told_in_lines,
+)
+from switchbot_automation.explain.margins import margins_of
+from switchbot_automation.explain.trace import agrees, from_document, with_reading
+from switchbot_automation.explain.words import sentence
+from switchbot_automation.instants import checked_instant
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    NOTHING,
+    Action,
+    CommandStatus,
+    Power,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime, tzinfo
+
+    from switchbot_automation.explain.runs import Runs, Told
+    from switchbot_automation.explain.trace import Trace
+    from switchbot_automation.model import TickReport
+    from switchbot_automation.settings.model import Settings
+    from switchbot_store import HistoryResult
+
+# Rows are minutes apart; a day without any is a day nobody was there.
+_LOOK_BACKS = (timedelta(hours=2), timedelta(days=1))
+# `record` moves a timestamp that is taken on by microseconds.
+_AT_ONCE = timedelta(milliseconds=1)
+_A_MOMENT = timedelta(microseconds=1)
+
+
+class AskableHistory(Protocol):
+    """What explaining the past needs; `ThreadedHistory` is one."""
+
+    async def flush(self) -> None:
+        """Write what was recorded."""
+        ...
+
+    async def query(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> HistoryResult:
+        """Return the rows of a range."""
+        ...
+
+
+class Explainer:
+    """Explains from memory and from history.
+
+    `settings_of` returns the settings of a revision, None when they are forgotten;
+    `timezone_of` the zone's clock, for the text.
+    """
+
+    def __init__(
+        self,
+        settings_of: Callable[[str], Settings | None],
+        timezone_of: Callable[[str], tzinfo],
+        history: AskableHistory | None = None,
+        runs: Runs | None = None,
+    ) -> None:
+        self._settings_of = settings_of
+        self._timezone_of = timezone_of
+        self._history = history
+        self._runs = runs
+
+    async def answer(
+        self,
+        settings: Settings | None,
+        zone: str | None,
+        asked_at: datetime,
+        told: tuple[TickReport | None, datetime | None],
+    ) -> Explanation:
+        """Explain a zone, by default the default one, also where no settings are.
+
+        `told` is the last tick's report and instant. Raises UnknownZoneError,
+        ValueError for an instant without a timezone or out of any range, and what
+        `explain` raises.
+        """
+        try:
+            asked_at = checked_instant(asked_at)
+        except ValueError as error:
+            raise ValueError(f"at: {error}") from None
+        if zone is not None and settings and zone not in settings.zones:
+            raise UnknownZoneError(zone, settings.zones)
+        report, last_tick = told
+        if settings is None and report and last_tick:
+            return explain_without_inputs(report.decisions[0], last_tick, asked_at)
+        name = zone or (settings.default.name if settings else DEFAULT_ZONE)
+        return await self.explain(name, asked_at)
+
+    async def explain(self, zone: str, asked_at: datetime) -> Explanation:
+        """Explain a zone at an aware instant. Raises StoreError from the history.
+
+        What else would have been takes a tenth of a second to find, so a thread does:
+        the loop has a tick to run.
+        """
+        latest = self._runs.latest(zone) if self._runs else None
+        if latest is not None and asked_at >= latest.trace.at:
+            return await asyncio.to_thread(self._from_memory, latest, asked_at)
+        row = await self._row(zone, asked_at) if self._history else None
+        if row is not None:
+            return await self._from_row(zone, row, asked_at)
+        change = self._runs.before(zone, asked_at) if self._runs else None
+        if change is not None:
+            return await asyncio.to_thread(self._from_memory, change, asked_at)
+        return nothing_known(zone, asked_at)
+
+    def _from_memory(self, told: Told, asked_at: datetime) -> Explanation:
+        trace, final = told.trace, told.final
+        return self._explained(
+            trace,
+            asked_at,
+            outcome=str(final.outcome),
+            reasons=reasons_as_json(final.reasons),
+            since=told.since,
+            commands=commands_as_json(trace.commands),
+            shadow=told.shadow,
+        )
+
+    async def _row(self, zone: str, at: datetime) -> Mapping[str, Any] | None:
+        if self._history is None:
+            return None
+        # What was recorded a moment ago may not have reached the backend yet.
+        await self._history.flush()
+        for back in _LOOK_BACKS:
+            rows = await self._rows(zone, at - back, at + _A_MOMENT)
+            if rows:
+                return rows[-1]
+        return None
+
+    async def _rows(
+        self, zone: str, start: datetime, end: datetime
+    ) -> Sequence[Mapping[str, Any]]:
+        if self._history is None:
+            return ()
+        fields = ["metadata", "temperature", "assumed_aircon_power", "timezone"]
+        return (await self._history.query(start, end, zone=zone, fields=fields)).rows
+
+    async def _from_row(
+        self, zone: str, row: Mapping[str, Any], asked_at: datetime
+    ) -> Explanation:
+        metadata = _mapping(row.get("metadata"))
+        run = _mapping(metadata.get("run"))
+        trace = await self._trace_of(zone, row, metadata, run)
+        outcome = metadata.get("outcome")
+        reasons = [_mapping(each) for each in metadata.get("reasons") or ()]
+        since = instant(run.get("since")) or row["timestamp"]
+        commands = [_mapping(each) for each in metadata.get("commands") or ()]
+        if trace is None:
+            return Explanation(
+                zone=zone,
+                asked_at=asked_at,
+                decided_at=row["timestamp"],
+                outcome=outcome,
+                reasons=tuple(reasons),
+                text=sentence(zone, outcome, reasons, self._timezone_of(zone)),
+                since=since,
+                trigger=str(metadata.get("trigger", "")),
+                state={
+                    "power": row.get("assumed_aircon_power"),
+                    "temperature": row.get("temperature"),
+                },
+                commands=tuple(commands),
+                shadow=_mapping(metadata.get("shadow")) or None,
+            )
+        if "trace" not in metadata:
+            # A collapsed row names its reasons; the numbers are decided again.
+            told = (*trace.decision.reasons, *trace.verdict.reasons)
+            numbers = {each["code"]: each for each in reasons_as_json(told)}
+            reasons = [numbers.get(str(each.get("code")), each) for each in reasons]
+        return await asyncio.to_thread(
+            self._explained,
+            trace,
+            asked_at,
+            outcome=outcome,
+            reasons=reasons,
+            since=since,
+            commands=commands,
+            trigger=str(metadata.get("trigger", "")),
+            decided_at=row["timestamp"],
+            shadow=_mapping(metadata.get("shadow")) or None,
+        )
+
+    async def _trace_of(
+        self,
+        zone: str,
+        row: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        run: Mapping[str, Any],
+    ) -> Trace | None:
+        """Return the inputs of a row's decision, None where they are not to be had."""
+        document = metadata.get("trace")
+        whole = isinstance(document, dict)
+        kept_at = instant(run.get("trace"))
+        if not whole and kept_at is not None:
+            rows = await self._rows(zone, kept_at, kept_at + _AT_ONCE)
+            found = (_mapping(each.get("metadata")).get("trace") for each in rows)
+            document = next((each for each in found if isinstance(each, dict)), None)
+        if not isinstance(document, dict):
+            return None
+        settings = self._settings_of(str(document.get("settings", "")))
+        if settings is None:
+            return None
+        trace = from_document(document, zone, settings)
+        if trace is None or not agrees(trace, document):
+            return None
+        if whole:
+            return trace
+        later = with_reading(trace, row.get("temperature"), row["timestamp"])
+        return later if later.verdict.outcome == trace.verdict.outcome else None
+
+    def _explained(
+        self,
+        trace: Trace,
+        asked_at: datetime,
+        *,
+        outcome: str | None,
+        reasons: Sequence[Mapping[str, Any]],
+        since: datetime,
+        commands: Sequence[Mapping[str, Any]],
+        trigger: str | None = None,
+        decided_at: datetime | None = None,
+        shadow: Mapping[str, Any] | None = None,
+    ) -> Explanation:
+        from switchbot_automation.explain.counterfactual import counterfactuals  # noqa: PLC0415 - memory for who asks
+
+        told = Explanation(
+            zone=trace.zone,
+            asked_at=asked_at,
+            decided_at=decided_at or trace.at,
+            outcome=outcome,
+            reasons=tuple(reasons),
+            text="",
+            since=since,
+            trigger=trace.trigger if trigger is None else trigger,
+            settings_revision=trace.revision,
+            state=_state_then(trace, commands),
+            commands=tuple(commands),
+            margins=margins_of(trace),
+            changes=counterfactuals(trace),
+            shadow=shadow,
+        )
+        lines = told_in_lines(told, self._timezone_of(trace.zone))
+        return replace(told, text="\n".join(lines))
+
+
+def _state_then(trace: Trace, commands: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what was known of unit and room once the decision was carried out."""
+    state, reading = trace.seen.state, trace.seen.reading
+    power, action, since = state.power, state.action, _since(trace)
+    for command in commands:
+        if command.get("status") in _ARRIVED:
+            action = Action(command["action"])
+            power = Power.OFF if action is Action.OFF else Power.ON
+            since = trace.at
+    return {
+        "power": str(power),
+        "action": str(action) if action else None,
+        "since": instant_or_none(since),
+        "uncertain": state.uncertain,
+        "temperature": reading.temperature,
+        "humidity": reading.humidity,
+        "read_at": instant_or_none(reading.received_at),
+        "problem": str(reading.problem) if reading.problem else None,
+        "hold_until": instant_or_none(state.hold_until),
+    }
+
+
+_ARRIVED = frozenset(
+    {CommandStatus.SENT, CommandStatus.ACCEPTED, CommandStatus.CONFIRMED}
+)
+
+
+def _since(trace: Trace) -> datetime | None:
+    state = trace.seen.state
+    if state.compressor_running:
+        return state.compressor_started_at
+    if state.power is Power.ON:
+        return state.fan_started_at
+    return state.compressor_stopped_at
+
+
+def timezone_in(settings: Settings | None, zone: str) -> tzinfo:
+    """Return a zone's clock, UTC while nothing is known of the zone."""
+    found = settings.zones.get(zone) if settings else None
+    return found.timezone if found else ZoneInfo("UTC")
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else NOTHING

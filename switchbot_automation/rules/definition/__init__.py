@@ -1,0 +1,1 @@
+"""What a rule is, and how one is read from the settings. Pure."""

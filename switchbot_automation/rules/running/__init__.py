@@ -1,0 +1,1 @@
+"""Rules at work: what they look at, remember, and do."""

@@ -1,0 +1,180 @@
+"""Which rules are due. Pure: no I/O, no clock but `now`.
+
+`fire` looks at every trigger, `admit` at the conditions and the run modes of those that
+fired. What is due then is in the memory's runs, and `runner` carries it out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from switchbot_automation.model import NOTHING
+from switchbot_automation.rules.definition.conditions import all_hold
+from switchbot_automation.rules.definition.model import Look, Rule, RunMode
+from switchbot_automation.rules.running.memory import Memory, Run, storable, trace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from switchbot_automation.rules.definition.model import Home, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A trigger of a rule that fired, with what it fired with."""
+
+    rule: Rule
+    cause: Mapping[str, Any]
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation came to.
+
+    `due` are the runs that can go on now, in order; `next_at` is when time alone may
+    make another one due, None for never.
+    """
+
+    memory: Memory
+    due: tuple[tuple[Rule, Run], ...]
+    next_at: datetime | None
+
+
+def evaluate(
+    rules: Sequence[Rule], memory: Memory, home: Home, now: datetime
+) -> Evaluation:
+    """Look at every rule once. The rules' devices have to be in `home` already."""
+    memory, fired, next_at = fire(rules, memory, home, now)
+    for each in fired:
+        memory = admit(each, memory, home, now)
+    waiting = next_run(memory)
+    soonest = min((at for at in (next_at, waiting) if at is not None), default=None)
+    return Evaluation(memory, due(rules, memory, now), soonest)
+
+
+def fire(
+    rules: Iterable[Rule], memory: Memory, home: Home, now: datetime
+) -> tuple[Memory, tuple[Firing, ...], datetime | None]:
+    """Look at every trigger; return what is remembered, what fired, and the next look."""
+    fired: list[Firing] = []
+    wanted: list[datetime] = []
+    for rule in rules:
+        if not rule.enabled:
+            continue
+        before = memory.of(rule)
+        kept = []
+        for index, trigger in enumerate(rule.triggers):
+            own = before.triggers[index] if index < len(before.triggers) else NOTHING
+            kind = rule.trigger_kinds[index]
+            try:
+                look = _looked(trigger, own, home, now)
+            except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
+                kept.append(own)
+                memory = memory.traced(_broken(rule, kind, error, now))
+                continue
+            kept.append(look.memory)
+            if look.due_at is not None:
+                wanted.append(look.due_at)
+            if look.fired is not None:
+                cause = {**look.fired, "trigger": kind, "index": index}
+                fired.append(Firing(rule, cause))
+        memory = memory.having(rule, replace(before, triggers=tuple(kept)))
+    return memory, tuple(fired), min(wanted, default=None)
+
+
+def _looked(
+    trigger: Trigger, own: Mapping[str, Any], home: Home, now: datetime
+) -> Look:
+    """Let a trigger look; what it returns is held to what a document can hold."""
+    memory, fired, due_at = trigger.look(own, home, now)
+    if due_at is not None:
+        due_at = due_at.astimezone(UTC)
+    return Look(
+        own if memory == own else storable(dict(memory)),
+        None if fired is None else storable(dict(fired)),
+        due_at,
+    )
+
+
+def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
+    """Let a triggered rule begin, unless its conditions or its mode say no."""
+    rule, cause = firing.rule, firing.cause
+    try:
+        held = all_hold(rule.conditions, home, now)
+    except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
+        return memory.traced(_broken(rule, "conditions", error, now))
+    mine = memory.of(rule)
+    new = Run(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
+    if held is not True:
+        word = "conditions_unknown" if held is None else "conditions_not_met"
+        return memory.ended(rule.id, new, word, now)
+    if rule.mode is RunMode.SINGLE and mine.runs:
+        return memory.ended(rule.id, new, "already_running", now)
+    if rule.mode is RunMode.QUEUED and len(mine.runs) >= rule.most:
+        return memory.ended(rule.id, new, "queue_full", now)
+    if rule.mode is RunMode.RESTART:
+        for run in mine.runs:
+            memory = memory.ended(rule.id, run, "restarted", now)
+        return memory.having(rule, replace(mine, runs=(new,)))
+    new = replace(new, queued=bool(mine.runs))
+    return memory.having(rule, replace(mine, runs=(*mine.runs, new)))
+
+
+def due(
+    rules: Iterable[Rule], memory: Memory, now: datetime
+) -> tuple[tuple[Rule, Run], ...]:
+    """Return the runs that can go on now, the longest waiting first."""
+    found = [
+        (rule, run)
+        for rule in rules
+        if rule.enabled
+        for run in memory.of(rule).runs
+        if not run.queued and (run.due_at is None or run.due_at <= now)
+    ]
+    return tuple(sorted(found, key=lambda each: each[1].due_at or each[1].at))
+
+
+def next_run(memory: Memory) -> datetime | None:
+    """Return when the next delay is over, None without one."""
+    return min(
+        (
+            run.due_at
+            for each in memory.rules.values()
+            for run in each.runs
+            if run.due_at is not None and not run.queued
+        ),
+        default=None,
+    )
+
+
+def with_run(memory: Memory, rule: Rule, run: Run) -> Memory:
+    """Return the memory with a run as it is now."""
+    mine = memory.of(rule)
+    runs = tuple(run if each.id == run.id else each for each in mine.runs)
+    return memory.having(rule, replace(mine, runs=runs))
+
+
+def without_run(memory: Memory, rule: Rule, run: Run) -> Memory:
+    """Return the memory without a run that ended; the next one of a queue may go."""
+    mine = memory.of(rule)
+    left = tuple(each for each in mine.runs if each.id != run.id)
+    if left and left[0].queued:
+        left = (replace(left[0], queued=False), *left[1:])
+    return memory.having(rule, replace(mine, runs=left))
+
+
+def _broken(rule: Rule, part: str, error: Exception, now: datetime) -> dict[str, Any]:
+    """Return the trace of a trigger or condition that raised."""
+    run = Run(_run_id(rule, NOTHING, now, Memory()), now, {"trigger": part})
+    why = f"{type(error).__name__}: {error}"
+    return {**trace_of(rule.id, run, "broken", now), "error": storable(why)}
+
+
+def _run_id(rule: Rule, cause: Mapping[str, Any], now: datetime, memory: Memory) -> str:
+    """Return an id that no other run has; the same inputs give the same one."""
+    running = [run.id for run in memory.of(rule).runs]
+    named = f"{rule.id} {now.isoformat()} {cause.get('index')} {running}"
+    return hashlib.sha256(named.encode()).hexdigest()[:12]

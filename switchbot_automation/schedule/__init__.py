@@ -1,0 +1,1 @@
+"""Weekly windows on a wall clock: when one is open, and when that changes. Pure."""

@@ -1,0 +1,313 @@
+"""Weekly windows on the wall clock of a timezone. Pure: no I/O, no clock.
+
+What a window means, everywhere in this package:
+
+- The wall clock decides, instant by instant. A window is in force exactly while the
+  local clock reads a time in ``[start, end)`` of one of its days. `contains`,
+  `in_window` and the boundaries all follow from this one sentence.
+- A window belongs to the day it starts on: Friday 22:00-06:00 also covers Saturday
+  before 06:00, and Saturday need not be among its days. ``end`` 00:00 is midnight at
+  the end of the day. ``start == end`` is refused, as it could mean all or nothing.
+- Clocks going forward: a start inside the skipped hour takes effect at the transition,
+  since the clock then reads a later time; so does an end. A window that lies wholly
+  inside the skipped hour does not happen that day.
+- Clocks going back: the first time the clock reads ``start`` starts the window. The
+  repeated hour is judged by the same sentence, so a window starting or ending inside it
+  is in force in both passes of the times it names and not in between, and one that
+  covers the whole hour is in force an hour longer.
+- A window may differ from that (`Policy`), or start and end by the sun (`suntimes`). It is
+  then in force from one instant to another on each of its days, see `window_days`.
+
+Boundaries are instants in UTC, never differences of local times: Python subtracts two
+datetimes of one timezone by their wall clocks, which is an hour wrong across a change.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchbot_automation.schedule.days import (
+    PLAIN,
+    Policy,
+    first_with_new_offset,
+    spans,
+)
+from switchbot_automation.schedule.sun import SunTime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
+
+_DAY = timedelta(days=1)
+_WEEKDAYS = frozenset(range(7))
+
+# A weekly window that falls into a skipped hour comes back a week later: two weeks
+# ahead, and the rest of the one we are in, hold every start and every end there is.
+_WEEKS_AHEAD = 3
+# No zone changes its clock twice within this time.
+_PROBE_STEP = timedelta(hours=3)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """``[start, end)`` on the wall clock, on the days it starts.
+
+    `days`: 0 is Monday, 6 Sunday. `end` before `start` runs past midnight. It starts on
+    no day before `first_day` and none after `last_day`, where they are given, and not on
+    `missed`, a day on which it came too late to be caught up with; `id` is what people
+    call it. `preset` names the preset that is in force with it, "" for none.
+    Raises `ValueError` for no days, days outside 0..6, times with a timezone,
+    ``start == end`` or a last day before the first.
+    """
+
+    days: frozenset[int]
+    start: time | SunTime
+    end: time | SunTime
+    id: str = ""
+    first_day: date | None = None
+    last_day: date | None = None
+    preset: str = ""
+    policy: Policy = PLAIN
+    missed: date | None = None
+    by_clock: bool = field(init=False, repr=False, compare=False)
+    """Whether the reading of the clock says all: no sun and no policy of its own."""
+
+    def __hash__(self) -> int:
+        # Asked at every tick, and these nearly always tell windows apart.
+        return hash((self.start, self.end, self.id))
+
+    def __post_init__(self) -> None:
+        if not self.days or not self.days <= _WEEKDAYS:
+            raise ValueError("days must be some of 0 (Monday) to 6 (Sunday)")
+        for edge in (self.start, self.end):
+            if isinstance(edge, time) and edge.tzinfo is not None:
+                raise ValueError(
+                    "start and end are wall-clock times, without a timezone"
+                )
+        if self.start == self.end:
+            raise ValueError("start and end must differ")
+        if self.first_day and self.last_day and self.last_day < self.first_day:
+            raise ValueError("the last day must not be before the first")
+        clock = isinstance(self.start, time) and isinstance(self.end, time)
+        object.__setattr__(self, "by_clock", clock and self.policy.by_clock)
+
+    @property
+    def overnight(self) -> bool:
+        """Whether it runs past midnight by the clock."""
+        start, end = self.start, self.end
+        return isinstance(start, time) and isinstance(end, time) and end < start
+
+    def starts_on(self, day: date) -> bool:
+        """Return whether it starts on a day, as far as days say."""
+        return day.weekday() in self.days and self._may(day)
+
+    def _may(self, day: date) -> bool:
+        return not (
+            (self.first_day is not None and day < self.first_day)
+            or (self.last_day is not None and day > self.last_day)
+            or day == self.missed
+        )
+
+
+def start_day(window: TimeWindow, local: datetime) -> date | None:
+    """Return the day the window started on, if it is in force at `local`, else None.
+
+    `local` is the wall clock's reading; a timezone it may carry is not looked at.
+    Raises ValueError for a window that needs more than that, see `day_in_force`.
+    """
+    day = _weekly(window, local)
+    return day if day is not None and window._may(day) else None  # noqa: SLF001 - one class and its function
+
+
+def _weekly(window: TimeWindow, local: datetime) -> date | None:
+    now = local.time()
+    start, end = window.start, window.end
+    if not window.by_clock or isinstance(start, SunTime) or isinstance(end, SunTime):
+        raise ValueError("not told by a reading of the clock")
+    if start < end:
+        inside = start <= now < end
+        return local.date() if inside and local.weekday() in window.days else None
+    if now >= start and local.weekday() in window.days:
+        return local.date()
+    if now < end and (local.weekday() - 1) % 7 in window.days:
+        return local.date() - _DAY
+    return None
+
+
+def day_in_force(window: TimeWindow, now_utc: datetime, tz: tzinfo) -> date | None:
+    """Return the day a window started on, if it is in force at an instant, else None."""
+    local = now_utc.astimezone(tz)
+    if window.by_clock:
+        return start_day(window, local)
+    today = local.date()
+    # One by the sun may last into the second day, or begin before its own.
+    for day in (today, today - _DAY, today + _DAY, today - 2 * _DAY):
+        if window.starts_on(day) and any(
+            begin <= now_utc < end for begin, end in spans_of(window, day, tz)
+        ):
+            return day
+    return None
+
+
+def spans_of(
+    window: TimeWindow, day: date, tz: tzinfo
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return from when to when, in UTC, a window is in force that starts on a day."""
+    return spans(window.start, window.end, window.policy, day, tz)
+
+
+def contains(window: TimeWindow, local: datetime) -> bool:
+    """Return whether the window is in force when the wall clock reads `local`."""
+    return start_day(window, local) is not None
+
+
+def in_window(
+    windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
+) -> TimeWindow | None:
+    """Return the first window in force at an aware instant, None if there is none."""
+    local = now_utc.astimezone(tz) if windows else now_utc
+    for window in windows:
+        day = (
+            start_day(window, local)
+            if window.by_clock
+            else day_in_force(window, now_utc, tz)
+        )
+        if day is not None:
+            return window
+    return None
+
+
+def next_start(
+    windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
+) -> datetime | None:
+    """Return the next instant, in UTC, at which some window comes into force.
+
+    Coming into force means that none was just before: the start of a window within
+    another, or right after another, is none. None: no windows, or always in force.
+    """
+    return _next(windows, now_utc, tz, becomes=True)
+
+
+def next_end(
+    windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
+) -> datetime | None:
+    """Return the next instant, in UTC, at which the last window in force ends.
+
+    Outside windows that is the end of the next one. None as for `next_start`.
+    """
+    return _next(windows, now_utc, tz, becomes=False)
+
+
+def next_boundary(
+    windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
+) -> datetime | None:
+    """Return the next instant, in UTC, at which being in a window changes."""
+    return _next(windows, now_utc, tz, becomes=None)
+
+
+class _Change(NamedTuple):
+    at: datetime
+    inside: bool
+
+
+def _next(
+    windows: Sequence[TimeWindow],
+    now_utc: datetime,
+    tz: tzinfo,
+    *,
+    becomes: bool | None,
+) -> datetime | None:
+    if not windows:
+        return None
+    now = now_utc.astimezone(UTC)
+    first_day = now.toordinal() - now.weekday()
+    for week in _weeks(windows, first_day):
+        changes = _changes_of_week(tuple(windows), tz, week)
+        later = bisect_right(changes, now, key=lambda change: change.at)
+        for change in changes[later:]:
+            if becomes is None or change.inside is becomes:
+                return change.at
+    return None
+
+
+def _weeks(windows: Sequence[TimeWindow], first: int) -> Iterator[int]:
+    """Yield the weeks that may hold a change, from that of the ordinal day `first` on.
+
+    The next ones, and those about the first days that are still to come.
+    """
+    yield from range(first, first + 7 * _WEEKS_AHEAD, 7)
+    reached = first + 7 * _WEEKS_AHEAD
+    for day in sorted(each.first_day for each in windows if each.first_day):
+        monday = day.toordinal() - day.weekday() - 7
+        for week in range(max(reached, monday), monday + 7 * (_WEEKS_AHEAD + 1), 7):
+            yield week
+            reached = week + 7
+
+
+@lru_cache(maxsize=1024)
+def _changes_of_week(
+    windows: tuple[TimeWindow, ...], tz: tzinfo, first_day: int
+) -> tuple[_Change, ...]:
+    """Return what changes in the seven days from 00:00 UTC of the ordinal day on.
+
+    Remembered: an engine asks at every tick, and the answer holds for a week.
+    """
+    begin = datetime.combine(date.fromordinal(first_day), time(), UTC)
+    end = begin + 7 * _DAY
+    instants = {at for at in _edges(windows, tz, begin, end) if begin <= at < end}
+    instants.update(_transitions(tz, begin, end))
+    inside = in_window(windows, begin - timedelta.resolution, tz) is not None
+    changes = []
+    for at in sorted(instants):
+        if (in_window(windows, at, tz) is not None) is not inside:
+            inside = not inside
+            changes.append(_Change(at, inside))
+    return tuple(changes)
+
+
+def _edges(
+    windows: Sequence[TimeWindow], tz: tzinfo, begin: datetime, end: datetime
+) -> Iterator[datetime]:
+    """Yield every instant at which the wall clock reads a start or an end."""
+    times = {
+        edge
+        for window in windows
+        if window.by_clock
+        for edge in (window.start, window.end)
+        if isinstance(edge, time)
+    }
+    others = [window for window in windows if not window.by_clock]
+    # Zones reach from UTC-12 to UTC+14.
+    day, last = begin.date() - _DAY, end.date() + _DAY
+    while day <= last:
+        for window in others:
+            for span in spans_of(window, day - _DAY, tz):
+                yield from span
+        for edge in times:
+            wall = datetime.combine(day, edge)
+            for fold in (0, 1):
+                at = wall.replace(tzinfo=tz, fold=fold).astimezone(UTC)
+                # A skipped time is not read by any clock; its transition is.
+                if at.astimezone(tz).replace(tzinfo=None) == wall:
+                    yield at
+        day += _DAY
+
+
+def _transitions(tz: tzinfo, begin: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the instants in ``[begin, end)`` at which the zone's offset changes."""
+    low = begin - _PROBE_STEP
+    while low < end:
+        high = low + _PROBE_STEP
+        if _offset(tz, low) != _offset(tz, high):
+            at = first_with_new_offset(tz, low, high)
+            if begin <= at < end:
+                yield at
+        low = high
+
+
+def _offset(tz: tzinfo, at: datetime) -> timedelta | None:
+    return at.astimezone(tz).utcoffset()

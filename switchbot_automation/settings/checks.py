@@ -1,0 +1,131 @@
+"""What concerns several keys of a settings document that lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.instants import EARLIEST, LATEST, RANGE
+from switchbot_automation.settings.wording import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from switchbot_automation.plugins import PluginPart
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Return a path as people write it: ``zones.office.sensors[0]``."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if text else key
+    return text
+
+
+def far_days(document: object) -> Iterator[SettingsError]:
+    """Check that windows begin and end on days that instants can lie on."""
+    for path, value in _days_of_windows(document, (), within=False):
+        try:
+            near = EARLIEST.date() <= date.fromisoformat(value) <= LATEST.date()
+        except ValueError:
+            continue  # no day at all, as the schema says
+        if not near:
+            yield SettingsError(f"{value} is not within {RANGE}", path=dotted(path))
+
+
+def _days_of_windows(
+    value: object, path: tuple[str | int, ...], *, within: bool
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    for key, each in items:
+        at = (*path, key)
+        if within and key in _DAYS_OF_WINDOWS and isinstance(each, str):
+            yield at, each
+        else:
+            windows = within and isinstance(key, int)
+            inside = windows or key == "time_windows"
+            yield from _days_of_windows(each, at, within=inside)
+
+
+_DAYS_OF_WINDOWS = ("from", "until")
+
+
+def group_errors(
+    groups: Mapping[str, Mapping[str, Any]], zones: Iterable[str]
+) -> Iterator[SettingsError]:
+    """Check that groups name zones there are, and none of them twice."""
+    taken: dict[str, str] = {}
+    for name, group in groups.items():
+        for index, zone in enumerate(group["zones"]):
+            path = dotted(("groups", name, "zones", index))
+            if zone not in zones:
+                yield SettingsError(_no_zone(zone, zones), path=path)
+            elif taken.setdefault(zone, name) != name:
+                yield SettingsError(
+                    f"{zone!r} is in the group {taken[zone]!r} already", path=path
+                )
+
+
+def rule_errors(document: object, zones: Iterable[str]) -> Iterator[SettingsError]:
+    """Check that rules name zones there are."""
+    rules = document.get("rules") if isinstance(document, Mapping) else None
+    if not rules:
+        return
+    from switchbot_automation.rules.definition.schema import zones_named  # noqa: PLC0415 - only for who has rules
+
+    for path, zone in zones_named(rules, ("rules",)):
+        if zone not in zones:
+            yield SettingsError(_no_zone(zone, zones), path=dotted(path))
+
+
+def plugin_errors(
+    document: object, parts: Mapping[str, PluginPart]
+) -> Iterator[SettingsError]:
+    """Check that every device of a plug-in that is named is one of `plugins`."""
+    for path, name, group in _plugin_devices(document, ()):
+        part = parts.get(name)
+        if part is None or part.group != group:
+            near = nearest(name, parts)
+            hint = f"; did you mean {near!r}?" if near else ""
+            yield SettingsError(
+                f"plugins has no {name!r} among the {group}{hint}", path=dotted(path)
+            )
+
+
+def _plugin_devices(
+    value: object, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Yield the plug-ins' devices that a document names, and what they have to be."""
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _plugin_devices(each, (*path, index))
+    if not isinstance(value, Mapping):
+        return
+    for key, each in value.items():
+        if not isinstance(key, str) or key in _NOT_OF_ZONES:
+            continue
+        if key.endswith("device_id") and isinstance(each, str):
+            if each.startswith(_PLUGIN):
+                group = "actuators" if key == "aircon_device_id" else "sensors"
+                yield (*path, key), each.removeprefix(_PLUGIN), group
+        else:
+            yield from _plugin_devices(each, (*path, key))
+
+
+_PLUGIN = "plugin:"
+# Rules name devices as `device`; what plug-ins are told is their own business.
+_NOT_OF_ZONES = frozenset({"rules", "plugins", "shadow"})
+
+
+def _no_zone(zone: str, zones: Iterable[str]) -> str:
+    near = nearest(zone, zones, however_far=True)
+    return f"no zone {zone!r}" + (f"; did you mean {near!r}?" if near else "")

@@ -1,0 +1,210 @@
+"""The settings that are laid over a zone's own for a time: presets and what chooses them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from switchbot_automation.settings.spec import Kind, SettingSpec
+
+_degrees = partial(SettingSpec, kind=Kind.NUMBER, bounds=(10, 35), unit="°C")
+
+
+def _seconds(
+    name: str, default: int, bounds: tuple[int, int], meaning: str
+) -> SettingSpec:
+    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, "s")
+
+
+def _devices(name: str, meaning: str, *, required: bool = False) -> SettingSpec:
+    return SettingSpec(
+        name,
+        Kind.DEVICE_IDS,
+        meaning,
+        None if required else (),
+        (1 if required else 0, 20),
+        "entries",
+        required=required,
+    )
+
+
+def _preset_profile(season: str) -> tuple[SettingSpec, ...]:
+    inside = f"presets{{}}.{season}"
+    return (
+        SettingSpec(
+            inside,
+            Kind.SECTION,
+            f"What of `{season}` is otherwise with the preset; the rest stays.",
+        ),
+        _degrees(f"{inside}.min_temp", meaning=f"In place of `{season}.min_temp`."),
+        _degrees(f"{inside}.max_temp", meaning=f"In place of `{season}.max_temp`."),
+        _degrees(
+            f"{inside}.target_temp", meaning=f"In place of `{season}.target_temp`."
+        ),
+        SettingSpec(
+            f"{inside}.fan_speed",
+            Kind.WHOLE,
+            f"In place of `{season}.fan_speed`.",
+            bounds=(1, 4),
+        ),
+        SettingSpec(
+            f"{inside}.ac_mode",
+            Kind.WHOLE,
+            f"In place of `{season}.ac_mode`.",
+            bounds=(0, 5),
+        ),
+    )
+
+
+COMFORT: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "presets",
+        Kind.PRESETS,
+        "Settings by name, as home, away, sleep, eco, that are in force while chosen. A"
+        " zone's object replaces the whole.",
+        bounds=(1, 40),
+        unit="characters a name",
+    ),
+    *_preset_profile("winter"),
+    *_preset_profile("summer"),
+    SettingSpec(
+        "presets{}.setback_kelvin",
+        Kind.NUMBER,
+        "By how much the band and the setpoint are moved to save: down in winter, up in"
+        " summer, within 10 to 35 °C.",
+        bounds=(0, 15),
+        unit="K",
+    ),
+    SettingSpec(
+        "presets{}.hysteresis_celsius",
+        Kind.NUMBER,
+        "In place of `hysteresis_celsius`.",
+        bounds=(0, 5),
+        unit="K",
+    ),
+    SettingSpec(
+        "presets{}.fan_mode_during_window",
+        Kind.FLAG,
+        "In place of `fan_mode_during_window`.",
+    ),
+    SettingSpec(
+        "preset",
+        Kind.NAME,
+        "The preset in force where nothing else chooses one; empty for none.",
+        default="",
+        bounds=(0, 40),
+        unit="characters",
+    ),
+    SettingSpec(
+        "openings",
+        Kind.SECTION,
+        "Windows and doors: while one is open, heating and cooling pause.",
+    ),
+    _devices("openings.sensors", "Contact sensors. One that is not heard is not open."),
+    _seconds(
+        "openings.pause_after_seconds",
+        60,
+        (0, 3600),
+        "How long one has to be open before the pause.",
+    ),
+    _seconds(
+        "openings.resume_after_seconds",
+        60,
+        (0, 3600),
+        "How long all have to be closed before the pause is over.",
+    ),
+    _seconds(
+        "openings.poll_interval_seconds",
+        600,
+        (60, 86400),
+        "Time between readings of a sensor that sends no events; more as calls get few.",
+    ),
+    _seconds(
+        "openings.unknown_after_seconds",
+        3600,
+        (300, 86400),
+        "After so long without a word a sensor is unknown, and counts as closed.",
+    ),
+    SettingSpec(
+        "openings.drop_kelvin",
+        Kind.NUMBER,
+        "A room that loses this much within ten minutes counts as open: falls while"
+        " heating, rises while cooling. 0 means that it is not looked for.",
+        default=0.0,
+        bounds=(0, 10),
+        unit="K",
+    ),
+    _seconds(
+        "openings.drop_pause_seconds",
+        1200,
+        (60, 7200),
+        "How long the pause lasts after such a loss.",
+    ),
+    SettingSpec(
+        "presence",
+        Kind.SECTION,
+        "Whether somebody is there: a preset is in force while nobody is.",
+    ),
+    _devices(
+        "presence.sensors",
+        "Motion, presence and contact sensors. Nobody is there once all of them are"
+        " known to have shown nothing for a while.",
+        required=True,
+    ),
+    SettingSpec(
+        "presence.preset",
+        Kind.NAME,
+        "The preset in force while nobody is there.",
+        bounds=(1, 40),
+        unit="characters",
+        required=True,
+    ),
+    _seconds(
+        "presence.away_after_seconds",
+        1800,
+        (0, 86400),
+        "How long nothing has to have moved.",
+    ),
+    _seconds(
+        "presence.poll_interval_seconds",
+        600,
+        (60, 86400),
+        "Time between readings of a sensor that sends no events; more as calls get few.",
+    ),
+    _seconds(
+        "presence.unknown_after_seconds",
+        7200,
+        (300, 604800),
+        "After so long without a word a sensor is unknown: somebody may be there.",
+    ),
+    SettingSpec(
+        "offsets",
+        Kind.SECTIONS,
+        "What is added to the band and the setpoint, as for a price or a forecast; each"
+        " from a source that the host or a plug-in provides.",
+        default=(),
+        bounds=(0, 10),
+        unit="entries",
+    ),
+    SettingSpec(
+        "offsets[].source",
+        Kind.NAME,
+        "Its name.",
+        bounds=(1, 40),
+        unit="characters",
+        required=True,
+    ),
+    SettingSpec(
+        "offsets[].limit_kelvin",
+        Kind.NUMBER,
+        "It never adds or takes away more than this.",
+        default=1.0,
+        bounds=(0, 5),
+        unit="K",
+    ),
+    _seconds(
+        "offsets[].expires_seconds",
+        7200,
+        (60, 604800),
+        "After so long without a new value it adds nothing.",
+    ),
+)

@@ -1,0 +1,231 @@
+"""The settings that protect: what a thermometer may be believed, what a unit may bear."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from switchbot_automation.settings.spec import Kind, SettingSpec
+
+FUSIONS = ("median", "weighted", "fallback")
+
+
+def _whole(
+    name: str, default: int, bounds: tuple[int, int], unit: str, meaning: str
+) -> SettingSpec:
+    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, unit)
+
+
+_seconds = partial(_whole, unit="s")
+_number = partial(SettingSpec, kind=Kind.NUMBER)
+
+SENSORS: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "sensors",
+        Kind.SECTIONS,
+        "The room's meters where there are several, best first; `meter_device_id` is"
+        " short for one.",
+        default=(),
+        bounds=(0, 20),
+        unit="entries",
+    ),
+    SettingSpec(
+        "sensors[].device_id",
+        Kind.DEVICE_ID,
+        "A meter.",
+        bounds=(1, 50),
+        unit="characters",
+        required=True,
+    ),
+    _number(
+        "sensors[].weight",
+        meaning="How much it counts under `weighted`.",
+        default=1.0,
+        bounds=(0.01, 100),
+    ),
+    SettingSpec(
+        "sensor_fusion",
+        Kind.CHOICE,
+        "What several meters come to: the middle value, the mean by weight, or that of"
+        " the first in the list that gives one.",
+        default="median",
+        choices=FUSIONS,
+    ),
+)
+
+PROTECTION: tuple[SettingSpec, ...] = (
+    _number(
+        "plausible_min_celsius",
+        meaning="A colder reading is no reading.",
+        default=-10.0,
+        bounds=(-50, 20),
+        unit="°C",
+    ),
+    _number(
+        "plausible_max_celsius",
+        meaning="A warmer reading is no reading.",
+        default=50.0,
+        bounds=(25, 80),
+        unit="°C",
+    ),
+    _number(
+        "sensor_slew_kelvin",
+        meaning="A reading further than this from the last one, for every five minutes"
+        " between them, starts nothing until two agree; 0 means that any may.",
+        default=10.0,
+        bounds=(0, 50),
+        unit="K",
+    ),
+    _seconds(
+        "sensor_stale_hold_seconds",
+        0,
+        (0, 86400),
+        meaning="How long everything stays as it is without a reading; after that"
+        " nothing is switched on. 0 means twice the time between readings.",
+    ),
+    _seconds(
+        "sensor_stale_conservative_seconds",
+        1800,
+        (0, 86400),
+        meaning="How long without a reading until a running unit is set to the saving"
+        " end of the band; 0 means never.",
+    ),
+    _seconds(
+        "sensor_stale_off_seconds",
+        3600,
+        (0, 86400),
+        meaning="How long without a reading until a running unit is turned off; 0 means"
+        " never.",
+    ),
+    _seconds(
+        "sensor_frozen_seconds",
+        14400,
+        (0, 86400),
+        meaning="How long temperature and humidity may stand still while the unit runs,"
+        " before it is turned off and the meter mistrusted; after five sixths of it the"
+        " setpoint is moved by a degree, which a live meter shows. 0 means for ever.",
+    ),
+    _whole(
+        "sensor_recovery_readings",
+        3,
+        (1, 20),
+        "times",
+        "How many usable readings in a row a meter that was given up has to show before"
+        " anything is switched on.",
+    ),
+    _seconds(
+        "max_continuous_on_seconds",
+        86400,
+        (0, 604800),
+        meaning="How long the unit may run without a stop, whatever is read; it then"
+        " rests for ten minutes. 0 means for ever.",
+    ),
+    _whole(
+        "max_starts_per_hour",
+        6,
+        (0, 60),
+        "times",
+        "How often the compressor may start within any sixty minutes; 0 means as often"
+        " as the minimum times let it.",
+    ),
+    _whole(
+        "max_starts_per_day",
+        72,
+        (0, 288),
+        "times",
+        "How often it may start within any 24 hours; 0 means as often as it likes.",
+    ),
+    _seconds(
+        "changeover_gap_seconds",
+        600,
+        (0, 86400),
+        meaning="Least rest between heating and cooling.",
+    ),
+    _seconds(
+        "unknown_history_lockout_seconds",
+        0,
+        (0, 3600),
+        meaning="Least wait before the first start while nobody knows when the"
+        " compressor last stopped. 0 means `min_off_seconds`, and none for a new"
+        " installation.",
+    ),
+)
+
+ACTING: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "buttons",
+        Kind.BUTTONS,
+        "Name of the learned button that carries out winter, summer, fan or off, for a"
+        " remote that refuses `setAll`. A zone's object replaces the whole.",
+        bounds=(0, 100),
+        unit="characters each",
+    ),
+    SettingSpec(
+        "power_meter_device_id",
+        Kind.DEVICE_ID,
+        "A plug that measures what the air conditioner draws, and so shows whether a"
+        " command was carried out.",
+        "",
+        (0, 50),
+        "characters",
+    ),
+    _number(
+        "power_meter_on_watts",
+        meaning="From this on that plug's reading means that the unit runs.",
+        default=60.0,
+        bounds=(1, 10000),
+        unit="W",
+    ),
+    _seconds(
+        "confirm_within_seconds",
+        180,
+        (10, 3600),
+        meaning="How long the unit's status or the plug may take to show a command.",
+    ),
+    _seconds(
+        "thermal_response_seconds",
+        0,
+        (0, 86400),
+        meaning="How long the room may take to show a start, where nothing else does; 0"
+        " means that it is not asked.",
+    ),
+    _whole(
+        "repair_attempts",
+        2,
+        (0, 10),
+        "times",
+        "How often a command that did not show is sent again before the unit counts as"
+        " unresponsive; each time waits twice as long.",
+    ),
+    SettingSpec(
+        "manual_hold_seconds",
+        Kind.WHOLE,
+        "How long the automation leaves a zone alone after a person's command that says"
+        " nothing of it; 0 means not at all. Where it is left out, until the next start"
+        " or end of its windows, at most a day. After a change by the unit's own remote"
+        " only as long as it says.",
+        bounds=(0, 604800),
+        unit="s",
+    ),
+)
+
+OWN: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "rules",
+        Kind.RULES,
+        "Rules of one's own: triggers, conditions, actions; see `switchbot_automation.rules`.",
+        default=(),
+        bounds=(0, 200),
+        unit="entries",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "plugins",
+        Kind.PLUGINS,
+        "Sensors, actuators and offsets of plug-ins by a name of one's own; a zone has one"
+        " as `plugin:NAME` for a device id, or as the source of an offset.",
+        bounds=(1, 40),
+        unit="characters a name",
+        per_zone=False,
+    ),
+)
+"""What a person's own rules and plug-ins are."""

@@ -1,0 +1,1 @@
+"""The cloud's side: an account, its devices and what they answer."""

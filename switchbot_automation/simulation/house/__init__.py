@@ -1,0 +1,1 @@
+"""A room and all that moves its temperature."""

@@ -1,0 +1,1 @@
+"""The simulated cloud over HTTP on loopback."""

@@ -1,0 +1,342 @@
+"""Everything a home knows in one portable file, and back.
+
+::
+
+    back_up(store, history_backend, "home.backup")
+    restore(store, history_backend, "home.backup")
+
+Any store and any history backend, in constant memory: what was backed up from
+PostgreSQL can be restored into files and the other way round. Internal documents, such
+as leases, are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from switchbot_store.backup.format import (
+    BackedUpDocument,
+    BackedUpHour,
+    BackupReader,
+    BackupWriter,
+    Counts,
+)
+from switchbot_store.codec import encode
+from switchbot_store.history.model import HistorySample, RowKey
+from switchbot_store.history.present import present
+from switchbot_store.instants import EARLIEST, LATEST
+
+if TYPE_CHECKING:
+    import os
+
+    from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.interface import Document, Entry, StoreInterface
+
+Progress = Callable[[float, str], None]
+"""Called with the part that is done, 0 to 1, and what is being done."""
+
+_PAGE_ROWS: Final = 2000
+_WRITE_ROWS: Final = 5000
+_TOGETHER_BYTES: Final = 32 * 1024 * 1024
+_AFTER_ALL: Final = LATEST + timedelta(microseconds=1)
+
+
+def _silent(_part: float, _what: str) -> None:
+    """Report to nobody."""
+
+
+class Source(Protocol):
+    """What can be backed up. Rows and hours ascend by time."""
+
+    description: str
+
+    def documents(self) -> Iterator[tuple[str, Entry]]:
+        """Yield every document that is not internal, one at a time."""
+        ...
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """Return the instants of the oldest and the newest row."""
+        ...
+
+    def rows(self) -> Iterator[HistorySample]:
+        """Yield every recorded row, normalised."""
+        ...
+
+    def hours(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every hour of the rollup whose rows are gone."""
+        ...
+
+
+class Readable(Protocol):
+    """A store, or what else has documents by key."""
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document, an empty Entry if never set."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys that are not internal."""
+        ...
+
+
+class StoreSource:
+    """A store and a history backend, both open."""
+
+    def __init__(self, store: StoreInterface, history: HistoryBackend | None) -> None:
+        self._store = store
+        self._history = history
+        self.description = f"{store.status().backend} store" + (
+            f", {history.name} history" if history else ""
+        )
+
+    def documents(self) -> Iterator[tuple[str, Entry]]:
+        """Yield every document, one at a time."""
+        for key in self._store.keys():  # noqa: SIM118 - a store is no dict
+            entry = self._store.get_entry(key)
+            if entry.revision:  # else it went meanwhile
+                yield key, entry
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """Return the instants of the oldest and the newest row."""
+        if self._history is None:
+            return None
+        newest, oldest = self._history.latest(1), self._history.oldest()
+        return (oldest, newest[0].timestamp) if newest and oldest else None
+
+    def rows(self) -> Iterator[HistorySample]:
+        """Yield every recorded row of an instant that history keeps."""
+        if self._history is None:
+            return
+        after = None
+        while rows := self._history.rows(
+            EARLIEST, _AFTER_ALL, after=after, limit=_PAGE_ROWS
+        ):
+            for row in rows:
+                yield HistorySample(**row)
+            after = RowKey(rows[-1].timestamp, rows[-1].zone)
+
+    def hours(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every hour of the rollup whose rows are gone."""
+        if self._history is None:
+            return
+        after = None
+        while hours := self._history.frozen_hours(after=after, limit=_PAGE_ROWS):
+            yield from (
+                hour for hour in hours if EARLIEST <= hour["timestamp"] <= LATEST
+            )
+            after = RowKey(hours[-1].timestamp, hours[-1].zone)
+
+
+def back_up(
+    store: StoreInterface,
+    history: HistoryBackend | None,
+    path: str | os.PathLike[str],
+    *,
+    progress: Progress = _silent,
+) -> Counts:
+    """Write everything to the file at `path`, which appears when it is whole.
+
+    Raises StoreUnavailableError.
+    """
+    return back_up_source(StoreSource(store, history), path, progress=progress)
+
+
+def back_up_source(
+    source: Source, path: str | os.PathLike[str], *, progress: Progress = _silent
+) -> Counts:
+    """Write a source to the file at `path`; see `back_up`."""
+    with BackupWriter(path, source=source.description) as writer:
+        progress(0.0, "documents")
+        for key, entry in source.documents():
+            writer.document(key, entry.data, entry.updated_at)
+        for hour in source.hours():
+            writer.hour(hour)
+        span = source.span()
+        for number, row in enumerate(source.rows()):
+            writer.row(row)
+            if number % _PAGE_ROWS == 0 and span:
+                progress(_part(row.timestamp, *span), "history")
+        counts = writer.counts
+    progress(1.0, "history")
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """What a backup holds, and what restoring it into a store would do to documents.
+
+    `added`, `changed` and `unchanged` are keys; `kept` are the store's own that the
+    backup does not have. `newer` are those of `changed` that were written after the
+    backup's. `counts` is the whole backup's; rows that are there already are left.
+    """
+
+    created_at: str
+    source: str
+    counts: Counts
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    newer: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was written; rows and hours that were there already do not count."""
+
+    documents: int
+    rows: int
+    hours: int
+
+
+def plan_restore(
+    store: Readable,
+    path: str | os.PathLike[str],
+    *,
+    progress: Progress = _silent,
+) -> RestorePlan:
+    """Read the backup from start to end, verify it, and compare its documents.
+
+    Nothing is written. Raises StoreDataError when it is damaged, StoreUnavailableError.
+    """
+    keys: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
+    newer = []
+    rows = hours = 0
+    with BackupReader(path) as reader:
+        for number, record in enumerate(reader.records()):
+            if number % _PAGE_ROWS == 0:
+                progress(reader.position / max(1, reader.size), "verifying")
+            if isinstance(record, BackedUpDocument):
+                entry = store.get_entry(record.key)
+                keys[_fate(record, entry)].append(record.key)
+                if _is_newer(entry, record):
+                    newer.append(record.key)
+            elif isinstance(record, BackedUpHour):
+                hours += 1
+            else:
+                rows += 1
+        header = reader.header
+    progress(1.0, "verifying")
+    named = {key for each in keys.values() for key in each}
+    return RestorePlan(
+        created_at=str(header.get("created_at", "")),
+        source=str(header.get("source", "")),
+        counts=Counts(len(named), rows, hours),
+        kept=sorted(set(store.keys()) - named),
+        newer=newer,
+        **keys,
+    )
+
+
+def restore(
+    store: StoreInterface,
+    history: HistoryBackend | None,
+    path: str | os.PathLike[str],
+    *,
+    progress: Progress = _silent,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Restored:
+    """Write what a backup holds into a store and a history backend, both open.
+
+    The whole file is verified before anything is written. Documents take the backup's
+    content, equal ones are left alone, and so are documents the backup does not have;
+    rows and hours are added to those that are there, so that it may be repeated after
+    an interruption. Without `history` those are left out.
+
+    Raises StoreDataError when the backup is damaged, StoreUnavailableError.
+    """
+    plan_restore(store, path, progress=lambda part, what: progress(part / 4, what))
+    writing = _Writing(store, history, now)
+    with BackupReader(path) as reader:
+        for record in reader.records():
+            if writing.add(record):
+                part = reader.position / max(1, reader.size)
+                progress(0.25 + part / 2, "writing")
+        writing.flush()
+    if history is not None and (writing.rows or writing.hours):
+        _roll_up(history, now, progress)
+    progress(1.0, "done")
+    return Restored(writing.documents, writing.rows, writing.hours)
+
+
+class _Writing:
+    """Collects records and writes them in batches."""
+
+    def __init__(
+        self,
+        store: StoreInterface,
+        history: HistoryBackend | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.documents = self.rows = self.hours = 0
+        self._store = store
+        self._history = history
+        self._now = now
+        self._documents: dict[str, Document] = {}
+        self._documents_bytes = 0
+        self._samples: list[HistorySample] = []
+        self._hours: list[Mapping[str, Any]] = []
+
+    def add(self, record: BackedUpDocument | HistorySample | BackedUpHour) -> bool:
+        """Take a record; tell whether a batch was written."""
+        if isinstance(record, BackedUpDocument):
+            self._documents[record.key] = record.data
+            self._documents_bytes += len(encode(record.data))
+        elif isinstance(record, BackedUpHour):
+            self._hours.append(record.values)
+        else:
+            self._samples.append(record)
+        waiting = max(len(self._samples), len(self._hours))
+        if waiting < _WRITE_ROWS and self._documents_bytes < _TOGETHER_BYTES:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        entries = self._store.get_many(self._documents) if self._documents else {}
+        different = {
+            key: data
+            for key, data in self._documents.items()
+            if not entries[key].revision or entries[key].data != data
+        }
+        if different:
+            self._store.set_many(different)
+            self.documents += len(different)
+        if self._history is not None:
+            if self._hours:
+                self.hours += self._history.add_frozen_hours(self._hours)
+            if self._samples:
+                self.rows += self._history.write(self._samples, now=self._now())
+        self._documents, self._documents_bytes = {}, 0
+        self._samples, self._hours = [], []
+
+
+def _roll_up(
+    history: HistoryBackend, now: Callable[[], datetime], progress: Progress
+) -> None:
+    left = 0.25
+    until = present(history, now()).hours_until
+    while until is not None and history.roll_up(now=until):
+        left *= 0.95  # how many hours are left is not known
+        progress(1.0 - left, "hourly summary")
+
+
+def _fate(record: BackedUpDocument, entry: Entry) -> str:
+    if not entry.revision:
+        return "added"
+    return "unchanged" if entry.data == record.data else "changed"
+
+
+def _is_newer(entry: Entry, record: BackedUpDocument) -> bool:
+    if entry.updated_at is None or record.updated_at is None:
+        return False
+    return entry.data != record.data and entry.updated_at > record.updated_at
+
+
+def _part(at: datetime, oldest: datetime, newest: datetime) -> float:
+    whole = (newest - oldest).total_seconds()
+    return (at - oldest).total_seconds() / whole if whole else 1.0

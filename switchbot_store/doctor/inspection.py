@@ -1,0 +1,343 @@
+"""Looking at a PostgreSQL database without changing it.
+
+Every store brings the schema up to date when it opens. Whoever asks how a database
+fares, or backs it up before that happens, comes here.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from switchbot_store.codec import decode, is_internal
+from switchbot_store.errors import MigrationError, StoreDataError
+from switchbot_store.failover.lineage import IDENTITY_KEY
+from switchbot_store.history.frozen import frozen_hour
+from switchbot_store.history.ingest.codec import COLUMNS
+from switchbot_store.history.ingest.distinct import DistinctTimestamps
+from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.history.model import HistorySample, in_utc
+from switchbot_store.history.postgres.rows_sql import LATEST as LATEST_ROWS
+from switchbot_store.instants import (
+    EARLIEST,
+    LATEST,
+    checked_instant,
+    from_microseconds,
+)
+from switchbot_store.interface import Entry
+from switchbot_store.postgres.adoption import in_progress
+from switchbot_store.postgres.connections import Connections
+from switchbot_store.postgres.migrations import load_migrations, pending
+from switchbot_store.postgres.wire import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from switchbot_store.postgres.connections import Connection
+
+_LONG_SECONDS: Final = 6 * 3600.0
+"""For a backup, which takes as long as it takes."""
+
+_SERVER: Final = b"""
+SELECT
+    current_setting('server_version'),
+    current_setting('synchronous_commit'),
+    current_setting('fsync'),
+    (NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool)::text,
+    (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+    pg_backend_pid(),
+    current_setting('max_connections'),
+    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+    coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::text
+"""
+_HAS_TABLE: Final = b"SELECT to_regclass($1) IS NOT NULL"
+_HAS_COLUMN: Final = b"""
+SELECT EXISTS (SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass($1) AND attname = $2 AND NOT attisdropped)
+"""
+_REVISIONS: Final = b"""
+SELECT kind, revision::text, CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
+FROM json_store WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+"""
+_IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
+_DOCUMENTS: Final = """
+COPY (SELECT kind, data::text, CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
+      FROM json_store ORDER BY kind COLLATE "C") TO STDOUT
+"""
+_ROWS: Final = """
+COPY (SELECT to_jsonb(h)::text FROM state_history h
+      WHERE "timestamp" IS NOT NULL ORDER BY "timestamp") TO STDOUT
+"""
+_HOURS: Final = """
+COPY (SELECT to_jsonb(h)::text FROM state_history_hourly h
+      WHERE frozen ORDER BY bucket) TO STDOUT
+"""
+_SPAN: Final = b"""
+SELECT (extract(epoch FROM min("timestamp")) * 1000000)::bigint,
+    (extract(epoch FROM max("timestamp")) * 1000000)::bigint
+FROM state_history WHERE isfinite("timestamp")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What a database says of itself.
+
+    `connect_seconds` is how long connecting took, `latency_seconds` one statement.
+    `clock_ahead_seconds` is the server's clock less this host's. `through_pooler`:
+    something answers in the server's place. `missing` are the names of migrations not
+    applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
+    that the schema is beyond this program. `revisions` has the revision and time of each
+    document asked for that is there. `identity` is the name that failover stores know the
+    database by, ``""`` before they met it.
+    """
+
+    server_version: str
+    encrypted: bool
+    synchronous_commit: str
+    fsync: str
+    writable: bool
+    clock_ahead_seconds: float
+    connect_seconds: float
+    latency_seconds: float
+    through_pooler: bool
+    max_connections: int
+    connections: int
+    may_create: bool
+    schema_version: int
+    missing: list[str] = field(default_factory=list)
+    newer: str = ""
+    adoption: str = ""
+    revisions: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    newest_row: datetime | None = None
+    identity: str = ""
+
+
+class Inspection:
+    """A database at `conninfo`, which is left as it is.
+
+    `pooler` is as for `PostgresStore`. Methods raise StoreConfigError when the server
+    refuses the user, the password or the database, StoreUnavailableError.
+    """
+
+    def __init__(self, conninfo: str | None, *, pooler: bool | None = None) -> None:
+        self._connections = Connections(conninfo, pooler=pooler)
+
+    @property
+    def description(self) -> str:
+        """Where it is, without secrets."""
+        return self._connections.description
+
+    def facts(
+        self, keys: tuple[str, ...] = (), *, seconds: float = 10
+    ) -> DatabaseFacts:
+        """Ask everything there is to ask, within `seconds`."""
+        began = time.monotonic()
+        with self._connections.direct(seconds) as connection:
+            connected = time.monotonic()
+            asked_at = datetime.now(UTC)
+            (row,) = fetch(connection, _SERVER, ())
+            answered = time.monotonic()
+            # The first statement also starts the session; the second shows the way.
+            version, missing, newer = _schema(connection)
+            latency = _latency(connection)
+            texts = [(value or b"").decode() for value in row]
+            middle = asked_at + timedelta(seconds=(answered - connected) / 2)
+            return DatabaseFacts(
+                server_version=texts[0],
+                encrypted=bool(connection.pgconn.ssl_in_use),
+                synchronous_commit=texts[1],
+                fsync=texts[2],
+                writable=texts[3] == "true",
+                clock_ahead_seconds=(_instant(row[4]) - middle).total_seconds(),
+                connect_seconds=connected - began,
+                latency_seconds=latency,
+                through_pooler=connection.info.backend_pid != int(texts[5]),
+                max_connections=int(texts[6]),
+                connections=int(texts[7]),
+                may_create=texts[8] == "true",
+                schema_version=version,
+                missing=missing,
+                newer=newer,
+                adoption=in_progress(connection),
+                revisions=_revisions(connection, keys),
+                newest_row=_newest_row(connection),
+                identity=_identity(connection),
+            )
+
+    def missing_migrations(self) -> list[str]:
+        """Return the names of the migrations not applied yet, in order.
+
+        Raises MigrationError when the schema is newer than this program.
+        """
+        with self._connections.direct() as connection:
+            return _names(pending(connection, load_migrations()))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Give everything the database holds as of one moment, whatever its schema."""
+        with (
+            self._connections.direct(_LONG_SECONDS) as connection,
+            connection.transaction(),
+        ):
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield Snapshot(connection, self.description)
+
+
+class Documents:
+    """The documents of a snapshot, by key, for who only reads."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document; its revision is ``-``, since it has none yet."""
+        return self._entries.get(key) or Entry({}, "", None)
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        return sorted(self._entries)
+
+
+class Snapshot:
+    """A source for `backup.back_up_source`; ends with its `with` block."""
+
+    def __init__(self, connection: Connection, description: str) -> None:
+        self._connection = connection
+        self.description = description
+        self.left_out = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing that could be lost."""
+        return not any(
+            _has_table(self._connection, name)
+            for name in ("json_store", "state_history")
+        )
+
+    def documents(self) -> Iterator[tuple[str, Entry]]:
+        """Yield every document that is not internal."""
+        if not _has_table(self._connection, "json_store"):
+            return
+        for key, data, at in self._copied(_DOCUMENTS):
+            if not is_internal(key):
+                updated_at = from_microseconds(int(at)) if at else None
+                yield key, Entry(decode(data, key=key), "-", updated_at)
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """Return the instants of the oldest and the newest row."""
+        if not _has_table(self._connection, "state_history"):
+            return None
+        ((oldest, newest),) = fetch(self._connection, _SPAN, ())
+        return None if oldest is None else (_instant(oldest), _instant(newest))
+
+    def rows(self) -> Iterator[HistorySample]:
+        """Yield every row; a dashboard's are read as a migration would adopt them.
+
+        Rows that no history could keep are counted in `left_out`.
+        """
+        if not _has_table(self._connection, "state_history"):
+            return
+        distinct = DistinctTimestamps()
+        for (text,) in self._copied(_ROWS):
+            try:
+                sample = _adopted(orjson.loads(text), distinct)
+            except (StoreDataError, ValueError, TypeError):
+                self.left_out += 1
+                continue
+            yield sample
+
+    def hours(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every hour of the rollup whose rows are gone, likewise."""
+        if not _has_table(self._connection, "state_history_hourly"):
+            return
+        for (text,) in self._copied(_HOURS):
+            values = orjson.loads(text)
+            try:
+                yield frozen_hour({**values, "timestamp": values["bucket"]})
+            except StoreDataError:
+                self.left_out += 1
+
+    def _copied(self, statement: Any) -> Iterator[tuple[str, ...]]:
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(statement) as copy,
+        ):
+            yield from copy.rows()
+
+
+def _adopted(values: dict[str, Any], distinct: DistinctTimestamps) -> HistorySample:
+    timestamp = datetime.fromisoformat(values["timestamp"])
+    if timestamp.tzinfo is None:
+        timestamp = timestamp.replace(tzinfo=UTC)
+    known = {name: values[name] for name in COLUMNS if values.get(name) is not None}
+    zone = known.get("zone", "default")
+    known["timestamp"] = distinct.assign(zone, checked_instant(timestamp))
+    return normalised(HistorySample(**known))
+
+
+def _schema(connection: Connection) -> tuple[int, list[str], str]:
+    migrations = load_migrations()
+    try:
+        missing = pending(connection, migrations)
+    except MigrationError as error:
+        return migrations[-1].version, [], str(error)
+    applied = [each.version for each in migrations if each not in missing]
+    return max(applied, default=0), _names(missing), ""
+
+
+def _names(migrations: list[Any]) -> list[str]:
+    return [f"{each.version:04d}_{each.name}" for each in migrations]
+
+
+def _latency(connection: Connection) -> float:
+    began = time.monotonic()
+    fetch(connection, b"SELECT 1", ())
+    return time.monotonic() - began
+
+
+def _revisions(
+    connection: Connection, keys: tuple[str, ...]
+) -> dict[str, tuple[str, datetime]]:
+    has_revision = fetch(connection, _HAS_COLUMN, (b"json_store", b"revision"))
+    if not keys or has_revision[0][0] != b"t":
+        return {}
+    rows = fetch(connection, _REVISIONS, (orjson.dumps(keys),))
+    return {
+        (key or b"").decode(): ((revision or b"").decode(), _instant(at))
+        for key, revision, at in rows
+    }
+
+
+def _identity(connection: Connection) -> str:
+    if not _has_table(connection, "json_store"):
+        return ""
+    rows = fetch(connection, _IDENTITY, (IDENTITY_KEY.encode(),))
+    return (rows[0][0] or b"").decode() if rows else ""
+
+
+def _newest_row(connection: Connection) -> datetime | None:
+    if fetch(connection, _HAS_COLUMN, (b"state_history", b"zone"))[0][0] == b"t":
+        row = connection.execute(LATEST_ROWS, {"n": 1, "zone": None}).fetchone()
+        return None if row is None else in_utc(row[1])
+    if not _has_table(connection, "state_history"):
+        return None
+    newest = fetch(connection, _SPAN, ())[0][1]
+    return None if newest is None else _instant(newest)
+
+
+def _has_table(connection: Connection, name: str) -> bool:
+    return fetch(connection, _HAS_TABLE, (name.encode(),))[0][0] == b"t"
+
+
+def _instant(microseconds: bytes | None) -> datetime:
+    """Return an instant, the first or last one that is any for what lies beyond."""
+    since_1970 = int(microseconds or 0)
+    return from_microseconds(since_1970) or (LATEST if since_1970 > 0 else EARLIEST)

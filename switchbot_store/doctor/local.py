@@ -1,0 +1,276 @@
+"""Finds the usual mistakes in how a store is set up, and says what to change.
+
+Nothing is changed, and no secret is repeated. Each check is a function that yields
+findings; `examine` runs them all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from switchbot_store.config import StoreConfig
+from switchbot_store.errors import StoreConfigError, StoreError
+from switchbot_store.factory import FILE_NAME, SPILL_NAME, make_backend
+from switchbot_store.failover.conflicts import read_conflicts
+from switchbot_store.failover.journal import read_pending
+from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.files.document_file import problem_of
+from switchbot_store.files.durable import read_content, wrapped_os_errors
+from switchbot_store.files.names import SUFFIX, key_of
+from switchbot_store.files.places import may_write, nearest_existing
+from switchbot_store.history.present import FAR, RELEASED, leap_of, present
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Level = Literal["ok", "warning", "problem"]
+
+_LITTLE_ROOM_BYTES: Final = 100 * 1024 * 1024
+_VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
+_SHARED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found. `advice` says what to change; empty when all is well."""
+
+    check: str
+    level: Level
+    message: str
+    advice: str = ""
+
+
+def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
+    """Look at everything the variables name, by default those of the process."""
+    try:
+        config = StoreConfig.from_env(environ)
+    except StoreConfigError as error:
+        variable = error.variable or "environment"
+        advice = f"Set {variable} as the message says."
+        return [Finding("environment", "problem", str(error), advice)]
+    findings = [Finding("environment", "ok", f"STORE_BACKEND is {config.backend}")]
+    for check in _LOCAL_CHECKS:
+        findings += check(config)
+    if config.backend == "postgres":
+        from switchbot_store.doctor.server import examine_postgres  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+
+        findings += examine_postgres(config, os.environ if environ is None else environ)
+    return findings
+
+
+def _clock(_config: StoreConfig) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    if now < RELEASED:
+        yield Finding(
+            "clock",
+            "problem",
+            f"this host believes it is {now:%Y-%m-%d}",
+            "Let it set its clock from the network (NTP) before the program starts.",
+        )
+
+
+def _directories(config: StoreConfig) -> Iterator[Finding]:
+    if config.backend == "memory":
+        yield Finding(
+            "directory",
+            "warning",
+            "STORE_BACKEND is memory: everything is gone when the program ends",
+            "Set STORE_BACKEND to json or postgres.",
+        )
+        return
+    places = {"STORE_DIRECTORY": config.directory} | {
+        f"SWITCHBOT_{key.upper()}_PATH": path.parent
+        for key, path in config.paths.items()
+    }
+    for variable, place in places.items():
+        yield from _directory(variable, place)
+
+
+def _directory(variable: str, directory: Path) -> Iterator[Finding]:
+    place = nearest_existing(directory)
+    if not place.is_dir():
+        yield Finding(
+            "directory",
+            "problem",
+            f"{place} is a file, not a directory",
+            f"Set {variable} to a directory.",
+        )
+        return
+    if not may_write(place):
+        yield Finding(
+            "directory",
+            "problem",
+            f"{directory} cannot be written by this user",
+            f"Set {variable} to a directory that can, or change its owner.",
+        )
+        return
+    free = shutil.disk_usage(place).free
+    if free < _LITTLE_ROOM_BYTES:
+        yield Finding(
+            "disk",
+            "warning",
+            f"{free // 1024:,} kB are free for {directory}",
+            "Make room: without it nothing can be acknowledged locally.",
+        )
+    kind = _file_system(place)
+    if kind in _VOLATILE:
+        yield Finding(
+            "disk",
+            "warning",
+            f"{directory} lies in memory ({kind}): what is acknowledged there does not"
+            " survive a power cut",
+            f"Set {variable} to a directory on a disk, or STORE_FALLBACK to refuse.",
+        )
+    elif kind in _SHARED:
+        yield Finding(
+            "disk",
+            "warning",
+            f"{directory} lies on a network file system ({kind}), whose locks and"
+            " fsyncs cannot be relied on",
+            f"Set {variable} to a directory on a local disk.",
+        )
+    yield Finding("directory", "ok", f"{directory} can be written")
+
+
+def _documents(config: StoreConfig) -> Iterator[Finding]:
+    """Look for files that hold no document, without touching any."""
+    if config.backend == "memory":
+        return
+    try:
+        if config.backend != "json" and read_mirror(config.directory):
+            return  # then no plain file is read
+        places = {str(path): key for key, path in config.paths.items()}
+        for path in sorted(config.directory.glob(f"*{SUFFIX}")):
+            key = key_of(path.stem)
+            if key is not None and key not in config.paths:
+                places[str(path)] = key
+        for place, key in places.items():
+            with wrapped_os_errors(f"cannot read {place}"):
+                content = read_content(place)
+            problem = content and problem_of(key, place, content.data)
+            if problem:
+                yield Finding(
+                    "documents",
+                    "problem",
+                    str(problem),
+                    "Mend it: until then the last good one is used and none is written.",
+                )
+    except StoreError as error:
+        yield Finding("documents", "problem", str(error), "Check the disk.")
+
+
+def _left_behind(config: StoreConfig) -> Iterator[Finding]:
+    """Look for bad files, conflicts, and writes and rows that wait."""
+    if not config.directory.is_dir():
+        return
+    evidence = sorted(
+        path.name for path in config.directory.rglob("*.corrupt-*") if path.is_file()
+    )
+    if evidence:
+        yield Finding(
+            "evidence",
+            "warning",
+            f"files that could not be read were set aside: {', '.join(evidence[:5])}",
+            "Look what they hold, then remove them; suspect the disk or an editor.",
+        )
+    try:
+        conflicts = len(read_conflicts(config.directory))
+        pending = sum(each.count for each in read_pending(config.directory).values())
+    except StoreError as error:
+        yield Finding("journal", "problem", str(error), "Check the disk.")
+        return
+    if conflicts:
+        yield Finding(
+            "conflicts",
+            "warning",
+            "documents that lost, because two places wrote or the database was another:"
+            f" {conflicts}",
+            "See `switchbot-store conflicts`; several hosts on one database need"
+            " STORE_FALLBACK=refuse.",
+        )
+    if pending:
+        yield Finding(
+            "journal",
+            "warning",
+            f"acknowledged writes that PostgreSQL does not have yet: {pending}",
+            "They are carried over by the running program, or `switchbot-store resync`"
+            + (
+                "." if config.backend == "postgres" else "; set STORE_BACKEND=postgres."
+            ),
+        )
+    quarantine = config.directory / Path(SPILL_NAME).with_suffix(".quarantine.jsonl")
+    if quarantine.exists():
+        yield Finding(
+            "history",
+            "warning",
+            f"rows that no history could keep were set aside in {quarantine}",
+            "Each line says why; correct whoever records them.",
+        )
+
+
+def _history_file(config: StoreConfig) -> Iterator[Finding]:
+    keeps_file = config.backend not in ("memory", "postgres")
+    if keeps_file and (config.directory / FILE_NAME).exists():
+        yield from history_clock(config)
+
+
+def history_clock(config: StoreConfig) -> Iterator[Finding]:
+    """Compare this host's clock with the rows of a history that is there."""
+    days = config.history_retention_days
+    leap = leap_of(timedelta(days=days) if days else None)
+    now = datetime.now(UTC)
+    backend = make_backend(config)
+    try:
+        doubt = present(backend, now, leap=leap).doubt
+        newest = backend.latest(1)
+    except StoreError as error:
+        yield Finding("history", "problem", str(error), "Check the disk or database.")
+        return
+    finally:
+        backend.close()
+    if doubt is not None:
+        yield Finding(
+            "clock",
+            "warning",
+            f"no row of history is deleted by this clock: {doubt}",
+            "Let it set its clock from the network (NTP). If it is right, there is"
+            " nothing to do: it is believed after some days of rows.",
+        )
+    if newest and newest[0].timestamp > now + FAR:
+        yield Finding(
+            "history",
+            "warning",
+            f"rows lie in the future, up to {newest[0].timestamp:%Y-%m-%d %H:%M}:"
+            " a clock was ahead when they were recorded",
+            "Let the clock be set from the network (NTP) before the program starts;"
+            " these rows are kept, and nothing is deleted on account of them.",
+        )
+
+
+def _file_system(place: Path) -> str:
+    """Return the type of the file system, ``""`` where it cannot be told."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        _, point, found, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if len(point) >= len(best) and place.is_relative_to(point):
+            best, kind = point, found
+    return kind
+
+
+_LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[Finding]], ...]] = (
+    _clock,
+    _directories,
+    _documents,
+    _left_behind,
+    _history_file,
+)

@@ -1,0 +1,331 @@
+"""What `doctor` looks at in PostgreSQL and on the way to it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from psycopg.conninfo import conninfo_to_dict
+
+from switchbot_store.doctor.inspection import DatabaseFacts, Inspection
+from switchbot_store.doctor.local import Finding, history_clock
+from switchbot_store.errors import StoreError
+from switchbot_store.failover.lineage import left_behind
+from switchbot_store.failover.mirror import read_identity, read_mirror
+from switchbot_store.files.store import JsonStore
+from switchbot_store.postgres.location import is_local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from switchbot_store.config import StoreConfig
+
+_ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
+_CLOCK_WARNING_SECONDS: Final = 2.0
+_CLOCK_PROBLEM_SECONDS: Final = 60.0
+_FEW_CONNECTIONS: Final = 0.9
+_SLOW_SECONDS: Final = 0.5
+
+
+class _Refusal(NamedTuple):
+    """How a failed connection is recognised, and what to change then."""
+
+    pattern: re.Pattern[str]
+    check: str
+    advice: str
+
+
+def _refusal(pattern: str, check: str, advice: str) -> _Refusal:
+    return _Refusal(re.compile(pattern, re.IGNORECASE | re.VERBOSE), check, advice)
+
+
+# The words are libpq's, the server's, PgBouncer's and Neon's.
+_REFUSALS: Final = (
+    _refusal(
+        r"""no\ (pg_hba\.conf\ )?entry .* (no\ encryption|SSL\ off)
+        | connection\ is\ insecure | SSL\ (connection\ )?is\ required
+        | sslmode=require""",
+        "tls",
+        "The host demands TLS: set POSTGRES_SSL_MODE=require and take"
+        " sslmode=disable out of the URL.",
+    ),
+    _refusal(
+        r"does\ not\ support\ SSL",
+        "tls",
+        "The host has no TLS: let it have a certificate, or, on a network that you"
+        " trust, set POSTGRES_SSL_MODE=disable.",
+    ),
+    _refusal(
+        r"certificate\ verify\ failed | root\ certificate | server\ certificate\ for",
+        "tls",
+        "The server's certificate is not the one expected: set POSTGRES_SSL_ROOT_CERT"
+        " to its authority's file, or to system for a public one.",
+    ),
+    _refusal(
+        r"unsupported\ startup\ parameter",
+        "pooler",
+        "The pooler refuses `options`: take them out of the URL and unset PGOPTIONS;"
+        " ALTER ROLE ... SET does the same.",
+    ),
+    _refusal(
+        r"""password\ authentication\ failed | no\ password\ supplied
+        | SASL\ authentication | authentication\ failed""",
+        "login",
+        "User or password is wrong; in a URL, characters such as @ : / # % in the"
+        " password are written as %40 %3A %2F %23 %25.",
+    ),
+    _refusal(
+        r"(database|role)\ \"[^\"]*\"\ does\ not\ exist | no\ such\ (database|user)",
+        "login",
+        "Create it (CREATE ROLE, CREATE DATABASE), or correct the URL.",
+    ),
+    _refusal(
+        r"no\ pg_hba\.conf\ entry | not\ allowed\ to\ connect",
+        "login",
+        "The server lets this host or user not in: add it to pg_hba.conf or to the"
+        " provider's list of allowed addresses.",
+    ),
+    _refusal(
+        r"could\ not\ translate\ host | failed\ to\ resolve | Name\ or\ service"
+        r" | nodename\ nor\ servname | \[Errno\ -[2-5]\]",
+        "network",
+        "The host's name leads nowhere: check it, and the DNS of this host. Inside"
+        " compose set RUNNING_IN_DOCKER.",
+    ),
+    _refusal(
+        r"connection\ refused | no\ such\ file\ or\ directory",
+        "network",
+        "Nobody listens there: start PostgreSQL, or correct host and port. Inside"
+        " compose set RUNNING_IN_DOCKER.",
+    ),
+    _refusal(
+        r"too\ many\ (clients|connections) | remaining\ connection\ slots",
+        "connections",
+        "Every connection is taken: end idle clients, raise max_connections, or put a"
+        " pooler in front.",
+    ),
+    _refusal(
+        r"time(d)?\ ?out | did\ not\ answer\ in\ time",
+        "network",
+        "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply.",
+    ),
+)
+
+
+def examine_postgres(
+    config: StoreConfig, environ: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Look at the connection string, then at the server."""
+    parameters = {
+        name: str(value)
+        for name, value in conninfo_to_dict(config.conninfo or "").items()
+    }
+    yield from _location(parameters, environ, config)
+    inspection = Inspection(config.conninfo, pooler=config.pooler)
+    try:
+        mirrored = tuple(read_mirror(config.directory))
+        facts = inspection.facts(mirrored, seconds=15)
+    except StoreError as error:
+        yield _diagnosis(str(error))
+        return
+    yield Finding(
+        "connection",
+        "ok",
+        f"{inspection.description}: PostgreSQL {facts.server_version}, connected in"
+        f" {facts.connect_seconds * 1000:.0f} ms, a statement takes"
+        f" {facts.latency_seconds * 1000:.1f} ms",
+    )
+    for check in _SERVER_CHECKS:
+        yield from check(facts)
+    yield from _pooler(facts, config, parameters)
+    yield from _documents(facts, config)
+    if not facts.missing and not facts.newer:  # looking is no reason to migrate
+        yield from history_clock(config)
+    if not facts.encrypted and not _is_near(parameters, config):
+        yield Finding(
+            "tls",
+            "problem",
+            "the connection is not encrypted",
+            "Set POSTGRES_SSL_MODE=require, or verify-full.",
+        )
+
+
+def _location(
+    parameters: Mapping[str, str], environ: Mapping[str, str], config: StoreConfig
+) -> Iterator[Finding]:
+    mode = parameters.get("sslmode", "")
+    if not _is_near(parameters, config) and mode not in _ENCRYPTED:
+        yield Finding(
+            "tls",
+            "warning",
+            f"sslmode is {mode}: passwords and settings may travel in the clear",
+            "Set POSTGRES_SSL_MODE=require, or verify-full.",
+        )
+    options = parameters.get("options") or environ.get("PGOPTIONS", "")
+    if options and (config.pooler or "-pooler" in parameters.get("host", "")):
+        yield Finding(
+            "pooler",
+            "problem",
+            "`options` are sent at the start of a connection, which poolers refuse",
+            "Take them out of the URL and unset PGOPTIONS; ALTER ROLE ... SET does"
+            " the same.",
+        )
+
+
+def _diagnosis(message: str) -> Finding:
+    for refusal in _REFUSALS:
+        if refusal.pattern.search(message):
+            return Finding(refusal.check, "problem", message, refusal.advice)
+    return Finding(
+        "connection", "problem", message, "Check that the database is reachable."
+    )
+
+
+def _durability(facts: DatabaseFacts) -> Iterator[Finding]:
+    if facts.fsync != "on":
+        yield Finding(
+            "durability",
+            "problem",
+            f"fsync is {facts.fsync}: a power cut can destroy the whole database",
+            "Set fsync = on in postgresql.conf.",
+        )
+    if facts.synchronous_commit == "off":
+        yield Finding(
+            "durability",
+            "problem",
+            "synchronous_commit is off: a crash of the server loses acknowledged"
+            " writes",
+            "ALTER ROLE ... SET synchronous_commit = on, or set it in postgresql.conf.",
+        )
+
+
+def _clock(facts: DatabaseFacts) -> Iterator[Finding]:
+    ahead = facts.clock_ahead_seconds
+    # Both clocks were read some time apart.
+    apart = abs(ahead) - facts.latency_seconds
+    if apart < _CLOCK_WARNING_SECONDS:
+        return
+    word = "ahead of" if ahead > 0 else "behind"
+    yield Finding(
+        "clock",
+        "problem" if apart >= _CLOCK_PROBLEM_SECONDS else "warning",
+        f"the server's clock is {abs(ahead):.1f} s {word} this host's",
+        "Let both set their clocks from the network (NTP): which of two writes is the"
+        " newest, and every time window, depend on it.",
+    )
+
+
+def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
+    if facts.newer:
+        yield Finding("schema", "problem", facts.newer, "Upgrade this program.")
+    elif facts.adoption:
+        yield Finding(
+            "schema",
+            "warning",
+            f"the table state_history is being adopted, {facts.adoption}; rows recorded"
+            " meanwhile wait on this host's disk",
+            "Let it finish. `switchbot-store migrate` shows how far it is, and goes on"
+            " if nothing works on it any more.",
+        )
+    elif facts.missing and not facts.may_create:
+        yield Finding(
+            "schema",
+            "problem",
+            f"not applied: {', '.join(facts.missing)}, and this role may not create"
+            " tables",
+            "GRANT CREATE ON SCHEMA public TO the role, or migrate as the owner.",
+        )
+    elif facts.missing:
+        yield Finding(
+            "schema",
+            "warning",
+            f"not applied yet: {', '.join(facts.missing)}",
+            "Run `switchbot-store migrate`, which offers a backup first.",
+        )
+    else:
+        yield Finding("schema", "ok", f"version {facts.schema_version}")
+
+
+def _writable(facts: DatabaseFacts) -> Iterator[Finding]:
+    if not facts.writable:
+        yield Finding(
+            "connection",
+            "problem",
+            "the server accepts no writes: a standby, or read-only by a setting",
+            "Connect to the primary, or ALTER ROLE ... RESET"
+            " default_transaction_read_only.",
+        )
+
+
+def _room(facts: DatabaseFacts) -> Iterator[Finding]:
+    if facts.connections >= _FEW_CONNECTIONS * facts.max_connections:
+        yield Finding(
+            "connections",
+            "warning",
+            f"{facts.connections} of {facts.max_connections} connections are taken",
+            "End idle clients, raise max_connections, or put a pooler in front.",
+        )
+    if facts.latency_seconds > _SLOW_SECONDS:
+        yield Finding(
+            "network",
+            "warning",
+            f"a statement takes {facts.latency_seconds * 1000:.0f} ms",
+            "Choose a region nearer to home; each write waits for one round trip.",
+        )
+
+
+def _pooler(
+    facts: DatabaseFacts, config: StoreConfig, parameters: Mapping[str, str]
+) -> Iterator[Finding]:
+    known = config.pooler or (
+        config.pooler is None and "-pooler" in parameters.get("host", "")
+    )
+    if facts.through_pooler and not known:
+        yield Finding(
+            "pooler",
+            "warning",
+            "a pooler answers in the server's place, and the host's name does not"
+            " show it",
+            "Unless it pools whole sessions set POSTGRES_POOLER=transaction, or"
+            " prepared statements will fail.",
+        )
+
+
+def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[Finding]:
+    """Look for documents that this host has and the database should have."""
+    missing = left_behind(
+        config.directory, there=facts.revisions, identity=facts.identity
+    )
+    if missing:
+        yield Finding(
+            "documents",
+            "problem",
+            f"the database does not have {', '.join(missing)}, and is not the one that"
+            " had it: emptied, new, or another; the copies in"
+            f" {config.directory} stay in force",
+            "Run `switchbot-store conflicts restore` to bring them back, or set"
+            " POSTGRES_URL to the database that has them.",
+        )
+    elif not facts.identity and not read_identity(config.directory):
+        files = JsonStore(config.directory, paths=config.paths).keys()
+        if files:
+            yield Finding(
+                "documents",
+                "warning",
+                f"{', '.join(files)} in {config.directory} may not be in the database",
+                "Run `switchbot-store import --dry-run` to see, and without --dry-run"
+                " to bring them there.",
+            )
+
+
+def _is_near(parameters: Mapping[str, str], config: StoreConfig) -> bool:
+    return is_local(parameters.get("host", ""), in_docker=config.running_in_docker)
+
+
+_SERVER_CHECKS: Final[tuple[Callable[[DatabaseFacts], Iterator[Finding]], ...]] = (
+    _writable,
+    _durability,
+    _clock,
+    _schema,
+    _room,
+)

@@ -1,0 +1,341 @@
+"""Writes that were acknowledged locally and that the primary does not have yet.
+
+``<directory>/.journal/journal.jsonl`` gets one line for each acknowledged call. Of
+each key only the newest write matters; its line tells all that a replay needs: the
+revision the primary had when the first of them was made (`base`), and the revisions
+that may have reached the primary since (`tried`). The file is emptied when the primary
+has committed everything.
+
+One process at a time: a lock on ``.journal/lock`` is held while the journal is open.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import weakref
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from switchbot_store.codec import decode
+from switchbot_store.errors import StoreConfigError, StoreUnavailableError
+from switchbot_store.files.durable import (
+    directory_of,
+    make_directory,
+    wrapped_os_errors,
+)
+from switchbot_store.files.lines import LineFile, read_lines
+from switchbot_store.instants import EARLIEST, stored_instant
+from switchbot_store.interface import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+_LOGGER = logging.getLogger(__name__)
+DIRECTORY: Final = ".journal"
+_FILE: Final = "journal.jsonl"
+_LOCK: Final = "lock"
+_COMPACT_FROM_BYTES: Final = 1024 * 1024
+_COMPACT_FACTOR: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PendingWrite:
+    """The newest local write of one key.
+
+    `revision` was handed out for it, ``""`` for a deletion, and `encoded` is the
+    document as JSON, None for a deletion. `base` is the primary's revision below the
+    first local write. Any of `tried` may have reached the primary instead. `count` is
+    how many acknowledged writes this one stands for.
+    """
+
+    key: str
+    encoded: bytes | None
+    revision: str
+    base: str
+    written_at: datetime
+    tried: tuple[str, ...] = ()
+    count: int = 1
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The revisions that this write may replace without asking anybody."""
+        return (self.base, *self.tried)
+
+    def entry(self, *, stale: bool) -> Entry:
+        """Return it as a reader sees it."""
+        if self.encoded is None:
+            return Entry({}, "", None, stale)
+        data = decode(self.encoded, key=self.key)
+        return Entry(data, self.revision, self.written_at, stale)
+
+
+class Journal:
+    """The pending writes of one directory, durable.
+
+    `pending` may be read at any time; its values never change. Whoever writes holds
+    `lock`, which is reentrant.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.lock = threading.RLock()
+        self.view = threading.Lock()
+        """Held, never for long, while writes become visible together."""
+        self.pending: dict[str, PendingWrite] = {}
+        self._lock_descriptor: int | None = None
+        self._lock_path = str(directory / DIRECTORY / _LOCK)
+        self._file = LineFile(str(directory / DIRECTORY / _FILE))
+
+    @property
+    def count(self) -> int:
+        """How many acknowledged writes are pending."""
+        return sum(write.count for write in list(self.pending.values()))
+
+    def open(self) -> None:
+        """Take the directory's lock and read what an earlier process left.
+
+        Raises StoreConfigError when another process has it, StoreUnavailableError.
+        """
+        with self.lock:
+            self._take_lock()
+            try:
+                lines = self._file.open()
+                self.pending = _pending(lines.payloads)
+                if lines.damaged or len(lines.payloads) > len(self.pending):
+                    self._try_to_compact()
+            except BaseException:
+                self.close()
+                raise
+
+    def record(self, writes: Iterable[PendingWrite]) -> None:
+        """Make writes durable, together, and then visible.
+
+        Raises StoreUnavailableError, and then none of them is.
+        """
+        writes = list(writes)
+        with self.lock:
+            self._file.append(_line_of(writes))
+            with self.view:
+                self.pending.update({write.key: write for write in writes})
+            self._compact_if_grown()
+
+    def mark_tried(self, writes: Iterable[PendingWrite]) -> list[PendingWrite]:
+        """Write down that these are on their way to the primary; return them marked.
+
+        Whatever happens, a later replay will know their revisions. Those that are not
+        the newest of their key any more are left out.
+        """
+        with self.lock:
+            marked = [
+                _with_tried(write, write.revision)
+                for write in writes
+                if self.is_newest(write)
+            ]
+            news = {
+                write.key: write.revision
+                for write in marked
+                if self.pending[write.key] is not write
+            }
+            if news:
+                self._file.append(orjson.dumps({"tried": news}))
+            for write in marked:
+                self.pending[write.key] = write
+        return marked
+
+    def settle(self, write: PendingWrite, revision: str) -> None:
+        """Forget a write that the primary has, there as `revision`.
+
+        A newer write of the same key stays, with `revision` as what lies below it.
+        """
+        with self.lock:
+            newest = self.pending.get(write.key)
+            if newest is write:
+                del self.pending[write.key]
+            elif newest is not None:
+                # In memory alone: the file's line names the revision among `tried`.
+                self.pending[write.key] = replace(
+                    newest,
+                    base=revision,
+                    tried=(),
+                    count=max(1, newest.count - write.count),
+                )
+
+    def is_newest(self, write: PendingWrite) -> bool:
+        """Tell whether nobody wrote that key since."""
+        return self.pending.get(write.key) is write
+
+    def drop(self, write: PendingWrite) -> None:
+        """Forget a write that lost, unless a newer one came."""
+        with self.lock:
+            if self.is_newest(write):
+                del self.pending[write.key]
+
+    def replace(self, pairs: Iterable[tuple[PendingWrite, PendingWrite]]) -> None:
+        """Put successors in the place of writes of which no newer one came."""
+        with self.lock:
+            successors = [new for write, new in pairs if self.is_newest(write)]
+            if successors:
+                self.record(successors)
+
+    def clear(self) -> bool:
+        """Empty the file if nothing is pending; tell whether nothing is."""
+        with self.lock:
+            if self.pending:
+                return False
+            self._file.clear()
+            return True
+
+    def close(self) -> None:
+        """Let the directory go. What is pending stays in the file."""
+        with self.lock:
+            self._file.close()
+            descriptor, self._lock_descriptor = self._lock_descriptor, None
+            if descriptor is not None:
+                try:
+                    # Not by closing alone: a child forked meanwhile has a copy.
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                finally:
+                    os.close(descriptor)
+
+    def _take_lock(self) -> None:
+        with wrapped_os_errors(f"cannot keep a journal in {self.directory}"):
+            make_directory(directory_of(self._lock_path))
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            descriptor = os.open(self._lock_path, flags, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+                os.close(descriptor)
+                raise StoreConfigError(
+                    f"{self.directory} is in use by another store, in process"
+                    f" {owner or 'unknown'}: its journal belongs to one at a time;"
+                    " give each process a STORE_DIRECTORY of its own",
+                    variable="STORE_DIRECTORY",
+                ) from error
+            except BaseException:
+                os.close(descriptor)
+                raise
+            self._lock_descriptor = descriptor
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        _OPEN.add(self)
+
+    def leave_to_parent(self) -> None:
+        """Close, in a forked child, the copies that would keep the lock held."""
+        self.lock = threading.RLock()
+        self.view = threading.Lock()
+        self.pending = {}
+        self._file.close()
+        descriptor, self._lock_descriptor = self._lock_descriptor, None
+        if descriptor is not None:
+            # Without unlocking it: the lock is the parent's as much as this one's.
+            os.close(descriptor)
+
+    def _compact(self) -> None:
+        writes = list(self.pending.values())
+        self._file.replace([_line_of([write]) for write in writes])
+
+    def _compact_if_grown(self) -> None:
+        if self._file.size < _COMPACT_FROM_BYTES:
+            return
+        live = sum(len(write.encoded or b"") for write in self.pending.values())
+        if self._file.size > _COMPACT_FACTOR * (live + _COMPACT_FROM_BYTES):
+            self._try_to_compact()
+
+    def _try_to_compact(self) -> None:
+        try:
+            self._compact()
+        except StoreUnavailableError:
+            # A full disk is no reason to stop: every line is durable as it is.
+            _LOGGER.warning("cannot compact %s", self._file.path, exc_info=True)
+
+
+def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
+    """Return what a journal holds, without its lock: for looking on."""
+    return _pending(read_lines(str(Path(directory) / DIRECTORY / _FILE)))
+
+
+def _line_of(writes: Iterable[PendingWrite]) -> bytes:
+    rows = []
+    for write in writes:
+        row: dict[str, Any] = {
+            "key": write.key,
+            "base": write.base,
+            "at": write.written_at.isoformat(),
+        }
+        if write.tried:
+            row["tried"] = write.tried
+        if write.count > 1:
+            row["count"] = write.count
+        if write.encoded is not None:
+            row["revision"] = write.revision
+            row["data"] = orjson.Fragment(write.encoded)
+        rows.append(row)
+    return orjson.dumps({"writes": rows})
+
+
+def _pending(payloads: Iterable[bytes]) -> dict[str, PendingWrite]:
+    pending: dict[str, PendingWrite] = {}
+    for payload in payloads:
+        line = orjson.loads(payload)
+        for row in line.get("writes", ()):
+            pending[row["key"]] = _write_of(row)
+        _apply_tried(pending, line.get("tried", {}))
+    return pending
+
+
+def _write_of(row: Mapping[str, Any]) -> PendingWrite:
+    data = row.get("data")
+    return PendingWrite(
+        key=row["key"],
+        encoded=None if data is None else orjson.dumps(data),
+        revision=row.get("revision", ""),
+        base=row["base"],
+        # A clock that was far off says nothing of when; the write is one all the same.
+        written_at=stored_instant(row["at"]) or EARLIEST,
+        tried=tuple(row.get("tried", ())),
+        count=row.get("count", 1),
+    )
+
+
+def _with_tried(write: PendingWrite, revision: str) -> PendingWrite:
+    if revision in write.tried:
+        return write
+    # Not by `replace`, which takes six times as long: this is done for each of many.
+    return PendingWrite(
+        write.key,
+        write.encoded,
+        write.revision,
+        write.base,
+        write.written_at,
+        (*write.tried, revision),
+        write.count,
+    )
+
+
+def _apply_tried(
+    pending: dict[str, PendingWrite], revisions: Mapping[str, str]
+) -> None:
+    for key, revision in revisions.items():
+        write = pending.get(key)
+        if write is not None:
+            pending[key] = _with_tried(write, revision)
+
+
+_OPEN: Final[weakref.WeakSet[Journal]] = weakref.WeakSet()
+
+
+def _leave_all_to_parent() -> None:
+    for journal in list(_OPEN):
+        journal.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_all_to_parent)

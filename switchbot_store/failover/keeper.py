@@ -1,0 +1,477 @@
+"""Finding out, in an outage, when the primary is back.
+
+Whether the primary answers, and what is done in the background about it.
+
+`healthy` turns false with the first call that fails, and true again when the primary
+answers a probe, has taken every pending write and shown its documents to the mirror.
+While it is true, nothing here asks the primary anything.
+
+An error that is neither a StoreError nor the operating system's is a mistake in the
+code and no outage: `mistake` holds it until the primary works or is found away, and
+whoever wants to write meanwhile gets it raised, so that nothing is put into the journal
+because of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from switchbot_store.errors import (
+    MigrationError,
+    StoreClosedError,
+    StoreConfigError,
+    StoreError,
+    StoreUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from switchbot_store.failover.local import LocalCopy
+    from switchbot_store.failover.primary import Primary
+    from switchbot_store.failover.resync import Resync
+
+
+_SHORTEST_SECONDS: Final = 0.5
+_LONGEST_SECONDS: Final = 1.0
+_EAGER_SECONDS: Final = 120.0
+_SLOWEST_SECONDS: Final = 30.0
+_GROWTH: Final = 1.6
+
+PATIENT_SECONDS: Final = 15.0
+"""A database that wakes up lets the first connection wait this long."""
+_QUICK_SECONDS: Final = 2.0
+_MOST_AT_ONCE: Final = 5
+
+_RANDOM: Final = random.SystemRandom()
+"""Spreads attempts; who seeded the module's generator wants it undisturbed."""
+
+
+class Pace:
+    """When to try next: every 0.5 to 1 s for two minutes, then up to 30 s apart."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._began_at = 0.0
+        self._pause = _LONGEST_SECONDS
+        self._next_at = 0.0
+
+    def begin(self) -> None:
+        """Start with an attempt at once."""
+        self._began_at = self._next_at = self._monotonic()
+        self._pause = _LONGEST_SECONDS
+
+    def left(self) -> float:
+        """Return the seconds until the next attempt, 0 when it is due."""
+        return max(0.0, self._next_at - self._monotonic())
+
+    def took_one(self) -> None:
+        """Plan the attempt after one that is made now."""
+        now = self._monotonic()
+        if now - self._began_at < _EAGER_SECONDS:
+            pause = _RANDOM.uniform(_SHORTEST_SECONDS, _LONGEST_SECONDS)
+        else:
+            self._pause = min(self._pause * _GROWTH, _SLOWEST_SECONDS)
+            pause = self._pause * _RANDOM.uniform(0.5, 1.0)
+        self._next_at = now + pause
+
+
+class Attempts:
+    """Attempts to reach the primary, each on a thread of its own.
+
+    The first is patient, for a database that is waking up. While it waits, quick ones
+    go on: a connection once swallowed by the network never answers, the next one may.
+    `wake` is called when `answered` or `last_error` changed. `last_error` is a
+    StoreError, or a mistake in the code, which is no outage.
+    """
+
+    def __init__(
+        self, probe: Callable[[float], None], wake: Callable[[], None]
+    ) -> None:
+        self._probe = probe
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._patient = False
+        self._epoch = 0
+        self.answered = False
+        self.last_error: Exception | None = None
+
+    def begin(self) -> None:
+        """Forget the answers of attempts made before."""
+        with self._lock:
+            self._epoch += 1
+            self.answered = False
+            self.last_error = None
+
+    def launch(self) -> None:
+        """Make an attempt, unless many are waiting already."""
+        with self._lock:
+            if self._under_way >= _MOST_AT_ONCE:
+                return
+            patient = not self._patient
+            self._patient = True
+            self._under_way += 1
+            epoch = self._epoch
+        threading.Thread(
+            target=self._attempt,
+            args=(patient, epoch),
+            name="store probe",
+            daemon=True,
+        ).start()
+
+    def attempt_here(self) -> None:
+        """Make a quick attempt on this thread."""
+        self._ask(_QUICK_SECONDS, self._epoch)
+
+    def _attempt(self, patient: bool, epoch: int) -> None:
+        try:
+            self._ask(PATIENT_SECONDS if patient else _QUICK_SECONDS, epoch)
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                self._patient = self._patient and not patient
+            self._wake()
+
+    def _ask(self, seconds: float, epoch: int) -> None:
+        try:
+            self._probe(seconds)
+        except StoreClosedError:
+            return
+        except OSError as error:
+            self._met(StoreUnavailableError(f"the primary failed: {error!r}"), epoch)
+        except Exception as error:  # noqa: BLE001 - `last_error` is told and raised
+            self._met(error, epoch)
+        else:
+            with self._lock:
+                if epoch == self._epoch:
+                    self.answered = True
+
+    def _met(self, error: Exception, epoch: int) -> None:
+        with self._lock:
+            if epoch == self._epoch:
+                self.last_error = error
+
+
+_LOGGER = logging.getLogger(__name__)
+_ROUNDS: Final = 20
+_LAST_ROUND_SECONDS: Final = 1.0
+_MIRROR_SECONDS: Final = 0.25
+_MIRROR_RETRY_SECONDS: Final = 30.0
+_IDLE_SECONDS: Final = 3600.0
+_JOIN_SECONDS: Final = 2.0
+_STUMBLE_SECONDS: Final = 1.0
+
+
+class Keeper:
+    """The background of one `FailoverStore`.
+
+    `carry_seconds` is how often plain writes of profile `economy` are carried over,
+    None for never: then nothing is pending while healthy. Carrying is due at whole
+    multiples of it since the epoch, so that others can join in.
+    """
+
+    def __init__(
+        self,
+        primary: Primary,
+        local: LocalCopy,
+        resync: Resync,
+        *,
+        carry_seconds: float | None,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._primary = primary
+        self._journal = local.journal
+        self._mirror = local.mirror
+        self._resync = resync
+        self.lineage = resync.lineage
+        self._carry_seconds = carry_seconds
+        self._now = now
+        self._monotonic = monotonic
+        self._state = threading.Lock()
+        self._recovering = threading.Lock()
+        self._pace = Pace(monotonic)
+        self._attempts = Attempts(primary.probe, self.wake)
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._carry_at: float | None = None
+        self._mirror_at: float | None = None
+        self.healthy = False
+        self.seen_primary = False
+        self.degraded_since: datetime | None = None
+        self.last_error: str | None = None
+        self.mistake: Exception | None = None
+        self.last_resync: datetime | None = None
+
+    # life
+
+    def start(self, patience_seconds: float) -> None:
+        """Meet the primary, waiting that long for it; go on without it if need be.
+
+        Raises StoreConfigError or MigrationError when it refuses by then, and any
+        mistake in its code as it is.
+        """
+        refused: list[Exception] = []
+        met = threading.Event()
+
+        def meet() -> None:
+            try:
+                self._recover()
+            except (StoreConfigError, MigrationError, StoreClosedError) as error:
+                refused.append(error)
+                self.degrade(error)
+            except StoreError as error:
+                self.degrade(error)
+            except OSError as error:
+                self.degrade(StoreUnavailableError(f"the primary failed: {error!r}"))
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                refused.append(error)
+                self._mistook(error)
+            finally:
+                met.set()
+
+        threading.Thread(target=meet, name="store first contact", daemon=True).start()
+        met.wait(patience_seconds)
+        if refused:
+            raise refused[0]
+        if not met.is_set():
+            self.degrade(StoreUnavailableError("the primary did not answer yet"))
+
+    def run(self) -> None:
+        """Do in a thread what `step` does."""
+        self._thread = threading.Thread(
+            target=self._work, name="store failover", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; bounded."""
+        self._closing = True
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+
+    # what callers report
+
+    def degrade(self, error: StoreError) -> None:
+        """Note that the primary did not take part in a call."""
+        with self._state:
+            self.last_error = str(error)
+            self.mistake = None
+            if not self.healthy and self.degraded_since is not None:
+                return
+            self.healthy = False
+            self.degraded_since = self._now()
+            self._attempts.begin()
+            self._pace.begin()
+        _LOGGER.warning(
+            "the primary store is away; writes go to the journal (%s)", error
+        )
+        self.wake()
+
+    def raise_mistake(self) -> None:
+        """Raise what is wrong with the primary's code, if that keeps it from working."""
+        mistake = self.mistake
+        if mistake is not None:
+            # Where it arose was logged; each raising would make the traceback longer.
+            raise mistake.with_traceback(None)
+
+    def mirror_changed(self) -> None:
+        """Plan to write the mirror's files."""
+        if self._mirror_at is None:
+            self._mirror_at = self._monotonic() + _MIRROR_SECONDS
+            self.wake()
+
+    def journal_grew(self) -> None:
+        """Plan to carry the journal over, where that is done by the clock."""
+        if self._carry_seconds is not None and self._carry_at is None:
+            past = self._now().timestamp() % self._carry_seconds
+            self._carry_at = self._monotonic() + self._carry_seconds - past
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the thread look at what is due."""
+        self._woken.set()
+
+    # what is done
+
+    def carry(self, *, timeout_seconds: float | None = None) -> None:
+        """Carry over what is pending while healthy.
+
+        Degrades instead of raising, but for a mistake in the code.
+        """
+        with self._noting():
+            self._drain(timeout_seconds)
+
+    def look_now(self) -> None:
+        """Try at once whether the primary is back, and recover if it is."""
+        self._attempts.attempt_here()
+        self._look_for_primary(here=True)
+
+    def step(self, *, here: bool = True) -> float:
+        """Do what is due and return the seconds until something will be.
+
+        `here` makes attempts on this thread rather than beside it.
+        """
+        if not self.healthy:
+            self._look_for_primary(here=here)
+        elif self._is_due(self._carry_at):
+            self._carry_at = None
+            self.carry()
+            self._refresh()
+        elif self.lineage.look_again:
+            self._refresh()
+        if self._mirror.dirty:
+            self.mirror_changed()
+        if self._is_due(self._mirror_at):
+            self._write_mirror()
+        return self._pause()
+
+    def _work(self) -> None:
+        while not self._closing:
+            try:
+                pause = self.step(here=False)
+            except Exception as error:
+                # Whatever it is, this thread is the way back to the primary.
+                if error is not self.mistake:  # else logged already
+                    _LOGGER.exception("the failover's background stumbled")
+                pause = _STUMBLE_SECONDS
+            self._woken.wait(pause)
+            self._woken.clear()
+
+    def _look_for_primary(self, *, here: bool) -> None:
+        if not self._attempts.answered and not self._pace.left():
+            self._pace.took_one()
+            if here:
+                self._attempts.attempt_here()
+            else:
+                self._attempts.launch()
+        error = self._attempts.last_error
+        if error is not None and not self._attempts.answered:
+            if not isinstance(error, StoreError):
+                self._mistook(error)
+                raise error
+            self.last_error, self.mistake = str(error), None
+        if self._attempts.answered and not self._closing:
+            with self._noting():
+                self._recover()
+
+    def _recover(self) -> None:
+        with self._recovering:
+            if self.healthy:
+                return
+            self._primary.renew()
+            self._primary.store.open()
+            self.lineage.meet()
+            if self._carry_seconds is not None:
+                # Reads come from the mirror, so that has to be right before.
+                self._resync.refresh()
+            self._drain()
+            if self._carry_seconds is None:
+                self._resync.refresh()
+            self.seen_primary = True
+
+    def _drain(self, timeout_seconds: float | None = None) -> None:
+        """Carry over until nothing is pending, then be healthy."""
+        with self._resync.turn:
+            carried = bool(self._journal.pending)
+            for _ in range(_ROUNDS):
+                if not self._journal.pending:
+                    break
+                self._resync.round(timeout_seconds=timeout_seconds)
+            # Before the journal forgets it: the mirror may soon be all there is.
+            self._secure_mirror()
+            with self._journal.lock:
+                if self._journal.pending:
+                    # Writers outran the rounds; now they wait, briefly.
+                    self._resync.round(timeout_seconds=_LAST_ROUND_SECONDS)
+                    self._secure_mirror()
+                if not self._journal.clear():
+                    raise StoreUnavailableError("new writes outran the replay")
+                self._recovered(carried=carried)
+
+    def _recovered(self, *, carried: bool) -> None:
+        with self._state:
+            degraded_since, self.degraded_since = self.degraded_since, None
+            self.healthy = True
+            self.mistake = None
+            self._carry_at = None
+            if carried or degraded_since:
+                self.last_resync = self._now()
+        if degraded_since:
+            _LOGGER.warning("the primary store is back, nothing is pending")
+
+    def _failed(self, error: StoreError) -> None:
+        if isinstance(error, StoreClosedError) and self._closing:
+            return
+        self.degrade(error)
+        with self._state:
+            self.last_error = str(error)
+            self._attempts.begin()
+            self._pace.took_one()
+
+    def _mistook(self, error: Exception) -> None:
+        """Note that the primary's code, or ours that uses it, is wrong."""
+        text = f"{type(error).__name__}: {error}"
+        with self._state:
+            known = self.mistake is not None and self.last_error == text
+            self.mistake, self.last_error = error, text
+            self.healthy = False
+            self.degraded_since = self.degraded_since or self._now()
+            self._attempts.begin()
+            self._pace.took_one()
+        if not known:
+            _LOGGER.error(
+                "a mistake in the primary store's code; writes raise it", exc_info=error
+            )
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Degrade for what is an outage; raise what is a mistake."""
+        try:
+            yield
+        except StoreError as error:
+            self._failed(error)
+        except OSError as error:
+            self._failed(StoreUnavailableError(f"the primary failed: {error!r}"))
+        except Exception as error:
+            self._mistook(error)
+            raise
+
+    def _refresh(self) -> None:
+        """See what others wrote, while the database is awake anyway."""
+        if self.healthy:
+            with self._noting():
+                self._resync.refresh()
+
+    def _write_mirror(self) -> None:
+        self._mirror_at = None
+        try:
+            self._mirror.write_behind()
+        except StoreUnavailableError as error:
+            _LOGGER.warning("%s; tried again later", error)
+            self._mirror_at = self._monotonic() + _MIRROR_RETRY_SECONDS
+
+    def _secure_mirror(self) -> None:
+        try:
+            self._mirror.make_durable()
+        except StoreUnavailableError as error:
+            _LOGGER.warning("%s; the primary has everything", error)
+
+    def _is_due(self, at: float | None) -> bool:
+        return at is not None and self._monotonic() >= at
+
+    def _pause(self) -> float:
+        times = [at for at in (self._carry_at, self._mirror_at) if at is not None]
+        now = self._monotonic()
+        pause = min((at - now for at in times), default=_IDLE_SECONDS)
+        if not self.healthy:
+            pause = min(pause, 0.0 if self._attempts.answered else self._pace.left())
+        return max(0.0, pause)

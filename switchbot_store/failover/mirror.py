@@ -1,0 +1,360 @@
+"""What the primary last said, kept in ``<directory>/.mirror`` for when it is away.
+
+One file for each document, with its revision and time; read once at the start, then
+kept in memory and written behind. Until then ``.mirror/recent.jsonl`` has it, so that
+kill -9 costs nothing; a power cut may cost the mirror its last quarter of a second. No
+acknowledged write lies here alone, and entries from here are stale.
+
+Each document says in which database it was seen (`switchbot_store.failover.lineage`). One that was
+seen in another than the present is *left over*: that the present one does not have it
+means nothing, and it stays until somebody writes or deletes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from switchbot_store.codec import decode, is_internal
+from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.files.durable import (
+    TEMPORARY_SUFFIX,
+    make_directory,
+    read_content,
+    replace,
+    sync_directory,
+    wrapped_os_errors,
+    write_temporary,
+)
+from switchbot_store.files.lines import LineFile, read_lines
+from switchbot_store.files.names import stem_of
+from switchbot_store.instants import stored_instant
+from switchbot_store.interface import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+_LOGGER = logging.getLogger(__name__)
+DIRECTORY: Final = ".mirror"
+_SUFFIX: Final = ".json"
+_RECENT: Final = "recent.jsonl"
+_PRIMARY: Final = "primary"
+_RECENT_BYTES: Final = 4 * 1024 * 1024
+
+
+class Mirrored(NamedTuple):
+    """One document as the primary had it.
+
+    `number` orders what the mirror was told. `origin` is the identity of the database
+    that had it, ``""`` where that was not known.
+    """
+
+    encoded: bytes
+    revision: str
+    updated_at: datetime | None
+    number: int = 0
+    origin: str = ""
+
+    def entry(self, key: str, *, stale: bool) -> Entry:
+        """Return it as a reader sees it."""
+        data = decode(self.encoded, key=key)
+        return Entry(data, self.revision, self.updated_at, stale)
+
+
+class Mirror:
+    """Thread-safe; reading it touches no disk."""
+
+    def __init__(self, directory: Path) -> None:
+        self._place = directory / DIRECTORY
+        self._recent = LineFile(str(self._place / _RECENT))
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._documents: dict[str, Mirrored] = {}
+        self._number = 0
+        self._dirty: set[str] = set()
+        self.identity = ""
+        """That of the database met last, ``""`` before the first."""
+
+    @property
+    def dirty(self) -> bool:
+        """Whether `write_behind` has something to do."""
+        return bool(self._dirty)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the primary was never seen to hold anything."""
+        return not self._documents
+
+    def open(self) -> None:
+        """Read every file. One that is damaged counts as missing: it is a copy.
+
+        Only for who holds the journal's lock. Raises StoreUnavailableError.
+        """
+        in_files = _read_files(self._place)
+        self._documents = dict(in_files)
+        self.identity = read_identity(self._place.parent)
+        for line in self._recent.open().payloads:
+            _apply(self._documents, line)
+        self._dirty = {
+            key
+            for key in in_files.keys() | self._documents.keys()
+            if in_files.get(key) != self._documents.get(key)
+        }
+        self._number = max(
+            (document.number for document in self._documents.values()), default=0
+        )
+        with suppress(OSError):
+            for path in self._place.glob(f"*{TEMPORARY_SUFFIX}"):
+                path.unlink()
+
+    def close(self) -> None:
+        """Write what is only in memory, and let the files go.
+
+        Raises StoreUnavailableError.
+        """
+        try:
+            self.write_behind()
+        finally:
+            self._recent.close()
+
+    def get(self, key: str) -> Mirrored | None:
+        """Return the document, None if the primary was not seen to have it."""
+        return self._documents.get(key)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Mirrored | None]:
+        """Return several, as of one moment."""
+        with self._lock:
+            return {key: self._documents.get(key) for key in keys}
+
+    def keys(self) -> list[str]:
+        """Return all keys."""
+        return list(self._documents)
+
+    def put(self, key: str, document: Mirrored | None) -> None:
+        """Keep what the primary has now; None for nothing."""
+        self.put_many({key: document})
+
+    def put_many(self, documents: Mapping[str, Mirrored | None]) -> None:
+        """Keep several at one moment."""
+        with self._lock:
+            self._put(documents)
+
+    def put_seen(
+        self, key: str, document: Mirrored | None, before: Mirrored | None
+    ) -> None:
+        """Keep what a reader saw, unless a writer came between.
+
+        `before` is what `get` returned before the primary was asked.
+        """
+        with self._lock:
+            if self._documents.get(key) is before:
+                self._put({key: document})
+
+    def picture(self) -> dict[str, Mirrored]:
+        """Return everything, for `put_all`."""
+        with self._lock:
+            return dict(self._documents)
+
+    def put_all(
+        self, documents: Mapping[str, Mirrored], before: Mapping[str, Mirrored]
+    ) -> None:
+        """Keep what the primary holds, unless a writer came between.
+
+        `before` is the `picture` taken before the primary was asked. Internal keys stay
+        as they are, and so does what is not among the documents.
+        """
+        with self._lock:
+            self._put(
+                {
+                    key: document
+                    for key, document in documents.items()
+                    if not is_internal(key)
+                    and self._documents.get(key) is before.get(key)
+                }
+            )
+
+    def meet(self, identity: str) -> None:
+        """Note which database this is from now on."""
+        self.identity = identity
+        path = str(self._place / _PRIMARY)
+        try:
+            make_directory(str(self._place))
+            replace(write_temporary(path, identity.encode()), path)
+        except OSError as error:
+            # The next process asks anew: each document says where it was seen.
+            _LOGGER.warning("cannot write %s: %s", path, error)
+
+    def stamp(self, documents: Mapping[str, Mirrored]) -> dict[str, Mirrored]:
+        """Take these, unless a writer came between, to be seen in this database.
+
+        Returns them as they are from now on.
+        """
+        with self._lock:
+            current = {
+                key: document
+                for key, document in documents.items()
+                if self._documents.get(key) is document
+            }
+            self._put({key: each._replace(origin="") for key, each in current.items()})
+            return {key: self._documents[key] for key in current}
+
+    def left_over(self, key: str) -> Mirrored | None:
+        """Return a document that was not seen in the present database."""
+        document = self._documents.get(key)
+        if document is None or document.origin == self.identity:
+            return None
+        return document
+
+    def all_left_over(self) -> dict[str, Mirrored]:
+        """Return all of them that are not internal."""
+        return {
+            key: document
+            for key, document in self.picture().items()
+            if document.origin != self.identity and not is_internal(key)
+        }
+
+    def make_durable(self) -> None:
+        """Let what was put so far survive a power cut. Raises StoreUnavailableError."""
+        with self._lock:
+            self._recent.sync()
+
+    def write_behind(self) -> None:
+        """Bring the files up to date; durable when it returns.
+
+        Raises StoreUnavailableError; what was not written is tried again next time.
+        """
+        with self._writing:
+            with self._lock:
+                dirty, self._dirty = self._dirty, set()
+                documents = {key: self._documents.get(key) for key in dirty}
+            if not documents:
+                return
+            try:
+                with wrapped_os_errors(f"cannot write the mirror {self._place}"):
+                    self._write(documents)
+                self._trim_recent()
+            except BaseException:
+                with self._lock:
+                    self._dirty |= dirty
+                raise
+
+    def _put(self, documents: Mapping[str, Mirrored | None]) -> None:
+        lines = []
+        for key, document in documents.items():
+            known = self._documents.get(key)
+            if document is None:
+                if known is None:
+                    continue
+                self._number += 1
+                del self._documents[key]
+                lines.append(orjson.dumps({"key": key, "number": self._number}))
+                self._dirty.add(key)
+                continue
+            seen_in = document.origin or self.identity
+            if known is None or (*document[:3], seen_in) != (*known[:3], known.origin):
+                self._number += 1
+                document = document._replace(number=self._number, origin=seen_in)  # noqa: PLW2901 - the same, numbered
+                self._documents[key] = document
+                lines.append(_content(key, document))
+            else:
+                continue
+            self._dirty.add(key)
+        try:
+            self._recent.append(*lines, durable=False)
+        except StoreUnavailableError as error:
+            # It is a copy: the primary has it, and the files will.
+            _LOGGER.warning("the mirror falls behind: %s", error)
+
+    def _trim_recent(self) -> None:
+        """Forget in ``recent.jsonl`` what the files have."""
+        with self._lock:
+            if not self._dirty:
+                self._recent.clear(durable=False)
+            elif self._recent.size > _RECENT_BYTES:
+                self._recent.replace(
+                    _content(key, document)
+                    for key in self._dirty
+                    if (document := self._documents.get(key))
+                )
+
+    def _write(self, documents: Mapping[str, Mirrored | None]) -> None:
+        for key, document in documents.items():
+            path = self._place / f"{stem_of(key)}{_SUFFIX}"
+            if document is None:
+                path.unlink(missing_ok=True)
+            else:
+                replace(write_temporary(str(path), _content(key, document)), str(path))
+        sync_directory(str(self._place))
+
+
+def read_identity(directory: str | Path) -> str:
+    """Return the identity of the database that a directory met last, or ``""``.
+
+    Raises StoreUnavailableError.
+    """
+    path = Path(directory) / DIRECTORY / _PRIMARY
+    with wrapped_os_errors(f"cannot read {path}"):
+        content = read_content(str(path))
+    return "" if content is None else content.data.decode(errors="replace").strip()
+
+
+def read_mirror(directory: str | Path) -> dict[str, Mirrored]:
+    """Return what the mirror of a directory holds; also for looking on.
+
+    Raises StoreUnavailableError.
+    """
+    place = Path(directory) / DIRECTORY
+    documents = _read_files(place)
+    for line in read_lines(str(place / _RECENT)):
+        _apply(documents, line)
+    return documents
+
+
+def _read_files(place: Path) -> dict[str, Mirrored]:
+    documents: dict[str, Mirrored] = {}
+    with wrapped_os_errors(f"cannot read the mirror {place}"):
+        for path in place.glob(f"*{_SUFFIX}"):
+            content = read_content(str(path))
+            if content is not None and not _apply(documents, content.data):
+                _LOGGER.warning("%s is damaged and left out", path)
+    return documents
+
+
+def _apply(documents: dict[str, Mirrored], content: bytes) -> bool:
+    """Take a file or a line in, unless newer is known; False if it is damaged."""
+    try:
+        row = orjson.loads(content)
+        key, number = row["key"], int(row["number"])
+        known = documents.get(key)
+        if known is not None and known.number >= number:
+            return True
+        if "data" not in row:
+            documents.pop(key, None)
+            return True
+        updated_at = stored_instant(row["updated_at"])
+        encoded = orjson.dumps(row["data"])
+        origin = str(row.get("origin", ""))
+        documents[key] = Mirrored(encoded, row["revision"], updated_at, number, origin)
+    except (ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def _content(key: str, document: Mirrored) -> bytes:
+    updated_at = document.updated_at
+    return orjson.dumps(
+        {
+            "key": key,
+            "number": document.number,
+            "revision": document.revision,
+            "updated_at": updated_at.isoformat() if updated_at else None,
+            "origin": document.origin,
+            "data": orjson.Fragment(document.encoded),
+        }
+    )

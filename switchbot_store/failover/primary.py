@@ -1,0 +1,278 @@
+"""The store behind a `FailoverStore`, whatever it is.
+
+`Primary` works with any store. It cannot choose the revisions that the store gives, so
+it hands out tokens that name the document's content; equal content counts as unchanged.
+`RevisedPrimary` is for stores that write under the caller's revision and replay many
+writes as one statement: `PostgresStore`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
+
+import orjson
+
+from switchbot_store.codec import UnreadableError, decode
+from switchbot_store.errors import (
+    StoreConflictError,
+    StoreDataError,
+    StoreUnavailableError,
+)
+from switchbot_store.failover.journal import PendingWrite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from switchbot_store.interface import Document, Entry, StoreInterface
+    from switchbot_store.lease import Lease
+
+_LOCAL: Final = "local-"
+_DELETE_ATTEMPTS: Final = 5
+
+
+class Outcome(NamedTuple):
+    """What became of a write that was replayed.
+
+    `done`: the primary has it, now as `revision`, or had it before somebody wrote on
+    top. `found` is what the primary holds instead, None where that is the write.
+    `changed`: it was this replay that made it so.
+    """
+
+    done: bool
+    revision: str
+    found: Entry | None = None
+    changed: bool = False
+
+
+@runtime_checkable
+class SupportsReplay(Protocol):
+    """A store that knows its writes again after a lost answer."""
+
+    def set(self, key: str, data: Document, *, write_id: str | None = None) -> None:
+        """Write under the revision `write_id`."""
+
+    def set_many(
+        self,
+        documents: Mapping[str, Document],
+        *,
+        write_ids: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write under the revisions `write_ids`, all or nothing."""
+
+    def compare_and_set(
+        self, key: str, data: Document, revision: str, *, write_id: str | None = None
+    ) -> str:
+        """Write under the revision `write_id`."""
+
+    def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
+        """Write what rests on an accepted revision; tell what became of each."""
+
+    def probe(self, timeout_seconds: float) -> None:
+        """Return if a new connection can commit, or raise a StoreError."""
+
+    def renew(self) -> None:
+        """Use new connections from now on."""
+
+
+@runtime_checkable
+class SupportsRevisions(Protocol):
+    """A store that can tell the revisions without the documents."""
+
+    def revisions(self) -> dict[str, str]:
+        """Return the revision of each document that is not internal."""
+
+
+def primary_of(store: StoreInterface) -> Primary:
+    """Return the view of a store that fits it."""
+    if isinstance(store, SupportsReplay):
+        return RevisedPrimary(store)
+    return Primary(store)
+
+
+class Primary:
+    """Any store. Methods raise what the store raises."""
+
+    def __init__(self, store: StoreInterface) -> None:
+        self.store = store
+
+    def new_revision(self, encoded: bytes) -> str:
+        """Return a revision to hand out for a document."""
+        return f"{_LOCAL}{_digest(encoded)}-{uuid.uuid4().hex[:8]}"
+
+    def set(
+        self, documents: Mapping[str, Document], _revisions: Mapping[str, str]
+    ) -> None:
+        """Write one document or several, all or nothing."""
+        if len(documents) == 1:
+            for key, data in documents.items():
+                self.store.set(key, data)
+        else:
+            self.store.set_many(documents)
+
+    def compare_and_set(
+        self, key: str, data: Document, expected: str, _revision: str
+    ) -> str:
+        """Write if the revision is `expected`; return the new one."""
+        if expected.startswith(_LOCAL):
+            entry = self.store.get_entry(key)
+            if not _is_that(entry, (expected,)):
+                raise StoreConflictError(key, entry.revision)
+            expected = entry.revision
+        return self.store.compare_and_set(key, data, expected)
+
+    def delete(self, key: str, _known: str) -> bool:
+        """Remove the document, whose revision is probably the one given."""
+        return self.store.delete(key)
+
+    def snapshot(self, _known: Mapping[str, str]) -> dict[str, Entry | None]:
+        """Return every document that is not internal.
+
+        None stands for one that cannot be read, or that has the revision given in
+        `known`, as far as the store can tell without sending it.
+        """
+        return self._entries(self.store.keys())
+
+    def _entries(self, keys: Sequence[str]) -> dict[str, Entry | None]:
+        entries: dict[str, Entry | None] = {}
+        try:
+            entries.update(self.store.get_many(keys))
+        except UnreadableError:
+            for key in keys:
+                entries[key] = None
+                with suppress(UnreadableError):
+                    entries[key] = self.store.get_entry(key)
+        return {
+            key: entry
+            for key, entry in entries.items()
+            if entry is None or entry.revision
+        }
+
+    def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
+        """Write what rests on an accepted revision; nothing is written twice."""
+        return [self._replay(write) for write in writes]
+
+    def probe(self, _timeout_seconds: float) -> None:
+        """Return if a write would be acknowledged now, or raise a StoreError."""
+        if not self.store.health_check():
+            error = self.store.status().last_error
+            raise StoreUnavailableError(error or "the primary store is not healthy")
+
+    def renew(self) -> None:
+        """Forget connections that an outage may have broken."""
+
+    def lease(self, name: str, ttl_seconds: float) -> Lease | None:
+        """Ask the store."""
+        return self.store.lease(name, ttl_seconds)
+
+    def _replay(self, write: PendingWrite) -> Outcome:
+        try:
+            entry = self.store.get_entry(write.key)
+        except UnreadableError as error:
+            raise StoreDataError(f"it would replace what is there: {error}") from error
+        if write.encoded is None:
+            if not entry.revision:
+                return Outcome(done=True, revision="")
+            if not _is_that(entry, write.accepted):
+                return Outcome(done=False, revision=entry.revision, found=entry)
+            self.store.delete(write.key)
+            return Outcome(done=True, revision="", changed=True)
+        if entry.revision and _is_that(entry, (write.revision,)):
+            return Outcome(done=True, revision=entry.revision)
+        if not _is_that(entry, write.accepted):
+            return Outcome(done=False, revision=entry.revision, found=entry)
+        data = decode(write.encoded, key=write.key)
+        try:
+            made = self.store.compare_and_set(write.key, data, entry.revision)
+        except StoreConflictError:
+            return self._replay(write)
+        return Outcome(done=True, revision=made, changed=True)
+
+
+class RevisedPrimary(Primary):
+    """A store that writes under the revision it is told."""
+
+    def __init__(self, store: StoreInterface) -> None:
+        super().__init__(store)
+        if not isinstance(store, SupportsReplay):
+            raise TypeError(f"{type(store).__name__} cannot replay")
+        self._replays: SupportsReplay = store
+
+    def new_revision(self, _encoded: bytes) -> str:
+        """Return a random uuid, several times as fast as `uuid.uuid4`."""
+        text = os.urandom(16).hex()
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+    def snapshot(self, known: Mapping[str, str]) -> dict[str, Entry | None]:
+        """Return every document; only what is not known is sent, if that can be."""
+        if not isinstance(self.store, SupportsRevisions):
+            return super().snapshot(known)
+        revisions = self.store.revisions()
+        news = [key for key, each in revisions.items() if known.get(key) != each]
+        entries = self._entries(news) if news else {}
+        seen: dict[str, Entry | None] = dict.fromkeys(revisions.keys() - set(news))
+        return seen | entries
+
+    def set(
+        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
+    ) -> None:
+        """Write one document or several, all or nothing."""
+        if len(documents) == 1:
+            for key, data in documents.items():
+                self._replays.set(key, data, write_id=revisions[key])
+        else:
+            self._replays.set_many(documents, write_ids=revisions)
+
+    def compare_and_set(
+        self, key: str, data: Document, expected: str, revision: str
+    ) -> str:
+        """Write if the revision is `expected`; return the new one."""
+        return self._replays.compare_and_set(key, data, expected, write_id=revision)
+
+    def delete(self, key: str, known: str) -> bool:
+        """Remove the document, and only the one that was seen.
+
+        A plain DELETE that a frozen server carries out late would take away what was
+        written meanwhile.
+        """
+        for _ in range(_DELETE_ATTEMPTS):
+            written_at = datetime.now(UTC)
+            write = PendingWrite(key, None, "", base=known, written_at=written_at)
+            (outcome,) = self._replays.replay([write])
+            if outcome.done:
+                return outcome.changed
+            known = outcome.revision
+        return self.store.delete(key)
+
+    def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
+        """Write what rests on an accepted revision, in one statement."""
+        return self._replays.replay(writes)
+
+    def probe(self, timeout_seconds: float) -> None:
+        """Return if a write would be acknowledged now, or raise a StoreError."""
+        self._replays.probe(timeout_seconds)
+
+    def renew(self) -> None:
+        """Forget connections that an outage may have broken."""
+        self._replays.renew()
+
+
+def _digest(encoded: bytes) -> str:
+    # Sorted, since a store may give the names back in another order.
+    canonical = orjson.dumps(orjson.loads(encoded), option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(canonical, digest_size=12).hexdigest()
+
+
+def _is_that(entry: Entry, revisions: Sequence[str]) -> bool:
+    """Tell whether the entry has one of the revisions, or a token's content."""
+    if entry.revision in revisions:
+        return True
+    tokens = [each for each in revisions if each.startswith(_LOCAL)]
+    if not tokens or not entry.revision:
+        return False
+    mine = f"{_LOCAL}{_digest(orjson.dumps(entry.data))}-"
+    return any(token.startswith(mine) for token in tokens)

@@ -1,0 +1,349 @@
+"""A store that goes on while its primary is away, and loses nothing.
+
+Reads are answered by the primary, within a second; else by the local mirror, marked
+stale. A write is acknowledged by the primary, or, when it is away, by one fsynced line
+in the local journal, which is as durable as the directory it lies in. When the primary
+is back the journal is replayed; nothing is asked of the primary while all is well.
+
+What goes wrong in code, ours or the primary's, is no outage: it is raised to whoever
+calls, and no write is put into the journal because of it.
+
+One process at a time per directory, and one host per set of documents: another host's
+writes meanwhile are conflicts, which a policy settles and `conflicts` lists.
+
+A primary that was emptied, or is another one, deletes nothing here: what it does not have
+stays in force from the local copy, marked stale, until somebody writes or deletes it; see
+`switchbot_store.failover.lineage`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from switchbot_store.codec import encode, validate_key
+from switchbot_store.deadlines import time_limit
+from switchbot_store.errors import (
+    StoreClosedError,
+    StoreConfigError,
+    StoreError,
+    StoreUnavailableError,
+)
+from switchbot_store.failover.conflicts import Conflict, Policy, policy_of
+from switchbot_store.failover.keeper import Keeper
+from switchbot_store.failover.lineage import Lineage
+from switchbot_store.failover.local import LocalCopy
+from switchbot_store.failover.primary import primary_of
+from switchbot_store.failover.reading import READ_SECONDS, Reader
+from switchbot_store.failover.resync import Resync
+from switchbot_store.failover.writing import CONNECT_SECONDS, Writer
+from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from switchbot_store.lease import Lease
+
+_LOGGER = logging.getLogger(__name__)
+
+PROFILES: Final = ("interactive", "economy")
+_FIRST_READ_SECONDS: Final = 5.0
+"""With nothing to answer from, the first opening waits as long as any call."""
+_CLOSE_SECONDS: Final = 3.0
+
+
+class FailoverStore(StoreInterface):
+    """`primary`, with a mirror and a journal in `local_directory` for its absences.
+
+    The primary is opened and closed with this store. `policy` settles conflicts:
+    ``newest``, ``local``, ``remote``, or a callable of key, local entry and remote
+    entry that returns the entry or document to keep. Profile ``economy`` lets a
+    database sleep: reads come from the mirror, `set`, `set_many` and `delete` are
+    acknowledged by the journal and carried over every `carry_seconds`, while
+    `compare_and_set` and `update` reach the primary at once.
+
+    `paths` are the files of single documents, as `JsonStore` has them; those and other
+    plain files of the directory are read while the mirror is empty.
+    `strict_health_checks` calls a store that lost its primary unhealthy. Without
+    `background` no thread is started; the host calls `maintain`.
+    """
+
+    def __init__(
+        self,
+        primary: StoreInterface,
+        local_directory: str | os.PathLike[str],
+        *,
+        policy: str | Policy = "newest",
+        profile: str = "interactive",
+        paths: Mapping[str, str | os.PathLike[str]] | None = None,
+        carry_seconds: float = 900.0,
+        strict_health_checks: bool = False,
+        background: bool = True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if profile not in PROFILES:
+            raise StoreConfigError(
+                f"the profile is {profile!r}; accepted: {', '.join(PROFILES)}",
+                variable="profile",
+            )
+        self.directory = Path(local_directory)
+        self.monotonic = monotonic
+        self._primary = primary_of(primary)
+        self._policy = policy_of(policy)
+        self._economy = profile == "economy"
+        self._paths = dict(paths or {})
+        self._carry_seconds = carry_seconds
+        self._strict = strict_health_checks
+        self._background = background
+        self._now = now
+        self._closed = False
+        self._begin_life()
+
+    def __repr__(self) -> str:
+        return f"<FailoverStore {self._primary.store!r} {str(self.directory)!r}>"
+
+    @property
+    def primary(self) -> StoreInterface:
+        """The store behind; what is written to it directly is found like any other's."""
+        return self._primary.store
+
+    # reading
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document; from the mirror, and stale, when the primary is away."""
+        key = validate_key(key)
+        return self._ready().reader.entry(key)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return an Entry for each key, all from one place."""
+        wanted = [validate_key(key) for key in keys]
+        return self._ready().reader.entries(wanted)
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        return self._ready().reader.keys()
+
+    # writing
+
+    def set(self, key: str, data: Document) -> None:
+        """Write the document; acknowledged as `status` says when it returns."""
+        key, encoded = validate_key(key), encode(data)
+        self._ready().writer.set({key: data}, {key: encoded})
+
+    def set_many(self, documents: Mapping[str, Document]) -> None:
+        """Write several documents, all or nothing."""
+        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        life = self._ready()
+        if encoded:
+            life.writer.set(documents, encoded)
+
+    def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+        """Write only if the stored revision equals `revision`; return the new one.
+
+        While the primary is away the mirror and the journal are what is compared with.
+        """
+        key, encoded = validate_key(key), encode(data)
+        return self._ready().writer.compare_and_set(key, data, encoded, revision)
+
+    def delete(self, key: str) -> bool:
+        """Remove the document; tell whether there was one, as far as is known here.
+
+        Where nothing is left, nothing tells a late statement that it is late: a `set`
+        given up at its deadline, which a frozen server carries out only after it took
+        the deletion, brings the document back.
+        """
+        key = validate_key(key)
+        return self._ready().writer.delete(key)
+
+    def lease(self, name: str, ttl_seconds: float) -> Lease | None:
+        """Ask the primary: without it nobody holds a lease.
+
+        Raises StoreUnavailableError while it is away.
+        """
+        keeper = self._ready().keeper
+        if not keeper.healthy:
+            keeper.raise_mistake()
+            raise StoreUnavailableError(
+                f"no lease while the primary is away: {keeper.last_error}"
+            )
+        try:
+            with time_limit(None, connect_seconds=CONNECT_SECONDS):
+                return self._primary.lease(name, ttl_seconds)
+        except StoreUnavailableError as error:
+            keeper.degrade(error)
+            raise
+
+    # how it fares
+
+    def health_check(self) -> bool:
+        """Tell whether a write would be acknowledged now: by journal or primary."""
+        try:
+            life = self._ready()
+            if life.keeper.mistake or (self._strict and not life.keeper.healthy):
+                return False
+            # The journal first: a check must not keep a database awake.
+            if life.local.can_write():
+                return True
+            return life.keeper.healthy and self._primary.store.health_check()
+        except StoreError:
+            return False
+        except Exception:
+            _LOGGER.exception("the health check met a mistake in the code")
+            return False
+
+    def status(self) -> StoreStatus:
+        """Describe the store; see `StoreStatus`."""
+        primary = self._primary.store.status()
+        keeper, local = self._life.keeper, self._life.local
+        acknowledged_by = primary.acknowledged_by
+        if self._economy or not keeper.healthy:
+            acknowledged_by = (
+                f"an fsynced line in the journal, as durable as {self.directory}"
+            )
+            if self._economy and keeper.healthy:
+                acknowledged_by += (
+                    f"; compare_and_set and update by {primary.acknowledged_by}"
+                )
+        return StoreStatus(
+            backend=primary.backend,
+            acknowledged_by=acknowledged_by,
+            degraded_since=keeper.degraded_since,
+            pending=local.journal.count,
+            last_error=keeper.last_error,
+            last_resync=keeper.last_resync,
+            problems=tuple(dict.fromkeys((*primary.problems, *local.problems))),
+            left_over=tuple(local.left_over()),
+        )
+
+    def conflicts(self) -> list[Conflict]:
+        """Return the documents that lost a conflict, oldest first."""
+        return self._ready().local.conflicts.all()
+
+    def resync(self) -> bool:
+        """Carry over now what is pending; tell whether the primary has everything."""
+        life = self._ready()
+        if life.keeper.healthy:
+            life.keeper.carry()
+        else:
+            life.keeper.look_now()
+        return life.keeper.healthy and not life.local.journal.pending
+
+    def maintain(self) -> float:
+        """Do what the background thread does; return the seconds until it is wanted.
+
+        For hosts that gave ``background=False``.
+        """
+        return self._ready().keeper.step()
+
+    # life
+
+    def open(self) -> Self:
+        """Take the directory and meet the primary; go on without it if it is away.
+
+        Raises StoreConfigError when another process has the directory or the primary
+        refuses us, MigrationError, StoreUnavailableError when the directory cannot be
+        written.
+        """
+        self._check_process()
+        with self._opening:
+            self._check_open()
+            if not self._opened:
+                self._open()
+        return self
+
+    def close(self) -> None:
+        """Carry over what can be, keep the rest in the journal, close the primary."""
+        self._check_process()
+        with self._opening:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                if self._opened:
+                    self._life.end()
+            finally:
+                self._close_primary()
+
+    def _close_primary(self) -> None:
+        # Beside us: it may be waiting for a server that does not answer.
+        closing = threading.Thread(
+            target=self._primary.store.close, name="store closing", daemon=True
+        )
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
+
+    def _begin_life(self) -> None:
+        self._process_id = os.getpid()
+        self._opening = threading.Lock()
+        self._opened = False
+        self._life = self._new_life()
+
+    def _open(self) -> None:
+        life = self._life
+        life.local.open()
+        try:
+            life.keeper.start(_FIRST_READ_SECONDS if life.local.empty else READ_SECONDS)
+        except BaseException:
+            life.local.close()
+            self._life = self._new_life()
+            raise
+        if self._background:
+            life.keeper.run()
+        self._opened = True
+
+    def _ready(self) -> _Life:
+        self._check_open()
+        if not self._opened or self._process_id != os.getpid():
+            self.open()
+        return self._life
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError("this FailoverStore was closed")
+
+    def _check_process(self) -> None:
+        if self._process_id != os.getpid():
+            self._begin_life()  # a forked child has neither the lock nor the threads
+
+    def _new_life(self) -> _Life:
+        local = LocalCopy(self.directory, self._paths, self._now)
+        lineage = Lineage(self._primary, local, self._now)
+        keeper = Keeper(
+            self._primary,
+            local,
+            Resync(self._primary, local, self._policy, self._now, lineage),
+            carry_seconds=self._carry_seconds if self._economy else None,
+            now=self._now,
+            monotonic=self.monotonic,
+        )
+        return _Life(
+            local,
+            keeper,
+            Reader(self._primary, local, keeper, economy=self._economy),
+            Writer(self._primary, local, keeper, self._now, economy=self._economy),
+        )
+
+
+class _Life(NamedTuple):
+    """What belongs to one opening in one process."""
+
+    local: LocalCopy
+    keeper: Keeper
+    reader: Reader
+    writer: Writer
+
+    def end(self) -> None:
+        """Stop acknowledging, carry over what can be, write what is in memory."""
+        self.writer.close()
+        self.keeper.close()
+        try:
+            if self.keeper.healthy and self.local.journal.pending:
+                self.keeper.carry(timeout_seconds=_CLOSE_SECONDS)
+        finally:
+            self.local.close()

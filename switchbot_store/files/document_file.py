@@ -1,0 +1,390 @@
+"""One document in one file, its earlier generations and what became of bad ones.
+
+Beside ``settings.json`` lie ``settings.json.previous``, what it held before the last
+write, and ``settings.json.corrupt-<time>``, files that a crash or the disk damaged and
+that were set aside as evidence. In the store's directory ``.settings.good`` is a copy
+of what was last written or read as a document. No file that could not be read is ever
+written over.
+
+A person's text that is no document stays untouched: until they mend it the copy is
+what is read, and nothing is written. A damaged file is replaced by the copy.
+
+Whoever writes holds the directory's lock; these functions do not take it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from switchbot_store.codec import UnreadableError, decode
+from switchbot_store.errors import StoreDataError
+from switchbot_store.files.durable import (
+    Content,
+    directory_of,
+    keep_copy,
+    make_directory,
+    read_content,
+    replace,
+    sync_directory,
+    write_temporary,
+)
+from switchbot_store.files.hand_edits import (
+    BYTE_ORDER_MARK,
+    DocumentProblem,
+    is_by_hand,
+    mistake_in,
+)
+
+if TYPE_CHECKING:
+    from switchbot_store.interface import Document
+
+_LOGGER = logging.getLogger(__name__)
+_SETTLE_SECONDS: Final = 0.05
+_SETTLE_ROUNDS: Final = 10
+
+
+class Stored(NamedTuple):
+    """A document as read from its file, or with a `problem` from the last good copy."""
+
+    content: Content
+    document: Document
+    problem: DocumentProblem | None = None
+
+    @property
+    def revision(self) -> str:
+        """The hash of the bytes."""
+        return revision_of(self.content.data)
+
+
+def revision_of(data: bytes) -> str:
+    """Return a hash, so that a hand edit is a new revision."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def problem_of(key: str, path: str, data: bytes) -> DocumentProblem | None:
+    """Say what is wrong with a person's text; None for a document or for damage."""
+    try:
+        _parsed(key, path, data)
+    except UnreadableError:
+        if is_by_hand(data):
+            return DocumentProblem(key, path, *mistake_in(data))
+    return None
+
+
+class DocumentFile:
+    """The file of one key. Its methods raise OSError; callers wrap it.
+
+    `good_path` is where a copy of the last good content is kept. `key_path` is where
+    the key is written down when the path does not tell it. `problem` is what the last
+    look found wrong with a person's text.
+    """
+
+    def __init__(
+        self, key: str, path: str, *, good_path: str, key_path: str | None = None
+    ) -> None:
+        self.key = key
+        self.path = path
+        self.key_path = key_path
+        self.problem: DocumentProblem | None = None
+        self._good_path = good_path
+        self._durable: bytes | None = None
+        self._good: Content | None = None
+        """What was last written or read as a document."""
+        self._copied = False
+        """Whether the copy is known to hold just that."""
+        self._unreadable: bytes | None = None
+
+    def read_known(self) -> tuple[Stored | None, bool]:
+        """Return the document, None if never set, and whether that was all to do.
+
+        Otherwise `read` wants to be called, with the lock. Raises OSError.
+        """
+        content = read_content(self.path)
+        if content is None:
+            self._readable_again()
+            return None, True
+        try:
+            stored = self._parsed(content)
+        except UnreadableError:
+            return None, False
+        if not self._is_kept(content.data):
+            return stored, False
+        self._readable_again()
+        return stored, True
+
+    def read(self) -> Stored | None:
+        """Return the document, None if never set; the last good one of a bad file.
+
+        A person's text stays, and the answer tells its `problem`. A damaged file is set
+        aside and replaced. Raises UnreadableError, leaving the file where it is, when
+        no good document was ever seen.
+        """
+        content, stored = self._settled()
+        if stored is None and content is not None:
+            return self._instead_of(content)
+        self._readable_again()
+        if stored is not None:
+            self._keep(stored.content)
+        return stored
+
+    def holds(self, data: bytes) -> bool:
+        """Tell whether the file has these bytes and this object made them durable."""
+        if self._durable != data:
+            return False
+        content = read_content(self.path)
+        return content is not None and content.data == data
+
+    def check_writable(self) -> None:
+        """Raise StoreDataError when writing would go over a person's text."""
+        content = read_content(self.path)
+        if content is None or content.data == self._durable:
+            return
+        content, stored = self._settled()
+        if stored is None and content is not None and is_by_hand(content.data):
+            problem = self._noted(content.data)
+            raise StoreDataError(
+                f"{problem}; nothing is written over it: mend it or move it away",
+                problem=problem,
+            )
+
+    def write(self, data: bytes) -> None:
+        """Replace the document; durable when it returns."""
+        target = self.place()
+        current = read_content(target)
+        temporary = self._write_beside(target, data, current)
+        self._install(temporary, target, current)
+        sync_directory(directory_of(target))
+        self.written(data)
+
+    def prepare(self, data: bytes) -> str:
+        """Write the next generation beside the file and return its name there."""
+        target = self.place()
+        temporary = self._write_beside(target, data, read_content(target))
+        sync_directory(directory_of(target))
+        return os.path.basename(temporary)
+
+    def discard(self, name: str) -> None:
+        """Remove a prepared generation."""
+        os.unlink(os.path.join(directory_of(self.place()), name))
+
+    def install(self, name: str) -> None:
+        """Make a prepared generation current, unless that was done already."""
+        target = self.place()
+        temporary = os.path.join(directory_of(target), name)
+        if os.path.exists(temporary):
+            self._install(temporary, target, read_content(target))
+        sync_directory(directory_of(target))
+
+    def written(self, data: bytes) -> None:
+        """Remember that the file was made to hold these bytes."""
+        self._durable = data
+        self._readable_again()
+        with suppress(OSError):
+            self._keep(Content(data, os.stat(self.path)), new=True)
+
+    def delete(self) -> bool:
+        """Remove the document and its earlier generations, durably."""
+        target = self.place()
+        self._durable = self._good = None
+        self._copied = False
+        content = read_content(target)
+        if content is not None and not self._is_good(content):
+            self._set_aside(target)
+        self._readable_again()
+        # The current one goes last: a crash between leaves the document whole.
+        places = [self._good_path]
+        if content is not None:
+            places += [_previous_path(target), target]
+        for path in places:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(path)
+        if content is None:
+            return False
+        sync_directory(directory_of(target))
+        return True
+
+    def place(self) -> str:
+        """Follow a symbolic link: people keep their settings elsewhere."""
+        return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
+
+    # reading
+
+    def _settled(self) -> tuple[Content | None, Stored | None]:
+        """Read; where that is no document wait for somebody's editor to finish."""
+        before = self._unreadable  # for that one was waited already
+        content = None
+        for _ in range(_SETTLE_ROUNDS):
+            content = read_content(self.path)
+            if content is None:
+                return None, None
+            try:
+                return content, self._parsed(content)
+            except UnreadableError:
+                if content.data == before:
+                    return content, None
+            before = content.data
+            threading.Event().wait(_SETTLE_SECONDS)
+        return content, None
+
+    def _instead_of(self, bad: Content) -> Stored:
+        """Return the last good document in place of a bad file."""
+        target = self.place()
+        good = self._last_good(target)
+        if is_by_hand(bad.data):
+            problem = self._noted(bad.data)
+            if good is None:
+                raise UnreadableError(
+                    f"{problem}; no good document is known: mend it, or remove"
+                    f" {self.path} to start empty",
+                    problem=problem,
+                )
+            return good._replace(problem=problem)
+        if good is None:
+            raise UnreadableError(
+                f"{self.path} is damaged; repair it, or remove it to start empty"
+            )
+        # Written first, so that the path never goes missing.
+        temporary = write_temporary(target, good.content.data, like=bad.status)
+        evidence = self._set_aside(target)
+        replace(temporary, target)
+        sync_directory(directory_of(target))
+        _LOGGER.error(
+            "%s is damaged; it was set aside as %s and what was last good is used",
+            self.path,
+            evidence,
+        )
+        self._readable_again()
+        self._keep(good.content)
+        return good
+
+    def _last_good(self, target: str) -> Stored | None:
+        """Return the newest document known: the copy, else the generation before."""
+        # The copy first, since another process may have kept a newer one; but not where
+        # this one could not keep its own.
+        kept = [read_content(self._good_path), self._good]
+        if self._good is not None and not self._copied:
+            kept.reverse()
+        for content in (*kept, read_content(_previous_path(target))):
+            if content is not None:
+                with suppress(UnreadableError):
+                    return self._parsed(content)
+        return None
+
+    def _noted(self, data: bytes) -> DocumentProblem:
+        """Describe a person's text; say it in the log, once for each."""
+        if self.problem is None or data != self._unreadable:
+            self.problem = DocumentProblem(self.key, self.path, *mistake_in(data))
+            self._unreadable = data
+            _LOGGER.error("%s; the last good %r stays in force", self.problem, self.key)
+            self._secure_copy()
+        return self.problem
+
+    def _readable_again(self) -> None:
+        self._unreadable = None
+        if self.problem is not None:
+            self.problem = None
+            _LOGGER.warning("%s can be read again", self.path)
+
+    def _parsed(self, content: Content) -> Stored:
+        return Stored(content, _parsed(self.key, self.path, content.data))
+
+    def _is_good(self, content: Content) -> bool:
+        try:
+            self._parsed(content)
+        except UnreadableError:
+            return False
+        return True
+
+    # the copy of what was last good
+
+    def _is_kept(self, data: bytes) -> bool:
+        return self._copied and self._good is not None and self._good.data == data
+
+    def _keep(self, content: Content, *, new: bool = False) -> None:
+        """Keep a copy of a good document, which an editor that writes cannot reach.
+
+        Where that fails the document is remembered by this process alone, and no older
+        one is left to be taken for it. `new`: the copy cannot be that already.
+        """
+        if self._is_kept(content.data):
+            return
+        self._good, self._copied = content, False
+        try:
+            copy = None if new else read_content(self._good_path)
+            if copy is None or copy.data != content.data:
+                # Without fsync: the file itself is durable, so it takes a power cut
+                # and a bad edit, with no look between them, to want this copy.
+                replace(
+                    write_temporary(
+                        self._good_path,
+                        content.data,
+                        like=content.status,
+                        durable=False,
+                    ),
+                    self._good_path,
+                )
+            self._copied = True
+        except OSError as error:
+            _LOGGER.debug("no copy of %s is kept: %s", self.path, error)
+            with suppress(OSError):
+                os.unlink(self._good_path)
+
+    def _secure_copy(self) -> None:
+        """Make the copy durable, once it is the only place of the last good."""
+        with suppress(OSError):
+            content = read_content(self._good_path)
+            if content is not None:
+                temporary = write_temporary(
+                    self._good_path, content.data, like=content.status
+                )
+                replace(temporary, self._good_path)
+                sync_directory(directory_of(self._good_path))
+
+    # writing
+
+    def _write_beside(self, target: str, data: bytes, current: Content | None) -> str:
+        like = current.status if current else None
+        try:
+            return write_temporary(target, data, like=like)
+        except FileNotFoundError:
+            make_directory(directory_of(target))
+            return write_temporary(target, data, like=like)
+
+    def _install(self, temporary: str, target: str, current: Content | None) -> None:
+        """Make what the file held the previous generation, or evidence."""
+        durable, self._durable = self._durable, None
+        if current is not None:
+            if current.data == durable or self._is_good(current):
+                keep_copy(target, _previous_path(target))
+            else:
+                evidence = self._set_aside(target)
+                _LOGGER.error(
+                    "%s holds no document; it was set aside as %s and replaced",
+                    target,
+                    evidence,
+                )
+        replace(temporary, target)
+
+    @staticmethod
+    def _set_aside(target: str) -> str:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        evidence = f"{target}.corrupt-{stamp}"
+        keep_copy(target, evidence)
+        return evidence
+
+
+def _parsed(key: str, path: str, data: bytes) -> Document:
+    try:
+        return decode(data.removeprefix(BYTE_ORDER_MARK), key=key)
+    except UnreadableError as error:
+        raise UnreadableError(f"{path}: {error}") from error
+
+
+def _previous_path(target: str) -> str:
+    return f"{target}.previous"

@@ -1,0 +1,201 @@
+"""A file of lines that were acknowledged one by one, readable after a power cut.
+
+Each line is eight hexadecimal digits, the CRC-32 of the rest, a blank, and JSON. It is
+durable when `append` returns. What a crash left behind the last durable line, torn,
+empty or full of NUL bytes, does not carry its checksum and is recognised by that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import zlib
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from switchbot_store.files.durable import (
+    directory_of,
+    make_directory,
+    read_content,
+    wrapped_os_errors,
+    write_durably,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LOGGER = logging.getLogger(__name__)
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+_PREFIX_LENGTH: Final = 9
+
+
+class Lines(NamedTuple):
+    """What a file held.
+
+    `torn`: its end was never acknowledged and is left out. `damaged`: so were lines
+    that had been acknowledged.
+    """
+
+    payloads: list[bytes]
+    torn: bool
+    damaged: bool
+
+
+class LineFile:
+    """Appends lines durably. Not thread-safe: its user holds a lock.
+
+    Operating-system errors leave as StoreUnavailableError; then nothing was written,
+    as far as the disk allows to tell.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.size = 0
+        self._descriptor: int | None = None
+        self._uncertain = False
+
+    def open(self) -> Lines:
+        """Create the file if there is none, and return its lines.
+
+        Damage before the last good line is no torn end: the file is kept as evidence
+        beside this one, and every good line is returned.
+        """
+        with wrapped_os_errors(f"cannot open {self.path}"):
+            make_directory(directory_of(self.path))
+            content = read_content(self.path)
+            data = b"" if content is None else content.data
+            payloads, good_until, damaged = _parsed(data)
+            if damaged:
+                self._keep_evidence(data)
+            if content is None:
+                write_durably(self.path, b"")
+            self._descriptor = os.open(self.path, _FLAGS)
+            self.size = len(data)
+            torn = good_until < len(data)
+            if torn:
+                _LOGGER.warning(
+                    "%s: %d bytes at its end were never acknowledged and are removed",
+                    self.path,
+                    len(data) - good_until,
+                )
+                self._truncate(good_until)
+        return Lines(payloads, torn, damaged)
+
+    def append(self, *payloads: bytes, durable: bool = True) -> None:
+        """Add a line each; durable when it returns. No payload has a line break.
+
+        What is not `durable` outlives the process, though not a power cut.
+        """
+        lines = b"".join(map(_line, payloads))
+        with wrapped_os_errors(f"cannot write {self.path}"):
+            descriptor = self._writable()
+            try:
+                _write_all(descriptor, lines)
+                if durable:
+                    os.fsync(descriptor)
+            except OSError:
+                # The next line must not follow half of this one.
+                self._uncertain = True
+                with suppress(OSError):
+                    self._truncate(self.size)
+                raise
+            self.size += len(lines)
+
+    def sync(self) -> None:
+        """Make durable what was appended without that."""
+        with wrapped_os_errors(f"cannot write {self.path}"):
+            os.fsync(self._writable())
+
+    def replace(self, payloads: Iterable[bytes]) -> None:
+        """Put other lines in the place of all; a crash leaves the old or the new."""
+        data = b"".join(map(_line, payloads))
+        with wrapped_os_errors(f"cannot write {self.path}"):
+            write_durably(self.path, data)
+            self._close_descriptor()
+            self._descriptor = os.open(self.path, _FLAGS)
+            self.size = len(data)
+            self._uncertain = False
+
+    def clear(self, *, durable: bool = True) -> None:
+        """Remove every line; durably, if so asked."""
+        if self.size or self._uncertain:
+            with wrapped_os_errors(f"cannot write {self.path}"):
+                self._truncate(0, durable=durable)
+
+    def close(self) -> None:
+        """Close the file."""
+        with wrapped_os_errors(f"cannot close {self.path}"):
+            self._close_descriptor()
+
+    def _writable(self) -> int:
+        if self._uncertain:
+            self._truncate(self.size)
+        return self._opened()
+
+    def _truncate(self, size: int, *, durable: bool = True) -> None:
+        descriptor = self._opened()
+        os.ftruncate(descriptor, size)
+        if durable:
+            os.fsync(descriptor)
+        self.size = size
+        self._uncertain = False
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            raise OSError(f"{self.path} is not open")
+        return self._descriptor
+
+    def _close_descriptor(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _keep_evidence(self, data: bytes) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        evidence = f"{self.path}.corrupt-{stamp}"
+        write_durably(evidence, data)
+        _LOGGER.error(
+            "%s is damaged; its good lines are used and all of it is kept as %s",
+            self.path,
+            evidence,
+        )
+
+
+def read_lines(path: str) -> list[bytes]:
+    """Return the good lines of a file that another process may be writing."""
+    with wrapped_os_errors(f"cannot read {path}"):
+        content = read_content(path)
+    return [] if content is None else _parsed(content.data)[0]
+
+
+def _parsed(data: bytes) -> tuple[list[bytes], int, bool]:
+    """Return the good lines, where the last one ends, and whether any before is bad."""
+    payloads = []
+    position = good_until = 0
+    bad = damaged = False
+    *lines, _unfinished = data.split(b"\n")
+    for line in lines:
+        position += len(line) + 1
+        payload = line[_PREFIX_LENGTH:]
+        if line[:_PREFIX_LENGTH] != _prefix(payload):
+            bad = True
+            continue
+        damaged = damaged or bad
+        payloads.append(payload)
+        good_until = position
+    return payloads, good_until, damaged
+
+
+def _line(payload: bytes) -> bytes:
+    return b"%b%b\n" % (_prefix(payload), payload)
+
+
+def _prefix(payload: bytes) -> bytes:
+    return b"%08x " % zlib.crc32(payload)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

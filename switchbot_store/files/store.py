@@ -1,0 +1,367 @@
+"""Documents as plain JSON files that people edit.
+
+``<directory>/settings.json`` and ``<directory>/state.json`` by default; any other key
+has a file of its own there (see `file_names`). Each operation takes a short lock, so
+several processes may share a directory. A revision is a hash of the bytes: a hand edit
+is seen at the next read. One that is no JSON object stays as the person left it; until
+it is mended the last good document is read, with the place of the mistake, and writing
+that document is refused.
+
+`set_many` is all or nothing, also across a crash: it prepares every file, then writes
+``.pending.json`` naming them, which is the moment of commit, then puts them in place.
+Whoever next uses the directory finishes what a crashed process began.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import orjson
+
+from switchbot_store.codec import encode, is_internal, validate_key
+from switchbot_store.errors import (
+    StoreClosedError,
+    StoreConfigError,
+    StoreConflictError,
+    StoreError,
+)
+from switchbot_store.files.document_file import DocumentFile, Stored, revision_of
+from switchbot_store.files.durable import (
+    DirectoryLock,
+    make_directory,
+    read_content,
+    sync_directory,
+    wrapped_os_errors,
+    write_durably,
+    write_temporary,
+)
+from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
+from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_LOGGER = logging.getLogger(__name__)
+_KEY_SUFFIX: Final = ".key"
+_GOOD_SUFFIX: Final = ".good"
+_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
+
+
+class JsonStore(StoreInterface):
+    """A store of one JSON file per document.
+
+    `directory` is made at the first write. `paths` puts single documents elsewhere, as
+    in ``{"settings": "/etc/home/settings.json"}``; stores that share a file must share
+    the directory too, since its lock guards them. `monotonic` returns the seconds by
+    which leases are watched.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] = "config",
+        *,
+        paths: Mapping[str, str | os.PathLike[str]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.monotonic = monotonic
+        self.directory = Path(directory)
+        self._paths = {
+            validate_key(key): Path(path) for key, path in (paths or {}).items()
+        }
+        self._files: dict[str, DocumentFile] = {}
+        self._refuse_shared_files()
+        self._lock_directory = str(self.directory)
+        self._lock = DirectoryLock(str(self.directory / ".lock"))
+        self._pending = str(self.directory / ".pending.json")
+        self._last_error: str | None = None
+        self._closed = False
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document, its revision and time; an empty Entry if never set.
+
+        Where a person left a text that is no JSON object, the last good document is
+        returned, with `problem`. A file that a crash damaged is set aside and replaced
+        by what was last good. Raises StoreUnavailableError when nothing good is known,
+        or the disk fails.
+        """
+        return self.get_many([key])[key]
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return an Entry for each key, all as of one moment."""
+        files = [self._file(key) for key in keys]
+        self._check_open()
+        with self._errors("cannot read"):
+            if len(files) == 1 and not os.path.exists(self._pending):
+                # One file is replaced at once, so a reader needs no lock.
+                stored, done = files[0].read_known()
+                if done:
+                    return {files[0].key: _entry(stored)}
+            with self._locked(writing=False):
+                return {file.key: _entry(file.read()) for file in files}
+
+    def set(self, key: str, data: Document) -> None:
+        """Write the document; durable when it returns.
+
+        Raises StoreDataError before anything is written, also where that would go over
+        a person's text that is no document; StoreUnavailableError.
+        """
+        file, content = self._file(key), encode(data, indent=True)
+        self._check_open()
+        with self._errors("cannot write"), self._locked(writing=True):
+            if not file.holds(content):
+                file.check_writable()
+                self._write(file, content)
+
+    def set_many(self, documents: Mapping[str, Document]) -> None:
+        """Write several documents, all or nothing, durable when it returns.
+
+        Raises StoreDataError before anything is written, StoreUnavailableError.
+        """
+        contents = {
+            self._file(key): encode(data, indent=True)
+            for key, data in documents.items()
+        }
+        self._check_open()
+        with self._errors("cannot write"), self._locked(writing=True):
+            changed = {
+                file: content
+                for file, content in contents.items()
+                if not file.holds(content)
+            }
+            for file in changed:
+                file.check_writable()
+            if len(changed) == 1:
+                self._write(*changed.popitem())
+            elif changed:
+                self._write_together(changed)
+
+    def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+        """Write only if the stored revision equals `revision`; return the new one."""
+        file, content = self._file(key), encode(data, indent=True)
+        self._check_open()
+        with self._errors("cannot write"), self._locked(writing=True):
+            file.check_writable()
+            stored = file.read()
+            found = stored.revision if stored else ""
+            if found != revision:
+                raise StoreConflictError(file.key, found)
+            if not file.holds(content):
+                self._write(file, content)
+            return revision_of(content)
+
+    def delete(self, key: str) -> bool:
+        """Remove the document and its previous generation; tell whether it existed."""
+        file = self._file(key)
+        self._check_open()
+        if not self.directory.is_dir() and key not in self._paths:
+            return False
+        with self._errors("cannot delete"), self._locked(writing=True):
+            existed = file.delete()
+            if file.key_path:
+                Path(file.key_path).unlink(missing_ok=True)
+            return existed
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        self._check_open()
+        with self._errors("cannot list"), self._locked(writing=False):
+            found = {key for key, path in self._paths.items() if path.exists()}
+            with suppress(FileNotFoundError, NotADirectoryError):
+                for name in os.listdir(self.directory):
+                    key = self._listed_key(name)
+                    if key is not None and key not in self._paths:
+                        found.add(key)
+            return sorted(key for key in found if not is_internal(key))
+
+    def health_check(self) -> bool:
+        """Tell whether a file can be written now."""
+        try:
+            self._check_open()
+            with self._errors("cannot write"), self._locked(writing=True):
+                os.unlink(write_temporary(str(self.directory / "health"), b"{}\n"))
+        except StoreError as error:
+            _LOGGER.debug("the store in %s is not healthy: %s", self.directory, error)
+            return False
+        return True
+
+    def status(self) -> StoreStatus:
+        """Describe the store."""
+        return StoreStatus(
+            backend="json",
+            acknowledged_by=f"fsynced files in {self.directory}",
+            last_error=self._last_error,
+            problems=tuple(
+                file.problem for file in list(self._files.values()) if file.problem
+            ),
+        )
+
+    def open(self) -> Self:
+        """Finish what a crashed process began and remove its temporary files."""
+        self._check_open()
+        with self._errors("cannot open"):
+            if self.directory.exists() and not self.directory.is_dir():
+                raise StoreConfigError(
+                    f"{self.directory} is a file, not a directory", variable="directory"
+                )
+            with self._locked(writing=False):
+                for directory in self._directories():
+                    _remove_leftovers(directory)
+        return self
+
+    def close(self) -> None:
+        """Refuse further calls; no file is kept open between calls."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError(f"the store in {self.directory} was closed")
+
+    @contextmanager
+    def _errors(self, action: str) -> Iterator[None]:
+        try:
+            with wrapped_os_errors(f"{action} in {self.directory}"):
+                yield
+        except StoreConflictError:
+            raise
+        except StoreError as error:
+            self._last_error = str(error)
+            raise
+
+    @contextmanager
+    def _locked(self, *, writing: bool) -> Iterator[None]:
+        if writing and not os.path.isdir(self._lock_directory):
+            make_directory(self._lock_directory)
+        with self._lock.held(writing=writing):
+            if os.path.exists(self._pending):
+                self._finish_pending()
+            yield
+
+    def _file(self, key: str) -> DocumentFile:
+        key = validate_key(key)
+        file = self._files.get(key)
+        if file is None:
+            file = self._files.setdefault(key, self._new_file(key))
+        return file
+
+    def _new_file(self, key: str) -> DocumentFile:
+        stem = stem_of(key)
+        good_path = f"{self.directory}/.{stem}{_GOOD_SUFFIX}"
+        if key in self._paths:
+            return DocumentFile(key, str(self._paths[key]), good_path=good_path)
+        key_path = f"{self.directory / stem}{_KEY_SUFFIX}" if is_hashed(stem) else None
+        return DocumentFile(
+            key,
+            f"{self.directory / stem}{SUFFIX}",
+            good_path=good_path,
+            key_path=key_path,
+        )
+
+    def _write(self, file: DocumentFile, content: bytes) -> None:
+        self._remember_key(file)
+        file.write(content)
+
+    @staticmethod
+    def _remember_key(file: DocumentFile) -> None:
+        """Write down a key that its file's name does not tell.
+
+        First of all, so that no document is ever without its key.
+        """
+        if file.key_path and not os.path.exists(file.key_path):
+            write_durably(file.key_path, file.key.encode())
+
+    def _write_together(self, contents: Mapping[DocumentFile, bytes]) -> None:
+        names: dict[DocumentFile, str] = {}
+        try:
+            for file, content in contents.items():
+                self._remember_key(file)
+                names[file] = file.prepare(content)
+            by_key = {file.key: name for file, name in names.items()}
+            # This is the commit.
+            write_durably(self._pending, orjson.dumps({"install": by_key}))
+        except BaseException:
+            # The list goes first: with it, missing files would count as installed.
+            with suppress(OSError):
+                os.unlink(self._pending)
+            for file, name in names.items():
+                with suppress(OSError):
+                    file.discard(name)
+            raise
+        self._finish_pending()
+        for file, content in contents.items():
+            file.written(content)
+
+    def _finish_pending(self) -> None:
+        content = read_content(self._pending)
+        if content is None:
+            return
+        try:
+            names = dict(orjson.loads(content.data)["install"])
+        except (ValueError, KeyError, TypeError) as error:
+            # Written whole by us; so somebody else's work, and nothing to finish.
+            evidence = f"{self._pending}.corrupt-{revision_of(content.data)}"
+            os.replace(self._pending, evidence)
+            _LOGGER.error(  # noqa: TRY400 - the message says it all
+                "%s was unreadable (%s) and set aside as %s",
+                self._pending,
+                error,
+                evidence,
+            )
+            return
+        for key, name in names.items():
+            self._file(key).install(name)
+        os.unlink(self._pending)
+        # Or else it might come back after a power cut, over later writes.
+        sync_directory(self._lock_directory)
+
+    def _listed_key(self, name: str) -> str | None:
+        stem, suffix = os.path.splitext(name)
+        if suffix != SUFFIX:
+            return None
+        if not is_hashed(stem):
+            return key_of(stem)
+        content = read_content(str(self.directory / f"{stem}{_KEY_SUFFIX}"))
+        key = content.data.decode(errors="replace") if content else ""
+        return key if key and stem_of(key) == stem else None
+
+    def _refuse_shared_files(self) -> None:
+        taken: dict[Path, str] = {}
+        for key, path in self._paths.items():
+            natural = key_of(path.stem) if path.parent == self.directory else None
+            other = taken.setdefault(path, key)
+            if natural is not None and natural not in self._paths:
+                other = natural
+            if other != key:
+                raise StoreConfigError(
+                    f"{key!r} and {other!r} cannot share {path}", variable="paths"
+                )
+
+    def _directories(self) -> frozenset[Path]:
+        return frozenset(
+            (self.directory, *(path.parent for path in self._paths.values()))
+        )
+
+
+def _entry(stored: Stored | None) -> Entry:
+    if stored is None:
+        return Entry({}, "", None)
+    return Entry(
+        stored.document,
+        stored.revision,
+        stored.content.changed_at,
+        problem=stored.problem,
+    )
+
+
+def _remove_leftovers(directory: Path) -> None:
+    """Remove temporary files of processes that died; the lock says they did."""
+    with suppress(OSError):
+        for path in directory.iterdir():
+            if _TEMPORARY.fullmatch(path.name):
+                with suppress(OSError):
+                    path.unlink()

@@ -1,0 +1,1 @@
+"""From `record` to the backend: checked, buffered, delivered once, never lost."""

@@ -1,0 +1,128 @@
+"""What may be recorded, decided once for every backend."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_store.codec import decode, encode, validate_key
+from switchbot_store.errors import StoreDataError
+from switchbot_store.history.model import HistorySample, in_utc
+from switchbot_store.instants import EARLIEST, LATEST, RANGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_INT_LIMIT: Final = 2**63
+_READING_LIMIT: Final = 1e16
+_TINIEST_READING: Final = 1e-200
+"""What PostgreSQL would refuse to multiply by the time it held, as an underflow."""
+_MAX_METADATA_BYTES: Final = 1024 * 1024
+
+
+def aware_utc(moment: datetime, *, path: str) -> datetime:
+    """Return an instant in UTC, or raise StoreDataError if it is naive or none."""
+    if type(moment) is datetime and moment.tzinfo is UTC:
+        return moment
+    if not isinstance(moment, datetime):
+        raise StoreDataError(f"a datetime, not {type(moment).__name__}", path=path)
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise StoreDataError(
+            f"{moment.isoformat()} is naive: give it a timezone", path=path
+        )
+    try:
+        return in_utc(moment)
+    except OverflowError as error:
+        raise StoreDataError(
+            "the instant lies outside of the years 1 to 9999", path=path
+        ) from error
+
+
+def normalised(sample: HistorySample) -> HistorySample:
+    """Return the sample as every backend can keep it, or raise StoreDataError.
+
+    Timestamps become UTC, readings `float`; they lie within +-1e16. The error's `path` names the field.
+    """
+    if not isinstance(sample, HistorySample):
+        raise StoreDataError(f"a HistorySample, not {type(sample).__name__}")
+    timestamp = aware_utc(sample.timestamp, path="timestamp")
+    if not EARLIEST <= timestamp <= LATEST:
+        raise StoreDataError(
+            f"{timestamp.isoformat()} is not within {RANGE}", path="timestamp"
+        )
+    try:
+        zone = validate_key(sample.zone)
+    except StoreDataError as error:
+        raise StoreDataError(str(error), path="zone") from error
+    timezone = _text(sample.timezone, "timezone")
+    if timezone is None:
+        raise StoreDataError("a str, not None", path="timezone")
+    _check_count(sample.error_count, "error_count")
+    if sample.api_requests_today is not None:
+        _check_count(sample.api_requests_today, "api_requests_today")
+    if type(sample.last_temperature_stale) is not bool:
+        raise StoreDataError("neither True nor False", path="last_temperature_stale")
+    return HistorySample(
+        timestamp=timestamp,
+        zone=zone,
+        temperature=_reading(sample.temperature, "temperature"),
+        humidity=_reading(sample.humidity, "humidity"),
+        assumed_aircon_power=_text(sample.assumed_aircon_power, "assumed_aircon_power"),
+        last_action=_text(sample.last_action, "last_action"),
+        api_requests_today=sample.api_requests_today,
+        error_count=sample.error_count,
+        last_temperature_stale=sample.last_temperature_stale,
+        timezone=timezone,
+        metadata=_metadata(sample.metadata),
+    )
+
+
+def _reading(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise StoreDataError(f"a number, not {type(value).__name__}", path=name)
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise StoreDataError("too great for a float", path=name) from error
+    if not -_READING_LIMIT < number < _READING_LIMIT:  # NaN too
+        raise StoreDataError(f"{number} is no reading", path=name)
+    return number if abs(number) > _TINIEST_READING else 0.0
+
+
+def _text(value: object, name: str) -> str | None:
+    if value is None or (type(value) is str and value.isascii() and "\0" not in value):
+        return value
+    if not isinstance(value, str):
+        raise StoreDataError(f"a str, not {type(value).__name__}", path=name)
+    if "\0" in value:
+        raise StoreDataError("the character NUL cannot be stored", path=name)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise StoreDataError("a lone surrogate cannot be stored", path=name) from error
+    return str.__str__(value)  # an enumeration's member becomes its plain text
+
+
+def _check_count(value: object, name: str) -> None:
+    if type(value) is not int:
+        raise StoreDataError(f"an int, not {type(value).__name__}", path=name)
+    if not -_INT_LIMIT <= value < _INT_LIMIT:
+        raise StoreDataError("an integer has at most 64 bits", path=name)
+
+
+def _metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if metadata is None:
+        return None
+    try:
+        encoded = encode(dict(metadata))
+    except StoreDataError as error:
+        raise StoreDataError(str(error), path="metadata") from error
+    if len(encoded) > _MAX_METADATA_BYTES:
+        raise StoreDataError(
+            f"at most {_MAX_METADATA_BYTES} bytes as JSON, not {len(encoded)}",
+            path="metadata",
+        )
+    # A copy all the way down: the caller may go on changing what it handed in.
+    return decode(encoded, key="metadata")

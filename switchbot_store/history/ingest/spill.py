@@ -1,0 +1,141 @@
+"""Rows that wait on the local disk until the database is back."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from switchbot_store.history.ingest import codec
+from switchbot_store.history.sqlite.file import SqliteFile
+
+if TYPE_CHECKING:
+    import os
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from switchbot_store.history.model import HistorySample
+
+DEFAULT_MAX_BYTES: Final = 256 * 1024 * 1024
+"""Room for about a million rows: a year of one zone, read twice a minute."""
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+_SCHEMA: Final = """
+CREATE TABLE spill (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, row TEXT NOT NULL
+)
+"""
+
+
+class SpilledRow(NamedTuple):
+    """A waiting row; `encoded` is what `codec.load` reads."""
+
+    row_id: int
+    encoded: str
+
+
+class HistorySpill:
+    """A queue of rows in the SQLite file at `path`, oldest first.
+
+    What `append` took is on disk when it returns (``synchronous=FULL``) and stays
+    until `remove`, through kills and power cuts. Rows together take at most
+    `max_bytes` as JSON; then the oldest go, and `append` tells how many.
+
+    Every method raises StoreUnavailableError when the disk is full or away. A damaged
+    file is kept beside as ``.corrupt-<time>`` and begun anew: later rows need a place.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES
+    ) -> None:
+        self._file = SqliteFile(path, _SCHEMA, 1, renewable=True)
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._known = False
+        self._rows = 0
+        self._bytes = 0
+
+    @property
+    def path(self) -> Path:
+        """Where the rows wait."""
+        return self._file.path
+
+    @property
+    def rows(self) -> int:
+        """How many rows wait, as far as this object knows; 0 before `open`."""
+        return self._rows
+
+    def open(self) -> None:
+        """Count what a former process left; the file is made with the first row."""
+        if not self.path.exists():
+            return
+        with self._lock, self._file.session() as connection:
+            self._count(connection)
+
+    def close(self) -> None:
+        """Close the file; the rows stay."""
+        self._file.close()
+
+    def append(self, samples: Sequence[HistorySample]) -> int:
+        """Add normalised samples, all or none; return how many old ones had to go."""
+        encoded = [codec.dump(sample) for sample in samples]
+        added = sum(map(len, encoded))
+        with self._lock:
+            with self._file.transaction() as connection:
+                self._count(connection)
+                dropped, freed = self._make_room(connection, added)
+                connection.executemany(
+                    "INSERT INTO spill (size, row) VALUES (?, ?)",
+                    [(len(row), row.decode()) for row in encoded],
+                )
+            # Only now: a full disk shows at the commit at the latest.
+            self._rows += len(encoded) - dropped
+            self._bytes += added - freed
+        return dropped
+
+    def oldest(self, limit: int) -> list[SpilledRow]:
+        """Return up to `limit` of the oldest rows, and not more than fit a batch."""
+        with self._lock, self._file.session() as connection:
+            self._count(connection)
+            found: list[SpilledRow] = []
+            size = 0
+            query = "SELECT id, row, size FROM spill ORDER BY id LIMIT ?"
+            for row_id, row, row_size in connection.execute(query, (limit,)):
+                size += row_size
+                if found and size > _BATCH_BYTES:
+                    break
+                found.append(SpilledRow(row_id, row))
+        return found
+
+    def remove(self, rows: Sequence[SpilledRow]) -> None:
+        """Forget rows that `oldest` returned: they arrived."""
+        first, last = rows[0].row_id, rows[-1].row_id
+        query = "DELETE FROM spill WHERE id BETWEEN ? AND ? RETURNING size"
+        with self._lock:
+            with self._file.transaction() as connection:
+                # Another process may drain the same file: count, do not assume.
+                sizes = [size for (size,) in connection.execute(query, (first, last))]
+            self._rows = max(0, self._rows - len(sizes))
+            self._bytes = max(0, self._bytes - sum(sizes))
+            if self._rows == 0:
+                self._known = False
+
+    def _count(self, connection: sqlite3.Connection) -> None:
+        if self._known:
+            return
+        query = "SELECT count(*), coalesce(sum(size), 0) FROM spill"
+        self._rows, self._bytes = connection.execute(query).fetchone()
+        self._known = True
+
+    def _make_room(self, connection: sqlite3.Connection, added: int) -> tuple[int, int]:
+        """Delete the oldest rows until `added` bytes fit; return (rows, bytes)."""
+        needed = self._bytes + added - self._max_bytes
+        dropped = freed = last = 0
+        if needed > 0:
+            for row_id, size in connection.execute(
+                "SELECT id, size FROM spill ORDER BY id"
+            ):
+                dropped, freed, last = dropped + 1, freed + size, row_id
+                if freed >= needed:
+                    break
+            connection.execute("DELETE FROM spill WHERE id <= ?", (last,))
+        return dropped, freed

@@ -1,0 +1,1 @@
+"""The CSV that the SwitchBot phone app exports, as samples."""

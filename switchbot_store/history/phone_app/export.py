@@ -1,0 +1,304 @@
+"""The phone app's CSV export, line by line, as samples.
+
+The forms are those that people's exports have: ``Date,Temperature_Celsius(℃),
+Relative_Humidity(%),DPT(℃),VPD(kPa),Abs Humidity(g/m³)``, ``Timestamp,
+Temperature_Celsius,Relative_Humidity`` and others, with degrees Celsius or Fahrenheit
+as the phone was set. No form names the timezone or the device.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Final
+
+from switchbot_store.errors import StoreDataError
+from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.history.model import HistorySample
+from switchbot_store.history.phone_app.columns import (
+    Columns,
+    columns_of,
+    delimiter_of,
+    split_line,
+)
+from switchbot_store.history.phone_app.dates import (
+    DateOrder,
+    needs_order,
+    order_of,
+    parse_moment,
+)
+from switchbot_store.history.phone_app.local_time import LocalTime
+from switchbot_store.history.phone_app.meter_block import MeterBlock, Reading
+from switchbot_store.history.query.buckets import timezone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from switchbot_store.history.phone_app.local_time import ClockChange, Row
+
+BLOCK_ROWS: Final = 50_000
+"""Few enough to hold, many enough that the way to the database does not count."""
+MAX_LISTED: Final = 1000
+"""Bad lines listed with their numbers; of the others the count is kept."""
+
+_LINE_LIMIT: Final = 64 * 1024
+_HEADER_LINES: Final = 20
+_SNIFFED_BYTES: Final = 64 * 1024
+_SHOWN: Final = 80
+_BLANK: Final = " ,;\t\ufeff\x1a"
+"""What a line without content has: spreadsheets leave such, old systems end so."""
+_MOST_AT_ONCE: Final = 60
+_MOST_KNOWN: Final = 20_000
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_YEAR_AND_TIME: Final = re.compile(r" *\d{4}\b")
+_PACKED: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
+"""How Excel files and archives begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line left out: its number in the file, from 1, why, and how it begins."""
+
+    number: int
+    reason: str
+    text: str
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What a file held, complete once all blocks were taken.
+
+    `rows` were good, `repeated` of the lines said what the line before had said,
+    `bad` were left out; `first` and `last` are the oldest and newest instant, UTC.
+    """
+
+    rows: int = 0
+    repeated: int = 0
+    bad: int = 0
+    bad_lines: list[BadLine] = field(default_factory=list)
+    first: datetime | None = None
+    last: datetime | None = None
+    unit: str = "celsius"
+    clock_changes: list[ClockChange] = field(default_factory=list)
+
+
+class AppExport:
+    """One exported file of one device.
+
+    `zone` gets its rows; `timezone`, an IANA name, is where the phone was. Making one
+    reads the header. `date_order` says what 03/08/2025 is, where the file does not.
+    Raises StoreDataError when the file is no export, StoreConfigError for another
+    argument, OSError.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        zone: str,
+        timezone: str,
+        date_order: DateOrder | None = None,
+    ) -> None:
+        self.path = path
+        self.report = ExportReport()
+        self._zone = zone
+        self._timezone = timezone
+        self._home = timezone_of(timezone)
+        # What is the same in every row; what differs is checked line by line.
+        normalised(HistorySample(datetime.now(UTC), zone, timezone=timezone))
+        self._order = date_order
+        self._delimiter = ","
+        self._encoding = _encoding_of(path)
+        with self._opened() as file:
+            self._header_lines, self._columns = self._find_header(file)
+        self._check_date_order()
+
+    def blocks(
+        self, progress: Callable[[int], None] | None = None
+    ) -> Iterator[MeterBlock]:
+        """Yield the samples in the file's order, a block at a time, once.
+
+        `progress` is called with the bytes read so far.
+        """
+        self.report = ExportReport(
+            unit="fahrenheit" if self._columns.fahrenheit else "celsius"
+        )
+        with self._opened() as file:
+            local = LocalTime(self._home)
+            rows = self._distinct(local.placed(self._readings(file)))
+            while block := list(islice(rows, BLOCK_ROWS)):
+                self._count(block)
+                if progress is not None:
+                    progress(file.buffer.tell())  # type: ignore[attr-defined]  # open() gives one
+                yield MeterBlock(self._zone, self._timezone, block)
+        self.report.clock_changes = list(local.changes.values())
+
+    def _count(self, block: list[Row]) -> None:
+        report = self.report
+        stamps = [moment for moment, _ in block]
+        first, last = min(stamps), max(stamps)
+        report.rows += len(block)
+        report.first = first if report.first is None else min(first, report.first)
+        report.last = last if report.last is None else max(last, report.last)
+
+    def _distinct(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Yield the rows with an instant each; what was said twice goes."""
+        before: datetime | None = None
+        same: list[Reading] = []
+        for row in rows:
+            moment, reading = row
+            if moment != before:
+                before, same = moment, [reading]
+                yield row
+            elif reading in same or len(same) >= _MOST_AT_ONCE:
+                self.report.repeated += 1
+            else:
+                # Two readings of a minute, as the app leaves the seconds out.
+                same.append(reading)
+                yield moment + (len(same) - 1) * _MICROSECOND, reading
+
+    def _readings(self, file: IO[str]) -> Iterator[Row]:
+        columns = self._columns
+        order, delimiter = self._order, self._delimiter
+        # What follows the date comes again and again: meters tell tenths.
+        known: dict[str, Reading] = {}
+        for number, line in self._data_lines(file):
+            date, _, rest = line.partition(delimiter)
+            if rest in known:
+                try:
+                    moment = parse_moment(date, order)
+                except ValueError:
+                    pass  # said below, of the whole line
+                else:
+                    yield moment, known[rest]
+                    continue
+            cells = split_line(line, delimiter)
+            try:
+                cells = _whole(cells, columns)
+                moment = parse_moment(cells[columns.time], order)
+                reading = columns.readings(cells)
+            except ValueError as error:
+                # Exports laid end to end have a header in the middle.
+                other = _header_within(cells)
+                if other is not None:
+                    columns = other
+                    known.clear()
+                elif line.strip(_BLANK):
+                    self._leave_out(number, line, str(error))
+                continue
+            if columns.time == 0 and cells[0] == date and _may_come_again(rest):
+                if len(known) >= _MOST_KNOWN:
+                    known.clear()
+                known[rest] = reading
+            yield moment, reading
+
+    def _data_lines(self, file: IO[str]) -> Iterator[tuple[int, str]]:
+        number = 0
+        header_lines = self._header_lines
+        while line := file.readline(_LINE_LIMIT):
+            number += 1
+            if len(line) == _LINE_LIMIT and not line.endswith("\n"):
+                self._leave_out(number, line, "too long for a line")
+                while line and not line.endswith("\n"):
+                    line = file.readline(_LINE_LIMIT)
+            elif number > header_lines:
+                yield number, line[:-1] if line[-1] == "\n" else line
+
+    def _leave_out(self, number: int, line: str, reason: str) -> None:
+        self.report.bad += 1
+        if len(self.report.bad_lines) < MAX_LISTED:
+            self.report.bad_lines.append(BadLine(number, reason, line[:_SHOWN]))
+
+    def _opened(self) -> IO[str]:
+        return self.path.open(encoding=self._encoding, errors="replace")
+
+    def _find_header(self, file: IO[str]) -> tuple[int, Columns]:
+        """Return how many lines the header ends after, and what it says."""
+        for number in range(1, _HEADER_LINES + 1):
+            line = file.readline(_LINE_LIMIT)
+            delimiter = delimiter_of(line)
+            columns = columns_of(split_line(line.rstrip("\n"), delimiter))
+            if columns is not None:
+                self._delimiter = delimiter
+                return number, columns
+        raise StoreDataError(
+            "no export of the app: no line names Date or Timestamp and a temperature"
+        )
+
+    def _check_date_order(self) -> None:
+        if self._order is not None:
+            return
+        with self._opened() as file:
+            dates = (
+                cells[self._columns.time]
+                for _, line in self._data_lines(file)
+                if len(cells := split_line(line, self._delimiter)) > self._columns.time
+            )
+            first = next(dates, None)
+            if first is None or not needs_order(first):
+                return
+            self._order = order_of(date for date in dates if needs_order(date))
+        if self._order is None:
+            raise StoreDataError(
+                f"is the day or the month first in {first!r}? nothing in the file tells"
+            )
+
+
+def _may_come_again(rest: str) -> bool:
+    return len(rest) <= _SHOWN and '"' not in rest
+
+
+def _whole(cells: list[str], columns: Columns) -> list[str]:
+    """Return the cells with a date that a comma cut in two, ``Sep 1, 2026``, mended."""
+    at = columns.time
+    if len(cells) == columns.count and cells[at][:1].isdigit():
+        return cells
+    if (
+        len(cells) > at
+        and cells[at][:1].isalpha()
+        and "," not in cells[at]
+        and _YEAR_AND_TIME.match("".join(cells[at + 1 : at + 2]))
+    ):
+        mended = f"{cells[at]},{cells[at + 1]}"
+        cells = [*cells[:at], mended, *cells[at + 2 :]]
+    if len(cells) < columns.count:
+        needed = max(at, columns.temperature or 0, columns.humidity or 0)
+        if len(cells) <= needed:
+            raise ValueError(f"{len(cells)} of {columns.count} cells")
+        cells = [*cells, *[""] * (columns.count - len(cells))]
+    return cells
+
+
+def _header_within(cells: list[str]) -> Columns | None:
+    try:
+        return columns_of(cells)
+    except StoreDataError:
+        return None
+
+
+def _encoding_of(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(_SNIFFED_BYTES)
+    if start.startswith(_PACKED):
+        raise StoreDataError("an Excel file or archive; the app exports CSV as well")
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            return encoding
+    pairs = len(start) // 2
+    if pairs and start[1::2].count(0) > 0.9 * pairs:
+        return "utf-16-le"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        # What matters is ASCII but for the degree sign, which Western pages share.
+        return "cp1252"
+    return "utf-8"

@@ -1,0 +1,195 @@
+"""How `PostgresHistory` rolls hours and blocks up and deletes old rows.
+
+See `switchbot_store.history.postgres.rows_sql` for the angle brackets.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from switchbot_store.history.model import BLOCK, HOLD_SECONDS, HOUR, block_of
+from switchbot_store.history.postgres.buckets_sql import (
+    BLOCK_OF,
+    FEW,
+    KNOWN,
+    LINES,
+    ROW_TEXTS,
+    SUMMARY,
+)
+from switchbot_store.history.postgres.rows_sql import HOUR_OF, ZONES, composed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+# Who holds this row computes hours; it is there from the first time on.
+CLAIM: Final = """
+INSERT INTO state_history_rollup (through) VALUES ('-infinity')
+ON CONFLICT (singleton) DO UPDATE SET through = state_history_rollup.through
+RETURNING nullif(through, '-infinity')
+"""
+STATE: Final = """
+SELECT (SELECT nullif(through, '-infinity') FROM state_history_rollup),
+    EXISTS (SELECT FROM state_history_late l JOIN state_history_rollup r
+            ON l.bucket < r.through)
+"""
+SET_THROUGH: Final = "UPDATE state_history_rollup SET through = %(through)s"
+TAKE_LATE: Final = """
+DELETE FROM state_history_late WHERE (zone, bucket) IN (
+    SELECT zone, bucket FROM state_history_late WHERE bucket < %(through)s
+    ORDER BY bucket, zone LIMIT %(limit)s FOR UPDATE
+) RETURNING zone, bucket
+"""
+FORGET_LATE: Final = """
+DELETE FROM state_history_late WHERE bucket >= %(start)s AND bucket < %(end)s
+"""
+_ROLLED_COLUMNS: Final = (
+    "count, temperature, min_temperature, max_temperature, temperature_seconds,"
+    " humidity, min_humidity, max_humidity, humidity_seconds, aircon_on_seconds,"
+    " assumed_aircon_power, last_action, timezone, api_requests_today, error_count,"
+    " last_temperature_stale"
+)
+_BLOCK_COLUMNS: Final = (
+    "count, last_hour, min_temperature, max_temperature, temperature_weighed,"
+    " temperature_seconds, min_humidity, max_humidity, humidity_weighed,"
+    " humidity_seconds, aircon_on_seconds, api_requests_today, error_count,"
+    " last_temperature_stale"
+)
+_BLOCK_SUMS: Final = """
+    sum(h.count)::bigint, max(h.bucket) FILTER (WHERE h.count > 0),
+    min(h.min_temperature), max(h.max_temperature),
+    sum(h.temperature * h.temperature_seconds), sum(h.temperature_seconds),
+    min(h.min_humidity), max(h.max_humidity),
+    sum(h.humidity * h.humidity_seconds), sum(h.humidity_seconds),
+    sum(h.aircon_on_seconds), max(h.api_requests_today),
+    sum(h.error_count)::bigint, bool_or(h.last_temperature_stale)
+"""
+_BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
+ROLL_UP: Final = composed(
+    """
+    INSERT INTO state_history_hourly AS stored (zone, bucket, <COLUMNS>)
+    WITH RECURSIVE <ZONES>, <KNOWN>, ranges AS (
+        SELECT z.zone, r.lo, r.hi
+        FROM unnest(%(zones)s::text[], %(starts)s::timestamptz[],
+            %(ends)s::timestamptz[]) AS r(zone, lo, hi)
+        JOIN known z ON z.zone = coalesce(r.zone, z.zone)
+    ), <LINES>, <SUMMARY>
+    SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature,
+        s.max_temperature, s.temperature_seconds, s.humidity, s.min_humidity,
+        s.max_humidity, s.humidity_seconds, s.aircon_on_seconds,
+        texts.assumed_aircon_power, texts.last_action, texts.timezone,
+        s.api_requests_today, s.error_count, s.last_temperature_stale
+    FROM summary s LEFT JOIN LATERAL (<TEXTS>) AS texts ON true
+    ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
+    WHERE NOT stored.frozen
+    """,
+    zones=ZONES,
+    known=KNOWN,
+    lines=LINES,
+    few=FEW,
+    summary=SUMMARY,
+    texts=ROW_TEXTS,
+    hour_atoms="",
+    block_atoms="",
+    # Every hour here is over: the present cuts nothing short.
+    now="'infinity'::timestamptz",
+    hold="%(hold)s",
+    bucket_since=_BUCKET_OF,
+    bucket_end=f"{_BUCKET_OF} + interval '1 hour'",
+    # Unlike in a query, an hour without a sample counts: the next sum may need it.
+    carry=f"{_BUCKET_OF} + interval '1 hour'",
+    columns=_ROLLED_COLUMNS,
+    excluded=f"excluded.{_ROLLED_COLUMNS.replace(', ', ', excluded.')}",
+)
+# After each change of hours, in the same transaction: a block is the sum of its hours.
+# By key for each zone, as the hours of all zones lie mixed.
+SUM_UP: Final = composed(
+    """
+    INSERT INTO state_history_blocks AS stored (zone, bucket, <COLUMNS>)
+    WITH RECURSIVE <ZONES>, <KNOWN>
+    SELECT s.*
+    FROM unnest(%(zones)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+        AS r(zone, lo, hi)
+    CROSS JOIN LATERAL (
+        SELECT r.zone WHERE r.zone IS NOT NULL
+        UNION ALL
+        SELECT known.zone FROM known WHERE r.zone IS NULL
+    ) AS z
+    CROSS JOIN LATERAL (
+        SELECT h.zone, <BLOCK>, <SUMS> FROM state_history_hourly h
+        WHERE h.zone = z.zone AND h.bucket >= r.lo AND h.bucket < r.hi
+        GROUP BY 1, 2 <FEW>
+    ) AS s
+    ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
+    """,
+    zones=ZONES,
+    known=KNOWN,
+    few=FEW,
+    block=BLOCK_OF.replace("{}", "h.bucket"),
+    columns=_BLOCK_COLUMNS,
+    excluded=f"excluded.{_BLOCK_COLUMNS.replace(', ', ', excluded.')}",
+    sums=_BLOCK_SUMS,
+)
+# What goes, and the hours that can no longer be computed: a reading holds into the next.
+# Nobody waits for the disk: what a crash brings back goes the next time.
+PURGE: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>,
+    victims AS (
+        SELECT s.* FROM zones z CROSS JOIN LATERAL (
+            SELECT r.ctid AS place, r.zone, <HOUR> AS hour FROM state_history r
+            WHERE r.zone = z.zone
+                AND r."timestamp" < least(
+                    %(before)s, (SELECT through FROM state_history_rollup))
+                AND (NOT EXISTS (SELECT FROM state_history_late) OR (r.zone, <HOUR>)
+                    NOT IN (SELECT zone, bucket FROM state_history_late))
+            ORDER BY r."timestamp" LIMIT %(limit)s
+        ) s LIMIT %(limit)s
+    ),
+    frozen AS (
+        UPDATE state_history_hourly SET frozen = true WHERE ctid = ANY (ARRAY(
+            SELECT found.place
+            FROM (SELECT DISTINCT zone, hour FROM victims) v
+            CROSS JOIN (VALUES (interval '0'), (interval '1 hour')) AS step(width)
+            CROSS JOIN LATERAL (
+                SELECT h.ctid AS place FROM state_history_hourly h
+                WHERE h.zone = v.zone AND h.bucket = v.hour + step.width
+                    AND h.bucket < (SELECT through FROM state_history_rollup)
+                    AND (h.zone, h.bucket) NOT IN (
+                        SELECT zone, bucket FROM state_history_late)
+                LIMIT 1 -- by key, each
+            ) AS found))
+            AND NOT frozen
+    )
+    DELETE FROM state_history
+    WHERE ctid = ANY (ARRAY(SELECT place FROM victims))
+        AND EXISTS (SELECT FROM state_history_rollup)
+        AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
+    """,
+    zones=ZONES,
+    hour=HOUR_OF.replace("{}", 'r."timestamp"'),
+)
+
+
+def range_values(
+    ranges: Collection[tuple[str | None, datetime, datetime]],
+) -> dict[str, object]:
+    """Return the parameters of `ROLL_UP` and `SUM_UP`; zone None: every zone."""
+    return {
+        "zones": [zone for zone, _, _ in ranges],
+        "starts": [start for _, start, _ in ranges],
+        "ends": [end for _, _, end in ranges],
+        "zone": None,
+        "hold": timedelta(seconds=HOLD_SECONDS),
+    }
+
+
+def whole_blocks(
+    ranges: Collection[tuple[str | None, datetime, datetime]],
+) -> set[tuple[str | None, datetime, datetime]]:
+    """Return the ranges widened to the blocks of their hours, each once."""
+    return {
+        (zone, block_of(start), block_of(end - HOUR) + BLOCK)
+        for zone, start, end in ranges
+    }

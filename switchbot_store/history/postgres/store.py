@@ -1,0 +1,410 @@
+"""History in the table `state_history` of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
+
+import orjson
+import psycopg
+from psycopg.rows import dict_row, tuple_row
+
+from switchbot_store.deadlines import limited
+from switchbot_store.errors import StoreDataError
+from switchbot_store.history import frozen
+from switchbot_store.history.ingest.codec import as_dict
+from switchbot_store.history.model import (
+    CLOSING_SECONDS,
+    HOUR,
+    KEY_FIELDS,
+    BucketPlan,
+    HistoryBackend,
+    HistoryRow,
+    HistorySample,
+    RowKey,
+    hour_of,
+    in_utc,
+    late_hours,
+)
+from switchbot_store.history.phone_app.meter_block import keys_of
+from switchbot_store.history.postgres import buckets_sql as bucket_sql
+from switchbot_store.history.postgres import rollup_sql
+from switchbot_store.history.postgres import rows_sql as sql
+from switchbot_store.history.postgres.copy_text import copy_lines
+from switchbot_store.postgres.connections import Connections
+from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
+from switchbot_store.postgres.wire import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from psycopg_pool import ConnectionPool
+
+    Connection = psycopg.Connection[Any]
+
+T = TypeVar("T")
+
+_MAX_RECORDSET_ROWS: Final = 1000
+"""Beyond this COPY is faster, though it takes several round trips."""
+_HOURS_PER_STEP: Final = 240
+"""Bounds the time that one step of the rollup takes to about a tenth of a second."""
+_RECOMPUTED_HOURS: Final = 2
+"""Hours closed already that are looked at again, for rows that came unannounced."""
+_BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
+_INSERT: Final = sql.INSERT.encode()
+_INSERT_LATE: Final = sql.INSERT_LATE.encode()
+_SECONDS_PER_DAY: Final = 0.03
+_REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
+"""A constraint or trigger that somebody added says no: this row's fault."""
+
+
+class PostgresHistory(HistoryBackend):
+    """Rows in `state_history`, hours in `state_history_hourly`.
+
+    `conninfo`, `pool`, `pooler` and the timeouts are those of `PostgresStore`; a read
+    has 0.03 s more for each day that it spans, up to `read_timeout_seconds`, which a
+    step of upkeep has. Opening migrates the schema and adopts a dashboard's table, which
+    goes on beside until it is done: meanwhile calls raise StoreUnavailableError saying
+    how far it is, and `close` stops it to be gone on with.
+    """
+
+    name = "postgres"
+
+    def __init__(
+        self,
+        conninfo: str | None = None,
+        *,
+        pool: ConnectionPool[Any] | None = None,
+        pooler: bool | None = None,
+        max_size: int = 2,
+        timeout_seconds: float = 5.0,
+        connect_timeout_seconds: float = 15.0,
+        read_timeout_seconds: float = 30.0,
+    ) -> None:
+        self._read_timeout_seconds = read_timeout_seconds
+        self._write_timeout_seconds = timeout_seconds
+        self._make_connections: Callable[[], Connections] = lambda: Connections(
+            conninfo,
+            pool=pool,
+            prepare=migrate_history,
+            schema_work=migrate_in_steps,
+            pooler=pooler,
+            max_size=max_size,
+            timeout_seconds=timeout_seconds,
+            connect_timeout_seconds=connect_timeout_seconds,
+        )
+        self._connections = self._make_connections()
+
+    def __repr__(self) -> str:
+        return f"<PostgresHistory {self._connections.description}>"
+
+    def open(self) -> None:
+        """Connect and bring the schema up to date; see `PostgresStore.open`."""
+        self._connections.open()
+
+    def close(self) -> None:
+        """Close the connections made here; a pool handed in stays as it is."""
+        connections, self._connections = self._connections, self._make_connections()
+        connections.close()
+
+    def write(self, samples: Sequence[HistorySample], *, now: datetime) -> int:
+        """Add the rows; see `HistoryBackend.write`.
+
+        One statement in one round trip, beyond a thousand rows one transaction.
+        """
+        if not samples:
+            return 0
+        if len(samples) > _MAX_RECORDSET_ROWS:
+            return self._copy(samples, now)
+        document = orjson.dumps([as_dict(sample) for sample in samples])
+        hour = hour_of(now)
+        if any(sample.timestamp < hour for sample in samples):
+            values = [document, in_utc(now).isoformat().encode()]
+            statement = _INSERT_LATE
+        else:
+            values, statement = [document], _INSERT
+
+        def insert(connection: Connection) -> int:
+            try:
+                ((count,),) = fetch(connection, statement, values)
+            except _REFUSED as error:
+                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+            return int(count or 0)
+
+        return self._connections.call(insert).value
+
+    def _copy(self, samples: Sequence[HistorySample], now: datetime) -> int:
+        def insert(connection: Connection) -> int:
+            try:
+                with connection.transaction():
+                    count = _copied(connection, samples)
+                    if count:
+                        _mark_late(connection, late_hours(keys_of(samples), now))
+                    return count
+            except _REFUSED as error:
+                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+
+        # A thousand rows a second is slow even far away.
+        timeout = self._write_timeout_seconds + len(samples) / 1000
+        return self._connections.call(insert, timeout_seconds=timeout).value
+
+    def rows(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        after: RowKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return recorded rows; see `HistoryBackend.rows`."""
+        return self._recorded(
+            sql.ROWS,
+            start=start,
+            end=end,
+            zone=zone,
+            after=_BEFORE_ALL if after is None else after.timestamp,
+            after_zone="" if after is None else after.zone,
+            limit=limit,
+        )
+
+    def latest(self, n: int, *, zone: str | None = None) -> list[HistoryRow]:
+        """Return the newest `n` rows, ascending."""
+        return self._recorded(sql.LATEST, n=n, zone=zone)
+
+    def buckets(
+        self,
+        plan: BucketPlan,
+        *,
+        zone: str | None = None,
+        now: datetime,
+        columns: Collection[str] | None = None,
+    ) -> list[HistoryRow]:
+        """Return a row a bucket; see `HistoryBackend.buckets`."""
+        wanted: tuple[str, ...] = bucket_sql.BUCKET_COLUMNS
+        if columns is not None:
+            wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
+        statement = bucket_sql.buckets(
+            rollup=plan.rollup,
+            blocks=plan.blocks() is not None,
+            edged=plan.edges is not None,
+            every_zone=zone is None,
+            columns=wanted,
+        )
+        values = bucket_sql.bucket_values(plan, zone=zone, now=now)
+        return self._named(statement, values, wanted)
+
+    def aggregates(
+        self, since: datetime, *, zone: str | None = None
+    ) -> dict[str, int | float | str | None]:
+        """Summarise the rows since then; see `HistoryService.aggregates`."""
+
+        def fetch_row(connection: Connection) -> dict[str, Any]:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                values = {"since": since, "zone": zone}
+                return cursor.execute(sql.AGGREGATES, values).fetchone() or {}
+
+        return self._reading(fetch_row, span=datetime.now(UTC) - since)
+
+    def oldest(self) -> datetime | None:
+        """Return the timestamp of the oldest recorded row, None without any."""
+        return self._reading(
+            lambda connection: _oldest(connection, _BEFORE_ALL), span=timedelta()
+        )
+
+    def newest(self, *, before: datetime) -> datetime | None:
+        """Return the timestamp of the newest recorded row before then."""
+        values: dict[str, object] = {"before": before, "zone": None}
+        moment = self._reading(
+            lambda connection: _first(connection, sql.NEWEST, values), span=timedelta()
+        )
+        return None if moment is None else in_utc(moment)
+
+    def clock(self) -> datetime | None:
+        """Return what the server's clock says."""
+        moment: datetime = self._reading(
+            lambda connection: _first(connection, sql.CLOCK, {}), span=timedelta()
+        )
+        return in_utc(moment)
+
+    def roll_up(self, *, now: datetime) -> int:
+        """Bring some hours up to date; see `HistoryBackend.roll_up`."""
+        edge = hour_of(in_utc(now) - timedelta(seconds=CLOSING_SECONDS))
+
+        def step(connection: Connection) -> int:
+            # Mostly there is nothing to do, which one statement tells.
+            through, late = _row(connection, rollup_sql.STATE, {})
+            if through is not None and through >= edge and not late:
+                return 0
+            with connection.transaction():
+                return _roll_up(connection, edge)
+
+        return self._reading(step)
+
+    def purge(self, before: datetime, *, limit: int) -> int:
+        """Delete some old rows; see `HistoryBackend.purge`."""
+        values = {"before": hour_of(before), "zone": None, "limit": limit}
+        return self._reading(
+            lambda connection: connection.execute(rollup_sql.PURGE, values).rowcount
+        )
+
+    def frozen_hours(
+        self, *, after: RowKey | None = None, limit: int
+    ) -> list[HistoryRow]:
+        """Return hours without rows; see `HistoryBackend.frozen_hours`."""
+        values = {
+            "after": _BEFORE_ALL if after is None else after.timestamp,
+            "after_zone": "" if after is None else after.zone,
+            "limit": limit,
+        }
+
+        def fetch_rows(connection: Connection) -> list[HistoryRow]:
+            with connection.cursor(row_factory=dict_row) as cursor:
+                found = cursor.execute(frozen.POSTGRES_READ, values)
+                return [HistoryRow(row) for row in found]
+
+        rows = self._reading(fetch_rows)
+        for row in rows:
+            row["timestamp"] = in_utc(row["timestamp"])
+        return rows
+
+    def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
+        """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
+        values = {"hours": orjson.dumps(list(hours)).decode()}
+
+        def add(connection: Connection) -> int:
+            with connection.transaction():
+                _first(connection, rollup_sql.CLAIM, {})  # blocks are summed up alone
+                count = connection.execute(frozen.POSTGRES_ADD, values).rowcount
+                keys = [(each["zone"], each["timestamp"]) for each in hours]
+                _sum_up(connection, [(zone, at, at + HOUR) for zone, at in keys])
+                return count
+
+        return self._reading(add)
+
+    def _reading(
+        self, work: Callable[[Connection], T], *, span: timedelta | None = None
+    ) -> T:
+        timeout = self._read_timeout_seconds
+        if span is not None:  # a silent server must not hold up who asks for little
+            grown = max(0, span.days) * _SECONDS_PER_DAY
+            timeout = min(timeout, self._write_timeout_seconds + grown)
+        return self._connections.call(work, timeout_seconds=limited(timeout)).value
+
+    def _recorded(self, statement: LiteralString, **values: object) -> list[HistoryRow]:
+        rows = self._named(statement, values, sql.READ_COLUMNS)
+        for row in rows:
+            if row["metadata"] is not None:
+                row["metadata"] = orjson.loads(row["metadata"])
+        return rows
+
+    def _named(
+        self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
+    ) -> list[HistoryRow]:
+        def fetch_rows(connection: Connection) -> list[tuple[Any, ...]]:
+            # Binary: neither side turns thousands of numbers into digits and back.
+            with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+                return cursor.execute(statement, values).fetchall()
+
+        span = values["end"] - values["start"] if "start" in values else timedelta()
+        rows = []
+        for found in self._reading(fetch_rows, span=span):
+            row = HistoryRow(zip(names, found, strict=True))
+            row["timestamp"] = in_utc(row["timestamp"])
+            rows.append(row)
+        return rows
+
+
+def _copied(connection: Connection, samples: Sequence[HistorySample]) -> int:
+    """Add rows within a transaction; return how many were new.
+
+    Straight into the table, twice as fast as by way of another, unless some row is
+    there already, which COPY cannot pass over.
+    """
+    try:
+        with connection.transaction():
+            _send(connection, sql.COPY, samples)
+    except psycopg.errors.UniqueViolation:
+        connection.execute(sql.INCOMING)
+        _send(connection, sql.COPY_INCOMING, samples)
+        return connection.execute(sql.TAKE_IN).rowcount
+    return len(samples)
+
+
+def _send(
+    connection: Connection, statement: LiteralString, samples: Sequence[HistorySample]
+) -> None:
+    with connection.cursor().copy(statement) as copy:
+        for lines in copy_lines(samples):
+            copy.write(lines)
+
+
+def _mark_late(connection: Connection, hours: set[tuple[str, datetime]]) -> None:
+    if hours:
+        zones, moments = zip(*hours, strict=True)
+        values = {"zones": list(zones), "hours": list(moments)}
+        connection.execute(sql.MARK_LATE, values)
+
+
+def _roll_up(connection: Connection, edge: datetime) -> int:
+    """Do one step within a transaction; see `HistoryBackend.roll_up`."""
+    claimed = _first(connection, rollup_sql.CLAIM, {})
+    through = None if claimed is None else in_utc(claimed)
+    if through is None or through < edge:
+        return _advance(connection, through, edge)
+    values = {"through": through, "limit": _HOURS_PER_STEP}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
+    if marked:
+        _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
+    return len(marked)
+
+
+def _advance(connection: Connection, through: datetime | None, edge: datetime) -> int:
+    """Roll up the hours that follow `through`, skipping those without rows."""
+    first = _oldest(connection, through or _BEFORE_ALL)
+    if first is None or first >= edge:
+        upto = edge
+    else:
+        upto = min(edge, hour_of(first) + _HOURS_PER_STEP * HOUR)
+    if through is None:
+        begin = edge if first is None else min(hour_of(first), edge)
+    else:
+        begin = through - _RECOMPUTED_HOURS * HOUR
+    connection.execute(rollup_sql.FORGET_LATE, {"start": begin, "end": upto})
+    _compute(connection, [(None, begin, upto)])
+    connection.execute(rollup_sql.SET_THROUGH, {"through": upto})
+    return max(1, (upto - begin) // HOUR)
+
+
+def _compute(
+    connection: Connection, ranges: Sequence[tuple[str | None, datetime, datetime]]
+) -> None:
+    connection.execute(rollup_sql.ROLL_UP, rollup_sql.range_values(ranges))
+    _sum_up(connection, ranges)
+
+
+def _sum_up(
+    connection: Connection, ranges: Sequence[tuple[str | None, datetime, datetime]]
+) -> None:
+    values = rollup_sql.range_values(rollup_sql.whole_blocks(ranges))
+    connection.execute(rollup_sql.SUM_UP, values)
+
+
+def _row(
+    connection: Connection, statement: LiteralString, values: dict[str, object]
+) -> tuple[Any, ...]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(statement, values).fetchone()
+    return () if row is None else row
+
+
+def _first(
+    connection: Connection, statement: LiteralString, values: dict[str, object]
+) -> Any:
+    return _row(connection, statement, values)[0]
+
+
+def _oldest(connection: Connection, since: datetime) -> datetime | None:
+    moment = _first(connection, sql.OLDEST, {"since": since, "zone": None})
+    return None if moment is None else in_utc(moment)

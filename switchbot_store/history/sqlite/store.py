@@ -1,0 +1,319 @@
+"""History in a local SQLite file: what a home without PostgreSQL has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import orjson
+
+from switchbot_store.history import frozen
+from switchbot_store.history.model import (
+    CLOSING_SECONDS,
+    HOLD_SECONDS,
+    BucketPlan,
+    HistoryBackend,
+    HistoryRow,
+    HistorySample,
+    RowKey,
+    hour_of,
+    in_utc,
+    late_hours,
+)
+from switchbot_store.history.phone_app.meter_block import keys_of
+from switchbot_store.history.sqlite import statements as sql
+from switchbot_store.history.sqlite.file import SqliteFile
+
+if TYPE_CHECKING:
+    import os
+    import sqlite3
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_SECOND: Final = 1_000_000
+_HOUR: Final = 3600 * _SECOND
+_BEFORE_ALL: Final = -(10**17)
+_HOURS_PER_STEP: Final = 240
+"""Bounds the time that one step of the rollup takes to about a tenth of a second."""
+_RECOMPUTED_HOURS: Final = 2
+"""Hours closed already that are looked at again, for rows that came unannounced."""
+
+
+def to_micros(moment: datetime) -> int:
+    """Return microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the instant, in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class SqliteHistory(HistoryBackend):
+    """Rows in the SQLite file at `path`; made, with its directories, when absent.
+
+    Writes are on disk when they return (``synchronous=FULL``). Several processes of
+    one host may share the file; a network file system cannot hold it.
+    """
+
+    name = "sqlite"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._file = SqliteFile(path, sql.SCHEMA, sql.SCHEMA_VERSION)
+
+    @property
+    def path(self) -> Path:
+        """Where the rows lie."""
+        return self._file.path
+
+    def open(self) -> None:
+        """Open the file; see `HistoryBackend.open`."""
+        self._file.open()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def write(self, samples: Sequence[HistorySample], *, now: datetime) -> int:
+        """Add the rows in one transaction; see `HistoryBackend.write`."""
+        if not samples:
+            return 0
+        rows = [_to_columns(sample) for sample in samples]
+        late = late_hours(keys_of(samples), in_utc(now))
+        with self._file.transaction() as connection:
+            before = connection.total_changes
+            connection.executemany(sql.INSERT, rows)
+            added = connection.total_changes - before
+            if late and added:
+                marks = [(zone, to_micros(hour)) for zone, hour in sorted(late)]
+                connection.executemany(sql.MARK_LATE, marks)
+        return added
+
+    def rows(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None = None,
+        after: RowKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return recorded rows; see `HistoryBackend.rows`."""
+        return self._recorded(
+            sql.ROWS,
+            start=to_micros(start),
+            end=to_micros(end),
+            zone=zone,
+            after=_BEFORE_ALL if after is None else to_micros(after.timestamp),
+            after_zone="" if after is None else after.zone,
+            limit=-1 if limit is None else limit,
+        )
+
+    def latest(self, n: int, *, zone: str | None = None) -> list[HistoryRow]:
+        """Return the newest `n` rows, ascending."""
+        return self._recorded(sql.LATEST, n=n, zone=zone)
+
+    def buckets(
+        self,
+        plan: BucketPlan,
+        *,
+        zone: str | None = None,
+        now: datetime,
+        columns: Collection[str] | None = None,  # noqa: ARG002 - all cost the same here
+    ) -> list[HistoryRow]:
+        """Return a row a bucket; see `HistoryBackend.buckets`."""
+        values: dict[str, Any] = {
+            "zone": zone,
+            "start": to_micros(plan.start),
+            "end": to_micros(plan.end),
+            "now": to_micros(in_utc(now)),
+            "hold": HOLD_SECONDS * _SECOND,
+        }
+        if plan.edges is None:
+            values["origin"] = to_micros(plan.origin)
+            values["width"] = plan.width_seconds * _SECOND
+        if plan.rollup:
+            pieces = [[to_micros(each) for each in piece] for piece in plan.pieces()]
+            split = [to_micros(hour) for hour in plan.split_hours]
+            values["first_hour"] = to_micros(hour_of(plan.start))
+            values["pieces"] = orjson.dumps(pieces).decode()
+            values["split"] = orjson.dumps(split).decode()
+        statement = sql.BUCKETS[plan.rollup, plan.edges is not None]
+        with self._file.session() as connection:
+            if plan.edges is not None:
+                _set_edges(connection, plan.edges)
+            cursor = connection.execute(statement, values)
+            names = _names(cursor)
+            return [_named(row, names) for row in cursor]
+
+    def aggregates(
+        self, since: datetime, *, zone: str | None = None
+    ) -> dict[str, int | float | str | None]:
+        """Summarise the rows since then; see `HistoryService.aggregates`."""
+        with self._file.session() as connection:
+            cursor = connection.execute(
+                sql.AGGREGATES, {"since": to_micros(since), "zone": zone}
+            )
+            return dict(
+                zip(
+                    _names(cursor),
+                    cast("tuple[Any, ...]", cursor.fetchone()),
+                    strict=True,
+                )
+            )
+
+    def oldest(self) -> datetime | None:
+        """Return the timestamp of the oldest recorded row, None without any."""
+        with self._file.session() as connection:
+            micros = _oldest(connection, _BEFORE_ALL)
+        return None if micros is None else from_micros(micros)
+
+    def newest(self, *, before: datetime) -> datetime | None:
+        """Return the timestamp of the newest recorded row before then."""
+        values = {"zone": None, "before": to_micros(before)}
+        with self._file.session() as connection:
+            (micros,) = connection.execute(sql.NEWEST, values).fetchone()
+        return None if micros is None else from_micros(micros)
+
+    def roll_up(self, *, now: datetime) -> int:
+        """Bring some hours up to date; see `HistoryBackend.roll_up`."""
+        edge = to_micros(hour_of(in_utc(now) - timedelta(seconds=CLOSING_SECONDS)))
+        with self._file.transaction() as connection:
+            row = connection.execute(sql.THROUGH).fetchone()
+            through: int | None = None if row is None else row[0]
+            if through is None or through < edge:
+                return _advance(connection, through, edge)
+            marked = connection.execute(
+                sql.LATE, {"through": through, "limit": _HOURS_PER_STEP}
+            ).fetchall()
+            if marked:
+                connection.executemany(sql.FORGET_LATE, marked)
+                _compute(
+                    connection,
+                    [(zone, hour, hour + _HOUR) for zone, hour in marked],
+                )
+            return len(marked)
+
+    def purge(self, before: datetime, *, limit: int) -> int:
+        """Delete some old rows; see `HistoryBackend.purge`."""
+        with self._file.transaction() as connection:
+            row = connection.execute(sql.THROUGH).fetchone()
+            if row is None:
+                return 0
+            edge = min(to_micros(hour_of(before)), row[0])
+            connection.execute(sql.FREEZE, {"before": edge, "through": row[0]})
+            before_purge = connection.total_changes
+            connection.execute(
+                sql.PURGE, {"before": edge, "zone": None, "limit": limit}
+            )
+            return connection.total_changes - before_purge
+
+    def frozen_hours(
+        self, *, after: RowKey | None = None, limit: int
+    ) -> list[HistoryRow]:
+        """Return hours without rows; see `HistoryBackend.frozen_hours`."""
+        values = {
+            "after": _BEFORE_ALL if after is None else to_micros(after.timestamp),
+            "after_zone": "" if after is None else after.zone,
+            "limit": limit,
+        }
+        with self._file.session() as connection:
+            cursor = connection.execute(frozen.SQLITE_READ, values)
+            names = _names(cursor)
+            return [_named(row, names) for row in cursor]
+
+    def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
+        """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
+        rows = [{**hour, "timestamp": to_micros(hour["timestamp"])} for hour in hours]
+        with self._file.transaction() as connection:
+            before = connection.total_changes
+            connection.executemany(frozen.SQLITE_ADD, rows)
+            return connection.total_changes - before
+
+    def _recorded(self, statement: str, **values: object) -> list[HistoryRow]:
+        with self._file.session() as connection:
+            cursor = connection.execute(statement, values)
+            names = _names(cursor)
+            rows = [_named(row, names) for row in cursor]
+        for row in rows:
+            if row["metadata"] is not None:
+                row["metadata"] = orjson.loads(row["metadata"])
+        return rows
+
+
+def _to_columns(sample: HistorySample) -> tuple[object, ...]:
+    metadata = sample.metadata
+    return (
+        sample.zone,
+        to_micros(sample.timestamp),
+        sample.temperature,
+        sample.humidity,
+        sample.assumed_aircon_power,
+        sample.last_action,
+        sample.api_requests_today,
+        sample.error_count,
+        sample.last_temperature_stale,
+        sample.timezone,
+        None if metadata is None else orjson.dumps(metadata).decode(),
+    )
+
+
+def _advance(connection: sqlite3.Connection, through: int | None, edge: int) -> int:
+    """Roll up the hours that follow `through`, skipping those without rows."""
+    begin = _BEFORE_ALL if through is None else through
+    first = _oldest(connection, begin)
+    if first is None or first >= edge:
+        upto = edge
+    else:
+        upto = min(edge, first // _HOUR * _HOUR + _HOURS_PER_STEP * _HOUR)
+    if through is None:
+        begin = edge if first is None else min(first // _HOUR * _HOUR, edge)
+    else:
+        begin = through - _RECOMPUTED_HOURS * _HOUR
+    connection.execute(sql.FORGET_LATE_RANGE, (begin, upto))
+    _compute(connection, [(None, begin, upto)])
+    connection.execute(sql.SET_THROUGH, (upto,))
+    return max(1, (upto - begin) // _HOUR)
+
+
+def _compute(
+    connection: sqlite3.Connection, ranges: list[tuple[str | None, int, int]]
+) -> None:
+    connection.execute(
+        sql.ROLL_UP,
+        {
+            "ranges": orjson.dumps(ranges).decode(),
+            "zone": None,
+            "hold": HOLD_SECONDS * _SECOND,
+            # Every hour here is over: the present cuts nothing short.
+            "now": max(upper for _, _, upper in ranges),
+        },
+    )
+
+
+def _oldest(connection: sqlite3.Connection, since: int) -> int | None:
+    (micros,) = connection.execute(
+        sql.OLDEST, {"zone": None, "since": since}
+    ).fetchone()
+    return cast("int | None", micros)
+
+
+def _set_edges(connection: sqlite3.Connection, edges: Iterable[datetime]) -> None:
+    connection.execute(sql.EDGES)
+    connection.execute("DELETE FROM temp.edges")
+    connection.executemany(
+        "INSERT INTO temp.edges VALUES (?)", [(to_micros(edge),) for edge in edges]
+    )
+
+
+def _names(cursor: sqlite3.Cursor) -> list[str]:
+    return [column[0] for column in cursor.description]
+
+
+def _named(row: tuple[Any, ...], names: list[str]) -> HistoryRow:
+    named = HistoryRow(zip(names, row, strict=True))
+    named["timestamp"] = from_micros(named["timestamp"])
+    named["last_temperature_stale"] = bool(named["last_temperature_stale"])
+    return named

@@ -1,0 +1,1 @@
+"""Documents in PostgreSQL: the store, its connections, its schema."""

@@ -1,0 +1,283 @@
+"""How to connect to a PostgreSQL that sleeps, restarts and sits behind a pooler.
+
+Where PostgreSQL is, from the environment, as one libpq string.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import capabilities
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from switchbot_store.errors import StoreConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from switchbot_store.environment import Environment
+
+
+APPLICATION_NAME: Final = "switchbot_store"
+POOL_CONNECT_SECONDS: Final = 10
+
+POOL_SETTINGS: Final[Mapping[str, Any]] = {
+    # No connection is kept for its own sake: an idle one dies when a database sleeps,
+    # and one that is renewed in the background would wake it.
+    "min_size": 0,
+    # Under the five minutes after which hosted databases suspend.
+    "max_idle": 120.0,
+    "max_lifetime": 1800.0,
+    # With the default of 300 s the pool needs 23 s to notice the end of an outage.
+    "reconnect_timeout": 3.0,
+    "num_workers": 1,
+    # No `check`: on an error the pool is drained and the call repeated, which recovers
+    # as fast without a round trip per call.
+    "check": None,
+}
+
+SSL_MODES: Final = (
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+)
+_LAST_PORT: Final = 65535
+_NEON: Final = ".neon.tech"
+_ENCRYPTED: Final = ("require", "verify-ca", "verify-full")
+_URL_SCHEME: Final = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
+
+
+def _are_ports(text: str) -> bool:
+    """Tell whether each host has a port, or none and thereby the default."""
+    return all(
+        not port or (port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT)
+        for port in map(str.strip, text.split(","))
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+_CHECKED: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
+    "port": (_are_ports, f"1 to {_LAST_PORT}, several with commas"),
+    "connect_timeout": (_is_number, "a number of seconds"),
+    "sslmode": (SSL_MODES.__contains__, ", ".join(SSL_MODES)),
+}
+
+
+def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -> str:
+    """Return what libpq reads, from any of the usual forms of URL.
+
+    None stands for the ``PG*`` variables. Raises StoreConfigError naming `variable`,
+    without repeating the string, which holds the password.
+    """
+    text = (conninfo or "").strip()
+    if _URL_SCHEME.match(text):
+        text = _URL_SCHEME.sub("postgresql://", text, count=1)
+    parameters = _parsed(text)
+    if parameters is None:
+        # Not from within the handler: libpq quotes the string, password and all.
+        raise StoreConfigError(
+            f"{variable} is no connection string; accepted:"
+            " postgresql://user:password@host/name, or key=value pairs as libpq reads"
+            " them",
+            variable=variable,
+        )
+    for name, (accepts, words) in _CHECKED.items():
+        # libpq would only say so when it connects, which looks like an outage. What is
+        # there may be half of a password with a colon in it.
+        if parameters.get(name) and not accepts(str(parameters[name])):
+            raise StoreConfigError(
+                f"{variable} has no usable {name}; accepted: {words}", variable=variable
+            )
+    parameters.setdefault("application_name", APPLICATION_NAME)
+    parameters["client_encoding"] = "UTF8"
+    return make_conninfo("", **parameters)
+
+
+def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
+    """Return the keyword arguments of `psycopg.connect`.
+
+    `pooler` says whether a transaction pooler lies between; None asks the host's name,
+    which has ``-pooler`` at Neon.
+    """
+    options: dict[str, Any] = {"autocommit": True}
+    parameters = conninfo_to_dict(conninfo)
+    host = str(parameters.get("host", ""))
+    if "connect_timeout" not in parameters:
+        options["connect_timeout"] = POOL_CONNECT_SECONDS
+    if (
+        host.endswith(_NEON)
+        and parameters.get("sslmode") in _ENCRYPTED
+        and "sslnegotiation" not in parameters
+        and capabilities.has_send_close_prepared()  # that is, libpq >= 17
+    ):
+        # One round trip less when connecting.
+        options["sslnegotiation"] = "direct"
+    if pooler or (pooler is None and "-pooler" in host):
+        # The next statement may meet another server connection, which knows nothing of
+        # the first one's prepared statements.
+        options["prepare_threshold"] = None
+    return options
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return dict(conninfo_to_dict(text))
+    except (psycopg.Error, ValueError):
+        return None
+
+
+def described(conninfo: str) -> str:
+    """Return host and database, never a secret."""
+    parameters = conninfo_to_dict(conninfo)
+    host = parameters.get("host") or parameters.get("hostaddr") or "the default host"
+    return f"database {parameters.get('dbname', 'of the user')!s} on {host!s}"
+
+
+_SSL_MODES: Final = {mode: mode for mode in SSL_MODES}
+# https://www.postgresql.org/docs/current/libpq-envars.html
+_LIBPQ_VARIABLES: Final = {
+    "PGHOST": "host",
+    "PGHOSTADDR": "hostaddr",
+    "PGPORT": "port",
+    "PGDATABASE": "dbname",
+    "PGUSER": "user",
+    "PGPASSWORD": "password",
+    "PGPASSFILE": "passfile",
+    "PGSERVICE": "service",
+    "PGSERVICEFILE": "servicefile",
+    "PGSSLMODE": "sslmode",
+    "PGSSLROOTCERT": "sslrootcert",
+    "PGCHANNELBINDING": "channel_binding",
+}
+_SAY_WHERE: Final = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGUSER")
+_DEFAULT_PORT: Final = "5432"
+"""Also inside the compose network; the port that the host publishes may be another."""
+
+DEVELOPMENT_SERVICE: Final = "postgres"
+TEST_SERVICE: Final = "postgres-test"
+
+
+def conninfo_from(env: Environment, *, testing: bool, in_docker: bool) -> str:
+    """Return the connection string that the variables describe.
+
+    Raises StoreConfigError naming the variable at fault, never its value.
+    """
+    if testing:
+        variable, conninfo = "TEST_DATABASE_URL", env.text("TEST_DATABASE_URL")
+        if not conninfo:
+            raise StoreConfigError(
+                "ENVIRONMENT is 'test' and TEST_DATABASE_URL is not set; no other"
+                " database is ever used for tests",
+                variable=variable,
+            )
+    else:
+        variable, conninfo = _ordinary(env)
+    parameters = conninfo_to_dict(connection_string(conninfo, variable=variable))
+    if testing:
+        _pin(env, parameters)
+    host = str(parameters.get("host") or "")
+    if in_docker and _is_loopback(host):
+        parameters["host"] = TEST_SERVICE if testing else DEVELOPMENT_SERVICE
+        parameters["port"] = _DEFAULT_PORT
+    _apply_tls(env, parameters, in_docker=in_docker)
+    return make_conninfo("", **parameters)
+
+
+def is_local(hosts: str, *, in_docker: bool) -> bool:
+    """Tell whether nothing on the way could listen."""
+    return all(
+        _is_socket(host)
+        or _is_loopback(host)
+        or (in_docker and "." not in host and ":" not in host)
+        for host in hosts.split(",")
+    )
+
+
+def _pin(env: Environment, parameters: dict[str, str | int | None]) -> None:
+    """Leave nothing for libpq to fill in from variables of another database."""
+    if not parameters.get("dbname") and (
+        env.text("PGDATABASE") or env.text("PGSERVICE")
+    ):
+        raise StoreConfigError(
+            "TEST_DATABASE_URL names no database; write its name after the last slash",
+            variable="TEST_DATABASE_URL",
+        )
+    for name, default in (("host", ""), ("hostaddr", ""), ("port", _DEFAULT_PORT)):
+        if env.text(f"PG{name.upper()}") or env.text("PGSERVICE"):
+            parameters.setdefault(name, default)
+
+
+def _ordinary(env: Environment) -> tuple[str, str]:
+    for variable in ("POSTGRES_URL", "DATABASE_URL"):
+        if env.text(variable):
+            return variable, env.text(variable)
+    if not any(env.text(variable) for variable in _SAY_WHERE):
+        raise StoreConfigError(
+            "STORE_BACKEND is 'postgres' and nothing says where it is; set"
+            " POSTGRES_URL or DATABASE_URL to postgresql://user:password@host/name,"
+            f" or some of {', '.join(_SAY_WHERE)}",
+            variable="POSTGRES_URL",
+        )
+    parameters = {
+        parameter: env.text(variable)
+        for variable, parameter in _LIBPQ_VARIABLES.items()
+        if env.text(variable)
+    }
+    return "PG*", make_conninfo("", **parameters)
+
+
+def _apply_tls(
+    env: Environment, parameters: dict[str, str | int | None], *, in_docker: bool
+) -> None:
+    mode = env.choice("POSTGRES_SSL_MODE", _SSL_MODES, "")
+    certificate = env.text("POSTGRES_SSL_ROOT_CERT")
+    if certificate:
+        if certificate != "system" and not Path(certificate).is_file():
+            raise StoreConfigError(
+                f"POSTGRES_SSL_ROOT_CERT is {certificate!r}, which is no file;"
+                " accepted: the path of a certificate file, or system",
+                variable="POSTGRES_SSL_ROOT_CERT",
+            )
+        parameters["sslrootcert"] = certificate
+        mode = mode or "verify-full"
+    mode = mode or env.text("PGSSLMODE")
+    if mode:
+        parameters["sslmode"] = mode
+    elif not is_local(_hosts(env, parameters), in_docker=in_docker):
+        parameters.setdefault("sslmode", "require")
+
+
+def _hosts(env: Environment, parameters: dict[str, str | int | None]) -> str:
+    """Return where libpq will go: addresses before names, variables last."""
+    for name, variable in (("hostaddr", "PGHOSTADDR"), ("host", "PGHOST")):
+        hosts = parameters.get(name, env.text(variable))
+        if hosts:
+            return str(hosts)
+    return ""
+
+
+def _is_socket(host: str) -> bool:
+    return not host or host.startswith(("/", "@"))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

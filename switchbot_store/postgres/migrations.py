@@ -1,0 +1,344 @@
+"""Numbered SQL files, applied once each, in order, under a lock.
+
+A file is named ``NNNN_what_it_does.sql`` and holds any number of statements that may
+run inside a transaction. What is new is applied in one transaction, together with the
+rows that remember it, under ``pg_advisory_xact_lock``, which works behind a transaction
+pooler and ends with the transaction whatever happens. There is no way down: restore a
+backup.
+
+Hosts add their own files in their own namespace::
+
+    migrate(url, namespace="my_dashboard", directory=files("my_dashboard") / "sql")
+
+with `files` of `importlib.resources`, or with a path; ``examples/training_sessions`` does.
+Each namespace has its own versions, all of them are kept in one table.
+
+Nothing here has the deadline of a connection, and nobody is held up: a lock that is not
+to be had at once is given up and asked for again. A dashboard's table with years of rows
+is brought into shape before its file is applied, in steps; see `adoption`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import threading
+import time
+from contextlib import contextmanager
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from switchbot_store.errors import MigrationError, StoreUnavailableError
+from switchbot_store.postgres import adoption
+from switchbot_store.postgres.errors import is_broken_connection, translated
+from switchbot_store.postgres.location import connection_options, connection_string
+from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+    from switchbot_store.postgres.adoption import Lend, Progress
+    from switchbot_store.postgres.schema_work import Lender
+
+_LOGGER = logging.getLogger(__name__)
+OWN_NAMESPACE: Final = "switchbot_store"
+_FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+
+_EXISTS: Final = "SELECT to_regclass('switchbot_store_migrations') IS NOT NULL"
+_CREATE: Final = """
+CREATE TABLE IF NOT EXISTS switchbot_store_migrations (
+    namespace text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (namespace, version)
+)
+"""
+_VERSION: Final = """
+SELECT coalesce(max(version), 0),
+    ARRAY(SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL)
+FROM switchbot_store_migrations WHERE namespace = %s
+"""
+_REMEMBER: Final = """
+INSERT INTO switchbot_store_migrations (namespace, version, name) VALUES (%s, %s, %s)
+ON CONFLICT (namespace, version) DO UPDATE SET applied_at = now()
+"""
+# What each of our own files makes. A table that is gone again was dropped by somebody:
+# its file is applied anew.
+_TABLES: Final = {
+    1: ("json_store",),
+    2: (
+        "state_history",
+        "state_history_hourly",
+        "state_history_late",
+        "state_history_rollup",
+    ),
+    3: ("state_history_blocks",),
+}
+_LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
+_NO_LIMIT: Final = "SET LOCAL statement_timeout = 0"
+# Only after our own lock: waiting for another starting process is fine, standing in
+# the way of a dashboard's readers and writers is not.
+_NO_LONG_WAIT: Final = f"SET LOCAL lock_timeout = {adoption.LOCK_MILLISECONDS}"
+_LOCK_PATIENCE_SECONDS: Final = adoption.LOCK_PATIENCE_SECONDS
+_PAUSE_SECONDS: Final = 0.2
+_LONGEST_PAUSE_SECONDS: Final = 2.0
+_DOCUMENTS: Final = 1
+"""The last version that documents rest on."""
+
+
+class Migration(NamedTuple):
+    """One file."""
+
+    version: int
+    name: str
+    statements: str
+
+
+class SchemaWorkDueError(Exception):
+    """There is work to do that may take long; `migrate_in_steps` does it."""
+
+
+def migrate(
+    target: str | psycopg.Connection[Any],
+    *,
+    namespace: str = OWN_NAMESPACE,
+    directory: Path | Traversable | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> list[int]:
+    """Apply what is missing and return the versions applied now.
+
+    `target` is a connection string, or an open connection that is in no transaction.
+    `directory` holds the files; None means this package's own. Safe to call from many
+    processes at once. `progress` is told the share done, 0 to 1, and of what. It takes
+    as long as it takes; stopped in the middle, the next call goes on from there.
+    Raises MigrationError when a file fails, a table stays locked for a minute or the
+    database is newer than the files, StoreUnavailableError.
+    """
+    migrations = load_migrations(directory)
+    lender = _lender(target)
+    try:
+        with _errors(namespace):
+            with lender.lend() as connection:
+                if not pending(connection, migrations, namespace=namespace):
+                    return []
+                if directory is not None or namespace != OWN_NAMESPACE:
+                    return _applied(connection, migrations, namespace)
+            return _in_steps(lender.lend, migrations, progress or _tell_nobody, None)
+    finally:
+        lender.close()
+
+
+def migrate_documents(connection: psycopg.Connection[Any]) -> None:
+    """Apply what documents rest on, and the rest if there is no history yet.
+
+    A history that is there may take its time; that is no reason to keep documents
+    waiting, nor to touch it for who has documents alone. Raises as `migrate`.
+    """
+    migrations = load_migrations()
+    with _errors(OWN_NAMESPACE):
+        missing = pending(connection, migrations)
+        if not missing:
+            return
+        if adoption.state(connection) is None:
+            _applied(connection, migrations, OWN_NAMESPACE)
+        elif missing[0].version <= _DOCUMENTS:
+            _applied(connection, migrations, OWN_NAMESPACE, through=_DOCUMENTS)
+
+
+def migrate_history(connection: psycopg.Connection[Any]) -> None:
+    """Apply what is missing where that is done in a moment.
+
+    Raises SchemaWorkDueError where it may not be, else as `migrate`.
+    """
+    migrations = load_migrations()
+    with _errors(OWN_NAMESPACE):
+        if not pending(connection, migrations):
+            return
+        if adoption.state(connection) is not None:
+            raise SchemaWorkDueError
+        _applied(connection, migrations, OWN_NAMESPACE)
+
+
+def migrate_in_steps(
+    lend: Lend, progress: Progress, stopped: threading.Event
+) -> list[int]:
+    """Do what `migrate` does, until `stopped`; for `SchemaWork`."""
+    migrations = load_migrations()
+    with _errors(OWN_NAMESPACE):
+        return _in_steps(lend, migrations, progress, stopped)
+
+
+def load_migrations(directory: Path | Traversable | None = None) -> list[Migration]:
+    """Return the files of a directory in order. Raises MigrationError."""
+    place = (
+        resources.files("switchbot_store.postgres") / "sql"
+        if directory is None
+        else directory
+    )
+    migrations = []
+    for file in place.iterdir():
+        match = _FILE_NAME.fullmatch(file.name)
+        if match:
+            text = file.read_text(encoding="utf-8")
+            migrations.append(Migration(int(match[1]), match[2], text))
+    migrations.sort()
+    numbers = [each.version for each in migrations]
+    if len(set(numbers)) < len(numbers):
+        raise MigrationError(f"two migrations share a number in {place}: {numbers}")
+    return migrations
+
+
+def pending(
+    connection: psycopg.Connection[Any],
+    migrations: list[Migration],
+    *,
+    namespace: str = OWN_NAMESPACE,
+) -> list[Migration]:
+    """Return what has not been applied; needs no right to change the schema.
+
+    That includes files of this package whose tables were dropped since. Raises MigrationError when the database is newer than the files.
+    """
+    version, gone = 0, []
+    if _row(connection, _EXISTS)[0]:
+        tables = [] if namespace != OWN_NAMESPACE else sum(_TABLES.values(), ())
+        version, gone = _row(connection, _VERSION, list(tables), namespace)
+    newest = migrations[-1].version if migrations else 0
+    if version > newest:
+        raise MigrationError(
+            f"the database has version {version} of {namespace!r}, this program knows"
+            f" {newest}: upgrade the program"
+        )
+    return [
+        each
+        for each in migrations
+        if each.version > version
+        or (gone and not set(gone).isdisjoint(_TABLES.get(each.version, ())))
+    ]
+
+
+def _in_steps(
+    lend: Lend,
+    migrations: list[Migration],
+    progress: Progress,
+    stopped: threading.Event | None,
+) -> list[int]:
+    with lend() as connection:
+        if not connection.autocommit:
+            raise MigrationError("the connection is in a transaction: end that before")
+        versions = _applied(connection, migrations, OWN_NAMESPACE, through=_DOCUMENTS)
+    adoption.Adoption(
+        lend, begin_lock=_take_lock, progress=progress, stopped=stopped
+    ).run()
+    with lend() as connection:
+        return versions + _applied(connection, migrations, OWN_NAMESPACE)
+
+
+def _tell_nobody(_part: float, _what: str) -> None:
+    """Nobody asked how far it is."""
+
+
+def _applied(
+    connection: psycopg.Connection[Any],
+    migrations: list[Migration],
+    namespace: str,
+    *,
+    through: int | None = None,
+) -> list[int]:
+    """Apply what is missing, again while somebody else's lock is in the way."""
+    gives_up_at = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    pause = _PAUSE_SECONDS
+    while True:
+        try:
+            return _apply(connection, migrations, namespace, through)
+        except adoption.BUSY as error:
+            if time.monotonic() >= gives_up_at:
+                raise adoption.BusyTableError(
+                    f"{namespace}: a table is in use: {error}"
+                ) from error
+            _LOGGER.debug("a table is in use, trying again: %s", error)
+        threading.Event().wait(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _apply(
+    connection: psycopg.Connection[Any],
+    migrations: list[Migration],
+    namespace: str,
+    through: int | None,
+) -> list[int]:
+    applied = []
+    with connection.transaction():
+        _take_lock(connection)
+        connection.execute(_NO_LIMIT)
+        connection.execute(_NO_LONG_WAIT.encode())
+        connection.execute(_CREATE)
+        # Asked again: another process may have been faster.
+        for migration in pending(connection, migrations, namespace=namespace):
+            if through is not None and migration.version > through:
+                break
+            _LOGGER.info(
+                "applying %s %04d %s", namespace, migration.version, migration.name
+            )
+            try:
+                # From a file of the host or of this package, never from data.
+                connection.execute(migration.statements.encode(), prepare=False)
+            except psycopg.Error as error:
+                if is_broken_connection(error) or isinstance(error, adoption.BUSY):
+                    raise
+                raise MigrationError(
+                    f"{namespace} {migration.version:04d}_{migration.name}: {error}"
+                ) from error
+            connection.execute(
+                _REMEMBER, (namespace, migration.version, migration.name)
+            )
+            applied.append(migration.version)
+    return applied
+
+
+def _take_lock(connection: psycopg.Connection[Any]) -> None:
+    _row(connection, _LOCK, _lock_number())
+
+
+def _lock_number() -> int:
+    # One lock for all namespaces: the table of versions is shared.
+    digest = hashlib.blake2b(b"switchbot_store_migrations", digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _row(
+    connection: psycopg.Connection[Any], query: Any, *values: object
+) -> tuple[Any, ...]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(query, values or None).fetchone() or ()
+
+
+def _lender(target: str | psycopg.Connection[Any]) -> Lender:
+    if isinstance(target, psycopg.Connection):
+        return BorrowedLender(target)
+    conninfo = connection_string(target)
+
+    def connect() -> psycopg.Connection[Any]:
+        try:
+            options = connection_options(conninfo, pooler=None)
+            return psycopg.connect(conninfo, **options)
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    return OwnLender(connect)
+
+
+@contextmanager
+def _errors(namespace: str) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        if is_broken_connection(error):
+            raise StoreUnavailableError(f"PostgreSQL: {error}") from error
+        raise MigrationError(f"{namespace}: {error}") from error

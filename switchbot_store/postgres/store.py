@@ -1,0 +1,365 @@
+"""Documents in PostgreSQL: one autocommit statement, one round trip per operation."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import orjson
+
+from switchbot_store.codec import decode, encode, is_internal, validate_key
+from switchbot_store.errors import (
+    StoreConflictError,
+    StoreDataError,
+    StoreError,
+    StoreUnavailableError,
+)
+from switchbot_store.instants import from_microseconds
+from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.postgres.connections import Answer, Connection, Connections
+from switchbot_store.postgres.migrations import migrate_documents
+from switchbot_store.postgres.replay import replayed
+from switchbot_store.postgres.wire import Row, fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from psycopg_pool import ConnectionPool
+
+    from switchbot_store.failover.journal import PendingWrite
+    from switchbot_store.failover.primary import Outcome
+
+_LOGGER = logging.getLogger(__name__)
+_MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
+"""`jsonb` holds a quarter of a gigabyte; one statement stays well below."""
+
+_COLUMNS: Final = b"""
+data::text, revision::text, CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
+"""
+_GET: Final = b"SELECT %b FROM json_store WHERE kind = $1" % _COLUMNS
+_GET_MANY: Final = (
+    b"""
+SELECT %b, kind FROM json_store
+WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+"""
+    % _COLUMNS
+)
+
+# A repeated write recognises itself by its revision and changes nothing.
+_REPLACE: Final = b"""
+ON CONFLICT (kind) DO UPDATE SET
+    data = excluded.data,
+    updated_at = excluded.updated_at,
+    revision = excluded.revision,
+    recent = (stored.revision || stored.recent)[1:16]
+WHERE excluded.revision <> ALL (stored.revision || stored.recent)
+"""
+_SET: Final = (
+    b"""
+INSERT INTO json_store AS stored (kind, data, updated_at, revision)
+VALUES ($1, $2::jsonb, now(), $3::uuid)
+%b
+"""
+    % _REPLACE
+)
+_SET_MANY: Final = (
+    b"""
+INSERT INTO json_store AS stored (kind, data, updated_at, revision)
+SELECT kind, data, now(), revision
+FROM jsonb_to_recordset($1::jsonb) AS r(kind text, data jsonb, revision uuid)
+%b
+"""
+    % _REPLACE
+)
+
+# Unknown: the row was written so often since that this write, had it been made, would
+# no longer show among the recent ones. It matters only after a broken connection.
+_HAPPENED: Final = b"happened"
+_UNKNOWN: Final = b"unknown"
+_OUTCOME: Final = b"""
+SELECT
+    CASE
+        WHEN EXISTS (SELECT FROM written) THEN 'happened'
+        WHEN stored.revision IS NULL THEN 'conflict'
+        WHEN $3::uuid = ANY (stored.revision || stored.recent) THEN 'happened'
+        WHEN $4 = ANY ((stored.revision || stored.recent)::text[]) THEN 'conflict'
+        WHEN cardinality(stored.recent) < 16 THEN 'conflict'
+        ELSE 'unknown'
+    END,
+    stored.revision::text
+FROM (VALUES (1)) AS one LEFT JOIN json_store AS stored ON stored.kind = $1
+"""
+_COMPARE_AND_SET: Final = (
+    b"""
+WITH written AS (
+    UPDATE json_store SET
+        data = $2::jsonb,
+        updated_at = now(),
+        revision = $3::uuid,
+        recent = (revision || recent)[1:16]
+    WHERE kind = $1 AND revision::text = $4
+    RETURNING 1
+)
+%b
+"""
+    % _OUTCOME
+)
+_CREATE: Final = (
+    b"""
+WITH written AS (
+    INSERT INTO json_store (kind, data, updated_at, revision)
+    VALUES ($1, $2::jsonb, now(), $3::uuid)
+    ON CONFLICT (kind) DO NOTHING
+    RETURNING 1
+)
+%b
+"""
+    % _OUTCOME
+)
+
+_DELETE: Final = b"DELETE FROM json_store WHERE kind = $1 RETURNING 1"
+_REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
+_KEYS: Final = b"SELECT kind FROM json_store"
+_WRITABLE: Final = b"""
+SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool
+"""
+
+
+class PostgresStore(StoreInterface):
+    """A store in the table `json_store` of a PostgreSQL database.
+
+    `conninfo` is a URL or libpq string, None for the ``PG*`` variables. A `pool` handed
+    in is used as it is; a pool of autocommit connections costs one round trip per call,
+    any other three. `timeout_seconds` bounds each call, `connect_timeout_seconds` the
+    first connection. `pooler` says that a transaction pooler lies between, None to tell
+    by the host's name. A server that restarts is waited for, until the deadline; unless
+    `patient`, the first attempt to connect that fails ends a call. Leases are watched
+    by the seconds of `monotonic`. Opening migrates what documents rest on.
+    """
+
+    def __init__(
+        self,
+        conninfo: str | None = None,
+        *,
+        pool: ConnectionPool[Any] | None = None,
+        pooler: bool | None = None,
+        max_size: int = 4,
+        timeout_seconds: float = 5.0,
+        connect_timeout_seconds: float = 15.0,
+        patient: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.monotonic = monotonic
+        self._connections = Connections(
+            conninfo,
+            pool=pool,
+            prepare=migrate_documents,
+            pooler=pooler,
+            max_size=max_size,
+            timeout_seconds=timeout_seconds,
+            connect_timeout_seconds=connect_timeout_seconds,
+            patient=patient,
+        )
+        self._last_error: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<PostgresStore {self._connections.description}>"
+
+    @property
+    def connections(self) -> Connections:
+        """What it reaches the server by; for who looks after that server."""
+        return self._connections
+
+    def get_entry(self, key: str) -> Entry:
+        """Return the document, its revision and time; an empty Entry if never set."""
+        key = validate_key(key)
+        rows = self._execute(_GET, key.encode()).value
+        return _entry(key, rows[0]) if rows else Entry({}, "", None)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return an Entry for each key, all as of one moment."""
+        wanted = [validate_key(key) for key in keys]
+        if not wanted:
+            return {}
+        rows = self._execute(_GET_MANY, orjson.dumps(wanted)).value
+        found = {}
+        for *columns, kind in rows:
+            key = _text(kind)
+            found[key] = _entry(key, columns)
+        return {key: found.get(key) or Entry({}, "", None) for key in wanted}
+
+    def set(self, key: str, data: Document, *, write_id: str | None = None) -> None:
+        """Write the document; committed when it returns.
+
+        `write_id` is the uuid to use as its revision.
+        """
+        encoded_key, document = validate_key(key).encode(), encode(data)
+        self._execute(_SET, encoded_key, document, _revision(write_id))
+
+    def set_many(
+        self,
+        documents: Mapping[str, Document],
+        *,
+        write_ids: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write several documents in one statement, all or nothing.
+
+        `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
+        when they exceed 128 MB together.
+        """
+        ids = write_ids or {}
+        rows = [
+            {
+                "kind": validate_key(key),
+                "data": orjson.Fragment(encode(data)),
+                "revision": _revision(ids.get(key)).decode(),
+            }
+            for key, data in documents.items()
+        ]
+        if not rows:
+            return
+        # In one order always, or two writers could wait for each other.
+        rows.sort(key=lambda row: str(row["kind"]))
+        encoded = orjson.dumps(rows)
+        if len(encoded) > _MAX_TOGETHER_BYTES:
+            raise StoreDataError(
+                f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
+            )
+        self._execute(_SET_MANY, encoded)
+
+    def compare_and_set(
+        self, key: str, data: Document, revision: str, *, write_id: str | None = None
+    ) -> str:
+        """Write only if the stored revision equals `revision`; return the new one.
+
+        `write_id` is the uuid to use as the new one. Raises StoreUnavailableError when,
+        after a broken connection, it cannot be told whether the write happened.
+        """
+        key = validate_key(key)
+        new = _revision(write_id)
+        answer = self._execute(
+            _COMPARE_AND_SET if revision else _CREATE,
+            key.encode(),
+            encode(data),
+            new,
+            revision.encode(),
+        )
+        outcome, stored = answer.value[0]
+        if outcome == _HAPPENED:
+            return new.decode()
+        found = _text(stored)
+        if answer.repeated and outcome == _UNKNOWN:
+            raise StoreUnavailableError(
+                f"{key!r} was written many times while the connection was broken: this"
+                " write may have been one of them"
+            )
+        if found == revision:
+            # Changed between the statement's view and its write: look again.
+            found = self.get_entry(key).revision
+        raise StoreConflictError(key, found)
+
+    def delete(self, key: str) -> bool:
+        """Remove the document; tell whether there was one.
+
+        Also true when a broken connection hid whether this call or another removed it.
+        """
+        answer = self._execute(_DELETE, validate_key(key).encode())
+        return bool(answer.value) or answer.repeated
+
+    def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
+        """Carry writes acknowledged elsewhere over, in one statement.
+
+        See `postgres_replay`. Nothing is written twice, however often it is called.
+        """
+
+        def execute(statement: bytes, value: bytes) -> tuple[list[Row], bool]:
+            answer = self._execute(statement, value)
+            return answer.value, answer.repeated
+
+        return replayed(execute, _entry, writes)
+
+    def probe(self, timeout_seconds: float) -> None:
+        """Return if a new connection can commit, or raise a StoreError saying why."""
+        if not self._connections.probe(_is_writable, timeout_seconds=timeout_seconds):
+            raise StoreUnavailableError("PostgreSQL accepts no writes at present")
+
+    def renew(self) -> None:
+        """Use new connections from now on, without waiting for the old ones."""
+        self._connections.renew()
+
+    def keys(self) -> list[str]:
+        """Return the sorted keys, without the internal ones."""
+        rows = self._execute(_KEYS).value
+        # Sorted here: the database's collation may be any.
+        kinds = (_text(row[0]) for row in rows)
+        return sorted(kind for kind in kinds if not is_internal(kind))
+
+    def revisions(self) -> dict[str, str]:
+        """Return the revision of each key that `keys` lists."""
+        rows = self._execute(_REVISIONS).value
+        pairs = ((_text(kind), _text(revision)) for kind, revision in rows)
+        return {key: each for key, each in pairs if not is_internal(key)}
+
+    def health_check(self) -> bool:
+        """Tell whether the server would commit a write now."""
+        try:
+            return self._execute(_WRITABLE).value[0][0] == b"t"
+        except StoreError:
+            return False
+        except Exception:
+            _LOGGER.exception("the health check met a mistake in the code")
+            return False
+
+    def status(self) -> StoreStatus:
+        """Describe the store."""
+        return StoreStatus(
+            backend="postgres",
+            acknowledged_by=f"a commit in {self._connections.description}",
+            last_error=self._last_error,
+        )
+
+    def open(self) -> Self:
+        """Connect and bring the schema up to date.
+
+        Raises StoreConfigError when user, password or database are refused,
+        StoreUnavailableError when the server cannot be reached, MigrationError.
+        """
+        self._connections.open()
+        return self
+
+    def close(self) -> None:
+        """Close the connections made here; a pool handed in stays as it is."""
+        self._connections.close()
+
+    def _execute(self, statement: bytes, *values: bytes) -> Answer[list[Row]]:
+        try:
+            return self._connections.call(
+                lambda connection: fetch(connection, statement, values)
+            )
+        except StoreError as error:
+            self._last_error = str(error)
+            raise
+        except Exception as error:
+            self._last_error = f"{type(error).__name__}: {error}"
+            raise
+
+
+def _revision(write_id: str | None) -> bytes:
+    return (write_id or str(uuid.uuid4())).encode()
+
+
+def _is_writable(connection: Connection) -> bool:
+    return fetch(connection, _WRITABLE, ())[0][0] == b"t"
+
+
+def _text(value: bytes | None) -> str:
+    return value.decode() if value else ""
+
+
+def _entry(key: str, row: Sequence[bytes | None]) -> Entry:
+    data, revision, microseconds = row
+    updated_at = from_microseconds(None if microseconds is None else int(microseconds))
+    return Entry(decode(data or b"", key=key), _text(revision), updated_at)
