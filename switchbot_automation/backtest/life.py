@@ -7,7 +7,7 @@ from array import array
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.backtest.dry_zone import instant
+from switchbot_automation.backtest.dry_home import instant
 from switchbot_automation.backtest.errors import BacktestError
 from switchbot_automation.backtest.recording import (
     GRID_SECONDS,
@@ -20,7 +20,7 @@ from switchbot_automation.schedule.windows import in_window, next_boundary
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchbot_automation.backtest.dry_zone import DryZone
+    from switchbot_automation.backtest.dry_home import DryHome
     from switchbot_automation.backtest.recording import Grid, Recording
     from switchbot_automation.backtest.room_model import Effect, RoomModel
     from switchbot_automation.settings.model import ZoneSettings
@@ -63,7 +63,7 @@ class Run:
 
     def __init__(
         self,
-        dry: DryZone,
+        dry: DryHome,
         recording: Recording,
         grid: Grid,
         yardstick: ZoneSettings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from switchbot_automation.backtest.dry_zone import DryZone, instant
+from switchbot_automation.backtest.dry_home import DryHome, instant
 from switchbot_automation.backtest.errors import BacktestError
 from switchbot_automation.backtest.life import Run, band_of
 from switchbot_automation.backtest.recording import (
@@ -85,7 +85,7 @@ def backtest(
     grid = gridded(recording)
     runs = [
         Run(
-            DryZone(each, name, instant(recording.times[0]), recording.unit[0]),
+            DryHome(each, name, instant(recording.times[0]), recording.unit[0]),
             recording,
             grid,
             yardstick,
@@ -147,7 +147,7 @@ def _record(
 
 def _infer_unit(recording: Recording, settings: Settings, zone: str) -> None:
     """Fill in what the unit did: what the current settings would have had it do."""
-    dry = DryZone(settings, zone, instant(recording.times[0]), OFF)
+    dry = DryHome(settings, zone, instant(recording.times[0]), OFF)
     index, last = 0, recording.times[-1]
     changes: list[tuple[float, int]] = []
     while (now := dry.wakes_at.timestamp()) <= last:

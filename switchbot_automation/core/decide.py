@@ -30,6 +30,7 @@ from switchbot_automation.core.state.unit import (
     profile_of,
     season_action,
 )
+from switchbot_automation.core.state.zone import supposed
 from switchbot_automation.model import (
     Action,
     Decision,
@@ -115,7 +116,7 @@ def _decide_overlaid(
             and state.manual_action_at >= overlay.paused_since
         )
         pause = None if knew else pause
-    held = state._replace(hold_until=None) if pause is not None else state
+    held = supposed(state, hold_until=None) if pause is not None else state
     decided = _decide_by_settings(zone, replace(seen, state=held), now)
     code = decided.reasons[0].code
     reasons = (*overlay.reasons, pause) if pause else overlay.reasons

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from switchbot_automation.core.state.records import Reading
     from collections.abc import Mapping
     from datetime import datetime
 
+    from switchbot_automation.core.state.records import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.model import (
         Decision,
         Verdict,
     )
     from switchbot_automation.settings.model import Settings
+
+
+class States(Protocol):
+    """The zones' states by name, read and written where they are kept."""
+
+    def __getitem__(self, zone: str, /) -> ZoneState:
+        """Return a zone's state as it is now."""
+        ...
+
+    def __setitem__(self, zone: str, state: ZoneState, /) -> None:
+        """Keep a zone's state from now on."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,15 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import in_season
-from switchbot_automation.core.state.around import offset_of, open_until
-from switchbot_automation.core.state.records import EMPTY
+from switchbot_automation.core.state.around import (
+    after_sign,
+    after_temperature,
+    offset_of,
+    open_until,
+    shown_by,
+    with_surroundings,
+)
+from switchbot_automation.core.state.records import EMPTY, OffsetValue
 from switchbot_automation.model import Reason, ReasonCode
 from switchbot_automation.schedule.days import CATCH_UPS
 from switchbot_automation.schedule.windows import (
@@ -28,10 +35,12 @@ from switchbot_automation.settings.model import Overlay
 from switchbot_automation.settings.presets import shifted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import Any
 
-    from switchbot_automation.core.state.records import Surroundings
+    from switchbot_automation.core.requests import Around
+    from switchbot_automation.core.state.records import Reading, Sign, Surroundings
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import Settings, ZoneSettings
@@ -256,3 +265,81 @@ def _with_openings(overlay: Overlay, around: Surroundings, told: _Told) -> Overl
             why = Reason(ReasonCode.OPENING_SUSPECTED, detail)
             overlay = replace(overlay, pause=why, paused_since=suspected)
     return overlay
+
+
+# --- what is new around a zone -------------------------------------------------------
+
+
+def after_surroundings(
+    zone: ZoneSettings,
+    state: ZoneState,
+    reading: Reading | None,
+    new: Around,
+    now: datetime,
+) -> ZoneState:
+    """Return the state with what is new around its zone at `now`."""
+    around = before = state.surroundings or EMPTY
+    signs = around.signs
+    for device_id, fields, at in new.signs:
+        signs = _with_sign(zone, signs, device_id, fields, min(at, now))
+    offsets = _offset_values(zone, around, new, now)
+    around = replace(around, signs=signs, offsets=offsets)
+    openings = zone.openings
+    if (
+        openings is not None
+        and openings.drop_kelvin
+        and reading is not None
+        and reading.temperature is not None
+        and reading.received_at is not None
+    ):
+        around = after_temperature(
+            around,
+            openings,
+            reading.temperature,
+            reading.received_at,
+            heating=zone.mode == "winter",
+        )
+    if zone.automation_enabled:
+        around = after_windows(zone, around, now)
+    return state if around == before else with_surroundings(state, around)
+
+
+def _offset_values(
+    zone: ZoneSettings, around: Surroundings, new: Around, now: datetime
+) -> Mapping[str, OffsetValue]:
+    values = around.offsets
+    for wanted in zone.offsets:
+        kelvin, told = new.offsets.get((wanted.source, zone.name), (None, False))
+        if kelvin is None:
+            continue
+        before, lasts = values.get(wanted.source), wanted.expires_seconds
+        # The same number again is written only once half of its time is over.
+        if (
+            told
+            or before is None
+            or before.kelvin != kelvin
+            or (before.until - now).total_seconds() < lasts / 2
+        ):
+            until = now + timedelta(seconds=lasts)
+            values = {**values, wanted.source: OffsetValue(kelvin, until)}
+    return values
+
+
+def _with_sign(
+    zone: ZoneSettings,
+    signs: Mapping[str, Sign],
+    device_id: str,
+    fields: Mapping[str, Any],
+    at: datetime,
+) -> Mapping[str, Sign]:
+    openings, presence = zone.openings, zone.presence
+    if openings is not None and device_id in openings.sensors:
+        active = shown_by(fields, opening=True)
+        if active is not None:
+            key = f"opening:{device_id}"
+            signs = after_sign(signs, key, active=active, at=at, openings=openings)
+    if presence is not None and device_id in presence.sensors:
+        active = shown_by(fields, opening=False)
+        if active is not None:
+            signs = after_sign(signs, f"presence:{device_id}", active=active, at=at)
+    return signs

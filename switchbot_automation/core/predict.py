@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.slopes import FRESH, Regime, SlopeBounds
+from switchbot_automation.core.state.learned import with_slopes
+from switchbot_automation.core.state.meter import APP_START, value_known_since
 from switchbot_automation.core.state.unit import profile_of, season_action
 from switchbot_automation.model import Action, Power
 from switchbot_automation.schedule.windows import in_window, next_boundary, next_start
@@ -33,9 +35,6 @@ CAP_SECONDS = 1200.0
 KEPT_SECONDS = 1800.0
 """How old a temperature may get of a room that is looked after. After that it counts
 as unknown: a room nobody looks at is not a warm room."""
-
-TOO_OLD = "too_old"
-"""What a state says of a temperature that nobody renewed in time."""
 
 PROBE_SECONDS = 3600.0
 """How often a used-up day is looked at again; the cloud's word may be a fault."""
@@ -209,21 +208,21 @@ def after_new_reading(
     if at is None or new is None or after.last_temperature_stale:
         return after
     if earlier is None or old is None or before.last_temperature_stale or at <= earlier:
-        return after._replace(value_since=None)
+        return value_known_since(after, None)
     value_since = before.value_since if new == old else earlier
-    state = after._replace(value_since=value_since)
+    state = value_known_since(after, value_since)
     edges = edges_of(zone)
     changes = (before.compressor_started_at, before.compressor_stopped_at)
     changed = any(change is not None and change > earlier for change in changes)
     unclear = before.uncertain or before.power is Power.UNKNOWN
     bounds = before.slope_bounds or SlopeBounds()
     if edges is None or changed or unclear:
-        return state._replace(slope_bounds=bounds.calm())
+        return with_slopes(state, bounds.calm())
     running = before.compressor_running
     regime = regime_of(before, earlier, heating=edges.heating, running=running)
     nearer = edges.ahead(old, running=running) - edges.ahead(new, running=running)
     seconds = (at - earlier).total_seconds() + value_age(before, earlier)
-    return state._replace(slope_bounds=bounds.after(regime, nearer, seconds))
+    return with_slopes(state, bounds.after(regime, nearer, seconds))
 
 
 def next_read(
@@ -243,7 +242,7 @@ def next_read(
     crossing where it steers, at the latest where it waits.
     """
     last = state.last_read_at
-    if last is None or last > now or state.last_temperature_stale_reason == "app_start":
+    if last is None or last > now or state.last_temperature_stale_reason == APP_START:
         return now
     wait = _wait(zone, state, last, blocked_until)
     steered = review_at is not None and zone.control == "modulate"

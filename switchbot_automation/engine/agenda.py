@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from switchbot_automation.core.pace import next_look
+from switchbot_automation.core.step import rest
+from switchbot_automation.engine.documents.documents import BookStates
 from switchbot_automation.engine.tell.events import NextWakeupChanged
 
 if TYPE_CHECKING:
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.predict import Quota
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.engine.observe.pushed import Pushes
     from switchbot_automation.engine.tell.events import Listeners
-    from switchbot_automation.engine.tick import ZoneTick
 
 _RETRY_SETTINGS_SECONDS: Final = 120.0
 _SOONEST: Final = timedelta(seconds=1)
@@ -35,7 +36,7 @@ class Agenda:
         listeners: Listeners,
         clock: Clock,
     ) -> None:
-        self._documents = documents
+        self._states = BookStates(documents)
         self._meters = meters
         self._pushes = pushes
         self._listeners = listeners
@@ -46,24 +47,10 @@ class Agenda:
         self, ticks: Sequence[ZoneTick], now: datetime, quota: Quota
     ) -> datetime:
         """Return when a tick that looked at `now` wants the next one."""
-        wanted: datetime | None = None
-        for tick in ticks:
-            zone, look_at = tick.zone, tick.decision.look_at
-            self._meters.note(zone, now, tick.blocked_until, look_at)
-            look = next_look(
-                zone,
-                self._documents.book(zone.name).state,
-                now,
-                tick.blocked_until,
-                look_at,
-                read_at=self._meters.next_read(zone, now, quota),
-                quota=quota,
-            )
-            if wanted is None or look < wanted:
-                wanted = look
+        ended = self._clock.now()
+        wanted = rest(ticks, self._states, self._meters.notes, now, quota, ended=ended)
         if wanted is None:
             wanted = now + timedelta(seconds=_RETRY_SETTINGS_SECONDS)
-        ended = self._clock.now()
         if self._pushes.wake or wanted <= ended:
             # What was pushed came when this tick was past reading the meters.
             return ended + _SOONEST

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
-from switchbot_automation.core.protect.gate import Ledger, gate
 from switchbot_automation.core.state.meter import remembered
+from switchbot_automation.core.step import judged_anew
 from switchbot_automation.engine.tell.events import SettingsRejected
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings.checks import far_days
@@ -28,10 +27,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.backtest import BacktestReport
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.left_units import LeftUnits
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.events import Listeners
-    from switchbot_automation.engine.tick import Tick, ZoneTick
+    from switchbot_automation.engine.tick import Tick
     from switchbot_automation.settings.model import Settings
     from switchbot_store import ThreadedHistory
 
@@ -126,15 +126,14 @@ class Configurator:
     def _try_out(self, settings: Settings, now: datetime) -> None:
         """Let the pure core decide with them about what is known."""
         states = {name: self._documents.book(name).state for name in settings.zones}
-        snapshot = Snapshot(
+        seen = Snapshot(
             {
                 name: ZoneSnapshot(remembered(state), state)
                 for name, state in states.items()
             }
         )
         try:
-            decision = decide(snapshot, settings, now)
-            gate(decision, settings, Ledger(states), now)
+            judged_anew(seen, settings, now)
         except Exception as error:
             raise SettingsError(
                 f"nothing can be decided with them: {type(error).__name__}: {error}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.core.step import overall_outcome, with_commands
 from switchbot_automation.engine.act.commander import Turn
 from switchbot_automation.engine.act.wishes import (
     act_for_person,
@@ -28,7 +29,6 @@ from switchbot_automation.engine.tell.health import health_report
 from switchbot_automation.engine.tell.overview import overview
 from switchbot_automation.engine.tell.performance import Performance
 from switchbot_automation.engine.tell.record import Recorder, askable, threaded
-from switchbot_automation.engine.tick import overall_outcome, with_commands
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.model import (
     ManualAction,
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.cascade import WebhookSender
     from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.engine.tell.record import AsyncHistory
-    from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.explain.explanation import Explanation
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.context import Notifier

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.rules.running.runner import Rules
     from switchbot_automation.settings.model import Settings
 

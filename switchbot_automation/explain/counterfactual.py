@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from switchbot_automation.core.overlay import overlaid
 from switchbot_automation.core.state.records import EMPTY
 from switchbot_automation.core.state.unit import season_action
+from switchbot_automation.core.state.zone import supposed
 from switchbot_automation.explain.trace import rejudged
 from switchbot_automation.model import Action, Outcome, Power
 from switchbot_automation.settings.table.zone import SEASONS, Kind, settings_table
@@ -198,7 +199,7 @@ class _Search:
                 replace(
                     seen,
                     reading=replace(seen.reading, temperature=value),
-                    state=seen.state._replace(last_temperature=value),
+                    state=supposed(seen.state, last_temperature=value),
                 )
             )
 
@@ -261,7 +262,7 @@ class _Search:
             at = self._trace.at - timedelta(seconds=seconds)
             changed: dict[str, Any] = {name: at}
             seen = self._trace.seen
-            return self._judged(replace(seen, state=state._replace(**changed)))
+            return self._judged(replace(seen, state=supposed(state, **changed)))
 
         yield from self._turned(
             _Dial(
@@ -279,7 +280,7 @@ class _Search:
         self, name: str, value: str, becomes: str, **changes: Any
     ) -> Iterator[Counterfactual]:
         seen = self._trace.seen
-        changed = replace(seen, state=seen.state._replace(**changes))
+        changed = replace(seen, state=supposed(seen.state, **changes))
         dial = _Dial("input", name, value, lambda _to: self._judged(changed))
         yield from self._if_different(dial, becomes, _FLIP_STEPS, dial.ask(becomes))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from switchbot_automation.engine.tick import ZoneTick
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.explain.trace import Trace
     from switchbot_automation.model import ZoneDecision
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.decide import decide
-from switchbot_automation.core.overlay import in_force
-from switchbot_automation.core.protect.gate import Ledger, gate
+from switchbot_automation.core.step import judged_anew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +25,7 @@ def shadows_of(judged: Judged) -> Mapping[str, Mapping[str, Any]]:
     if shadow is None:
         return {}
     try:
-        states = {name: seen.state for name, seen in judged.snapshot.zones.items()}
-        shadow = in_force(shadow, states.__getitem__, judged.at)
-        decision = decide(judged.snapshot, shadow, judged.at)
-        verdict = gate(decision, shadow, Ledger(states), judged.at)
+        other = judged_anew(judged.snapshot, shadow, judged.at)
     except Exception:  # a candidate must never harm what stands
         _LOGGER.exception("the shadow settings cannot be decided with")
         return {}
@@ -46,7 +41,9 @@ def shadows_of(judged: Judged) -> Mapping[str, Mapping[str, Any]]:
             "action": str(decided.action) if gated.allowed and decided.action else None,
             "because": [str(reason.code) for reason in decided.reasons],
         }
-        for decided, gated in zip(decision.zones, verdict.zones, strict=True)
+        for decided, gated in zip(
+            other.decision.zones, other.verdict.zones, strict=True
+        )
         if _sent(decided, gated) != live[decided.zone]
     }
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import (
     Judged,
     Snapshot,
@@ -19,11 +18,10 @@ from switchbot_automation.core.home import (
     concerned,
     narrowed,
 )
-from switchbot_automation.core.overlay import in_force
-from switchbot_automation.core.protect.gate import Ledger, gate
 from switchbot_automation.core.state.records import Reading
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import ZoneState, supposed
+from switchbot_automation.core.step import judge_snapshot, judged_anew
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import ReasonCode
 
@@ -128,14 +126,13 @@ def replayed(trace: Trace) -> tuple[ZoneDecision, ZoneVerdict]:
 def rejudged(
     zone: str, snapshot: Snapshot, settings: Settings, at: datetime
 ) -> tuple[ZoneDecision, ZoneVerdict]:
-    """Let the two pure functions judge, and return one zone's part."""
-    decision = decide(snapshot, settings, at)
-    states = {name: seen.state for name, seen in snapshot.zones.items()}
-    verdict = gate(decision, settings, Ledger(states), at)
-    for decided, judged in zip(decision.zones, verdict.zones, strict=True):
-        if decided.zone == zone:
-            return decided, judged
-    raise AssertionError("a zone was not decided about")
+    """Let the core judge by settings in force, and return one zone's part."""
+    return _part_of(judge_snapshot(snapshot, settings, at), zone)
+
+
+def _part_of(judged: Judged, zone: str) -> tuple[ZoneDecision, ZoneVerdict]:
+    both = zip(judged.decision.zones, judged.verdict.zones, strict=True)
+    return next(each for each in both if each[0].zone == zone)
 
 
 def telling(
@@ -209,11 +206,10 @@ def from_document(document: Any, zone: str, settings: Settings) -> Trace | None:
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     few = narrowed(settings, names)
-    states = {name: seen.state for name, seen in snapshot.zones.items()}
-    few = in_force(few, states.__getitem__, at)
-    decision, verdict = rejudged(zone, snapshot, few, at)
+    judged = judged_anew(snapshot, few, at)
+    decision, verdict = _part_of(judged, zone)
     revision = str(document.get("settings", ""))
-    return Trace(zone, at, snapshot, few, decision, verdict, revision)
+    return Trace(zone, at, snapshot, judged.settings, decision, verdict, revision)
 
 
 def agrees(trace: Trace, document: Mapping[str, Any]) -> bool:
@@ -226,7 +222,7 @@ def with_reading(trace: Trace, temperature: float | None, at: datetime) -> Trace
     """Return the trace as at a later look that went the same way, but for a reading."""
     seen = trace.seen
     reading = replace(seen.reading, temperature=temperature, received_at=at)
-    state = seen.state._replace(last_temperature=temperature, last_read_at=at)
+    state = supposed(seen.state, last_temperature=temperature, last_read_at=at)
     snapshot = replace(
         trace.snapshot,
         zones={
@@ -287,7 +283,7 @@ def _state(document: Mapping[str, Any]) -> ZoneState:
     unknown: dict[str, Any] = {
         name: None for key, name in _AS_WRITTEN.items() if key not in document
     }
-    return ZoneState.from_document(document)._replace(**unknown)
+    return supposed(ZoneState.from_document(document), **unknown)
 
 
 def codes(reasons: Iterable[Reason]) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.trend import Trend
-from switchbot_automation.core.state.learned import Learned
+from switchbot_automation.core.state.records import Learned
 from switchbot_automation.core.state.zone import ZoneState
 
 NOON = datetime(2026, 1, 12, 11, tzinfo=UTC)

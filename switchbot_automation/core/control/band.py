@@ -22,7 +22,8 @@ from switchbot_automation.core.control.warm_up import (
     Watch,
     plan_start,
 )
-from switchbot_automation.core.state.learned import KEPT_STARTS, Learned
+from switchbot_automation.core.state.learned import with_learned
+from switchbot_automation.core.state.records import KEPT_STARTS, Learned
 from switchbot_automation.model import Action
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSta
     )
     if season == learned.season:
         return state
-    return state._replace(learned=replace(learned, season=season))
+    return with_learned(state, replace(learned, season=season))
 
 
 def aim_of(zone: ZoneSettings) -> Aim | None:
@@ -161,7 +162,7 @@ def after_observation(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zo
                 aim, learned.softening, zone.hysteresis_celsius, run
             )
             learned = replace(learned, softening=softening)
-    return state._replace(learned=learned)
+    return with_learned(state, learned)
 
 
 def _run(
@@ -203,7 +204,7 @@ def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | N
     learned = state.learned
     if not zone.overshoot_learning or not zone.aircon_device_id or learned is None:
         return None
-    present = _setpoint(state.parameter) if state.compressor_running else None
+    present = _setpoint(state) if state.compressor_running else None
     setpoint = softened(aim, learned.softening)
     if learned.softening.kelvin(heating=aim.heating) > 0.0:
         return setpoint
@@ -213,7 +214,7 @@ def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | N
 
 def too_weak(aim: Aim, state: ZoneState, setpoint: float) -> bool:
     """Return whether the unit runs at a setpoint that was found to be too weak."""
-    present = _setpoint(state.parameter) if state.compressor_running else None
+    present = _setpoint(state) if state.compressor_running else None
     return (
         present is not None
         and not state.uncertain
@@ -301,7 +302,7 @@ def _situation(
         temperature=temperature,
         slope=learned.trend.slope(changed),
         running=running,
-        setpoint=_setpoint(state.parameter) if running else None,
+        setpoint=_setpoint(state) if running else None,
         settled_seconds=since,
         least=least(lately) if enough else None,
         most=most(lately) if enough else None,
@@ -324,14 +325,8 @@ def _last_change(state: ZoneState) -> datetime | None:
     return state.last_action_at
 
 
-def _setpoint(parameter: str | None) -> float | None:
-    if parameter is None:
-        return None
-    try:
-        value = float(parameter.split(",")[0])
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+def _setpoint(state: ZoneState) -> float | None:
+    return state.setting.temperature if state.setting else None
 
 
 def _starts(learned: Learned, state: ZoneState) -> tuple[float, ...]:

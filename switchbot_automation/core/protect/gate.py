@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.protect.safety import assess
 from switchbot_automation.core.state.records import DAY, NONE
-from switchbot_automation.core.state.unit import unsure_start
+from switchbot_automation.core.state.unit import locked_until, unsure_start
 from switchbot_automation.model import (
     Action,
     Decision,
@@ -145,7 +146,7 @@ def start_wait(
     """
     equipment = state.equipment or NONE
     runs = state.compressor_running and not state.uncertain
-    if runs and state.action in (action, None):
+    if _goes_on(state, action):
         return None
     found = None
     locked = equipment.locked_until
@@ -171,6 +172,50 @@ def start_wait(
     return found
 
 
+def start_waits(
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    now: datetime,
+    *,
+    person: bool = False,
+    waited: bool = False,
+    emergency: bool = False,
+) -> tuple[Reason, datetime] | None:
+    """Return what a command that is about to go waits for, and until when; None: go.
+
+    Asked of every start at the one place where commands are sent, whoever ordered it.
+    OFF and fan never wait here, nor does another setpoint of a unit that runs. A person
+    who asks just now has seen the room; what was asked for earlier (`waited`) goes no
+    more where safety forbids it than what the rule wants.
+    """
+    if action not in STARTS or emergency:
+        return None
+    wait = None
+    if person:
+        wait = person_wait(zone, state, action, now)
+    elif not _goes_on(state, action):
+        wait = _last(
+            equipment_wait(zone, state, now, action),
+            start_wait(zone, state, action, now),
+        )
+    if wait is not None:
+        return wait.reason(now), wait.until
+    if person and not waited:
+        return None
+    safety = None if _goes_on(state, action) else assess(zone, state, now)
+    if safety is None or not safety.forbids_start:
+        return None
+    again = now + timedelta(seconds=zone.poll_interval_seconds)
+    return safety.reason, safety.until or again
+
+
+def _goes_on(state: ZoneState, action: Action) -> bool:
+    """Tell whether the compressor surely runs for that season already."""
+    runs = state.compressor_running and not state.uncertain
+    return runs and state.action in (action, None)
+
+
 def first_seen(
     zone: ZoneSettings, state: ZoneState, now: datetime, *, new: bool
 ) -> ZoneState:
@@ -187,9 +232,8 @@ def first_seen(
         0 if new else zone.min_off_seconds
     )
     if known or not seconds:
-        return state._replace(equipment=NONE)
-    locked_until = now + timedelta(seconds=seconds)
-    return state._replace(equipment=NONE._replace(locked_until=locked_until))
+        return locked_until(state, None)
+    return locked_until(state, now + timedelta(seconds=seconds))
 
 
 def _last(one: Wait | None, other: Wait | None) -> Wait | None:

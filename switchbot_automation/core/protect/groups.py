@@ -18,6 +18,7 @@ from switchbot_automation.core.protect.gate import equipment_wait
 from switchbot_automation.core.state.unit import (
     already_in_force,
     can_send,
+    grouped,
     season_action,
 )
 from switchbot_automation.model import (
@@ -101,9 +102,7 @@ def after_arbitration(
     since = (state.group_waits_since or now) if waits else None
     works = state.action if state.compressor_running else None
     conditioned = works if works in _STARTS else state.conditioned
-    if since == state.group_waits_since and conditioned is state.conditioned:
-        return state
-    return state._replace(group_waits_since=since, conditioned=conditioned)
+    return grouped(state, since, conditioned)
 
 
 def _member(

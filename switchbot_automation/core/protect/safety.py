@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.predict import CAP_SECONDS, predictive
-from switchbot_automation.core.state.records import NONE
+from switchbot_automation.core.state.meter import with_sensing
+from switchbot_automation.core.state.unit import rests_until
 from switchbot_automation.model import Outcome, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -152,13 +153,11 @@ def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zon
         return state
     code = found.reason.code
     if code is ReasonCode.MAX_CONTINUOUS_ON:
-        rest_until = now + timedelta(seconds=REST_SECONDS)
-        equipment = (state.equipment or NONE)._replace(rest_until=rest_until)
-        return state._replace(equipment=equipment)
+        return rests_until(state, now + timedelta(seconds=REST_SECONDS))
     record = state.sensing
     if record is None or record.distrust is not None:
         return state
-    return state._replace(sensing=record._replace(distrust=code, good=0))
+    return with_sensing(state, record._replace(distrust=code, good=0))
 
 
 def next_stage(zone: ZoneSettings, state: ZoneState, now: datetime) -> datetime | None:

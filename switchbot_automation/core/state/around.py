@@ -16,6 +16,7 @@ from switchbot_automation.core.state.records import _KEPT_READINGS, Sign, Surrou
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import OffsetInput, Openings, Settings
 
 # Within this a room has to lose what counts as a sudden loss.
@@ -147,3 +148,8 @@ def offset_of(
 
 
 # --- reading documents -------------------------------------------------------------
+
+
+def with_surroundings(state: ZoneState, around: Surroundings) -> ZoneState:
+    """Return the state with what is known around the zone."""
+    return state._replace(surroundings=around)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.state.identity import UnitId
-from switchbot_automation.core.state.learned import Learned
+from switchbot_automation.core.state.records import Learned
 from switchbot_automation.core.state.values import (
     encode_instant,
     instant,
@@ -22,7 +22,7 @@ from switchbot_automation.core.state.values import (
     text,
 )
 from switchbot_automation.core.state.zone import ZoneState
-from switchbot_automation.model import Power
+from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -431,3 +431,23 @@ def _latest(states: Iterable[ZoneState]) -> ZoneState | None:
 
 def _told_at(state: ZoneState) -> float:
     return state.last_action_at.timestamp() if state.last_action_at else 0.0
+
+
+def of_unit(state: ZoneState, unit: UnitId) -> ZoneState:
+    """Return a state of an older release with the unit that it is of."""
+    return state._replace(unit=unit)
+
+
+def seen_off(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state of a unit that was left and is off: nothing is owed to it."""
+    stopped = at if state.compressor_running else state.compressor_stopped_at
+    return state._replace(
+        power=Power.OFF,
+        mode=None,
+        parameter=None,
+        action=Action.OFF,
+        uncertain=False,
+        pending_repeat=None,
+        check=None,
+        compressor_stopped_at=stopped,
+    )

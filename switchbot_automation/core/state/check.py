@@ -7,10 +7,12 @@ the watts of a plug it hangs on, or the room's temperature. Plugs say watts as `
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from switchbot_automation.core.state.records import Check
+from switchbot_automation.core.state.unit import its_way, same_parameter
 from switchbot_automation.core.state.values import (
     number,
 )
@@ -85,6 +87,27 @@ def asked(
         state.last_temperature,
         parameter=state.parameter,
     )
+
+
+def with_check(state: ZoneState, check: Check | None) -> ZoneState:
+    """Return the state with what is still to be seen, None for nothing."""
+    return state._replace(check=check)
+
+
+def takes_otherwise(check: Check, found: ZoneState) -> bool:
+    """Tell whether a unit does what it was told with other settings than it was told."""
+    told = check.parameter
+    return told is not None and not same_parameter(told, found.parameter)
+
+
+def told_again(check: Check, found: ZoneState, attempts: int) -> ZoneState:
+    """Return the state of a unit that shows other settings than it was told.
+
+    Believed first, so that the rule may tell it again; in the end taken for its way.
+    """
+    if check.attempt < attempts or check.parameter is None:
+        return with_check(found, replace(check, attempt=check.attempt + 1))
+    return with_check(its_way(found, check.parameter, check.action), None)
 
 
 def agrees(check: Check, power: Power) -> bool | None:

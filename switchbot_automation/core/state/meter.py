@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.core.predict import (
-    TOO_OLD,
-)
 from switchbot_automation.core.state.records import Reading, SensorRecord
+from switchbot_automation.core.state.zone import read_well, with_error
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -199,7 +197,14 @@ def _is_zero(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == 0
 
 
-_UNREACHABLE = "api_error"
+TOO_OLD: Final = "too_old"
+"""What a state says of a temperature that nobody renewed in time."""
+
+UNREACHABLE: Final = "api_error"
+"""What a state says of a temperature whose meter did not answer."""
+
+APP_START: Final = "app_start"
+"""What a state says of a temperature that an earlier process read."""
 
 
 def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
@@ -207,27 +212,22 @@ def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
     if reading.problem is ReasonCode.NO_METER:
         return state
     if reading.problem is ReasonCode.METER_UNREACHABLE:
-        return state._replace(
+        return with_error(state, reading.error)._replace(
             last_read_at=reading.received_at,
             last_temperature_stale=True,
-            last_temperature_stale_reason=_UNREACHABLE,
-            last_error=reading.error,
-            error_count=state.error_count + 1,
+            last_temperature_stale_reason=UNREACHABLE,
         )
-    was_unreachable = state.last_temperature_stale_reason == _UNREACHABLE
-    return state._replace(
+    was_unreachable = state.last_temperature_stale_reason == UNREACHABLE
+    return read_well(state, forget_error=was_unreachable)._replace(
         last_temperature=reading.temperature,
         last_humidity=reading.humidity,
         last_read_at=reading.received_at,
         last_temperature_stale=False,
         last_temperature_stale_reason=None,
-        # A command's error stays until a command succeeds.
-        last_error=None if was_unreachable else state.last_error,
-        error_count=0,
     )
 
 
-def _given_up(state: ZoneState) -> ZoneState:
+def given_up(state: ZoneState) -> ZoneState:
     """Return the state without belief in a temperature that nobody renewed."""
     if state.last_temperature_stale:
         return state
@@ -248,4 +248,21 @@ def remembered(state: ZoneState) -> Reading:
     problem = ReasonCode.NO_READING if state.last_temperature is None else None
     return Reading(
         state.last_temperature, state.last_humidity, state.last_read_at, problem
+    )
+
+
+def with_sensing(state: ZoneState, record: SensorRecord) -> ZoneState:
+    """Return the state with what is kept of its readings."""
+    return state._replace(sensing=record)
+
+
+def value_known_since(state: ZoneState, since: datetime | None) -> ZoneState:
+    """Return the state with when the meter last showed another value, None: unknown."""
+    return state._replace(value_since=since)
+
+
+def not_read_yet(state: ZoneState) -> ZoneState:
+    """Return a state that was just opened: its temperature is from another life."""
+    return state._replace(
+        last_temperature_stale=True, last_temperature_stale_reason=APP_START
     )

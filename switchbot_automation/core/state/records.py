@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from switchbot_automation.core.control.overshoot import Softening
+from switchbot_automation.core.control.season import Season
+from switchbot_automation.core.control.steer import Steering
+from switchbot_automation.core.control.trend import Trend
+from switchbot_automation.core.control.warm_up import WarmUp
 from switchbot_automation.core.state.values import (
     encode_instant,
     enum,
@@ -458,6 +464,7 @@ class PendingManual:
 
 
 def repeat_of(value: Any) -> PendingRepeat | None:
+    """Read the repeats of a document; None for none, or garbage."""
     if not isinstance(value, dict):
         return None
     remaining = integer(value.get("remaining")) or 0
@@ -476,6 +483,7 @@ def repeat_of(value: Any) -> PendingRepeat | None:
 
 
 def manual_of(value: Any) -> PendingManual | None:
+    """Read the waiting command of a document; None for none, or garbage."""
     if not isinstance(value, dict):
         return None
     action = enum(Action, value.get("action"))
@@ -485,6 +493,7 @@ def manual_of(value: Any) -> PendingManual | None:
 
 
 def intent_of(value: Any) -> Intent | None:
+    """Read the intent of a document; None for none, or garbage."""
     if not isinstance(value, dict):
         return None
     action = enum(Action, value.get("action"))
@@ -529,3 +538,117 @@ def _is_day(value: Any) -> bool:
         return bool(date.fromisoformat(value).isoformat() == value)
     except (TypeError, ValueError):
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class AirconSetting:
+    """What a unit is told or shows: a `setAll` parameter, read once.
+
+    SwitchBot API v1.1: ``temperature,mode,fan,power`` as in ``26,5,3,on``. Two are equal
+    that mean the same: ``26.0,5,3,ON`` is ``26,5,3,on``. `temperature` in degrees Celsius,
+    `mode` (2 cool, 4 fan, 5 heat) and `fan` (1 auto to 4 high) are None where the text does
+    not say them.
+
+        AirconSetting.parse("26,5,3,on").temperature  # 26.0
+    """
+
+    text: str = field(compare=False)
+    parts: tuple[float | str, ...]
+
+    @staticmethod
+    @lru_cache(maxsize=512)
+    def parse(text: str | None) -> AirconSetting | None:
+        """Read a parameter, whoever wrote it; None for None."""
+        if text is None:
+            return None
+        parts: list[float | str] = []
+        for part in text.split(","):
+            word = part.strip().lower()
+            try:
+                parts.append(float(word))
+            except ValueError:
+                parts.append(word)
+        return AirconSetting(text, tuple(parts))
+
+    @property
+    def temperature(self) -> float | None:
+        """The setpoint in degrees Celsius."""
+        first = self.parts[0]
+        is_number = isinstance(first, float) and math.isfinite(first)
+        return float(first) if is_number else None
+
+    @property
+    def mode(self) -> int | None:
+        """The unit's mode as the API counts them."""
+        return self._whole(1)
+
+    @property
+    def fan(self) -> int | None:
+        """The fan speed as the API counts them."""
+        return self._whole(2)
+
+    def _whole(self, index: int) -> int | None:
+        if len(self.parts) <= index:
+            return None
+        part = self.parts[index]
+        whole = isinstance(part, float) and part.is_integer() and part >= 0
+        return int(part) if whole else None
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a zone has learned of its room, its unit and its meter."""
+
+    trend: Trend = field(default_factory=Trend)
+    steering: Steering = field(default_factory=Steering)
+    warm_up: WarmUp = field(default_factory=WarmUp)
+    softening: Softening = field(default_factory=Softening)
+    season: Season | None = None
+    starts: tuple[float, ...] = ()
+    """When the compressor was started lately, POSIX seconds, ascending."""
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        season = {"season": self.season.to_document()} if self.season else {}
+        return season | {
+            "readings": self.trend.to_list(),
+            "steering": self.steering.to_document(),
+            "warm_up": self.warm_up.to_document(),
+            "softening": self.softening.to_document(),
+            "starts": list(self.starts),
+        }
+
+    @classmethod
+    def from_document(cls, value: Any) -> Learned | None:
+        """Read a document, however damaged; None where there is none."""
+        if not isinstance(value, dict):
+            return None
+        return cls(
+            Trend.from_list(value.get("readings")),
+            Steering.from_document(_section(value, "steering")),
+            WarmUp.from_document(_section(value, "warm_up")),
+            Softening.from_document(_section(value, "softening")),
+            Season.from_document(_section(value, "season")),
+            _starts_of(value.get("starts")),
+        )
+
+
+def _section(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    section = value.get(key)
+    return section if isinstance(section, dict) else {}
+
+
+def _starts_of(value: Any) -> tuple[float, ...]:
+    found = value[-KEPT_STARTS:] if isinstance(value, list) else ()
+    return tuple(
+        sorted(
+            float(one)
+            for one in found
+            if isinstance(one, int | float)
+            and not isinstance(one, bool)
+            and 0 <= one < 1e11  # noqa: PLR2004 - within datetime's years
+        )
+    )
+
+
+KEPT_STARTS = 24

@@ -21,20 +21,25 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.records import NONE, PendingRepeat
+from switchbot_automation.core.state.records import NONE, AirconSetting
 from switchbot_automation.core.state.values import number
-from switchbot_automation.core.state.zone import MODE_COOL, MODE_FAN, MODE_HEAT
+from switchbot_automation.core.state.wishes import fulfilled, not_fulfilled, off_again
+from switchbot_automation.core.state.zone import (
+    MODE_COOL,
+    MODE_FAN,
+    MODE_HEAT,
+    well,
+    with_error,
+)
 from switchbot_automation.model import Action, Power, RungResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from switchbot_automation.core.state.records import Check, Equipment
+    from switchbot_automation.core.state.records import Equipment
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
@@ -85,20 +90,7 @@ def _degrees(target: float, *, half: bool, up: bool) -> str:
 
 def same_parameter(one: str | None, other: str | None) -> bool:
     """Compare two `setAll` parameters by meaning: ``26.0,5,3,on`` is ``26,5,3,on``."""
-    if one is None or other is None:
-        return one is other
-    return one == other or _parsed(one) == _parsed(other)
-
-
-def _parsed(parameter: str) -> tuple[float | str, ...]:
-    parts: list[float | str] = []
-    for part in parameter.split(","):
-        text = part.strip().lower()
-        try:
-            parts.append(float(text))
-        except ValueError:
-            parts.append(text)
-    return tuple(parts)
+    return one == other or AirconSetting.parse(one) == AirconSetting.parse(other)
 
 
 def already_in_force(state: ZoneState, zone: ZoneSettings, action: Action) -> bool:
@@ -138,14 +130,10 @@ def after_command(
     resending can never prolong a minimum time.
     """
     direct = rung.rung == "command"
-    common = state._replace(
+    common = fulfilled(well(state))._replace(
         uncertain=False,
         last_action=_words(zone, action, rung, label),
         last_action_at=at,
-        last_error=None,
-        pending_repeat=None,
-        pending_manual=None,
-        intent=None,
     )
     may_have_run = _may_run(state)
     if action is Action.OFF:
@@ -171,7 +159,7 @@ def after_command(
     )
     return common._replace(
         power=Power.ON,
-        mode=_mode(rung.parameter) if direct else None,
+        mode=_mode_told(rung.parameter) if direct else None,
         parameter=rung.parameter if direct else None,
         action=action,
         compressor_started_at=state.compressor_started_at if continues else at,
@@ -187,13 +175,7 @@ def after_failure(
     `maybe`: the unit may have been told all the same. Then neither "already off" nor
     "already on" holds, and the compressor may have started or stopped at `at`.
     """
-    failed = state._replace(
-        intent=None,
-        # Repeating an OFF from before would undo what was wanted since.
-        pending_repeat=None,
-        last_error=error,
-        error_count=state.error_count + 1,
-    )
+    failed = not_fulfilled(with_error(state, error))
     if not maybe:
         return failed
     if action in (Action.OFF, Action.FAN):
@@ -240,18 +222,12 @@ def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneStat
     )
     if not intent.idempotent or intent.action is not Action.OFF:
         return counted
-    repeat = PendingRepeat(
-        remaining=1,
-        interval_seconds=max(zone.off_repeat_interval_seconds, 1),
-        next_run_at=now,
-        state_reason="repeat_after_crash",
-    )
-    return counted._replace(pending_repeat=repeat)
+    return off_again(counted, zone, now)
 
 
-def _mode(parameter: str | None) -> int | None:
-    parts = (parameter or "").split(",")
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
+def _mode_told(parameter: str | None) -> int | None:
+    setting = AirconSetting.parse(parameter)
+    return setting.mode if setting else None
 
 
 def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> str:
@@ -263,23 +239,6 @@ def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> 
     if rung.rung == "button":
         return f"button({zone.buttons.get(action, '')}) ({label})"
     return "turnOff" if rung.parameter is None else f"setAll({rung.parameter})"
-
-
-def with_repeats(
-    state: ZoneState, zone: ZoneSettings, action: Action, at: datetime, label: str
-) -> ZoneState:
-    """Queue the OFF commands that follow the first, on their own due instants."""
-    if zone.off_repeat_count <= 1:
-        return state
-    return state._replace(
-        pending_repeat=PendingRepeat(
-            remaining=zone.off_repeat_count - 1,
-            interval_seconds=zone.off_repeat_interval_seconds,
-            next_run_at=at + timedelta(seconds=zone.off_repeat_interval_seconds),
-            state_reason=label,
-            action=action,
-        ),
-    )
 
 
 # A steered unit is told a dozen setpoints at most.
@@ -307,27 +266,65 @@ def as_told(before: ZoneState, found: ZoneState) -> ZoneState:
     return found
 
 
-def takes_otherwise(check: Check, found: ZoneState) -> bool:
-    """Tell whether a unit does what it was told with other settings than it was told."""
-    told = check.parameter
-    return told is not None and not same_parameter(told, found.parameter)
-
-
-def told_again(check: Check, found: ZoneState, attempts: int) -> ZoneState:
-    """Return the state of a unit that shows other settings than it was told.
-
-    Believed first, so that the rule may tell it again; in the end taken for its way.
-    """
-    if check.attempt < attempts or check.parameter is None:
-        return found._replace(check=replace(check, attempt=check.attempt + 1))
-    told, shown = check.parameter, found.parameter or ""
+def its_way(found: ZoneState, told: str, action: Action) -> ZoneState:
+    """Return the state of a unit whose own word for `told` is what it shows now."""
     others = [pair for pair in found.shown_as if not same_parameter(pair[0], told)]
     return found._replace(
         parameter=told,
-        action=check.action,
-        check=None,
-        shown_as=(*others, (told, shown))[-_KEPT:],
+        action=action,
+        shown_as=(*others, (told, found.parameter or ""))[-_KEPT:],
     )
+
+
+def certain(state: ZoneState) -> ZoneState:
+    """Return the state once something showed that the last command arrived."""
+    return state._replace(uncertain=False)
+
+
+def unsure(state: ZoneState) -> ZoneState:
+    """Return the state once the unit may have been told something, or not."""
+    return state._replace(uncertain=True)
+
+
+def looked_at(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state after the unit was asked at `at`, whatever it answered."""
+    return state._replace(last_aircon_poll_at=at)
+
+
+def started_by_somebody(
+    state: ZoneState, zone: ZoneSettings, at: datetime
+) -> ZoneState:
+    """Return the state of a unit that somebody else turned on or off: a start counts."""
+    if not state.compressor_running:
+        return state
+    equipment = state.equipment or NONE
+    action = state.action or season_action(zone)
+    return state._replace(equipment=equipment.started(at, action))
+
+
+def rests_until(state: ZoneState, until: datetime) -> ZoneState:
+    """Return the state of a compressor that ran as long as it may."""
+    return state._replace(
+        equipment=(state.equipment or NONE)._replace(rest_until=until)
+    )
+
+
+def locked_until(state: ZoneState, until: datetime | None) -> ZoneState:
+    """Return the state of a compressor that is looked after for the first time.
+
+    `until`: how long it is left alone, since nobody knows when it last stopped.
+    """
+    return state._replace(equipment=NONE._replace(locked_until=until))
+
+
+def grouped(
+    state: ZoneState, waits_since: datetime | None, conditioned: Action | None
+) -> ZoneState:
+    """Return the state with what the zone's group has to know later."""
+    same = waits_since == state.group_waits_since
+    if same and conditioned is state.conditioned:
+        return state
+    return state._replace(group_waits_since=waits_since, conditioned=conditioned)
 
 
 _MODES = range(100)

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.control.slopes import SlopeBounds
 from switchbot_automation.core.state.identity import UnitId, texts
-from switchbot_automation.core.state.learned import Learned
 from switchbot_automation.core.state.records import (
+    AirconSetting,
     Check,
     Equipment,
     Intent,
+    Learned,
     PendingManual,
     PendingRepeat,
     SensorRecord,
@@ -113,6 +114,11 @@ class ZoneState(NamedTuple):
     def compressor_running(self) -> bool:
         """Power on and not known to be in fan mode: the compressor counts as running."""
         return self.power is Power.ON and self.action is not Action.FAN
+
+    @property
+    def setting(self) -> AirconSetting | None:
+        """What the unit was told, None where nobody knows."""
+        return AirconSetting.parse(self.parameter)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ZoneState:
@@ -421,3 +427,27 @@ def after_jump(state: ZoneState, seconds: float, now: datetime) -> ZoneState:
     if state.equipment is not None:
         moved["equipment"] = state.equipment.after_jump(jump, now)
     return state._replace(**moved) if moved else state
+
+
+# --- what is of no facet -------------------------------------------------------------
+
+
+def with_error(state: ZoneState, error: str | None) -> ZoneState:
+    """Return the state after something failed, a reading or a command."""
+    return state._replace(last_error=error, error_count=state.error_count + 1)
+
+
+def well(state: ZoneState) -> ZoneState:
+    """Return the state after a command was taken: no error is open."""
+    return state._replace(last_error=None)
+
+
+def read_well(state: ZoneState, *, forget_error: bool) -> ZoneState:
+    """Return the state after a meter answered; a command's error stays open."""
+    error = None if forget_error else state.last_error
+    return state._replace(last_error=error, error_count=0)
+
+
+def supposed(state: ZoneState, **fields: Any) -> ZoneState:
+    """Return the state as if: for questions, never to be kept."""
+    return state._replace(**fields)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.cloud.catalog.infrared import looks_infrared
-from switchbot_automation.core.protect.gate import STARTS, person_wait
-from switchbot_automation.core.protect.safety import assess
-from switchbot_automation.core.state.check import asked
 from switchbot_automation.core.state.records import Intent
 from switchbot_automation.core.state.unit import (
-    after_command,
     after_crash,
     after_failure,
-    with_repeats,
 )
+from switchbot_automation.core.step import accepted, obstacle
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.engine.documents.leader import (
     SENDING,
@@ -38,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.core.requests import Order
     from switchbot_automation.engine.act.cascade import Actuator, Sent
     from switchbot_automation.engine.documents.book import StateBook
     from switchbot_automation.engine.documents.documents import Documents
@@ -51,26 +47,6 @@ _LOGGER = logging.getLogger(__name__)
 IN_FLIGHT = timedelta(seconds=120)
 
 _PERSON_ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be sent and for whom.
-
-    `label` is the dashboard's word for it, as in ``automation_winter_off``. `repeats`:
-    queue the OFF repeats of the settings behind it. `waited`: a person's command of
-    earlier, which the engine that leads sends. `attempt`: how often it was sent again
-    because nothing showed it.
-    """
-
-    zone: ZoneSettings
-    action: Action
-    label: str
-    reasons: tuple[Reason, ...]
-    person: bool = False
-    repeats: bool = False
-    waited: bool = False
-    attempt: int = 0
 
 
 class Turn:
@@ -198,7 +174,7 @@ class Commander:
             if other is not None and not certain:
                 reason = Reason(ReasonCode.INTENT_IN_FLIGHT)
                 return _blocked(order, intent.id, reason, other.at + IN_FLIGHT)
-            waits = self._person_waits(order, book)
+            waits = obstacle(order, book.state, self._clock.now())
             if waits is not None:
                 return _blocked(order, intent.id, *waits)
             SENDING.add(intent.id)
@@ -218,28 +194,6 @@ class Commander:
             return None
         return _blocked(order, intent.id, Reason(ReasonCode.LOST_RACE))
 
-    def _person_waits(
-        self, order: Order, book: StateBook
-    ) -> tuple[Reason, datetime] | None:
-        """Return what a person's command waits for, and until when it looks again.
-
-        Who asks just now has seen the room. What was asked for earlier goes no more
-        where safety forbids it than what the rule wants.
-        """
-        if not order.person:
-            return None
-        now, zone, state = self._clock.now(), order.zone, book.state
-        wait = person_wait(zone, state, order.action, now)
-        if wait is not None:
-            return wait.reason(now), wait.until
-        if not order.waited or order.action not in STARTS:
-            return None
-        safety = assess(zone, state, now)
-        if safety is None or not safety.forbids_start:
-            return None
-        again = now + timedelta(seconds=zone.poll_interval_seconds)
-        return safety.reason, safety.until or again
-
     async def _send(self, order: Order, intent: Intent) -> Command:
         sent_at = self._clock.now()
         sent = await self._actuator.send(order.zone, order.action)
@@ -252,23 +206,7 @@ class Commander:
         rung = sent.accepted
         if rung is None:
             return self._failed(order, intent, book, sent, sent_at)
-        state = after_command(
-            book.state, order.zone, order.action, rung, at=at, label=order.label
-        )
-        check = asked(
-            order.zone,
-            state,
-            order.action,
-            intent.id,
-            at,
-            attempt=order.attempt,
-            readable=not looks_infrared(order.zone.aircon_device_id),
-        )
-        state = state._replace(check=check)
-        if order.repeats:
-            state = with_repeats(state, order.zone, order.action, at, order.label)
-        if order.person:
-            state = state._replace(manual_action_at=at)
+        state = accepted(book.state, order, rung, at, intent.id)
         _LOGGER.info("%s: %s sent by %s", order.zone.name, order.action, rung.rung)
         book.state = state
         return Command(

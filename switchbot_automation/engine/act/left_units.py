@@ -20,11 +20,15 @@ from switchbot_automation.core.state.belonging import (
     holds,
     is_settled,
     knows_a_unit,
+    of_unit,
+    seen_off,
     settle,
 )
+from switchbot_automation.core.state.check import with_check
 from switchbot_automation.core.state.identity import identities, unit_of
 from switchbot_automation.core.state.records import DAY
 from switchbot_automation.core.state.unit import after_command, power_of
+from switchbot_automation.core.state.unit import unsure as unsure_of
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.zone import after_jump
 from switchbot_automation.model import Action, CommandStatus, Power, Reason, ReasonCode
@@ -111,7 +115,7 @@ class LeftUnits:
             if not holds(state) and knows_a_unit(state):
                 # By an older release: of what the zone had when it was last there.
                 unit = self._unit_of_old(name)
-                state = state if unit is None else state._replace(unit=unit)
+                state = state if unit is None else of_unit(state, unit)
             if holds(state):
                 found[name] = state
         return found
@@ -193,7 +197,7 @@ class LeftUnits:
         )
         if readable and (unit.attempts or not tells) and await self._is_off(unit):
             _LOGGER.info("the unit %s, which was left, is off", unit.unit.name)
-            self._keep(tried._replace(state=_off(unit.state, now), error=None))
+            self._keep(tried._replace(state=seen_off(unit.state, now), error=None))
             return None
         if not tells:
             words = "its zone only observed" if before.observe_only else unit.error
@@ -217,12 +221,12 @@ class LeftUnits:
             return command if unit.error is None else None
         rung = sent.accepted
         if rung is None:
-            unsure = tried.state._replace(uncertain=tried.state.uncertain or sent.maybe)
+            unsure = unsure_of(tried.state) if sent.maybe else tried.state
             self._complain(tried._replace(state=unsure), sent.error)
             return command
         at = self._clock.now()
         state = after_command(unit.state, zone, Action.OFF, rung, at=at, label="left")
-        self._keep(tried._replace(state=state._replace(check=None), error=None))
+        self._keep(tried._replace(state=with_check(state, None), error=None))
         _LOGGER.info("the unit %s, which was left running, is told off", unit.unit.name)
         return command
 
@@ -287,20 +291,6 @@ def _next_at(
         doubled = _FIRST_WAIT * (1 << min(unit.attempts, _DOUBLINGS))
         return now + min(_LONGEST_WAIT, doubled)
     return now + _LOOKED_AT_EVERY if readable else None
-
-
-def _off(state: ZoneState, at: datetime) -> ZoneState:
-    stopped = at if state.compressor_running else state.compressor_stopped_at
-    return state._replace(
-        power=Power.OFF,
-        mode=None,
-        parameter=None,
-        action=Action.OFF,
-        uncertain=False,
-        pending_repeat=None,
-        check=None,
-        compressor_stopped_at=stopped,
-    )
 
 
 def _without(ways: Mapping[Action, str], taken: set[str]) -> dict[Action, str]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from switchbot_automation.core.state.records import PendingManual
+from switchbot_automation.core.requests import Order
 from switchbot_automation.core.state.unit import season_action
-from switchbot_automation.engine.act.commander import Order
+from switchbot_automation.core.state.wishes import wish_waits, wished_anew
 from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
 from switchbot_automation.model import (
     Action,
@@ -62,9 +62,7 @@ async def act_for_person(
     )
     command = await commander.carry_out(order)
     if command.status is CommandStatus.BLOCKED and command.blocked_until:
-        book.state = book.state._replace(
-            pending_manual=PendingManual(wanted, command.blocked_until)
-        )
+        book.state = wish_waits(book.state, wanted, command.blocked_until)
     if not disabled:
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
         command = replace(command, reasons=(*command.reasons, unstored))
@@ -76,7 +74,7 @@ def hold_for_person(
 ) -> None:
     """Keep in the state until when the automation leaves the zone alone."""
     book = documents.book(zone.name)
-    book.state = book.state._replace(pending_manual=None, hold_until=hold_until)
+    book.state = wished_anew(book.state, hold_until)
 
 
 _ACTIONS = {

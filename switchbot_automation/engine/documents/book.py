@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.core.state.meter import not_read_yet
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _SHOWN_CHARACTERS: Final = 40
-_APP_START: Final = "app_start"
 CONTESTED_WRITES: Final = 30
 """A compare_and_set costs more than a set where the store saves up its writes, so one
 hand edit does not make it the rule for ever."""
@@ -80,9 +80,7 @@ def opened(key: str, entry: Entry) -> StateBook:
     """Read a document for the first time in this process."""
     saved = ZoneState.from_document(entry.data)
     # Until the first reading, the stored temperature is from another life.
-    state = saved._replace(
-        last_temperature_stale=True, last_temperature_stale_reason=_APP_START
-    )
+    state = not_read_yet(saved)
     book = StateBook(key, entry.data, saved, state, entry.revision)
     if saved.intent is not None:
         # Another engine may be at work on it right now.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.state.belonging import holds, knows_a_unit
 from switchbot_automation.core.state.merging import newest_of
+from switchbot_automation.core.state.wishes import intended as intended_in
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine.documents.book import (
     CONTESTED_WRITES,
@@ -314,7 +315,7 @@ class Documents:
         if book.revision is None or not self.reachable:
             return Recorded.UNAVAILABLE
         for _ in range(_INTENT_ATTEMPTS):
-            intended = book.state._replace(intent=intent)
+            intended = intended_in(book.state, intent)
             document = book.written(intended)
             try:
                 revision = await self._store.compare_and_set(
@@ -449,3 +450,16 @@ class Documents:
 def _tells(state: ZoneState) -> bool:
     """Tell whether a state is of a device, whether or not it says of which."""
     return holds(state) or knows_a_unit(state)
+
+
+class BookStates:
+    """The zones' states as the documents hold them now, by zone."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def __getitem__(self, zone: str, /) -> ZoneState:
+        return self._documents.book(zone).state
+
+    def __setitem__(self, zone: str, state: ZoneState, /) -> None:
+        self._documents.book(zone).state = state

@@ -9,12 +9,12 @@ import asyncio
 import logging
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
+from switchbot_automation.core.requests import Look
 from switchbot_automation.core.state.meter import all_zero, fused, implausible
 from switchbot_automation.core.state.records import Reading
-from switchbot_automation.core.state.unit import after_aircon_status, power_of
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import PLUGIN_PREFIX as PREFIX
 from switchbot_automation.model import ReasonCode
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
-    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.engine.observe.pushed import Pushes
     from switchbot_automation.model import CloudApi, DeviceStatus
     from switchbot_automation.settings.model import ZoneSettings
@@ -66,13 +65,6 @@ def describe(error: BaseException, *, hide: str = "") -> str:
     # Half a surrogate pair, which a broken answer may hold, cannot be stored.
     text = text.encode("utf-8", "replace").decode("utf-8")
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
-
-
-class Look(NamedTuple):
-    """What a look at an air conditioner left; `answered`: it said what it does."""
-
-    state: ZoneState
-    answered: bool = False
 
 
 class Observer:
@@ -224,37 +216,35 @@ class Observer:
             self._failing.discard(device_id)
             _LOGGER.info("%s can be read again", device_id)
 
-    async def poll_aircon(
-        self, zone: ZoneSettings, state: ZoneState, *, forced: bool
-    ) -> Look:
-        """Ask what the air conditioner does, where it can be asked.
+    async def look_at_unit(
+        self, zone: ZoneSettings, last: datetime | None, *, forced: bool
+    ) -> Look | None:
+        """Ask what the air conditioner does, where it can be asked; None if it was not.
 
-        Not forced, only once the last poll is `aircon_poll_cooldown_minutes` old.
+        `last` is when it was asked before. Not forced, only once that is
+        `aircon_poll_cooldown_minutes` ago.
         """
         device_id = zone.aircon_device_id
         if not device_id or looks_infrared(device_id):
-            return Look(state)
+            return None
         now = self._clock.now()
         cooldown = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
-        last = state.last_aircon_poll_at
         if not forced and last is not None and now - last < cooldown:
-            return Look(state)
+            return None
         if not self._quota.allows_read():
-            return Look(state)
+            return None
         remotes = await self._known_remotes()
         if remotes is None or device_id in remotes:
-            return Look(state)
+            return None
+        fields: Mapping[str, Any] | None = None
         try:
             status = await self.call(self._client.status, device_id)
-            found = after_aircon_status(state, zone, status.fields, self._clock.now())
-            answered = power_of(status.fields) is not None
+            fields = status.fields
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             self._note(device_id, error)
-            found, answered = state, False
         else:
             self._note(device_id, None)
-        now = self._clock.now()
-        return Look(found._replace(last_aircon_poll_at=now), answered)
+        return Look(fields, self._clock.now())
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
         """Return a device's status, None where it cannot be had now."""

@@ -20,8 +20,8 @@ from switchbot_store import HistorySample, ThreadedHistory
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.explain.runs import Run
     from switchbot_automation.explain.trace import Trace
     from switchbot_automation.model import Command, Reason

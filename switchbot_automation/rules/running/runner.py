@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.cascade import WebhookSender
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.engine.tell.events import Listeners
-    from switchbot_automation.engine.tick import ZoneTick
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.context import Notifier
     from switchbot_automation.rules.definition.model import (

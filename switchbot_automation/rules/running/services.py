@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cloud.catalog.catalog import validate_command
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.core.state.wishes import held
 from switchbot_automation.engine.act.wishes import act_for_person, end_of_hold
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import RuleActionError
@@ -175,7 +176,7 @@ class RunContext:
         until = end_of_hold(hold, self.home.settings.zones[zone], self.now)
         if not self.dry_run:
             book = self.services.documents.book(zone)
-            book.state = book.state._replace(hold_until=until)
+            book.state = held(book.state, until)
         return {"zone": zone, "until": encode_instant(until) if until else None}
 
     async def notify(

@@ -1,0 +1,148 @@
+"""What is wished of a zone and still open: holds, waiting commands, repeats, intents. Pure.
+
+The only writer of `manual_action_at`, `hold_until`, `pending_repeat`, `pending_manual`
+and `intent`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.state.records import (
+    Intent,
+    PendingManual,
+    PendingRepeat,
+)
+from switchbot_automation.model import Action, CommandStatus
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+# For so long after the instant a person was told the wish is still theirs.
+_WISH_LASTS = timedelta(hours=1)
+
+
+def held(state: ZoneState, until: datetime | None) -> ZoneState:
+    """Return the state held until then, None for not held any more."""
+    return state._replace(hold_until=until)
+
+
+def wished_anew(state: ZoneState, hold_until: datetime | None) -> ZoneState:
+    """Return the state for a newer wish, which ends an older one and its hold."""
+    return state._replace(pending_manual=None, hold_until=hold_until)
+
+
+def wish_waits(state: ZoneState, action: Action, due_at: datetime) -> ZoneState:
+    """Return the state with a person's command that waits until `due_at`."""
+    return state._replace(pending_manual=PendingManual(action, due_at))
+
+
+def after_wish(
+    state: ZoneState, wish: PendingManual, later: datetime | None
+) -> ZoneState:
+    """Return the state once a waiting wish was not taken: put off, or given up.
+
+    `later` is when it may be, None for never. It is given up an hour after the instant
+    that the person was told.
+    """
+    promised = wish.promised_at or wish.due_at
+    if later is None or later > promised + _WISH_LASTS:
+        return state._replace(pending_manual=None)
+    waits = replace(wish, due_at=later, promised_at=promised)
+    return state._replace(pending_manual=waits)
+
+
+def acted(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state after a person acted, who saw the room."""
+    return state._replace(manual_action_at=at)
+
+
+def after_remote(state: ZoneState, zone: ZoneSettings, at: datetime) -> ZoneState:
+    """Return the state after somebody used the unit's own remote or the cloud's app.
+
+    That is a person's command: it ends what waits or repeats. It holds only where the
+    settings say for how long, since a unit that lost its power shows the same.
+    """
+    seconds = zone.manual_hold_seconds
+    return state._replace(
+        manual_action_at=at,
+        hold_until=at + timedelta(seconds=seconds) if seconds else state.hold_until,
+        pending_repeat=None,
+        pending_manual=None,
+    )
+
+
+def intended(state: ZoneState, intent: Intent | None) -> ZoneState:
+    """Return the state with a command that is about to be sent."""
+    return state._replace(intent=intent)
+
+
+def fulfilled(state: ZoneState) -> ZoneState:
+    """Return the state after a command was taken: nothing older waits any more."""
+    return state._replace(pending_repeat=None, pending_manual=None, intent=None)
+
+
+def not_fulfilled(state: ZoneState) -> ZoneState:
+    """Return the state after a command failed.
+
+    To repeat an OFF from before would undo what was wanted since.
+    """
+    return state._replace(pending_repeat=None, intent=None)
+
+
+def with_repeats(
+    state: ZoneState, zone: ZoneSettings, action: Action, at: datetime, label: str
+) -> ZoneState:
+    """Queue the OFF commands that follow the first, on their own due instants."""
+    if zone.off_repeat_count <= 1:
+        return state
+    return state._replace(
+        pending_repeat=PendingRepeat(
+            remaining=zone.off_repeat_count - 1,
+            interval_seconds=zone.off_repeat_interval_seconds,
+            next_run_at=at + timedelta(seconds=zone.off_repeat_interval_seconds),
+            state_reason=label,
+            action=action,
+        ),
+    )
+
+
+def after_repeat(
+    state: ZoneState, repeat: PendingRepeat, status: CommandStatus, at: datetime
+) -> ZoneState:
+    """Return the state after one of the repeats was tried at `at`.
+
+    A blocked one is tried again, a failed one ends them.
+    """
+    left = repeat.remaining - 1
+    if status is CommandStatus.BLOCKED:
+        left = repeat.remaining
+    elif status is CommandStatus.FAILED:
+        left = 0
+    following = at + timedelta(seconds=repeat.interval_seconds)
+    return state._replace(
+        pending_repeat=(
+            replace(repeat, remaining=left, next_run_at=following) if left > 0 else None
+        )
+    )
+
+
+def late_repeat(state: ZoneState) -> ZoneState:
+    """Return the state without a repeat that came too late to be wanted."""
+    return state._replace(pending_repeat=None)
+
+
+def off_again(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
+    """Return the state with one OFF due at once, after a crash cut the first off."""
+    repeat = PendingRepeat(
+        remaining=1,
+        interval_seconds=max(zone.off_repeat_interval_seconds, 1),
+        next_run_at=now,
+        state_reason="repeat_after_crash",
+    )
+    return state._replace(pending_repeat=repeat)

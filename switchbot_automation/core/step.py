@@ -1,0 +1,703 @@
+"""THE ORDER OF A TICK: the only place where its stages are put in order. Pure.
+
+Four functions, called one after the other by whoever lets a home live:
+
+1. `arrive`: the states as they are now, and the settings in force;
+2. `tick`: what is owed, readings, what they teach, checks, surroundings, safety, decide,
+   groups, gate, a look at the unit, commands;
+3. `judge`: the part of it that decides, by itself; also for what is not lived: shadows,
+   explanations, settings that are tried out;
+4. `rest`: when to look again.
+
+What has to be read or sent is a request (see `requests`) that the caller answers: the
+engine from the cloud (`engine.tick`), a backtest from a recording
+(`backtest.dry_home`). So the order is the same for both, and what they do differently
+stands in how they answer. The states are read and written in the mapping handed in, since
+an answer may change them.
+
+    going = tick(settings, states, now, notes={}, quota=None)
+    request = next(going)
+    while True:
+        request = going.send(Answer(value, at))  # until StopIteration, whose value it is
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
+from switchbot_automation.core.control.band import (
+    after_observation,
+    after_season,
+    with_setpoint,
+)
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
+from switchbot_automation.core.overlay import after_surroundings, in_force, overlaid
+from switchbot_automation.core.pace import next_look
+from switchbot_automation.core.predict import (
+    FLOOR_SECONDS,
+    Note,
+    after_new_reading,
+    counted_from,
+    next_read,
+    predictive,
+    too_old,
+)
+from switchbot_automation.core.protect.gate import Ledger, first_seen, gate, start_waits
+from switchbot_automation.core.protect.groups import after_arbitration
+from switchbot_automation.core.protect.safety import after_assessment
+from switchbot_automation.core.requests import (
+    AskUnit,
+    LookAround,
+    Order,
+    ReadMeters,
+    Send,
+)
+from switchbot_automation.core.state.check import asked, with_check
+from switchbot_automation.core.state.meter import (
+    after_reading,
+    believed,
+    given_up,
+    remembered,
+    seen,
+    with_sensing,
+)
+from switchbot_automation.core.state.unit import after_command
+from switchbot_automation.core.state.wishes import (
+    acted,
+    after_repeat,
+    after_wish,
+    late_repeat,
+    with_repeats,
+)
+from switchbot_automation.core.state.zone import after_jump
+from switchbot_automation.core.verify import after_poll, seen_of, verify
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    Action,
+    Command,
+    CommandStatus,
+    Outcome,
+    Reason,
+    ReasonCode,
+    ZoneDecision,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        Collection,
+        Generator,
+        Iterable,
+        Mapping,
+        MutableMapping,
+        Sequence,
+    )
+    from datetime import datetime
+
+    from switchbot_automation.core.home import States
+    from switchbot_automation.core.predict import Quota
+    from switchbot_automation.core.requests import Answer, Request
+    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.model import (
+        Decision,
+        RungResult,
+        Verdict,
+        ZoneVerdict,
+    )
+    from switchbot_automation.settings.model import Settings, ZoneSettings
+
+    _Told = dict[str, tuple[Command, ...]]
+
+# Wake-ups that nearly coincide are one, and a clock that is read twice has moved.
+_TOGETHER = timedelta(seconds=2)
+
+# What an AC that can be read is worth asking for although nothing is to be sent: the
+# rule met a threshold and concluded from the assumed state that it need not act.
+_CONCLUDED = frozenset(
+    {
+        ReasonCode.ALREADY_OFF,
+        ReasonCode.DUPLICATE_SUPPRESSED,
+        ReasonCode.OFF_REPEAT_PENDING,
+    }
+)
+# The outcomes whose command is repeated `off_repeat_count` times, fan in its place too.
+_OFF_WORDS = frozenset(
+    {Outcome.WINTER_OFF, Outcome.SUMMER_OFF, Outcome.TURNED_OFF_OUTSIDE_WINDOW}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTick:
+    """What a tick came to for one zone.
+
+    `decision` has the final outcome and all reasons; `decided` and `verdict` are the
+    core's own words, said about `judged`. `blocked_until`: nothing can be sent before.
+    `waited`: its last reading answered, since none was due.
+    """
+
+    zone: ZoneSettings
+    decision: ZoneDecision
+    commands: tuple[Command, ...]
+    blocked_until: datetime | None
+    temperature: float | None
+    humidity: float | None
+    judged: Judged
+    decided: ZoneDecision
+    verdict: ZoneVerdict
+    waited: bool = False
+
+
+# --- 1 ------------------------------------------------------------------------------
+
+
+def arrive(
+    settings: Settings, states: States, now: datetime, *, jump_seconds: float = 0.0
+) -> Settings:
+    """Bring the states up to `now`; return the settings in force.
+
+    `jump_seconds`: by how much the wall clock was set since the last tick.
+    """
+    for name, zone in settings.zones.items():
+        before = states[name]
+        state = after_jump(before, jump_seconds, now)
+        state = after_season(zone, state.not_later_than(now), now)
+        if state is not before:
+            states[name] = state
+    return in_force(settings, states.__getitem__, now)
+
+
+# --- 2 ------------------------------------------------------------------------------
+
+
+def tick(
+    settings: Settings,
+    states: States,
+    now: datetime,
+    *,
+    notes: Mapping[str, Note],
+    quota: Quota | None = None,
+    told: Collection[str] = (),
+    new: Collection[str] = (),
+    force: bool = False,
+) -> Generator[Request, Answer, list[ZoneTick]]:
+    """Observe, decide, gate and act once for every zone; what it came to, by zone.
+
+    `settings` are those in force, see `arrive`. `notes` is what the ticks before left
+    for the next readings, see `rest`; `quota` the day's calls, None where none are
+    counted. `told`: zones of which something new is known that takes no call. `new`:
+    zones that nothing was ever stored of. `force`: read all meters, due or not.
+    """
+    zones = settings.zones.values()
+    early: _Told = {}
+    for zone in zones:
+        early[zone.name] = yield from _owed(zone, states, now)
+    waiting = _waiting(
+        settings, states, now, notes=notes, quota=quota, told=told, force=force
+    )
+    readings, now = yield from _read(settings, states, now, waiting, force=force)
+    for zone in zones:
+        seen = yield from verify(zone, states, now)
+        if seen:
+            early[zone.name] = (*early[zone.name], *seen)
+    if settings.overlaid:
+        settings, now = yield from _look_around(settings, states, readings, now)
+    _assess(settings.zones.values(), states, now, new)
+    judged = judge(settings, states, readings, now)
+    asked_at = yield from _ask_units(settings, states, judged, early)
+    if asked_at is not None:
+        judged = judge(settings, states, readings, asked_at)
+    _remember_waiting(states, judged)
+    ticks = []
+    for decided, verdict in zip(
+        judged.decision.zones, judged.verdict.zones, strict=True
+    ):
+        done = yield from _act(judged, decided, verdict, early[decided.zone])
+        ticks.append(replace(done, waited=True) if decided.zone in waiting else done)
+    return ticks
+
+
+def _owed(
+    zone: ZoneSettings, states: States, now: datetime
+) -> Generator[Request, Answer, tuple[Command, ...]]:
+    """Send the OFF repeat or the person's waiting command that is due."""
+    state = states[zone.name]
+    wish, repeat = state.pending_manual, state.pending_repeat
+    if wish and wish.due_at <= now:
+        order = Order(
+            zone,
+            wish.action,
+            label=f"manual_{wish.action}",
+            reasons=(Reason(ReasonCode.MANUAL_DEFERRED),),
+            person=True,
+            waited=True,
+        )
+        command: Command = (yield Send(order)).value
+        if command.status is not CommandStatus.ACCEPTED:
+            states[zone.name] = after_wish(
+                states[zone.name], wish, command.blocked_until
+            )
+        return (command,)
+    if repeat and zone.observe_only:
+        # From before the zone only observed; when it no longer does it is late.
+        states[zone.name] = late_repeat(state)
+    elif repeat and repeat.next_run_at <= now:
+        left = Reason(ReasonCode.OFF_REPEAT, {"remaining": repeat.remaining - 1})
+        order = Order(zone, repeat.action, label=repeat.state_reason, reasons=(left,))
+        answer = yield Send(order)
+        command = answer.value
+        states[zone.name] = after_repeat(
+            states[zone.name], repeat, command.status, max(now, answer.at)
+        )
+        return (command,)
+    return ()
+
+
+def _waiting(
+    settings: Settings,
+    states: States,
+    now: datetime,
+    *,
+    notes: Mapping[str, Note],
+    quota: Quota | None,
+    told: Collection[str],
+    force: bool,
+) -> set[str]:
+    """Return the zones that answer from their last reading, since none is due.
+
+    They are read by prediction; every other zone is read at every tick.
+    """
+    if force:
+        return set()
+    return {
+        name
+        for name, zone in settings.zones.items()
+        if predictive(zone)
+        and name not in told
+        and _due(zone, states[name], now, notes, quota) > now + _TOGETHER
+    }
+
+
+def _due(
+    zone: ZoneSettings,
+    state: ZoneState,
+    now: datetime,
+    notes: Mapping[str, Note],
+    quota: Quota | None,
+) -> datetime:
+    note = notes.get(zone.name, Note())
+    return next_read(
+        zone,
+        state,
+        now,
+        quota=quota,
+        blocked_until=note.blocked_until,
+        review_at=note.review_at,
+    )
+
+
+def _read(
+    settings: Settings,
+    states: States,
+    now: datetime,
+    waiting: Collection[str],
+    *,
+    force: bool,
+) -> Generator[Request, Answer, tuple[dict[str, Reading], datetime]]:
+    """Read what is due, believe it as far as it can be, and learn from it.
+
+    A meter that several zones share is read once, for all of them.
+    """
+    zones = settings.zones.values()
+    meters = {zone.meter_device_id for zone in zones if zone.name not in waiting}
+    asks = tuple(zone for zone in zones if zone.meter_device_id in meters)
+    found, at = yield ReadMeters(asks, force)
+    readings: dict[str, Reading] = {}
+    for name, zone in settings.zones.items():
+        before, reading = states[name], found.get(name)
+        if reading is None or reading.problem is ReasonCode.QUOTA_RESERVE:
+            state = before
+            if reading is not None:
+                state = with_sensing(state, seen(zone, state.sensing, now))
+            if too_old(zone, state, now):
+                state = given_up(state)
+            if state is not before:
+                states[name] = state
+            kept = remembered(state)
+            if reading is None or kept.temperature is not None:
+                reading = kept
+        else:
+            state = before
+            if reading.problem is not ReasonCode.NO_METER:
+                reading, record = believed(zone, before.sensing, reading, now)
+                state = with_sensing(before, record)
+            state = after_reading(state, reading)
+            if predictive(zone) and reading.problem is None:
+                state = after_new_reading(before, state, zone)
+            states[name] = after_observation(zone, state, now)
+        readings[name] = reading
+    return readings, at
+
+
+def _look_around(
+    settings: Settings,
+    states: States,
+    readings: Mapping[str, Reading],
+    now: datetime,
+) -> Generator[Request, Answer, tuple[Settings, datetime]]:
+    """Take in openings, presence and offsets; return the settings in force with them."""
+    zones = tuple(settings.zones[name] for name in settings.overlaid)
+    around, at = yield LookAround(zones)
+    for zone in zones:
+        state = states[zone.name]
+        after = after_surroundings(zone, state, readings.get(zone.name), around, now)
+        if after is not state:
+            states[zone.name] = after
+    return overlaid(settings, states.__getitem__, at), now
+
+
+def _assess(
+    zones: Iterable[ZoneSettings],
+    states: States,
+    now: datetime,
+    new: Collection[str],
+) -> None:
+    """Keep in the states what safety and the gate must not forget."""
+    for zone in zones:
+        before = state = states[zone.name]
+        if state.equipment is None:
+            state = first_seen(zone, state, now, new=zone.name in new)
+        if zone.automation_enabled:
+            state = after_assessment(zone, state, now)
+        if state is not before:
+            states[zone.name] = state
+
+
+def _ask_units(
+    settings: Settings, states: States, judged: Judged, told: _Told
+) -> Generator[Request, Answer, datetime | None]:
+    """Ask the units worth it; the instant since then if a state changed, else None.
+
+    What that shows of earlier commands is added to `told`. Forced wherever the tick
+    hangs on what the unit really does, unless a minimum time stops it anyway.
+    """
+    changed: datetime | None = None
+    for decided, verdict in zip(
+        judged.decision.zones, judged.verdict.zones, strict=True
+    ):
+        zone = settings.zones[decided.zone]
+        if looks_infrared(zone.aircon_device_id):
+            continue
+        codes = {reason.code for reason in decided.reasons}
+        in_window = ReasonCode.IN_WINDOW in codes
+        forced = verdict.blocked_until is None and (
+            decided.action is not None
+            or (in_window and not codes.isdisjoint(_CONCLUDED))
+        )
+        if not forced and not in_window:
+            continue
+        look, at = yield AskUnit(zone, forced)
+        before = states[zone.name]
+        found = after_poll(zone, before, look)
+        seen = seen_of(zone, before, found)
+        if seen is not None:
+            told[zone.name] = (*told[zone.name], seen)
+        if found is not before:
+            states[zone.name] = found
+            changed = at
+    return changed
+
+
+def _remember_waiting(states: States, judged: Judged) -> None:
+    """Keep what the groups have to know at a later tick."""
+    if not judged.settings.groups:
+        return
+    grouped = {
+        zone for group in judged.settings.groups.values() for zone in group.zones
+    }
+    for decided in judged.decision.zones:
+        if decided.zone in grouped:
+            state = states[decided.zone]
+            states[decided.zone] = after_arbitration(state, decided, judged.at)
+
+
+def _act(
+    seen: Judged,
+    decided: ZoneDecision,
+    verdict: ZoneVerdict,
+    early: tuple[Command, ...],
+) -> Generator[Request, Answer, ZoneTick]:
+    zone = seen.settings.zones[decided.zone]
+    reading = seen.snapshot.zones[decided.zone].reading
+    outcome = verdict.outcome
+    reasons = decided.reasons
+    blocked_until = decided.blocked_until
+    commands = early
+    if decided.action is not None and verdict.allowed and zone.observe_only:
+        only_decided = _not_sent(decided, verdict, CommandStatus.DECIDED)
+        commands, reasons = (*early, only_decided), only_decided.reasons
+    elif decided.action is not None and verdict.allowed:
+        command: Command = (yield Send(order_of(zone, decided))).value
+        commands = (*early, command)
+        blocked_until = command.blocked_until
+        if command.status is CommandStatus.FAILED:
+            outcome = Outcome.API_ERROR
+        elif command.status is CommandStatus.BLOCKED:
+            outcome = Outcome.NOOP
+        # The command's reasons begin with the decision's.
+        reasons = (*command.reasons, *verdict.reasons)
+    elif not verdict.allowed and verdict.blocked_until is not None:
+        reasons = (*decided.reasons, *verdict.reasons)
+        if decided.action is not None:
+            blocked_until = verdict.blocked_until
+            blocked = _not_sent(decided, verdict, CommandStatus.BLOCKED)
+            commands = (*early, blocked)
+    said = decided
+    if outcome is not decided.outcome or reasons is not decided.reasons:
+        said = replace(decided, outcome=outcome, reasons=reasons)
+    return ZoneTick(
+        zone,
+        said,
+        commands,
+        blocked_until,
+        reading.temperature,
+        reading.humidity,
+        seen,
+        decided,
+        verdict,
+    )
+
+
+def order_of(zone: ZoneSettings, decided: ZoneDecision) -> Order:
+    """Return the order that carries a decision out. Raises ValueError for none to send."""
+    if decided.action is None:
+        raise ValueError("nothing was decided to be sent")
+    steered = decided.setpoint
+    return Order(
+        zone if steered is None else with_setpoint(zone, steered),
+        decided.action,
+        label=f"automation_{decided.outcome}",
+        reasons=decided.reasons,
+        repeats=decided.emergency or decided.outcome in _OFF_WORDS,
+        emergency=decided.emergency,
+    )
+
+
+def _not_sent(
+    decided: ZoneDecision, verdict: ZoneVerdict, status: CommandStatus
+) -> Command:
+    why: tuple[Reason, ...] = ()
+    if status is CommandStatus.DECIDED:
+        why = (Reason(ReasonCode.OBSERVE_ONLY),)
+    return Command(
+        id=uuid.uuid4().hex,
+        zone=decided.zone,
+        action=decided.action or Action.OFF,
+        status=status,
+        reasons=(*decided.reasons, *verdict.reasons, *why),
+        blocked_until=verdict.blocked_until,
+    )
+
+
+def obstacle(
+    order: Order, state: ZoneState, now: datetime
+) -> tuple[Reason, datetime] | None:
+    """Return what keeps an order back at `now`, and until when; None for nothing.
+
+    Asked right before anything is sent, of every start, whoever ordered it.
+    """
+    return start_waits(
+        order.zone,
+        state,
+        order.action,
+        now,
+        person=order.person,
+        waited=order.waited,
+        emergency=order.emergency,
+    )
+
+
+def accepted(
+    state: ZoneState, order: Order, rung: RungResult, at: datetime, command_id: str
+) -> ZoneState:
+    """Return the state once a rung took the order at `at`."""
+    zone, action = order.zone, order.action
+    after = after_command(state, zone, action, rung, at=at, label=order.label)
+    check = asked(
+        zone,
+        after,
+        action,
+        command_id,
+        at,
+        attempt=order.attempt,
+        readable=not looks_infrared(zone.aircon_device_id),
+    )
+    after = with_check(after, check)
+    if order.repeats:
+        after = with_repeats(after, zone, action, at, order.label)
+    return acted(after, at) if order.person else after
+
+
+# --- 3 ------------------------------------------------------------------------------
+
+
+def judge(
+    settings: Settings,
+    states: Mapping[str, ZoneState] | States,
+    readings: Mapping[str, Reading],
+    now: datetime,
+) -> Judged:
+    """Decide for every zone, each alone and then together, and ask the gate.
+
+    `settings` are those in force, see `judged_anew` for others.
+    """
+    snapshot = Snapshot(
+        {
+            name: ZoneSnapshot(reading, states[name])
+            for name, reading in readings.items()
+        }
+    )
+    return judge_snapshot(snapshot, settings, now)
+
+
+def judge_snapshot(snapshot: Snapshot, settings: Settings, now: datetime) -> Judged:
+    """Judge what was seen, by settings that are in force."""
+    decision: Decision = decide(snapshot, settings, now)
+    states = {name: seen.state for name, seen in snapshot.zones.items()}
+    verdict: Verdict = gate(decision, settings, Ledger(states), now)
+    return Judged(now, snapshot, settings, decision, verdict)
+
+
+def judged_anew(snapshot: Snapshot, settings: Settings, now: datetime) -> Judged:
+    """Judge what was seen by other settings than those in force then.
+
+    What lies over them is laid anew: the season, presets, offsets, openings.
+    """
+    zones = snapshot.zones
+    settings = in_force(settings, lambda name: zones[name].state, now)
+    return judge_snapshot(snapshot, settings, now)
+
+
+# --- 4 ------------------------------------------------------------------------------
+
+
+def rest(
+    ticks: Sequence[ZoneTick],
+    states: States,
+    notes: MutableMapping[str, Note],
+    now: datetime,
+    quota: Quota | None = None,
+    *,
+    ended: datetime | None = None,
+) -> datetime | None:
+    """Return when a home that was looked at `now` wants the next tick, None without zones.
+
+    `ended` is when that tick was over, by default `now`. Leaves in `notes` what the next
+    readings have to know.
+    """
+    wanted: datetime | None = None
+    ended = max(now, ended or now)
+    for each in ticks:
+        zone, look_at = each.zone, each.decision.look_at
+        state = states[zone.name]
+        read_at = None
+        if predictive(zone):
+            since = counted_from(zone, state.last_read_at, now)
+            note = notes.get(zone.name, Note())
+            notes[zone.name] = note.after(since, each.blocked_until, look_at)
+            # The reading of this tick came after the tick had begun.
+            due = _due(zone, state, ended, notes, quota)
+            read_at = _reads_at(each, now, due, quota)
+        look = next_look(
+            zone,
+            state,
+            now,
+            each.blocked_until,
+            look_at,
+            read_at=read_at,
+            quota=quota,
+        )
+        if wanted is None or look < wanted:
+            wanted = look
+    return wanted
+
+
+def _reads_at(
+    each: ZoneTick, now: datetime, due: datetime, quota: Quota | None
+) -> datetime | None:
+    """Return when a zone that is read by prediction is read next, None without a meter.
+
+    As it is `due`, also where the tick itself made it so; but a meter that was read just
+    now not before its value can have changed.
+    """
+    if not each.zone.meter_device_id:
+        return None
+    if due > now or each.waited:
+        return due
+    floor = FLOOR_SECONDS if quota is None else quota.stretched(FLOOR_SECONDS)
+    return now + timedelta(seconds=floor)
+
+
+# From harmless to grave; where zones differ, the gravest word stands for the tick.
+_SEVERITY = {
+    word: rank
+    for rank, word in enumerate(
+        (
+            Outcome.DISABLED,
+            Outcome.OUTSIDE_WINDOW,
+            Outcome.ALREADY_OFF,
+            Outcome.NO_ACTION,
+            Outcome.NOOP,
+            Outcome.OFF_REPEAT_PENDING,
+            Outcome.COOLDOWN,
+            Outcome.FAN_NEUTRAL_ZONE,
+            Outcome.TURNED_OFF_OUTSIDE_WINDOW,
+            Outcome.WINTER_OFF,
+            Outcome.SUMMER_OFF,
+            Outcome.WINTER_ON,
+            Outcome.SUMMER_ON,
+            Outcome.MISSING_METER,
+            Outcome.INVALID_TEMPERATURE,
+            Outcome.INVALID_MODE,
+            Outcome.INVALID_PROFILE,
+            Outcome.INVALID_THRESHOLDS,
+            Outcome.API_ERROR,
+            Outcome.INVALID_SETTINGS,
+        )
+    )
+}
+
+
+def overall_outcome(decisions: Iterable[ZoneDecision]) -> Outcome:
+    """Return the default zone's word, else the gravest of all."""
+    decisions = tuple(decisions)
+    for decision in decisions:
+        if decision.zone == DEFAULT_ZONE:
+            return decision.outcome
+    return max((each.outcome for each in decisions), key=_SEVERITY.__getitem__)
+
+
+def with_commands(
+    ticks: list[ZoneTick], commands: tuple[Command, ...]
+) -> tuple[list[ZoneTick], tuple[Command, ...]]:
+    """Return the ticks with more commands behind their zones' own, and what is left over.
+
+    Left over are those of zones that no tick is of.
+    """
+    if not commands:
+        return ticks, ()
+    names = {tick.zone.name for tick in ticks}
+    return [
+        replace(
+            tick,
+            commands=(
+                *tick.commands,
+                *(each for each in commands if each.zone == tick.zone.name),
+            ),
+        )
+        for tick in ticks
+    ], tuple(each for each in commands if each.zone not in names)

@@ -1,0 +1,266 @@
+"""Look after commands that were accepted: confirm them, repair them, or give them up.
+
+What a zone's check asks for is a request, see `requests`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
+from switchbot_automation.core.control.band import with_setpoint
+from switchbot_automation.core.protect.safety import assess
+from switchbot_automation.core.requests import AskUnit, Order, ReadPlug, Send
+from switchbot_automation.core.state.check import (
+    GIVEN_UP,
+    agrees,
+    by_power,
+    by_room,
+    obeys,
+    takes_otherwise,
+    told_again,
+    way_of,
+    with_check,
+)
+from switchbot_automation.core.state.unit import (
+    after_aircon_status,
+    as_told,
+    certain,
+    looked_at,
+    power_of,
+    started_by_somebody,
+)
+from switchbot_automation.core.state.wishes import after_remote
+from switchbot_automation.model import (
+    Action,
+    Command,
+    CommandStatus,
+    Power,
+    Reason,
+    ReasonCode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+
+    from switchbot_automation.core.home import States
+    from switchbot_automation.core.requests import Answer, Look, Request
+    from switchbot_automation.core.state.records import Check
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+# Without an answer for so many times the time allowed, nobody will ever know.
+_PATIENCE = 10
+
+
+def verify(
+    zone: ZoneSettings, states: States, now: datetime
+) -> Generator[Request, Answer, tuple[Command, ...]]:
+    """Look at a zone's check, where it can be answered; return what came of it."""
+    check = states[zone.name].check
+    if check is None:
+        return ()
+    due = check.due_at <= now
+    refused = states[zone.name].action is not check.action
+    if due and (refused or check.given_up):
+        states[zone.name] = with_check(states[zone.name], None)
+    if refused:
+        return ()
+    readable = not looks_infrared(zone.aircon_device_id)
+    way = way_of(zone, check.action, readable=readable)
+    if check.given_up or (not due and way != "room"):
+        return ()
+    if way == "room":
+        shown = by_room(check, states[zone.name].last_temperature)
+    elif way == "power":
+        fields = (yield ReadPlug(zone)).value
+        shown = None if fields is None else agrees(check, by_power(zone, fields))
+    else:
+        look = (yield AskUnit(zone, forced=True)).value
+        before = states[zone.name]
+        shown = None
+        if _answered(look):
+            shown = obeys(check, after_look(zone, before, look))
+        if _is_believed(zone, check, before, now, shown=shown):
+            states[zone.name] = after_poll(zone, before, look)
+            seen = seen_of(zone, before, states[zone.name])
+            return () if seen is None else (seen,)
+    return (yield from _conclude(zone, states, check, now, shown=shown, due=due))
+
+
+def _is_believed(
+    zone: ZoneSettings,
+    check: Check,
+    state: ZoneState,
+    now: datetime,
+    *,
+    shown: bool | None,
+) -> bool:
+    """Tell whether the unit's own word stands.
+
+    Where it says otherwise the rule sends it again, once the minimum times let it.
+    """
+    more = check.attempt < zone.repair_attempts
+    return shown is True or (shown is False and more and _rule_acts(zone, state, now))
+
+
+def _conclude(
+    zone: ZoneSettings,
+    states: States,
+    check: Check,
+    now: datetime,
+    *,
+    shown: bool | None,
+    due: bool,
+) -> Generator[Request, Answer, tuple[Command, ...]]:
+    if shown:
+        states[zone.name] = certain(with_check(states[zone.name], None))
+        return (_told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED),)
+    if not due:
+        return ()
+    if shown is None:
+        _wait_on(zone, states, check, now)
+        return ()
+    return ((yield from _repair(zone, states, check, now)),)
+
+
+def _wait_on(zone: ZoneSettings, states: States, check: Check, now: datetime) -> None:
+    again = timedelta(seconds=zone.confirm_within_seconds)
+    late = now - check.since > _PATIENCE * again
+    waits = None if late else replace(check, due_at=now + again)
+    states[zone.name] = with_check(states[zone.name], waits)
+
+
+def _repair(
+    zone: ZoneSettings, states: States, check: Check, now: datetime
+) -> Generator[Request, Answer, Command]:
+    state = states[zone.name]
+    safety = assess(zone, state, now)
+    forbidden = safety is not None and safety.forbids_start
+    start = check.action is not Action.OFF
+    attempts = 0 if zone.observe_only else zone.repair_attempts
+    if check.attempt >= attempts or (forbidden and start):
+        given_up = replace(check, due_at=now + GIVEN_UP, given_up=True)
+        states[zone.name] = with_check(state, given_up)
+        code = ReasonCode.DEVICE_UNRESPONSIVE
+        return _told(zone, check, CommandStatus.FAILED, code)
+    attempt = check.attempt + 1
+    why = Reason(ReasonCode.VERIFY_FAILED_RESEND, {"attempt": attempt})
+    order = Order(
+        _as_sent(zone, state),
+        check.action,
+        label="repair",
+        reasons=(why,),
+        attempt=attempt,
+    )
+    sent: Command = (yield Send(order)).value
+    if sent.status is not CommandStatus.ACCEPTED:
+        _wait_on(zone, states, check, now)
+    return sent
+
+
+def _answered(look: Look | None) -> bool:
+    return (
+        look is not None
+        and look.fields is not None
+        and (power_of(look.fields) is not None)
+    )
+
+
+def after_look(zone: ZoneSettings, state: ZoneState, look: Look | None) -> ZoneState:
+    """Return the state with what the unit said of itself, whatever was told before."""
+    if look is None:
+        return state
+    if look.fields is not None:
+        state = after_aircon_status(state, zone, look.fields, look.at)
+    return looked_at(state, look.at)
+
+
+def after_poll(zone: ZoneSettings, before: ZoneState, look: Look | None) -> ZoneState:
+    """Return the state after a look at the unit, while a command is to be seen.
+
+    A unit that says otherwise is believed, and the rule may tell it again. Once that
+    was done as often as allowed it is not: it would be told for ever.
+    """
+    check, found = before.check, after_look(zone, before, look)
+    at = found.last_aircon_poll_at
+    if not _answered(look) or at is None:
+        return found
+    if check is None:
+        return _after_somebody_else(zone, before, as_told(before, found), at)
+    if before.action is not check.action:
+        return found
+    if obeys(check, found):
+        found = as_told(before, found)
+        if takes_otherwise(check, found):
+            return told_again(check, found, zone.repair_attempts)
+        return with_check(found, None)
+    if check.given_up:
+        return looked_at(before, at)
+    if check.attempt >= zone.repair_attempts:
+        return with_check(looked_at(before, at), replace(check, due_at=at))
+    return with_check(found, replace(check, attempt=check.attempt + 1))
+
+
+def _rule_acts(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether the rule would send again what a person's hold keeps it from."""
+    held = state.hold_until is not None and now < state.hold_until
+    return zone.automation_enabled and not held
+
+
+def seen_of(zone: ZoneSettings, before: ZoneState, after: ZoneState) -> Command | None:
+    """Return what a look at the unit showed of a command, None while it is open."""
+    check = before.check
+    if check is None or after.check is not None or before.action is not check.action:
+        return None
+    if after.shown_as is before.shown_as:
+        return _told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
+    code = ReasonCode.DEVICE_UNRESPONSIVE
+    told, shows = after.shown_as[-1]
+    return _told(zone, check, CommandStatus.FAILED, code, told=told, shows=shows)
+
+
+def _after_somebody_else(
+    zone: ZoneSettings, before: ZoneState, found: ZoneState, at: datetime
+) -> ZoneState:
+    """Return the state after a look at a unit of which nothing is to be seen.
+
+    One that was known and does something else was told by somebody, with its remote or
+    in the cloud's own app. That is a person's command like any other: it starts the hold
+    of the settings, ends what still waits or repeats, and a start counts.
+    """
+    known = before.power is not Power.UNKNOWN and not before.uncertain
+    same = (found.power, found.compressor_running) == (
+        before.power,
+        before.compressor_running,
+    )
+    if same or not known:
+        return found
+    return started_by_somebody(after_remote(found, zone, at), zone, at)
+
+
+def _as_sent(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
+    """Return the zone with the setpoint that was sent, where it was steered."""
+    setpoint = state.setting.temperature if state.setting else None
+    return zone if setpoint is None else with_setpoint(zone, setpoint)
+
+
+def _told(
+    zone: ZoneSettings,
+    check: Check,
+    status: CommandStatus,
+    code: ReasonCode,
+    **more: str,
+) -> Command:
+    detail = {"attempts": check.attempt + 1, "since": check.since.isoformat(), **more}
+    return Command(
+        id=check.id,
+        zone=zone.name,
+        action=check.action,
+        status=status,
+        reasons=(Reason(code, detail),),
+        sent_at=check.since,
+    )
