@@ -10,7 +10,7 @@ import pytest
 
 from switchbot_automation import backtest
 from switchbot_automation.backtest import BacktestError
-from switchbot_automation.backtest.dry_zone import DryZone
+from switchbot_automation.backtest.dry_home import DryHome
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
@@ -23,7 +23,7 @@ SETTINGS = default_settings("winter")
 def recorded(days, *, heats=True, noise=0.0, minutes=5):
     """Yield instant, temperature and power of a room its settings look after."""
     rng = random.Random(1)
-    dry = DryZone(parse_settings(SETTINGS), "default", START, 0)
+    dry = DryHome(parse_settings(SETTINGS), "default", START, 0)
     room, warmth = 18.0, 0.0
     for step in range(int(days * 1440 / minutes)):
         at = START + timedelta(minutes=minutes * step)

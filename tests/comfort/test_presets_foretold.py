@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_automation import backtest
-from switchbot_automation.backtest.dry_zone import DryZone
+from switchbot_automation.backtest.dry_home import DryHome
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import default_settings
@@ -24,7 +24,7 @@ def history(tmp_path):
 
 
 def recorded(days):
-    dry = DryZone(parse_settings(SETTINGS), "default", START, 0)
+    dry = DryHome(parse_settings(SETTINGS), "default", START, 0)
     room, warmth = 18.0, 0.0
     for step in range(days * 288):
         at = START + timedelta(minutes=5 * step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -14,7 +15,6 @@ from switchbot_automation.simulation.comfort import measure_comfort, window_span
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES, SEASON_STARTS
 from switchbot_store import MemoryStore
-import itertools
 
 CONTACT, MOTION = "E1CONTACT001", "E2MOTION0001"
 ECO = {

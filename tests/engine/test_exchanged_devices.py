@@ -324,15 +324,15 @@ async def test_a_person_who_acts_first_gets_the_new_unit_and_the_old_goes_off(he
 async def test_settings_that_are_taken_back_leave_the_unit_as_it_was(
     heating, monkeypatch, document
 ):
-    decide = tick_module.decide
+    tick = tick_module.tick
 
-    def fail(snapshot, settings, now):
+    def fail(settings, *home, **known):
         zone = settings.default
         if (zone.name, zone.aircon_device_id) != ("default", ONE):
             raise RuntimeError("no decision")
-        return decide(snapshot, settings, now)
+        return tick(settings, *home, **known)
 
-    monkeypatch.setattr(tick_module, "decide", fail)
+    monkeypatch.setattr(tick_module, "tick", fail)
     await heating.engine.apply_settings(document)
     started = heating.store.get("state")["compressor_started_at"]
     await heating.tick()

@@ -3,6 +3,7 @@
 And a reading that nobody renews counts no more once it is too old.
 """
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,6 @@ from switchbot_automation.core.predict import (
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.settings.read import parse_settings
 from tests.engine.conftest import METER, MONDAY_NOON, WINTER_ROOM, House
-import itertools
 
 READ = f"status {METER}"
 OTHER_METER, CONTACT, MOTION = "C2", "E1CONTACT001", "E2MOTION0001"

@@ -43,14 +43,14 @@ async def test_settings_that_the_first_tick_cannot_live_with_are_taken_back(
 ):
     await room.tick(21.0)
     before = room.store.get("settings")
-    decide = tick_module.decide
+    tick = tick_module.tick
 
-    def choosy(snapshot, settings, now):
+    def choosy(settings, *home, **known):
         if settings.default.hysteresis_celsius == 0.7:
             raise ZeroDivisionError
-        return decide(snapshot, settings, now)
+        return tick(settings, *home, **known)
 
-    monkeypatch.setattr(tick_module, "decide", choosy)
+    monkeypatch.setattr(tick_module, "tick", choosy)
     told = []
     room.engine.subscribe(lambda event: told.append(event.kind))
     await room.engine.apply_settings({**before, "hysteresis_celsius": 0.7})
@@ -68,7 +68,7 @@ async def test_settings_the_core_cannot_decide_with_are_never_stored(room, monke
     def broken(snapshot, settings, now):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("switchbot_automation.engine.configure.decide", broken)
+    monkeypatch.setattr("switchbot_automation.engine.configure.judged_anew", broken)
     with pytest.raises(SettingsError, match="ZeroDivisionError"):
         await room.engine.apply_settings({**before, "hysteresis_celsius": 0.7})
     assert room.store.get("settings") == before

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.state.records import Learned
-
 if TYPE_CHECKING:
     from switchbot_automation.core.control.slopes import SlopeBounds
+    from switchbot_automation.core.state.records import Learned
     from switchbot_automation.core.state.zone import ZoneState
 
 
