@@ -274,23 +274,24 @@ def test_tables_dropped_under_a_running_program_are_made_anew(
     connection, database_url, count
 ):
     tables = [name for names in _TABLES.values() for name in names]
-    now = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    start = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    now = start + timedelta(hours=2)
     with PostgresStore(database_url) as store:
         history = PostgresHistory(database_url)
         for number, name in enumerate(tables):
             # Often enough that the statements are prepared ones.
             for step in range(6):
                 store.set("a", {"n": step})
-                moment = now + timedelta(minutes=6 * number + step)
+                moment = start + timedelta(minutes=6 * number + step)
                 history.write([HistorySample(moment, temperature=20.0)], now=now)
-            history.roll_up(now=now + timedelta(hours=2))
+            history.roll_up(now=now)
             dropped = [name] if count else [*tables, "switchbot_store_migrations"]
             connection.execute(f"DROP TABLE {', '.join(dropped)}")
             store.set("a", {"n": number})
             assert store.get("a") == {"n": number}
-            row = HistorySample(now + timedelta(minutes=6 * number, seconds=7))
+            row = HistorySample(start + timedelta(minutes=6 * number, seconds=7))
             assert history.write([row], now=now) == 1
-            while history.roll_up(now=now + timedelta(hours=2)):
+            while history.roll_up(now=now):
                 pass
             (hours,) = connection.execute(
                 "SELECT sum(count) FROM state_history_hourly"

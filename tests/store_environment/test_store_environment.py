@@ -77,7 +77,9 @@ class TestWherePostgresIs:
         with get_store() as store:
             store.set("settings", {"by": "PG*"})
         with psycopg.connect(database_url) as connection:
-            (data,) = connection.execute("SELECT data FROM json_store").fetchone()
+            (data,) = connection.execute(
+                "SELECT data FROM json_store WHERE kind = 'settings'"
+            ).fetchone()
         assert data == {"by": "PG*"}
 
     @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ class TestFallbackAndProfile:
             store.set("settings", {"n": 1})
             assert store.status().pending == 1
             with psycopg.connect(database_url) as connection:
-                query = "SELECT count(*) FROM json_store"
+                query = "SELECT count(*) FROM json_store WHERE kind = 'settings'"
                 assert connection.execute(query).fetchone() == (0,)
 
 
@@ -261,7 +263,7 @@ class TestTests:
             assert store.status().degraded_since is None
         monkeypatch.undo()  # the connections below read these variables as well
         with postgres_server.connect(mine) as connection:
-            query = "SELECT count(*) FROM json_store"
+            query = "SELECT count(*) FROM json_store WHERE kind = 'settings'"
             assert connection.execute(query).fetchone() == (1,)
         with postgres_server.connect(other) as connection:
             query = "SELECT to_regclass('json_store')"
