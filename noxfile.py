@@ -2,19 +2,25 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2025.2.9"
+nox.needs_version = ">=2025.10.14"  # download_python
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
+# A Python that is claimed and missing is a failure, never a session passed over.
+nox.options.error_on_missing_interpreters = True
+nox.options.download_python = "never"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "typing", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
+
+CLAIMED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 
 PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 
@@ -40,11 +46,36 @@ def share_package_index() -> None:
 share_package_index()
 
 
-def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
+def install(
+    session: nox.Session,
+    *groups: str,
+    extras: str = "all",
+    options: tuple[str, ...] = (),
+) -> None:
     """Install the project editable, with its extras and dependency groups."""
-    session.install(
-        "-e", f".[{extras}]", *nox.project.dependency_groups(PROJECT, *groups)
+    packages = nox.project.dependency_groups(PROJECT, *groups)
+    session.install(*options, "-e", f".[{extras}]", *packages)
+
+
+def interpreter(version: str) -> str:
+    """Return where a CPython is: pyenv's, whose shim answers only when it was chosen,
+    else that of the name. Where there is none the session fails and names it.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(
+        pyenv.glob(f"versions/{version}.*/bin/python{version}"),
+        key=lambda path: [
+            int(part) if part.isdigit() else 0
+            for part in path.parent.parent.name.split(".")
+        ],
     )
+    return str(found[-1]) if found else shutil.which(f"python{version}") or version
+
+
+def run_tests(session: nox.Session) -> None:
+    """Run every test but the slow and the browser's; arguments go to pytest."""
+    at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+    session.run("pytest", *at_once, "-m", "not slow and not browser", *session.posargs)
 
 
 @nox.session
@@ -67,10 +98,27 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test but the slow and the browser's; arguments go to pytest."""
     install(session, "test", extras="all,mcp")
-    at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
-    session.run("pytest", *at_once, "-m", "not slow and not browser", *session.posargs)
+    run_tests(session)
     # The gate ends with pytest's closing line; of other sessions only failures follow.
     logging.getLogger("nox").setLevel(logging.ERROR)
+
+
+@nox.session
+@nox.parametrize("python", [nox.param(interpreter(v), id=v) for v in CLAIMED])
+def matrix(session: nox.Session) -> None:
+    """Run the tests on every Python that is claimed, with the newest dependencies.
+
+    `nox -s "matrix(3.14)"` takes one. Whatever is missing, by pyenv and by name, fails.
+    """
+    install(session, "test", extras="all,mcp", options=("--upgrade",))
+    run_tests(session)
+
+
+@nox.session(venv_backend="uv", python=interpreter(CLAIMED[0]))
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest versions that pyproject.toml admits."""
+    install(session, "test", extras="all,mcp", options=("--resolution=lowest-direct",))
+    run_tests(session)
 
 
 @nox.session
@@ -119,14 +167,7 @@ def examples(session: nox.Session) -> None:
     session.run("pytest", "examples", *session.posargs)
 
 
-def python_for_home_assistant() -> str:
-    """Return CPython 3.13, pyenv's too, whose shim answers only when it was chosen."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = sorted(pyenv.glob("versions/3.13.*/bin/python3.13"))
-    return str(found[-1]) if found else "3.13"
-
-
-@nox.session(python=python_for_home_assistant())
+@nox.session(python=interpreter("3.13"))
 def home_assistant(session: nox.Session) -> None:
     """Run the custom component inside the real Home Assistant, a download of 0.5 GB."""
     # Its pins of aiohttp, orjson and voluptuous must satisfy our floors: one resolution.
@@ -140,7 +181,7 @@ def home_assistant(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
 
 
-@nox.session(python="3.12")
+@nox.session(python=interpreter("3.12"))
 def yardstick(session: nox.Session) -> None:
     """Hold the database's health check against postgres-mcp, on crafted databases."""
     session.install("-e", ".[ops,cli,testing]", "pglast<8")

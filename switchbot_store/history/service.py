@@ -186,11 +186,14 @@ class HistoryService:
         if self._writer.closed:
             return
         try:
-            self._writer.close(self._close_timeout_seconds)
+            self._writer.close(self._close_timeout_seconds, self._close_places)
         finally:
-            if self._spill is not None:
-                self._spill.close()
-            self.backend.close()
+            self._close_places()
+
+    def _close_places(self) -> None:
+        if self._spill is not None:
+            self._spill.close()
+        self.backend.close()
 
     @property
     def journal(self) -> bool:

@@ -4,7 +4,8 @@ Why a server refuses a connection, whatever language it speaks.
 
 libpq keeps of a refused connection only the server's text, which follows the server's
 ``lc_messages``. Its trace of the conversation has the SQLSTATE; see
-https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE.
+https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE. Before 18
+libpq traced nothing until it was connected: there only the words that are known tell.
 """
 
 from __future__ import annotations
@@ -63,15 +64,17 @@ def _state_of(error: psycopg.Error, conninfo: str) -> str | None:
 _STATE: Final = re.compile(
     rb'\tB\t\d+\tErrorResponse\t S "[^"]*"(?: V "[^"]*")? C "([0-9A-Z]{5})"'
 )
+_TRACES_CONNECTING: Final = 180000
 _ENDED: Final = frozenset({pq.PollingStatus.OK, pq.PollingStatus.FAILED})
 
 
 def refusal_state(conninfo: str, timeout_seconds: float) -> str | None:
     """Try once more to connect; return the SQLSTATE that the server answers with.
 
-    None when it does not refuse now, does not answer in time, or this is not Linux.
+    None when it does not refuse now, does not answer in time, this is not Linux, or
+    libpq is older than 18, as that of psycopg 3.2 is.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or pq.version() < _TRACES_CONNECTING:
         return None
     # In memory alone: some ways of authentication send the password as it is.
     trace = os.memfd_create("libpq trace", os.MFD_CLOEXEC)

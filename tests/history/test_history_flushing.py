@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -239,7 +240,8 @@ service.record(HistorySample(datetime(2026, 1, 1, tzinfo=UTC), error_count=7))
 """
     path = tmp_path / "history.sqlite3"
     subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
-    assert [row.error_count for row in SqliteHistory(path).latest(9)] == [7]
+    with closing(SqliteHistory(path)) as history:
+        assert [row.error_count for row in history.latest(9)] == [7]
 
 
 class TestOneInstantTwice:
@@ -263,8 +265,9 @@ class TestOneInstantTwice:
         ]
         backend.write([HistorySample(moments[0], error_count=9)], now=moments[9])
         for _ in range(3):
-            HistorySpill(tmp_path / "spill").append(samples)
-            with HistoryService(backend, spill=tmp_path / "spill") as service:
+            spill = HistorySpill(tmp_path / "spill")
+            spill.append(samples)
+            with HistoryService(backend, spill=spill) as service:
                 service.flush()
         rows = backend.rows(moments[0], moments[2], zone="default")
         assert [row.error_count for row in rows] == [9, 1, 0]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +34,12 @@ def spill_path(tmp_path):
     return tmp_path / "spill.sqlite3"
 
 
+def leave_in(path, samples):
+    """Put rows into a spill, as a former process would have."""
+    with closing(HistorySpill(path)) as spill:
+        spill.append(samples)
+
+
 class TestSpill:
     def test_rows_come_back_as_they_were_in_order(self, spill_path, moments):
         samples = [
@@ -45,7 +52,7 @@ class TestSpill:
             for number, moment in enumerate(moments[:50])
         ]
         from_disk = []
-        HistorySpill(spill_path).append(samples)
+        leave_in(spill_path, samples)
         spill = HistorySpill(spill_path)
         spill.open()
         assert spill.rows == 50
@@ -83,7 +90,7 @@ class TestSpill:
     def test_a_row_that_cannot_be_read_is_set_aside(
         self, backend, samples, stored, spill_path
     ):
-        HistorySpill(spill_path).append(samples[:3])
+        leave_in(spill_path, samples[:3])
         with sqlite3.connect(spill_path) as connection:
             connection.execute("UPDATE spill SET row = '{\"what\": 1}' WHERE id = 2")
         connection.close()
@@ -135,7 +142,8 @@ class TestOutage:
             service.record(sample)
         assert backend.entered.wait(WAIT_SECONDS)
         service.close()
-        assert HistorySpill(spill_path).oldest(99)[-1].row_id == 6
+        with closing(HistorySpill(spill_path)) as spill:
+            assert spill.oldest(99)[-1].row_id == 6
         backend.open_gate.set()
         assert backend.wrote.acquire(timeout=WAIT_SECONDS)
         # The write that hung did happen in the end: no row is there twice.
@@ -144,7 +152,7 @@ class TestOutage:
         assert stored() == list(range(6))
 
     def test_thousands_of_rows_drain(self, backend, samples, stored, spill_path):
-        HistorySpill(spill_path).append([*samples, *samples])
+        leave_in(spill_path, [*samples, *samples])
         with HistoryService(backend, spill=spill_path) as service:
             service.flush()
             assert service.status().drained == 10_000

@@ -6,6 +6,7 @@ import struct
 import threading
 
 import pytest
+from psycopg import pq
 
 from switchbot_store import (
     FailoverStore,
@@ -14,6 +15,10 @@ from switchbot_store import (
     StoreUnavailableError,
 )
 
+needs_trace = pytest.mark.skipif(
+    pq.version() < 180000,
+    reason="before 18 libpq does not tell the code of a refused connection",
+)
 SSL_REQUEST = struct.pack("!i", 80877103)
 
 
@@ -59,6 +64,7 @@ def answer_all(listener, sqlstate, text):
             client.sendall(refusal)
 
 
+@needs_trace
 @pytest.mark.parametrize(
     ("sqlstate", "text"),
     [
@@ -76,6 +82,7 @@ def test_what_only_another_setting_helps_against_is_told_from_the_code(
     assert "geheim" not in str(caught.value)
 
 
+@needs_trace
 def test_at_the_start_no_fallback_hides_it(refusing, tmp_path):
     url = refusing("28P01", "autenticazione con password fallita")
     with pytest.raises(StoreConfigError, match="autenticazione"):

@@ -96,6 +96,7 @@ class HistoryWriter:
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._closing = False
+        self._when_late: Callable[[], None] | None = None
 
     @property
     def closed(self) -> bool:
@@ -221,7 +222,11 @@ class HistoryWriter:
                 self._quietly(self._cycle)
             self._quietly(lambda: self._cycle(force=True))
         finally:
-            self._ended.set()
+            with self._changed:
+                self._ended.set()
+                when_late = self._when_late
+            if when_late is not None:
+                self._quietly(when_late)
 
     def _wait_until_due(self) -> bool:
         """Sleep until there is work; False: the service is closing."""
@@ -354,8 +359,14 @@ class HistoryWriter:
             with self._changed:
                 self._changed.notify_all()
 
-    def close(self, timeout_seconds: float) -> None:
-        """Write or spill everything; see `HistoryService.close`."""
+    def close(
+        self, timeout_seconds: float, when_late: Callable[[], None] | None = None
+    ) -> None:
+        """Write or spill everything; see `HistoryService.close`.
+
+        A thread that is not done by then opens again what the caller closes; it calls
+        `when_late` when it ends.
+        """
         with self._changed:
             if self._closing:
                 return
@@ -366,6 +377,8 @@ class HistoryWriter:
         if thread is not None and self._process_id == os.getpid():
             self._ended.wait(timeout_seconds)
         with self._changed:
+            if not self._ended.is_set():
+                self._when_late = when_late
             # The thread may hang in the backend with rows in its hands. Those that
             # did arrive are known there by their key and will not arrive twice.
             left = [*self._in_flight, *self._buffer]

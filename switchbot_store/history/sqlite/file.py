@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _BUSY_SECONDS: Final = 5.0
+_LEFT_TO_PARENT: Final[list[sqlite3.Connection]] = []
+"""What a fork copied: dropping it here would close it, and with it the parent's log."""
 _DAMAGED: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
@@ -57,19 +59,18 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the file; a later use opens it anew."""
+        if self._process_id != os.getpid():
+            self._leave_to_parent()
         with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None and self._process_id == os.getpid():
+            if connection is not None:
                 connection.close()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[sqlite3.Connection]:
         """Give the connection to this thread alone, in autocommit."""
         if self._process_id != os.getpid():
-            # The parent's connection must be neither used nor closed here.
-            self._lock = threading.RLock()
-            self._connection = None
-            self._process_id = os.getpid()
+            self._leave_to_parent()
         with self._lock, self._errors_named():
             yield self._opened()
 
@@ -86,6 +87,14 @@ class SqliteFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def _leave_to_parent(self) -> None:
+        """Forget the parent's connection, neither used nor closed here."""
+        if self._connection is not None:
+            _LEFT_TO_PARENT.append(self._connection)
+            self._connection = None
+        self._lock = threading.RLock()
+        self._process_id = os.getpid()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
