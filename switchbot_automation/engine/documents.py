@@ -402,14 +402,14 @@ class Documents:
             theirs = ZoneState.from_document(found)
             book.state = newest_of(ours, theirs)
             joined = book.state.merged_into(found, theirs)
-            return self.left.over(joined) if book is self.home else joined
+            return self.left.over(joined) if book.key == self._state_key else joined
 
         self._written(book, await self._store.update(book.key, join), None)
 
     def _written(
         self, book: StateBook, document: dict[str, Any], revision: str | None
     ) -> None:
-        if book is self.home:
+        if book.key == self._state_key:
             self.left.written(document)
         book.stored, book.saved, book.revision = document, book.state, revision
         book.commanded = False
