@@ -143,6 +143,7 @@ class Documents:
             self.rules.take(entries.pop(self.rules.key))
         zones = self.settings.zones if self.settings else {}
         gone_keys = {self.key_of(zone) for zone in self._named if zone not in zones}
+        gone_keys.discard(self._state_key)
         for key, entry in entries.items():
             strange = key in gone_keys and key not in self._books
             # A document that tells nothing is not looked after: it would be written.
