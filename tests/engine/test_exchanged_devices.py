@@ -365,6 +365,17 @@ async def test_a_document_of_an_older_release_is_of_the_unit_that_is_configured(
     assert sorted(house.taken()) == [(ONE, OFF), (OTHER, ON)]
 
 
+async def test_an_older_release_s_rooms_moved_into_zones_are_told_nothing(heating):
+    state = heating.store.get("state")
+    old = {key: each for key, each in state.items() if key not in ("unit", "meters")}
+    heating.store.set("state", old)
+    heating.configure({"zones": {"living": ROOM}})
+    heating.restarted()
+    await heating.tick()
+    assert heating.taken() == []
+    assert heating.store.get("state/living")["assumed_aircon_power"] == "on"
+
+
 async def test_an_engine_that_only_watches_turns_nothing_off(heating):
     second = AutomationEngine(heating.cloud, heating.store, clock=heating.clock)
     await second.run_once()
@@ -526,6 +537,23 @@ async def test_a_unit_that_cannot_be_told_is_named_until_it_can(heating, caplog)
     assert heating.taken() == [(ONE, OFF)]
     assert await heating.left() == {}
     assert (await heating.engine.health())["status"] == "ok"
+
+
+async def test_what_the_home_remembers_outlives_a_restart_without_a_default_zone(
+    heating,
+):
+    heating.cloud.dead[ONE] = DeviceOfflineError("gone", status_code=161)
+    heating.configure({"zones": {"b": ROOM | {"aircon_device_id": OTHER}}})
+    await heating.tick()
+    heating.store.update("state", lambda found: found | {"of_the_dashboard": 1})
+    calls = heating.store.get("state")["api_requests_total"]
+    for _ in range(2):
+        heating.restarted()
+        await heating.tick()
+        assert ONE in await heating.left()
+    state = heating.store.get("state")
+    assert state["of_the_dashboard"] == 1
+    assert state["api_requests_total"] > calls
 
 
 async def test_it_is_tried_for_a_day_seldomer_and_named_for_a_week(heating):

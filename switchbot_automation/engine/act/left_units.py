@@ -76,6 +76,7 @@ class LeftUnits:
         self._clock = clock
         self._settings: Settings | None = None
         self._wanted: Mapping[str, Identity] = {}
+        self._units_of_old: dict[str, UnitId | None] = {}
 
     # --- whose state is of which device ------------------------------------------------
 
@@ -86,6 +87,7 @@ class LeftUnits:
         """
         if settings is not self._settings:
             self._settings, self._wanted = settings, identities(settings)
+            self._units_of_old.clear()
         book = self._documents.book
         gone = self._gone()
         if not gone and all(
@@ -114,7 +116,9 @@ class LeftUnits:
             state = self._documents.book(name).state
             if not holds(state) and knows_a_unit(state):
                 # By an older release: of what the zone had when it was last there.
-                unit = self._unit_of_old(name)
+                if name not in self._units_of_old:
+                    self._units_of_old[name] = self._unit_of_old(name)
+                unit = self._units_of_old[name]
                 state = state if unit is None else of_unit(state, unit)
             if holds(state):
                 found[name] = state

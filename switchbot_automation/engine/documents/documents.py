@@ -158,6 +158,7 @@ class Documents:
             self.rules.take(entries.pop(self.rules.key))
         zones = self.settings.zones if self.settings else {}
         gone_keys = {self.key_of(zone) for zone in self._named if zone not in zones}
+        gone_keys.discard(self._state_key)
         for key, entry in entries.items():
             strange = key in gone_keys and key not in self._books
             # A document that tells nothing is not looked after: it would be written.
@@ -433,14 +434,14 @@ class Documents:
             theirs = ZoneState.from_document(found)
             book.state = newest_of(ours, theirs)
             joined = book.state.merged_into(found, theirs)
-            return self.left.over(joined) if book is self.home else joined
+            return self.left.over(joined) if book.key == self._state_key else joined
 
         self._written(book, await self._store.update(book.key, join), None)
 
     def _written(
         self, book: StateBook, document: dict[str, Any], revision: str | None
     ) -> None:
-        if book is self.home:
+        if book.key == self._state_key:
             self.left.written(document)
         book.stored, book.saved, book.revision = document, book.state, revision
         book.commanded = False
