@@ -205,9 +205,9 @@ def test_nothing_that_takes_long_is_done_under_a_lock_that_stops_writers(
     assert len(under_lock) > 10
     over_rows = (
         "UPDATE state_history SET",
+        "UPDATE state_history h SET",
         "WITH",
-        "INSERT INTO state_history",
-        "DELETE",
+        "INSERT INTO state_history_adoption_moves",
     )
     builds = ("CREATE UNIQUE INDEX", "CREATE INDEX", "VACUUM", "DROP TABLE IF EXISTS")
     for statement in under_lock:
@@ -215,7 +215,7 @@ def test_nothing_that_takes_long_is_done_under_a_lock_that_stops_writers(
         assert "VALIDATE" not in statement, statement
         if statement.startswith("ALTER TABLE") and " CHECK " in statement:
             assert "NOT VALID" in statement, statement
-    for beginning in (*over_rows[:2], *builds[:2]):
+    for beginning in (*over_rows, *builds[:2]):
         assert any(statement.startswith(beginning) for statement in elsewhere)
 
 
