@@ -398,17 +398,11 @@ class Adoption:
         begin_lock: Callable[[Connection], object],
         progress: Progress = lambda _part, _what: None,
         stopped: threading.Event | None = None,
-        lock_patience_seconds: float | None = None,
     ) -> None:
         self._lend = lend
         self._begin_lock = begin_lock
         self._progress = progress
         self._stopped = stopped or threading.Event()
-        self._patience_seconds = (
-            LOCK_PATIENCE_SECONDS
-            if lock_patience_seconds is None
-            else lock_patience_seconds
-        )
         self._me = str(uuid.uuid4())
         self._held = False
         self._blocks = _FIRST_BLOCKS
@@ -418,7 +412,8 @@ class Adoption:
         """Adopt the table, or wait until another process has.
 
         Raises MigrationError when something stands in the way, and nothing was changed;
-        BusyTableError, InterruptedAdoptionError or psycopg's errors, after which it is gone on with.
+        BusyTableError, InterruptedAdoptionError or psycopg's errors, after which the
+        next run goes on from there.
         """
         self._tell("expand", 0, 0)
         if not self._patiently(self._expand):
@@ -544,6 +539,7 @@ class Adoption:
                 found = None
             try:
                 if found is None:
+                    self._seen(connection)
                     _run(connection, _create_key(plan))
             except psycopg.errors.UniqueViolation:
                 _run(connection, _DROP_INDEX)
@@ -580,6 +576,10 @@ class Adoption:
     def _swap(self, connection: Connection, plan: _Plan) -> None:
         with _transaction(connection):
             self._seen(connection)
+            if not (_row(connection, _INDEX_STATE) or [False])[0]:
+                # Dropped by a process that was held up in the step before.
+                _run(connection, _SET_STEP, ["index"])
+                return
             _lock_out_writers(connection)
             for statement in _swapping(plan):
                 _run(connection, statement)
@@ -622,7 +622,7 @@ class Adoption:
 
     def _patiently(self, work: Callable[[Connection], T]) -> T:
         """Do a step on a connection of its own, again while a lock is not to be had."""
-        gives_up_at = time.monotonic() + self._patience_seconds
+        gives_up_at = time.monotonic() + LOCK_PATIENCE_SECONDS
         pause = _PAUSE_SECONDS
         while True:
             self._check_stopped()

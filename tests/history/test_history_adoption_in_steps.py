@@ -374,6 +374,15 @@ def test_an_index_left_half_built_is_built_anew(dashboard, database_url):
     check_adopted(database_url, dashboard, rows=1000)
 
 
+def test_an_index_that_went_before_it_was_taken_is_built_again(dashboard, database_url):
+    dashboard.fill(1000)
+    with pytest.raises(InterruptionError):
+        migrate(database_url, progress=interrupt_at("taking over"))
+    dashboard.connection.execute("DROP INDEX state_history_adopted")
+    migrate(database_url)
+    check_adopted(database_url, dashboard, rows=1000)
+
+
 def test_an_index_that_a_killed_process_left_building_is_waited_for(
     dashboard, database_url
 ):
@@ -489,6 +498,7 @@ def test_closing_stops_it_and_the_next_opening_goes_on(dashboard, database_url):
         history.close()
         assert working._ended.wait(PATIENCE_SECONDS)
     assert dashboard.value(HOLDER) is None
+    history = PostgresHistory(database_url, connect_timeout_seconds=PATIENCE_SECONDS)
     history.open()
     assert history.oldest() == NOON - timedelta(seconds=30 * 1000)
     history.close()
