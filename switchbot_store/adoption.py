@@ -67,9 +67,10 @@ WANTED: Final = (
 _LOCAL_TIMESTAMP: Final = "timestamp without time zone"
 _KEY: Final = frozenset({"timestamp", "zone"})
 _BESIDE: Final = "adopting_"
-_FIRST_BLOCKS: Final = 64
+_LEAST_BLOCKS: Final = 64
+"""Below, the way to a server far off costs more than the rows."""
 _MOST_BLOCKS: Final = 4096
-_CHUNK_SECONDS: Final = 0.1
+_CHUNK_SECONDS: Final = 0.25
 """How long a range of blocks may take; only who changes its rows waits for it."""
 _MOVES_AT_ONCE: Final = 2000
 _ROUNDS: Final = 10
@@ -405,7 +406,7 @@ class Adoption:
         self._stopped = stopped or threading.Event()
         self._me = str(uuid.uuid4())
         self._held = False
-        self._blocks = _FIRST_BLOCKS
+        self._blocks = _LEAST_BLOCKS
         self._part = 0.0
 
     def run(self) -> None:
@@ -513,9 +514,9 @@ class Adoption:
         took = time.monotonic() - began
         faster = 2 * self._blocks if took < _CHUNK_SECONDS / 2 else self._blocks
         slower = self._blocks // 2 if took > _CHUNK_SECONDS * 2 else faster
-        self._blocks = max(1, min(_MOST_BLOCKS, slower))
+        self._blocks = max(_LEAST_BLOCKS, min(_MOST_BLOCKS, slower))
         share = total // (_VACUUMS + 1)
-        if plan.beside and share > _FIRST_BLOCKS and done // share < upto // share:
+        if plan.beside and share > _LEAST_BLOCKS and done // share < upto // share:
             with suppress(psycopg.errors.QueryCanceled):
                 _run(connection, "VACUUM (TRUNCATE false, SKIP_LOCKED) state_history")
 
