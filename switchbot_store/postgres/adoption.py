@@ -67,9 +67,10 @@ WANTED: Final = (
 _LOCAL_TIMESTAMP: Final = "timestamp without time zone"
 _KEY: Final = frozenset({"timestamp", "zone"})
 _BESIDE: Final = "adopting_"
-_FIRST_BLOCKS: Final = 64
+_LEAST_BLOCKS: Final = 64
+"""Below, the way to a server far off costs more than the rows."""
 _MOST_BLOCKS: Final = 4096
-_CHUNK_SECONDS: Final = 0.1
+_CHUNK_SECONDS: Final = 0.25
 """How long a range of blocks may take; only who changes its rows waits for it."""
 _MOVES_AT_ONCE: Final = 2000
 _ROUNDS: Final = 10
@@ -398,27 +399,22 @@ class Adoption:
         begin_lock: Callable[[Connection], object],
         progress: Progress = lambda _part, _what: None,
         stopped: threading.Event | None = None,
-        lock_patience_seconds: float | None = None,
     ) -> None:
         self._lend = lend
         self._begin_lock = begin_lock
         self._progress = progress
         self._stopped = stopped or threading.Event()
-        self._patience_seconds = (
-            LOCK_PATIENCE_SECONDS
-            if lock_patience_seconds is None
-            else lock_patience_seconds
-        )
         self._me = str(uuid.uuid4())
         self._held = False
-        self._blocks = _FIRST_BLOCKS
+        self._blocks = _LEAST_BLOCKS
         self._part = 0.0
 
     def run(self) -> None:
         """Adopt the table, or wait until another process has.
 
         Raises MigrationError when something stands in the way, and nothing was changed;
-        BusyTableError, InterruptedAdoptionError or psycopg's errors, after which it is gone on with.
+        BusyTableError, InterruptedAdoptionError or psycopg's errors, after which the
+        next run goes on from there.
         """
         self._tell("expand", 0, 0)
         if not self._patiently(self._expand):
@@ -518,9 +514,9 @@ class Adoption:
         took = time.monotonic() - began
         faster = 2 * self._blocks if took < _CHUNK_SECONDS / 2 else self._blocks
         slower = self._blocks // 2 if took > _CHUNK_SECONDS * 2 else faster
-        self._blocks = max(1, min(_MOST_BLOCKS, slower))
+        self._blocks = max(_LEAST_BLOCKS, min(_MOST_BLOCKS, slower))
         share = total // (_VACUUMS + 1)
-        if plan.beside and share > _FIRST_BLOCKS and done // share < upto // share:
+        if plan.beside and share > _LEAST_BLOCKS and done // share < upto // share:
             with suppress(psycopg.errors.QueryCanceled):
                 _run(connection, "VACUUM (TRUNCATE false, SKIP_LOCKED) state_history")
 
@@ -544,6 +540,7 @@ class Adoption:
                 found = None
             try:
                 if found is None:
+                    self._seen(connection)
                     _run(connection, _create_key(plan))
             except psycopg.errors.UniqueViolation:
                 _run(connection, _DROP_INDEX)
@@ -580,6 +577,10 @@ class Adoption:
     def _swap(self, connection: Connection, plan: _Plan) -> None:
         with _transaction(connection):
             self._seen(connection)
+            if not (_row(connection, _INDEX_STATE) or [False])[0]:
+                # Dropped by a process that was held up in the step before.
+                _run(connection, _SET_STEP, ["index"])
+                return
             _lock_out_writers(connection)
             for statement in _swapping(plan):
                 _run(connection, statement)
@@ -622,7 +623,7 @@ class Adoption:
 
     def _patiently(self, work: Callable[[Connection], T]) -> T:
         """Do a step on a connection of its own, again while a lock is not to be had."""
-        gives_up_at = time.monotonic() + self._patience_seconds
+        gives_up_at = time.monotonic() + LOCK_PATIENCE_SECONDS
         pause = _PAUSE_SECONDS
         while True:
             self._check_stopped()

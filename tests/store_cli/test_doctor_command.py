@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from switchbot_store import JsonStore, PostgresStore, get_store
+from switchbot_store import JsonStore, PostgresStore, get_store, migrate
 from switchbot_store.doctor import inspection
 from switchbot_store.doctor.local import examine
 from switchbot_store.testing import TcpProxy
@@ -59,6 +59,28 @@ def test_synchronous_commit_off(doctor, postgres_server_factory, environment):
         connection.execute("ALTER ROLE postgres SET synchronous_commit = off")
     found = doctor(1)["durability"]
     assert "synchronous_commit is off" in found["message"]
+
+
+def test_an_adoption_that_has_not_ended_is_told_of(doctor, invoke, dashboard, tmp_path):
+    def stop(_part, what):
+        if what == "primary key":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        migrate(dashboard, progress=stop)
+    found = doctor(1)
+    assert found["schema"]["level"] == "warning"
+    assert "65% done, at: primary key" in found["schema"]["message"]
+    assert "switchbot-store migrate" in found["schema"]["advice"]
+    health = invoke("health", "--json").json
+    assert health["status"] == "degraded"
+    assert "65% done" in health["history"]["last_error"]
+    made = invoke("backup", tmp_path / "half-way", "--json").json
+    assert (made["documents"], made["rows"]) == (2, 202)
+    done = invoke("migrate", "--no-backup", "--json")
+    assert done.json["applied"] == [2, 3]
+    assert '{"progress":' in done.err
+    assert "schema" not in doctor(1)
 
 
 def test_a_schema_not_migrated_is_mentioned_and_left(doctor, dashboard):

@@ -13,9 +13,11 @@ from switchbot_store import (
     StoreConfig,
     StoreConfigError,
     get_store,
+    migrate,
 )
 from switchbot_store.doctor.inspection import Inspection
 from switchbot_store.doctor.local import examine
+from switchbot_store.postgres.migrations import load_migrations
 
 CLIENTS = 6
 OPERATIONS_EACH = 300
@@ -105,6 +107,36 @@ def test_ten_clients_migrate_an_empty_database_at_once(pgbouncer, database_url):
     with psycopg.connect(database_url) as connection:
         query = "SELECT count(*) FROM switchbot_store_migrations"
         assert connection.execute(query).fetchone()[0] >= 2
+
+
+def test_a_dashboards_table_is_adopted_once_by_several(pgbouncer, database_url):
+    with psycopg.connect(database_url, autocommit=True) as dashboard:
+        dashboard.execute(
+            "CREATE TABLE state_history (id serial PRIMARY KEY, temperature decimal(4,1),"
+            " timestamp timestamptz DEFAULT now(), api_requests_today integer);"
+            "CREATE INDEX ON state_history (temperature);"
+            "INSERT INTO state_history (timestamp, temperature)"
+            " SELECT timestamptz '2026-01-05 12:00Z' + n / 2 * interval '30 seconds', 20.5"
+            " FROM generate_series(1, 20000) AS n"
+        )
+        applied, told = [], []
+
+        def progress(_part, what):
+            told.append(what)
+            dashboard.execute("INSERT INTO state_history (temperature) VALUES (19.5)")
+
+        def adopt(_number):
+            applied.extend(migrate(pgbouncer, progress=progress))
+
+        assert all_at_once(adopt, count=3) == []
+        assert sorted(applied) == [each.version for each in load_migrations()]
+        counted = "SELECT count(*) FROM state_history WHERE zone = 'default'"
+        assert dashboard.execute(counted).fetchone() == (20000 + len(told),)
+        left = "SELECT to_regclass('state_history_adoption')"
+        assert dashboard.execute(left).fetchone() == (None,)
+    history = PostgresHistory(pgbouncer, pooler=True)
+    assert history.latest(1)[0].temperature == 19.5
+    history.close()
 
 
 def test_history_small_and_large_goes_through(pgbouncer):
