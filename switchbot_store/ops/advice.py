@@ -11,8 +11,6 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
-
 from switchbot_store.errors import StoreDataError
 from switchbot_store.ops.answers import LongAnswerError
 from switchbot_store.ops.candidates import Candidate, candidates_of
@@ -27,7 +25,7 @@ from switchbot_store.ops.plans import (
     plan_of,
     suppose,
 )
-from switchbot_store.ops.read_only import checked, told
+from switchbot_store.ops.read_only import checked, telling
 from switchbot_store.ops.target import read
 from switchbot_store.ops.validation import RefusedSqlError, validated
 
@@ -248,10 +246,8 @@ class _Search:
 
     def _columns_of(self, sql: str) -> dict[str, frozenset[str]]:
         parts = validated(sql, parameters=True)
-        try:
+        with telling():
             checked(self._session, parts)
-        except psycopg.Error as error:
-            raise told(error) from error
         self._texts[sql] = parts.text
         columns = {}
         for schema, name in parts.relations:

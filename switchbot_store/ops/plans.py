@@ -10,7 +10,7 @@ import psycopg
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.ops.answers import asked_simply
-from switchbot_store.ops.read_only import checked, told
+from switchbot_store.ops.read_only import checked, telling
 from switchbot_store.ops.target import read
 from switchbot_store.ops.validation import (
     MAX_STATEMENT_BYTES,
@@ -158,10 +158,8 @@ def explain_query(
         raise StoreDataError("an index that does not exist cannot be used: no analyze")
 
     def look(session: Session) -> QueryPlan:
-        try:
+        with telling():
             checked(session, parts)
-        except psycopg.Error as error:
-            raise told(error) from error
         names: dict[str, str] = {}
         if hypothetical_indexes:
             schema = extension_schema(session, "hypopg")
@@ -253,15 +251,12 @@ def plan_of(session: Session, sql: str, *, analyze: bool = False) -> dict[str, A
     """
     options = "FORMAT JSON" + (", ANALYZE, BUFFERS" if analyze else "")
     count = parameters_of(sql)
-    try:
-        with session.attempt():
-            if not count:
-                return _explained(session, f"EXPLAIN ({options}) {sql}")
-            if session.version >= _GENERIC_SINCE:
-                return _explained(session, f"EXPLAIN ({options}, GENERIC_PLAN) {sql}")
-            return _generic(session, sql, count)
-    except psycopg.Error as error:
-        raise told(error) from error
+    with telling(), session.attempt():
+        if not count:
+            return _explained(session, f"EXPLAIN ({options}) {sql}")
+        if session.version >= _GENERIC_SINCE:
+            return _explained(session, f"EXPLAIN ({options}, GENERIC_PLAN) {sql}")
+        return _generic(session, sql, count)
 
 
 def _generic(session: Session, sql: str, count: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ comes all the same is cut off.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +33,8 @@ from switchbot_store.ops.validation import (
 from switchbot_store.postgres.errors import is_broken_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from psycopg import abc
     from psycopg.pq.abc import PGresult
 
@@ -215,26 +217,30 @@ def execute_sql(
     parts = validated(sql)
 
     def run(session: Session) -> SqlResult:
-        try:
+        with telling():
             columns = checked(session, parts)
             if columns is None:
                 return _shown(session, parts.text, max_bytes)
             return _fetched(session, parts.text, columns, max_rows, max_bytes)
-        except psycopg.Error as error:
-            raise told(error) from error
 
     return read(target, run, timeout_seconds=timeout_seconds)
 
 
-def told(error: psycopg.Error) -> Exception:
-    """Return what a caller is told of an error: what is wrong with the statement.
+@contextmanager
+def telling() -> Iterator[None]:
+    """Tell what is wrong with a statement, by StoreDataError; it is the caller's to know.
 
     That there was no time or no connection stays what it is.
     """
-    if isinstance(error, psycopg.errors.QueryCanceled) or is_broken_connection(error):
-        return error
-    first = next(iter(str(error).splitlines()), type(error).__name__)
-    return StoreDataError(first[:_SAID_CHARACTERS])
+    try:
+        yield
+    except psycopg.errors.QueryCanceled:
+        raise
+    except psycopg.Error as error:
+        if is_broken_connection(error):
+            raise
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise StoreDataError(first[:_SAID_CHARACTERS]) from error
 
 
 def checked(session: Session, parts: Parts) -> Columns | None:

@@ -295,8 +295,8 @@ def connected(request, crafted):
         yield connection, pool
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
-@given(statement=queries(depth=3))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(statement=queries(depth=2))
 def test_every_name_means_what_it_means_to_the_server(connected, statement):
     connection, pool = connected
     answer = as_the_server_has_it(connection, statement)
