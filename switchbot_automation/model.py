@@ -229,9 +229,9 @@ class ZoneDecision:
     `if_blocked` is the outcome's word while the equipment's minimum times run, also
     when nothing is to be sent; None where they do not matter. `setpoint`, Celsius, is
     sent in place of the profile's. `look_at` is when a controller wants the next
-    reading, None where the settings say it. `emergency`: safety wants it, and no
-    minimum time may keep it waiting. `blocked_until` is until when its group
-    keeps the zone waiting.
+    reading, counted from the last one and so perhaps past, None where the settings say
+    it. `emergency`: safety wants it, and no minimum time may keep it waiting.
+    `blocked_until` is until when its group keeps the zone waiting.
     """
 
     zone: str

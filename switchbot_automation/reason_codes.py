@@ -34,6 +34,8 @@ class ReasonCode(StrEnum):
     NO_READING = "no_reading"
     """The meter was reached and gave no temperature."""
     METER_UNREACHABLE = "meter_unreachable"
+    READING_TOO_OLD = "reading_too_old"
+    """Nobody could renew the last reading for so long that it counts no more."""
     TEMPERATURE_NOT_A_NUMBER = "temperature_not_a_number"
     TEMPERATURE_IMPLAUSIBLE = "temperature_implausible"
     """No room is that warm or cold."""

@@ -25,7 +25,10 @@ from switchbot_automation.engine.meters import remembered
 from switchbot_automation.engine.observe import after_reading, looks_infrared
 from switchbot_automation.engine.overlay import zone_overlaid
 from switchbot_automation.engine.pacing import (
+    FLOOR_SECONDS,
+    Note,
     after_new_reading,
+    counted_from,
     next_read,
     predictive,
 )
@@ -64,8 +67,8 @@ class DryZone:
         self.state = _initial(self.zone, power)
         self.calls = self.commands = self.starts = self.blind = 0
         self._blind = False
-        self._blocked_until: datetime | None = None
-        self._look_at: datetime | None = None
+        self._note = Note()
+        self._waited = False
         self._polled_at: datetime | None = None
         self._predictive = predictive(self.zone)
         device_id = self.zone.aircon_device_id
@@ -105,7 +108,7 @@ class DryZone:
         )
         decided, judged = decision.zones[0], verdict.zones[0]
         self._count_blindness(decided.outcome)
-        self._blocked_until = None
+        blocked_until: datetime | None = None
         if decided.action is not None:
             if judged.allowed:
                 self._send(decided.action, now, decided.setpoint, str(decided.outcome))
@@ -114,13 +117,16 @@ class DryZone:
                         self.state, self.zone, decided.action, now, "repeat"
                     )
             else:
-                self._blocked_until = judged.blocked_until
-        self._look_at = decided.look_at
-        self._set_wakeup(now)
+                blocked_until = judged.blocked_until
+        since = counted_from(self.zone, self.state.last_read_at, now)
+        self._note = self._note.after(since, blocked_until, decided.look_at)
+        self._set_wakeup(now, blocked_until, decided.look_at)
 
     def _read(self, now: datetime, temperature: float | None) -> Reading:
         if self._predictive and self._due(now) > now + _TOGETHER:
+            self._waited = True
             return remembered(self.state)
+        self._waited = False
         self.calls += 1
         if temperature is None:
             problem = ReasonCode.METER_UNREACHABLE
@@ -151,8 +157,8 @@ class DryZone:
             self.zone,
             self.state,
             now,
-            blocked_until=self._blocked_until,
-            review_at=self._look_at,
+            blocked_until=self._note.blocked_until,
+            review_at=self._note.review_at,
         )
 
     def _send(
@@ -185,16 +191,20 @@ class DryZone:
         self.blind += blind and not self._blind
         self._blind = blind
 
-    def _set_wakeup(self, now: datetime) -> None:
+    def _set_wakeup(
+        self, now: datetime, blocked_until: datetime | None, look_at: datetime | None
+    ) -> None:
         read_at = None
         if self._predictive:
-            read_at = max(self._due(now), now + timedelta(seconds=60))
+            read_at = self._due(now)
+            if read_at <= now and not self._waited:
+                read_at = now + timedelta(seconds=FLOOR_SECONDS)
         wakes = next_look(
             self.zone,
             self.state,
             now,
-            self._blocked_until,
-            self._look_at,
+            blocked_until,
+            look_at,
             read_at=read_at,
         )
         self.wakes_at = max(wakes, now + _SOONEST)

@@ -19,6 +19,7 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
+from switchbot_automation.engine.pacing import is_stale
 from switchbot_automation.engine.state import ZoneState
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
@@ -82,6 +83,7 @@ class Room:
         self._name = zone.name
         self._enabled = zone.automation_enabled
         self._state = state
+        self._stale = is_stale(zone, state, datetime.now(UTC))
         self.aircon_id = zone.aircon_device_id
 
     @property
@@ -98,7 +100,7 @@ class Room:
             "temperature": state.last_temperature,
             "humidity": state.last_humidity,
             "read_at": _instant(state.last_read_at),
-            "stale": state.last_temperature_stale,
+            "stale": self._stale,
             "power": str(state.power),
             "uncertain": state.uncertain,
             "last_action": state.last_action,
@@ -115,6 +117,8 @@ class Room:
             if state.last_humidity is not None:
                 read += f", {state.last_humidity:g} %"
             read += f"{_clock(state.last_read_at)}"
+            if self._stale:
+                read += ", not known since"
         automation = "on" if self._enabled else "off"
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
             automation += f", held until {state.hold_until.astimezone():%a %H:%M}"

@@ -49,7 +49,7 @@ class Agenda:
         wanted: datetime | None = None
         for tick in ticks:
             zone, look_at = tick.zone, tick.decision.look_at
-            self._meters.note(zone.name, tick.blocked_until, look_at)
+            self._meters.note(zone, now, tick.blocked_until, look_at)
             look = next_look(
                 zone,
                 self._documents.book(zone.name).state,

@@ -233,9 +233,15 @@ def advise(
 
 
 def plan(
-    aim: Aim, state: ZoneState, temperature: float, now: datetime, opens: datetime
+    aim: Aim,
+    state: ZoneState,
+    temperature: float,
+    now: datetime,
+    opens: datetime,
+    *,
+    since: datetime | None,
 ) -> Plan:
-    """Return when to begin for the window that opens then."""
+    """Return when to begin for the window that opens then; see `plan_start`."""
     learned = state.learned or Learned()
     return plan_start(
         learned.warm_up,
@@ -244,6 +250,7 @@ def plan(
         temperature=temperature,
         slope=learned.trend.slope(_last_change(state)),
         now=now,
+        since=since,
         opens=opens,
     )
 

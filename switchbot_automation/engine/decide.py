@@ -17,6 +17,7 @@ from switchbot_automation.engine.control import aim_of, begun, modulates, plan
 from switchbot_automation.engine.groups import arbitrate
 from switchbot_automation.engine.guard import paused, restrained, stopped
 from switchbot_automation.engine.keep import steered, switched
+from switchbot_automation.engine.pacing import counted_from
 from switchbot_automation.engine.safety import assess
 from switchbot_automation.model import (
     Action,
@@ -171,7 +172,8 @@ def _before_window(
     going = begun(zone, state, opens)
     if temperature is None:
         return _without_temperature(zone, seen.reading, why) if going else None
-    planned = plan(aim, state, temperature, now, opens)
+    since = counted_from(zone, seen.reading.made_at(now), now)
+    planned = plan(aim, state, temperature, now, opens, since=since)
     why = Reason(
         ReasonCode.OPTIMUM_START,
         {"opens": opens.isoformat(), "lead_seconds": round(planned.lead_seconds)},

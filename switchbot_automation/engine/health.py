@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.pacing import is_stale
 from switchbot_automation.engine.state_values import encode_instant
 
 if TYPE_CHECKING:
@@ -40,11 +41,11 @@ def health_report(
 
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
-    in force, or a meter does not answer.
+    in force, or a meter does not answer or was not asked for too long.
     """
     settings = documents.settings
     stale = now - next_wakeup > _STALE_AFTER
-    zones = _zones(documents, report)
+    zones = _zones(documents, report, now)
     store_down = documents.store_error is not None or store.degraded_since is not None
     degraded = (
         store_down
@@ -97,7 +98,7 @@ def health_report(
 
 
 def _zones(
-    documents: Documents, report: TickReport | None
+    documents: Documents, report: TickReport | None, now: datetime
 ) -> Mapping[str, dict[str, Any]]:
     settings = documents.settings
     outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
@@ -109,7 +110,7 @@ def _zones(
             "outcome": str(outcomes[name]) if name in outcomes else None,
             "temperature": state.last_temperature,
             "temperature_stale": bool(
-                zone.meter_device_id and state.last_temperature_stale and report
+                zone.meter_device_id and report and is_stale(zone, state, now)
             ),
             "last_read_at": (
                 encode_instant(state.last_read_at) if state.last_read_at else None

@@ -101,7 +101,7 @@ def steered(
         "offset_kelvin": round(advice.offset, 2),
         "because": advice.why,
     }
-    look_at = now + timedelta(seconds=advice.look_seconds)
+    look_at = seen.reading.made_at(now) + timedelta(seconds=advice.look_seconds)
     if advice.setpoint is None:
         reasons = (*reasons, Reason(ReasonCode.ROOM_HOLDS_WITHOUT, detail))
         stop = state.compressor_running or state.uncertain

@@ -7,15 +7,19 @@ due; every other one is read at every tick. Neither spends what commands may nee
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from switchbot_automation.engine.observe import after_reading
 from switchbot_automation.engine.pacing import (
     FLOOR_SECONDS,
+    TOO_OLD,
+    Note,
     Quota,
     after_new_reading,
+    counted_from,
     next_read,
     predictive,
+    too_old,
 )
 from switchbot_automation.engine.sensors import believed, seen
 from switchbot_automation.engine.snapshot import Reading
@@ -37,19 +41,7 @@ if TYPE_CHECKING:
 # Wake-ups that nearly coincide are one, and a clock that is read twice has moved.
 _TOGETHER = timedelta(seconds=2)
 
-# How old a temperature may get while no call may be spent on a new one. After that it
-# counts as unknown: a room nobody looks at is not a warm room.
-_KEPT = timedelta(minutes=30)
-
-
-class _Note(NamedTuple):
-    """What the last tick left for the next reading of a zone."""
-
-    blocked_until: datetime | None
-    review_at: datetime | None
-
-
-_NO_NOTE = _Note(None, None)
+_NO_NOTE = Note()
 
 
 class Meters:
@@ -68,7 +60,9 @@ class Meters:
         self._clock = clock
         self._ledger = ledger
         self._pushes = pushes
-        self._notes: dict[str, _Note] = {}
+        self._notes: dict[str, Note] = {}
+        # Whose last reading answered the last tick, since none was due.
+        self._waiting: set[str] = set()
         self._counted_for: Settings | None = None
         self._count = 1
 
@@ -91,7 +85,7 @@ class Meters:
         """
         zones = settings.zones.values()
         foretold = [] if force else [zone for zone in zones if predictive(zone)]
-        waiting = set()
+        waiting: set[str] = set()
         if foretold:
             quota = self.quota(settings)
             waiting = {
@@ -100,6 +94,7 @@ class Meters:
                 if self._due(zone, now, quota) > now + _TOGETHER
                 and not self._pushes.speak_for(zone)
             }
+        self._waiting = waiting
         due = {zone.meter_device_id for zone in zones if zone.name not in waiting}
         self._pushes.wake = False
         asked = [zone for zone in zones if zone.meter_device_id in due]
@@ -109,12 +104,15 @@ class Meters:
         for zone in zones:
             book = self._documents.book(zone.name)
             reading = found.get(zone.name)
-            if reading is None:
-                reading = remembered(book.state)
-            elif reading.problem is ReasonCode.QUOTA_RESERVE:
-                looked = seen(zone, book.state.sensing, now)
-                book.state = book.state._replace(sensing=looked)
-                reading = self._kept(book.state, reading)
+            if reading is None or reading.problem is ReasonCode.QUOTA_RESERVE:
+                if reading is not None:
+                    looked = seen(zone, book.state.sensing, now)
+                    book.state = book.state._replace(sensing=looked)
+                if too_old(zone, book.state, now):
+                    book.state = _given_up(book.state)
+                kept = remembered(book.state)
+                if reading is None or kept.temperature is not None:
+                    reading = kept
             else:
                 before = book.state
                 if reading.problem is not ReasonCode.NO_METER:
@@ -127,30 +125,35 @@ class Meters:
             readings[zone.name] = reading
         return readings, frozenset(new)
 
-    def _kept(self, state: ZoneState, refused: Reading) -> Reading:
-        at = state.last_read_at
-        if at is None or self._clock.now() - at > _KEPT:
-            return refused
-        kept = remembered(state)
-        return refused if kept.temperature is None else kept
-
     def note(
-        self, zone: str, blocked_until: datetime | None, review_at: datetime | None
+        self,
+        zone: ZoneSettings,
+        now: datetime,
+        blocked_until: datetime | None,
+        review_at: datetime | None,
     ) -> None:
         """Remember what a tick left for the zone's next reading; see `next_read`."""
-        self._notes[zone] = _Note(blocked_until, review_at)
+        if not predictive(zone):
+            return  # it is read at every tick
+        read_at = self._documents.book(zone.name).state.last_read_at
+        since = counted_from(zone, read_at, now)
+        before = self._notes.get(zone.name, _NO_NOTE)
+        self._notes[zone.name] = before.after(since, blocked_until, review_at)
 
     def next_read(
         self, zone: ZoneSettings, now: datetime, quota: Quota
     ) -> datetime | None:
-        """Return when a zone that is read by prediction is read next, after `now`.
+        """Return when a zone that is read by prediction is read next.
 
+        `now`, the instant of the tick, or earlier where the tick itself made it due.
         None for a zone that is read at every tick, and for one without a meter.
         """
         if not predictive(zone) or not zone.meter_device_id:
             return None
-        due = self._due(zone, now, quota)
-        if due > now:
+        # The reading of this tick came after the tick had begun.
+        ended = max(now, self._clock.now())
+        due = self._due(zone, ended, quota)
+        if due > now or zone.name in self._waiting:
             return due
         return now + timedelta(seconds=quota.stretched(FLOOR_SECONDS))
 
@@ -175,13 +178,23 @@ class Meters:
             del self._notes[name]
 
 
+def _given_up(state: ZoneState) -> ZoneState:
+    """Return the state without belief in a temperature that nobody renewed."""
+    if state.last_temperature_stale:
+        return state
+    return state._replace(
+        last_temperature_stale=True, last_temperature_stale_reason=TOO_OLD
+    )
+
+
 def remembered(state: ZoneState) -> Reading:
     """Return what the last reading gave, good or bad."""
     if state.last_temperature_stale:
+        old = state.last_temperature_stale_reason == TOO_OLD
         return Reading(
             received_at=state.last_read_at,
-            problem=ReasonCode.METER_UNREACHABLE,
-            error=state.last_error,
+            problem=ReasonCode.READING_TOO_OLD if old else ReasonCode.METER_UNREACHABLE,
+            error=None if old else state.last_error,
         )
     problem = ReasonCode.NO_READING if state.last_temperature is None else None
     return Reading(

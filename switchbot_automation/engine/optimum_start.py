@@ -175,8 +175,8 @@ class WarmUp:
 class Plan:
     """When to begin, if at all.
 
-    `begin`: now. `look_at`: when to ask again at the latest. `lead_seconds`: how long
-    it is expected to take.
+    `begin`: now. `look_at`: when the next reading is wanted at the latest.
+    `lead_seconds`: how long it is expected to take.
     """
 
     begin: bool
@@ -193,13 +193,16 @@ def plan_start(
     slope: float | None,
     now: datetime,
     opens: datetime,
+    since: datetime | None = None,
     outdoor: float | None = None,
 ) -> Plan:
     """Say whether to begin now for a window that opens at `opens`.
 
     `goal` is the least the room should have by then; `slope` how it drifts by itself,
-    in kelvin an hour.
+    in kelvin an hour. `since` is when it had that `temperature`, by default now: from
+    there the next reading is counted, or it would be put off each time this is asked.
     """
+    since = since or now
     sign = 1.0 if heating else -1.0
     left = (opens - now).total_seconds()
     pace = warm_up.pace(heating=heating)
@@ -214,6 +217,7 @@ def plan_start(
         return Plan(begin=True, look_at=now, lead_seconds=lead)
     # Loses it goes on at this pace, and half again: then this is when lead meets left.
     falling = 1.5 * drift + _DRIFT_DOUBT
+    left = (opens - since).total_seconds()
     if missing <= 0.0:
         spare = left - _EARLY_SECONDS - _DEAD_SECONDS + missing / falling
         spare = max(spare, -missing / falling)
@@ -221,10 +225,10 @@ def plan_start(
         spare = left - lead
     wait = spare / (1.0 + falling * per_kelvin)
     wait = max(_LOOK_SOONEST, min(wait, _LOOK_LATEST))
-    look_at = min(now + timedelta(seconds=wait), opens)
+    look_at = min(since + timedelta(seconds=wait), opens)
     earliest = opens - EARLIEST
-    if now < earliest < look_at:
-        look_at = max(earliest, now + timedelta(seconds=_LOOK_SOONEST))
+    if since < earliest < look_at:
+        look_at = max(earliest, since + timedelta(seconds=_LOOK_SOONEST))
     return Plan(begin=False, look_at=look_at, lead_seconds=max(lead, 0.0))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.engine.control import aim_of
 from switchbot_automation.engine.explanation import instant_or_none
 from switchbot_automation.engine.overlay import in_force
+from switchbot_automation.engine.pacing import is_stale
 from switchbot_automation.engine.record import reasons_as_json
 from switchbot_automation.engine.state_values import encode_instant
 from switchbot_automation.engine.words import reason_words
@@ -91,7 +92,7 @@ def _zone(
         "temperature": state.last_temperature,
         "humidity": state.last_humidity,
         "read_at": instant_or_none(state.last_read_at),
-        "stale": bool(zone.meters) and state.last_temperature_stale,
+        "stale": bool(zone.meters) and is_stale(zone, state, now),
         "power": str(state.power),
         "action": str(state.action) if state.action else None,
         "power_since": instant_or_none(_since(state)),

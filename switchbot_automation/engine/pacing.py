@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from switchbot_automation.engine.aircon import profile_of, season_action
 from switchbot_automation.engine.slopes import SlopeBounds, regime_of
 from switchbot_automation.model import Action, Power
-from switchbot_automation.timewindows import in_window, next_start
+from switchbot_automation.timewindows import in_window, next_boundary, next_start
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +29,13 @@ more often than about once a minute buys nothing."""
 
 CAP_SECONDS = 1200.0
 """However far the threshold: the sun comes out and somebody opens a window."""
+
+KEPT_SECONDS = 1800.0
+"""How old a temperature may get of a room that is looked after. After that it counts
+as unknown: a room nobody looks at is not a warm room."""
+
+TOO_OLD = "too_old"
+"""What a state says of a temperature that nobody renewed in time."""
 
 PROBE_SECONDS = 3600.0
 """How often a used-up day is looked at again; the cloud's word may be a fault."""
@@ -88,6 +95,57 @@ class Quota(NamedTuple):
         if self.level() == "normal":
             return seconds
         return max(seconds, self.fair_seconds)
+
+
+class Note(NamedTuple):
+    """What the ticks since a reading left for the next one, aware UTC.
+
+    `since` is that reading, see `counted_from`. `blocked_until` and `review_at`, see
+    `next_read`, are what the last tick said, but never later than what a tick said before
+    it: what was wanted then stays due until it was made, however often something else
+    calls for a tick. `wanted_at` is the earliest such review, which counts again as
+    soon as a controller wants one at all.
+    """
+
+    since: datetime | None = None
+    blocked_until: datetime | None = None
+    review_at: datetime | None = None
+    wanted_at: datetime | None = None
+
+    def after(
+        self,
+        since: datetime | None,
+        blocked_until: datetime | None,
+        review_at: datetime | None,
+    ) -> Note:
+        """Return it after a tick that counts from `since`."""
+        if self.since != since:
+            return Note(since, blocked_until, review_at, review_at)
+        wanted = _earlier(self.wanted_at, review_at)
+        if blocked_until is not None:
+            blocked_until = _earlier(self.blocked_until, blocked_until)
+        review_at = None if review_at is None else wanted
+        return Note(since, blocked_until, review_at, wanted)
+
+
+def counted_from(
+    zone: ZoneSettings, read_at: datetime | None, now: datetime
+) -> datetime | None:
+    """Return from when on the wait for the next reading counts: the last reading.
+
+    Or the start or end of a window since then: what is wanted inside it is another thing
+    than outside.
+    """
+    if read_at is None:
+        return None
+    boundary = next_boundary(zone.time_windows, read_at, zone.timezone)
+    return read_at if boundary is None or boundary > now else boundary
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    if one is None or other is None:
+        return one or other
+    return min(one, other)
 
 
 class Edges(NamedTuple):
@@ -203,6 +261,36 @@ def next_read(
         if opens is not None and (quota is None or quota.readable > 0):
             due = min(due, opens)
     return due
+
+
+def too_old(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether a zone's last reading counts no more at `now`.
+
+    After half an hour; where readings are further apart on purpose, outside windows, in
+    a hold or by a long interval, once two of them are missing.
+    """
+    at = state.last_read_at
+    if at is None:
+        return False
+    age = (now - at).total_seconds()
+    if age <= KEPT_SECONDS:
+        return False
+    kept = KEPT_SECONDS
+    if (
+        not zone.automation_enabled
+        or (state.hold_until is not None and now < state.hold_until)
+        or in_window(zone.time_windows, now, zone.timezone) is None
+    ):
+        pace = max(zone.poll_interval_seconds, zone.idle_poll_interval_seconds)
+        kept = max(kept, 2.0 * pace)
+    elif not predictive(zone):
+        kept = max(kept, 2.0 * zone.poll_interval_seconds)
+    return age > kept
+
+
+def is_stale(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether a zone's last temperature is known no more, for whatever reason."""
+    return state.last_temperature_stale or too_old(zone, state, now)
 
 
 def _wait(

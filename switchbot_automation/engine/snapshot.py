@@ -29,6 +29,11 @@ class Reading:
     error: str | None = None
     source: str | None = None
 
+    def made_at(self, now: datetime) -> datetime:
+        """Return when the temperature was read; `now` where nobody knows that."""
+        at = self.received_at
+        return now if at is None or at > now else at
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneSnapshot:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # The floor of the dashboard's interval while it waits for a window.
 _SHORTEST_IDLE_SECONDS = 15.0
+_OVERDUE = timedelta(seconds=60)
 
 
 def next_look(
@@ -36,6 +37,9 @@ def next_look(
     sooner: a due OFF repeat, a person's waiting command, the end of a minimum time that
     blocks something, a stage of safety, the start or end of a window.
     """
+    if look_at is not None:
+        # Overdue, because it could not be made: it is tried again before long.
+        look_at = max(look_at, now + _OVERDUE)
     look = read_at or look_at or _regular(zone, state, now, quota)
     boundary = None
     if zone.automation_enabled:

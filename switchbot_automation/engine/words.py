@@ -142,6 +142,7 @@ _WORDS: Mapping[str, str] = {
     ReasonCode.NO_METER: "no meter is configured",
     ReasonCode.NO_READING: "the meter gave no temperature",
     ReasonCode.METER_UNREACHABLE: "the meter could not be read",
+    ReasonCode.READING_TOO_OLD: "the last reading is too old to count",
     ReasonCode.TEMPERATURE_NOT_A_NUMBER: "the meter's temperature is not a number",
     ReasonCode.TEMP_BELOW_ON_THRESHOLD: (
         "{temperature_celsius} °C is at or below {limit_celsius} °C, where it turns on"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
 from switchbot_automation.engine.events import RuleRan
+from switchbot_automation.engine.pacing import is_stale
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Power
 from switchbot_automation.rules.carry import PERSON, Carrier, LostRaceError
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.context import Notifier
     from switchbot_automation.rules.model import Condition, DeviceEvent, Rule, Trigger
-    from switchbot_automation.settings_model import Settings
+    from switchbot_automation.settings_model import Settings, ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -190,7 +191,9 @@ class Rules:
         now = self._clock.now()
         before = self._memory()
         memory = before.only(settings.rules, now)
-        zones = {name: self._known_values(name) for name in settings.zones}
+        zones = {
+            zone.name: self._known_values(zone) for zone in settings.zones.values()
+        }
         home = Home(settings, settings.default.timezone, zones)
         home = await self._with_conditions(rule, home)
         run = Run(
@@ -273,7 +276,7 @@ class Rules:
         return self._names[1]
 
     def _zone_values(self, tick: ZoneTick) -> dict[str, Any]:
-        values = self._known_values(tick.zone.name)
+        values = self._known_values(tick.zone)
         return {
             **values,
             "temperature": tick.temperature,
@@ -281,11 +284,11 @@ class Rules:
             "outcome": str(tick.decision.outcome),
         }
 
-    def _known_values(self, zone: str) -> dict[str, Any]:
+    def _known_values(self, zone: ZoneSettings) -> dict[str, Any]:
         """Return what is known of a zone without a tick."""
-        state = self._documents.book(zone).state
+        state = self._documents.book(zone.name).state
         sure = state.power is not Power.UNKNOWN and not state.uncertain
-        fresh = not state.last_temperature_stale
+        fresh = not is_stale(zone, state, self._clock.now())
         return {
             "temperature": state.last_temperature if fresh else None,
             "humidity": state.last_humidity if fresh else None,

@@ -54,6 +54,34 @@ def plan(warm_up, temperature, left, *, slope=0.0, heating=True, goal=20.3, out=
     temperatures,
     st.floats(1.0, 86400.0),
     st.none() | st.floats(-20.0, 20.0),
+    st.floats(0.0, 1800.0),
+)
+def test_asked_again_of_the_same_reading_it_wants_the_next_one_at_the_same_time(
+    warm_up, temperature, left, slope, later
+):
+    def asked(at):
+        return plan_start(
+            warm_up,
+            heating=True,
+            goal=20.3,
+            temperature=temperature,
+            slope=slope,
+            now=at,
+            opens=OPENS,
+            since=read_at,
+        )
+
+    read_at = OPENS - timedelta(seconds=left)
+    first, again = asked(read_at), asked(read_at + timedelta(seconds=later))
+    assert again.begin or again.look_at == first.look_at
+    assert again.begin or not first.begin or left <= later
+
+
+@given(
+    warm_ups,
+    temperatures,
+    st.floats(1.0, 86400.0),
+    st.none() | st.floats(-20.0, 20.0),
     st.booleans(),
     st.none() | st.floats(-30.0, 45.0),
 )

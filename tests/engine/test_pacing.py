@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from switchbot_automation.engine.pacing import (
     CAP_SECONDS,
     FLOOR_SECONDS,
+    Note,
     Quota,
     after_new_reading,
+    counted_from,
     edges_of,
     next_read,
 )
@@ -207,6 +209,47 @@ def test_a_controller_says_when_it_wants_to_look():
     assert wait(outside, RESTING, review_at=look) == 600
     sooner = NOON + timedelta(seconds=300)
     assert wait(outside, RESTING, review_at=sooner) == 300
+
+
+# --- what the ticks leave for the next reading --------------------------------------
+
+MINUTES = st.integers(1, 60).map(lambda minutes: NOON + timedelta(minutes=minutes))
+
+
+@given(st.lists(st.none() | MINUTES, min_size=1), st.lists(st.none() | MINUTES))
+def test_no_tick_puts_off_what_an_earlier_one_wanted(asked, blocked):
+    note = Note()
+    for number, review in enumerate(asked):
+        until = blocked[number] if number < len(blocked) else None
+        before = note
+        note = note.after(NOON, until, review)
+        wanted = [each for each in asked[: number + 1] if each is not None]
+        # Not asked for now, it does not count; asked for again, as it first was.
+        assert note.review_at == (None if review is None else min(wanted))
+        if until is None or before.blocked_until is None:
+            assert note.blocked_until == until
+        else:
+            assert note.blocked_until == min(until, before.blocked_until)
+
+
+def test_a_new_reading_ends_what_was_wanted():
+    soon, late = NOON + timedelta(minutes=5), NOON + timedelta(minutes=40)
+    note = Note().after(NOON, soon, soon)
+    assert note.after(NOON, late, late)[1:3] == (soon, soon)
+    assert note.after(NOON + timedelta(minutes=5), late, late)[1:3] == (late, late)
+
+
+def test_a_wait_counts_from_the_last_reading_or_a_window_s_start_or_end():
+    night = NOON.replace(hour=23)
+    before, after = night - timedelta(minutes=9), night + timedelta(minutes=9)
+    assert counted_from(HOME, before, before) == before
+    assert counted_from(HOME, before, night - timedelta(seconds=1)) == before
+    assert counted_from(HOME, before, night) == night
+    # Whenever it is asked.
+    assert counted_from(HOME, before, after) == night
+    assert counted_from(HOME, after, after + timedelta(hours=1)) == after
+    assert counted_from(HOME, None, after) is None
+    assert counted_from(replace(HOME, time_windows=()), before, after) == before
 
 
 # --- learning ---------------------------------------------------------------------
