@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import example, given
@@ -19,6 +20,13 @@ from switchbot_automation.core.control.steer import (
     steer,
 )
 from switchbot_automation.core.control.steer_learning import learn
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.model import Action, Power
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.simulation import default_settings
 
 temperatures = st.floats(5.0, 40.0)
 slopes = st.none() | st.floats(-20.0, 20.0)
@@ -236,3 +244,35 @@ def test_a_meter_that_stands_still_is_asked_for_a_sign_of_life_within_the_band()
     assert steer(WINTER, steering, still).setpoint == 22.0
     asked = replace(still, setpoint=22.0, settled_seconds=600.0)
     assert steer(WINTER, steering, asked).setpoint == 22.0
+
+
+@given(
+    temperature=st.floats(20.4, 24.0),
+    running=st.booleans(),
+    told_seconds=st.floats(0.0, 7200.0),
+    later=st.floats(0.0, 7200.0),
+)
+def test_a_room_asked_for_again_is_never_to_be_read_later(
+    temperature, running, told_seconds, later
+):
+    """The wait counts from the reading, not from whoever asks."""
+    settings = parse_settings(default_settings("winter") | {"control": "modulate"})
+    read_at = datetime(2026, 1, 12, 12, tzinfo=UTC)
+    told_at = read_at - timedelta(seconds=told_seconds)
+    state = ZoneState(
+        power=Power.ON if running else Power.OFF,
+        action=Action.WINTER if running else Action.OFF,
+        parameter="22,5,3,on" if running else None,
+        last_action_at=told_at,
+        compressor_started_at=told_at if running else None,
+        compressor_stopped_at=None if running else told_at,
+    )
+    reading = Reading(temperature, received_at=read_at)
+    snapshot = Snapshot({"default": ZoneSnapshot(reading, state)})
+    first, again = (
+        decide(snapshot, settings, at).zones[0].look_at
+        for at in (read_at, read_at + timedelta(seconds=later))
+    )
+    assert read_at < first <= read_at + timedelta(seconds=1500)
+    # Once what was sent has settled it may be a change of the setpoint, and its pace.
+    assert again == first or (running and again <= read_at + timedelta(seconds=900))
