@@ -63,7 +63,8 @@ class BacktestReport:
     then on both live in the fitted `model`, whose `error_kelvin` on readings it was not
     fitted to tells how far that can be trusted. `first_divergence` None: they never
     differ, and no model was needed. `unit_inferred`: the history did not say what the
-    unit did, so the current settings told it.
+    unit did, so the current settings told it. `unrecorded_zones` share the zone's outdoor
+    unit, but nothing was recorded of them: they are taken to ask for nothing.
     """
 
     zone: str
@@ -76,6 +77,7 @@ class BacktestReport:
     first_divergence: datetime | None
     model: RoomModel | None
     unit_inferred: bool
+    unrecorded_zones: tuple[str, ...]
     band: tuple[float, float]
     rated_watts: float
     current_course: Course
@@ -100,6 +102,7 @@ class BacktestReport:
                 self.first_divergence.isoformat() if self.first_divergence else None
             ),
             "unit_inferred": self.unit_inferred,
+            "unrecorded_zones": list(self.unrecorded_zones),
             "rated_watts": self.rated_watts,
             "current": self.current.to_dict(),
             "candidate": self.candidate.to_dict(),
