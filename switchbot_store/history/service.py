@@ -77,6 +77,16 @@ class HistoryService:
     newest row was recorded with. `now` returns aware UTC, `monotonic` seconds.
 
     Opens on first use or by `open()`; `close()` ends it and closes the backend.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
+    >>> start = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> with HistoryService(SqliteHistory("history.sqlite")) as history:
+    ...     history.record(HistorySample(start, temperature=21.5, humidity=48))
+    ...     history.flush()
+    ...     result = history.query(start, start + timedelta(hours=1))
+    >>> result.source, result.rows[0].temperature
+    ('raw', 21.5)
     """
 
     def __init__(

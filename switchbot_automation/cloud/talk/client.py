@@ -62,6 +62,18 @@ class SwitchBotClient(Endpoints):
 
     Every method raises the subclasses of `CloudError`, and nothing else for anything
     the network or the cloud can do.
+
+    >>> import asyncio
+    >>> from aiohttp import ClientSession
+    >>> from switchbot_automation import SwitchBotClient
+    >>> from switchbot_automation.simulation import FakeSwitchBotCloud
+    >>> async def remotes():
+    ...     async with FakeSwitchBotCloud() as cloud, ClientSession() as session:
+    ...         account = cloud.token, cloud.secret
+    ...         client = SwitchBotClient(session, *account, base_url=cloud.base_url)
+    ...         return (await client.devices()).remotes
+    >>> [remote.remote_type for remote in asyncio.run(remotes())]
+    ['Air Conditioner']
     """
 
     def __init__(

@@ -61,6 +61,12 @@ class QuotaLedger:
     `limit` is the calls per day, `reserve` how many of them reads leave to commands. Not
     thread-safe: it belongs to one event loop. Client and engine share one ledger; for a
     cloud that keeps none, the engine calls `attempt` itself.
+
+    >>> from switchbot_automation import QuotaLedger
+    >>> ledger = QuotaLedger(limit=100, reserve=10)
+    >>> _ = ledger.attempt()
+    >>> ledger.used, ledger.remaining, ledger.allows_read()
+    (1, 99, True)
     """
 
     def __init__(
