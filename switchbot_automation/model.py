@@ -134,7 +134,13 @@ class CloudApi(Protocol):
     """What the engine needs of a cloud.
 
     `SwitchBotClient` is one, `simulation.SimulatedHome` another, a host's own a third.
-    Any exception counts as a failed call.
+    `status` gives a device's raw fields, of a meter ``temperature`` in degrees Celsius and
+    ``humidity`` in percent. `command` takes ``turnOff``, ``setAll`` with "temperature,mode,
+    fan,on" and, of `command_type` ``customize``, the name of a learned button; it returns
+    once the command was accepted.
+
+    Any exception counts as a failed call. One of `CloudError` also says, by `maybe_sent`,
+    whether a repetition could act twice.
 
     >>> import asyncio
     >>> from datetime import UTC, datetime

@@ -90,7 +90,10 @@ class StoreInterface(ABC):
     ...         store.compare_and_set("settings", {}, entry.revision)
     ...     except StoreConflictError as conflict:
     ...         print(conflict)
+    ...     with store.lease("engine", ttl_seconds=30) as lease:
+    ...         print(lease.token, store.document("settings").read())
     'settings' was changed by somebody else
+    1 {'mode': 'summer'}
     """
 
     monotonic: Callable[[], float] = staticmethod(time.monotonic)

@@ -11,8 +11,8 @@ PACKAGES = (
     "switchbot_automation.simulation",
     "switchbot_store",
 )
-# Plain data and views of the store: the examples of the stores and of the history, which
-# take them and hand them out, and the README show them.
+# Of the store: what its stores and its history take and hand out, as their examples show,
+# and other forms of those two.
 SHOWN_ELSEWHERE = {
     "AsyncLease",
     "AsyncStore",

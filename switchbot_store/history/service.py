@@ -81,12 +81,16 @@ class HistoryService:
     >>> from datetime import UTC, datetime, timedelta
     >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
     >>> start = datetime(2026, 1, 12, tzinfo=UTC)
-    >>> with HistoryService(SqliteHistory("history.sqlite")) as history:
+    >>> rows = SqliteHistory("history.sqlite")
+    >>> with HistoryService(rows, spill="spill.sqlite") as history:
     ...     history.record(HistorySample(start, temperature=21.5, humidity=48))
     ...     history.flush()
     ...     result = history.query(start, start + timedelta(hours=1))
+    ...     status = history.status()
     >>> result.source, result.rows[0].temperature
     ('raw', 21.5)
+    >>> status.written, status.buffered, status.spilled
+    (1, 0, 0)
     """
 
     def __init__(

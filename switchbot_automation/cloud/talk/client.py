@@ -61,7 +61,8 @@ class SwitchBotClient(Endpoints):
     this machine, or if the catalogue marks the command idempotent.
 
     Every method raises the subclasses of `CloudError`, and nothing else for anything
-    the network or the cloud can do.
+    the network or the cloud can do. A token or secret that cannot be one is an
+    `AuthError` at once.
 
     >>> import asyncio
     >>> from aiohttp import ClientSession
