@@ -80,6 +80,20 @@ class StoreInterface(ABC):
 
     It opens on first use or by `open()`. After `close()` every call raises
     `StoreClosedError`. `monotonic` returns seconds; leases are watched by it.
+
+    >>> from switchbot_store import MemoryStore, StoreConflictError
+    >>> with MemoryStore() as store:  # or JsonStore, PostgresStore, FailoverStore
+    ...     store.set("settings", {"mode": "winter"})
+    ...     entry = store.get_entry("settings")
+    ...     _ = store.update("settings", lambda document: {**document, "mode": "summer"})
+    ...     try:
+    ...         store.compare_and_set("settings", {}, entry.revision)
+    ...     except StoreConflictError as conflict:
+    ...         print(conflict)
+    ...     with store.lease("engine", ttl_seconds=30) as lease:
+    ...         print(lease.token, store.document("settings").read())
+    'settings' was changed by somebody else
+    1 {'mode': 'summer'}
     """
 
     monotonic: Callable[[], float] = staticmethod(time.monotonic)

@@ -26,6 +26,12 @@ class MemoryStore(StoreInterface):
 
     `now` returns the aware UTC time that entries carry, `monotonic` the seconds by
     which leases are watched.
+
+    >>> from switchbot_store import MemoryStore
+    >>> with MemoryStore() as store:
+    ...     store.set("state", {"zones": 3})
+    ...     store.get("state"), store.get("never set"), store.keys()
+    ({'zones': 3}, {}, ['state'])
     """
 
     def __init__(

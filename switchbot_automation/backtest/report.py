@@ -65,6 +65,19 @@ class BacktestReport:
     differ, and no model was needed. `unit_inferred`: the history did not say what the
     unit did, so the current settings told it. `unrecorded_zones` share the zone's outdoor
     unit, but nothing was recorded of them: they are taken to ask for nothing.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from types import SimpleNamespace
+    >>> from switchbot_automation import backtest
+    >>> from switchbot_automation.simulation import default_settings
+    >>> start = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> times = [start + timedelta(minutes=10 * n) for n in range(4 * 144)]
+    >>> mild = [SimpleNamespace(at=at, temperature=21.0) for at in times]
+    >>> settings = default_settings()
+    >>> wider = {**settings, "hysteresis_celsius": 0.5}
+    >>> report = backtest(mild, settings, wider, start, times[-1])
+    >>> print(report.current.starts, report.candidate.starts, report.first_divergence)
+    0 0 None
     """
 
     zone: str

@@ -71,6 +71,14 @@ class FailoverStore(StoreInterface):
     plain files of the directory are read while the mirror is empty.
     `strict_health_checks` calls a store that lost its primary unhealthy. Without
     `background` no thread is started; the host calls `maintain`.
+
+    Here the primary is in memory; as a rule it is a `PostgresStore`:
+
+    >>> from switchbot_store import FailoverStore, MemoryStore
+    >>> with FailoverStore(MemoryStore(), "local") as store:
+    ...     store.set("settings", {"mode": "winter"})
+    ...     store.get_entry("settings").stale, store.status().pending, store.conflicts()
+    (False, 0, [])
     """
 
     def __init__(

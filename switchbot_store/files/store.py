@@ -60,6 +60,13 @@ class JsonStore(StoreInterface):
     in ``{"settings": "/etc/home/settings.json"}``; stores that share a file must share
     the directory too, since its lock guards them. `monotonic` returns the seconds by
     which leases are watched.
+
+    >>> from switchbot_store import JsonStore
+    >>> with JsonStore("config") as store:
+    ...     store.set("settings", {"mode": "winter"})
+    >>> with open("config/settings.json") as file:
+    ...     "winter" in file.read()
+    True
     """
 
     def __init__(

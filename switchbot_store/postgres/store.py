@@ -138,6 +138,14 @@ class PostgresStore(StoreInterface):
     by the host's name. A server that restarts is waited for, until the deadline; unless
     `patient`, the first attempt to connect that fails ends a call. Leases are watched
     by the seconds of `monotonic`. Opening migrates what documents rest on.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store import PostgresStore
+    >>> with PostgresStore(database_url) as store:
+    ...     store.set("settings", {"mode": "winter"})
+    ...     store.get("settings"), store.status().backend
+    ({'mode': 'winter'}, 'postgres')
     """
 
     def __init__(
