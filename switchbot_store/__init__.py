@@ -41,14 +41,12 @@ if TYPE_CHECKING:
     from switchbot_store.interface import (
         AsyncLease,
         AsyncStore,
-        Document,
         DocumentView,
-        Entry,
         StoreInterface,
-        StoreStatus,
     )
     from switchbot_store.lease import Lease
     from switchbot_store.memory import MemoryStore
+    from switchbot_store.model import Document, Entry, StoreStatus
     from switchbot_store.postgres.migrations import migrate
     from switchbot_store.postgres.store import PostgresStore
     from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
@@ -97,9 +95,9 @@ _HOMES = {
     "AsyncLease": "interface",
     "AsyncStore": "interface",
     "Conflict": "failover.conflicts",
-    "Document": "interface",
+    "Document": "model",
     "DocumentView": "interface",
-    "Entry": "interface",
+    "Entry": "model",
     "FailoverStore": "failover.store",
     "HistoryBackend": "history.model",
     "HistoryResult": "history.model",
@@ -115,7 +113,7 @@ _HOMES = {
     "SqliteHistory": "history.sqlite.store",
     "StoreConfig": "config",
     "StoreInterface": "interface",
-    "StoreStatus": "interface",
+    "StoreStatus": "model",
     "ThreadedHistory": "threaded.views",
     "ThreadedStore": "threaded.views",
     "get_history": "factory",

@@ -18,7 +18,7 @@ from switchbot_store.errors import StoreDataError, StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from switchbot_store.interface import Document
+    from switchbot_store.model import Document
 
 MAX_KEY_LENGTH: Final = 200
 MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024

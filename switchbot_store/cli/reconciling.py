@@ -27,7 +27,7 @@ from switchbot_store.failover.store import FailoverStore
 
 if TYPE_CHECKING:
     from switchbot_store.failover.journal import PendingWrite
-    from switchbot_store.interface import Document
+    from switchbot_store.model import Document
 
 _TAKEN = (
     "the database has a document {key!r} by now, which is left as it is;"

@@ -29,7 +29,7 @@ from switchbot_store.instants import (
     checked_instant,
     from_microseconds,
 )
-from switchbot_store.interface import Entry
+from switchbot_store.model import Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import load_migrations, pending

@@ -28,8 +28,9 @@ from switchbot_store.failover.journal import PendingWrite
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from switchbot_store.interface import Document, Entry, StoreInterface
+    from switchbot_store.interface import StoreInterface
     from switchbot_store.lease import Lease
+    from switchbot_store.model import Document, Entry
 
 _LOCAL: Final = "local-"
 _DELETE_ATTEMPTS: Final = 5

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from switchbot_store.failover.keeper import Keeper
     from switchbot_store.failover.local import LocalCopy
     from switchbot_store.failover.primary import Primary
-    from switchbot_store.interface import Document
+    from switchbot_store.model import Document
 
 
 _LOCKS: Final = 64

@@ -42,7 +42,8 @@ from switchbot_store.files.durable import (
     write_temporary,
 )
 from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
-from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.interface import StoreInterface
+from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -15,7 +15,7 @@ import orjson
 from switchbot_store.codec import UnreadableError
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover.primary import Outcome
-from switchbot_store.interface import Entry
+from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

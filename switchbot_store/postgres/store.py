@@ -17,7 +17,8 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.instants import from_microseconds
-from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.interface import StoreInterface
+from switchbot_store.model import Document, Entry, StoreStatus
 from switchbot_store.postgres.connections import Answer, Connection, Connections
 from switchbot_store.postgres.migrations import migrate_documents
 from switchbot_store.postgres.replay import replayed
