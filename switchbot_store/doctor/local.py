@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from switchbot_store.config import StoreConfig
+from switchbot_store.doctor.clocks import history_clock, host_clock
+from switchbot_store.doctor.findings import Finding
 from switchbot_store.errors import StoreConfigError, StoreError
-from switchbot_store.factory import FILE_NAME, SPILL_NAME, make_backend
+from switchbot_store.factory import FILE_NAME, SPILL_NAME
 from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import read_mirror
@@ -23,26 +23,14 @@ from switchbot_store.files.document_file import problem_of
 from switchbot_store.files.durable import read_content, wrapped_os_errors
 from switchbot_store.files.names import SUFFIX, key_of
 from switchbot_store.files.places import may_write, nearest_existing
-from switchbot_store.history.present import FAR, RELEASED, leap_of, present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Level = Literal["ok", "warning", "problem"]
 
 _LITTLE_ROOM_BYTES: Final = 100 * 1024 * 1024
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 _SHARED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found. `advice` says what to change; empty when all is well."""
-
-    check: str
-    level: Level
-    message: str
-    advice: str = ""
 
 
 def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
@@ -61,17 +49,6 @@ def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
 
         findings += examine_postgres(config, os.environ if environ is None else environ)
     return findings
-
-
-def _clock(_config: StoreConfig) -> Iterator[Finding]:
-    now = datetime.now(UTC)
-    if now < RELEASED:
-        yield Finding(
-            "clock",
-            "problem",
-            f"this host believes it is {now:%Y-%m-%d}",
-            "Let it set its clock from the network (NTP) before the program starts.",
-        )
 
 
 def _directories(config: StoreConfig) -> Iterator[Finding]:
@@ -219,39 +196,6 @@ def _history_file(config: StoreConfig) -> Iterator[Finding]:
         yield from history_clock(config)
 
 
-def history_clock(config: StoreConfig) -> Iterator[Finding]:
-    """Compare this host's clock with the rows of a history that is there."""
-    days = config.history_retention_days
-    leap = leap_of(timedelta(days=days) if days else None)
-    now = datetime.now(UTC)
-    backend = make_backend(config)
-    try:
-        doubt = present(backend, now, leap=leap).doubt
-        newest = backend.latest(1)
-    except StoreError as error:
-        yield Finding("history", "problem", str(error), "Check the disk or database.")
-        return
-    finally:
-        backend.close()
-    if doubt is not None:
-        yield Finding(
-            "clock",
-            "warning",
-            f"no row of history is deleted by this clock: {doubt}",
-            "Let it set its clock from the network (NTP). If it is right, there is"
-            " nothing to do: it is believed after some days of rows.",
-        )
-    if newest and newest[0].timestamp > now + FAR:
-        yield Finding(
-            "history",
-            "warning",
-            f"rows lie in the future, up to {newest[0].timestamp:%Y-%m-%d %H:%M}:"
-            " a clock was ahead when they were recorded",
-            "Let the clock be set from the network (NTP) before the program starts;"
-            " these rows are kept, and nothing is deleted on account of them.",
-        )
-
-
 def _file_system(place: Path) -> str:
     """Return the type of the file system, ``""`` where it cannot be told."""
     try:
@@ -268,7 +212,7 @@ def _file_system(place: Path) -> str:
 
 
 _LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[Finding]], ...]] = (
-    _clock,
+    host_clock,
     _directories,
     _documents,
     _left_behind,

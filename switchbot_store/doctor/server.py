@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from psycopg.conninfo import conninfo_to_dict
-
+from switchbot_store.doctor.clocks import history_clock
+from switchbot_store.doctor.findings import Finding
 from switchbot_store.doctor.inspection import DatabaseFacts, Inspection
-from switchbot_store.doctor.local import Finding, history_clock
+from switchbot_store.doctor.refusals import diagnosis
 from switchbot_store.errors import StoreError
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import read_identity, read_mirror
 from switchbot_store.files.store import JsonStore
-from switchbot_store.postgres.location import is_local
+from switchbot_store.postgres.location import is_local, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,106 +26,18 @@ _FEW_CONNECTIONS: Final = 0.9
 _SLOW_SECONDS: Final = 0.5
 
 
-class _Refusal(NamedTuple):
-    """How a failed connection is recognised, and what to change then."""
-
-    pattern: re.Pattern[str]
-    check: str
-    advice: str
-
-
-def _refusal(pattern: str, check: str, advice: str) -> _Refusal:
-    return _Refusal(re.compile(pattern, re.IGNORECASE | re.VERBOSE), check, advice)
-
-
-# The words are libpq's, the server's, PgBouncer's and Neon's.
-_REFUSALS: Final = (
-    _refusal(
-        r"""no\ (pg_hba\.conf\ )?entry .* (no\ encryption|SSL\ off)
-        | connection\ is\ insecure | SSL\ (connection\ )?is\ required
-        | sslmode=require""",
-        "tls",
-        "The host demands TLS: set POSTGRES_SSL_MODE=require and take"
-        " sslmode=disable out of the URL.",
-    ),
-    _refusal(
-        r"does\ not\ support\ SSL",
-        "tls",
-        "The host has no TLS: let it have a certificate, or, on a network that you"
-        " trust, set POSTGRES_SSL_MODE=disable.",
-    ),
-    _refusal(
-        r"certificate\ verify\ failed | root\ certificate | server\ certificate\ for",
-        "tls",
-        "The server's certificate is not the one expected: set POSTGRES_SSL_ROOT_CERT"
-        " to its authority's file, or to system for a public one.",
-    ),
-    _refusal(
-        r"unsupported\ startup\ parameter",
-        "pooler",
-        "The pooler refuses `options`: take them out of the URL and unset PGOPTIONS;"
-        " ALTER ROLE ... SET does the same.",
-    ),
-    _refusal(
-        r"""password\ authentication\ failed | no\ password\ supplied
-        | SASL\ authentication | authentication\ failed""",
-        "login",
-        "User or password is wrong; in a URL, characters such as @ : / # % in the"
-        " password are written as %40 %3A %2F %23 %25.",
-    ),
-    _refusal(
-        r"(database|role)\ \"[^\"]*\"\ does\ not\ exist | no\ such\ (database|user)",
-        "login",
-        "Create it (CREATE ROLE, CREATE DATABASE), or correct the URL.",
-    ),
-    _refusal(
-        r"no\ pg_hba\.conf\ entry | not\ allowed\ to\ connect",
-        "login",
-        "The server lets this host or user not in: add it to pg_hba.conf or to the"
-        " provider's list of allowed addresses.",
-    ),
-    _refusal(
-        r"could\ not\ translate\ host | failed\ to\ resolve | Name\ or\ service"
-        r" | nodename\ nor\ servname | \[Errno\ -[2-5]\]",
-        "network",
-        "The host's name leads nowhere: check it, and the DNS of this host. Inside"
-        " compose set RUNNING_IN_DOCKER.",
-    ),
-    _refusal(
-        r"connection\ refused | no\ such\ file\ or\ directory",
-        "network",
-        "Nobody listens there: start PostgreSQL, or correct host and port. Inside"
-        " compose set RUNNING_IN_DOCKER.",
-    ),
-    _refusal(
-        r"too\ many\ (clients|connections) | remaining\ connection\ slots",
-        "connections",
-        "Every connection is taken: end idle clients, raise max_connections, or put a"
-        " pooler in front.",
-    ),
-    _refusal(
-        r"time(d)?\ ?out | did\ not\ answer\ in\ time",
-        "network",
-        "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply.",
-    ),
-)
-
-
 def examine_postgres(
     config: StoreConfig, environ: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Look at the connection string, then at the server."""
-    parameters = {
-        name: str(value)
-        for name, value in conninfo_to_dict(config.conninfo or "").items()
-    }
+    parameters = parameters_of(config.conninfo)
     yield from _location(parameters, environ, config)
     inspection = Inspection(config.conninfo, pooler=config.pooler)
     try:
         mirrored = tuple(read_mirror(config.directory))
         facts = inspection.facts(mirrored, seconds=15)
     except StoreError as error:
-        yield _diagnosis(str(error))
+        yield diagnosis(str(error))
         return
     yield Finding(
         "connection",
@@ -170,15 +81,6 @@ def _location(
             "Take them out of the URL and unset PGOPTIONS; ALTER ROLE ... SET does"
             " the same.",
         )
-
-
-def _diagnosis(message: str) -> Finding:
-    for refusal in _REFUSALS:
-        if refusal.pattern.search(message):
-            return Finding(refusal.check, "problem", message, refusal.advice)
-    return Finding(
-        "connection", "problem", message, "Check that the database is reachable."
-    )
 
 
 def _durability(facts: DatabaseFacts) -> Iterator[Finding]:

@@ -140,6 +140,13 @@ def _parsed(text: str) -> dict[str, Any] | None:
         return None
 
 
+def parameters_of(conninfo: str | None) -> dict[str, str]:
+    """Return the parameters that a connection string, as made here, names."""
+    return {
+        name: str(value) for name, value in conninfo_to_dict(conninfo or "").items()
+    }
+
+
 def described(conninfo: str) -> str:
     """Return host and database, never a secret."""
     parameters = conninfo_to_dict(conninfo)
