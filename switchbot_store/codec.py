@@ -67,11 +67,6 @@ def is_internal(key: str) -> bool:
     return key.startswith("_")
 
 
-def validate_document(data: Document) -> None:
-    """Raise StoreDataError, naming the path, if the document cannot be stored."""
-    encode(data)
-
-
 def encode(data: Document, *, indent: bool = False) -> bytes:
     """Return the document as JSON, or raise StoreDataError naming the path.
 

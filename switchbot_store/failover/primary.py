@@ -50,25 +50,26 @@ class Outcome(NamedTuple):
     changed: bool = False
 
 
+class Given(NamedTuple):
+    """A document to write: as it came, and as `codec.encode` made it, once."""
+
+    data: Document
+    encoded: bytes
+
+
 @runtime_checkable
 class SupportsReplay(Protocol):
     """A store that knows its writes again after a lost answer."""
 
-    def set(self, key: str, data: Document, *, write_id: str | None = None) -> None:
-        """Write under the revision `write_id`."""
-
-    def set_many(
-        self,
-        documents: Mapping[str, Document],
-        *,
-        write_ids: Mapping[str, str] | None = None,
+    def set_encoded(
+        self, encoded: Mapping[str, bytes], write_ids: Mapping[str, str]
     ) -> None:
-        """Write under the revisions `write_ids`, all or nothing."""
+        """Write what `codec.encode` made under the revisions given, all or nothing."""
 
-    def compare_and_set(
-        self, key: str, data: Document, revision: str, *, write_id: str | None = None
+    def compare_and_set_encoded(
+        self, key: str, encoded: bytes, revision: str, *, write_id: str
     ) -> str:
-        """Write under the revision `write_id`."""
+        """Write what `codec.encode` made under the revision `write_id`."""
 
     def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
         """Write what rests on an accepted revision; tell what became of each."""
@@ -106,17 +107,17 @@ class Primary:
         return f"{_LOCAL}{_digest(encoded)}-{uuid.uuid4().hex[:8]}"
 
     def set(
-        self, documents: Mapping[str, Document], _revisions: Mapping[str, str]
+        self, documents: Mapping[str, Given], _revisions: Mapping[str, str]
     ) -> None:
         """Write one document or several, all or nothing."""
         if len(documents) == 1:
-            for key, data in documents.items():
-                self.store.set(key, data)
+            for key, each in documents.items():
+                self.store.set(key, each.data)
         else:
-            self.store.set_many(documents)
+            self.store.set_many({key: each.data for key, each in documents.items()})
 
     def compare_and_set(
-        self, key: str, data: Document, expected: str, _revision: str
+        self, key: str, document: Given, expected: str, _revision: str
     ) -> str:
         """Write if the revision is `expected`; return the new one."""
         if expected.startswith(_LOCAL):
@@ -124,7 +125,7 @@ class Primary:
             if not _is_that(entry, (expected,)):
                 raise StoreConflictError(key, entry.revision)
             expected = entry.revision
-        return self.store.compare_and_set(key, data, expected)
+        return self.store.compare_and_set(key, document.data, expected)
 
     def delete(self, key: str, _known: str) -> bool:
         """Remove the document, whose revision is probably the one given."""
@@ -218,21 +219,18 @@ class RevisedPrimary(Primary):
         seen: dict[str, Entry | None] = dict.fromkeys(revisions.keys() - set(news))
         return seen | entries
 
-    def set(
-        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
-    ) -> None:
+    def set(self, documents: Mapping[str, Given], revisions: Mapping[str, str]) -> None:
         """Write one document or several, all or nothing."""
-        if len(documents) == 1:
-            for key, data in documents.items():
-                self._replays.set(key, data, write_id=revisions[key])
-        else:
-            self._replays.set_many(documents, write_ids=revisions)
+        encoded = {key: each.encoded for key, each in documents.items()}
+        self._replays.set_encoded(encoded, revisions)
 
     def compare_and_set(
-        self, key: str, data: Document, expected: str, revision: str
+        self, key: str, document: Given, expected: str, revision: str
     ) -> str:
         """Write if the revision is `expected`; return the new one."""
-        return self._replays.compare_and_set(key, data, expected, write_id=revision)
+        return self._replays.compare_and_set_encoded(
+            key, document.encoded, expected, write_id=revision
+        )
 
     def delete(self, key: str, known: str) -> bool:
         """Remove the document, and only the one that was seen.

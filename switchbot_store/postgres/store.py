@@ -197,8 +197,8 @@ class PostgresStore(StoreInterface):
 
         `write_id` is the uuid to use as its revision.
         """
-        encoded_key, document = validate_key(key).encode(), encode(data)
-        self._execute(_SET, encoded_key, document, _revision(write_id))
+        key = validate_key(key)
+        self.set_encoded({key: encode(data)}, {key: write_id} if write_id else {})
 
     def set_many(
         self,
@@ -211,25 +211,38 @@ class PostgresStore(StoreInterface):
         `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
         when they exceed 128 MB together.
         """
-        ids = write_ids or {}
+        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        self.set_encoded(encoded, write_ids or {})
+
+    def set_encoded(
+        self, encoded: Mapping[str, bytes], write_ids: Mapping[str, str]
+    ) -> None:
+        """Write what `codec.encode` made under validated keys, in one statement.
+
+        Otherwise as `set_many`; for who needs the bytes too, or has them already.
+        """
+        if len(encoded) == 1:
+            for key, document in encoded.items():
+                revision = _revision(write_ids.get(key))
+                self._execute(_SET, key.encode(), document, revision)
+            return
+        # In one order always, or two writers could wait for each other.
         rows = [
             {
-                "kind": validate_key(key),
-                "data": orjson.Fragment(encode(data)),
-                "revision": _revision(ids.get(key)).decode(),
+                "kind": key,
+                "data": orjson.Fragment(encoded[key]),
+                "revision": _revision(write_ids.get(key)).decode(),
             }
-            for key, data in documents.items()
+            for key in sorted(encoded)
         ]
         if not rows:
             return
-        # In one order always, or two writers could wait for each other.
-        rows.sort(key=lambda row: str(row["kind"]))
-        encoded = orjson.dumps(rows)
-        if len(encoded) > _MAX_TOGETHER_BYTES:
+        together = orjson.dumps(rows)
+        if len(together) > _MAX_TOGETHER_BYTES:
             raise StoreDataError(
                 f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
             )
-        self._execute(_SET_MANY, encoded)
+        self._execute(_SET_MANY, together)
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None
@@ -239,12 +252,19 @@ class PostgresStore(StoreInterface):
         `write_id` is the uuid to use as the new one. Raises StoreUnavailableError when,
         after a broken connection, it cannot be told whether the write happened.
         """
-        key = validate_key(key)
+        return self.compare_and_set_encoded(
+            validate_key(key), encode(data), revision, write_id=write_id
+        )
+
+    def compare_and_set_encoded(
+        self, key: str, encoded: bytes, revision: str, *, write_id: str | None = None
+    ) -> str:
+        """Write what `codec.encode` made; otherwise as `compare_and_set`."""
         new = _revision(write_id)
         answer = self._execute(
             _COMPARE_AND_SET if revision else _CREATE,
             key.encode(),
-            encode(data),
+            encoded,
             new,
             revision.encode(),
         )
