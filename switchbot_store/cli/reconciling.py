@@ -26,7 +26,7 @@ from switchbot_store.failover.lineage import IDENTITY_KEY, left_behind
 from switchbot_store.failover.store import FailoverStore
 
 if TYPE_CHECKING:
-    from switchbot_store.failover.journal import PendingWrite
+    from switchbot_store.handover import PendingWrite
     from switchbot_store.model import Document
 
 _TAKEN = (

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from switchbot_store.codec import encode, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover.conflicts import ConflictLog
-from switchbot_store.failover.journal import DIRECTORY, Journal, PendingWrite
+from switchbot_store.failover.journal import DIRECTORY, Journal
 from switchbot_store.failover.mirror import Mirror, Mirrored
 from switchbot_store.files.durable import write_temporary
 from switchbot_store.files.store import JsonStore
+from switchbot_store.handover import PendingWrite
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import os
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -23,7 +23,12 @@ from switchbot_store.errors import (
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.failover.journal import PendingWrite
+from switchbot_store.handover import (
+    Outcome,
+    PendingWrite,
+    SupportsReplay,
+    SupportsRevisions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,57 +41,11 @@ _LOCAL: Final = "local-"
 _DELETE_ATTEMPTS: Final = 5
 
 
-class Outcome(NamedTuple):
-    """What became of a write that was replayed.
-
-    `done`: the primary has it, now as `revision`, or had it before somebody wrote on
-    top. `found` is what the primary holds instead, None where that is the write.
-    `changed`: it was this replay that made it so.
-    """
-
-    done: bool
-    revision: str
-    found: Entry | None = None
-    changed: bool = False
-
-
 class Given(NamedTuple):
     """A document to write: as it came, and as `codec.encode` made it, once."""
 
     data: Document
     encoded: bytes
-
-
-@runtime_checkable
-class SupportsReplay(Protocol):
-    """A store that knows its writes again after a lost answer."""
-
-    def set_encoded(
-        self, encoded: Mapping[str, bytes], write_ids: Mapping[str, str]
-    ) -> None:
-        """Write what `codec.encode` made under the revisions given, all or nothing."""
-
-    def compare_and_set_encoded(
-        self, key: str, encoded: bytes, revision: str, *, write_id: str
-    ) -> str:
-        """Write what `codec.encode` made under the revision `write_id`."""
-
-    def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
-        """Write what rests on an accepted revision; tell what became of each."""
-
-    def probe(self, timeout_seconds: float) -> None:
-        """Return if a new connection can commit, or raise a StoreError."""
-
-    def renew(self) -> None:
-        """Use new connections from now on."""
-
-
-@runtime_checkable
-class SupportsRevisions(Protocol):
-    """A store that can tell the revisions without the documents."""
-
-    def revisions(self) -> dict[str, str]:
-        """Return the revision of each document that is not internal."""
 
 
 def primary_of(store: StoreInterface) -> Primary:

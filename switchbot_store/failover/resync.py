@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from switchbot_store.failover.journal import PendingWrite
     from switchbot_store.failover.lineage import Lineage
     from switchbot_store.failover.local import LocalCopy
-    from switchbot_store.failover.primary import Outcome, Primary
+    from switchbot_store.failover.primary import Primary
+    from switchbot_store.handover import Outcome, PendingWrite
 
 _LOGGER = logging.getLogger(__name__)
 _TOGETHER: Final = 1000

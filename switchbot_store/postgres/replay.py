@@ -14,14 +14,14 @@ import orjson
 
 from switchbot_store.codec import UnreadableError
 from switchbot_store.errors import StoreUnavailableError
-from switchbot_store.failover.primary import Outcome
+from switchbot_store.handover import Outcome
 from switchbot_store.model import Entry
 from switchbot_store.postgres import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from switchbot_store.failover.journal import PendingWrite
+    from switchbot_store.handover import PendingWrite
     from switchbot_store.postgres.wire import Row
 
 _ATTEMPTS: Final = 5

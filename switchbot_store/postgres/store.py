@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import ConnectionPool
 
-    from switchbot_store.failover.journal import PendingWrite
-    from switchbot_store.failover.primary import Outcome
+    from switchbot_store.handover import Outcome, PendingWrite
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
