@@ -9,16 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from switchbot_store.doctor.findings import Finding
+    from switchbot_store.doctor.findings import SetupFinding
     from switchbot_store.doctor.inspection import DatabaseFacts, Documents, Inspection
     from switchbot_store.doctor.local import examine
 
-__all__ = ["DatabaseFacts", "Documents", "Finding", "Inspection", "examine"]
+__all__ = ["DatabaseFacts", "Documents", "Inspection", "SetupFinding", "examine"]
 
 _HOMES = {
     "DatabaseFacts": "inspection",
     "Documents": "inspection",
-    "Finding": "findings",
+    "SetupFinding": "findings",
     "Inspection": "inspection",
     "examine": "local",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_store.doctor.findings import Finding
+from switchbot_store.doctor.findings import SetupFinding
 from switchbot_store.errors import StoreError
 from switchbot_store.factory import make_backend
 from switchbot_store.history.present import FAR, RELEASED, leap_of, present
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from switchbot_store.config import StoreConfig
 
 
-def host_clock(_config: StoreConfig) -> Iterator[Finding]:
+def host_clock(_config: StoreConfig) -> Iterator[SetupFinding]:
     """See whether this host lives before this program was written."""
     now = datetime.now(UTC)
     if now < RELEASED:
-        yield Finding(
+        yield SetupFinding(
             "clock",
             "problem",
             f"this host believes it is {now:%Y-%m-%d}",
@@ -28,7 +28,7 @@ def host_clock(_config: StoreConfig) -> Iterator[Finding]:
         )
 
 
-def history_clock(config: StoreConfig) -> Iterator[Finding]:
+def history_clock(config: StoreConfig) -> Iterator[SetupFinding]:
     """Compare this host's clock with the rows of a history that is there."""
     days = config.history_retention_days
     leap = leap_of(timedelta(days=days) if days else None)
@@ -38,12 +38,14 @@ def history_clock(config: StoreConfig) -> Iterator[Finding]:
         doubt = present(backend, now, leap=leap).doubt
         newest = backend.latest(1)
     except StoreError as error:
-        yield Finding("history", "problem", str(error), "Check the disk or database.")
+        yield SetupFinding(
+            "history", "problem", str(error), "Check the disk or database."
+        )
         return
     finally:
         backend.close()
     if doubt is not None:
-        yield Finding(
+        yield SetupFinding(
             "clock",
             "warning",
             f"no row of history is deleted by this clock: {doubt}",
@@ -51,7 +53,7 @@ def history_clock(config: StoreConfig) -> Iterator[Finding]:
             " nothing to do: it is believed after some days of rows.",
         )
     if newest and newest[0].timestamp > now + FAR:
-        yield Finding(
+        yield SetupFinding(
             "history",
             "warning",
             f"rows lie in the future, up to {newest[0].timestamp:%Y-%m-%d %H:%M}:"

@@ -9,7 +9,7 @@ Level = Literal["ok", "warning", "problem"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SetupFinding:
     """What a check found. `advice` says what to change; empty when all is well."""
 
     check: str

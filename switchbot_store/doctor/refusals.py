@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from switchbot_store.doctor.findings import Finding
+from switchbot_store.doctor.findings import SetupFinding
 
 
 class _Refusal(NamedTuple):
@@ -93,11 +93,11 @@ _REFUSALS: Final = (
 )
 
 
-def diagnosis(message: str) -> Finding:
+def diagnosis(message: str) -> SetupFinding:
     """Return what a message says, with the first advice that fits."""
     for refusal in _REFUSALS:
         if refusal.pattern.search(message):
-            return Finding(refusal.check, "problem", message, refusal.advice)
-    return Finding(
+            return SetupFinding(refusal.check, "problem", message, refusal.advice)
+    return SetupFinding(
         "connection", "problem", message, "Check that the database is reachable."
     )

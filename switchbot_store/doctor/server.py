@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.doctor.clocks import history_clock
-from switchbot_store.doctor.findings import Finding
+from switchbot_store.doctor.findings import SetupFinding
 from switchbot_store.doctor.inspection import DatabaseFacts, Inspection
 from switchbot_store.doctor.refusals import diagnosis
 from switchbot_store.errors import StoreError
@@ -28,7 +28,7 @@ _SLOW_SECONDS: Final = 0.5
 
 def examine_postgres(
     config: StoreConfig, environ: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[SetupFinding]:
     """Look at the connection string, then at the server."""
     parameters = parameters_of(config.conninfo)
     yield from _location(parameters, environ, config)
@@ -39,7 +39,7 @@ def examine_postgres(
     except StoreError as error:
         yield diagnosis(str(error))
         return
-    yield Finding(
+    yield SetupFinding(
         "connection",
         "ok",
         f"{inspection.description}: PostgreSQL {facts.server_version}, connected in"
@@ -53,7 +53,7 @@ def examine_postgres(
     if not facts.missing and not facts.newer:  # looking is no reason to migrate
         yield from history_clock(config)
     if not facts.encrypted and not _is_near(parameters, config):
-        yield Finding(
+        yield SetupFinding(
             "tls",
             "problem",
             "the connection is not encrypted",
@@ -63,10 +63,10 @@ def examine_postgres(
 
 def _location(
     parameters: Mapping[str, str], environ: Mapping[str, str], config: StoreConfig
-) -> Iterator[Finding]:
+) -> Iterator[SetupFinding]:
     mode = parameters.get("sslmode", "")
     if not _is_near(parameters, config) and mode not in _ENCRYPTED:
-        yield Finding(
+        yield SetupFinding(
             "tls",
             "warning",
             f"sslmode is {mode}: passwords and settings may travel in the clear",
@@ -74,7 +74,7 @@ def _location(
         )
     options = parameters.get("options") or environ.get("PGOPTIONS", "")
     if options and (config.pooler or "-pooler" in parameters.get("host", "")):
-        yield Finding(
+        yield SetupFinding(
             "pooler",
             "problem",
             "`options` are sent at the start of a connection, which poolers refuse",
@@ -83,16 +83,16 @@ def _location(
         )
 
 
-def _durability(facts: DatabaseFacts) -> Iterator[Finding]:
+def _durability(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.fsync != "on":
-        yield Finding(
+        yield SetupFinding(
             "durability",
             "problem",
             f"fsync is {facts.fsync}: a power cut can destroy the whole database",
             "Set fsync = on in postgresql.conf.",
         )
     if facts.synchronous_commit == "off":
-        yield Finding(
+        yield SetupFinding(
             "durability",
             "problem",
             "synchronous_commit is off: a crash of the server loses acknowledged"
@@ -101,14 +101,14 @@ def _durability(facts: DatabaseFacts) -> Iterator[Finding]:
         )
 
 
-def _clock(facts: DatabaseFacts) -> Iterator[Finding]:
+def _clock(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     ahead = facts.clock_ahead_seconds
     # Both clocks were read some time apart.
     apart = abs(ahead) - facts.latency_seconds
     if apart < _CLOCK_WARNING_SECONDS:
         return
     word = "ahead of" if ahead > 0 else "behind"
-    yield Finding(
+    yield SetupFinding(
         "clock",
         "problem" if apart >= _CLOCK_PROBLEM_SECONDS else "warning",
         f"the server's clock is {abs(ahead):.1f} s {word} this host's",
@@ -117,11 +117,11 @@ def _clock(facts: DatabaseFacts) -> Iterator[Finding]:
     )
 
 
-def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
+def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.newer:
-        yield Finding("schema", "problem", facts.newer, "Upgrade this program.")
+        yield SetupFinding("schema", "problem", facts.newer, "Upgrade this program.")
     elif facts.adoption:
-        yield Finding(
+        yield SetupFinding(
             "schema",
             "warning",
             f"the table state_history is being adopted, {facts.adoption}; rows recorded"
@@ -130,7 +130,7 @@ def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
             " if nothing works on it any more.",
         )
     elif facts.missing and not facts.may_create:
-        yield Finding(
+        yield SetupFinding(
             "schema",
             "problem",
             f"not applied: {', '.join(facts.missing)}, and this role may not create"
@@ -138,19 +138,19 @@ def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
             "GRANT CREATE ON SCHEMA public TO the role, or migrate as the owner.",
         )
     elif facts.missing:
-        yield Finding(
+        yield SetupFinding(
             "schema",
             "warning",
             f"not applied yet: {', '.join(facts.missing)}",
             "Run `switchbot-store migrate`, which offers a backup first.",
         )
     else:
-        yield Finding("schema", "ok", f"version {facts.schema_version}")
+        yield SetupFinding("schema", "ok", f"version {facts.schema_version}")
 
 
-def _writable(facts: DatabaseFacts) -> Iterator[Finding]:
+def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if not facts.writable:
-        yield Finding(
+        yield SetupFinding(
             "connection",
             "problem",
             "the server accepts no writes: a standby, or read-only by a setting",
@@ -159,16 +159,16 @@ def _writable(facts: DatabaseFacts) -> Iterator[Finding]:
         )
 
 
-def _room(facts: DatabaseFacts) -> Iterator[Finding]:
+def _room(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.connections >= _FEW_CONNECTIONS * facts.max_connections:
-        yield Finding(
+        yield SetupFinding(
             "connections",
             "warning",
             f"{facts.connections} of {facts.max_connections} connections are taken",
             "End idle clients, raise max_connections, or put a pooler in front.",
         )
     if facts.latency_seconds > _SLOW_SECONDS:
-        yield Finding(
+        yield SetupFinding(
             "network",
             "warning",
             f"a statement takes {facts.latency_seconds * 1000:.0f} ms",
@@ -178,12 +178,12 @@ def _room(facts: DatabaseFacts) -> Iterator[Finding]:
 
 def _pooler(
     facts: DatabaseFacts, config: StoreConfig, parameters: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[SetupFinding]:
     known = config.pooler or (
         config.pooler is None and "-pooler" in parameters.get("host", "")
     )
     if facts.through_pooler and not known:
-        yield Finding(
+        yield SetupFinding(
             "pooler",
             "warning",
             "a pooler answers in the server's place, and the host's name does not"
@@ -193,13 +193,13 @@ def _pooler(
         )
 
 
-def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[Finding]:
+def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]:
     """Look for documents that this host has and the database should have."""
     missing = left_behind(
         config.directory, there=facts.revisions, identity=facts.identity
     )
     if missing:
-        yield Finding(
+        yield SetupFinding(
             "documents",
             "problem",
             f"the database does not have {', '.join(missing)}, and is not the one that"
@@ -211,7 +211,7 @@ def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[Finding]:
     elif not facts.identity and not read_identity(config.directory):
         files = JsonStore(config.directory, paths=config.paths).keys()
         if files:
-            yield Finding(
+            yield SetupFinding(
                 "documents",
                 "warning",
                 f"{', '.join(files)} in {config.directory} may not be in the database",
@@ -224,7 +224,7 @@ def _is_near(parameters: Mapping[str, str], config: StoreConfig) -> bool:
     return is_local(parameters.get("host", ""), in_docker=config.running_in_docker)
 
 
-_SERVER_CHECKS: Final[tuple[Callable[[DatabaseFacts], Iterator[Finding]], ...]] = (
+_SERVER_CHECKS: Final[tuple[Callable[[DatabaseFacts], Iterator[SetupFinding]], ...]] = (
     _writable,
     _durability,
     _clock,
