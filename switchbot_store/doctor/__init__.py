@@ -5,8 +5,9 @@ Names load on first use: only looking at a server needs the database driver.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from switchbot_store.lazy import handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.doctor.findings import SetupFinding
@@ -15,16 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DatabaseFacts", "Documents", "Inspection", "SetupFinding", "examine"]
 
-_HOMES = {
-    "DatabaseFacts": "inspection",
-    "Documents": "inspection",
-    "SetupFinding": "findings",
-    "Inspection": "inspection",
-    "examine": "local",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = handed_on(
+    __name__,
+    {
+        "DatabaseFacts": "inspection",
+        "Documents": "inspection",
+        "Inspection": "inspection",
+        "SetupFinding": "findings",
+        "examine": "local",
+    },
+)
