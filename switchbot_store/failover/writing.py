@@ -1,6 +1,6 @@
-"""Locks that keep the writers of one key in order, a few for all keys.
+"""Writing of a `FailoverStore`: the primary, else one line of the journal.
 
-Writing of a `FailoverStore`: the primary, else one line of the journal.
+The writers of one key are kept in order by locks, a few for all keys.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How to connect to a PostgreSQL that sleeps, restarts and sits behind a pooler.
+"""Where PostgreSQL is, from the environment, as one libpq string.
 
-Where PostgreSQL is, from the environment, as one libpq string.
+And how to connect to one that sleeps, restarts and sits behind a pooler.
 """
 
 from __future__ import annotations
