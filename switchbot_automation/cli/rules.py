@@ -23,7 +23,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.rules.definition.account_check import account_problems
+from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.rules.running.memory import Memory
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_store import StoreConfig, get_store

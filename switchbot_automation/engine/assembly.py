@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.act.cascade import WebhookSender
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.model import CloudApi
-    from switchbot_automation.rules.context import Notifier
+    from switchbot_automation.rules.definition.context import Notifier
     from switchbot_automation.rules.running.runner import Rules
 
 

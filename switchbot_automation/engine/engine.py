@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tell.record import AsyncHistory
     from switchbot_automation.explain.explanation import Explanation
     from switchbot_automation.model import CloudApi, Command
-    from switchbot_automation.rules.context import Notifier
+    from switchbot_automation.rules.definition.context import Notifier
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)

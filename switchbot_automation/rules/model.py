@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from switchbot_automation.rules.definition.model import (
-    LATEST,
+from switchbot_automation.rules.definition.context import (
     ZONE_ATTRIBUTES,
-    Action,
-    Condition,
     DeviceEvent,
     Home,
+    Subject,
+)
+from switchbot_automation.rules.definition.model import (
+    LATEST,
+    Action,
+    Condition,
     Look,
     Rule,
     RunMode,
     Step,
-    Subject,
     Trigger,
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

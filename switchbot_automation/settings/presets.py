@@ -15,7 +15,7 @@ from switchbot_automation.settings.model import (
     Profile,
     ZoneSettings,
 )
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

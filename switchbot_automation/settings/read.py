@@ -42,16 +42,15 @@ from switchbot_automation.settings.table.zone import (
     SettingSpec,
     settings_table,
 )
-from switchbot_automation.settings.urls import check_webhook_url
 from switchbot_automation.settings.values import (
     CONVERTERS,
     offset,
     sensor,
-    shown,
     window,
     written_over,
 )
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.urls import check_webhook_url
+from switchbot_automation.wording import nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

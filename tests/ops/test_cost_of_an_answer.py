@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from pglast import parse_sql
 from psycopg_pool import ConnectionPool
-from switchbot_store.deadlines import WATCHDOG
 
 from switchbot_store import StoreDataError
+from switchbot_store.deadlines import WATCHDOG
 from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
 from switchbot_store.ops.answers import LongAnswerError, asked
 from switchbot_store.ops.validation import (

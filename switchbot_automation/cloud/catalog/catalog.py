@@ -23,7 +23,7 @@ from switchbot_automation.cloud.catalog.types import (
     read_product,
 )
 from switchbot_automation.errors import UnsupportedCommandError
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from switchbot_automation.core.state.records import Reading
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import PLUGIN_PREFIX as PREFIX
 from switchbot_automation.model import ReasonCode
-from switchbot_automation.settings.urls import without_url
+from switchbot_automation.urls import without_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping

@@ -15,9 +15,10 @@ import voluptuous as vol
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.rules.definition import actions, conditions, triggers
 from switchbot_automation.rules.definition.clock import check_cron
-from switchbot_automation.rules.definition.model import ZONE_ATTRIBUTES, Subject
+from switchbot_automation.rules.definition.context import ZONE_ATTRIBUTES, Subject
 from switchbot_automation.rules.definition.values import (
     EVERY_DAY,
+    Reader,
     Shape,
     anything,
     choice,
@@ -32,8 +33,8 @@ from switchbot_automation.rules.definition.values import (
     scalar,
     text,
 )
-from switchbot_automation.settings.urls import check_webhook_url
-from switchbot_automation.settings.values import shown
+from switchbot_automation.urls import check_webhook_url
+from switchbot_automation.wording import shown
 
 
 class Kind(NamedTuple):
@@ -154,10 +155,8 @@ def _time_condition(read: dict[str, Any]) -> conditions.TimeCondition:
 
 
 @cache
-def conditions_by_kind() -> Mapping[str, Kind]:
-    """Return the kinds of conditions; some of them hold others."""
-    from switchbot_automation.rules.definition.schema import read_conditions  # noqa: PLC0415 - each reads the other
-
+def conditions_by_kind(read_conditions: Reader) -> Mapping[str, Kind]:
+    """Return the kinds of conditions; some hold others, read by `read_conditions`."""
     nested = Shape({"conditions": read_conditions}, {})
     return {
         "and": Kind(nested, lambda read: conditions.And(read["conditions"])),

@@ -15,19 +15,14 @@ from typing import TYPE_CHECKING, Any
 import voluptuous as vol
 
 from switchbot_automation.rules.definition import actions
+from switchbot_automation.rules.definition.context import Subject
 from switchbot_automation.rules.definition.kinds import (
     ACTIONS,
     TRIGGERS,
     Kind,
     conditions_by_kind,
 )
-from switchbot_automation.rules.definition.model import (
-    Condition,
-    Rule,
-    RunMode,
-    Step,
-    Subject,
-)
+from switchbot_automation.rules.definition.model import Condition, Rule, RunMode, Step
 from switchbot_automation.rules.definition.values import (
     Shape,
     choice,
@@ -39,7 +34,7 @@ from switchbot_automation.rules.definition.values import (
     text,
     whole,
 )
-from switchbot_automation.settings.values import shown
+from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -115,7 +110,8 @@ def _trigger(value: object) -> tuple[str, Any]:
 
 
 def _condition(value: object) -> Condition:
-    found: Condition = _part(value, "condition", conditions_by_kind(), "conditions")[1]
+    own = conditions_by_kind(read_conditions)
+    found: Condition = _part(value, "condition", own, "conditions")[1]
     return found
 
 

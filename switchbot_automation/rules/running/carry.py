@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.model import Command
-    from switchbot_automation.rules.definition.model import Action, Home, Rule, Step
+    from switchbot_automation.rules.definition.context import Home
+    from switchbot_automation.rules.definition.model import Action, Rule, Step
     from switchbot_automation.rules.running.memory import Memory, Run
+    from switchbot_automation.settings.model import Settings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,8 +51,9 @@ class LostRaceError(Exception):
 class Carrier:
     """Carries out runs for one engine; collects the commands that zones were given."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
+        self._settings = settings
         self.commands: list[Command] = []
 
     async def carry_out(
@@ -102,7 +105,13 @@ class Carrier:
     ) -> dict[str, Any]:
         """Do one step; what goes wrong is in what is said of it."""
         context = RunContext(
-            self._services, rule.id, run.cause, home, run.dry_run, self.commands
+            self._services,
+            self._settings,
+            rule.id,
+            run.cause,
+            home,
+            run.dry_run,
+            self.commands,
         )
         said: dict[str, Any] = {
             "action": step.kind,

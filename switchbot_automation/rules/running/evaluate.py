@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from switchbot_automation.rules.definition.model import Home, Trigger
+    from switchbot_automation.rules.definition.context import Home
+    from switchbot_automation.rules.definition.model import Trigger
 
 
 @dataclass(frozen=True, slots=True)
