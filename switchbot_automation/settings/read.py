@@ -36,12 +36,9 @@ from switchbot_automation.settings.presets import (
     complete,
     is_overlaid,
 )
-from switchbot_automation.settings.table.zone import (
-    SEASONS,
-    Kind,
-    SettingSpec,
-    settings_table,
-)
+from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.settings.table import settings_table
+from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.settings.values import (
     CONVERTERS,
     offset,

@@ -23,7 +23,7 @@ from switchbot_automation.schedule.days import Policy
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
 from switchbot_automation.schedule.windows import TimeWindow
 from switchbot_automation.settings.model import OffsetInput, Sensor
-from switchbot_automation.settings.table.zone import Kind, SettingSpec
+from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")

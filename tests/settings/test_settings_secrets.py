@@ -14,7 +14,7 @@ from switchbot_automation.settings.secrets import (
     is_secret_name,
     masked,
 )
-from switchbot_automation.settings.table.zone import settings_table
+from switchbot_automation.settings.table import settings_table
 
 NAMES = [
     "token", "access_token", "auth_token", "authToken", "refresh-token", "secret",
