@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.configure import differences
+from switchbot_automation.settings.change import differences
 from switchbot_automation.settings.secrets import (
     SecretMaskError,
     SecretMasks,

@@ -40,7 +40,7 @@ def check_tag(command: str) -> None:
         raise invalid_parameter()
 
 
-class Surroundings(Protocol):
+class OwningAccount(Protocol):
     """What a device needs of the account that it was added to."""
 
     @property
@@ -75,17 +75,17 @@ class VirtualDevice(ABC):
         self.name = name
         self.device_type = device_type
         self.hub_id = hub_id
-        self._account: Surroundings | None = None
+        self._account: OwningAccount | None = None
 
     @property
-    def account(self) -> Surroundings:
+    def account(self) -> OwningAccount:
         """The account it was added to. RuntimeError before."""
         if self._account is None:
             msg = f"{self.device_id} is in no account"
             raise RuntimeError(msg)
         return self._account
 
-    def attach(self, account: Surroundings) -> None:
+    def attach(self, account: OwningAccount) -> None:
         """Be told of the account it was added to."""
         self._account = account
 
