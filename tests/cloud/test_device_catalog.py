@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.catalog import catalog
+from switchbot_automation.cloud.catalog import catalog, is_infrared_id
 from switchbot_automation.errors import (
     BadParameterError,
     UnsupportedCommandError,
@@ -60,7 +60,7 @@ def test_learned_remotes_of_any_type_are_recognised():
     ],
 )
 def test_the_id_of_a_remote_is_known_by_its_form(device_id, is_remote):
-    assert catalog.is_infrared_id(device_id) is is_remote
+    assert is_infrared_id(device_id) is is_remote
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
-from switchbot_automation.cloud.catalog.catalog import is_idempotent, is_infrared_id
-from switchbot_automation.cloud.catalog.infrared import AssumedSource, AssumedStates
+from switchbot_automation.cloud.catalog.catalog import is_idempotent
+from switchbot_automation.cloud.catalog.infrared import (
+    AssumedSource,
+    AssumedStates,
+    is_infrared_id,
+)
 from switchbot_automation.cloud.talk.calls import Call
 from switchbot_automation.cloud.talk.parsing import (
     parse_command_result,

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_automation.cloud.catalog.catalog import find, is_infrared_id
+from switchbot_automation.cloud.catalog.catalog import find
+from switchbot_automation.cloud.catalog.infrared import is_infrared_id
 from switchbot_automation.cloud.catalog.readings import (
     in_status_words,
     read_event,
