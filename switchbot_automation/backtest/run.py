@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from switchbot_automation.backtest.dry_home import DryHome, instant
 from switchbot_automation.backtest.errors import BacktestError
-from switchbot_automation.backtest.life import Run, band_of
+from switchbot_automation.backtest.life import DryLife, band_of
 from switchbot_automation.backtest.recording import (
     COOL,
     HEAT,
     HOLD_SECONDS,
     OFF,
     PagedHistory,
-    Recording,
+    ZoneRecording,
     gridded,
     record_history,
     record_readings,
@@ -84,7 +84,7 @@ def backtest(
         _infer_unit(recording, current, name)
     grid = gridded(recording)
     runs = [
-        Run(
+        DryLife(
             DryHome(each, name, instant(recording.times[0]), recording.unit[0]),
             recording,
             grid,
@@ -135,7 +135,7 @@ def _record(
     start: datetime,
     end: datetime,
     settings: ZoneSettings,
-) -> Recording:
+) -> ZoneRecording:
     history = getattr(history, "service", history)  # the asyncio view of a service
     season = COOL if settings.mode == "summer" else HEAT
     if hasattr(history, "pages"):
@@ -145,7 +145,7 @@ def _record(
     return record_readings(each for each in readings if start <= each.at < end)
 
 
-def _infer_unit(recording: Recording, settings: Settings, zone: str) -> None:
+def _infer_unit(recording: ZoneRecording, settings: Settings, zone: str) -> None:
     """Fill in what the unit did: what the current settings would have had it do."""
     dry = DryHome(settings, zone, instant(recording.times[0]), OFF)
     index, last = 0, recording.times[-1]
@@ -164,7 +164,7 @@ def _infer_unit(recording: Recording, settings: Settings, zone: str) -> None:
         recording.unit[index] = changes[at][1] if changes else OFF
 
 
-def _check_known(model: RoomModel, runs: list[Run]) -> None:
+def _check_known(model: RoomModel, runs: list[DryLife]) -> None:
     """Refuse what the history holds no trace of."""
     for run in runs:
         zone = run.dry.zone
@@ -213,7 +213,7 @@ class _Progress:
             self._tell(1.0)
 
 
-def _together(runs: list[Run], until: float, progress: _Progress) -> float | None:
+def _together(runs: list[DryLife], until: float, progress: _Progress) -> float | None:
     """Tick both on the recorded readings; return when they first differ, if ever."""
     while (now := min(run.wakes_at for run in runs)) <= until:
         for run in runs:

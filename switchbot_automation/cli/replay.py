@@ -100,7 +100,7 @@ def _documents(
     return document, state
 
 
-def read_recording(path: Path) -> recorded.Recording:
+def read_recording(path: Path) -> recorded.RecordedReadings:
     """Read a CSV of readings; `-` is standard input. Raises Misuse."""
     source: AbstractContextManager[TextIO]
     try:
@@ -118,7 +118,7 @@ def read_recording(path: Path) -> recorded.Recording:
 
 
 async def _replay(
-    recording: recorded.Recording,
+    recording: recorded.RecordedReadings,
     settings: dict[str, Any],
     state: dict[str, Any],
     *,

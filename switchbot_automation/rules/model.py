@@ -10,7 +10,6 @@ from switchbot_automation.rules.definition.context import (
 )
 from switchbot_automation.rules.definition.model import (
     LATEST,
-    Action,
     Condition,
     Look,
     Rule,
@@ -18,6 +17,7 @@ from switchbot_automation.rules.definition.model import (
     Step,
     Trigger,
 )
+from switchbot_automation.rules.definition.model import RuleAction as Action
 
 __all__ = [
     "LATEST",

@@ -237,7 +237,8 @@ def test_whatever_is_accepted_is_accepted_again_unchanged(command, parameter):
 
 def test_the_catalogue_and_the_signature_need_no_http_library():
     code = (
-        "import sys; from switchbot_automation.cloud import catalog, signing, quota;"
+        "import sys; from switchbot_automation.cloud import catalog, quota;"
+        "from switchbot_automation.cloud.talk import signing;"
         "assert catalog.lookup('Bot'); assert 'aiohttp' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

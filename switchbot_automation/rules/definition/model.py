@@ -71,7 +71,7 @@ class Condition(Protocol):
         ...
 
 
-class Action(Protocol):
+class RuleAction(Protocol):
     """One step of a run."""
 
     @property
@@ -92,7 +92,7 @@ class Step:
     """An action with the word the rule has for it. `delay`: wait so long instead."""
 
     kind: str
-    action: Action | None = None
+    action: RuleAction | None = None
     delay: timedelta | None = None
 
 

@@ -19,7 +19,7 @@ from switchbot_automation.rules.definition.context import Subject
 from switchbot_automation.rules.definition.kinds import (
     ACTIONS,
     TRIGGERS,
-    Kind,
+    PartKind,
     conditions_by_kind,
 )
 from switchbot_automation.rules.definition.model import Condition, Rule, RunMode, Step
@@ -144,7 +144,7 @@ def _notify(value: Mapping[Any, Any]) -> actions.Notify:
 def _part(
     value: object,
     key: str,
-    own: Mapping[str, Kind],
+    own: Mapping[str, PartKind],
     group: str,
     more: tuple[str, ...] = (),
 ) -> tuple[str, Any]:
@@ -165,17 +165,17 @@ def _part(
 def part_kind(
     word: object,
     key: str,
-    own: Mapping[str, Kind],
+    own: Mapping[str, PartKind],
     group: str,
     more: tuple[str, ...] = (),
-) -> Kind:
+) -> PartKind:
     """Return how a plug-in's word is read. Raises voluptuous.Invalid for none."""
     from switchbot_automation.plugins import registry  # noqa: PLC0415 - only where a word is not ours
 
     plugins = registry()
     plugin = plugins.get(group, word) if isinstance(word, str) else None
     if plugin is not None:
-        return Kind(
+        return PartKind(
             partial(_by_plugin, str(word), plugin.schema),
             partial(_made, str(word), plugin.factory, _ASKED_OF[group]),
         )

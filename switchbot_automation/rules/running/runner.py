@@ -23,7 +23,7 @@ from switchbot_automation.rules.definition.model import LATEST
 from switchbot_automation.rules.running.carry import PERSON, Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
 from switchbot_automation.rules.running.evaluate import admit, fire, next_run
-from switchbot_automation.rules.running.memory import Memory, RuleMemory, Run
+from switchbot_automation.rules.running.memory import Memory, RuleMemory, RuleRun
 from switchbot_automation.rules.running.services import Services
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.step import ZoneTick
-    from switchbot_automation.engine.act.cascade import WebhookSender
+    from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
@@ -70,7 +70,7 @@ class Rules:
         meters: Meters,
         clock: Clock,
         listeners: Listeners,
-        webhook_sender: WebhookSender | None,
+        webhook_sender: HookSender | None,
         notifier: Notifier | None,
     ) -> None:
         self._documents = documents
@@ -200,7 +200,7 @@ class Rules:
         }
         home = Home(settings, settings.default.timezone, zones)
         home = await self._with_conditions(settings, rule, home)
-        run = Run(
+        run = RuleRun(
             uuid4().hex[:12],
             now,
             {"trigger": PERSON},

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.engine.act.cascade import WebhookSender
+    from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
@@ -52,7 +52,7 @@ class Services:
     commander: Commander
     devices: RuleDevices
     clock: Clock
-    webhook_sender: WebhookSender | None
+    webhook_sender: HookSender | None
     notifier: Notifier | None
 
 
