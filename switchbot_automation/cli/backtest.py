@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from switchbot_automation.backtest import BacktestReport
-    from switchbot_automation.backtest.replay import RecordedReading
     from switchbot_automation.settings.model import Settings
+    from switchbot_automation.simulation.replay import RecordedReading
 
 _SETTINGS_KEY = "settings"
 _MONTH = timedelta(days=30)

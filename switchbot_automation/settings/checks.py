@@ -16,7 +16,7 @@ from switchbot_automation.wording import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from switchbot_automation.plugins import PluginPart
+    from switchbot_automation.model import PluginPart
 
 
 CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from switchbot_automation.backtest.replay import (
+from switchbot_automation.simulation.replay import (
     BadRow,
     ReadingsError,
     RecordedReading,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from switchbot_automation.backtest.replay import RecordedCloud, RecordedReading
 from switchbot_automation.core.predict import edges_of
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.schedule.windows import in_window
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, default_settings
+from switchbot_automation.simulation.replay import RecordedCloud, RecordedReading
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES, SEASON_STARTS
 from switchbot_store import MemoryStore

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import voluptuous as vol
 
-from switchbot_automation.plugins import PluginPart
+from switchbot_automation.model import PluginPart
 from switchbot_automation.rules.definition.schema import fingerprint, part_kind
 from switchbot_automation.wording import shown
 

@@ -24,7 +24,7 @@ from switchbot_automation.model import (
     DeviceStatus,
     Scene,
 )
-from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_store import MemoryStore
 
 if TYPE_CHECKING:
