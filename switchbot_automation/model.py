@@ -15,7 +15,7 @@ from switchbot_automation.reasons import (  # noqa: TC001 - a public name here
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
 
@@ -418,3 +418,17 @@ class TickReport:
 
 PLUGIN_PREFIX: Final = "plugin:"
 """What the id of a plug-in's device begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginPart:
+    """A part that the settings ask a plug-in for; `config` is what its schema returned.
+
+    `fingerprint` tells it from one with other settings.
+    """
+
+    group: str
+    word: str
+    config: Any = field(repr=False)
+    factory: Callable[[Any], Any] = field(repr=False)
+    fingerprint: str = ""

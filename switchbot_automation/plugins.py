@@ -28,12 +28,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.errors import PluginError
+from switchbot_automation.model import PluginPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,20 +73,6 @@ class Plugin:
     schema: Callable[[Any], Any]
     factory: Callable[[Any], Any]
     api_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class PluginPart:
-    """A part that the settings ask a plug-in for; `config` is what its schema returned.
-
-    `fingerprint` tells it from one with other settings.
-    """
-
-    group: str
-    word: str
-    config: Any = field(repr=False)
-    factory: Callable[[Any], Any] = field(repr=False)
-    fingerprint: str = ""
 
 
 class Registry:

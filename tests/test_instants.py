@@ -10,7 +10,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation import instants
-from switchbot_automation.backtest.replay import read_readings
 from switchbot_automation.cloud.events.events import RefusedWebhook, WebhookReceiver
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine import AutomationEngine
@@ -26,6 +25,7 @@ from switchbot_automation.instants import (
 from switchbot_automation.model import DeviceList, DeviceStatus
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.simulation.replay import read_readings
 from switchbot_automation.web import serve
 from switchbot_store import MemoryStore
 from switchbot_store import instants as store_instants

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from switchbot_automation.backtest.recording import COOL, HEAT, OFF
 from switchbot_automation.core.home import concerned, narrowed
 from switchbot_automation.core.requests import (
-    Answer,
+    Answered,
     Around,
     AskUnit,
-    Look,
     LookAround,
     Order,
     ReadMeters,
     ReadPlug,
     Send,
+    UnitLook,
 )
 from switchbot_automation.core.state.records import Reading
 from switchbot_automation.core.state.unit import season_action, set_all_parameter
@@ -138,12 +138,12 @@ class DryHome:
         return ticks
 
     def _lived(
-        self, going: Generator[Request, Answer, list[ZoneTick]], now: datetime
+        self, going: Generator[Request, Answered, list[ZoneTick]], now: datetime
     ) -> list[ZoneTick]:
         request = next(going)
         while True:
             try:
-                request = going.send(Answer(self._answer(request, now), now))
+                request = going.send(Answered(self._answer(request, now), now))
             except StopIteration as ended:
                 ticks: list[ZoneTick] = ended.value
                 return ticks
@@ -174,7 +174,9 @@ class DryHome:
             return Reading(received_at=now, problem=problem, error="no reading")
         return Reading(found, received_at=now)
 
-    def _look(self, zone: ZoneSettings, now: datetime, *, forced: bool) -> Look | None:
+    def _look(
+        self, zone: ZoneSettings, now: datetime, *, forced: bool
+    ) -> UnitLook | None:
         state = self._states[zone.name]
         every = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
         last = state.last_aircon_poll_at
@@ -183,7 +185,7 @@ class DryHome:
         ):
             return None
         self.calls += zone.name == self.zone.name
-        return Look(_as_status(state), now)
+        return UnitLook(_as_status(state), now)
 
     def _send(self, order: Order, now: datetime) -> Command:
         name, before = order.zone.name, self._states[order.zone.name]

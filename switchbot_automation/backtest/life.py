@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from switchbot_automation.backtest.dry_home import DryHome
-    from switchbot_automation.backtest.recording import Grid, Recording
+    from switchbot_automation.backtest.recording import Grid, ZoneRecording
     from switchbot_automation.backtest.room_model import Effect, RoomModel
     from switchbot_automation.settings.model import ZoneSettings
 
@@ -71,13 +71,13 @@ class _Spans:
         return self._inside
 
 
-class Run:
+class DryLife:
     """One of the two settings: a dry zone, and the room it lives in."""
 
     def __init__(
         self,
         dry: DryHome,
-        recording: Recording,
+        recording: ZoneRecording,
         grid: Grid,
         yardstick: ZoneSettings,
         rated_watts: float,

@@ -48,7 +48,7 @@ class PagedHistory(Protocol):
 
 
 @dataclass(slots=True)
-class Recording:
+class ZoneRecording:
     """One zone's readings, ascending, and what its unit did from each one on.
 
     `unit` holds `UNKNOWN`, `OFF`, `HEAT` or `COOL`. `setpoints` is what the unit had
@@ -61,7 +61,7 @@ class Recording:
     setpoints: array[float]
 
     @classmethod
-    def empty(cls) -> Recording:
+    def empty(cls) -> ZoneRecording:
         """Return one without readings."""
         return cls(array("d"), array("d"), array("b"), array("d"))
 
@@ -109,12 +109,12 @@ def record_history(
     start: datetime,
     end: datetime,
     season: int,
-) -> Recording:
+) -> ZoneRecording:
     """Read a zone's rows of ``[start, end)``.
 
     `season`, `HEAT` or `COOL`, is what the unit does where a row only says "on".
     """
-    recording = Recording.empty()
+    recording = ZoneRecording.empty()
     remembered: dict[str | None, tuple[int, float]] = {}
     for page in history.pages(start, end, zone=zone, fields=_FIELDS):
         for row in page:
@@ -132,9 +132,9 @@ def record_history(
     return recording
 
 
-def record_readings(readings: Iterable[Any]) -> Recording:
+def record_readings(readings: Iterable[Any]) -> ZoneRecording:
     """Take readings with `at` and `temperature`: nothing is known of the unit."""
-    recording = Recording.empty()
+    recording = ZoneRecording.empty()
     for reading in readings:
         if not isinstance(reading.at, datetime) or reading.at.tzinfo is None:
             raise BacktestError("a reading's `at` must be an aware datetime")
@@ -174,7 +174,7 @@ class Grid:
         return len(self.temperatures)
 
 
-def gridded(recording: Recording) -> Grid:
+def gridded(recording: ZoneRecording) -> Grid:
     """Cut a recording into steps of `GRID_SECONDS`; temperatures are interpolated."""
     times, values, unit = recording.times, recording.temperatures, recording.unit
     start = times[0] - times[0] % GRID_SECONDS + GRID_SECONDS

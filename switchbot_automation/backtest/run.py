@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from switchbot_automation.backtest.dry_home import DryHome, instant
 from switchbot_automation.backtest.errors import BacktestError
-from switchbot_automation.backtest.life import Run, band_of, unknown_effect
+from switchbot_automation.backtest.life import DryLife, band_of, unknown_effect
 from switchbot_automation.backtest.recording import (
     COOL,
     HEAT,
     HOLD_SECONDS,
     OFF,
     PagedHistory,
-    Recording,
+    ZoneRecording,
     gridded,
     record_history,
     record_readings,
@@ -93,7 +93,7 @@ def backtest(
     }
     unrecorded = tuple(sorted(each for each in members if not others.recorded(each)))
     runs = [
-        Run(
+        DryLife(
             DryHome(
                 each,
                 name,
@@ -151,7 +151,7 @@ def _record(
     start: datetime,
     end: datetime,
     settings: ZoneSettings,
-) -> Recording:
+) -> ZoneRecording:
     history = getattr(history, "service", history)  # the asyncio view of a service
     season = COOL if settings.mode == "summer" else HEAT
     if hasattr(history, "pages"):
@@ -161,7 +161,7 @@ def _record(
     return record_readings(each for each in readings if start <= each.at < end)
 
 
-def _infer_unit(recording: Recording, settings: Settings, zone: str) -> None:
+def _infer_unit(recording: ZoneRecording, settings: Settings, zone: str) -> None:
     """Fill in what the unit did: what the current settings would have had it do."""
     dry = DryHome(settings, zone, instant(recording.times[0]), OFF)
     index, last = 0, recording.times[-1]
@@ -188,7 +188,7 @@ class _Others:
     ) -> None:
         self._history = getattr(history, "service", history)
         self._range = start, end
-        self._recordings: dict[str, Recording] = {}
+        self._recordings: dict[str, ZoneRecording] = {}
 
     def recorded(self, zone: str) -> bool:
         """Tell whether there are any readings of a zone."""
@@ -202,9 +202,9 @@ class _Others:
             return None
         return recording.temperatures[index]
 
-    def _of(self, zone: str) -> Recording:
+    def _of(self, zone: str) -> ZoneRecording:
         if zone not in self._recordings:
-            found = Recording.empty()
+            found = ZoneRecording.empty()
             if hasattr(self._history, "pages"):
                 paged = cast("PagedHistory", self._history)
                 found = record_history(paged, zone, *self._range, HEAT)
@@ -212,7 +212,7 @@ class _Others:
         return self._recordings[zone]
 
 
-def _check_known(model: RoomModel, runs: list[Run]) -> None:
+def _check_known(model: RoomModel, runs: list[DryLife]) -> None:
     """Refuse what the history holds no trace of."""
     for run in runs:
         zone = run.dry.zone
@@ -260,7 +260,7 @@ class _Progress:
             self._tell(1.0)
 
 
-def _together(runs: list[Run], until: float, progress: _Progress) -> float | None:
+def _together(runs: list[DryLife], until: float, progress: _Progress) -> float | None:
     """Tick both on the recorded readings; return when they first differ, if ever."""
     while (now := min(run.wakes_at for run in runs)) <= until:
         for run in runs:

@@ -29,7 +29,7 @@ DEFAULT_BASE_URL = "https://api.switch-bot.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class CloudAccount:
     """Whose devices, and where; the two secrets stay out of repr."""
 
     token: str = field(repr=False)
@@ -37,7 +37,7 @@ class Account:
     base_url: str
 
 
-def account_from_environment() -> Account:
+def account_from_environment() -> CloudAccount:
     """Read SWITCHBOT_TOKEN, SWITCHBOT_SECRET and SWITCHBOT_BASE_URL.
 
     Raises Misuse naming what is missing.
@@ -52,7 +52,7 @@ def account_from_environment() -> Account:
             f"set {' and '.join(missing)}: the SwitchBot app shows both under developer "
             "options; `switchbot-automation cloud` simulates an account"
         )
-    return Account(
+    return CloudAccount(
         os.environ["SWITCHBOT_TOKEN"],
         os.environ["SWITCHBOT_SECRET"],
         os.environ.get("SWITCHBOT_BASE_URL") or DEFAULT_BASE_URL,
@@ -60,7 +60,7 @@ def account_from_environment() -> Account:
 
 
 @asynccontextmanager
-async def connect(account: Account) -> AsyncIterator[SwitchBotClient]:
+async def connect(account: CloudAccount) -> AsyncIterator[SwitchBotClient]:
     """Give a client of the account with a session of its own."""
     async with aiohttp.ClientSession() as session:
         yield SwitchBotClient(

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from switchbot_automation.backtest import BacktestReport
-    from switchbot_automation.backtest.replay import Reading
     from switchbot_automation.settings.model import Settings
+    from switchbot_automation.simulation.replay import RecordedReading
 
 _SETTINGS_KEY = "settings"
 _MONTH = timedelta(days=30)
@@ -134,7 +134,7 @@ def _current(path: Path | None, stack: ExitStack) -> Settings:
     return parse_settings(document)
 
 
-def _readings(path: Path) -> Sequence[Reading]:
+def _readings(path: Path) -> Sequence[RecordedReading]:
     recording = read_recording(path)
     if recording.bad_rows:
         click.echo(f"{path}: {len(recording.bad_rows)} rows were left out", err=True)
@@ -147,7 +147,7 @@ def _range(
     start_text: str | None,
     end_text: str | None,
     tz: tzinfo,
-    readings: Sequence[Reading] | None,
+    readings: Sequence[RecordedReading] | None,
 ) -> tuple[datetime, datetime]:
     end, start = _instant(end_text, tz, "--to"), _instant(start_text, tz, "--from")
     if readings is not None:

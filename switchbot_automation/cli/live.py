@@ -13,7 +13,7 @@ import click
 
 from switchbot_automation import AutomationEngine, CommandStatus, Outcome
 from switchbot_automation.cli.account import (
-    Account,
+    CloudAccount,
     account_from_environment,
     connect,
 )
@@ -135,7 +135,7 @@ def _warn_without_settings(store: StoreInterface) -> None:
 
 @asynccontextmanager
 async def _engine(
-    account: Account, store: StoreInterface, history: HistoryService
+    account: CloudAccount, store: StoreInterface, history: HistoryService
 ) -> AsyncIterator[AutomationEngine]:
     threaded = ThreadedHistory(history)
     try:
@@ -155,7 +155,7 @@ async def _engine(
 
 
 async def _run(
-    account: Account,
+    account: CloudAccount,
     store: StoreInterface,
     history: HistoryService,
     narrator: Narrator,
@@ -184,7 +184,7 @@ async def _run(
 
 
 async def _once(
-    account: Account, store: StoreInterface, history: HistoryService
+    account: CloudAccount, store: StoreInterface, history: HistoryService
 ) -> TickReport:
     async with _engine(account, store, history) as engine:
         return await engine.run_once(trigger="once")

@@ -1,150 +1,48 @@
-"""What every command shares: exit codes, logging options, JSON and tables."""
+"""What every command shares, beside what the store's command line has too."""
 
 from __future__ import annotations
 
-import codecs
-import functools
-import json
-import logging
-import sys
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
-import click
-import orjson
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.instants import stored_hold
+from switchbot_store.cli import output
+from switchbot_store.cli.output import (
+    FAILURE,
+    INTERRUPTED,
+    OK,
+    USAGE,
+    Misuse,
+    json_option,
+    load_document,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime, tzinfo
-    from pathlib import Path
 
     from switchbot_automation.model import Reason
 
-OK = 0
-FAILURE = 1
-USAGE = 2
-INTERRUPTED = 130
+__all__ = [
+    "FAILURE",
+    "INTERRUPTED",
+    "OK",
+    "USAGE",
+    "Misuse",
+    "json_option",
+    "load_document",
+    "logging_options",
+    "print_json",
+    "print_table",
+    "reason_text",
+    "timestamp",
+]
 
-# Wide enough that a table sent to a file or a log is not folded.
-_PIPED_WIDTH = 120
+# They say nothing that a person here needs below a warning.
+_QUIET: Final = ("asyncio", "aiohttp.access", "matplotlib", "PIL")
 
-_LEVELS = ("debug", "info", "warning", "error")
-_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-
-_Command = TypeVar("_Command", bound="Callable[..., Any]")
-
-
-class Misuse(click.ClickException):
-    """What was asked, or a setting, is wrong; the message says what to change."""
-
-    exit_code = USAGE
-
-
-def logging_options(default: str) -> Callable[[_Command], _Command]:
-    """Give a command `-v` and `--log-level`; logs go to stderr.
-
-    `default` is the level without either.
-    """
-
-    def decorate(command: _Command) -> _Command:
-        @functools.wraps(command)
-        def configured(
-            *args: Any, verbose: int, log_level: str | None, **options: Any
-        ) -> Any:
-            start_logging(log_level or (default, "info", "debug")[min(verbose, 2)])
-            return command(*args, **options)
-
-        decorated = click.option(
-            "-v", "--verbose", count=True, help="Say more; twice for everything."
-        )(configured)
-        return cast(
-            "_Command",
-            click.option(
-                "--log-level",
-                type=click.Choice(_LEVELS, case_sensitive=False),
-                help=f"Log to stderr from this level up (default: {default}).",
-            )(decorated),
-        )
-
-    return decorate
-
-
-def start_logging(level: str) -> None:
-    """Send records of `level` and above to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(_FORMAT))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # asyncio and aiohttp's access log say nothing that a person here needs below a warning.
-    for name in ("asyncio", "aiohttp.access", "matplotlib", "PIL"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def json_option(help_text: str) -> Callable[[_Command], _Command]:
-    """Give a command `--json`, passed as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help=help_text)
-
-
-def print_json(value: Any) -> None:
-    """Print one value as one line of JSON and hand it over at once."""
-    click.echo(orjson.dumps(value).decode())
-
-
-def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
-) -> None:
-    """Print rows under a title, as wide as the terminal allows.
-
-    Columns without a single name get no header.
-    """
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_header=any(columns),
-    )
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
-    console.print(table)
-
-
-def load_document(path: Path) -> dict[str, Any]:
-    """Read a JSON object from a file.
-
-    Raises Misuse, naming the file and what is wrong.
-    """
-    try:
-        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # some editors leave one
-    except OSError as error:
-        raise Misuse(f"{path}: {error.strerror}") from error
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Misuse(f"{path}: not JSON: {_mistake(data, error)}") from error
-    if not isinstance(document, dict):
-        raise Misuse(f"{path}: expected a JSON object")
-    return document
-
-
-def _mistake(data: bytes, error: orjson.JSONDecodeError) -> str:
-    """Return line, column and reason in the words of Python's own reader."""
-    found: json.JSONDecodeError = error
-    try:
-        json.loads(data)
-    except json.JSONDecodeError as plainer:
-        found = plainer
-    except (ValueError, RecursionError):
-        pass  # it took offence at something else
-    return f"line {found.lineno} column {found.colno}: {found.msg}"
+logging_options = partial(output.logging_options, quiet=_QUIET)
 
 
 def timestamp(at: datetime) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from switchbot_automation import SwitchBotClient
-    from switchbot_automation.cloud.catalog.readings import Reading
+    from switchbot_automation.cloud.catalog.readings import DeviceReading
     from switchbot_automation.model import Device, Remote
 
 COLUMNS = ("name", "type", "says", "id")
@@ -94,7 +94,7 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
     return Row(*about, _text(reading, values), values, reading.doubts)
 
 
-def _plain(reading: Reading) -> dict[str, Any]:
+def _plain(reading: DeviceReading) -> dict[str, Any]:
     return {
         name: value
         for name, value in reading.unknown.items()
@@ -102,7 +102,7 @@ def _plain(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _text(reading: Reading, values: dict[str, Any]) -> str:
+def _text(reading: DeviceReading, values: dict[str, Any]) -> str:
     units = {each.name: each.unit for each in reading.product.status} if (
         reading.product
     ) else {}  # fmt: skip

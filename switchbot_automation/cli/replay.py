@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from switchbot_automation.backtest import replay as recorded
 from switchbot_automation.cli.output import (
     Misuse,
     json_option,
@@ -23,6 +22,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.simulation import replay as recorded
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -100,7 +100,7 @@ def _documents(
     return document, state
 
 
-def read_recording(path: Path) -> recorded.Recording:
+def read_recording(path: Path) -> recorded.RecordedReadings:
     """Read a CSV of readings; `-` is standard input. Raises Misuse."""
     source: AbstractContextManager[TextIO]
     try:
@@ -118,7 +118,7 @@ def read_recording(path: Path) -> recorded.Recording:
 
 
 async def _replay(
-    recording: recorded.Recording,
+    recording: recorded.RecordedReadings,
     settings: dict[str, Any],
     state: dict[str, Any],
     *,

@@ -23,7 +23,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.rules.definition.account_check import account_problems
+from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.rules.running.memory import Memory
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_store import StoreConfig, get_store
@@ -31,7 +31,7 @@ from switchbot_store import StoreConfig, get_store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from switchbot_automation.cli.account import Account
+    from switchbot_automation.cli.account import CloudAccount
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_store import StoreInterface
 
@@ -152,7 +152,12 @@ def _known_rule(store: StoreInterface, memory: Memory, rule: str) -> None:
 
 
 async def _run(
-    account: Account, store: StoreInterface, rule: str, *, dry_run: bool, force: bool
+    account: CloudAccount,
+    store: StoreInterface,
+    rule: str,
+    *,
+    dry_run: bool,
+    force: bool,
 ) -> Mapping[str, Any]:
     async with (
         connect(account) as client,

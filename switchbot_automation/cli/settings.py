@@ -14,7 +14,7 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_automation.settings.table.zone import settings_table
+from switchbot_automation.settings.table import settings_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

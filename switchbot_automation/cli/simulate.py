@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import switchbot_store
+from switchbot_automation import plotting
 from switchbot_automation.cli.output import (
     Misuse,
     json_option,
@@ -133,8 +134,8 @@ def _season_of(settings: dict[str, Any] | None) -> str:
 def check_plot(path: Path) -> None:
     """Find out before the work whether there can be a picture."""
     try:
-        plots.require()
-    except plots.PlotUnavailableError as error:
+        plotting.require()
+    except plotting.PlotUnavailableError as error:
         raise Misuse(str(error)) from error
     if not path.absolute().parent.is_dir():
         raise Misuse(f"{path}: no such directory")

@@ -85,7 +85,7 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
     ctx.exit(FAILURE if any(row.error for row in rows) else OK)
 
 
-class Room:
+class RoomRow:
     """A zone as the store has it."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Room:
 class Rooms(NamedTuple):
     """The rooms, and why a document in the store is not the one in force."""
 
-    rooms: list[Room]
+    rooms: list[RoomRow]
     problems: list[str]
 
 
@@ -182,7 +182,7 @@ def read_rooms() -> Rooms:
         problems += [str(each.problem) for each in entries.values() if each.problem]
         wanted = identities(life.settings)
         rooms = [
-            Room(zone, entries[keys[name]].data, wanted[name])
+            RoomRow(zone, entries[keys[name]].data, wanted[name])
             for name, zone in zones.items()
         ]
         return Rooms(rooms, problems)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from switchbot_automation import SwitchBotClient
-    from switchbot_automation.cli.account import Account
+    from switchbot_automation.cli.account import CloudAccount
     from switchbot_automation.model import Device, Remote
 
 _SHORTEST_SECONDS = 2.0
@@ -73,7 +73,7 @@ def watch(
 
 
 async def _watch(
-    account: Account,
+    account: CloudAccount,
     wanted: Sequence[str],
     period_seconds: float,
     rounds: int | None,

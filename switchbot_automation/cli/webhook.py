@@ -18,7 +18,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cloud.events.account import release_webhook, take_webhook
 from switchbot_automation.errors import WebhookConflictError
-from switchbot_automation.settings.urls import mask_url
+from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -1,6 +1,6 @@
 """What the core asks of whoever drives it: a reading, a look, a command. Plain data.
 
-`step.tick` yields these one after the other and is sent an `Answer` to each. The engine
+`step.tick` yields these one after the other and is sent an `Answered` to each. The engine
 answers them from the cloud, a backtest from a recording.
 """
 
@@ -59,7 +59,7 @@ class ReadMeters:
 
 @dataclass(frozen=True, slots=True)
 class AskUnit:
-    """Ask what a zone's unit does. Answer: a `Look`, None where it was not asked.
+    """Ask what a zone's unit does. Answer: a `UnitLook`, None where it was not asked.
 
     Not `forced`, only once the last look is `aircon_poll_cooldown_minutes` old.
     """
@@ -85,14 +85,14 @@ class LookAround:
 Request: TypeAlias = Send | ReadMeters | AskUnit | ReadPlug | LookAround
 
 
-class Answer(NamedTuple):
+class Answered(NamedTuple):
     """What came of a request, see there, and the instant since then, aware UTC."""
 
     value: Any
     at: datetime
 
 
-class Look(NamedTuple):
+class UnitLook(NamedTuple):
     """A look at a unit at `at`: its status fields, None where it did not answer."""
 
     fields: Mapping[str, Any] | None
@@ -112,4 +112,4 @@ class Around(NamedTuple):
 
 
 if TYPE_CHECKING:
-    Going: TypeAlias = Generator[Request, Answer, Any]
+    Going: TypeAlias = Generator[Request, Answered, Any]

@@ -100,7 +100,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import States
     from switchbot_automation.core.predict import Quota
-    from switchbot_automation.core.requests import Answer, Request
+    from switchbot_automation.core.requests import Answered, Request
     from switchbot_automation.core.state.records import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.model import (
@@ -184,7 +184,7 @@ def tick(
     told: Collection[str] = (),
     new: Collection[str] = (),
     force: bool = False,
-) -> Generator[Request, Answer, list[ZoneTick]]:
+) -> Generator[Request, Answered, list[ZoneTick]]:
     """Observe, decide, gate and act once for every zone; what it came to, by zone.
 
     `settings` are those in force, see `arrive`. `notes` is what the ticks before left
@@ -223,7 +223,7 @@ def tick(
 
 def _owed(
     zone: ZoneSettings, states: States, now: datetime
-) -> Generator[Request, Answer, tuple[Command, ...]]:
+) -> Generator[Request, Answered, tuple[Command, ...]]:
     """Send the OFF repeat or the person's waiting command that is due."""
     state = states[zone.name]
     wish, repeat = state.pending_manual, state.pending_repeat
@@ -307,7 +307,7 @@ def _read(
     waiting: Collection[str],
     *,
     force: bool,
-) -> Generator[Request, Answer, tuple[dict[str, Reading], datetime]]:
+) -> Generator[Request, Answered, tuple[dict[str, Reading], datetime]]:
     """Read what is due, believe it as far as it can be, and learn from it.
 
     A meter that several zones share is read once, for all of them.
@@ -348,7 +348,7 @@ def _look_around(
     states: States,
     readings: Mapping[str, Reading],
     now: datetime,
-) -> Generator[Request, Answer, tuple[Settings, datetime]]:
+) -> Generator[Request, Answered, tuple[Settings, datetime]]:
     """Take in openings, presence and offsets; return the settings in force with them."""
     zones = tuple(settings.zones[name] for name in settings.overlaid)
     around, at = yield LookAround(zones)
@@ -379,7 +379,7 @@ def _assess(
 
 def _ask_units(
     settings: Settings, states: States, judged: Judged, told: _Told
-) -> Generator[Request, Answer, datetime | None]:
+) -> Generator[Request, Answered, datetime | None]:
     """Ask the units worth it; the instant since then if a state changed, else None.
 
     What that shows of earlier commands is added to `told`. Forced wherever the tick
@@ -430,7 +430,7 @@ def _act(
     decided: ZoneDecision,
     verdict: ZoneVerdict,
     early: tuple[Command, ...],
-) -> Generator[Request, Answer, ZoneTick]:
+) -> Generator[Request, Answered, ZoneTick]:
     zone = seen.settings.zones[decided.zone]
     reading = seen.snapshot.zones[decided.zone].reading
     outcome = verdict.outcome

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.home import States
-    from switchbot_automation.core.requests import Answer, Look, Request
+    from switchbot_automation.core.requests import Answered, Request, UnitLook
     from switchbot_automation.core.state.records import Check
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import ZoneSettings
@@ -58,7 +58,7 @@ _PATIENCE = 10
 
 def verify(
     zone: ZoneSettings, states: States, now: datetime
-) -> Generator[Request, Answer, tuple[Command, ...]]:
+) -> Generator[Request, Answered, tuple[Command, ...]]:
     """Look at a zone's check, where it can be answered; return what came of it."""
     check = states[zone.name].check
     if check is None:
@@ -115,7 +115,7 @@ def _conclude(
     *,
     shown: bool | None,
     due: bool,
-) -> Generator[Request, Answer, tuple[Command, ...]]:
+) -> Generator[Request, Answered, tuple[Command, ...]]:
     if shown:
         states[zone.name] = certain(with_check(states[zone.name], None))
         return (_told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED),)
@@ -136,7 +136,7 @@ def _wait_on(zone: ZoneSettings, states: States, check: Check, now: datetime) ->
 
 def _repair(
     zone: ZoneSettings, states: States, check: Check, now: datetime
-) -> Generator[Request, Answer, Command]:
+) -> Generator[Request, Answered, Command]:
     state = states[zone.name]
     safety = assess(zone, state, now)
     forbidden = safety is not None and safety.forbids_start
@@ -162,7 +162,7 @@ def _repair(
     return sent
 
 
-def _answered(look: Look | None) -> bool:
+def _answered(look: UnitLook | None) -> bool:
     return (
         look is not None
         and look.fields is not None
@@ -170,7 +170,9 @@ def _answered(look: Look | None) -> bool:
     )
 
 
-def after_look(zone: ZoneSettings, state: ZoneState, look: Look | None) -> ZoneState:
+def after_look(
+    zone: ZoneSettings, state: ZoneState, look: UnitLook | None
+) -> ZoneState:
     """Return the state with what the unit said of itself, whatever was told before."""
     if look is None:
         return state
@@ -179,7 +181,9 @@ def after_look(zone: ZoneSettings, state: ZoneState, look: Look | None) -> ZoneS
     return looked_at(state, look.at)
 
 
-def after_poll(zone: ZoneSettings, before: ZoneState, look: Look | None) -> ZoneState:
+def after_poll(
+    zone: ZoneSettings, before: ZoneState, look: UnitLook | None
+) -> ZoneState:
     """Return the state after a look at the unit, while a command is to be seen.
 
     A unit that says otherwise is believed, and the rule may tell it again. Once that

@@ -26,10 +26,10 @@ from switchbot_automation.engine.tick import Tick
 
 if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
-    from switchbot_automation.engine.act.cascade import WebhookSender
+    from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.model import CloudApi
-    from switchbot_automation.rules.context import Notifier
+    from switchbot_automation.rules.definition.context import Notifier
     from switchbot_automation.rules.running.runner import Rules
 
 
@@ -62,7 +62,7 @@ def assemble(
     clock: Clock,
     *,
     quota: QuotaLedger | None,
-    webhook_sender: WebhookSender | None,
+    webhook_sender: HookSender | None,
     notifier: Notifier | None,
 ) -> Parts:
     """Put the parts together.

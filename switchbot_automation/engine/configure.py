@@ -18,12 +18,13 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.engine.tell.events import SettingsRejected
 from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_automation.settings.change import Change, differences
 from switchbot_automation.settings.checks import far_days
 from switchbot_automation.settings.read import parse_settings
-from switchbot_automation.settings.secrets import MASKS, masked
+from switchbot_automation.settings.secrets import MASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from switchbot_automation.backtest import BacktestReport
@@ -39,18 +40,6 @@ _LOGGER = logging.getLogger(__name__)
 
 # Long enough to fit a room, short enough to be answered while a person waits.
 _LOOK_BACK = timedelta(days=14)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One value that differs; None where there was or will be none.
-
-    `path` leads to it, as in ``zones.office.winter.min_temp``. Secrets are masked.
-    """
-
-    path: str
-    before: Any
-    after: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,21 +210,6 @@ async def what_if(
     except (BacktestError, AutomationError) as error:
         return replace(change, no_summary=str(error))
     return replace(change, summary=report)
-
-
-def differences(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> tuple[Change, ...]:
-    """Return what differs between two settings documents, by path."""
-    return tuple(_differences(before, after, ()))
-
-
-def _differences(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[Change]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in (*before, *(key for key in after if key not in before)):
-            yield from _differences(before.get(key), after.get(key), (*path, key))
-    elif before != after:
-        yield Change(".".join(path), masked(before, *path), masked(after, *path))
 
 
 def _secrets_that_differ(

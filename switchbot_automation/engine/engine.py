@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.cloud.talk.quota import QuotaLedger
     from switchbot_automation.core.step import ZoneTick
-    from switchbot_automation.engine.act.cascade import WebhookSender
+    from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.engine.tell.record import AsyncHistory
     from switchbot_automation.explain.explanation import Explanation
     from switchbot_automation.model import CloudApi, Command
-    from switchbot_automation.rules.context import Notifier
+    from switchbot_automation.rules.definition.context import Notifier
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class AutomationEngine:
         history: HistoryService | ThreadedHistory | AsyncHistory | None = None,
         clock: Clock | None = None,
         quota: QuotaLedger | None = None,
-        webhook_sender: WebhookSender | None = None,
+        webhook_sender: HookSender | None = None,
         notifier: Notifier | None = None,
         settings_key: str = "settings",
         state_key: str = "state",

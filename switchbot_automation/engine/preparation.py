@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import after_season
 from switchbot_automation.core.overlay import in_force
-from switchbot_automation.core.state.zone import ClockWatch, after_jump
+from switchbot_automation.core.state.zone import after_jump
+from switchbot_automation.engine.clock_watch import ClockWatch
 from switchbot_automation.engine.tell.events import (
     ClockJumped,
     SettingsApplied,

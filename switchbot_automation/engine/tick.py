@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.requests import (
-    Answer,
+    Answered,
     AskUnit,
     LookAround,
     ReadMeters,
@@ -74,7 +74,7 @@ class Tick:
         while True:
             answer = await self._answer(request, settings, now)
             try:
-                request = going.send(Answer(answer, self._clock.now()))
+                request = going.send(Answered(answer, self._clock.now()))
             except StopIteration as ended:
                 ticks: list[ZoneTick] = ended.value
                 return ticks

@@ -17,7 +17,9 @@ from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.zone import supposed
 from switchbot_automation.explain.trace import rejudged
 from switchbot_automation.model import Action, Outcome, Power
-from switchbot_automation.settings.table.zone import SEASONS, Kind, settings_table
+from switchbot_automation.settings.spec import Kind
+from switchbot_automation.settings.table import settings_table
+from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from switchbot_automation.explain.trace import Trace
     from switchbot_automation.model import ZoneDecision, ZoneVerdict
     from switchbot_automation.settings.model import Settings, ZoneSettings
-    from switchbot_automation.settings.table.zone import SettingSpec
+    from switchbot_automation.settings.spec import SettingSpec
 
 # What a meter can show, in its own steps.
 _COLDEST, _WARMEST, _METER_STEP = -20.0, 50.0, 0.1

@@ -29,7 +29,7 @@ _WRITTEN_AGAIN = timedelta(hours=1)
 
 
 @dataclass(slots=True)
-class Run:
+class DecisionRun:
     """A decision that stood from `since` on, at `count` looks, the last at `last`.
 
     `low` and `high` are the temperatures seen meanwhile, None without any. `recorded_at`
@@ -86,7 +86,7 @@ class Runs:
     """Remembers every zone's run and its last changes."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, DecisionRun] = {}
         self._latest: dict[str, _Look] = {}
         self._changes: dict[str, deque[Told]] = {}
 
@@ -97,7 +97,7 @@ class Runs:
         revision: str,
         now: datetime,
         shadow: Mapping[str, Any] | None = None,
-    ) -> tuple[Run, Trace | None]:
+    ) -> tuple[DecisionRun, Trace | None]:
         """Take a tick; return its run, and the trace where it is to be kept whole.
 
         `now` is the instant of its row of history. `shadow` is what the settings beside
@@ -111,7 +111,7 @@ class Runs:
         run = self._runs.get(name)
         changed = run is None or run.key != key or _sent(tick)
         if run is None or changed:
-            run = self._runs[name] = Run(
+            run = self._runs[name] = DecisionRun(
                 key, shadow, tick.judged.at, now, tick.judged.at
             )
         else:

@@ -54,7 +54,7 @@ class SubjectFailedError(AutomationError):
 
 
 @dataclass(slots=True)
-class Told:
+class Heard:
     """What the process under load has said so far; instants are of its own clock."""
 
     url: str = ""
@@ -136,7 +136,7 @@ class _Run:
         self._server = server
         self._variables = dict(variables)
         self._on_progress = on_progress
-        self._told = Told()
+        self._told = Heard()
         self._requests = Requests()
         self._connections: list[tuple[float, int]] = []
         self._fault: PlannedFault | None = None

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from switchbot_automation.rules.definition.model import (
-    LATEST,
+from switchbot_automation.rules.definition.context import (
     ZONE_ATTRIBUTES,
-    Action,
-    Condition,
     DeviceEvent,
     Home,
+    Subject,
+)
+from switchbot_automation.rules.definition.model import (
+    LATEST,
+    Condition,
     Look,
     Rule,
     RunMode,
     Step,
-    Subject,
     Trigger,
 )
+from switchbot_automation.rules.definition.model import RuleAction as Action
 
 __all__ = [
     "LATEST",

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.schedule.sun import SunTime
+from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_automation.urls import check_webhook_url
+from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from switchbot_automation.plugins import PluginPart
+    from switchbot_automation.model import PluginPart
+
+
+CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
+"""Modes that would do the opposite of what the season's thresholds ask for."""
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -57,6 +64,71 @@ def _days_of_windows(
 
 
 _DAYS_OF_WINDOWS = ("from", "until")
+
+
+class Problem(NamedTuple):
+    """What is wrong, and where: its first key is one of `keys` of the document."""
+
+    message: str
+    path: tuple[str | int, ...]
+
+
+def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check what concerns presets, windows and the place together."""
+    presets = merged.get("presets", {})
+    yield from _unknown_presets(merged, presets)
+    for name, preset in presets.items():
+        for season in SEASONS:
+            profile = merged[season] | preset.get(season, {})
+            low, high = profile.get("min_temp"), profile.get("max_temp")
+            if season in preset and None not in (low, high) and low > high:
+                yield Problem(
+                    f"{low:g} to {high:g}, with what `{season}` says, is no band",
+                    ("presets", name, season),
+                )
+            mode, does = CONTRARY_MODES[season]
+            if preset.get(season, {}).get("ac_mode") == mode:
+                yield Problem(
+                    f"{mode} {does}, in {season}; leave it out or choose another",
+                    ("presets", name, season, "ac_mode"),
+                )
+    for index, window in enumerate(merged.get("time_windows", ())):
+        for key in ("start", "end"):
+            if isinstance(getattr(window, key), SunTime):
+                for place in ("latitude", "longitude"):
+                    if place not in merged:
+                        yield Problem(
+                            f"by the sun, which needs {place}",
+                            ("time_windows", index, key),
+                        )
+
+
+def _unknown_presets(
+    merged: Mapping[str, Any], presets: Mapping[str, Any]
+) -> Iterator[Problem]:
+    named: list[tuple[str, tuple[str | int, ...]]] = []
+    if merged.get("preset"):
+        named.append((merged["preset"], ("preset",)))
+    if "presence" in merged:
+        named.append((merged["presence"]["preset"], ("presence", "preset")))
+    for index, window in enumerate(merged.get("time_windows", ())):
+        if window.preset:
+            named.append((window.preset, ("time_windows", index, "preset")))
+    for name, path in named:
+        if name not in presets:
+            near = nearest(name, presets, however_far=True)
+            hint = f"; did you mean {near!r}?" if near else "; `presets` has none"
+            yield Problem(f"no preset {name!r}{hint}", path)
+
+
+def webhook_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check where webhooks lead."""
+    hosts = merged.get("webhook_allowed_hosts", frozenset())
+    for action, url in merged.get("webhooks", {}).items():
+        try:
+            check_webhook_url(url, hosts)
+        except ValueError as exc:
+            yield Problem(str(exc), ("webhooks", str(action)))
 
 
 def group_errors(

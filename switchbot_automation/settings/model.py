@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from switchbot_automation.model import Action
-    from switchbot_automation.plugins import PluginPart
+    from switchbot_automation.model import Action, PluginPart
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.schedule.windows import TimeWindow
 

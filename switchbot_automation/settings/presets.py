@@ -1,10 +1,10 @@
-"""Presets and what chooses them: checked across keys, and made complete."""
+"""Presets and what chooses them, made complete."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.schedule.days import CATCH_UPS
 from switchbot_automation.schedule.sun import SunTime
@@ -15,74 +15,16 @@ from switchbot_automation.settings.model import (
     Profile,
     ZoneSettings,
 )
-from switchbot_automation.settings.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from switchbot_automation.schedule.windows import TimeWindow
 
-_SEASONS = ("winter", "summer")
-_CONTRARY_MODES = {"winter": (2, "cools"), "summer": (5, "heats")}
 # What a preset's band, and what is added to it, stays within; that of the settings.
 _COLDEST, _WARMEST = 10.0, 35.0
 # What setpoints an air conditioner takes.
 _LOWEST_SETPOINT, _HIGHEST_SETPOINT = 16.0, 30.0
-
-
-class Problem(NamedTuple):
-    """What is wrong, and where: its first key is one of `keys` of the document."""
-
-    message: str
-    path: tuple[str | int, ...]
-
-
-def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
-    """Check what concerns presets, windows and the place together."""
-    presets = merged.get("presets", {})
-    yield from _unknown_presets(merged, presets)
-    for name, preset in presets.items():
-        for season in _SEASONS:
-            profile = merged[season] | preset.get(season, {})
-            low, high = profile.get("min_temp"), profile.get("max_temp")
-            if season in preset and None not in (low, high) and low > high:
-                yield Problem(
-                    f"{low:g} to {high:g}, with what `{season}` says, is no band",
-                    ("presets", name, season),
-                )
-            mode, does = _CONTRARY_MODES[season]
-            if preset.get(season, {}).get("ac_mode") == mode:
-                yield Problem(
-                    f"{mode} {does}, in {season}; leave it out or choose another",
-                    ("presets", name, season, "ac_mode"),
-                )
-    for index, window in enumerate(merged.get("time_windows", ())):
-        for key in ("start", "end"):
-            if isinstance(getattr(window, key), SunTime):
-                for place in ("latitude", "longitude"):
-                    if place not in merged:
-                        yield Problem(
-                            f"by the sun, which needs {place}",
-                            ("time_windows", index, key),
-                        )
-
-
-def _unknown_presets(
-    merged: Mapping[str, Any], presets: Mapping[str, Any]
-) -> Iterator[Problem]:
-    named: list[tuple[str, tuple[str | int, ...]]] = []
-    if merged.get("preset"):
-        named.append((merged["preset"], ("preset",)))
-    if "presence" in merged:
-        named.append((merged["presence"]["preset"], ("presence", "preset")))
-    for index, window in enumerate(merged.get("time_windows", ())):
-        if window.preset:
-            named.append((window.preset, ("time_windows", index, "preset")))
-    for name, path in named:
-        if name not in presets:
-            near = nearest(name, presets, however_far=True)
-            hint = f"; did you mean {near!r}?" if near else "; `presets` has none"
-            yield Problem(f"no preset {name!r}{hint}", path)
 
 
 def complete(

@@ -19,11 +19,14 @@ import voluptuous as vol
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.checks import (
+    CONTRARY_MODES,
+    comfort_problems,
     dotted,
     far_days,
     group_errors,
     plugin_errors,
     rule_errors,
+    webhook_problems,
 )
 from switchbot_automation.settings.model import (
     GroupSettings,
@@ -31,27 +34,18 @@ from switchbot_automation.settings.model import (
     Settings,
     ZoneSettings,
 )
-from switchbot_automation.settings.presets import (
-    comfort_problems,
-    complete,
-    is_overlaid,
-)
-from switchbot_automation.settings.table.zone import (
-    SEASONS,
-    Kind,
-    SettingSpec,
-    settings_table,
-)
-from switchbot_automation.settings.urls import check_webhook_url
+from switchbot_automation.settings.presets import complete, is_overlaid
+from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.settings.table import settings_table
+from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.settings.values import (
     CONVERTERS,
     offset,
     sensor,
-    shown,
     window,
     written_over,
 )
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.wording import nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,8 +55,6 @@ __all__ = ["SettingSpec", "check_settings", "parse_settings", "settings_table"]
 _Path: TypeAlias = tuple[str | int, ...]
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
-# Modes that would do the opposite of what the season's thresholds ask for.
-_CONTRARY_MODES = {"winter": (2, "cools"), "summer": (5, "heats")}
 # What becomes of each element of a list of objects.
 _MAKERS = {"time_windows": window, "sensors": sensor, "offsets": offset}
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
@@ -327,7 +319,7 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                 (season, "min_temp"),
                 season,
             )
-        mode, does = _CONTRARY_MODES[season]
+        mode, does = CONTRARY_MODES[season]
         if profile.get("ac_mode") == mode:
             yield error(
                 f"{mode} {does}, in {season}; leave it out or choose another",
@@ -346,17 +338,8 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                     "mode",
                     "automation_enabled",
                 )
-    for message, path in (*comfort_problems(merged), *_webhook_problems(merged)):
+    for message, path in (*comfort_problems(merged), *webhook_problems(merged)):
         yield error(message, path, str(path[0]))
-
-
-def _webhook_problems(merged: Mapping[str, Any]) -> Iterator[tuple[str, _Path]]:
-    hosts = merged.get("webhook_allowed_hosts", frozenset())
-    for action, url in merged.get("webhooks", {}).items():
-        try:
-            check_webhook_url(url, hosts)
-        except ValueError as exc:
-            yield str(exc), ("webhooks", str(action))
 
 
 def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:

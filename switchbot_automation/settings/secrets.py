@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_automation.settings.urls import mask_url
+from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,11 +23,9 @@ from switchbot_automation.schedule.days import Policy
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
 from switchbot_automation.schedule.windows import TimeWindow
 from switchbot_automation.settings.model import OffsetInput, Sensor
-from switchbot_automation.settings.table.zone import Kind, SettingSpec
-from switchbot_automation.settings.urls import mask_url
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 
-_SHOWN_CHARACTERS = 60
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
 _SCENE_ID = re.compile(r"[A-Za-z0-9_-]*")
 _BUTTON = re.compile(r"[^\x00-\x1f\x7f]*")
@@ -39,27 +37,8 @@ _SUN_TIME = re.compile(rf"({SUNRISE}|{SUNSET})([+-]\d{{1,3}})?")
 _SUNDAY = 6
 _LONGEST_DEVICE_ID = 50
 _LONGEST_TIMEZONE = 100
-_SLASHES_OF_A_TIMEZONE = 2
 
 _Converter: TypeAlias = Callable[[SettingSpec, object], Any]
-
-
-def shown(value: object) -> str:
-    """Return a value for a message: short, and without what may be a secret."""
-    if isinstance(value, str):
-        text = mask_url(value) if "://" in value else value
-        if text == value and value.count("/") > _SLASHES_OF_A_TIMEZONE:
-            text = f"{value.partition('/')[0]}/…"  # a URL without its scheme
-        if len(text) > _SHOWN_CHARACTERS:
-            text = f"{text[:_SHOWN_CHARACTERS]}…"
-        return repr(text)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return repr(value)[:_SHOWN_CHARACTERS]
 
 
 def window(value: dict[str, Any]) -> TimeWindow:
@@ -308,7 +287,7 @@ def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
             raise vol.Invalid(
                 f"expected a name of {spec.range} characters without spaces around it,"
                 f" got {shown(name)}",
-                path=[str(name)[:_SHOWN_CHARACTERS]],
+                path=[str(name)[:SHOWN_CHARACTERS]],
             )
     return value
 

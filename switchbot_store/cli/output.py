@@ -1,4 +1,7 @@
-"""What every command shares: exit codes, logging options, JSON, tables, progress."""
+"""What every command shares: exit codes, logging options, JSON, tables, progress.
+
+The command line of automation takes from here what both have.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,12 @@ import click
 import orjson
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -43,10 +45,13 @@ class Misuse(click.ClickException):
     exit_code = USAGE
 
 
-def logging_options(default: str = "error") -> Callable[[_Command], _Command]:
+def logging_options(
+    default: str = "error", quiet: Collection[str] = ()
+) -> Callable[[_Command], _Command]:
     """Give a command `-v` and `--log-level`; logs go to stderr.
 
-    `default` is the level without either: commands say themselves what matters.
+    `default` is the level without either: commands say themselves what matters. `quiet`:
+    see `start_logging`.
     """
 
     def decorate(command: _Command) -> _Command:
@@ -54,7 +59,8 @@ def logging_options(default: str = "error") -> Callable[[_Command], _Command]:
         def configured(
             *args: Any, verbose: int, log_level: str | None, **options: Any
         ) -> Any:
-            _start_logging(log_level or (default, "info", "debug")[min(verbose, 2)])
+            level = log_level or (default, "info", "debug")[min(verbose, 2)]
+            start_logging(level, quiet)
             return command(*args, **options)
 
         decorated = click.option(
@@ -72,10 +78,13 @@ def logging_options(default: str = "error") -> Callable[[_Command], _Command]:
     return decorate
 
 
-def _start_logging(level: str) -> None:
+def start_logging(level: str, quiet: Collection[str] = ()) -> None:
+    """Send records of `level` and above to stderr; of `quiet` loggers only warnings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in quiet:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def json_option(help_text: str) -> Callable[[_Command], _Command]:
@@ -137,6 +146,14 @@ def progress_bar(*, as_json: bool = False) -> Iterator[Callable[[float, str], No
     if not console.is_terminal:
         yield lambda _part, _what: None
         return
+    # Loaded for who waits long enough to see one.
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+    )
+
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)

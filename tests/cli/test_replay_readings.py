@@ -2,10 +2,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from switchbot_automation.backtest.replay import (
+from switchbot_automation.simulation.replay import (
     BadRow,
-    Reading,
     ReadingsError,
+    RecordedReading,
     read_readings,
 )
 
@@ -19,7 +19,9 @@ def read(*rows):
 def test_a_row_becomes_a_reading_in_utc():
     recording = read("2026-06-15T11:54:21.368+02:00,23.7,92")
     assert recording.readings == (
-        Reading(datetime(2026, 6, 15, 9, 54, 21, 368_000, tzinfo=UTC), 23.7, 92.0),
+        RecordedReading(
+            datetime(2026, 6, 15, 9, 54, 21, 368_000, tzinfo=UTC), 23.7, 92.0
+        ),
     )
 
 

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.cloud.talk.answers import (
-    Answer,
     Circumstances,
+    HttpAnswer,
     find_failure,
     read_envelope,
 )
@@ -101,7 +101,7 @@ _HEADERS = st.dictionaries(
 def test_any_answer_is_a_success_or_a_cloud_error(
     status, headers, content, quota_empty
 ):
-    answer = Answer(status, headers, content)
+    answer = HttpAnswer(status, headers, content)
     envelope = read_envelope(answer)
     failure = find_failure(
         answer,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.catalog import catalog
+from switchbot_automation.cloud.catalog import catalog, is_infrared_id
 from switchbot_automation.errors import (
     BadParameterError,
     UnsupportedCommandError,
@@ -60,7 +60,7 @@ def test_learned_remotes_of_any_type_are_recognised():
     ],
 )
 def test_the_id_of_a_remote_is_known_by_its_form(device_id, is_remote):
-    assert catalog.is_infrared_id(device_id) is is_remote
+    assert is_infrared_id(device_id) is is_remote
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,8 @@ def test_whatever_is_accepted_is_accepted_again_unchanged(command, parameter):
 
 def test_the_catalogue_and_the_signature_need_no_http_library():
     code = (
-        "import sys; from switchbot_automation.cloud import catalog, signing, quota;"
+        "import sys; from switchbot_automation.cloud import catalog, quota;"
+        "from switchbot_automation.cloud.talk import signing;"
         "assert catalog.lookup('Bot'); assert 'aiohttp' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from switchbot_automation.backtest.replay import Reading, RecordedCloud
 from switchbot_automation.core.predict import edges_of
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.schedule.windows import in_window
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, default_settings
+from switchbot_automation.simulation.replay import RecordedCloud, RecordedReading
 from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES, SEASON_STARTS
 from switchbot_store import MemoryStore
@@ -94,7 +94,7 @@ async def test_a_real_recording_needs_a_dozen_readings_where_the_dashboard_took_
     given = json.loads((DATA / "meter_readings_40min.json").read_text())
     with (DATA / "meter_readings_40min.csv").open() as lines:
         readings = [
-            Reading(
+            RecordedReading(
                 datetime.fromisoformat(row["timestamp"]).astimezone(UTC),
                 float(row["temperature_c"]),
                 float(row["humidity_pct"]),

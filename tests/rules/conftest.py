@@ -17,7 +17,7 @@ from switchbot_automation.model import (
     Remote,
     Scene,
 )
-from switchbot_automation.rules.definition.model import Home
+from switchbot_automation.rules.definition.context import Home
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_store import MemoryStore

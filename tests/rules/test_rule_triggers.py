@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.rules.definition.clock import instant_of, next_cron, next_time
-from switchbot_automation.rules.definition.model import DeviceEvent
+from switchbot_automation.rules.definition.context import DeviceEvent
 
 T0 = datetime(2026, 1, 12, 12, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")

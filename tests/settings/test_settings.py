@@ -15,13 +15,22 @@ from hypothesis import strategies as st
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action
 from switchbot_automation.schedule.windows import TimeWindow
-from switchbot_automation.settings.model import Profile, ZoneSettings
+from switchbot_automation.settings.change import Change, differences
+from switchbot_automation.settings.model import (
+    GroupSettings,
+    OffsetInput,
+    Openings,
+    Presence,
+    Profile,
+    Sensor,
+    Settings,
+    ZoneSettings,
+)
 from switchbot_automation.settings.read import (
     check_settings,
     parse_settings,
     settings_table,
 )
-from switchbot_automation.settings_diff import SettingChange, diff_settings
 
 SHARED = (
     Path(__file__).parents[2].parent / "shared" / "data" / "dashboard_settings.json"
@@ -342,37 +351,57 @@ def test_the_table_documents_every_setting():
     }
 
 
+def test_whoever_makes_settings_without_a_document_gets_the_tables_defaults():
+    paris = ZoneInfo("Europe/Paris")
+    bare = Settings({"default": ZoneSettings("default", paris)})
+    assert parse_settings({}) == bare
+    full = parse_settings(
+        {
+            "sensors": [{"device_id": "m"}],
+            "presets": {"away": {}},
+            "openings": {},
+            "presence": {"sensors": ["p"], "preset": "away"},
+            "offsets": [{"source": "price"}],
+            "groups": {"roof": {"zones": ["default"]}},
+        }
+    )
+    zone = full.default
+    assert zone.sensors == (Sensor("m"),)
+    assert zone.openings == Openings()
+    assert zone.presence == Presence(("p",), "away")
+    assert zone.offsets == (OffsetInput("price"),)
+    assert full.groups == {"roof": GroupSettings("roof", ("default",))}
+
+
 # --- differences ------------------------------------------------------------------
 
 
-def test_a_diff_lists_what_changed_and_nothing_else():
+def test_what_differs_is_listed_and_nothing_else():
     changed = copy.deepcopy(DASHBOARD)
     changed["winter"]["min_temp"] = 18
     changed["api_quota_warning_threshold"] = 100
-    del changed["summer"]
+    del changed["summer"]["fan_speed"]
     changed["aircon_scenes"]["fan"] = "f"
     changed["ifttt_webhooks"]["off"] = "https://example.com/other"
-    old, new = parse_settings(DASHBOARD), parse_settings(changed)
-    assert diff_settings(old, old) == []
-    changes = diff_settings(old, new)
-    assert SettingChange("zones.default.winter.min_temp", 19.0, 18.0) in changes
-    assert SettingChange("api_quota_warning_threshold", 251, 100) in changes
-    assert SettingChange("zones.default.aircon_scenes.fan", None, "f") in changes
-    assert SettingChange("zones.default.summer.ac_mode", 2, None) in changes
-    masked = SettingChange(
-        "zones.default.webhooks.off",
-        "https://maker.ifttt.com/…",
-        "https://example.com/…",
+    changed["ifttt_webhooks"]["winter"] = HOOK.replace("s3cr3t", "other")
+    changed["zones"] = {"attic": {}}
+    assert differences(DASHBOARD, DASHBOARD) == ()
+    changes = differences(DASHBOARD, changed)
+    assert changes == (
+        Change("api_quota_warning_threshold", 251, 100),
+        Change("winter.min_temp", 19.0, 18),
+        Change("summer.fan_speed", 2, None),
+        Change("aircon_scenes.fan", "", "f"),
+        Change(
+            "ifttt_webhooks.winter",
+            "https://maker.ifttt.com/…",
+            "https://maker.ifttt.com/…",
+        ),
+        Change(
+            "ifttt_webhooks.off",
+            "https://maker.ifttt.com/…",
+            "https://example.com/…",
+        ),
+        Change("zones", None, {"attic": {}}),
     )
-    assert masked in changes
-    assert len(changes) == 4 + 5
     assert SECRET not in repr(changes)
-
-
-def test_a_diff_names_zones_that_came_and_went():
-    old = parse_settings({"zones": {"office": {}, "bath": {}}})
-    new = parse_settings({"zones": {"bath": {}, "attic": {}}})
-    assert diff_settings(old, new) == [
-        SettingChange("zones.attic", None, "present"),
-        SettingChange("zones.office", "present", None),
-    ]

@@ -10,7 +10,7 @@ from switchbot_automation.settings.read import (
     parse_settings,
     settings_table,
 )
-from switchbot_automation.settings.table.zone import Kind
+from switchbot_automation.settings.spec import Kind
 
 WINTER = {"min_temp": 19.0, "max_temp": 21.0, "target_temp": 22.0}
 SUMMER = {"min_temp": 23.0, "max_temp": 26.0, "target_temp": 24.0}

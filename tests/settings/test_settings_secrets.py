@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.engine.configure import differences
+from switchbot_automation.settings.change import differences
 from switchbot_automation.settings.secrets import (
     SecretMaskError,
     SecretMasks,
     is_secret_name,
     masked,
 )
-from switchbot_automation.settings.table.zone import settings_table
+from switchbot_automation.settings.table import settings_table
 
 NAMES = [
     "token", "access_token", "auth_token", "authToken", "refresh-token", "secret",

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from switchbot_automation.settings.urls import (
+from switchbot_automation.urls import (
     check_webhook_url,
     is_public,
     mask_url,

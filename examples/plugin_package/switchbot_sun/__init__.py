@@ -16,12 +16,12 @@ from astral import Observer
 from astral.sun import elevation
 
 from switchbot_automation.plugins import Plugin
-from switchbot_automation.rules.definition.model import LATEST, Look
+from switchbot_automation.rules.model import LATEST, Look
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from switchbot_automation.rules.definition.model import Home
+    from switchbot_automation.rules.model import Home
 
 __all__ = ["condition", "trigger"]
 

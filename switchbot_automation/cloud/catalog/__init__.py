@@ -7,10 +7,10 @@ from switchbot_automation.cloud.catalog.catalog import (
     find,
     find_by_webhook_type,
     is_idempotent,
-    is_infrared_id,
     lookup,
     validate_command,
 )
+from switchbot_automation.cloud.catalog.infrared import is_infrared_id
 from switchbot_automation.cloud.catalog.types import (
     CommandSpec,
     DeviceType,

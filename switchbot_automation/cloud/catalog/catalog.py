@@ -23,7 +23,7 @@ from switchbot_automation.cloud.catalog.types import (
     read_product,
 )
 from switchbot_automation.errors import UnsupportedCommandError
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,21 +36,14 @@ __all__ = [
     "find",
     "find_by_webhook_type",
     "is_idempotent",
-    "is_infrared_id",
     "lookup",
     "validate_command",
 ]
 
-_INFRARED_ID = re.compile(r"\d{2}-\w+-\d+")
 _BLANKS = re.compile(r"\s+")
 
 # A learned remote's type carries this prefix: "DIY TV", "DIY Air Conditioner".
 _LEARNED = "diy"
-
-
-def is_infrared_id(device_id: str) -> bool:
-    """Tell whether an id has the form of a remote's, as in ``02-202008110034-13``."""
-    return _INFRARED_ID.fullmatch(device_id) is not None
 
 
 def device_types() -> tuple[DeviceType, ...]:

@@ -212,25 +212,31 @@ def _read_state(remote_id: str, entry: Any) -> AssumedState | None:
         return None
 
 
-# How infrared ids look, as `02-202008110034-13` (SwitchBot API v1.1, device list). The
-# dashboard takes any id over 12 characters with two hyphens for one.
-_INFRARED_ID = re.compile(r"\d{2}-[0-9A-Za-z]+-\d{2}")
+# As `02-202008110034-13` (SwitchBot API v1.1, device list); the cloud gives longer ends too.
+_INFRARED_ID = re.compile(r"\d{2}-\w+-\d+")
+
+# The dashboard takes any id over 12 characters with two hyphens for a remote's.
+_DASHBOARD_LENGTH = 12
+_DASHBOARD_HYPHENS = 2
 
 
-_INFRARED_LENGTH = 12
-
-
-_INFRARED_HYPHENS = 2
+def is_infrared_id(device_id: str) -> bool:
+    """Tell whether an id has the form of a remote's, as in ``02-202008110034-13``."""
+    return _INFRARED_ID.fullmatch(device_id) is not None
 
 
 def looks_infrared(device_id: str) -> bool:
-    """Return whether an id is an infrared remote's by its form; so is no id at all."""
+    """Tell whether a unit of this id is never asked for a status: it only takes commands.
+
+    So are a remote, what the dashboard takes for one, a plug-in's unit, and no unit at
+    all.
+    """
     return (
         not device_id
-        or device_id.startswith(PREFIX)  # a plug-in's unit: it only takes commands
-        or _INFRARED_ID.fullmatch(device_id) is not None
+        or device_id.startswith(PREFIX)
+        or is_infrared_id(device_id)
         or (
-            len(device_id) > _INFRARED_LENGTH
-            and device_id.count("-") >= _INFRARED_HYPHENS
+            len(device_id) > _DASHBOARD_LENGTH
+            and device_id.count("-") >= _DASHBOARD_HYPHENS
         )
     )

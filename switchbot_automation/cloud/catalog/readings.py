@@ -58,7 +58,7 @@ _PERCENT = (0, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DeviceReading:
     """What a device said.
 
     `product` is None for a type the catalogue does not have; `values` are by the
@@ -72,7 +72,7 @@ class Reading:
     doubts: tuple[str, ...]
 
 
-def read_status(status: DeviceStatus) -> Reading:
+def read_status(status: DeviceStatus) -> DeviceReading:
     """Read a status by the device's type."""
     products = find(status.device_type, infrared=False) if status.device_type else ()
     product = products[0] if products else None
@@ -80,7 +80,7 @@ def read_status(status: DeviceStatus) -> Reading:
     return _read(product, fields, status.fields)
 
 
-def read_event(context: Mapping[str, Any], *, device_type: str = "") -> Reading:
+def read_event(context: Mapping[str, Any], *, device_type: str = "") -> DeviceReading:
     """Read an event's `context`.
 
     `device_type` is the device's type in the list, which is surer than the event's own
@@ -95,7 +95,7 @@ def read_event(context: Mapping[str, Any], *, device_type: str = "") -> Reading:
     return _read(product, fields, context)
 
 
-def in_status_words(reading: Reading) -> dict[str, Value]:
+def in_status_words(reading: DeviceReading) -> dict[str, Value]:
     """Return an event's values as the status of the same product would have them.
 
     `powerState` ON is the status's `power` on, LOCKED its lock, DETECTED its true. What
@@ -123,7 +123,7 @@ def _read(
     product: DeviceType | None,
     fields: Iterable[StatusField],
     given: Mapping[str, Any],
-) -> Reading:
+) -> DeviceReading:
     known = {field.name.casefold(): field for field in fields}
     values: dict[str, Value] = {}
     unknown: dict[str, Any] = {}
@@ -145,7 +145,7 @@ def _read(
             doubts.append(f"{field.name}: {value!r} is not among the known values")
     if _is_all_zero(values, given):
         doubts.append("every number is zero and the hub is none")
-    return Reading(
+    return DeviceReading(
         product, MappingProxyType(values), MappingProxyType(unknown), tuple(doubts)
     )
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import CloudError, WebhookConflictError
-from switchbot_automation.settings.urls import mask_url
+from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
     from switchbot_automation.cloud.talk.endpoints import Endpoints

@@ -66,7 +66,7 @@ _LASTING_FAULT = ("cannot read propert", "expressionattributevalues")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """One HTTP answer as it came: status, headers with lower-case names, body."""
 
     status: int
@@ -116,7 +116,7 @@ class Circumstances:
     private: tuple[str, ...] = ()
 
 
-def read_envelope(answer: Answer) -> Envelope:
+def read_envelope(answer: HttpAnswer) -> Envelope:
     """Read a body of any kind. Never raises."""
     content = answer.content.removeprefix(b"\xef\xbb\xbf")
     try:
@@ -136,7 +136,7 @@ def read_envelope(answer: Answer) -> Envelope:
 
 
 def find_failure(
-    answer: Answer, envelope: Envelope, circumstances: Circumstances
+    answer: HttpAnswer, envelope: Envelope, circumstances: Circumstances
 ) -> Failure | None:
     """Return what went wrong, or None for a success (code 100)."""
     judge = _Judge(answer, envelope, circumstances)
@@ -155,7 +155,7 @@ class _Judge:
     """Reads one failed answer; each method returns the failure it recognises."""
 
     def __init__(
-        self, answer: Answer, envelope: Envelope, circumstances: Circumstances
+        self, answer: HttpAnswer, envelope: Envelope, circumstances: Circumstances
     ) -> None:
         self._answer = answer
         self._envelope = envelope

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.talk.answers import (
     CATCH_ALL,
-    Answer,
     Circumstances,
     Envelope,
     Failure,
+    HttpAnswer,
     find_failure,
     read_envelope,
 )
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     class Send(Protocol):
         """How one attempt is put on the wire."""
 
-        async def __call__(self, call: Call, headers: Mapping[str, str]) -> Answer:
+        async def __call__(
+            self, call: ApiCall, headers: Mapping[str, str]
+        ) -> HttpAnswer:
             """Return the answer; raise CloudError where none came."""
             ...
 
@@ -50,7 +52,7 @@ def _always() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """What is to be asked.
 
     `path` follows ``/v1.1/`` and is quoted already; `iot` names the other host that one
@@ -97,7 +99,7 @@ class Caller:
     def __repr__(self) -> str:
         return "<Caller>"
 
-    async def body_of(self, call: Call) -> Any:
+    async def body_of(self, call: ApiCall) -> Any:
         """Return the `body` of the good answer. Raises a CloudError of the right kind.
 
         Every attempt is counted before it is sent.
@@ -124,7 +126,7 @@ class Caller:
             await self._clock.sleep(wait_seconds)
             last = error
 
-    def _ask_quota(self, call: Call, cause: CloudError | None) -> None:
+    def _ask_quota(self, call: ApiCall, cause: CloudError | None) -> None:
         quota = self._quota
         if quota.allows_read() if call.is_read else quota.allows_command():
             return
@@ -136,7 +138,7 @@ class Caller:
             maybe_sent=cause is not None and cause.maybe_sent,
         ) from cause
 
-    async def _attempt(self, call: Call) -> _Good | Failure:
+    async def _attempt(self, call: ApiCall) -> _Good | Failure:
         quota = self._quota
         was_empty = quota.remaining == 0
         day = quota.attempt()
@@ -174,6 +176,6 @@ class _Good:
     body: Any
 
 
-def _may_repeat(call: Call, error: CloudError) -> bool:
+def _may_repeat(call: ApiCall, error: CloudError) -> bool:
     never_left = error.http_status is None and not error.maybe_sent
     return never_left or call.may_repeat()

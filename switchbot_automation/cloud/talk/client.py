@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.cloud.talk.answers import Answer
+from switchbot_automation.cloud.talk.answers import HttpAnswer
 from switchbot_automation.cloud.talk.calls import Caller
 from switchbot_automation.cloud.talk.endpoints import Endpoints
 from switchbot_automation.cloud.talk.headers import lower_names
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.cloud.talk.calls import Call
+    from switchbot_automation.cloud.talk.calls import ApiCall
 
 DEFAULT_BASE_URL = "https://api.switch-bot.com"
 DEFAULT_IOT_BASE_URL = "https://api.switchbot.net"
@@ -121,7 +121,7 @@ class SwitchBotClient(Endpoints):
         """The ledger every attempt is counted in."""
         return self._quota
 
-    async def _send(self, call: Call, headers: Mapping[str, str]) -> Answer:
+    async def _send(self, call: ApiCall, headers: Mapping[str, str]) -> HttpAnswer:
         if self._session.closed:
             raise CloudError(
                 f"{call.what}: the HTTP session is closed", maybe_sent=False
@@ -138,7 +138,9 @@ class SwitchBotClient(Endpoints):
                 **self._only_once_options(),
             ) as response:
                 content = await _read_body(response, call.what)
-                return Answer(response.status, lower_names(response.headers), content)
+                return HttpAnswer(
+                    response.status, lower_names(response.headers), content
+                )
         except aiohttp.ConnectionTimeoutError as exc:
             raise CloudTimeoutError(
                 f"{call.what}: no connection in time", maybe_sent=False

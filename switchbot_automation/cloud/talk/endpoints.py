@@ -12,9 +12,13 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
-from switchbot_automation.cloud.catalog.catalog import is_idempotent, is_infrared_id
-from switchbot_automation.cloud.catalog.infrared import AssumedSource, AssumedStates
-from switchbot_automation.cloud.talk.calls import Call
+from switchbot_automation.cloud.catalog.catalog import is_idempotent
+from switchbot_automation.cloud.catalog.infrared import (
+    AssumedSource,
+    AssumedStates,
+    is_infrared_id,
+)
+from switchbot_automation.cloud.talk.calls import ApiCall
 from switchbot_automation.cloud.talk.parsing import (
     parse_command_result,
     parse_devices,
@@ -112,7 +116,7 @@ class Endpoints:
             known_type = self._known_types.get(device_id)
             return is_idempotent(command, command_type, device_type=known_type)
 
-        call = Call(
+        call = ApiCall(
             "POST",
             path,
             f"{command} to {device_id}",
@@ -147,7 +151,7 @@ class Endpoints:
         """
         path = f"scenes/{_segment(scene_id)}/execute"
         body = await self._caller.body_of(
-            Call(
+            ApiCall(
                 "POST",
                 path,
                 f"scene {scene_id}",
@@ -242,7 +246,7 @@ class Endpoints:
         the secret that it is.
         """
         payload = {"instanceId": instance_id}
-        call = Call(
+        call = ApiCall(
             "POST",
             "iot/credential",
             "IoT credential",
@@ -261,7 +265,7 @@ class Endpoints:
         reads: bool = False,
         repeats: bool = False,
     ) -> Any:
-        call = Call(
+        call = ApiCall(
             "POST",
             f"webhook/{endpoint}",
             endpoint,
@@ -276,7 +280,7 @@ class Endpoints:
 
     async def _read(self, path: str, what: str) -> Any:
         async with self._reads:
-            return await self._caller.body_of(Call("GET", path, what))
+            return await self._caller.body_of(ApiCall("GET", path, what))
 
 
 def _segment(identifier: str) -> str:

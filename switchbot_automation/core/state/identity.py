@@ -14,7 +14,7 @@ from switchbot_automation.model import Action
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from switchbot_automation.plugins import PluginPart
+    from switchbot_automation.model import PluginPart
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _PLUGIN = "plugin:"

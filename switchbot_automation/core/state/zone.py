@@ -13,7 +13,6 @@ due at an instant is derived anew, and a rest the compressor had begun is not cu
 
 from __future__ import annotations
 
-import logging
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from itertools import compress
@@ -372,38 +371,10 @@ def _action_from_dashboard(
     return {MODE_HEAT: Action.WINTER, MODE_COOL: Action.SUMMER}.get(mode or 0)
 
 
-_LOGGER = logging.getLogger(__name__)
-
-# A time server slews less than this between two ticks.
-_TOLERATED_SECONDS = 30.0
-
 # No minimum time is longer, so what is older than this protects nothing any more.
 _LONGEST_REST = timedelta(hours=1)
 
 _EQUIPMENT = ("compressor_started_at", "compressor_stopped_at", "fan_started_at")
-
-
-class ClockWatch:
-    """Compares the two clocks from one look to the next."""
-
-    def __init__(self) -> None:
-        self._wall: datetime | None = None
-        self._monotonic = 0.0
-
-    def jump(self, wall: datetime, monotonic: float) -> float:
-        """Return by how many seconds the wall clock was set since the last look.
-
-        Positive: it was set forward. 0.0 the first time and for what is no jump.
-        """
-        before, elapsed = self._wall, monotonic - self._monotonic
-        self._wall, self._monotonic = wall, monotonic
-        if before is None:
-            return 0.0
-        jump = (wall - before).total_seconds() - elapsed
-        if abs(jump) <= _TOLERATED_SECONDS:
-            return 0.0
-        _LOGGER.warning("the clock was set by %.0f s; due times are new", jump)
-        return jump
 
 
 def after_jump(state: ZoneState, seconds: float, now: datetime) -> ZoneState:

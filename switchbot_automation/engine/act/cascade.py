@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 
-class WebhookSender(Protocol):
+class HookSender(Protocol):
     """What sends the webhook rung; without one the rung does not exist."""
 
     async def send(self, url: str, *, allowed_hosts: Collection[str]) -> object:
@@ -93,7 +93,7 @@ class Actuator:
         client: CloudApi,
         observer: Observer,
         clock: Clock,
-        webhook_sender: WebhookSender | None,
+        webhook_sender: HookSender | None,
     ) -> None:
         self._client = client
         self._observer = observer

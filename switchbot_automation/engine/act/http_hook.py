@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from switchbot_automation.errors import WebhookError
-from switchbot_automation.settings.urls import (
+from switchbot_automation.urls import (
     check_host,
     check_webhook_url,
     is_public,

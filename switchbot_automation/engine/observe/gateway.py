@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
-from switchbot_automation.core.requests import Look
+from switchbot_automation.core.requests import UnitLook
 from switchbot_automation.core.state.meter import all_zero, fused, implausible
 from switchbot_automation.core.state.records import Reading
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import PLUGIN_PREFIX as PREFIX
 from switchbot_automation.model import ReasonCode
-from switchbot_automation.settings.urls import without_url
+from switchbot_automation.urls import without_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -218,7 +218,7 @@ class Observer:
 
     async def look_at_unit(
         self, zone: ZoneSettings, last: datetime | None, *, forced: bool
-    ) -> Look | None:
+    ) -> UnitLook | None:
         """Ask what the air conditioner does, where it can be asked; None if it was not.
 
         `last` is when it was asked before. Not forced, only once that is
@@ -244,7 +244,7 @@ class Observer:
             self._note(device_id, error)
         else:
             self._note(device_id, None)
-        return Look(fields, self._clock.now())
+        return UnitLook(fields, self._clock.now())
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
         """Return a device's status, None where it cannot be had now."""

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.offsets import Offsets
-    from switchbot_automation.model import CloudApi, DeviceList, Scene
-    from switchbot_automation.plugins import PluginPart
+    from switchbot_automation.model import CloudApi, DeviceList, PluginPart, Scene
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.explain.runs import Run
+    from switchbot_automation.explain.runs import DecisionRun
     from switchbot_automation.explain.trace import Trace
     from switchbot_automation.model import Command, Reason
     from switchbot_store import HistoryService
@@ -101,7 +101,7 @@ class Recorder:
     def _sample(
         self,
         tick: ZoneTick,
-        look: tuple[Run, Trace | None],
+        look: tuple[DecisionRun, Trace | None],
         trigger: str,
         now: datetime,
         used: int,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-    from switchbot_automation.rules.context import Context, Notifier
+    from switchbot_automation.rules.definition.context import Context, Notifier
 
 
 @dataclass(frozen=True, slots=True)

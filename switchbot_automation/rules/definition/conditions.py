@@ -11,7 +11,8 @@ from switchbot_automation.schedule.windows import in_window
 if TYPE_CHECKING:
     from datetime import datetime, time
 
-    from switchbot_automation.rules.definition.model import Condition, Home, Subject
+    from switchbot_automation.rules.definition.context import Home, Subject
+    from switchbot_automation.rules.definition.model import Condition
 
 
 def all_hold(

@@ -15,9 +15,10 @@ import voluptuous as vol
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.rules.definition import actions, conditions, triggers
 from switchbot_automation.rules.definition.clock import check_cron
-from switchbot_automation.rules.definition.model import ZONE_ATTRIBUTES, Subject
+from switchbot_automation.rules.definition.context import ZONE_ATTRIBUTES, Subject
 from switchbot_automation.rules.definition.values import (
     EVERY_DAY,
+    Reader,
     Shape,
     anything,
     choice,
@@ -32,11 +33,11 @@ from switchbot_automation.rules.definition.values import (
     scalar,
     text,
 )
-from switchbot_automation.settings.urls import check_webhook_url
-from switchbot_automation.settings.values import shown
+from switchbot_automation.urls import check_webhook_url
+from switchbot_automation.wording import shown
 
 
-class Kind(NamedTuple):
+class PartKind(NamedTuple):
     """How one kind is read."""
 
     schema: Callable[[object], Any]
@@ -112,30 +113,30 @@ def _event_values(value: object) -> dict[str, tuple[Any, ...]]:
     return {str(key): many(scalar)(each) for key, each in value.items()}
 
 
-TRIGGERS: Mapping[str, Kind] = {
-    "state": Kind(
+TRIGGERS: Mapping[str, PartKind] = {
+    "state": PartKind(
         Shape(
             {},
             {**_SUBJECT, "from": many(scalar), "to": many(scalar), "for": duration},
         ),
         _state_trigger,
     ),
-    "numeric_state": Kind(
+    "numeric_state": PartKind(
         Shape({}, {**_SUBJECT, "above": number, "below": number, "for": duration}),
         _numeric_trigger,
     ),
-    "time": Kind(
+    "time": PartKind(
         Shape({"at": many(clock_time)}, {"days": days}),
         lambda read: triggers.TimeTrigger(read["at"], read.get("days", EVERY_DAY)),
     ),
-    "cron": Kind(
+    "cron": PartKind(
         Shape({"cron": _cron}, {}), lambda read: triggers.CronTrigger(read["cron"])
     ),
-    "window": Kind(
+    "window": PartKind(
         Shape({"zone": text, "event": choice("start", "end")}, {}),
         lambda read: triggers.WindowTrigger(read["zone"], read["event"]),
     ),
-    "webhook": Kind(
+    "webhook": PartKind(
         Shape({"device": text}, {"values": _event_values, "event_type": text}),
         lambda read: triggers.WebhookTrigger(
             read["device"], read.get("values", {}), read.get("event_type", "")
@@ -154,32 +155,30 @@ def _time_condition(read: dict[str, Any]) -> conditions.TimeCondition:
 
 
 @cache
-def conditions_by_kind() -> Mapping[str, Kind]:
-    """Return the kinds of conditions; some of them hold others."""
-    from switchbot_automation.rules.definition.schema import read_conditions  # noqa: PLC0415 - each reads the other
-
+def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
+    """Return the kinds of conditions; some hold others, read by `read_conditions`."""
     nested = Shape({"conditions": read_conditions}, {})
     return {
-        "and": Kind(nested, lambda read: conditions.And(read["conditions"])),
-        "or": Kind(nested, lambda read: conditions.Or(read["conditions"])),
-        "not": Kind(nested, lambda read: conditions.Not(read["conditions"])),
-        "state": Kind(
+        "and": PartKind(nested, lambda read: conditions.And(read["conditions"])),
+        "or": PartKind(nested, lambda read: conditions.Or(read["conditions"])),
+        "not": PartKind(nested, lambda read: conditions.Not(read["conditions"])),
+        "state": PartKind(
             Shape({"state": many(scalar)}, _SUBJECT),
             lambda read: conditions.StateCondition(
                 _subject(read, "power"), read["state"]
             ),
         ),
-        "numeric_state": Kind(
+        "numeric_state": PartKind(
             Shape({}, {**_SUBJECT, "above": number, "below": number}),
             lambda read: conditions.NumericCondition(
                 _subject(read, "temperature"), *_limits(read)
             ),
         ),
-        "time": Kind(
+        "time": PartKind(
             Shape({}, {"after": clock_time, "before": clock_time, "days": days}),
             _time_condition,
         ),
-        "window": Kind(
+        "window": PartKind(
             Shape({"zone": text}, {"inside": flag}),
             lambda read: conditions.WindowCondition(
                 read["zone"], read.get("inside", True)
@@ -231,8 +230,8 @@ def _url(value: object) -> str:
     return value
 
 
-ACTIONS: Mapping[str, Kind] = {
-    "command": Kind(
+ACTIONS: Mapping[str, PartKind] = {
+    "command": PartKind(
         Shape(
             {"command": text},
             {
@@ -245,15 +244,15 @@ ACTIONS: Mapping[str, Kind] = {
         ),
         _command,
     ),
-    "scene": Kind(
+    "scene": PartKind(
         Shape({"scene": text}, {}), lambda read: actions.RunScene(read["scene"])
     ),
-    "webhook": Kind(Shape({"url": _url}, {"allowed_hosts": many(text)}), _webhook),
-    "hold": Kind(
+    "webhook": PartKind(Shape({"url": _url}, {"allowed_hosts": many(text)}), _webhook),
+    "hold": PartKind(
         Shape({"zone": text, "for": hold}, {}),
         lambda read: actions.Hold(read["zone"], read["for"]),
     ),
-    "notify": Kind(
+    "notify": PartKind(
         Shape({"message": text}, {"title": text}),
         lambda read: actions.Notify(read["message"], read.get("title")),
     ),

@@ -6,24 +6,16 @@ ask for. Values are what JSON holds; None means that nobody knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from switchbot_automation.model import NOTHING
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
-    from switchbot_automation.rules.context import Context
-    from switchbot_automation.settings.model import Settings
-
-ZONE_ATTRIBUTES = ("temperature", "humidity", "power", "action", "outcome")
-"""What a zone can be asked for: Celsius, percent, ``on`` or ``off``, the action that
-holds, and the outcome of the tick."""
+    from switchbot_automation.rules.definition.context import Context, Home, Subject
 
 LATEST = timedelta(minutes=5)
 """How late a trigger of the clock still fires: a restart is made up for, a night is not."""
@@ -38,55 +30,6 @@ class RunMode(StrEnum):
     """It is stopped and begins anew."""
     QUEUED = "queued"
     """It runs again when those before are through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose value a trigger or condition looks at.
-
-    Either a zone by name, or a device by the name or id the account has for it.
-    """
-
-    attribute: str
-    zone: str = ""
-    device: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.attribute} of {self.zone or self.device}"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceEvent:
-    """Something a device pushed. `names` are all that the rules may call it by.
-
-    `values` are in the words of its status, `said` in the event's own, where they differ.
-    """
-
-    names: frozenset[str]
-    event_type: str
-    values: Mapping[str, Any]
-    said: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Everything a rule may look at, at one instant.
-
-    `zones` and `devices` give attributes by name; what is missing or None is unknown.
-    `timezone` is the default zone's. `event` is the one being looked at, if any.
-    """
-
-    settings: Settings
-    timezone: ZoneInfo
-    zones: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    event: DeviceEvent | None = None
-
-    def value(self, subject: Subject) -> Any:
-        """Return a value, None while nobody knows it."""
-        if subject.zone:
-            return self.zones.get(subject.zone, NOTHING).get(subject.attribute)
-        return self.devices.get(subject.device, NOTHING).get(subject.attribute)
 
 
 class Look(NamedTuple):
@@ -128,7 +71,7 @@ class Condition(Protocol):
         ...
 
 
-class Action(Protocol):
+class RuleAction(Protocol):
     """One step of a run."""
 
     @property
@@ -149,7 +92,7 @@ class Step:
     """An action with the word the rule has for it. `delay`: wait so long instead."""
 
     kind: str
-    action: Action | None = None
+    action: RuleAction | None = None
     delay: timedelta | None = None
 
 

@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 import voluptuous as vol
 
-from switchbot_automation.plugins import PluginPart
+from switchbot_automation.model import PluginPart
 from switchbot_automation.rules.definition.schema import fingerprint, part_kind
-from switchbot_automation.settings.values import shown
+from switchbot_automation.wording import shown
 
 _GROUPS = {"sensor": "sensors", "actuator": "actuators", "offset": "offsets"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")

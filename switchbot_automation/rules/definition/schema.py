@@ -15,19 +15,14 @@ from typing import TYPE_CHECKING, Any
 import voluptuous as vol
 
 from switchbot_automation.rules.definition import actions
+from switchbot_automation.rules.definition.context import Subject
 from switchbot_automation.rules.definition.kinds import (
     ACTIONS,
     TRIGGERS,
-    Kind,
+    PartKind,
     conditions_by_kind,
 )
-from switchbot_automation.rules.definition.model import (
-    Condition,
-    Rule,
-    RunMode,
-    Step,
-    Subject,
-)
+from switchbot_automation.rules.definition.model import Condition, Rule, RunMode, Step
 from switchbot_automation.rules.definition.values import (
     Shape,
     choice,
@@ -39,7 +34,7 @@ from switchbot_automation.rules.definition.values import (
     text,
     whole,
 )
-from switchbot_automation.settings.values import shown
+from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -115,7 +110,8 @@ def _trigger(value: object) -> tuple[str, Any]:
 
 
 def _condition(value: object) -> Condition:
-    found: Condition = _part(value, "condition", conditions_by_kind(), "conditions")[1]
+    own = conditions_by_kind(read_conditions)
+    found: Condition = _part(value, "condition", own, "conditions")[1]
     return found
 
 
@@ -148,7 +144,7 @@ def _notify(value: Mapping[Any, Any]) -> actions.Notify:
 def _part(
     value: object,
     key: str,
-    own: Mapping[str, Kind],
+    own: Mapping[str, PartKind],
     group: str,
     more: tuple[str, ...] = (),
 ) -> tuple[str, Any]:
@@ -169,17 +165,17 @@ def _part(
 def part_kind(
     word: object,
     key: str,
-    own: Mapping[str, Kind],
+    own: Mapping[str, PartKind],
     group: str,
     more: tuple[str, ...] = (),
-) -> Kind:
+) -> PartKind:
     """Return how a plug-in's word is read. Raises voluptuous.Invalid for none."""
     from switchbot_automation.plugins import registry  # noqa: PLC0415 - only where a word is not ours
 
     plugins = registry()
     plugin = plugins.get(group, word) if isinstance(word, str) else None
     if plugin is not None:
-        return Kind(
+        return PartKind(
             partial(_by_plugin, str(word), plugin.schema),
             partial(_made, str(word), plugin.factory, _ASKED_OF[group]),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.values import instant
+from switchbot_automation.instants import stored_instant
 from switchbot_automation.rules.definition.clock import next_cron, next_time
 from switchbot_automation.rules.definition.model import LATEST, Look
 from switchbot_automation.schedule.windows import in_window, next_boundary
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import time
 
-    from switchbot_automation.rules.definition.model import Home, Subject
+    from switchbot_automation.rules.definition.context import Home, Subject
 
 GAP = timedelta(minutes=10)
 """How long a value may be unknown without ending a `for`; a read now and then fails."""
@@ -67,8 +67,8 @@ class _Held:
 
 def _hold(memory: Mapping[str, Any], needed: timedelta, now: datetime) -> _Held:
     """Go on with a `for` that `memory` has the beginning of, or begin it now."""
-    since = instant(memory.get("since")) or now
-    lost = instant(memory.get("unknown"))
+    since = stored_instant(memory.get("since")) or now
+    lost = stored_instant(memory.get("unknown"))
     # A clock that was set back must not make the wait longer than it is.
     since = min(since, now)
     if lost is not None and now - lost > GAP:
@@ -172,7 +172,7 @@ class TimeTrigger:
 
     def look(self, memory: Mapping[str, Any], home: Home, now: datetime) -> Look:
         """Fire once its instant has come, unless that was too long ago."""
-        due = instant(memory.get("due"))
+        due = stored_instant(memory.get("due"))
         if due is None or due - now > _FARTHEST:
             due = next_time(self.times, self.days, now, home.timezone)
             return Look({"due": due.isoformat()}, due_at=due)
@@ -200,7 +200,7 @@ class CronTrigger:
 
     def look(self, memory: Mapping[str, Any], home: Home, now: datetime) -> Look:
         """Fire once its instant has come, unless that was too long ago."""
-        due = instant(memory.get("due"))
+        due = stored_instant(memory.get("due"))
         fired = None
         if due is None or now >= due:
             following = next_cron(self.expression, now, home.timezone)

@@ -13,8 +13,7 @@ from typing import Any, TypeAlias
 
 import voluptuous as vol
 
-from switchbot_automation.settings.values import shown
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.wording import nearest, shown
 
 Reader: TypeAlias = Callable[[object], Any]
 

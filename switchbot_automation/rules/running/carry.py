@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.model import Command
-    from switchbot_automation.rules.definition.model import Action, Home, Rule, Step
-    from switchbot_automation.rules.running.memory import Memory, Run
+    from switchbot_automation.rules.definition.context import Home
+    from switchbot_automation.rules.definition.model import Rule, RuleAction, Step
+    from switchbot_automation.rules.running.memory import Memory, RuleRun
+    from switchbot_automation.settings.model import Settings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,8 +51,9 @@ class LostRaceError(Exception):
 class Carrier:
     """Carries out runs for one engine; collects the commands that zones were given."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, settings: Settings) -> None:
         self._services = services
+        self._settings = settings
         self.commands: list[Command] = []
 
     async def carry_out(
@@ -64,7 +67,9 @@ class Carrier:
             memory = await self.advance(*waiting[0], memory, home)
         return memory
 
-    async def advance(self, rule: Rule, run: Run, memory: Memory, home: Home) -> Memory:
+    async def advance(
+        self, rule: Rule, run: RuleRun, memory: Memory, home: Home
+    ) -> Memory:
         """Carry on one run up to its next delay or its end. Raises LostRaceError."""
         run = _after_crash(rule, replace(run, due_at=None))
         while run.step < len(rule.steps):
@@ -98,11 +103,17 @@ class Carrier:
         return self._ended(memory, rule, run, "finished")
 
     async def _do(
-        self, rule: Rule, run: Run, step: Step, action: Action, home: Home
+        self, rule: Rule, run: RuleRun, step: Step, action: RuleAction, home: Home
     ) -> dict[str, Any]:
         """Do one step; what goes wrong is in what is said of it."""
         context = RunContext(
-            self._services, rule.id, run.cause, home, run.dry_run, self.commands
+            self._services,
+            self._settings,
+            rule.id,
+            run.cause,
+            home,
+            run.dry_run,
+            self.commands,
         )
         said: dict[str, Any] = {
             "action": step.kind,
@@ -119,12 +130,12 @@ class Carrier:
             return {**said, "ok": False, "error": failure(error)}
         return {**storable(detail), **said, "ok": True}
 
-    def _ended(self, memory: Memory, rule: Rule, run: Run, outcome: str) -> Memory:
+    def _ended(self, memory: Memory, rule: Rule, run: RuleRun, outcome: str) -> Memory:
         memory = without_run(memory, rule, run)
         return memory.ended(rule.id, run, outcome, self._services.clock.now())
 
 
-def _after_crash(rule: Rule, run: Run) -> Run:
+def _after_crash(rule: Rule, run: RuleRun) -> RuleRun:
     """Return a run whose step was cut off: it counts as done."""
     if not run.begun:
         return run
@@ -133,7 +144,7 @@ def _after_crash(rule: Rule, run: Run) -> Run:
     return replace(run, begun=False, step=run.step + 1, done=(*run.done, said))
 
 
-def _delayed(run: Run, step: Step, now: datetime) -> Run:
+def _delayed(run: RuleRun, step: Step, now: datetime) -> RuleRun:
     until = now + (step.delay or timedelta(0))
     said = {"action": step.kind, "at": now.isoformat(), "until": until.isoformat()}
     done = (*run.done, {**said, "ok": True})

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from switchbot_automation.cloud.catalog.catalog import find, is_infrared_id
+from switchbot_automation.cloud.catalog.catalog import find
+from switchbot_automation.cloud.catalog.infrared import is_infrared_id
 from switchbot_automation.cloud.catalog.readings import (
     in_status_words,
     read_event,
@@ -21,8 +22,8 @@ from switchbot_automation.cloud.catalog.readings import (
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
-from switchbot_automation.rules.definition.model import DeviceEvent
-from switchbot_automation.settings.wording import nearest
+from switchbot_automation.rules.definition.context import DeviceEvent
+from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.model import Look, Rule, RunMode
-from switchbot_automation.rules.running.memory import Memory, Run, storable, trace_of
+from switchbot_automation.rules.running.memory import (
+    Memory,
+    RuleRun,
+    storable,
+    trace_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from switchbot_automation.rules.definition.model import Home, Trigger
+    from switchbot_automation.rules.definition.context import Home
+    from switchbot_automation.rules.definition.model import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Evaluation(NamedTuple):
     """
 
     memory: Memory
-    due: tuple[tuple[Rule, Run], ...]
+    due: tuple[tuple[Rule, RuleRun], ...]
     next_at: datetime | None
 
 
@@ -107,7 +113,7 @@ def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
     except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
         return memory.traced(_broken(rule, "conditions", error, now))
     mine = memory.of(rule)
-    new = Run(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
+    new = RuleRun(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
     if held is not True:
         word = "conditions_unknown" if held is None else "conditions_not_met"
         return memory.ended(rule.id, new, word, now)
@@ -125,7 +131,7 @@ def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
 
 def due(
     rules: Iterable[Rule], memory: Memory, now: datetime
-) -> tuple[tuple[Rule, Run], ...]:
+) -> tuple[tuple[Rule, RuleRun], ...]:
     """Return the runs that can go on now, the longest waiting first."""
     found = [
         (rule, run)
@@ -150,14 +156,14 @@ def next_run(memory: Memory) -> datetime | None:
     )
 
 
-def with_run(memory: Memory, rule: Rule, run: Run) -> Memory:
+def with_run(memory: Memory, rule: Rule, run: RuleRun) -> Memory:
     """Return the memory with a run as it is now."""
     mine = memory.of(rule)
     runs = tuple(run if each.id == run.id else each for each in mine.runs)
     return memory.having(rule, replace(mine, runs=runs))
 
 
-def without_run(memory: Memory, rule: Rule, run: Run) -> Memory:
+def without_run(memory: Memory, rule: Rule, run: RuleRun) -> Memory:
     """Return the memory without a run that ended; the next one of a queue may go."""
     mine = memory.of(rule)
     left = tuple(each for each in mine.runs if each.id != run.id)
@@ -168,7 +174,7 @@ def without_run(memory: Memory, rule: Rule, run: Run) -> Memory:
 
 def _broken(rule: Rule, part: str, error: Exception, now: datetime) -> dict[str, Any]:
     """Return the trace of a trigger or condition that raised."""
-    run = Run(_run_id(rule, NOTHING, now, Memory()), now, {"trigger": part})
+    run = RuleRun(_run_id(rule, NOTHING, now, Memory()), now, {"trigger": part})
     why = f"{type(error).__name__}: {error}"
     return {**trace_of(rule.id, run, "broken", now), "error": storable(why)}
 

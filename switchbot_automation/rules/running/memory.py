@@ -27,7 +27,7 @@ KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RuleRun:
     """One run of a rule, between its trigger and its end.
 
     `step` is the next one. `due_at`: it waits in a delay until then. `begun`: that step
@@ -62,7 +62,7 @@ class Run:
         return document
 
     @classmethod
-    def from_document(cls, document: object) -> Run | None:
+    def from_document(cls, document: object) -> RuleRun | None:
         """Read one; None for what is none."""
         if not isinstance(document, Mapping):
             return None
@@ -89,7 +89,7 @@ class RuleMemory:
 
     fingerprint: str
     triggers: tuple[Mapping[str, Any], ...] = ()
-    runs: tuple[Run, ...] = ()
+    runs: tuple[RuleRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Memory:
         rules = {}
         for rule_id, each in _mapping(document.get("rules")).items():
             read = _mapping(each)
-            found = (Run.from_document(run) for run in _list(read.get("runs")))
+            found = (RuleRun.from_document(run) for run in _list(read.get("runs")))
             rules[rule_id] = RuleMemory(
                 text(read.get("fingerprint")) or "",
                 tuple(_mapping(trigger) for trigger in _list(read.get("triggers"))),
@@ -158,7 +158,7 @@ class Memory:
         kept = {key: each for key, each in self.rules.items() if key not in gone}
         return replace(memory, rules=kept)
 
-    def ended(self, rule_id: str, run: Run, outcome: str, now: datetime) -> Memory:
+    def ended(self, rule_id: str, run: RuleRun, outcome: str, now: datetime) -> Memory:
         """Return it with the trace of a run that came to an end."""
         return self.traced(trace_of(rule_id, run, outcome, now))
 
@@ -178,7 +178,7 @@ class Memory:
         return replace(self, traces=(*traces, trace)[-KEPT:])
 
 
-def trace_of(rule_id: str, run: Run, outcome: str, now: datetime) -> dict[str, Any]:
+def trace_of(rule_id: str, run: RuleRun, outcome: str, now: datetime) -> dict[str, Any]:
     """Return what is kept of a run that came to an end."""
     return {
         "rule": rule_id,

@@ -18,11 +18,12 @@ from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Power
 from switchbot_automation.rules.definition.conditions import all_hold
-from switchbot_automation.rules.definition.model import LATEST, Home
+from switchbot_automation.rules.definition.context import Home
+from switchbot_automation.rules.definition.model import LATEST
 from switchbot_automation.rules.running.carry import PERSON, Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
 from switchbot_automation.rules.running.evaluate import admit, fire, next_run
-from switchbot_automation.rules.running.memory import Memory, RuleMemory, Run
+from switchbot_automation.rules.running.memory import Memory, RuleMemory, RuleRun
 from switchbot_automation.rules.running.services import Services
 
 if TYPE_CHECKING:
@@ -32,20 +33,15 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.step import ZoneTick
-    from switchbot_automation.engine.act.cascade import WebhookSender
+    from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi, Command
-    from switchbot_automation.rules.context import Notifier
-    from switchbot_automation.rules.definition.model import (
-        Condition,
-        DeviceEvent,
-        Rule,
-        Trigger,
-    )
+    from switchbot_automation.rules.definition.context import DeviceEvent, Notifier
+    from switchbot_automation.rules.definition.model import Condition, Rule, Trigger
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -74,7 +70,7 @@ class Rules:
         meters: Meters,
         clock: Clock,
         listeners: Listeners,
-        webhook_sender: WebhookSender | None,
+        webhook_sender: HookSender | None,
         notifier: Notifier | None,
     ) -> None:
         self._documents = documents
@@ -115,7 +111,7 @@ class Rules:
             return RulesDone(ticks, None)
         before = self._memory()
         memory = before.only(settings.rules, now)
-        carrier = Carrier(self._services)
+        carrier = Carrier(self._services, settings)
         try:
             memory, next_at = await self._evaluate(settings, ticks, memory, carrier)
         except LostRaceError:
@@ -149,25 +145,28 @@ class Rules:
             event = self._devices.take(pushed, everything)
             if self._clock.now() - pushed.received_at > LATEST:
                 continue  # it came while another engine led
-            memory, _ = await self._pass(rules, memory, home(event), carrier)
+            memory, _ = await self._pass(settings, memory, home(event), carrier)
         await self._devices.refresh(watched, self._meters.quota(settings))
-        memory, next_at = await self._pass(rules, memory, home(), carrier)
+        memory, next_at = await self._pass(settings, memory, home(), carrier)
         read_at = self._devices.next_read(watched, self._clock.now())
         soonest = [next_at, next_run(memory), read_at]
         return memory, min((at for at in soonest if at is not None), default=None)
 
     async def _pass(
-        self, rules: Sequence[Rule], memory: Memory, home: Home, carrier: Carrier
+        self, settings: Settings, memory: Memory, home: Home, carrier: Carrier
     ) -> tuple[Memory, datetime | None]:
         """Look at every trigger once, and carry out what is due then."""
+        rules = [rule for rule in settings.rules if rule.enabled]
         now = self._clock.now()
         memory, fired, next_at = fire(rules, memory, home, now)
         for each in fired:
-            home = await self._with_conditions(each.rule, home)
+            home = await self._with_conditions(settings, each.rule, home)
             memory = admit(each, memory, home, now)
         return await carrier.carry_out(rules, memory, home), next_at
 
-    async def _with_conditions(self, rule: Rule, home: Home) -> Home:
+    async def _with_conditions(
+        self, settings: Settings, rule: Rule, home: Home
+    ) -> Home:
         """Read the devices that the conditions of a triggered rule look at."""
         asked = {
             subject.device
@@ -177,7 +176,7 @@ class Rules:
         }
         if not asked:
             return home
-        quota = self._meters.quota(home.settings)
+        quota = self._meters.quota(settings)
         await self._devices.refresh(asked, quota, now_only=True)
         return replace(home, devices={**home.devices, **self._devices.values(asked)})
 
@@ -200,8 +199,8 @@ class Rules:
             zone.name: self._known_values(zone) for zone in settings.zones.values()
         }
         home = Home(settings, settings.default.timezone, zones)
-        home = await self._with_conditions(rule, home)
-        run = Run(
+        home = await self._with_conditions(settings, rule, home)
+        run = RuleRun(
             uuid4().hex[:12],
             now,
             {"trigger": PERSON},
@@ -214,7 +213,7 @@ class Rules:
         else:
             mine = memory.of(rule)
             begun = RuleMemory(rule.fingerprint, mine.triggers, (*mine.runs, run))
-            carrier = Carrier(self._services)
+            carrier = Carrier(self._services, settings)
             try:
                 memory = await carrier.advance(
                     rule, run, memory.having(rule, begun), home

@@ -16,21 +16,21 @@ from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_automation.settings.secrets import masked
-from switchbot_automation.settings.urls import mask_url
+from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime, timedelta
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.engine.act.cascade import WebhookSender
+    from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.model import CloudApi, Command
-    from switchbot_automation.rules.context import Notifier
-    from switchbot_automation.rules.definition.model import Home
+    from switchbot_automation.rules.definition.context import Home, Notifier
     from switchbot_automation.rules.running.devices import RuleDevices
+    from switchbot_automation.settings.model import Settings
 
 SENDING_SECONDS: Final = 60.0
 """How long a webhook, a notification or a plug-in's action may take."""
@@ -52,7 +52,7 @@ class Services:
     commander: Commander
     devices: RuleDevices
     clock: Clock
-    webhook_sender: WebhookSender | None
+    webhook_sender: HookSender | None
     notifier: Notifier | None
 
 
@@ -64,6 +64,7 @@ class RunContext:
     """
 
     services: Services
+    settings: Settings
     rule: str
     cause: Mapping[str, Any]
     home: Home
@@ -80,7 +81,7 @@ class RunContext:
     ) -> Mapping[str, Any]:
         """Command a zone as a person would: its equipment's limits hold."""
         services = self.services
-        settings = self.home.settings.zones[zone]
+        settings = self.settings.zones[zone]
         wanted = ManualAction(action)
         if settings.observe_only:
             raise RuleActionError(f"zone {zone} only observes")
@@ -114,7 +115,7 @@ class RunContext:
     ) -> Mapping[str, Any]:
         """Command a device; no call is spent on what the catalogue refuses."""
         found = await self.services.devices.find(device)
-        for name, zone in self.home.settings.zones.items():
+        for name, zone in self.settings.zones.items():
             if zone.aircon_device_id == found.device_id:
                 raise RuleActionError(
                     f"{device} is the air conditioner of zone {name}; command the zone"
@@ -173,7 +174,7 @@ class RunContext:
 
     async def hold(self, zone: str, hold: timedelta | str) -> Mapping[str, Any]:
         """Keep the automation off a zone; ``none`` lets it go on."""
-        until = end_of_hold(hold, self.home.settings.zones[zone], self.now)
+        until = end_of_hold(hold, self.settings.zones[zone], self.now)
         if not self.dry_run:
             book = self.services.documents.book(zone)
             book.state = held(book.state, until)

@@ -1,1 +1,48 @@
 """Every setting, once: one row says name, type, unit, default, range and meaning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchbot_automation.settings.table.comfort import COMFORT
+from switchbot_automation.settings.table.groups import GROUPS
+from switchbot_automation.settings.table.home import HOME, QUOTA
+from switchbot_automation.settings.table.protection import (
+    CONFIRMATION,
+    MINIMUM_TIMES,
+    PROTECTION,
+)
+from switchbot_automation.settings.table.windows import WINDOWS
+from switchbot_automation.settings.table.zone import (
+    BAND,
+    CONTROL,
+    DEVICES,
+    METERS,
+    OLD,
+    POLLING,
+)
+
+if TYPE_CHECKING:
+    from switchbot_automation.settings.spec import SettingSpec
+
+_TABLE: tuple[SettingSpec, ...] = (
+    *BAND,
+    *WINDOWS,
+    *COMFORT,
+    *CONTROL,
+    *POLLING,
+    *MINIMUM_TIMES,
+    *QUOTA,
+    *PROTECTION,
+    *METERS,
+    *DEVICES,
+    *CONFIRMATION,
+    *OLD,
+    *HOME,
+    *GROUPS,
+)
+
+
+def settings_table() -> list[SettingSpec]:
+    """Return every setting, in the order of the documentation."""
+    return list(_TABLE)

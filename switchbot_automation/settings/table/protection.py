@@ -6,8 +6,6 @@ from functools import partial
 
 from switchbot_automation.settings.spec import Kind, SettingSpec
 
-FUSIONS = ("median", "weighted", "fallback")
-
 
 def _whole(
     name: str, default: int, bounds: tuple[int, int], unit: str, meaning: str
@@ -18,38 +16,43 @@ def _whole(
 _seconds = partial(_whole, unit="s")
 _number = partial(SettingSpec, kind=Kind.NUMBER)
 
-SENSORS: tuple[SettingSpec, ...] = (
-    SettingSpec(
-        "sensors",
-        Kind.SECTIONS,
-        "The room's meters where there are several, best first; `meter_device_id` is"
-        " short for one.",
-        default=(),
-        bounds=(0, 20),
-        unit="entries",
+
+def _least(
+    name: str, default: int, bounds: tuple[int, int], meaning: str, *aliases: str
+) -> SettingSpec:
+    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, "s", (), aliases)
+
+
+MINIMUM_TIMES: tuple[SettingSpec, ...] = (
+    _least(
+        "command_cooldown_seconds",
+        180,
+        (0, 3600),
+        "Least time on and off where the next two are 0; 0 means none.",
+    ),
+    _least(
+        "min_on_seconds",
+        0,
+        (0, 3600),
+        "Least time it stays on; 0 means `command_cooldown_seconds`.",
+        "action_on_cooldown_seconds",
+    ),
+    _least(
+        "min_off_seconds",
+        0,
+        (0, 3600),
+        "Least time it stays off; 0 means `command_cooldown_seconds`.",
+        "action_off_cooldown_seconds",
     ),
     SettingSpec(
-        "sensors[].device_id",
-        Kind.DEVICE_ID,
-        "A meter.",
-        bounds=(1, 50),
-        unit="characters",
-        required=True,
+        "off_repeat_count",
+        Kind.WHOLE,
+        "How often OFF is sent in all, since infrared may be missed.",
+        default=1,
+        bounds=(1, 10),
+        unit="times",
     ),
-    _number(
-        "sensors[].weight",
-        meaning="How much it counts under `weighted`.",
-        default=1.0,
-        bounds=(0.01, 100),
-    ),
-    SettingSpec(
-        "sensor_fusion",
-        Kind.CHOICE,
-        "What several meters come to: the middle value, the mean by weight, or that of"
-        " the first in the list that gives one.",
-        default="median",
-        choices=FUSIONS,
-    ),
+    _least("off_repeat_interval_seconds", 10, (1, 600), "Time between those."),
 )
 
 PROTECTION: tuple[SettingSpec, ...] = (
@@ -150,15 +153,7 @@ PROTECTION: tuple[SettingSpec, ...] = (
     ),
 )
 
-ACTING: tuple[SettingSpec, ...] = (
-    SettingSpec(
-        "buttons",
-        Kind.BUTTONS,
-        "Name of the learned button that carries out winter, summer, fan or off, for a"
-        " remote that refuses `setAll`. A zone's object replaces the whole.",
-        bounds=(0, 100),
-        unit="characters each",
-    ),
+CONFIRMATION: tuple[SettingSpec, ...] = (
     SettingSpec(
         "power_meter_device_id",
         Kind.DEVICE_ID,
@@ -207,25 +202,3 @@ ACTING: tuple[SettingSpec, ...] = (
         unit="s",
     ),
 )
-
-OWN: tuple[SettingSpec, ...] = (
-    SettingSpec(
-        "rules",
-        Kind.RULES,
-        "Rules of one's own: triggers, conditions, actions; see `switchbot_automation.rules`.",
-        default=(),
-        bounds=(0, 200),
-        unit="entries",
-        per_zone=False,
-    ),
-    SettingSpec(
-        "plugins",
-        Kind.PLUGINS,
-        "Sensors, actuators and offsets of plug-ins by a name of one's own; a zone has one"
-        " as `plugin:NAME` for a device id, or as the source of an offset.",
-        bounds=(1, 40),
-        unit="characters a name",
-        per_zone=False,
-    ),
-)
-"""What a person's own rules and plug-ins are."""

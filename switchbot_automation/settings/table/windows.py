@@ -1,4 +1,4 @@
-"""The settings of windows: when they are in force, and where the sun is looked up."""
+"""The settings of windows: when they are in force, on which clock, and what is outside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from switchbot_automation.schedule.days import CATCH_UPS, GAPS, OVERLAPS, Policy
 from switchbot_automation.settings.spec import Kind, SettingSpec
 
 _ASSUMED = Policy()
+
+
+def _flag(name: str, meaning: str) -> SettingSpec:
+    return SettingSpec(name, Kind.FLAG, meaning, default=False)
+
 
 WINDOWS: tuple[SettingSpec, ...] = (
     SettingSpec(
@@ -97,9 +102,12 @@ WINDOWS: tuple[SettingSpec, ...] = (
         bounds=(0, 86400),
         unit="s",
     ),
-)
-
-PLACE: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "timezone",
+        Kind.TIMEZONE,
+        "The clock that the windows are read on.",
+        default="Europe/Paris",
+    ),
     SettingSpec(
         "latitude",
         Kind.NUMBER,
@@ -113,5 +121,13 @@ PLACE: tuple[SettingSpec, ...] = (
         "Where the sun rises for windows by the sun; east is positive.",
         bounds=(-180, 180),
         unit="°",
+    ),
+    _flag(
+        "turn_off_outside_windows",
+        "Whether the air conditioner is turned off while no window is in force.",
+    ),
+    _flag(
+        "fan_mode_during_window",
+        "Whether, inside a window, the fan runs where the air conditioner would be off.",
     ),
 )

@@ -1,30 +1,15 @@
-"""Every setting, once: the schema, the defaults, the bounds and the documentation.
-
-Names with a section (``winter.min_temp``) lie inside that key of the document; those
-under ``time_windows[]`` or ``sensors[]`` inside each element of that list, those under ``groups{}`` or
-``presets{}`` inside each value of that object.
-"""
+"""The settings of a zone: its band, how it is kept and read, and its devices."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from switchbot_automation.settings.spec import Kind, SettingSpec
-from switchbot_automation.settings.table.comfort import COMFORT
-from switchbot_automation.settings.table.protection import (
-    ACTING,
-    OWN,
-    PROTECTION,
-    SENSORS,
-)
-from switchbot_automation.settings.table.windows import PLACE, WINDOWS
-
-__all__ = ["Kind", "SettingSpec", "settings_table"]
 
 RUNGS = ("webhook", "scene", "command", "button")
 CONTROLS = ("switch", "modulate")
 SEASONS = ("winter", "summer")
-POLICIES = ("majority", "priority", "largest_error")
+FUSIONS = ("median", "weighted", "fallback")
 
 
 def _profile(season: str, ac_mode: int, low: str, high: str) -> tuple[SettingSpec, ...]:
@@ -61,17 +46,10 @@ def _profile(season: str, ac_mode: int, low: str, high: str) -> tuple[SettingSpe
 
 
 def _duration(
-    name: str, default: int, bounds: tuple[int, int], meaning: str, *aliases: str
+    name: str, default: int, bounds: tuple[int, int], meaning: str
 ) -> SettingSpec:
     unit = "min" if name.endswith("_minutes") else "s"
-    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, unit, (), aliases)
-
-
-def _of_group(
-    key: str, default: int, bounds: tuple[int, int], meaning: str
-) -> SettingSpec:
-    name = f"groups{{}}.{key}"
-    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, "s", per_zone=False)
+    return SettingSpec(name, Kind.WHOLE, meaning, default, bounds, unit)
 
 
 def _flag(name: str, meaning: str, *, default: bool = False) -> SettingSpec:
@@ -82,7 +60,7 @@ def _device_id(name: str, meaning: str) -> SettingSpec:
     return SettingSpec(name, Kind.DEVICE_ID, meaning, "", (0, 50), "characters")
 
 
-_TABLE: tuple[SettingSpec, ...] = (
+BAND: tuple[SettingSpec, ...] = (
     _flag(
         "automation_enabled",
         "Whether the engine commands by itself; when off it still reads the meter.",
@@ -125,23 +103,9 @@ _TABLE: tuple[SettingSpec, ...] = (
         bounds=(0, 5),
         unit="K",
     ),
-    *WINDOWS,
-    SettingSpec(
-        "timezone",
-        Kind.TIMEZONE,
-        "The clock that the windows are read on.",
-        default="Europe/Paris",
-    ),
-    *PLACE,
-    _flag(
-        "turn_off_outside_windows",
-        "Whether the air conditioner is turned off while no window is in force.",
-    ),
-    _flag(
-        "fan_mode_during_window",
-        "Whether, inside a window, the fan runs where the air conditioner would be off.",
-    ),
-    *COMFORT,
+)
+
+CONTROL: tuple[SettingSpec, ...] = (
     SettingSpec(
         "control",
         Kind.CHOICE,
@@ -162,6 +126,9 @@ _TABLE: tuple[SettingSpec, ...] = (
         "Whether to begin before a window opens, as early as was learned to be needed,"
         " so that the room is in its band by then.",
     ),
+)
+
+POLLING: tuple[SettingSpec, ...] = (
     _duration(
         "poll_interval_seconds", 120, (15, 3600), "Time between readings in windows."
     ),
@@ -194,57 +161,45 @@ _TABLE: tuple[SettingSpec, ...] = (
         (1, 1440),
         "How old the air conditioner's status gets before it is read without need.",
     ),
-    _duration(
-        "command_cooldown_seconds",
-        180,
-        (0, 3600),
-        "Least time on and off where the next two are 0; 0 means none.",
-    ),
-    _duration(
-        "min_on_seconds",
-        0,
-        (0, 3600),
-        "Least time it stays on; 0 means `command_cooldown_seconds`.",
-        "action_on_cooldown_seconds",
-    ),
-    _duration(
-        "min_off_seconds",
-        0,
-        (0, 3600),
-        "Least time it stays off; 0 means `command_cooldown_seconds`.",
-        "action_off_cooldown_seconds",
-    ),
-    SettingSpec(
-        "off_repeat_count",
-        Kind.WHOLE,
-        "How often OFF is sent in all, since infrared may be missed.",
-        default=1,
-        bounds=(1, 10),
-        unit="times",
-    ),
-    _duration("off_repeat_interval_seconds", 10, (1, 600), "Time between those."),
-    SettingSpec(
-        "api_quota_warning_threshold",
-        Kind.WHOLE,
-        "Warn once no more than this are left of the day; 0 means never.",
-        default=250,
-        bounds=(0, 10000),
-        unit="calls",
-        per_zone=False,
-    ),
-    SettingSpec(
-        "quota_reserve",
-        Kind.RESERVE,
-        "Calls of the day that readings leave to commands; `auto` is 5 % of the limit"
-        " and at least 300.",
-        default="auto",
-        bounds=(0, 9999),
-        unit="calls",
-        per_zone=False,
-    ),
-    *PROTECTION,
+)
+
+METERS: tuple[SettingSpec, ...] = (
     _device_id("meter_device_id", "The meter of the room."),
-    *SENSORS,
+    SettingSpec(
+        "sensors",
+        Kind.SECTIONS,
+        "The room's meters where there are several, best first; `meter_device_id` is"
+        " short for one.",
+        default=(),
+        bounds=(0, 20),
+        unit="entries",
+    ),
+    SettingSpec(
+        "sensors[].device_id",
+        Kind.DEVICE_ID,
+        "A meter.",
+        bounds=(1, 50),
+        unit="characters",
+        required=True,
+    ),
+    SettingSpec(
+        "sensors[].weight",
+        Kind.NUMBER,
+        "How much it counts under `weighted`.",
+        default=1.0,
+        bounds=(0.01, 100),
+    ),
+    SettingSpec(
+        "sensor_fusion",
+        Kind.CHOICE,
+        "What several meters come to: the middle value, the mean by weight, or that of"
+        " the first in the list that gives one.",
+        default="median",
+        choices=FUSIONS,
+    ),
+)
+
+DEVICES: tuple[SettingSpec, ...] = (
     _device_id(
         "aircon_device_id",
         "The air conditioner; empty where only scenes or webhooks reach it.",
@@ -284,7 +239,17 @@ _TABLE: tuple[SettingSpec, ...] = (
         unit="entries",
         choices=RUNGS,
     ),
-    *ACTING,
+    SettingSpec(
+        "buttons",
+        Kind.BUTTONS,
+        "Name of the learned button that carries out winter, summer, fan or off, for a"
+        " remote that refuses `setAll`. A zone's object replaces the whole.",
+        bounds=(0, 100),
+        unit="characters each",
+    ),
+)
+
+OLD: tuple[SettingSpec, ...] = (
     SettingSpec(
         "trigger_mode",
         Kind.CHOICE,
@@ -292,73 +257,4 @@ _TABLE: tuple[SettingSpec, ...] = (
         " alone. Use `cascade`.",
         choices=("direct", "ifttt"),
     ),
-    SettingSpec(
-        "shadow",
-        Kind.OVERRIDES,
-        "Other settings, written over these, that are decided beside them and recorded"
-        " where they differ, without commanding anything.",
-        per_zone=False,
-    ),
-    *OWN,
-    SettingSpec(
-        "zones",
-        Kind.ZONES,
-        "Rooms by name; each overrides any of these keys. Without it there is one,"
-        " `default`.",
-        bounds=(1, 100),
-        unit="characters a name",
-        per_zone=False,
-    ),
-    SettingSpec(
-        "groups",
-        Kind.GROUPS,
-        "Zones by group that share one outdoor unit, which heats or cools but never both.",
-        bounds=(1, 100),
-        unit="characters a name",
-        per_zone=False,
-    ),
-    SettingSpec(
-        "groups{}.zones",
-        Kind.NAMES,
-        "Its zones; in the order of their rank under the policy `priority`.",
-        bounds=(1, 100),
-        unit="entries",
-        required=True,
-        per_zone=False,
-    ),
-    SettingSpec(
-        "groups{}.policy",
-        Kind.CHOICE,
-        "Whose season wins where zones want both: that of the most zones, of the first"
-        " in the list, or of the one farthest from its band.",
-        default="majority",
-        choices=POLICIES,
-        per_zone=False,
-    ),
-    _of_group(
-        "changeover_gap_seconds",
-        600,
-        (0, 86400),
-        "Least rest between heating and cooling.",
-    ),
-    _of_group(
-        "stagger_seconds", 30, (0, 3600), "Least time between the starts of two zones."
-    ),
-    _of_group(
-        "dwell_seconds",
-        1800,
-        (0, 86400),
-        "Least time that one season keeps the unit once it has it.",
-    ),
-    _of_group(
-        "max_wait_seconds",
-        5400,
-        (0, 86400),
-        "After waiting this long a zone's season wins whatever the policy says.",
-    ),
 )
-
-
-def settings_table() -> list[SettingSpec]:
-    """Return every setting, in the order of the documentation."""
-    return list(_TABLE)

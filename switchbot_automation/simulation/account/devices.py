@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from switchbot_automation.cloud.catalog.catalog import device_types
 from switchbot_automation.simulation.faults import RefusedError
@@ -12,7 +12,7 @@ from switchbot_automation.simulation.house.aircon import AirconMode, AirconSetti
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from switchbot_automation.simulation.account.account import Account
+    from switchbot_automation.simulation.faults import Faults
     from switchbot_automation.simulation.house.meter import Meter, MeterReport
 
 NO_HUB = "000000000000"
@@ -40,6 +40,26 @@ def check_tag(command: str) -> None:
         raise invalid_parameter()
 
 
+class OwningAccount(Protocol):
+    """What a device needs of the account that it was added to."""
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong."""
+        ...
+
+    @property
+    def secret(self) -> str:
+        """What encrypts passcodes."""
+        ...
+
+    def later(
+        self, device: VirtualDevice, seconds: float, do: Callable[[], Body | None]
+    ) -> None:
+        """Let something happen later and send the event it returns."""
+        ...
+
+
 class VirtualDevice(ABC):
     """One entry of the account's list.
 
@@ -55,17 +75,17 @@ class VirtualDevice(ABC):
         self.name = name
         self.device_type = device_type
         self.hub_id = hub_id
-        self._account: Account | None = None
+        self._account: OwningAccount | None = None
 
     @property
-    def account(self) -> Account:
+    def account(self) -> OwningAccount:
         """The account it was added to. RuntimeError before."""
         if self._account is None:
             msg = f"{self.device_id} is in no account"
             raise RuntimeError(msg)
         return self._account
 
-    def attach(self, account: Account) -> None:
+    def attach(self, account: OwningAccount) -> None:
         """Be told of the account it was added to."""
         self._account = account
 

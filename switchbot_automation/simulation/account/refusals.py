@@ -12,8 +12,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from switchbot_automation.cloud.talk.answers import (
-    Answer,
     Circumstances,
+    HttpAnswer,
     find_failure,
     read_envelope,
 )
@@ -53,7 +53,7 @@ def typed_error(
     """
     if refusal.dropped:
         return CloudTimeoutError(f"{what}: the connection broke")
-    answer = Answer(
+    answer = HttpAnswer(
         refusal.http_status,
         {
             "date": format_datetime(server_now.replace(microsecond=0), usegmt=True),

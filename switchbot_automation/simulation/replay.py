@@ -24,7 +24,7 @@ from switchbot_automation.model import (
     DeviceStatus,
     Scene,
 )
-from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_store import MemoryStore
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ReadingsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RecordedReading:
     """One row: aware UTC, degrees Celsius, percent relative humidity or None."""
 
     at: datetime
@@ -74,10 +74,10 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordedReadings:
     """The readings in order of time, and the rows that were left out."""
 
-    readings: tuple[Reading, ...]
+    readings: tuple[RecordedReading, ...]
     bad_rows: tuple[BadRow, ...]
 
 
@@ -97,7 +97,7 @@ class DecisionChange:
     command: Action | None
 
 
-def read_readings(lines: Iterable[str]) -> Recording:
+def read_readings(lines: Iterable[str]) -> RecordedReadings:
     """Parse a CSV with the columns timestamp, temperature_c and humidity_pct.
 
     Timestamps are ISO 8601 with an offset or ``Z``; other columns are left alone; an
@@ -111,7 +111,7 @@ def read_readings(lines: Iterable[str]) -> Recording:
             f"column {', '.join(missing)} is missing; "
             f"the first line must name {', '.join(_COLUMNS)}"
         )
-    readings: list[Reading] = []
+    readings: list[RecordedReading] = []
     bad_rows: list[BadRow] = []
     for row in table:
         try:
@@ -120,10 +120,10 @@ def read_readings(lines: Iterable[str]) -> Recording:
             bad_rows.append(BadRow(table.line_num, str(error)))
         else:
             readings.append(reading)
-    return Recording(tuple(readings), tuple(bad_rows))
+    return RecordedReadings(tuple(readings), tuple(bad_rows))
 
 
-def _reading(row: Mapping[str, str | None], after: datetime | None) -> Reading:
+def _reading(row: Mapping[str, str | None], after: datetime | None) -> RecordedReading:
     stamp = row["timestamp"] or ""
     try:
         at = parse_instant(stamp)
@@ -134,7 +134,9 @@ def _reading(row: Mapping[str, str | None], after: datetime | None) -> Reading:
     temperature = _number(row["temperature_c"], "temperature_c")
     if temperature is None:
         raise ValueError("temperature_c is empty")
-    return Reading(at, temperature, _number(row["humidity_pct"], "humidity_pct"))
+    return RecordedReading(
+        at, temperature, _number(row["humidity_pct"], "humidity_pct")
+    )
 
 
 def _number(text: str | None, column: str) -> float | None:
@@ -160,7 +162,7 @@ class RecordedCloud:
         self._fields: Mapping[str, Any] = {}
         self.sent: list[tuple[str, str, Any]] = []
 
-    def show(self, reading: Reading) -> None:
+    def show(self, reading: RecordedReading) -> None:
         """Make `reading` what sensors answer from now on."""
         fields: dict[str, Any] = {"temperature": reading.temperature}
         if reading.humidity is not None:
@@ -200,7 +202,7 @@ class RecordedCloud:
 
 
 async def replay(
-    readings: Sequence[Reading],
+    readings: Sequence[RecordedReading],
     settings: Mapping[str, Any],
     state: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[DecisionChange]:

@@ -1,0 +1,64 @@
+"""The settings of the whole home: its calls, its rules and plug-ins, its zones."""
+
+from __future__ import annotations
+
+from switchbot_automation.settings.spec import Kind, SettingSpec
+
+QUOTA: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "api_quota_warning_threshold",
+        Kind.WHOLE,
+        "Warn once no more than this are left of the day; 0 means never.",
+        default=250,
+        bounds=(0, 10000),
+        unit="calls",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "quota_reserve",
+        Kind.RESERVE,
+        "Calls of the day that readings leave to commands; `auto` is 5 % of the limit"
+        " and at least 300.",
+        default="auto",
+        bounds=(0, 9999),
+        unit="calls",
+        per_zone=False,
+    ),
+)
+
+HOME: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "shadow",
+        Kind.OVERRIDES,
+        "Other settings, written over these, that are decided beside them and recorded"
+        " where they differ, without commanding anything.",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "rules",
+        Kind.RULES,
+        "Rules of one's own: triggers, conditions, actions; see `switchbot_automation.rules`.",
+        default=(),
+        bounds=(0, 200),
+        unit="entries",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "plugins",
+        Kind.PLUGINS,
+        "Sensors, actuators and offsets of plug-ins by a name of one's own; a zone has one"
+        " as `plugin:NAME` for a device id, or as the source of an offset.",
+        bounds=(1, 40),
+        unit="characters a name",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "zones",
+        Kind.ZONES,
+        "Rooms by name; each overrides any of these keys. Without it there is one,"
+        " `default`.",
+        bounds=(1, 100),
+        unit="characters a name",
+        per_zone=False,
+    ),
+)

@@ -1,0 +1,49 @@
+"""How messages show what was found, and the word that somebody may have meant. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from switchbot_automation.urls import mask_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SHOWN_CHARACTERS: Final = 60
+"""How much of a value a message shows."""
+
+_SLASHES_OF_A_TIMEZONE = 2
+
+
+def nearest(
+    word: object, known: Iterable[str], *, however_far: bool = False
+) -> str | None:
+    """Return the known word most like `word`, None where none is like it.
+
+    `however_far`: return the most alike of all, unless there is none.
+    """
+    # Only a typo needs it; it costs an eighth of a megabyte.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    cutoff = 0.0 if however_far else 0.6
+    near = get_close_matches(str(word), [str(each) for each in known], 1, cutoff)
+    return near[0] if near else None
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: short, and without what may be a secret."""
+    if isinstance(value, str):
+        text = mask_url(value) if "://" in value else value
+        if text == value and value.count("/") > _SLASHES_OF_A_TIMEZONE:
+            text = f"{value.partition('/')[0]}/…"  # a URL without its scheme
+        if len(text) > SHOWN_CHARACTERS:
+            text = f"{text[:SHOWN_CHARACTERS]}…"
+        return repr(text)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return repr(value)[:SHOWN_CHARACTERS]
