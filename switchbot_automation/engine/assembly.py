@@ -12,16 +12,13 @@ from switchbot_automation.engine.agenda import Agenda
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
-from switchbot_automation.engine.observe.gateway import Observer
-from switchbot_automation.engine.observe.meters import Meters
+from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
+from switchbot_automation.engine.observe.meters import Meters, QuotaWatch, ledger_of
 from switchbot_automation.engine.observe.offsets import Offsets
-from switchbot_automation.engine.observe.plugged import PluggedCloud
 from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.preparation import Preparation
 from switchbot_automation.engine.rule_step import RuleStep
-from switchbot_automation.engine.tell.announce import Announcer
-from switchbot_automation.engine.tell.events import Listeners
-from switchbot_automation.engine.tell.quota import QuotaWatch, ledger_of
+from switchbot_automation.engine.tell.events import Announcer, Listeners
 from switchbot_automation.engine.tick import Tick
 
 if TYPE_CHECKING:

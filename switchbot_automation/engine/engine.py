@@ -25,9 +25,8 @@ from switchbot_automation.engine.rule_step import sooner
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
-from switchbot_automation.engine.tell.health import health_report
+from switchbot_automation.engine.tell.health import Performance, health_report
 from switchbot_automation.engine.tell.overview import overview
-from switchbot_automation.engine.tell.performance import Performance
 from switchbot_automation.engine.tell.record import Recorder, askable, threaded
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.model import (
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.engine.tell.record import AsyncHistory
-    from switchbot_automation.explain.explanation import Explanation
+    from switchbot_automation.explain.explain import Explanation
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.context import Notifier
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory

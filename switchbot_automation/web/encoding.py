@@ -13,8 +13,7 @@ from switchbot_automation.engine.tell.events import (
     DeviceUnresponsive,
     WebhookReceived,
 )
-from switchbot_automation.engine.tell.record import reasons_as_json
-from switchbot_automation.explain.words import reason_words
+from switchbot_automation.explain.words import reason_words, reasons_as_json
 from switchbot_automation.settings.secrets import masked
 
 if TYPE_CHECKING:

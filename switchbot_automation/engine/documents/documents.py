@@ -16,17 +16,18 @@ from switchbot_automation.core.state.wishes import intended as intended_in
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine.documents.book import (
     CONTESTED_WRITES,
+    LeftBook,
+    Recorded,
+    SideDocument,
     StateBook,
     opened,
 )
 from switchbot_automation.engine.documents.kept_beside import KeptBeside
-from switchbot_automation.engine.documents.left import LeftBook
 from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
     past_key,
     with_zone_disabled,
 )
-from switchbot_automation.engine.documents.side import Recorded, SideDocument
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 

@@ -8,9 +8,8 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.predict import is_stale
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.engine.tell.record import reasons_as_json
-from switchbot_automation.explain.explanation import instant_or_none
-from switchbot_automation.explain.words import reason_words
+from switchbot_automation.explain.explain import instant_or_none
+from switchbot_automation.explain.words import reason_words, reasons_as_json
 from switchbot_automation.schedule.windows import in_window, next_boundary
 
 if TYPE_CHECKING:
