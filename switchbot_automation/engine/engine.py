@@ -26,7 +26,11 @@ from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
 from switchbot_automation.engine.tell.health import Performance, health_report
-from switchbot_automation.engine.tell.overview import overview
+from switchbot_automation.engine.tell.overview import (
+    overview,
+    zone_in_force,
+    zone_overview,
+)
 from switchbot_automation.engine.tell.record import Recorder, askable, threaded
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.model import (
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from switchbot_automation.explain.explain import Explanation
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.context import Notifier
+    from switchbot_automation.settings.model import ZoneSettings
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)
@@ -395,3 +400,14 @@ class AutomationEngine:
             self._agenda.next_wakeup,
             self._clock.now(),
         )
+
+    def zone_overview(self, zone: str) -> dict[str, Any]:
+        """Return one zone as `overview` does. No I/O. Raises UnknownZoneError."""
+        return zone_overview(self._documents, self._report, zone, self._clock.now())
+
+    def zone_in_force(self, zone: str) -> ZoneSettings:
+        """Return a zone's settings with its season and what lies over them just now.
+
+        No I/O. Raises UnknownZoneError.
+        """
+        return zone_in_force(self._documents, zone, self._clock.now())

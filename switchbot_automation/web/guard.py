@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
-from switchbot_automation.web.answers import RefusedError, refusal
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import RefusedError, refusal, site_of
 from switchbot_store import (
     StoreConfigError,
     StoreConflictError,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler, Middleware
 
-    from switchbot_automation.web.site import Site
+    from switchbot_automation.web.request import Site
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -16,10 +16,9 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from switchbot_automation.web.answers import RefusedError, read_body
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
 from switchbot_automation.web.guard import Who, who_asks
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import RefusedError, read_body, site_of
 
 _LOGGER = logging.getLogger(__name__)
 

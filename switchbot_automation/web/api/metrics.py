@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from switchbot_automation.web.answers import RefusedError
-from switchbot_automation.web.health import health_of
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.api.health import health_of
+from switchbot_automation.web.request import RefusedError, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

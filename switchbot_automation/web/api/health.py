@@ -6,15 +6,14 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.web.answers import as_json
-from switchbot_automation.web.encoding import instant
+from switchbot_automation.web.api.encoding import instant
 from switchbot_automation.web.guard import Who, who_asks
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import as_json, site_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from switchbot_automation.web.site import Site
+    from switchbot_automation.web.request import Site
 
 _UNWELL: Final = 503
 

@@ -12,8 +12,7 @@ from switchbot_automation.cloud.events.events import (
     WebhookRefusal,
     same_secret,
 )
-from switchbot_automation.web.answers import RefusedError, as_json, read_body
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import RefusedError, as_json, read_body, site_of
 
 if TYPE_CHECKING:
     from aiohttp import web

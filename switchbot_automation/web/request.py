@@ -1,17 +1,62 @@
-"""What goes in and out: JSON both ways, bodies that are neither huge nor slow."""
+"""What every handler has of a request: its site, its query and body, and its answer.
+
+JSON both ways, and bodies that are neither huge nor slow.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from aiohttp import web
 
-from switchbot_automation.web.site import site_of
+from switchbot_automation.instants import parse_instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.engine.scheduler import SchedulerService
+    from switchbot_automation.web.credentials import Credentials
+    from switchbot_automation.web.live import Live
+    from switchbot_automation.web.shared import Shared
+    from switchbot_store import ThreadedHistory
 
 BODY_BYTES: Final = 64 * 1024
 SETTINGS_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One application's parts.
+
+    `heavy` keeps what costs seconds to one at a time, `explaining` what costs a tenth.
+    """
+
+    engine: AutomationEngine
+    history: ThreadedHistory | None
+    scheduler: SchedulerService | None
+    credentials: Credentials | None
+    host_authenticates: bool
+    public_health: bool
+    read_only: bool
+    webhook_secret: str | None
+    strict_health: bool
+    body_seconds: float
+    live: Live
+    shared: Shared
+    heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+SITE: Final = web.AppKey("switchbot_site", Site)
+
+
+def site_of(request: web.Request) -> Site:
+    """Return the site a request is for, wherever the application is mounted."""
+    return request.match_info.apps[-1][SITE]
 
 
 class RefusedError(Exception):
@@ -106,3 +151,29 @@ async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, 
     if not isinstance(body, dict):
         raise RefusedError(400, "not_an_object", "the body must be a JSON object")
     return body
+
+
+def instant_of(request: web.Request, name: str) -> datetime | None:
+    """Return an instant of the query. Raises RefusedError."""
+    given = request.query.get(name)
+    if given is None:
+        return None
+    try:
+        # In a query a plus sign that nobody escaped is a space.
+        return parse_instant(given.replace(" ", "+"))
+    except ValueError as error:
+        raise RefusedError(422, name, f"{name}: {error}") from None
+
+
+def number_of(
+    request: web.Request, name: str, default: float, least: float, most: float
+) -> float:
+    """Return a number of the query. Raises RefusedError."""
+    given = request.query.get(name)
+    try:
+        number = default if given is None else float(given)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise RefusedError(422, name, f"{name}: {least:g} to {most:g}")
+    return number
