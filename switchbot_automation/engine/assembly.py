@@ -17,11 +17,12 @@ from switchbot_automation.engine.observe.meters import Meters, QuotaWatch, ledge
 from switchbot_automation.engine.observe.offsets import Offsets
 from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.preparation import Preparation
-from switchbot_automation.engine.rule_step import RuleStep
 from switchbot_automation.engine.tell.events import Announcer, Listeners
 from switchbot_automation.engine.tick import Tick
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.act.cascade import WebhookSender
     from switchbot_automation.engine.documents.documents import Documents
@@ -45,7 +46,7 @@ class Parts(NamedTuple):
     offsets: Offsets
     plugged: PluggedCloud
     tick: Tick
-    rules: RuleStep
+    make_rules: Callable[[], Rules]
     configurator: Configurator
     quota_watch: QuotaWatch
     preparation: Preparation
@@ -90,7 +91,7 @@ def assemble(
     quota_watch = QuotaWatch(ledger, meters, listeners)
 
     def rules() -> Rules:
-        from switchbot_automation.rules.running.runner import Rules  # noqa: PLC0415 - see rule_step
+        from switchbot_automation.rules.running.runner import Rules  # noqa: PLC0415 - see `RuleStep`
 
         return Rules(
             plugged,
@@ -117,7 +118,7 @@ def assemble(
         offsets=offsets,
         plugged=plugged,
         tick=Tick(documents, observer, meters, commander, clock, survey=survey),
-        rules=RuleStep(rules, documents),
+        make_rules=rules,
         configurator=Configurator(documents, listeners, left_units),
         quota_watch=quota_watch,
         preparation=Preparation(

@@ -159,7 +159,7 @@ async def test_a_push_that_is_no_json_costs_who_was_away_that_event_alone(
             sampled_at=looked.clock.now(),
             received_at=looked.clock.now(),
         )
-        looked.engine._listeners.emit(WebhookReceived(pushed))
+        looked.engine._parts.listeners.emit(WebhookReceived(pushed))
     (told,) = frames(live.join(f"{live.boot}-0")[1])
     assert told[2]["values"] == {"temperature": 20}
     assert "cannot be told" in caplog.text
@@ -185,7 +185,7 @@ async def test_a_listener_who_does_not_read_is_let_go_and_holds_up_nobody(
         reading = asyncio.ensure_future(_read_on(stream))
         told = 0
         while (await get(f"{url}healthz"))["web"]["dropped"] == 0:
-            home.engine._listeners.emit(LongStory("x" * 200_000))
+            home.engine._parts.listeners.emit(LongStory("x" * 200_000))
             told += 1
             assert told < 1000
         assert (await get(f"{url}healthz"))["web"]["listeners"] == 1
@@ -250,7 +250,7 @@ async def test_there_is_a_limit_to_how_many_listen(home, get, monkeypatch, liste
 async def test_after_the_end_the_engine_tells_nobody_any_more(home):
     async with home.serve():
         pass
-    before = len(home.engine._listeners._listeners)
+    before = len(home.engine._parts.listeners._listeners)
     async with home.serve():
-        assert len(home.engine._listeners._listeners) == before + 1
-    assert len(home.engine._listeners._listeners) == before
+        assert len(home.engine._parts.listeners._listeners) == before + 1
+    assert len(home.engine._parts.listeners._listeners) == before

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.predict import is_stale
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import instant_or_none
 from switchbot_automation.explain.words import reason_words, reasons_as_json
 from switchbot_automation.schedule.windows import in_window, next_boundary
@@ -67,23 +65,14 @@ def overview(
 
 
 def zone_overview(
-    documents: Documents, report: TickReport | None, name: str, now: datetime
+    documents: Documents, report: TickReport | None, zone: ZoneSettings, now: datetime
 ) -> dict[str, Any]:
-    """Return one zone as in `overview`. Raises UnknownZoneError."""
-    zone = zone_in_force(documents, name, now)
-    as_set = documents.settings.zones[name] if documents.settings else zone
+    """Return one zone as in `overview`, out of its settings in force."""
+    settings, name = documents.settings, zone.name
+    as_set = settings.zones[name] if settings else zone
     decisions = report.decisions if report else ()
     made = next((each for each in decisions if each.zone == name), None)
     return _zone(as_set, zone, documents.book(name).state, made, now)
-
-
-def zone_in_force(documents: Documents, name: str, now: datetime) -> ZoneSettings:
-    """Return a zone's settings as they are in force. Raises UnknownZoneError."""
-    settings = documents.settings
-    if settings is None or name not in settings.zones:
-        raise UnknownZoneError(name, settings.zones if settings else ())
-    alone = replace(settings, zones={name: settings.zones[name]})
-    return in_force(alone, lambda each: documents.book(each).state, now).zones[name]
 
 
 def _zone(

@@ -15,17 +15,13 @@ from switchbot_automation.engine.tell.events import (
 )
 from switchbot_automation.explain.words import reason_words, reasons_as_json
 from switchbot_automation.settings.secrets import masked
+from switchbot_automation.web.request import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
 
     from switchbot_automation.model import Command, Reason
-
-
-def instant(at: datetime | None) -> str | None:
-    """Write an instant down in UTC, if there is one."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def in_words(reasons: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:

@@ -6,9 +6,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.web.api.encoding import instant
 from switchbot_automation.web.guard import Who, who_asks
-from switchbot_automation.web.request import as_json, site_of
+from switchbot_automation.web.request import as_json, instant, site_of
 
 if TYPE_CHECKING:
     from aiohttp import web

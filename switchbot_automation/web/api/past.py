@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
-from switchbot_automation.web.api.encoding import in_words, instant
+from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.request import (
     RefusedError,
     as_json,
+    instant,
     instant_of,
     number_of,
     site_of,
