@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime, tzinfo
 
+    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.explain.counterfactual import Counterfactual
     from switchbot_automation.explain.margins import Margin
     from switchbot_automation.explain.runs import Runs, Told
@@ -329,7 +330,7 @@ class Explainer:
 def _state_then(trace: Trace, commands: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what was known of unit and room once the decision was carried out."""
     state, reading = trace.seen.state, trace.seen.reading
-    power, action, since = state.power, state.action, _since(trace)
+    power, action, since = state.power, state.action, power_since(state)
     for command in commands:
         if command.get("status") in _ARRIVED:
             action = Action(command["action"])
@@ -353,8 +354,8 @@ _ARRIVED = frozenset(
 )
 
 
-def _since(trace: Trace) -> datetime | None:
-    state = trace.seen.state
+def power_since(state: ZoneState) -> datetime | None:
+    """Return since when a unit runs, or rests."""
     if state.compressor_running:
         return state.compressor_started_at
     if state.power is Power.ON:

@@ -194,19 +194,24 @@ def commands_as_json(commands: tuple[Command, ...]) -> list[dict[str, Any]]:
     return [_command_as_json(each) for each in commands]
 
 
+def rungs_as_json(command: Command) -> list[dict[str, Any]]:
+    """Return the ways a command was tried, and what came of each."""
+    return [
+        {
+            "rung": rung.rung,
+            "ok": rung.ok,
+            "error": rung.error,
+            "seconds": round(rung.duration_seconds, 3),
+        }
+        for rung in command.rungs
+    ]
+
+
 def _command_as_json(command: Command) -> dict[str, Any]:
     sent = {
         "action": str(command.action),
         "status": str(command.status),
-        "rungs": [
-            {
-                "rung": rung.rung,
-                "ok": rung.ok,
-                "error": rung.error,
-                "seconds": round(rung.duration_seconds, 3),
-            }
-            for rung in command.rungs
-        ],
+        "rungs": rungs_as_json(command),
     }
     unit = command.reasons[0].detail.get("unit") if command.reasons else None
     if unit is not None and command.reasons[0].code is ReasonCode.UNIT_LEFT:

@@ -89,9 +89,9 @@ async def test_a_crossing_told_while_a_tick_runs_is_not_forgotten(house):
 
     keep = house.engine._recorder.record
 
-    async def record(*args):
+    async def record(*args, **options):
         await push_late()
-        await keep(*args)
+        await keep(*args, **options)
 
     house.engine._recorder.record = record
     await house.engine.run_once()

@@ -8,7 +8,7 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.predict import is_stale
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.explain.explain import instant_or_none
+from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.words import reason_words, reasons_as_json
 from switchbot_automation.schedule.windows import in_window, next_boundary
 
@@ -108,7 +108,7 @@ def _zone(
         "stale": bool(zone.meters) and is_stale(zone, state, now),
         "power": str(state.power),
         "action": str(state.action) if state.action else None,
-        "power_since": instant_or_none(_since(state)),
+        "power_since": instant_or_none(power_since(state)),
         "uncertain": state.uncertain,
         "last_action": state.last_action,
         "last_action_at": instant_or_none(state.last_action_at),
@@ -137,11 +137,3 @@ def _window(window: TimeWindow) -> dict[str, Any]:
         "end": f"{window.end:%H:%M}",
         "id": window.id,
     }
-
-
-def _since(state: ZoneState) -> datetime | None:
-    if state.compressor_running:
-        return state.compressor_started_at
-    if state.power.value == "on":
-        return state.fan_started_at
-    return state.compressor_stopped_at

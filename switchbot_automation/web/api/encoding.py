@@ -13,7 +13,11 @@ from switchbot_automation.engine.tell.events import (
     DeviceUnresponsive,
     WebhookReceived,
 )
-from switchbot_automation.explain.words import reason_words, reasons_as_json
+from switchbot_automation.explain.words import (
+    reason_words,
+    reasons_as_json,
+    rungs_as_json,
+)
 from switchbot_automation.settings.secrets import masked
 from switchbot_automation.web.request import instant
 
@@ -44,15 +48,7 @@ def command_as_json(command: Command, tz: tzinfo = UTC) -> dict[str, Any]:
         "sent_at": instant(command.sent_at),
         "blocked_until": instant(command.blocked_until),
         "reasons": reasons_in_words(command.reasons, tz),
-        "rungs": [
-            {
-                "rung": rung.rung,
-                "ok": rung.ok,
-                "error": rung.error,
-                "seconds": round(rung.duration_seconds, 3),
-            }
-            for rung in command.rungs
-        ],
+        "rungs": rungs_as_json(command),
     }
 
 
