@@ -71,7 +71,7 @@ def assemble(
     ledger = shared or QuotaLedger(clock=clock)
     plugged = PluggedCloud(client, documents, clock)
     pushes = Pushes(documents, clock)
-    observer = Observer(plugged, clock, ledger, pushes, counts=shared is None)
+    observer = Observer(plugged, clock, ledger, counts=shared is None)
     meters = Meters(documents, observer, clock, ledger, pushes)
     actuator = Actuator(plugged, observer, clock, webhook_sender)
     leadership = Leadership(clock)

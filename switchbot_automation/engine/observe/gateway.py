@@ -1,7 +1,7 @@
 """Every call to the cloud or to a plug-in's device: counted, bounded, hurried.
 
-Reads what is worth its call: the meters, and an air conditioner that can be read. Any
-exception of a `CloudApi` is an unknown reading. Nothing is decided here.
+Any exception of a `CloudApi` while something is asked is an unknown reading. Nothing is
+decided here.
 """
 
 from __future__ import annotations
@@ -16,26 +16,22 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import Look
-from switchbot_automation.core.state.meter import all_zero, fused, implausible
-from switchbot_automation.core.state.records import Reading
 from switchbot_automation.errors import PluginError, QuotaExhaustedError
 from switchbot_automation.model import (
     PLUGIN_PREFIX,
     CommandResult,
     Device,
     DeviceStatus,
-    ReasonCode,
 )
 from switchbot_automation.settings.urls import without_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.offsets import Offsets
-    from switchbot_automation.engine.observe.pushed import Pushes
     from switchbot_automation.model import CloudApi, DeviceList, Scene
     from switchbot_automation.plugins import PluginPart
     from switchbot_automation.settings.model import ZoneSettings
@@ -52,12 +48,6 @@ _PERSON_WAITS_SECONDS = 2.0
 
 _REMOTES_RETRY_SECONDS = 900.0
 _REMOTES_FRESH_SECONDS = 86400.0
-
-# No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
-_READS_AT_ONCE = 8
-
-# What a document can hold, and far beyond any temperature.
-_LARGEST = 1e15
 
 
 _PLUGIN_TYPE: Final = "plugin"
@@ -82,7 +72,7 @@ def describe(error: BaseException, *, hide: str = "") -> str:
 
 
 class Observer:
-    """Polls for the engine, within the day's calls; counts them where nobody else does.
+    """Calls for the engine, within the day's calls; counts them where nobody else does.
 
     `counts` says whether the client leaves the counting in `quota` to the engine. No
     reading is spent that the ledger keeps for commands.
@@ -93,72 +83,27 @@ class Observer:
         client: CloudApi,
         clock: Clock,
         quota: QuotaLedger,
-        pushes: Pushes,
         *,
         counts: bool,
     ) -> None:
         self._client = client
         self._clock = clock
         self._quota = quota
-        self._pushes = pushes
         self._counts = counts
         self._remotes: frozenset[str] | None = None
         self._remotes_asked_at: float | None = None
-        self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self._failing: set[str] = set()
         self._limits: set[asyncio.Timeout] = set()
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
 
-    async def read_meters(
-        self, zones: Iterable[ZoneSettings], *, force: bool = False
-    ) -> dict[str, Reading]:
-        """Read every zone's meter, each meter once. Returns readings by zone.
+    def may_ask(self, device_id: str) -> bool:
+        """Tell whether a device may be read: from the cloud, as far as calls are left."""
+        return self._quota.allows_read() or _of_plugin((device_id,))
 
-        A meter whose events say it all is not asked, unless forced.
-        """
-        zones = list(zones)
-        meters = dict.fromkeys(meter for zone in zones for meter in zone.meters)
-        if len(meters) <= 1:
-            found = {meter: await self._read_meter(meter, force) for meter in meters}
-        else:
-            readings = await asyncio.gather(
-                *(self._read_in_turn(meter, force) for meter in meters)
-            )
-            found = dict(zip(meters, readings, strict=True))
-        none = Reading(problem=ReasonCode.NO_METER)
-        return {
-            zone.name: fused(zone, found)
-            if len(zone.meters) > 1
-            else found.get(zone.meter_device_id, none)
-            for zone in zones
-        }
-
-    async def _read_in_turn(self, device_id: str, force: bool) -> Reading:
-        async with self._reading:
-            return await self._read_meter(device_id, force)
-
-    async def _read_meter(self, device_id: str, force: bool) -> Reading:
-        pushed = self._pushes.answer(device_id, force=force)
-        if pushed is not None:
-            return pushed
-        if not self._quota.allows_read() and not _of_plugin((device_id,)):
-            return Reading(problem=ReasonCode.QUOTA_RESERVE)
-        try:
-            status = await self.call(self._client.status, device_id)
-            reading = _reading(status, self._clock)
-        except QuotaExhaustedError as error:
-            return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
-        except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._note(device_id, error)
-            return Reading(
-                received_at=self._clock.now(),
-                problem=ReasonCode.METER_UNREACHABLE,
-                error=describe(error),
-            )
-        self._note(device_id, None)
-        self._pushes.asked(device_id, reading)
-        return reading
+    async def status(self, device_id: str) -> DeviceStatus:
+        """Ask what a device is like. Raises what `call` raises."""
+        return await self.call(self._client.status, device_id)
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         """Make one call that only asks the cloud, counted and with an end to waiting.
@@ -221,7 +166,7 @@ class Observer:
         async with asyncio.timeout(CALL_SECONDS):
             return await self._counted(function, *args)
 
-    def _note(self, device_id: str, error: Exception | None) -> None:
+    def note(self, device_id: str, error: Exception | None) -> None:
         """Log the first failure and the recovery, not each poll."""
         if error is not None and device_id not in self._failing:
             self._failing.add(device_id)
@@ -252,12 +197,12 @@ class Observer:
             return None
         fields: Mapping[str, Any] | None = None
         try:
-            status = await self.call(self._client.status, device_id)
+            status = await self.status(device_id)
             fields = status.fields
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._note(device_id, error)
+            self.note(device_id, error)
         else:
-            self._note(device_id, None)
+            self.note(device_id, None)
         return Look(fields, self._clock.now())
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
@@ -265,11 +210,11 @@ class Observer:
         if not self._quota.allows_read():
             return None
         try:
-            status = await self.call(self._client.status, device_id)
+            status = await self.status(device_id)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._note(device_id, error)
+            self.note(device_id, error)
             return None
-        self._note(device_id, None)
+        self.note(device_id, None)
         return status.fields
 
     async def _known_remotes(self) -> frozenset[str] | None:
@@ -285,31 +230,6 @@ class Observer:
             except Exception as error:  # noqa: BLE001 - any client, also a host's own
                 _LOGGER.warning("the device list cannot be read: %s", describe(error))
         return self._remotes
-
-
-def _reading(status: DeviceStatus, clock: Clock) -> Reading:
-    at: Any = status.received_at  # a host's own client may give anything
-    if not isinstance(at, datetime) or at.tzinfo is None:
-        at = clock.now()
-    raw = status.fields.get("temperature")
-    humidity = _finite(status.fields.get("humidity"))
-    if raw is None:
-        problem = ReasonCode.NO_READING
-        return Reading(None, humidity, at, problem)
-    temperature = _finite(raw)
-    if temperature is None:
-        problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
-        return Reading(None, humidity, at, problem)
-    reading = Reading(temperature, humidity, at)
-    if all_zero(status.fields):
-        return implausible(reading, "nothing but zeros")
-    return reading
-
-
-def _finite(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if -_LARGEST < value < _LARGEST else None
 
 
 class PluggedCloud:
