@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -152,11 +151,6 @@ async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, 
     if not isinstance(body, dict):
         raise RefusedError(400, "not_an_object", "the body must be a JSON object")
     return body
-
-
-def instant(at: datetime | None) -> str | None:
-    """Write an instant down in UTC, if there is one."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def instant_of(request: web.Request, name: str) -> datetime | None:

@@ -18,8 +18,8 @@ from switchbot_automation.explain.words import (
     reasons_as_json,
     rungs_as_json,
 )
+from switchbot_automation.instants import zulu
 from switchbot_automation.settings.secrets import masked
-from switchbot_automation.web.request import instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,8 +45,8 @@ def command_as_json(command: Command, tz: tzinfo = UTC) -> dict[str, Any]:
         "zone": command.zone,
         "action": str(command.action),
         "status": str(command.status),
-        "sent_at": instant(command.sent_at),
-        "blocked_until": instant(command.blocked_until),
+        "sent_at": zulu(command.sent_at),
+        "blocked_until": zulu(command.blocked_until),
         "reasons": reasons_in_words(command.reasons, tz),
         "rungs": rungs_as_json(command),
     }
@@ -57,18 +57,18 @@ def event_as_json(event: object) -> dict[str, Any]:
     if isinstance(event, DecisionMade):
         decision = event.decision
         return {
-            "at": instant(event.at),
+            "at": zulu(event.at),
             "zone": decision.zone,
             "outcome": str(decision.outcome),
             "action": str(decision.action) if decision.action else None,
             "reasons": reasons_in_words(decision.reasons, UTC),
         }
     if isinstance(event, CommandHandled | DeviceUnresponsive):
-        return {"at": instant(event.at), **command_as_json(event.command)}
+        return {"at": zulu(event.at), **command_as_json(event.command)}
     if isinstance(event, WebhookReceived):
         pushed = event.event
         return {
-            "at": instant(pushed.received_at),
+            "at": zulu(pushed.received_at),
             "device_id": pushed.device_id,
             "device_type": pushed.device_type,
             "zones": list(event.zones),
@@ -86,7 +86,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, datetime):
-        return instant(value)
+        return zulu(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.instants import zulu
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.request import (
     RefusedError,
     as_json,
-    instant,
     instant_of,
     number_of,
     site_of,
@@ -64,8 +64,8 @@ async def _rows(
     aim = aim_of(zone)
     answer: dict[str, Any] = {
         "zone": zone.name,
-        "start": instant(start),
-        "end": instant(end),
+        "start": zulu(start),
+        "end": zulu(end),
         "band": {"low": aim.low, "high": aim.high} if aim else None,
         "source": "none",
         "bucket_seconds": None,
@@ -77,7 +77,7 @@ async def _rows(
     found = await site.history.query(
         start, end, zone=zone.name, fields=_FIELDS, points=points
     )
-    rows = [{**row, "timestamp": instant(row["timestamp"])} for row in found.rows]
+    rows = [{**row, "timestamp": zulu(row["timestamp"])} for row in found.rows]
     on_seconds = sum(row.get("aircon_on_seconds") or 0 for row in rows)
     return answer | {
         "source": found.source,
@@ -139,7 +139,7 @@ def _runs(rows: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]
         reasons = [each for each in metadata.get("reasons") or () if "code" in each]
         commands = metadata.get("commands") or []
         key = (metadata.get("outcome"), *(each["code"] for each in reasons))
-        at = instant(row["timestamp"])
+        at = zulu(row["timestamp"])
         if key == last and not commands:
             run = runs[-1]
             run["until"] = at
