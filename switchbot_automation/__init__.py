@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         WebhookConflictError,
         WebhookError,
     )
-    from switchbot_automation.explain.explanation import Explanation
+    from switchbot_automation.explain.explain import Explanation
     from switchbot_automation.model import (
         Action,
         CloudApi,
@@ -138,7 +138,7 @@ _HOMES = {
     "DeviceOfflineError": "errors",
     "DeviceStatus": "model",
     "EngineThread": "engine.thread",
-    "Explanation": "explain.explanation",
+    "Explanation": "explain.explain",
     "HubOfflineError": "errors",
     "ManualAction": "model",
     "Outcome": "model",

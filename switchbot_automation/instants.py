@@ -103,3 +103,8 @@ def stored_hold(value: Any) -> datetime | None:
 
 
 _PERMANENT: Final = f"{FOR_EVER:%Y-%m-%d}"
+
+
+def zulu(at: datetime | None) -> str | None:
+    """Write an instant down in UTC, ending in ``Z``, if there is one."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None

@@ -28,7 +28,7 @@ from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from switchbot_automation.explain.explanation import Explanation
+    from switchbot_automation.explain.explain import Explanation
     from switchbot_store import HistoryService, StoreInterface
 
 _SETTINGS_KEY = "settings"

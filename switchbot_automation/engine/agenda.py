@@ -10,7 +10,7 @@ from switchbot_automation.engine.documents.documents import BookStates
 from switchbot_automation.engine.tell.events import NextWakeupChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -44,16 +44,27 @@ class Agenda:
         self.next_wakeup: datetime = clock.now()
 
     def after_tick(
-        self, ticks: Sequence[ZoneTick], now: datetime, quota: Quota
+        self,
+        ticks: Sequence[ZoneTick],
+        now: datetime,
+        quota: Quota,
+        *,
+        also: Iterable[datetime | None],
     ) -> datetime:
-        """Return when a tick that looked at `now` wants the next one."""
+        """Return when a tick that looked at `now` wants the next one.
+
+        `also` are the instants at which others than the zones want it.
+        """
         ended = self._clock.now()
         wanted = rest(ticks, self._states, self._meters.notes, now, quota, ended=ended)
         if wanted is None:
             wanted = now + timedelta(seconds=_RETRY_SETTINGS_SECONDS)
         if self._pushes.wake or wanted <= ended:
             # What was pushed came when this tick was past reading the meters.
-            return ended + _SOONEST
+            wanted = ended + _SOONEST
+        for wish in also:
+            if wish is not None:
+                wanted = min(wanted, max(wish, ended + _SOONEST))
         return wanted
 
     def publish(self, wakeup: datetime) -> None:

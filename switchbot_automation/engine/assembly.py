@@ -12,19 +12,17 @@ from switchbot_automation.engine.agenda import Agenda
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
-from switchbot_automation.engine.observe.gateway import Observer
-from switchbot_automation.engine.observe.meters import Meters
+from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
+from switchbot_automation.engine.observe.meters import Meters, QuotaWatch, ledger_of
 from switchbot_automation.engine.observe.offsets import Offsets
-from switchbot_automation.engine.observe.plugged import PluggedCloud
 from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.preparation import Preparation
-from switchbot_automation.engine.rule_step import RuleStep
-from switchbot_automation.engine.tell.announce import Announcer
-from switchbot_automation.engine.tell.events import Listeners
-from switchbot_automation.engine.tell.quota import QuotaWatch, ledger_of
+from switchbot_automation.engine.tell.events import Announcer, Listeners
 from switchbot_automation.engine.tick import Tick
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.documents.documents import Documents
@@ -48,7 +46,7 @@ class Parts(NamedTuple):
     offsets: Offsets
     plugged: PluggedCloud
     tick: Tick
-    rules: RuleStep
+    make_rules: Callable[[], Rules]
     configurator: Configurator
     quota_watch: QuotaWatch
     preparation: Preparation
@@ -73,7 +71,7 @@ def assemble(
     ledger = shared or QuotaLedger(clock=clock)
     plugged = PluggedCloud(client, documents, clock)
     pushes = Pushes(documents, clock)
-    observer = Observer(plugged, clock, ledger, pushes, counts=shared is None)
+    observer = Observer(plugged, clock, ledger, counts=shared is None)
     meters = Meters(documents, observer, clock, ledger, pushes)
     actuator = Actuator(plugged, observer, clock, webhook_sender)
     leadership = Leadership(clock)
@@ -93,7 +91,7 @@ def assemble(
     quota_watch = QuotaWatch(ledger, meters, listeners)
 
     def rules() -> Rules:
-        from switchbot_automation.rules.running.runner import Rules  # noqa: PLC0415 - see rule_step
+        from switchbot_automation.rules.running.runner import Rules  # noqa: PLC0415 - see `RuleStep`
 
         return Rules(
             plugged,
@@ -120,7 +118,7 @@ def assemble(
         offsets=offsets,
         plugged=plugged,
         tick=Tick(documents, observer, meters, commander, clock, survey=survey),
-        rules=RuleStep(rules, documents),
+        make_rules=rules,
         configurator=Configurator(documents, listeners, left_units),
         quota_watch=quota_watch,
         preparation=Preparation(

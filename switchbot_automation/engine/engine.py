@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook
+from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.step import overall_outcome, with_commands
 from switchbot_automation.engine.act.commander import Turn
@@ -21,14 +23,16 @@ from switchbot_automation.engine.act.wishes import (
 from switchbot_automation.engine.assembly import assemble
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
-from switchbot_automation.engine.rule_step import sooner
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
-from switchbot_automation.engine.tell.health import health_report
-from switchbot_automation.engine.tell.overview import overview
-from switchbot_automation.engine.tell.performance import Performance
+from switchbot_automation.engine.tell.health import Performance, health_report
+from switchbot_automation.engine.tell.overview import (
+    overview,
+    zone_overview,
+)
 from switchbot_automation.engine.tell.record import Recorder, askable, threaded
+from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.model import (
     ManualAction,
@@ -46,14 +50,17 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.engine.tell.record import AsyncHistory
-    from switchbot_automation.explain.explanation import Explanation
+    from switchbot_automation.explain.explain import Explanation
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import Notifier
+    from switchbot_automation.rules.running.runner import Rules
+    from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_store import AsyncStore, Entry, HistoryService, ThreadedHistory
 
 _LOGGER = logging.getLogger(__name__)
@@ -111,7 +118,7 @@ class AutomationEngine:
         )
         self._store: AsyncStore = self._wrapped or store  # type: ignore[assignment] # narrowed by the isinstance above
         self._documents = Documents(self._store, settings_key, state_key)
-        parts = assemble(
+        self._parts = parts = assemble(
             client,
             self._documents,
             self._clock,
@@ -119,23 +126,8 @@ class AutomationEngine:
             webhook_sender=webhook_sender,
             notifier=notifier,
         )
-        self._quota = parts.quota
-        self._pushes = parts.pushes
-        self._leadership = parts.leadership
-        self._commander = parts.commander
-        self._listeners = parts.listeners
-        self._agenda = parts.agenda
-        self._meters = parts.meters
-        self._observer = parts.observer
         self.offsets = parts.offsets
-        self._plugged = parts.plugged
-        self._tick = parts.tick
-        self._rules = parts.rules
-        self._configurator = parts.configurator
-        self._quota_watch = parts.quota_watch
-        self._preparation = parts.preparation
-        self._announcer = parts.announcer
-        self._left_units = parts.left_units
+        self._rules = RuleStep(parts.make_rules, self._documents)
         self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
@@ -147,7 +139,7 @@ class AutomationEngine:
         )
         self._performance = Performance()
         self._lock = asyncio.Lock()
-        self._turn = Turn(self._lock, self._commander)
+        self._turn = Turn(self._lock, self._parts.commander)
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
 
@@ -160,9 +152,9 @@ class AutomationEngine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._leadership.token and self._documents.reachable:
-            await self._documents.release(self._leadership.released)
-        self._plugged.close()
+        if self._parts.leadership.token and self._documents.reachable:
+            await self._documents.release(self._parts.leadership.released)
+        self._parts.plugged.close()
         if self._wrapped is not None:
             await self._wrapped.detach()
         if self._own_history is not None:
@@ -176,14 +168,14 @@ class AutomationEngine:
     @property
     def next_wakeup(self) -> datetime:
         """When to call `run_once` again, aware UTC; before the first tick, at once."""
-        return self._agenda.next_wakeup
+        return self._parts.agenda.next_wakeup
 
     def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
         """Tell `listener` of every event from now on; return what ends that.
 
         Called on the event loop; it must not block. An exception it raises is logged.
         """
-        return self._listeners.subscribe(listener)
+        return self._parts.listeners.subscribe(listener)
 
     async def run_once(self, trigger: str = "scheduler") -> TickReport:
         """Run one tick and report. Returns without waiting for a later instant.
@@ -198,8 +190,8 @@ class AutomationEngine:
     async def _run(self, trigger: str) -> TickReport:
         started = self._clock.monotonic()
         now = self._clock.now()
-        settings = await self._preparation.load(now, claim=True)
-        self._plugged.adopt(self.offsets)
+        settings = await self._parts.preparation.load(now, claim=True)
+        self._parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         strays: tuple[Command, ...] = ()
         if settings is None:
@@ -207,33 +199,32 @@ class AutomationEngine:
             decisions: tuple[ZoneDecision, ...] = ()
         else:
             force = trigger in _FORCING
-            ticks = await self._configurator.tick_with(
-                self._tick, settings, now, force=force
+            ticks = await self._parts.configurator.tick_with(
+                self._parts.tick, settings, now, force=force
             )
-            if self._leadership.leads:
-                strays = await self._left_units.turn_off(now)
+            if self._parts.leadership.leads:
+                strays = await self._parts.left_units.turn_off(now)
                 ticks, rules_at = await self._rules.step(settings, ticks, now)
             decisions = tuple(tick.decision for tick in ticks)
-        decisions = decisions or (self._preparation.without_settings(),)
+        decisions = decisions or (self._parts.preparation.without_settings(),)
         ticks, strays = with_commands(ticks, strays)
         commands = tuple(command for tick in ticks for command in tick.commands)
         commands += strays
-        quota = self._quota.to_document()
-        if self._leadership.leads:
+        quota = self._parts.quota.to_document()
+        if self._parts.leadership.leads:
             used = quota["api_requests_total"]
             await self._recorder.record(ticks, trigger, now, used, left=strays)
-            lead = self._leadership.to_document(self._documents.settings)
+            lead = self._parts.leadership.to_document(self._documents.settings)
             await self._documents.save(
                 {"last_tick": encode_instant(now), **quota, **lead}
             )
         else:
             self._documents.drop()
             await self._documents.save(quota)
-        left = self._meters.quota(self._documents.settings)
-        self._quota_watch.tell(left, self._documents.settings)
-        wakeup = self._agenda.after_tick(ticks, now, left)
-        for wanted in (rules_at, self._left_units.next_at):
-            wakeup = sooner(wakeup, wanted, self._clock.now())
+        left = self._parts.meters.quota(self._documents.settings)
+        self._parts.quota_watch.tell(left, self._documents.settings)
+        also = (rules_at, self._parts.left_units.next_at)
+        wakeup = self._parts.agenda.after_tick(ticks, now, left, also=also)
         report = TickReport(
             trigger=trigger,
             outcome=overall_outcome(decisions),
@@ -244,8 +235,8 @@ class AutomationEngine:
         )
         self._performance.note(self._clock.monotonic(), report.duration_seconds)
         self._report, self._last_tick = report, now
-        self._announcer.tell(now, commands, decisions)
-        self._agenda.publish(wakeup)
+        self._parts.announcer.tell(now, commands, decisions)
+        self._parts.agenda.publish(wakeup)
         return report
 
     async def act(
@@ -271,25 +262,25 @@ class AutomationEngine:
         wanted = ManualAction(action)
         quick = wanted is ManualAction.QUICK_OFF
         async with AsyncExitStack() as stack:
-            with self._observer.hurried():
+            with self._parts.observer.hurried():
                 await stack.enter_async_context(self._turn)
             now = self._clock.now()
             check_hold(hold, now)
-            found = await self._preparation.zone(zone, now)
+            found = await self._parts.preparation.zone(zone, now)
             command = await act_for_person(
                 self._documents,
-                self._commander,
+                self._parts.commander,
                 found,
                 wanted,
                 # Quick-off leaves nothing that would have to be kept away.
                 None if quick and hold is None else end_of_hold(hold, found, now),
             )
-            await self._documents.save(self._quota.to_document())
-            self._announcer.tell(now, (command,))
+            await self._documents.save(self._parts.quota.to_document())
+            self._parts.announcer.tell(now, (command,))
             if command.blocked_until is not None:
-                self._agenda.bring_forward(command.blocked_until)
+                self._parts.agenda.bring_forward(command.blocked_until)
             if quick:
-                self._agenda.bring_forward()  # the settings changed
+                self._parts.agenda.bring_forward()  # the settings changed
             return command
 
     async def hold(self, zone: str, hold: timedelta | datetime | float | str) -> None:
@@ -298,14 +289,14 @@ class AutomationEngine:
         `hold` is as for `act`, and raises what it raises. Nothing is sent.
         """
         async with AsyncExitStack() as stack:
-            with self._observer.hurried():
+            with self._parts.observer.hurried():
                 await stack.enter_async_context(self._lock)
             now = self._clock.now()
             check_hold(hold, now)
-            found = await self._preparation.zone(zone, now)
+            found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, end_of_hold(hold, found, now))
-            await self._documents.save(self._quota.to_document())
-            self._agenda.bring_forward()
+            await self._documents.save(self._parts.quota.to_document())
+            self._parts.agenda.bring_forward()
 
     async def run_rule(
         self, rule_id: str, *, dry_run: bool = False, conditions: bool = True
@@ -316,12 +307,12 @@ class AutomationEngine:
         delay the ticks carry it on. Raises SettingsError for no such rule.
         """
         async with self._lock:
-            settings = await self._preparation.in_force(self._clock.now())
+            settings = await self._parts.preparation.in_force(self._clock.now())
             trace = await self._rules.rules.run_rule(
                 settings, rule_id, dry_run=dry_run, conditions=conditions
             )
-            await self._documents.save(self._quota.to_document())
-            self._agenda.bring_forward()
+            await self._documents.save(self._parts.quota.to_document())
+            self._parts.agenda.bring_forward()
             return trace
 
     def rule_traces(self, rule_id: str | None = None) -> list[dict[str, Any]]:
@@ -337,12 +328,12 @@ class AutomationEngine:
         next tick, which is wanted at once where a threshold was crossed. Listeners hear
         of every event that was taken, of whatever device. Does not wait for a tick.
         """
-        event, zones = self._pushes.take(payload)
+        event, zones = self._parts.pushes.take(payload)
         if isinstance(event, RefusedWebhook):
             return event
-        self._listeners.emit(WebhookReceived(event, zones))
-        if self._rules.take(event) or self._pushes.wake:
-            self._agenda.bring_forward()
+        self._parts.listeners.emit(WebhookReceived(event, zones))
+        if self._rules.take(event) or self._parts.pushes.wake:
+            self._parts.agenda.bring_forward()
         return event
 
     async def apply_settings(
@@ -363,10 +354,12 @@ class AutomationEngine:
         now = self._clock.now()
         async with self._lock:
             if not dry_run:
-                change = await self._configurator.apply(document, now, revision)
-                self._agenda.bring_forward()
+                change = await self._parts.configurator.apply(document, now, revision)
+                self._parts.agenda.bring_forward()
                 return change
-            before, after = await self._configurator.rehearse(document, now, revision)
+            before, after = await self._parts.configurator.rehearse(
+                document, now, revision
+            )
         return await what_if(askable(self._history), before, after, now)
 
     async def stored_settings(self) -> Entry:
@@ -390,16 +383,16 @@ class AutomationEngine:
         return health_report(
             documents=self._documents,
             recorder=self._recorder,
-            quota=self._quota,
-            level=self._quota_watch.level(self._documents.settings),
+            quota=self._parts.quota,
+            level=self._parts.quota_watch.level(self._documents.settings),
             store=self._store.status(),
             report=self._report,
             last_tick=self._last_tick,
-            next_wakeup=self._agenda.next_wakeup,
+            next_wakeup=self._parts.agenda.next_wakeup,
             now=self._clock.now(),
             performance=self._performance.to_dict(self._clock.monotonic()),
             rules=self._rules.health(),
-            left_units=self._left_units.report(),
+            left_units=self._parts.left_units.report(),
             plugins=await (await installed()).report_beside(),
         )
 
@@ -409,6 +402,66 @@ class AutomationEngine:
             self._documents,
             self._report,
             self._last_tick,
-            self._agenda.next_wakeup,
+            self._parts.agenda.next_wakeup,
             self._clock.now(),
         )
+
+    def zone_overview(self, zone: str) -> dict[str, Any]:
+        """Return one zone as `overview` does. No I/O. Raises UnknownZoneError."""
+        found, now = self.zone_in_force(zone), self._clock.now()
+        return zone_overview(self._documents, self._report, found, now)
+
+    def zone_in_force(self, zone: str) -> ZoneSettings:
+        """Return a zone's settings with its season and what lies over them just now.
+
+        No I/O. Raises UnknownZoneError.
+        """
+        settings = self._documents.settings
+        if settings is None or zone not in settings.zones:
+            raise UnknownZoneError(zone, settings.zones if settings else ())
+        alone = replace(settings, zones={zone: settings.zones[zone]})
+        now = self._clock.now()
+        return in_force(alone, self._state_of, now).zones[zone]
+
+    def _state_of(self, zone: str) -> ZoneState:
+        return self._documents.book(zone).state
+
+
+class RuleStep:
+    """The rules' place in a tick, which costs a home without rules nothing.
+
+    Not even memory: `make` imports the package that runs them, and is called once there
+    are some or somebody asks.
+    """
+
+    def __init__(self, make: Callable[[], Rules], documents: Documents) -> None:
+        self._make = make
+        self._documents = documents
+        self._made: Rules | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """The rules themselves."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def take(self, event: WebhookEvent) -> bool:
+        """Keep an event for the next tick; tell whether a rule may be waiting for it."""
+        settings = self._documents.settings
+        return bool(settings and settings.rules) and self.rules.take(event)
+
+    async def step(
+        self, settings: Settings, ticks: list[ZoneTick], now: datetime
+    ) -> tuple[list[ZoneTick], datetime | None]:
+        """Do what is due now; return the ticks with what was done, and the next look."""
+        if not settings.rules and self._made is None:
+            return ticks, None
+        return await self.rules.step(settings, ticks, now)
+
+    def health(self) -> Mapping[str, Any]:
+        """Return how the rules fare, JSON-able."""
+        settings = self._documents.settings
+        if self._made is None and not (settings and settings.rules):
+            return {"count": 0, "running": 0, "failed": []}
+        return self.rules.health()

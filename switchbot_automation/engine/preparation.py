@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.act.left_units import LeftUnits
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.documents.leader import Leadership
-    from switchbot_automation.engine.observe.meters import Meters
+    from switchbot_automation.engine.observe.meters import Meters, QuotaWatch
     from switchbot_automation.engine.tell.events import Listeners
-    from switchbot_automation.engine.tell.quota import QuotaWatch
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 

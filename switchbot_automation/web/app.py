@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from switchbot_automation.web.answers import SETTINGS_BYTES
+from switchbot_automation.web.api.events import events
 from switchbot_automation.web.credentials import Credentials
-from switchbot_automation.web.events import events
 from switchbot_automation.web.guard import add_headers, guard
 from switchbot_automation.web.live import Live
+from switchbot_automation.web.request import SETTINGS_BYTES, SITE, Site
 from switchbot_automation.web.routes import ROUTES
 from switchbot_automation.web.shared import Shared
-from switchbot_automation.web.site import SITE, Site
 from switchbot_store import StoreConfig, ThreadedHistory
 
 if TYPE_CHECKING:

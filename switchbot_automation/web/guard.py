@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
-from switchbot_automation.web.answers import RefusedError, refusal
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import RequestRefusedError, refusal, site_of
 from switchbot_store import (
     StoreConfigError,
     StoreConflictError,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler, Middleware
 
-    from switchbot_automation.web.site import Site
+    from switchbot_automation.web.request import Site
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -122,7 +121,7 @@ def who_asks(site: Site, request: web.Request) -> Who:
 
 
 def admit(site: Site, request: web.Request, access: Access, *, writes: bool) -> None:
-    """Let the request through, or raise RefusedError."""
+    """Let the request through, or raise RequestRefusedError."""
     if access is Access.SECRET:
         return
     who = who_asks(site, request)
@@ -133,9 +132,9 @@ def admit(site: Site, request: web.Request, access: Access, *, writes: bool) -> 
     elif request.headers.get("Sec-Fetch-Site") == "cross-site" and (
         request.headers.get("Sec-Fetch-Mode") != "navigate"
     ):
-        raise RefusedError(403, "cross_site", "another site asks for this")
+        raise RequestRefusedError(403, "cross_site", "another site asks for this")
     if writes and site.read_only:
-        raise RefusedError(403, "read_only", "nothing can be changed here")
+        raise RequestRefusedError(403, "read_only", "nothing can be changed here")
 
 
 def _may_be_nobody(site: Site, request: web.Request, access: Access) -> bool:
@@ -146,14 +145,14 @@ def _may_be_nobody(site: Site, request: web.Request, access: Access) -> bool:
     return False
 
 
-def _unknown(site: Site) -> RefusedError:
+def _unknown(site: Site) -> RequestRefusedError:
     if site.credentials is None:
         message = (
             "only this machine is answered while no token is set; a proxy counts as "
             "another machine"
         )
-        return RefusedError(403, "not_local", message, close=True)
-    return RefusedError(
+        return RequestRefusedError(403, "not_local", message, close=True)
+    return RequestRefusedError(
         401,
         "unauthorized",
         "send `Authorization: Bearer TOKEN`, or log in on the page",
@@ -172,7 +171,9 @@ def _from_own_pages(request: web.Request) -> None:
     else:
         return  # no browser
     if not own:
-        raise RefusedError(403, "cross_site", "this was sent by a page of another site")
+        raise RequestRefusedError(
+            403, "cross_site", "this was sent by a page of another site"
+        )
 
 
 def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
@@ -185,7 +186,7 @@ def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
         try:
             admit(site_of(request), request, access, writes=writes)
             return await handler(request)
-        except RefusedError as error:
+        except RequestRefusedError as error:
             return refusal(error)
         except web.HTTPException as error:
             return _http(error)
@@ -195,7 +196,7 @@ def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
             # Its path may be the webhook's secret, so not aiohttp's own message.
             _LOGGER.exception("a %s request failed", request.method)
             return refusal(
-                RefusedError(500, "failed", "the request failed; see the log")
+                RequestRefusedError(500, "failed", "the request failed; see the log")
             )
 
     return middleware
@@ -210,22 +211,26 @@ def _http(error: web.HTTPException) -> web.StreamResponse:
         return error
     code = _HTTP_CODES.get(error.status, "refused")
     headers = {key: error.headers[key] for key in ("Allow",) if key in error.headers}
-    return refusal(RefusedError(error.status, code, error.reason, headers=headers))
+    return refusal(
+        RequestRefusedError(error.status, code, error.reason, headers=headers)
+    )
 
 
-def _known(error: Exception) -> RefusedError:
+def _known(error: Exception) -> RequestRefusedError:
     if isinstance(error, UnknownZoneError):
-        return RefusedError(404, "unknown_zone", str(error), known=list(error.known))
+        return RequestRefusedError(
+            404, "unknown_zone", str(error), known=list(error.known)
+        )
     if isinstance(error, SettingsError):
-        return RefusedError(422, "settings", str(error), path=error.path)
+        return RequestRefusedError(422, "settings", str(error), path=error.path)
     if isinstance(error, StoreConflictError):
         message = "the settings were changed meanwhile; read them again"
-        return RefusedError(412, "changed_meanwhile", message)
+        return RequestRefusedError(412, "changed_meanwhile", message)
     if isinstance(error, StoreDataError | StoreConfigError):
-        return RefusedError(422, "refused_by_the_store", str(error))
+        return RequestRefusedError(422, "refused_by_the_store", str(error))
     if isinstance(error, StoreError):
-        return RefusedError(503, "store_unavailable", str(error))
-    return RefusedError(500, "failed", str(error))
+        return RequestRefusedError(503, "store_unavailable", str(error))
+    return RequestRefusedError(500, "failed", str(error))
 
 
 async def add_headers(

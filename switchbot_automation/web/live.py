@@ -19,7 +19,7 @@ from switchbot_automation.engine.tell.events import (
     DecisionMade,
     WebhookReceived,
 )
-from switchbot_automation.web.encoding import event_as_json
+from switchbot_automation.web.api.encoding import event_as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,8 @@ class Live:
     """Listens to an engine from `start` to `stop`, on the engine's event loop.
 
     `decisions` are the last changes of each zone, newest last, for a host without
-    history. `counts` are what happened since the start, by name and labels.
+    history. `boot` begins the id of each event. `counts` are what happened since the
+    start, by name and labels.
     """
 
     def __init__(self, engine: AutomationEngine, shared: Shared) -> None:
@@ -50,10 +51,12 @@ class Live:
         self._shared = shared
         self._unsubscribe: Callable[[], None] | None = None
         self._queues: set[Queue] = set()
-        self._kept: deque[tuple[int, bytes]] = deque(maxlen=_KEPT_FRAMES)
+        self._kept: deque[tuple[int, bytes | WebhookReceived]] = deque(
+            maxlen=_KEPT_FRAMES
+        )
         self._last_id = 0
         # Another process numbers its events anew.
-        self._boot = secrets.token_hex(4)
+        self.boot = secrets.token_hex(4)
         self._home_is_due = False
         self.decisions: dict[str, deque[dict[str, Any]]] = {}
         self.counts: Counter[tuple[str, ...]] = Counter()
@@ -91,12 +94,28 @@ class Live:
 
     def _missed(self, last_event_id: str) -> Iterator[bytes]:
         boot, _, number = last_event_id.partition("-")
-        if boot != self._boot or not (number.isascii() and number.isdigit()):
+        if boot != self.boot or not (number.isascii() and number.isdigit()):
             return
         seen = int(number[:18])
-        yield from (frame for at, frame in self._kept if at > seen)
+        for at, kept in self._kept:
+            if at <= seen:
+                continue
+            if isinstance(kept, bytes):
+                yield kept
+                continue
+            try:
+                frame = self._frame_of(kept, event_as_json(kept), at)
+            except TypeError:
+                _LOGGER.exception("an event cannot be told as JSON")
+            else:
+                yield frame
 
     def _hear(self, event: Event) -> None:
+        self._last_id += 1
+        if isinstance(event, WebhookReceived) and not self._queues:
+            # A busy house sends thousands that nobody looks at.
+            self._kept.append((self._last_id, event))
+            return
         facts = event_as_json(event)
         if not isinstance(event, WebhookReceived):
             self._shared.forget()
@@ -107,14 +126,16 @@ class Live:
             key = ("commands", facts["zone"], facts["action"], facts["status"])
             self.counts[key] += 1
             self._note_command(facts)
-        self._last_id += 1
-        frame = _frame(event.kind, facts, f"{self._boot}-{self._last_id}")
+        frame = self._frame_of(event, facts, self._last_id)
         self._kept.append((self._last_id, frame))
         self._send(frame)
         if not self._home_is_due:
             # Once for all the events of a tick, and after the tick.
             self._home_is_due = True
             asyncio.get_running_loop().call_soon(self._send_home)
+
+    def _frame_of(self, event: Event, facts: dict[str, Any], number: int) -> bytes:
+        return _frame(event.kind, facts, f"{self.boot}-{number}")
 
     def _remember(self, facts: dict[str, Any]) -> None:
         kept = self.decisions.setdefault(facts["zone"], deque(maxlen=_KEPT_DECISIONS))

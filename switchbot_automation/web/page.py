@@ -16,10 +16,9 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from switchbot_automation.web.answers import RefusedError, read_body
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
 from switchbot_automation.web.guard import Who, who_asks
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import RequestRefusedError, read_body, site_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ async def static(request: web.Request) -> web.Response:
     """One of the page's files."""
     name = request.match_info["name"]
     if name not in NAMES or name.endswith(".html"):
-        raise RefusedError(404, "not_found", "Not Found")
+        raise RequestRefusedError(404, "not_found", "Not Found")
     return _answer(request, name)
 
 
@@ -97,9 +96,11 @@ async def login(request: web.Request) -> web.Response:
     """Take the token from the form and give a session for it."""
     site = site_of(request)
     if site.credentials is None:
-        raise RefusedError(404, "no_login", "no token is set here")
+        raise RequestRefusedError(404, "no_login", "no token is set here")
     if request.content_type != _FORM:
-        raise RefusedError(415, "not_a_form", f"send Content-Type: {_FORM}", close=True)
+        raise RequestRefusedError(
+            415, "not_a_form", f"send Content-Type: {_FORM}", close=True
+        )
     body = await read_body(request, 4096)
     if not site.credentials.is_token(_token_of(body)):
         _LOGGER.warning("somebody tried to log in with another token")

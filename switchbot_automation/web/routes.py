@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from switchbot_automation.web import (
-    configuration,
+from switchbot_automation.web import page
+from switchbot_automation.web.api import (
     events,
     health,
     home,
     metrics,
-    page,
     past,
-    push,
+    settings,
+    webhook,
 )
-from switchbot_automation.web.answers import as_json
+from switchbot_automation.web.api.openapi import Route, describe
 from switchbot_automation.web.guard import Access
-from switchbot_automation.web.openapi import Route, describe
+from switchbot_automation.web.request import as_json
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -61,11 +61,11 @@ ROUTES: Final = (
         body="Wish",
         answers={200: "Command"},
     ),
-    Route("GET", "/api/settings", configuration.read, answers={200: "Settings"}),
+    Route("GET", "/api/settings", settings.read, answers={200: "Settings"}),
     Route(
         "PUT",
         "/api/settings",
-        configuration.replace,
+        settings.replace,
         writes=True,
         query=("dry_run",),
         headers=("If-Match",),
@@ -99,7 +99,7 @@ ROUTES: Final = (
     Route(
         "POST",
         "/webhook/{secret}",
-        push.webhook,
+        webhook.webhook,
         Access.SECRET,
         body="PushedEvent",
         answers={200: "Taken"},

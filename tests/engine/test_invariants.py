@@ -279,7 +279,7 @@ def test_restarting_anywhere_gives_the_same_commands(document, steps, cuts):
                 wakeup = room.engine.next_wakeup
                 room.restart()
                 # A restart loses no time: the same instants are ticked.
-                room.engine._agenda.next_wakeup = wakeup
+                room.engine._parts.agenda.next_wakeup = wakeup
             await room.do(step)
         await room.live(900)
         return room.words

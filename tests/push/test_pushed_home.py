@@ -70,7 +70,7 @@ async def test_a_home_that_pushes_is_asked_far_less_and_known_as_well():
 async def test_events_that_come_badly_leave_nothing_wrong_for_long(fault):
     day = Day(push=True)
     await day.live(9)
-    assert day.engine._pushes.proved(METER_ID)
+    assert day.engine._parts.pushes.proved(METER_ID)
     with day.home.faults.inject(fault, device_id=METER_ID):
         await day.live(3)
     assert day.furthest_off <= 0.6
@@ -82,9 +82,9 @@ async def test_events_that_come_badly_leave_nothing_wrong_for_long(fault):
 async def test_a_webhook_that_falls_silent_is_polled_again_within_minutes():
     day = Day(push=True)
     await day.live(9)
-    assert day.engine._pushes.proved(METER_ID)
+    assert day.engine._parts.pushes.proved(METER_ID)
     before = day.asked
     await day.live(3, deliver=False)
-    assert not day.engine._pushes.proved(METER_ID)
+    assert not day.engine._parts.pushes.proved(METER_ID)
     assert day.asked - before > 30
     assert day.furthest_off <= 0.6

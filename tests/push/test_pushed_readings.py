@@ -27,7 +27,7 @@ async def prove(house, temperature=21.0) -> None:
         house.clock.advance(30)
         await house.push(temperature)
         await house.tick(temperature, after=150)
-    assert house.engine._pushes.proved(METER)
+    assert house.engine._parts.pushes.proved(METER)
 
 
 async def test_a_meters_event_is_the_reading_of_the_next_tick(house):
@@ -89,9 +89,9 @@ async def test_a_crossing_told_while_a_tick_runs_is_not_forgotten(house):
 
     keep = house.engine._recorder.record
 
-    async def record(*args):
+    async def record(*args, **options):
         await push_late()
-        await keep(*args)
+        await keep(*args, **options)
 
     house.engine._recorder.record = record
     await house.engine.run_once()
@@ -242,7 +242,7 @@ async def test_events_that_contradict_the_cloud_prove_nothing(house):
         house.clock.advance(30)
         await house.push(21.8)
         await house.tick(21.0, after=150)
-    assert not house.engine._pushes.proved(METER)
+    assert not house.engine._parts.pushes.proved(METER)
     before = asked(house)
     house.clock.advance(30)
     await house.push(21.8)
@@ -260,7 +260,7 @@ async def test_a_person_who_refreshes_asks_the_cloud(house):
 
 async def test_events_are_readings_where_no_call_is_left(house):
     await prove(house)
-    house.engine._quota.exhausted()
+    house.engine._parts.quota.exhausted()
     house.clock.advance(30)
     await house.push(19.9)
     await house.tick(after=30)

@@ -71,10 +71,10 @@ class TestMistakes:
     def test_what_a_server_lacks_is_no_mistake(self, database_url, beside):
         with PostgresStore(database_url) as store:
             store.set("a", {"n": 1})
-            beside.execute("ALTER TABLE json_store RENAME TO elsewhere")
+            beside.execute("ALTER TABLE json_store RENAME data TO elsewhere")
             with pytest.raises(StoreUnavailableError):
                 store.set("a", {"n": 2})
-            beside.execute("ALTER TABLE elsewhere RENAME TO json_store")
+            beside.execute("ALTER TABLE json_store RENAME elsewhere TO data")
             store.set("a", {"n": 3})
 
     def test_a_pool_that_cannot_connect_for_a_mistake_says_so(

@@ -9,8 +9,11 @@ from typing import ClassVar
 import aiohttp
 import pytest
 
+from switchbot_automation.cloud.events.events import WebhookEvent
+from switchbot_automation.engine.events import WebhookReceived
 from switchbot_automation.testing import run_for
-from switchbot_automation.web.live import MOST_LISTENERS
+from switchbot_automation.web.live import MOST_LISTENERS, Live
+from switchbot_automation.web.shared import Shared
 
 
 class Stream:
@@ -103,6 +106,66 @@ async def test_who_was_away_for_a_moment_hears_what_was_missed(home, listen):
             assert (await fresh.next())[0] == "home"
 
 
+def frames(missed):
+    """Return kind, number and data of what was missed, without the home at its end."""
+    found = []
+    for frame in missed[:-1]:
+        number, kind, data = (
+            line.partition(": ")[2] for line in frame.decode().splitlines() if line
+        )
+        found.append((kind, number.partition("-")[2], json.loads(data)))
+    return found
+
+
+async def test_what_was_pushed_while_nobody_listened_is_told_as_to_who_did(looked):
+    shared = Shared()
+    listened, alone = Live(looked.engine, shared), Live(looked.engine, shared)
+    for live in (listened, alone):
+        live.start()
+    queue, _ = listened.join()
+    for temperature in (20.5, 20.6):
+        context = {
+            "deviceType": "WoMeter",
+            "deviceMac": "C271111EC0AB",
+            "temperature": temperature,
+            "scale": "CELSIUS",
+            "humidity": 50,
+            "timeOfSample": int(looked.clock.now().timestamp() * 1000),
+        }
+        payload = {"eventType": "changeReport", "eventVersion": "1", "context": context}
+        await looked.engine.handle_webhook(payload)
+        looked.clock.advance(61)
+    listened.leave(queue)
+    told, later = (frames(live.join(f"{live.boot}-0")[1]) for live in (listened, alone))
+    assert [kind for kind, _, _ in told].count("webhook") == 2
+    assert told == later
+    listened.stop()
+    alone.stop()
+
+
+async def test_a_push_that_is_no_json_costs_who_was_away_that_event_alone(
+    looked, caplog
+):
+    live = Live(looked.engine, Shared())
+    live.start()
+    for number in (2**70, 20):
+        pushed = WebhookEvent(
+            event_type="changeReport",
+            device_id="C271111EC0AB",
+            device_type="WoMeter",
+            values={"temperature": number},
+            context={},
+            merged={},
+            sampled_at=looked.clock.now(),
+            received_at=looked.clock.now(),
+        )
+        looked.engine._parts.listeners.emit(WebhookReceived(pushed))
+    (told,) = frames(live.join(f"{live.boot}-0")[1])
+    assert told[2]["values"] == {"temperature": 20}
+    assert "cannot be told" in caplog.text
+    live.stop()
+
+
 async def test_a_listener_who_does_not_read_is_let_go_and_holds_up_nobody(
     home, listen, get
 ):
@@ -122,7 +185,7 @@ async def test_a_listener_who_does_not_read_is_let_go_and_holds_up_nobody(
         reading = asyncio.ensure_future(_read_on(stream))
         told = 0
         while (await get(f"{url}healthz"))["web"]["dropped"] == 0:
-            home.engine._listeners.emit(LongStory("x" * 200_000))
+            home.engine._parts.listeners.emit(LongStory("x" * 200_000))
             told += 1
             assert told < 1000
         assert (await get(f"{url}healthz"))["web"]["listeners"] == 1
@@ -174,7 +237,7 @@ async def test_streams_end_when_the_server_does(home, listen):
 
 
 async def test_there_is_a_limit_to_how_many_listen(home, get, monkeypatch, listen):
-    monkeypatch.setattr("switchbot_automation.web.events.MOST_LISTENERS", 2)
+    monkeypatch.setattr("switchbot_automation.web.api.events.MOST_LISTENERS", 2)
     assert MOST_LISTENERS >= 200
     async with home.serve() as url:
         streams = [await listen(url) for _ in range(2)]
@@ -187,7 +250,7 @@ async def test_there_is_a_limit_to_how_many_listen(home, get, monkeypatch, liste
 async def test_after_the_end_the_engine_tells_nobody_any_more(home):
     async with home.serve():
         pass
-    before = len(home.engine._listeners._listeners)
+    before = len(home.engine._parts.listeners._listeners)
     async with home.serve():
-        assert len(home.engine._listeners._listeners) == before + 1
-    assert len(home.engine._listeners._listeners) == before
+        assert len(home.engine._parts.listeners._listeners) == before + 1
+    assert len(home.engine._parts.listeners._listeners) == before

@@ -25,6 +25,22 @@ async def test_every_zone_is_told_as_it_is_now(home, get):
     assert told["quota"]["remaining"] > 0
 
 
+async def test_a_zone_alone_is_told_in_the_season_that_is_on(home, get):
+    document = (await home.engine.stored_settings()).data
+    profiles = {"summer": {"min_temp": 24, "max_temp": 26, "target_temp": 25}}
+    await home.engine.apply_settings(document | profiles | {"mode": "auto"})
+    await home.live(0.2)
+    async with home.serve() as url:
+        told = (await get(f"{url}api/zones"))["zones"]
+        for zone in told:
+            assert (zone["mode"], zone["season"]) == ("auto", "winter")
+            path = f"{url}api/zones/{zone['name']}"
+            assert await get(path) == zone
+            chart = await get(f"{path}/history?hours=1")
+            assert chart["band"] == zone["band"]
+    assert [zone["band"]["low"] for zone in told] == [20.5, 19.5]
+
+
 async def test_a_home_that_was_never_looked_at_has_nothing_to_tell(bare, get):
     async with bare.serve() as url:
         assert (await get(f"{url}api/zones"))["zones"] == []

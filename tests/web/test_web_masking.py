@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.web.masking import masked, unmasked
+from switchbot_automation.settings.secrets import MASKS
 
 SECRET = "s3cr3t"
 URLS = st.sampled_from(
@@ -35,22 +35,22 @@ DOCUMENTS = st.recursive(
 
 @given(DOCUMENTS)
 def test_nothing_secret_is_left_and_putting_it_back_changes_nothing(document):
-    shown = masked(document)
+    shown = MASKS.masked(document)
     assert SECRET not in str(shown)
-    assert unmasked(shown, document) == document
+    assert MASKS.restored(shown, document) == document
 
 
 def test_a_mask_in_another_place_of_a_list_stands_for_what_had_it():
     stored = {"notify": ["https://a.example/one", "https://b.example/two"]}
-    shown = masked(stored)
+    shown = MASKS.masked(stored)
     shown["notify"].reverse()
-    assert unmasked(shown, stored)["notify"] == [*reversed(stored["notify"])]
+    assert MASKS.restored(shown, stored)["notify"] == [*reversed(stored["notify"])]
 
 
 def test_a_mask_without_a_counterpart_names_its_path():
     with pytest.raises(ValueError, match=r"rules\[0\]\.url"):
-        unmasked({"rules": [{"url": "https://a.example/…"}]}, {})
+        MASKS.restored({"rules": [{"url": "https://a.example/…"}]}, {})
 
 
 def test_a_text_that_ends_like_a_mask_and_is_none_stays():
-    assert unmasked({"name": "and so on …"}, {}) == {"name": "and so on …"}
+    assert MASKS.restored({"name": "and so on …"}, {}) == {"name": "and so on …"}

@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
 from switchbot_automation.web import create_app
-from switchbot_automation.web.openapi import describe
+from switchbot_automation.web.api.openapi import describe
 from switchbot_automation.web.routes import ROUTES
 
 SECRET = "a-secret-path-of-the-tests-0123456789"

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from switchbot_automation.web import redacted_path
-from switchbot_automation.web.answers import BODY_BYTES
+from switchbot_automation.web.request import BODY_BYTES
 
 SECRET = "a-secret-path-of-the-tests-0123456789"
 

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.requests import Order
     from switchbot_automation.engine.act.cascade import Actuator, Sent
-    from switchbot_automation.engine.documents.book import StateBook
-    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.documents.documents import Documents, StateBook
     from switchbot_automation.engine.documents.leader import Leadership
     from switchbot_automation.settings.model import ZoneSettings
 

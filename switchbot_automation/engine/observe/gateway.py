@@ -1,32 +1,39 @@
-"""Read what is worth its call: the meters, and an air conditioner that can be read.
+"""Every call to the cloud or to a plug-in's device: counted, bounded, hurried.
 
-Any exception of a `CloudApi` is an unknown reading. Nothing is decided here.
+Any exception of a `CloudApi` while something is asked is an unknown reading. Nothing is
+decided here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
-from switchbot_automation.core.state.meter import all_zero, fused, implausible
-from switchbot_automation.core.state.records import Reading
-from switchbot_automation.errors import QuotaExhaustedError
-from switchbot_automation.model import PLUGIN_PREFIX as PREFIX
-from switchbot_automation.model import ReasonCode
+from switchbot_automation.errors import PluginError, QuotaExhaustedError
+from switchbot_automation.model import (
+    PLUGIN_PREFIX,
+    CommandResult,
+    Device,
+    DeviceStatus,
+)
 from switchbot_automation.urls import without_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
-    from switchbot_automation.engine.observe.pushed import Pushes
-    from switchbot_automation.model import CloudApi, DeviceStatus
+    from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.observe.offsets import Offsets
+    from switchbot_automation.model import CloudApi, DeviceList, Scene
+    from switchbot_automation.plugins import PluginPart
     from switchbot_automation.settings.model import ZoneSettings
 
 _T = TypeVar("_T")
@@ -42,16 +49,13 @@ _PERSON_WAITS_SECONDS = 2.0
 _REMOTES_RETRY_SECONDS = 900.0
 _REMOTES_FRESH_SECONDS = 86400.0
 
-# No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
-_READS_AT_ONCE = 8
 
-# What a document can hold, and far beyond any temperature.
-_LARGEST = 1e15
+_PLUGIN_TYPE: Final = "plugin"
 
 
 def _of_plugin(args: tuple[object, ...]) -> bool:
     """Tell whether a call is for a plug-in's device, and so none to the cloud."""
-    return bool(args) and isinstance(args[0], str) and args[0].startswith(PREFIX)
+    return bool(args) and isinstance(args[0], str) and args[0].startswith(PLUGIN_PREFIX)
 
 
 def describe(error: BaseException, *, hide: str = "") -> str:
@@ -68,7 +72,7 @@ def describe(error: BaseException, *, hide: str = "") -> str:
 
 
 class Observer:
-    """Polls for the engine, within the day's calls; counts them where nobody else does.
+    """Calls for the engine, within the day's calls; counts them where nobody else does.
 
     `counts` says whether the client leaves the counting in `quota` to the engine. No
     reading is spent that the ledger keeps for commands.
@@ -79,72 +83,27 @@ class Observer:
         client: CloudApi,
         clock: Clock,
         quota: QuotaLedger,
-        pushes: Pushes,
         *,
         counts: bool,
     ) -> None:
         self._client = client
         self._clock = clock
         self._quota = quota
-        self._pushes = pushes
         self._counts = counts
         self._remotes: frozenset[str] | None = None
         self._remotes_asked_at: float | None = None
-        self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self._failing: set[str] = set()
         self._limits: set[asyncio.Timeout] = set()
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
 
-    async def read_meters(
-        self, zones: Iterable[ZoneSettings], *, force: bool = False
-    ) -> dict[str, Reading]:
-        """Read every zone's meter, each meter once. Returns readings by zone.
+    def may_ask(self, device_id: str) -> bool:
+        """Tell whether a device may be read: from the cloud, as far as calls are left."""
+        return self._quota.allows_read() or _of_plugin((device_id,))
 
-        A meter whose events say it all is not asked, unless forced.
-        """
-        zones = list(zones)
-        meters = dict.fromkeys(meter for zone in zones for meter in zone.meters)
-        if len(meters) <= 1:
-            found = {meter: await self._read_meter(meter, force) for meter in meters}
-        else:
-            readings = await asyncio.gather(
-                *(self._read_in_turn(meter, force) for meter in meters)
-            )
-            found = dict(zip(meters, readings, strict=True))
-        none = Reading(problem=ReasonCode.NO_METER)
-        return {
-            zone.name: fused(zone, found)
-            if len(zone.meters) > 1
-            else found.get(zone.meter_device_id, none)
-            for zone in zones
-        }
-
-    async def _read_in_turn(self, device_id: str, force: bool) -> Reading:
-        async with self._reading:
-            return await self._read_meter(device_id, force)
-
-    async def _read_meter(self, device_id: str, force: bool) -> Reading:
-        pushed = self._pushes.answer(device_id, force=force)
-        if pushed is not None:
-            return pushed
-        if not self._quota.allows_read() and not _of_plugin((device_id,)):
-            return Reading(problem=ReasonCode.QUOTA_RESERVE)
-        try:
-            status = await self.call(self._client.status, device_id)
-            reading = _reading(status, self._clock)
-        except QuotaExhaustedError as error:
-            return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
-        except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._note(device_id, error)
-            return Reading(
-                received_at=self._clock.now(),
-                problem=ReasonCode.METER_UNREACHABLE,
-                error=describe(error),
-            )
-        self._note(device_id, None)
-        self._pushes.asked(device_id, reading)
-        return reading
+    async def status(self, device_id: str) -> DeviceStatus:
+        """Ask what a device is like. Raises what `call` raises."""
+        return await self.call(self._client.status, device_id)
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         """Make one call that only asks the cloud, counted and with an end to waiting.
@@ -207,7 +166,7 @@ class Observer:
         async with asyncio.timeout(CALL_SECONDS):
             return await self._counted(function, *args)
 
-    def _note(self, device_id: str, error: Exception | None) -> None:
+    def note(self, device_id: str, error: Exception | None) -> None:
         """Log the first failure and the recovery, not each poll."""
         if error is not None and device_id not in self._failing:
             self._failing.add(device_id)
@@ -238,12 +197,12 @@ class Observer:
             return None
         fields: Mapping[str, Any] | None = None
         try:
-            status = await self.call(self._client.status, device_id)
+            status = await self.status(device_id)
             fields = status.fields
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._note(device_id, error)
+            self.note(device_id, error)
         else:
-            self._note(device_id, None)
+            self.note(device_id, None)
         return UnitLook(fields, self._clock.now())
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
@@ -251,11 +210,11 @@ class Observer:
         if not self._quota.allows_read():
             return None
         try:
-            status = await self.call(self._client.status, device_id)
+            status = await self.status(device_id)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._note(device_id, error)
+            self.note(device_id, error)
             return None
-        self._note(device_id, None)
+        self.note(device_id, None)
         return status.fields
 
     async def _known_remotes(self) -> frozenset[str] | None:
@@ -273,26 +232,122 @@ class Observer:
         return self._remotes
 
 
-def _reading(status: DeviceStatus, clock: Clock) -> Reading:
-    at: Any = status.received_at  # a host's own client may give anything
-    if not isinstance(at, datetime) or at.tzinfo is None:
-        at = clock.now()
-    raw = status.fields.get("temperature")
-    humidity = _finite(status.fields.get("humidity"))
-    if raw is None:
-        problem = ReasonCode.NO_READING
-        return Reading(None, humidity, at, problem)
-    temperature = _finite(raw)
-    if temperature is None:
-        problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
-        return Reading(None, humidity, at, problem)
-    reading = Reading(temperature, humidity, at)
-    if all_zero(status.fields):
-        return implausible(reading, "nothing but zeros")
-    return reading
+class PluggedCloud:
+    """A `CloudApi` with the plug-ins' devices among the account's.
+
+    A zone names one as ``plugin:`` and its name in the settings' `plugins`: a sensor as
+    its meter, an actuator as its air conditioner. Neither costs a call to the cloud.
+
+    The parts are made at first use and kept as long as their settings stay the same;
+    one that has a `close` is closed when they are not.
+    """
+
+    def __init__(self, client: CloudApi, documents: Documents, clock: Clock) -> None:
+        self._client = client
+        self._documents = documents
+        self._clock = clock
+        self._made: dict[str, tuple[str, Any]] = {}
+        self._registered: dict[str, tuple[str, Callable[[], None]]] = {}
+
+    async def devices(self) -> DeviceList:
+        """Return the account's devices and the plug-ins' sensors."""
+        listed = await self._client.devices()
+        sensors = tuple(
+            Device(
+                f"{PLUGIN_PREFIX}{name}", name, _PLUGIN_TYPE, None, cloud_service=False
+            )
+            for name, part in self._parts.items()
+            if part.group == "sensors"
+        )
+        return replace(listed, devices=(*listed.devices, *sensors))
+
+    async def status(self, device_id: str) -> DeviceStatus:
+        """Ask the cloud, or read a plug-in's sensor. Raises PluginError."""
+        if not device_id.startswith(PLUGIN_PREFIX):
+            return await self._client.status(device_id)
+        name = device_id.removeprefix(PLUGIN_PREFIX)
+        fields = await self._part(name, "sensors").read()
+        if not isinstance(fields, Mapping):
+            kind = type(fields).__name__
+            raise PluginError(f"read() gave a {kind}, no mapping", plugin=name)
+        return DeviceStatus(device_id, _PLUGIN_TYPE, dict(fields), self._clock.now())
+
+    async def command(
+        self,
+        device_id: str,
+        command: str,
+        parameter: Any = "default",
+        command_type: str = "command",
+    ) -> CommandResult:
+        """Command a device of the account, or a plug-in's actuator."""
+        if not device_id.startswith(PLUGIN_PREFIX):
+            return await self._client.command(
+                device_id, command, parameter, command_type
+            )
+        name = device_id.removeprefix(PLUGIN_PREFIX)
+        await self._part(name, "actuators").send(command, parameter)
+        return CommandResult(device_id, self._clock.now())
+
+    async def scenes(self) -> list[Scene]:
+        """Return the account's scenes."""
+        return await self._client.scenes()
+
+    async def run_scene(self, scene_id: str) -> CommandResult:
+        """Run a scene of the account."""
+        return await self._client.run_scene(scene_id)
+
+    def adopt(self, offsets: Offsets) -> None:
+        """Register the plug-ins' offsets, end those that the settings no longer have."""
+        parts = self._parts
+        if not parts and not self._registered:
+            return
+        wanted = {name: part for name, part in parts.items() if part.group == "offsets"}
+        for name, (fingerprint, end) in tuple(self._registered.items()):
+            if name not in wanted or wanted[name].fingerprint != fingerprint:
+                end()
+                del self._registered[name]
+        for name in wanted.keys() - self._registered.keys():
+            try:
+                source = self._part(name, "offsets").kelvin
+                end = offsets.register(name, source)
+            except Exception as error:  # noqa: BLE001 - a plug-in's, or a host's of that name
+                _LOGGER.warning("the offset %s cannot be used: %s", name, error)
+                end = _nothing
+            self._registered[name] = (wanted[name].fingerprint, end)
+
+    @property
+    def _parts(self) -> Mapping[str, PluginPart]:
+        settings = self._documents.settings
+        return settings.plugins if settings else {}
+
+    def _part(self, name: str, group: str) -> Any:
+        """Return a part, made of its settings. Raises PluginError."""
+        part = self._parts.get(name)
+        if part is None or part.group != group:
+            raise PluginError(f"no such part in `plugins` of {group}", plugin=name)
+        made = self._made.get(name)
+        if made is None or made[0] != part.fingerprint:
+            if made is not None:
+                _close_part(name, made[1])
+            made = self._made[name] = (part.fingerprint, part.factory(part.config))
+        return made[1]
+
+    def close(self) -> None:
+        """Close the parts that can be."""
+        for name, (_fingerprint, part) in self._made.items():
+            _close_part(name, part)
+        self._made.clear()
 
 
-def _finite(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if -_LARGEST < value < _LARGEST else None
+def _close_part(name: str, part: Any) -> None:
+    close = getattr(part, "close", None)
+    if not callable(close):
+        return
+    try:
+        close()
+    except Exception as error:  # noqa: BLE001 - a plug-in's
+        _LOGGER.warning("the plug-in part %s was not closed: %s", name, error)
+
+
+def _nothing() -> None:
+    """End what never began."""

@@ -5,24 +5,40 @@ Which of them are due `core.step` says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.core.predict import (
     Note,
     Quota,
 )
 from switchbot_automation.core.state.around import watched
+from switchbot_automation.core.state.meter import all_zero, fused, implausible
+from switchbot_automation.core.state.records import Reading
+from switchbot_automation.engine.observe.gateway import describe
+from switchbot_automation.engine.tell.events import QuotaLevelChanged
+from switchbot_automation.errors import QuotaExhaustedError
+from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.cloud.talk.quota import QuotaLedger
-    from switchbot_automation.core.state.records import Reading
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.pushed import Pushes
+    from switchbot_automation.engine.tell.events import Listeners
+    from switchbot_automation.model import CloudApi, DeviceStatus
     from switchbot_automation.settings.model import Settings, ZoneSettings
+
+
+# No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
+_READS_AT_ONCE = 8
+
+# What a document can hold, and far beyond any temperature.
+_LARGEST = 1e15
 
 
 class Meters:
@@ -41,6 +57,7 @@ class Meters:
         self._clock = clock
         self._ledger = ledger
         self._pushes = pushes
+        self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self.notes: dict[str, Note] = {}
         """What the ticks left for each zone's next reading, see `core.step.rest`."""
         self._counted_for: Settings | None = None
@@ -66,9 +83,54 @@ class Meters:
     async def read(
         self, zones: Iterable[ZoneSettings], *, force: bool = False
     ) -> dict[str, Reading]:
-        """Read these zones' meters, as far as the day's calls allow."""
+        """Read every zone's meter, each meter once. Returns readings by zone.
+
+        Only as far as the day's calls allow. A meter whose events say it all is not
+        asked, unless forced.
+        """
         self._pushes.wake = False
-        return await self._observer.read_meters(zones, force=force)
+        zones = list(zones)
+        meters = dict.fromkeys(meter for zone in zones for meter in zone.meters)
+        if len(meters) <= 1:
+            found = {meter: await self._read_meter(meter, force) for meter in meters}
+        else:
+            readings = await asyncio.gather(
+                *(self._read_in_turn(meter, force) for meter in meters)
+            )
+            found = dict(zip(meters, readings, strict=True))
+        none = Reading(problem=ReasonCode.NO_METER)
+        return {
+            zone.name: fused(zone, found)
+            if len(zone.meters) > 1
+            else found.get(zone.meter_device_id, none)
+            for zone in zones
+        }
+
+    async def _read_in_turn(self, device_id: str, force: bool) -> Reading:
+        async with self._reading:
+            return await self._read_meter(device_id, force)
+
+    async def _read_meter(self, device_id: str, force: bool) -> Reading:
+        pushed = self._pushes.answer(device_id, force=force)
+        if pushed is not None:
+            return pushed
+        if not self._observer.may_ask(device_id):
+            return Reading(problem=ReasonCode.QUOTA_RESERVE)
+        try:
+            status = await self._observer.status(device_id)
+            reading = _reading(status, self._clock)
+        except QuotaExhaustedError as error:
+            return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
+        except Exception as error:  # noqa: BLE001 - any client, also a host's own
+            self._observer.note(device_id, error)
+            return Reading(
+                received_at=self._clock.now(),
+                problem=ReasonCode.METER_UNREACHABLE,
+                error=describe(error),
+            )
+        self._observer.note(device_id, None)
+        self._pushes.asked(device_id, reading)
+        return reading
 
     def forget_instants(self) -> None:
         """Forget when anything is due: the clock those instants were read on was set."""
@@ -78,3 +140,79 @@ class Meters:
         """Forget what was left for zones that the settings no longer have."""
         for name in self.notes.keys() - set(zones):
             del self.notes[name]
+
+
+def _reading(status: DeviceStatus, clock: Clock) -> Reading:
+    at: Any = status.received_at  # a host's own client may give anything
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        at = clock.now()
+    raw = status.fields.get("temperature")
+    humidity = _finite(status.fields.get("humidity"))
+    if raw is None:
+        problem = ReasonCode.NO_READING
+        return Reading(None, humidity, at, problem)
+    temperature = _finite(raw)
+    if temperature is None:
+        problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
+        return Reading(None, humidity, at, problem)
+    reading = Reading(temperature, humidity, at)
+    if all_zero(status.fields):
+        return implausible(reading, "nothing but zeros")
+    return reading
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -_LARGEST < value < _LARGEST else None
+
+
+def ledger_of(client: CloudApi) -> QuotaLedger | None:
+    """Return the ledger that a client counts in by itself."""
+    ledger = getattr(client, "quota", None)
+    return ledger if isinstance(ledger, QuotaLedger) else None
+
+
+class QuotaWatch:
+    """Keeps the ledger in step with the state document and tells of its level."""
+
+    def __init__(
+        self, ledger: QuotaLedger, meters: Meters, listeners: Listeners
+    ) -> None:
+        self._ledger = ledger
+        self._meters = meters
+        self._listeners = listeners
+        self._restored = False
+        self._told = "normal"
+
+    def take(
+        self, document: Mapping[str, Any], settings: Settings | None, *, read: bool
+    ) -> None:
+        """Take in the home's state document; `read` says that the store gave it.
+
+        The first one is this engine's own from before; later ones hold what others on
+        the account have spent.
+        """
+        if read and not self._restored:
+            self._restored = True
+            self._ledger.restore(document)
+        else:
+            self._ledger.merge(document)
+        if settings is not None:
+            self._ledger.keep_for_commands(settings.quota_reserve)
+            self._meters.forget(settings.zones)
+
+    def level(self, settings: Settings | None) -> str:
+        """Return how scarce the day's calls are; see `pacing.Quota.level`."""
+        return self._level(self._meters.quota(settings), settings)
+
+    def tell(self, quota: Quota, settings: Settings | None) -> None:
+        """Tell the listeners if the level is another one than before."""
+        level = self._level(quota, settings)
+        if level != self._told:
+            self._told = level
+            self._listeners.emit(QuotaLevelChanged(level, quota.remaining))
+
+    @staticmethod
+    def _level(quota: Quota, settings: Settings | None) -> str:
+        return quota.level(settings.api_quota_warning_threshold if settings else 0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.events.events import (
     CHANGE_REPORT,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 PROOF = 3
 """How many events must have agreed with the cloud's answer, none disagreeing since."""
@@ -78,6 +78,23 @@ class _Line:
     fresh: bool = False
 
 
+class _Known(NamedTuple):
+    """The devices of the settings: each meter's zones, and what lies around zones."""
+
+    zones: Mapping[str, tuple[ZoneSettings, ...]]
+    sensors: frozenset[str]
+    devices: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings | None) -> _Known:
+        zones: dict[str, tuple[ZoneSettings, ...]] = {}
+        for zone in settings.zones.values() if settings else ():
+            for meter in dict.fromkeys(zone.meters):
+                zones[meter] = (*zones.get(meter, ()), zone)
+        sensors = frozenset(watched(settings))
+        return cls(zones, sensors, sensors | zones.keys())
+
+
 class Pushes:
     """The events of one engine's meters."""
 
@@ -85,6 +102,8 @@ class Pushes:
         self._documents = documents
         self._clock = clock
         self._receiver = WebhookReceiver()
+        self._found_for: Settings | None = None
+        self._found = _Known.of(None)
         self._lines: dict[str, _Line] = {}
         self._signs: deque[tuple[str, Mapping[str, Any], datetime]] = deque(
             maxlen=_KEPT_SIGNS
@@ -100,26 +119,30 @@ class Pushes:
 
         Sets `wake` where it says that a threshold that matters was crossed.
         """
-        settings = self._documents.settings
-        zones = tuple(settings.zones.values()) if settings else ()
-        meters = {meter for zone in zones for meter in zone.meters}
-        sensors = watched(settings)
+        known = self._known()
         now = self._clock.now()
         event = self._receiver.receive(
-            payload, now, self._clock.monotonic(), known=meters | sensors
+            payload, now, self._clock.monotonic(), known=known.devices
         )
         if isinstance(event, RefusedWebhook):
             return event, ()
-        if event.device_id in sensors:
+        if event.device_id in known.sensors:
             self._take_sign(event)
-        if event.device_id not in meters:
+        told = known.zones.get(event.device_id)
+        if told is None:
             return event, ()
-        told = tuple(zone for zone in zones if event.device_id in zone.meters)
         if self._hear(event, told):
             self.wake = self.wake or any(
                 self._matters(zone, event.device_id, now) for zone in told
             )
         return event, tuple(zone.name for zone in told)
+
+    def _known(self) -> _Known:
+        """Return the devices that matter: found once for settings, not at each event."""
+        settings = self._documents.settings
+        if settings is not self._found_for:
+            self._found_for, self._found = settings, _Known.of(settings)
+        return self._found
 
     def _take_sign(self, event: WebhookEvent) -> None:
         """Keep what a sensor around a zone showed; a change is worth a tick at once."""

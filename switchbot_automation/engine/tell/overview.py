@@ -8,9 +8,8 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.predict import is_stale
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.engine.tell.record import reasons_as_json
-from switchbot_automation.explain.explanation import instant_or_none
-from switchbot_automation.explain.words import reason_words
+from switchbot_automation.explain.explain import instant_or_none, power_since
+from switchbot_automation.explain.words import reason_words, reasons_as_json
 from switchbot_automation.schedule.windows import in_window, next_boundary
 
 if TYPE_CHECKING:
@@ -39,9 +38,9 @@ def overview(
     wrong with other documents that a person edited.
     """
     settings = documents.settings
-    made = {each.zone: each for each in report.decisions} if report else {}
     zones: list[dict[str, Any]] = []
     if settings is not None:
+        made = {each.zone: each for each in report.decisions} if report else {}
         seasonal = in_force(settings, lambda name: documents.book(name).state, now)
         zones = [
             _zone(
@@ -63,6 +62,17 @@ def overview(
         "document_problems": list(documents.problems.values()),
         "zones": zones,
     }
+
+
+def zone_overview(
+    documents: Documents, report: TickReport | None, zone: ZoneSettings, now: datetime
+) -> dict[str, Any]:
+    """Return one zone as in `overview`, out of its settings in force."""
+    settings, name = documents.settings, zone.name
+    as_set = settings.zones[name] if settings else zone
+    decisions = report.decisions if report else ()
+    made = next((each for each in decisions if each.zone == name), None)
+    return _zone(as_set, zone, documents.book(name).state, made, now)
 
 
 def _zone(
@@ -98,7 +108,7 @@ def _zone(
         "stale": bool(zone.meters) and is_stale(zone, state, now),
         "power": str(state.power),
         "action": str(state.action) if state.action else None,
-        "power_since": instant_or_none(_since(state)),
+        "power_since": instant_or_none(power_since(state)),
         "uncertain": state.uncertain,
         "last_action": state.last_action,
         "last_action_at": instant_or_none(state.last_action_at),
@@ -127,11 +137,3 @@ def _window(window: TimeWindow) -> dict[str, Any]:
         "end": f"{window.end:%H:%M}",
         "id": window.id,
     }
-
-
-def _since(state: ZoneState) -> datetime | None:
-    if state.compressor_running:
-        return state.compressor_started_at
-    if state.power.value == "on":
-        return state.fan_started_at
-    return state.compressor_stopped_at

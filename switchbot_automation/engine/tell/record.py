@@ -14,7 +14,8 @@ from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.explain.runs import Runs
 from switchbot_automation.explain.shadow import shadows_of
 from switchbot_automation.explain.trace import to_document
-from switchbot_automation.model import CommandStatus, Outcome, Power, ReasonCode
+from switchbot_automation.explain.words import commands_as_json, reasons_as_json
+from switchbot_automation.model import CommandStatus, Outcome, Power
 from switchbot_store import HistorySample, ThreadedHistory
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.explain.runs import DecisionRun
     from switchbot_automation.explain.trace import Trace
-    from switchbot_automation.model import Command, Reason
+    from switchbot_automation.model import Command
     from switchbot_store import HistoryService
 
 _LOGGER = logging.getLogger(__name__)
@@ -163,45 +164,3 @@ def _left_sample(
             "commands": commands_as_json((command,)),
         },
     )
-
-
-def reasons_as_json(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
-    """Return reasons as JSON: the code, and the numbers behind it."""
-    return [
-        {
-            "code": str(reason.code),
-            **{key: _plain(value) for key, value in reason.detail.items()},
-        }
-        for reason in reasons
-    ]
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, str) else value
-
-
-def commands_as_json(commands: tuple[Command, ...]) -> list[dict[str, Any]]:
-    """Return commands as JSON: what was sent, how far it came, by which rungs."""
-    return [_command_as_json(each) for each in commands]
-
-
-def _command_as_json(command: Command) -> dict[str, Any]:
-    sent = {
-        "action": str(command.action),
-        "status": str(command.status),
-        "rungs": [
-            {
-                "rung": rung.rung,
-                "ok": rung.ok,
-                "error": rung.error,
-                "seconds": round(rung.duration_seconds, 3),
-            }
-            for rung in command.rungs
-        ],
-    }
-    unit = command.reasons[0].detail.get("unit") if command.reasons else None
-    if unit is not None and command.reasons[0].code is ReasonCode.UNIT_LEFT:
-        sent["unit"], sent["reason"] = unit, str(ReasonCode.UNIT_LEFT)
-    if command.status is CommandStatus.BLOCKED and command.blocked_until:
-        sent["blocked_until"] = encode_instant(command.blocked_until)
-    return sent

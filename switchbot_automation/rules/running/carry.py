@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.engine.documents.side import Recorded
+from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.rules.running.evaluate import due, with_run, without_run
 from switchbot_automation.rules.running.memory import storable
 from switchbot_automation.rules.running.services import (

@@ -163,6 +163,7 @@ NEWEST: Final = composed(
     SELECT max(s."timestamp") FROM zones z CROSS JOIN LATERAL (
         SELECT r."timestamp" FROM state_history r
         WHERE r.zone = z.zone AND r."timestamp" < %(before)s
+            AND r."timestamp" >= '1970-01-01 00:00:00+00'
         ORDER BY r."timestamp" DESC LIMIT 1
     ) s
     """,

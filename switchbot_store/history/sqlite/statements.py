@@ -131,7 +131,8 @@ NEWEST: Final = _with(
     """
     WITH RECURSIVE <ZONES>
     SELECT max((SELECT max(s.timestamp) FROM state_history s
-                WHERE s.zone = z.zone AND s.timestamp < :before)) FROM zones z
+                WHERE s.zone = z.zone AND s.timestamp < :before
+                    AND s.timestamp >= 0)) FROM zones z
     """,
     zones=_ZONES,
 )

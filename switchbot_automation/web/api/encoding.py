@@ -13,8 +13,12 @@ from switchbot_automation.engine.tell.events import (
     DeviceUnresponsive,
     WebhookReceived,
 )
-from switchbot_automation.engine.tell.record import reasons_as_json
-from switchbot_automation.explain.words import reason_words
+from switchbot_automation.explain.words import (
+    reason_words,
+    reasons_as_json,
+    rungs_as_json,
+)
+from switchbot_automation.instants import zulu
 from switchbot_automation.settings.secrets import masked
 
 if TYPE_CHECKING:
@@ -22,11 +26,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from switchbot_automation.model import Command, Reason
-
-
-def instant(at: datetime | None) -> str | None:
-    """Write an instant down in UTC, if there is one."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def in_words(reasons: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:
@@ -46,18 +45,10 @@ def command_as_json(command: Command, tz: tzinfo = UTC) -> dict[str, Any]:
         "zone": command.zone,
         "action": str(command.action),
         "status": str(command.status),
-        "sent_at": instant(command.sent_at),
-        "blocked_until": instant(command.blocked_until),
+        "sent_at": zulu(command.sent_at),
+        "blocked_until": zulu(command.blocked_until),
         "reasons": reasons_in_words(command.reasons, tz),
-        "rungs": [
-            {
-                "rung": rung.rung,
-                "ok": rung.ok,
-                "error": rung.error,
-                "seconds": round(rung.duration_seconds, 3),
-            }
-            for rung in command.rungs
-        ],
+        "rungs": rungs_as_json(command),
     }
 
 
@@ -66,18 +57,18 @@ def event_as_json(event: object) -> dict[str, Any]:
     if isinstance(event, DecisionMade):
         decision = event.decision
         return {
-            "at": instant(event.at),
+            "at": zulu(event.at),
             "zone": decision.zone,
             "outcome": str(decision.outcome),
             "action": str(decision.action) if decision.action else None,
             "reasons": reasons_in_words(decision.reasons, UTC),
         }
     if isinstance(event, CommandHandled | DeviceUnresponsive):
-        return {"at": instant(event.at), **command_as_json(event.command)}
+        return {"at": zulu(event.at), **command_as_json(event.command)}
     if isinstance(event, WebhookReceived):
         pushed = event.event
         return {
-            "at": instant(pushed.received_at),
+            "at": zulu(pushed.received_at),
             "device_id": pushed.device_id,
             "device_type": pushed.device_type,
             "zones": list(event.zones),
@@ -95,7 +86,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, datetime):
-        return instant(value)
+        return zulu(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

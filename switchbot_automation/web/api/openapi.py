@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.web.api.health import versions
+from switchbot_automation.web.api.schemas import PARAMETERS, SCHEMAS
 from switchbot_automation.web.guard import Access
-from switchbot_automation.web.health import versions
-from switchbot_automation.web.schemas import PARAMETERS, SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from switchbot_automation.web.answers import RefusedError, as_json
-from switchbot_automation.web.encoding import in_words, instant
-from switchbot_automation.web.home import find_zone
-from switchbot_automation.web.query import instant_of, number_of
-from switchbot_automation.web.site import site_of
+from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.instants import zulu
+from switchbot_automation.web.api.encoding import in_words
+from switchbot_automation.web.request import (
+    RequestRefusedError,
+    as_json,
+    instant_of,
+    number_of,
+    site_of,
+)
 from switchbot_store import StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from aiohttp import web
 
-    from switchbot_automation.web.site import Site
+    from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_automation.web.request import Site
 
 _LONGEST_HOURS = 400 * 24
 _MOST_POINTS = 2000
@@ -34,11 +39,11 @@ async def history(request: web.Request) -> web.Response:
     While the database is away it is the last chart known, and `unavailable` says why.
     """
     site = site_of(request)
-    zone = find_zone(site, request.match_info["zone"])
+    zone = site.engine.zone_in_force(request.match_info["zone"])
     points = int(number_of(request, "points", 288, 1, _MOST_POINTS))
     start, end = instant_of(request, "start"), instant_of(request, "end")
     hours = number_of(request, "hours", _DAY, 0.1, _LONGEST_HOURS)
-    key = ("history", zone["name"], points, start, end, hours)
+    key = ("history", zone.name, points, start, end, hours)
 
     async def ask() -> dict[str, Any]:
         last = end or site.engine.clock.now()
@@ -50,17 +55,18 @@ async def history(request: web.Request) -> web.Response:
 
 
 async def _rows(
-    site: Site, zone: Mapping[str, Any], start: datetime, end: datetime, points: int
+    site: Site, zone: ZoneSettings, start: datetime, end: datetime, points: int
 ) -> dict[str, Any]:
     if not start < end or end - start > timedelta(hours=_LONGEST_HOURS):
-        raise RefusedError(
+        raise RequestRefusedError(
             422, "range", "start must be before end, by 400 days at most"
         )
+    aim = aim_of(zone)
     answer: dict[str, Any] = {
-        "zone": zone["name"],
-        "start": instant(start),
-        "end": instant(end),
-        "band": zone["band"],
+        "zone": zone.name,
+        "start": zulu(start),
+        "end": zulu(end),
+        "band": {"low": aim.low, "high": aim.high} if aim else None,
         "source": "none",
         "bucket_seconds": None,
         "on_seconds": 0,
@@ -69,9 +75,9 @@ async def _rows(
     if site.history is None:
         return answer
     found = await site.history.query(
-        start, end, zone=zone["name"], fields=_FIELDS, points=points
+        start, end, zone=zone.name, fields=_FIELDS, points=points
     )
-    rows = [{**row, "timestamp": instant(row["timestamp"])} for row in found.rows]
+    rows = [{**row, "timestamp": zulu(row["timestamp"])} for row in found.rows]
     on_seconds = sum(row.get("aircon_on_seconds") or 0 for row in rows)
     return answer | {
         "source": found.source,
@@ -87,10 +93,10 @@ async def decisions(request: web.Request) -> web.Response:
     While the database is away they are those since the start, or the last ones known.
     """
     site = site_of(request)
-    zone = find_zone(site, request.match_info["zone"])
+    zone = site.engine.zone_in_force(request.match_info["zone"])
     limit = int(number_of(request, "limit", 20, 1, _MOST_DECISIONS))
     hours = number_of(request, "hours", _DAY, 0.1, 14 * _DAY)
-    name = zone["name"]
+    name = zone.name
 
     async def ask() -> list[dict[str, Any]]:
         if site.history is None:
@@ -102,7 +108,7 @@ async def decisions(request: web.Request) -> web.Response:
             zone=name,
             fields=("temperature", "metadata"),
         )
-        return _runs(found.rows, ZoneInfo(zone["timezone"]))
+        return _runs(found.rows, zone.timezone)
 
     key = ("decisions", name, hours)
     try:
@@ -122,7 +128,7 @@ def _remembered(site: Site, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def _runs(rows: Iterable[Mapping[str, Any]], tz: ZoneInfo) -> list[dict[str, Any]]:
+def _runs(rows: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:
     """Return runs of equal decisions out of a zone's rows, newest first."""
     runs: list[dict[str, Any]] = []
     last: tuple[Any, ...] | None = None
@@ -133,7 +139,7 @@ def _runs(rows: Iterable[Mapping[str, Any]], tz: ZoneInfo) -> list[dict[str, Any
         reasons = [each for each in metadata.get("reasons") or () if "code" in each]
         commands = metadata.get("commands") or []
         key = (metadata.get("outcome"), *(each["code"] for each in reasons))
-        at = instant(row["timestamp"])
+        at = zulu(row["timestamp"])
         if key == last and not commands:
             run = runs[-1]
             run["until"] = at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from switchbot_automation.web.home import ACTIONS
+from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}

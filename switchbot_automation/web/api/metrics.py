@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from switchbot_automation.web.answers import RefusedError
-from switchbot_automation.web.health import health_of
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.api.health import health_of
+from switchbot_automation.web.request import RequestRefusedError, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +28,17 @@ async def metrics(request: web.Request) -> web.Response:
         # Loaded for who asks: the library is an extra.
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
     except ImportError:
-        raise RefusedError(
+        raise RequestRefusedError(
             501, "not_installed", "pip install 'switchbot-automation[web]'"
         ) from None
-    figures = Figures(await health_of(site), site.engine.overview(), site.live)
+    figures = MetricFigures(await health_of(site), site.engine.overview(), site.live)
     return web.Response(
         body=generate_latest(figures),
         headers={"Content-Type": CONTENT_TYPE_LATEST},
     )
 
 
-class Figures:
+class MetricFigures:
     """A registry of one moment: nothing global, so two applications do not meet."""
 
     def __init__(

@@ -6,15 +6,14 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.web.answers import as_json
-from switchbot_automation.web.encoding import instant
+from switchbot_automation.instants import zulu
 from switchbot_automation.web.guard import Who, who_asks
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import as_json, site_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from switchbot_automation.web.site import Site
+    from switchbot_automation.web.request import Site
 
 _UNWELL: Final = 503
 
@@ -109,7 +108,7 @@ def _scheduler(site: Site, engine: dict[str, Any]) -> dict[str, Any]:
             "running": status.running,
             "ticks": status.ticks,
             "failures": status.failures,
-            "last_tick_at": instant(status.last_tick_at),
+            "last_tick_at": zulu(status.last_tick_at),
             "last_error": status.last_error,
         }
     return found
@@ -128,8 +127,8 @@ def _history(site: Site, error: str | None) -> dict[str, Any]:
         "written": status.written,
         "quarantined": status.quarantined,
         "dropped": status.dropped,
-        "last_flush": instant(status.last_flush),
-        "degraded_since": instant(status.degraded_since),
+        "last_flush": zulu(status.last_flush),
+        "degraded_since": zulu(status.degraded_since),
         "last_error": error or status.last_error,
     }
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings.secrets import SecretMaskError
-from switchbot_automation.web.answers import (
+from switchbot_automation.settings.secrets import MASKS, SecretMaskError
+from switchbot_automation.web.request import (
     SETTINGS_BYTES,
-    RefusedError,
+    RequestRefusedError,
     as_json,
     read_json,
+    site_of,
 )
-from switchbot_automation.web.masking import masked, unmasked
-from switchbot_automation.web.site import site_of
 from switchbot_store import StoreConflictError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ async def read(request: web.Request) -> web.Response:
     A mask stands for its secret wherever it is put back, until the program restarts.
     """
     entry = await site_of(request).engine.stored_settings()
-    return as_json(masked(entry.data), headers={"ETag": _etag(entry.revision)})
+    return as_json(MASKS.masked(entry.data), headers={"ETag": _etag(entry.revision)})
 
 
 async def replace(request: web.Request) -> web.Response:
@@ -46,10 +45,12 @@ async def replace(request: web.Request) -> web.Response:
         # What is masked can only be told from the document that was read.
         raise StoreConflictError("settings", entry.revision)
     try:
-        document = unmasked(document, entry.data)
+        document = MASKS.restored(document, entry.data)
     except SecretMaskError as error:
         if error.conflict:
-            raise RefusedError(409, "secret", str(error), path=error.path) from error
+            raise RequestRefusedError(
+                409, "secret", str(error), path=error.path
+            ) from error
         raise SettingsError(error.problem, path=error.path) from error
     if not dry_run:
         change = await site.engine.apply_settings(
@@ -58,7 +59,7 @@ async def replace(request: web.Request) -> web.Response:
         after = await site.engine.stored_settings()
         return as_json(change.to_dict(), headers={"ETag": _etag(after.revision)})
     if site.heavy.locked():
-        raise RefusedError(
+        raise RequestRefusedError(
             429,
             "busy",
             "another change is being tried on the history",
@@ -76,13 +77,13 @@ def _etag(revision: str) -> str:
 
 
 def _if_match(request: web.Request, *, needed: bool) -> str | None:
-    """Return the revision asked for, None for any. Raises RefusedError."""
+    """Return the revision asked for, None for any. Raises RequestRefusedError."""
     given = request.headers.get("If-Match", "").strip()
     if given == "*":
         return None
     if not given:
         if needed:
-            raise RefusedError(
+            raise RequestRefusedError(
                 428,
                 "if_match",
                 "send If-Match with the ETag of the settings you read",

@@ -7,9 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
-from switchbot_automation.web.answers import RefusedError
 from switchbot_automation.web.live import MOST_LISTENERS
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import RequestRefusedError, site_of
 
 # Proxies end what is silent for a minute; a browser that went away is noticed too.
 HEARTBEAT_SECONDS: Final = 15.0
@@ -26,7 +25,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     """
     live = site_of(request).live
     if live.listeners >= MOST_LISTENERS:
-        raise RefusedError(
+        raise RequestRefusedError(
             503, "too_many_listeners", "try again", headers={"Retry-After": "10"}
         )
     response = web.StreamResponse(

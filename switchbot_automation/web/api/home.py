@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from switchbot_automation.engine.act.wishes import HOLDS
-from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.model import ManualAction
-from switchbot_automation.web.answers import RefusedError, as_json, read_json
-from switchbot_automation.web.encoding import command_as_json
-from switchbot_automation.web.query import instant_of
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.api.encoding import command_as_json
+from switchbot_automation.web.request import (
+    RequestRefusedError,
+    as_json,
+    instant_of,
+    read_json,
+    site_of,
+)
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from switchbot_automation.web.site import Site
+    from switchbot_automation.web.request import Site
 
 HOLD: Final = "hold"
 RESUME: Final = "resume"
@@ -44,22 +46,14 @@ async def zones(request: web.Request) -> web.Response:
 
 async def zone(request: web.Request) -> web.Response:
     """Return one zone as it is now."""
-    return as_json(find_zone(site_of(request), request.match_info["zone"]))
-
-
-def find_zone(site: Site, name: str) -> dict[str, Any]:
-    """Return a zone as it is now. Raises UnknownZoneError."""
-    found: list[dict[str, Any]] = site.engine.overview()["zones"]
-    for each in found:
-        if each["name"] == name:
-            return each
-    raise UnknownZoneError(name, [each["name"] for each in found])
+    engine = site_of(request).engine
+    return as_json(engine.zone_overview(request.match_info["zone"]))
 
 
 async def explain(request: web.Request) -> web.Response:
     """Explain why a zone is as it is, or was so `at` an instant."""
     site = site_of(request)
-    name = find_zone(site, request.match_info["zone"])["name"]
+    name = site.engine.zone_in_force(request.match_info["zone"]).name
     at = instant_of(request, "at")
 
     async def ask() -> dict[str, Any]:
@@ -77,30 +71,29 @@ async def act(request: web.Request) -> web.Response:
     body = await read_json(request)
     unknown = sorted(body.keys() - {"action", "hold"})
     if unknown:
-        raise RefusedError(
+        raise RequestRefusedError(
             422, "unknown_key", f"{', '.join(unknown)}: expected action and hold"
         )
     action = body.get("action")
     if action not in ACTIONS:
-        raise RefusedError(
+        raise RequestRefusedError(
             422, "unknown_action", f"action: expected one of {', '.join(ACTIONS)}"
         )
     hold = _hold(body.get("hold"))
-    zone = find_zone(site, name)
-    tz = ZoneInfo(zone["timezone"])
+    zone = site.engine.zone_in_force(name)
     try:
         if action == HOLD:
             await site.engine.hold(name, "permanent" if hold is None else hold)
         elif action == RESUME:
-            if not zone["enabled"]:
+            if not zone.automation_enabled:
                 await _enable(site, name)
             await site.engine.hold(name, "none")
         else:
             command = await site.engine.act(name, action, hold)
-            return as_json(command_as_json(command, tz))
+            return as_json(command_as_json(command, zone.timezone))
     except ValueError as error:
-        raise RefusedError(422, "hold", str(error)) from error
-    after = find_zone(site, name)
+        raise RequestRefusedError(422, "hold", str(error)) from error
+    after = site.engine.zone_overview(name)
     return as_json(
         {
             "zone": name,
@@ -130,7 +123,7 @@ def _hold(value: Any) -> timedelta | datetime | str | None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 < value <= _LONGEST_HOLD_SECONDS:
-            raise RefusedError(
+            raise RequestRefusedError(
                 422, "hold", f"hold: 1 to {_LONGEST_HOLD_SECONDS} seconds"
             )
         return timedelta(seconds=value)
@@ -141,7 +134,7 @@ def _hold(value: Any) -> timedelta | datetime | str | None:
             return parse_instant(value)
         except ValueError as error:
             words = ", ".join(HOLDS)
-            raise RefusedError(
+            raise RequestRefusedError(
                 422, "hold", f"hold: {error}; or one of {words}"
             ) from None
-    raise RefusedError(422, "hold", "hold: seconds, an instant, or a word")
+    raise RequestRefusedError(422, "hold", "hold: seconds, an instant, or a word")

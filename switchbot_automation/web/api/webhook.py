@@ -12,8 +12,12 @@ from switchbot_automation.cloud.events.events import (
     WebhookRefusal,
     same_secret,
 )
-from switchbot_automation.web.answers import RefusedError, as_json, read_body
-from switchbot_automation.web.site import site_of
+from switchbot_automation.web.request import (
+    RequestRefusedError,
+    as_json,
+    read_body,
+    site_of,
+)
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -34,7 +38,7 @@ async def webhook(request: web.Request) -> web.Response:
     """
     site = site_of(request)
     if not same_secret(request.match_info["secret"], site.webhook_secret or ""):
-        raise RefusedError(404, "not_found", "Not Found", close=True)
+        raise RequestRefusedError(404, "not_found", "Not Found", close=True)
     body = await read_body(request, MAX_BODY_BYTES)
     try:
         payload = orjson.loads(body)
@@ -42,12 +46,12 @@ async def webhook(request: web.Request) -> web.Response:
         payload = None
     if not isinstance(payload, dict):
         site.live.counts["webhooks", WebhookRefusal.NOT_JSON] += 1
-        raise RefusedError(400, "not_json", "the body is no JSON object")
+        raise RequestRefusedError(400, "not_json", "the body is no JSON object")
     taken = await site.engine.handle_webhook(payload)
     if not isinstance(taken, RefusedWebhook):
         site.live.counts["webhooks", "taken"] += 1
         return as_json({"taken": True})
     site.live.counts["webhooks", str(taken.refusal)] += 1
     if taken.refusal in _BAD:
-        raise RefusedError(400, str(taken.refusal), taken.detail or "no event")
+        raise RequestRefusedError(400, str(taken.refusal), taken.detail or "no event")
     return as_json({"taken": False, "refusal": str(taken.refusal)})

@@ -1,0 +1,183 @@
+"""What every handler has of a request: its site, its query and body, and its answer.
+
+JSON both ways, and bodies that are neither huge nor slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from aiohttp import web
+
+from switchbot_automation.instants import parse_instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.engine.scheduler import SchedulerService
+    from switchbot_automation.web.credentials import Credentials
+    from switchbot_automation.web.live import Live
+    from switchbot_automation.web.shared import Shared
+    from switchbot_store import ThreadedHistory
+
+BODY_BYTES: Final = 64 * 1024
+SETTINGS_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One application's parts.
+
+    `heavy` keeps what costs seconds to one at a time, `explaining` what costs a tenth.
+    """
+
+    engine: AutomationEngine
+    history: ThreadedHistory | None
+    scheduler: SchedulerService | None
+    credentials: Credentials | None
+    host_authenticates: bool
+    public_health: bool
+    read_only: bool
+    webhook_secret: str | None
+    strict_health: bool
+    body_seconds: float
+    live: Live
+    shared: Shared
+    heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+SITE: Final = web.AppKey("switchbot_site", Site)
+
+
+def site_of(request: web.Request) -> Site:
+    """Return the site a request is for, wherever the application is mounted."""
+    return request.match_info.apps[-1][SITE]
+
+
+class RequestRefusedError(Exception):
+    """A request that is answered with an error.
+
+    `code` is a word for programs; `headers` go out with the answer. With `close` the
+    connection ends, since the rest of the body is not worth reading.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: dict[str, str] | None = None,
+        close: bool = False,
+        **details: Any,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}
+        self.close = close
+        self.details = details
+
+
+def as_json(
+    body: Any, *, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Answer with JSON."""
+    return web.Response(
+        body=orjson.dumps(body),
+        status=status,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def refusal(error: RequestRefusedError) -> web.Response:
+    """Answer with an error, as JSON."""
+    body = {"error": error.code, "message": str(error), **error.details}
+    response = as_json(body, status=error.status, headers=error.headers)
+    if error.close:
+        response.force_close()
+    return response
+
+
+async def read_body(request: web.Request, limit: int = BODY_BYTES) -> bytes:
+    """Return a request's body. Raises RequestRefusedError for one too large or too slow."""
+    seconds = site_of(request).body_seconds
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise RequestRefusedError(
+            415, "encoded", "the body must not be compressed", close=True
+        )
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise RequestRefusedError(
+            408, "too_slow", f"the body took longer than {seconds:g} s", close=True
+        ) from None
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> RequestRefusedError:
+    message = f"the body is longer than {limit} bytes"
+    return RequestRefusedError(413, "too_large", message, close=True)
+
+
+async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, Any]:
+    """Return a body that is a JSON object. Raises RequestRefusedError.
+
+    Only `application/json`, which no form of another site can send.
+    """
+    if request.content_type != "application/json":
+        raise RequestRefusedError(
+            415, "not_json", "send Content-Type: application/json", close=True
+        )
+    try:
+        body = orjson.loads(await read_body(request, limit))
+    except ValueError as error:
+        raise RequestRefusedError(
+            400, "not_json", f"the body is no JSON: {error}"
+        ) from error
+    if not isinstance(body, dict):
+        raise RequestRefusedError(
+            400, "not_an_object", "the body must be a JSON object"
+        )
+    return body
+
+
+def instant_of(request: web.Request, name: str) -> datetime | None:
+    """Return an instant of the query. Raises RequestRefusedError."""
+    given = request.query.get(name)
+    if given is None:
+        return None
+    try:
+        # In a query a plus sign that nobody escaped is a space.
+        return parse_instant(given.replace(" ", "+"))
+    except ValueError as error:
+        raise RequestRefusedError(422, name, f"{name}: {error}") from None
+
+
+def number_of(
+    request: web.Request, name: str, default: float, least: float, most: float
+) -> float:
+    """Return a number of the query. Raises RequestRefusedError."""
+    given = request.query.get(name)
+    try:
+        number = default if given is None else float(given)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise RequestRefusedError(422, name, f"{name}: {least:g} to {most:g}")
+    return number
