@@ -1,4 +1,9 @@
-"""An asyncio engine for SwitchBot climate control that hosts embed."""
+"""An asyncio engine for SwitchBot climate control that hosts embed.
+
+A host needs no more than these names: the engine, a way to call it, and what goes in and
+comes out. For a cloud of its own it writes the five methods of `CloudApi`, which return
+`DeviceList`, `DeviceStatus`, `CommandResult` and `Scene`.
+"""
 
 from __future__ import annotations
 
@@ -6,49 +11,105 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from switchbot_automation.backtest import backtest
+    from switchbot_automation.backtest import BacktestError, BacktestReport, backtest
     from switchbot_automation.clock import Clock, SystemClock
     from switchbot_automation.cloud.talk.client import SwitchBotClient
+    from switchbot_automation.cloud.talk.quota import QuotaLedger
     from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.engine.act.http_hook import WebhookSender
+    from switchbot_automation.engine.configure import SettingsChange
     from switchbot_automation.engine.scheduler import SchedulerService
     from switchbot_automation.engine.thread import EngineThread
     from switchbot_automation.errors import (
+        AuthError,
         AutomationError,
+        BadParameterError,
+        ClockSkewError,
         CloudError,
+        CloudServerError,
+        CloudTimeoutError,
+        DeviceOfflineError,
+        HubOfflineError,
+        PluginError,
+        QuotaExhaustedError,
+        RateLimitedError,
+        RuleActionError,
         SettingsError,
         UnknownZoneError,
+        UnsupportedCommandError,
+        WebhookConflictError,
+        WebhookError,
     )
+    from switchbot_automation.explain.explanation import Explanation
     from switchbot_automation.model import (
         Action,
         CloudApi,
         Command,
+        CommandResult,
         CommandStatus,
+        Device,
+        DeviceList,
+        DeviceStatus,
+        ManualAction,
         Outcome,
+        Reason,
         ReasonCode,
+        Remote,
+        Scene,
         TickReport,
         ZoneDecision,
     )
+    from switchbot_automation.settings import parse_settings
 
 __all__ = [
     "Action",
+    "AuthError",
     "AutomationEngine",
     "AutomationError",
+    "BacktestError",
+    "BacktestReport",
+    "BadParameterError",
     "Clock",
+    "ClockSkewError",
     "CloudApi",
     "CloudError",
+    "CloudServerError",
+    "CloudTimeoutError",
     "Command",
+    "CommandResult",
     "CommandStatus",
+    "Device",
+    "DeviceList",
+    "DeviceOfflineError",
+    "DeviceStatus",
     "EngineThread",
+    "Explanation",
+    "HubOfflineError",
+    "ManualAction",
     "Outcome",
+    "PluginError",
+    "QuotaExhaustedError",
+    "QuotaLedger",
+    "RateLimitedError",
+    "Reason",
     "ReasonCode",
+    "Remote",
+    "RuleActionError",
+    "Scene",
     "SchedulerService",
+    "SettingsChange",
     "SettingsError",
     "SwitchBotClient",
     "SystemClock",
     "TickReport",
     "UnknownZoneError",
+    "UnsupportedCommandError",
+    "WebhookConflictError",
+    "WebhookError",
+    "WebhookSender",
     "ZoneDecision",
     "backtest",
+    "parse_settings",
 ]
 
 
@@ -57,24 +118,53 @@ __all__ = [
 # plugin of this package for every test run of every project that has it installed.
 _HOMES = {
     "Action": "model",
+    "AuthError": "errors",
     "AutomationEngine": "engine",
     "AutomationError": "errors",
+    "BacktestError": "backtest",
+    "BacktestReport": "backtest",
+    "BadParameterError": "errors",
     "Clock": "clock",
+    "ClockSkewError": "errors",
     "CloudApi": "model",
     "CloudError": "errors",
+    "CloudServerError": "errors",
+    "CloudTimeoutError": "errors",
     "Command": "model",
+    "CommandResult": "model",
     "CommandStatus": "model",
+    "Device": "model",
+    "DeviceList": "model",
+    "DeviceOfflineError": "errors",
+    "DeviceStatus": "model",
     "EngineThread": "engine.thread",
+    "Explanation": "explain.explanation",
+    "HubOfflineError": "errors",
+    "ManualAction": "model",
     "Outcome": "model",
+    "PluginError": "errors",
+    "QuotaExhaustedError": "errors",
+    "QuotaLedger": "cloud.talk.quota",
+    "RateLimitedError": "errors",
+    "Reason": "model",
     "ReasonCode": "model",
+    "Remote": "model",
+    "RuleActionError": "errors",
+    "Scene": "model",
     "SchedulerService": "engine.scheduler",
+    "SettingsChange": "engine.configure",
     "SettingsError": "errors",
     "SwitchBotClient": "cloud.talk.client",
     "SystemClock": "clock",
     "TickReport": "model",
     "UnknownZoneError": "errors",
+    "UnsupportedCommandError": "errors",
+    "WebhookConflictError": "errors",
+    "WebhookError": "errors",
+    "WebhookSender": "engine.act.http_hook",
     "ZoneDecision": "model",
     "backtest": "backtest",
+    "parse_settings": "settings",
 }
 
 

@@ -9,7 +9,17 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a host or a simulation must offer."""
+    """What a host or a simulation must offer.
+
+    >>> from switchbot_automation import Clock
+    >>> from switchbot_automation.simulation import SimulatedClock
+    >>> def minutes(clock: Clock) -> float:
+    ...     return clock.monotonic() / 60
+    >>> clock = SimulatedClock()
+    >>> clock.advance(90)
+    >>> minutes(clock)
+    1.5
+    """
 
     def now(self) -> datetime:
         """Return the wall clock's time, aware, in UTC."""
@@ -25,7 +35,12 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock.
+
+    >>> from switchbot_automation import SystemClock
+    >>> str(SystemClock().now().tzinfo)
+    'UTC'
+    """
 
     def now(self) -> datetime:
         """Return the wall clock's time, aware, in UTC."""

@@ -33,6 +33,11 @@ class Device:
 
     `device_type` is "" and `hub_device_id` None where the cloud left them out. `extra`
     holds the other keys as they came.
+
+    >>> from switchbot_automation import Device
+    >>> meter = Device("C271111EC0AB", "Living room", "Meter", None, cloud_service=True)
+    >>> meter.device_type
+    'Meter'
     """
 
     device_id: str
@@ -45,7 +50,12 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """An infrared remote of the list; its state cannot be read."""
+    """An infrared remote of the list; its state cannot be read.
+
+    >>> from switchbot_automation import Remote
+    >>> Remote("02-2020", "Bedroom", "Air Conditioner", "FA7310762361").remote_type
+    'Air Conditioner'
+    """
 
     device_id: str
     name: str
@@ -55,7 +65,13 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class DeviceList:
-    """The account's devices. One empty list is not proof that they are gone."""
+    """The account's devices. One empty list is not proof that they are gone.
+
+    >>> from switchbot_automation import DeviceList, Remote
+    >>> unit = Remote("02-2020", "Bedroom", "Air Conditioner", None)
+    >>> [remote.name for remote in DeviceList(devices=(), remotes=(unit,)).remotes]
+    ['Bedroom']
+    """
 
     devices: tuple[Device, ...]
     remotes: tuple[Remote, ...]
@@ -67,6 +83,13 @@ class DeviceStatus:
 
     `fields` are the raw fields; `received_at` says when the answer came, not when the
     device measured, which the cloud does not tell.
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_automation import DeviceStatus
+    >>> fields = {"temperature": 21.5, "humidity": 48}
+    >>> at = datetime(2026, 1, 12, 7, tzinfo=UTC)
+    >>> DeviceStatus("C271111EC0AB", "Meter", fields, received_at=at).fields["temperature"]
+    21.5
     """
 
     device_id: str
@@ -77,7 +100,12 @@ class DeviceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A manual scene of the phone app."""
+    """A manual scene of the phone app.
+
+    >>> from switchbot_automation import Scene
+    >>> Scene("T02-20250101-04", "Off").name
+    'Off'
+    """
 
     scene_id: str
     name: str
@@ -88,6 +116,12 @@ class CommandResult:
     """The cloud accepted a command; that is no proof that it was carried out.
 
     `command_id` is given by devices that answer later, such as keypads.
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_automation import CommandResult
+    >>> at = datetime(2026, 1, 12, 7, tzinfo=UTC)
+    >>> print(CommandResult("02-2020", accepted_at=at).command_id)
+    None
     """
 
     device_id: str
@@ -100,7 +134,47 @@ class CloudApi(Protocol):
     """What the engine needs of a cloud.
 
     `SwitchBotClient` is one, `simulation.SimulatedHome` another, a host's own a third.
-    Any exception counts as a failed call.
+    `status` gives a device's raw fields, of a meter ``temperature`` in degrees Celsius and
+    ``humidity`` in percent. `command` takes ``turnOff``, ``setAll`` with "temperature,mode,
+    fan,on" and, of `command_type` ``customize``, the name of a learned button; it returns
+    once the command was accepted.
+
+    Any exception counts as a failed call. One of `CloudError` also says, by `maybe_sent`,
+    whether a repetition could act twice.
+
+    >>> import asyncio
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_automation import CommandResult, DeviceList, DeviceStatus
+    >>> class OneRoom:
+    ...     async def devices(self):
+    ...         return DeviceList(devices=(), remotes=())
+    ...
+    ...     async def status(self, device_id):
+    ...         fields = {"temperature": 18.5}
+    ...         return DeviceStatus(device_id, "Meter", fields, datetime.now(UTC))
+    ...
+    ...     async def command(
+    ...         self, device_id, command, parameter="default", command_type="command"
+    ...     ):
+    ...         print(device_id, command, parameter)
+    ...         return CommandResult(device_id, datetime.now(UTC))
+    ...
+    ...     async def scenes(self):
+    ...         return []
+    ...
+    ...     async def run_scene(self, scene_id):
+    ...         raise LookupError(scene_id)
+    >>> settings = {"meter_device_id": "meter", "aircon_device_id": "unit"}
+    >>> async def off():
+    ...     from switchbot_automation import AutomationEngine
+    ...     from switchbot_store import MemoryStore
+    ...
+    ...     store = MemoryStore()
+    ...     store.set("settings", settings)
+    ...     async with AutomationEngine(OneRoom(), store) as engine:
+    ...         await engine.act("default", "off")
+    >>> asyncio.run(off())
+    unit turnOff default
     """
 
     async def devices(self) -> DeviceList: ...
@@ -128,7 +202,12 @@ class Power(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be done to an air conditioner; also the key of its scenes and webhooks."""
+    """What can be done to an air conditioner; also the key of its scenes and webhooks.
+
+    >>> from switchbot_automation import Action
+    >>> Action("winter") is Action.WINTER
+    True
+    """
 
     WINTER = "winter"
     SUMMER = "summer"
@@ -137,7 +216,12 @@ class Action(StrEnum):
 
 
 class ManualAction(StrEnum):
-    """What a person can ask for. `ON` is the season's; `QUICK_OFF` also disables."""
+    """What a person can ask for. `ON` is the season's; `QUICK_OFF` also disables.
+
+    >>> from switchbot_automation import ManualAction
+    >>> [str(action) for action in ManualAction]
+    ['on', 'off', 'fan', 'winter', 'summer', 'quick_off']
+    """
 
     ON = "on"
     OFF = "off"
@@ -148,7 +232,12 @@ class ManualAction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a tick came to for a zone, in the dashboard's words."""
+    """What a tick came to for a zone, in the dashboard's words.
+
+    >>> from switchbot_automation import Outcome
+    >>> Outcome.WINTER_ON == "winter_on"
+    True
+    """
 
     NOOP = "noop"
     DISABLED = "disabled"
@@ -173,7 +262,12 @@ class Outcome(StrEnum):
 
 
 class CommandStatus(StrEnum):
-    """How far a command has come."""
+    """How far a command has come.
+
+    >>> from switchbot_automation import CommandStatus
+    >>> [str(status) for status in CommandStatus]
+    ['decided', 'blocked', 'sent', 'accepted', 'confirmed', 'failed']
+    """
 
     DECIDED = "decided"
     BLOCKED = "blocked"
@@ -185,7 +279,13 @@ class CommandStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason with the numbers behind it; keys of `detail` name the unit."""
+    """One reason with the numbers behind it; keys of `detail` name the unit.
+
+    >>> from switchbot_automation import Reason, ReasonCode
+    >>> reason = Reason(ReasonCode.OFF_REPEAT, {"remaining": 1})
+    >>> print(reason.code, reason.detail["remaining"])
+    off_repeat 1
+    """
 
     code: ReasonCode
     detail: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
@@ -211,6 +311,11 @@ class Command:
 
     `blocked_until` is the instant at which a command blocked by the equipment's
     minimum times becomes legal. `sent_at` is when the first rung was tried.
+
+    >>> from switchbot_automation import Action, Command, CommandStatus
+    >>> command = Command("1", "office", Action.OFF, CommandStatus.ACCEPTED)
+    >>> command.status == "accepted"
+    True
     """
 
     id: str
@@ -233,6 +338,11 @@ class ZoneDecision:
     reading, counted from the last one and so perhaps past, None where the settings say
     it. `emergency`: safety wants it, and no minimum time may keep it waiting.
     `blocked_until` is until when its group keeps the zone waiting.
+
+    >>> from switchbot_automation import Action, Outcome, ZoneDecision
+    >>> decision = ZoneDecision("office", Outcome.WINTER_ON, Action.WINTER)
+    >>> print(decision.zone, decision.outcome, decision.action)
+    office winter_on winter
     """
 
     zone: str
@@ -283,6 +393,19 @@ class TickReport:
 
     `outcome` is the default zone's word, else the most severe; `next_wakeup` is aware
     UTC.
+
+    >>> import asyncio
+    >>> from switchbot_automation import AutomationEngine
+    >>> from switchbot_automation.simulation import SimulatedHome, default_settings
+    >>> from switchbot_store import MemoryStore
+    >>> async def one_tick():
+    ...     home, store = SimulatedHome(), MemoryStore()
+    ...     store.set("settings", default_settings())
+    ...     async with AutomationEngine(home, store, clock=home.clock) as engine:
+    ...         return await engine.run_once("example")
+    >>> report = asyncio.run(one_tick())
+    >>> print(report.trigger, report.outcome, len(report.commands))
+    example turned_off_outside_window 1
     """
 
     trigger: str

@@ -6,7 +6,12 @@ from enum import StrEnum
 
 
 class ReasonCode(StrEnum):
-    """Why. Every decision and verdict carries at least one; the list only grows."""
+    """Why. Every decision and verdict carries at least one; the list only grows.
+
+    >>> from switchbot_automation import ReasonCode
+    >>> ReasonCode("outside_windows") is ReasonCode.OUTSIDE_WINDOWS
+    True
+    """
 
     # where in the week, and whether at all
     AUTOMATION_DISABLED = "automation_disabled"

@@ -6,7 +6,6 @@ driver is imported only by who asks for PostgreSQL.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from switchbot_store.errors import (
@@ -20,6 +19,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from switchbot_store.lazy import handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.config import StoreConfig
@@ -41,14 +41,12 @@ if TYPE_CHECKING:
     from switchbot_store.interface import (
         AsyncLease,
         AsyncStore,
-        Document,
         DocumentView,
-        Entry,
         StoreInterface,
-        StoreStatus,
     )
     from switchbot_store.lease import Lease
     from switchbot_store.memory import MemoryStore
+    from switchbot_store.model import Document, Entry, StoreStatus
     from switchbot_store.postgres.migrations import migrate
     from switchbot_store.postgres.store import PostgresStore
     from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
@@ -93,39 +91,36 @@ __all__ = [
     "time_limit",
 ]
 
-_HOMES = {
-    "AsyncLease": "interface",
-    "AsyncStore": "interface",
-    "Conflict": "failover.conflicts",
-    "Document": "interface",
-    "DocumentView": "interface",
-    "Entry": "interface",
-    "FailoverStore": "failover.store",
-    "HistoryBackend": "history.model",
-    "HistoryResult": "history.model",
-    "HistorySample": "history.model",
-    "HistoryService": "history.service",
-    "HistorySpill": "history.ingest.spill",
-    "HistoryStatus": "history.model",
-    "JsonStore": "files.store",
-    "Lease": "lease",
-    "MemoryStore": "memory",
-    "PostgresHistory": "history.postgres.store",
-    "PostgresStore": "postgres.store",
-    "SqliteHistory": "history.sqlite.store",
-    "StoreConfig": "config",
-    "StoreInterface": "interface",
-    "StoreStatus": "interface",
-    "ThreadedHistory": "threaded.views",
-    "ThreadedStore": "threaded.views",
-    "get_history": "factory",
-    "get_store": "factory",
-    "migrate": "postgres.migrations",
-    "time_limit": "deadlines",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = handed_on(
+    __name__,
+    {
+        "AsyncLease": "interface",
+        "AsyncStore": "interface",
+        "Conflict": "failover.conflicts",
+        "Document": "model",
+        "DocumentView": "interface",
+        "Entry": "model",
+        "FailoverStore": "failover.store",
+        "HistoryBackend": "history.model",
+        "HistoryResult": "history.model",
+        "HistorySample": "history.model",
+        "HistoryService": "history.service",
+        "HistorySpill": "history.ingest.spill",
+        "HistoryStatus": "history.model",
+        "JsonStore": "files.store",
+        "Lease": "lease",
+        "MemoryStore": "memory",
+        "PostgresHistory": "history.postgres.store",
+        "PostgresStore": "postgres.store",
+        "SqliteHistory": "history.sqlite.store",
+        "StoreConfig": "config",
+        "StoreInterface": "interface",
+        "StoreStatus": "model",
+        "ThreadedHistory": "threaded.views",
+        "ThreadedStore": "threaded.views",
+        "get_history": "factory",
+        "get_store": "factory",
+        "migrate": "postgres.migrations",
+        "time_limit": "deadlines",
+    },
+)

@@ -18,7 +18,7 @@ from switchbot_store.errors import StoreDataError, StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from switchbot_store.interface import Document
+    from switchbot_store.model import Document
 
 MAX_KEY_LENGTH: Final = 200
 MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
@@ -65,11 +65,6 @@ def _validated(key: str) -> str:
 def is_internal(key: str) -> bool:
     """Tell whether `keys()` leaves this key out."""
     return key.startswith("_")
-
-
-def validate_document(data: Document) -> None:
-    """Raise StoreDataError, naming the path, if the document cannot be stored."""
-    encode(data)
 
 
 def encode(data: Document, *, indent: bool = False) -> bytes:

@@ -1,6 +1,6 @@
-"""A shorter or longer deadline for the calls inside a `with` block.
+"""What a call to PostgreSQL may take, and who sees to it.
 
-::
+A shorter or longer deadline for the calls inside a `with` block::
 
     with time_limit(1.0):
         entry = store.get_entry("settings")
@@ -8,12 +8,11 @@
 holds for every call that `PostgresStore` and `PostgresHistory` make meanwhile on the
 same thread, and through `ThreadedStore`; it does not change what other threads do.
 
-Deadlines that hold against a silent server.
-
-A server whose kernel still acknowledges packets blocks libpq for ever: keepalives,
-statement_timeout, pool timeouts and `asyncio.wait_for` do not bound the call. One
-thread watches every armed call and shuts its socket down when the time is up, so that
-the blocked call fails at once. Arming costs about a microsecond.
+Deadlines hold against a silent server too. One whose kernel still acknowledges packets
+blocks libpq for ever: keepalives, statement_timeout, pool timeouts and
+`asyncio.wait_for` do not bound the call. One thread watches every armed call and shuts
+its socket down when the time is up, so that the blocked call fails at once. Arming
+costs about a microsecond.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from switchbot_store.files.hand_edits import DocumentProblem
+    from switchbot_store.model import DocumentProblem
 
 
 class StoreError(Exception):

@@ -4,75 +4,24 @@ A store keeps JSON documents by key. A backend writes the nine abstract methods 
 `StoreInterface`; everything else is derived and may be overridden where one statement
 can do it. Every backend passes `switchbot_store.testing.StoreContract`.
 
-Words used throughout:
-
-document
-    a ``dict`` of str to dict, list, str, bool, None, int within 64 bits, or finite float
-    with ``|x| < 1e16``; at most 16 MB as JSON. Anything else is `StoreDataError`.
-key
-    1 to 200 characters; those that begin with ``_`` are internal and not listed.
-revision
-    an opaque string; equal means unchanged, ``""`` means never set.
+The words document, key and revision are explained in `switchbot_store.model`.
 """
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from switchbot_store.errors import StoreConflictError
 from switchbot_store.lease import Lease, take_lease
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
-    from switchbot_store.files.hand_edits import DocumentProblem
-
-Document = dict[str, Any]
-Change = Callable[[Document], Document | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One document as it was read.
-
-    `updated_at` is aware UTC, None when never set. `stale` is true when a local mirror
-    answered because the primary did not. `problem` says what is wrong with a text that
-    a person left in the document's place; all else is then that of the last good
-    document, and nothing can be written until the text is mended.
-    """
-
-    data: Document
-    revision: str
-    updated_at: datetime | None
-    stale: bool = False
-    problem: DocumentProblem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
-    """How the store fares, without asking it anything.
-
-    `acknowledged_by` says in words where an acknowledged write lies at this moment.
-    `degraded_since` is aware UTC, None while healthy. `pending` counts writes that the
-    primary does not have yet. `last_error` holds no secret. `problems` are those of
-    documents that a person left unreadable, as the last look at each found them.
-    `left_over` are the keys that are answered from the local copy because the primary
-    is another database, or was emptied, and does not have them, as far as is known.
-    """
-
-    backend: str
-    acknowledged_by: str
-    degraded_since: datetime | None = None
-    pending: int = 0
-    last_error: str | None = None
-    last_resync: datetime | None = None
-    problems: tuple[DocumentProblem, ...] = ()
-    left_over: tuple[str, ...] = ()
+    from switchbot_store.model import Change, Document, Entry, StoreStatus
 
 
 class StoreInterface(ABC):
@@ -80,6 +29,20 @@ class StoreInterface(ABC):
 
     It opens on first use or by `open()`. After `close()` every call raises
     `StoreClosedError`. `monotonic` returns seconds; leases are watched by it.
+
+    >>> from switchbot_store import MemoryStore, StoreConflictError
+    >>> with MemoryStore() as store:  # or JsonStore, PostgresStore, FailoverStore
+    ...     store.set("settings", {"mode": "winter"})
+    ...     entry = store.get_entry("settings")
+    ...     _ = store.update("settings", lambda document: {**document, "mode": "summer"})
+    ...     try:
+    ...         store.compare_and_set("settings", {}, entry.revision)
+    ...     except StoreConflictError as conflict:
+    ...         print(conflict)
+    ...     with store.lease("engine", ttl_seconds=30) as lease:
+    ...         print(lease.token, store.document("settings").read())
+    'settings' was changed by somebody else
+    1 {'mode': 'summer'}
     """
 
     monotonic: Callable[[], float] = staticmethod(time.monotonic)

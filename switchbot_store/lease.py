@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 from weakref import WeakKeyDictionary
 
 from switchbot_store.errors import StoreConflictError, StoreDataError
@@ -19,10 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from switchbot_store.interface import Document, StoreInterface
+    from switchbot_store.model import Document, Entry
 
 _PREFIX: Final = "_lease/"
 _LONGEST_SECONDS: Final = 1e9
+
+
+class LeaseBacking(Protocol):
+    """The two methods of a store that leases rest on; see `StoreInterface`."""
+
+    def get_entry(self, key: str, /) -> Entry:
+        """Return the document, its revision and time."""
+
+    def compare_and_set(self, key: str, data: Document, revision: str, /) -> str:
+        """Write only if the stored revision equals `revision`; return the new one."""
 
 
 class Lease:
@@ -34,7 +44,7 @@ class Lease:
 
     def __init__(
         self,
-        store: StoreInterface,
+        store: LeaseBacking,
         name: str,
         document: Document,
         revision: str,
@@ -131,12 +141,12 @@ class _Watches:
             self._seen.pop(name, None)
 
 
-_WATCHES: Final[WeakKeyDictionary[StoreInterface, _Watches]] = WeakKeyDictionary()
+_WATCHES: Final[WeakKeyDictionary[LeaseBacking, _Watches]] = WeakKeyDictionary()
 _WATCHES_LOCK: Final = threading.Lock()
 
 
 def take_lease(
-    store: StoreInterface,
+    store: LeaseBacking,
     name: str,
     ttl_seconds: float,
     *,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from switchbot_store.codec import decode, encode, is_internal, validate_key
 from switchbot_store.errors import StoreClosedError, StoreConflictError
-from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.interface import StoreInterface
+from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,12 @@ class MemoryStore(StoreInterface):
 
     `now` returns the aware UTC time that entries carry, `monotonic` the seconds by
     which leases are watched.
+
+    >>> from switchbot_store import MemoryStore
+    >>> with MemoryStore() as store:
+    ...     store.set("state", {"zones": 3})
+    ...     store.get("state"), store.get("never set"), store.keys()
+    ({'zones': 3}, {}, ['state'])
     """
 
     def __init__(

@@ -64,8 +64,8 @@ def test_the_wheel_holds_every_file_of_both_packages_and_nothing_else(wheel):
 
 def test_the_wheel_carries_the_schema_and_the_device_catalogue(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert any(n.startswith("switchbot_store/sql/0001_") for n in names)
-    assert "switchbot_automation/cloud/devices.json" in names
+    assert any(n.startswith("switchbot_store/postgres/sql/0001_") for n in names)
+    assert "switchbot_automation/cloud/catalog/devices.json" in names
 
 
 def test_both_packages_import_in_a_clean_environment(clean_python, tmp_path):

@@ -84,12 +84,12 @@ class DryHome:
         self.zone: ZoneSettings = zones[zone]
         self.wakes_at = start
         self._states: dict[str, ZoneState] = {
-            name: _initial(each, unit if name == zone else OFF)
-            for name, each in zones.items()
+            name: _initial(unit if name == zone else OFF) for name in zones
         }
         self._notes: dict[str, Note] = {}
         self.calls = self.commands = self.starts = self.blind = 0
         self._blind = False
+        self._mode = self.zone.mode
         self._temperature: float | None = None
 
     @property
@@ -106,6 +106,11 @@ class DryHome:
         return COOL if action is Action.SUMMER else HEAT
 
     @property
+    def mode(self) -> str:
+        """The season in force, `winter` or `summer`."""
+        return self._mode
+
+    @property
     def setpoint(self) -> float | None:
         """What the unit was told to keep, None where a scene or webhook told it."""
         setting = self.state.setting
@@ -120,6 +125,7 @@ class DryHome:
         """Tick at `wakes_at` with what the meter shows, None when it is silent."""
         now, self._temperature = self.wakes_at, temperature
         settings = arrive(self._given, self._states, now)
+        self._mode = settings.zones[self.zone.name].mode
         going = tick(
             settings, self._states, now, notes=self._notes, new=self._given.zones
         )
@@ -216,7 +222,7 @@ class DryHome:
         self._blind = blind
 
 
-def _initial(zone: ZoneSettings, unit: int) -> ZoneState:
+def _initial(unit: int) -> ZoneState:
     if unit in _WORKS:
         return ZoneState(power=Power.ON, action=_WORKS[unit])
     if unit == OFF:

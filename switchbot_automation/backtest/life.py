@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from switchbot_automation.backtest.dry_home import instant
 from switchbot_automation.backtest.errors import BacktestError
 from switchbot_automation.backtest.recording import (
+    COOL,
     GRID_SECONDS,
     HOLD_SECONDS,
     OFF,
@@ -32,12 +33,24 @@ _REMEMBERED = 5000
 
 def band_of(zone: ZoneSettings) -> tuple[float, float]:
     """Return the temperatures a zone wants to lie between. Raises BacktestError."""
-    profile = zone.summer if zone.mode == "summer" else zone.winter
-    if profile is None:
+    seasons = {"winter": zone.winter, "summer": zone.summer}
+    chosen = seasons.values() if zone.mode == "auto" else [seasons.get(zone.mode)]
+    profiles = [each for each in chosen if each is not None]
+    if not profiles:
         raise BacktestError(
             f"the current settings name no {zone.mode} temperatures to judge comfort by"
         )
-    return profile.min_temp, profile.max_temp
+    # By whichever season it is kept, between the two it is left alone.
+    return (
+        min(each.min_temp for each in profiles),
+        max(each.max_temp for each in profiles),
+    )
+
+
+def unknown_effect(unit: int) -> BacktestError:
+    """Return the refusal of what the history holds no trace of."""
+    word = "cooling" if unit == COOL else "heating"
+    return BacktestError(f"this history holds no {word} to learn from")
 
 
 class _Spans:
@@ -185,6 +198,8 @@ class DryLife:
                 self._gains[seconds] = gains
         own = self._own
         effect = model.effects.get(unit)
+        if effect is None and unit != OFF:
+            raise unknown_effect(unit)
         if effect is None:
             for part, gain in enumerate(gains):
                 own[part] -= gain * own[part]

@@ -63,7 +63,21 @@ class BacktestReport:
     then on both live in the fitted `model`, whose `error_kelvin` on readings it was not
     fitted to tells how far that can be trusted. `first_divergence` None: they never
     differ, and no model was needed. `unit_inferred`: the history did not say what the
-    unit did, so the current settings told it.
+    unit did, so the current settings told it. `unrecorded_zones` share the zone's outdoor
+    unit, but nothing was recorded of them: they are taken to ask for nothing.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from types import SimpleNamespace
+    >>> from switchbot_automation import backtest
+    >>> from switchbot_automation.simulation import default_settings
+    >>> start = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> times = [start + timedelta(minutes=10 * n) for n in range(4 * 144)]
+    >>> mild = [SimpleNamespace(at=at, temperature=21.0) for at in times]
+    >>> settings = default_settings()
+    >>> wider = {**settings, "hysteresis_celsius": 0.5}
+    >>> report = backtest(mild, settings, wider, start, times[-1])
+    >>> print(report.current.starts, report.candidate.starts, report.first_divergence)
+    0 0 None
     """
 
     zone: str
@@ -76,6 +90,7 @@ class BacktestReport:
     first_divergence: datetime | None
     model: RoomModel | None
     unit_inferred: bool
+    unrecorded_zones: tuple[str, ...]
     band: tuple[float, float]
     rated_watts: float
     current_course: Course
@@ -100,6 +115,7 @@ class BacktestReport:
                 self.first_divergence.isoformat() if self.first_divergence else None
             ),
             "unit_inferred": self.unit_inferred,
+            "unrecorded_zones": list(self.unrecorded_zones),
             "rated_watts": self.rated_watts,
             "current": self.current.to_dict(),
             "candidate": self.candidate.to_dict(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from switchbot_automation.backtest.dry_home import DryHome, instant
 from switchbot_automation.backtest.errors import BacktestError
-from switchbot_automation.backtest.life import DryLife, band_of
+from switchbot_automation.backtest.life import DryLife, band_of, unknown_effect
 from switchbot_automation.backtest.recording import (
     COOL,
     HEAT,
@@ -21,6 +21,7 @@ from switchbot_automation.backtest.recording import (
 )
 from switchbot_automation.backtest.report import BacktestReport
 from switchbot_automation.backtest.room_model import fit_room, recorded_effects
+from switchbot_automation.core.home import concerned
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.settings.model import Settings
 from switchbot_automation.settings.read import parse_settings
@@ -83,9 +84,23 @@ def backtest(
     if inferred:
         _infer_unit(recording, current, name)
     grid = gridded(recording)
+    others = _Others(history, start, end)
+    members = {
+        each
+        for settings_of in (current, other)
+        for each in concerned(settings_of, name)
+        if each != name
+    }
+    unrecorded = tuple(sorted(each for each in members if not others.recorded(each)))
     runs = [
         DryLife(
-            DryHome(each, name, instant(recording.times[0]), recording.unit[0]),
+            DryHome(
+                each,
+                name,
+                instant(recording.times[0]),
+                recording.unit[0],
+                shown=others.shown,
+            ),
             recording,
             grid,
             yardstick,
@@ -118,6 +133,7 @@ def backtest(
         first_divergence=None if diverged is None else instant(diverged),
         model=model,
         unit_inferred=inferred,
+        unrecorded_zones=unrecorded,
         band=band,
         rated_watts=rated_watts,
         current_course=runs[0].course,
@@ -164,14 +180,45 @@ def _infer_unit(recording: ZoneRecording, settings: Settings, zone: str) -> None
         recording.unit[index] = changes[at][1] if changes else OFF
 
 
+class _Others:
+    """What was recorded of the zones that share the zone's outdoor unit, read once each."""
+
+    def __init__(
+        self, history: PagedHistory | Iterable[Any], start: datetime, end: datetime
+    ) -> None:
+        self._history = getattr(history, "service", history)
+        self._range = start, end
+        self._recordings: dict[str, ZoneRecording] = {}
+
+    def recorded(self, zone: str) -> bool:
+        """Tell whether there are any readings of a zone."""
+        return bool(self._of(zone).times)
+
+    def shown(self, zone: str, at: datetime) -> float | None:
+        """Return what a zone's meter showed at an instant, None for nothing."""
+        recording, seconds = self._of(zone), at.timestamp()
+        index = recording.index_at(seconds)
+        if index < 0 or seconds - recording.times[index] > HOLD_SECONDS:
+            return None
+        return recording.temperatures[index]
+
+    def _of(self, zone: str) -> ZoneRecording:
+        if zone not in self._recordings:
+            found = ZoneRecording.empty()
+            if hasattr(self._history, "pages"):
+                paged = cast("PagedHistory", self._history)
+                found = record_history(paged, zone, *self._range, HEAT)
+            self._recordings[zone] = found
+        return self._recordings[zone]
+
+
 def _check_known(model: RoomModel, runs: list[DryLife]) -> None:
     """Refuse what the history holds no trace of."""
     for run in runs:
         zone = run.dry.zone
-        season = COOL if zone.mode == "summer" else HEAT
+        season = COOL if run.dry.mode == "summer" else HEAT
         if season not in model.effects:
-            word = "cooling" if season == COOL else "heating"
-            raise BacktestError(f"this history holds no {word} to learn from")
+            raise unknown_effect(season)
         if zone.control == "modulate" and not model.effects[season].throttles:
             raise BacktestError(
                 "this history does not show how the unit answers to its setpoint, "

@@ -192,6 +192,12 @@ def report_lines(report: BacktestReport, tz: tzinfo) -> list[str]:
             "The readings do not say what the air conditioner did; it is taken to have "
             "followed the current settings."
         )
+    if report.unrecorded_zones:
+        names = ", ".join(report.unrecorded_zones)
+        lines.append(
+            f"Nothing was recorded of {names}, with which {report.zone} shares an outdoor "
+            "unit; it is taken to ask for nothing."
+        )
     if report.first_divergence is None or report.model is None:
         lines.append("The two never decide differently on these readings.")
         return lines

@@ -50,6 +50,20 @@ class SettingsChange:
     `summary`, or in `no_summary` why that cannot be told. `secrets` are those that
     differ, each told from the others by its mask; a mask is the same as long as the
     process runs and the secret is.
+
+    >>> import asyncio
+    >>> from switchbot_automation import AutomationEngine
+    >>> from switchbot_automation.simulation import SimulatedHome, default_settings
+    >>> from switchbot_store import MemoryStore
+    >>> async def warmer():
+    ...     home, store = SimulatedHome(), MemoryStore()
+    ...     store.set("settings", default_settings())
+    ...     async with AutomationEngine(home, store, clock=home.clock) as engine:
+    ...         document = {**default_settings(), "hysteresis_celsius": 0.5}
+    ...         return await engine.apply_settings(document, dry_run=True)
+    >>> for change in asyncio.run(warmer()).changes:
+    ...     print(change.path, change.before, change.after)
+    hysteresis_celsius 0.3 0.5
     """
 
     changes: tuple[Change, ...]

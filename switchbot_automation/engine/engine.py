@@ -74,6 +74,22 @@ class AutomationEngine:
     Without a `webhook_sender` there are no webhooks, without a `notifier` no notices.
 
     Use it as an async context manager. `run_once` and the other methods share one lock.
+
+    >>> import asyncio
+    >>> from switchbot_automation import AutomationEngine
+    >>> from switchbot_automation.simulation import SimulatedHome, default_settings
+    >>> from switchbot_store import MemoryStore
+    >>> async def morning():
+    ...     home, store = SimulatedHome(season="winter"), MemoryStore()
+    ...     store.set("settings", default_settings("winter"))
+    ...     async with AutomationEngine(home, store, clock=home.clock) as engine:
+    ...         home.clock.advance(6 * 3600)
+    ...         report = await engine.run_once()
+    ...         command = await engine.act("default", "off", hold="permanent")
+    ...         return report, command
+    >>> report, command = asyncio.run(morning())
+    >>> print(report.outcome, command.action, command.status)
+    winter_on off accepted
     """
 
     def __init__(

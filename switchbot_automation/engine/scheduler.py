@@ -75,6 +75,22 @@ class SchedulerService:
     to 60 s. A tick longer than `slow_tick_seconds` is warned of. The engine must be
     open; it is neither opened nor closed here. `clock` defaults to the engine's own.
     Belongs to the event loop it is started on; ``async with`` starts and stops it.
+
+    >>> import asyncio
+    >>> from switchbot_automation import AutomationEngine, SchedulerService
+    >>> from switchbot_automation.simulation import SimulatedHome, default_settings
+    >>> from switchbot_store import MemoryStore
+    >>> async def one_day():
+    ...     home, store = SimulatedHome(), MemoryStore()
+    ...     store.set("settings", default_settings())
+    ...     engine = AutomationEngine(home, store, clock=home.clock)
+    ...     async with engine, SchedulerService(engine) as scheduler:
+    ...         while home.elapsed < 86400:
+    ...             await asyncio.sleep(0)
+    ...         return scheduler.status()
+    >>> status = asyncio.run(one_day())
+    >>> status.ticks > 100, status.failures
+    (True, 0)
     """
 
     def __init__(

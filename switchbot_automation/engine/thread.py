@@ -61,6 +61,17 @@ class EngineThread(Generic[_E]):
     The engine is opened and closed here. With `schedule` false nobody ticks it but the
     host. `slow_tick_seconds` is the scheduler's. At the end of the interpreter a thread
     still running is stopped, so that nothing is lost.
+
+    >>> from switchbot_automation import AutomationEngine, EngineThread
+    >>> from switchbot_automation.simulation import SimulatedHome, default_settings
+    >>> from switchbot_store import MemoryStore
+    >>> home, store = SimulatedHome(), MemoryStore()
+    >>> store.set("settings", default_settings())
+    >>> engine = AutomationEngine(home, store, clock=home.clock)
+    >>> with EngineThread(engine, schedule=False) as thread:
+    ...     report = thread.call(thread.engine.run_once("web"))
+    >>> str(report.outcome)
+    'turned_off_outside_window'
     """
 
     def __init__(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from switchbot_automation.engine.act.http_hook import (
-    WebhookSender,
-)
+from switchbot_automation.engine.act.http_hook import WebhookSender, mask_url
 
-__all__ = [
-    "WebhookSender",
-]
+__all__ = ["WebhookSender", "mask_url"]

@@ -40,6 +40,20 @@ class Explanation:
     then. `shadow` is what the settings beside these would have done, where that was
     something else. `margins` say what nearly stopped it; `changes` what would have changed it, the
     smallest first. Both are empty where the inputs were not kept.
+
+    >>> import asyncio
+    >>> from switchbot_automation import AutomationEngine
+    >>> from switchbot_automation.simulation import SimulatedHome, default_settings
+    >>> from switchbot_store import MemoryStore
+    >>> async def why():
+    ...     home, store = SimulatedHome(), MemoryStore()
+    ...     store.set("settings", default_settings())
+    ...     async with AutomationEngine(home, store, clock=home.clock) as engine:
+    ...         await engine.run_once()
+    ...         return await engine.explain()
+    >>> explanation = asyncio.run(why())
+    >>> print(explanation.outcome, explanation.reasons[0]["code"])
+    turned_off_outside_window outside_windows
     """
 
     zone: str

@@ -18,6 +18,12 @@ class SimulatedClock:
     a time needs no driver.
 
     `start` must be aware; ValueError otherwise.
+
+    >>> from switchbot_automation.simulation import SimulatedClock
+    >>> clock = SimulatedClock()
+    >>> clock.advance(60)
+    >>> clock.now().isoformat(), clock.monotonic()
+    ('2026-01-12T00:01:00+00:00', 60.0)
     """
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:

@@ -55,6 +55,10 @@ class Fault(StrEnum):
 
     Events: EVENT_LOST, EVENT_DOUBLED, EVENT_DELAYED (by `seconds`), EVENT_REORDERED
     (delivered after the next one of any device).
+
+    >>> from switchbot_automation.simulation import Fault
+    >>> Fault("answer_lost") is Fault.ANSWER_LOST
+    True
     """
 
     OFFLINE = "offline"
@@ -206,6 +210,20 @@ class Faults:
 
     `elapsed` tells the seconds since the home's start, which `starts_after` and
     `ends_after` refer to.
+
+    >>> import asyncio
+    >>> from switchbot_automation import DeviceOfflineError
+    >>> from switchbot_automation.simulation import Fault, SimulatedHome
+    >>> home = SimulatedHome()
+    >>> _ = home.faults.inject(Fault.OFFLINE, times=1)
+    >>> meter = home.room.spec.meter_id
+    >>> try:
+    ...     asyncio.run(home.status(meter))
+    ... except DeviceOfflineError:
+    ...     print("offline")
+    offline
+    >>> asyncio.run(home.status(meter)).device_type
+    'Meter'
     """
 
     def __init__(self, elapsed: Callable[[], float]) -> None:

@@ -127,6 +127,14 @@ class SimulatedHome:
     `record` keeps one value a minute of every room in `house.recording`.
 
     Raises of the calls are the typed errors of `switchbot_automation.errors`.
+
+    >>> import asyncio
+    >>> from switchbot_automation.simulation import SimulatedHome
+    >>> home = SimulatedHome(season="winter")
+    >>> home.clock.advance(3600)
+    >>> status = asyncio.run(home.status(home.room.spec.meter_id))
+    >>> 10 < status.fields["temperature"] < 30
+    True
     """
 
     def __init__(

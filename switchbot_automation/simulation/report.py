@@ -47,6 +47,12 @@ class SimulationReport:
     minutes, starts and energy summed, `max_starts_in_an_hour` of the worst unit, which
     is any 3600 seconds. Commands are calls the cloud counted for commands and scenes.
     `series` is left out of comparisons and of `to_dict`.
+
+    >>> import asyncio
+    >>> from switchbot_automation.simulation import simulate
+    >>> report = asyncio.run(simulate(days=0.5, seed=7))
+    >>> report.days, report.season, report.ticks > 10
+    (0.5, 'winter', True)
     """
 
     days: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from switchbot_store.backup.archive import (
+    Progress,
     Readable,
     Restored,
     RestorePlan,
@@ -15,6 +16,7 @@ from switchbot_store.backup.archive import (
 )
 
 __all__ = [
+    "Progress",
     "Readable",
     "RestorePlan",
     "Restored",

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     import os
 
     from switchbot_store.history.model import HistoryBackend
-    from switchbot_store.interface import Document, Entry, StoreInterface
+    from switchbot_store.interface import StoreInterface
+    from switchbot_store.model import Document, Entry
 
 Progress = Callable[[float, str], None]
 """Called with the part that is done, 0 to 1, and what is being done."""

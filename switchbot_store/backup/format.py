@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from switchbot_store.history.model import HistorySample
-    from switchbot_store.interface import Document
+    from switchbot_store.model import Document
 
 FORMAT: Final = "switchbot_store backup"
 VERSION: Final = 1

@@ -33,7 +33,7 @@ from switchbot_store.config import StoreConfig
 
 if TYPE_CHECKING:
     from switchbot_store.backup.format import Counts
-    from switchbot_store.doctor.inspection import Inspection
+    from switchbot_store.doctor import Inspection
 
 _FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 

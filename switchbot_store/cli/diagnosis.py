@@ -14,7 +14,7 @@ from switchbot_store.cli.output import (
     print_json,
     print_table,
 )
-from switchbot_store.doctor.local import examine
+from switchbot_store.doctor import examine
 
 
 @click.command()

@@ -34,7 +34,7 @@ from switchbot_store.files.store import JsonStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchbot_store.interface import Document, Entry
+    from switchbot_store.model import Document, Entry
 
 CHECKS_GROUP = "switchbot_store.checks"
 """Entry points named like a key: called with a document, they raise an error that says

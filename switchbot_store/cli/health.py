@@ -30,9 +30,10 @@ from switchbot_store.files.places import is_writable_place
 from switchbot_store.history.present import leap_of, present
 
 if TYPE_CHECKING:
-    from switchbot_store.doctor.inspection import DatabaseFacts
+    from switchbot_store.doctor import DatabaseFacts
     from switchbot_store.history.model import HistoryBackend
-    from switchbot_store.interface import Entry, StoreInterface
+    from switchbot_store.interface import StoreInterface
+    from switchbot_store.model import Entry
 
 Status = Literal["ok", "degraded", "error"]
 _NAMES = ("settings", "state")

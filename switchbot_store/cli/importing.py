@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from switchbot_store.interface import Document, Entry
+    from switchbot_store.model import Document, Entry
 
 _SECRET: Final = re.compile(
     r"token|secret|passw|credential|authorization|api_?key|webhook|url", re.IGNORECASE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from switchbot_store.backup.archive import Readable
     from switchbot_store.config import StoreConfig
-    from switchbot_store.doctor.inspection import Inspection
+    from switchbot_store.doctor import Inspection
     from switchbot_store.history.model import HistoryBackend
     from switchbot_store.interface import StoreInterface
     from switchbot_store.postgres.store import PostgresStore
@@ -39,7 +39,7 @@ def reading(config: StoreConfig) -> Iterator[Readable]:
     if config.backend == "postgres":
         look = inspection(config)
         if look.missing_migrations():
-            from switchbot_store.doctor.inspection import Documents  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+            from switchbot_store.doctor import Documents  # noqa: PLC0415 - the driver only for who wants PostgreSQL
 
             with look.snapshot() as snapshot:
                 found = Documents(dict(snapshot.documents()))
@@ -72,7 +72,7 @@ def postgres(config: StoreConfig) -> PostgresStore:
 def inspection(config: StoreConfig) -> Inspection:
     """Return a look at the database that leaves its schema alone."""
     try:
-        from switchbot_store.doctor.inspection import Inspection  # noqa: PLC0415 - likewise
+        from switchbot_store.doctor import Inspection  # noqa: PLC0415 - likewise
     except ImportError as error:
         raise _no_driver(error) from error
     return Inspection(config.conninfo, pooler=config.pooler)

@@ -26,8 +26,8 @@ from switchbot_store.failover.lineage import IDENTITY_KEY, left_behind
 from switchbot_store.failover.store import FailoverStore
 
 if TYPE_CHECKING:
-    from switchbot_store.failover.journal import PendingWrite
-    from switchbot_store.interface import Document
+    from switchbot_store.handover import PendingWrite
+    from switchbot_store.model import Document
 
 _TAKEN = (
     "the database has a document {key!r} by now, which is left as it is;"

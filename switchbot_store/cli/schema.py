@@ -27,7 +27,7 @@ from switchbot_store.cli.output import (
 from switchbot_store.config import StoreConfig
 
 if TYPE_CHECKING:
-    from switchbot_store.doctor.inspection import Inspection
+    from switchbot_store.doctor import Inspection
 
 
 @click.command()

@@ -19,8 +19,7 @@ from switchbot_store.errors import MigrationError, StoreDataError
 from switchbot_store.failover.lineage import IDENTITY_KEY
 from switchbot_store.history.frozen import frozen_hour
 from switchbot_store.history.ingest.codec import COLUMNS
-from switchbot_store.history.ingest.distinct import DistinctTimestamps
-from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.history.ingest.samples import DistinctTimestamps, normalised
 from switchbot_store.history.model import HistorySample, in_utc
 from switchbot_store.history.postgres.rows_sql import LATEST as LATEST_ROWS
 from switchbot_store.instants import (
@@ -29,7 +28,7 @@ from switchbot_store.instants import (
     checked_instant,
     from_microseconds,
 )
-from switchbot_store.interface import Entry
+from switchbot_store.model import Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import load_migrations, pending

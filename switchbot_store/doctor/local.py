@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from switchbot_store.config import StoreConfig
+from switchbot_store.doctor.clocks import history_clock, host_clock
+from switchbot_store.doctor.findings import SetupFinding
 from switchbot_store.errors import StoreConfigError, StoreError
-from switchbot_store.factory import FILE_NAME, SPILL_NAME, make_backend
+from switchbot_store.factory import FILE_NAME, SPILL_NAME
 from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import read_mirror
@@ -23,37 +23,25 @@ from switchbot_store.files.document_file import problem_of
 from switchbot_store.files.durable import read_content, wrapped_os_errors
 from switchbot_store.files.names import SUFFIX, key_of
 from switchbot_store.files.places import may_write, nearest_existing
-from switchbot_store.history.present import FAR, RELEASED, leap_of, present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Level = Literal["ok", "warning", "problem"]
 
 _LITTLE_ROOM_BYTES: Final = 100 * 1024 * 1024
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 _SHARED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found. `advice` says what to change; empty when all is well."""
-
-    check: str
-    level: Level
-    message: str
-    advice: str = ""
-
-
-def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
+def examine(environ: Mapping[str, str] | None = None) -> list[SetupFinding]:
     """Look at everything the variables name, by default those of the process."""
     try:
         config = StoreConfig.from_env(environ)
     except StoreConfigError as error:
         variable = error.variable or "environment"
         advice = f"Set {variable} as the message says."
-        return [Finding("environment", "problem", str(error), advice)]
-    findings = [Finding("environment", "ok", f"STORE_BACKEND is {config.backend}")]
+        return [SetupFinding("environment", "problem", str(error), advice)]
+    findings = [SetupFinding("environment", "ok", f"STORE_BACKEND is {config.backend}")]
     for check in _LOCAL_CHECKS:
         findings += check(config)
     if config.backend == "postgres":
@@ -63,20 +51,9 @@ def examine(environ: Mapping[str, str] | None = None) -> list[Finding]:
     return findings
 
 
-def _clock(_config: StoreConfig) -> Iterator[Finding]:
-    now = datetime.now(UTC)
-    if now < RELEASED:
-        yield Finding(
-            "clock",
-            "problem",
-            f"this host believes it is {now:%Y-%m-%d}",
-            "Let it set its clock from the network (NTP) before the program starts.",
-        )
-
-
-def _directories(config: StoreConfig) -> Iterator[Finding]:
+def _directories(config: StoreConfig) -> Iterator[SetupFinding]:
     if config.backend == "memory":
-        yield Finding(
+        yield SetupFinding(
             "directory",
             "warning",
             "STORE_BACKEND is memory: everything is gone when the program ends",
@@ -91,10 +68,10 @@ def _directories(config: StoreConfig) -> Iterator[Finding]:
         yield from _directory(variable, place)
 
 
-def _directory(variable: str, directory: Path) -> Iterator[Finding]:
+def _directory(variable: str, directory: Path) -> Iterator[SetupFinding]:
     place = nearest_existing(directory)
     if not place.is_dir():
-        yield Finding(
+        yield SetupFinding(
             "directory",
             "problem",
             f"{place} is a file, not a directory",
@@ -102,7 +79,7 @@ def _directory(variable: str, directory: Path) -> Iterator[Finding]:
         )
         return
     if not may_write(place):
-        yield Finding(
+        yield SetupFinding(
             "directory",
             "problem",
             f"{directory} cannot be written by this user",
@@ -111,7 +88,7 @@ def _directory(variable: str, directory: Path) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(place).free
     if free < _LITTLE_ROOM_BYTES:
-        yield Finding(
+        yield SetupFinding(
             "disk",
             "warning",
             f"{free // 1024:,} kB are free for {directory}",
@@ -119,7 +96,7 @@ def _directory(variable: str, directory: Path) -> Iterator[Finding]:
         )
     kind = _file_system(place)
     if kind in _VOLATILE:
-        yield Finding(
+        yield SetupFinding(
             "disk",
             "warning",
             f"{directory} lies in memory ({kind}): what is acknowledged there does not"
@@ -127,17 +104,17 @@ def _directory(variable: str, directory: Path) -> Iterator[Finding]:
             f"Set {variable} to a directory on a disk, or STORE_FALLBACK to refuse.",
         )
     elif kind in _SHARED:
-        yield Finding(
+        yield SetupFinding(
             "disk",
             "warning",
             f"{directory} lies on a network file system ({kind}), whose locks and"
             " fsyncs cannot be relied on",
             f"Set {variable} to a directory on a local disk.",
         )
-    yield Finding("directory", "ok", f"{directory} can be written")
+    yield SetupFinding("directory", "ok", f"{directory} can be written")
 
 
-def _documents(config: StoreConfig) -> Iterator[Finding]:
+def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
     """Look for files that hold no document, without touching any."""
     if config.backend == "memory":
         return
@@ -154,17 +131,17 @@ def _documents(config: StoreConfig) -> Iterator[Finding]:
                 content = read_content(place)
             problem = content and problem_of(key, place, content.data)
             if problem:
-                yield Finding(
+                yield SetupFinding(
                     "documents",
                     "problem",
                     str(problem),
                     "Mend it: until then the last good one is used and none is written.",
                 )
     except StoreError as error:
-        yield Finding("documents", "problem", str(error), "Check the disk.")
+        yield SetupFinding("documents", "problem", str(error), "Check the disk.")
 
 
-def _left_behind(config: StoreConfig) -> Iterator[Finding]:
+def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
     """Look for bad files, conflicts, and writes and rows that wait."""
     if not config.directory.is_dir():
         return
@@ -172,7 +149,7 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
         path.name for path in config.directory.rglob("*.corrupt-*") if path.is_file()
     )
     if evidence:
-        yield Finding(
+        yield SetupFinding(
             "evidence",
             "warning",
             f"files that could not be read were set aside: {', '.join(evidence[:5])}",
@@ -182,10 +159,10 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
         conflicts = len(read_conflicts(config.directory))
         pending = sum(each.count for each in read_pending(config.directory).values())
     except StoreError as error:
-        yield Finding("journal", "problem", str(error), "Check the disk.")
+        yield SetupFinding("journal", "problem", str(error), "Check the disk.")
         return
     if conflicts:
-        yield Finding(
+        yield SetupFinding(
             "conflicts",
             "warning",
             "documents that lost, because two places wrote or the database was another:"
@@ -194,7 +171,7 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
             " STORE_FALLBACK=refuse.",
         )
     if pending:
-        yield Finding(
+        yield SetupFinding(
             "journal",
             "warning",
             f"acknowledged writes that PostgreSQL does not have yet: {pending}",
@@ -205,7 +182,7 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
         )
     quarantine = config.directory / Path(SPILL_NAME).with_suffix(".quarantine.jsonl")
     if quarantine.exists():
-        yield Finding(
+        yield SetupFinding(
             "history",
             "warning",
             f"rows that no history could keep were set aside in {quarantine}",
@@ -213,43 +190,10 @@ def _left_behind(config: StoreConfig) -> Iterator[Finding]:
         )
 
 
-def _history_file(config: StoreConfig) -> Iterator[Finding]:
+def _history_file(config: StoreConfig) -> Iterator[SetupFinding]:
     keeps_file = config.backend not in ("memory", "postgres")
     if keeps_file and (config.directory / FILE_NAME).exists():
         yield from history_clock(config)
-
-
-def history_clock(config: StoreConfig) -> Iterator[Finding]:
-    """Compare this host's clock with the rows of a history that is there."""
-    days = config.history_retention_days
-    leap = leap_of(timedelta(days=days) if days else None)
-    now = datetime.now(UTC)
-    backend = make_backend(config)
-    try:
-        doubt = present(backend, now, leap=leap).doubt
-        newest = backend.latest(1)
-    except StoreError as error:
-        yield Finding("history", "problem", str(error), "Check the disk or database.")
-        return
-    finally:
-        backend.close()
-    if doubt is not None:
-        yield Finding(
-            "clock",
-            "warning",
-            f"no row of history is deleted by this clock: {doubt}",
-            "Let it set its clock from the network (NTP). If it is right, there is"
-            " nothing to do: it is believed after some days of rows.",
-        )
-    if newest and newest[0].timestamp > now + FAR:
-        yield Finding(
-            "history",
-            "warning",
-            f"rows lie in the future, up to {newest[0].timestamp:%Y-%m-%d %H:%M}:"
-            " a clock was ahead when they were recorded",
-            "Let the clock be set from the network (NTP) before the program starts;"
-            " these rows are kept, and nothing is deleted on account of them.",
-        )
 
 
 def _file_system(place: Path) -> str:
@@ -267,8 +211,8 @@ def _file_system(place: Path) -> str:
     return kind
 
 
-_LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[Finding]], ...]] = (
-    _clock,
+_LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[SetupFinding]], ...]] = (
+    host_clock,
     _directories,
     _documents,
     _left_behind,

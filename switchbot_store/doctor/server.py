@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from psycopg.conninfo import conninfo_to_dict
-
+from switchbot_store.doctor.clocks import history_clock
+from switchbot_store.doctor.findings import SetupFinding
 from switchbot_store.doctor.inspection import DatabaseFacts, Inspection
-from switchbot_store.doctor.local import Finding, history_clock
+from switchbot_store.doctor.refusals import diagnosis
 from switchbot_store.errors import StoreError
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import read_identity, read_mirror
 from switchbot_store.files.store import JsonStore
-from switchbot_store.postgres.location import is_local
+from switchbot_store.postgres.location import is_local, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,108 +26,20 @@ _FEW_CONNECTIONS: Final = 0.9
 _SLOW_SECONDS: Final = 0.5
 
 
-class _Refusal(NamedTuple):
-    """How a failed connection is recognised, and what to change then."""
-
-    pattern: re.Pattern[str]
-    check: str
-    advice: str
-
-
-def _refusal(pattern: str, check: str, advice: str) -> _Refusal:
-    return _Refusal(re.compile(pattern, re.IGNORECASE | re.VERBOSE), check, advice)
-
-
-# The words are libpq's, the server's, PgBouncer's and Neon's.
-_REFUSALS: Final = (
-    _refusal(
-        r"""no\ (pg_hba\.conf\ )?entry .* (no\ encryption|SSL\ off)
-        | connection\ is\ insecure | SSL\ (connection\ )?is\ required
-        | sslmode=require""",
-        "tls",
-        "The host demands TLS: set POSTGRES_SSL_MODE=require and take"
-        " sslmode=disable out of the URL.",
-    ),
-    _refusal(
-        r"does\ not\ support\ SSL",
-        "tls",
-        "The host has no TLS: let it have a certificate, or, on a network that you"
-        " trust, set POSTGRES_SSL_MODE=disable.",
-    ),
-    _refusal(
-        r"certificate\ verify\ failed | root\ certificate | server\ certificate\ for",
-        "tls",
-        "The server's certificate is not the one expected: set POSTGRES_SSL_ROOT_CERT"
-        " to its authority's file, or to system for a public one.",
-    ),
-    _refusal(
-        r"unsupported\ startup\ parameter",
-        "pooler",
-        "The pooler refuses `options`: take them out of the URL and unset PGOPTIONS;"
-        " ALTER ROLE ... SET does the same.",
-    ),
-    _refusal(
-        r"""password\ authentication\ failed | no\ password\ supplied
-        | SASL\ authentication | authentication\ failed""",
-        "login",
-        "User or password is wrong; in a URL, characters such as @ : / # % in the"
-        " password are written as %40 %3A %2F %23 %25.",
-    ),
-    _refusal(
-        r"(database|role)\ \"[^\"]*\"\ does\ not\ exist | no\ such\ (database|user)",
-        "login",
-        "Create it (CREATE ROLE, CREATE DATABASE), or correct the URL.",
-    ),
-    _refusal(
-        r"no\ pg_hba\.conf\ entry | not\ allowed\ to\ connect",
-        "login",
-        "The server lets this host or user not in: add it to pg_hba.conf or to the"
-        " provider's list of allowed addresses.",
-    ),
-    _refusal(
-        r"could\ not\ translate\ host | failed\ to\ resolve | Name\ or\ service"
-        r" | nodename\ nor\ servname | \[Errno\ -[2-5]\]",
-        "network",
-        "The host's name leads nowhere: check it, and the DNS of this host. Inside"
-        " compose set RUNNING_IN_DOCKER.",
-    ),
-    _refusal(
-        r"connection\ refused | no\ such\ file\ or\ directory",
-        "network",
-        "Nobody listens there: start PostgreSQL, or correct host and port. Inside"
-        " compose set RUNNING_IN_DOCKER.",
-    ),
-    _refusal(
-        r"too\ many\ (clients|connections) | remaining\ connection\ slots",
-        "connections",
-        "Every connection is taken: end idle clients, raise max_connections, or put a"
-        " pooler in front.",
-    ),
-    _refusal(
-        r"time(d)?\ ?out | did\ not\ answer\ in\ time",
-        "network",
-        "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply.",
-    ),
-)
-
-
 def examine_postgres(
     config: StoreConfig, environ: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[SetupFinding]:
     """Look at the connection string, then at the server."""
-    parameters = {
-        name: str(value)
-        for name, value in conninfo_to_dict(config.conninfo or "").items()
-    }
+    parameters = parameters_of(config.conninfo)
     yield from _location(parameters, environ, config)
     inspection = Inspection(config.conninfo, pooler=config.pooler)
     try:
         mirrored = tuple(read_mirror(config.directory))
         facts = inspection.facts(mirrored, seconds=15)
     except StoreError as error:
-        yield _diagnosis(str(error))
+        yield diagnosis(str(error))
         return
-    yield Finding(
+    yield SetupFinding(
         "connection",
         "ok",
         f"{inspection.description}: PostgreSQL {facts.server_version}, connected in"
@@ -142,7 +53,7 @@ def examine_postgres(
     if not facts.missing and not facts.newer:  # looking is no reason to migrate
         yield from history_clock(config)
     if not facts.encrypted and not _is_near(parameters, config):
-        yield Finding(
+        yield SetupFinding(
             "tls",
             "problem",
             "the connection is not encrypted",
@@ -152,10 +63,10 @@ def examine_postgres(
 
 def _location(
     parameters: Mapping[str, str], environ: Mapping[str, str], config: StoreConfig
-) -> Iterator[Finding]:
+) -> Iterator[SetupFinding]:
     mode = parameters.get("sslmode", "")
     if not _is_near(parameters, config) and mode not in _ENCRYPTED:
-        yield Finding(
+        yield SetupFinding(
             "tls",
             "warning",
             f"sslmode is {mode}: passwords and settings may travel in the clear",
@@ -163,7 +74,7 @@ def _location(
         )
     options = parameters.get("options") or environ.get("PGOPTIONS", "")
     if options and (config.pooler or "-pooler" in parameters.get("host", "")):
-        yield Finding(
+        yield SetupFinding(
             "pooler",
             "problem",
             "`options` are sent at the start of a connection, which poolers refuse",
@@ -172,25 +83,16 @@ def _location(
         )
 
 
-def _diagnosis(message: str) -> Finding:
-    for refusal in _REFUSALS:
-        if refusal.pattern.search(message):
-            return Finding(refusal.check, "problem", message, refusal.advice)
-    return Finding(
-        "connection", "problem", message, "Check that the database is reachable."
-    )
-
-
-def _durability(facts: DatabaseFacts) -> Iterator[Finding]:
+def _durability(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.fsync != "on":
-        yield Finding(
+        yield SetupFinding(
             "durability",
             "problem",
             f"fsync is {facts.fsync}: a power cut can destroy the whole database",
             "Set fsync = on in postgresql.conf.",
         )
     if facts.synchronous_commit == "off":
-        yield Finding(
+        yield SetupFinding(
             "durability",
             "problem",
             "synchronous_commit is off: a crash of the server loses acknowledged"
@@ -199,14 +101,14 @@ def _durability(facts: DatabaseFacts) -> Iterator[Finding]:
         )
 
 
-def _clock(facts: DatabaseFacts) -> Iterator[Finding]:
+def _clock(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     ahead = facts.clock_ahead_seconds
     # Both clocks were read some time apart.
     apart = abs(ahead) - facts.latency_seconds
     if apart < _CLOCK_WARNING_SECONDS:
         return
     word = "ahead of" if ahead > 0 else "behind"
-    yield Finding(
+    yield SetupFinding(
         "clock",
         "problem" if apart >= _CLOCK_PROBLEM_SECONDS else "warning",
         f"the server's clock is {abs(ahead):.1f} s {word} this host's",
@@ -215,11 +117,11 @@ def _clock(facts: DatabaseFacts) -> Iterator[Finding]:
     )
 
 
-def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
+def _schema(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.newer:
-        yield Finding("schema", "problem", facts.newer, "Upgrade this program.")
+        yield SetupFinding("schema", "problem", facts.newer, "Upgrade this program.")
     elif facts.adoption:
-        yield Finding(
+        yield SetupFinding(
             "schema",
             "warning",
             f"the table state_history is being adopted, {facts.adoption}; rows recorded"
@@ -228,7 +130,7 @@ def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
             " if nothing works on it any more.",
         )
     elif facts.missing and not facts.may_create:
-        yield Finding(
+        yield SetupFinding(
             "schema",
             "problem",
             f"not applied: {', '.join(facts.missing)}, and this role may not create"
@@ -236,19 +138,19 @@ def _schema(facts: DatabaseFacts) -> Iterator[Finding]:
             "GRANT CREATE ON SCHEMA public TO the role, or migrate as the owner.",
         )
     elif facts.missing:
-        yield Finding(
+        yield SetupFinding(
             "schema",
             "warning",
             f"not applied yet: {', '.join(facts.missing)}",
             "Run `switchbot-store migrate`, which offers a backup first.",
         )
     else:
-        yield Finding("schema", "ok", f"version {facts.schema_version}")
+        yield SetupFinding("schema", "ok", f"version {facts.schema_version}")
 
 
-def _writable(facts: DatabaseFacts) -> Iterator[Finding]:
+def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if not facts.writable:
-        yield Finding(
+        yield SetupFinding(
             "connection",
             "problem",
             "the server accepts no writes: a standby, or read-only by a setting",
@@ -257,16 +159,16 @@ def _writable(facts: DatabaseFacts) -> Iterator[Finding]:
         )
 
 
-def _room(facts: DatabaseFacts) -> Iterator[Finding]:
+def _room(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.connections >= _FEW_CONNECTIONS * facts.max_connections:
-        yield Finding(
+        yield SetupFinding(
             "connections",
             "warning",
             f"{facts.connections} of {facts.max_connections} connections are taken",
             "End idle clients, raise max_connections, or put a pooler in front.",
         )
     if facts.latency_seconds > _SLOW_SECONDS:
-        yield Finding(
+        yield SetupFinding(
             "network",
             "warning",
             f"a statement takes {facts.latency_seconds * 1000:.0f} ms",
@@ -276,12 +178,12 @@ def _room(facts: DatabaseFacts) -> Iterator[Finding]:
 
 def _pooler(
     facts: DatabaseFacts, config: StoreConfig, parameters: Mapping[str, str]
-) -> Iterator[Finding]:
+) -> Iterator[SetupFinding]:
     known = config.pooler or (
         config.pooler is None and "-pooler" in parameters.get("host", "")
     )
     if facts.through_pooler and not known:
-        yield Finding(
+        yield SetupFinding(
             "pooler",
             "warning",
             "a pooler answers in the server's place, and the host's name does not"
@@ -291,13 +193,13 @@ def _pooler(
         )
 
 
-def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[Finding]:
+def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]:
     """Look for documents that this host has and the database should have."""
     missing = left_behind(
         config.directory, there=facts.revisions, identity=facts.identity
     )
     if missing:
-        yield Finding(
+        yield SetupFinding(
             "documents",
             "problem",
             f"the database does not have {', '.join(missing)}, and is not the one that"
@@ -309,7 +211,7 @@ def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[Finding]:
     elif not facts.identity and not read_identity(config.directory):
         files = JsonStore(config.directory, paths=config.paths).keys()
         if files:
-            yield Finding(
+            yield SetupFinding(
                 "documents",
                 "warning",
                 f"{', '.join(files)} in {config.directory} may not be in the database",
@@ -322,7 +224,7 @@ def _is_near(parameters: Mapping[str, str], config: StoreConfig) -> bool:
     return is_local(parameters.get("host", ""), in_docker=config.running_in_docker)
 
 
-_SERVER_CHECKS: Final[tuple[Callable[[DatabaseFacts], Iterator[Finding]], ...]] = (
+_SERVER_CHECKS: Final[tuple[Callable[[DatabaseFacts], Iterator[SetupFinding]], ...]] = (
     _writable,
     _durability,
     _clock,

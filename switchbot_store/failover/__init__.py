@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from switchbot_store.failover.conflicts import Conflict
-from switchbot_store.failover.store import FailoverStore
+from typing import TYPE_CHECKING
+
+from switchbot_store.lazy import handed_on
+
+if TYPE_CHECKING:
+    from switchbot_store.failover.conflicts import Conflict
+    from switchbot_store.failover.store import FailoverStore
 
 __all__ = ["Conflict", "FailoverStore"]
+
+__getattr__ = handed_on(
+    __name__,
+    {
+        "Conflict": "conflicts",
+        "FailoverStore": "store",
+    },
+)

@@ -19,7 +19,7 @@ from switchbot_store.errors import StoreConfigError
 from switchbot_store.failover.journal import DIRECTORY
 from switchbot_store.files.lines import LineFile, read_lines
 from switchbot_store.instants import EARLIEST, stored_instant
-from switchbot_store.interface import Document, Entry
+from switchbot_store.model import Document, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -16,13 +16,12 @@ import logging
 import os
 import threading
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from switchbot_store.codec import decode
 from switchbot_store.errors import StoreConfigError, StoreUnavailableError
 from switchbot_store.files.durable import (
     directory_of,
@@ -30,12 +29,11 @@ from switchbot_store.files.durable import (
     wrapped_os_errors,
 )
 from switchbot_store.files.lines import LineFile, read_lines
+from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
-from switchbot_store.interface import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".journal"
@@ -43,37 +41,6 @@ _FILE: Final = "journal.jsonl"
 _LOCK: Final = "lock"
 _COMPACT_FROM_BYTES: Final = 1024 * 1024
 _COMPACT_FACTOR: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class PendingWrite:
-    """The newest local write of one key.
-
-    `revision` was handed out for it, ``""`` for a deletion, and `encoded` is the
-    document as JSON, None for a deletion. `base` is the primary's revision below the
-    first local write. Any of `tried` may have reached the primary instead. `count` is
-    how many acknowledged writes this one stands for.
-    """
-
-    key: str
-    encoded: bytes | None
-    revision: str
-    base: str
-    written_at: datetime
-    tried: tuple[str, ...] = ()
-    count: int = 1
-
-    @property
-    def accepted(self) -> tuple[str, ...]:
-        """The revisions that this write may replace without asking anybody."""
-        return (self.base, *self.tried)
-
-    def entry(self, *, stale: bool) -> Entry:
-        """Return it as a reader sees it."""
-        if self.encoded is None:
-            return Entry({}, "", None, stale)
-        data = decode(self.encoded, key=self.key)
-        return Entry(data, self.revision, self.written_at, stale)
 
 
 class Journal:

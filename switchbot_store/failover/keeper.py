@@ -1,6 +1,4 @@
-"""Finding out, in an outage, when the primary is back.
-
-Whether the primary answers, and what is done in the background about it.
+"""Whether the primary answers, and what is done in the background about it.
 
 `healthy` turns false with the first call that fails, and true again when the primary
 answers a probe, has taken every pending write and shown its documents to the mirror.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from switchbot_store.failover.local import LocalCopy
     from switchbot_store.failover.mirror import Mirrored
     from switchbot_store.failover.primary import Primary
-    from switchbot_store.interface import Entry
+    from switchbot_store.model import Entry
 
 _LOGGER = logging.getLogger(__name__)
 IDENTITY_KEY: Final = "_identity"

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 from switchbot_store.codec import encode, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover.conflicts import ConflictLog
-from switchbot_store.failover.journal import DIRECTORY, Journal, PendingWrite
+from switchbot_store.failover.journal import DIRECTORY, Journal
 from switchbot_store.failover.mirror import Mirror, Mirrored
 from switchbot_store.files.durable import write_temporary
 from switchbot_store.files.store import JsonStore
-from switchbot_store.interface import Entry
+from switchbot_store.handover import PendingWrite
+from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
-    from switchbot_store.files.hand_edits import DocumentProblem
+    from switchbot_store.model import DocumentProblem
 
 _LOGGER = logging.getLogger(__name__)
 _FILES = "files"

@@ -34,7 +34,7 @@ from switchbot_store.files.durable import (
 from switchbot_store.files.lines import LineFile, read_lines
 from switchbot_store.files.names import stem_of
 from switchbot_store.instants import stored_instant
-from switchbot_store.interface import Entry
+from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

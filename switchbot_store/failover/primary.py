@@ -13,7 +13,7 @@ import os
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -23,68 +23,29 @@ from switchbot_store.errors import (
     StoreDataError,
     StoreUnavailableError,
 )
-from switchbot_store.failover.journal import PendingWrite
+from switchbot_store.handover import (
+    Outcome,
+    PendingWrite,
+    SupportsReplay,
+    SupportsRevisions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from switchbot_store.interface import Document, Entry, StoreInterface
+    from switchbot_store.interface import StoreInterface
     from switchbot_store.lease import Lease
+    from switchbot_store.model import Document, Entry
 
 _LOCAL: Final = "local-"
 _DELETE_ATTEMPTS: Final = 5
 
 
-class Outcome(NamedTuple):
-    """What became of a write that was replayed.
+class Given(NamedTuple):
+    """A document to write: as it came, and as `codec.encode` made it, once."""
 
-    `done`: the primary has it, now as `revision`, or had it before somebody wrote on
-    top. `found` is what the primary holds instead, None where that is the write.
-    `changed`: it was this replay that made it so.
-    """
-
-    done: bool
-    revision: str
-    found: Entry | None = None
-    changed: bool = False
-
-
-@runtime_checkable
-class SupportsReplay(Protocol):
-    """A store that knows its writes again after a lost answer."""
-
-    def set(self, key: str, data: Document, *, write_id: str | None = None) -> None:
-        """Write under the revision `write_id`."""
-
-    def set_many(
-        self,
-        documents: Mapping[str, Document],
-        *,
-        write_ids: Mapping[str, str] | None = None,
-    ) -> None:
-        """Write under the revisions `write_ids`, all or nothing."""
-
-    def compare_and_set(
-        self, key: str, data: Document, revision: str, *, write_id: str | None = None
-    ) -> str:
-        """Write under the revision `write_id`."""
-
-    def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
-        """Write what rests on an accepted revision; tell what became of each."""
-
-    def probe(self, timeout_seconds: float) -> None:
-        """Return if a new connection can commit, or raise a StoreError."""
-
-    def renew(self) -> None:
-        """Use new connections from now on."""
-
-
-@runtime_checkable
-class SupportsRevisions(Protocol):
-    """A store that can tell the revisions without the documents."""
-
-    def revisions(self) -> dict[str, str]:
-        """Return the revision of each document that is not internal."""
+    data: Document
+    encoded: bytes
 
 
 def primary_of(store: StoreInterface) -> Primary:
@@ -105,17 +66,17 @@ class Primary:
         return f"{_LOCAL}{_digest(encoded)}-{uuid.uuid4().hex[:8]}"
 
     def set(
-        self, documents: Mapping[str, Document], _revisions: Mapping[str, str]
+        self, documents: Mapping[str, Given], _revisions: Mapping[str, str]
     ) -> None:
         """Write one document or several, all or nothing."""
         if len(documents) == 1:
-            for key, data in documents.items():
-                self.store.set(key, data)
+            for key, each in documents.items():
+                self.store.set(key, each.data)
         else:
-            self.store.set_many(documents)
+            self.store.set_many({key: each.data for key, each in documents.items()})
 
     def compare_and_set(
-        self, key: str, data: Document, expected: str, _revision: str
+        self, key: str, document: Given, expected: str, _revision: str
     ) -> str:
         """Write if the revision is `expected`; return the new one."""
         if expected.startswith(_LOCAL):
@@ -123,7 +84,7 @@ class Primary:
             if not _is_that(entry, (expected,)):
                 raise StoreConflictError(key, entry.revision)
             expected = entry.revision
-        return self.store.compare_and_set(key, data, expected)
+        return self.store.compare_and_set(key, document.data, expected)
 
     def delete(self, key: str, _known: str) -> bool:
         """Remove the document, whose revision is probably the one given."""
@@ -217,21 +178,18 @@ class RevisedPrimary(Primary):
         seen: dict[str, Entry | None] = dict.fromkeys(revisions.keys() - set(news))
         return seen | entries
 
-    def set(
-        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
-    ) -> None:
+    def set(self, documents: Mapping[str, Given], revisions: Mapping[str, str]) -> None:
         """Write one document or several, all or nothing."""
-        if len(documents) == 1:
-            for key, data in documents.items():
-                self._replays.set(key, data, write_id=revisions[key])
-        else:
-            self._replays.set_many(documents, write_ids=revisions)
+        encoded = {key: each.encoded for key, each in documents.items()}
+        self._replays.set_encoded(encoded, revisions)
 
     def compare_and_set(
-        self, key: str, data: Document, expected: str, revision: str
+        self, key: str, document: Given, expected: str, revision: str
     ) -> str:
         """Write if the revision is `expected`; return the new one."""
-        return self._replays.compare_and_set(key, data, expected, write_id=revision)
+        return self._replays.compare_and_set_encoded(
+            key, document.encoded, expected, write_id=revision
+        )
 
     def delete(self, key: str, known: str) -> bool:
         """Remove the document, and only the one that was seen.

@@ -12,16 +12,16 @@ from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import StoreDataError
 from switchbot_store.failover.conflicts import Conflict, Policy, Winner, decided
 from switchbot_store.failover.mirror import Mirrored
-from switchbot_store.interface import Document, Entry
+from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from switchbot_store.failover.journal import PendingWrite
     from switchbot_store.failover.lineage import Lineage
     from switchbot_store.failover.local import LocalCopy
-    from switchbot_store.failover.primary import Outcome, Primary
+    from switchbot_store.failover.primary import Primary
+    from switchbot_store.handover import Outcome, PendingWrite
 
 _LOGGER = logging.getLogger(__name__)
 _TOGETHER: Final = 1000
@@ -155,9 +155,9 @@ class Resync:
         losers = []
         if local.data == remote.data and bool(write.encoded) == bool(remote.revision):
             winner: Winner = "local"
-            data = local.data
+            encoded = write.encoded or b""
         else:
-            winner, data = self._choice(write, local, remote)
+            winner, encoded = self._choice(write, local, remote)
             if winner != "local" and not self._journal.is_newest(write):
                 return None  # a newer local write is decided about in the next round
             if winner != "local":
@@ -168,7 +168,6 @@ class Resync:
             return _Decision(write, remote, losers, None)
         on_top: dict[str, Any] = {"base": remote.revision}
         if winner == "merged":
-            encoded = encode(data)
             revision = self._primary.new_revision(encoded)
             on_top |= {
                 "encoded": encoded,
@@ -179,21 +178,21 @@ class Resync:
 
     def _choice(
         self, write: PendingWrite, local: Entry, remote: Entry
-    ) -> tuple[Winner, Document]:
+    ) -> tuple[Winner, bytes]:
+        """Return who wins, and what the policy would have written, encoded."""
         if not remote.revision and self._mirror.left_over(write.key) is not None:
             # Nobody deleted it: this database never had it.
-            return "local", local.data
+            return "local", write.encoded or b""
         winner, data = decided(self._policy, write.key, local, remote)
         try:
-            encode(data)
+            return winner, encode(data)
         except StoreDataError:
             _LOGGER.exception(
                 "the conflict policy made a document of %r that cannot be stored; the"
                 " local one is kept",
                 write.key,
             )
-            return "local", local.data
-        return winner, data
+            return "local", write.encoded or b""
 
     def _loser(
         self,

@@ -38,11 +38,12 @@ from switchbot_store.failover.conflicts import Conflict, Policy, policy_of
 from switchbot_store.failover.keeper import Keeper
 from switchbot_store.failover.lineage import Lineage
 from switchbot_store.failover.local import LocalCopy
-from switchbot_store.failover.primary import primary_of
+from switchbot_store.failover.primary import Given, primary_of
 from switchbot_store.failover.reading import READ_SECONDS, Reader
 from switchbot_store.failover.resync import Resync
 from switchbot_store.failover.writing import CONNECT_SECONDS, Writer
-from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.interface import StoreInterface
+from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -71,6 +72,14 @@ class FailoverStore(StoreInterface):
     plain files of the directory are read while the mirror is empty.
     `strict_health_checks` calls a store that lost its primary unhealthy. Without
     `background` no thread is started; the host calls `maintain`.
+
+    Here the primary is in memory; as a rule it is a `PostgresStore`:
+
+    >>> from switchbot_store import FailoverStore, MemoryStore
+    >>> with FailoverStore(MemoryStore(), "local") as store:
+    ...     store.set("settings", {"mode": "winter"})
+    ...     store.get_entry("settings").stale, store.status().pending, store.conflicts()
+    (False, 0, [])
     """
 
     def __init__(
@@ -133,23 +142,26 @@ class FailoverStore(StoreInterface):
 
     def set(self, key: str, data: Document) -> None:
         """Write the document; acknowledged as `status` says when it returns."""
-        key, encoded = validate_key(key), encode(data)
-        self._ready().writer.set({key: data}, {key: encoded})
+        documents = {validate_key(key): Given(data, encode(data))}
+        self._ready().writer.set(documents)
 
     def set_many(self, documents: Mapping[str, Document]) -> None:
         """Write several documents, all or nothing."""
-        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        given = {
+            validate_key(key): Given(data, encode(data))
+            for key, data in documents.items()
+        }
         life = self._ready()
-        if encoded:
-            life.writer.set(documents, encoded)
+        if given:
+            life.writer.set(given)
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
 
         While the primary is away the mirror and the journal are what is compared with.
         """
-        key, encoded = validate_key(key), encode(data)
-        return self._ready().writer.compare_and_set(key, data, encoded, revision)
+        key, document = validate_key(key), Given(data, encode(data))
+        return self._ready().writer.compare_and_set(key, document, revision)
 
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one, as far as is known here.

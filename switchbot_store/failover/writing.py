@@ -1,6 +1,6 @@
-"""Locks that keep the writers of one key in order, a few for all keys.
+"""Writing of a `FailoverStore`: the primary, else one line of the journal.
 
-Writing of a `FailoverStore`: the primary, else one line of the journal.
+The writers of one key are kept in order by locks, a few for all keys.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from switchbot_store.failover.keeper import Keeper
     from switchbot_store.failover.local import LocalCopy
-    from switchbot_store.failover.primary import Primary
-    from switchbot_store.interface import Document
+    from switchbot_store.failover.primary import Given, Primary
 
 
 _LOCKS: Final = 64
@@ -106,10 +105,9 @@ class Writer:
         with self._local.journal.lock:
             self._closed = True
 
-    def set(
-        self, documents: Mapping[str, Document], encoded: Mapping[str, bytes]
-    ) -> None:
+    def set(self, documents: Mapping[str, Given]) -> None:
         """Write several documents, all or nothing."""
+        encoded = {key: each.encoded for key, each in documents.items()}
         revisions = {
             key: self._primary.new_revision(each) for key, each in encoded.items()
         }
@@ -130,13 +128,12 @@ class Writer:
                         self._record(encoded, revisions, error)
                         return
 
-    def compare_and_set(
-        self, key: str, data: Document, encoded: bytes, revision: str
-    ) -> str:
+    def compare_and_set(self, key: str, document: Given, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
 
         While the primary is away the mirror and the journal are what is compared with.
         """
+        encoded = document.encoded
         new = self._primary.new_revision(encoded)
         with self._locks.held([key]):
             error: StoreError | None = None
@@ -145,7 +142,7 @@ class Writer:
                     try:
                         with time_limit(None, connect_seconds=CONNECT_SECONDS):
                             made = self._primary.compare_and_set(
-                                key, data, self._there(key, revision), new
+                                key, document, self._there(key, revision), new
                             )
                     except StoreUnavailableError as raised:
                         error = raised

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from switchbot_store.files.store import (
-    JsonStore,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "JsonStore",
-]
+from switchbot_store.lazy import handed_on
+
+if TYPE_CHECKING:
+    from switchbot_store.files.store import JsonStore
+
+__all__ = ["JsonStore"]
+
+__getattr__ = handed_on(
+    __name__,
+    {
+        "JsonStore": "store",
+    },
+)

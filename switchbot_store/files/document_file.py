@@ -34,15 +34,11 @@ from switchbot_store.files.durable import (
     sync_directory,
     write_temporary,
 )
-from switchbot_store.files.hand_edits import (
-    BYTE_ORDER_MARK,
-    DocumentProblem,
-    is_by_hand,
-    mistake_in,
-)
+from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, is_by_hand, mistake_in
+from switchbot_store.model import DocumentProblem
 
 if TYPE_CHECKING:
-    from switchbot_store.interface import Document
+    from switchbot_store.model import Document
 
 _LOGGER = logging.getLogger(__name__)
 _SETTLE_SECONDS: Final = 0.05

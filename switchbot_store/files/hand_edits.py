@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import json
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import orjson
@@ -38,24 +37,6 @@ _PLAIN_WORDS: Final = {
     "Illegal trailing comma before end of object": "a comma too many",
     "Illegal trailing comma before end of array": "a comma too many",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentProblem:
-    """Why a document cannot be read as a person left it.
-
-    `place` is the file of the document `key`; `line` and `column` count from 1, as
-    Python's `json` does. `reason` is in plain words and repeats nothing of the text.
-    """
-
-    key: str
-    place: str
-    line: int
-    column: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: line {self.line} column {self.column}: {self.reason}"
 
 
 class Mistake(NamedTuple):

@@ -1,7 +1,7 @@
 """Documents as plain JSON files that people edit.
 
 ``<directory>/settings.json`` and ``<directory>/state.json`` by default; any other key
-has a file of its own there (see `file_names`). Each operation takes a short lock, so
+has a file of its own there (see `files.names`). Each operation takes a short lock, so
 several processes may share a directory. A revision is a hash of the bytes: a hand edit
 is seen at the next read. One that is no JSON object stays as the person left it; until
 it is mended the last good document is read, with the place of the mistake, and writing
@@ -42,7 +42,8 @@ from switchbot_store.files.durable import (
     write_temporary,
 )
 from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
-from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.interface import StoreInterface
+from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -60,6 +61,13 @@ class JsonStore(StoreInterface):
     in ``{"settings": "/etc/home/settings.json"}``; stores that share a file must share
     the directory too, since its lock guards them. `monotonic` returns the seconds by
     which leases are watched.
+
+    >>> from switchbot_store import JsonStore
+    >>> with JsonStore("config") as store:
+    ...     store.set("settings", {"mode": "winter"})
+    >>> with open("config/settings.json") as file:
+    ...     "winter" in file.read()
+    True
     """
 
     def __init__(

@@ -1,1 +1,44 @@
 """Rows of sensor history: collected, kept for years, charted in milliseconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from switchbot_store.lazy import handed_on
+
+if TYPE_CHECKING:
+    from switchbot_store.history.ingest.spill import HistorySpill
+    from switchbot_store.history.model import (
+        HistoryBackend,
+        HistoryResult,
+        HistorySample,
+        HistoryStatus,
+    )
+    from switchbot_store.history.postgres.store import PostgresHistory
+    from switchbot_store.history.service import HistoryService
+    from switchbot_store.history.sqlite.store import SqliteHistory
+
+__all__ = [
+    "HistoryBackend",
+    "HistoryResult",
+    "HistorySample",
+    "HistoryService",
+    "HistorySpill",
+    "HistoryStatus",
+    "PostgresHistory",
+    "SqliteHistory",
+]
+
+__getattr__ = handed_on(
+    __name__,
+    {
+        "HistoryBackend": "model",
+        "HistoryResult": "model",
+        "HistorySample": "model",
+        "HistoryService": "service",
+        "HistorySpill": "ingest.spill",
+        "HistoryStatus": "model",
+        "PostgresHistory": "postgres.store",
+        "SqliteHistory": "sqlite.store",
+    },
+)

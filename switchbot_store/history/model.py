@@ -71,7 +71,7 @@ class HistorySample:
     `humidity` in percent; None is "unknown". `assumed_aircon_power` is ``"on"``,
     ``"off"`` or ``"unknown"``. `api_requests_today` and `error_count` are counts.
     `timezone` is the IANA name in force at home. `metadata` follows the rules of
-    documents (`switchbot_store.interface`).
+    documents (`switchbot_store.model`).
     """
 
     timestamp: datetime

@@ -77,6 +77,20 @@ class HistoryService:
     newest row was recorded with. `now` returns aware UTC, `monotonic` seconds.
 
     Opens on first use or by `open()`; `close()` ends it and closes the backend.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
+    >>> start = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> rows = SqliteHistory("history.sqlite")
+    >>> with HistoryService(rows, spill="spill.sqlite") as history:
+    ...     history.record(HistorySample(start, temperature=21.5, humidity=48))
+    ...     history.flush()
+    ...     result = history.query(start, start + timedelta(hours=1))
+    ...     status = history.status()
+    >>> result.source, result.rows[0].temperature
+    ('raw', 21.5)
+    >>> status.written, status.buffered, status.spilled
+    (1, 0, 0)
     """
 
     def __init__(

@@ -114,7 +114,8 @@ SELECT octet_length(d.definition) <= %(most)s AS fits,
     ) AS uses
 FROM (SELECT pg_get_viewdef(%(oid)s::oid) AS definition) AS d
 """
-# A function, an operator or a type of somebody's own would be chosen where it fits better.
+# A function, an operator or a type of somebody's own would be chosen where it fits better;
+# a row that is made of JSON is checked by the domains of its columns.
 _NAMESAKES: Final = """
 SELECT 'function ' || p.oid::regprocedure::text AS what FROM pg_proc p
 WHERE p.proname = ANY (%(functions)s) AND p.pronamespace <> 'pg_catalog'::regnamespace
@@ -136,6 +137,12 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND (
     OR t.typname = ANY (%(attributes)s) AND t.typtype = 'd' AND t.typcategory = 'C')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass
         AND d.objid = t.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'domain ' || format_type(k.contypid, NULL) FROM pg_constraint k
+JOIN pg_namespace n ON n.oid = k.connamespace
+WHERE k.contypid <> 0 AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND %(functions)s::text[] && ARRAY['json_populate_record', 'json_populate_recordset',
+        'jsonb_populate_record', 'jsonb_populate_recordset']
 UNION ALL
 SELECT 'cast to ' || format_type(k.casttarget, NULL) FROM pg_cast k
 JOIN pg_proc p ON p.oid = k.castfunc

@@ -1,9 +1,8 @@
-"""One connection to PostgreSQL, which may be starting.
+"""One connection to PostgreSQL, which may be starting, or say why it refuses.
 
-Why a server refuses a connection, whatever language it speaks.
-
-libpq keeps of a refused connection only the server's text, which follows the server's
-``lc_messages``. Its trace of the conversation has the SQLSTATE; see
+It may do so in any language: libpq keeps of a refused connection only the server's
+text, which follows the server's ``lc_messages``. Its trace of the conversation has the
+SQLSTATE; see
 https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE. Before 18
 libpq traced nothing until it was connected: there only the words that are known tell.
 """

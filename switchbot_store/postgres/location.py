@@ -1,6 +1,6 @@
-"""How to connect to a PostgreSQL that sleeps, restarts and sits behind a pooler.
+"""Where PostgreSQL is, from the environment, as one libpq string.
 
-Where PostgreSQL is, from the environment, as one libpq string.
+And how to connect to one that sleeps, restarts and sits behind a pooler.
 """
 
 from __future__ import annotations
@@ -138,6 +138,13 @@ def _parsed(text: str) -> dict[str, Any] | None:
         return dict(conninfo_to_dict(text))
     except (psycopg.Error, ValueError):
         return None
+
+
+def parameters_of(conninfo: str | None) -> dict[str, str]:
+    """Return the parameters that a connection string, as made here, names."""
+    return {
+        name: str(value) for name, value in conninfo_to_dict(conninfo or "").items()
+    }
 
 
 def described(conninfo: str) -> str:

@@ -14,84 +14,18 @@ import orjson
 
 from switchbot_store.codec import UnreadableError
 from switchbot_store.errors import StoreUnavailableError
-from switchbot_store.failover.primary import Outcome
-from switchbot_store.interface import Entry
+from switchbot_store.handover import Outcome
+from switchbot_store.model import Entry
+from switchbot_store.postgres import statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from switchbot_store.failover.journal import PendingWrite
+    from switchbot_store.handover import PendingWrite
     from switchbot_store.postgres.wire import Row
 
 _ATTEMPTS: Final = 5
-_AGAIN: Final = b"again"
-_THERE: Final = b"there"
-_PASSED: Final = b"passed"
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
-
-# `tried` goes among the recent revisions: a statement that a frozen server carries out
-# after this one then takes itself for done, and changes nothing.
-REPLAY: Final = b"""
-WITH given AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
-        kind text, data jsonb, deletion boolean, revision uuid,
-        accepted uuid[], creates boolean, tried uuid[], updated_at timestamptz
-    )
-), removed AS (
-    DELETE FROM json_store AS stored USING given
-    WHERE given.deletion
-        AND stored.kind = given.kind
-        AND stored.revision = ANY (given.accepted)
-    RETURNING stored.kind
-), replaced AS (
-    UPDATE json_store AS stored SET
-        data = given.data,
-        updated_at = least(given.updated_at, now()),
-        revision = given.revision,
-        recent = (given.tried || stored.revision || stored.recent)[1:16]
-    FROM given
-    WHERE NOT given.deletion
-        AND stored.kind = given.kind
-        AND stored.revision <> given.revision
-        AND stored.revision = ANY (given.accepted)
-    RETURNING stored.kind
-), added AS (
-    INSERT INTO json_store AS stored (kind, data, updated_at, revision, recent)
-    SELECT kind, data, least(updated_at, now()), revision, tried[1:16] FROM given
-    WHERE NOT deletion AND creates
-    ON CONFLICT (kind) DO NOTHING
-    RETURNING stored.kind
-), left_over AS (
-    SELECT
-        given.kind,
-        CASE
-            WHEN given.deletion AND stored.kind IS NULL THEN 'there'
-            WHEN stored.revision = given.revision THEN 'there'
-            WHEN given.revision = ANY (stored.recent) THEN 'passed'
-            -- Somebody came between this statement's view and its write.
-            WHEN stored.revision = ANY (given.accepted) THEN 'again'
-            WHEN stored.kind IS NULL AND given.creates THEN 'again'
-            ELSE 'conflict'
-        END AS outcome,
-        stored.revision,
-        stored.data,
-        stored.updated_at
-    FROM given LEFT JOIN json_store AS stored ON stored.kind = given.kind
-    WHERE given.kind NOT IN (
-        SELECT kind FROM removed
-        UNION ALL SELECT kind FROM replaced
-        UNION ALL SELECT kind FROM added
-    )
-)
-SELECT
-    kind,
-    outcome,
-    revision::text,
-    CASE WHEN isfinite(updated_at)
-    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END,
-    CASE WHEN outcome IN ('passed', 'conflict') THEN data::text END
-FROM left_over
-"""
 
 
 def replayed(
@@ -110,14 +44,14 @@ def replayed(
     for _ in range(_ATTEMPTS):
         # In one order always, or two writers could wait for each other.
         rows = [_row(left[key]) for key in sorted(left)]
-        answers, repeated = execute(REPLAY, orjson.dumps(rows))
+        answers, repeated = execute(statements.REPLAY, orjson.dumps(rows))
         again = {}
         for kind, word, revision, microseconds, data in answers:
             key = _text(kind)
             write = left.pop(key)
-            if word == _AGAIN:
+            if word == statements.AGAIN:
                 again[key] = write
-            elif word == _THERE:
+            elif word == statements.THERE:
                 # A deletion whose answer was lost finds nothing the second time.
                 changed = repeated and write.encoded is None
                 outcomes[key] = Outcome(
@@ -125,7 +59,9 @@ def replayed(
                 )
             else:
                 found = _found(entry_of, key, (data, revision, microseconds))
-                outcomes[key] = Outcome(word == _PASSED, found.revision, found)
+                outcomes[key] = Outcome(
+                    word == statements.PASSED, found.revision, found
+                )
         for key, write in left.items():
             outcomes[key] = Outcome(done=True, revision=write.revision, changed=True)
         left = again

@@ -17,7 +17,9 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.instants import from_microseconds
-from switchbot_store.interface import Document, Entry, StoreInterface, StoreStatus
+from switchbot_store.interface import StoreInterface
+from switchbot_store.model import Document, Entry, StoreStatus
+from switchbot_store.postgres import statements
 from switchbot_store.postgres.connections import Answer, Connection, Connections
 from switchbot_store.postgres.migrations import migrate_documents
 from switchbot_store.postgres.replay import replayed
@@ -28,104 +30,11 @@ if TYPE_CHECKING:
 
     from psycopg_pool import ConnectionPool
 
-    from switchbot_store.failover.journal import PendingWrite
-    from switchbot_store.failover.primary import Outcome
+    from switchbot_store.handover import Outcome, PendingWrite
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_TOGETHER_BYTES: Final = 128 * 1024 * 1024
 """`jsonb` holds a quarter of a gigabyte; one statement stays well below."""
-
-_COLUMNS: Final = b"""
-data::text, revision::text, CASE WHEN isfinite(updated_at)
-    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
-"""
-_GET: Final = b"SELECT %b FROM json_store WHERE kind = $1" % _COLUMNS
-_GET_MANY: Final = (
-    b"""
-SELECT %b, kind FROM json_store
-WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
-"""
-    % _COLUMNS
-)
-
-# A repeated write recognises itself by its revision and changes nothing.
-_REPLACE: Final = b"""
-ON CONFLICT (kind) DO UPDATE SET
-    data = excluded.data,
-    updated_at = excluded.updated_at,
-    revision = excluded.revision,
-    recent = (stored.revision || stored.recent)[1:16]
-WHERE excluded.revision <> ALL (stored.revision || stored.recent)
-"""
-_SET: Final = (
-    b"""
-INSERT INTO json_store AS stored (kind, data, updated_at, revision)
-VALUES ($1, $2::jsonb, now(), $3::uuid)
-%b
-"""
-    % _REPLACE
-)
-_SET_MANY: Final = (
-    b"""
-INSERT INTO json_store AS stored (kind, data, updated_at, revision)
-SELECT kind, data, now(), revision
-FROM jsonb_to_recordset($1::jsonb) AS r(kind text, data jsonb, revision uuid)
-%b
-"""
-    % _REPLACE
-)
-
-# Unknown: the row was written so often since that this write, had it been made, would
-# no longer show among the recent ones. It matters only after a broken connection.
-_HAPPENED: Final = b"happened"
-_UNKNOWN: Final = b"unknown"
-_OUTCOME: Final = b"""
-SELECT
-    CASE
-        WHEN EXISTS (SELECT FROM written) THEN 'happened'
-        WHEN stored.revision IS NULL THEN 'conflict'
-        WHEN $3::uuid = ANY (stored.revision || stored.recent) THEN 'happened'
-        WHEN $4 = ANY ((stored.revision || stored.recent)::text[]) THEN 'conflict'
-        WHEN cardinality(stored.recent) < 16 THEN 'conflict'
-        ELSE 'unknown'
-    END,
-    stored.revision::text
-FROM (VALUES (1)) AS one LEFT JOIN json_store AS stored ON stored.kind = $1
-"""
-_COMPARE_AND_SET: Final = (
-    b"""
-WITH written AS (
-    UPDATE json_store SET
-        data = $2::jsonb,
-        updated_at = now(),
-        revision = $3::uuid,
-        recent = (revision || recent)[1:16]
-    WHERE kind = $1 AND revision::text = $4
-    RETURNING 1
-)
-%b
-"""
-    % _OUTCOME
-)
-_CREATE: Final = (
-    b"""
-WITH written AS (
-    INSERT INTO json_store (kind, data, updated_at, revision)
-    VALUES ($1, $2::jsonb, now(), $3::uuid)
-    ON CONFLICT (kind) DO NOTHING
-    RETURNING 1
-)
-%b
-"""
-    % _OUTCOME
-)
-
-_DELETE: Final = b"DELETE FROM json_store WHERE kind = $1 RETURNING 1"
-_REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
-_KEYS: Final = b"SELECT kind FROM json_store"
-_WRITABLE: Final = b"""
-SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool
-"""
 
 
 class PostgresStore(StoreInterface):
@@ -138,6 +47,14 @@ class PostgresStore(StoreInterface):
     by the host's name. A server that restarts is waited for, until the deadline; unless
     `patient`, the first attempt to connect that fails ends a call. Leases are watched
     by the seconds of `monotonic`. Opening migrates what documents rest on.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store import PostgresStore
+    >>> with PostgresStore(database_url) as store:
+    ...     store.set("settings", {"mode": "winter"})
+    ...     store.get("settings"), store.status().backend
+    ({'mode': 'winter'}, 'postgres')
     """
 
     def __init__(
@@ -176,7 +93,7 @@ class PostgresStore(StoreInterface):
     def get_entry(self, key: str) -> Entry:
         """Return the document, its revision and time; an empty Entry if never set."""
         key = validate_key(key)
-        rows = self._execute(_GET, key.encode()).value
+        rows = self._execute(statements.GET, key.encode()).value
         return _entry(key, rows[0]) if rows else Entry({}, "", None)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
@@ -184,7 +101,7 @@ class PostgresStore(StoreInterface):
         wanted = [validate_key(key) for key in keys]
         if not wanted:
             return {}
-        rows = self._execute(_GET_MANY, orjson.dumps(wanted)).value
+        rows = self._execute(statements.GET_MANY, orjson.dumps(wanted)).value
         found = {}
         for *columns, kind in rows:
             key = _text(kind)
@@ -196,8 +113,8 @@ class PostgresStore(StoreInterface):
 
         `write_id` is the uuid to use as its revision.
         """
-        encoded_key, document = validate_key(key).encode(), encode(data)
-        self._execute(_SET, encoded_key, document, _revision(write_id))
+        key = validate_key(key)
+        self.set_encoded({key: encode(data)}, {key: write_id} if write_id else {})
 
     def set_many(
         self,
@@ -210,25 +127,38 @@ class PostgresStore(StoreInterface):
         `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
         when they exceed 128 MB together.
         """
-        ids = write_ids or {}
+        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        self.set_encoded(encoded, write_ids or {})
+
+    def set_encoded(
+        self, encoded: Mapping[str, bytes], write_ids: Mapping[str, str]
+    ) -> None:
+        """Write what `codec.encode` made under validated keys, in one statement.
+
+        Otherwise as `set_many`; for who needs the bytes too, or has them already.
+        """
+        if len(encoded) == 1:
+            for key, document in encoded.items():
+                revision = _revision(write_ids.get(key))
+                self._execute(statements.SET, key.encode(), document, revision)
+            return
+        # In one order always, or two writers could wait for each other.
         rows = [
             {
-                "kind": validate_key(key),
-                "data": orjson.Fragment(encode(data)),
-                "revision": _revision(ids.get(key)).decode(),
+                "kind": key,
+                "data": orjson.Fragment(encoded[key]),
+                "revision": _revision(write_ids.get(key)).decode(),
             }
-            for key, data in documents.items()
+            for key in sorted(encoded)
         ]
         if not rows:
             return
-        # In one order always, or two writers could wait for each other.
-        rows.sort(key=lambda row: str(row["kind"]))
-        encoded = orjson.dumps(rows)
-        if len(encoded) > _MAX_TOGETHER_BYTES:
+        together = orjson.dumps(rows)
+        if len(together) > _MAX_TOGETHER_BYTES:
             raise StoreDataError(
                 f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
             )
-        self._execute(_SET_MANY, encoded)
+        self._execute(statements.SET_MANY, together)
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None
@@ -238,20 +168,27 @@ class PostgresStore(StoreInterface):
         `write_id` is the uuid to use as the new one. Raises StoreUnavailableError when,
         after a broken connection, it cannot be told whether the write happened.
         """
-        key = validate_key(key)
+        return self.compare_and_set_encoded(
+            validate_key(key), encode(data), revision, write_id=write_id
+        )
+
+    def compare_and_set_encoded(
+        self, key: str, encoded: bytes, revision: str, *, write_id: str | None = None
+    ) -> str:
+        """Write what `codec.encode` made; otherwise as `compare_and_set`."""
         new = _revision(write_id)
         answer = self._execute(
-            _COMPARE_AND_SET if revision else _CREATE,
+            statements.COMPARE_AND_SET if revision else statements.CREATE,
             key.encode(),
-            encode(data),
+            encoded,
             new,
             revision.encode(),
         )
         outcome, stored = answer.value[0]
-        if outcome == _HAPPENED:
+        if outcome == statements.HAPPENED:
             return new.decode()
         found = _text(stored)
-        if answer.repeated and outcome == _UNKNOWN:
+        if answer.repeated and outcome == statements.UNKNOWN:
             raise StoreUnavailableError(
                 f"{key!r} was written many times while the connection was broken: this"
                 " write may have been one of them"
@@ -266,13 +203,13 @@ class PostgresStore(StoreInterface):
 
         Also true when a broken connection hid whether this call or another removed it.
         """
-        answer = self._execute(_DELETE, validate_key(key).encode())
+        answer = self._execute(statements.DELETE, validate_key(key).encode())
         return bool(answer.value) or answer.repeated
 
     def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
         """Carry writes acknowledged elsewhere over, in one statement.
 
-        See `postgres_replay`. Nothing is written twice, however often it is called.
+        See `switchbot_store.postgres.replay`. Nothing is written twice, however often it is called.
         """
 
         def execute(statement: bytes, value: bytes) -> tuple[list[Row], bool]:
@@ -292,21 +229,21 @@ class PostgresStore(StoreInterface):
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
-        rows = self._execute(_KEYS).value
+        rows = self._execute(statements.KEYS).value
         # Sorted here: the database's collation may be any.
         kinds = (_text(row[0]) for row in rows)
         return sorted(kind for kind in kinds if not is_internal(kind))
 
     def revisions(self) -> dict[str, str]:
         """Return the revision of each key that `keys` lists."""
-        rows = self._execute(_REVISIONS).value
+        rows = self._execute(statements.REVISIONS).value
         pairs = ((_text(kind), _text(revision)) for kind, revision in rows)
         return {key: each for key, each in pairs if not is_internal(key)}
 
     def health_check(self) -> bool:
         """Tell whether the server would commit a write now."""
         try:
-            return self._execute(_WRITABLE).value[0][0] == b"t"
+            return self._execute(statements.WRITABLE).value[0][0] == b"t"
         except StoreError:
             return False
         except Exception:
@@ -352,7 +289,7 @@ def _revision(write_id: str | None) -> bytes:
 
 
 def _is_writable(connection: Connection) -> bool:
-    return fetch(connection, _WRITABLE, ())[0][0] == b"t"
+    return fetch(connection, statements.WRITABLE, ())[0][0] == b"t"
 
 
 def _text(value: bytes | None) -> str:

@@ -11,13 +11,8 @@ from switchbot_store.interface import StoreInterface
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
 
-    from switchbot_store.interface import (
-        AsyncStore,
-        Change,
-        Document,
-        Entry,
-        StoreStatus,
-    )
+    from switchbot_store.interface import AsyncStore
+    from switchbot_store.model import Change, Document, Entry, StoreStatus
 
 T = TypeVar("T")
 

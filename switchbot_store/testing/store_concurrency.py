@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from switchbot_store.errors import StoreConflictError
 
 if TYPE_CHECKING:
-    from switchbot_store.interface import Document, StoreInterface
+    from switchbot_store.interface import StoreInterface
+    from switchbot_store.model import Document
 
 _WRITERS: Final = 4
 _ROUNDS: Final = 15

@@ -40,7 +40,8 @@ from switchbot_store.testing.store_samples import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from switchbot_store.interface import Document, StoreInterface
+    from switchbot_store.interface import StoreInterface
+    from switchbot_store.model import Document
 
 __all__ = ["StoreContract", "documents"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from switchbot_store.interface import Document
+    from switchbot_store.model import Document
 
 
 def documents() -> st.SearchStrategy[Document]:

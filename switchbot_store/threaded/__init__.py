@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from switchbot_store.threaded.views import (
-    ThreadedHistory,
-    ThreadedLease,
-    ThreadedStore,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ThreadedHistory",
-    "ThreadedLease",
-    "ThreadedStore",
-]
+from switchbot_store.lazy import handed_on
+
+if TYPE_CHECKING:
+    from switchbot_store.threaded.views import (
+        ThreadedHistory,
+        ThreadedLease,
+        ThreadedStore,
+    )
+
+__all__ = ["ThreadedHistory", "ThreadedLease", "ThreadedStore"]
+
+__getattr__ = handed_on(
+    __name__,
+    {
+        "ThreadedHistory": "views",
+        "ThreadedLease": "views",
+        "ThreadedStore": "views",
+    },
+)

@@ -21,14 +21,9 @@ if TYPE_CHECKING:
     )
     from switchbot_store.history.query.export import Target
     from switchbot_store.history.service import HistoryService
-    from switchbot_store.interface import (
-        Change,
-        Document,
-        Entry,
-        StoreInterface,
-        StoreStatus,
-    )
+    from switchbot_store.interface import StoreInterface
     from switchbot_store.lease import Lease
+    from switchbot_store.model import Change, Document, Entry, StoreStatus
 
 T = TypeVar("T")
 

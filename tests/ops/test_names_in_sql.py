@@ -189,6 +189,7 @@ def test_a_temporary_view_of_this_session_comes_first(crafted):
         "SELECT t.as_row FROM t",
         "SELECT (t).as_row FROM t",
         "SELECT json_scalar(1)",
+        "SELECT jsonb_populate_record(t, '{}') FROM t",
     ],
 )
 def test_what_is_called_without_being_named_is_refused(unseen, statement):

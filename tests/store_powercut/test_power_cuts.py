@@ -12,7 +12,8 @@ import pytest
 from switchbot_store import JsonStore
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover import journal as journal_module
-from switchbot_store.failover.journal import Journal, PendingWrite, read_pending
+from switchbot_store.failover.journal import Journal, read_pending
+from switchbot_store.handover import PendingWrite
 
 
 def documents(place):

@@ -7,14 +7,32 @@ import aiohttp
 from aiohttp import web
 
 from switchbot_automation import (
+    AuthError,
     AutomationEngine,
+    AutomationError,
+    BacktestReport,
     Clock,
     CloudApi,
+    Command,
+    CommandResult,
+    Device,
+    DeviceList,
+    DeviceStatus,
     EngineThread,
+    Explanation,
+    ManualAction,
+    QuotaLedger,
+    Reason,
+    ReasonCode,
+    Remote,
+    Scene,
     SchedulerService,
+    SettingsChange,
     SwitchBotClient,
     SystemClock,
     TickReport,
+    WebhookSender,
+    parse_settings,
 )
 from switchbot_automation.simulation import (
     FakeSwitchBotCloud,
@@ -183,3 +201,62 @@ async def a_page(engine: AutomationEngine, history: HistoryService) -> None:
     assert_type(engine.overview(), dict[str, Any])
     assert_type(await engine.stored_settings(), Entry)
     await engine.hold("office", "until_next_change")
+
+
+class OwnCloud:
+    """A `CloudApi` of a host's own, of public names alone."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def devices(self) -> DeviceList:
+        meter = Device("meter", "Meter", "Meter", None, cloud_service=True)
+        return DeviceList((meter,), (Remote("unit", "Unit", "Air Conditioner", None),))
+
+    async def status(self, device_id: str) -> DeviceStatus:
+        fields = {"temperature": 21.5}
+        return DeviceStatus(device_id, "Meter", fields, self._clock.now())
+
+    async def command(
+        self,
+        device_id: str,
+        command: str,
+        parameter: Any = "default",
+        command_type: str = "command",
+    ) -> CommandResult:
+        if command_type != "command":
+            raise AuthError(f"{command}({parameter!r}) is not for you")
+        return CommandResult(device_id, self._clock.now())
+
+    async def scenes(self) -> list[Scene]:
+        return [Scene("evening", "Evening")]
+
+    async def run_scene(self, scene_id: str) -> CommandResult:
+        return CommandResult(scene_id, self._clock.now())
+
+
+async def a_cloud_of_ones_own(store: StoreInterface, clock: Clock) -> Explanation:
+    cloud: CloudApi = OwnCloud(clock)
+    sender = WebhookSender(timeout_seconds=5.0)
+    async with AutomationEngine(
+        cloud, store, quota=QuotaLedger(), webhook_sender=sender
+    ) as engine:
+        command = await engine.act("office", ManualAction.OFF)
+        assert_type(command, Command)
+        assert_type([reason.code for reason in command.reasons], list[ReasonCode])
+        return await engine.explain("office")
+
+
+async def settings_tried_out(engine: AutomationEngine) -> BacktestReport | None:
+    document: dict[str, Any] = {"automation_enabled": False}
+    try:
+        parse_settings(document)
+    except AutomationError:
+        return None
+    change = await engine.apply_settings(document, dry_run=True)
+    assert_type(change, SettingsChange)
+    return change.summary
+
+
+def why(reasons: tuple[Reason, ...]) -> list[str]:
+    return [reason.code for reason in reasons]

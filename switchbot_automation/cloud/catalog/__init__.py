@@ -11,8 +11,16 @@ from switchbot_automation.cloud.catalog.catalog import (
     validate_command,
 )
 from switchbot_automation.cloud.catalog.infrared import is_infrared_id
+from switchbot_automation.cloud.catalog.types import (
+    CommandSpec,
+    DeviceType,
+    StatusField,
+)
 
 __all__ = [
+    "CommandSpec",
+    "DeviceType",
+    "StatusField",
     "device_types",
     "find",
     "find_by_webhook_type",

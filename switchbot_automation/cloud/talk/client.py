@@ -61,7 +61,20 @@ class SwitchBotClient(Endpoints):
     this machine, or if the catalogue marks the command idempotent.
 
     Every method raises the subclasses of `CloudError`, and nothing else for anything
-    the network or the cloud can do.
+    the network or the cloud can do. A token or secret that cannot be one is an
+    `AuthError` at once.
+
+    >>> import asyncio
+    >>> from aiohttp import ClientSession
+    >>> from switchbot_automation import SwitchBotClient
+    >>> from switchbot_automation.simulation import FakeSwitchBotCloud
+    >>> async def remotes():
+    ...     async with FakeSwitchBotCloud() as cloud, ClientSession() as session:
+    ...         account = cloud.token, cloud.secret
+    ...         client = SwitchBotClient(session, *account, base_url=cloud.base_url)
+    ...         return (await client.devices()).remotes
+    >>> [remote.remote_type for remote in asyncio.run(remotes())]
+    ['Air Conditioner']
     """
 
     def __init__(

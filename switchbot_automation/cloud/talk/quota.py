@@ -58,9 +58,16 @@ class Standing(NamedTuple):
 class QuotaLedger:
     """How many calls are left until the next 00:00 UTC.
 
-    `limit` is the calls per day, `reserve` how many of them reads leave to commands. Not
-    thread-safe: it belongs to one event loop. Client and engine share one ledger; for a
-    cloud that keeps none, the engine calls `attempt` itself.
+    `limit` is the calls per day, `reserve` how many of them reads leave to commands;
+    ValueError unless 0 <= reserve < limit. Not thread-safe: it belongs to one event loop.
+    Client and engine share one ledger; for a cloud that keeps none, the engine calls
+    `attempt` itself.
+
+    >>> from switchbot_automation import QuotaLedger
+    >>> ledger = QuotaLedger(limit=100, reserve=10)
+    >>> _ = ledger.attempt()
+    >>> ledger.used, ledger.remaining, ledger.allows_read()
+    (1, 99, True)
     """
 
     def __init__(

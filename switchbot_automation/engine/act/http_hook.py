@@ -41,6 +41,14 @@ class WebhookSender:
     `timeout_seconds` bounds a whole call, name lookup included. `resolver` replaces the
     system's; its answers are checked all the same. `ssl_context` replaces the default,
     for a host of one's own network with a certificate of its own.
+
+    >>> import asyncio
+    >>> from switchbot_automation import WebhookError, WebhookSender
+    >>> try:
+    ...     asyncio.run(WebhookSender().send("https://192.168.1.4/hook/4711"))
+    ... except WebhookError as error:
+    ...     print(str(error).partition(";")[0])
+    192.168.1.4 is a private address
     """
 
     def __init__(

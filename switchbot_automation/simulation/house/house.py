@@ -50,6 +50,11 @@ class HouseParameters:
     in m2 of fully transparent, unshaded window it amounts to, facing `facade` (degrees
     from north over east). `initial_temperature` None begins near what the house has by
     itself, but within 18 and 27.
+
+    >>> from switchbot_automation.simulation import HouseParameters, SimulatedHome
+    >>> cold = SimulatedHome(house=HouseParameters(initial_temperature=14.0))
+    >>> cold.room.house.air
+    14.0
     """
 
     air_capacity: float = 360e3

@@ -54,6 +54,14 @@ class FakeSwitchBotCloud:
     home live faster than the clock; signatures and quota stay on the clock.
 
     `skew_seconds` is how far a client's `t` may be off; the real limit is unknown.
+
+    >>> import asyncio
+    >>> from switchbot_automation.simulation import FakeSwitchBotCloud
+    >>> async def address():
+    ...     async with FakeSwitchBotCloud() as cloud:
+    ...         return cloud.base_url
+    >>> asyncio.run(address()).startswith("http://127.0.0.1:")
+    True
     """
 
     def __init__(

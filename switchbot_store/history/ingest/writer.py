@@ -22,8 +22,7 @@ from switchbot_store.errors import (
     StoreError,
 )
 from switchbot_store.history.ingest import codec
-from switchbot_store.history.ingest.distinct import DistinctTimestamps
-from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.history.ingest.samples import DistinctTimestamps, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -28,7 +28,7 @@ _WETTEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ExportColumns:
     """Where in a line the readings are. Extras are (name, place)."""
 
     count: int
@@ -80,7 +80,7 @@ def delimiter_of(header: str) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def columns_of(cells: list[str]) -> Columns | None:
+def columns_of(cells: list[str]) -> ExportColumns | None:
     """Return what the cells of a header name; None if they are no header.
 
     Raises StoreDataError for a header that lacks something.
@@ -109,7 +109,7 @@ def columns_of(cells: list[str]) -> Columns | None:
             f" Temperature_Fahrenheit or Relative_Humidity; found: {', '.join(names)}",
             path="header",
         )
-    return Columns(
+    return ExportColumns(
         len(cells),
         place["time"],
         place.get("temperature"),

@@ -17,9 +17,10 @@ from typing import IO, TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history.ingest.samples import normalised
+from switchbot_store.history.meter_block import MeterBlock, Reading
 from switchbot_store.history.model import HistorySample
 from switchbot_store.history.phone_app.columns import (
-    Columns,
+    ExportColumns,
     columns_of,
     delimiter_of,
     split_line,
@@ -31,7 +32,6 @@ from switchbot_store.history.phone_app.dates import (
     parse_moment,
 )
 from switchbot_store.history.phone_app.local_time import LocalTime
-from switchbot_store.history.phone_app.meter_block import MeterBlock, Reading
 from switchbot_store.history.query.buckets import timezone_of
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class AppExport:
     def _opened(self) -> IO[str]:
         return self.path.open(encoding=self._encoding, errors="replace")
 
-    def _find_header(self, file: IO[str]) -> tuple[int, Columns]:
+    def _find_header(self, file: IO[str]) -> tuple[int, ExportColumns]:
         """Return how many lines the header ends after, and what it says."""
         for number in range(1, _HEADER_LINES + 1):
             line = file.readline(_LINE_LIMIT)
@@ -257,7 +257,7 @@ def _may_come_again(rest: str) -> bool:
     return len(rest) <= _SHOWN and '"' not in rest
 
 
-def _whole(cells: list[str], columns: Columns) -> list[str]:
+def _whole(cells: list[str], columns: ExportColumns) -> list[str]:
     """Return the cells with a date that a comma cut in two, ``Sep 1, 2026``, mended."""
     at = columns.time
     if len(cells) == columns.count and cells[at][:1].isdigit():
@@ -278,7 +278,7 @@ def _whole(cells: list[str], columns: Columns) -> list[str]:
     return cells
 
 
-def _header_within(cells: list[str]) -> Columns | None:
+def _header_within(cells: list[str]) -> ExportColumns | None:
     try:
         return columns_of(cells)
     except StoreDataError:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from switchbot_store.history.postgres.store import (
-    PostgresHistory,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "PostgresHistory",
-]
+from switchbot_store.lazy import handed_on
+
+if TYPE_CHECKING:
+    from switchbot_store.history.postgres.store import PostgresHistory
+
+__all__ = ["PostgresHistory"]
+
+__getattr__ = handed_on(
+    __name__,
+    {
+        "PostgresHistory": "store",
+    },
+)

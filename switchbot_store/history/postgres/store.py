@@ -13,6 +13,7 @@ from switchbot_store.deadlines import limited
 from switchbot_store.errors import StoreDataError
 from switchbot_store.history import frozen
 from switchbot_store.history.ingest.codec import as_dict
+from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOUR,
@@ -26,7 +27,6 @@ from switchbot_store.history.model import (
     in_utc,
     late_hours,
 )
-from switchbot_store.history.phone_app.meter_block import keys_of
 from switchbot_store.history.postgres import buckets_sql as bucket_sql
 from switchbot_store.history.postgres import rollup_sql
 from switchbot_store.history.postgres import rows_sql as sql

@@ -1,6 +1,4 @@
-"""Which columns a result has.
-
-How a range of history is cut into buckets; pure.
+"""How a range of history is cut into buckets, and which columns a result has; pure.
 
 Minutes to quarters of an hour lie the same in every timezone of today. Hours do not
 where an offset has minutes (Asia/Kolkata, Australia/Lord_Howe), and days have 23 or 25

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import nan
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.history.model import HOLD_SECONDS
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from switchbot_store.history.model import HistoryResult, HistoryRow
-    from switchbot_store.history.service import HistoryService
 
 POINTS: Final = 500
 _FIELDS: Final = ("temperature", "humidity", "assumed_aircon_power", "timezone")
@@ -83,8 +82,28 @@ class Chart:
     gaps: list[tuple[datetime, datetime]]
 
 
+class Asked(Protocol):
+    """The two methods of `HistoryService` that a chart is made of."""
+
+    def latest(self, n: int, /, *, zone: str | None) -> list[HistoryRow]:
+        """Return the newest rows."""
+
+    def query(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        zone: str | None,
+        fields: Sequence[str] | None,
+        points: int | None = None,
+        bucket: str | None = None,
+        timezone: str | None = None,
+    ) -> HistoryResult:
+        """Return rows or buckets within ``[start, end)``."""
+
+
 def gather(
-    service: HistoryService,
+    service: Asked,
     zone: str,
     start: datetime,
     end: datetime,

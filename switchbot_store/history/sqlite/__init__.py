@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from switchbot_store.history.sqlite.store import (
-    SqliteHistory,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "SqliteHistory",
-]
+from switchbot_store.lazy import handed_on
+
+if TYPE_CHECKING:
+    from switchbot_store.history.sqlite.store import SqliteHistory
+
+__all__ = ["SqliteHistory"]
+
+__getattr__ = handed_on(
+    __name__,
+    {
+        "SqliteHistory": "store",
+    },
+)

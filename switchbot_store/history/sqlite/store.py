@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 
 from switchbot_store.history import frozen
+from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOLD_SECONDS,
@@ -20,7 +21,6 @@ from switchbot_store.history.model import (
     in_utc,
     late_hours,
 )
-from switchbot_store.history.phone_app.meter_block import keys_of
 from switchbot_store.history.sqlite import statements as sql
 from switchbot_store.history.sqlite.file import SqliteFile
 

@@ -1,0 +1,103 @@
+"""How a connection that failed is recognised by its words, and what to change then."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from switchbot_store.doctor.findings import SetupFinding
+
+
+class _Refusal(NamedTuple):
+    """One kind of refusal; `pattern` is searched in the message."""
+
+    pattern: re.Pattern[str]
+    check: str
+    advice: str
+
+
+def _refusal(pattern: str, check: str, advice: str) -> _Refusal:
+    return _Refusal(re.compile(pattern, re.IGNORECASE | re.VERBOSE), check, advice)
+
+
+# The words are libpq's, the server's, PgBouncer's and Neon's.
+_REFUSALS: Final = (
+    _refusal(
+        r"""no\ (pg_hba\.conf\ )?entry .* (no\ encryption|SSL\ off)
+        | connection\ is\ insecure | SSL\ (connection\ )?is\ required
+        | sslmode=require""",
+        "tls",
+        "The host demands TLS: set POSTGRES_SSL_MODE=require and take"
+        " sslmode=disable out of the URL.",
+    ),
+    _refusal(
+        r"does\ not\ support\ SSL",
+        "tls",
+        "The host has no TLS: let it have a certificate, or, on a network that you"
+        " trust, set POSTGRES_SSL_MODE=disable.",
+    ),
+    _refusal(
+        r"certificate\ verify\ failed | root\ certificate | server\ certificate\ for",
+        "tls",
+        "The server's certificate is not the one expected: set POSTGRES_SSL_ROOT_CERT"
+        " to its authority's file, or to system for a public one.",
+    ),
+    _refusal(
+        r"unsupported\ startup\ parameter",
+        "pooler",
+        "The pooler refuses `options`: take them out of the URL and unset PGOPTIONS;"
+        " ALTER ROLE ... SET does the same.",
+    ),
+    _refusal(
+        r"""password\ authentication\ failed | no\ password\ supplied
+        | SASL\ authentication | authentication\ failed""",
+        "login",
+        "User or password is wrong; in a URL, characters such as @ : / # % in the"
+        " password are written as %40 %3A %2F %23 %25.",
+    ),
+    _refusal(
+        r"(database|role)\ \"[^\"]*\"\ does\ not\ exist | no\ such\ (database|user)",
+        "login",
+        "Create it (CREATE ROLE, CREATE DATABASE), or correct the URL.",
+    ),
+    _refusal(
+        r"no\ pg_hba\.conf\ entry | not\ allowed\ to\ connect",
+        "login",
+        "The server lets this host or user not in: add it to pg_hba.conf or to the"
+        " provider's list of allowed addresses.",
+    ),
+    _refusal(
+        r"could\ not\ translate\ host | failed\ to\ resolve | Name\ or\ service"
+        r" | nodename\ nor\ servname | \[Errno\ -[2-5]\]",
+        "network",
+        "The host's name leads nowhere: check it, and the DNS of this host. Inside"
+        " compose set RUNNING_IN_DOCKER.",
+    ),
+    _refusal(
+        r"connection\ refused | no\ such\ file\ or\ directory",
+        "network",
+        "Nobody listens there: start PostgreSQL, or correct host and port. Inside"
+        " compose set RUNNING_IN_DOCKER.",
+    ),
+    _refusal(
+        r"too\ many\ (clients|connections) | remaining\ connection\ slots",
+        "connections",
+        "Every connection is taken: end idle clients, raise max_connections, or put a"
+        " pooler in front.",
+    ),
+    _refusal(
+        r"time(d)?\ ?out | did\ not\ answer\ in\ time",
+        "network",
+        "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply.",
+    ),
+)
+
+
+def diagnosis(message: str) -> SetupFinding:
+    """Return what a message says, with the first advice that fits."""
+    for refusal in _REFUSALS:
+        if refusal.pattern.search(message):
+            return SetupFinding(refusal.check, "problem", message, refusal.advice)
+    return SetupFinding(
+        "connection", "problem", message, "Check that the database is reachable."
+    )

@@ -1,0 +1,82 @@
+"""What a store takes and gives back, as plain data.
+
+Words used throughout the package:
+
+document
+    a ``dict`` of str to dict, list, str, bool, None, int within 64 bits, or finite float
+    with ``|x| < 1e16``; at most 16 MB as JSON. Anything else is `StoreDataError`.
+key
+    1 to 200 characters; those that begin with ``_`` are internal and not listed.
+revision
+    an opaque string; equal means unchanged, ``""`` means never set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Document = dict[str, Any]
+Change = Callable[[Document], Document | None]
+"""Pure, since it may run again: a copy in, the new document out, None to leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentProblem:
+    """Why a document cannot be read as a person left it.
+
+    `place` is the file of the document `key`; `line` and `column` count from 1, as
+    Python's `json` does. `reason` is in plain words and repeats nothing of the text.
+    """
+
+    key: str
+    place: str
+    line: int
+    column: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: line {self.line} column {self.column}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document as it was read.
+
+    `updated_at` is aware UTC, None when never set. `stale` is true when a local mirror
+    answered because the primary did not. `problem` says what is wrong with a text that
+    a person left in the document's place; all else is then that of the last good
+    document, and nothing can be written until the text is mended.
+    """
+
+    data: Document
+    revision: str
+    updated_at: datetime | None
+    stale: bool = False
+    problem: DocumentProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How the store fares, without asking it anything.
+
+    `acknowledged_by` says in words where an acknowledged write lies at this moment.
+    `degraded_since` is aware UTC, None while healthy. `pending` counts writes that the
+    primary does not have yet. `last_error` holds no secret. `problems` are those of
+    documents that a person left unreadable, as the last look at each found them.
+    `left_over` are the keys that are answered from the local copy because the primary
+    is another database, or was emptied, and does not have them, as far as is known.
+    """
+
+    backend: str
+    acknowledged_by: str
+    degraded_since: datetime | None = None
+    pending: int = 0
+    last_error: str | None = None
+    last_resync: datetime | None = None
+    problems: tuple[DocumentProblem, ...] = ()
+    left_over: tuple[str, ...] = ()

@@ -1,0 +1,170 @@
+"""Every statement about documents, and the words that some of them answer with.
+
+All have text parameters and text results (see `wire`): keys, documents as JSON and
+revisions as they are, instants as microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_COLUMNS: Final = b"""
+data::text, revision::text, CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
+"""
+GET: Final = b"SELECT %b FROM json_store WHERE kind = $1" % _COLUMNS
+GET_MANY: Final = (
+    b"""
+SELECT %b, kind FROM json_store
+WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+"""
+    % _COLUMNS
+)
+
+# A repeated write recognises itself by its revision and changes nothing.
+_REPLACE: Final = b"""
+ON CONFLICT (kind) DO UPDATE SET
+    data = excluded.data,
+    updated_at = excluded.updated_at,
+    revision = excluded.revision,
+    recent = (stored.revision || stored.recent)[1:16]
+WHERE excluded.revision <> ALL (stored.revision || stored.recent)
+"""
+SET: Final = (
+    b"""
+INSERT INTO json_store AS stored (kind, data, updated_at, revision)
+VALUES ($1, $2::jsonb, now(), $3::uuid)
+%b
+"""
+    % _REPLACE
+)
+SET_MANY: Final = (
+    b"""
+INSERT INTO json_store AS stored (kind, data, updated_at, revision)
+SELECT kind, data, now(), revision
+FROM jsonb_to_recordset($1::jsonb) AS r(kind text, data jsonb, revision uuid)
+%b
+"""
+    % _REPLACE
+)
+
+# Unknown: the row was written so often since that this write, had it been made, would
+# no longer show among the recent ones. It matters only after a broken connection.
+HAPPENED: Final = b"happened"
+UNKNOWN: Final = b"unknown"
+_OUTCOME: Final = b"""
+SELECT
+    CASE
+        WHEN EXISTS (SELECT FROM written) THEN 'happened'
+        WHEN stored.revision IS NULL THEN 'conflict'
+        WHEN $3::uuid = ANY (stored.revision || stored.recent) THEN 'happened'
+        WHEN $4 = ANY ((stored.revision || stored.recent)::text[]) THEN 'conflict'
+        WHEN cardinality(stored.recent) < 16 THEN 'conflict'
+        ELSE 'unknown'
+    END,
+    stored.revision::text
+FROM (VALUES (1)) AS one LEFT JOIN json_store AS stored ON stored.kind = $1
+"""
+COMPARE_AND_SET: Final = (
+    b"""
+WITH written AS (
+    UPDATE json_store SET
+        data = $2::jsonb,
+        updated_at = now(),
+        revision = $3::uuid,
+        recent = (revision || recent)[1:16]
+    WHERE kind = $1 AND revision::text = $4
+    RETURNING 1
+)
+%b
+"""
+    % _OUTCOME
+)
+CREATE: Final = (
+    b"""
+WITH written AS (
+    INSERT INTO json_store (kind, data, updated_at, revision)
+    VALUES ($1, $2::jsonb, now(), $3::uuid)
+    ON CONFLICT (kind) DO NOTHING
+    RETURNING 1
+)
+%b
+"""
+    % _OUTCOME
+)
+
+DELETE: Final = b"DELETE FROM json_store WHERE kind = $1 RETURNING 1"
+REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
+KEYS: Final = b"SELECT kind FROM json_store"
+WRITABLE: Final = b"""
+SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool
+"""
+
+# What REPLAY says of a write that it did not make; anything else is a conflict.
+AGAIN: Final = b"again"
+THERE: Final = b"there"
+PASSED: Final = b"passed"
+
+# `tried` goes among the recent revisions: a statement that a frozen server carries out
+# after this one then takes itself for done, and changes nothing.
+REPLAY: Final = b"""
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(
+        kind text, data jsonb, deletion boolean, revision uuid,
+        accepted uuid[], creates boolean, tried uuid[], updated_at timestamptz
+    )
+), removed AS (
+    DELETE FROM json_store AS stored USING given
+    WHERE given.deletion
+        AND stored.kind = given.kind
+        AND stored.revision = ANY (given.accepted)
+    RETURNING stored.kind
+), replaced AS (
+    UPDATE json_store AS stored SET
+        data = given.data,
+        updated_at = least(given.updated_at, now()),
+        revision = given.revision,
+        recent = (given.tried || stored.revision || stored.recent)[1:16]
+    FROM given
+    WHERE NOT given.deletion
+        AND stored.kind = given.kind
+        AND stored.revision <> given.revision
+        AND stored.revision = ANY (given.accepted)
+    RETURNING stored.kind
+), added AS (
+    INSERT INTO json_store AS stored (kind, data, updated_at, revision, recent)
+    SELECT kind, data, least(updated_at, now()), revision, tried[1:16] FROM given
+    WHERE NOT deletion AND creates
+    ON CONFLICT (kind) DO NOTHING
+    RETURNING stored.kind
+), left_over AS (
+    SELECT
+        given.kind,
+        CASE
+            WHEN given.deletion AND stored.kind IS NULL THEN 'there'
+            WHEN stored.revision = given.revision THEN 'there'
+            WHEN given.revision = ANY (stored.recent) THEN 'passed'
+            -- Somebody came between this statement's view and its write.
+            WHEN stored.revision = ANY (given.accepted) THEN 'again'
+            WHEN stored.kind IS NULL AND given.creates THEN 'again'
+            ELSE 'conflict'
+        END AS outcome,
+        stored.revision,
+        stored.data,
+        stored.updated_at
+    FROM given LEFT JOIN json_store AS stored ON stored.kind = given.kind
+    WHERE given.kind NOT IN (
+        SELECT kind FROM removed
+        UNION ALL SELECT kind FROM replaced
+        UNION ALL SELECT kind FROM added
+    )
+)
+SELECT
+    kind,
+    outcome,
+    revision::text,
+    CASE WHEN isfinite(updated_at)
+    THEN (extract(epoch FROM updated_at) * 1000000)::bigint END,
+    CASE WHEN outcome IN ('passed', 'conflict') THEN data::text END
+FROM left_over
+"""

@@ -1,0 +1,74 @@
+"""The examples in the docstrings of the public classes run, each as a reader would try it."""
+
+import doctest
+import importlib
+import inspect
+
+import pytest
+
+PACKAGES = (
+    "switchbot_automation",
+    "switchbot_automation.simulation",
+    "switchbot_store",
+)
+# Of the store: what its stores and its history take and hand out, as their examples show,
+# and other forms of those two.
+SHOWN_ELSEWHERE = {
+    "AsyncLease",
+    "AsyncStore",
+    "Conflict",
+    "DocumentView",
+    "Entry",
+    "HistoryBackend",
+    "HistoryResult",
+    "HistorySample",
+    "HistorySpill",
+    "HistoryStatus",
+    "Lease",
+    "PostgresHistory",
+    "SqliteHistory",
+    "StoreConfig",
+    "StoreStatus",
+    "ThreadedHistory",
+    "ThreadedStore",
+    "time_limit",
+}
+
+
+def public_classes():
+    """Return every public class of both packages but the errors, by its name."""
+    found = {}
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            member = getattr(module, name)
+            if inspect.isclass(member) and not issubclass(member, Exception):
+                found[name] = member
+    return found
+
+
+CLASSES = public_classes()
+WITH_EXAMPLE = sorted(
+    name for name in CLASSES if ">>>" in (CLASSES[name].__doc__ or "")
+)
+
+
+def test_every_public_class_has_an_example():
+    assert set(CLASSES) - set(WITH_EXAMPLE) - SHOWN_ELSEWHERE == set()
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLE)
+def test_the_example_of_a_public_class_runs(name, request, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what an example writes goes here
+    known = {"__name__": "__main__"}
+    if "database_url" in CLASSES[name].__doc__:
+        known["database_url"] = request.getfixturevalue("database_url")
+    source = inspect.getsourcefile(CLASSES[name])
+    line = inspect.getsourcelines(CLASSES[name])[1]
+    example = doctest.DocTestParser().get_doctest(
+        CLASSES[name].__doc__, known, name, source, line
+    )
+    assert example.examples
+    said = []
+    doctest.DocTestRunner(verbose=False).run(example, out=said.append)
+    assert said == [], "".join(said)

@@ -1,0 +1,152 @@
+"""Rules of the structure that no linter knows, read off the code itself."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import switchbot_automation
+import switchbot_store
+from switchbot_automation.core.state.zone import ZoneState
+
+AUTOMATION = Path(switchbot_automation.__file__).parent
+STORE = Path(switchbot_store.__file__).parent
+STATE = AUTOMATION / "core" / "state"
+
+# Which file alone may write a field of a zone's state.
+OWNERS = {
+    "meter": {
+        "last_temperature",
+        "last_humidity",
+        "last_read_at",
+        "last_temperature_stale",
+        "last_temperature_stale_reason",
+        "value_since",
+        "sensing",
+    },
+    "unit": {
+        "power",
+        "mode",
+        "parameter",
+        "action",
+        "uncertain",
+        "last_aircon_poll_at",
+        "last_action",
+        "last_action_at",
+        "compressor_started_at",
+        "compressor_stopped_at",
+        "fan_started_at",
+        "conditioned",
+        "group_waits_since",
+        "equipment",
+        "shown_as",
+    },
+    "wishes": {
+        "manual_action_at",
+        "hold_until",
+        "pending_repeat",
+        "pending_manual",
+        "intent",
+    },
+    "check": {"check"},
+    "around": {"surroundings"},
+    "learned": {"slope_bounds", "learned"},
+    "zone": {"last_error", "error_count"},
+    "belonging": {"unit", "meters"},
+}
+# They move whole states: read from a document, joined, given to another zone.
+OF_THE_WHOLE = {"zone", "merging", "belonging"}
+# Fields of other named tuples that are called like one of a state's.
+OTHER_TUPLES = {("left_units", "unit"), ("devices", "meters")}
+
+
+def modules(*roots):
+    for root in roots:
+        for path in sorted(root.rglob("*.py")):
+            yield path, ast.parse(path.read_text())
+
+
+def replaced(tree):
+    """Yield the names that are given to a `_replace` of anything."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "_replace"
+        ):
+            for keyword in node.keywords:
+                yield keyword.arg, node.lineno
+
+
+def test_every_field_of_a_state_has_one_owner():
+    owned = [field for fields in OWNERS.values() for field in fields]
+    assert sorted(owned) == sorted(ZoneState._fields)
+
+
+def test_a_field_of_a_state_is_written_in_its_owners_file_alone():
+    owner = {field: name for name, fields in OWNERS.items() for field in fields}
+    strangers = [
+        f"{path.relative_to(AUTOMATION)}:{line} writes {field}, of {owner[field]}.py"
+        for path, tree in modules(AUTOMATION)
+        for field, line in replaced(tree)
+        if field in owner
+        and not (path.parent == STATE and path.stem in {owner[field], *OF_THE_WHOLE})
+        and (path.stem, field) not in OTHER_TUPLES
+    ]
+    assert strangers == []
+
+
+def test_no_state_is_written_by_names_that_nobody_can_read_off():
+    """``_replace(**anything)`` could write every field."""
+    hidden = [
+        f"{path.relative_to(AUTOMATION)}:{line}"
+        for path, tree in modules(AUTOMATION)
+        for field, line in replaced(tree)
+        if field is None
+        and not (path.parent == STATE and path.stem in {*OF_THE_WHOLE, "records"})
+    ]
+    assert hidden == []
+
+
+@pytest.mark.parametrize("root", [AUTOMATION, STORE])
+def test_no_two_classes_of_one_package_have_one_name(root):
+    places = defaultdict(list)
+    for path, tree in modules(root):
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(root)))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_the_stages_of_a_tick_are_put_in_order_in_one_place():
+    """Whoever decides and asks the gate by itself has an order of its own."""
+    stages = {"decide", "gate", "after_assessment", "arbitrate"}
+    callers = {
+        (str(path.relative_to(AUTOMATION)), node.func.id)
+        for path, tree in modules(AUTOMATION)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in stages
+    }
+    assert callers == {
+        ("core/step.py", "decide"),
+        ("core/step.py", "gate"),
+        ("core/step.py", "after_assessment"),
+        ("core/decide.py", "arbitrate"),
+    }
+
+
+def test_commands_reach_the_cloud_through_the_commander_alone():
+    """The cascade is asked to send by nobody else; rules send what is of no zone."""
+    senders = {
+        str(path.relative_to(AUTOMATION))
+        for path, tree in modules(AUTOMATION / "engine", AUTOMATION / "rules")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "send"
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr in {"_actuator", "actuator"}
+    }
+    assert senders == {"engine/act/commander.py"}
