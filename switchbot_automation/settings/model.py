@@ -92,7 +92,7 @@ class ZoneSettings:
     """One zone. `winter` and `summer` are None where the document gave no temperatures.
 
     With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
-    is not as the document has it, None where nothing ever is; see `engine.overlay`.
+    is not as the document has it, None where nothing ever is; see `core.overlay`.
     """
 
     name: str
@@ -169,7 +169,7 @@ class ZoneSettings:
 
 @dataclass(frozen=True, slots=True)
 class GroupSettings:
-    """Zones that share one outdoor unit; `policy` is one of `settings_table.POLICIES`."""
+    """Zones that share one outdoor unit; `policy` is one of `table.groups.POLICIES`."""
 
     name: str
     zones: tuple[str, ...]

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from switchbot_automation import AutomationEngine, backtest
 from switchbot_automation.backtest.dry_home import DryHome
-from switchbot_automation.backtest.replay import Reading as Recorded
-from switchbot_automation.backtest.replay import RecordedCloud
 from switchbot_automation.cloud.quota import QuotaLedger
 from switchbot_automation.settings import parse_settings
 from switchbot_automation.simulation import SimulatedClock, default_settings
+from switchbot_automation.simulation.replay import RecordedCloud
+from switchbot_automation.simulation.replay import RecordedReading as Recorded
 from switchbot_store import MemoryStore
 
 START = datetime(2026, 1, 12, tzinfo=UTC)

@@ -2,13 +2,18 @@
 
 import base64
 import re
+import sys
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.events.aes import decrypt_cbc, encrypt_cbc
+from switchbot_automation.cloud.events.aes import (
+    CipherUnavailableError,
+    decrypt_cbc,
+    encrypt_cbc,
+)
 from switchbot_automation.cloud.events.passcodes import (
     PasscodeKind,
     read_passcode_result,
@@ -128,3 +133,10 @@ def test_the_published_vector_of_sp_800_38a_comes_back():
 def test_what_cannot_be_decrypted_says_why(cipher, key, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         decrypt_cbc(cipher, key, bytes(16))
+
+
+def test_without_the_extra_a_passcode_says_what_to_install(monkeypatch):
+    name = "cryptography.hazmat.primitives"
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(CipherUnavailableError, match=r"\[passcodes\]"):
+        decrypt_cbc(bytes(16), bytes(16), bytes(16))

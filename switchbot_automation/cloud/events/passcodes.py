@@ -56,7 +56,8 @@ class Passcode:
     def reveal(self, secret: str) -> str:
         """Return the digits, decrypted with the account's `secret`.
 
-        Raises BadParameterError if it cannot be: not hex, or another account's secret.
+        Needs the extra `passcodes`. Raises BadParameterError if it cannot be: not hex, or
+        another account's secret; CipherUnavailableError without the extra.
         """
         try:
             key = bytes.fromhex(secret.strip())
