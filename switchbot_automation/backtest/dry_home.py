@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.backtest.recording import COOL, HEAT, OFF
+from switchbot_automation.backtest.recording import COOL, HEAT, OFF, UNKNOWN
 from switchbot_automation.core.home import concerned, narrowed
 from switchbot_automation.core.requests import (
     Answered,
@@ -84,7 +84,7 @@ class DryHome:
         self.zone: ZoneSettings = zones[zone]
         self.wakes_at = start
         self._states: dict[str, ZoneState] = {
-            name: _initial(unit if name == zone else OFF) for name in zones
+            name: _initial(unit if name == zone else UNKNOWN) for name in zones
         }
         self._notes: dict[str, Note] = {}
         self.calls = self.commands = self.starts = self.blind = 0

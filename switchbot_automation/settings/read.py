@@ -36,7 +36,7 @@ from switchbot_automation.settings.model import (
 )
 from switchbot_automation.settings.presets import complete, is_overlaid
 from switchbot_automation.settings.spec import Kind, SettingSpec
-from switchbot_automation.settings.table import settings_table
+from switchbot_automation.settings.table import ALIASES, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.settings.values import (
     CONVERTERS,
@@ -56,6 +56,8 @@ _Path: TypeAlias = tuple[str | int, ...]
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What becomes of each element of a list of objects.
+# What a document says once, of the whole home.
+_OF_HOME = tuple(spec.key for spec in section_of_table("") if not spec.per_zone)
 _MAKERS = {"time_windows": window, "sensors": sensor, "offsets": offset}
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
 
@@ -124,7 +126,7 @@ def _each(item: Callable[[object], Any], check_list: Any, value: object) -> Any:
 
 @cache
 def _schema(section: str, *, in_zone: bool) -> vol.Schema:
-    rows = [spec for spec in settings_table() if spec.section == section]
+    rows = section_of_table(section)
     schema: dict[Any, Any] = {}
     for spec in rows:
         convert: Any = partial(CONVERTERS[spec.kind], spec)
@@ -171,10 +173,9 @@ def _read_part(document: object, path: _Path) -> _Part:
         part.errors.append(_settings_error(exc, path))
     else:
         part.values.update(read)
-        for spec in settings_table():
-            for alias in spec.aliases:
-                if alias in read:
-                    _settle_alias(part, spec.key, alias)
+        for key, alias in ALIASES:
+            if alias in read:
+                _settle_alias(part, key, alias)
         _settle_trigger_mode(part)
     return part
 
@@ -346,9 +347,8 @@ def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
     values = dict(values)
     if values["sensors"]:
         values["meter_device_id"] = values["sensors"][0].device_id
-    for spec in settings_table():
-        if not spec.per_zone and not spec.section:
-            values.pop(spec.key, None)
+    for key in _OF_HOME:
+        values.pop(key, None)
     complete(values, _profile)
     return ZoneSettings(
         name=name,
@@ -371,8 +371,8 @@ def _defaults(section: str = "") -> dict[str, Any]:
     """Return the defaults of a section, as converted values."""
     defaults = {
         spec.key: spec.default
-        for spec in settings_table()
-        if spec.section == section and spec.default is not None
+        for spec in section_of_table(section)
+        if spec.default is not None
     }
     if not section:
         defaults["timezone"] = ZoneInfo(defaults["timezone"])

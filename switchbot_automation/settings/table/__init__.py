@@ -46,3 +46,17 @@ _TABLE: tuple[SettingSpec, ...] = (
 def settings_table() -> list[SettingSpec]:
     """Return every setting, in the order of the documentation."""
     return list(_TABLE)
+
+
+_SECTIONS: dict[str, tuple[SettingSpec, ...]] = {
+    section: tuple(each for each in _TABLE if each.section == section)
+    for section in dict.fromkeys(each.section for each in _TABLE)
+}
+
+ALIASES = tuple((each.key, alias) for each in _TABLE for alias in each.aliases)
+"""The present key of every older name."""
+
+
+def section_of_table(section: str) -> tuple[SettingSpec, ...]:
+    """Return the settings of one section, "" for the top."""
+    return _SECTIONS.get(section, ())
