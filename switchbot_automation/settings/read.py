@@ -35,7 +35,7 @@ from switchbot_automation.settings.model import (
     ZoneSettings,
 )
 from switchbot_automation.settings.presets import complete, is_overlaid
-from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.settings.spec import Kind
 from switchbot_automation.settings.table import ALIASES, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.settings.values import (
@@ -50,7 +50,7 @@ from switchbot_automation.wording import nearest, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["SettingSpec", "check_settings", "parse_settings", "settings_table"]
+__all__ = ["check_settings", "parse_settings"]
 
 _Path: TypeAlias = tuple[str | int, ...]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from switchbot_automation.settings.read import settings_table
+from switchbot_automation.settings import settings_table
 
 PAGE = Path(__file__).parents[2] / "examples" / "settings.md"
 
