@@ -240,9 +240,39 @@ def test_a_constant_temperature_gives_at_most_one_transition(document, temperatu
     assert len(asyncio.run(play()).words) <= 1
 
 
+async def test_a_jump_is_acted_on_at_its_second_reading_and_then_no_more():
+    document = {
+        "automation_enabled": True,
+        "mode": "winter",
+        "timezone": "UTC",
+        "meter_device_id": "METER",
+        "aircon_device_id": "02-1-13",
+        "winter": {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 22.0},
+        "time_windows": [OPEN],
+        "sensor_slew_kelvin": 3.0,
+        "off_repeat_count": 1,
+        "poll_interval_seconds": 60,
+        "command_cooldown_seconds": 0,
+        "min_on_seconds": 0,
+        "min_off_seconds": 0,
+    }
+    room = Room(document)
+    await room.live(60)
+    room.temperature = 15.0
+    await room.tick()
+    assert room.words == []
+    for _reading in range(4):
+        await room.tick()
+    assert len(room.words) == 1
+
+
 @few
 @given(document=documents, steps=steps)
-def test_the_same_home_again_sends_nothing_new(document, steps):
+def test_the_same_home_again_sends_nothing_new_once_its_reading_is_believed(
+    document, steps
+):
+    """A jump beyond `sensor_slew_kelvin` is believed at its second reading."""
+
     async def play():
         room = Room({**document, "off_repeat_count": 1})
         await room.tick()
@@ -250,7 +280,8 @@ def test_the_same_home_again_sends_nothing_new(document, steps):
             await room.do(step)
         room.store.away = room.failing = room.deaf = False
         room.crash = None
-        await room.tick()
+        for _reading in range(2):
+            await room.tick()
         words = list(room.words)
         for _tick in range(3):
             await room.tick()

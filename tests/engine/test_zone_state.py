@@ -1,8 +1,6 @@
 """The state document: the dashboard's own, ours, and damaged ones."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -47,16 +45,7 @@ def test_a_dashboards_document_is_understood():
     assert state.compressor_started_at == datetime(2026, 1, 9, 17, 30, tzinfo=UTC)
     assert state.pending_repeat.remaining == 1
     assert state.pending_repeat.action is Action.OFF
-
-
-def test_the_shared_dashboard_document_is_understood():
-    shared = Path(__file__).parents[2].parent / "shared/data/dashboard_state.json"
-    if not shared.exists():
-        pytest.skip(f"the dashboard's own document is not on this machine: {shared}")
-    state = ZoneState.from_document(json.loads(shared.read_text()))
-    assert state.pending_repeat.next_run_at == datetime(
-        2026, 1, 9, 21, 30, 10, tzinfo=UTC
-    )
+    assert state.pending_repeat.next_run_at.tzinfo is UTC
 
 
 def test_keys_of_others_survive_untouched():

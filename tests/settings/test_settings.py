@@ -4,7 +4,6 @@ import copy
 import json
 from dataclasses import fields
 from datetime import time
-from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,11 @@ from hypothesis import strategies as st
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action
 from switchbot_automation.schedule.windows import TimeWindow
+from switchbot_automation.settings import (
+    check_settings,
+    parse_settings,
+    settings_table,
+)
 from switchbot_automation.settings.change import Change, differences
 from switchbot_automation.settings.model import (
     GroupSettings,
@@ -25,15 +29,6 @@ from switchbot_automation.settings.model import (
     Sensor,
     Settings,
     ZoneSettings,
-)
-from switchbot_automation.settings.read import (
-    check_settings,
-    parse_settings,
-    settings_table,
-)
-
-SHARED = (
-    Path(__file__).parents[2].parent / "shared" / "data" / "dashboard_settings.json"
 )
 
 WINTER = {"min_temp": 19.0, "max_temp": 21.0, "target_temp": 22.0}
@@ -82,15 +77,6 @@ def zone(document) -> ZoneSettings:
 
 
 # --- what is accepted -------------------------------------------------------------
-
-
-def test_the_dashboards_document_loads_as_it_is():
-    if not SHARED.exists():
-        pytest.skip(f"the recorded document is not here: {SHARED}")
-    settings = parse_settings(json.loads(SHARED.read_text()))
-    assert settings.default.automation_enabled
-    assert settings.default.min_on_seconds == 420
-    assert set(settings.default.webhooks) == set(Action)
 
 
 def test_every_value_of_a_flat_document_arrives():
