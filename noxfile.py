@@ -80,11 +80,16 @@ def run_tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, formatting and the import rules; reads the code without importing it."""
+    """Style, formatting, import rules and dead code; reads without importing."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
+    # Tests and examples count as users; what pytest or a host calls in them does not.
+    found = session.run("vulture", silent=True, success_codes=[0, 3])
+    dead = [line for line in str(found).splitlines() if line.startswith("switchbot_")]
+    if dead:
+        session.error("dead code:\n" + "\n".join(dead))
 
 
 @nox.session

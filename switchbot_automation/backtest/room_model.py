@@ -134,14 +134,6 @@ class RoomModel:
     fitted_days: float
     held_out_days: float
 
-    def hour_effect(self, unit: int) -> float:
-        """Return by how many kelvin an hour of running changes the room."""
-        effect = self.effects[unit]
-        return sum(
-            p * (1.0 - math.exp(-_HOUR / tau))
-            for p, tau in zip(effect.p, self.taus, strict=True)
-        )
-
 
 def fit_room(grid: Grid) -> RoomModel:
     """Fit the model. Raises BacktestError where the record does not show enough."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.model import Action, Reason
@@ -109,7 +109,3 @@ class Around(NamedTuple):
 
     signs: tuple[tuple[str, Mapping[str, Any], datetime], ...] = ()
     offsets: Mapping[tuple[str, str], tuple[float, bool]] = {}
-
-
-if TYPE_CHECKING:
-    Going: TypeAlias = Generator[Request, Answered, Any]

@@ -94,14 +94,6 @@ class Trace:
         return self.snapshot.zones[self.zone]
 
 
-def traces_of(judged: Judged) -> Iterable[Trace]:
-    """Yield every zone's trace, in the order of the decisions."""
-    for decision, verdict in zip(
-        judged.decision.zones, judged.verdict.zones, strict=True
-    ):
-        yield trace_of(judged, decision, verdict)
-
-
 def trace_of(judged: Judged, decision: ZoneDecision, verdict: ZoneVerdict) -> Trace:
     """Return the trace of one zone's decision."""
     names = concerned(judged.settings, decision.zone)

@@ -95,12 +95,6 @@ class TimeWindow:
         clock = isinstance(self.start, time) and isinstance(self.end, time)
         object.__setattr__(self, "by_clock", clock and self.policy.by_clock)
 
-    @property
-    def overnight(self) -> bool:
-        """Whether it runs past midnight by the clock."""
-        start, end = self.start, self.end
-        return isinstance(start, time) and isinstance(end, time) and end < start
-
     def starts_on(self, day: date) -> bool:
         """Return whether it starts on a day, as far as days say."""
         return day.weekday() in self.days and self._may(day)

@@ -129,15 +129,6 @@ def end_of_hold(
     return None if isinstance(hold, str) else _end(hold, now)
 
 
-def end_after_remote(zone: ZoneSettings, at: datetime) -> datetime | None:
-    """Return until when a change by the unit's own remote holds, None for no hold.
-
-    Only where the settings say so: a unit that lost its power shows the same.
-    """
-    seconds = zone.manual_hold_seconds
-    return at + timedelta(seconds=seconds) if seconds else None
-
-
 def _usual_end(zone: ZoneSettings, now: datetime) -> datetime | None:
     seconds = zone.manual_hold_seconds
     if seconds is not None:
