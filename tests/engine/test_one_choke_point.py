@@ -138,7 +138,7 @@ async def test_by_a_group(shut):
 @pytest.mark.parametrize("action", [Action.WINTER, Action.SUMMER])
 async def test_by_any_order(shut, person, waited, attempt, action):
     await shut.engine.run_once()
-    settings = shut.engine._documents.settings
+    settings = shut.engine._parts.documents.settings
     order = Order(
         settings.default,
         action,
@@ -148,7 +148,7 @@ async def test_by_any_order(shut, person, waited, attempt, action):
         waited=waited,
         attempt=attempt,
     )
-    command = await shut.engine._commander.carry_out(order)
+    command = await shut.engine._parts.commander.carry_out(order)
     assert command.status is CommandStatus.BLOCKED
     assert command.reasons[-1].code is ReasonCode.MIN_OFF_REMAINING
     assert starts(shut) == []
