@@ -213,7 +213,8 @@ class AutomationEngine:
         quota = self._parts.quota.to_document()
         if self._parts.leadership.leads:
             used = quota["api_requests_total"]
-            await self._recorder.record(ticks, trigger, now, used, left=strays)
+            await self._recorder.record(ticks, trigger, now, used)
+            await self._recorder.record_left(strays, trigger, now, used)
             lead = self._parts.leadership.to_document(self._documents.settings)
             await self._documents.save(
                 {"last_tick": encode_instant(now), **quota, **lead}

@@ -63,18 +63,11 @@ class Recorder:
         self.error: Exception | None = None
 
     async def record(
-        self,
-        ticks: list[ZoneTick],
-        trigger: str,
-        now: datetime,
-        used: int,
-        *,
-        left: tuple[Command, ...] = (),
+        self, ticks: list[ZoneTick], trigger: str, now: datetime, used: int
     ) -> None:
         """Record one sample a zone. A history that fails is noted, never raised.
 
-        `used` counts the calls to the cloud today. `left` are commands for units of
-        zones that are gone, each of which has a sample too.
+        `used` counts the calls to the cloud today.
         """
         shadows = shadows_of(ticks[0].judged) if ticks else {}
         revision = self._documents.settings_revision
@@ -88,7 +81,20 @@ class Recorder:
             self._sample(tick, look, trigger, now, used)
             for tick, look in zip(ticks, looks, strict=True)
         ]
-        samples += [_left_sample(each, trigger, now, used) for each in left]
+        await self._take(samples)
+
+    async def record_left(
+        self, commands: tuple[Command, ...], trigger: str, now: datetime, used: int
+    ) -> None:
+        """Record one sample each for commands to units of zones that are gone."""
+        if commands and self._history is not None:
+            await self._take(
+                [_left_sample(each, trigger, now, used) for each in commands]
+            )
+
+    async def _take(self, samples: list[HistorySample]) -> None:
+        if self._history is None:
+            return
         try:
             for sample in samples:
                 await self._history.record(sample)
