@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -146,18 +145,16 @@ async def test_each_zone_gets_its_own_command(crowd):
     assert [command.status for command in report.commands] == ["accepted"] * 10
 
 
-async def test_a_tick_of_a_thousand_zones_takes_less_than_a_second(crowd):
+async def test_ticks_of_a_thousand_changing_zones_read_each_meter_once(crowd):
+    """How long they take is a matter of `nox -s bench`."""
     clock, cloud, _, engine = crowd
     made = engine()
-    times = []
-    for number in range(6):
+    for number in range(3):
         cloud.temperatures = {
             f"C{each:011}": 21.0 + number / 10 for each in range(ZONES)
         }
-        began = perf_counter()
+        cloud.reads.clear()
         await made.run_once()
-        times.append(perf_counter() - began)
+        assert sorted(cloud.reads) == sorted(cloud.temperatures)
+        assert made.next_wakeup - clock.now() <= timedelta(seconds=120)
         clock.advance_to(made.next_wakeup)
-    # The machine may be busy with something else; the work itself must fit.
-    assert min(times[1:]) < 1.0
-    assert made.next_wakeup - clock.now() <= timedelta(seconds=120)

@@ -24,7 +24,7 @@ from pathlib import Path
 from switchbot_store import FailoverStore, PostgresStore
 from switchbot_store.testing import PostgresServer
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 600.0
 
 
 @dataclass
