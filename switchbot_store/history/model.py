@@ -171,14 +171,16 @@ class BucketPlan:
     split_hours: tuple[datetime, ...] = ()
 
     def pieces(self) -> list[tuple[datetime, datetime, datetime]]:
-        """Return the parts of each split hour that lie in one bucket.
+        """Return the parts of each split hour that lie in the range and in one bucket.
 
         Each is (start of the part, end of the part, the hour).
         """
         found = []
         for hour in self.split_hours:
-            cuts = [edge for edge in self.edges or () if hour < edge < hour + HOUR]
-            marks = [max(hour, self.start), *cuts, min(hour + HOUR, self.end)]
+            lo, hi = max(hour, self.start), min(hour + HOUR, self.end)
+            # The first and the last bucket may reach beyond the range.
+            cuts = [edge for edge in self.edges or () if lo < edge < hi]
+            marks = [lo, *cuts, hi]
             found += [
                 (lower, upper, hour)
                 for lower, upper in pairwise(marks)

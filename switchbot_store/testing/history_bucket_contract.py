@@ -86,6 +86,58 @@ class HistoryBucketContract:
 
         holds()
 
+    @pytest.mark.parametrize("bucket", ["hour", "day"])
+    @pytest.mark.parametrize(
+        ("timezone_name", "midnight"),
+        [
+            ("Asia/Kolkata", datetime(2026, 5, 1, 18, 30, tzinfo=UTC)),
+            ("Asia/Kathmandu", datetime(2026, 5, 1, 18, 15, tzinfo=UTC)),
+            ("America/St_Johns", datetime(2026, 5, 1, 2, 30, tzinfo=UTC)),
+            ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, 0, tzinfo=UTC)),
+            ("Europe/Paris", datetime(2026, 3, 29, 1, 0, tzinfo=UTC)),
+        ],
+    )
+    def test_a_bucket_reaches_no_further_than_the_range(
+        self,
+        make_service: Callable[..., HistoryService],
+        bucket: str,
+        timezone_name: str,
+        midnight: datetime,
+    ) -> None:
+        """An end of the range and an edge of a bucket may lie in one hour of UTC."""
+        first = midnight.replace(minute=0) - timedelta(hours=3)
+        diary = [
+            HistorySample(
+                first + timedelta(minutes=10 * number),
+                temperature=float(number),
+                assumed_aircon_power=("on", "off")[number % 2],
+                timezone="UTC",
+            )
+            for number in range(6 * 6)
+        ]
+        service, samples, now = self._recorded(make_service, diary, 0)
+        model = HistoryModel(samples)
+
+        def compare() -> None:
+            hour = midnight.replace(minute=0)
+            marks = [
+                hour + timedelta(minutes=minutes)
+                for minutes in (-80, -40, 0, 5, 20, 35, 50, 70, 110)
+            ]
+            for start, end in itertools.combinations(marks, 2):
+                edges = wall_clock_edges(start, end, bucket, timezone_name)
+                wanted = model.buckets(start, end, edges, now=now)
+                found = service.query(
+                    start, end, bucket=bucket, timezone=timezone_name
+                ).rows
+                assert len(found) == len(wanted), (start, end)
+                for row, other in zip(found, wanted, strict=True):
+                    assert near(row, other), (start, end)
+
+        compare()
+        service.roll_up()
+        compare()
+
     def test_points_are_those_of_the_model(
         self, make_service: Callable[..., HistoryService]
     ) -> None:

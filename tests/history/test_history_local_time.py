@@ -69,6 +69,7 @@ steps = st.lists(
 @example("Europe/Paris", 2025, 1, [30] * 16)
 @example("Australia/Lord_Howe", 2025, 0, [1] * 400)
 @example("America/Havana", 2025, 1, [1] * 400)
+@example("Europe/Paris", 2018, 1, [31, 90, 59, 60, 1])
 def test_rows_in_order_get_their_instants_back(name, year, which, minutes):
     zone = ZoneInfo(name)
     found = changes_of(name, year) or [(datetime(year, 6, 1, tzinfo=UTC), 0 * HOUR)]
@@ -121,6 +122,31 @@ def test_neighbours_that_changed_places_do_not_begin_the_second_pass():
     for first in range(0, len(truth), 7):
         truth[first : first + 2] = truth[first : first + 2][::-1]
     assert sorted(placed(wall(truth, PARIS), PARIS)) == sorted(truth)
+
+
+def test_a_file_with_the_newest_first_is_no_reason_to_take_the_second_pass_for_disorder():
+    # On the wall clock the second pass begins one minute before the first ended.
+    for pause in range(1, 10):
+        around = [OCTOBER + number * pause * MINUTE for number in range(-60, 0)]
+        passes = [OCTOBER + each * MINUTE for each in (30, 89)]
+        beyond = [OCTOBER + 2 * HOUR + n * pause * MINUTE for n in range(60)]
+        truth = around + passes + beyond
+        assert placed(wall(truth, PARIS), PARIS) == truth
+        assert placed(wall(truth[::-1], PARIS), PARIS) == truth[::-1]
+
+
+def test_neighbours_that_changed_places_are_known_in_a_file_with_the_newest_first():
+    truth = [OCTOBER + number * MINUTE for number in range(-300, 300)]
+    for first in range(0, len(truth), 7):
+        truth[first : first + 2] = truth[first : first + 2][::-1]
+    rows = wall(truth[::-1], PARIS)
+    assert sorted(placed(rows, PARIS)) == sorted(truth)
+
+
+def test_a_row_written_many_times_does_not_tell_which_way_the_file_goes():
+    truth = [OCTOBER + number // 4 * MINUTE for number in range(-400, 600)]
+    assert placed(wall(truth, PARIS), PARIS) == truth
+    assert placed(wall(truth[::-1], PARIS), PARIS) == truth[::-1]
 
 
 def test_what_was_placed_by_order_is_reported():

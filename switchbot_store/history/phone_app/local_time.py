@@ -22,7 +22,8 @@ Row = tuple[datetime, Any]
 _MAX_RUN: Final = 20_000
 """Rows of one repeated hour held back until the order is known: bounds memory."""
 _DISORDER: Final = timedelta(minutes=10)
-"""A step back up to this size may be two neighbours that changed places."""
+"""A step against the file's order up to this size may be two neighbours that changed
+places."""
 _TELLING_STEPS: Final = 5
 """How many of them tell whether a file begins with its oldest row."""
 _DAY: Final = timedelta(days=1)
@@ -52,8 +53,10 @@ class LocalTime:
         # Wall-clock time with one offset: most rows need no look at the timezone.
         self._plain_from = self._plain_until = datetime.min  # noqa: DTZ901 - wall clock
         self._plain_instant = datetime.min.replace(tzinfo=UTC)
-        self._slack = _NONE
-        self._steps = self._steps_back = 0
+        # Which way the file goes shows later: of both, how many steps there were and
+        # the longest that may be disorder.
+        self._steps_on = self._steps_back = 0
+        self._slack_on = self._slack_back = _NONE
 
     def placed(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Yield the rows with their instants in UTC in place of the wall clock."""
@@ -75,9 +78,7 @@ class LocalTime:
                 yield from self._resolved(run, before, instant)
                 run = []
             elif before is not None:
-                self._steps += 1
-                if instant < before:
-                    self._learn_of_step_back(before - instant)
+                self._learn_of_step(instant - before)
             before = instant
             yield instant, row[1]
         if run:
@@ -124,10 +125,15 @@ class LocalTime:
         date = moment.date().isoformat()
         return self.changes.setdefault((date, kind), ClockChange(date, kind))
 
-    def _learn_of_step_back(self, step: timedelta) -> None:
-        self._steps_back += 1
-        if self._slack < step <= _DISORDER:
-            self._slack = step
+    def _learn_of_step(self, step: timedelta) -> None:
+        if step > _NONE:
+            self._steps_on += 1
+            if self._slack_on < step <= _DISORDER:
+                self._slack_on = step
+        elif step < _NONE:
+            self._steps_back += 1
+            if self._slack_back < -step <= _DISORDER:
+                self._slack_back = -step
 
     def _resolved(
         self, run: list[Row], before: datetime | None, after: datetime | None
@@ -142,7 +148,10 @@ class LocalTime:
             (each - self._offset_at(each, 1)).replace(tzinfo=UTC) for each in moments
         ]
         start, end = (before, after) if rising else (after, before)
-        split = _split(first, second, start, end, self._slack)
+        # In a file that begins with the newest row every step is back, so that only
+        # those forward tell of disorder.
+        slack = self._slack_back if rising else self._slack_on
+        split = _split(first, second, start, end, slack)
         instants = first[:split] + second[split:]
         change = self._change(moments[0], "repeated")
         change.earlier += split
@@ -157,8 +166,10 @@ class LocalTime:
         after: datetime | None,
     ) -> bool:
         """Tell whether the file goes from the oldest row to the newest."""
-        if self._steps >= _TELLING_STEPS:
-            return 2 * self._steps_back < self._steps
+        # Rows of one instant go neither way.
+        on, back = self._steps_on, self._steps_back
+        if on + back >= _TELLING_STEPS and on != back:
+            return on > back
         if before is not None and after is not None:
             return before <= after
         midst = (moments[0] - self._offset_at(moments[0], 1)).replace(tzinfo=UTC)

@@ -1,0 +1,50 @@
+"""Which hours a cut reads row by row, and which the hourly summary may answer."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from switchbot_store.history.query.buckets import plan_bucket
+
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "name", ["Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]
+)
+@pytest.mark.parametrize("bucket", ["hour", "day"])
+def test_pieces_cover_each_split_hour_once_and_nothing_beyond_the_range(name, bucket):
+    for first in range(0, 120, 7):
+        for length in (1, 15, 45, 60, 100, 1500):
+            start = MAY + first * MINUTE
+            end = start + length * MINUTE
+            plan = plan_bucket(start, end, bucket, ZoneInfo(name))
+            for hour in plan.split_hours:
+                pieces = [each for each in plan.pieces() if each[2] == hour]
+                marks = [max(hour, start)]
+                for lower, upper, _ in pieces:
+                    assert marks[-1] == lower < upper
+                    assert not any(lower < edge < upper for edge in plan.edges or ())
+                    marks.append(upper)
+                assert marks[-1] == min(hour + HOUR, end)
+
+
+def test_days_of_a_half_hour_zone_split_midnights_and_ends_alone():
+    start, end = MAY + 45 * MINUTE, MAY + timedelta(days=3, minutes=10)
+    plan = plan_bucket(start, end, "day", ZoneInfo("Asia/Kolkata"))
+    midnights = [MAY + timedelta(days=day, hours=18) for day in range(3)]
+    assert plan.rollup
+    assert plan.split_hours == (MAY, *midnights, MAY + timedelta(days=3))
+
+
+def test_hours_are_split_only_while_the_offset_has_minutes():
+    # Lord Howe is 11 hours ahead until 15:00 UTC of 4 April 2026, then ten and a half.
+    change = datetime(2026, 4, 4, 15, tzinfo=UTC)
+    plan = plan_bucket(
+        change - 5 * HOUR, change + 3 * HOUR, "hour", ZoneInfo("Australia/Lord_Howe")
+    )
+    assert plan.rollup
+    assert plan.split_hours == (change, change + HOUR, change + 2 * HOUR)
