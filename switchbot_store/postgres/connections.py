@@ -245,7 +245,7 @@ class Connections:
         """
         with self._opening_lock():
             own = self._own_pool
-            if own is None or own is not pool:
+            if own is not pool or own is None:
                 return
             self._own_pool = None
         threading.Thread(
