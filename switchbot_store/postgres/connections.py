@@ -73,6 +73,19 @@ class Answer(NamedTuple, Generic[T]):
     repeated: bool
 
 
+class _Refusal(NamedTuple):
+    """How the latest attempt to connect failed; `began_at` in monotonic seconds."""
+
+    error: Exception
+    began_at: float
+
+
+class _OwnPool(ConnectionPool[OwnConnection]):
+    """A pool that remembers why its worker could not connect."""
+
+    refusal: _Refusal | None = None
+
+
 class Connections:
     """The connections of one store or history.
 
@@ -102,7 +115,7 @@ class Connections:
             raise StoreConfigError("give a conninfo or a pool, not both")
         self._conninfo = "" if pool is not None else connection_string(conninfo)
         self._given_pool = pool
-        self._own_pool: ConnectionPool[Any] | None = None
+        self._own_pool: _OwnPool | None = None
         self._prepare = prepare
         self._prepared = prepare is None
         self._schema_work = schema_work
@@ -114,8 +127,6 @@ class Connections:
         self._patient = patient
         self._opening = threading.Lock()
         self._process_id = os.getpid()
-        self._connect_error: Exception | None = None
-        self._connect_failures = 0
         self._opening_was_slow = False
         self._closed = False
 
@@ -167,13 +178,16 @@ class Connections:
             if timeout_seconds is None
             else timeout_seconds
         )
-        expires_at = time.monotonic() + timeout
+        called_at = time.monotonic()
+        expires_at = called_at + timeout
         attempts = self._attempts(pool)
         repeated = made_anew = False
         while True:
             attempts -= 1
             try:
-                return Answer(self._attempt(pool, work, expires_at), repeated)
+                return Answer(
+                    self._attempt(pool, work, called_at, expires_at), repeated
+                )
             except PoolClosed as error:
                 late = time.monotonic() >= expires_at
                 if self._given_pool is not None or late:
@@ -191,10 +205,11 @@ class Connections:
                 broken = is_broken_connection(error)
                 if broken and self._given_pool is None:
                     # Its other connections are as dead; this one call finds out.
-                    pool = self._without_idle(pool)
+                    self._renew(pool)
+                    pool = self._ready_pool()
                 late = time.monotonic() >= expires_at
-                if isinstance(error, PoolTimeout) and pool is self._own_pool:
-                    self._tell_why(error, late=late)
+                if isinstance(error, PoolTimeout) and isinstance(pool, _OwnPool):
+                    self._tell_why(error, pool, late=late)
                 if late or not attempts or not (broken or is_nothing_done(error)):
                     expired = broken and late
                     raise translated(error, expired=expired) from error
@@ -220,15 +235,25 @@ class Connections:
         After an outage the old one's threads may wait for a connection that will never
         be made, or pause between attempts.
         """
+        self._renew(self._own_pool)
+
+    def _renew(self, pool: ConnectionPool[Any] | None) -> None:
+        """Let go of a pool of our own, unless it is gone already.
+
+        Draining it would not do: what its worker is opening, or has opened and not yet
+        handed over, may be dead as well. A new pool's connections are all younger.
+        """
         with self._opening_lock():
-            pool, self._own_pool = self._own_pool, None
-        if pool is not None:
-            threading.Thread(
-                target=pool.close,
-                args=(_POOL_CLOSE_SECONDS,),
-                name="store pool closing",
-                daemon=True,
-            ).start()
+            own = self._own_pool
+            if own is not pool or own is None:
+                return
+            self._own_pool = None
+        threading.Thread(
+            target=own.close,
+            args=(_POOL_CLOSE_SECONDS,),
+            name="store pool closing",
+            daemon=True,
+        ).start()
 
     @contextmanager
     def direct(self, timeout_seconds: float | None = None) -> Iterator[Connection]:
@@ -249,9 +274,10 @@ class Connections:
         self,
         pool: ConnectionPool[Any],
         work: Callable[[Connection], T],
+        called_at: float,
         expires_at: float,
     ) -> T:
-        connection = self._borrow(pool, expires_at)
+        connection = self._borrow(pool, called_at, expires_at)
         try:
             descriptor = connection.pgconn.socket
             with WATCHDOG.guarding(descriptor, expires_at - time.monotonic()):
@@ -263,34 +289,31 @@ class Connections:
             pool.putconn(connection)
 
     def _borrow(
-        self, pool: ConnectionPool[Connection], expires_at: float
+        self,
+        pool: ConnectionPool[Connection] | _OwnPool,
+        called_at: float,
+        expires_at: float,
     ) -> Connection:
         now = time.monotonic()
         patience = connect_limit()
         if patience is None and not self._patient:
             patience = self._timeout_seconds
-        if patience is None or pool is not self._own_pool:
+        if patience is None or not isinstance(pool, _OwnPool):
             return pool.getconn(max(0.001, expires_at - now))
-        failures = self._connect_failures
         give_up_at = min(expires_at, now + patience)
         while True:
             left = give_up_at - time.monotonic()
             try:
                 return pool.getconn(max(0.001, min(left, _GLANCE_SECONDS)))
-            except PoolTimeout:
+            except PoolTimeout as error:
+                refusal = pool.refusal
+                if refusal is not None and refusal.began_at < called_at:
+                    # It tells nothing about now, and the pool pauses after it.
+                    self._renew(pool)
+                    raise PoolClosed("the pool failed before this call") from error
                 # The pool goes on trying to connect; this call has a better way out.
-                if left <= _GLANCE_SECONDS or self._connect_failures != failures:
+                if left <= _GLANCE_SECONDS or refusal is not None:
                     raise
-
-    def _without_idle(self, pool: ConnectionPool[Any]) -> ConnectionPool[Any]:
-        """Return a pool of our own whose connections are made from now on."""
-        if self._own_pool is not pool:  # renewed meanwhile, or else closed
-            return self._ready_pool()
-        if hasattr(pool, "drain"):
-            pool.drain()
-            return pool
-        self.renew()  # psycopg-pool before 3.3, as distributions have it
-        return self._ready_pool()
 
     def _attempts(self, pool: ConnectionPool[Any]) -> int:
         if pool is self._own_pool:
@@ -404,11 +427,25 @@ class Connections:
             except psycopg.Error as error:
                 raise translated(error) from error
 
-    def _new_pool(self) -> ConnectionPool[Any]:
-        pool: ConnectionPool[Any] = ConnectionPool(
+    def _new_pool(self) -> _OwnPool:
+        class RecordedConnection(OwnConnection):
+            """Tells the pool why its worker could not connect."""
+
+            @classmethod
+            def connect(cls, *arguments: Any, **options: Any) -> Self:
+                began_at = time.monotonic()
+                try:
+                    connection = super().connect(*arguments, **options)
+                except Exception as error:
+                    pool.refusal = _Refusal(error, began_at)
+                    raise
+                pool.refusal = None
+                return connection
+
+        pool = _OwnPool(
             self._conninfo,
             kwargs=connection_options(self._conninfo, pooler=self._pooler),
-            connection_class=self._connection_class(),
+            connection_class=RecordedConnection,
             max_size=self._max_size,
             timeout=self._timeout_seconds,
             name="switchbot_store",
@@ -418,33 +455,13 @@ class Connections:
         pool.open()
         return pool
 
-    def _connection_class(self) -> type[OwnConnection]:
-        connections = self
-
-        class RecordedConnection(OwnConnection):
-            """Remembers why the pool's worker could not connect; the pool does not."""
-
-            @classmethod
-            def connect(cls, *arguments: Any, **options: Any) -> Self:
-                try:
-                    connection = super().connect(*arguments, **options)
-                except Exception as error:
-                    connections._connect_error = error
-                    connections._connect_failures += 1
-                    raise
-                connections._connect_error = None
-                return connection
-
-        return RecordedConnection
-
-    def _tell_why(self, error: PoolTimeout, *, late: bool) -> None:
+    def _tell_why(self, error: PoolTimeout, pool: _OwnPool, *, late: bool) -> None:
         """Raise what the pool's worker met with, if it did, and not its timeout."""
-        reason = self._connect_error
+        reason = pool.refusal.error if pool.refusal is not None else None
         mistaken = reason is not None and not isinstance(reason, psycopg.Error)
         if mistaken or not self._patient:
-            self.renew()  # this pool gave up, or pauses between its attempts
+            self._renew(pool)  # it gave up, or pauses between its attempts
         if reason is not None and mistaken:
-            self._connect_error = None  # the next call finds out for itself
             raise reason from error
         if reason is not None:
             text = " ".join(str(reason).split())

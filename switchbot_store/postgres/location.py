@@ -35,7 +35,7 @@ POOL_SETTINGS: Final[Mapping[str, Any]] = {
     # With the default of 300 s the pool needs 23 s to notice the end of an outage.
     "reconnect_timeout": 3.0,
     "num_workers": 1,
-    # No `check`: on an error the pool is drained and the call repeated, which recovers
+    # No `check`: on an error the pool is renewed and the call repeated, which recovers
     # as fast without a round trip per call.
     "check": None,
 }

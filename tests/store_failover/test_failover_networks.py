@@ -1,6 +1,7 @@
 """A database that is silent, and a network that loses, delays and resets."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -129,6 +130,29 @@ class TestABadNetwork:
             assert store.get("a") == {"n": number}
         assert store.status().degraded_since is None
         assert direct.get("a") == {"n": 3}
+
+    @pytest.mark.parametrize("fault", ["reset", "half_close"])
+    @pytest.mark.parametrize("count", [2, 4])
+    def test_a_whole_pool_of_dead_connections_is_replaced(
+        self, make, through_proxy, proxy, direct, fault, count
+    ):
+        primary = PostgresStore(through_proxy)
+        store = make(primary)
+        store.set("a", {"n": 0})
+        together = threading.Barrier(count)
+        with ThreadPoolExecutor(count) as threads:
+            for _ in range(count):
+                threads.submit(
+                    primary._connections.call, lambda _connection: together.wait(30)
+                )
+        getattr(proxy, fault)()
+        proxy.clear()
+        store.set("a", {"n": 1})
+        # The reset ones' statements never arrive, but half closed ones are read from.
+        written = [each for each in proxy.statements if "INSERT" in each]
+        assert len(written) <= 2
+        assert store.status().degraded_since is None
+        assert direct.get("a") == {"n": 1}
 
     def test_a_black_hole_is_left_soon_after_it_ends(
         self, through_proxy, proxy, on_postgres, until_back, direct, timed
