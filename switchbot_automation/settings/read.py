@@ -151,6 +151,10 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
     return vol.Schema(schema)
 
 
+# Made when this is imported: whoever imports it is about to read a document.
+_AT_TOP, _IN_ZONE = _schema("", in_zone=False), _schema("", in_zone=True)
+
+
 class _Part(NamedTuple):
     """The checked keys of the top or of one zone, under their present names.
 
@@ -166,7 +170,7 @@ class _Part(NamedTuple):
 def _read_part(document: object, path: _Path) -> _Part:
     part = _Part(path, {}, {}, [])
     try:
-        read = _object(_schema("", in_zone=bool(path)), document)
+        read = _object(_IN_ZONE if path else _AT_TOP, document)
     except vol.MultipleInvalid as exc:
         part.errors.extend(_settings_error(each, path) for each in exc.errors)
     except vol.Invalid as exc:
