@@ -25,6 +25,7 @@ from switchbot_automation.core.requests import (
     Send,
     UnitLook,
 )
+from switchbot_automation.core.state.meter import not_read_yet
 from switchbot_automation.core.state.records import Reading
 from switchbot_automation.core.state.unit import season_action, set_all_parameter
 from switchbot_automation.core.state.zone import ZoneState
@@ -223,11 +224,12 @@ class DryHome:
 
 
 def _initial(unit: int) -> ZoneState:
+    """Return the state of a zone before its first tick, as an engine opens it."""
     if unit in _WORKS:
-        return ZoneState(power=Power.ON, action=_WORKS[unit])
+        return not_read_yet(ZoneState(power=Power.ON, action=_WORKS[unit]))
     if unit == OFF:
-        return ZoneState(power=Power.OFF, action=Action.OFF)
-    return ZoneState()
+        return not_read_yet(ZoneState(power=Power.OFF, action=Action.OFF))
+    return not_read_yet(ZoneState())
 
 
 def _as_status(state: ZoneState) -> Mapping[str, Any]:

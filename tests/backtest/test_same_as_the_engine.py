@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation import AutomationEngine, backtest
@@ -125,6 +125,17 @@ def _told(at, command):
     return at, command.zone, str(command.action), str(command.status), parameter, codes
 
 
+@example(
+    document={
+        "time_windows": WINDOWS[0],
+        "mode": "auto",
+        "summer": SUMMER,
+        "optimum_start": True,
+        "max_continuous_on_seconds": 3600,
+        "openings": {"drop_kelvin": 0.5},
+    },
+    seed=0,
+)
 @given(document=documents, seed=st.integers(0, 10_000))
 @settings(max_examples=12)
 async def test_a_zone_is_commanded_alike(document, seed):

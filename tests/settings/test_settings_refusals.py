@@ -5,7 +5,7 @@ import math
 import pytest
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings.read import (
+from switchbot_automation.settings import (
     check_settings,
     parse_settings,
     settings_table,
