@@ -161,7 +161,8 @@ def test_the_dashboard_writes_between_any_two_steps(dashboard, database_url):
     assert [part for part, _ in parts] == sorted(part for part, _ in parts)
     steps = [what for _, what in parts]
     assert list(dict.fromkeys(steps)) == list(adoption._WORDS.values())
-    assert steps.count("rows") > 5
+    # How many depends on the server: parts grow while they are quick.
+    assert steps.count("rows") > 1
     wrong = """
         SELECT count(*) FROM state_history WHERE humidity IS NULL OR temperature IS NULL
             OR metadata IS NULL OR zone <> 'default'

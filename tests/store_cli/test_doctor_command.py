@@ -255,9 +255,9 @@ def test_a_file_with_a_mistake_is_named_with_line_and_column(
     with JsonStore(config, paths={"settings": elsewhere}) as store:
         store.set_many({"settings": {"n": 1}, "state": {"n": 1}})
     assert "documents" not in doctor(0)
-    elsewhere.write_text('{\n  "n": 1,\n}\n')
+    elsewhere.write_text('{\n  "n": 1\n  "m": 2\n}\n')
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert f"{elsewhere}: line 3 column 1: " in doctor(1)["documents"]["message"]
+    assert f"{elsewhere}: line 3 column 3: " in doctor(1)["documents"]["message"]
     assert before == {
         path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
     }
