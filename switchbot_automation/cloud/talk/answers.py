@@ -37,7 +37,7 @@ from switchbot_automation.errors import (
     UnsupportedCommandError,
     WebhookConflictError,
 )
-from switchbot_automation.instants import checked_instant, from_unix
+from switchbot_automation.instants import checked_instant, from_cloud_unix
 from switchbot_automation.model import (
     CommandResult,
     Device,
@@ -91,9 +91,6 @@ _DEVICE_KEYS = frozenset(
     {"deviceId", "deviceName", "deviceType", "hubDeviceId", "enableCloudService"}
 )
 _NO_HUB = "000000000000"
-
-# As seconds the year 5138, as milliseconds 1973: greater numbers are milliseconds.
-_LAST_SECONDS = 100_000_000_000
 
 
 class Limits(NamedTuple):
@@ -592,13 +589,9 @@ def _flag(value: object) -> bool:
 
 
 def _instant(value: object) -> datetime | None:
-    """Read Unix time, in milliseconds as seen live or in seconds as documented."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    try:
-        return from_unix(value / 1000 if value > _LAST_SECONDS else value)
-    except OverflowError:  # an int greater than any float
-        return None
+    return from_cloud_unix(value)
 
 
 def _nonsense(what: str, body: Any) -> CloudServerError:
