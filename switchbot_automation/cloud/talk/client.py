@@ -605,6 +605,8 @@ def _may_repeat(call: _Call, error: CloudError) -> bool:
     return never_left or call.may_repeat()
 
 
+# --- the signature ----------------------------------------------------------------
+
 # The recipe is the official documentation's: base64 of HMAC-SHA256 with the secret as key
 # over token + t + nonce, UTF-8, without separators. Method, path and body are not signed.
 # It also says to upper-case the result; its own samples do not, and both are accepted, so
@@ -631,6 +633,9 @@ def sign(token: str, secret: str, t_ms: int, nonce: str) -> dict[str, str]:
         "nonce": nonce,
         "sign": signature(token, secret, t_ms, nonce),
     }
+
+
+# --- on the wire ------------------------------------------------------------------
 
 
 class _BrokenError(aiohttp.ClientError):
