@@ -99,7 +99,7 @@ class Observer:
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
-        return self._quota.allows_read() or _of_plugin((device_id,))
+        return _of_plugin((device_id,)) or self._quota.allows_read()
 
     async def status(self, device_id: str) -> DeviceStatus:
         """Ask what a device is like. Raises what `call` raises."""
@@ -158,7 +158,7 @@ class Observer:
 
         Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
         """
-        if not self._quota.allows_command() and not _of_plugin(args):
+        if not (_of_plugin(args) or self._quota.allows_command()):
             raise QuotaExhaustedError(
                 "not sent, the cloud refuses today's calls",
                 resets_at=self._quota.resets_at,

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_automation.cloud.talk.answers import read_limits
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.simulation import SimulatedClock
 
@@ -237,3 +238,31 @@ def test_the_numbers_stay_sane_whatever_happens(steps):
         assert clock.now() < ledger.resets_at <= clock.now() + timedelta(days=1)
         if ledger.allows_read():
             assert ledger.allows_command()
+
+
+def test_what_may_be_spent_is_counted_and_what_may_not_is_not(clock):
+    ledger = QuotaLedger(limit=3, reserve=1, clock=clock)
+    day = date(2026, 1, 9)
+    assert ledger.spend(is_read=True) == (day, False)
+    assert ledger.spend(is_read=True) == (day, False)
+    assert ledger.spend(is_read=True) is None
+    assert ledger.used == 2
+    assert ledger.spend(is_read=False) == (day, False)
+    # Our own count never holds a command back; it knows that none was left.
+    assert ledger.spend(is_read=False) == (day, True)
+    ledger.exhausted()
+    assert ledger.spend(is_read=False) is None
+    clock.advance(3600)
+    assert ledger.spend(is_read=False) == (day, True)
+    assert ledger.spend(is_read=False) is None
+    assert ledger.used == 5
+
+
+def test_an_instant_handed_on_begins_another_day_as_the_clock_does(ledger):
+    ledger.attempt()
+    midnight = datetime(2026, 1, 10, tzinfo=UTC)
+    assert ledger.spend(is_read=True, now=midnight) == (midnight.date(), False)
+    said = ledger.learn(
+        read_limits({"RateLimit-Remaining": "0"}), day=date(2026, 1, 9), now=midnight
+    )
+    assert said == (None, midnight + timedelta(days=1))

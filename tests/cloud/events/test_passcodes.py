@@ -19,7 +19,7 @@ from switchbot_automation.cloud.events.passcodes import (
     read_passcode_result,
     read_passcodes,
 )
-from switchbot_automation.cloud.talk.parsing import parse_devices
+from switchbot_automation.cloud.talk.answers import parse_devices
 from switchbot_automation.errors import BadParameterError
 
 SECRET = "0123456789abcdef0123456789abcdef"

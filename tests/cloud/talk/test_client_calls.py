@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from switchbot_automation.cloud import QuotaLedger, SwitchBotClient
-from switchbot_automation.cloud.talk.signing import signature
+from switchbot_automation.cloud.talk.client import signature
 from switchbot_automation.errors import (
     AuthError,
     BadParameterError,
@@ -17,6 +17,7 @@ from switchbot_automation.errors import (
     CloudServerError,
 )
 from switchbot_automation.model import Scene
+from switchbot_automation.simulation import SimulatedClock
 
 TOKEN = "c271" * 24
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -59,6 +60,29 @@ async def test_an_empty_status_is_a_valid_one(cloud, client, body):
     status = await client.status("02-202008110034-13")
     assert dict(status.fields) == {}
     assert status.device_type == ""
+
+
+class AskedClock(SimulatedClock):
+    """Counts how often it is asked what time it is."""
+
+    asked = 0
+
+    def now(self):
+        self.asked += 1
+        return super().now()
+
+
+@pytest.mark.parametrize("headers", [{}, {"X_RateLimit_Remaining": "9000"}])
+async def test_an_attempt_asks_the_time_before_it_and_after_its_answer(
+    cloud, make_client, headers
+):
+    clock = AskedClock()
+    client = make_client(clock=clock, quota=QuotaLedger(clock=clock))
+    cloud.body(METER, **headers)
+    before = clock.asked
+    status = await client.status("C271111EC0AB")
+    assert clock.asked - before == 2
+    assert status.received_at == clock.now()
 
 
 async def test_nothing_is_cached(cloud, client, replies):
@@ -233,7 +257,7 @@ async def test_credentials_show_nowhere(cloud, client, replies, caplog):
     cloud.reply(replies.gateway(403, echo))
     with caplog.at_level(logging.DEBUG), pytest.raises(AuthError) as raised:
         await client.devices()
-    shown = f"{raised.value} {raised.value!r} {client!r} {client._caller!r}"
+    shown = f"{raised.value} {raised.value!r} {client!r}"
     for text in (shown, caplog.text):
         assert TOKEN not in text
         assert TOKEN[:8] not in text

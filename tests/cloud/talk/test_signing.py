@@ -5,7 +5,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.cloud.talk.signing import sign, signature
+from switchbot_automation.cloud.talk.client import sign, signature
 
 TOKEN = "aaaabbbbccccdddd0000111122223333"
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -9,18 +9,16 @@ from hypothesis import strategies as st
 
 from switchbot_automation.cloud.talk.answers import (
     Circumstances,
-    HttpAnswer,
     find_failure,
-    read_envelope,
-)
-from switchbot_automation.cloud.talk.headers import parse_date, parse_retry_after
-from switchbot_automation.cloud.talk.parsing import (
     parse_command_result,
+    parse_date,
     parse_devices,
+    parse_retry_after,
     parse_scenes,
     parse_status,
     parse_webhook_details,
     parse_webhook_urls,
+    read_answer,
 )
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.errors import CloudError, CloudServerError
@@ -101,11 +99,9 @@ _HEADERS = st.dictionaries(
 def test_any_answer_is_a_success_or_a_cloud_error(
     status, headers, content, quota_empty
 ):
-    answer = HttpAnswer(status, headers, content)
-    envelope = read_envelope(answer)
+    answer = read_answer(status, headers, content)
     failure = find_failure(
         answer,
-        envelope,
         Circumstances(
             what="status of A1",
             now=NOW,
@@ -115,7 +111,7 @@ def test_any_answer_is_a_success_or_a_cloud_error(
         ),
     )
     if failure is None:
-        assert (status, envelope.status_code) == (200, 100)
+        assert (status, answer.status_code) == (200, 100)
     else:
         assert isinstance(failure.error, CloudError)
         assert type(failure.error) is not CloudError

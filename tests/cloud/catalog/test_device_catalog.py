@@ -235,10 +235,10 @@ def test_whatever_is_accepted_is_accepted_again_unchanged(command, parameter):
         assert again == once
 
 
-def test_the_catalogue_and_the_signature_need_no_http_library():
+def test_the_catalogue_the_ledger_and_the_answers_need_no_http_library():
     code = (
         "import sys; from switchbot_automation.cloud import catalog, quota;"
-        "from switchbot_automation.cloud.talk import signing;"
+        "from switchbot_automation.cloud.talk import answers, retry;"
         "assert catalog.lookup('Bot'); assert 'aiohttp' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
