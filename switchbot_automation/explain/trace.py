@@ -11,14 +11,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.home import (
     Judged,
     Snapshot,
     ZoneSnapshot,
-    concerned,
-    narrowed,
 )
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.zone import ZoneState, supposed
 from switchbot_automation.core.step import judge_snapshot, judged_anew
