@@ -128,7 +128,7 @@ class SqliteHistory(HistoryBackend):
             "zone": zone,
             "start": to_micros(plan.start),
             "end": to_micros(plan.end),
-            "now": to_micros(in_utc(now)),
+            "now": to_micros(now),
             "hold": HOLD_SECONDS * _SECOND,
         }
         if plan.edges is None:
