@@ -45,6 +45,15 @@ class ThreadedStore:
     Calls run in the order they were made. `change` of `update` runs on the private
     thread. Cancelling an awaiting task does not undo its call: a write may happen
     still. A plain `MemoryStore` never blocks and is called in place, without a thread.
+
+    >>> import asyncio
+    >>> from switchbot_store import JsonStore, ThreadedStore
+    >>> async def written() -> dict:
+    ...     async with ThreadedStore(JsonStore("config")) as store:
+    ...         await store.set("settings", {"mode": "winter"})
+    ...         return await store.get("settings")
+    >>> asyncio.run(written())
+    {'mode': 'winter'}
     """
 
     def __init__(self, store: StoreInterface) -> None:
@@ -189,6 +198,19 @@ class ThreadedHistory:
     `record` takes microseconds and is called in place; only with a journal, which is a
     write to the disk, it goes through the private thread, as all else does. A query
     that takes long delays those after it, never the loop.
+
+    >>> import asyncio
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
+    >>> from switchbot_store import ThreadedHistory
+    >>> async def recorded() -> float:
+    ...     service = HistoryService(SqliteHistory("rows.sqlite"))
+    ...     async with ThreadedHistory(service) as history:
+    ...         at = datetime(2026, 1, 12, tzinfo=UTC)
+    ...         await history.record(HistorySample(at, temperature=21.5))
+    ...         return (await history.latest())[0].temperature
+    >>> asyncio.run(recorded())
+    21.5
     """
 
     def __init__(self, service: HistoryService) -> None:
