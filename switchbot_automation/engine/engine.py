@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook
+from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.step import overall_outcome, with_commands
@@ -222,7 +223,6 @@ class AutomationEngine:
         wakeup = parts.agenda.after_tick(
             ticks, now, left, ended=ended, also=(rules_at, left_at)
         )
-        self._performance.note(seconds, seconds - started)
         report = TickReport(
             trigger=trigger,
             outcome=overall_outcome(decisions),
@@ -233,6 +233,7 @@ class AutomationEngine:
         )
         self._report, self._last_tick = report, now
         parts.announcer.tell(now, commands, decisions)
+        self._performance.note(seconds, report.duration_seconds)
         parts.agenda.publish(wakeup)
         return report
 
@@ -437,7 +438,10 @@ class AutomationEngine:
         settings = self._documents.life.settings
         if settings is None or zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones if settings else ())
-        alone = replace(settings, zones={zone: settings.zones[zone]})
+        found = settings.zones[zone]
+        if found.mode != AUTO and zone not in settings.overlaid:
+            return found
+        alone = replace(settings, zones={zone: found})
         now = self._clock.now()
         return in_force(alone, self._documents.states.__getitem__, now).zones[zone]
 

@@ -109,14 +109,19 @@ class Preparation:
         is `now` on the clock that nobody sets. `claim`: a tick, which leads where nobody
         does.
         """
-        await self._read()
-        documents = self._documents
-        settings = documents.life.settings
+        jump = self._jump(now, monotonic)
+        documents, life = self._documents, self._documents.life
+        before = life.error
+        changed = await documents.load()
+        settings = life.settings
         stored, reachable = documents.home.stored, documents.reachable
+        if changed:
+            self._listeners.emit(SettingsApplied(life.revision_in_force))
+        if life.error is not None and life.error is not before:
+            self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
         self._quota_watch.take(stored, settings, read=reachable)
         if reachable and self._leadership.look(stored, claim=claim):
             documents.taken_over()
-        jump = self._jump(now, monotonic)
         if documents.left.units:
             self._left_units.bring_up_to(now, jump)
         if settings is None:
@@ -173,14 +178,6 @@ class Preparation:
         if name not in settings.zones:
             raise UnknownZoneError(name, settings.zones)
         return settings.zones[name]
-
-    async def _read(self) -> None:
-        life = self._documents.life
-        before = life.error
-        if await self._documents.load():
-            self._listeners.emit(SettingsApplied(life.revision_in_force))
-        if life.error is not None and life.error is not before:
-            self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
 
     def without_settings(self) -> ZoneDecision:
         """Decide nothing, because there are no settings, and say why."""

@@ -106,9 +106,6 @@ class Commander:
         if obstacle is not None:
             return obstacle
         sent = await self._actuator.send(zone, action, rungs)
-        book = self._documents.book(zone.name)
-        book.lost = False
-        book.commanded = True
         self._own_intents.discard(intent.id)
         states, at, rung = self._documents.states, sent.answered_at, sent.accepted
         reasons = order.reasons
@@ -196,6 +193,7 @@ class Commander:
                 return None
             if recorded is Recorded.UNAVAILABLE:
                 if order.action is Action.OFF:
+                    self._documents.commanded(order.zone.name)
                     return None
                 reason = Reason(ReasonCode.STORE_UNAVAILABLE)
                 return _blocked(order, intent.id, reason)
@@ -203,6 +201,7 @@ class Commander:
                 await self._documents.reread(order.zone.name)
                 now = self._clock.now()
         if certain:
+            self._documents.commanded(order.zone.name)
             return None
         return _blocked(order, intent.id, Reason(ReasonCode.LOST_RACE))
 

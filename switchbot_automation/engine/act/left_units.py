@@ -31,7 +31,14 @@ from switchbot_automation.core.state.unit import after_command, power_of
 from switchbot_automation.core.state.unit import unsure as unsure_of
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.zone import after_jump
-from switchbot_automation.model import Action, CommandStatus, Power, Reason, ReasonCode
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    Action,
+    CommandStatus,
+    Power,
+    Reason,
+    ReasonCode,
+)
 from switchbot_automation.settings.model import ZoneSettings
 
 if TYPE_CHECKING:
@@ -89,7 +96,10 @@ class LeftUnits:
         if settings is not self._settings:
             self._settings, self._wanted = settings, identities(settings)
             self._units_of_old.clear()
-        gone = self._gone()
+        may_be_gone = not self._documents.named.issubset(settings.zones) or (
+            DEFAULT_ZONE not in settings.zones
+        )
+        gone = self._gone() if may_be_gone else {}
         if not gone and all(
             is_settled(now_known[name], wanted) for name, wanted in self._wanted.items()
         ):

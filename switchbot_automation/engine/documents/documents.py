@@ -88,10 +88,10 @@ class StateBook:
     # What stands in `stored` where an instant should, by its path; it counts as absent.
     unreadable: dict[str, Any] = field(default_factory=dict)
 
-    def look_over(self) -> None:
-        """Find, and tell once, what of the stored document cannot be read."""
-        found = unreadable_instants(self.stored)
-        if found and found != self.unreadable:
+    def note_unreadable(self, found: dict[str, Any]) -> None:
+        """Tell, once, what of the stored document cannot be read."""
+        self.unreadable = found
+        if found:
             _LOGGER.warning(
                 "%s holds what is no instant and counts as absent: %s",
                 self.key,
@@ -100,7 +100,6 @@ class StateBook:
                     for path, value in found.items()
                 ),
             )
-        self.unreadable = found
 
     def written(self, state: ZoneState) -> dict[str, Any]:
         """Return the document that holds a state, without what cannot be read."""
@@ -250,7 +249,8 @@ class Documents:
         self._past_key = past_key(settings_key)
         self.rules = SideDocument(f"rules_{state_key}")
         self.left = LeftBook()
-        self._named: frozenset[str] = frozenset()
+        self.named: frozenset[str] = frozenset()
+        """The zones of the settings in force and of those before."""
         self._looked_back = False
         self.store_error: Exception | None = None
         self.reachable = False
@@ -304,7 +304,7 @@ class Documents:
         zones = settings.zones if settings else {}
         return [
             zone
-            for zone in (DEFAULT_ZONE, *self._named)
+            for zone in (DEFAULT_ZONE, *self.named)
             if zone not in zones and zone in self.states and _tells(self.states[zone])
         ]
 
@@ -327,8 +327,8 @@ class Documents:
         changed = self.life.take(entries.pop(self.settings_key))
         if changed or not self._looked_back:
             # What a zone's unit was told is also wanted once the zone is gone.
-            self._named = self.life.zones_named()
-            keys = [*self._zone_keys(), *map(self.key_of, self._named)]
+            self.named = self.life.zones_named()
+            keys = [*self._zone_keys(), *map(self.key_of, self.named)]
             new = [key for key in dict.fromkeys(keys) if key not in entries]
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
@@ -336,7 +336,7 @@ class Documents:
         if self.rules.key in entries:
             self.rules.take(entries.pop(self.rules.key))
         settings = self.life.settings
-        gone_now = self._named.difference(settings.zones if settings else ())
+        gone_now = self.named.difference(settings.zones if settings else ())
         for key, entry in entries.items():
             zone = self._zone_of(key)
             strange = (
@@ -484,6 +484,7 @@ class Documents:
         book.revision = entry.revision
         if entry.data == book.stored:
             return
+        unreadable = unreadable_instants(entry.data)
         found = ZoneState.from_document(entry.data)
         state = self.states[zone]
         unsaved = (
@@ -493,19 +494,23 @@ class Documents:
         self.states[zone] = newest_of(state, found) if unsaved else found
         book.stored, book.saved = entry.data, found
         book.contested = CONTESTED_WRITES
-        book.look_over()
+        if unreadable != book.unreadable:
+            book.note_unreadable(unreadable)
 
     def _open(self, zone: str, entry: Entry) -> None:
         """Take a document that is read for the first time in this process."""
+        key = self.key_of(zone)
+        unreadable = unreadable_instants(entry.data)
         saved = ZoneState.from_document(entry.data)
-        book = StateBook(self.key_of(zone), entry.data, saved, entry.revision)
-        book.look_over()
+        # Until the first reading, the stored temperature is from another life.
+        self.states[zone] = not_read_yet(saved)
+        book = StateBook(key, entry.data, saved, entry.revision)
+        if unreadable:
+            book.note_unreadable(unreadable)
         if saved.intent is not None:
             # Another engine may be at work on it right now.
             book.contested = CONTESTED_WRITES
         self._books[zone] = book
-        # Until the first reading, the stored temperature is from another life.
-        self.states[zone] = not_read_yet(saved)
 
     async def intend(self, zone: str, intent: Intent) -> Recorded:
         """Record that a command is about to be sent; only the winner may send it."""
@@ -532,10 +537,15 @@ class Documents:
                 book.revision = revision
                 book.stored, book.saved = document, intended
                 self.states[zone] = intended
-                book.commanded = True
+                book.lost, book.commanded = False, True
                 return Recorded.YES
         book.lost = True
         return Recorded.LOST_RACE
+
+    def commanded(self, zone: str) -> None:
+        """Note that a command goes out whose intent could not be recorded."""
+        book = self.book(zone)
+        book.lost, book.commanded = False, True
 
     async def claim_rules(self, document: dict[str, Any]) -> Recorded:
         """Write what the rules are about to do, before it is done."""

@@ -219,7 +219,9 @@ class QuotaWatch:
 
     def level(self, settings: Settings | None) -> str:
         """Return how scarce the day's calls are; see `Quota.level`."""
-        return _level(self._meters.quota(), settings)
+        return self._meters.quota().level(
+            settings.api_quota_warning_threshold if settings else 0
+        )
 
     def tell(self, settings: Settings | None) -> Quota:
         """Tell the listeners if the level is another one than before.
@@ -227,12 +229,8 @@ class QuotaWatch:
         Returns the day's calls as they are now.
         """
         quota = self._meters.quota()
-        level = _level(quota, settings)
+        level = quota.level(settings.api_quota_warning_threshold if settings else 0)
         if level != self._told:
             self._told = level
             self._listeners.emit(QuotaLevelChanged(level, quota.remaining))
         return quota
-
-
-def _level(quota: Quota, settings: Settings | None) -> str:
-    return quota.level(settings.api_quota_warning_threshold if settings else 0)
