@@ -249,9 +249,9 @@ class Tick:
             self._documents.states,
             now,
             notes=self._meters.notes,
-            quota=self._meters.quota(),
-            told=self._meters.told(settings),
             new=self._never_stored(settings),
+            told=self._meters.told(settings),
+            quota=self._meters.quota(),
             force=force,
         )
         request = next(going)

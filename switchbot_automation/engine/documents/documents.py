@@ -270,11 +270,9 @@ class Documents:
         return self._state_key if zone == DEFAULT_ZONE else f"{self._state_key}/{zone}"
 
     def _zone_of(self, key: str) -> str:
-        return (
-            key.removeprefix(f"{self._state_key}/")
-            if key != self._state_key
-            else (DEFAULT_ZONE)
-        )
+        if key == self._state_key:
+            return DEFAULT_ZONE
+        return key.removeprefix(f"{self._state_key}/")
 
     def book(self, zone: str) -> StateBook:
         """Return a zone's document; an empty one where none was ever read."""
@@ -572,10 +570,10 @@ class Documents:
         """
         written = self._unsaved(home)
         past: dict[str, dict[str, Any]] = {}
-        if self.life.unsaved:
-            past[self._past_key] = self.life.to_document()
         if self.rules.unsaved:
             past[self.rules.key] = self.rules.data
+        if self.life.unsaved:
+            past[self._past_key] = self.life.to_document()
         if not written and not past:
             return
         try:

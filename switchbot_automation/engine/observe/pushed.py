@@ -260,12 +260,15 @@ class Pushes:
         edges = edges_of(zone)
         if edges is None:
             return False
-        both = state.uncertain or state.power is Power.UNKNOWN
-        return any(
-            edges.ahead(temperature, running=running) <= 0
+        crossed = [
+            running
+            for running in (True, False)
+            if edges.ahead(temperature, running=running) <= 0
             and edges.ahead(before, running=running) > 0
-            for running in ((True, False) if both else (state.compressor_running,))
-        )
+        ]
+        if not crossed or state.uncertain or state.power is Power.UNKNOWN:
+            return bool(crossed)
+        return state.compressor_running in crossed
 
 
 def _number(value: Value | None) -> float | None:
