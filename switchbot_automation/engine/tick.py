@@ -126,6 +126,8 @@ class Preparation:
             self._left_units.bring_up_to(now, jump)
         if settings is None:
             return None
+        for name in self._meters.notes.keys() - settings.zones.keys():
+            del self._meters.notes[name]
         if self._left_units.settle(settings, now):
             await self._keep_moved(ticks=claim)
         in_force = arrive(settings, documents.states, now, jump_seconds=jump)
