@@ -18,7 +18,7 @@ from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES, SEASON_STARTS
 from switchbot_store import MemoryStore
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
 
 class Day:

@@ -11,7 +11,7 @@ from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.zone import Equipment, UnitId, ZoneState
 from switchbot_automation.engine.documents.documents import LeftBook
 from switchbot_automation.model import Action, Power
-from tests.engine.test_zone_state import JSON
+from tests.engine.documents.test_zone_state import JSON
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 ONE, OTHER = UnitId("02-202008110031-13"), UnitId("02-202008110032-13")
