@@ -108,6 +108,10 @@ class Observer:
         """
         try:
             status = await self.call(self._client.status, device_id)
+            fields: object = status.fields
+            if not isinstance(fields, Mapping):
+                kind = type(fields).__name__
+                raise TypeError(f"the fields of a status are a {kind}")  # noqa: TRY301 - told as any failure of a client is
         except QuotaExhaustedError:
             raise
         except Exception as error:  # any client, also a host's own
