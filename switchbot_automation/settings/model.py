@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.model import DEFAULT_ZONE, Reason
 from switchbot_automation.schedule.windows import CATCH_UPS
 from switchbot_automation.settings.table import DEFAULTS
@@ -188,13 +189,19 @@ class ZoneSettings:
     latitude: float | None = None
     longitude: float | None = None
     overlay: Overlay | None = None
+    meters: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The devices that its temperature is read from, best first. Follows the others."""
+    unit_readable: bool = field(init=False, repr=False, compare=False)
+    """Whether its unit can be asked for a status. Follows the others."""
 
-    @property
-    def meters(self) -> tuple[str, ...]:
-        """The devices that its temperature is read from, best first."""
-        if self.sensors:
-            return tuple(sensor.device_id for sensor in self.sensors)
-        return (self.meter_device_id,) if self.meter_device_id else ()
+    def __post_init__(self) -> None:
+        meters = tuple(sensor.device_id for sensor in self.sensors)
+        if not meters and self.meter_device_id:
+            meters = (self.meter_device_id,)
+        # Asked for many times a tick, and of settings that never change.
+        object.__setattr__(self, "meters", meters)
+        readable = not looks_infrared(self.aircon_device_id)
+        object.__setattr__(self, "unit_readable", readable)
 
     @property
     def is_overlaid(self) -> bool:
