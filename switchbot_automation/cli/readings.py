@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cli.targets import can_be_read, find_target, type_of
 from switchbot_automation.cloud.catalog.readings import read_status
+from switchbot_automation.core.state.said import said_by_status
 from switchbot_automation.errors import (
     AuthError,
     ClockSkewError,
     CloudError,
     QuotaExhaustedError,
 )
+from switchbot_automation.explain.words import reason_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cloud.catalog.readings import DeviceReading
+    from switchbot_automation.core.state.said import Said
     from switchbot_automation.model import Device, Remote
 
 COLUMNS = ("name", "type", "says", "id")
@@ -91,7 +95,16 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
         return Row(*about, str(error), error=str(error))
     reading = read_status(status)
     values = {**reading.values, **_plain(reading)}
-    return Row(*about, _text(reading, values), values, reading.doubts)
+    doubts = (*reading.doubts, *_not_believed(said_by_status(status)))
+    return Row(*about, _text(reading, values, doubts), values, doubts)
+
+
+def _not_believed(said: Said) -> Iterator[str]:
+    """Say what neither a zone nor a rule takes of this, and why not."""
+    for why in dict.fromkeys(said.doubts.values()):
+        names = ", ".join(name for name, each in said.doubts.items() if each is why)
+        words = reason_words({"code": str(why)}, UTC)
+        yield f"{names} not believed: {words}"
 
 
 def _plain(reading: DeviceReading) -> dict[str, Any]:
@@ -102,7 +115,9 @@ def _plain(reading: DeviceReading) -> dict[str, Any]:
     }
 
 
-def _text(reading: DeviceReading, values: dict[str, Any]) -> str:
+def _text(
+    reading: DeviceReading, values: dict[str, Any], doubts: tuple[str, ...]
+) -> str:
     units = {each.name: each.unit for each in reading.product.status} if (
         reading.product
     ) else {}  # fmt: skip
@@ -111,8 +126,8 @@ def _text(reading: DeviceReading, values: dict[str, Any]) -> str:
         for name, value in values.items()
         if name not in _DULL and not isinstance(value, dict)
     ]
-    if reading.doubts:
-        shown.append(f"doubtful: {'; '.join(reading.doubts)}")
+    if doubts:
+        shown.append(f"doubtful: {'; '.join(doubts)}")
     return ", ".join(shown) or "nothing"
 
 

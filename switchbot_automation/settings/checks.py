@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from switchbot_automation.model import PluginPart
+    from switchbot_automation.settings.model import Settings
 
 
 CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
@@ -119,6 +120,27 @@ def _unknown_presets(
             near = nearest(name, presets, however_far=True)
             hint = f"; did you mean {near!r}?" if near else "; `presets` has none"
             yield Problem(f"no preset {name!r}{hint}", path)
+
+
+# A motion sensor shows a movement for about a minute.
+_SHOWN_SECONDS = 90
+
+
+def needs_events(settings: Settings) -> Iterator[str]:
+    """Name the zones whose presence is told by events alone, for `check-config`.
+
+    A motion sensor that is asked now and then is not known to have seen nobody: whether
+    somebody is there then stays unknown.
+    """
+    for zone in settings.zones.values():
+        presence = zone.presence
+        if presence is not None and presence.poll_interval_seconds > _SHOWN_SECONDS:
+            yield (
+                f"{zone.name}: a motion sensor in presence.sensors tells that nobody is"
+                " there by its events alone (`webhook setup`), since a movement is shown"
+                f" for a minute and it is asked every {presence.poll_interval_seconds} s;"
+                " without them absence stays unknown. A presence sensor needs none"
+            )
 
 
 def webhook_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.cloud.catalog.infrared import is_infrared_id
-from switchbot_automation.cloud.catalog.readings import (
-    in_status_words,
-    read_event,
-    read_status,
+from switchbot_automation.core.state.said import (
+    finite,
+    is_celsius,
+    said_by_event,
+    said_by_status,
+    unit_told,
 )
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
@@ -61,7 +63,8 @@ class _Line:
     """What is known of one device. Seconds are monotonic, None for never.
 
     `told` is what events said since the last answer, `heard` the fields they ever told;
-    `agreed` how often an answer was what was told, without a change nobody told.
+    `agreed` how often an answer was what was told, without a change nobody told. `scaled`
+    is a temperature that came in another scale than Celsius, `unit` what it was found in.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +75,8 @@ class _Line:
     heard: set[str] = field(default_factory=set)
     agreed: int = 0
     failing: bool = False
+    scaled: float | None = None
+    unit: str | None = None
 
 
 class RuleDevices:
@@ -152,14 +157,16 @@ class RuleDevices:
         line.tried_at = self._clock.monotonic()
         try:
             status = await self._observer.call(self._client.status, device.device_id)
-            reading = read_status(status)
+            values = dict(said_by_status(status).values)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             if not line.failing:
                 _LOGGER.warning("%s cannot be read: %s", device.name, describe(error))
             line.failing = True
             return
         line.failing = False
-        values = {**reading.unknown, **reading.values}
+        answered = finite(values.get("temperature"))
+        if line.scaled is not None and answered is not None:
+            line.unit, line.scaled = unit_told(line.scaled, answered), None
         if line.heard:
             expected = {**line.values, **line.told}
             agrees = all(
@@ -197,17 +204,20 @@ class RuleDevices:
 
         `spelled` are the rules' words for devices.
         """
-        values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
+        if not is_celsius(event.context):
+            line.scaled = finite(event.values.get("temperature"))
+        values = self._as_status(event, line.unit)
         line.values = {**line.values, **values}
         line.told.update(values)
         line.heard.update(values)
         line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
-        return DeviceEvent(names, event.event_type, values, said=event.values)
+        said = {name: values[name] for name in event.values if name in values}
+        return DeviceEvent(names, event.event_type, values, said=said)
 
-    def _as_status(self, event: WebhookEvent) -> dict[str, Any]:
-        """Return an event's values as the status has them, else as they were told.
+    def _as_status(self, event: WebhookEvent, unit: str | None) -> Mapping[str, Any]:
+        """Return an event's values as the status has them, as far as they are believed.
 
         A lock tells LOCKED where its status says lock, a light `powerState` for `power`.
         """
@@ -216,11 +226,9 @@ class RuleDevices:
             for each in self._known or ()
             if each.device_id == event.device_id
         )
-        reading = read_event(
-            {**event.values, "deviceType": event.device_type},
-            device_type=next(listed, ""),
-        )
-        return {**event.values, **in_status_words(reading)}
+        return said_by_event(
+            event.context, device_type=next(listed, ""), unit=unit, new=event.values
+        ).values
 
     def _names_of(self, event: WebhookEvent, spelled: frozenset[str]) -> Iterator[str]:
         for name in spelled:
