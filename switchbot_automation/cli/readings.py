@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cloud.catalog.readings import DeviceReading
-    from switchbot_automation.core.state.said import Said
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.model import Device, Remote
 
 COLUMNS = ("name", "type", "says", "id")
@@ -99,7 +99,7 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
     return Row(*about, _text(reading, values, doubts), values, doubts)
 
 
-def _not_believed(said: Said) -> Iterator[str]:
+def _not_believed(said: Statement) -> Iterator[str]:
     """Say what neither a zone nor a rule takes of this, and why not."""
     for why in dict.fromkeys(said.doubts.values()):
         names = ", ".join(name for name, each in said.doubts.items() if each is why)

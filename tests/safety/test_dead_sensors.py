@@ -174,19 +174,20 @@ async def test_recovery_outlives_a_restart(flat):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "why"),
     [
-        -127.0,
-        -10.1,
-        85.0,
-        {"temperature": 0, "humidity": 0, "battery": 0},
-        {"temperature": 0.0, "humidity": 0},
+        (-127.0, "temperature_implausible"),
+        (-10.1, "temperature_implausible"),
+        (85.0, "temperature_implausible"),
+        ({"temperature": 0, "humidity": 0, "battery": 0}, "all_zeros"),
+        ({"temperature": 0.0, "humidity": 0}, "all_zeros"),
+        ({"temperature": 0, "humidity": 0, "battery": 0, "CO2": 613}, "all_zeros"),
     ],
 )
-async def test_what_no_room_has_starts_nothing(flat, answer):
+async def test_what_no_room_has_starts_nothing(flat, answer, why):
     report = await flat.tick(answer)
     assert report.outcome == "invalid_temperature"
-    assert "temperature_implausible" in reasons(report)
+    assert why in reasons(report)
     assert flat.cloud.words == []
 
 

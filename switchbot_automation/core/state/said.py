@@ -36,7 +36,7 @@ _PERCENT = (0.0, 100.0)
 _SAME_KELVIN = 2.0
 
 
-class Said(NamedTuple):
+class Statement(NamedTuple):
     """What was said, parted into what can be believed and what cannot.
 
     `values` are by the catalogue's names; `doubts` says of each name that is not among
@@ -53,7 +53,7 @@ class Said(NamedTuple):
         return offline if offline in self.doubts.values() else None
 
 
-def said_by_status(status: DeviceStatus) -> Said:
+def said_by_status(status: DeviceStatus) -> Statement:
     """Return what a device's status says.
 
     Where the catalogue does not know the device, the fields are taken as they came.
@@ -74,7 +74,7 @@ def said_by_event(
     device_type: str = "",
     unit: str | None = None,
     new: Mapping[str, Any] | None = None,
-) -> Said:
+) -> Statement:
     """Return what an event says, in its own words and in those of the device's status.
 
     `device_type` is the device's type in the list; `unit` what `unit_told` found of it.
@@ -173,13 +173,13 @@ def in_celsius(temperature: float, unit: str) -> float:
     return temperature
 
 
-def _of_scale(said: Said, temperature: float, unit: str | None) -> Said:
+def _of_scale(said: Statement, temperature: float, unit: str | None) -> Statement:
     values = {name: each for name, each in said.values.items() if name != "temperature"}
     if unit is None:
         doubts = {**said.doubts, "temperature": ReasonCode.SCALE_UNKNOWN}
-        return Said(values, doubts)
+        return Statement(values, doubts)
     values["temperature"] = in_celsius(temperature, unit)
-    return Said(values, said.doubts)
+    return Statement(values, said.doubts)
 
 
 # --- parting ---------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def _all_of(reading: DeviceReading) -> dict[str, Any]:
 
 def _parted(
     values: Mapping[str, Any], given: Mapping[str, Any], reading: DeviceReading
-) -> Said:
+) -> Statement:
     names = {name.casefold(): name for name in values}
     doubts = {
         names.get(str(name).casefold(), str(name)): why
@@ -225,7 +225,7 @@ def _parted(
                 else ReasonCode.VALUE_IMPLAUSIBLE
             )
     believed = {name: each for name, each in values.items() if name not in doubts}
-    return Said(believed, doubts)
+    return Statement(believed, doubts)
 
 
 def _is_offline(value: Any) -> bool:
