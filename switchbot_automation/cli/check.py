@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 @click.command("check-config")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@json_option("Print one object with `ok`, `errors` (path, message), `notes`, `zones`.")
+@json_option(
+    "Print one object with `ok`, `errors` (path, message), `zones`, perhaps `notes`."
+)
 @logging_options("warning")
 @click.pass_context
 def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
@@ -48,6 +50,7 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
     else:
         errors = check_settings(document)
     settings = None if errors else parse_settings(document)
+    notes = [] if settings is None else list(needs_events(settings))
     if as_json:
         print_json(
             {
@@ -55,7 +58,7 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
                 "errors": [
                     {"path": error.path, "message": str(error)} for error in errors
                 ],
-                "notes": [] if settings is None else list(needs_events(settings)),
+                **({"notes": notes} if notes else {}),
                 "zones": [] if settings is None else sorted(settings.zones),
             }
         )
@@ -64,7 +67,7 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
             click.echo(f"{file}: {error}", err=True)
     else:
         _print_zones(settings)
-        for note in needs_events(settings):
+        for note in notes:
             click.echo(f"note: {note}", err=True)
     ctx.exit(USAGE if errors else 0)
 

@@ -213,7 +213,11 @@ class RuleDevices:
         line.heard.update(values)
         line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
-        said = {name: values[name] for name in event.values if name in values}
+        said = {
+            name: values[name] if name == "temperature" else each
+            for name, each in event.values.items()
+            if name in values
+        }
         return DeviceEvent(names, event.event_type, values, said=said)
 
     def _as_status(self, event: WebhookEvent, unit: str | None) -> Mapping[str, Any]:

@@ -102,7 +102,17 @@ VALUES = st.one_of(
 )
 FIELDS = st.dictionaries(
     st.sampled_from(
-        "temperature humidity battery CO2 onlineStatus online scale openState x".split()
+        [
+            "temperature",
+            "humidity",
+            "battery",
+            "CO2",
+            "onlineStatus",
+            "online",
+            "scale",
+            "openState",
+            "x",
+        ]
     ),
     VALUES,
 )
