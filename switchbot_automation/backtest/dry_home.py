@@ -25,8 +25,7 @@ from switchbot_automation.core.requests import (
     Send,
     UnitLook,
 )
-from switchbot_automation.core.state.meter import not_read_yet
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading, not_read_yet
 from switchbot_automation.core.state.unit import season_action, set_all_parameter
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.core.step import accepted, arrive, obstacle, rest, tick

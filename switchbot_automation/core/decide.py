@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import Snapshot, ZoneSnapshot
     from switchbot_automation.core.protect.safety import Safety
-    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import Overlay, Settings, ZoneSettings

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.model import (
         Decision,

@@ -21,7 +21,7 @@ from switchbot_automation.core.state.around import (
     shown_by,
     with_surroundings,
 )
-from switchbot_automation.core.state.records import EMPTY, OffsetValue
+from switchbot_automation.core.state.zone import EMPTY, OffsetValue
 from switchbot_automation.model import Reason, ReasonCode
 from switchbot_automation.schedule.days import CATCH_UPS
 from switchbot_automation.schedule.windows import (
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from switchbot_automation.core.requests import Around
-    from switchbot_automation.core.state.records import Reading, Sign, Surroundings
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.meter import Reading
+    from switchbot_automation.core.state.zone import Sign, Surroundings, ZoneState
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import Settings, ZoneSettings
 

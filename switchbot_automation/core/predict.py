@@ -13,9 +13,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.slopes import FRESH, Regime, SlopeBounds
-from switchbot_automation.core.state.learned import with_slopes
 from switchbot_automation.core.state.meter import APP_START, value_known_since
 from switchbot_automation.core.state.unit import profile_of, season_action
+from switchbot_automation.core.state.zone import with_slopes
 from switchbot_automation.model import Action, Power
 from switchbot_automation.schedule.windows import in_window, next_boundary, next_start
 

@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.home import States
     from switchbot_automation.core.predict import Quota
     from switchbot_automation.core.requests import Answered, Request
-    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.model import (
         Decision,

@@ -48,8 +48,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import States
     from switchbot_automation.core.requests import Answered, Request, UnitLook
-    from switchbot_automation.core.state.records import Check
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import Check, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 # Without an answer for so many times the time allowed, nobody will ever know.

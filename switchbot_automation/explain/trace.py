@@ -18,7 +18,7 @@ from switchbot_automation.core.home import (
     concerned,
     narrowed,
 )
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.zone import ZoneState, supposed
 from switchbot_automation.core.step import judge_snapshot, judged_anew

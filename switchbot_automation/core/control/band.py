@@ -22,8 +22,7 @@ from switchbot_automation.core.control.warm_up import (
     Watch,
     plan_start,
 )
-from switchbot_automation.core.state.learned import with_learned
-from switchbot_automation.core.state.records import KEPT_STARTS, Learned
+from switchbot_automation.core.state.zone import KEPT_STARTS, Learned, with_learned
 from switchbot_automation.model import Action
 
 if TYPE_CHECKING:

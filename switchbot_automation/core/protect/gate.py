@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.protect.safety import assess
-from switchbot_automation.core.state.records import DAY, NONE
 from switchbot_automation.core.state.unit import locked_until, unsure_start
+from switchbot_automation.core.state.zone import DAY, NONE
 from switchbot_automation.model import (
     Action,
     Decision,

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from switchbot_automation.core.state.records import SensorRecord
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import SensorRecord, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 REST_SECONDS = 600

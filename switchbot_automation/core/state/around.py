@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.records import _KEPT_READINGS, Sign, Surroundings
+from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ def after_temperature(
     if lost >= openings.drop_kelvin:
         # What was lost is counted once: another pause needs another loss.
         return replace(around, readings=((seconds, temperature),), suspected_at=at)
-    return replace(around, readings=tuple(kept[-_KEPT_READINGS:]))
+    return replace(around, readings=tuple(kept[-KEPT_READINGS:]))
 
 
 # --- what follows ------------------------------------------------------------------

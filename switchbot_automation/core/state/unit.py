@@ -23,13 +23,14 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.records import NONE, AirconSetting
 from switchbot_automation.core.state.values import number
 from switchbot_automation.core.state.wishes import fulfilled, not_fulfilled, off_again
 from switchbot_automation.core.state.zone import (
     MODE_COOL,
     MODE_FAN,
     MODE_HEAT,
+    NONE,
+    AirconSetting,
     well,
     with_error,
 )
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from switchbot_automation.core.state.records import Equipment
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import Equipment, ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
 

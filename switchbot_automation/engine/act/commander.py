@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.state.records import Intent
 from switchbot_automation.core.state.unit import (
     after_crash,
     after_failure,
 )
+from switchbot_automation.core.state.zone import Intent
 from switchbot_automation.core.step import accepted, obstacle
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.engine.documents.leader import (

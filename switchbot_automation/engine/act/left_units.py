@@ -18,19 +18,19 @@ from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.state.belonging import (
     LeftUnit,
     holds,
+    identities,
     is_settled,
     knows_a_unit,
     of_unit,
     seen_off,
     settle,
+    unit_of,
 )
 from switchbot_automation.core.state.check import with_check
-from switchbot_automation.core.state.identity import identities, unit_of
-from switchbot_automation.core.state.records import DAY
 from switchbot_automation.core.state.unit import after_command, power_of
 from switchbot_automation.core.state.unit import unsure as unsure_of
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.core.state.zone import after_jump
+from switchbot_automation.core.state.zone import DAY, after_jump
 from switchbot_automation.model import Action, CommandStatus, Power, Reason, ReasonCode
 from switchbot_automation.settings.model import ZoneSettings
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.core.state.identity import Identity, UnitId
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.belonging import Identity
+    from switchbot_automation.core.state.zone import UnitId, ZoneState
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer

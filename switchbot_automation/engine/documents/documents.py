@@ -29,7 +29,7 @@ from switchbot_store import StoreConflictError, StoreDataError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from switchbot_automation.core.state.records import Intent
+    from switchbot_automation.core.state.zone import Intent
     from switchbot_automation.errors import SettingsError
     from switchbot_automation.settings.model import Settings
     from switchbot_store import AsyncStore, Entry

@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.requests import Around
-from switchbot_automation.core.state.records import EMPTY
+from switchbot_automation.core.state.zone import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

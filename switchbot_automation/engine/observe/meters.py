@@ -15,8 +15,7 @@ from switchbot_automation.core.predict import (
     Quota,
 )
 from switchbot_automation.core.state.around import watched
-from switchbot_automation.core.state.meter import all_zero, fused, implausible
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading, all_zero, fused, implausible
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
 from switchbot_automation.errors import QuotaExhaustedError

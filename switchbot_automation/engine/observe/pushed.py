@@ -21,8 +21,7 @@ from switchbot_automation.cloud.events.events import (
 from switchbot_automation.core.overlay import zone_overlaid
 from switchbot_automation.core.predict import edges_of
 from switchbot_automation.core.state.around import shown_by, watched
-from switchbot_automation.core.state.meter import all_zero
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading, all_zero
 from switchbot_automation.core.state.values import number
 from switchbot_automation.model import Power
 from switchbot_automation.schedule.windows import in_window
