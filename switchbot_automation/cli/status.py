@@ -19,7 +19,7 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
-from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.belonging import as_known, identities
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.core.predict import Quota
+    from switchbot_automation.core.pace import Quota
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.meters import Meters

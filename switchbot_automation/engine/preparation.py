@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.control.band import after_season
-from switchbot_automation.core.overlay import in_force
+from switchbot_automation.core.overlay import after_season, in_force
 from switchbot_automation.core.state.zone import after_jump
 from switchbot_automation.engine.clock_watch import ClockWatch
 from switchbot_automation.engine.tell.events import (

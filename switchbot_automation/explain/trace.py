@@ -11,12 +11,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.home import (
     Judged,
     Snapshot,
     ZoneSnapshot,
-    concerned,
-    narrowed,
 )
 from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.values import encode_instant

@@ -204,6 +204,17 @@ class Settings:
         """The zone named `default`, else the first."""
         return self.zones.get(DEFAULT_ZONE) or next(iter(self.zones.values()))
 
+    @property
+    def sensors_around(self) -> frozenset[str]:
+        """The devices that say something of openings and presence, around all zones."""
+        return frozenset(
+            sensor
+            for name in self.overlaid & self.zones.keys()
+            for part in (self.zones[name].openings, self.zones[name].presence)
+            if part is not None
+            for sensor in part.sensors
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Overlay:

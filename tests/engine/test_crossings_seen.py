@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from switchbot_automation.core.predict import edges_of
+from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.schedule.windows import in_window

@@ -16,7 +16,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.predict import CAP_SECONDS, predictive
+from switchbot_automation.core.control.band import predictive
 from switchbot_automation.core.state.meter import with_sensing
 from switchbot_automation.core.state.unit import rests_until
 from switchbot_automation.model import Outcome, Reason, ReasonCode
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 600
 """How long a unit rests after it ran as long as it may."""
+
+CAP_SECONDS = 1200.0
+"""For how long nobody need look at a room, however far it is from its thresholds: the sun
+comes out and somebody opens a window."""
 
 
 class Level(IntEnum):

@@ -17,25 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.core.state.zone import ZoneState
-    from switchbot_automation.settings.model import OffsetInput, Openings, Settings
+    from switchbot_automation.settings.model import OffsetInput, Openings
 
 # Within this a room has to lose what counts as a sudden loss.
 _LOSS_SECONDS = 600.0
 # SwitchBot API v1.1, contact sensor: `timeOutNotClose` is open for long.
 _OPEN = frozenset({"open", "timeoutnotclose"})
 _CLOSED = frozenset({"close", "closed"})
-
-
-def watched(settings: Settings | None) -> frozenset[str]:
-    """Return the sensors around all zones, besides their meters."""
-    if settings is None or not settings.overlaid:
-        return frozenset()
-    parts = [
-        part
-        for name in settings.overlaid & settings.zones.keys()
-        for part in (settings.zones[name].openings, settings.zones[name].presence)
-    ]
-    return frozenset(one for part in parts if part for one in part.sensors)
 
 
 # --- what comes in -----------------------------------------------------------------

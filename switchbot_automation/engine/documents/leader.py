@@ -22,7 +22,8 @@ import platform
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.predict import CAP_SECONDS, predictive
+from switchbot_automation.core.control.band import predictive
+from switchbot_automation.core.protect.safety import CAP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

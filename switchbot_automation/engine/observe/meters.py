@@ -10,11 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
-from switchbot_automation.core.predict import (
-    Note,
-    Quota,
-)
-from switchbot_automation.core.state.around import watched
+from switchbot_automation.core.pace import Note, Quota
 from switchbot_automation.core.state.meter import Reading, all_zero, fused, implausible
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
@@ -67,7 +63,7 @@ class Meters:
         if settings is not self._counted_for:
             zones = settings.zones.values() if settings else ()
             meters = {meter for zone in zones for meter in zone.meters}
-            meters |= watched(settings)
+            meters |= settings.sensors_around if settings else frozenset()
             self._counted_for, self._count = settings, max(1, len(meters))
         return Quota(*self._ledger.standing(), self._count)
 

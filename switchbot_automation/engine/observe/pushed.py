@@ -18,9 +18,9 @@ from switchbot_automation.cloud.events.events import (
     RefusedWebhook,
     WebhookReceiver,
 )
+from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.overlay import zone_overlaid
-from switchbot_automation.core.predict import edges_of
-from switchbot_automation.core.state.around import shown_by, watched
+from switchbot_automation.core.state.around import shown_by
 from switchbot_automation.core.state.meter import Reading, all_zero
 from switchbot_automation.core.state.values import number
 from switchbot_automation.model import Power
@@ -90,7 +90,7 @@ class _Known(NamedTuple):
         for zone in settings.zones.values() if settings else ():
             for meter in dict.fromkeys(zone.meters):
                 zones[meter] = (*zones.get(meter, ()), zone)
-        sensors = frozenset(watched(settings))
+        sensors = settings.sensors_around if settings else frozenset()
         return cls(zones, sensors, sensors | zones.keys())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import in_force
-from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.words import reason_words, reasons_as_json
