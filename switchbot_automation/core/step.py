@@ -35,6 +35,7 @@ from switchbot_automation.core.control.band import (
     with_setpoint,
 )
 from switchbot_automation.core.decide import decide
+from switchbot_automation.core.doubt import attend
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
 from switchbot_automation.core.overlay import (
     after_season,
@@ -51,7 +52,12 @@ from switchbot_automation.core.pace import (
     next_read,
     too_old,
 )
-from switchbot_automation.core.protect.gate import Ledger, gate, start_waits
+from switchbot_automation.core.protect.gate import (
+    Ledger,
+    gate,
+    keeps_a_room,
+    start_waits,
+)
 from switchbot_automation.core.protect.groups import after_arbitration
 from switchbot_automation.core.protect.safety import after_assessment
 from switchbot_automation.core.requests import (
@@ -62,6 +68,7 @@ from switchbot_automation.core.requests import (
     Send,
 )
 from switchbot_automation.core.state.check import asked, with_check
+from switchbot_automation.core.state.evidence import after_order
 from switchbot_automation.core.state.meter import (
     after_reading,
     believed,
@@ -208,6 +215,9 @@ def tick(
         if states[zone.name].check is not None:
             seen = yield from verify(zone, states, now)
             early[zone.name] = (*early[zone.name], *seen)
+        doubted = yield from attend(zone, states, now, quota)
+        if doubted:
+            early[zone.name] = (*early[zone.name], *doubted)
     if settings.overlaid:
         settings, now = yield from _look_around(settings, states, readings, now)
     assessed = _assess(settings.zones.values(), states, now, new)
@@ -525,6 +535,8 @@ def obstacle(
         person=order.person,
         waited=order.waited,
         emergency=order.emergency,
+        again=order.attempt > 0,
+        within=order.attempt > 0 or keeps_a_room(order.reasons),
     )
 
 
@@ -544,6 +556,8 @@ def accepted(
         readable=not looks_infrared(zone.aircon_device_id),
     )
     after = with_check(after, check)
+    again = order.attempt > 0
+    after = after_order(after, zone, action, at, person=order.person, again=again)
     if order.repeats:
         after = with_repeats(after, zone, action, at, order.label)
     return acted(after, at) if order.person else after

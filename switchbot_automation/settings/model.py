@@ -145,10 +145,13 @@ class ZoneSettings:
     unknown_history_lockout_seconds: int = 0
     buttons: Mapping[Action, str] = field(default_factory=dict)
     power_meter_device_id: str = ""
+    power_meter_channel: int = 1
     power_meter_on_watts: float = 60.0
     confirm_within_seconds: int = 180
-    thermal_response_seconds: int = 0
+    thermal_response_seconds: int | None = None
     repair_attempts: int = 2
+    setpoint_change_seconds: int = 300
+    command_quiet_hours: TimeWindow | None = None
     manual_hold_seconds: int | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     preset: str = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.schedule.days import CATCH_UPS
 from switchbot_automation.schedule.sun import SunTime
+from switchbot_automation.schedule.windows import TimeWindow
 from switchbot_automation.settings.model import (
     Openings,
     Presence,
@@ -19,7 +20,6 @@ from switchbot_automation.settings.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from switchbot_automation.schedule.windows import TimeWindow
 
 # What a preset's band, and what is added to it, stays within; that of the settings.
 _COLDEST, _WARMEST = 10.0, 35.0
@@ -31,7 +31,7 @@ def complete(
     values: dict[str, Any],
     profile_of: Callable[[str, Mapping[str, Any]], Profile | None],
 ) -> None:
-    """Make presets, openings, presence and the windows of a zone's values complete.
+    """Make presets, openings, presence, quiet hours and the windows of a zone's values complete.
 
     `profile_of` makes a season's profile of the keys given of it.
     """
@@ -47,6 +47,9 @@ def complete(
     )
     if "openings" in values:
         values["openings"] = Openings(**values["openings"])
+    if "command_quiet_hours" in values:
+        quiet = TimeWindow(frozenset(range(7)), **values["command_quiet_hours"])
+        values["command_quiet_hours"] = _located(quiet, latitude, longitude)
     if "presence" in values:
         values["presence"] = Presence(**values["presence"])
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.values import encode_instant
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.evidence import UnitBelief
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
     from switchbot_automation.model import TickReport
@@ -150,8 +152,20 @@ def _zones(
             "assumed_aircon_power": str(state.power),
             "error_count": state.error_count,
             "last_error": state.last_error,
+            "unit": _unit(unit_belief(zone, state, now)),
         }
     return zones
+
+
+def _unit(belief: UnitBelief) -> dict[str, Any]:
+    """Return what a unit is believed to do, and by what."""
+    return {
+        "believed": str(belief.power),
+        "source": belief.source,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "uncertain": belief.uncertain,
+        "contradicted_by": belief.contradicted_by,
+    }
 
 
 def _text(error: Exception | None) -> str | None:
