@@ -14,7 +14,7 @@ A unit in defrost, or one that idles at its setpoint, contradicts nothing.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.requests import ReadPlug
@@ -79,6 +79,28 @@ _NOTICE_AFTER = {Action.OFF: 2}
 _FORGOTTEN = timedelta(hours=6)
 
 
+class _Room(NamedTuple):
+    """The room's temperature, and how it lies to its band, in kelvin the unit's way."""
+
+    edges: Edges
+    temperature: float
+
+    @property
+    def left(self) -> float:
+        """How much is left until the unit is needed; 0 or less: it is."""
+        return self.edges.ahead(self.temperature, running=False)
+
+    @property
+    def over(self) -> float:
+        """By how much the band is passed at its other end."""
+        return -self.edges.ahead(self.temperature, running=True)
+
+    def gained(self, before: float) -> float:
+        """Return how far it went the unit's way since it was at `before`."""
+        gained = self.temperature - before
+        return round(gained if self.edges.heating else -gained, 6)
+
+
 def attend(
     zone: ZoneSettings, states: States, now: datetime, quota: Quota | None
 ) -> Generator[Request, Answered, tuple[Command, ...]]:
@@ -131,32 +153,33 @@ def _weighed(
     zone: ZoneSettings, state: ZoneState, temperature: float | None, now: datetime
 ) -> tuple[ZoneState, tuple[Command, ...]]:
     edges = edges_of(zone)
-    kept = state.evidence or NONE
+    room = None
     if edges is not None and temperature is not None:
-        state = _learned(zone, state, edges, temperature, now)
-    doubt = kept.doubt
-    if doubt is not None and _settled(zone, state, doubt, edges, temperature, now):
+        room = _Room(edges, temperature)
+        state = _learned(zone, state, room, now)
+    doubt = (state.evidence or NONE).doubt
+    if doubt is not None and _settled(zone, state, doubt, room, now):
         shown = certain(agreed(state, now) if doubt.by != "room" else undoubted(state))
         ends = _told(zone, doubt, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
         return shown, (ends,) if doubt.told else ()
     if state.uncertain:
         return state, ()
-    says = _plug_contradicts(zone, state, edges, temperature)
+    says = _plug_contradicts(zone, state, room)
     if says is not None:
         return _after_plug_contradicted(zone, state, says, now), ()
-    if edges is None or temperature is None or zone.observe_only:
+    if room is None or zone.observe_only:
         return state, ()
-    action = _room_contradicts(zone, state, edges, temperature, now)
+    action = _room_contradicts(zone, state, room, now)
     if action is None:
         return state, ()
-    return _after_room_contradicted(zone, state, action, edges, temperature, now)
+    return _after_room_contradicted(zone, state, action, room, now)
 
 
 # --- the plug ----------------------------------------------------------------------------
 
 
 def _plug_contradicts(
-    zone: ZoneSettings, state: ZoneState, edges: Edges | None, temperature: float | None
+    zone: ZoneSettings, state: ZoneState, room: _Room | None
 ) -> Power | None:
     """Return what the plug has said for long against what is believed, None for nothing."""
     kept = state.evidence
@@ -174,14 +197,9 @@ def _plug_contradicts(
         return None if state.compressor_running else says
     if says is not Power.OFF or not state.compressor_running:
         return None
-    if edges is None or temperature is None:
+    if room is None or room.left <= 0.0:
         return says
-    if edges.ahead(temperature, running=False) <= 0.0:
-        return says
-    lost = 0.0
-    if kept.plug_from is not None:
-        lost = kept.plug_from - temperature
-        lost = lost if edges.heating else -lost
+    lost = 0.0 if kept.plug_from is None else -room.gained(kept.plug_from)
     return says if lost >= _LOST_KELVIN else None
 
 
@@ -209,11 +227,7 @@ def _after_plug_contradicted(
 
 
 def _room_contradicts(
-    zone: ZoneSettings,
-    state: ZoneState,
-    edges: Edges,
-    temperature: float,
-    now: datetime,
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
 ) -> Action | None:
     """Return what the unit was told and the room does not show, None for nothing."""
     kept = state.evidence or NONE
@@ -227,31 +241,37 @@ def _room_contradicts(
     if kept.doubt is not None and (kept.doubt.next_at or now) > now:
         return None
     response = timedelta(seconds=wait)
-    if now - changed > response:
+    if changed <= told or now - changed > response:
         return None  # a meter that stands still shows nothing, of the unit neither
     if state.compressor_running:
-        action = season_action(zone)
-        started = state.compressor_started_at or told
-        if state.action is not action or now - max(told, started) < response:
-            return None
-        if edges.ahead(temperature, running=False) > 0.0:
-            return None
-        gained = _gained(kept, edges, temperature, now, wait)
-        return action if gained is not None and gained < _FOLLOWS_KELVIN else None
+        return _not_followed(zone, state, room, now, response)
     if state.power is not Power.OFF or kept.plug is Power.OFF:
         return None
     stopped = max(told, state.compressor_stopped_at or told)
-    over = -edges.ahead(temperature, running=True)
-    if now - stopped < _RESTED or over < overrun_kelvin(kept, now):
+    if now - stopped < _RESTED or room.over < overrun_kelvin(kept, now):
         return None
-    gained = _gained(kept, edges, temperature, now, _RISES_SECONDS)
+    gained = _gained(kept, room, now, _RISES_SECONDS)
     return Action.OFF if gained is not None and gained >= _RISES_KELVIN else None
 
 
-def _gained(
-    kept: Evidence, edges: Edges, temperature: float, now: datetime, seconds: float
-) -> float | None:
-    """Return by how many kelvin the room went the unit's way since its lowest of late.
+def _not_followed(
+    zone: ZoneSettings,
+    state: ZoneState,
+    room: _Room,
+    now: datetime,
+    response: timedelta,
+) -> Action | None:
+    """Return what a unit that runs was told where the room does not follow."""
+    kept, action = state.evidence or NONE, season_action(zone)
+    since = [at for at in (state.last_action_at, state.compressor_started_at) if at]
+    if state.action is not action or now - max(since) < response or room.left > 0.0:
+        return None
+    gained = _gained(kept, room, now, response.total_seconds())
+    return action if gained is not None and gained < _FOLLOWS_KELVIN else None
+
+
+def _gained(kept: Evidence, room: _Room, now: datetime, seconds: float) -> float | None:
+    """Return by how many kelvin the room went the unit's way since its least of late.
 
     None where it was not watched for as long.
     """
@@ -259,17 +279,19 @@ def _gained(
     lately = [one for at, one in kept.course if at >= begin]
     if not lately or kept.course[0][0] > begin + seconds / 4.0:
         return None
-    if edges.heating:
-        return round(temperature - min(lately), 6)
-    return round(max(lately) - temperature, 6)
+    return max(room.gained(one) for one in lately)
+
+
+def _gained_since(kept: Evidence, room: _Room, since: datetime) -> float:
+    lately = [one for at, one in kept.course if at >= since.timestamp() - 1.0]
+    return max((room.gained(one) for one in lately), default=0.0)
 
 
 def _after_room_contradicted(
     zone: ZoneSettings,
     state: ZoneState,
     action: Action,
-    edges: Edges,
-    temperature: float,
+    room: _Room,
     now: datetime,
 ) -> tuple[ZoneState, tuple[Command, ...]]:
     state = doubted(state, "room", action, now)
@@ -282,19 +304,14 @@ def _after_room_contradicted(
         code = ReasonCode.DEVICE_UNRESPONSIVE
         commands = (_told(zone, doubt, CommandStatus.FAILED, code),)
     if doubt.tries and action is Action.OFF:
-        over = -edges.ahead(temperature, running=True)
-        state = overran(state, round(over + _USELESS_KELVIN, 2), now)
+        state = overran(state, round(room.over + _USELESS_KELVIN, 2), now)
     if repair_waits_until(state, action, now) is None:
         state = unsure(state)
     return state, commands
 
 
 def _learned(
-    zone: ZoneSettings,
-    state: ZoneState,
-    edges: Edges,
-    temperature: float,
-    now: datetime,
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
 ) -> ZoneState:
     """Return the state with how long the room took to follow what the unit was told."""
     kept, told = state.evidence or NONE, state.last_action_at
@@ -305,24 +322,12 @@ def _learned(
         or (kept.room_at is not None and kept.room_at >= told)
     ):
         return state
-    gained = _gained_since(kept, edges, temperature, told)
-    if gained is None or gained < _FOLLOWS_KELVIN:
+    if _gained_since(kept, room, told) < _FOLLOWS_KELVIN:
         return state
     seconds = None
     if state.compressor_started_at == told:
         seconds = (now - told).total_seconds()
     return followed(state, seconds, now)
-
-
-def _gained_since(
-    kept: Evidence, edges: Edges, temperature: float, since: datetime
-) -> float | None:
-    lately = [one for at, one in kept.course if at >= since.timestamp() - 1.0]
-    if not lately:
-        return None
-    sign = 1.0 if edges.heating else -1.0
-    least = min(sign * one for one in lately)
-    return round(sign * temperature - least, 6)
 
 
 # --- the end of a doubt ------------------------------------------------------------------
@@ -332,24 +337,21 @@ def _settled(
     zone: ZoneSettings,
     state: ZoneState,
     doubt: Doubt,
-    edges: Edges | None,
-    temperature: float | None,
+    room: _Room | None,
     now: datetime,
 ) -> bool:
     """Tell whether what was in doubt was shown since, or is no question any more."""
     kept, told = state.evidence or NONE, state.last_action_at
     fits = state.action is doubt.action and told is not None
     if doubt.by == "room":
-        if edges is None or temperature is None or doubt.action is not state.action:
+        if room is None or doubt.action is not state.action:
             return doubt.action is not state.action
         if doubt.action is Action.OFF:
-            over = -edges.ahead(temperature, running=True)
-            gained = _gained(kept, edges, temperature, now, _RISES_SECONDS)
-            return over < overrun_kelvin(kept, now) or (gained or 0.0) < _RISES_KELVIN
-        if edges.ahead(temperature, running=False) > 0.0:
-            return True
-        gained = _gained_since(kept, edges, temperature, told or doubt.since)
-        return bool(doubt.tries) and (gained or 0.0) >= _FOLLOWS_KELVIN
+            gained = _gained(kept, room, now, _RISES_SECONDS)
+            rises = gained is None or gained >= _RISES_KELVIN
+            return room.over < overrun_kelvin(kept, now) or not rises
+        follows = _gained_since(kept, room, told or doubt.since) >= _FOLLOWS_KELVIN
+        return room.left > 0.0 or (bool(doubt.tries) and follows)
     if doubt.by == "plug":
         if not zone.power_meter_device_id:
             return True

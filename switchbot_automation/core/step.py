@@ -557,7 +557,7 @@ def accepted(
     )
     after = with_check(after, check)
     again = order.attempt > 0
-    after = after_order(after, zone, action, at, person=order.person, again=again)
+    after = after_order(state, after, zone, at, person=order.person, again=again)
     if order.repeats:
         after = with_repeats(after, zone, action, at, order.label)
     return acted(after, at) if order.person else after

@@ -92,6 +92,10 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     f"{mode} {does}, in {season}; leave it out or choose another",
                     ("presets", name, season, "ac_mode"),
                 )
+    yield from _edge_problems(merged)
+
+
+def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
     quiet = merged.get("command_quiet_hours")
     if quiet and quiet["start"] == quiet["end"]:
         yield Problem("start and end are the same", ("command_quiet_hours", "end"))

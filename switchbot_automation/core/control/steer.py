@@ -255,11 +255,16 @@ def _wanted(
     held = max(level, x - _OVERRUN)
     if held + rising > aim.far - _FAR_EDGE and held - present + offset > _FAR_EDGE:
         weakest = _weakest(aim, offset)
+        spared = seen.spared and overruns(aim, x)
         if present > weakest:
-            return weakest, _SOONEST_SECONDS
-        # A unit that is not to be stopped rests by itself when little enough is asked.
-        less = aim.step if seen.spared and overruns(aim, x) else 0.0
-        return present - less, _CHANGE_SECONDS
+            wanted = min(weakest, _at_rest(aim, x, offset)) if spared else weakest
+            return wanted, _SOONEST_SECONDS
+        # A unit that is not to be stopped rests by itself when little enough is asked:
+        # at once, not by a beep for every step.
+        rests = x - (present - offset) > RESTS_PAST and slope <= 0.0
+        if not spared or rests:
+            return present, _CHANGE_SECONDS
+        return min(present - aim.step, _at_rest(aim, x, offset)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
     # What the room shows now may be more than is known of the unit yet.
@@ -333,6 +338,11 @@ def _advice(
 
 def _look(distance: float, slope: float, latest: float) -> float:
     return max(_LOOK_SOONEST, min(latest, _HOUR * max(0.0, distance) / slope))
+
+
+def _at_rest(aim: Aim, x: float, offset: float) -> float:
+    """Return the setpoint, as effort, at which a unit rests in a room that is at `x`."""
+    return math.floor(round((x + offset - RESTS_PAST) / aim.step, 6)) * aim.step
 
 
 def _up(aim: Aim, effort: float) -> float:

@@ -100,7 +100,7 @@ def _change(sent: ZoneSettings, state: ZoneState, on: Action) -> Reason | None:
     Compared is what it was told last, not what it shows: somebody with its remote may
     have set it otherwise. What scenes and webhooks tell it nobody here knows.
     """
-    told = state.evidence.parameter if state.evidence else None
+    told = state.evidence.told_parameter if state.evidence else None
     runs = state.compressor_running and not state.uncertain
     if told is None or not runs or state.action is not on or state.parameter is None:
         return None
@@ -117,10 +117,10 @@ def _change_waits(
 ) -> Reason | None:
     """Return until when a change is put off, so that not each click is a beep."""
     least = timedelta(seconds=zone.setpoint_change_seconds)
-    told_at = state.last_action_at
-    if told_at is None or now >= told_at + least:
+    last = state.evidence.changed_at if state.evidence else None
+    if last is None or now >= last + least:
         return None
-    detail = {**change.detail, "until": (told_at + least).isoformat()}
+    detail = {**change.detail, "until": (last + least).isoformat()}
     return Reason(ReasonCode.WISH_CHANGE_WAITS, detail)
 
 
@@ -217,7 +217,7 @@ def _fan_change(zone: ZoneSettings, state: ZoneState) -> Reason | None:
 
     Only how fast it turns is heard of it.
     """
-    kept = state.evidence.parameter if state.evidence else None
+    kept = state.evidence.told_parameter if state.evidence else None
     told, asked = AirconSetting.parse(kept), None
     if told is not None and state.action is Action.FAN and not state.uncertain:
         asked = AirconSetting.parse(set_all_parameter(zone, Action.FAN))

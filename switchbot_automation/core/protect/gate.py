@@ -247,8 +247,8 @@ def start_waits(
     safety = assess(zone, state, now)
     if safety is None or not safety.forbids_start:
         return None
-    again = now + timedelta(seconds=zone.poll_interval_seconds)
-    return safety.reason, safety.until or again
+    later = now + timedelta(seconds=zone.poll_interval_seconds)
+    return safety.reason, safety.until or later
 
 
 def _beep_wait(
@@ -315,7 +315,7 @@ def _judge(
                 decision.zone,
                 allowed=False,
                 outcome=decision.if_blocked or Outcome.NO_ACTION,
-                reasons=beep[:1],
+                reasons=(beep[0],),
                 blocked_until=beep[1],
             )
     if decision.if_blocked is not None:

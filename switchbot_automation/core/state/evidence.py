@@ -189,9 +189,9 @@ def undoubted(state: ZoneState) -> ZoneState:
 
 
 def after_order(
+    before: ZoneState,
     state: ZoneState,
     zone: ZoneSettings,
-    action: Action,
     at: datetime,
     *,
     person: bool,
@@ -199,12 +199,12 @@ def after_order(
 ) -> ZoneState:
     """Return the state after the unit took an order; its unit facet is as told already.
 
-    An order that repeats what is in doubt is a repair: it is counted, and the next one
+    `before` is the state before that. An order that repeats what is in doubt is a repair: it is counted, and the next one
     waits twice as long as this one. Another one, or a person's, ends the doubt. `again`:
     it was sent again because nothing showed it.
     """
-    kept = state.evidence or NONE
-    doubt = kept.doubt
+    kept, action = state.evidence or NONE, state.action
+    doubt, runs = kept.doubt, before.compressor_running and before.action is action
     if doubt is not None and (person or doubt.action is not action):
         again, doubt = again or not person, None
     elif doubt is not None:
@@ -219,9 +219,26 @@ def after_order(
         evidence=kept._replace(
             doubt=doubt,
             repairs=(*repairs, at) if again and not person else repairs,
-            parameter=state.parameter,
+            told_parameter=state.parameter,
+            changed_at=at if runs and again is False else kept.changed_at,
+            runs_since=(
+                kept.runs_since or before.compressor_started_at if runs else None
+            ),
         )
     )
+
+
+def runs_since(state: ZoneState) -> datetime | None:
+    """Return from when on the compressor may have run without a stop, None if it rests.
+
+    To tell it again what it does already, in doubt whether it does, is no stop.
+    """
+    if not state.compressor_running:
+        return None
+    since, stopped = (state.evidence or NONE).runs_since, state.compressor_stopped_at
+    if since is None or (stopped is not None and stopped > since):
+        return state.compressor_started_at
+    return since
 
 
 def repair_waits_until(

@@ -124,8 +124,9 @@ class Evidence(NamedTuple):
     `plug_from` degrees Celsius; `plug_at` is when it last answered, `plug_asked_at` when
     it was asked. `agreed_at`: when plug or status last showed it at what it was believed
     to do. `repairs`: when it was told again, of the last hours. `course`: the room's
-    last temperatures, as POSIX seconds and degrees Celsius. `parameter` is the last
-    `setAll` it was told. `responds`: in how many seconds the room was seen to follow
+    last temperatures, as POSIX seconds and degrees Celsius. `told_parameter` is the last
+    `setAll` it was told, `changed_at` when that was another one while it ran; `runs_since`:
+    from when on it may have run, however often it was told again. `responds`: in how many seconds the room was seen to follow
     its start, the last time at `room_at`. `overrun`: by how many kelvin the room went past the band by itself while
     it rested, learned at `overrun_at`.
     """
@@ -139,7 +140,9 @@ class Evidence(NamedTuple):
     doubt: Doubt | None = None
     repairs: tuple[datetime, ...] = ()
     course: tuple[tuple[float, float], ...] = ()
-    parameter: str | None = None
+    told_parameter: str | None = None
+    changed_at: datetime | None = None
+    runs_since: datetime | None = None
     responds: float | None = None
     room_at: datetime | None = None
     overrun: float | None = None
@@ -152,7 +155,7 @@ class Evidence(NamedTuple):
             for name in _EVIDENCE_INSTANTS
             if (at := getattr(self, name)) is not None
         }
-        for name in ("plug_from", "parameter", "responds", "overrun"):
+        for name in ("plug_from", "told_parameter", "responds", "overrun"):
             if getattr(self, name) is not None:
                 document[name] = getattr(self, name)
         if self.plug is not Power.UNKNOWN:
@@ -192,7 +195,7 @@ class Evidence(NamedTuple):
             doubt=_doubt(value.get("doubt")),
             repairs=tuple(sorted(at for at in found if at is not None)),
             course=_readings(value.get("course")),
-            parameter=text(value.get("parameter")),
+            told_parameter=text(value.get("told_parameter")),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             overrun=number(value.get("overrun")),
             **instants,
@@ -220,6 +223,8 @@ _EVIDENCE_INSTANTS = (
     "plug_at",
     "plug_asked_at",
     "agreed_at",
+    "changed_at",
+    "runs_since",
     "room_at",
     "overrun_at",
 )
