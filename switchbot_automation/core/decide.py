@@ -87,6 +87,8 @@ def concerned(settings: Settings, zone: str) -> tuple[str, ...]:
     for group in settings.groups.values():
         if zone in group.zones:
             together.update(group.zones)
+    if len(together) == 1:
+        return (zone,) if zone in settings.zones else ()
     return tuple(name for name in settings.zones if name in together)
 
 

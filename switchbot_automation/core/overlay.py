@@ -29,8 +29,8 @@ from switchbot_automation.core.state.zone import (
     with_learned,
 )
 from switchbot_automation.model import Reason, ReasonCode
-from switchbot_automation.schedule.days import CATCH_UPS
 from switchbot_automation.schedule.windows import (
+    CATCH_UPS,
     day_in_force,
     in_window,
     next_boundary,
@@ -38,7 +38,6 @@ from switchbot_automation.schedule.windows import (
     spans_of,
 )
 from switchbot_automation.settings.model import Overlay
-from switchbot_automation.settings.presets import shifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -283,8 +282,8 @@ def _with_offsets(
         return zone
     return replace(
         zone,
-        winter=shifted(zone.winter, moved) if zone.winter else None,
-        summer=shifted(zone.summer, moved) if zone.summer else None,
+        winter=zone.winter.shifted(moved) if zone.winter else None,
+        summer=zone.summer.shifted(moved) if zone.summer else None,
     )
 
 

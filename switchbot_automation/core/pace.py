@@ -80,10 +80,13 @@ def next_look(
     if look_at is not None:
         # Overdue, because it could not be made: it is tried again before long.
         look_at = max(look_at, now + _OVERDUE)
-    look = read_at or look_at or _regular(zone, state, now, quota)
-    boundary = None
+    look, boundary, seconds = read_at or look_at, None, 0.0
+    if look is None:
+        seconds = poll_interval_seconds(zone, state, now)
     if zone.automation_enabled:
         boundary = next_boundary(zone.time_windows, now, zone.timezone)
+    if look is None:
+        look = now + timedelta(seconds=quota.stretched(seconds) if quota else seconds)
     for at in (
         boundary,
         zone.overlay.until if zone.overlay else None,
@@ -113,13 +116,6 @@ def _evidence_due(
     if interval is not None and kept.plug_asked_at is not None:
         wait = interval if quota is None else quota.stretched(interval)
         yield kept.plug_asked_at + timedelta(seconds=wait)
-
-
-def _regular(
-    zone: ZoneSettings, state: ZoneState, now: datetime, quota: Quota | None
-) -> datetime:
-    seconds = poll_interval_seconds(zone, state, now)
-    return now + timedelta(seconds=quota.stretched(seconds) if quota else seconds)
 
 
 def poll_interval_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -> float:

@@ -345,11 +345,10 @@ def _read(
             if reading is None or kept.temperature is not None:
                 reading = kept
         else:
-            state = before
+            record = before.sensing
             if reading.problem is not ReasonCode.NO_METER:
-                reading, record = believed(zone, before.sensing, reading, now)
-                state = with_sensing(before, record)
-            state = after_reading(state, reading)
+                reading, record = believed(zone, record, reading, now)
+            state = after_reading(before, reading, record)
             if predictive(zone) and reading.problem is None:
                 state = after_new_reading(before, state, zone)
             states[name] = after_observation(zone, state, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.overshoot import Run, learn_softening, softened
@@ -119,9 +120,13 @@ def _at(code: ReasonCode, temperature: float, limit: float) -> Reason:
 
 def edges_around(aim: Aim, hysteresis: float) -> Edges:
     """Return the thresholds around a band."""
-    low, high = round(aim.low - hysteresis, 6), round(aim.high + hysteresis, 6)
-    on, off = (low, high) if aim.heating else (high, low)
-    return Edges(on, off, aim.heating)
+    return _edges(aim.low, aim.high, hysteresis, heating=aim.heating)
+
+
+@lru_cache(maxsize=1024)  # asked four times a tick, and few zones have other ones
+def _edges(low: float, high: float, hysteresis: float, *, heating: bool) -> Edges:
+    low, high = round(low - hysteresis, 6), round(high + hysteresis, 6)
+    return Edges(low, high, heating) if heating else Edges(high, low, heating)
 
 
 def edges_of(zone: ZoneSettings) -> Edges | None:

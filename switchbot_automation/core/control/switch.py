@@ -62,8 +62,9 @@ def switched(
     on = Action.WINTER if aim.heating else Action.SUMMER
     wanted: Action | None = on
     if not begin:
+        temperature = _temperature(seen)
         edges = edges_around(aim, zone.hysteresis_celsius)
-        wanted, rule = edges.asks(_temperature(seen))
+        wanted, rule = edges.asks(temperature)
         reasons = (*reasons, rule)
     if wanted is Action.OFF:
         return _off(zone, seen, reasons)

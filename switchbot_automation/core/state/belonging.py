@@ -92,21 +92,30 @@ def identities(settings: Settings) -> dict[str, Identity]:
 
 def unit_of(zone: ZoneSettings, plugins: Mapping[str, PluginPart]) -> UnitId | None:
     """Return the unit that a zone commands, None for one that commands none."""
-    starts = {
-        way
-        for action in Action
-        if action is not Action.OFF
-        for way in _ways(zone, action)
-    }
+    starts: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
+    if zone.scenes or zone.webhooks:
+        starts = tuple(
+            sorted(
+                {
+                    way
+                    for action in Action
+                    if action is not Action.OFF
+                    for way in _ways(zone, action)
+                }
+            )
+        )
+        stops = tuple(sorted(_ways(zone, Action.OFF)))
+    if not zone.aircon_device_id and not starts and not stops:
+        return None
     part = plugins.get(zone.aircon_device_id.removeprefix(_PLUGIN))
     plugged = part if zone.aircon_device_id.startswith(_PLUGIN) else None
-    unit = UnitId(
+    return UnitId(
         zone.aircon_device_id,
-        tuple(sorted(starts)),
-        tuple(sorted(_ways(zone, Action.OFF))),
+        starts,
+        stops,
         _digest(plugged.fingerprint) if plugged else "",
     )
-    return unit if unit.name else None
 
 
 def _ways(zone: ZoneSettings, action: Action) -> Iterator[str]:

@@ -228,8 +228,13 @@ APP_START: Final = "app_start"
 """What a state says of a temperature that an earlier process read."""
 
 
-def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
-    """Return the state with what a meter gave, or failed to give."""
+def after_reading(
+    state: ZoneState, reading: Reading, record: SensorRecord | None
+) -> ZoneState:
+    """Return the state with what a meter gave, or failed to give.
+
+    `record` is what is kept of its readings from now on, see `believed`.
+    """
     if reading.problem is ReasonCode.NO_METER:
         return state
     if reading.problem is ReasonCode.METER_UNREACHABLE:
@@ -237,6 +242,7 @@ def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
             last_read_at=reading.received_at,
             last_temperature_stale=True,
             last_temperature_stale_reason=UNREACHABLE,
+            sensing=record,
         )
     was_unreachable = state.last_temperature_stale_reason == UNREACHABLE
     if was_unreachable or state.error_count:
@@ -247,6 +253,7 @@ def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
         last_read_at=reading.received_at,
         last_temperature_stale=False,
         last_temperature_stale_reason=None,
+        sensing=record,
     )
 
 
@@ -281,7 +288,7 @@ def with_sensing(state: ZoneState, record: SensorRecord) -> ZoneState:
 
 def value_known_since(state: ZoneState, since: datetime | None) -> ZoneState:
     """Return the state with when the meter last showed another value, None: unknown."""
-    return state._replace(value_since=since)
+    return state if since == state.value_since else state._replace(value_since=since)
 
 
 def not_read_yet(state: ZoneState) -> ZoneState:

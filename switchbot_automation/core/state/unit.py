@@ -132,11 +132,11 @@ def after_command(
     """
     words = _words(zone, action, rung, label)
     parameter = rung.parameter if rung.rung == "command" else None
-    running = state.compressor_running
-    may_have_run = running or state.uncertain or state.power is Power.UNKNOWN
     common = fulfilled(state if state.last_error is None else well(state))._replace(
         uncertain=False, last_action=words, last_action_at=at
     )
+    running = state.compressor_running
+    may_have_run = running or state.uncertain or state.power is Power.UNKNOWN
     if action is Action.OFF:
         return common._replace(
             power=Power.OFF,

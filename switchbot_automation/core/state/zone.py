@@ -1221,4 +1221,6 @@ def with_learned(state: ZoneState, learned: Learned) -> ZoneState:
 
 def with_slopes(state: ZoneState, bounds: SlopeBounds) -> ZoneState:
     """Return the state with how fast its room was found to move."""
-    return state._replace(slope_bounds=bounds)
+    return (
+        state if bounds is state.slope_bounds else state._replace(slope_bounds=bounds)
+    )
