@@ -45,6 +45,11 @@ _RECOVERS = 0.5
 # A unit whose return air is this far past its setpoint rests (makers use about 1 K).
 RESTS_PAST = 1.15
 _NARROWEST = 0.8
+# So far over its band a room will not want its unit for hours, as when the band was moved
+# for the night: to stop it is worth a start, and one beep instead of one a step.
+_FAR_OVER = 1.0
+# A room that comes back into its band by this, in kelvin an hour, is given the time.
+_COMES_BACK = 0.05
 _PROBE_SECONDS = 3600.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
@@ -261,8 +266,8 @@ def _wanted(
             return wanted, _SOONEST_SECONDS
         # A unit that is not to be stopped rests by itself when little enough is asked:
         # at once, not by a beep for every step.
-        rests = x - (present - offset) > RESTS_PAST and slope <= 0.0
-        if not spared or rests:
+        past = x - (present - offset)
+        if not spared or slope < -_COMES_BACK or past > RESTS_PAST + aim.step:
             return present, _CHANGE_SECONDS
         return min(present - aim.step, _at_rest(aim, x, offset)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
@@ -291,9 +296,11 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     off from where that would settle it than the unit's own rest allows is held by
     something else.
     """
-    if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS or seen.spared:
+    if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS:
         return False
     x = aim.sign * seen.temperature
+    if seen.spared and x - aim.far <= _FAR_OVER:
+        return False
     offset = aim.offset(steering)
     present = aim.sign * seen.setpoint
     # Where it would be wanted again at once it does not rest.
@@ -341,8 +348,12 @@ def _look(distance: float, slope: float, latest: float) -> float:
 
 
 def _at_rest(aim: Aim, x: float, offset: float) -> float:
-    """Return the setpoint, as effort, at which a unit rests in a room that is at `x`."""
-    return math.floor(round((x + offset - RESTS_PAST) / aim.step, 6)) * aim.step
+    """Return the setpoint, as effort, at which a unit surely rests in a room at `x`.
+
+    A step more than it takes, since what was learned of a unit that rests is vague.
+    """
+    steps = math.floor(round((x + offset - RESTS_PAST) / aim.step, 6))
+    return (steps - 1) * aim.step
 
 
 def _up(aim: Aim, effort: float) -> float:
