@@ -24,8 +24,10 @@ from switchbot_automation.core.state.evidence import (
     after_plug,
     after_sample,
     agreed,
+    came_as_far_as,
     doubted,
     followed,
+    has_followed,
     overran,
     overrun_kelvin,
     plug_interval,
@@ -267,7 +269,18 @@ def _not_followed(
     if state.action is not action or now - max(since) < response or room.left > 0.0:
         return None
     gained = _gained(kept, room, now, response.total_seconds())
-    return action if gained is not None and gained < _FOLLOWS_KELVIN else None
+    if gained is None or gained >= _FOLLOWS_KELVIN:
+        return None
+    if not has_followed(state):
+        return action
+    # A room that its unit holds, if only below its band, goes nowhere; without it it
+    # would lose what it had gained.
+    lost = 0.0 if kept.best is None else -room.gained(kept.best)
+    return (
+        action
+        if lost >= (_LOST_KELVIN if kept.doubt is None else _FOLLOWS_KELVIN)
+        else None
+    )
 
 
 def _gained(kept: Evidence, room: _Room, now: datetime, seconds: float) -> float | None:
@@ -315,12 +328,13 @@ def _learned(
 ) -> ZoneState:
     """Return the state with how long the room took to follow what the unit was told."""
     kept, told = state.evidence or NONE, state.last_action_at
-    if (
-        told is None
-        or not state.compressor_running
-        or state.action is not season_action(zone)
-        or (kept.room_at is not None and kept.room_at >= told)
-    ):
+    if told is None or not state.compressor_running:
+        return state
+    if state.action is not season_action(zone):
+        return state
+    if kept.best is None or room.gained(kept.best) > 0.0:
+        state = came_as_far_as(state, room.temperature)
+    if kept.room_at is not None and kept.room_at >= told:
         return state
     if _gained_since(kept, room, told) < _FOLLOWS_KELVIN:
         return state
@@ -350,8 +364,15 @@ def _settled(
             gained = _gained(kept, room, now, _RISES_SECONDS)
             rises = gained is None or gained >= _RISES_KELVIN
             return room.over < overrun_kelvin(kept, now) or not rises
-        follows = _gained_since(kept, room, told or doubt.since) >= _FOLLOWS_KELVIN
-        return room.left > 0.0 or (bool(doubt.tries) and follows)
+        if not doubt.tries:
+            return room.left > 0.0
+        if room.left > 0.0:
+            return True
+        if _gained_since(kept, room, told or doubt.since) >= _FOLLOWS_KELVIN:
+            return True
+        waited = doubt.next_at is not None and now >= doubt.next_at
+        lost = 0.0 if kept.best is None else -room.gained(kept.best)
+        return waited and has_followed(state) and lost < _FOLLOWS_KELVIN
     if doubt.by == "plug":
         if not zone.power_meter_device_id:
             return True

@@ -77,7 +77,11 @@ from switchbot_automation.core.state.meter import (
     seen,
     with_sensing,
 )
-from switchbot_automation.core.state.unit import after_command, first_seen
+from switchbot_automation.core.state.unit import (
+    after_command,
+    first_seen,
+    set_all_parameter,
+)
 from switchbot_automation.core.state.wishes import (
     acted,
     after_repeat,
@@ -500,6 +504,7 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision) -> Order:
         reasons=decided.reasons,
         repeats=decided.emergency or decided.outcome in _OFF_WORDS,
         emergency=decided.emergency,
+        wish=set_all_parameter(zone, decided.action),
     )
 
 
@@ -556,7 +561,10 @@ def accepted(
     )
     after = with_check(after, check)
     again = order.attempt > 0
-    after = after_order(state, after, zone, at, person=order.person, again=again)
+    wish = order.wish or set_all_parameter(zone, action)
+    after = after_order(
+        state, after, zone, at, wish=wish, person=order.person, again=again
+    )
     if order.repeats:
         after = with_repeats(after, zone, action, at, order.label)
     return acted(after, at) if order.person else after

@@ -71,7 +71,7 @@ def switched(
     setpoint = switch_setpoint(zone, aim, seen.state)
     again = setpoint is not None and too_weak(aim, seen.state, setpoint)
     sent = zone if setpoint is None else with_setpoint(zone, setpoint)
-    change = None if again else _change(sent, seen.state, on)
+    change = None if again else _change(zone, sent, seen.state, on)
     if wanted is None and not again and change is None:
         return _in_band(zone, seen, reasons, now)
     if change is not None:
@@ -95,22 +95,25 @@ def switched(
     )
 
 
-def _change(sent: ZoneSettings, state: ZoneState, on: Action) -> Reason | None:
+def _change(
+    zone: ZoneSettings, sent: ZoneSettings, state: ZoneState, on: Action
+) -> Reason | None:
     """Return what is wished otherwise of a unit that runs, None where nothing is.
 
-    Compared is what it was told last, not what it shows: somebody with its remote may
-    have set it otherwise. What scenes and webhooks tell it nobody here knows.
+    Compared are the wishes, then and now, not what the unit shows: somebody with its
+    remote may have set it otherwise, and safety probes. What scenes and webhooks tell it
+    nobody here knows.
     """
-    told = state.evidence.told_parameter if state.evidence else None
+    told = state.evidence.wish if state.evidence else None
     runs = state.compressor_running and not state.uncertain
     if told is None or not runs or state.action is not on or state.parameter is None:
         return None
-    asked = set_all_parameter(sent, on)
-    if asked is None or same_parameter(asked, told):
+    if same_parameter(set_all_parameter(zone, on), told):
         return None
+    asked = set_all_parameter(sent, on)
     if same_parameter(asked, state.parameter):
         return None
-    return Reason(ReasonCode.WISH_CHANGED, {"asked": asked, "told": told})
+    return Reason(ReasonCode.WISH_CHANGED, {"asked": asked, "told": state.parameter})
 
 
 def _change_waits(
@@ -218,7 +221,7 @@ def _fan_change(zone: ZoneSettings, state: ZoneState) -> Reason | None:
 
     Only how fast it turns is heard of it.
     """
-    kept = state.evidence.told_parameter if state.evidence else None
+    kept = state.evidence.wish if state.evidence else None
     told, asked = AirconSetting.parse(kept), None
     if told is not None and state.action is Action.FAN and not state.uncertain:
         asked = AirconSetting.parse(set_all_parameter(zone, Action.FAN))

@@ -194,12 +194,13 @@ def after_order(
     zone: ZoneSettings,
     at: datetime,
     *,
+    wish: str | None,
     person: bool,
     again: bool,
 ) -> ZoneState:
     """Return the state after the unit took an order; its unit facet is as told already.
 
-    `before` is the state before that. An order that repeats what is in doubt is a repair: it is counted, and the next one
+    `before` is the state before that, `wish` what the settings asked for. An order that repeats what is in doubt is a repair: it is counted, and the next one
     waits twice as long as this one. Another one, or a person's, ends the doubt. `again`:
     it was sent again because nothing showed it.
     """
@@ -219,7 +220,8 @@ def after_order(
         evidence=kept._replace(
             doubt=doubt,
             repairs=(*repairs, at) if again and not person else repairs,
-            told_parameter=state.parameter,
+            wish=wish,
+            best=None,
             changed_at=at if runs and again is False else kept.changed_at,
             runs_since=(
                 kept.runs_since or before.compressor_started_at if runs else None
@@ -246,11 +248,14 @@ def repair_waits_until(
 ) -> datetime | None:
     """Return until when an order has to wait since too many before it showed nothing.
 
-    None: it may go. `again`: the first attempts right after a command, which have their
-    own pace.
+    None: it may go, as what sets a unit otherwise that is not in question. `again`: the
+    first attempts right after a command, which have their own pace.
     """
     kept = state.evidence
     if kept is None or (kept.doubt is None and not again):
+        return None
+    runs = state.compressor_running and not state.uncertain
+    if runs and not again and action is state.action:
         return None
     recent = [at for at in kept.repairs if now - at < REPAIR_SPAN]
     until = recent[-MOST_REPAIRS] + REPAIR_SPAN if len(recent) >= MOST_REPAIRS else None
@@ -293,6 +298,18 @@ def followed(state: ZoneState, seconds: float | None, at: datetime) -> ZoneState
         before = seconds if responds is None else responds
         responds = round(max(seconds, before + (seconds - before) / 8))
     return state._replace(evidence=kept._replace(responds=responds, room_at=at))
+
+
+def came_as_far_as(state: ZoneState, temperature: float) -> ZoneState:
+    """Return the state with how far the room came since the unit was told last."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(best=temperature))
+
+
+def has_followed(state: ZoneState) -> bool:
+    """Tell whether the room was seen to follow since the unit was started."""
+    at, since = (state.evidence or NONE).room_at, runs_since(state)
+    return at is not None and since is not None and at >= since
 
 
 def overrun_kelvin(kept: Evidence, now: datetime) -> float:

@@ -124,10 +124,11 @@ class Evidence(NamedTuple):
     `plug_from` degrees Celsius; `plug_at` is when it last answered, `plug_asked_at` when
     it was asked. `agreed_at`: when plug or status last showed it at what it was believed
     to do. `repairs`: when it was told again, of the last hours. `course`: the room's
-    last temperatures, as POSIX seconds and degrees Celsius. `told_parameter` is the last
-    `setAll` it was told, `changed_at` when that was another one while it ran; `runs_since`:
+    last temperatures, as POSIX seconds and degrees Celsius. `wish` is the
+    `setAll` that was asked for when it was told last, `changed_at` when that was another one while it ran; `runs_since`:
     from when on it may have run, however often it was told again. `responds`: in how many seconds the room was seen to follow
-    its start, the last time at `room_at`. `overrun`: by how many kelvin the room went past the band by itself while
+    its start, the last time at `room_at`, and `best` how far it came since it was told
+    last, degrees Celsius. `overrun`: by how many kelvin the room went past the band by itself while
     it rested, learned at `overrun_at`.
     """
 
@@ -140,11 +141,12 @@ class Evidence(NamedTuple):
     doubt: Doubt | None = None
     repairs: tuple[datetime, ...] = ()
     course: tuple[tuple[float, float], ...] = ()
-    told_parameter: str | None = None
+    wish: str | None = None
     changed_at: datetime | None = None
     runs_since: datetime | None = None
     responds: float | None = None
     room_at: datetime | None = None
+    best: float | None = None
     overrun: float | None = None
     overrun_at: datetime | None = None
 
@@ -155,7 +157,7 @@ class Evidence(NamedTuple):
             for name in _EVIDENCE_INSTANTS
             if (at := getattr(self, name)) is not None
         }
-        for name in ("plug_from", "told_parameter", "responds", "overrun"):
+        for name in ("plug_from", "wish", "responds", "best", "overrun"):
             if getattr(self, name) is not None:
                 document[name] = getattr(self, name)
         if self.plug is not Power.UNKNOWN:
@@ -195,8 +197,9 @@ class Evidence(NamedTuple):
             doubt=_doubt(value.get("doubt")),
             repairs=tuple(sorted(at for at in found if at is not None)),
             course=_readings(value.get("course")),
-            told_parameter=text(value.get("told_parameter")),
+            wish=text(value.get("wish")),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
+            best=number(value.get("best")),
             overrun=number(value.get("overrun")),
             **instants,
         )
