@@ -71,6 +71,7 @@ _STANDBY_SHARE, _STANDBY_LEAST = 1.0 / 6.0, 5.0
 # A unit that idles at its setpoint draws as little as one that is off; the room tells.
 _LOST_KELVIN = 0.5
 _FOLLOWS_KELVIN = 0.2
+_DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
 _RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
 _RESTED = timedelta(minutes=45)
 # Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
@@ -252,8 +253,14 @@ def _room_contradicts(
     stopped = max(told, state.compressor_stopped_at or told)
     if now - stopped < _RESTED or room.over < overrun_kelvin(kept, now):
         return None
-    gained = _gained(kept, room, now, _RISES_SECONDS)
-    return Action.OFF if gained is not None and gained >= _RISES_KELVIN else None
+    return Action.OFF if _rises(kept, room, told, now) else None
+
+
+def _rises(kept: Evidence, room: _Room, told: datetime, now: datetime) -> bool:
+    """Tell whether a room that is too far gone goes further, since it was told OFF."""
+    seconds = min(_RISES_SECONDS, (now - told).total_seconds())
+    gained = _gained(kept, room, now, seconds)
+    return gained is not None and gained >= _RISES_KELVIN
 
 
 def _not_followed(
@@ -275,12 +282,22 @@ def _not_followed(
         return action
     # A room that its unit holds, if only below its band, goes nowhere; without it it
     # would lose what it had gained.
-    lost = 0.0 if kept.best is None else -room.gained(kept.best)
-    return (
-        action
-        if lost >= (_LOST_KELVIN if kept.doubt is None else _FOLLOWS_KELVIN)
-        else None
-    )
+    most = _LOST_KELVIN if kept.doubt is None else _FOLLOWS_KELVIN
+    return action if _lost(kept, room, now) >= most else None
+
+
+def _lost(kept: Evidence, room: _Room, now: datetime) -> float:
+    """Return by how many kelvin the room is off its best, for a quarter of an hour now.
+
+    A defrost takes it away for some minutes, and gives it back.
+    """
+    begin = (now - _DEFROSTS).timestamp()
+    lately = [one for at, one in kept.course if at >= begin]
+    best = kept.best
+    if best is None or len(lately) < _DEFROST_SAMPLES:
+        return 0.0
+    edges = room.edges
+    return min(-_Room(edges, one).gained(best) for one in (*lately, room.temperature))
 
 
 def _gained(kept: Evidence, room: _Room, now: datetime, seconds: float) -> float | None:
@@ -361,9 +378,10 @@ def _settled(
         if room is None or doubt.action is not state.action:
             return doubt.action is not state.action
         if doubt.action is Action.OFF:
-            gained = _gained(kept, room, now, _RISES_SECONDS)
-            rises = gained is None or gained >= _RISES_KELVIN
-            return room.over < overrun_kelvin(kept, now) or not rises
+            waits = doubt.next_at is not None and now < doubt.next_at
+            if room.over < overrun_kelvin(kept, now):
+                return True
+            return not waits and not _rises(kept, room, told or doubt.since, now)
         if not doubt.tries:
             return room.left > 0.0
         if room.left > 0.0:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.values import encode_instant
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.around import SignBelief
     from switchbot_automation.core.state.evidence import UnitBelief
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
@@ -130,8 +132,21 @@ def _zones(
             "error_count": state.error_count,
             "last_error": state.last_error,
             "unit": _unit(unit_belief(zone, state, now)),
+            "around": [_sign(each, now) for each in sign_beliefs(zone, state, now)],
         }
     return zones
+
+
+def _sign(belief: SignBelief, now: datetime) -> dict[str, Any]:
+    """Return what is believed of a window or of presence, by which sensor and how old."""
+    heard_at = belief.heard_at
+    return {
+        "about": belief.about,
+        "source": belief.device_id,
+        "active": belief.active,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "age_seconds": round((now - heard_at).total_seconds()) if heard_at else None,
+    }
 
 
 def _unit(belief: UnitBelief) -> dict[str, Any]:
