@@ -375,22 +375,7 @@ def _settled(
     kept, told = state.evidence or NONE, state.last_action_at
     fits = state.action is doubt.action and told is not None
     if doubt.by == "room":
-        if room is None or doubt.action is not state.action:
-            return doubt.action is not state.action
-        if doubt.action is Action.OFF:
-            waits = doubt.next_at is not None and now < doubt.next_at
-            if room.over < overrun_kelvin(kept, now):
-                return True
-            return not waits and not _rises(kept, room, told or doubt.since, now)
-        if not doubt.tries:
-            return room.left > 0.0
-        if room.left > 0.0:
-            return True
-        if _gained_since(kept, room, told or doubt.since) >= _FOLLOWS_KELVIN:
-            return True
-        waited = doubt.next_at is not None and now >= doubt.next_at
-        lost = 0.0 if kept.best is None else -room.gained(kept.best)
-        return waited and has_followed(state) and lost < _FOLLOWS_KELVIN
+        return _room_settled(state, doubt, room, now)
     if doubt.by == "plug":
         if not zone.power_meter_device_id:
             return True
@@ -401,6 +386,27 @@ def _settled(
         return kept.plug is state.power and now - (told or doubt.since) > _FORGOTTEN
     seen_at = state.last_aircon_poll_at
     return bool(fits and seen_at and told and seen_at > told and not state.uncertain)
+
+
+def _room_settled(
+    state: ZoneState, doubt: Doubt, room: _Room | None, now: datetime
+) -> bool:
+    kept, told = state.evidence or NONE, state.last_action_at or doubt.since
+    if room is None or doubt.action is not state.action:
+        return doubt.action is not state.action
+    waits = doubt.next_at is not None and now < doubt.next_at
+    if doubt.action is Action.OFF:
+        if room.over < overrun_kelvin(kept, now):
+            return True
+        return not waits and not _rises(kept, room, told, now)
+    if room.left > 0.0:
+        return True
+    if not doubt.tries:
+        return False
+    if _gained_since(kept, room, told) >= _FOLLOWS_KELVIN:
+        return True
+    lost = 0.0 if kept.best is None else -room.gained(kept.best)
+    return not waits and has_followed(state) and lost < _FOLLOWS_KELVIN
 
 
 def _told(
