@@ -27,6 +27,7 @@ from switchbot_automation.core.state.evidence import (
     came_as_far_as,
     doubted,
     followed,
+    found_running,
     has_followed,
     overran,
     overrun_kelvin,
@@ -39,6 +40,7 @@ from switchbot_automation.core.state.unit import (
     after_aircon_status,
     certain,
     season_action,
+    set_all_parameter,
     started_by_somebody,
     unsure,
 )
@@ -114,6 +116,9 @@ def attend(
     temperature = _temperature(state, now)
     if temperature is not None and state.last_read_at is not None:
         state = after_sample(state, temperature, state.last_read_at)
+    if state.compressor_running and (state.evidence or NONE).wish is None:
+        wish = set_all_parameter(zone, state.action or season_action(zone))
+        state = found_running(state, wish)
     interval = plug_interval(zone, state, now)
     if interval is not None and state.check is None:
         asked_at = (state.evidence or NONE).plug_asked_at

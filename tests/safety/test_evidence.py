@@ -163,14 +163,18 @@ async def test_a_remote_seen_by_the_plug_holds_as_the_settings_say_but_not_for_d
 
 
 async def test_a_defrost_contradicts_nothing(flat, plug):
-    truth = await heated(flat, plug=plug)
+    truth = Truth(flat, 18.05, plug=plug)
+    await truth.live(65)
+    flat.cloud.sent.clear()
     truth.gains = 0.0
     for _ in range(12):
+        assert 19.5 < truth.temperature < 19.7  # where it is wanted
         truth.dip = 0.9
         await truth.live(8)
         truth.dip = 0.0
         await truth.live(32)
         assert not (await truth.health())["uncertain"]
+        assert (await truth.health())["believed"] == "on"
     assert flat.cloud.words == []
 
 
@@ -180,7 +184,8 @@ async def test_a_unit_that_idles_at_its_setpoint_contradicts_nothing(flat):
     truth.dip = 1e-9
     await truth.live(5 * 60)
     assert flat.cloud.words == []
-    assert not (await truth.health())["uncertain"]
+    unit = await truth.health()
+    assert (unit["believed"], unit["uncertain"]) == ("on", False)
 
 
 async def test_a_room_that_its_unit_holds_below_the_band_is_told_nothing_anew(flat):
@@ -210,6 +215,8 @@ async def test_a_full_bucket_is_told_of_once_and_repaired_a_few_times(flat, plug
     assert len(told) <= 4
     assert (await truth.health())["uncertain"]
     assert most_in_six_hours(flat) <= 8
+    # The further apart, the longer they change nothing.
+    assert len(flat.cloud.words) <= (12 if plug else 7)
     truth.blocked = False
     await truth.live(8 * 60)
     assert not (await truth.health())["uncertain"]
@@ -235,10 +242,13 @@ async def test_a_dead_unit_is_told_no_more_than_six_times_in_six_hours_again(
     assert max(sum(at <= one < at + span for one in repairs) for at in repairs) <= 7
 
 
-async def test_nothing_is_repaired_for_who_only_watches(flat):
-    truth = Truth(flat, plug=True, observe_only=True)
+async def test_nothing_is_doubted_by_the_room_for_who_only_watches(flat):
+    truth = await heated(flat, plug=False)
+    flat.configure(observe_only=True)
+    truth.works = None
     await truth.live(6 * 60)
     assert flat.cloud.words == []
+    assert "doubt" not in flat.state["evidence"]
 
 
 async def test_a_meter_that_stands_still_contradicts_nothing(flat):

@@ -96,6 +96,11 @@ async def test_what_somebody_set_with_the_remote_is_no_changed_wish(flat):
     flat.cloud.answers["AC-1"] = said | {"temperature": 26}
     await flat.live(3600)
     assert flat.cloud.words == []
+    # Another wish than the one it was found with is one all the same.
+    unit = {"aircon_device_id": "AC-1", "confirm_within_seconds": 60}
+    flat.configure(**unit, **profile(25.0))
+    await flat.tick(20.8, after=60)
+    assert flat.cloud.words == ["setAll 25,5,3,on"]
 
 
 async def test_a_scene_is_not_run_again_for_another_setpoint(flat):
@@ -196,8 +201,16 @@ def summer(low, high, target, fan):
     return {"summer": season | {"fan_speed": fan}}
 
 
-@pytest.mark.parametrize("seed", [2, 3, 7])
-async def test_a_rising_sleep_curve_costs_about_as_many_beeps_as_it_has_steps(seed):
+async def test_a_rising_sleep_curve_costs_few_more_beeps_than_it_has_steps():
+    nights = [beeps for seed in (1, 2, 3) for beeps in await beeps_by_night(seed)]
+    assert len(nights) == 6
+    # Three steps, of which each may need a word more: not one every 25 minutes.
+    assert max(nights) <= 5
+    assert sum(nights) <= 27
+
+
+async def beeps_by_night(seed):
+    """Return how often a steered unit is told something, night by night."""
     paris = ZoneInfo("Europe/Paris")
     clock = SimulatedClock(datetime(2026, 7, 6, 10, tzinfo=UTC))
     home, sent = SimulatedHome(clock, season="summer", seed=seed), []
@@ -229,6 +242,4 @@ async def test_a_rising_sleep_curve_costs_about_as_many_beeps_as_it_has_steps(se
         clock.advance_to(engine.next_wakeup)
         await engine.run_once()
     beeps = [(at - timedelta(hours=7)).date() for at in sent if not 7 <= at.hour < 23]
-    nights = [beeps.count(day) for day in sorted(set(beeps))]
-    # Three steps; one more where the room has to be brought to one.
-    assert sum(nights) <= 5 * len(nights)
+    return [beeps.count(day) for day in sorted(set(beeps))]

@@ -152,6 +152,12 @@ def plug_interval(zone: ZoneSettings, state: ZoneState, now: datetime) -> float 
     return _PLUG_SECONDS
 
 
+def found_running(state: ZoneState, wish: str | None) -> ZoneState:
+    """Return the state of a unit that runs untold: what is wished now is no change."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(wish=wish))
+
+
 def agreed(state: ZoneState, at: datetime) -> ZoneState:
     """Return the state after plug or status showed the unit at what it was told.
 
