@@ -99,8 +99,8 @@ class WebhookSender:
                 status = response.status
         except aiohttp.ClientConnectorError as exc:
             failure, cause = WebhookError(f"{mask_url(url)}: {exc}"), exc
-        except aiohttp.ConnectionTimeoutError as exc:
-            cause = exc
+        except aiohttp.ConnectionTimeoutError:
+            # Not chained: it quotes the whole URL.
             failure = WebhookError(f"{mask_url(url)}: no connection in time")
         except TimeoutError as exc:
             seconds = self._timeout.total
