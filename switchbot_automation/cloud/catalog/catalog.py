@@ -37,6 +37,8 @@ from switchbot_automation.wording import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from switchbot_automation.model import Device
+
 __all__ = [
     "CommandSpec",
     "DeviceType",
@@ -47,6 +49,7 @@ __all__ = [
     "is_idempotent",
     "lookup",
     "presumed_type",
+    "type_of_listed",
     "validate_command",
 ]
 
@@ -181,6 +184,11 @@ def presumed_type(listed_fields: Iterable[str]) -> str:
             found.append(product)
     commands = {tuple((s.name, s.schema) for s in each.commands) for each in found}
     return found[0].device_type if len(commands) == 1 else ""
+
+
+def type_of_listed(device: Device) -> str:
+    """Return a listed device's type; where the cloud left it out, the presumed one."""
+    return device.device_type or presumed_type(device.extra)
 
 
 def find_by_webhook_type(webhook_type: str) -> tuple[DeviceType, ...]:

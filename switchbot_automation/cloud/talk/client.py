@@ -24,7 +24,10 @@ import orjson
 from yarl import URL
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.cloud.catalog.catalog import is_idempotent
+from switchbot_automation.cloud.catalog.catalog import (
+    is_idempotent,
+    type_of_listed,
+)
 from switchbot_automation.cloud.catalog.infrared import (
     AssumedSource,
     AssumedStates,
@@ -185,7 +188,7 @@ class SwitchBotClient:
         """Return the account's devices and infrared remotes."""
         found = parse_devices((await self._read("devices", "device list")).body)
         for device in found.devices:
-            self._known_types[device.device_id] = device.device_type
+            self._known_types[device.device_id] = type_of_listed(device)
         for remote in found.remotes:
             self._known_types[remote.device_id] = remote.remote_type
             self._remote_ids.add(remote.device_id)
