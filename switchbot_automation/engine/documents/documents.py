@@ -249,6 +249,9 @@ class Documents:
         self.life = SettingsLife()
         self._past_key = past_key(settings_key)
         self.rules = SideDocument(f"rules_{state_key}")
+        self.account = SideDocument(f"account_{state_key}")
+        """Which devices the account had when its list last told."""
+        self._sides = (self.rules, self.account)
         self.left = LeftBook()
         self._named: frozenset[str] = frozenset()
         self._looked_back = False
@@ -343,8 +346,9 @@ class Documents:
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
             entries.update(more or {})
-        if self.rules.key in entries:
-            self.rules.take(entries.pop(self.rules.key))
+        for side in self._sides:
+            if side.key in entries:
+                side.take(entries.pop(side.key))
         zones = self.settings.zones if self.settings else {}
         gone_keys = {self.key_of(zone) for zone in self._named if zone not in zones}
         gone_keys.discard(self._state_key)
@@ -369,7 +373,8 @@ class Documents:
 
         What this one still writes must not go over the other's word.
         """
-        self.rules.drop()
+        for side in self._sides:
+            side.drop()
         self.left.drop()
         for book in self._books.values():
             book.state = book.saved
@@ -388,7 +393,8 @@ class Documents:
         if self.settings is None:
             return []
         keys = [self.key_of(zone) for zone in self.settings.zones]
-        return [*keys, self.rules.key] if self.settings.rules else keys
+        sides = [side.key for side in self._sides] if self.settings.rules else []
+        return [*keys, *sides]
 
     async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
         try:
@@ -556,8 +562,7 @@ class Documents:
         past: dict[str, dict[str, Any]] = {}
         if self.life.unsaved:
             past[self._past_key] = self.life.to_document()
-        if self.rules.unsaved:
-            past[self.rules.key] = self.rules.data
+        past |= {side.key: side.data for side in self._sides if side.unsaved}
         if not written and not past:
             return
         try:
@@ -569,8 +574,9 @@ class Documents:
             self._note_failure(error)
             return
         self.life.unsaved = False
-        if self.rules.key in past:
-            self.rules.saved(past[self.rules.key])
+        for side in self._sides:
+            if side.key in past:
+                side.saved(past[side.key])
         for key, document in written.items():
             self._written(self._books[key], document, None)
 

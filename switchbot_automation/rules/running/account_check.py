@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 from switchbot_automation.cloud.catalog.catalog import validate_command
 from switchbot_automation.errors import CloudError, RuleActionError
 from switchbot_automation.rules.definition.actions import DeviceCommand
-from switchbot_automation.rules.running.devices import (
-    known_of,
-    named,
-    readable,
-    the_one,
-)
+from switchbot_automation.rules.running.account import known_of, named
+from switchbot_automation.rules.running.devices import readable, the_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from switchbot_automation.model import DeviceList
     from switchbot_automation.rules.definition.model import Rule
-    from switchbot_automation.rules.running.devices import Known
+    from switchbot_automation.rules.running.account import Known
 
 
 def account_problems(
