@@ -75,6 +75,16 @@ async def test_a_device_is_heard_by_its_id(listless):
     assert listless.told.messages == [(None, "it")]
 
 
+async def test_an_id_of_any_form_is_believed_once_it_was_heard(listless):
+    listless.rules(rule(TELL, triggers=opened("KP-7")))
+    await listless.tick()
+    await listless.push("KP-7", "WoContact", openState="close")
+    await listless.tick(after=5)
+    await listless.push("KP-7", "WoContact", openState="open")
+    await listless.tick(after=5)
+    assert listless.told.messages == [(None, "it")]
+
+
 async def test_a_device_is_commanded_by_its_id_after_its_type_was_asked(listless):
     async def status(device_id):
         fields = {"power": "off", "temperature": listless.cloud.temperature}

@@ -200,10 +200,12 @@ def _string(raw: Any, field: StatusField) -> Value | None:
     if not isinstance(raw, str):
         return None
     text = raw.strip()
-    word = _SYNONYMS.get(text.casefold(), text.casefold())
-    for value in field.values:
-        if str(value).casefold() in {text.casefold(), word}:
-            return str(value)
+    said = text.casefold()
+    for meant in (said, _SYNONYMS.get(said, said)):
+        for value in field.values:
+            known = str(value).casefold()
+            if meant in (known, _SYNONYMS.get(known, known)):
+                return str(value)
     return text
 
 

@@ -133,7 +133,7 @@ class KnownAccount:
     def named(self, name: str) -> tuple[Known, ...]:
         """Return the devices of a name or id; an id is believed while no list tells."""
         found = named(name, self.devices or ())
-        if found or not self.error or not _is_id(name):
+        if found or not self.error or not (_is_id(name) or name in self._types):
             return found
         kind = self._types.get(name, "")
         infrared = is_infrared_id(name)
@@ -143,6 +143,10 @@ class KnownAccount:
         """Take the type from a status, for devices that no list told of."""
         if status.device_type:
             self._types[status.device_id] = status.device_type
+
+    def hear(self, device_id: str) -> None:
+        """Take from an event that there is such a device."""
+        self._types.setdefault(device_id, "")
 
     async def with_type(self, device: Known) -> Known:
         """Return the device with its type, for which one that is presumed is asked.

@@ -167,6 +167,7 @@ class RuleDevices:
 
         `spelled` are the rules' words for devices.
         """
+        self.account.hear(event.device_id)
         values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
         line.values = {**line.values, **values}

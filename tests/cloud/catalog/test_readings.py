@@ -54,6 +54,7 @@ def test_a_meter_reads_in_its_units():
         ("Smart Lock", "lockState", "LOCKED", {"lockState": "lock"}),
         ("Smart Lock", "lockState", "unlocked", {"lockState": "unlock"}),
         ("Smart Lock", "doorState", "opened", {"doorState": "open"}),
+        ("Smart Lock", "lockState", "Jammed", {"lockState": "jammed"}),
         ("Humidifier2", "version", 7, {"version": 7}),
         ("Blind Tilt", "version", "17", {"version": 17}),
         ("Bot", "power", "ON", {"power": "on"}),
@@ -196,6 +197,15 @@ def test_a_panel_s_brightness_is_a_word_or_a_number(raw, value):
     assert reading.doubts == ()
     told = read_event({"brightness": "bright"}, device_type="Climate Panel")
     assert in_status_words(told)["brightness"] == "bright"
+
+
+@pytest.mark.parametrize(
+    ("said", "means"), [("OPEN", "OPENED"), ("opened", "OPENED"), ("close", "CLOSED")]
+)
+def test_an_event_may_say_a_word_in_the_status_s_form(said, means):
+    reading = read_event({"doorState": said}, device_type="Smart Lock Ultra")
+    assert dict(reading.values) == {"doorState": means}
+    assert reading.doubts == ()
 
 
 def test_what_an_event_is_not_known_to_tell_is_read_as_the_status_has_it():
