@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from switchbot_automation.core.overlay import zone_overlaid
 from switchbot_automation.core.state.around import after_sign, open_until
-from switchbot_automation.core.state.records import EMPTY, OffsetValue, Surroundings
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import (
+    EMPTY,
+    OffsetValue,
+    Surroundings,
+    ZoneState,
+)
 from switchbot_automation.settings.model import Openings
 from switchbot_automation.settings.read import parse_settings
 

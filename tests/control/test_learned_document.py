@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.trend import Trend
-from switchbot_automation.core.state.records import Learned
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import Learned, ZoneState
 
 NOON = datetime(2026, 1, 12, 11, tzinfo=UTC)
 json_values = st.recursive(

@@ -22,7 +22,7 @@ from switchbot_automation.core.control.steer import (
 from switchbot_automation.core.control.steer_learning import learn
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Action, Power
 from switchbot_automation.settings import parse_settings

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.slopes import (
     FIRST_BOUND,
     GREATEST_BOUND,
@@ -15,16 +16,15 @@ from switchbot_automation.core.control.slopes import (
     Regime,
     SlopeBounds,
 )
-from switchbot_automation.core.predict import (
-    CAP_SECONDS,
+from switchbot_automation.core.pace import (
     FLOOR_SECONDS,
     Note,
     Quota,
     after_new_reading,
     counted_from,
-    edges_of,
     next_read,
 )
+from switchbot_automation.core.protect.safety import CAP_SECONDS
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Action, Power
 from switchbot_automation.schedule.windows import TimeWindow

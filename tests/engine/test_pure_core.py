@@ -15,7 +15,7 @@ from switchbot_automation.core.protect.gate import (
     gate,
     person_wait,
 )
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import (
     Action,

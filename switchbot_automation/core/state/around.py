@@ -11,13 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.records import _KEPT_READINGS, Sign, Surroundings
+from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.core.state.zone import ZoneState
-    from switchbot_automation.settings.model import OffsetInput, Openings, Settings
+    from switchbot_automation.settings.model import OffsetInput, Openings
 
 # Within this a room has to lose what counts as a sudden loss.
 _LOSS_SECONDS = 600.0
@@ -28,18 +28,6 @@ _DOORS = frozenset({"openstate", "doorstate", "doorstatus"})
 _DETECTED = {"detected": True, "not_detected": False}
 # A garage door's, where 0 is open and 1 is closed.
 _DOOR_STATUS = {0: True, 1: False}
-
-
-def watched(settings: Settings | None) -> frozenset[str]:
-    """Return the sensors around all zones, besides their meters."""
-    if settings is None or not settings.overlaid:
-        return frozenset()
-    parts = [
-        part
-        for name in settings.overlaid & settings.zones.keys()
-        for part in (settings.zones[name].openings, settings.zones[name].presence)
-    ]
-    return frozenset(one for part in parts if part for one in part.sensors)
 
 
 # --- what comes in -----------------------------------------------------------------
@@ -123,7 +111,7 @@ def after_temperature(
     if lost >= openings.drop_kelvin:
         # What was lost is counted once: another pause needs another loss.
         return replace(around, readings=((seconds, temperature),), suspected_at=at)
-    return replace(around, readings=tuple(kept[-_KEPT_READINGS:]))
+    return replace(around, readings=tuple(kept[-KEPT_READINGS:]))
 
 
 # --- what follows ------------------------------------------------------------------

@@ -22,6 +22,7 @@ from switchbot_automation.core.state.values import encode_instant, text
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
 from switchbot_automation.instants import stored_instant
+from switchbot_automation.model import PLUGIN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,7 +159,9 @@ class KnownAccount:
         try:
             self.learn(await self._observer.status(device.device_id))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._observer.note(device.device_id, error)
+            _LOGGER.info(
+                "nobody knows the type of %s: %s", device.name, describe(error)
+            )
         return device._replace(device_type=self._types.get(device.device_id, ""))
 
     def report(self, mattering: Iterable[str]) -> dict[str, Any]:
@@ -213,7 +216,9 @@ def known_of(listed: DeviceList) -> tuple[Known, ...]:
             each.name,
             type_of_listed(each),
             infrared=False,
-            cloud_service=each.cloud_service,
+            # A plug-in's sensor needs no cloud.
+            cloud_service=each.cloud_service
+            or each.device_id.startswith(PLUGIN_PREFIX),
         )
         for each in listed.devices
     ]

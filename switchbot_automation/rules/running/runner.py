@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
-from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.pace import is_stale
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Power
@@ -95,7 +95,7 @@ class Rules:
 
     def take(self, event: WebhookEvent) -> bool:
         """Keep an event for the next tick; tell whether a rule may be waiting for it."""
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         if settings is None or not settings.rules:
             return False
         if not self._devices.concerns(event, self._device_names(settings)):
@@ -147,7 +147,7 @@ class Rules:
             if self._clock.now() - pushed.received_at > LATEST:
                 continue  # it came while another engine led
             memory, _ = await self._pass(settings, memory, home(event), carrier)
-        await self._devices.refresh(watched, self._meters.quota(settings))
+        await self._devices.refresh(watched, self._meters.quota())
         memory, next_at = await self._pass(settings, memory, home(), carrier)
         read_at = self._devices.next_read(watched, self._clock.now())
         soonest = [next_at, next_run(memory), read_at]
@@ -161,13 +161,11 @@ class Rules:
         now = self._clock.now()
         memory, fired, next_at = fire(rules, memory, home, now)
         for each in fired:
-            home = await self._with_conditions(settings, each.rule, home)
+            home = await self._with_conditions(each.rule, home)
             memory = admit(each, memory, home, now)
         return await carrier.carry_out(rules, memory, home), next_at
 
-    async def _with_conditions(
-        self, settings: Settings, rule: Rule, home: Home
-    ) -> Home:
+    async def _with_conditions(self, rule: Rule, home: Home) -> Home:
         """Read the devices that the conditions of a triggered rule look at."""
         asked = {
             subject.device
@@ -177,7 +175,7 @@ class Rules:
         }
         if not asked:
             return home
-        quota = self._meters.quota(settings)
+        quota = self._meters.quota()
         await self._devices.refresh(asked, quota, now_only=True)
         return replace(home, devices={**home.devices, **self._devices.values(asked)})
 
@@ -200,7 +198,7 @@ class Rules:
             zone.name: self._known_values(zone) for zone in settings.zones.values()
         }
         home = Home(settings, settings.default.timezone, zones)
-        home = await self._with_conditions(settings, rule, home)
+        home = await self._with_conditions(rule, home)
         run = RuleRun(
             uuid4().hex[:12],
             now,
@@ -240,7 +238,7 @@ class Rules:
         `account` says how old the device list is that they go by, and what is wrong
         with what the settings name.
         """
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         rules = settings.rules if settings else ()
         memory = self._memory()
         failed = {}
@@ -306,7 +304,7 @@ class Rules:
 
     def _known_values(self, zone: ZoneSettings) -> dict[str, Any]:
         """Return what is known of a zone without a tick."""
-        state = self._documents.book(zone.name).state
+        state = self._documents.states[zone.name]
         sure = state.power is not Power.UNKNOWN and not state.uncertain
         fresh = not is_stale(zone, state, self._clock.now())
         return {

@@ -88,7 +88,7 @@ class RunContext:
         what = {"zone": zone, "command": action}
         if self.dry_run:
             return what
-        until = services.documents.book(zone).state.hold_until
+        until = services.documents.states[zone].hold_until
         if hold is not None:
             until = end_of_hold(hold, settings, self.now)
         command = await act_for_person(
@@ -171,8 +171,8 @@ class RunContext:
         """Keep the automation off a zone; ``none`` lets it go on."""
         until = end_of_hold(hold, self.settings.zones[zone], self.now)
         if not self.dry_run:
-            book = self.services.documents.book(zone)
-            book.state = held(book.state, until)
+            states = self.services.documents.states
+            states[zone] = held(states[zone], until)
         return {"zone": zone, "until": encode_instant(until) if until else None}
 
     async def notify(

@@ -133,6 +133,21 @@ def test_a_refused_password_is_a_wrong_setting(
     assert "hunter2" not in done.err
 
 
+def test_what_is_a_secret_is_told_as_everywhere_else():
+    after = {
+        "passphrase": "hunter2",
+        "hook": "https://example.com/hunter2",
+        "rules": [{"do": "post", "to": {"url": "https://example.com/hunter2"}}],
+        "webhook_allowed_hosts": ["nas"],
+    }
+    assert changes({}, after) == [
+        "hook: nothing -> ***",
+        "passphrase: nothing -> ***",
+        "rules: nothing -> *** (1 items)",
+        'webhook_allowed_hosts: nothing -> ["nas"]',
+    ]
+
+
 def test_changes_lead_to_the_place():
     before = {"a": {"b": 1, "c": [1]}, "gone": None, "token": "x"}
     after = {"a": {"b": 2, "c": [1, 2]}, "token": "y", "new": {"api_key": "z"}}

@@ -22,7 +22,7 @@ from switchbot_store.cli.app import COMMANDS, application
 from switchbot_store.doctor.local import examine
 from switchbot_store.postgres.location import DEVELOPMENT_SERVICE, TEST_SERVICE
 
-DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
+DEPLOY = Path(__file__).parents[3] / "examples" / "deploy"
 SPECIAL = "p@ss:w/o#r%d?&=+ '\"\\é~^{}[]|;,<>`$!*()"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from switchbot_automation.core.predict import edges_of
+from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.schedule.windows import in_window
@@ -18,7 +18,7 @@ from switchbot_automation.simulation.run import build_home
 from switchbot_automation.simulation.scenarios import HOUSES, SEASON_STARTS
 from switchbot_store import MemoryStore
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
 
 class Day:

@@ -138,7 +138,7 @@ async def test_by_a_group(shut):
 @pytest.mark.parametrize("action", [Action.WINTER, Action.SUMMER])
 async def test_by_any_order(shut, person, waited, attempt, action):
     await shut.engine.run_once()
-    settings = shut.engine._parts.documents.settings
+    settings = shut.engine._parts.documents.life.settings
     order = Order(
         settings.default,
         action,

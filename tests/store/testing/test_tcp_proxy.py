@@ -136,7 +136,7 @@ def test_a_statement_can_be_cut_before_or_after_it_happened(
 def test_encryption_is_offered_on_demand_and_refused_otherwise(postgres_server, proxy):
     with pytest.raises(psycopg.OperationalError, match="does not support SSL"):
         psycopg.connect(postgres_server.url(port=proxy.port, sslmode="require"))
-    certificate = Path(__file__).parents[1] / "webhook_sender" / "loopback.pem"
+    certificate = Path(__file__).parents[2] / "webhook_sender" / "loopback.pem"
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
     with TcpProxy(postgres_server.port, tls=tls) as encrypting:

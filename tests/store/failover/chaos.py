@@ -1,6 +1,6 @@
 """Kill -9 of the database and of its writers, and what became of every write.
 
-``python tests/store_failover/chaos.py --writes 100000`` prints the counts; the suite
+``python tests/store/failover/chaos.py --writes 100000`` prints the counts; the suite
 runs the same with fewer. Writers are processes of their own. Each counts one document
 up and tells, through a pipe, every number that the store acknowledged; it only goes on
 from what it reads, so a write that is lost or applied twice shows as a wrong number.

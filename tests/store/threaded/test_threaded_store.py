@@ -8,7 +8,7 @@ import time
 import pytest
 
 from switchbot_store import MemoryStore, StoreClosedError, ThreadedStore
-from switchbot_store.threaded.thread import PrivateThread
+from switchbot_store.threaded.views import PrivateThread
 
 PATIENCE_SECONDS = 30
 

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.schedule.days import GAPS, OVERLAPS, Policy
 from switchbot_automation.schedule.windows import (
+    GAPS,
+    OVERLAPS,
+    Policy,
     TimeWindow,
     in_window,
     next_boundary,

@@ -6,14 +6,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from switchbot_automation.core.state.belonging import LeftUnit, settle
-from switchbot_automation.core.state.identity import Identity, UnitId
+from switchbot_automation.core.state.belonging import Identity, LeftUnit, settle
 from switchbot_automation.core.state.merging import newest_of
-from switchbot_automation.core.state.records import Equipment
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import Equipment, UnitId, ZoneState
 from switchbot_automation.engine.documents.documents import LeftBook
 from switchbot_automation.model import Action, Power
-from tests.engine.test_zone_state import JSON
+from tests.engine.documents.test_zone_state import JSON
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 ONE, OTHER = UnitId("02-202008110031-13"), UnitId("02-202008110032-13")

@@ -11,12 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
-from switchbot_automation.core.predict import (
-    CAP_SECONDS,
-    KEPT_SECONDS,
-    is_stale,
-    too_old,
-)
+from switchbot_automation.core.pace import KEPT_SECONDS, is_stale, too_old
+from switchbot_automation.core.protect.safety import CAP_SECONDS
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.settings.read import parse_settings
 from tests.engine.conftest import METER, MONDAY_NOON, WINTER_ROOM, House
