@@ -262,6 +262,23 @@ async def test_a_curtain_without_a_type_is_commanded(house, relisted):
     assert house.cloud.sent == ["setPosition 0,ff,80"]
 
 
+async def test_a_device_that_nothing_tells_the_type_of_takes_what_any_product_takes(
+    house, relisted
+):
+    bare = Device("CC0000000009", "Bare", "", None, cloud_service=True)
+    relisted(lambda listed: replace(listed, devices=(*listed.devices, bare)))
+    house.cloud.broken["status CC0000000009"] = CloudTimeoutError("no")
+    house.rules(
+        rule(
+            command("Bare", "setPosition", parameter="0,ff,80"),
+            command("Bare", "setPosition", parameter={"up": 1}),
+        )
+    )
+    await heated(house)
+    assert house.cloud.sent == ["setPosition 0,ff,80"]
+    assert house.outcomes == ["failed"]
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=9),

@@ -150,11 +150,11 @@ class KnownAccount:
         self._types.setdefault(device_id, "")
 
     async def with_type(self, device: Known) -> Known:
-        """Return the device with its type, for which one that is presumed is asked.
+        """Return the device with its type, for which one that has none is asked.
 
-        What it raises stays unknown: the type "" is returned.
+        Where its status does not tell either, or cannot be had, the type stays "".
         """
-        if device.device_type or not device.presumed or device.infrared:
+        if device.device_type or device.infrared:
             return device
         try:
             self.learn(await self._observer.status(device.device_id))
@@ -234,10 +234,10 @@ def checked_parameter(
 ) -> Any:
     """Return the parameter to send, checked against the catalogue.
 
-    Of a device whose type nobody can tell now, a command is good that any product
-    would take so. Raises UnsupportedCommandError, BadParameterError.
+    Of a device whose type nobody tells, a command is good that any product would take
+    so: an id while the list fails, or what was listed without a type. Raises UnsupportedCommandError, BadParameterError.
     """
-    if device.device_type or not device.presumed:
+    if device.device_type:
         return validate_command(
             device.device_type,
             command,
