@@ -277,6 +277,7 @@ async def test_a_device_that_nothing_tells_the_type_of_takes_what_any_product_ta
     await heated(house)
     assert house.cloud.sent == ["setPosition 0,ff,80"]
     assert house.outcomes == ["failed"]
+    assert house.cloud.calls.count("status CC0000000009") == 1
 
 
 @given(

@@ -76,6 +76,7 @@ class KnownAccount:
         self._read: object = None
         self._devices: tuple[Known, ...] | None = None
         self._types: dict[str, str] = {}
+        self._asked_at: dict[str, float] = {}
         self._tried_at: float | None = None
         self.listed_at: datetime | None = None
         self.error = ""
@@ -152,10 +153,17 @@ class KnownAccount:
     async def with_type(self, device: Known) -> Known:
         """Return the device with its type, for which one that has none is asked.
 
-        Where its status does not tell either, or cannot be had, the type stays "".
+        Where its status does not tell either, or cannot be had, the type stays "", and
+        is asked for now and then, not at each command.
         """
         if device.device_type or device.infrared:
             return device
+        known = self._types.get(device.device_id, "")
+        now = self._clock.monotonic()
+        asked_at = self._asked_at.get(device.device_id)
+        if known or (asked_at is not None and now - asked_at < _RETRY_SECONDS):
+            return device._replace(device_type=known)
+        self._asked_at[device.device_id] = now
         try:
             self.learn(await self._observer.status(device.device_id))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
