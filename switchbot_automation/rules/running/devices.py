@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.cloud.catalog.infrared import is_infrared_id
@@ -23,6 +23,7 @@ from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.rules.definition.context import DeviceEvent
+from switchbot_automation.rules.running.account import KnownAccount
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.pace import Quota
+    from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.model import CloudApi, DeviceList
+    from switchbot_automation.model import CloudApi
+    from switchbot_automation.rules.running.account import Known
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,18 +45,7 @@ READ_SECONDS: Final = 300.0
 
 # How many intervals a value may be old before nobody knows it any more.
 _KEPT_INTERVALS = 3.0
-_LIST_FRESH_SECONDS = 86400.0
-_LIST_RETRY_SECONDS = 900.0
 _TOGETHER_SECONDS = 2.0
-
-
-class Known(NamedTuple):
-    """A device or remote of the account."""
-
-    device_id: str
-    name: str
-    device_type: str
-    infrared: bool
 
 
 @dataclass(slots=True)
@@ -77,13 +69,13 @@ class _Line:
 class RuleDevices:
     """Finds and reads devices for one engine's rules."""
 
-    def __init__(self, client: CloudApi, observer: Observer, clock: Clock) -> None:
+    def __init__(
+        self, client: CloudApi, observer: Observer, clock: Clock, kept: SideDocument
+    ) -> None:
         self._client = client
         self._observer = observer
         self._clock = clock
-        self._known: tuple[Known, ...] | None = None
-        self._listed_at: float | None = None
-        self._list_error = ""
+        self.account = KnownAccount(client, observer, clock, kept)
         self._lines: dict[str, _Line] = {}
 
     async def find(self, name: str) -> Known:
@@ -91,34 +83,14 @@ class RuleDevices:
 
         Raises RuleActionError, with the nearest name, where there is none.
         """
-        found = self._lookup(name)
-        if not found and self._may_list():
-            await self._list()
-            found = self._lookup(name)
-        if self._known is None:
-            raise RuleActionError(f"the device list cannot be read: {self._list_error}")
-        return the_one(name, found, self._known)
-
-    def _lookup(self, name: str) -> tuple[Known, ...]:
-        return named(name, self._known or ())
-
-    def _may_list(self) -> bool:
-        if self._listed_at is None:
-            return True
-        return self._clock.monotonic() - self._listed_at >= _LIST_RETRY_SECONDS
-
-    async def _list(self) -> None:
-        self._listed_at = self._clock.monotonic()
-        try:
-            listed = await self._observer.call(self._client.devices)
-            found = known_of(listed)
-        except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._list_error = describe(error)
-            _LOGGER.warning("the device list cannot be read: %s", self._list_error)
-            return
-        # One empty list is no proof that everything is gone (SwitchBotAPI#233).
-        if found or self._known is None:
-            self._known = found
+        account = self.account
+        found = account.named(name)
+        if not found:
+            await account.ask_again()
+            found = account.named(name)
+        if not found and account.devices is None:
+            raise RuleActionError(f"the device list cannot be read: {account.error}")
+        return the_one(name, found, account.devices or ())
 
     async def refresh(
         self, names: Iterable[str], quota: Quota, *, now_only: bool = False
@@ -130,13 +102,10 @@ class RuleDevices:
         names = tuple(names)
         if not names:
             return
-        if self._listed_at is None or (
-            self._clock.monotonic() - self._listed_at >= _LIST_FRESH_SECONDS
-        ):
-            await self._list()
+        await self.account.refresh()
         quota = quota._replace(meters=quota.meters + len(names))
         for name in names:
-            found = self._lookup(name)
+            found = self.account.named(name)
             if len(found) != 1 or not readable(found[0]):
                 continue
             line = self._lines.setdefault(found[0].device_id, _Line())
@@ -152,6 +121,7 @@ class RuleDevices:
         line.tried_at = self._clock.monotonic()
         try:
             status = await self._observer.call(self._client.status, device.device_id)
+            self.account.learn(status)
             reading = read_status(status)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             if not line.failing:
@@ -175,7 +145,7 @@ class RuleDevices:
         waits = [
             self._due_in(self._lines[found[0].device_id])
             for name in names
-            if (found := self._lookup(name)) and found[0].device_id in self._lines
+            if (found := self.account.named(name)) and found[0].device_id in self._lines
         ]
         if not waits:
             return None
@@ -197,6 +167,7 @@ class RuleDevices:
 
         `spelled` are the rules' words for devices.
         """
+        self.account.hear(event.device_id)
         values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
         line.values = {**line.values, **values}
@@ -213,7 +184,7 @@ class RuleDevices:
         """
         listed = (
             each.device_type
-            for each in self._known or ()
+            for each in self.account.named(event.device_id)
             if each.device_id == event.device_id
         )
         reading = read_event(
@@ -224,19 +195,21 @@ class RuleDevices:
 
     def _names_of(self, event: WebhookEvent, spelled: frozenset[str]) -> Iterator[str]:
         for name in spelled:
-            if any(each.device_id == event.device_id for each in self._lookup(name)):
+            if any(
+                each.device_id == event.device_id for each in self.account.named(name)
+            ):
                 yield name
 
     async def know(self) -> None:
         """Read the device list unless it is known: events name ids, rules names."""
-        if self._known is None and self._may_list():
-            await self._list()
+        if self.account.devices is None:
+            await self.account.ask_again()
 
     def concerns(self, event: WebhookEvent, names: frozenset[str]) -> bool:
         """Tell whether an event is of one of these devices, or may be."""
         if not names:
             return False
-        if self._known is None or event.device_id in names:
+        if self.account.devices is None or event.device_id in names:
             return True
         return any(self._names_of(event, names))
 
@@ -244,20 +217,11 @@ class RuleDevices:
         """Return what is known of each device by the rules' word for it."""
         found = {}
         for name in names:
-            known = self._lookup(name)
+            known = self.account.named(name)
             line = self._lines.get(known[0].device_id) if len(known) == 1 else None
             if line is not None and self._fresh(line):
                 found[name] = line.values
         return found
-
-
-def named(name: str, known: tuple[Known, ...]) -> tuple[Known, ...]:
-    """Return the devices of a name or id; the name's case does not count."""
-    found = [each for each in known if name in (each.device_id, each.name)]
-    if not found:
-        word = name.strip().casefold()
-        found = [each for each in known if each.name.strip().casefold() == word]
-    return tuple(found)
 
 
 def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Known:
@@ -272,19 +236,6 @@ def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Kn
     near = nearest(name, [each.name for each in known])
     hint = f"; did you mean {near!r}?" if near else ""
     raise RuleActionError(f"the account has no device {name!r}{hint}")
-
-
-def known_of(listed: DeviceList) -> tuple[Known, ...]:
-    """Return what the account lists, devices before remotes."""
-    devices = [
-        Known(each.device_id, each.name, each.device_type, infrared=False)
-        for each in listed.devices
-    ]
-    remotes = [
-        Known(each.device_id, each.name, each.remote_type, infrared=True)
-        for each in listed.remotes
-    ]
-    return (*devices, *remotes)
 
 
 def readable(device: Known) -> bool:

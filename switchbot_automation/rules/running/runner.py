@@ -17,6 +17,7 @@ from switchbot_automation.core.pace import is_stale
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Power
+from switchbot_automation.rules.definition.actions import DeviceCommand
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
 from switchbot_automation.rules.definition.model import LATEST
@@ -77,7 +78,7 @@ class Rules:
         self._meters = meters
         self._clock = clock
         self._listeners = listeners
-        self._devices = RuleDevices(client, observer, clock)
+        self._devices = RuleDevices(client, observer, clock, documents.account)
         self._services = Services(
             client,
             observer,
@@ -232,7 +233,11 @@ class Rules:
         return [dict(each) for each in found if rule_id in (None, each.get("rule"))]
 
     def health(self) -> dict[str, Any]:
-        """Return how the rules fare, JSON-able: the last trace of each with a problem."""
+        """Return how the rules fare, JSON-able: the last trace of each with a problem.
+
+        `account` says how old the device list is that they go by, and what is wrong
+        with what the settings name.
+        """
         settings = self._documents.life.settings
         rules = settings.rules if settings else ()
         memory = self._memory()
@@ -241,6 +246,7 @@ class Rules:
             failed[trace.get("rule")] = trace
         return {
             "count": len(rules),
+            "account": self._devices.account.report(self._mattering(settings)),
             "running": sum(len(each.runs) for each in memory.rules.values()),
             "failed": [
                 rule_id
@@ -277,6 +283,16 @@ class Rules:
             self._names = (settings.rules, _devices_of(settings.rules))
         return self._names[1]
 
+    def _mattering(self, settings: Settings | None) -> frozenset[str]:
+        """Return the devices that rules or zones name."""
+        if settings is None:
+            return frozenset()
+        zones = settings.zones.values()
+        units = {zone.aircon_device_id for zone in zones}
+        meters = {meter for zone in zones for meter in zone.meters}
+        names = self._device_names(settings) | _commanded(settings.rules)
+        return (names | units | meters) - {""}
+
     def _zone_values(self, tick: ZoneTick) -> dict[str, Any]:
         values = self._known_values(tick.zone)
         return {
@@ -310,6 +326,16 @@ def _devices_of(rules: Iterable[Rule], *, triggers: bool = False) -> frozenset[s
         if not triggers:
             found |= {getattr(each, "device", "") for each in rule.triggers}
     return frozenset(found - {""})
+
+
+def _commanded(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the devices that rules command."""
+    return frozenset(
+        step.action.device
+        for rule in rules
+        for step in rule.steps
+        if isinstance(step.action, DeviceCommand)
+    )
 
 
 def _with_commands(

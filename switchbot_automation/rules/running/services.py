@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.cloud.catalog.catalog import validate_command
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
 from switchbot_automation.engine.act.wishes import act_for_person, end_of_hold
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.model import CommandStatus, ManualAction
+from switchbot_automation.rules.running.account import checked_parameter
 from switchbot_automation.settings.secrets import masked
 from switchbot_automation.urls import mask_url
 
@@ -120,13 +120,8 @@ class RunContext:
                 raise RuleActionError(
                     f"{device} is the air conditioner of zone {name}; command the zone"
                 )
-        checked = validate_command(
-            found.device_type,
-            command,
-            parameter,
-            command_type,
-            infrared=found.infrared,
-        )
+        found = await self.services.devices.account.with_type(found)
+        checked = checked_parameter(found, command, parameter, command_type)
         what: dict[str, Any] = {"device": found.name, "command": command}
         if checked != "default" and not _secret(found.device_type, command):
             what["parameter"] = _short(masked(checked))
@@ -202,9 +197,14 @@ def failure(error: BaseException) -> str:
 
 def _secret(device_type: str, command: str) -> bool:
     """Tell whether a command's parameter is nobody's business, as a door's code."""
-    from switchbot_automation.cloud.catalog.catalog import find  # noqa: PLC0415 - beside its only use
+    from switchbot_automation.cloud.catalog.catalog import (  # noqa: PLC0415 - beside its only use
+        device_types,
+        find,
+    )
 
-    specs = [product.command(command) for product in find(device_type)]
+    # Of a device whose type nobody knows, what would be secret of any is.
+    products = find(device_type) if device_type else device_types()
+    specs = [product.command(command) for product in products]
     return any(spec is not None and spec.sensitive for spec in specs)
 
 
