@@ -16,9 +16,10 @@ import orjson
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.values import written_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from switchbot_automation.settings.model import Settings
     from switchbot_store import Entry
@@ -283,8 +284,15 @@ def _names(value: Any) -> frozenset[str]:
 
 def with_zone_disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:
     """Return a settings document, flat or with zones, with one zone disabled."""
+    return with_zone_keys(zone, {"automation_enabled": False}, document)
+
+
+def with_zone_keys(
+    zone: str, keys: Mapping[str, Any], document: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a settings document, flat or with zones, with keys of one zone changed."""
     zones = document.get("zones")
     if not zones:
-        return {**document, "automation_enabled": False}
-    changed = {**zones.get(zone, {}), "automation_enabled": False}
+        return written_over(document, keys)
+    changed = written_over(zones.get(zone, {}), keys)
     return {**document, "zones": {**zones, zone: changed}}
