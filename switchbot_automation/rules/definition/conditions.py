@@ -139,7 +139,7 @@ class StateCondition:
         if not self.lasting:
             return True
         since = home.since.get(self.subject)
-        return since is not None and now - since >= self.lasting
+        return None if since is None else now - since >= self.lasting
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,6 +242,12 @@ def _state_condition(read: dict[str, Any]) -> conditions.StateCondition:
     return conditions.StateCondition(_subject(read, "power"), read["state"], lasting)
 
 
+def _no_duration(_value: object) -> object:
+    raise vol.Invalid(
+        "is not had here, as in Home Assistant; use a trigger numeric_state with `for`"
+    )
+
+
 @cache
 def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
     """Return the kinds of conditions; some hold others, read by `read_conditions`."""
@@ -255,7 +261,9 @@ def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
             _state_condition,
         ),
         "numeric_state": PartKind(
-            Shape({}, {**_SUBJECT, "above": number, "below": number}),
+            Shape(
+                {}, {**_SUBJECT, "above": number, "below": number, "for": _no_duration}
+            ),
             lambda read: conditions.NumericCondition(
                 _subject(read, "temperature"), *_limits(read)
             ),

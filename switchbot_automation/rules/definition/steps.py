@@ -35,6 +35,7 @@ from switchbot_automation.rules.definition.values import (
     Shape,
     each_of,
     flag,
+    near,
     positive,
     text,
     whole,
@@ -193,6 +194,14 @@ def _action(value: object) -> Step:
         return Step("delay", delay=_DELAY(rest)["for"], key=key)
     if isinstance(value, Mapping) and value.get("action") == "notify":
         return Step("notify", _notify(value), key=key)
+    if isinstance(value, Mapping) and value and "action" not in value:
+        refuse_keys(value, _INSTEAD.keys)
+        word = next(iter(value))
+        raise vol.Invalid(
+            f"is missing, beside {shown(word)}{near(word, tuple(BLOCKS))}; a step"
+            f" without it has condition, {', '.join(BLOCKS)}",
+            path=["action"],
+        )
     kind, action = read_part(
         value, "action", ACTIONS, "actions", instead=_INSTEAD, more=("delay",)
     )
