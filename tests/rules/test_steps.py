@@ -1,7 +1,5 @@
 """Steps that hold or steer others, in an engine: what is done, when, and after a restart."""
 
-from datetime import timedelta
-
 import pytest
 
 from switchbot_automation.rules.running.memory import Memory
@@ -489,11 +487,11 @@ async def test_a_condition_with_for_counts_the_time_that_was_watched(house):
     assert told(house) == ["x"]
     # While the engine was down for long nobody saw the door; a short stop is no gap.
     house.restarted()
-    house.clock.advance(240)
+    await house.tick(after=240)
     await ring(house, count=3)
     assert told(house) == ["x"] * 2
     house.restarted()
-    house.clock.advance(timedelta(hours=8).total_seconds())
+    await house.tick(after=8 * 3600)
     await ring(house, count=4)
     assert told(house) == ["x"] * 2
     await house.live(1300)

@@ -142,11 +142,6 @@ class Rules:
             tz = settings.default.timezone
             return Home(settings, tz, zones, values, event)
 
-        if self._events:
-            # What was watched has to be known before an event asks for how long.
-            timed = {subject.device for rule in rules for subject in rule.timed} - {""}
-            quota = self._meters.quota(settings)
-            await self._devices.refresh(timed, quota, now_only=True)
         while self._events:
             await self._devices.know()
             pushed = self._events.popleft()
