@@ -66,7 +66,7 @@ def health_report(
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
-    asked for too long, or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
+    asked for too long, rules run away or fail (`rules.problems`), or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
     turned off, seen off, or configured again, and after a week).
     """
     settings = documents.settings
@@ -81,6 +81,7 @@ def health_report(
         or store.problems
         or any(zone["temperature_stale"] for zone in zones.values())
         or bool(left_units)
+        or rules.get("problems")
     )
     if (settings is None and report is not None) or stale:
         status = "error"

@@ -22,10 +22,18 @@ from switchbot_automation.rules.definition.kinds import (
     PartKind,
     conditions_by_kind,
 )
-from switchbot_automation.rules.definition.model import Condition, Rule, RunMode, Step
+from switchbot_automation.rules.definition.model import (
+    MAX_PER_HOUR,
+    MIN_INTERVAL,
+    Condition,
+    Rule,
+    RunMode,
+    Step,
+)
 from switchbot_automation.rules.definition.values import (
     Shape,
     choice,
+    duration,
     each_of,
     flag,
     many,
@@ -246,6 +254,8 @@ _RULE = Shape(
         "enabled": flag,
         "dry_run": flag,
         "alias": text,
+        "min_interval": duration,
+        "max_per_hour": whole(1, 3600),
     },
 )
 
@@ -267,6 +277,8 @@ def _rule(value: object) -> Rule:
         dry_run=read.get("dry_run", False),
         alias=read.get("alias", ""),
         fingerprint=fingerprint(value),
+        min_interval=read.get("min_interval", MIN_INTERVAL),
+        max_per_hour=read.get("max_per_hour", MAX_PER_HOUR),
     )
 
 

@@ -73,13 +73,13 @@ class RuleRun:
         return cls(
             run_id,
             at,
-            _mapping(document.get("cause")),
+            mapping(document.get("cause")),
             dry_run=document.get("dry_run") is True,
             step=step,
             due_at=instant(document.get("due_at")),
             begun=document.get("begun") is True,
             queued=document.get("queued") is True,
-            done=tuple(_mapping(each) for each in _list(document.get("done"))),
+            done=tuple(mapping(each) for each in listed(document.get("done"))),
         )
 
 
@@ -94,25 +94,30 @@ class RuleMemory:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What all rules remember, by their ids, and their traces, oldest first."""
+    """What all rules remember, by their ids, and their traces, oldest first.
+
+    `budget` is what they spent, see `running.budget`.
+    """
 
     rules: Mapping[str, RuleMemory] = field(default_factory=lambda: NOTHING)
     traces: tuple[Mapping[str, Any], ...] = ()
+    budget: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Memory:
         """Read the document, however damaged."""
         rules = {}
-        for rule_id, each in _mapping(document.get("rules")).items():
-            read = _mapping(each)
-            found = (RuleRun.from_document(run) for run in _list(read.get("runs")))
+        for rule_id, each in mapping(document.get("rules")).items():
+            read = mapping(each)
+            found = (RuleRun.from_document(run) for run in listed(read.get("runs")))
             rules[rule_id] = RuleMemory(
                 text(read.get("fingerprint")) or "",
-                tuple(_mapping(trigger) for trigger in _list(read.get("triggers"))),
+                tuple(mapping(trigger) for trigger in listed(read.get("triggers"))),
                 tuple(run for run in found if run is not None),
             )
-        traces = (_mapping(each) for each in _list(document.get("traces")))
-        return cls(rules, tuple(each for each in traces if each))
+        traces = (mapping(each) for each in listed(document.get("traces")))
+        budget = mapping(document.get("budget"))
+        return cls(rules, tuple(each for each in traces if each), budget)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -126,6 +131,7 @@ class Memory:
                 for rule_id, each in self.rules.items()
             },
             "traces": [dict(each) for each in self.traces],
+            **({"budget": dict(self.budget)} if self.budget else {}),
         }
 
     def of(self, rule: Rule) -> RuleMemory:
@@ -197,7 +203,7 @@ def _dull(trace: Mapping[str, Any]) -> bool:
 
 
 def _alike(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    same_cause = _mapping(left.get("cause")).get("trigger") == _mapping(
+    same_cause = mapping(left.get("cause")).get("trigger") == mapping(
         right.get("cause")
     ).get("trigger")
     return _dull(left) and left.get("outcome") == right.get("outcome") and same_cause
@@ -239,9 +245,11 @@ _MOST_ITEMS = 100
 _LONGEST_TEXT = 500
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return what is one, of anything."""
     return value if isinstance(value, Mapping) else NOTHING
 
 
-def _list(value: object) -> list[Any]:
+def listed(value: object) -> list[Any]:
+    """Return what is a list, of anything."""
     return value if isinstance(value, list) else []
