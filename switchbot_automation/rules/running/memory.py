@@ -14,7 +14,7 @@ from switchbot_automation.core.state.values import instant, integer, text
 from switchbot_automation.model import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from switchbot_automation.rules.definition.model import Rule
@@ -147,13 +147,18 @@ class Memory:
             return self
         return replace(self, rules={**self.rules, rule.id: memory})
 
-    def only(self, rules: Iterable[Rule], now: datetime) -> Memory:
-        """Forget rules that are gone, switched off or edited; their runs end."""
+    def only(
+        self, rules: Iterable[Rule], now: datetime, *, aside: Collection[str] = ()
+    ) -> Memory:
+        """Forget rules that are gone, switched off or edited; their runs end.
+
+        Those `aside` cannot be read here: what they remember waits for their return.
+        """
         known = {rule.id: rule.fingerprint for rule in rules if rule.enabled}
         gone = {
             rule_id: each
             for rule_id, each in self.rules.items()
-            if known.get(rule_id) != each.fingerprint
+            if known.get(rule_id) != each.fingerprint and rule_id not in aside
         }
         if not gone:
             return self

@@ -127,8 +127,9 @@ class Rules:
             self._events.clear()
             return RulesDone(ticks, None)
         before = self._memory()
-        memory = before.only(settings.rules, now)
-        self._budget.only(rule.id for rule in settings.rules)
+        memory = before.only(settings.rules, now, aside=_aside(settings))
+        known = {rule.id for rule in settings.rules} | _aside(settings)
+        self._budget.only(known)
         carrier = Carrier(self._services, settings)
         try:
             memory, next_at = await self._evaluate(settings, ticks, memory, carrier)
@@ -245,7 +246,7 @@ class Rules:
             raise SettingsError(f"no rule {rule_id!r}; there are {known}", path="rules")
         now = self._clock.now()
         before = self._memory()
-        memory = before.only(settings.rules, now)
+        memory = before.only(settings.rules, now, aside=_aside(settings))
         zones = {
             zone.name: self._known_values(zone) for zone in settings.zones.values()
         }
@@ -391,6 +392,11 @@ def _problems(
             f"rule {rule_id} has done {most[rule_id]} things within an hour, and may"
             " do no more (`max_per_hour`)"
         )
+
+
+def _aside(settings: Settings) -> set[str]:
+    """Return the ids of the rules that cannot be read here."""
+    return {each.name for each in settings.set_aside if each.path.startswith("rules")}
 
 
 def _devices_of(rules: Iterable[Rule], *, triggers: bool = False) -> frozenset[str]:
