@@ -26,6 +26,7 @@ from switchbot_automation.settings.checks import (
     group_errors,
     plugin_errors,
     rule_errors,
+    rule_place_errors,
     webhook_problems,
 )
 from switchbot_automation.settings.model import (
@@ -255,24 +256,23 @@ def load(
     made = {
         name: _zone(name, defaults | _merged(top, part)) for name, part in parts.items()
     }
-    return (
-        Settings(
-            zones=MappingProxyType(made),
-            api_quota_warning_threshold=home["api_quota_warning_threshold"],
-            quota_reserve=None if reserve == "auto" else reserve,
-            groups=MappingProxyType(
-                {
-                    name: GroupSettings(name, **_defaults("groups{}") | group)
-                    for name, group in home.get("groups", {}).items()
-                }
-            ),
-            shadow=shadow,
-            rules=home["rules"],
-            plugins=home.get("plugins", MappingProxyType({})),
-            overlaid=frozenset(name for name in made if is_overlaid(made[name])),
+    settings = Settings(
+        zones=MappingProxyType(made),
+        api_quota_warning_threshold=home["api_quota_warning_threshold"],
+        quota_reserve=None if reserve == "auto" else reserve,
+        groups=MappingProxyType(
+            {
+                name: GroupSettings(name, **_defaults("groups{}") | group)
+                for name, group in home.get("groups", {}).items()
+            }
         ),
-        [],
+        shadow=shadow,
+        rules=home["rules"],
+        plugins=home.get("plugins", MappingProxyType({})),
+        overlaid=frozenset(name for name in made if is_overlaid(made[name])),
     )
+    errors = list(rule_place_errors(settings))
+    return (None, errors) if errors else (settings, [])
 
 
 def _shadow(

@@ -41,7 +41,9 @@ def test_the_readmes_words_are_those_there_are():
         TRIGGERS,
         conditions_by_kind,
     )
-    from switchbot_automation.rules.definition.schema import read_conditions  # noqa: PLC0415 - likewise
+    from switchbot_automation.rules.definition.model import RunMode  # noqa: PLC0415 - likewise
+    from switchbot_automation.rules.definition.reading import read_conditions  # noqa: PLC0415 - likewise
+    from switchbot_automation.rules.definition.steps import BLOCKS  # noqa: PLC0415 - likewise
 
     section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
     table = {
@@ -50,6 +52,9 @@ def test_the_readmes_words_are_those_there_are():
         if line.startswith("| ")
     }
     assert table["triggers"] - {"for", "rules"} == set(TRIGGERS)
-    assert table["conditions"] == set(conditions_by_kind(read_conditions))
+    own = set(conditions_by_kind(read_conditions))
+    assert table["conditions"] - {"for", "id"} == own
+    assert table["steps"] == {*BLOCKS, "condition"} - {"delay"}
+    assert table["`mode`"] == set(RunMode)
     assert table["actions"] == {*ACTIONS, "delay"}
     assert parse_settings(example()).rules[0].mode in table["`mode`"]

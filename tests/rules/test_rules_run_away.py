@@ -122,7 +122,7 @@ async def test_two_rules_that_answer_each_other_are_stopped_and_named(kind):
     assert stopped == {"dark": ["light"], "light": ["dark"]}
     assert any("set each other off" in each for each in health["rules"]["problems"])
     (told,) = [
-        each for each in house.document["traces"] if each["outcome"] == "stopped"
+        each for each in house.document["traces"] if each["outcome"] == "runaway"
     ]
     assert told["with"]
     # Stopped anew and for longer, it costs next to nothing in a day.

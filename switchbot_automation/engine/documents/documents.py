@@ -22,8 +22,10 @@ from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
     past_key,
     with_zone_disabled,
+    with_zone_keys,
 )
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.settings.read import parse_settings
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
@@ -434,6 +436,19 @@ class Documents:
             return False
         self.life.disable(zone, disabled=False)
         return True
+
+    async def change_zone(self, zone: str, keys: Mapping[str, Any]) -> None:
+        """Change keys of one zone in the stored settings, objects key by key.
+
+        Raises StoreError, and SettingsError for what the settings refuse.
+        """
+
+        def change(document: dict[str, Any]) -> dict[str, Any]:
+            changed = with_zone_keys(zone, keys, document)
+            parse_settings(changed)
+            return changed
+
+        await self._store.update(self.settings_key, change)
 
     async def replace_settings(
         self, document: dict[str, Any], revision: str | None = None

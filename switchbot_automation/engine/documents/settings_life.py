@@ -17,6 +17,7 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.settings.salvage import salvage
+from switchbot_automation.settings.values import written_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -314,8 +315,15 @@ def _names(value: Any) -> frozenset[str]:
 
 def with_zone_disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:
     """Return a settings document, flat or with zones, with one zone disabled."""
+    return with_zone_keys(zone, {"automation_enabled": False}, document)
+
+
+def with_zone_keys(
+    zone: str, keys: Mapping[str, Any], document: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a settings document, flat or with zones, with keys of one zone changed."""
     zones = document.get("zones")
     if not zones:
-        return {**document, "automation_enabled": False}
-    changed = {**zones.get(zone, {}), "automation_enabled": False}
+        return written_over(document, keys)
+    changed = written_over(zones.get(zone, {}), keys)
     return {**document, "zones": {**zones, zone: changed}}

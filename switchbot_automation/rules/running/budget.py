@@ -85,12 +85,13 @@ class _Spent:
 
 @dataclass(slots=True)
 class _Target:
-    """What rules last sent to one device or zone, and which rules turned it over."""
+    """What rules last sent to one device or zone, and which rules turned it over.
+
+    `chains` has, by the command, the rules that led to it when it was last sent.
+    """
 
     word: str = ""
-    command: str = ""
-    at: datetime | None = None
-    chain: tuple[str, ...] = ()
+    chains: dict[str, tuple[tuple[str, ...], datetime]] = field(default_factory=dict)
     sent: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
     by_number: bool = False
     turns: deque[tuple[datetime, str]] = field(
@@ -130,7 +131,7 @@ class Budget:
         """
         mine = self._of(rule, now)
         if self.stopped(rule, now) is not None:
-            return "stopped"
+            return "runaway"
         if mine.ran_at is not None and now - mine.ran_at < rule.min_interval:
             return "too_soon"
         if _within_an_hour(mine, now) >= rule.max_per_hour:
@@ -138,7 +139,7 @@ class Budget:
         chain = self._chain(echoes, now)
         if chain.count(rule.id) >= _ROUNDS:
             self._stop({*chain, rule.id}, "they set each other off", now)
-            return "stopped"
+            return "runaway"
         mine.chain = (*chain, rule.id)[-_LONGEST_CHAIN:]
         mine.by_number = kind == "numeric_state"
         return None
@@ -166,14 +167,12 @@ class Budget:
         found: tuple[str, ...] = ()
         for echo in echoes:
             target = self._targets.get(echo.target)
-            if target is None or target.at is None:
+            if target is None or echo.attribute in _NOT_SET_BY_COMMANDS:
                 continue
-            if not timedelta(0) <= now - target.at <= _ANSWERED_WITHIN:
-                continue
-            if echo.attribute in _NOT_SET_BY_COMMANDS or _contrary(target, echo.value):
-                continue
-            if len(target.chain) > len(found):
-                found = target.chain
+            for command, (chain, at) in target.chains.items():
+                echoed = timedelta(0) <= now - at <= _ANSWERED_WITHIN
+                if echoed and not _contrary(command, echo.value):
+                    found = max(found, chain, key=len)
         return found
 
     # --- what was done ----------------------------------------------------------------
@@ -199,8 +198,8 @@ class Budget:
         if mine.by_number and place.by_number and place.word not in ("", word):
             place.turns.append((now, rule_id))
         at_once = mine.ran_at is not None and now - mine.ran_at <= _REACTED_WITHIN
-        place.chain = mine.chain if at_once else (rule_id,)
-        place.word, place.command, place.at = word, command, now
+        place.chains[command] = (mine.chain if at_once else (rule_id,), now)
+        place.word = word
         place.by_number = mine.by_number
         beside = place.sent if _goes_beside(command) else {}
         beside = {key: each for key, each in beside.items() if key not in _OFF}
@@ -236,8 +235,9 @@ class Budget:
             others = tuple(each for each in together if each != rule_id)
             mine.stop = Stop(now, now + lasts, why, others, times, mine.fingerprint)
         for target in self._targets.values():
-            if set(target.chain) & set(together):
-                target.chain = ()
+            for command, (chain, _at) in tuple(target.chains.items()):
+                if set(chain) & set(together):
+                    del target.chains[command]
 
     def _of(self, rule: Rule, now: datetime) -> _Spent:
         mine = self._rules.setdefault(rule.id, _Spent())
@@ -329,12 +329,12 @@ def _goes_beside(command: str) -> bool:
     return sets or command == "turnOn"
 
 
-def _contrary(target: _Target, value: Any) -> bool:
-    """Tell whether a value cannot be what the command led to: somebody else did it."""
+def _contrary(command: str, value: Any) -> bool:
+    """Tell whether a value cannot be what a command led to: somebody else did it."""
     said = str(value).strip().casefold()
     if said in ("on", "true"):
-        return target.command in _OFF
-    return said in ("off", "false") and target.command in _ON
+        return command in _OFF
+    return said in ("off", "false") and command in _ON
 
 
 # --- the day's calls ------------------------------------------------------------------

@@ -11,11 +11,13 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.rules.running.evaluate import due, with_run, without_run
+from switchbot_automation.rules.running.flow import asked_by, go
 from switchbot_automation.rules.running.memory import storable
+from switchbot_automation.rules.running.position import after, step_at
 from switchbot_automation.rules.running.services import (
     PERSON,
     SENDING_SECONDS,
@@ -25,8 +27,7 @@ from switchbot_automation.rules.running.services import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable, Sequence
 
     from switchbot_automation.model import Command
     from switchbot_automation.rules.definition.context import Home
@@ -39,7 +40,15 @@ _LOGGER = logging.getLogger(__name__)
 _MOST_RUNS: Final = 100
 """How many runs one pass carries on; more are left to the next tick."""
 
+_MOST_AT_ONCE: Final = 100
+"""How many steps a run takes at one instant; a moment later it goes on."""
+
+_PAUSE: Final = timedelta(seconds=10)
 _STORE_RETRY: Final = timedelta(seconds=30)
+
+
+See: TypeAlias = "Callable[[frozenset[str], Home], Awaitable[Home]]"
+"""Reads devices, and returns the home as it is now, with what is known of them."""
 
 
 class LostRaceError(Exception):
@@ -49,9 +58,10 @@ class LostRaceError(Exception):
 class Carrier:
     """Carries out runs for one engine; collects the commands that zones were given."""
 
-    def __init__(self, services: Services, settings: Settings) -> None:
+    def __init__(self, services: Services, settings: Settings, see: See) -> None:
         self._services = services
         self._settings = settings
+        self._see = see
         self.commands: list[Command] = []
 
     async def carry_out(
@@ -69,36 +79,52 @@ class Carrier:
         self, rule: Rule, run: RuleRun, memory: Memory, home: Home
     ) -> Memory:
         """Carry on one run up to its next delay or its end. Raises LostRaceError."""
-        run = _after_crash(rule, replace(run, due_at=None))
-        while run.step < len(rule.steps):
-            step = rule.steps[run.step]
+        if run.wait is None:
+            run = replace(run, due_at=None)
+        run = _after_crash(rule, run)
+        rehearsed = run.dry_run and run.cause.get("trigger") == PERSON
+        for _ in range(_MOST_AT_ONCE):
+            home = await self._see(asked_by(rule, run), home)
             now = self._services.clock.now()
-            if step.action is None:
-                run = _delayed(run, step, now)
-                if run.dry_run and run.cause.get("trigger") == PERSON:
-                    run = replace(
-                        run, due_at=None
-                    )  # whoever rehearses wants it all now
-                    continue
+            try:
+                found = go(rule, run, home, now, rehearsed=rehearsed)
+            except Exception as error:  # noqa: BLE001 - a plug-in's condition, perhaps
+                why = {"action": "?", "ok": False, "error": failure(error)}
+                return self._ended(memory, rule, run.saying(why), "failed")
+            run, step = found.run, found.action
+            if found.outcome:
+                return self._ended(memory, rule, run, found.outcome)
+            if found.waits:
                 return with_run(memory, rule, run)
-            if step.action.once and not run.dry_run:
-                begun = replace(run, begun=True)
-                written = with_run(memory, rule, begun)
-                recorded = await self._services.documents.claim_rules(
-                    written.to_document()
-                )
-                if recorded is Recorded.LOST_RACE:
-                    raise LostRaceError
-                if recorded is Recorded.UNAVAILABLE:
-                    _LOGGER.warning("rule %s waits for the store", rule.id)
-                    return with_run(
-                        memory, rule, replace(run, due_at=now + _STORE_RETRY)
-                    )
+            if step is None or step.action is None:
+                continue
+            if not await self._claimed(memory, rule, run, step.action):
+                waits = replace(run, due_at=now + _STORE_RETRY)
+                return with_run(memory, rule, waits)
             said = await self._do(rule, run, step, step.action, home)
-            run = replace(run, step=run.step + 1, done=(*run.done, said))
-            if not said["ok"]:
+            run = after(run).saying(said)
+            failed = run.failing or not (said["ok"] or step.continue_on_error)
+            if failed and not step.more:
                 return self._ended(memory, rule, run, "failed")
-        return self._ended(memory, rule, run, "finished")
+            run = replace(run, failing=failed)
+        # Others want their turn too, and no run does everything at one instant.
+        later = self._services.clock.now() + _PAUSE
+        return with_run(memory, rule, replace(run, due_at=later))
+
+    async def _claimed(
+        self, memory: Memory, rule: Rule, run: RuleRun, action: RuleAction
+    ) -> bool:
+        """Write down what must not be done twice; tell whether it may be done now."""
+        if not action.once or run.dry_run:
+            return True
+        written = with_run(memory, rule, replace(run, begun=True))
+        documents = self._services.documents
+        recorded = await documents.claim_rules(written.to_document())
+        if recorded is Recorded.LOST_RACE:
+            raise LostRaceError
+        if recorded is Recorded.UNAVAILABLE:
+            _LOGGER.warning("rule %s waits for the store", rule.id)
+        return recorded is not Recorded.UNAVAILABLE
 
     async def _do(
         self, rule: Rule, run: RuleRun, step: Step, action: RuleAction, home: Home
@@ -138,13 +164,10 @@ def _after_crash(rule: Rule, run: RuleRun) -> RuleRun:
     """Return a run whose step was cut off: it counts as done."""
     if not run.begun:
         return run
-    kind = rule.steps[run.step].kind if run.step < len(rule.steps) else "?"
+    try:
+        step = step_at(rule, run)
+    except LookupError:
+        step = None
+    kind = step.kind if step is not None else "?"
     said = {"action": kind, "ok": None, "error": "cut off while it was being done"}
-    return replace(run, begun=False, step=run.step + 1, done=(*run.done, said))
-
-
-def _delayed(run: RuleRun, step: Step, now: datetime) -> RuleRun:
-    until = now + (step.delay or timedelta(0))
-    said = {"action": step.kind, "at": now.isoformat(), "until": until.isoformat()}
-    done = (*run.done, {**said, "ok": True})
-    return replace(run, step=run.step + 1, due_at=until, done=done)
+    return replace(after(run), begun=False).saying(said)

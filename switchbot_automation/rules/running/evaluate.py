@@ -20,6 +20,7 @@ from switchbot_automation.rules.running.memory import (
     storable,
     trace_of,
 )
+from switchbot_automation.rules.running.position import noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,24 +78,25 @@ def fire(
             own = before.triggers[index] if index < len(before.triggers) else NOTHING
             kind = rule.trigger_kinds[index]
             try:
-                look = _looked(trigger, own, home, now)
+                look = looked(trigger, own, home, now)
             except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
                 kept.append(own)
-                memory = memory.traced(_broken(rule, kind, error, now))
+                memory = memory.traced(broken(rule, kind, error, now))
                 continue
             kept.append(look.memory)
             if look.due_at is not None:
                 wanted.append(look.due_at)
             if look.fired is not None:
                 cause = {**look.fired, "trigger": kind, "index": index}
+                named = rule.trigger_ids[index] if index < len(rule.trigger_ids) else ""
+                if named:
+                    cause["id"] = named
                 fired.append(Firing(rule, cause))
         memory = memory.having(rule, replace(before, triggers=tuple(kept)))
     return memory, tuple(fired), min(wanted, default=None)
 
 
-def _looked(
-    trigger: Trigger, own: Mapping[str, Any], home: Home, now: datetime
-) -> Look:
+def looked(trigger: Trigger, own: Mapping[str, Any], home: Home, now: datetime) -> Look:
     """Let a trigger look; what it returns is held to what a document can hold."""
     memory, fired, due_at = trigger.look(own, home, now)
     if due_at is not None:
@@ -110,11 +112,12 @@ def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
     """Let a triggered rule begin, unless its conditions or its mode say no."""
     rule, cause = firing.rule, firing.cause
     try:
-        held = all_hold(rule.conditions, home, now)
+        held = all_hold(rule.conditions, replace(home, cause=cause), now)
     except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
-        return memory.traced(_broken(rule, "conditions", error, now))
+        return memory.traced(broken(rule, "conditions", error, now))
     mine = memory.of(rule)
     new = RuleRun(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
+    new = noted(rule, new)
     if held is not True:
         word = "conditions_unknown" if held is None else "conditions_not_met"
         return memory.ended(rule.id, new, word, now)
@@ -122,11 +125,14 @@ def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
         return memory.ended(rule.id, new, "already_running", now)
     if rule.mode is RunMode.QUEUED and len(mine.runs) >= rule.most:
         return memory.ended(rule.id, new, "queue_full", now)
+    if rule.mode is RunMode.PARALLEL and len(mine.runs) >= rule.most:
+        return memory.ended(rule.id, new, "max_exceeded", now)
     if rule.mode is RunMode.RESTART:
         for run in mine.runs:
             memory = memory.ended(rule.id, run, "restarted", now)
         return memory.having(rule, replace(mine, runs=(new,)))
-    new = replace(new, queued=bool(mine.runs))
+    waits = rule.mode is not RunMode.PARALLEL and bool(mine.runs)
+    new = replace(new, queued=waits)
     return memory.having(rule, replace(mine, runs=(*mine.runs, new)))
 
 
@@ -152,19 +158,19 @@ def due(
         for rule in rules
         if rule.enabled
         for run in memory.of(rule).runs
-        if not run.queued and (run.due_at is None or run.due_at <= now)
+        if run.ready(now)
     ]
     return tuple(sorted(found, key=lambda each: each[1].due_at or each[1].at))
 
 
 def next_run(memory: Memory) -> datetime | None:
-    """Return when the next delay is over, None without one."""
+    """Return when time alone lets a run go on, None for never."""
     return min(
         (
-            run.due_at
+            at
             for each in memory.rules.values()
             for run in each.runs
-            if run.due_at is not None and not run.queued
+            if not run.queued and (at := run.wants_at) is not None
         ),
         default=None,
     )
@@ -172,7 +178,7 @@ def next_run(memory: Memory) -> datetime | None:
 
 def with_run(memory: Memory, rule: Rule, run: RuleRun) -> Memory:
     """Return the memory with a run as it is now."""
-    mine = memory.of(rule)
+    mine, run = memory.of(rule), noted(rule, run)
     runs = tuple(run if each.id == run.id else each for each in mine.runs)
     return memory.having(rule, replace(mine, runs=runs))
 
@@ -186,7 +192,7 @@ def without_run(memory: Memory, rule: Rule, run: RuleRun) -> Memory:
     return memory.having(rule, replace(mine, runs=left))
 
 
-def _broken(rule: Rule, part: str, error: Exception, now: datetime) -> dict[str, Any]:
+def broken(rule: Rule, part: str, error: Exception, now: datetime) -> dict[str, Any]:
     """Return the trace of a trigger or condition that raised."""
     run = RuleRun(_run_id(rule, NOTHING, now, Memory()), now, {"trigger": part})
     why = f"{type(error).__name__}: {error}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.state.values import instant, integer, text
 from switchbot_automation.model import NOTHING
+from switchbot_automation.rules.running.position import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 KEPT_PER_RULE = 10
 """How many traces of a rule are kept; equal ones that did nothing count as one."""
+
+KEPT_PER_RUN = 50
+"""How many of the steps of a run its trace tells of, the last ones."""
 
 KEPT = 200
 """How many traces are kept in all."""
@@ -32,7 +36,14 @@ class RuleRun:
 
     `step` is the next one. `due_at`: it waits in a delay until then. `begun`: that step
     was about to be done when this was stored, so after a crash it counts as done.
-    `queued`: it waits for the runs before it. `done` is what its trace says so far.
+    `queued`: it waits for the runs before it. `done` is what its trace says so far, the
+    last of it; `left_out` is how much more there was.
+
+    `inside` is where it stands inside of blocks, `keys` what its next steps are found
+    again by, see `running.position`. `taken`: how many steps it took. `failing`: one of
+    a list of devices or zones failed, the others are tried all the same. `wait`: it
+    waits for triggers, which remember this; `look_at` is when they want to look again,
+    `heard` what the first of them fired with.
     """
 
     id: str
@@ -44,6 +55,35 @@ class RuleRun:
     begun: bool = False
     queued: bool = False
     done: tuple[Mapping[str, Any], ...] = ()
+    inside: tuple[Frame, ...] = ()
+    keys: tuple[str, ...] = ()
+    taken: int = 0
+    failing: bool = False
+    wait: tuple[Mapping[str, Any], ...] | None = None
+    heard: Mapping[str, Any] | None = None
+    look_at: datetime | None = None
+    left_out: int = 0
+
+    def saying(self, said: Mapping[str, Any]) -> RuleRun:
+        """Return it with one more thing for its trace, which keeps the last ones."""
+        done = (*self.done, said)
+        more = max(len(done) - KEPT_PER_RUN, 0)
+        return replace(self, done=done[more:], left_out=self.left_out + more)
+
+    def ready(self, now: datetime) -> bool:
+        """Tell whether it can go on now."""
+        if self.queued:
+            return False
+        over = self.due_at is None or self.due_at <= now
+        if self.wait is None:
+            return over
+        return self.heard is not None or (self.due_at is not None and over)
+
+    @property
+    def wants_at(self) -> datetime | None:
+        """When time alone may let it go on, None for never."""
+        wanted = (self.due_at, self.look_at)
+        return min((at for at in wanted if at is not None), default=None)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -56,9 +96,22 @@ class RuleRun:
         }
         if self.due_at is not None:
             document["due_at"] = self.due_at.isoformat()
-        for name in ("dry_run", "begun", "queued"):
-            if getattr(self, name):
-                document[name] = True
+        more = {
+            "dry_run": self.dry_run,
+            "begun": self.begun,
+            "queued": self.queued,
+            "failing": self.failing,
+            "taken": self.taken,
+            "left_out": self.left_out,
+            "inside": [frame.to_document() for frame in self.inside],
+            "keys": list(self.keys),
+            "look_at": self.look_at.isoformat() if self.look_at else None,
+        }
+        document |= {name: value for name, value in more.items() if value}
+        if self.wait is not None:
+            document["wait"] = [dict(each) for each in self.wait]
+        if self.heard is not None:
+            document["heard"] = dict(self.heard)
         return document
 
     @classmethod
@@ -68,8 +121,13 @@ class RuleRun:
             return None
         run_id, at = text(document.get("id")), instant(document.get("at"))
         step = integer(document.get("step"))
+        frames = [Frame.from_document(each) for each in listed(document.get("inside"))]
+        inside = tuple(frame for frame in frames if frame is not None)
         if not run_id or at is None or step is None or step < 0:
             return None
+        if len(inside) < len(frames):
+            return None  # nobody knows where it stood
+        wait, heard = document.get("wait"), document.get("heard")
         return cls(
             run_id,
             at,
@@ -80,6 +138,16 @@ class RuleRun:
             begun=document.get("begun") is True,
             queued=document.get("queued") is True,
             done=tuple(mapping(each) for each in listed(document.get("done"))),
+            inside=inside,
+            keys=tuple(str(each) for each in listed(document.get("keys"))),
+            taken=max(integer(document.get("taken")) or 0, 0),
+            failing=document.get("failing") is True,
+            wait=tuple(mapping(each) for each in wait)
+            if isinstance(wait, list)
+            else None,
+            heard=heard if isinstance(heard, Mapping) else None,
+            look_at=instant(document.get("look_at")),
+            left_out=max(integer(document.get("left_out")) or 0, 0),
         )
 
 
@@ -97,11 +165,13 @@ class Memory:
     """What all rules remember, by their ids, and their traces, oldest first.
 
     `budget` is what they spent, see `running.budget`.
+    `watched` is since when values are what they are, see `running.watched`.
     """
 
     rules: Mapping[str, RuleMemory] = field(default_factory=lambda: NOTHING)
     traces: tuple[Mapping[str, Any], ...] = ()
     budget: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    watched: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Memory:
@@ -116,8 +186,12 @@ class Memory:
                 tuple(run for run in found if run is not None),
             )
         traces = (mapping(each) for each in listed(document.get("traces")))
-        budget = mapping(document.get("budget"))
-        return cls(rules, tuple(each for each in traces if each), budget)
+        return cls(
+            rules,
+            tuple(each for each in traces if each),
+            mapping(document.get("budget")),
+            mapping(document.get("watched")),
+        )
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -132,6 +206,7 @@ class Memory:
             },
             "traces": [dict(each) for each in self.traces],
             **({"budget": dict(self.budget)} if self.budget else {}),
+            **({"watched": dict(self.watched)} if self.watched else {}),
         }
 
     def of(self, rule: Rule) -> RuleMemory:
@@ -200,6 +275,7 @@ def trace_of(rule_id: str, run: RuleRun, outcome: str, now: datetime) -> dict[st
         "cause": dict(run.cause),
         "steps": [dict(each) for each in run.done],
         **({"dry_run": True} if run.dry_run else {}),
+        **({"left_out": run.left_out} if run.left_out else {}),
     }
 
 

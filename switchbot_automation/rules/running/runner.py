@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from switchbot_automation.rules.running.evaluate import (
     next_run,
     refused_run,
 )
+from switchbot_automation.rules.running.flow import listen, waited_for
 from switchbot_automation.rules.running.memory import (
     Memory,
     RuleMemory,
@@ -36,6 +38,7 @@ from switchbot_automation.rules.running.memory import (
     mapping,
 )
 from switchbot_automation.rules.running.services import PERSON, Services
+from switchbot_automation.rules.running.watched import watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import DeviceEvent, Notifier
-    from switchbot_automation.rules.definition.model import Condition, Rule, Trigger
+    from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.rules.running.evaluate import Firing
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
@@ -130,7 +133,7 @@ class Rules:
         memory = before.only(settings.rules, now, aside=_aside(settings))
         known = {rule.id for rule in settings.rules} | _aside(settings)
         self._budget.only(known)
-        carrier = Carrier(self._services, settings)
+        carrier = Carrier(self._services, settings, partial(self._seen, settings))
         try:
             memory, next_at = await self._evaluate(settings, ticks, memory, carrier)
         except LostRaceError:
@@ -151,7 +154,7 @@ class Rules:
         carrier: Carrier,
     ) -> tuple[Memory, datetime | None]:
         rules = [rule for rule in settings.rules if rule.enabled]
-        watched = _devices_of(rules, triggers=True)
+        watched = _watched(rules, memory)
         zones = {tick.zone.name: self._zone_values(tick) for tick in ticks}
 
         everything = self._device_names(settings)
@@ -172,6 +175,7 @@ class Rules:
             watched, for_rules(self._meters.quota(settings), settings)
         )
         memory, next_at = await self._pass(settings, memory, home(), carrier)
+        watched = _watched(rules, memory)
         read_at = self._devices.next_read(watched, self._clock.now())
         soonest = [next_at, next_run(memory), read_at]
         return memory, min((at for at in soonest if at is not None), default=None)
@@ -182,7 +186,9 @@ class Rules:
         """Look at every trigger once, and carry out what is due then."""
         rules = [rule for rule in settings.rules if rule.enabled]
         now = self._clock.now()
+        memory, home, seen_again = _timed(rules, memory, home, now)
         memory, fired, next_at = fire(rules, memory, home, now)
+        memory = listen(rules, memory, home, now)
         for each in fired:
             kind = str(each.cause.get("trigger"))
             echoes = self._echoes(each)
@@ -195,7 +201,9 @@ class Rules:
             before, memory = memory, admit(each, memory, home, now)
             if memory.of(each.rule).runs != before.of(each.rule).runs:
                 self._budget.began(each.rule, now)
-        return await carrier.carry_out(rules, memory, home), next_at
+        memory = await carrier.carry_out(rules, memory, home)
+        wanted = (next_at, seen_again)
+        return memory, min((at for at in wanted if at is not None), default=None)
 
     def _echoes(self, firing: Firing) -> list[Echo]:
         """Return what a trigger looked at, by what commands may have changed it."""
@@ -220,17 +228,26 @@ class Rules:
         self, settings: Settings, rule: Rule, home: Home
     ) -> Home:
         """Read the devices that the conditions of a triggered rule look at."""
-        asked = {
-            subject.device
-            for each in rule.conditions
-            for subject in each.subjects
-            if subject.device
-        }
-        if not asked:
-            return home
-        quota = for_rules(self._meters.quota(settings), settings)
-        await self._devices.refresh(asked, quota, now_only=True)
-        return replace(home, devices={**home.devices, **self._devices.values(asked)})
+        subjects = [it for each in rule.conditions for it in each.subjects]
+        asked = frozenset(it.device for it in (*subjects, *rule.timed)) - {""}
+        return await self._seen(settings, asked, home) if asked else home
+
+    async def _seen(
+        self, settings: Settings, asked: frozenset[str], home: Home
+    ) -> Home:
+        """Read devices, and return the home with what is known of them and the zones.
+
+        A rule's own steps may have changed a zone since the tick looked at it.
+        """
+        if asked:
+            quota = for_rules(self._meters.quota(settings), settings)
+            await self._devices.refresh(asked, quota, now_only=True)
+        zones = {}
+        for name, values in home.zones.items():
+            known = self._known_values(settings.zones[name])
+            zones[name] = {**values, "power": known["power"], "action": known["action"]}
+        devices = {**home.devices, **self._devices.values(asked)}
+        return replace(home, zones=zones, devices=devices)
 
     async def run_rule(
         self, settings: Settings, rule_id: str, *, dry_run: bool, conditions: bool
@@ -252,6 +269,8 @@ class Rules:
         }
         home = Home(settings, settings.default.timezone, zones)
         home = await self._with_conditions(settings, rule, home)
+        others = [each for each in settings.rules if each.enabled and each is not rule]
+        memory, home, _ = _timed((rule, *others), memory, home, now)
         run = RuleRun(
             uuid4().hex[:12],
             now,
@@ -267,7 +286,7 @@ class Rules:
                 self._budget.began(rule, now, person=True)
             mine = memory.of(rule)
             begun = RuleMemory(rule.fingerprint, mine.triggers, (*mine.runs, run))
-            carrier = Carrier(self._services, settings)
+            carrier = Carrier(self._services, settings, partial(self._seen, settings))
             try:
                 memory = await carrier.advance(
                     rule, run, memory.having(rule, begun), home
@@ -399,17 +418,40 @@ def _aside(settings: Settings) -> set[str]:
     return {each.name for each in settings.set_aside if each.path.startswith("rules")}
 
 
-def _devices_of(rules: Iterable[Rule], *, triggers: bool = False) -> frozenset[str]:
-    """Return the devices that rules name; only those that a trigger reads."""
+def _devices_of(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the devices that rules name."""
     found = set()
     for rule in rules:
-        parts: tuple[Trigger | Condition, ...] = rule.triggers
-        if not triggers:
-            parts = (*rule.triggers, *rule.conditions)
-        found |= {subject.device for part in parts for subject in part.subjects}
-        if not triggers:
-            found |= {getattr(each, "device", "") for each in rule.triggers}
+        found |= {subject.device for subject in rule.subjects}
+        found |= {getattr(part, "device", "") for part in rule.parts}
     return frozenset(found - {""})
+
+
+def _watched(rules: Iterable[Rule], memory: Memory) -> frozenset[str]:
+    """Return the devices that have to be read all the time.
+
+    Those that a trigger looks at, or a wait that is on, or a condition with `for`.
+    """
+    found = set()
+    for rule in rules:
+        parts = list(rule.triggers)
+        for run in memory.of(rule).runs:
+            block = waited_for(rule, run)
+            parts += block.triggers if block is not None else ()
+        found |= {subject.device for part in parts for subject in part.subjects}
+        found |= {subject.device for subject in rule.timed}
+    return frozenset(found - {""})
+
+
+def _timed(
+    rules: Iterable[Rule], memory: Memory, home: Home, now: datetime
+) -> tuple[Memory, Home, datetime | None]:
+    """Look at the values whose age conditions ask for; return when to look again."""
+    timed = dict.fromkeys(subject for rule in rules for subject in rule.timed)
+    found = watch(timed, memory.watched, home, now)
+    if found.memory != memory.watched:
+        memory = replace(memory, watched=found.memory)
+    return memory, replace(home, since=found.since), found.next_at
 
 
 def _with_commands(

@@ -13,10 +13,12 @@ from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
 from switchbot_automation.engine.act.wishes import act_for_person, end_of_hold
 from switchbot_automation.engine.observe.gateway import describe
-from switchbot_automation.errors import RuleActionError
+from switchbot_automation.errors import RuleActionError, SettingsError
 from switchbot_automation.model import CommandStatus, ManualAction
+from switchbot_automation.reasons import ReasonCode
 from switchbot_automation.rules.definition.model import MAX_PER_HOUR
 from switchbot_automation.rules.running.budget import Budget, check_affordable
+from switchbot_automation.settings.presets import shifted
 from switchbot_automation.settings.secrets import masked
 from switchbot_automation.urls import mask_url
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import Home, Notifier
     from switchbot_automation.rules.running.devices import RuleDevices
-    from switchbot_automation.settings.model import Settings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 PERSON: Final = "person"
 """The trigger of a run that a person asked for."""
@@ -46,6 +48,7 @@ _SCENE_ID = re.compile(
     r"T\d{2}-[\w-]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 )
 _LONGEST_PARAMETER = 200
+_ROUNDED_KELVIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,73 @@ class RunContext:
             quota = services.meters.quota(self.settings)
             check_affordable(quota, self.settings, self.now, off=off)
         services.budget.spend(self.rule, self.max_per_hour, self.now, off=off)
+
+    async def set_preset(self, zone: str, preset: str) -> Mapping[str, Any]:
+        """Put a preset of a zone in force, as its setting `preset`; empty for none."""
+        settings = self._settings_of(zone)
+        if preset and preset not in settings.presets:
+            known = ", ".join(settings.presets) or "none"
+            raise RuleActionError(f"zone {zone} has no preset {preset}; it has {known}")
+        what = {"zone": zone, "preset": preset or "none"}
+        if settings.preset == preset:
+            return {**what, "in_force": True}
+        await self._change(zone, {"preset": preset})
+        return what
+
+    async def set_temperature(self, zone: str, celsius: float) -> Mapping[str, Any]:
+        """Move a zone's band, and its setpoint, in the settings of its season."""
+        settings, laid = self._settings_of(zone), self.settings.zones[zone].overlay
+        for reason in laid.reasons if laid is not None else ():
+            if reason.code in (ReasonCode.PRESET, ReasonCode.NOBODY_THERE):
+                name = reason.detail["preset"]
+                raise RuleActionError(
+                    f"the preset {name} decides the temperatures of zone {zone}; put"
+                    " another in force, or none, with set_preset_mode"
+                )
+        season = "summer" if settings.mode == "summer" else "winter"
+        profile = settings.summer if season == "summer" else settings.winter
+        if settings.mode == "auto":
+            raise RuleActionError(
+                f"zone {zone} is in mode auto, whose two bands say when it heats and"
+                " when it cools; put a preset in force instead"
+            )
+        if profile is None:
+            raise RuleActionError(f"zone {zone} has no temperatures for {season}")
+        kelvin = celsius - (profile.min_temp + profile.max_temp) / 2.0
+        aimed = shifted(profile, kelvin)
+        middle = (aimed.min_temp + aimed.max_temp) / 2.0
+        if abs(middle - celsius) > _ROUNDED_KELVIN:
+            raise RuleActionError(
+                f"a band around {celsius:g} °C lies beyond what the settings allow"
+            )
+        what = {
+            "zone": zone,
+            "band": [aimed.min_temp, aimed.max_temp],
+            "setpoint": aimed.target_temp,
+        }
+        if aimed == profile:
+            return {**what, "in_force": True}
+        temperatures = {
+            "min_temp": aimed.min_temp,
+            "max_temp": aimed.max_temp,
+            "target_temp": aimed.target_temp,
+        }
+        await self._change(zone, {season: temperatures})
+        return what
+
+    def _settings_of(self, zone: str) -> ZoneSettings:
+        """Return a zone's settings as the document has them."""
+        settings = self.settings.zones[zone]
+        return settings.overlay.base if settings.overlay is not None else settings
+
+    async def _change(self, zone: str, keys: Mapping[str, Any]) -> None:
+        if self.dry_run:
+            return
+        self._spend(calls=False)
+        try:
+            await self.services.documents.change_zone(zone, keys)
+        except SettingsError as error:
+            raise RuleActionError(str(error)) from error
 
     async def command_device(
         self, device: str, command: str, parameter: Any, command_type: str
