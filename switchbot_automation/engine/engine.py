@@ -464,5 +464,5 @@ class RuleStep:
         """Return how the rules fare, JSON-able."""
         settings = self._documents.settings
         if self._made is None and not (settings and settings.rules):
-            return {"count": 0, "running": 0, "failed": []}
+            return {"count": 0, "running": 0, "failed": [], "problems": []}
         return self.rules.health()

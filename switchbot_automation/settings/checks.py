@@ -192,10 +192,15 @@ def rule_place_errors(settings: Settings) -> Iterator[SettingsError]:
 
 
 def plugin_errors(
-    document: object, parts: Mapping[str, PluginPart]
+    document: object, parts: Mapping[str, PluginPart], absent: frozenset[str]
 ) -> Iterator[SettingsError]:
-    """Check that every device of a plug-in that is named is one of `plugins`."""
+    """Check that every device of a plug-in that is named is one of `plugins`.
+
+    Those that are `absent` are known to be missing.
+    """
     for path, name, group in _plugin_devices(document, ()):
+        if name in absent:
+            continue
         part = parts.get(name)
         if part is None or part.group != group:
             near = nearest(name, parts)

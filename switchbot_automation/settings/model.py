@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.model import DEFAULT_ZONE, Reason
 
@@ -180,6 +180,17 @@ class GroupSettings:
     max_wait_seconds: int = 5400
 
 
+class SetAside(NamedTuple):
+    """A part of a stored document that cannot be read here, and that the rest goes without.
+
+    `path` is where it stands, `name` its key or the rule's id, `error` says what is wrong.
+    """
+
+    path: str
+    name: str
+    error: str
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
@@ -187,7 +198,8 @@ class Settings:
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `plugins` the parts that plug-ins provide. `overlaid`
-    names the zones whose settings change with time and surroundings.
+    names the zones whose settings change with time and surroundings. `set_aside` is what
+    could be read no more, see `settings.salvage`.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -198,6 +210,7 @@ class Settings:
     rules: tuple[Rule, ...] = ()
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
+    set_aside: tuple[SetAside, ...] = ()
 
     @property
     def default(self) -> ZoneSettings:

@@ -55,6 +55,9 @@ __all__ = ["check_settings", "parse_settings"]
 
 _Path: TypeAlias = tuple[str | int, ...]
 
+UNKNOWN = "unknown setting"
+"""What is said of a key that no setting has."""
+
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What becomes of each element of a list of objects.
 # What a document says once, of the whole home.
@@ -71,7 +74,7 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
     key, everything else whole. Absent keys have the defaults of `settings_table`.
     Raises `SettingsError` for the first problem; `check_settings` gives all.
     """
-    settings, errors = _load(document)
+    settings, errors = load(document)
     if settings is None:
         raise errors[0]
     return settings
@@ -84,7 +87,7 @@ def check_settings(document: Mapping[str, Any]) -> list[SettingsError]:
     that no instant lies on are refused here and where settings are applied; what is
     stored with them already can still be used.
     """
-    return _load(document)[1] or list(far_days(document))
+    return load(document)[1] or list(far_days(document))
 
 
 # --- one level of a document ------------------------------------------------------
@@ -94,12 +97,12 @@ class _UnknownKeyError(vol.Invalid):
     """A key that no setting has; its own name is the last element of the path."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        super().__init__("unknown setting")
+        super().__init__(UNKNOWN)
         self.known = tuple(known)
 
     def describe(self) -> str:
         near = nearest(self.path[-1], self.known, however_far=True)
-        return f"unknown setting; did you mean {near!r}?"
+        return f"{UNKNOWN}; did you mean {near!r}?"
 
 
 def _refuse_unknown(known: tuple[str, ...], _value: object) -> None:
@@ -217,7 +220,13 @@ def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
 # --- the whole document -----------------------------------------------------------
 
 
-def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
+def load(
+    document: object, *, absent: frozenset[str] = frozenset()
+) -> tuple[Settings | None, list[SettingsError]]:
+    """Return the settings, or else every problem.
+
+    The plug-ins' devices in `absent` may be named though `plugins` does not have them.
+    """
     top = _read_part(document, ())
     top.values.pop("zones", None)
     zones = _zones_of(document) or {DEFAULT_ZONE: {}}
@@ -235,7 +244,7 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
         errors.extend(found.values())
         errors.extend(group_errors(top.values.get("groups", {}), parts))
         errors.extend(rule_errors(document, parts))
-        errors.extend(plugin_errors(document, top.values.get("plugins", {})))
+        errors.extend(plugin_errors(document, top.values.get("plugins", {}), absent))
     if errors:
         return None, errors
     shadow, errors = _shadow(document, parts)
@@ -275,7 +284,7 @@ def _shadow(
     over = document["shadow"]
     if "shadow" in over:
         return None, [SettingsError("casts no shadow itself", path="shadow.shadow")]
-    settings, errors = _load(
+    settings, errors = load(
         written_over({key: document[key] for key in document if key != "shadow"}, over)
     )
     if settings is not None and set(settings.zones) != set(zones):

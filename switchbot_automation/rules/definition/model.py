@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 LATEST = timedelta(minutes=5)
 """How late a trigger of the clock still fires: a restart is made up for, a night is not."""
 
+MIN_INTERVAL = timedelta(seconds=1)
+"""How soon after a run a rule may run again where it says nothing else."""
+
+MAX_PER_HOUR = 120
+"""How many commands, scenes, webhooks and notices a rule may come to within an hour."""
+
 
 KEY_SHAPE = 8
 """How many characters of a step's key tell it without the steps inside it."""
@@ -137,7 +143,9 @@ class Rule:
     """One rule. All of `conditions` have to hold. `fingerprint` tells an edited one.
 
     `most` is how many runs a queue holds, the running one included, or how many run
-    beside each other. `trigger_kinds` are the words for the triggers, in their order.
+    beside each other. `trigger_kinds` are the words for the triggers, in their order. It
+    runs no sooner than `min_interval` after its last run, and does at most `max_per_hour`
+    within an hour.
     """
 
     id: str
@@ -152,6 +160,8 @@ class Rule:
     alias: str = ""
     fingerprint: str = ""
     trigger_ids: tuple[str, ...] = ()
+    min_interval: timedelta = MIN_INTERVAL
+    max_per_hour: int = MAX_PER_HOUR
 
     @property
     def parts(self) -> tuple[Trigger | Condition, ...]:

@@ -17,6 +17,8 @@ from switchbot_automation.rules.definition.conditions import (
 )
 from switchbot_automation.rules.definition.lookup import fingerprint, refuse_keys
 from switchbot_automation.rules.definition.model import (
+    MAX_PER_HOUR,
+    MIN_INTERVAL,
     Condition,
     Rule,
     RunMode,
@@ -27,6 +29,7 @@ from switchbot_automation.rules.definition.steps import read_steps
 from switchbot_automation.rules.definition.values import (
     Shape,
     choice,
+    duration,
     each_of,
     flag,
     near,
@@ -111,6 +114,8 @@ _RULE = Shape(
         "enabled": flag,
         "dry_run": flag,
         "alias": text,
+        "min_interval": duration,
+        "max_per_hour": whole(1, 3600),
     },
 )
 
@@ -159,4 +164,6 @@ def _rule(value: object) -> Rule:
         dry_run=read.get("dry_run", False),
         alias=read.get("alias", ""),
         fingerprint=fingerprint(value),
+        min_interval=read.get("min_interval", MIN_INTERVAL),
+        max_per_hour=read.get("max_per_hour", MAX_PER_HOUR),
     )

@@ -19,6 +19,7 @@ from switchbot_automation.rules.running.flow import asked_by, go
 from switchbot_automation.rules.running.memory import storable
 from switchbot_automation.rules.running.position import after, step_at
 from switchbot_automation.rules.running.services import (
+    PERSON,
     SENDING_SECONDS,
     RunContext,
     Services,
@@ -38,9 +39,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _MOST_RUNS: Final = 100
 """How many runs one pass carries on; more are left to the next tick."""
-
-PERSON: Final = "person"
-"""The trigger of a run that a person asked for."""
 
 _MOST_AT_ONCE: Final = 100
 """How many steps a run takes at one instant; a moment later it goes on."""
@@ -140,6 +138,7 @@ class Carrier:
             home,
             run.dry_run,
             self.commands,
+            rule.max_per_hour,
         )
         said: dict[str, Any] = {
             "action": step.kind,

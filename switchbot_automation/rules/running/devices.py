@@ -240,6 +240,20 @@ class RuleDevices:
             return True
         return any(self._names_of(event, names))
 
+    def id_of(self, name: str) -> str:
+        """Return the id of a device by its name or id; what is unknown is called as it is."""
+        found = self._lookup(name)
+        return found[0].device_id if len(found) == 1 else name
+
+    def contradicts(self, device: Known, command: str) -> bool:
+        """Tell whether a device was seen on after its OFF, or off after its ON."""
+        line = self._lines.get(device.device_id)
+        wanted = {"turnOn": "on", "turnOff": "off"}.get(command)
+        if line is None or wanted is None or not self._fresh(line):
+            return False
+        said = str(line.values.get("power", wanted)).casefold()
+        return said in ("on", "off") and said != wanted
+
     def values(self, names: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return what is known of each device by the rules' word for it."""
         found = {}

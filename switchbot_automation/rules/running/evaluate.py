@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.rules.definition.context import Home
     from switchbot_automation.rules.definition.model import Trigger
+    from switchbot_automation.rules.running.budget import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,19 @@ def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
     waits = rule.mode is not RunMode.PARALLEL and bool(mine.runs)
     new = replace(new, queued=waits)
     return memory.having(rule, replace(mine, runs=(*mine.runs, new)))
+
+
+def refused_run(
+    firing: Firing, memory: Memory, outcome: str, stop: Stop | None, now: datetime
+) -> Memory:
+    """Return the memory with the trace of a triggered rule that must not run now."""
+    rule, cause = firing.rule, firing.cause
+    new = RuleRun(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
+    trace = trace_of(rule.id, new, outcome, now)
+    if stop is not None:
+        trace |= {"why": stop.why, "with": list(stop.others)}
+        trace["until"] = stop.until.isoformat()
+    return memory.traced(trace)
 
 
 def due(

@@ -15,7 +15,7 @@ from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.running.position import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from switchbot_automation.rules.definition.model import Rule
@@ -121,7 +121,7 @@ class RuleRun:
             return None
         run_id, at = text(document.get("id")), instant(document.get("at"))
         step = integer(document.get("step"))
-        frames = [Frame.from_document(each) for each in _list(document.get("inside"))]
+        frames = [Frame.from_document(each) for each in listed(document.get("inside"))]
         inside = tuple(frame for frame in frames if frame is not None)
         if not run_id or at is None or step is None or step < 0:
             return None
@@ -131,18 +131,18 @@ class RuleRun:
         return cls(
             run_id,
             at,
-            _mapping(document.get("cause")),
+            mapping(document.get("cause")),
             dry_run=document.get("dry_run") is True,
             step=step,
             due_at=instant(document.get("due_at")),
             begun=document.get("begun") is True,
             queued=document.get("queued") is True,
-            done=tuple(_mapping(each) for each in _list(document.get("done"))),
+            done=tuple(mapping(each) for each in listed(document.get("done"))),
             inside=inside,
-            keys=tuple(str(each) for each in _list(document.get("keys"))),
+            keys=tuple(str(each) for each in listed(document.get("keys"))),
             taken=max(integer(document.get("taken")) or 0, 0),
             failing=document.get("failing") is True,
-            wait=tuple(_mapping(each) for each in wait)
+            wait=tuple(mapping(each) for each in wait)
             if isinstance(wait, list)
             else None,
             heard=heard if isinstance(heard, Mapping) else None,
@@ -164,28 +164,34 @@ class RuleMemory:
 class Memory:
     """What all rules remember, by their ids, and their traces, oldest first.
 
+    `budget` is what they spent, see `running.budget`.
     `watched` is since when values are what they are, see `running.watched`.
     """
 
     rules: Mapping[str, RuleMemory] = field(default_factory=lambda: NOTHING)
     traces: tuple[Mapping[str, Any], ...] = ()
+    budget: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     watched: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Memory:
         """Read the document, however damaged."""
         rules = {}
-        for rule_id, each in _mapping(document.get("rules")).items():
-            read = _mapping(each)
-            found = (RuleRun.from_document(run) for run in _list(read.get("runs")))
+        for rule_id, each in mapping(document.get("rules")).items():
+            read = mapping(each)
+            found = (RuleRun.from_document(run) for run in listed(read.get("runs")))
             rules[rule_id] = RuleMemory(
                 text(read.get("fingerprint")) or "",
-                tuple(_mapping(trigger) for trigger in _list(read.get("triggers"))),
+                tuple(mapping(trigger) for trigger in listed(read.get("triggers"))),
                 tuple(run for run in found if run is not None),
             )
-        traces = (_mapping(each) for each in _list(document.get("traces")))
-        watched = _mapping(document.get("watched"))
-        return cls(rules, tuple(each for each in traces if each), watched)
+        traces = (mapping(each) for each in listed(document.get("traces")))
+        return cls(
+            rules,
+            tuple(each for each in traces if each),
+            mapping(document.get("budget")),
+            mapping(document.get("watched")),
+        )
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -199,6 +205,7 @@ class Memory:
                 for rule_id, each in self.rules.items()
             },
             "traces": [dict(each) for each in self.traces],
+            **({"budget": dict(self.budget)} if self.budget else {}),
             **({"watched": dict(self.watched)} if self.watched else {}),
         }
 
@@ -215,13 +222,18 @@ class Memory:
             return self
         return replace(self, rules={**self.rules, rule.id: memory})
 
-    def only(self, rules: Iterable[Rule], now: datetime) -> Memory:
-        """Forget rules that are gone, switched off or edited; their runs end."""
+    def only(
+        self, rules: Iterable[Rule], now: datetime, *, aside: Collection[str] = ()
+    ) -> Memory:
+        """Forget rules that are gone, switched off or edited; their runs end.
+
+        Those `aside` cannot be read here: what they remember waits for their return.
+        """
         known = {rule.id: rule.fingerprint for rule in rules if rule.enabled}
         gone = {
             rule_id: each
             for rule_id, each in self.rules.items()
-            if known.get(rule_id) != each.fingerprint
+            if known.get(rule_id) != each.fingerprint and rule_id not in aside
         }
         if not gone:
             return self
@@ -272,7 +284,7 @@ def _dull(trace: Mapping[str, Any]) -> bool:
 
 
 def _alike(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    same_cause = _mapping(left.get("cause")).get("trigger") == _mapping(
+    same_cause = mapping(left.get("cause")).get("trigger") == mapping(
         right.get("cause")
     ).get("trigger")
     return _dull(left) and left.get("outcome") == right.get("outcome") and same_cause
@@ -314,9 +326,11 @@ _MOST_ITEMS = 100
 _LONGEST_TEXT = 500
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return what is one, of anything."""
     return value if isinstance(value, Mapping) else NOTHING
 
 
-def _list(value: object) -> list[Any]:
+def listed(value: object) -> list[Any]:
+    """Return what is a list, of anything."""
     return value if isinstance(value, list) else []

@@ -21,16 +21,27 @@ from switchbot_automation.model import Power
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
 from switchbot_automation.rules.definition.model import LATEST
-from switchbot_automation.rules.running.carry import PERSON, Carrier, LostRaceError
+from switchbot_automation.rules.running.budget import Budget, Echo, for_rules
+from switchbot_automation.rules.running.carry import Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
-from switchbot_automation.rules.running.evaluate import admit, fire, next_run
+from switchbot_automation.rules.running.evaluate import (
+    admit,
+    fire,
+    next_run,
+    refused_run,
+)
 from switchbot_automation.rules.running.flow import listen, waited_for
-from switchbot_automation.rules.running.memory import Memory, RuleMemory, RuleRun
-from switchbot_automation.rules.running.services import Services
+from switchbot_automation.rules.running.memory import (
+    Memory,
+    RuleMemory,
+    RuleRun,
+    mapping,
+)
+from switchbot_automation.rules.running.services import PERSON, Services
 from switchbot_automation.rules.running.watched import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -45,6 +56,7 @@ if TYPE_CHECKING:
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import DeviceEvent, Notifier
     from switchbot_automation.rules.definition.model import Rule
+    from switchbot_automation.rules.running.evaluate import Firing
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
@@ -81,6 +93,7 @@ class Rules:
         self._clock = clock
         self._listeners = listeners
         self._devices = RuleDevices(client, observer, clock)
+        self._budget = Budget()
         self._services = Services(
             client,
             observer,
@@ -90,6 +103,8 @@ class Rules:
             clock,
             webhook_sender,
             notifier,
+            meters,
+            self._budget,
         )
         self._events: deque[WebhookEvent] = deque(maxlen=_MOST_EVENTS)
         self._names: tuple[object, frozenset[str]] = (None, frozenset())
@@ -101,6 +116,8 @@ class Rules:
         if settings is None or not settings.rules:
             return False
         if not self._devices.concerns(event, self._device_names(settings)):
+            if self._budget.commanded(event.device_id):
+                self._devices.take(event, frozenset())  # what it is like by now
             return False
         self._events.append(event)
         return True
@@ -113,13 +130,18 @@ class Rules:
             self._events.clear()
             return RulesDone(ticks, None)
         before = self._memory()
-        memory = before.only(settings.rules, now)
+        memory = before.only(settings.rules, now, aside=_aside(settings))
+        known = {rule.id for rule in settings.rules} | _aside(settings)
+        self._budget.only(known)
         carrier = Carrier(self._services, settings, partial(self._seen, settings))
         try:
             memory, next_at = await self._evaluate(settings, ticks, memory, carrier)
         except LostRaceError:
             _LOGGER.warning("another engine has these rules; waiting for the next tick")
             return RulesDone(_with_commands(ticks, carrier.commands), now + _SOONEST)
+        for together, why in self._budget.news():
+            names = " and ".join(together)
+            _LOGGER.warning("stopped for a while, %s: %s", why, names)
         self._keep(memory)
         self._tell(before, memory)
         return RulesDone(_with_commands(ticks, carrier.commands), next_at)
@@ -149,7 +171,9 @@ class Rules:
             if self._clock.now() - pushed.received_at > LATEST:
                 continue  # it came while another engine led
             memory, _ = await self._pass(settings, memory, home(event), carrier)
-        await self._devices.refresh(watched, self._meters.quota(settings))
+        await self._devices.refresh(
+            watched, for_rules(self._meters.quota(settings), settings)
+        )
         memory, next_at = await self._pass(settings, memory, home(), carrier)
         watched = _watched(rules, memory)
         read_at = self._devices.next_read(watched, self._clock.now())
@@ -166,11 +190,39 @@ class Rules:
         memory, fired, next_at = fire(rules, memory, home, now)
         memory = listen(rules, memory, home, now)
         for each in fired:
+            kind = str(each.cause.get("trigger"))
+            echoes = self._echoes(each)
+            refused = self._budget.refuses(each.rule, kind, echoes, now)
+            if refused is not None:
+                why = self._budget.stopped(each.rule, now)
+                memory = refused_run(each, memory, refused, why, now)
+                continue
             home = await self._with_conditions(settings, each.rule, home)
-            memory = admit(each, memory, home, now)
+            before, memory = memory, admit(each, memory, home, now)
+            if memory.of(each.rule).runs != before.of(each.rule).runs:
+                self._budget.began(each.rule, now)
         memory = await carrier.carry_out(rules, memory, home)
         wanted = (next_at, seen_again)
         return memory, min((at for at in wanted if at is not None), default=None)
+
+    def _echoes(self, firing: Firing) -> list[Echo]:
+        """Return what a trigger looked at, by what commands may have changed it."""
+        index = firing.cause.get("index")
+        if not isinstance(index, int) or index >= len(firing.rule.triggers):
+            return []
+        trigger, cause = firing.rule.triggers[index], firing.cause
+        found = []
+        for subject in trigger.subjects:
+            target = f"zone:{subject.zone}"
+            if subject.device:
+                target = self._devices.id_of(subject.device)
+            found.append(Echo(target, subject.attribute, cause.get("value")))
+        device = getattr(trigger, "device", "")
+        if device:
+            told = mapping(cause.get("values"))
+            value = told.get("power", told.get("powerState"))
+            found.append(Echo(self._devices.id_of(device), "", value))
+        return found
 
     async def _with_conditions(
         self, settings: Settings, rule: Rule, home: Home
@@ -188,7 +240,7 @@ class Rules:
         A rule's own steps may have changed a zone since the tick looked at it.
         """
         if asked:
-            quota = self._meters.quota(settings)
+            quota = for_rules(self._meters.quota(settings), settings)
             await self._devices.refresh(asked, quota, now_only=True)
         zones = {}
         for name, values in home.zones.items():
@@ -211,7 +263,7 @@ class Rules:
             raise SettingsError(f"no rule {rule_id!r}; there are {known}", path="rules")
         now = self._clock.now()
         before = self._memory()
-        memory = before.only(settings.rules, now)
+        memory = before.only(settings.rules, now, aside=_aside(settings))
         zones = {
             zone.name: self._known_values(zone) for zone in settings.zones.values()
         }
@@ -230,6 +282,8 @@ class Rules:
             word = "conditions_unknown" if held is None else "conditions_not_met"
             memory = memory.ended(rule.id, run, word, now)
         else:
+            if not run.dry_run:
+                self._budget.began(rule, now, person=True)
             mine = memory.of(rule)
             begun = RuleMemory(rule.fingerprint, mine.triggers, (*mine.runs, run))
             carrier = Carrier(self._services, settings, partial(self._seen, settings))
@@ -260,6 +314,19 @@ class Rules:
         failed = {}
         for trace in memory.traces:
             failed[trace.get("rule")] = trace
+        now = self._clock.now()
+        stopped = [
+            {
+                "rule": rule.id,
+                "why": stop.why,
+                "with": list(stop.others),
+                "since": stop.since.isoformat(),
+                "until": stop.until.isoformat(),
+            }
+            for rule in rules
+            if (stop := self._budget.stopped(rule, now)) is not None
+        ]
+        over = [rule.id for rule in rules if self._budget.over(rule, now)]
         return {
             "count": len(rules),
             "running": sum(len(each.runs) for each in memory.rules.values()),
@@ -268,6 +335,9 @@ class Rules:
                 for rule_id, each in failed.items()
                 if each["outcome"] == "failed"
             ],
+            "stopped": stopped,
+            "over_budget": over,
+            "problems": list(_problems(rules, stopped, over)),
         }
 
     def _memory(self) -> Memory:
@@ -275,9 +345,13 @@ class Rules:
         document = self._documents.rules.data
         if self._read[0] is not document:
             self._read = (document, Memory.from_document(document))
+            self._budget.restore(self._read[1].budget)
         return self._read[1]
 
     def _keep(self, memory: Memory) -> None:
+        budget = self._budget.to_document()
+        if budget != memory.budget:
+            memory = replace(memory, budget=budget)
         if memory is self._read[1]:
             return
         document = memory.to_document()
@@ -318,6 +392,30 @@ class Rules:
             "power": str(state.power) if sure else None,
             "action": str(state.action) if sure and state.action else None,
         }
+
+
+def _problems(
+    rules: Iterable[Rule], stopped: Iterable[Mapping[str, Any]], over: Iterable[str]
+) -> Iterator[str]:
+    """Yield in words what a person has to know of the rules."""
+    for each in stopped:
+        others = " and ".join(each["with"])
+        beside = f" with {others}" if others else ""
+        yield (
+            f"rule {each['rule']} is stopped{beside} until {each['until']}:"
+            f" {each['why']}; an edit or a run by hand ends that"
+        )
+    most = {rule.id: rule.max_per_hour for rule in rules}
+    for rule_id in over:
+        yield (
+            f"rule {rule_id} has done {most[rule_id]} things within an hour, and may"
+            " do no more (`max_per_hour`)"
+        )
+
+
+def _aside(settings: Settings) -> set[str]:
+    """Return the ids of the rules that cannot be read here."""
+    return {each.name for each in settings.set_aside if each.path.startswith("rules")}
 
 
 def _devices_of(rules: Iterable[Rule]) -> frozenset[str]:

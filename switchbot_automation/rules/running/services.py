@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.cloud.catalog.catalog import validate_command
+from switchbot_automation.cloud.catalog.catalog import is_idempotent, validate_command
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
 from switchbot_automation.engine.act.wishes import act_for_person, end_of_hold
@@ -16,6 +16,8 @@ from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import RuleActionError, SettingsError
 from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_automation.reasons import ReasonCode
+from switchbot_automation.rules.definition.model import MAX_PER_HOUR
+from switchbot_automation.rules.running.budget import Budget, check_affordable
 from switchbot_automation.settings.presets import shifted
 from switchbot_automation.settings.secrets import masked
 from switchbot_automation.urls import mask_url
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
+    from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import Home, Notifier
     from switchbot_automation.rules.running.devices import RuleDevices
     from switchbot_automation.settings.model import Settings, ZoneSettings
+
+PERSON: Final = "person"
+"""The trigger of a run that a person asked for."""
 
 SENDING_SECONDS: Final = 60.0
 """How long a webhook, a notification or a plug-in's action may take."""
@@ -57,6 +63,8 @@ class Services:
     clock: Clock
     webhook_sender: HookSender | None
     notifier: Notifier | None
+    meters: Meters
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(slots=True)
@@ -73,6 +81,7 @@ class RunContext:
     home: Home
     dry_run: bool
     commands: list[Command] = field(default_factory=list)
+    max_per_hour: int = MAX_PER_HOUR
 
     @property
     def now(self) -> datetime:
@@ -91,9 +100,15 @@ class RunContext:
         what = {"zone": zone, "command": action}
         if self.dry_run:
             return what
-        until = services.documents.book(zone).state.hold_until
+        target, state = f"zone:{zone}", services.documents.book(zone).state
+        until = state.hold_until
         if hold is not None:
             until = end_of_hold(hold, settings, self.now)
+        if not state.uncertain and self._in_force(target, action, None):
+            book = services.documents.book(zone)
+            book.state = held(book.state, until)
+            return {**what, "in_force": True}
+        self._spend(off=wanted is ManualAction.OFF)
         command = await act_for_person(
             services.documents,
             services.commander,
@@ -109,9 +124,28 @@ class RunContext:
         ):
             why = command.reasons[-1].code if command.reasons else command.status
             raise RuleActionError(f"{action} of zone {zone}: {command.status}, {why}")
+        services.budget.sent(self.rule, target, action, None, self.now)
         if command.blocked_until is not None:
             done["blocked_until"] = encode_instant(command.blocked_until)
         return done
+
+    def _in_force(self, target: str, command: str, parameter: Any) -> bool:
+        """Tell whether a rule sent this a moment ago; a person is always obeyed."""
+        if self.cause.get("trigger") == PERSON:
+            return False
+        budget = self.services.budget
+        return budget.in_force(target, command, parameter, self.now)
+
+    def _spend(self, *, off: bool = False, calls: bool = True) -> None:
+        """Count one act. Raises QuotaExhaustedError and RuleActionError, and then it is not done.
+
+        `calls`: it costs one of the day's.
+        """
+        services = self.services
+        if calls:
+            quota = services.meters.quota(self.settings)
+            check_affordable(quota, self.settings, self.now, off=off)
+        services.budget.spend(self.rule, self.max_per_hour, self.now, off=off)
 
     async def set_preset(self, zone: str, preset: str) -> Mapping[str, Any]:
         """Put a preset of a zone in force, as its setting `preset`; empty for none."""
@@ -174,6 +208,7 @@ class RunContext:
     async def _change(self, zone: str, keys: Mapping[str, Any]) -> None:
         if self.dry_run:
             return
+        self._spend(calls=False)
         try:
             await self.services.documents.change_zone(zone, keys)
         except SettingsError as error:
@@ -201,10 +236,20 @@ class RunContext:
             what["parameter"] = _short(masked(checked))
         if self.dry_run:
             return what
+        again = is_idempotent(command, command_type)
+        devices, budget = self.services.devices, self.services.budget
+        if (
+            again
+            and not devices.contradicts(found, command)
+            and self._in_force(found.device_id, command, checked)
+        ):
+            return {**what, "in_force": True}
+        self._spend(off=command == "turnOff")
         client = self.services.client
         result = await self.services.observer.send(
             client.command, found.device_id, command, checked, command_type
         )
+        budget.sent(self.rule, found.device_id, command, checked, self.now)
         return {
             **what,
             **({"command_id": result.command_id} if result.command_id else {}),
@@ -224,6 +269,7 @@ class RunContext:
                 raise RuleActionError(f"no single scene {scene!r}; there are {known}")
             scene_id = found[0]
         if not self.dry_run:
+            self._spend()
             await observer.send(client.run_scene, scene_id)
         return {"scene": scene}
 
@@ -233,6 +279,7 @@ class RunContext:
         if sender is None:
             raise RuleActionError("the engine was given no webhook_sender")
         if not self.dry_run:
+            self._spend(calls=False)
             try:
                 async with asyncio.timeout(SENDING_SECONDS):
                     await sender.send(url, allowed_hosts=allowed_hosts)
@@ -259,6 +306,7 @@ class RunContext:
         words = {**self.cause, "rule": self.rule}
         text = Template(message).safe_substitute(words)
         if not self.dry_run:
+            self._spend(calls=False)
             async with asyncio.timeout(SENDING_SECONDS):
                 await notifier.notify(text, title=title)
         return {"message": _short(text)}
