@@ -178,7 +178,10 @@ async def test_unknown_ends_a_while_and_not_an_until(house):
 async def test_a_loop_goes_round_neither_within_one_instant_nor_for_ever(house):
     house.cloud.door = "open"
     await rung(
-        house, {"repeat": {"while": OPEN, "sequence": [say("again")]}}, say("on")
+        house,
+        {"repeat": {"while": OPEN, "sequence": [say("again")]}},
+        say("on"),
+        max_per_hour=3600,
     )
     assert told(house) == ["again"]
     await house.live(100)
@@ -194,7 +197,8 @@ async def test_a_loop_goes_round_neither_within_one_instant_nor_for_ever(house):
 
 async def test_many_rounds_do_not_hold_a_tick_up(house):
     inner = {"repeat": {"count": 30, "sequence": [say("x")]}}
-    await rung(house, {"repeat": {"count": 30, "sequence": [inner]}})
+    loop = {"repeat": {"count": 30, "sequence": [inner]}}
+    await rung(house, loop, max_per_hour=3600)
     assert len(told(house)) < 100
     await house.live(600)
     assert len(told(house)) == 900
@@ -205,7 +209,7 @@ async def test_loops_of_conditions_take_no_more_steps_than_a_run_may(house):
     house.cloud.door = "open"
     inner = {"repeat": {"count": 400, "sequence": [say("x")]}}
     loop = {"repeat": {"while": OPEN, "sequence": [inner, MINUTE]}}
-    await rung(house, loop)
+    await rung(house, loop, max_per_hour=3600)
     await house.live(12 * 3600)
     assert len(told(house)) < 5000
     assert last(house)["outcome"] == "failed"
@@ -432,10 +436,27 @@ async def test_a_temperature_moves_the_band_and_the_setpoint(house):
         "target_temp": 21.0,
     }
     revision = house.store.get_entry("settings").revision
+    house.clock.advance(60)
     await ring(house, count=2)
-    await ring(house, count=3)
     assert house.store.get_entry("settings").revision == revision
-    assert house.outcomes[-1] == "finished"
+    assert last(house)["outcome"] == "finished"
+    assert last(house)["steps"][0]["in_force"] is True
+
+
+async def test_steps_of_one_run_see_what_the_ones_before_set(house):
+    warmer = {**ZONE, "command": "set_temperature", "parameter": 19}
+    await rung(house, warmer, {**warmer, "parameter": 21})
+    assert house.store.get("settings")["winter"]["target_temp"] == 23.0
+
+
+async def test_a_setting_is_changed_beside_what_cannot_be_read(house):
+    warmer = {**ZONE, "command": "set_temperature", "parameter": 19}
+    bad = {"id": "bad", "triggers": {"trigger": "gone"}, "actions": [say("x")]}
+    house.rules(rule(warmer), bad)
+    await house.tick()
+    await ring(house)
+    assert last(house)["outcome"] == "finished"
+    assert house.store.get("settings")["winter"]["target_temp"] == 21.0
 
 
 async def test_a_temperature_that_a_preset_decides_is_not_changed_in_vain(house):
