@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from switchbot_automation.rules.running import flow
 from switchbot_automation.rules.running.flow import LEAST_ROUND, go
 from switchbot_automation.rules.running.memory import Memory, RuleMemory, RuleRun
-from switchbot_automation.rules.running.position import after, moved, noted, step_at
+from switchbot_automation.rules.running.position import (
+    Frame,
+    after,
+    moved,
+    noted,
+    step_at,
+)
 from switchbot_automation.settings.read import check_settings, parse_settings
 
 _SPEC = importlib.util.spec_from_file_location(
@@ -270,3 +276,37 @@ def test_a_loop_waits_between_rounds_whatever_the_clock_is_set_to(leaps):
                 run = go(parsed, run, home, now).run
     kept = Memory({"it": RuleMemory(parsed.fingerprint, runs=(run,))})
     assert Memory.from_document(kept.to_document()) == kept
+
+
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+MAYBE = st.one_of(st.none(), INSTANTS)
+MEMORIES = st.dictionaries(st.sampled_from(["due", "last"]), st.text(max_size=5))
+FRAMES = st.builds(
+    Frame, st.integers(0, 5), st.integers(0, 9), st.integers(0, 1000), MAYBE
+)
+
+
+@given(
+    st.builds(
+        RuleRun,
+        st.text(min_size=1),
+        INSTANTS,
+        MEMORIES,
+        dry_run=st.booleans(),
+        step=st.integers(0, 99),
+        due_at=MAYBE,
+        begun=st.booleans(),
+        queued=st.booleans(),
+        done=st.lists(MEMORIES, max_size=3).map(tuple),
+        inside=st.lists(FRAMES, max_size=4).map(tuple),
+        keys=st.lists(st.text(), max_size=4).map(tuple),
+        taken=st.integers(0, 5000),
+        failing=st.booleans(),
+        wait=st.one_of(st.none(), st.lists(MEMORIES, max_size=3).map(tuple)),
+        heard=st.one_of(st.none(), MEMORIES),
+        look_at=MAYBE,
+        left_out=st.integers(0, 5000),
+    )
+)
+def test_a_run_is_read_back_as_it_was_written(run):
+    assert RuleRun.from_document(json.loads(json.dumps(run.to_document()))) == run
