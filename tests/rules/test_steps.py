@@ -1,7 +1,10 @@
 """Steps that hold or steer others, in an engine: what is done, when, and after a restart."""
 
+from dataclasses import replace
+
 import pytest
 
+from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.rules.running.memory import Memory
 from switchbot_automation.rules.running.position import moved
 from switchbot_automation.settings.read import parse_settings
@@ -36,7 +39,8 @@ async def rung(house, *actions, **parts):
 
 
 def told(house):
-    return [message for _, message in house.told.messages]
+    """Return what rules said; not what is said of those that failed."""
+    return [said for title, said in house.told.messages if title != "Rule failed"]
 
 
 def last(house):
@@ -182,6 +186,7 @@ async def test_a_loop_goes_round_neither_within_one_instant_nor_for_ever(house):
         {"repeat": {"while": OPEN, "sequence": [say("again")]}},
         say("on"),
         max_per_hour=3600,
+        notify_on_failure=False,
     )
     assert told(house) == ["again"]
     await house.live(100)
@@ -394,6 +399,28 @@ async def test_every_device_of_a_list_is_tried_even_if_one_fails(house):
     assert told(house) == []
     assert last(house)["outcome"] == "failed"
     assert [step["ok"] for step in last(house)["steps"]] == [False, True]
+
+
+async def test_a_device_out_of_reach_holds_the_others_of_its_list_up_for_minutes(house):
+    listed, command = house.cloud.devices, house.cloud.command
+
+    async def devices():
+        found = await listed()
+        plug = replace(found.devices[2], device_id="P1", name="Plug")
+        return replace(found, devices=(plug, *found.devices))
+
+    async def send(device_id, *rest):
+        if device_id == "P1":
+            raise CloudTimeoutError("away")
+        return await command(device_id, *rest)
+
+    house.cloud.devices, house.cloud.command = devices, send
+    off = {"action": "command", "device": ["Plug", "Lamp"], "command": "turnOff"}
+    await rung(house, off)
+    assert house.cloud.sent == []
+    await house.live(900)
+    assert house.cloud.sent == ["turnOff"]
+    assert last(house)["outcome"] == "failed"
 
 
 async def test_a_step_may_fail_without_ending_the_run(house):

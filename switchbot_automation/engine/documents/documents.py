@@ -390,7 +390,9 @@ class Documents:
         if self.settings is None:
             return []
         keys = [self.key_of(zone) for zone in self.settings.zones]
-        return [*keys, self.rules.key] if self.settings.rules else keys
+        # Runs of rules that are gone may still have something to turn off.
+        wanted = self.settings.rules or self.rules.revision is None or self.rules.data
+        return [*keys, self.rules.key] if wanted else keys
 
     async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
         try:

@@ -22,7 +22,8 @@ LATEST = timedelta(minutes=5)
 """How late a trigger of the clock still fires: a restart is made up for, a night is not."""
 
 MIN_INTERVAL = timedelta(seconds=1)
-"""How soon after a run a rule may run again where it says nothing else."""
+"""How soon after a run a rule may run again where it says nothing else, and where its
+mode does not want every run."""
 
 MAX_PER_HOUR = 120
 """How many commands, scenes, webhooks and notices a rule may come to within an hour."""
@@ -142,6 +143,8 @@ def every_step(steps: Iterable[Step]) -> Iterator[Step]:
 class Rule:
     """One rule. All of `conditions` have to hold. `fingerprint` tells an edited one.
 
+    `trigger_keys` tell its triggers from others, `body` all of them with its steps.
+
     `most` is how many runs a queue holds, the running one included, or how many run
     beside each other. `trigger_kinds` are the words for the triggers, in their order. It
     runs no sooner than `min_interval` after its last run, and does at most `max_per_hour`
@@ -160,8 +163,11 @@ class Rule:
     alias: str = ""
     fingerprint: str = ""
     trigger_ids: tuple[str, ...] = ()
+    trigger_keys: tuple[str, ...] = ()
+    body: str = ""
     min_interval: timedelta = MIN_INTERVAL
     max_per_hour: int = MAX_PER_HOUR
+    notify_on_failure: bool = True
 
     @property
     def parts(self) -> tuple[Trigger | Condition, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import voluptuous as vol
@@ -15,6 +16,7 @@ from switchbot_automation.rules.definition.conditions import (
     TriggerCondition,
     flattened,
 )
+from switchbot_automation.rules.definition.identity import part_key
 from switchbot_automation.rules.definition.lookup import fingerprint, refuse_keys
 from switchbot_automation.rules.definition.model import (
     MAX_PER_HOUR,
@@ -116,6 +118,7 @@ _RULE = Shape(
         "alias": text,
         "min_interval": duration,
         "max_per_hour": whole(1, 3600),
+        "notify_on_failure": flag,
     },
 )
 
@@ -151,10 +154,15 @@ def _rule(value: object) -> Rule:
     if "max" in read and mode not in (RunMode.QUEUED, RunMode.PARALLEL):
         raise vol.Invalid("is for mode 'queued' or 'parallel'", path=["max"])
     _check_ids(read)
+    every = mode in (RunMode.QUEUED, RunMode.PARALLEL)
+    keys = tuple(part_key(each.trigger) for each in read["triggers"])
+    steps = [step.key for step in every_step(read["actions"])]
     return Rule(
         id=read["id"],
         triggers=tuple(each.trigger for each in read["triggers"]),
         trigger_kinds=tuple(each.kind for each in read["triggers"]),
+        trigger_keys=keys,
+        body=part_key([keys, steps]),
         trigger_ids=tuple(each.id for each in read["triggers"]),
         conditions=read.get("conditions", ()),
         steps=read["actions"],
@@ -164,6 +172,7 @@ def _rule(value: object) -> Rule:
         dry_run=read.get("dry_run", False),
         alias=read.get("alias", ""),
         fingerprint=fingerprint(value),
-        min_interval=read.get("min_interval", MIN_INTERVAL),
+        min_interval=read.get("min_interval", timedelta(0) if every else MIN_INTERVAL),
         max_per_hour=read.get("max_per_hour", MAX_PER_HOUR),
+        notify_on_failure=read.get("notify_on_failure", True),
     )

@@ -210,6 +210,11 @@ class Budget:
             rules = {rule for _at, rule in turns}
             self._stop(rules, "they flap around a threshold", now)
 
+    def sent_since(self, target: str, since: datetime) -> bool:
+        """Tell whether a rule commanded it after that instant."""
+        chains = self._targets.get(target, _Target()).chains
+        return any(at > since for _chain, at in chains.values())
+
     def commanded(self, target: str) -> bool:
         """Tell whether a rule commanded it since this process began."""
         return target in self._targets

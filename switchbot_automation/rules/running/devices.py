@@ -96,7 +96,9 @@ class RuleDevices:
             await self._list()
             found = self._lookup(name)
         if self._known is None:
-            raise RuleActionError(f"the device list cannot be read: {self._list_error}")
+            raise RuleActionError(
+                f"the device list cannot be read: {self._list_error}", passing=True
+            )
         return the_one(name, found, self._known)
 
     def _lookup(self, name: str) -> tuple[Known, ...]:

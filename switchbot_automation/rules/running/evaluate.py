@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.model import Look, Rule, RunMode
+from switchbot_automation.rules.running.endings import owed
 from switchbot_automation.rules.running.memory import (
     Memory,
     RuleRun,
@@ -115,12 +116,16 @@ def admit(firing: Firing, memory: Memory, home: Home, now: datetime) -> Memory:
         held = all_hold(rule.conditions, replace(home, cause=cause), now)
     except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
         return memory.traced(broken(rule, "conditions", error, now))
-    mine = memory.of(rule)
     new = RuleRun(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
-    new = noted(rule, new)
     if held is not True:
         word = "conditions_unknown" if held is None else "conditions_not_met"
         return memory.ended(rule.id, new, word, now)
+    return enter(rule, new, memory, now)
+
+
+def enter(rule: Rule, new: RuleRun, memory: Memory, now: datetime) -> Memory:
+    """Let a run begin, unless the rule's mode says no."""
+    mine, new = memory.of(rule), noted(rule, new)
     if rule.mode is RunMode.SINGLE and mine.runs:
         return memory.ended(rule.id, new, "already_running", now)
     if rule.mode is RunMode.QUEUED and len(mine.runs) >= rule.most:
@@ -176,9 +181,14 @@ def next_run(memory: Memory) -> datetime | None:
     )
 
 
-def with_run(memory: Memory, rule: Rule, run: RuleRun) -> Memory:
+def with_run(memory: Memory, rule: Rule, run: RuleRun, now: datetime) -> Memory:
     """Return the memory with a run as it is now."""
     mine, run = memory.of(rule), noted(rule, run)
+    run = replace(run, owed=owed(rule, run) if run.done else ())
+    if run.due_at is None:
+        run = replace(run, waits_from=None)
+    elif run.due_at != next((it.due_at for it in mine.runs if it.id == run.id), None):
+        run = replace(run, waits_from=now)
     runs = tuple(run if each.id == run.id else each for each in mine.runs)
     return memory.having(rule, replace(mine, runs=runs))
 

@@ -236,7 +236,7 @@ def listen(rules: Iterable[Rule], memory: Memory, home: Home, now: datetime) -> 
                 memory = memory.traced(broken(rule, "wait_for_trigger", error, now))
                 continue
             if found != run:
-                memory = with_run(memory, rule, found)
+                memory = with_run(memory, rule, found, now)
     return memory
 
 

@@ -100,6 +100,18 @@ def once_more(run: RuleRun, now: datetime) -> RuleRun:
     return replace(run, inside=(*run.inside[:-1], again))
 
 
+def remaining(rule: Rule, run: RuleRun) -> tuple[Step, ...]:
+    """Return the steps that a run has before it, those of the blocks around it too."""
+    try:
+        levels = [*_levels(rule, run)]
+    except LookupError:
+        return ()
+    found: list[Step] = []
+    for depth, (steps, index) in enumerate(reversed(levels)):
+        found += steps[index + (1 if depth else 0) :]
+    return tuple(found)
+
+
 def noted(rule: Rule, run: RuleRun) -> RuleRun:
     """Return the run with the keys that it is found again by."""
     try:

@@ -17,6 +17,7 @@ from uuid import uuid4
 from switchbot_automation.core.predict import is_stale
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import Power
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
@@ -26,6 +27,7 @@ from switchbot_automation.rules.running.carry import Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
 from switchbot_automation.rules.running.evaluate import (
     admit,
+    enter,
     fire,
     next_run,
     refused_run,
@@ -33,8 +35,8 @@ from switchbot_automation.rules.running.evaluate import (
 from switchbot_automation.rules.running.flow import listen, waited_for
 from switchbot_automation.rules.running.memory import (
     Memory,
-    RuleMemory,
     RuleRun,
+    listed,
     mapping,
 )
 from switchbot_automation.rules.running.services import PERSON, Services
@@ -63,6 +65,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _MOST_EVENTS: Final = 200
 _SOONEST: Final = timedelta(seconds=1)
+
+_TOLD_FOR: Final = timedelta(days=1)
+"""For how long a rule that failed makes the health `degraded`, if it does not run again."""
 
 
 class RulesDone(NamedTuple):
@@ -126,10 +131,13 @@ class Rules:
         self, settings: Settings, ticks: list[ZoneTick], now: datetime
     ) -> RulesDone:
         """Do what is due now. Never raises for a cloud, a store or a plug-in."""
-        if not settings.rules or self._documents.rules.revision is None:
+        if self._documents.rules.revision is None:
             self._events.clear()
             return RulesDone(ticks, None)
         before = self._memory()
+        if not settings.rules and not before.rules and not before.endings:
+            self._events.clear()
+            return RulesDone(ticks, None)
         memory = before.only(settings.rules, now, aside=_aside(settings))
         known = {rule.id for rule in settings.rules} | _aside(settings)
         self._budget.only(known)
@@ -175,9 +183,11 @@ class Rules:
             watched, for_rules(self._meters.quota(settings), settings)
         )
         memory, next_at = await self._pass(settings, memory, home(), carrier)
+        memory = await carrier.end(memory, home())
         watched = _watched(rules, memory)
         read_at = self._devices.next_read(watched, self._clock.now())
         soonest = [next_at, next_run(memory), read_at]
+        soonest += [each.at for each in memory.endings]
         return memory, min((at for at in soonest if at is not None), default=None)
 
     async def _pass(
@@ -255,6 +265,7 @@ class Rules:
         """Run a rule's actions now, as if it had been triggered; return its trace.
 
         A delay ends the call: the ticks carry the run on. `conditions`: ask them first.
+        The rule's mode holds, but for a rehearsal, a dry run that waits for nothing.
         Raises SettingsError where there is no such rule.
         """
         rule = next((each for each in settings.rules if each.id == rule_id), None)
@@ -284,13 +295,19 @@ class Rules:
         else:
             if not run.dry_run:
                 self._budget.began(rule, now, person=True)
+            if run.dry_run:
+                mine = memory.of(rule)
+                runs = (*mine.runs, run)
+                memory = memory.having(rule, replace(mine, runs=runs))
+            else:
+                memory = enter(rule, run, memory, now)
             mine = memory.of(rule)
-            begun = RuleMemory(rule.fingerprint, mine.triggers, (*mine.runs, run))
+            begun = [each for each in mine.runs if each.id == run.id]
             carrier = Carrier(self._services, settings, partial(self._seen, settings))
             try:
-                memory = await carrier.advance(
-                    rule, run, memory.having(rule, begun), home
-                )
+                for each in begun:
+                    if not each.queued:
+                        memory = await carrier.advance(rule, each, memory, home)
             except LostRaceError:
                 return {"rule": rule.id, "run": run.id, "outcome": "lost_race"}
         self._keep(memory)
@@ -337,7 +354,10 @@ class Rules:
             ],
             "stopped": stopped,
             "over_budget": over,
-            "problems": list(_problems(rules, stopped, over)),
+            "problems": [
+                *_problems(rules, stopped, over),
+                *_failing(memory, failed.values(), now),
+            ],
         }
 
     def _memory(self) -> Memory:
@@ -411,6 +431,29 @@ def _problems(
             f"rule {rule_id} has done {most[rule_id]} things within an hour, and may"
             " do no more (`max_per_hour`)"
         )
+
+
+def _failing(
+    memory: Memory, last: Iterable[Mapping[str, Any]], now: datetime
+) -> Iterator[str]:
+    """Yield what is tried again, and whose last run failed within a day."""
+    for rule_id, each in memory.rules.items():
+        for run in each.runs:
+            if run.trouble:
+                yield f"rule {rule_id}: {run.trouble}; it is tried again"
+    for ending in memory.endings:
+        if ending.tries:
+            yield (
+                f"{ending.target} is still to be turned off for rule {ending.rule};"
+                " it is tried again"
+            )
+    for trace in last:
+        ended = stored_instant(trace.get("ended_at"))
+        if trace["outcome"] == "failed" and ended and now - ended <= _TOLD_FOR:
+            steps = [mapping(each) for each in listed(trace.get("steps"))]
+            wrong = [each for each in steps if each.get("ok") is False]
+            why = wrong[-1].get("error") if wrong else trace["outcome"]
+            yield f"rule {trace['rule']} failed: {why}"
 
 
 def _aside(settings: Settings) -> set[str]:

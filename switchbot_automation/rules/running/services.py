@@ -13,7 +13,16 @@ from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
 from switchbot_automation.engine.act.wishes import act_for_person, end_of_hold
 from switchbot_automation.engine.observe.gateway import describe
-from switchbot_automation.errors import RuleActionError, SettingsError
+from switchbot_automation.errors import (
+    AuthError,
+    BadParameterError,
+    CloudError,
+    RuleActionError,
+    SettingsError,
+    UnsupportedCommandError,
+    WebhookConflictError,
+    WebhookError,
+)
 from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_automation.reasons import ReasonCode
 from switchbot_automation.rules.definition.model import MAX_PER_HOUR
@@ -123,7 +132,10 @@ class RunContext:
             command.status is CommandStatus.BLOCKED and command.blocked_until is None
         ):
             why = command.reasons[-1].code if command.reasons else command.status
-            raise RuleActionError(f"{action} of zone {zone}: {command.status}, {why}")
+            raise RuleActionError(
+                f"{action} of zone {zone}: {command.status}, {why}",
+                passing=why is not ReasonCode.NO_RUNG_CONFIGURED,
+            )
         services.budget.sent(self.rule, target, action, None, self.now)
         if command.blocked_until is not None:
             done["blocked_until"] = encode_instant(command.blocked_until)
@@ -313,6 +325,28 @@ class RunContext:
 def failure(error: BaseException) -> str:
     """Return an action's error as one line for the trace."""
     return str(error)[:200] if isinstance(error, RuleActionError) else describe(error)
+
+
+def passes(error: BaseException, *, once: bool) -> bool:
+    """Tell whether a failed step is worth another try: nothing was done, or it harms not.
+
+    `once`: doing it twice does more than doing it once.
+    """
+    if isinstance(error, RuleActionError):
+        return error.passing
+    if isinstance(error, _FOR_GOOD):
+        return False
+    if isinstance(error, CloudError | WebhookError):
+        return not (once and error.maybe_sent)
+    return not once and isinstance(error, OSError)  # TimeoutError is one
+
+
+_FOR_GOOD: Final = (
+    AuthError,
+    UnsupportedCommandError,
+    BadParameterError,
+    WebhookConflictError,
+)
 
 
 def _secret(device_type: str, command: str) -> bool:
