@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.catalog import find
@@ -27,13 +27,12 @@ from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.predict import Quota
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.model import CloudApi, DeviceList
+    from switchbot_automation.model import CloudApi, DeviceList, DeviceStatus
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,6 +44,9 @@ _KEPT_INTERVALS = 3.0
 _LIST_FRESH_SECONDS = 86400.0
 _LIST_RETRY_SECONDS = 900.0
 _TOGETHER_SECONDS = 2.0
+
+_SETTLES: Final = timedelta(seconds=30)
+"""For how long after an event the cloud's answer may still be the one from before it."""
 
 
 class Known(NamedTuple):
@@ -60,7 +62,8 @@ class Known(NamedTuple):
 class _Line:
     """What is known of one device. Seconds are monotonic, None for never.
 
-    `told` is what events said since the last answer, `heard` the fields they ever told;
+    `at` is when a field's value was so, as its event or its answer says. `told` is what
+    events said since the last answer, `heard` the fields they ever told;
     `agreed` how often an answer was what was told, without a change nobody told.
     """
 
@@ -72,6 +75,7 @@ class _Line:
     heard: set[str] = field(default_factory=set)
     agreed: int = 0
     failing: bool = False
+    at: dict[str, datetime] = field(default_factory=dict)
 
 
 class RuleDevices:
@@ -161,16 +165,26 @@ class RuleDevices:
             line.failing = True
             return
         line.failing = False
-        values = {**reading.unknown, **reading.values}
+        kept = _told_just_now(line, self._when(status))
+        answer = {**reading.unknown, **reading.values}
+        values = {**answer, **{key: line.values[key] for key in kept}}
+        line.at = dict.fromkeys(answer, self._when(status)) | kept
         if line.heard:
             expected = {**line.values, **line.told}
             agrees = all(
                 values.get(key, expected.get(key)) == expected.get(key)
                 for key in line.heard
             )
-            line.agreed = line.agreed + bool(line.told) if agrees else 0
-        line.told = {}
+            line.agreed = (
+                line.agreed + (line.told.keys() != kept.keys()) if agrees else 0
+            )
+        line.told = {key: line.told[key] for key in kept}
         line.values, line.known_at = values, self._clock.monotonic()
+
+    def _when(self, status: DeviceStatus) -> datetime:
+        at: Any = status.received_at  # a host's own client may give anything
+        now = self._clock.now()
+        return min(at, now) if isinstance(at, datetime) and at.tzinfo else now
 
     def next_read(self, names: Iterable[str], now: datetime) -> datetime | None:
         """Return when a device is to be read next, None where none is."""
@@ -201,10 +215,19 @@ class RuleDevices:
         """
         values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
-        line.values = {**line.values, **values}
-        line.told.update(values)
         line.heard.update(values)
-        line.known_at = self._clock.monotonic()
+        # What was so before something that is known already is told too late.
+        at = event.sampled_at
+        newer = {
+            key: value
+            for key, value in values.items()
+            if key not in line.at or not at < line.at[key] <= self._clock.now()
+        }
+        if newer:
+            line.values = {**line.values, **newer}
+            line.at |= dict.fromkeys(newer, at)
+            line.told.update(newer)
+            line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
         return DeviceEvent(names, event.event_type, values, said=event.values)
 
@@ -265,6 +288,15 @@ class RuleDevices:
             if line is not None and self._fresh(line):
                 found[name] = line.values
         return found
+
+
+def _told_just_now(line: _Line, at: datetime) -> dict[str, datetime]:
+    """Return what events told so shortly before an answer that this may be older."""
+    return {
+        key: line.at[key]
+        for key in line.told
+        if key in line.values and key in line.at and abs(at - line.at[key]) < _SETTLES
+    }
 
 
 def named(name: str, known: tuple[Known, ...]) -> tuple[Known, ...]:

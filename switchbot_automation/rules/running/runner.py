@@ -114,6 +114,7 @@ class Rules:
         self._events: deque[WebhookEvent] = deque(maxlen=_MOST_EVENTS)
         self._names: tuple[object, frozenset[str]] = (None, frozenset())
         self._read: tuple[object, Memory] = (None, Memory())
+        self._looked_at: datetime | None = None
 
     def take(self, event: WebhookEvent) -> bool:
         """Keep an event for the next tick; tell whether a rule may be waiting for it."""
@@ -197,7 +198,9 @@ class Rules:
         rules = [rule for rule in settings.rules if rule.enabled]
         now = self._clock.now()
         memory, home, seen_again = _timed(rules, memory, home, now)
-        memory, fired, next_at = fire(rules, memory, home, now)
+        anew = self._looked_at is None or now < self._looked_at
+        self._looked_at = now
+        memory, fired, next_at = fire(rules, memory, home, now, anew=anew)
         memory = listen(rules, memory, home, now)
         for each in fired:
             kind = str(each.cause.get("trigger"))
