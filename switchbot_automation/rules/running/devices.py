@@ -26,7 +26,7 @@ from switchbot_automation.rules.definition.context import DeviceEvent
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
@@ -89,6 +89,7 @@ class RuleDevices:
         self._listed_at: float | None = None
         self._list_error = ""
         self._lines: dict[str, _Line] = {}
+        self._ids: dict[str, str] = {}
 
     async def find(self, name: str) -> Known:
         """Return the device of a name or id.
@@ -106,7 +107,45 @@ class RuleDevices:
         return the_one(name, found, self._known)
 
     def _lookup(self, name: str) -> tuple[Known, ...]:
-        return named(name, self._known or ())
+        known = self._known or ()
+        found = named(name, known)
+        if not found and name in self._ids:
+            # It was renamed in the phone app: it is still what the rule means.
+            return named(self._ids[name], known)
+        if len(found) == 1:
+            self._ids[name] = found[0].device_id
+        return found
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The ids of the devices that rules name, by the rules' words for them."""
+        return dict(sorted(self._ids.items()))
+
+    def remember(self, ids: Mapping[str, str], names: Collection[str]) -> None:
+        """Take in what was known before a restart; forget what no rule names."""
+        self._ids = {
+            name: device_id
+            for name, device_id in {**ids, **self._ids}.items()
+            if name in names and isinstance(device_id, str)
+        }
+
+    def problems(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield each name that the account does not have, with what became of it."""
+        known = self._known
+        for name in names if known else ():
+            if named(name, known or ()):
+                continue
+            found = self._lookup(name)
+            if found:
+                yield (
+                    name,
+                    f"{name!r} is called {found[0].name!r} in the account by now",
+                )
+                continue
+            try:
+                the_one(name, (), known or ())
+            except RuleActionError as error:
+                yield name, str(error)
 
     def _may_list(self) -> bool:
         if self._listed_at is None:
@@ -126,6 +165,13 @@ class RuleDevices:
         if found or self._known is None:
             self._known = found
 
+    async def keep_list(self) -> None:
+        """Read the device list where it was not read for a day."""
+        if self._listed_at is None or (
+            self._clock.monotonic() - self._listed_at >= _LIST_FRESH_SECONDS
+        ):
+            await self._list()
+
     async def refresh(
         self, names: Iterable[str], quota: Quota, *, now_only: bool = False
     ) -> None:
@@ -136,10 +182,7 @@ class RuleDevices:
         names = tuple(names)
         if not names:
             return
-        if self._listed_at is None or (
-            self._clock.monotonic() - self._listed_at >= _LIST_FRESH_SECONDS
-        ):
-            await self._list()
+        await self.keep_list()
         quota = quota._replace(meters=quota.meters + len(names))
         for name in names:
             found = self._lookup(name)
