@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.catalog import find
@@ -26,14 +26,13 @@ from switchbot_automation.rules.definition.context import DeviceEvent
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.predict import Quota
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.model import CloudApi, DeviceList
+    from switchbot_automation.model import CloudApi, DeviceList, DeviceStatus
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,6 +44,9 @@ _KEPT_INTERVALS = 3.0
 _LIST_FRESH_SECONDS = 86400.0
 _LIST_RETRY_SECONDS = 900.0
 _TOGETHER_SECONDS = 2.0
+
+_SETTLES: Final = timedelta(seconds=30)
+"""For how long after an event the cloud's answer may still be the one from before it."""
 
 
 class Known(NamedTuple):
@@ -60,7 +62,8 @@ class Known(NamedTuple):
 class _Line:
     """What is known of one device. Seconds are monotonic, None for never.
 
-    `told` is what events said since the last answer, `heard` the fields they ever told;
+    `at` is when a field's value was so, as its event or its answer says. `told` is what
+    events said since the last answer, `heard` the fields they ever told;
     `agreed` how often an answer was what was told, without a change nobody told.
     """
 
@@ -72,6 +75,7 @@ class _Line:
     heard: set[str] = field(default_factory=set)
     agreed: int = 0
     failing: bool = False
+    at: dict[str, datetime] = field(default_factory=dict)
 
 
 class RuleDevices:
@@ -85,6 +89,7 @@ class RuleDevices:
         self._listed_at: float | None = None
         self._list_error = ""
         self._lines: dict[str, _Line] = {}
+        self._ids: dict[str, str] = {}
 
     async def find(self, name: str) -> Known:
         """Return the device of a name or id.
@@ -102,7 +107,45 @@ class RuleDevices:
         return the_one(name, found, self._known)
 
     def _lookup(self, name: str) -> tuple[Known, ...]:
-        return named(name, self._known or ())
+        known = self._known or ()
+        found = named(name, known)
+        if not found and name in self._ids:
+            # It was renamed in the phone app: it is still what the rule means.
+            return named(self._ids[name], known)
+        if len(found) == 1:
+            self._ids[name] = found[0].device_id
+        return found
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The ids of the devices that rules name, by the rules' words for them."""
+        return dict(sorted(self._ids.items()))
+
+    def remember(self, ids: Mapping[str, str], names: Collection[str]) -> None:
+        """Take in what was known before a restart; forget what no rule names."""
+        self._ids = {
+            name: device_id
+            for name, device_id in {**ids, **self._ids}.items()
+            if name in names and isinstance(device_id, str)
+        }
+
+    def problems(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield each name that the account does not have, with what became of it."""
+        known = self._known
+        for name in names if known else ():
+            if named(name, known or ()):
+                continue
+            found = self._lookup(name)
+            if found:
+                yield (
+                    name,
+                    f"{name!r} is called {found[0].name!r} in the account by now",
+                )
+                continue
+            try:
+                the_one(name, (), known or ())
+            except RuleActionError as error:
+                yield name, str(error)
 
     def _may_list(self) -> bool:
         if self._listed_at is None:
@@ -122,6 +165,13 @@ class RuleDevices:
         if found or self._known is None:
             self._known = found
 
+    async def keep_list(self) -> None:
+        """Read the device list where it was not read for a day."""
+        if self._listed_at is None or (
+            self._clock.monotonic() - self._listed_at >= _LIST_FRESH_SECONDS
+        ):
+            await self._list()
+
     async def refresh(
         self, names: Iterable[str], quota: Quota, *, now_only: bool = False
     ) -> None:
@@ -132,10 +182,7 @@ class RuleDevices:
         names = tuple(names)
         if not names:
             return
-        if self._listed_at is None or (
-            self._clock.monotonic() - self._listed_at >= _LIST_FRESH_SECONDS
-        ):
-            await self._list()
+        await self.keep_list()
         quota = quota._replace(meters=quota.meters + len(names))
         for name in names:
             found = self._lookup(name)
@@ -161,16 +208,26 @@ class RuleDevices:
             line.failing = True
             return
         line.failing = False
-        values = {**reading.unknown, **reading.values}
+        kept = _told_just_now(line, self._when(status))
+        answer = {**reading.unknown, **reading.values}
+        values = {**answer, **{key: line.values[key] for key in kept}}
+        line.at = dict.fromkeys(answer, self._when(status)) | kept
         if line.heard:
             expected = {**line.values, **line.told}
             agrees = all(
                 values.get(key, expected.get(key)) == expected.get(key)
                 for key in line.heard
             )
-            line.agreed = line.agreed + bool(line.told) if agrees else 0
-        line.told = {}
+            line.agreed = (
+                line.agreed + (line.told.keys() != kept.keys()) if agrees else 0
+            )
+        line.told = {key: line.told[key] for key in kept}
         line.values, line.known_at = values, self._clock.monotonic()
+
+    def _when(self, status: DeviceStatus) -> datetime:
+        at: Any = status.received_at  # a host's own client may give anything
+        now = self._clock.now()
+        return min(at, now) if isinstance(at, datetime) and at.tzinfo else now
 
     def next_read(self, names: Iterable[str], now: datetime) -> datetime | None:
         """Return when a device is to be read next, None where none is."""
@@ -201,10 +258,19 @@ class RuleDevices:
         """
         values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
-        line.values = {**line.values, **values}
-        line.told.update(values)
         line.heard.update(values)
-        line.known_at = self._clock.monotonic()
+        # What was so before something that is known already is told too late.
+        at = event.sampled_at
+        newer = {
+            key: value
+            for key, value in values.items()
+            if key not in line.at or not at < line.at[key] <= self._clock.now()
+        }
+        if newer:
+            line.values = {**line.values, **newer}
+            line.at |= dict.fromkeys(newer, at)
+            line.told.update(newer)
+            line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
         return DeviceEvent(names, event.event_type, values, said=event.values)
 
@@ -265,6 +331,15 @@ class RuleDevices:
             if line is not None and self._fresh(line):
                 found[name] = line.values
         return found
+
+
+def _told_just_now(line: _Line, at: datetime) -> dict[str, datetime]:
+    """Return what events told so shortly before an answer that this may be older."""
+    return {
+        key: line.at[key]
+        for key in line.told
+        if key in line.values and key in line.at and abs(at - line.at[key]) < _SETTLES
+    }
 
 
 def named(name: str, known: tuple[Known, ...]) -> tuple[Known, ...]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.definition.conditions import all_hold
-from switchbot_automation.rules.definition.model import Look, Rule, RunMode
+from switchbot_automation.rules.definition.model import LATEST, Look, Rule, RunMode
+from switchbot_automation.rules.definition.triggers import GAP
 from switchbot_automation.rules.running.endings import owed
 from switchbot_automation.rules.running.memory import (
     Memory,
@@ -65,9 +67,17 @@ def evaluate(
 
 
 def fire(
-    rules: Iterable[Rule], memory: Memory, home: Home, now: datetime
+    rules: Iterable[Rule],
+    memory: Memory,
+    home: Home,
+    now: datetime,
+    *,
+    anew: bool = False,
 ) -> tuple[Memory, tuple[Firing, ...], datetime | None]:
-    """Look at every trigger; return what is remembered, what fired, and the next look."""
+    """Look at every trigger; return what is remembered, what fired, and the next look.
+
+    `anew`: the clock may have been set back since the last look.
+    """
     fired: list[Firing] = []
     wanted: list[datetime] = []
     for rule in rules:
@@ -79,15 +89,20 @@ def fire(
             own = before.triggers[index] if index < len(before.triggers) else NOTHING
             kind = rule.trigger_kinds[index]
             try:
+                if anew:
+                    own = _not_later(trigger, own, home, now)
+                own = _as_watched(own, now)
                 look = looked(trigger, own, home, now)
             except Exception as error:  # noqa: BLE001 - a plug-in's, perhaps
                 kept.append(own)
                 memory = memory.traced(broken(rule, kind, error, now))
                 continue
-            kept.append(look.memory)
-            if look.due_at is not None:
-                wanted.append(look.due_at)
-            if look.fired is not None:
+            noted, look_at = _seen(look, own, now)
+            kept.append(noted)
+            wanted += [at for at in (look.due_at, look_at) if at is not None]
+            if look.fired is None:
+                memory = _missed(rule, index, own, look, memory=memory, now=now)
+            else:
                 cause = {**look.fired, "trigger": kind, "index": index}
                 named = rule.trigger_ids[index] if index < len(rule.trigger_ids) else ""
                 if named:
@@ -95,6 +110,73 @@ def fire(
                 fired.append(Firing(rule, cause))
         memory = memory.having(rule, replace(before, triggers=tuple(kept)))
     return memory, tuple(fired), min(wanted, default=None)
+
+
+def _not_later(
+    trigger: Trigger, own: Mapping[str, Any], home: Home, now: datetime
+) -> Mapping[str, Any]:
+    """Return what a trigger of the clock waits for, if not for longer than it has to."""
+    due = stored_instant(own.get("due"))
+    if due is None or due <= now:
+        return own
+    fresh = looked(trigger, NOTHING, home, now).memory
+    sooner = stored_instant(fresh.get("due"))
+    return fresh if sooner is not None and sooner < due else own
+
+
+def _as_watched(own: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+    """Return what a trigger remembers, its `for` begun anew if nobody watched.
+
+    Only time that was watched counts: while the engine was down, the door may have been
+    closed and opened again.
+    """
+    seen = stored_instant(own.get("seen"))
+    if "since" not in own or seen is None or now - seen <= GAP + _LATE:
+        return own
+    return {**own, "since": now.isoformat(), "seen": now.isoformat()}
+
+
+def _seen(
+    look: Look, own: Mapping[str, Any], now: datetime
+) -> tuple[Mapping[str, Any], datetime | None]:
+    """Note of a running `for` that it is watched, and when to look at it again."""
+    if "since" not in look.memory:
+        return look.memory, None
+    again = now + GAP / 2
+    seen = stored_instant(look.memory.get("seen"))
+    began = look.memory["since"] != own.get("since")
+    if not began and seen is not None and _NONE <= now - seen < GAP / 2:
+        return look.memory, seen + GAP / 2
+    return {**look.memory, "seen": now.isoformat()}, again
+
+
+def _missed(
+    rule: Rule,
+    index: int,
+    own: Mapping[str, Any],
+    look: Look,
+    *,
+    memory: Memory,
+    now: datetime,
+) -> Memory:
+    """Trace a time that passed while nobody looked, and that is too late by now."""
+    due = stored_instant(own.get("due"))
+    inside = look.memory.get("inside")
+    event = getattr(rule.triggers[index], "event", "")
+    crossed = "inside" in own and own["inside"] is not inside and inside is not None
+    cause: dict[str, Any] = {"trigger": rule.trigger_kinds[index], "index": index}
+    if due is not None and now - due > LATEST:
+        cause["due"] = due.isoformat()
+    elif crossed and inside is (event == "start"):
+        cause["window"] = event
+    else:
+        return memory
+    run = RuleRun(_run_id(rule, cause, now, memory), now, cause, dry_run=rule.dry_run)
+    return memory.ended(rule.id, run, "missed", now)
+
+
+_NONE = timedelta(0)
+_LATE = timedelta(minutes=1)
 
 
 def looked(trigger: Trigger, own: Mapping[str, Any], home: Home, now: datetime) -> Look:

@@ -219,6 +219,7 @@ class Memory:
     budget: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     watched: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     endings: tuple[Ending, ...] = ()
+    devices: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Memory:
@@ -243,6 +244,7 @@ class Memory:
             mapping(document.get("budget")),
             mapping(document.get("watched")),
             tuple(each for each in endings if each is not None),
+            mapping(document.get("devices")),
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -261,6 +263,7 @@ class Memory:
             "traces": [dict(each) for each in self.traces],
             **({"budget": dict(self.budget)} if self.budget else {}),
             **({"watched": dict(self.watched)} if self.watched else {}),
+            **({"devices": dict(self.devices)} if self.devices else {}),
             **(
                 {"endings": [each.to_document() for each in self.endings]}
                 if self.endings

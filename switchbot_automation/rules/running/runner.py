@@ -19,9 +19,10 @@ from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import Power
+from switchbot_automation.rules.definition.actions import DeviceCommand
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
-from switchbot_automation.rules.definition.model import LATEST
+from switchbot_automation.rules.definition.model import LATEST, every_step
 from switchbot_automation.rules.running.budget import Budget, Echo, for_rules
 from switchbot_automation.rules.running.carry import Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
@@ -114,6 +115,7 @@ class Rules:
         self._events: deque[WebhookEvent] = deque(maxlen=_MOST_EVENTS)
         self._names: tuple[object, frozenset[str]] = (None, frozenset())
         self._read: tuple[object, Memory] = (None, Memory())
+        self._looked_at: datetime | None = None
 
     def take(self, event: WebhookEvent) -> bool:
         """Keep an event for the next tick; tell whether a rule may be waiting for it."""
@@ -172,6 +174,10 @@ class Rules:
             tz = settings.default.timezone
             return Home(settings, tz, zones, values, event)
 
+        if everything or _commanded(rules):
+            names = everything | _commanded(rules)
+            self._devices.remember(memory.devices, names)
+            await self._devices.keep_list()
         while self._events:
             await self._devices.know()
             pushed = self._events.popleft()
@@ -184,6 +190,8 @@ class Rules:
         )
         memory, next_at = await self._pass(settings, memory, home(), carrier)
         memory = await carrier.end(memory, home())
+        if self._devices.ids != memory.devices:
+            memory = replace(memory, devices=self._devices.ids)
         watched = _watched(rules, memory)
         read_at = self._devices.next_read(watched, self._clock.now())
         soonest = [next_at, next_run(memory), read_at]
@@ -197,7 +205,9 @@ class Rules:
         rules = [rule for rule in settings.rules if rule.enabled]
         now = self._clock.now()
         memory, home, seen_again = _timed(rules, memory, home, now)
-        memory, fired, next_at = fire(rules, memory, home, now)
+        anew = self._looked_at is None or now < self._looked_at
+        self._looked_at = now
+        memory, fired, next_at = fire(rules, memory, home, now, anew=anew)
         memory = listen(rules, memory, home, now)
         for each in fired:
             kind = str(each.cause.get("trigger"))
@@ -357,8 +367,17 @@ class Rules:
             "problems": [
                 *_problems(rules, stopped, over),
                 *_failing(memory, failed.values(), now),
+                *self._unknown(rules),
             ],
         }
+
+    def _unknown(self, rules: Iterable[Rule]) -> Iterator[str]:
+        """Yield in words which devices of the rules the account does not have."""
+        for rule in rules:
+            if rule.enabled:
+                names = sorted(_devices_of((rule,)) | _commanded((rule,)))
+                for _name, problem in self._devices.problems(names):
+                    yield f"rule {rule.id}: {problem}"
 
     def _memory(self) -> Memory:
         """Return what is remembered; read from the document only when it is another."""
@@ -454,6 +473,16 @@ def _failing(
             wrong = [each for each in steps if each.get("ok") is False]
             why = wrong[-1].get("error") if wrong else trace["outcome"]
             yield f"rule {trace['rule']} failed: {why}"
+
+
+def _commanded(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the devices that rules command."""
+    return frozenset(
+        step.action.device
+        for rule in rules
+        for step in every_step(rule.steps)
+        if isinstance(step.action, DeviceCommand)
+    )
 
 
 def _aside(settings: Settings) -> set[str]:
