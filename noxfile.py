@@ -147,7 +147,7 @@ def browser(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """Kill servers and writers through 100,000 writes; `nox -s chaos -- --json`."""
     install(session, "test")
-    session.run("python", "tests/store_failover/chaos.py", *session.posargs)
+    session.run("python", "tests/store/failover/chaos.py", *session.posargs)
 
 
 @nox.session
@@ -193,7 +193,7 @@ def yardstick(session: nox.Session) -> None:
     # It pins a release of pglast that is gone from the index.
     session.install("--no-deps", "postgres-mcp==0.3.0")
     session.install("attrs", "humanize", "instructor", "mcp[cli]<2")
-    session.run("python", "tests/ops/yardstick.py")
+    session.run("python", "tests/store/ops/yardstick.py")
 
 
 @nox.session

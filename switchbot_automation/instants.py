@@ -25,6 +25,8 @@ RANGE: Final = f"{EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}"
 
 _FIRST_SECONDS: Final = EARLIEST.timestamp()
 _LAST_SECONDS: Final = LATEST.timestamp()
+# As seconds the year 5138, as milliseconds 1973: greater numbers are milliseconds.
+_MOST_SECONDS: Final = 100_000_000_000
 _SHOWN_CHARACTERS: Final = 60
 
 
@@ -81,6 +83,17 @@ def from_unix(seconds: float | None) -> datetime | None:
     if seconds is None or not _FIRST_SECONDS <= seconds <= _LAST_SECONDS:
         return None  # NaN too
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def from_cloud_unix(value: float) -> datetime | None:
+    """Return the cloud's Unix time as an aware UTC instant, None if not within `RANGE`.
+
+    It gives milliseconds, as seen live, where its documentation says seconds.
+    """
+    # In milliseconds a great number is compared, not divided: no float holds every int.
+    if value > _MOST_SECONDS:
+        return from_unix(value / 1000) if value <= _LAST_SECONDS * 1000 else None
+    return from_unix(value)
 
 
 FOR_EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)

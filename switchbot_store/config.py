@@ -58,6 +58,11 @@ class StoreConfig:
 
     `conninfo` is what libpq reads, password and all, and never shown. `pooler` tells
     whether a transaction pooler lies between, None to go by the host's name.
+
+    >>> from switchbot_store import StoreConfig
+    >>> config = StoreConfig.from_env({"STORE_BACKEND": "filesystem"})
+    >>> config.backend, str(config.directory), config.history_batch_size
+    ('json', 'config', 4)
     """
 
     backend: str = "json"

@@ -36,6 +36,13 @@ class time_limit:  # noqa: N801 - reads as what it is, as contextlib's own class
 
     `connect_seconds` bounds the part of it that waits for a connection, and ends that
     at the first attempt that fails. None leaves what holds already.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store import PostgresStore, time_limit
+    >>> with PostgresStore(database_url) as store, time_limit(2.5, connect_seconds=1):
+    ...     store.get("settings")
+    {}
     """
 
     __slots__ = ("_limits", "_token")

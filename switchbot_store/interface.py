@@ -156,7 +156,14 @@ class StoreInterface(ABC):
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """One document of a store, for hosts that pass `settings` and `state` about."""
+    """One document of a store, for hosts that pass `settings` and `state` about.
+
+    >>> from switchbot_store import DocumentView, MemoryStore
+    >>> settings = DocumentView(MemoryStore(), "settings")
+    >>> settings.write({"mode": "winter"})
+    >>> settings.update(lambda found: {**found, "mode": "summer"}), settings.read()
+    ({'mode': 'summer'}, {'mode': 'summer'})
+    """
 
     store: StoreInterface
     key: str
@@ -175,7 +182,16 @@ class DocumentView:
 
 
 class AsyncStore(Protocol):
-    """The same store as asyncio code sees it. `ThreadedStore` provides it."""
+    """The same store as asyncio code sees it. `ThreadedStore` provides it.
+
+    >>> import asyncio
+    >>> from switchbot_store import AsyncStore, MemoryStore, ThreadedStore
+    >>> async def rename(store: AsyncStore, name: str) -> str:
+    ...     await store.update("settings", lambda settings: {**settings, "name": name})
+    ...     return (await store.get("settings"))["name"]
+    >>> asyncio.run(rename(ThreadedStore(MemoryStore()), "attic"))
+    'attic'
+    """
 
     async def get_entry(self, key: str) -> Entry: ...
     async def set(self, key: str, data: Document) -> None: ...
@@ -194,7 +210,20 @@ class AsyncStore(Protocol):
 
 
 class AsyncLease(Protocol):
-    """A `Lease` as asyncio code sees it."""
+    """A `Lease` as asyncio code sees it.
+
+    >>> import asyncio
+    >>> from switchbot_store import AsyncLease, MemoryStore, ThreadedStore
+    >>> async def still_leads(lease: AsyncLease | None) -> bool:
+    ...     return lease is not None and await lease.renew()
+    >>> async def lead() -> list[bool]:
+    ...     async with ThreadedStore(MemoryStore()) as store:
+    ...         first = await store.lease("leader", ttl_seconds=60)
+    ...         second = await store.lease("leader", ttl_seconds=60)
+    ...         return [await still_leads(first), await still_leads(second)]
+    >>> asyncio.run(lead())
+    [True, False]
+    """
 
     @property
     def token(self) -> int: ...

@@ -40,6 +40,14 @@ class Lease:
 
     `token` is greater than that of every earlier holder. As a context manager it
     releases at the end. Thread-safe.
+
+    >>> from switchbot_store import MemoryStore
+    >>> store = MemoryStore()
+    >>> with store.lease("leader", ttl_seconds=60) as lease:
+    ...     lease.renew(), store.lease("leader", ttl_seconds=60)
+    (True, None)
+    >>> store.lease("leader", ttl_seconds=60).token > lease.token
+    True
     """
 
     def __init__(

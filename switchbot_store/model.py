@@ -51,6 +51,14 @@ class Entry:
     answered because the primary did not. `problem` says what is wrong with a text that
     a person left in the document's place; all else is then that of the last good
     document, and nothing can be written until the text is mended.
+
+    >>> from switchbot_store import Entry, MemoryStore
+    >>> with MemoryStore() as store:
+    ...     never_set = store.get_entry("settings")
+    ...     revision = store.compare_and_set("settings", {"n": 1}, never_set.revision)
+    ...     entry = store.get_entry("settings")
+    >>> never_set == Entry({}, "", None), entry.data, entry.revision == revision
+    (True, {'n': 1}, True)
     """
 
     data: Document
@@ -70,6 +78,11 @@ class StoreStatus:
     documents that a person left unreadable, as the last look at each found them.
     `left_over` are the keys that are answered from the local copy because the primary
     is another database, or was emptied, and does not have them, as far as is known.
+
+    >>> from switchbot_store import MemoryStore
+    >>> status = MemoryStore().status()
+    >>> status.backend, status.acknowledged_by, status.pending, status.last_error
+    ('memory', "this process's memory", 0, None)
     """
 
     backend: str

@@ -1,6 +1,7 @@
 """Instants near both ends of what can be computed with, through every border."""
 
 import logging
+import math
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -19,6 +20,7 @@ from switchbot_automation.instants import (
     EARLIEST,
     LATEST,
     checked_instant,
+    from_cloud_unix,
     from_unix,
     stored_instant,
 )
@@ -126,6 +128,16 @@ def test_both_packages_agree():
 @pytest.mark.parametrize("seconds", [-1.0, 1e11, 1e300, float("inf"), float("nan")])
 def test_unix_time_beyond_is_no_instant(seconds):
     assert from_unix(seconds) is None
+
+
+@pytest.mark.parametrize("value", [1_767_960_000, 1_767_960_000_000])
+def test_the_cloud_s_seconds_and_milliseconds_are_one_instant(value):
+    assert from_cloud_unix(value) == datetime(2026, 1, 9, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, 10**400, 8_000_000_000_000])
+def test_no_number_of_the_cloud_s_leads_beyond_the_range(value):
+    assert from_cloud_unix(value) is None
 
 
 # --- a person ------------------------------------------------------------------------

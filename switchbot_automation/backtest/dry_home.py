@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.backtest.recording import COOL, HEAT, OFF, UNKNOWN
-from switchbot_automation.core.home import concerned, narrowed
+from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.requests import (
     Answered,
     Around,
@@ -25,8 +25,7 @@ from switchbot_automation.core.requests import (
     Send,
     UnitLook,
 )
-from switchbot_automation.core.state.meter import not_read_yet
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading, not_read_yet
 from switchbot_automation.core.state.unit import season_action, set_all_parameter
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.core.step import accepted, arrive, obstacle, rest, tick
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from typing import Any
 
-    from switchbot_automation.core.predict import Note
+    from switchbot_automation.core.pace import Note
     from switchbot_automation.core.requests import Request
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.settings.model import Settings, ZoneSettings

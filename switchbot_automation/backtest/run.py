@@ -21,7 +21,7 @@ from switchbot_automation.backtest.recording import (
 )
 from switchbot_automation.backtest.report import BacktestReport
 from switchbot_automation.backtest.room_model import fit_room, recorded_effects
-from switchbot_automation.core.home import concerned
+from switchbot_automation.core.decide import concerned
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.settings.model import Settings
 from switchbot_automation.settings.read import parse_settings

@@ -19,9 +19,8 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
-from switchbot_automation.core.predict import is_stale
-from switchbot_automation.core.state.belonging import as_known
-from switchbot_automation.core.state.identity import identities
+from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.belonging import as_known, identities
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key
 from switchbot_automation.instants import FOR_EVER
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cli.readings import Row
-    from switchbot_automation.core.state.identity import Identity
+    from switchbot_automation.core.state.belonging import Identity
     from switchbot_automation.settings.model import ZoneSettings
 
 _ROOM_COLUMNS = ("room", "read", "air conditioner", "automation")

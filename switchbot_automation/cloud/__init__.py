@@ -1,7 +1,7 @@
-"""The SwitchBot Cloud API v1.1: client, signing, quota and device catalogue.
+"""The SwitchBot Cloud API v1.1: client, quota and device catalogue.
 
 `SwitchBotClient` and `QuotaLedger` are loaded when first asked for: whoever needs only
-the catalogue or the signature does without aiohttp.
+the catalogue, the ledger or the reading of answers does without aiohttp.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from switchbot_automation.core.control.band import (
     with_setpoint,
 )
 from switchbot_automation.core.control.switch import steered, switched
-from switchbot_automation.core.predict import counted_from
+from switchbot_automation.core.pace import counted_from
 from switchbot_automation.core.protect.groups import arbitrate
 from switchbot_automation.core.protect.safety import Level, assess
 from switchbot_automation.core.state.unit import (
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import Snapshot, ZoneSnapshot
     from switchbot_automation.core.protect.safety import Safety
-    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import Overlay, Settings, ZoneSettings
@@ -73,7 +73,38 @@ def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Decision:
             for name, zone in settings.zones.items()
         ),
     )
+    if not settings.groups:
+        return alone
     return arbitrate(alone, snapshot, settings, now)
+
+
+def concerned(settings: Settings, zone: str) -> tuple[str, ...]:
+    """Return the zones that have a say in a zone's decision, in their order.
+
+    Its own, and those that share its outdoor unit.
+    """
+    together = {zone}
+    for group in settings.groups.values():
+        if zone in group.zones:
+            together.update(group.zones)
+    if len(together) == 1:
+        return (zone,) if zone in settings.zones else ()
+    return tuple(name for name in settings.zones if name in together)
+
+
+def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:
+    """Return the settings of these zones alone."""
+    if len(names) == len(settings.zones):
+        return settings
+    return replace(
+        settings,
+        zones={name: settings.zones[name] for name in names},
+        groups={
+            name: group
+            for name, group in settings.groups.items()
+            if not set(names).isdisjoint(group.zones)
+        },
+    )
 
 
 def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneDecision:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.model import (
         Decision,
@@ -54,30 +54,3 @@ class Judged:
     settings: Settings
     decision: Decision
     verdict: Verdict
-
-
-def concerned(settings: Settings, zone: str) -> tuple[str, ...]:
-    """Return the zones that have a say in a zone's decision, in their order.
-
-    Its own, and those that share its outdoor unit.
-    """
-    together = {zone}
-    for group in settings.groups.values():
-        if zone in group.zones:
-            together.update(group.zones)
-    return tuple(name for name in settings.zones if name in together)
-
-
-def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:
-    """Return the settings of these zones alone."""
-    if len(names) == len(settings.zones):
-        return settings
-    return replace(
-        settings,
-        zones={name: settings.zones[name] for name in names},
-        groups={
-            name: group
-            for name, group in settings.groups.items()
-            if not set(names).isdisjoint(group.zones)
-        },
-    )

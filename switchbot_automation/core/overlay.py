@@ -1,6 +1,6 @@
 """What is laid over a zone's settings for a time. Pure: settings, state and now.
 
-A preset, chosen by absence, by the window in force or by the zone, in this order; offsets
+First the season that `auto` stands for. Then a preset, chosen by absence, by the window in force or by the zone, in this order; offsets
 on top of it; a pause while something is open; and windows that were missed. Computed
 anew each time from the settings as they stand in the document and from what the state
 knows of the surroundings, so there is nothing to restore afterwards.
@@ -8,11 +8,12 @@ knows of the surroundings, so there is nothing to restore afterwards.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.control.band import in_season
+from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.state.around import (
     after_sign,
     after_temperature,
@@ -21,10 +22,15 @@ from switchbot_automation.core.state.around import (
     shown_by,
     with_surroundings,
 )
-from switchbot_automation.core.state.records import EMPTY, OffsetValue
+from switchbot_automation.core.state.zone import (
+    EMPTY,
+    Learned,
+    OffsetValue,
+    with_learned,
+)
 from switchbot_automation.model import Reason, ReasonCode
-from switchbot_automation.schedule.days import CATCH_UPS
 from switchbot_automation.schedule.windows import (
+    CATCH_UPS,
     day_in_force,
     in_window,
     next_boundary,
@@ -32,7 +38,6 @@ from switchbot_automation.schedule.windows import (
     spans_of,
 )
 from switchbot_automation.settings.model import Overlay
-from switchbot_automation.settings.presets import shifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,8 +45,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from switchbot_automation.core.requests import Around
-    from switchbot_automation.core.state.records import Reading, Sign, Surroundings
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.meter import Reading
+    from switchbot_automation.core.state.zone import Sign, Surroundings, ZoneState
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
@@ -72,6 +77,14 @@ def in_force(
     return overlaid(in_season(settings, state_of, now), state_of, now)
 
 
+def zone_in_force(
+    settings: Settings, name: str, state: ZoneState, now: datetime
+) -> ZoneSettings:
+    """Return one zone's settings as `in_force` gives them, without the others'."""
+    zone = _in_season(settings.zones[name], state, now)
+    return zone_overlaid(zone, state, now) if name in settings.overlaid else zone
+
+
 def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     """Return a zone's settings as they are in force at an instant, aware UTC."""
     base = zone.overlay.base if zone.overlay else zone
@@ -83,6 +96,56 @@ def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSe
     overlay = _with_openings(Overlay(base), around, told)
     overlay = replace(overlay, reasons=tuple(told.reasons), until=told.until)
     return replace(zone, overlay=overlay)
+
+
+# --- the season --------------------------------------------------------------------
+
+
+def in_season(
+    settings: Settings, state_of: Callable[[str], ZoneState], now: datetime
+) -> Settings:
+    """Return the settings with every `auto` replaced by the season in force."""
+    if all(zone.mode != AUTO for zone in settings.zones.values()):
+        return settings
+    zones = {
+        name: _in_season(zone, state_of(name), now)
+        for name, zone in settings.zones.items()
+    }
+    return replace(settings, zones=zones)
+
+
+def _in_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
+    if zone.mode != AUTO:
+        return zone
+    learned = state.learned
+    season = learned.season if learned else None
+    if season is None:
+        temperature = None if state.last_temperature_stale else state.last_temperature
+        season = season_of(
+            zone, None, temperature, now=now.timestamp(), rested_seconds=0.0
+        )
+    return replace(zone, mode=season.name)
+
+
+def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
+    """Return the state of an `auto` zone with the season that a reading asks for."""
+    if zone.mode != AUTO or state.last_temperature_stale:
+        return state
+    stopped = state.compressor_stopped_at
+    rested = (now - stopped).total_seconds() if stopped else math.inf
+    if state.compressor_running or state.uncertain:
+        rested = 0.0
+    learned = state.learned or Learned()
+    season = season_of(
+        zone,
+        learned.season,
+        state.last_temperature,
+        now=now.timestamp(),
+        rested_seconds=rested,
+    )
+    if season == learned.season:
+        return state
+    return with_learned(state, replace(learned, season=season))
 
 
 class _Told:
@@ -227,8 +290,8 @@ def _with_offsets(
         return zone
     return replace(
         zone,
-        winter=shifted(zone.winter, moved) if zone.winter else None,
-        summer=shifted(zone.summer, moved) if zone.summer else None,
+        winter=zone.winter.shifted(moved) if zone.winter else None,
+        summer=zone.summer.shifted(moved) if zone.summer else None,
     )
 
 

@@ -28,26 +28,29 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.control.band import (
     after_observation,
-    after_season,
+    predictive,
     with_setpoint,
 )
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
-from switchbot_automation.core.overlay import after_surroundings, in_force, overlaid
-from switchbot_automation.core.pace import next_look
-from switchbot_automation.core.predict import (
+from switchbot_automation.core.overlay import (
+    after_season,
+    after_surroundings,
+    in_force,
+    overlaid,
+)
+from switchbot_automation.core.pace import (
     FLOOR_SECONDS,
     Note,
     after_new_reading,
     counted_from,
+    next_look,
     next_read,
-    predictive,
     too_old,
 )
-from switchbot_automation.core.protect.gate import Ledger, first_seen, gate, start_waits
+from switchbot_automation.core.protect.gate import Ledger, gate, start_waits
 from switchbot_automation.core.protect.groups import after_arbitration
 from switchbot_automation.core.protect.safety import after_assessment
 from switchbot_automation.core.requests import (
@@ -66,7 +69,7 @@ from switchbot_automation.core.state.meter import (
     seen,
     with_sensing,
 )
-from switchbot_automation.core.state.unit import after_command
+from switchbot_automation.core.state.unit import after_command, first_seen
 from switchbot_automation.core.state.wishes import (
     acted,
     after_repeat,
@@ -99,9 +102,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.home import States
-    from switchbot_automation.core.predict import Quota
+    from switchbot_automation.core.pace import Quota
     from switchbot_automation.core.requests import Answered, Request
-    from switchbot_automation.core.state.records import Reading
+    from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.model import (
         Decision,
@@ -201,13 +204,13 @@ def tick(
     )
     readings, now = yield from _read(settings, states, now, waiting, force=force)
     for zone in zones:
-        seen = yield from verify(zone, states, now)
-        if seen:
+        if states[zone.name].check is not None:
+            seen = yield from verify(zone, states, now)
             early[zone.name] = (*early[zone.name], *seen)
     if settings.overlaid:
         settings, now = yield from _look_around(settings, states, readings, now)
-    _assess(settings.zones.values(), states, now, new)
-    judged = judge(settings, states, readings, now)
+    assessed = _assess(settings.zones.values(), states, now, new)
+    judged = judge(settings, assessed, readings, now)
     asked_at = yield from _ask_units(settings, states, judged, early)
     if asked_at is not None:
         judged = judge(settings, states, readings, asked_at)
@@ -331,11 +334,10 @@ def _read(
             if reading is None or kept.temperature is not None:
                 reading = kept
         else:
-            state = before
+            record = before.sensing
             if reading.problem is not ReasonCode.NO_METER:
-                reading, record = believed(zone, before.sensing, reading, now)
-                state = with_sensing(before, record)
-            state = after_reading(state, reading)
+                reading, record = believed(zone, record, reading, now)
+            state = after_reading(before, reading, record)
             if predictive(zone) and reading.problem is None:
                 state = after_new_reading(before, state, zone)
             states[name] = after_observation(zone, state, now)
@@ -365,8 +367,9 @@ def _assess(
     states: States,
     now: datetime,
     new: Collection[str],
-) -> None:
-    """Keep in the states what safety and the gate must not forget."""
+) -> dict[str, ZoneState]:
+    """Keep in the states what safety and the gate must not forget; return all of them."""
+    found: dict[str, ZoneState] = {}
     for zone in zones:
         before = state = states[zone.name]
         if state.equipment is None:
@@ -375,6 +378,8 @@ def _assess(
             state = after_assessment(zone, state, now)
         if state is not before:
             states[zone.name] = state
+        found[zone.name] = state
+    return found
 
 
 def _ask_units(
@@ -390,7 +395,7 @@ def _ask_units(
         judged.decision.zones, judged.verdict.zones, strict=True
     ):
         zone = settings.zones[decided.zone]
-        if looks_infrared(zone.aircon_device_id):
+        if not zone.unit_readable:
             continue
         codes = {reason.code for reason in decided.reasons}
         in_window = ReasonCode.IN_WINDOW in codes
@@ -534,7 +539,7 @@ def accepted(
         command_id,
         at,
         attempt=order.attempt,
-        readable=not looks_infrared(zone.aircon_device_id),
+        readable=zone.unit_readable,
     )
     after = with_check(after, check)
     if order.repeats:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.control.band import with_setpoint
 from switchbot_automation.core.protect.safety import assess
 from switchbot_automation.core.requests import AskUnit, Order, ReadPlug, Send
@@ -48,8 +47,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import States
     from switchbot_automation.core.requests import Answered, Request, UnitLook
-    from switchbot_automation.core.state.records import Check
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import Check, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 # Without an answer for so many times the time allowed, nobody will ever know.
@@ -69,8 +67,7 @@ def verify(
         states[zone.name] = with_check(states[zone.name], None)
     if refused:
         return ()
-    readable = not looks_infrared(zone.aircon_device_id)
-    way = way_of(zone, check.action, readable=readable)
+    way = way_of(zone, check.action, readable=zone.unit_readable)
     if check.given_up or (not due and way != "room"):
         return ()
     if way == "room":

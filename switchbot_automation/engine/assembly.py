@@ -8,17 +8,20 @@ from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine.act.cascade import Actuator
 from switchbot_automation.engine.act.commander import Commander
 from switchbot_automation.engine.act.left_units import LeftUnits
-from switchbot_automation.engine.agenda import Agenda
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
 from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
-from switchbot_automation.engine.observe.meters import Meters, QuotaWatch, ledger_of
+from switchbot_automation.engine.observe.meters import (
+    KnownDevices,
+    Meters,
+    QuotaWatch,
+    ledger_of,
+)
 from switchbot_automation.engine.observe.offsets import Offsets
 from switchbot_automation.engine.observe.pushed import Pushes
-from switchbot_automation.engine.preparation import Preparation
 from switchbot_automation.engine.tell.events import Announcer, Listeners
-from switchbot_automation.engine.tick import Tick
+from switchbot_automation.engine.tick import Agenda, Preparation, Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +73,10 @@ def assemble(
     shared = quota or ledger_of(client)
     ledger = shared or QuotaLedger(clock=clock)
     plugged = PluggedCloud(client, documents, clock)
-    pushes = Pushes(documents, clock)
+    known = KnownDevices()
+    pushes = Pushes(documents, clock, known)
     observer = Observer(plugged, clock, ledger, counts=shared is None)
-    meters = Meters(documents, observer, clock, ledger, pushes)
+    meters = Meters(documents, observer, clock, ledger, pushes=pushes, known=known)
     actuator = Actuator(plugged, observer, clock, webhook_sender)
     leadership = Leadership(clock)
     commander = Commander(documents, actuator, clock, leadership)
@@ -88,6 +92,7 @@ def assemble(
         offsets=offsets,
         clock=clock,
     )
+    configurator = Configurator(documents)
     quota_watch = QuotaWatch(ledger, meters, listeners)
 
     def rules() -> Rules:
@@ -117,9 +122,19 @@ def assemble(
         observer=observer,
         offsets=offsets,
         plugged=plugged,
-        tick=Tick(documents, observer, meters, commander, clock, survey=survey),
+        tick=Tick(
+            documents,
+            observer,
+            meters,
+            commander,
+            clock,
+            survey=survey,
+            configurator=configurator,
+            left_units=left_units,
+            listeners=listeners,
+        ),
         make_rules=rules,
-        configurator=Configurator(documents, listeners, left_units),
+        configurator=configurator,
         quota_watch=quota_watch,
         preparation=Preparation(
             documents,

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
-from switchbot_automation.engine.tell.events import SettingsRejected
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings.change import Change, differences
 from switchbot_automation.settings.checks import far_days
@@ -28,11 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.backtest import BacktestReport
-    from switchbot_automation.core.step import ZoneTick
-    from switchbot_automation.engine.act.left_units import LeftUnits
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.engine.tell.events import Listeners
-    from switchbot_automation.engine.tick import Tick
     from switchbot_automation.settings.model import Settings
     from switchbot_store import ThreadedHistory
 
@@ -93,12 +88,8 @@ def _as_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
 class Configurator:
     """Applies settings documents to one engine's store."""
 
-    def __init__(
-        self, documents: Documents, listeners: Listeners, left_units: LeftUnits
-    ) -> None:
+    def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._left_units = left_units
-        self._listeners = listeners
         self._replaced: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     async def apply(
@@ -131,7 +122,7 @@ class Configurator:
 
         What is set aside already may stay as it stands.
         """
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         if settings is not None and settings.set_aside:
             settings = self._documents.life.readable(document)
         else:
@@ -142,7 +133,7 @@ class Configurator:
 
     def _try_out(self, settings: Settings, now: datetime) -> None:
         """Let the pure core decide with them about what is known."""
-        states = {name: self._documents.book(name).state for name in settings.zones}
+        states = {name: self._documents.states[name] for name in settings.zones}
         seen = Snapshot(
             {
                 name: ZoneSnapshot(remembered(state), state)
@@ -156,26 +147,7 @@ class Configurator:
                 f"nothing can be decided with them: {type(error).__name__}: {error}"
             ) from error
 
-    async def tick_with(
-        self, tick: Tick, settings: Settings, now: datetime, *, force: bool
-    ) -> list[ZoneTick]:
-        """Tick; if new settings make that fail, tick with those before."""
-        try:
-            ticks = await tick.run(settings, now, force=force)
-        except Exception as error:
-            if not self._documents.life.on_trial:
-                raise
-            rejected = await self._take_back(error)
-            self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
-            before = self._documents.settings
-            if before is None:
-                return []
-            self._left_units.settle(before, now)
-            return await tick.run(before, now, force=force)
-        self._documents.life.settle()
-        return ticks
-
-    async def _take_back(self, error: Exception) -> SettingsError:
+    async def take_back(self, error: Exception) -> SettingsError:
         """Put the settings before in force again, also in the store if we stored these.
 
         Returns what is wrong with them, for `SettingsRejected`.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook
+from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.step import overall_outcome, with_commands
-from switchbot_automation.engine.act.commander import Turn
 from switchbot_automation.engine.act.wishes import (
     act_for_person,
     check_hold,
@@ -26,31 +26,30 @@ from switchbot_automation.engine.documents.documents import Documents
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
-from switchbot_automation.engine.tell.health import Performance, health_report
+from switchbot_automation.engine.tell.health import health_report
 from switchbot_automation.engine.tell.overview import (
     overview,
     zone_overview,
 )
 from switchbot_automation.engine.tell.record import Recorder, askable, threaded
+from switchbot_automation.engine.tick import Performance
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.model import (
     ManualAction,
     TickReport,
-    ZoneDecision,
 )
 from switchbot_automation.plugins import installed
 from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from datetime import datetime, timedelta
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.cloud.talk.quota import QuotaLedger
-    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.configure import SettingsChange
@@ -133,13 +132,12 @@ class AutomationEngine:
         self._recorder = Recorder(self._documents, self._history)
         self._explainer = Explainer(
             self._documents.life.settings_of,
-            lambda zone: timezone_in(self._documents.settings, zone),
+            lambda zone: timezone_in(self._documents.life.settings, zone),
             askable(self._history),
             self._recorder.runs,
         )
         self._performance = Performance()
         self._lock = asyncio.Lock()
-        self._turn = Turn(self._lock, self._parts.commander)
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
 
@@ -184,61 +182,79 @@ class AutomationEngine:
         and reasons of the report. `trigger` is a word for the report and the history;
         ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due.
         """
-        async with self._turn:
+        async with self._turn():
             return await self._run(trigger)
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Take the lock for what may command and then writes what came of it."""
+        async with self._lock:
+            try:
+                yield
+            finally:
+                self._parts.commander.settle()
+
     async def _run(self, trigger: str) -> TickReport:
-        started = self._clock.monotonic()
-        now = self._clock.now()
-        settings = await self._parts.preparation.load(now, claim=True)
-        self._parts.plugged.adopt(self.offsets)
+        parts, documents = self._parts, self._documents
+        started, now = self._clock.monotonic(), self._clock.now()
+        settings = await parts.preparation.load(now, started, claim=True)
+        parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
+        ticks: list[ZoneTick] = []
         strays: tuple[Command, ...] = ()
-        if settings is None:
-            ticks: list[ZoneTick] = []
-            decisions: tuple[ZoneDecision, ...] = ()
-        else:
-            force = trigger in _FORCING
-            ticks = await self._parts.configurator.tick_with(
-                self._parts.tick, settings, now, force=force
-            )
-            if self._parts.leadership.leads:
-                strays = await self._parts.left_units.turn_off(now)
+        if settings is not None:
+            ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
+            if parts.leadership.leads:
+                if documents.left.units:
+                    strays = await parts.left_units.turn_off(now)
                 ticks, rules_at = await self._rules.step(settings, ticks, now)
-            decisions = tuple(tick.decision for tick in ticks)
-        decisions = decisions or (self._parts.preparation.without_settings(),)
-        ticks, strays = with_commands(ticks, strays)
+                if strays:
+                    ticks, strays = with_commands(ticks, strays)
+        decisions = tuple(tick.decision for tick in ticks) or (
+            parts.preparation.without_settings(),
+        )
         commands = tuple(command for tick in ticks for command in tick.commands)
         commands += strays
-        quota = self._parts.quota.to_document()
-        if self._parts.leadership.leads:
-            used = quota["api_requests_total"]
-            await self._recorder.record(ticks, trigger, now, used)
-            await self._recorder.record_left(strays, trigger, now, used)
-            lead = self._parts.leadership.to_document(self._documents.settings)
-            await self._documents.save(
-                {"last_tick": encode_instant(now), **quota, **lead}
-            )
-        else:
-            self._documents.drop()
-            await self._documents.save(quota)
-        left = self._parts.meters.quota(self._documents.settings)
-        self._parts.quota_watch.tell(left, self._documents.settings)
-        also = (rules_at, self._parts.left_units.next_at)
-        wakeup = self._parts.agenda.after_tick(ticks, now, left, also=also)
+        await self._keep(ticks, strays, trigger, now)
+        in_force = documents.life.settings
+        left = parts.quota_watch.tell(in_force)
+        left_at = parts.left_units.next_at if documents.left.units else None
+        ended, seconds = self._clock.now(), self._clock.monotonic()
+        wakeup = parts.agenda.after_tick(
+            ticks, now, left, ended=ended, also=(rules_at, left_at)
+        )
         report = TickReport(
             trigger=trigger,
             outcome=overall_outcome(decisions),
             decisions=decisions,
             commands=commands,
             next_wakeup=wakeup,
-            duration_seconds=self._clock.monotonic() - started,
+            duration_seconds=seconds - started,
         )
-        self._performance.note(self._clock.monotonic(), report.duration_seconds)
         self._report, self._last_tick = report, now
-        self._parts.announcer.tell(now, commands, decisions)
-        self._parts.agenda.publish(wakeup)
+        parts.announcer.tell(now, commands, decisions)
+        self._performance.note(seconds, report.duration_seconds)
+        parts.agenda.publish(wakeup)
         return report
+
+    async def _keep(
+        self,
+        ticks: list[ZoneTick],
+        strays: tuple[Command, ...],
+        trigger: str,
+        now: datetime,
+    ) -> None:
+        """Record what a tick came to, and store what changed by it."""
+        parts, documents = self._parts, self._documents
+        quota = parts.quota.to_document()
+        if not parts.leadership.leads:
+            documents.drop()
+            await documents.save(quota)
+            return
+        used = quota["api_requests_total"]
+        await self._recorder.record(ticks, strays, trigger, now, used)
+        lead = parts.leadership.to_document(documents.life.settings)
+        await documents.save({"last_tick": encode_instant(now), **quota, **lead})
 
     async def act(
         self,
@@ -264,7 +280,7 @@ class AutomationEngine:
         quick = wanted is ManualAction.QUICK_OFF
         async with AsyncExitStack() as stack:
             with self._parts.observer.hurried():
-                await stack.enter_async_context(self._turn)
+                await stack.enter_async_context(self._turn())
             now = self._clock.now()
             check_hold(hold, now)
             found = await self._parts.preparation.zone(zone, now)
@@ -377,7 +393,9 @@ class AutomationEngine:
         history cannot be asked.
         """
         told, now = (self._report, self._last_tick), at or self._clock.now()
-        return await self._explainer.answer(self._documents.settings, zone, now, told)
+        return await self._explainer.answer(
+            self._documents.life.settings, zone, now, told
+        )
 
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
@@ -385,7 +403,7 @@ class AutomationEngine:
             documents=self._documents,
             recorder=self._recorder,
             quota=self._parts.quota,
-            level=self._parts.quota_watch.level(self._documents.settings),
+            level=self._parts.quota_watch.level(self._documents.life.settings),
             store=self._store.status(),
             report=self._report,
             last_tick=self._last_tick,
@@ -417,15 +435,15 @@ class AutomationEngine:
 
         No I/O. Raises UnknownZoneError.
         """
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         if settings is None or zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones if settings else ())
-        alone = replace(settings, zones={zone: settings.zones[zone]})
+        found = settings.zones[zone]
+        if found.mode != AUTO and zone not in settings.overlaid:
+            return found
+        alone = replace(settings, zones={zone: found})
         now = self._clock.now()
-        return in_force(alone, self._state_of, now).zones[zone]
-
-    def _state_of(self, zone: str) -> ZoneState:
-        return self._documents.book(zone).state
+        return in_force(alone, self._documents.states.__getitem__, now).zones[zone]
 
 
 class RuleStep:
@@ -449,7 +467,7 @@ class RuleStep:
 
     def take(self, event: WebhookEvent) -> bool:
         """Keep an event for the next tick; tell whether a rule may be waiting for it."""
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         return bool(settings and settings.rules) and self.rules.take(event)
 
     async def step(
@@ -463,7 +481,7 @@ class RuleStep:
 
     def health(self) -> Mapping[str, Any]:
         """Return how the rules fare, JSON-able."""
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         if self._made is None and not (settings and settings.rules):
             return {"count": 0, "running": 0, "failed": [], "problems": []}
         return self.rules.health()

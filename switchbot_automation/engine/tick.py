@@ -1,8 +1,13 @@
-"""The live tick: `core.step` with the cloud between its stages."""
+"""One live tick: what comes before it, `core.step` with the cloud between its stages,
+when the next one is wanted, and how long they take.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from collections import deque
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.requests import (
     Answered,
@@ -12,24 +17,181 @@ from switchbot_automation.core.requests import (
     ReadPlug,
     Send,
 )
-from switchbot_automation.core.step import tick
-from switchbot_automation.engine.documents.documents import BookStates
+from switchbot_automation.core.step import arrive, rest, tick
+from switchbot_automation.engine.tell.events import (
+    ClockJumped,
+    NextWakeupChanged,
+    SettingsApplied,
+    SettingsRejected,
+)
+from switchbot_automation.errors import SettingsError, UnknownZoneError
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    Outcome,
+    Reason,
+    ReasonCode,
+    ZoneDecision,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.core.pace import Quota
     from switchbot_automation.core.requests import Request
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.commander import Commander
+    from switchbot_automation.engine.act.left_units import LeftUnits
+    from switchbot_automation.engine.configure import Configurator
     from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.documents.leader import Leadership
     from switchbot_automation.engine.observe.around import Survey
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.engine.observe.meters import Meters
-    from switchbot_automation.settings.model import Settings
+    from switchbot_automation.engine.observe.meters import Meters, QuotaWatch
+    from switchbot_automation.engine.observe.pushed import Pushes
+    from switchbot_automation.engine.tell.events import Listeners
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
-# What the home's document holds of no zone.
-_HOME_KEYS = frozenset({"last_tick"})
+_LOGGER = logging.getLogger(__name__)
+
+# A time server slews less than this between two ticks.
+_TOLERATED_SECONDS: Final = 30.0
+_RETRY_SETTINGS_SECONDS: Final = 120.0
+_SOONEST: Final = timedelta(seconds=1)
+
+WARNING_SECONDS: Final = 0.5
+CRITICAL_SECONDS: Final = 1.0
+_AVERAGED: Final = 10
+_WINDOW_SECONDS: Final = 600.0
+_MINUTE: Final = 60.0
+# An engine is called once a second at most, see `Agenda`.
+_KEPT_DURATIONS: Final = int(_WINDOW_SECONDS)
+
+
+# --- before it ------------------------------------------------------------------------
+
+
+class Preparation:
+    """Loads the documents and takes in what others, or a leap of time, did to them."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        listeners: Listeners,
+        clock: Clock,
+        *,
+        commander: Commander,
+        leadership: Leadership,
+        meters: Meters,
+        quota_watch: QuotaWatch,
+        left_units: LeftUnits,
+        wake: Callable[[], None],
+    ) -> None:
+        self._documents = documents
+        self._commander = commander
+        self._leadership = leadership
+        self._meters = meters
+        self._quota_watch = quota_watch
+        self._left_units = left_units
+        self._wake = wake
+        self._listeners = listeners
+        self._clock = clock
+        self._wall: datetime | None = None
+        self._monotonic = 0.0
+
+    async def load(
+        self, now: datetime, monotonic: float, *, claim: bool = False
+    ) -> Settings | None:
+        """Read the documents, bring the states up to `now`, and return the settings.
+
+        They are those in force. None while no usable ones were ever read. `monotonic`
+        is `now` on the clock that nobody sets. `claim`: a tick, which leads where nobody
+        does.
+        """
+        jump = self._jump(now, monotonic)
+        documents, life = self._documents, self._documents.life
+        before = life.error
+        changed = await documents.load()
+        settings = life.settings
+        stored, reachable = documents.home.stored, documents.reachable
+        if changed:
+            self._listeners.emit(SettingsApplied(life.revision_in_force))
+        if life.error is not None and life.error is not before:
+            self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
+        self._quota_watch.take(stored, settings, read=reachable)
+        if reachable and self._leadership.look(stored, claim=claim):
+            documents.taken_over()
+        if documents.left.units:
+            self._left_units.bring_up_to(now, jump)
+        if settings is None:
+            return None
+        for name in self._meters.notes.keys() - settings.zones.keys():
+            del self._meters.notes[name]
+        if self._left_units.settle(settings, now):
+            await self._keep_moved(ticks=claim)
+        in_force = arrive(settings, documents.states, now, jump_seconds=jump)
+        self._commander.recover(settings, now)
+        return in_force
+
+    def _jump(self, wall: datetime, monotonic: float) -> float:
+        """Return by how many seconds the wall clock was set since the last look.
+
+        Positive: it was set forward. 0.0 the first time and for what is no jump.
+        """
+        before, elapsed = self._wall, monotonic - self._monotonic
+        self._wall, self._monotonic = wall, monotonic
+        if before is None:
+            return 0.0
+        jump = (wall - before).total_seconds() - elapsed
+        if abs(jump) <= _TOLERATED_SECONDS:
+            return 0.0
+        _LOGGER.warning("the clock was set by %.0f s; due times are new", jump)
+        self._meters.notes.clear()
+        self._listeners.emit(ClockJumped(wall, jump))
+        return jump
+
+    async def _keep_moved(self, *, ticks: bool) -> None:
+        """Store what is known of each device with the zone that has it now.
+
+        Before anything is sent: a crash must not lose a unit that was left.
+        """
+        self._meters.notes.clear()
+        if self._leadership.leads and self._documents.reachable:
+            await self._documents.keep()
+        if not ticks:
+            self._wake()
+
+    async def in_force(self, now: datetime) -> Settings:
+        """Load, and raise SettingsError when no usable settings were ever read."""
+        settings = await self.load(now, self._clock.monotonic())
+        if settings is None:
+            raise self._documents.life.error or SettingsError(
+                "the settings could not be read yet"
+            )
+        return settings
+
+    async def zone(self, name: str, now: datetime) -> ZoneSettings:
+        """Load, and return one zone's settings for who asks about it.
+
+        Raises UnknownZoneError; SettingsError when no usable ones were ever read.
+        """
+        settings = await self.in_force(now)
+        if name not in settings.zones:
+            raise UnknownZoneError(name, settings.zones)
+        return settings.zones[name]
+
+    def without_settings(self) -> ZoneDecision:
+        """Decide nothing, because there are no settings, and say why."""
+        error = self._documents.life.error
+        if error is not None:
+            reason = Reason(ReasonCode.SETTINGS_INVALID, {"path": error.path})
+        else:
+            reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)
+        return ZoneDecision(DEFAULT_ZONE, Outcome.INVALID_SETTINGS, reasons=(reason,))
+
+
+# --- the tick -------------------------------------------------------------------------
 
 
 class Tick:
@@ -44,60 +206,201 @@ class Tick:
         clock: Clock,
         *,
         survey: Survey,
+        configurator: Configurator,
+        left_units: LeftUnits,
+        listeners: Listeners,
     ) -> None:
         self._documents = documents
-        self._states = BookStates(documents)
         self._observer = observer
         self._meters = meters
         self._commander = commander
         self._survey = survey
         self._clock = clock
+        self._configurator = configurator
+        self._left_units = left_units
+        self._listeners = listeners
 
     async def run(
         self, settings: Settings, now: datetime, *, force: bool = False
     ) -> list[ZoneTick]:
         """Observe, decide, gate and act once for every zone.
 
-        `settings` are those in force. `force`: read also the meters that are not due.
+        `settings` are those in force; where new ones make that fail, it is done with
+        those before. `force`: read also the meters that are not due.
         """
+        try:
+            ticks = await self._run(settings, now, force=force)
+        except Exception as error:
+            if not self._documents.life.on_trial:
+                raise
+            rejected = await self._configurator.take_back(error)
+            self._listeners.emit(SettingsRejected(rejected.path, str(rejected)))
+            before = self._documents.life.settings
+            if before is None:
+                return []
+            self._left_units.settle(before, now)
+            return await self._run(before, now, force=force)
+        self._documents.life.settle()
+        return ticks
+
+    async def _run(
+        self, settings: Settings, now: datetime, *, force: bool
+    ) -> list[ZoneTick]:
         going = tick(
             settings,
-            self._states,
+            self._documents.states,
             now,
             notes=self._meters.notes,
-            quota=self._meters.quota(settings),
-            told=self._meters.told(settings),
             new=self._never_stored(settings),
+            told=self._meters.told(settings),
+            quota=self._meters.quota(),
             force=force,
         )
         request = next(going)
         while True:
-            answer = await self._answer(request, settings, now)
+            answer = await self._answer(request, now)
             try:
                 request = going.send(Answered(answer, self._clock.now()))
             except StopIteration as ended:
                 ticks: list[ZoneTick] = ended.value
                 return ticks
 
-    async def _answer(
-        self, request: Request, settings: Settings, now: datetime
-    ) -> object:
+    async def _answer(self, request: Request, now: datetime) -> object:
         match request:
             case Send(order):
                 return await self._commander.carry_out(order)
             case ReadMeters(zones, force):
                 return await self._meters.read(zones, force=force)
             case AskUnit(zone, forced):
-                last = self._states[zone.name].last_aircon_poll_at
+                last = self._documents.states[zone.name].last_aircon_poll_at
                 return await self._observer.look_at_unit(zone, last, forced=forced)
             case ReadPlug(zone):
                 return await self._observer.fields_of(zone.power_meter_device_id)
             case LookAround(zones):
-                return await self._survey.look(zones, settings, now)
+                return await self._survey.look(zones, now)
 
     def _never_stored(self, settings: Settings) -> set[str]:
+        """Return the zones that nothing was ever stored of.
+
+        After a tick its equipment is known of every zone, so this asks once.
+        """
+        states = self._documents.states
         return {
             name
             for name in settings.zones
-            if not self._documents.book(name).stored.keys() - _HOME_KEYS
+            if states[name].equipment is None and self._documents.never_stored(name)
         }
+
+
+# --- the next one ---------------------------------------------------------------------
+
+
+class Agenda:
+    """Finds and publishes the next wake-up; before the first tick that is at once."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        meters: Meters,
+        pushes: Pushes,
+        listeners: Listeners,
+        clock: Clock,
+    ) -> None:
+        self._documents = documents
+        self._meters = meters
+        self._pushes = pushes
+        self._listeners = listeners
+        self._clock = clock
+        self.next_wakeup: datetime = clock.now()
+
+    def after_tick(
+        self,
+        ticks: Sequence[ZoneTick],
+        now: datetime,
+        quota: Quota,
+        *,
+        ended: datetime,
+        also: Iterable[datetime | None],
+    ) -> datetime:
+        """Return when a tick that looked at `now` and `ended` wants the next one.
+
+        `also` are the instants at which others than the zones want it.
+        """
+        states, notes = self._documents.states, self._meters.notes
+        wanted = rest(ticks, states, notes, now, quota, ended=ended)
+        if wanted is None:
+            wanted = now + timedelta(seconds=_RETRY_SETTINGS_SECONDS)
+        if self._pushes.wake or wanted <= ended:
+            # What was pushed came when this tick was past reading the meters.
+            wanted = ended + _SOONEST
+        for wish in also:
+            if wish is not None:
+                wanted = min(wanted, max(wish, ended + _SOONEST))
+        return wanted
+
+    def publish(self, wakeup: datetime) -> None:
+        """Set the wake-up; whoever sleeps until a later one must hear of it."""
+        sooner = wakeup < self.next_wakeup
+        self.next_wakeup = wakeup
+        if sooner:
+            self._listeners.emit(NextWakeupChanged(wakeup))
+
+    def bring_forward(self, wakeup: datetime | None = None) -> None:
+        """Want a tick no later than `wakeup`, by default at once."""
+        self.publish(min(self.next_wakeup, wakeup or self._clock.now()))
+
+
+# --- how long they take ---------------------------------------------------------------
+
+
+class Performance:
+    """Durations of the last ticks. Instants are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._ticks: deque[tuple[float, float]] = deque(maxlen=_KEPT_DURATIONS)
+        self._first: float | None = None
+        self.count = 0
+
+    def note(self, ended: float, duration_seconds: float) -> None:
+        """Take a tick that is over."""
+        if self._first is None:
+            self._first = ended
+        self._ticks.append((ended, duration_seconds))
+        self.count += 1
+
+    def to_dict(self, now: float) -> dict[str, Any]:
+        """Return the figures as JSON; durations are None before the first tick.
+
+        `status` is ``ok``, ``warning`` from an average of 0.5 s on, ``critical`` from
+        1 s on. The average is over the last ten ticks, the rate over the last ten
+        minutes.
+        """
+        durations = [seconds for _at, seconds in list(self._ticks)[-_AVERAGED:]]
+        average = sum(durations) / len(durations) if durations else None
+        return {
+            "status": _performance_status(average),
+            "last_tick_duration_ms": _milliseconds(
+                durations[-1] if durations else None
+            ),
+            "avg_tick_duration_ms": _milliseconds(average),
+            "ticks_per_minute": round(self._per_minute(now), 3),
+            "ticks": self.count,
+        }
+
+    def _per_minute(self, now: float) -> float:
+        if self._first is None:
+            return 0.0
+        # One tick a moment after the start is no thousand a minute.
+        span = min(max(now - self._first, _MINUTE), _WINDOW_SECONDS)
+        recent = sum(1 for at, _seconds in self._ticks if now - at <= span)
+        return recent * _MINUTE / span
+
+
+def _performance_status(average: float | None) -> str:
+    if average is None or average < WARNING_SECONDS:
+        return "ok"
+    return "warning" if average < CRITICAL_SECONDS else "critical"
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

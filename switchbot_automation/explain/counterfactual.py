@@ -12,9 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from switchbot_automation.core.overlay import overlaid
-from switchbot_automation.core.state.records import EMPTY
 from switchbot_automation.core.state.unit import season_action
-from switchbot_automation.core.state.zone import supposed
+from switchbot_automation.core.state.zone import EMPTY, supposed
 from switchbot_automation.explain.trace import rejudged
 from switchbot_automation.model import Action, Outcome, Power
 from switchbot_automation.settings.spec import Kind

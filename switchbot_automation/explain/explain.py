@@ -15,13 +15,17 @@ from zoneinfo import ZoneInfo
 from switchbot_automation.core.state.values import encode_instant, instant
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.margins import margins_of
-from switchbot_automation.explain.trace import agrees, from_document, with_reading
+from switchbot_automation.explain.trace import (
+    agrees,
+    commands_as_json,
+    from_document,
+    reasons_as_json,
+    with_reading,
+)
 from switchbot_automation.explain.words import (
     change_words,
-    commands_as_json,
     duration,
     reason_words,
-    reasons_as_json,
     sentence,
 )
 from switchbot_automation.instants import checked_instant
@@ -40,8 +44,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.explain.counterfactual import Counterfactual
     from switchbot_automation.explain.margins import Margin
-    from switchbot_automation.explain.runs import Runs, Told
-    from switchbot_automation.explain.trace import Trace
+    from switchbot_automation.explain.trace import Runs, Told, Trace
     from switchbot_automation.model import TickReport, ZoneDecision
     from switchbot_automation.settings.model import Settings
     from switchbot_store import HistoryResult

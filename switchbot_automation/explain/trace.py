@@ -2,32 +2,34 @@
 
 A trace holds one zone's inputs as the core saw them, what each stage said and what was
 sent. In memory it is exact; in a row of history it is a small document, and the settings
-are named by their revision.
+are named by their revision. A decision that repeats itself is a run: its first look is
+kept whole, of the others only how many there were and between which temperatures.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.home import (
     Judged,
     Snapshot,
     ZoneSnapshot,
-    concerned,
-    narrowed,
 )
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.zone import ZoneState, supposed
 from switchbot_automation.core.step import judge_snapshot, judged_anew
 from switchbot_automation.instants import parse_instant
-from switchbot_automation.model import ReasonCode
+from switchbot_automation.model import CommandStatus, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.model import (
         Command,
         Reason,
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _VERSION = 1
+
+# As many changes as a busy day has, and small enough for a thousand zones.
+_KEPT = 32
+# Where retention or a crash took the first look of a run, the next is not far.
+_WRITTEN_AGAIN = timedelta(hours=1)
+_NOT_SENT = frozenset({CommandStatus.BLOCKED, CommandStatus.DECIDED})
 
 # What of a state makes a decision another one; measurements come and go without.
 _TELLING = tuple(
@@ -143,6 +151,128 @@ def telling(
         seen.reading.problem,
         *[state[index] for index in _TELLING],
     )
+
+
+# --- of this process ---------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class DecisionRun:
+    """A decision that stood from `since` on, at `count` looks, the last at `last`.
+
+    `low` and `high` are the temperatures seen meanwhile, None without any. `recorded_at`
+    is the instant of the row of history that holds its trace.
+    """
+
+    key: tuple[Any, ...]
+    shadow: Mapping[str, Any] | None
+    since: datetime
+    recorded_at: datetime
+    last: datetime
+    count: int = 1
+    low: float | None = None
+    high: float | None = None
+
+    def saw(self, temperature: float | None) -> None:
+        """Take one more temperature."""
+        if temperature is None:
+            return
+        if self.low is None or temperature < self.low:
+            self.low = temperature
+        if self.high is None or temperature > self.high:
+            self.high = temperature
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A decision as it ended: its trace, the final words, and since when it stood."""
+
+    trace: Trace
+    final: ZoneDecision
+    since: datetime
+    shadow: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    tick: ZoneTick
+    trigger: str
+    revision: str
+    shadow: Mapping[str, Any] | None
+
+    def trace(self) -> Trace:
+        tick = self.tick
+        return replace(
+            trace_of(tick.judged, tick.decided, tick.verdict),
+            trigger=self.trigger,
+            revision=self.revision,
+            commands=tick.commands,
+        )
+
+
+class Runs:
+    """Remembers every zone's run and its last changes."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, DecisionRun] = {}
+        self._latest: dict[str, _Look] = {}
+        self._changes: dict[str, deque[Told]] = {}
+
+    def look(
+        self,
+        tick: ZoneTick,
+        trigger: str,
+        revision: str,
+        now: datetime,
+        shadow: Mapping[str, Any] | None = None,
+    ) -> tuple[DecisionRun, Trace | None]:
+        """Take a tick; return its run, and the trace where it is to be kept whole.
+
+        `now` is the instant of its row of history. `shadow` is what the settings beside
+        these would have done, None where it is the same.
+        """
+        name = tick.zone.name
+        look = self._latest[name] = _Look(tick, trigger, revision, shadow)
+        seen = tick.judged.snapshot.zones[name]
+        outcome = tick.decision.outcome
+        key = (revision, outcome, shadow, telling(tick.decided, tick.verdict, seen))
+        run = self._runs.get(name)
+        changed = run is None or run.key != key or _sent(tick)
+        if run is None or changed:
+            run = self._runs[name] = DecisionRun(
+                key, shadow, tick.judged.at, now, tick.judged.at
+            )
+        else:
+            run.count += 1
+            run.last = tick.judged.at
+        run.saw(tick.temperature)
+        if not changed and now - run.recorded_at < _WRITTEN_AGAIN:
+            return run, None
+        run.recorded_at = now
+        trace = look.trace()
+        if changed:
+            kept = self._changes.setdefault(name, deque(maxlen=_KEPT))
+            kept.append(Told(trace, tick.decision, run.since, shadow))
+        return run, trace
+
+    def latest(self, zone: str) -> Told | None:
+        """Return the last look at a zone, None before the first."""
+        look = self._latest.get(zone)
+        if look is None:
+            return None
+        since = self._runs[zone].since
+        return Told(look.trace(), look.tick.decision, since, look.shadow)
+
+    def before(self, zone: str, at: datetime) -> Told | None:
+        """Return the change that was the last one at `at`, None if that is too old."""
+        for told in reversed(self._changes.get(zone, ())):
+            if told.trace.at <= at:
+                return told
+        return None
+
+
+def _sent(tick: ZoneTick) -> bool:
+    return any(each.status not in _NOT_SENT for each in tick.commands)
 
 
 # --- as a document -----------------------------------------------------------------
@@ -281,3 +411,49 @@ def _state(document: Mapping[str, Any]) -> ZoneState:
 def codes(reasons: Iterable[Reason]) -> list[str]:
     """Return the reasons' codes."""
     return [str(reason.code) for reason in reasons]
+
+
+# --- reasons and commands as JSON ---------------------------------------------------
+
+
+def reasons_as_json(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+    """Return reasons as JSON: the code, and the numbers behind it."""
+    return [
+        {
+            "code": str(reason.code),
+            **{key: _plain(value) for key, value in reason.detail.items()},
+        }
+        for reason in reasons
+    ]
+
+
+def commands_as_json(commands: tuple[Command, ...]) -> list[dict[str, Any]]:
+    """Return commands as JSON: what was sent, how far it came, by which rungs."""
+    return [_command_as_json(each) for each in commands]
+
+
+def rungs_as_json(command: Command) -> list[dict[str, Any]]:
+    """Return the ways a command was tried, and what came of each."""
+    return [
+        {
+            "rung": rung.rung,
+            "ok": rung.ok,
+            "error": rung.error,
+            "seconds": round(rung.duration_seconds, 3),
+        }
+        for rung in command.rungs
+    ]
+
+
+def _command_as_json(command: Command) -> dict[str, Any]:
+    sent = {
+        "action": str(command.action),
+        "status": str(command.status),
+        "rungs": rungs_as_json(command),
+    }
+    unit = command.reasons[0].detail.get("unit") if command.reasons else None
+    if unit is not None and command.reasons[0].code is ReasonCode.UNIT_LEFT:
+        sent["unit"], sent["reason"] = unit, str(ReasonCode.UNIT_LEFT)
+    if command.status is CommandStatus.BLOCKED and command.blocked_until:
+        sent["blocked_until"] = encode_instant(command.blocked_until)
+    return sent

@@ -1,4 +1,4 @@
-"""Reasons and commands as JSON; reasons, margins and changes in plain words. Pure.
+"""Reasons, margins and changes in plain words. Pure.
 
 A reason's sentence is a template over the numbers it carries; where some are missing, as
 in a collapsed row of history, its code stands for it.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.instants import stored_hold
-from switchbot_automation.model import CommandStatus, Outcome, Power, ReasonCode
+from switchbot_automation.model import Outcome, Power, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import tzinfo
 
     from switchbot_automation.explain.counterfactual import Counterfactual
-    from switchbot_automation.model import Command, Reason
 
 _MINUTE, _HOUR = 60, 3600
 
@@ -172,50 +170,3 @@ _WORDS: Mapping[str, str] = {
     ReasonCode.UNIT_LEFT: "the settings no longer have the unit {unit}, which ran",
     ReasonCode.STORE_UNAVAILABLE: "the store did not take the record of it",
 }
-
-
-def reasons_as_json(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
-    """Return reasons as JSON: the code, and the numbers behind it."""
-    return [
-        {
-            "code": str(reason.code),
-            **{key: _plain_value(value) for key, value in reason.detail.items()},
-        }
-        for reason in reasons
-    ]
-
-
-def _plain_value(value: Any) -> Any:
-    return str(value) if isinstance(value, str) else value
-
-
-def commands_as_json(commands: tuple[Command, ...]) -> list[dict[str, Any]]:
-    """Return commands as JSON: what was sent, how far it came, by which rungs."""
-    return [_command_as_json(each) for each in commands]
-
-
-def rungs_as_json(command: Command) -> list[dict[str, Any]]:
-    """Return the ways a command was tried, and what came of each."""
-    return [
-        {
-            "rung": rung.rung,
-            "ok": rung.ok,
-            "error": rung.error,
-            "seconds": round(rung.duration_seconds, 3),
-        }
-        for rung in command.rungs
-    ]
-
-
-def _command_as_json(command: Command) -> dict[str, Any]:
-    sent = {
-        "action": str(command.action),
-        "status": str(command.status),
-        "rungs": rungs_as_json(command),
-    }
-    unit = command.reasons[0].detail.get("unit") if command.reasons else None
-    if unit is not None and command.reasons[0].code is ReasonCode.UNIT_LEFT:
-        sent["unit"], sent["reason"] = unit, str(ReasonCode.UNIT_LEFT)
-    if command.status is CommandStatus.BLOCKED and command.blocked_until:
-        sent["blocked_until"] = encode_instant(command.blocked_until)
-    return sent

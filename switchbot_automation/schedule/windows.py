@@ -15,8 +15,8 @@ What a window means, everywhere in this package:
   repeated hour is judged by the same sentence, so a window starting or ending inside it
   is in force in both passes of the times it names and not in between, and one that
   covers the whole hour is in force an hour longer.
-- A window may differ from that (`Policy`), or start and end by the sun (`suntimes`). It is
-  then in force from one instant to another on each of its days, see `window_days`.
+- A window may differ from that (`Policy`), or start and end by the sun (`SunTime`). It is
+  then in force from one instant to another on each of its days, see `spans_of`.
 
 Boundaries are instants in UTC, never differences of local times: Python subtracts two
 datetimes of one timezone by their wall clocks, which is an hour wrong across a change.
@@ -30,19 +30,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.schedule.days import (
-    PLAIN,
-    Policy,
-    first_with_new_offset,
-    spans,
-)
-from switchbot_automation.schedule.sun import SunTime
+from switchbot_automation.schedule.sun import SUNSET, SunTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
+GAPS = ("run_at_transition", "skip", "shift")
+OVERLAPS = ("both", "first", "second")
+CATCH_UPS = ("current_slot", "within", "none")
+
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_MIDNIGHT, _NOON = time(), time(12)
 _WEEKDAYS = frozenset(range(7))
 
 # A weekly window that falls into a skipped hour comes back a week later: two weeks
@@ -50,6 +50,37 @@ _WEEKDAYS = frozenset(range(7))
 _WEEKS_AHEAD = 3
 # No zone changes its clock twice within this time.
 _PROBE_STEP = timedelta(hours=3)
+
+
+class Policy(NamedTuple):
+    """What becomes of a window in unusual circumstances.
+
+    `dst_gap`, for a time that the clock skips: ``run_at_transition`` takes it for the
+    instant of the change; ``shift`` moves it on by as much as was skipped; ``skip``
+    leaves a window out that would start there, while one that would end there ends at
+    the change.
+
+    `dst_overlap`, for a time that the clock reads twice: ``first`` or ``second`` is the
+    reading that counts; ``both`` judges either by what the clock reads, so the window
+    is in force in both passes of the times it names.
+
+    `catch_up`, for a window that began before the engine looked: ``current_slot`` joins
+    it however late, ``within`` up to `catch_up_seconds` after its start, ``none`` not
+    at all. One that was once joined is kept.
+    """
+
+    dst_gap: str = GAPS[0]
+    dst_overlap: str = OVERLAPS[0]
+    catch_up: str = CATCH_UPS[0]
+    catch_up_seconds: int = 300
+
+    @property
+    def by_clock(self) -> bool:
+        """Whether what the clock reads is all that counts at a change."""
+        return self.dst_gap == GAPS[0] and self.dst_overlap == OVERLAPS[0]
+
+
+PLAIN = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +182,96 @@ def spans_of(
     window: TimeWindow, day: date, tz: tzinfo
 ) -> tuple[tuple[datetime, datetime], ...]:
     """Return from when to when, in UTC, a window is in force that starts on a day."""
-    return spans(window.start, window.end, window.policy, day, tz)
+    return _spans(window.start, window.end, window.policy, day, tz)
+
+
+class _Edge(NamedTuple):
+    """An edge of a window: its first and its second instant, and the change between."""
+
+    first: datetime
+    second: datetime
+    change: datetime | None = None
+    skipped: bool = False
+
+
+@lru_cache(maxsize=4096)
+def _spans(
+    start: time | SunTime, end: time | SunTime, policy: Policy, day: date, tz: tzinfo
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return the spans ``[from, to)``, in UTC, of a window that starts on a day."""
+    begin = _edge(start, day, tz, policy)
+    if begin.skipped and policy.dst_gap == "skip":
+        return ()
+    last = day + _DAY if _ends_next_day(start, end) else day
+    over = _edge(end, last, tz, policy)
+    if policy.dst_overlap == "first":
+        found = [(begin.first, over.first)]
+    elif policy.dst_overlap == "second":
+        found = [(begin.second, over.second)]
+    else:
+        found = [(begin.first, over.second)]
+        if over.change is not None:
+            found = _without(found, over.first, over.change)
+        if begin.change is not None:
+            found = _without(found, begin.change, begin.second)
+    return tuple((low, high) for low, high in found if low < high)
+
+
+def _ends_next_day(start: time | SunTime, end: time | SunTime) -> bool:
+    """Return whether a window ends on the day after.
+
+    By the clock alone, where the end is not after the start. With the sun, whose events
+    lie in the morning and in the afternoon whatever the season, where the end is of an
+    earlier half of the day: from 07:00 to sunrise is never a day long, but nothing, once
+    the sun rises before.
+    """
+    if isinstance(start, time) and isinstance(end, time):
+        return end <= start
+    return end == _MIDNIGHT or _afternoon(end) < _afternoon(start)
+
+
+def _afternoon(edge: time | SunTime) -> bool:
+    return edge.event == SUNSET if isinstance(edge, SunTime) else edge >= _NOON
+
+
+def _edge(edge: time | SunTime, day: date, tz: tzinfo, policy: Policy) -> _Edge:
+    if isinstance(edge, SunTime):
+        at = edge.on(day, tz)
+        return _Edge(at, at)
+    wall = datetime.combine(day, edge)
+    first, second = (
+        wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1)
+    )
+    if first == second:
+        return _Edge(first, second)
+    low, high = min(first, second), max(first, second)
+    if first < second:
+        return _Edge(first, second, _first_with_new_offset(tz, low, high))
+    # Read by the offset before, a skipped time lies that much behind the change.
+    at = first if policy.dst_gap == "shift" else _first_with_new_offset(tz, low, high)
+    return _Edge(at, at, skipped=True)
+
+
+def _without(
+    found: list[tuple[datetime, datetime]], low: datetime, high: datetime
+) -> list[tuple[datetime, datetime]]:
+    left = []
+    for begin, end in found:
+        left += [(begin, min(end, low)), (max(begin, high), end)]
+    return left
+
+
+def _first_with_new_offset(tz: tzinfo, low: datetime, high: datetime) -> datetime:
+    """Return the first second after `low` that has another offset than it."""
+    before = low.astimezone(tz).utcoffset()
+    while high - low > _SECOND:
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        if middle.astimezone(tz).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def contains(window: TimeWindow, local: datetime) -> bool:
@@ -297,7 +417,7 @@ def _transitions(tz: tzinfo, begin: datetime, end: datetime) -> Iterator[datetim
     while low < end:
         high = low + _PROBE_STEP
         if _offset(tz, low) != _offset(tz, high):
-            at = first_with_new_offset(tz, low, high)
+            at = _first_with_new_offset(tz, low, high)
             if begin <= at < end:
                 yield at
         low = high

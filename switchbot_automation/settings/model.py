@@ -1,14 +1,19 @@
 """Settings as the engine uses them: frozen, complete, already checked.
 
 `settings.parse_settings` makes them from a document. The pure core imports only this.
+What a document leaves out, and whoever makes them without one, has the defaults of
+`settings_table`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.model import DEFAULT_ZONE, Reason
+from switchbot_automation.schedule.windows import CATCH_UPS
+from switchbot_automation.settings.table import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +23,18 @@ if TYPE_CHECKING:
     from switchbot_automation.model import Action, PluginPart
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.schedule.windows import TimeWindow
+
+_ZONE = DEFAULTS[""]
+_SENSOR = DEFAULTS["sensors[]"]
+_OPENINGS = DEFAULTS["openings"]
+_PRESENCE = DEFAULTS["presence"]
+_OFFSET = DEFAULTS["offsets[]"]
+_GROUP = DEFAULTS["groups{}"]
+
+# What a preset's band, and what is added to it, stays within; that of the settings.
+_COLDEST, _WARMEST = 10.0, 35.0
+# What setpoints an air conditioner takes.
+_LOWEST_SETPOINT, _HIGHEST_SETPOINT = 16.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +51,27 @@ class Profile:
     fan_speed: int
     ac_mode: int
 
+    def shifted(self, kelvin: float) -> Profile:
+        """Return it moved by so much, its band within what settings allow."""
+        least = min(self.min_temp, self.max_temp)
+        most = max(self.min_temp, self.max_temp)
+        kelvin = max(min(kelvin, _WARMEST - most), _COLDEST - least)
+        lowest = min(_LOWEST_SETPOINT, self.target_temp)
+        highest = max(_HIGHEST_SETPOINT, self.target_temp)
+        return replace(
+            self,
+            min_temp=round(self.min_temp + kelvin, 3),
+            max_temp=round(self.max_temp + kelvin, 3),
+            target_temp=round(min(max(self.target_temp + kelvin, lowest), highest), 3),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
     """One of several meters of a room."""
 
     device_id: str
-    weight: float = 1.0
+    weight: float = _SENSOR["weight"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +89,13 @@ class Preset:
 class Openings:
     """What pauses heating and cooling; `drop_kelvin` 0: the room's own loss does not."""
 
-    sensors: tuple[str, ...] = ()
-    pause_after_seconds: int = 60
-    resume_after_seconds: int = 60
-    poll_interval_seconds: int = 600
-    unknown_after_seconds: int = 3600
-    drop_kelvin: float = 0.0
-    drop_pause_seconds: int = 1200
+    sensors: tuple[str, ...] = _OPENINGS["sensors"]
+    pause_after_seconds: int = _OPENINGS["pause_after_seconds"]
+    resume_after_seconds: int = _OPENINGS["resume_after_seconds"]
+    poll_interval_seconds: int = _OPENINGS["poll_interval_seconds"]
+    unknown_after_seconds: int = _OPENINGS["unknown_after_seconds"]
+    drop_kelvin: float = _OPENINGS["drop_kelvin"]
+    drop_pause_seconds: int = _OPENINGS["drop_pause_seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +104,9 @@ class Presence:
 
     sensors: tuple[str, ...]
     preset: str
-    away_after_seconds: int = 1800
-    poll_interval_seconds: int = 600
-    unknown_after_seconds: int = 7200
+    away_after_seconds: int = _PRESENCE["away_after_seconds"]
+    poll_interval_seconds: int = _PRESENCE["poll_interval_seconds"]
+    unknown_after_seconds: int = _PRESENCE["unknown_after_seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +114,8 @@ class OffsetInput:
     """A number from elsewhere that is added to the band, within `limit_kelvin`."""
 
     source: str
-    limit_kelvin: float = 1.0
-    expires_seconds: int = 7200
+    limit_kelvin: float = _OFFSET["limit_kelvin"]
+    expires_seconds: int = _OFFSET["expires_seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,74 +128,94 @@ class ZoneSettings:
 
     name: str
     timezone: ZoneInfo
-    automation_enabled: bool = False
-    observe_only: bool = False
-    mode: str = "winter"
-    poll_interval_seconds: int = 120
-    adaptive_polling_enabled: bool = True
-    idle_poll_interval_seconds: int = 600
-    predictive_polling: bool = False
-    poll_warmup_minutes: int = 15
-    aircon_poll_cooldown_minutes: int = 15
-    hysteresis_celsius: float = 0.3
-    command_cooldown_seconds: int = 180
-    min_on_seconds: int = 0
-    min_off_seconds: int = 0
-    off_repeat_count: int = 1
-    off_repeat_interval_seconds: int = 10
-    turn_off_outside_windows: bool = False
-    fan_mode_during_window: bool = False
-    meter_device_id: str = ""
-    aircon_device_id: str = ""
-    half_degrees: bool = False
-    time_windows: tuple[TimeWindow, ...] = ()
-    season_dwell_minutes: int = 240
-    control: str = "switch"
+    automation_enabled: bool = _ZONE["automation_enabled"]
+    observe_only: bool = _ZONE["observe_only"]
+    mode: str = _ZONE["mode"]
+    poll_interval_seconds: int = _ZONE["poll_interval_seconds"]
+    adaptive_polling_enabled: bool = _ZONE["adaptive_polling_enabled"]
+    idle_poll_interval_seconds: int = _ZONE["idle_poll_interval_seconds"]
+    predictive_polling: bool = _ZONE["predictive_polling"]
+    poll_warmup_minutes: int = _ZONE["poll_warmup_minutes"]
+    aircon_poll_cooldown_minutes: int = _ZONE["aircon_poll_cooldown_minutes"]
+    hysteresis_celsius: float = _ZONE["hysteresis_celsius"]
+    command_cooldown_seconds: int = _ZONE["command_cooldown_seconds"]
+    min_on_seconds: int = _ZONE["min_on_seconds"]
+    min_off_seconds: int = _ZONE["min_off_seconds"]
+    off_repeat_count: int = _ZONE["off_repeat_count"]
+    off_repeat_interval_seconds: int = _ZONE["off_repeat_interval_seconds"]
+    turn_off_outside_windows: bool = _ZONE["turn_off_outside_windows"]
+    fan_mode_during_window: bool = _ZONE["fan_mode_during_window"]
+    meter_device_id: str = _ZONE["meter_device_id"]
+    aircon_device_id: str = _ZONE["aircon_device_id"]
+    half_degrees: bool = _ZONE["half_degrees"]
+    time_windows: tuple[TimeWindow, ...] = _ZONE["time_windows"]
+    season_dwell_minutes: int = _ZONE["season_dwell_minutes"]
+    control: str = _ZONE["control"]
     overshoot_learning: bool = False
-    optimum_start: bool = False
+    optimum_start: bool = _ZONE["optimum_start"]
     winter: Profile | None = None
     summer: Profile | None = None
     scenes: Mapping[Action, str] = field(default_factory=dict)
     webhooks: Mapping[Action, str] = field(default_factory=dict, repr=False)
-    webhook_allowed_hosts: frozenset[str] = frozenset()
-    cascade: tuple[str, ...] = ("webhook", "scene", "command", "button")
-    sensors: tuple[Sensor, ...] = ()
-    sensor_fusion: str = "median"
-    plausible_min_celsius: float = -10.0
-    plausible_max_celsius: float = 50.0
-    sensor_slew_kelvin: float = 10.0
-    sensor_stale_hold_seconds: int = 0
-    sensor_stale_conservative_seconds: int = 1800
-    sensor_stale_off_seconds: int = 3600
-    sensor_frozen_seconds: int = 14400
-    sensor_recovery_readings: int = 3
-    max_continuous_on_seconds: int = 86400
-    max_starts_per_hour: int = 6
-    max_starts_per_day: int = 72
-    changeover_gap_seconds: int = 600
-    unknown_history_lockout_seconds: int = 0
+    webhook_allowed_hosts: frozenset[str] = frozenset(_ZONE["webhook_allowed_hosts"])
+    cascade: tuple[str, ...] = _ZONE["cascade"]
+    sensors: tuple[Sensor, ...] = _ZONE["sensors"]
+    sensor_fusion: str = _ZONE["sensor_fusion"]
+    plausible_min_celsius: float = _ZONE["plausible_min_celsius"]
+    plausible_max_celsius: float = _ZONE["plausible_max_celsius"]
+    sensor_slew_kelvin: float = _ZONE["sensor_slew_kelvin"]
+    sensor_stale_hold_seconds: int = _ZONE["sensor_stale_hold_seconds"]
+    sensor_stale_conservative_seconds: int = _ZONE["sensor_stale_conservative_seconds"]
+    sensor_stale_off_seconds: int = _ZONE["sensor_stale_off_seconds"]
+    sensor_frozen_seconds: int = _ZONE["sensor_frozen_seconds"]
+    sensor_recovery_readings: int = _ZONE["sensor_recovery_readings"]
+    max_continuous_on_seconds: int = _ZONE["max_continuous_on_seconds"]
+    max_starts_per_hour: int = _ZONE["max_starts_per_hour"]
+    max_starts_per_day: int = _ZONE["max_starts_per_day"]
+    changeover_gap_seconds: int = _ZONE["changeover_gap_seconds"]
+    unknown_history_lockout_seconds: int = _ZONE["unknown_history_lockout_seconds"]
     buttons: Mapping[Action, str] = field(default_factory=dict)
-    power_meter_device_id: str = ""
-    power_meter_on_watts: float = 60.0
-    confirm_within_seconds: int = 180
-    thermal_response_seconds: int = 0
-    repair_attempts: int = 2
+    power_meter_device_id: str = _ZONE["power_meter_device_id"]
+    power_meter_on_watts: float = _ZONE["power_meter_on_watts"]
+    confirm_within_seconds: int = _ZONE["confirm_within_seconds"]
+    thermal_response_seconds: int = _ZONE["thermal_response_seconds"]
+    repair_attempts: int = _ZONE["repair_attempts"]
     manual_hold_seconds: int | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
-    preset: str = ""
+    preset: str = _ZONE["preset"]
     openings: Openings | None = None
     presence: Presence | None = None
-    offsets: tuple[OffsetInput, ...] = ()
+    offsets: tuple[OffsetInput, ...] = _ZONE["offsets"]
     latitude: float | None = None
     longitude: float | None = None
     overlay: Overlay | None = None
+    meters: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The devices that its temperature is read from, best first. Follows the others."""
+    unit_readable: bool = field(init=False, repr=False, compare=False)
+    """Whether its unit can be asked for a status. Follows the others."""
+
+    def __post_init__(self) -> None:
+        meters = tuple(sensor.device_id for sensor in self.sensors)
+        if not meters and self.meter_device_id:
+            meters = (self.meter_device_id,)
+        # Asked for many times a tick, and of settings that never change.
+        object.__setattr__(self, "meters", meters)
+        readable = not looks_infrared(self.aircon_device_id)
+        object.__setattr__(self, "unit_readable", readable)
 
     @property
-    def meters(self) -> tuple[str, ...]:
-        """The devices that its temperature is read from, best first."""
-        if self.sensors:
-            return tuple(sensor.device_id for sensor in self.sensors)
-        return (self.meter_device_id,) if self.meter_device_id else ()
+    def is_overlaid(self) -> bool:
+        """Whether these settings change with time and surroundings."""
+        return bool(
+            self.preset
+            or self.openings
+            or self.presence
+            or self.offsets
+            or any(
+                window.preset or window.policy.catch_up != CATCH_UPS[0]
+                for window in self.time_windows
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +224,11 @@ class GroupSettings:
 
     name: str
     zones: tuple[str, ...]
-    policy: str = "majority"
-    changeover_gap_seconds: int = 600
-    stagger_seconds: int = 30
-    dwell_seconds: int = 1800
-    max_wait_seconds: int = 5400
+    policy: str = _GROUP["policy"]
+    changeover_gap_seconds: int = _GROUP["changeover_gap_seconds"]
+    stagger_seconds: int = _GROUP["stagger_seconds"]
+    dwell_seconds: int = _GROUP["dwell_seconds"]
+    max_wait_seconds: int = _GROUP["max_wait_seconds"]
 
 
 class SetAside(NamedTuple):
@@ -203,11 +254,11 @@ class Settings:
     """
 
     zones: Mapping[str, ZoneSettings]
-    api_quota_warning_threshold: int = 250
+    api_quota_warning_threshold: int = _ZONE["api_quota_warning_threshold"]
     quota_reserve: int | None = None
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     shadow: Settings | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...] = _ZONE["rules"]
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
     set_aside: tuple[SetAside, ...] = ()
@@ -216,6 +267,17 @@ class Settings:
     def default(self) -> ZoneSettings:
         """The zone named `default`, else the first."""
         return self.zones.get(DEFAULT_ZONE) or next(iter(self.zones.values()))
+
+    @property
+    def sensors_around(self) -> frozenset[str]:
+        """The devices that say something of openings and presence, around all zones."""
+        return frozenset(
+            sensor
+            for name in self.overlaid & self.zones.keys()
+            for part in (self.zones[name].openings, self.zones[name].presence)
+            if part is not None
+            for sensor in part.sensors
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,30 @@
 """From a settings document to checked, frozen `Settings`.
 
 `settings_table` says what there is and which values it takes; this module makes a
-schema of it, checks what concerns several keys at once, and words the errors. Nothing
-of a raw document travels further inward than here.
+schema of it, reads each value, checks what concerns several keys at once, and words the
+errors. Nothing of a raw document travels further inward than here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, time
 from functools import cache, partial
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import voluptuous as vol
 
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.instants import EARLIEST, LATEST
+from switchbot_automation.model import DEFAULT_ZONE, Action
+from switchbot_automation.schedule.sun import SUNRISE, SUNSET, SunTime, available
+from switchbot_automation.schedule.windows import Policy, TimeWindow
 from switchbot_automation.settings.checks import (
     CONTRARY_MODES,
     comfort_problems,
@@ -31,25 +38,22 @@ from switchbot_automation.settings.checks import (
 )
 from switchbot_automation.settings.model import (
     GroupSettings,
+    OffsetInput,
+    Openings,
+    Presence,
+    Preset,
     Profile,
+    Sensor,
     Settings,
     ZoneSettings,
 )
-from switchbot_automation.settings.presets import complete, is_overlaid
-from switchbot_automation.settings.spec import Kind
-from switchbot_automation.settings.table import ALIASES, section_of_table
+from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
-from switchbot_automation.settings.values import (
-    CONVERTERS,
-    offset,
-    sensor,
-    window,
-    written_over,
-)
-from switchbot_automation.wording import nearest, shown
+from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["check_settings", "parse_settings"]
 
@@ -59,11 +63,22 @@ UNKNOWN = "unknown setting"
 """What is said of a key that no setting has."""
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
-# What becomes of each element of a list of objects.
 # What a document says once, of the whole home.
 _OF_HOME = tuple(spec.key for spec in section_of_table("") if not spec.per_zone)
-_MAKERS = {"time_windows": window, "sensors": sensor, "offsets": offset}
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
+_DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
+_SCENE_ID = re.compile(r"[A-Za-z0-9_-]*")
+_BUTTON = re.compile(r"[^\x00-\x1f\x7f]*")
+_HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
+_DATE = re.compile(r"[12]\d{3}-\d{2}-\d{2}")
+_NAME = re.compile(r"[A-Za-z0-9 _.-]*")
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_SUN_TIME = re.compile(rf"({SUNRISE}|{SUNSET})([+-]\d{{1,3}})?")
+_SUNDAY = 6
+_LONGEST_DEVICE_ID = 50
+_LONGEST_TIMEZONE = 100
+
+_Converter: TypeAlias = Callable[[SettingSpec, object], Any]
 
 
 def parse_settings(document: Mapping[str, Any]) -> Settings:
@@ -88,6 +103,323 @@ def check_settings(document: Mapping[str, Any]) -> list[SettingsError]:
     stored with them already can still be used.
     """
     return load(document)[1] or list(far_days(document))
+
+
+# --- one value ------------------------------------------------------------------
+
+
+def _window(value: dict[str, Any]) -> TimeWindow:
+    """Make a window of its converted values."""
+    renamed = {"from": "first_day", "until": "last_day"}
+    parts = {renamed.get(key, key): each for key, each in value.items()}
+    policy = {key: parts.pop(key) for key in Policy._fields if key in parts}
+    if policy:
+        parts["policy"] = Policy(**policy)
+    first, last = parts.get("first_day"), parts.get("last_day")
+    if first and last and last < first:
+        raise vol.Invalid(f"until, {last}, is before from, {first}")
+    try:
+        return TimeWindow(**parts)
+    except ValueError:
+        raise vol.Invalid(
+            f"start and end are both {value['start']:%H:%M}; a whole day is two windows,"
+            " as 00:00-12:00 and 12:00-00:00"
+        ) from None
+
+
+def _offset(value: dict[str, Any]) -> OffsetInput:
+    """Make an offset of its converted values."""
+    return OffsetInput(**value)
+
+
+def _sensor(value: dict[str, Any]) -> Sensor:
+    """Make a sensor of its converted values."""
+    return Sensor(**value)
+
+
+def _flag(_spec: SettingSpec, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise vol.Invalid(f"expected true or false, got {shown(value)}")
+    return value
+
+
+def _number(spec: SettingSpec, value: object) -> float:
+    low, high = spec.bounds or (-math.inf, math.inf)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not low <= value <= high  # false for NaN too
+        or (spec.kind is Kind.WHOLE and value != int(value))
+    ):
+        unit = f" {spec.unit}" if spec.unit else ""
+        raise vol.Invalid(
+            f"expected a {spec.kind} from {spec.range}{unit}, got {shown(value)}"
+        )
+    # jsonb and JavaScript do not tell 120.0 from 120.
+    return int(value) if spec.kind is Kind.WHOLE else float(value)
+
+
+def _reserve(spec: SettingSpec, value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    low, high = spec.bounds or (0, math.inf)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise vol.Invalid(f"expected 'auto' or a whole number, got {shown(value)}")
+    if not low <= value <= high or value != int(value):
+        raise vol.Invalid(
+            f"expected 'auto' or a whole number from {spec.range} {spec.unit},"
+            f" got {shown(value)}"
+        )
+    return int(value)
+
+
+def _choice(spec: SettingSpec, value: object) -> str:
+    if not isinstance(value, str) or value not in spec.choices:
+        raise vol.Invalid(f"expected one of {spec.range}, got {shown(value)}")
+    return value
+
+
+def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TIMEZONE:
+        raise vol.Invalid(
+            f"expected the name of a timezone, as 'Europe/Paris', got {shown(value)}"
+        )
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        near = nearest(value, available_timezones())
+        hint = f"; did you mean {near!r}?" if near else ", as 'Europe/Paris'"
+        raise vol.Invalid(
+            f"expected the IANA name of a timezone, got {shown(value)}{hint}"
+        ) from exc
+
+
+def _edge(spec: SettingSpec, value: object) -> time | SunTime:
+    if isinstance(value, str) and value.startswith((SUNRISE, SUNSET)):
+        return _sun_time(spec, value)
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise vol.Invalid(f"expected a time as '07:30', got {shown(value)}")
+    hour, minute, second = (int(part or 0) for part in match.groups())
+    return time(hour, minute, second)
+
+
+def _sun_time(spec: SettingSpec, value: str) -> SunTime:
+    match = _SUN_TIME.fullmatch(value)
+    low, high = spec.bounds or (0, 0)
+    minutes = int(match[2] or 0) if match else None
+    if match is None or minutes is None or not low <= minutes <= high:
+        raise vol.Invalid(
+            f"expected a time as '07:30' or by the sun as 'sunset-30', {spec.range}"
+            f" minutes, got {shown(value)}"
+        )
+    if not available():
+        raise vol.Invalid("sun times need the extra switchbot-automation[sun]")
+    return SunTime(match[1], minutes)
+
+
+def _date(_spec: SettingSpec, value: object) -> date:
+    expected = f"expected a day as '2026-10-01', got {shown(value)}"
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise vol.Invalid(expected)
+    try:
+        day = date.fromisoformat(value)
+    except ValueError as exc:
+        raise vol.Invalid(expected) from exc
+    # Before all instants or after them means the same as their first and last day; what
+    # is stored so goes on working, and `far_days` refuses what is new.
+    return min(max(day, EARLIEST.date()), LATEST.date())
+
+
+def _list(spec: SettingSpec, value: object) -> list[Any]:
+    low, high = spec.bounds or (0, math.inf)
+    if not isinstance(value, list):
+        raise vol.Invalid(f"expected a list, got {shown(value)}")
+    if not low <= len(value) <= high:
+        raise vol.Invalid(f"expected {low:g} to {high:g} entries, got {len(value)}")
+    return value
+
+
+def _days(spec: SettingSpec, value: object) -> frozenset[int]:
+    days = _list(spec, value)
+    for index, day in enumerate(days):
+        if isinstance(day, bool) or not isinstance(day, int) or not 0 <= day <= _SUNDAY:
+            raise vol.Invalid(
+                f"expected a day from 0 (Monday) to 6 (Sunday), got {shown(day)}",
+                path=[index],
+            )
+    return frozenset(days)
+
+
+def _hosts(spec: SettingSpec, value: object) -> frozenset[str]:
+    hosts = set()
+    for index, host in enumerate(_list(spec, value)):
+        name = host.lower() if isinstance(host, str) else ""
+        if not _HOST.fullmatch(name):
+            raise vol.Invalid(
+                f"expected a host without scheme, port and path, got {shown(host)}",
+                path=[index],
+            )
+        hosts.add(name)
+    return frozenset(hosts)
+
+
+def _cascade(spec: SettingSpec, value: object) -> tuple[str, ...]:
+    rungs = _list(spec, value)
+    for index, rung in enumerate(rungs):
+        if rung not in spec.choices or rung in rungs[:index]:
+            raise vol.Invalid(
+                f"expected some of {spec.range}, each once, got {shown(rung)}",
+                path=[index],
+            )
+    return tuple(rungs)
+
+
+def _names(spec: SettingSpec, value: object) -> tuple[str, ...]:
+    names = _list(spec, value)
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or name in names[:index]:
+            raise vol.Invalid(
+                f"expected names of zones, each once, got {shown(name)}", path=[index]
+            )
+    return tuple(names)
+
+
+def _device_ids(spec: SettingSpec, value: object) -> tuple[str, ...]:
+    ids = _list(spec, value)
+    for index, device_id in enumerate(ids):
+        if (
+            not isinstance(device_id, str)
+            or not 0 < len(device_id) <= _LONGEST_DEVICE_ID
+            or not _DEVICE_ID.fullmatch(device_id)
+            or device_id in ids[:index]
+        ):
+            raise vol.Invalid(
+                f"expected device ids, each once, got {shown(device_id)}", path=[index]
+            )
+    return tuple(ids)
+
+
+def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object) -> str:
+    _, longest = spec.bounds or (0, math.inf)
+    if not isinstance(value, str):
+        raise vol.Invalid(f"expected {what}, got {shown(value)}")
+    if len(value) > longest:
+        raise vol.Invalid(f"expected at most {longest} characters, got {len(value)}")
+    if not pattern.fullmatch(value):
+        raise vol.Invalid(f"expected {what}, got {shown(value)}")
+    return value
+
+
+def _by_action(
+    text: Callable[[SettingSpec, object], str], spec: SettingSpec, value: object
+) -> Mapping[Action, str]:
+    if not isinstance(value, Mapping):
+        raise vol.Invalid(f"expected an object, got {shown(value)}")
+    given: dict[Action, str] = {}
+    errors = []
+    for key, each in value.items():
+        try:
+            action = Action(key)
+        except ValueError:
+            known = list(Action)
+            near = nearest(key, known)
+            hint = f"did you mean {near!r}?" if near else ", ".join(known)
+            errors.append(vol.Invalid(f"no such action; {hint}", path=[key]))
+            continue
+        try:
+            checked = text(spec, each)
+        except vol.Invalid as exc:
+            exc.prepend([key])
+            errors.append(exc)
+        else:
+            if checked:
+                given[action] = checked
+    if errors:
+        raise vol.MultipleInvalid(errors)
+    return MappingProxyType(given)
+
+
+def _by_name(spec: SettingSpec, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise vol.Invalid(f"expected an {spec.kind} by name, got {shown(value)}")
+    low, high = spec.bounds or (1, math.inf)
+    for name in value:
+        if (
+            not isinstance(name, str)
+            or not low <= len(name) <= high
+            or not name.isprintable()
+            or name != name.strip()
+        ):
+            raise vol.Invalid(
+                f"expected a name of {spec.range} characters without spaces around it,"
+                f" got {shown(name)}",
+                path=[str(name)[:SHOWN_CHARACTERS]],
+            )
+    return value
+
+
+def _overrides(_spec: SettingSpec, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise vol.Invalid(f"expected an object of settings, got {shown(value)}")
+    return value
+
+
+def _rules(_spec: SettingSpec, value: object) -> tuple[Any, ...]:
+    if value == []:
+        return ()
+    from switchbot_automation.rules.definition.schema import read_rules  # noqa: PLC0415 - only for who has rules
+
+    return read_rules(value)
+
+
+def _plugins(_spec: SettingSpec, value: object) -> Mapping[str, Any]:
+    from switchbot_automation.rules.definition.parts import read_parts  # noqa: PLC0415 - only for who has plug-ins
+
+    return read_parts(value)
+
+
+def _section(_spec: SettingSpec, value: object) -> object:
+    return value  # its keys are checked by the schema made of their own rows
+
+
+_CONVERTERS: Mapping[Kind, _Converter] = {
+    Kind.FLAG: _flag,
+    Kind.WHOLE: _number,
+    Kind.NUMBER: _number,
+    Kind.CHOICE: _choice,
+    Kind.TIMEZONE: _timezone,
+    Kind.EDGE: _edge,
+    Kind.DAYS: _days,
+    Kind.DATE: _date,
+    Kind.NAME: partial(_text, _NAME, "a name of letters, digits, blanks and _ . -"),
+    Kind.DEVICE_ID: partial(
+        _text, _DEVICE_ID, "a device id of letters, digits and : - _ ."
+    ),
+    Kind.SCENES: partial(
+        _by_action, partial(_text, _SCENE_ID, "a scene id of letters, digits, - and _")
+    ),
+    Kind.BUTTONS: partial(_by_action, partial(_text, _BUTTON, "a button's name")),
+    Kind.WEBHOOKS: partial(
+        _by_action, partial(_text, re.compile(".*", re.DOTALL), "a URL")
+    ),
+    Kind.HOSTS: _hosts,
+    Kind.CASCADE: _cascade,
+    Kind.SECTION: _section,
+    Kind.OVERRIDES: _overrides,
+    Kind.RULES: _rules,
+    Kind.PLUGINS: _plugins,
+    Kind.SECTIONS: _list,
+    Kind.ZONES: _by_name,
+    Kind.GROUPS: _by_name,
+    Kind.PRESETS: _by_name,
+    Kind.DEVICE_IDS: _device_ids,
+    Kind.NAMES: _names,
+    Kind.RESERVE: _reserve,
+}
+
+# What becomes of each element of a list of objects.
+_MAKERS = {"time_windows": _window, "sensors": _sensor, "offsets": _offset}
 
 
 # --- one level of a document ------------------------------------------------------
@@ -133,7 +465,7 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
     rows = section_of_table(section)
     schema: dict[Any, Any] = {}
     for spec in rows:
-        convert: Any = partial(CONVERTERS[spec.kind], spec)
+        convert: Any = partial(_CONVERTERS[spec.kind], spec)
         if in_zone and not spec.per_zone:
             convert = _refuse_in_zone
         elif spec.kind is Kind.SECTION:
@@ -262,14 +594,14 @@ def load(
         quota_reserve=None if reserve == "auto" else reserve,
         groups=MappingProxyType(
             {
-                name: GroupSettings(name, **_defaults("groups{}") | group)
+                name: GroupSettings(name, **group)
                 for name, group in home.get("groups", {}).items()
             }
         ),
         shadow=shadow,
         rules=home["rules"],
         plugins=home.get("plugins", MappingProxyType({})),
-        overlaid=frozenset(name for name in made if is_overlaid(made[name])),
+        overlaid=frozenset(name for name in made if made[name].is_overlaid),
     )
     errors = list(rule_place_errors(settings))
     return (None, errors) if errors else (settings, [])
@@ -296,6 +628,16 @@ def _shadow(
         )
         for error in errors
     ]
+
+
+def written_over(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with another one's keys written over it, objects by key."""
+    written = dict(below)
+    for key, value in over.items():
+        found = written.get(key)
+        both = isinstance(value, Mapping) and isinstance(found, Mapping)
+        written[key] = written_over(found, value) if both else value  # type: ignore[arg-type] # both are mappings
+    return written
 
 
 def _zones_of(document: object) -> dict[str, object]:
@@ -340,7 +682,7 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                 (season, "ac_mode"),
                 season,
             )
-    mode = merged.get("mode", _defaults()["mode"])
+    mode = merged.get("mode", DEFAULTS[""]["mode"])
     if merged.get("automation_enabled"):
         both = SEASONS if mode == "auto" else (mode,)
         for season, key in product(both, _TEMPERATURES):
@@ -362,7 +704,7 @@ def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
         values["meter_device_id"] = values["sensors"][0].device_id
     for key in _OF_HOME:
         values.pop(key, None)
-    complete(values, _profile)
+    _complete(values)
     return ZoneSettings(
         name=name,
         scenes=values.pop("aircon_scenes", MappingProxyType({})),
@@ -376,18 +718,59 @@ def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:
 def _profile(season: str, given: Mapping[str, Any]) -> Profile | None:
     if not all(key in given for key in _TEMPERATURES):
         return None
-    return Profile(**(_defaults(season) | dict(given)))
+    return Profile(**{**DEFAULTS[season], **given})
+
+
+def _complete(values: dict[str, Any]) -> None:
+    """Make presets, openings, presence and the windows of a zone's values complete."""
+    latitude, longitude = values.get("latitude"), values.get("longitude")
+    values["time_windows"] = tuple(
+        _located(window, latitude, longitude) for window in values["time_windows"]
+    )
+    values["presets"] = MappingProxyType(
+        {
+            name: _preset(name, given, values)
+            for name, given in values.get("presets", {}).items()
+        }
+    )
+    if "openings" in values:
+        values["openings"] = Openings(**values["openings"])
+    if "presence" in values:
+        values["presence"] = Presence(**values["presence"])
+
+
+def _located(
+    window: TimeWindow, latitude: float | None, longitude: float | None
+) -> TimeWindow:
+    edges = {
+        key: edge._replace(latitude=latitude, longitude=longitude)
+        for key, edge in (("start", window.start), ("end", window.end))
+        if isinstance(edge, SunTime)
+    }
+    return replace(window, **edges) if edges else window  # type: ignore[arg-type] # the keys are the two edges
+
+
+def _preset(name: str, given: Mapping[str, Any], values: Mapping[str, Any]) -> Preset:
+    seasons = {}
+    for season, saves in (("winter", -1.0), ("summer", 1.0)):
+        profile = _profile(season, values[season] | given.get(season, {}))
+        back = saves * given.get("setback_kelvin", 0.0)
+        seasons[season] = profile.shifted(back) if profile and back else profile
+    return Preset(
+        name,
+        seasons["winter"],
+        seasons["summer"],
+        given.get("hysteresis_celsius", values["hysteresis_celsius"]),
+        given.get("fan_mode_during_window", values["fan_mode_during_window"]),
+    )
 
 
 @cache
-def _defaults(section: str = "") -> dict[str, Any]:
-    """Return the defaults of a section, as converted values."""
-    defaults = {
-        spec.key: spec.default
-        for spec in section_of_table(section)
-        if spec.default is not None
+def _defaults() -> dict[str, Any]:
+    """Return what a document says that leaves everything out, as converted values."""
+    raw = DEFAULTS[""]
+    return {
+        **raw,
+        "timezone": ZoneInfo(raw["timezone"]),
+        "webhook_allowed_hosts": frozenset(raw["webhook_allowed_hosts"]),
     }
-    if not section:
-        defaults["timezone"] = ZoneInfo(defaults["timezone"])
-        defaults["webhook_allowed_hosts"] = frozenset()
-    return defaults

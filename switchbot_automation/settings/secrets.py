@@ -1,7 +1,7 @@
-"""The one answer to "is this a secret?", what may be shown of one, and the way back. Pure.
+"""What may be shown of a secret, and the way back. Pure.
 
-Secret is whatever a key of `is_secret_name` holds, all that lies inside of it too, and
-every text with a URL in it: the path of a webhook's URL is its password.
+What is one says `switchbot_store.secrets`: whatever a key of `is_secret_name` holds, all
+that lies inside of it too, and every text with a URL in it.
 
 `masked` hides them for good. `SecretMasks` hides them so that each can be told from the
 others and be put back: a mask ends in a digest of the value it stands for, so it stands
@@ -18,6 +18,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.urls import mask_url
+from switchbot_store.secrets import has_url, is_secret_name, is_url_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,17 +28,6 @@ MASK: Final = "…"
 _KEY_BYTES: Final = 32
 _DIGITS: Final = 12
 _IDENTIFIED: Final = re.compile(rf"[^{MASK}]*{MASK}:[0-9a-f]+")
-
-# In lower case, without what stands between words: ``clientSecret``, ``api-key``.
-_SECRET_PARTS: Final = re.compile(
-    r"token|secret|passw|passphrase|passcode|pwd|credential|authorization|bearer|cookie"
-    r"|(?:api|access|private|signing|encryption)key"
-)
-_SECRET_WORDS: Final = frozenset({"auth", "pin"})
-_URL_WORDS: Final = frozenset(
-    {"webhooks", "iftttwebhooks", "webhookurl", "url", "urls"}
-)
-_BETWEEN: Final = re.compile(r"[\W_]+")
 
 
 class _Hidden(Enum):
@@ -49,18 +39,10 @@ class _Hidden(Enum):
     WHOLE = auto()
 
 
-def is_secret_name(name: str) -> bool:
-    """Tell whether what stands under a key of that name is secret."""
-    return _hides(name) is not _Hidden.PLAIN
-
-
 def _hides(name: str) -> _Hidden:
-    words = _BETWEEN.sub("", name).lower()
-    if words in _URL_WORDS:
+    if is_url_name(name):
         return _Hidden.URLS_KEY
-    if words in _SECRET_WORDS or _SECRET_PARTS.search(words):
-        return _Hidden.WHOLE
-    return _Hidden.PLAIN
+    return _Hidden.WHOLE if is_secret_name(name) else _Hidden.PLAIN
 
 
 def _inside(above: _Hidden, name: str) -> _Hidden:
@@ -77,7 +59,7 @@ def _mask(value: Any, hidden: _Hidden) -> str | None:
         return MASK
     if not isinstance(value, str):
         return None
-    return mask_url(value) if hidden is _Hidden.URLS_KEY or "://" in value else None
+    return mask_url(value) if hidden is _Hidden.URLS_KEY or has_url(value) else None
 
 
 class _Leaf(NamedTuple):

@@ -13,7 +13,7 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.cloud.talk.parsing import (
+from switchbot_automation.cloud.talk.answers import (
     parse_command_result,
     parse_devices,
     parse_scenes,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
+from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.web.api.events import events
 from switchbot_automation.web.credentials import Credentials
 from switchbot_automation.web.guard import add_headers, guard
@@ -68,6 +69,9 @@ def create_app(
             f"webhook_secret: at least {_LEAST_SECRET_CHARACTERS} characters, such as "
             "those of switchbot_automation.cloud.events.events.new_webhook_secret()"
         )
+    if webhook_secret is not None:
+        # Else the first event, and all that the loop has to do, would wait for it.
+        catalog.load()
     if strict_health is None:
         # This variable alone: what the others say is not this application's matter.
         said = {_STRICT: os.environ[_STRICT]} if _STRICT in os.environ else {}

@@ -50,7 +50,24 @@ def _silent(_part: float, _what: str) -> None:
 
 
 class Source(Protocol):
-    """What can be backed up. Rows and hours ascend by time."""
+    """What can be backed up. Rows and hours ascend by time.
+
+    >>> from switchbot_store import Entry
+    >>> from switchbot_store.backup import Source, back_up_source
+    >>> class Notes:
+    ...     description = "notes of a host"
+    ...     def documents(self):
+    ...         yield "notes", Entry({"text": "hello"}, "1", None)
+    ...     def span(self):
+    ...         return None
+    ...     def rows(self):
+    ...         return iter(())
+    ...     def hours(self):
+    ...         return iter(())
+    >>> source: Source = Notes()
+    >>> back_up_source(source, "notes.backup").documents
+    1
+    """
 
     description: str
 
@@ -72,7 +89,17 @@ class Source(Protocol):
 
 
 class Readable(Protocol):
-    """A store, or what else has documents by key."""
+    """A store, or what else has documents by key.
+
+    >>> from switchbot_store import MemoryStore
+    >>> from switchbot_store.backup import Readable
+    >>> def size(store: Readable) -> int:
+    ...     return sum(len(store.get_entry(key).data) for key in store.keys())
+    >>> store = MemoryStore()
+    >>> store.set("settings", {"mode": "winter", "zones": {}})
+    >>> size(store)
+    2
+    """
 
     def get_entry(self, key: str) -> Entry:
         """Return the document, an empty Entry if never set."""
@@ -84,7 +111,14 @@ class Readable(Protocol):
 
 
 class StoreSource:
-    """A store and a history backend, both open."""
+    """A store and a history backend, both open.
+
+    >>> from switchbot_store import MemoryStore
+    >>> from switchbot_store.backup import StoreSource, back_up_source
+    >>> source = StoreSource(MemoryStore(), None)
+    >>> source.description, back_up_source(source, "empty.backup").documents
+    ('memory store', 0)
+    """
 
     def __init__(self, store: StoreInterface, history: HistoryBackend | None) -> None:
         self._store = store
@@ -172,6 +206,16 @@ class RestorePlan:
     `added`, `changed` and `unchanged` are keys; `kept` are the store's own that the
     backup does not have. `newer` are those of `changed` that were written after the
     backup's. `counts` is the whole backup's; rows that are there already are left.
+
+    >>> from switchbot_store import MemoryStore
+    >>> from switchbot_store.backup import back_up, plan_restore
+    >>> store = MemoryStore()
+    >>> store.set_many({"settings": {"n": 1}, "state": {}})
+    >>> counts = back_up(store, None, "home.backup")
+    >>> store.set("settings", {"n": 2})
+    >>> plan = plan_restore(store, "home.backup")
+    >>> plan.changed, plan.unchanged, plan.newer
+    (['settings'], ['state'], ['settings'])
     """
 
     created_at: str
@@ -186,7 +230,16 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was written; rows and hours that were there already do not count."""
+    """What was written; rows and hours that were there already do not count.
+
+    >>> from switchbot_store import MemoryStore
+    >>> from switchbot_store.backup import back_up, restore
+    >>> store = MemoryStore()
+    >>> store.set("settings", {"mode": "winter"})
+    >>> counts = back_up(store, None, "home.backup")
+    >>> restore(MemoryStore(), None, "home.backup")
+    Restored(documents=1, rows=0, hours=0)
+    """
 
     documents: int
     rows: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +26,7 @@ from switchbot_store.codec import encode
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreDataError
 from switchbot_store.instants import EARLIEST, from_microseconds
+from switchbot_store.secrets import has_url, holds_secret, is_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
     from switchbot_store.model import Document, Entry
 
-_SECRET: Final = re.compile(
-    r"token|secret|passw|credential|authorization|api_?key|webhook|url", re.IGNORECASE
-)
 _MASK: Final = "***"
 _SHOWN_LENGTH: Final = 60
 _ABSENT: Final = object()
@@ -139,7 +136,7 @@ def import_command(  # noqa: PLR0917 - click passes them by name
 
 def changes(before: Document, after: Document) -> list[str]:
     """Return what differs, a line each, without the values of secrets."""
-    return list(_changes(before, after, ""))
+    return list(_changes(before, after, ()))
 
 
 def _config(postgres_url: str | None) -> StoreConfig:
@@ -211,23 +208,25 @@ def _row(each: Incoming) -> dict[str, Any]:
     }
 
 
-def _changes(before: Any, after: Any, path: str) -> Iterator[str]:
+def _changes(before: Any, after: Any, names: tuple[str, ...]) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted({*before, *after}):
-            place = f"{path}.{name}" if path else name
             yield from _changes(
-                before.get(name, _ABSENT), after.get(name, _ABSENT), place
+                before.get(name, _ABSENT), after.get(name, _ABSENT), (*names, name)
             )
     elif before != after:
-        yield f"{path}: {_shown(before, path)} -> {_shown(after, path)}"
+        path = ".".join(names)
+        yield f"{path}: {_shown(before, names)} -> {_shown(after, names)}"
 
 
-def _shown(value: Any, path: str) -> str:
+def _shown(value: Any, names: tuple[str, ...]) -> str:
     if value is _ABSENT:
         return "nothing"
-    if _SECRET.search(path) and value not in (None, "", {}, []):
+    if value not in (None, "", {}, []) and any(map(is_secret_name, names)):
         return _MASK
-    if isinstance(value, dict | list) and _SECRET.search(repr(value)):
+    if isinstance(value, dict | list) and holds_secret(value):
         return f"{_MASK} ({len(value)} items)"
+    if isinstance(value, str) and has_url(value):
+        return _MASK
     text = encode({"": value}).decode()[4:-1]
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

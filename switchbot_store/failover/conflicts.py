@@ -45,6 +45,13 @@ class Conflict:
     `kept` is what was kept instead: ``local``, ``remote``, ``merged``, or ``none`` when
     nothing was, as `reason` says: the primary refused the document itself, or somebody
     deleted it there, or the primary is another database and does not have it.
+
+    >>> from switchbot_store import FailoverStore, MemoryStore
+    >>> primary = MemoryStore()
+    >>> with FailoverStore(primary, "here", background=False) as store:
+    ...     store.set("settings", {"mode": "winter"})
+    ...     store.conflicts()  # nobody else wrote: a list of `Conflict` otherwise
+    []
     """
 
     key: str

@@ -72,6 +72,11 @@ class HistorySample:
     ``"off"`` or ``"unknown"``. `api_requests_today` and `error_count` are counts.
     `timezone` is the IANA name in force at home. `metadata` follows the rules of
     documents (`switchbot_store.model`).
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import HistorySample
+    >>> HistorySample(datetime(2026, 1, 12, tzinfo=UTC), "attic", temperature=21.5).zone
+    'attic'
     """
 
     timestamp: datetime
@@ -112,6 +117,18 @@ class HistoryResult:
     their `min_` and `max_`; texts are the last sample's, `api_requests_today` the
     greatest, `error_count` the sum, `last_temperature_stale` whether any was;
     `count` tells the samples (never 0), `aircon_on_seconds` how long the power was on.
+
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
+    >>> start = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> with HistoryService(SqliteHistory("buckets.sqlite")) as history:
+    ...     for minute, degrees in ((0, 20.0), (5, 22.0)):
+    ...         at = start + timedelta(minutes=minute)
+    ...         history.record(HistorySample(at, temperature=degrees))
+    ...     end = start + timedelta(minutes=10)
+    ...     result = history.query(start, end, bucket="5min")
+    >>> result.bucket_seconds, [(row.count, row.temperature) for row in result.rows]
+    (300, [(1, 20.0), (1, 22.0)])
     """
 
     rows: list[HistoryRow]
@@ -130,6 +147,16 @@ class HistoryStatus:
     `degraded_since` when they last failed to, both aware UTC; `last_error` holds no
     secret. `clock_doubt` says why upkeep does not believe the host's clock, and so
     deletes nothing by it; None when it does, or has not looked yet.
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
+    >>> with HistoryService(SqliteHistory("rows.sqlite")) as history:
+    ...     history.record(HistorySample(datetime(2026, 1, 12, tzinfo=UTC)))
+    ...     before = history.status()
+    ...     history.flush()
+    ...     after = history.status()
+    >>> (before.buffered, before.written), (after.buffered, after.written)
+    ((1, 0), (0, 1))
     """
 
     backend: str
@@ -213,6 +240,14 @@ class HistoryBackend(ABC):
     Samples handed to it went through `switchbot_store.history.ingest.samples.normalised`.
     Every call raises StoreUnavailableError when the place cannot be reached. `now` is
     always aware UTC.
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import HistoryBackend, HistorySample, SqliteHistory
+    >>> at = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> def twice(rows: HistoryBackend) -> list[int]:
+    ...     return [rows.write([HistorySample(at)], now=at) for _ in range(2)]
+    >>> twice(SqliteHistory("rows.sqlite"))
+    [1, 0]
     """
 
     name: str = "history"

@@ -17,7 +17,6 @@ from switchbot_store.errors import (
 from switchbot_store.history.ingest.delivery import Delivery
 from switchbot_store.history.ingest.health import WriterHealth
 from switchbot_store.history.ingest.quarantine import Quarantine
-from switchbot_store.history.ingest.samples import aware_utc
 from switchbot_store.history.ingest.spill import HistorySpill
 from switchbot_store.history.ingest.writer import HistoryWriter, WriterLimits
 from switchbot_store.history.model import (
@@ -29,6 +28,7 @@ from switchbot_store.history.model import (
 from switchbot_store.history.query.buckets import (
     bucket_fields,
     check_shape,
+    checked_range,
     needs_timezone,
     only_all,
     plan_bucket,
@@ -119,6 +119,8 @@ class HistoryService:
         if timezone is not None:
             timezone_of(timezone)
         self.backend = backend
+        self.journal: Final = journal
+        """Whether `record` waits for the local disk."""
         self._spill = (
             spill
             if spill is None or isinstance(spill, HistorySpill)
@@ -209,11 +211,6 @@ class HistoryService:
             self._spill.close()
         self.backend.close()
 
-    @property
-    def journal(self) -> bool:
-        """Whether `record` waits for the local disk."""
-        return self._writer.journal
-
     def status(self) -> HistoryStatus:
         """Describe the service without asking the backend."""
         return replace(self._writer.status(), clock_doubt=self._upkeep.clock_doubt)
@@ -240,7 +237,7 @@ class HistoryService:
         Raises StoreDataError for naive instants, StoreConfigError for other arguments,
         StoreUnavailableError.
         """
-        start, end = aware_utc(start, path="start"), aware_utc(end, path="end")
+        start, end = checked_range(start, end)
         wanted = row_fields(fields)
         check_shape(points, bucket)
         self._ready()
@@ -276,7 +273,7 @@ class HistoryService:
         Pages continue after the last row seen, so that rows recorded or deleted
         meanwhile neither shift nor repeat others. Raises as `query`.
         """
-        start, end = aware_utc(start, path="start"), aware_utc(end, path="end")
+        start, end = checked_range(start, end)
         wanted = row_fields(fields)
         self._ready()
         return self._pages(start, end, zone, wanted, page_rows)

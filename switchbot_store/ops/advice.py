@@ -66,6 +66,18 @@ class IndexRecommendation:
 
     Costs are the planner's, each query's times how often it was called; `gain` is the
     share saved by this index beside those before it.
+
+    >>> from switchbot_store.ops import IndexRecommendation
+    >>> IndexRecommendation(
+    ...     definition="CREATE INDEX ON state_history (zone)",
+    ...     table="state_history",
+    ...     columns=("zone",),
+    ...     estimated_bytes=8192,
+    ...     cost_before=100.0,
+    ...     cost_after=25.0,
+    ...     queries=("SELECT ...",),
+    ... ).gain
+    0.75
     """
 
     definition: str
@@ -91,6 +103,13 @@ class IndexAdvice:
     """Recommendations in the order to take them; `how_to` where none could be sought.
 
     `examined` of `total` queries could be planned; `skipped` says why not the others.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store.ops import analyze_query_indexes
+    >>> advice = analyze_query_indexes(database_url, ["SELECT 1"])
+    >>> bool(advice.how_to) or advice.total == 1  # without hypopg: how to get it
+    True
     """
 
     recommendations: tuple[IndexRecommendation, ...] = ()

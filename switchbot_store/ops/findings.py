@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """How bad it is. `UNKNOWN`: what was to be looked at could not be seen."""
+    """How bad it is. `UNKNOWN`: what was to be looked at could not be seen.
+
+    >>> from switchbot_store.ops import Status
+    >>> Status("warning") is Status.WARNING, f"{Status.UNKNOWN}"
+    (True, 'unknown')
+    """
 
     OK = "ok"
     UNKNOWN = "unknown"
@@ -31,6 +36,10 @@ class Finding:
     in ``index_duplicate``. `subject` is the object, quoted as SQL wants it, or empty for
     the whole database. `fix` is what to do, empty where there is nothing. `examined` of
     `total` objects were looked at for this question.
+
+    >>> from switchbot_store.ops import Finding, Status
+    >>> Finding("index", "index_unused", Status.OK, "", "all are used").to_dict()["status"]
+    'ok'
     """
 
     check: str
@@ -49,7 +58,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """Every finding of the checks asked for; `server` names the PostgreSQL version."""
+    """Every finding of the checks asked for; `server` names the PostgreSQL version.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store.ops import analyze_db_health
+    >>> report = analyze_db_health(database_url, "index,sequence")
+    >>> report.checks, str(report.overall_status), report.problems
+    (('index', 'sequence'), 'ok', ())
+    """
 
     server: str
     database: str

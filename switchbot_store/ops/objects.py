@@ -101,7 +101,14 @@ _TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A schema; `system` ones are PostgreSQL's own. `objects` counts relations."""
+    """A schema; `system` ones are PostgreSQL's own. `objects` counts relations.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store.ops import list_schemas
+    >>> [each.name for each in list_schemas(database_url) if not each.system]
+    ['public']
+    """
 
     name: str
     owner: str
@@ -119,6 +126,14 @@ class DatabaseObject:
 
     `bytes` with indexes and TOAST; `estimated_rows` as of the last ANALYZE; None where
     there is no such number.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store import migrate
+    >>> from switchbot_store.ops import list_objects
+    >>> applied = migrate(database_url)
+    >>> list_objects(database_url, "public")[0].name
+    'json_store'
     """
 
     schema: str
@@ -136,7 +151,17 @@ class DatabaseObject:
 
 @dataclass(frozen=True, slots=True)
 class ObjectDetails:
-    """What one object is made of; each part is a dict a row, as `to_dict` has them."""
+    """What one object is made of; each part is a dict a row, as `to_dict` has them.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store import migrate
+    >>> from switchbot_store.ops import get_object_details
+    >>> applied = migrate(database_url)
+    >>> details = get_object_details(database_url, "public", "json_store")
+    >>> details.object.type, [each["name"] for each in details.columns][:2]
+    ('table', ['kind', 'data'])
+    """
 
     object: DatabaseObject
     columns: tuple[dict[str, Any], ...] = ()

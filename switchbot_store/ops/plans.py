@@ -80,6 +80,13 @@ class QueryPlan:
     Costs are in the planner's units. `actual_seconds` only with `analyze`.
     `hypothetical` are the indexes supposed for it, by definition; `used` those of them
     that the plan uses.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store.ops import explain_query
+    >>> plan = explain_query(database_url, "SELECT generate_series(1, 1000)")
+    >>> plan.estimated_rows, plan.actual_seconds
+    (1000.0, None)
     """
 
     sql: str
@@ -103,7 +110,13 @@ class QueryPlan:
 
 @dataclass(frozen=True, slots=True)
 class QueryCost:
-    """What a query came to since the statistics were reset; `share` of all time."""
+    """What a query came to since the statistics were reset; `share` of all time.
+
+    >>> from switchbot_store.ops import QueryCost
+    >>> cost = QueryCost("SELECT 1", 4, 0.002, 0.0005, 4, 0, 0, 0, share=0.5)
+    >>> cost.to_dict()["mean_seconds"]
+    0.0005
+    """
 
     query: str
     calls: int
@@ -122,7 +135,15 @@ class QueryCost:
 
 @dataclass(frozen=True, slots=True)
 class TopQueries:
-    """The costliest queries; none, and `how_to` see them, without the extension."""
+    """The costliest queries; none, and `how_to` see them, without the extension.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store.ops import get_top_queries
+    >>> top = get_top_queries(database_url, 3)
+    >>> len(top.queries) <= 3, bool(top.queries) or bool(top.how_to)
+    (True, True)
+    """
 
     queries: tuple[QueryCost, ...]
     sort_by: str

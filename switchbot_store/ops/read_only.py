@@ -188,6 +188,13 @@ class SqlResult:
 
     Values are what JSON has; whatever else PostgreSQL gave is its text. So is what only
     PostgreSQL can hold: a date without end, brackets a thousand deep.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from switchbot_store.ops import execute_sql
+    >>> result = execute_sql(database_url, "SELECT n FROM generate_series(1, 9) n", max_rows=2)
+    >>> result.columns, result.rows, result.truncated
+    (('n',), ((1,), (2,)), True)
     """
 
     columns: tuple[str, ...]

@@ -21,6 +21,14 @@ class BlockingView(StoreInterface):
     """Calls an asyncio store from any thread, on an event loop of its own.
 
     `end` closes the store and the loop.
+
+    >>> from switchbot_store import MemoryStore, ThreadedStore
+    >>> from switchbot_store.testing import BlockingView
+    >>> view = BlockingView(ThreadedStore(MemoryStore()))
+    >>> view.set("settings", {"mode": "winter"})
+    >>> view.get("settings")
+    {'mode': 'winter'}
+    >>> view.end()
     """
 
     def __init__(self, store: AsyncStore) -> None:

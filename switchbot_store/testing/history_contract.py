@@ -49,7 +49,18 @@ if TYPE_CHECKING:
 
 
 class HistoryContract(HistoryBucketContract):
-    """The suite; subclass it with a fixture `make_backend`."""
+    """The suite; subclass it with a fixture `make_backend`.
+
+    >>> import pytest
+    >>> from switchbot_store import SqliteHistory
+    >>> from switchbot_store.testing import HistoryContract
+    >>> class TestMyHistory(HistoryContract):  # in a file that pytest collects
+    ...     @pytest.fixture
+    ...     def make_backend(self, tmp_path):
+    ...         return lambda: SqliteHistory(tmp_path / "history.sqlite")
+    >>> sum(name.startswith("test_") for name in dir(TestMyHistory)) > 20
+    True
+    """
 
     durable: ClassVar[bool] = True
     """Whether rows are there after the backend was closed."""

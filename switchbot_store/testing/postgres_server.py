@@ -84,6 +84,14 @@ class PostgresServer:
     fsync: True for durability tests; the default trades safety for speed.
     password: of the user `postgres` (SCRAM); without one everybody is let in.
     options: further server settings, as ``{"max_connections": "8"}``.
+
+    >>> from switchbot_store import PostgresStore
+    >>> from switchbot_store.testing import PostgresServer
+    >>> with PostgresServer() as server:
+    ...     url = server.url(server.create_database())
+    ...     with PostgresStore(url) as store:
+    ...         store.health_check()
+    True
     """
 
     user = "postgres"

@@ -18,6 +18,10 @@ _MAX_FREE: Final = 10
 _MAX_FREE_WRITES: Final = 2
 """Beyond this many writes of one file only one of them is torn or lost at a time."""
 
+_MAX_TORN_FILES: Final = 2
+"""Beyond this many files of one directory that were not synced, any two of them are torn
+or lost at a time, in every way, while the others are whole."""
+
 
 @dataclass(eq=False)
 class File:
@@ -195,12 +199,29 @@ def _choices(changes: list[_Change]) -> Iterator[list[_Change]]:
 def trees(disk: Directory) -> Iterator[dict[str, Any]]:
     """Yield what a power cut may leave: names to bytes, or to such trees."""
     for names in disk.remains():
-        contents = [
-            list(node.remains() if isinstance(node, File) else trees(node))
-            for node in names.values()
+        for contents in _contents(list(names.values())):
+            for choice in itertools.product(*contents):
+                yield dict(zip(names, choice, strict=True))
+
+
+def _contents(nodes: list[File | Directory]) -> Iterator[list[list[Any]]]:
+    """Yield, for each node, what may be left of it together with those of the others."""
+    free = [
+        list(node.remains() if isinstance(node, File) else trees(node))
+        for node in nodes
+    ]
+    whole = {
+        at: [node.content()]
+        for at, node in enumerate(nodes)
+        if isinstance(node, File) and len(free[at]) > 1
+    }
+    if len(whole) <= _MAX_TORN_FILES:
+        yield free
+        return
+    for torn in itertools.combinations(whole, _MAX_TORN_FILES):
+        yield [
+            each if at in torn else whole.get(at, each) for at, each in enumerate(free)
         ]
-        for choice in itertools.product(*contents):
-            yield dict(zip(names, choice, strict=True))
 
 
 def tree_digest(tree: dict[str, Any]) -> bytes:

@@ -50,6 +50,16 @@ class StoreContract(ConcurrencyContract):
     """The suite; see the module's docstring for how to run it.
 
     Set `durable` to False for a store whose documents end with its object.
+
+    >>> import pytest
+    >>> from switchbot_store import JsonStore
+    >>> from switchbot_store.testing import StoreContract
+    >>> class TestMyStore(StoreContract):  # in a file that pytest collects
+    ...     @pytest.fixture
+    ...     def make_store(self, tmp_path):
+    ...         return lambda: JsonStore(tmp_path)
+    >>> sum(name.startswith("test_") for name in dir(TestMyStore)) > 20
+    True
     """
 
     durable: ClassVar[bool] = True

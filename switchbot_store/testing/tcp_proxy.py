@@ -53,6 +53,20 @@ class TcpProxy:
     target_port: of the server on `target_host`.
     delay_seconds: added in each direction; may be changed while running.
     tls: a server context to offer to clients; the way to the server stays plain.
+
+    `database_url` is one as ``postgresql://user@127.0.0.1:5432/home``:
+
+    >>> from urllib.parse import urlsplit
+    >>> from switchbot_store import PostgresStore
+    >>> from switchbot_store.testing import TcpProxy
+    >>> port = urlsplit(database_url).port
+    >>> with TcpProxy(port) as proxy:
+    ...     through = database_url.replace(f":{port}", f":{proxy.port}")
+    ...     with PostgresStore(through) as store:
+    ...         store.set("settings", {"mode": "winter"})
+    ...         proxy.clear()
+    ...         store.get("settings"), proxy.round_trips
+    ({'mode': 'winter'}, 1)
     """
 
     def __init__(

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.settings.model import Profile
-from switchbot_automation.settings.presets import shifted
 from switchbot_automation.settings.read import check_settings, parse_settings
 
 MOTION = "E2MOTION0001"
@@ -168,7 +167,7 @@ def test_what_is_moved_keeps_its_width_and_stays_within_the_settings(
     low, high, target, kelvin
 ):
     low, high = sorted((low, high))
-    moved = shifted(Profile(low, high, target, 3, 5), kelvin)
+    moved = Profile(low, high, target, 3, 5).shifted(kelvin)
     assert 10 - 1e-3 <= moved.min_temp <= moved.max_temp <= 35 + 1e-3
     assert moved.max_temp - moved.min_temp == pytest.approx(high - low, abs=2e-3)
     assert min(16, target) - 1e-3 <= moved.target_temp <= max(30, target) + 1e-3

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.protect.groups import after_arbitration
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action, Power

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from switchbot_automation.core.pace import next_look, poll_interval_seconds
-from switchbot_automation.core.state.records import PendingManual, PendingRepeat
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import PendingManual, PendingRepeat, ZoneState
 from switchbot_automation.model import Action
 from switchbot_automation.schedule.windows import TimeWindow
 from switchbot_automation.settings.model import ZoneSettings

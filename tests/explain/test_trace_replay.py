@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
-from switchbot_automation.core.state.records import PendingRepeat, Reading
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.meter import Reading
+from switchbot_automation.core.state.zone import PendingRepeat, ZoneState
 from switchbot_automation.explain.trace import (
     agrees,
     from_document,

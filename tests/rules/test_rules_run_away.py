@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
-from switchbot_automation.core.predict import Quota
+from switchbot_automation.core.pace import Quota
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import DeviceStatus

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import ast
 import copy
 import json
 from dataclasses import fields
 from datetime import time
+from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -16,6 +18,7 @@ from switchbot_automation.model import Action
 from switchbot_automation.schedule.windows import TimeWindow
 from switchbot_automation.settings import (
     check_settings,
+    model,
     parse_settings,
     settings_table,
 )
@@ -126,12 +129,22 @@ def test_defect_e_a_summer_without_ac_mode_cools():
     assert zone({"summer": SUMMER}).summer.ac_mode == 2
 
 
-def test_the_defaults_of_the_table_are_those_of_the_dataclass():
-    default = parse_settings({}).default
-    bare = ZoneSettings(name="default", timezone=ZoneInfo("Europe/Paris"))
-    assert {each.name: getattr(default, each.name) for each in fields(default)} == {
-        each.name: getattr(bare, each.name) for each in fields(bare)
-    }
+def test_the_table_is_the_only_home_of_a_default():
+    with_default = {spec.key for spec in settings_table() if spec.default is not None}
+    with_default.remove("quota_reserve")  # `auto` is None to the engine
+    given = [
+        node
+        for node in ast.walk(ast.parse(Path(model.__file__).read_text()))
+        if isinstance(node, ast.AnnAssign) and node.value is not None
+    ]
+    taken = [node for node in given if "_ZONE" in ast.unparse(node.value)]
+    assert len(taken) > 40
+    assert [
+        node.target.id
+        for node in given
+        if node.target.id in with_default
+        and not any(isinstance(each, ast.Subscript) for each in ast.walk(node.value))
+    ] == []
 
 
 def test_every_field_of_a_zone_is_in_the_table():

@@ -11,10 +11,10 @@ from switchbot_automation.settings.change import differences
 from switchbot_automation.settings.secrets import (
     SecretMaskError,
     SecretMasks,
-    is_secret_name,
     masked,
 )
 from switchbot_automation.settings.table import settings_table
+from switchbot_store.secrets import is_secret_name
 
 NAMES = [
     "token", "access_token", "auth_token", "authToken", "refresh-token", "secret",

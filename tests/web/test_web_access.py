@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.web import create_app, serve
 from switchbot_automation.web.credentials import Credentials
 from switchbot_automation.web.guard import is_local
@@ -168,6 +169,15 @@ async def test_a_session_ends_with_its_time_its_token_or_a_changed_letter(looked
 def test_a_token_that_can_be_guessed_is_refused(looked, token):
     with pytest.raises(ValueError, match="token"):
         create_app(looked.engine, token=token)
+
+
+@pytest.mark.parametrize(("secret", "loaded"), [(None, 0), (HOOK_SECRET, 1)])
+def test_the_catalogue_is_loaded_before_the_first_event_and_only_for_events(
+    looked, secret, loaded
+):
+    catalog._catalog.cache_clear()
+    create_app(looked.engine, webhook_secret=secret)
+    assert catalog._catalog.cache_info().currsize == loaded
 
 
 def test_a_webhook_secret_that_can_be_guessed_is_refused(looked):

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.scheduler import SchedulerService
-from switchbot_automation.engine.tell.health import Performance
+from switchbot_automation.engine.tick import Performance
 from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 
 TOKEN = "a-token-of-the-tests-0123456789"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from switchbot_automation.cloud.catalog.catalog import (
+    CommandSpec,
+    DeviceType,
+    StatusField,
     device_types,
     find,
     find_by_webhook_type,
@@ -11,11 +14,6 @@ from switchbot_automation.cloud.catalog.catalog import (
     validate_command,
 )
 from switchbot_automation.cloud.catalog.infrared import is_infrared_id
-from switchbot_automation.cloud.catalog.types import (
-    CommandSpec,
-    DeviceType,
-    StatusField,
-)
 
 __all__ = [
     "CommandSpec",

@@ -221,15 +221,18 @@ _DASHBOARD_HYPHENS = 2
 
 
 def is_infrared_id(device_id: str) -> bool:
-    """Tell whether an id has the form of a remote's, as in ``02-202008110034-13``."""
+    """Tell whether an id is a remote's, by its form, as in ``02-202008110034-13``.
+
+    The account's device list alone knows of those that have another.
+    """
     return _INFRARED_ID.fullmatch(device_id) is not None
 
 
 def looks_infrared(device_id: str) -> bool:
     """Tell whether a unit of this id is never asked for a status: it only takes commands.
 
-    So are a remote, what the dashboard takes for one, a plug-in's unit, and no unit at
-    all.
+    Another question than `is_infrared_id`: so are, besides a remote, what the dashboard
+    takes for one, a plug-in's unit, and no unit at all.
     """
     return (
         not device_id

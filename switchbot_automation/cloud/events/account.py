@@ -14,7 +14,7 @@ from switchbot_automation.errors import CloudError, WebhookConflictError
 from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
-    from switchbot_automation.cloud.talk.endpoints import Endpoints
+    from switchbot_automation.cloud.talk.client import SwitchBotClient
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class WebhookSetup(StrEnum):
 
 
 async def take_webhook(
-    client: Endpoints, url: str, *, replace: bool = False
+    client: SwitchBotClient, url: str, *, replace: bool = False
 ) -> WebhookSetup:
     """Have the account's events posted to `url`.
 
@@ -61,7 +61,7 @@ async def take_webhook(
     return WebhookSetup.REPLACED
 
 
-async def release_webhook(client: Endpoints, url: str) -> bool:
+async def release_webhook(client: SwitchBotClient, url: str) -> bool:
     """Delete the account's webhook if it is `url`; False when there is none.
 
     Raises WebhookConflictError where it is a foreign one, which stays.
@@ -78,7 +78,7 @@ async def release_webhook(client: Endpoints, url: str) -> bool:
     return True
 
 
-async def _enabled(client: Endpoints, url: str) -> WebhookSetup:
+async def _enabled(client: SwitchBotClient, url: str) -> WebhookSetup:
     details = await client.query_webhook_details([url])
     if all(each.enabled for each in details if each.url == url):
         return WebhookSetup.UNCHANGED
@@ -86,7 +86,7 @@ async def _enabled(client: Endpoints, url: str) -> WebhookSetup:
     return WebhookSetup.ENABLED
 
 
-async def _put_back(client: Endpoints, urls: tuple[str, ...]) -> None:
+async def _put_back(client: SwitchBotClient, urls: tuple[str, ...]) -> None:
     for url in urls:
         try:
             await client.setup_webhook(url)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from switchbot_automation.cloud.catalog.readings import read_event
-from switchbot_automation.instants import from_unix
+from switchbot_automation.instants import from_cloud_unix
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -49,8 +49,6 @@ MAX_BODY_BYTES = 64 * 1024
 _SECRET_BYTES = 32
 _LONGEST_NAME = 100
 _MOST_FIELDS = 200
-# As seconds the year 5138, as milliseconds 1973: greater numbers are milliseconds.
-_LAST_SECONDS = 100_000_000_000
 # An event without `timeOfSample` that says the same again within this is the same one.
 _UNTIMED_TWICE_SECONDS = 10.0
 
@@ -341,4 +339,4 @@ def _instant(value: object) -> datetime | None:
         value = int(value[:20])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return from_unix(value / 1000 if value > _LAST_SECONDS else value)
+    return from_cloud_unix(value)

@@ -14,16 +14,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.cloud.talk.headers import (
-    lower_names,
-    parse_date,
-    rate_limit_number,
-)
+from switchbot_automation.cloud.talk.answers import parse_date, read_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.talk.answers import Limits
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -55,13 +52,31 @@ class Standing(NamedTuple):
     seconds_to_reset: float
 
 
+class Spent(NamedTuple):
+    """One counted attempt, for what becomes of it: its UTC `day`, and whether by what
+    was known no call was left before it.
+    """
+
+    day: date
+    was_empty: bool
+
+
+class Said(NamedTuple):
+    """What an answer's headers came to: the calls that `remaining` says are left, None
+    where they say nothing of today; the next 00:00 UTC.
+    """
+
+    remaining: int | None
+    resets_at: datetime
+
+
 class QuotaLedger:
     """How many calls are left until the next 00:00 UTC.
 
     `limit` is the calls per day, `reserve` how many of them reads leave to commands;
     ValueError unless 0 <= reserve < limit. Not thread-safe: it belongs to one event loop.
     Client and engine share one ledger; for a cloud that keeps none, the engine calls
-    `attempt` itself.
+    `attempt` itself. Who has just asked the same clock hands the instant on as `now`.
 
     >>> from switchbot_automation import QuotaLedger
     >>> ledger = QuotaLedger(limit=100, reserve=10)
@@ -180,9 +195,7 @@ class QuotaLedger:
         cloud's refusal. A refusal is tested again by one call an hour.
         """
         self._roll()
-        if self._refused_at is not None:
-            return self._probe_due()
-        return self._left() > self._reserved()
+        return self._allows(self._left(), is_read=True)
 
     def allows_command(self) -> bool:
         """Whether a command may be spent.
@@ -192,17 +205,23 @@ class QuotaLedger:
         does, and that is tested again by one call an hour.
         """
         self._roll()
-        return self._refused_at is None or self._probe_due()
+        return self._allows(self._left(), is_read=False)
 
     # --- what happened -----------------------------------------------------------
+
+    def spend(self, *, is_read: bool, now: datetime | None = None) -> Spent | None:
+        """Count one HTTP attempt if it may be spent; None, and no count, if not."""
+        self._roll(now)
+        left = self._left()
+        if not self._allows(left, is_read=is_read):
+            return None
+        self._count_one()
+        return Spent(self._day, left == 0)
 
     def attempt(self) -> date:
         """Count one HTTP attempt; return its UTC day, for `observe` and `exhausted`."""
         self._roll()
-        self._used += 1
-        self._own += 1
-        if self._refused_at is not None:
-            self._refused_at = self._clock.monotonic()
+        self._count_one()
         return self._day
 
     def observe(
@@ -213,17 +232,21 @@ class QuotaLedger:
         `day` is what `attempt` returned for the call: an answer to a call of yesterday
         tells nothing about today.
         """
-        self._roll()
-        known = lower_names(headers)
-        if self._is_of_yesterday(known.get("date"), day):
-            return None
-        limit = rate_limit_number(known, "limit")
-        remaining = rate_limit_number(known, "remaining")
-        if limit:
-            self._limit = limit
+        return self.learn(read_limits(headers), day=day).remaining
+
+    def learn(
+        self, limits: Limits, *, day: date | None = None, now: datetime | None = None
+    ) -> Said:
+        """Learn as `observe` does, from headers that are read already."""
+        now = self._roll(now)
+        if self._is_of_yesterday(limits.date, day, now):
+            return Said(None, self._ends_at)
+        remaining = limits.remaining
+        if limits.limit:
+            self._limit = limits.limit
         if remaining is None:
-            return None
-        self._watch_reset(remaining)
+            return Said(None, self._ends_at)
+        self._watch_reset(remaining, now)
         if remaining <= self._limit:
             self._used = self._limit - remaining
             # Calls under way are counted here before the cloud counts them, so the
@@ -235,17 +258,19 @@ class QuotaLedger:
             self._refused_at = None
         else:
             self._refused_at = self._clock.monotonic()
-        return remaining
+        return Said(remaining, self._ends_at)
 
-    def exhausted(self, *, day: date | None = None) -> None:
+    def exhausted(
+        self, *, day: date | None = None, now: datetime | None = None
+    ) -> None:
         """Note that the cloud refused a call because today's are used up."""
-        self._roll()
+        self._roll(now)
         if day is None or day == self._day:
             self._refused_at = self._clock.monotonic()
 
-    def accepted(self, *, day: date | None = None) -> None:
+    def accepted(self, *, day: date | None = None, now: datetime | None = None) -> None:
         """Note that the cloud answered a call, so an earlier refusal has ended."""
-        self._roll()
+        self._roll(now)
         if day is None or day == self._day:
             self._refused_at = None
 
@@ -317,10 +342,11 @@ class QuotaLedger:
         self._day_text = self._day.isoformat()
         self._began_text = self._began_at.isoformat()
 
-    def _roll(self) -> datetime:
+    def _roll(self, now: datetime | None = None) -> datetime:
         """Begin another day if it is one; return the instant."""
         # Asked many times a tick: two comparisons, and no date made of an instant.
-        now = self._clock.now()
+        if now is None:
+            now = self._clock.now()
         if self._began_at <= now < self._ends_at:
             return now
         self._begin_day(now)
@@ -328,6 +354,18 @@ class QuotaLedger:
         self._used = self._own = self._foreign = self._shared = 0
         self._refused_at = self._shared_remaining = None
         return now
+
+    def _allows(self, left: int, *, is_read: bool) -> bool:
+        if self._refused_at is not None:
+            waited_seconds = self._clock.monotonic() - self._refused_at
+            return waited_seconds >= _PROBE_SECONDS
+        return not is_read or left > self._reserved()
+
+    def _count_one(self) -> None:
+        self._used += 1
+        self._own += 1
+        if self._refused_at is not None:
+            self._refused_at = self._clock.monotonic()
 
     def _left(self) -> int:
         if self._refused_at is not None:
@@ -339,12 +377,12 @@ class QuotaLedger:
             return self._reserve
         return max(self._reserve, _share_for_commands(self._limit))
 
-    def _watch_reset(self, remaining: int) -> None:
+    def _watch_reset(self, remaining: int, now: datetime) -> None:
         """Check against what is seen that the day's calls are given at 00:00 UTC."""
         before, self._said = self._said, remaining
         if before is None or remaining <= before + _RESET_JUMP:
             return
-        now = self._reset_seen_at = self._clock.now()
+        self._reset_seen_at = now
         if min(now - self._began_at, self._ends_at - now) > _MIDNIGHT_DOUBT:
             _LOGGER.warning(
                 "the cloud gave new calls (%s, before %s), though it is not 00:00 UTC",
@@ -352,19 +390,18 @@ class QuotaLedger:
                 before,
             )
 
-    def _probe_due(self) -> bool:
-        if self._refused_at is None:
-            return True
-        return self._clock.monotonic() - self._refused_at >= _PROBE_SECONDS
-
-    def _is_of_yesterday(self, date_header: str | None, day: date | None) -> bool:
+    def _is_of_yesterday(
+        self, date_header: str | None, day: date | None, now: datetime
+    ) -> bool:
         if day is not None and day != self._day:
             return True
-        said = parse_date(date_header)
-        if said is None:
+        if now - self._began_at > _MIDNIGHT_DOUBT:
+            # A server still in yesterday is more than the doubt behind, so not believed.
             return False
-        ahead = self._clock.now() - said
-        return said < self._began_at and ahead <= _MIDNIGHT_DOUBT
+        said = parse_date(date_header)
+        return (
+            said is not None and said < self._began_at and now - said <= _MIDNIGHT_DOUBT
+        )
 
 
 @lru_cache(maxsize=8)  # asked several times a tick

@@ -1,14 +1,19 @@
-"""Between a zone and its controllers: what they need of it, what they ask of it. Pure."""
+"""Between a zone and its controllers: what they need of it, what they ask of it. Pure.
+
+Where the thresholds are is said here alone (`Edges`): `switch` acts at them, the next
+reading is predicted from them, groups weigh zones by them.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.overshoot import Run, learn_softening, softened
-from switchbot_automation.core.control.season import AUTO, season_of
+from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.control.steer import (
     Advice,
     Aim,
@@ -22,21 +27,24 @@ from switchbot_automation.core.control.warm_up import (
     Watch,
     plan_start,
 )
-from switchbot_automation.core.state.learned import with_learned
-from switchbot_automation.core.state.records import KEPT_STARTS, Learned
-from switchbot_automation.model import Action
+from switchbot_automation.core.state.zone import KEPT_STARTS, Learned, with_learned
+from switchbot_automation.model import Action, Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import ZoneState
-    from switchbot_automation.settings.model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import ZoneSettings
 
 _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
 _LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
 _RESPONDS = timedelta(minutes=7)
+# What is said where a temperature meets a threshold, by whether the unit heats.
+_MET = {
+    True: (ReasonCode.TEMP_BELOW_ON_THRESHOLD, ReasonCode.TEMP_ABOVE_OFF_THRESHOLD),
+    False: (ReasonCode.TEMP_ABOVE_ON_THRESHOLD, ReasonCode.TEMP_BELOW_OFF_THRESHOLD),
+}
 
 
 def learns(zone: ZoneSettings) -> bool:
@@ -54,56 +62,14 @@ def modulates(zone: ZoneSettings) -> bool:
     return zone.control == "modulate" and bool(zone.aircon_device_id)
 
 
-def in_season(
-    settings: Settings, state_of: Callable[[str], ZoneState], now: datetime
-) -> Settings:
-    """Return the settings with every `auto` replaced by the season in force."""
-    if all(zone.mode != AUTO for zone in settings.zones.values()):
-        return settings
-    zones = {
-        name: _in_season(zone, state_of(name), now)
-        for name, zone in settings.zones.items()
-    }
-    return replace(settings, zones=zones)
-
-
-def _in_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
-    if zone.mode != AUTO:
-        return zone
-    learned = state.learned
-    season = learned.season if learned else None
-    if season is None:
-        temperature = None if state.last_temperature_stale else state.last_temperature
-        season = season_of(
-            zone, None, temperature, now=now.timestamp(), rested_seconds=0.0
-        )
-    return replace(zone, mode=season.name)
-
-
-def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
-    """Return the state of an `auto` zone with the season that a reading asks for."""
-    if zone.mode != AUTO or state.last_temperature_stale:
-        return state
-    stopped = state.compressor_stopped_at
-    rested = (now - stopped).total_seconds() if stopped else math.inf
-    if state.compressor_running or state.uncertain:
-        rested = 0.0
-    learned = state.learned or Learned()
-    season = season_of(
-        zone,
-        learned.season,
-        state.last_temperature,
-        now=now.timestamp(),
-        rested_seconds=rested,
-    )
-    if season == learned.season:
-        return state
-    return with_learned(state, replace(learned, season=season))
+def predictive(zone: ZoneSettings) -> bool:
+    """Return whether the zone's meter is read by prediction; steering implies it."""
+    return zone.predictive_polling or zone.control == "modulate"
 
 
 def aim_of(zone: ZoneSettings) -> Aim | None:
     """Return what the zone's season wants, None without usable temperatures."""
-    heating = zone.mode == "winter"
+    heating = zone.mode != "summer"
     profile = zone.winter if heating else zone.summer
     if profile is None or profile.min_temp > profile.max_temp:
         return None
@@ -114,6 +80,59 @@ def aim_of(zone: ZoneSettings) -> Aim | None:
         asked=profile.target_temp,
         step=0.5 if zone.half_degrees else 1.0,
     )
+
+
+class Edges(NamedTuple):
+    """THE thresholds in degrees Celsius: where the unit is started, where it is stopped.
+
+    Each is an end of the band, widened outward by the hysteresis. Both are inclusive, so
+    they are rounded: 19.8 must meet 20.1 - 0.3.
+    """
+
+    on: float
+    off: float
+    heating: bool
+
+    def ahead(self, temperature: float, *, running: bool) -> float:
+        """Return how many kelvin are left to the threshold that matters."""
+        left = self.off - temperature if running else temperature - self.on
+        return left if self.heating else -left
+
+    def asks(self, temperature: float) -> tuple[Action | None, Reason]:
+        """Return what a temperature asks for, None within the band, and why."""
+        begin = Action.WINTER if self.heating else Action.SUMMER
+        met_on, met_off = _MET[self.heating]
+        if self.ahead(temperature, running=False) <= 0.0:
+            return begin, _at(met_on, temperature, self.on)
+        if self.ahead(temperature, running=True) <= 0.0:
+            return Action.OFF, _at(met_off, temperature, self.off)
+        detail = {
+            "temperature_celsius": temperature,
+            "low_celsius": min(self.on, self.off),
+            "high_celsius": max(self.on, self.off),
+        }
+        return None, Reason(ReasonCode.WITHIN_BAND, detail)
+
+
+def _at(code: ReasonCode, temperature: float, limit: float) -> Reason:
+    return Reason(code, {"temperature_celsius": temperature, "limit_celsius": limit})
+
+
+def edges_around(aim: Aim, hysteresis: float) -> Edges:
+    """Return the thresholds around a band."""
+    return _edges(aim.low, aim.high, hysteresis, heating=aim.heating)
+
+
+@lru_cache(maxsize=1024)  # asked four times a tick, and few zones have other ones
+def _edges(low: float, high: float, hysteresis: float, *, heating: bool) -> Edges:
+    low, high = round(low - hysteresis, 6), round(high + hysteresis, 6)
+    return Edges(low, high, heating) if heating else Edges(high, low, heating)
+
+
+def edges_of(zone: ZoneSettings) -> Edges | None:
+    """Return a zone's thresholds, None without usable temperatures."""
+    aim = aim_of(zone)
+    return None if aim is None else edges_around(aim, zone.hysteresis_celsius)
 
 
 def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import (
     advise,
+    edges_around,
     switch_setpoint,
     too_weak,
     with_setpoint,
@@ -54,10 +55,12 @@ def switched(
     There has to be a temperature. Once a light room was found to be overrun, less is
     asked for than the profile says.
     """
-    on = season_action(zone)
+    on = Action.WINTER if aim.heating else Action.SUMMER
     wanted: Action | None = on
     if not begin:
-        wanted, rule = _rule(zone, aim, _temperature(seen))
+        temperature = _temperature(seen)
+        edges = edges_around(aim, zone.hysteresis_celsius)
+        wanted, rule = edges.asks(temperature)
         reasons = (*reasons, rule)
     if wanted is Action.OFF:
         return _off(zone, seen, reasons)
@@ -109,7 +112,7 @@ def steered(
         return replace(decided, look_at=look_at)
     detail["setpoint_celsius"] = advice.setpoint
     detail["settles_celsius"] = round(advice.setpoint - advice.offset, 2)
-    on = season_action(zone)
+    on = Action.WINTER if aim.heating else Action.SUMMER
     if already_in_force(state, with_setpoint(zone, advice.setpoint), on):
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_KEPT, detail))
         kept = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
@@ -131,44 +134,6 @@ def _temperature(seen: ZoneSnapshot) -> float:
     if seen.reading.temperature is None:
         raise AssertionError("nothing to keep a room by")
     return seen.reading.temperature
-
-
-def _rule(
-    zone: ZoneSettings, aim: Aim, temperature: float
-) -> tuple[Action | None, Reason]:
-    """Compare with the season's thresholds, each widened outward by the hysteresis.
-
-    Both edges are inclusive, so they are rounded: 19.8 must meet 20.1 - 0.3.
-    """
-    low = round(aim.low - zone.hysteresis_celsius, 6)
-    high = round(aim.high + zone.hysteresis_celsius, 6)
-    on = season_action(zone)
-    if on is Action.WINTER:
-        if temperature <= low:
-            return on, _limit(ReasonCode.TEMP_BELOW_ON_THRESHOLD, temperature, low)
-        if temperature >= high:
-            return Action.OFF, _limit(
-                ReasonCode.TEMP_ABOVE_OFF_THRESHOLD, temperature, high
-            )
-    else:
-        if temperature >= high:
-            return on, _limit(ReasonCode.TEMP_ABOVE_ON_THRESHOLD, temperature, high)
-        if temperature <= low:
-            return Action.OFF, _limit(
-                ReasonCode.TEMP_BELOW_OFF_THRESHOLD, temperature, low
-            )
-    return None, Reason(
-        ReasonCode.WITHIN_BAND,
-        {
-            "temperature_celsius": temperature,
-            "low_celsius": low,
-            "high_celsius": high,
-        },
-    )
-
-
-def _limit(code: ReasonCode, temperature: float, limit: float) -> Reason:
-    return Reason(code, {"temperature_celsius": temperature, "limit_celsius": limit})
 
 
 def _in_band(

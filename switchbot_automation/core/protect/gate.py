@@ -14,12 +14,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.protect.safety import assess
-from switchbot_automation.core.state.records import DAY, NONE
-from switchbot_automation.core.state.unit import locked_until, unsure_start
+from switchbot_automation.core.state.unit import unsure_start
+from switchbot_automation.core.state.zone import DAY, NONE
 from switchbot_automation.model import (
     Action,
     Decision,
-    Power,
     Reason,
     ReasonCode,
     Verdict,
@@ -93,7 +92,17 @@ def equipment_wait(
     compressor runs, `action` decides what could hurt: ON a compressor that may have
     stopped just now, OFF one that may have started.
     """
-    running = state.compressor_running
+    return _minimum(zone, state, now, action, running=state.compressor_running)
+
+
+def _minimum(
+    zone: ZoneSettings,
+    state: ZoneState,
+    now: datetime,
+    action: Action | None,
+    *,
+    running: bool,
+) -> Wait | None:
     if state.uncertain and action is not None:
         running = action not in STARTS
     if running:
@@ -121,21 +130,34 @@ def person_wait(
     """
     if action not in STARTS:
         return None
-    wait = equipment_wait(zone, state, now, action)
-    if wait is not None and wait.code is not ReasonCode.MIN_OFF_REMAINING:
-        wait = None
-    rest = state.equipment.rest_until if state.equipment else None
-    if rest is not None and now < rest and not state.compressor_running:
-        wait = _last(wait, Wait(ReasonCode.MAX_CONTINUOUS_ON, rest))
-    return _last(wait, start_wait(zone, state, action, now, person=True))
+    return _person_wait(zone, state, action, now, running=state.compressor_running)
 
 
-def start_wait(
+def _person_wait(
     zone: ZoneSettings,
     state: ZoneState,
     action: Action,
     now: datetime,
     *,
+    running: bool,
+) -> Wait | None:
+    wait = _minimum(zone, state, now, action, running=running)
+    if wait is not None and wait.code is not ReasonCode.MIN_OFF_REMAINING:
+        wait = None
+    rest = state.equipment.rest_until if state.equipment else None
+    if rest is not None and now < rest and not running:
+        wait = _last(wait, Wait(ReasonCode.MAX_CONTINUOUS_ON, rest))
+    start = _start_wait(zone, state, action, now, running=running, person=True)
+    return _last(wait, start)
+
+
+def _start_wait(
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    now: datetime,
+    *,
+    running: bool,
     person: bool = False,
 ) -> Wait | None:
     """Return what a start waits for beyond the minimum times, None for nothing.
@@ -145,8 +167,8 @@ def start_wait(
     the rest in between to the unit.
     """
     equipment = state.equipment or NONE
-    runs = state.compressor_running and not state.uncertain
-    if _goes_on(state, action):
+    runs = running and not state.uncertain
+    if runs and state.action in (action, None):
         return None
     found = None
     locked = equipment.locked_until
@@ -156,7 +178,7 @@ def start_wait(
     if not starts:
         return found
     # The start whose fate is unknown was counted: to send it again is the same start.
-    counted = starts[:-1] if unsure_start(state, action) else starts
+    counted = starts[:-1] if state.uncertain and unsure_start(state, action) else starts
     for code, most, span in (
         (ReasonCode.START_CAP_HOUR, zone.max_starts_per_hour, _HOUR),
         (ReasonCode.START_CAP_DAY, zone.max_starts_per_day, DAY),
@@ -191,49 +213,26 @@ def start_waits(
     """
     if action not in STARTS or emergency:
         return None
-    wait = None
+    running = state.compressor_running
+    if running and not state.uncertain and state.action in (action, None):
+        # It surely runs for that season already.
+        return None
     if person:
-        wait = person_wait(zone, state, action, now)
-    elif not _goes_on(state, action):
+        wait = _person_wait(zone, state, action, now, running=running)
+    else:
         wait = _last(
-            equipment_wait(zone, state, now, action),
-            start_wait(zone, state, action, now),
+            _minimum(zone, state, now, action, running=running),
+            _start_wait(zone, state, action, now, running=running),
         )
     if wait is not None:
         return wait.reason(now), wait.until
     if person and not waited:
         return None
-    safety = None if _goes_on(state, action) else assess(zone, state, now)
+    safety = assess(zone, state, now)
     if safety is None or not safety.forbids_start:
         return None
     again = now + timedelta(seconds=zone.poll_interval_seconds)
     return safety.reason, safety.until or again
-
-
-def _goes_on(state: ZoneState, action: Action) -> bool:
-    """Tell whether the compressor surely runs for that season already."""
-    runs = state.compressor_running and not state.uncertain
-    return runs and state.action in (action, None)
-
-
-def first_seen(
-    zone: ZoneSettings, state: ZoneState, now: datetime, *, new: bool
-) -> ZoneState:
-    """Return the state of a zone that is looked after for the first time.
-
-    Where something is known of it, but not when its compressor last stopped, that may
-    have been just now. Of a new installation, as `new` says, nothing is presumed unless
-    the settings ask for it.
-    """
-    known = state.power is not Power.UNKNOWN and any(
-        (state.compressor_started_at, state.compressor_stopped_at)
-    )
-    seconds = zone.unknown_history_lockout_seconds or (
-        0 if new else zone.min_off_seconds
-    )
-    if known or not seconds:
-        return locked_until(state, None)
-    return locked_until(state, now + timedelta(seconds=seconds))
 
 
 def _last(one: Wait | None, other: Wait | None) -> Wait | None:
@@ -251,9 +250,11 @@ def _judge(
             decision.zone, allowed=True, outcome=decision.outcome, reasons=_EMERGENCY
         )
     if decision.if_blocked is not None:
-        wait = equipment_wait(zone, state, now, action)
+        running = state.compressor_running
+        wait = _minimum(zone, state, now, action, running=running)
         if action in STARTS:
-            wait = _last(wait, start_wait(zone, state, action, now))
+            start = _start_wait(zone, state, action, now, running=running)
+            wait = _last(wait, start)
         if wait is not None:
             return ZoneVerdict(
                 decision.zone,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.predict import edges_of
+from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.protect.gate import equipment_wait
 from switchbot_automation.core.state.unit import (
     already_in_force,
@@ -81,8 +81,6 @@ def arbitrate(
     decision: Decision, snapshot: Snapshot, settings: Settings, now: datetime
 ) -> Decision:
     """Return the decision with every group's word on it. `now` is aware UTC."""
-    if not settings.groups:
-        return decision
     by_zone = {decided.zone: decided for decided in decision.zones}
     for group in settings.groups.values():
         members = [

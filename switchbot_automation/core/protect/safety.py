@@ -16,7 +16,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.predict import CAP_SECONDS, predictive
+from switchbot_automation.core.control.band import predictive
 from switchbot_automation.core.state.meter import with_sensing
 from switchbot_automation.core.state.unit import rests_until
 from switchbot_automation.model import Outcome, Reason, ReasonCode
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from switchbot_automation.core.state.records import SensorRecord
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import SensorRecord, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 REST_SECONDS = 600
 """How long a unit rests after it ran as long as it may."""
+
+CAP_SECONDS = 1200.0
+"""For how long nobody need look at a room, however far it is from its thresholds: the sun
+comes out and somebody opens a window."""
 
 
 class Level(IntEnum):
@@ -74,28 +77,24 @@ class Ladder(NamedTuple):
 
 def ladder(zone: ZoneSettings) -> Ladder:
     """Return a zone's ladder; no stage comes before two readings could have failed."""
-    return _ladder(
-        zone.poll_interval_seconds,
-        zone.idle_poll_interval_seconds if zone.adaptive_polling_enabled else 0,
-        zone.sensor_stale_hold_seconds,
-        zone.sensor_stale_conservative_seconds,
-        zone.sensor_stale_off_seconds,
-        predicted=predictive(zone),
-    )
-
-
-@lru_cache(maxsize=256)  # asked thrice a tick
-def _ladder(
-    interval: int, idle: int, hold: int, conservative: int, off: int, *, predicted: bool
-) -> Ladder:
-    patience = 2.0 * max(interval, idle)
-    latest = _or_never(off, patience)
-    saving = min(latest, _or_never(conservative, patience))
-    first = float(hold or 2 * interval)
-    if not hold and predicted:
+    saving, latest = _stages(zone)
+    hold = zone.sensor_stale_hold_seconds
+    first = float(hold or 2 * zone.poll_interval_seconds)
+    if not hold and predictive(zone):
         # So long may lie between two predicted readings on purpose.
         first = max(first, 1.5 * CAP_SECONDS)
     return Ladder(min(first, saving), saving, latest)
+
+
+def _stages(zone: ZoneSettings) -> tuple[float, float]:
+    """Return the ages at which a unit that runs is told to save, and is turned off."""
+    idle = zone.idle_poll_interval_seconds if zone.adaptive_polling_enabled else 0
+    patience = 2.0 * max(zone.poll_interval_seconds, idle)
+    conservative = zone.sensor_stale_conservative_seconds
+    off = zone.sensor_stale_off_seconds
+    latest = max(float(off), patience) if off else _NEVER
+    saving = max(float(conservative), patience) if conservative else _NEVER
+    return min(saving, latest), latest
 
 
 def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:
@@ -182,7 +181,7 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
     if record is None or not zone.meter_device_id:
         return
     since = _since(state, record)
-    for seconds in ladder(zone)[1:]:
+    for seconds in _stages(zone):
         if seconds != _NEVER:
             yield since + _seconds(seconds)
     for share in (_PROBE_SHARE, 1.0):
@@ -194,10 +193,6 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
 _NEVER = float("inf")
 # After this share of the time a value may stand still the room is made to move it.
 _PROBE_SHARE = 5.0 / 6.0
-
-
-def _or_never(seconds: int, least: float) -> float:
-    return max(float(seconds), least) if seconds else _NEVER
 
 
 def _since(state: ZoneState, record: SensorRecord) -> datetime:
@@ -249,7 +244,7 @@ def _frozen(
     zone: ZoneSettings, state: ZoneState, record: SensorRecord, now: datetime
 ) -> Safety | None:
     patience, changed = zone.sensor_frozen_seconds, record.changed_at
-    # Asked twice a tick, and nearly always this is the answer.
+    # Asked thrice a tick, and nearly always this is the answer.
     if changed is None or (now - changed).total_seconds() < patience * _PROBE_SHARE:
         return None
     doubted = _frozen_at(zone, state, record, _PROBE_SHARE)

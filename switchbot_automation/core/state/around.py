@@ -11,31 +11,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.records import _KEPT_READINGS, Sign, Surroundings
+from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.core.state.zone import ZoneState
-    from switchbot_automation.settings.model import OffsetInput, Openings, Settings
+    from switchbot_automation.settings.model import OffsetInput, Openings
 
 # Within this a room has to lose what counts as a sudden loss.
 _LOSS_SECONDS = 600.0
 # SwitchBot API v1.1, contact sensor: `timeOutNotClose` is open for long.
 _OPEN = frozenset({"open", "timeoutnotclose"})
 _CLOSED = frozenset({"close", "closed"})
-
-
-def watched(settings: Settings | None) -> frozenset[str]:
-    """Return the sensors around all zones, besides their meters."""
-    if settings is None or not settings.overlaid:
-        return frozenset()
-    parts = [
-        part
-        for name in settings.overlaid & settings.zones.keys()
-        for part in (settings.zones[name].openings, settings.zones[name].presence)
-    ]
-    return frozenset(one for part in parts if part for one in part.sensors)
 
 
 # --- what comes in -----------------------------------------------------------------
@@ -106,7 +94,7 @@ def after_temperature(
     if lost >= openings.drop_kelvin:
         # What was lost is counted once: another pause needs another loss.
         return replace(around, readings=((seconds, temperature),), suspected_at=at)
-    return replace(around, readings=tuple(kept[-_KEPT_READINGS:]))
+    return replace(around, readings=tuple(kept[-KEPT_READINGS:]))
 
 
 # --- what follows ------------------------------------------------------------------

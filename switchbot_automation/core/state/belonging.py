@@ -5,29 +5,32 @@ belongs to that unit, and a reading to its meter. Where the settings give a zone
 unit, what was known of it goes with the unit to the zone that has it now, with its
 minimum times; what nobody knows of the new one is unknown. A unit that no zone has any
 more is left: kept here by itself, so that it can be turned off.
+
+A unit is its `aircon_device_id`. Where a zone has none, it is what its scenes and webhooks
+act on, so that two settings mean the same unit as long as they share one of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from switchbot_automation.core.state.identity import UnitId
-from switchbot_automation.core.state.records import Learned
 from switchbot_automation.core.state.values import (
     encode_instant,
     instant,
     integer,
     text,
 )
-from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.core.state.zone import Learned, UnitId, ZoneState
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from switchbot_automation.core.state.identity import Identity
+    from switchbot_automation.model import PluginPart
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 OF_UNIT = (
     "power",
@@ -64,6 +67,69 @@ _NOTHING = ZoneState()
 _TELLS_NOTHING = frozenset({"equipment", "last_aircon_poll_at"})
 _UNREACHABLE = "api_error"
 _LONGEST_WAIT = timedelta(hours=6)
+_PLUGIN = "plugin:"
+_DIGITS = 12
+
+
+# --- what a zone's settings name -------------------------------------------------------
+
+
+class Identity(NamedTuple):
+    """What a zone's settings name: its unit, None without any, and its meters."""
+
+    unit: UnitId | None
+    meters: tuple[str, ...]
+
+
+def identities(settings: Settings) -> dict[str, Identity]:
+    """Return what each zone of the settings names."""
+    return {
+        name: Identity(unit_of(zone, settings.plugins), zone.meters)
+        for name, zone in settings.zones.items()
+    }
+
+
+def unit_of(zone: ZoneSettings, plugins: Mapping[str, PluginPart]) -> UnitId | None:
+    """Return the unit that a zone commands, None for one that commands none."""
+    starts: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
+    if zone.scenes or zone.webhooks:
+        starts = tuple(
+            sorted(
+                {
+                    way
+                    for action in Action
+                    if action is not Action.OFF
+                    for way in _ways(zone, action)
+                }
+            )
+        )
+        stops = tuple(sorted(_ways(zone, Action.OFF)))
+    if not zone.aircon_device_id and not starts and not stops:
+        return None
+    part = plugins.get(zone.aircon_device_id.removeprefix(_PLUGIN))
+    plugged = part if zone.aircon_device_id.startswith(_PLUGIN) else None
+    return UnitId(
+        zone.aircon_device_id,
+        starts,
+        stops,
+        _digest(plugged.fingerprint) if plugged else "",
+    )
+
+
+def _ways(zone: ZoneSettings, action: Action) -> Iterator[str]:
+    scene, webhook = zone.scenes.get(action), zone.webhooks.get(action)
+    if scene:
+        yield f"scene:{scene}"
+    if webhook:
+        yield f"webhook:{_digest(webhook)}"
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()[:_DIGITS]
+
+
+# --- what is known, and where it belongs ----------------------------------------------
 
 
 class LeftUnit(NamedTuple):

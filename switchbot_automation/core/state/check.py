@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from switchbot_automation.core.state.records import Check
 from switchbot_automation.core.state.unit import its_way, same_parameter
 from switchbot_automation.core.state.values import (
     number,
 )
+from switchbot_automation.core.state.zone import Check
 from switchbot_automation.model import Action, Power
 
 if TYPE_CHECKING:

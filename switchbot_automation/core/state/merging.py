@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.state.belonging import OF_UNIT
-from switchbot_automation.core.state.records import NONE
+from switchbot_automation.core.state.zone import NONE
 
 if TYPE_CHECKING:
     from switchbot_automation.core.state.zone import ZoneState

@@ -9,12 +9,11 @@ be answered for with zeros (SwitchBot API v1.1, meter status).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.core.state.records import Reading, SensorRecord
-from switchbot_automation.core.state.zone import read_well, with_error
+from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -29,6 +28,28 @@ _SLEW_SECONDS = 300.0
 # the room may be another one, the meter may have been carried.
 _AGREE = 2
 _AGREE_KELVIN = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a meter gave this tick.
+
+    `temperature` in degrees Celsius is None when there is none, and then `problem` says
+    why. `humidity` in percent. `received_at` is when the answer came. `source`: ``push``
+    for what an event said; None for an answer that was asked for.
+    """
+
+    temperature: float | None = None
+    humidity: float | None = None
+    received_at: datetime | None = None
+    problem: ReasonCode | None = None
+    error: str | None = None
+    source: str | None = None
+
+    def made_at(self, now: datetime) -> datetime:
+        """Return when the temperature was read; `now` where nobody knows that."""
+        at = self.received_at
+        return now if at is None or at > now else at
 
 
 def all_zero(fields: Mapping[str, Any]) -> bool:
@@ -207,8 +228,13 @@ APP_START: Final = "app_start"
 """What a state says of a temperature that an earlier process read."""
 
 
-def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
-    """Return the state with what a meter gave, or failed to give."""
+def after_reading(
+    state: ZoneState, reading: Reading, record: SensorRecord | None
+) -> ZoneState:
+    """Return the state with what a meter gave, or failed to give.
+
+    `record` is what is kept of its readings from now on, see `believed`.
+    """
     if reading.problem is ReasonCode.NO_METER:
         return state
     if reading.problem is ReasonCode.METER_UNREACHABLE:
@@ -216,14 +242,18 @@ def after_reading(state: ZoneState, reading: Reading) -> ZoneState:
             last_read_at=reading.received_at,
             last_temperature_stale=True,
             last_temperature_stale_reason=UNREACHABLE,
+            sensing=record,
         )
     was_unreachable = state.last_temperature_stale_reason == UNREACHABLE
-    return read_well(state, forget_error=was_unreachable)._replace(
+    if was_unreachable or state.error_count:
+        state = read_well(state, forget_error=was_unreachable)
+    return state._replace(
         last_temperature=reading.temperature,
         last_humidity=reading.humidity,
         last_read_at=reading.received_at,
         last_temperature_stale=False,
         last_temperature_stale_reason=None,
+        sensing=record,
     )
 
 
@@ -258,7 +288,7 @@ def with_sensing(state: ZoneState, record: SensorRecord) -> ZoneState:
 
 def value_known_since(state: ZoneState, since: datetime | None) -> ZoneState:
     """Return the state with when the meter last showed another value, None: unknown."""
-    return state._replace(value_since=since)
+    return state if since == state.value_since else state._replace(value_since=since)
 
 
 def not_read_yet(state: ZoneState) -> ZoneState:

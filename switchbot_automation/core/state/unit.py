@@ -21,15 +21,17 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.state.records import NONE, AirconSetting
 from switchbot_automation.core.state.values import number
 from switchbot_automation.core.state.wishes import fulfilled, not_fulfilled, off_again
 from switchbot_automation.core.state.zone import (
     MODE_COOL,
     MODE_FAN,
     MODE_HEAT,
+    NONE,
+    AirconSetting,
     well,
     with_error,
 )
@@ -39,8 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from switchbot_automation.core.state.records import Equipment
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import Equipment, ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
 
@@ -129,13 +130,13 @@ def after_command(
     A command that repeats what was in force moves no equipment timestamp, so that
     resending can never prolong a minimum time.
     """
-    direct = rung.rung == "command"
-    common = fulfilled(well(state))._replace(
-        uncertain=False,
-        last_action=_words(zone, action, rung, label),
-        last_action_at=at,
+    words = _words(zone, action, rung, label)
+    parameter = rung.parameter if rung.rung == "command" else None
+    common = fulfilled(state if state.last_error is None else well(state))._replace(
+        uncertain=False, last_action=words, last_action_at=at
     )
-    may_have_run = _may_run(state)
+    running = state.compressor_running
+    may_have_run = running or state.uncertain or state.power is Power.UNKNOWN
     if action is Action.OFF:
         return common._replace(
             power=Power.OFF,
@@ -149,18 +150,17 @@ def after_command(
         return common._replace(
             power=Power.ON,
             mode=MODE_FAN,
-            parameter=rung.parameter if direct else None,
+            parameter=parameter,
             action=Action.FAN,
             fan_started_at=state.fan_started_at if in_fan else at,
             compressor_stopped_at=at if may_have_run else state.compressor_stopped_at,
         )
-    continues = (
-        state.compressor_running and state.action is action and not state.uncertain
-    )
+    continues = running and state.action is action and not state.uncertain
+    told = AirconSetting.parse(parameter)
     return common._replace(
         power=Power.ON,
-        mode=_mode_told(rung.parameter) if direct else None,
-        parameter=rung.parameter if direct else None,
+        mode=told.mode if told else None,
+        parameter=parameter,
         action=action,
         compressor_started_at=state.compressor_started_at if continues else at,
         equipment=state.equipment if continues else _started(state, action, at),
@@ -194,7 +194,7 @@ def after_failure(
 def _started(state: ZoneState, action: Action, at: datetime) -> Equipment:
     """Count a start, once where the command that may have started it is sent again."""
     equipment = state.equipment or NONE
-    if unsure_start(state, action):
+    if state.uncertain and unsure_start(state, action):
         equipment = equipment._replace(starts=equipment.starts[:-1])
     return equipment.started(at, action)
 
@@ -223,11 +223,6 @@ def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneStat
     if not intent.idempotent or intent.action is not Action.OFF:
         return counted
     return off_again(counted, zone, now)
-
-
-def _mode_told(parameter: str | None) -> int | None:
-    setting = AirconSetting.parse(parameter)
-    return setting.mode if setting else None
 
 
 def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> str:
@@ -309,11 +304,24 @@ def rests_until(state: ZoneState, until: datetime) -> ZoneState:
     )
 
 
-def locked_until(state: ZoneState, until: datetime | None) -> ZoneState:
-    """Return the state of a compressor that is looked after for the first time.
+def first_seen(
+    zone: ZoneSettings, state: ZoneState, now: datetime, *, new: bool
+) -> ZoneState:
+    """Return the state of a zone that is looked after for the first time.
 
-    `until`: how long it is left alone, since nobody knows when it last stopped.
+    Where something is known of it, but not when its compressor last stopped, that may
+    have been just now: it is left alone for a while. Of a new installation, as `new` says, nothing is presumed unless
+    the settings ask for it.
     """
+    known = state.power is not Power.UNKNOWN and any(
+        (state.compressor_started_at, state.compressor_stopped_at)
+    )
+    seconds = zone.unknown_history_lockout_seconds or (
+        0 if new else zone.min_off_seconds
+    )
+    if known or not seconds:
+        return state._replace(equipment=NONE)
+    until = now + timedelta(seconds=seconds)
     return state._replace(equipment=NONE._replace(locked_until=until))
 
 

@@ -10,11 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.state.records import (
-    Intent,
-    PendingManual,
-    PendingRepeat,
-)
+from switchbot_automation.core.state.zone import Intent, PendingManual, PendingRepeat
 from switchbot_automation.model import Action, CommandStatus
 
 if TYPE_CHECKING:

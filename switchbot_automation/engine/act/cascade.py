@@ -24,6 +24,7 @@ from switchbot_automation.model import Action, RungResult
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
+    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.observe.gateway import Observer
@@ -69,15 +70,17 @@ RUNGS = {
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a cascade came to. `maybe`: it failed, yet may have reached the unit."""
+    """What a cascade came to, begun at `sent_at`, its last answer in at `answered_at`.
+
+    `accepted` is the rung that was accepted, None when all failed. `maybe`: it failed,
+    yet may have reached the unit.
+    """
 
     rungs: tuple[RungResult, ...]
+    sent_at: datetime
+    answered_at: datetime
+    accepted: RungResult | None = None
     maybe: bool = False
-
-    @property
-    def accepted(self) -> RungResult | None:
-        """The rung that was accepted, None when all failed."""
-        return next((rung for rung in self.rungs if rung.ok), None)
 
     @property
     def error(self) -> str:
@@ -106,20 +109,25 @@ class Actuator:
         configured = {
             "webhook": bool(zone.webhooks.get(action)) and self._webhook_sender,
             "scene": zone.scenes.get(action),
-            "command": zone.aircon_device_id and not self._refuses(zone, action),
+            "command": zone.aircon_device_id
+            and not (self._refused and self._refuses(zone, action)),
             "button": zone.aircon_device_id and zone.buttons.get(action),
         }
         return tuple(rung for rung in zone.cascade if configured.get(rung))
 
-    async def send(self, zone: ZoneSettings, action: Action) -> Sent:
-        """Try the rungs until one is accepted. No rung configured: no results."""
+    async def send(
+        self, zone: ZoneSettings, action: Action, rungs: tuple[str, ...]
+    ) -> Sent:
+        """Try these rungs until one is accepted. No rung: no results."""
         results: list[RungResult] = []
+        accepted: RungResult | None = None
         maybe = False
-        for rung in self.rungs(zone, action):
+        sent_at = answered_at = self._clock.now()
+        for rung in rungs:
             if maybe and not RUNGS[rung].repeatable:
                 break
-            parameter = set_all_parameter(zone, action) if rung == "command" else None
             started = self._clock.monotonic()
+            parameter = set_all_parameter(zone, action) if rung == "command" else None
             said: str | None = None
             try:
                 await self._try(rung, zone, action, parameter)
@@ -131,18 +139,20 @@ class Actuator:
                 _LOGGER.warning(
                     "%s: %s by %s failed: %s", zone.name, action, rung, said
                 )
-            results.append(
-                RungResult(
-                    rung,
-                    ok=said is None,
-                    error=said,
-                    duration_seconds=self._clock.monotonic() - started,
-                    parameter=parameter,
-                )
+            # Not before the answer: a minimum time counted from here is never too short.
+            answered_at = self._clock.now()
+            result = RungResult(
+                rung,
+                ok=said is None,
+                error=said,
+                duration_seconds=self._clock.monotonic() - started,
+                parameter=parameter,
             )
+            results.append(result)
             if said is None:
+                accepted = result
                 break
-        return Sent(tuple(results), maybe)
+        return Sent(tuple(results), sent_at, answered_at, accepted, maybe)
 
     def _refuses(self, zone: ZoneSettings, action: Action) -> bool:
         """Tell whether a remote refused this kind of command, and a button stands in."""

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.state.records import Intent
 from switchbot_automation.core.state.unit import (
     after_crash,
     after_failure,
 )
+from switchbot_automation.core.state.zone import Intent
 from switchbot_automation.core.step import accepted, obstacle
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.engine.documents.leader import (
@@ -29,15 +29,14 @@ from switchbot_automation.model import (
 )
 
 if TYPE_CHECKING:
-    import asyncio
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.requests import Order
     from switchbot_automation.engine.act.cascade import Actuator, Sent
-    from switchbot_automation.engine.documents.documents import Documents, StateBook
+    from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.documents.leader import Leadership
-    from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,21 +45,6 @@ _LOGGER = logging.getLogger(__name__)
 IN_FLIGHT = timedelta(seconds=120)
 
 _PERSON_ATTEMPTS = 3
-
-
-class Turn:
-    """Takes the lock for what may command and then writes what came of it."""
-
-    def __init__(self, lock: asyncio.Lock, commander: Commander) -> None:
-        self._lock = lock
-        self._commander = commander
-
-    async def __aenter__(self) -> None:
-        await self._lock.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._commander.settle()
-        self._lock.release()
 
 
 class Commander:
@@ -80,45 +64,69 @@ class Commander:
         self._recovered: set[str] = set()
         self._own_intents: set[str] = set()
         self._sending: set[str] = set()
+        self._owner = this_process()
 
-    def recover(self, zone: ZoneSettings, now: datetime) -> None:
-        """Count an unfinished intent as sent.
+    def recover(self, settings: Settings, now: datetime) -> None:
+        """Count the unfinished intents as sent.
 
         One begun by this very engine, or by a process that is gone, was cut off.
         Another one may be on its way right now, until it is too old.
         """
-        book = self._documents.book(zone.name)
-        first = zone.name not in self._recovered
-        self._recovered.add(zone.name)
-        intent = book.state.intent
-        if intent is None:
-            return
-        own = intent.id in self._own_intents
-        sending = may_be_sending(intent)
-        if sending is None:
-            sending = not first
-        if own or not sending or abs(now - intent.at) >= IN_FLIGHT:
-            self._own_intents.discard(intent.id)
-            book.state = after_crash(book.state, zone, now)
+        states = self._documents.states
+        for name, zone in settings.zones.items():
+            intent = states[name].intent
+            if intent is None:
+                continue
+            own = intent.id in self._own_intents
+            sending = may_be_sending(intent)
+            if sending is None:
+                sending = name in self._recovered
+            if own or not sending or abs(now - intent.at) >= IN_FLIGHT:
+                self._own_intents.discard(intent.id)
+                states[name] = after_crash(states[name], zone, now)
+        self._recovered |= settings.zones.keys()
 
     async def carry_out(self, order: Order) -> Command:
         """Record, send, record. What goes wrong is in the command's status."""
         now = self._clock.now()
-        rungs = self._actuator.rungs(order.zone, order.action)
+        zone, action = order.zone, order.action
+        rungs = self._actuator.rungs(zone, action)
         if not rungs:
-            reason = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": order.action})
-            return self._failed_before_sending(order, reason)
+            return self._failed_before_sending(order, now)
         intent = Intent(
             id=uuid.uuid4().hex,
             at=now,
-            action=order.action,
+            action=action,
             token=self._leadership.token or None,
             idempotent=rungs[0] == "command",
             source=order.label,
-            owner=this_process(),
+            owner=self._owner,
         )
         obstacle = await self._clear_way(order, intent)
-        return obstacle or await self._send(order, intent)
+        if obstacle is not None:
+            return obstacle
+        sent = await self._actuator.send(zone, action, rungs)
+        self._own_intents.discard(intent.id)
+        states, at, rung = self._documents.states, sent.answered_at, sent.accepted
+        reasons = order.reasons
+        if rung is None:
+            reasons = (*reasons, Reason(ReasonCode.ALL_RUNGS_FAILED))
+            states[zone.name] = after_failure(
+                states[zone.name], action, sent.error, at, maybe=sent.maybe
+            )
+        else:
+            after = accepted(states[zone.name], order, rung, at, intent.id)
+            _LOGGER.info("%s: %s sent by %s", zone.name, action, rung.rung)
+            states[zone.name] = after
+        return Command(
+            id=intent.id,
+            zone=zone.name,
+            action=action,
+            status=CommandStatus.FAILED if rung is None else CommandStatus.ACCEPTED,
+            rungs=sent.rungs,
+            reasons=reasons,
+            sent_at=sent.sent_at,
+        )
 
     async def turn_off_left(
         self, zone: ZoneSettings, reason: Reason
@@ -139,12 +147,12 @@ class Commander:
             code = Reason(ReasonCode.NOT_LEASE_HOLDER)
             status = CommandStatus.BLOCKED
             return replace(command, status=status, reasons=(reason, code)), None
-        if not self._actuator.rungs(zone, Action.OFF):
+        rungs = self._actuator.rungs(zone, Action.OFF)
+        if not rungs:
             code = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": Action.OFF})
             return replace(command, reasons=(reason, code)), None
-        sent_at = self._clock.now()
-        sent = await self._actuator.send(zone, Action.OFF)
-        told = replace(command, rungs=sent.rungs, sent_at=sent_at)
+        sent = await self._actuator.send(zone, Action.OFF, rungs)
+        told = replace(command, rungs=sent.rungs, sent_at=sent.sent_at)
         if sent.accepted is None:
             code = Reason(ReasonCode.ALL_RUNGS_FAILED)
             return replace(told, reasons=(reason, code)), sent
@@ -167,13 +175,14 @@ class Commander:
             return _blocked(order, intent.id, reason)
         certain = order.person and order.action is Action.OFF
         attempts = _PERSON_ATTEMPTS if order.person else 1
+        now = intent.at
         for attempt in range(attempts):
-            book = self._documents.book(order.zone.name)
-            other = book.state.intent
+            state = self._documents.states[order.zone.name]
+            other = state.intent
             if other is not None and not certain:
                 reason = Reason(ReasonCode.INTENT_IN_FLIGHT)
                 return _blocked(order, intent.id, reason, other.at + IN_FLIGHT)
-            waits = obstacle(order, book.state, self._clock.now())
+            waits = obstacle(order, state, now)
             if waits is not None:
                 return _blocked(order, intent.id, *waits)
             SENDING.add(intent.id)
@@ -184,71 +193,28 @@ class Commander:
                 return None
             if recorded is Recorded.UNAVAILABLE:
                 if order.action is Action.OFF:
+                    self._documents.commanded(order.zone.name)
                     return None
                 reason = Reason(ReasonCode.STORE_UNAVAILABLE)
                 return _blocked(order, intent.id, reason)
             if attempt + 1 < attempts:
                 await self._documents.reread(order.zone.name)
+                now = self._clock.now()
         if certain:
+            self._documents.commanded(order.zone.name)
             return None
         return _blocked(order, intent.id, Reason(ReasonCode.LOST_RACE))
 
-    async def _send(self, order: Order, intent: Intent) -> Command:
-        sent_at = self._clock.now()
-        sent = await self._actuator.send(order.zone, order.action)
-        # Not before the answer: a minimum time counted from here is never too short.
-        at = self._clock.now()
-        book = self._documents.book(order.zone.name)
-        book.lost = False
-        book.commanded = True
-        self._own_intents.discard(intent.id)
-        rung = sent.accepted
-        if rung is None:
-            return self._failed(order, intent, book, sent, sent_at)
-        state = accepted(book.state, order, rung, at, intent.id)
-        _LOGGER.info("%s: %s sent by %s", order.zone.name, order.action, rung.rung)
-        book.state = state
-        return Command(
-            id=intent.id,
-            zone=order.zone.name,
-            action=order.action,
-            status=CommandStatus.ACCEPTED,
-            rungs=sent.rungs,
-            reasons=order.reasons,
-            sent_at=sent_at,
-        )
-
-    def _failed(
-        self,
-        order: Order,
-        intent: Intent,
-        book: StateBook,
-        sent: Sent,
-        sent_at: datetime,
-    ) -> Command:
-        book.state = after_failure(
-            book.state, order.action, sent.error, self._clock.now(), maybe=sent.maybe
-        )
-        return Command(
-            id=intent.id,
-            zone=order.zone.name,
-            action=order.action,
-            status=CommandStatus.FAILED,
-            rungs=sent.rungs,
-            reasons=(*order.reasons, Reason(ReasonCode.ALL_RUNGS_FAILED)),
-            sent_at=sent_at,
-        )
-
-    def _failed_before_sending(self, order: Order, reason: Reason) -> Command:
-        book = self._documents.book(order.zone.name)
-        error = f"no webhook, scene or aircon_device_id for {order.action}"
-        book.state = after_failure(
-            book.state, order.action, error, self._clock.now(), maybe=False
-        )
+    def _failed_before_sending(self, order: Order, now: datetime) -> Command:
+        name, action = order.zone.name, order.action
+        states = self._documents.states
+        error = f"no webhook, scene or aircon_device_id for {action}"
+        states[name] = after_failure(states[name], action, error, now, maybe=False)
+        reason = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": action})
         return Command(
             id=uuid.uuid4().hex,
-            zone=order.zone.name,
-            action=order.action,
+            zone=name,
+            action=action,
             status=CommandStatus.FAILED,
             reasons=(*order.reasons, reason),
         )

@@ -18,20 +18,27 @@ from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.state.belonging import (
     LeftUnit,
     holds,
+    identities,
     is_settled,
     knows_a_unit,
     of_unit,
     seen_off,
     settle,
+    unit_of,
 )
 from switchbot_automation.core.state.check import with_check
-from switchbot_automation.core.state.identity import identities, unit_of
-from switchbot_automation.core.state.records import DAY
 from switchbot_automation.core.state.unit import after_command, power_of
 from switchbot_automation.core.state.unit import unsure as unsure_of
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.core.state.zone import after_jump
-from switchbot_automation.model import Action, CommandStatus, Power, Reason, ReasonCode
+from switchbot_automation.core.state.zone import DAY, after_jump
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    Action,
+    CommandStatus,
+    Power,
+    Reason,
+    ReasonCode,
+)
 from switchbot_automation.settings.model import ZoneSettings
 
 if TYPE_CHECKING:
@@ -39,8 +46,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.core.state.identity import Identity, UnitId
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.belonging import Identity
+    from switchbot_automation.core.state.zone import UnitId, ZoneState
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
@@ -85,25 +92,26 @@ class LeftUnits:
 
         Returns the zones where that changed anything that is known.
         """
+        now_known = self._documents.states
         if settings is not self._settings:
             self._settings, self._wanted = settings, identities(settings)
             self._units_of_old.clear()
-        book = self._documents.book
-        gone = self._gone()
+        may_be_gone = not self._documents.named.issubset(settings.zones) or (
+            DEFAULT_ZONE not in settings.zones
+        )
+        gone = self._gone() if may_be_gone else {}
         if not gone and all(
-            is_settled(book(name).state, wanted)
-            for name, wanted in self._wanted.items()
+            is_settled(now_known[name], wanted) for name, wanted in self._wanted.items()
         ):
             return frozenset()
-        states = {name: book(name).state for name in self._wanted} | gone
+        states = {name: now_known[name] for name in self._wanted} | gone
         left = self._documents.left
         settled = settle(self._wanted, states, left.units, now)
-        for name, state in settled.states.items():
-            book(name).state = state
+        now_known.update(settled.states)
         left.units = settled.left
         self._wanted = {
-            name: wanted._replace(unit=book(name).state.unit)
-            if wanted.unit is not None and book(name).state.unit is not None
+            name: wanted._replace(unit=now_known[name].unit)
+            if wanted.unit is not None and now_known[name].unit is not None
             else wanted
             for name, wanted in self._wanted.items()
         }
@@ -113,7 +121,7 @@ class LeftUnits:
         """Return the states of zones that the settings no longer have, to be settled."""
         found: dict[str, ZoneState] = {}
         for name in self._documents.gone:
-            state = self._documents.book(name).state
+            state = self._documents.states[name]
             if not holds(state) and knows_a_unit(state):
                 # By an older release: of what the zone had when it was last there.
                 if name not in self._units_of_old:
@@ -228,8 +236,9 @@ class LeftUnits:
             unsure = unsure_of(tried.state) if sent.maybe else tried.state
             self._complain(tried._replace(state=unsure), sent.error)
             return command
-        at = self._clock.now()
-        state = after_command(unit.state, zone, Action.OFF, rung, at=at, label="left")
+        state = after_command(
+            unit.state, zone, Action.OFF, rung, at=sent.answered_at, label="left"
+        )
         self._keep(tried._replace(state=with_check(state, None), error=None))
         _LOGGER.info("the unit %s, which was left running, is told off", unit.unit.name)
         return command
@@ -268,7 +277,7 @@ class LeftUnits:
         What a zone of now has too acts on that zone's unit. A button that is pressed
         again, or on a unit that is off, may turn it on.
         """
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         zones = settings.zones.values() if settings else ()
         taken = {
             way

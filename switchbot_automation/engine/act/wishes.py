@@ -46,7 +46,6 @@ async def act_for_person(
     if action is ManualAction.QUICK_OFF:
         disabled = await documents.disable(zone.name)
     wanted = _ACTIONS.get(action) or season_action(zone)
-    book = documents.book(zone.name)
     # A newer wish takes the place of one that still waits, and ends its hold.
     hold_for_person(documents, zone, hold_until)
     order = Order(
@@ -62,7 +61,8 @@ async def act_for_person(
     )
     command = await commander.carry_out(order)
     if command.status is CommandStatus.BLOCKED and command.blocked_until:
-        book.state = wish_waits(book.state, wanted, command.blocked_until)
+        states = documents.states
+        states[zone.name] = wish_waits(states[zone.name], wanted, command.blocked_until)
     if not disabled:
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
         command = replace(command, reasons=(*command.reasons, unstored))
@@ -73,8 +73,8 @@ def hold_for_person(
     documents: Documents, zone: ZoneSettings, hold_until: datetime | None
 ) -> None:
     """Keep in the state until when the automation leaves the zone alone."""
-    book = documents.book(zone.name)
-    book.state = wished_anew(book.state, hold_until)
+    states = documents.states
+    states[zone.name] = wished_anew(states[zone.name], hold_until)
 
 
 _ACTIONS = {

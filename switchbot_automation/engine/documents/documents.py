@@ -31,9 +31,7 @@ from switchbot_store import StoreConflictError, StoreDataError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from switchbot_automation.core.state.records import Intent
-    from switchbot_automation.errors import SettingsError
-    from switchbot_automation.settings.model import Settings
+    from switchbot_automation.core.state.zone import Intent
     from switchbot_store import AsyncStore, Entry
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,6 +46,8 @@ CONTESTED_WRITES: Final = 30
 hand edit does not make it the rule for ever."""
 _QUOTA: Final = "api_"
 _LEFT_UNITS: Final = "left_units"
+# What the home's document holds of no zone.
+_HOME_KEYS: Final = frozenset({"last_tick"})
 
 
 class Recorded(Enum):
@@ -58,14 +58,27 @@ class Recorded(Enum):
     UNAVAILABLE = auto()
 
 
+_NOTHING_KNOWN: Final = ZoneState.from_document({})
+
+
+class ZoneStates(dict[str, ZoneState]):
+    """Every zone's state as it is now; whoever changes one puts the new one here.
+
+    Of a zone that was never read nothing is known.
+    """
+
+    def __missing__(self, zone: str) -> ZoneState:
+        self[zone] = _NOTHING_KNOWN
+        return _NOTHING_KNOWN
+
+
 @dataclass(slots=True)
 class StateBook:
-    """One state document: as stored, as read from it, and as it is now."""
+    """One state document as it is stored: `saved` is the state that it holds."""
 
     key: str
     stored: dict[str, Any]
     saved: ZoneState
-    state: ZoneState
     revision: str | None = None
     # Another writer was there first this tick: its word stands, ours is dropped.
     lost: bool = False
@@ -77,10 +90,10 @@ class StateBook:
     # What stands in `stored` where an instant should, by its path; it counts as absent.
     unreadable: dict[str, Any] = field(default_factory=dict)
 
-    def look_over(self) -> None:
-        """Find, and tell once, what of the stored document cannot be read."""
-        found = unreadable_instants(self.stored)
-        if found and found != self.unreadable:
+    def note_unreadable(self, found: dict[str, Any]) -> None:
+        """Tell, once, what of the stored document cannot be read."""
+        self.unreadable = found
+        if found:
             _LOGGER.warning(
                 "%s holds what is no instant and counts as absent: %s",
                 self.key,
@@ -89,7 +102,6 @@ class StateBook:
                     for path, value in found.items()
                 ),
             )
-        self.unreadable = found
 
     def written(self, state: ZoneState) -> dict[str, Any]:
         """Return the document that holds a state, without what cannot be read."""
@@ -109,19 +121,6 @@ class StateBook:
 
 def _without_quota(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: each for key, each in document.items() if not key.startswith(_QUOTA)}
-
-
-def opened(key: str, entry: Entry) -> StateBook:
-    """Read a document for the first time in this process."""
-    saved = ZoneState.from_document(entry.data)
-    # Until the first reading, the stored temperature is from another life.
-    state = not_read_yet(saved)
-    book = StateBook(key, entry.data, saved, state, entry.revision)
-    if saved.intent is not None:
-        # Another engine may be at work on it right now.
-        book.contested = CONTESTED_WRITES
-    book.look_over()
-    return book
 
 
 @dataclass(slots=True)
@@ -246,38 +245,24 @@ class Documents:
         self._store = KeptBeside(store, settings_key)
         self.settings_key = settings_key
         self._state_key = state_key
+        self.states = ZoneStates()
         self._books: dict[str, StateBook] = {}
-        self._by_zone: dict[str, StateBook] = {}
         self.life = SettingsLife()
         self._past_key = past_key(settings_key)
         self.rules = SideDocument(f"rules_{state_key}")
         self.left = LeftBook()
-        self._named: frozenset[str] = frozenset()
+        self.named: frozenset[str] = frozenset()
+        """The zones of the settings in force and of those before."""
         self._looked_back = False
         self.store_error: Exception | None = None
         self.reachable = False
         self._joining = 0
 
     @property
-    def settings(self) -> Settings | None:
-        """The settings in force, None without any good ones."""
-        return self.life.settings
-
-    @property
-    def settings_error(self) -> SettingsError | None:
-        """What is wrong with the stored document, None when it is in force."""
-        return self.life.error
-
-    @property
-    def settings_revision(self) -> str:
-        """The revision of the settings in force; "" when never set."""
-        return self.life.revision_in_force
-
-    @property
     def problems(self) -> dict[str, str]:
         """What is wrong with the text that a person left in a document's place, by key.
 
-        Without the settings': that is in `settings_error`.
+        Without the settings': that is in `life.error`.
         """
         found = self._store.problems.items()
         return {key: text for key, text in found if key != self.settings_key}
@@ -286,24 +271,28 @@ class Documents:
         """Return the key of a zone's state document."""
         return self._state_key if zone == DEFAULT_ZONE else f"{self._state_key}/{zone}"
 
+    def _zone_of(self, key: str) -> str:
+        if key == self._state_key:
+            return DEFAULT_ZONE
+        return key.removeprefix(f"{self._state_key}/")
+
     def book(self, zone: str) -> StateBook:
-        """Return a zone's state document; an empty one where none was ever read."""
-        book = self._by_zone.get(zone)
+        """Return a zone's document; an empty one where none was ever read."""
+        book = self._books.get(zone)
         if book is None:
-            book = self._by_zone[zone] = self._book(self.key_of(zone))
+            self.states.setdefault(zone, _NOTHING_KNOWN)
+            book = StateBook(self.key_of(zone), {}, _NOTHING_KNOWN)
+            self._books[zone] = book
         return book
 
     @property
     def home(self) -> StateBook:
         """The document that also holds what concerns the whole home."""
-        return self._book(self._state_key)
+        return self.book(DEFAULT_ZONE)
 
-    def _book(self, key: str) -> StateBook:
-        book = self._books.get(key)
-        if book is None:
-            empty = ZoneState.from_document({})
-            book = self._books[key] = StateBook(key, {}, empty, empty)
-        return book
+    def never_stored(self, zone: str) -> bool:
+        """Tell whether nothing was ever stored of a zone."""
+        return not self.book(zone).stored.keys() - _HOME_KEYS
 
     @property
     def gone(self) -> list[str]:
@@ -311,20 +300,19 @@ class Documents:
 
         The default zone's is that of the home, which is always read.
         """
-        zones = self.settings.zones if self.settings else {}
+        settings = self.life.settings
+        zones = settings.zones if settings else {}
         return [
             zone
-            for zone in (DEFAULT_ZONE, *self._named)
-            if zone not in zones
-            and (book := self._books.get(self.key_of(zone))) is not None
-            and _tells(book.state)
+            for zone in (DEFAULT_ZONE, *self.named)
+            if zone not in zones and zone in self.states and _tells(self.states[zone])
         ]
 
     async def load(self) -> bool:
         """Read settings and states; tell whether new settings came into force.
 
         Never raises for a store or a document: `reachable`, `store_error` and
-        `settings_error` say how it went, and the last good values stay.
+        `life.error` say how it went, and the last good values stay.
         """
         gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
         keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
@@ -339,23 +327,25 @@ class Documents:
         changed = self.life.take(entries.pop(self.settings_key))
         if changed or not self._looked_back:
             # What a zone's unit was told is also wanted once the zone is gone.
-            self._named = self.life.zones_named()
-            keys = [*self._zone_keys(), *map(self.key_of, self._named)]
+            self.named = self.life.zones_named()
+            keys = [*self._zone_keys(), *map(self.key_of, self.named)]
             new = [key for key in dict.fromkeys(keys) if key not in entries]
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
             entries.update(more or {})
         if self.rules.key in entries:
             self.rules.take(entries.pop(self.rules.key))
-        zones = self.settings.zones if self.settings else {}
-        gone_keys = {self.key_of(zone) for zone in self._named if zone not in zones}
-        gone_keys.discard(self._state_key)
+        settings = self.life.settings
+        gone_now = self.named.difference(settings.zones if settings else ())
         for key, entry in entries.items():
-            strange = key in gone_keys and key not in self._books
+            zone = self._zone_of(key)
+            strange = (
+                zone in gone_now and zone != DEFAULT_ZONE and zone not in self.states
+            )
             # A document that tells nothing is not looked after: it would be written.
             if not strange or _tells(ZoneState.from_document(entry.data)):
-                self._take_state(key, entry)
-            self._store.mended(key)
+                self._take_state(zone, entry)
+            self._store.mended.discard(key)
         self.left.take(self.home.stored)
         self._joining = max(0, self._joining - 1)
         return changed
@@ -373,8 +363,9 @@ class Documents:
         """
         self.rules.drop()
         self.left.drop()
-        for book in self._books.values():
-            book.state = book.saved
+        for zone in self.states:
+            book = self.book(zone)
+            self.states[zone] = book.saved
             book.contested = CONTESTED_WRITES
 
     async def release(
@@ -387,11 +378,12 @@ class Documents:
             _LOGGER.info("the state was not released: %s", error)
 
     def _zone_keys(self) -> list[str]:
-        if self.settings is None:
+        settings = self.life.settings
+        if settings is None:
             return []
-        keys = [self.key_of(zone) for zone in self.settings.zones]
+        keys = [self.key_of(zone) for zone in settings.zones]
         # Runs of rules that are gone may still have something to turn off.
-        wanted = self.settings.rules or self.rules.revision is None or self.rules.data
+        wanted = settings.rules or self.rules.revision is None or self.rules.data
         return [*keys, self.rules.key] if wanted else keys
 
     async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
@@ -498,23 +490,42 @@ class Documents:
             raise StoreConflictError(self.settings_key, entry.revision)
         return entry
 
-    def _take_state(self, key: str, entry: Entry) -> None:
-        book = self._books.get(key)
-        if book is None:
-            self._books[key] = opened(key, entry)
+    def _take_state(self, zone: str, entry: Entry) -> None:
+        if zone not in self.states:
+            self._open(zone, entry)
             return
+        book = self.book(zone)
         book.lost = book.commanded = False
         book.revision = entry.revision
         if entry.data == book.stored:
             return
+        unreadable = unreadable_instants(entry.data)
         found = ZoneState.from_document(entry.data)
+        state = self.states[zone]
         unsaved = (
-            book.state != book.saved or self._joining > 0 or self._store.mended(key)
+            state != book.saved or self._joining > 0 or book.key in self._store.mended
         )
-        book.state = newest_of(book.state, found) if unsaved else found
+        self._store.mended.discard(book.key)
+        self.states[zone] = newest_of(state, found) if unsaved else found
         book.stored, book.saved = entry.data, found
         book.contested = CONTESTED_WRITES
-        book.look_over()
+        if unreadable != book.unreadable:
+            book.note_unreadable(unreadable)
+
+    def _open(self, zone: str, entry: Entry) -> None:
+        """Take a document that is read for the first time in this process."""
+        key = self.key_of(zone)
+        unreadable = unreadable_instants(entry.data)
+        saved = ZoneState.from_document(entry.data)
+        # Until the first reading, the stored temperature is from another life.
+        self.states[zone] = not_read_yet(saved)
+        book = StateBook(key, entry.data, saved, entry.revision)
+        if unreadable:
+            book.note_unreadable(unreadable)
+        if saved.intent is not None:
+            # Another engine may be at work on it right now.
+            book.contested = CONTESTED_WRITES
+        self._books[zone] = book
 
     async def intend(self, zone: str, intent: Intent) -> Recorded:
         """Record that a command is about to be sent; only the winner may send it."""
@@ -522,7 +533,7 @@ class Documents:
         if book.revision is None or not self.reachable:
             return Recorded.UNAVAILABLE
         for _ in range(_INTENT_ATTEMPTS):
-            intended = intended_in(book.state, intent)
+            intended = intended_in(self.states[zone], intent)
             document = book.written(intended)
             try:
                 revision = await self._store.compare_and_set(
@@ -539,11 +550,17 @@ class Documents:
                 return Recorded.UNAVAILABLE
             else:
                 book.revision = revision
-                book.stored, book.saved, book.state = document, intended, intended
-                book.commanded = True
+                book.stored, book.saved = document, intended
+                self.states[zone] = intended
+                book.lost, book.commanded = False, True
                 return Recorded.YES
         book.lost = True
         return Recorded.LOST_RACE
+
+    def commanded(self, zone: str) -> None:
+        """Note that a command goes out whose intent could not be recorded."""
+        book = self.book(zone)
+        book.lost, book.commanded = False, True
 
     async def claim_rules(self, document: dict[str, Any]) -> Recorded:
         """Write what the rules are about to do, before it is done."""
@@ -560,9 +577,8 @@ class Documents:
         key = self.key_of(zone)
         entries = await self._read([key])
         if entries:
-            book = self.book(zone)
-            book.state = book.saved
-            self._take_state(key, entries[key])
+            self.states[zone] = self.book(zone).saved
+            self._take_state(zone, entries[key])
 
     async def save(self, home: Mapping[str, Any]) -> None:
         """Write what changed, in one statement. `home`: keys for the whole home.
@@ -571,25 +587,26 @@ class Documents:
         """
         written = self._unsaved(home)
         past: dict[str, dict[str, Any]] = {}
-        if self.life.unsaved:
-            past[self._past_key] = self.life.to_document()
         if self.rules.unsaved:
             past[self.rules.key] = self.rules.data
+        if self.life.unsaved:
+            past[self._past_key] = self.life.to_document()
         if not written and not past:
             return
         try:
-            for key in [key for key in written if self._books[key].contested]:
-                await self._save_contested(self._books[key], written.pop(key))
+            for zone in [zone for zone in written if self._books[zone].contested]:
+                await self._save_contested(zone, written.pop(zone))
             if written or past:
-                await self._store.set_many({**written, **past})
+                by_key = {self._books[zone].key: each for zone, each in written.items()}
+                await self._store.set_many({**by_key, **past})
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
             return
         self.life.unsaved = False
         if self.rules.key in past:
             self.rules.saved(past[self.rules.key])
-        for key, document in written.items():
-            self._written(self._books[key], document, None)
+        for zone, document in written.items():
+            self._written(zone, document, None)
 
     async def keep(self) -> None:
         """Write what changed at once, so that it is known whatever comes next.
@@ -600,56 +617,60 @@ class Documents:
         written = [book.key for book in self._books.values() if book.revision is None]
         entries = await self._read(written) if written and self.reachable else None
         for key, entry in (entries or {}).items():
-            self._take_state(key, entry)
+            self._take_state(self._zone_of(key), entry)
 
     def _unsaved(self, home: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the documents that differ from what is stored."""
+        """Return the documents that differ from what is stored, by zone."""
         written: dict[str, dict[str, Any]] = {}
-        for book in self._books.values():
+        for zone, state in self.states.items():
+            book = self.book(zone)
             if book.lost:
-                book.state = book.saved
+                self.states[zone] = book.saved
                 continue
             document = book.stored
-            if book.state is not book.saved:
-                document = book.written(book.state)
-            if book.key == self._state_key:
+            if state is not book.saved:
+                document = book.written(state)
+            if zone == DEFAULT_ZONE:
                 document = {**self.left.over(document), **home}
-            if document != book.stored:
-                written[book.key] = document
+            if document is not book.stored and document != book.stored:
+                written[zone] = document
         return written
 
-    async def _save_contested(self, book: StateBook, document: dict[str, Any]) -> None:
+    async def _save_contested(self, zone: str, document: dict[str, Any]) -> None:
         """Write over another writer's document only as it was when we read it.
 
         Without a command the other one's word stands; a command is joined with it.
         """
+        book = self._books[zone]
         try:
             revision = await self._store.compare_and_set(
                 book.key, document, book.revision or ""
             )
         except StoreConflictError:
             if not book.commanded:
-                book.state = book.saved
+                self.states[zone] = book.saved
                 return
         else:
-            self._written(book, document, revision)
+            self._written(zone, document, revision)
             return
-        ours = book.state
+        ours = self.states[zone]
 
         def join(found: dict[str, Any]) -> dict[str, Any]:
             theirs = ZoneState.from_document(found)
-            book.state = newest_of(ours, theirs)
-            joined = book.state.merged_into(found, theirs)
-            return self.left.over(joined) if book.key == self._state_key else joined
+            state = self.states[zone] = newest_of(ours, theirs)
+            joined = state.merged_into(found, theirs)
+            return self.left.over(joined) if zone == DEFAULT_ZONE else joined
 
-        self._written(book, await self._store.update(book.key, join), None)
+        self._written(zone, await self._store.update(book.key, join), None)
 
     def _written(
-        self, book: StateBook, document: dict[str, Any], revision: str | None
+        self, zone: str, document: dict[str, Any], revision: str | None
     ) -> None:
-        if book.key == self._state_key:
+        if zone == DEFAULT_ZONE:
             self.left.written(document)
-        book.stored, book.saved, book.revision = document, book.state, revision
+        book = self._books[zone]
+        book.stored, book.saved = document, self.states[zone]
+        book.revision = revision
         book.commanded = False
         book.contested = max(0, book.contested - 1)
 
@@ -657,16 +678,3 @@ class Documents:
 def _tells(state: ZoneState) -> bool:
     """Tell whether a state is of a device, whether or not it says of which."""
     return holds(state) or knows_a_unit(state)
-
-
-class BookStates:
-    """The zones' states as the documents hold them now, by zone."""
-
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-
-    def __getitem__(self, zone: str, /) -> ZoneState:
-        return self._documents.book(zone).state
-
-    def __setitem__(self, zone: str, state: ZoneState, /) -> None:
-        self._documents.book(zone).state = state

@@ -31,7 +31,8 @@ class KeptBeside:
     """An `AsyncStore` as the engine uses it. Raises what the store raises.
 
     `settings_key` is the one document that is never kept beside. `problems` are those
-    of the documents read last, by key.
+    of the documents read last, by key; `mended` holds the keys that are read from their
+    own place again, until whoever read them takes them out.
     """
 
     def __init__(self, store: AsyncStore, settings_key: str) -> None:
@@ -39,15 +40,8 @@ class KeptBeside:
         self._settings_key = settings_key
         self._beside: dict[str, str] = {}
         """Key to the revision of the last good document in its place."""
-        self._mended: set[str] = set()
+        self.mended: set[str] = set()
         self.problems: dict[str, str] = {}
-
-    def mended(self, key: str) -> bool:
-        """Tell, once, that a document is read from its own place again."""
-        if key in self._mended:
-            self._mended.discard(key)
-            return True
-        return False
 
     async def get_entry(self, key: str) -> Entry:
         """Return one entry as the store has it."""
@@ -64,7 +58,7 @@ class KeptBeside:
             if entry.problem is None:
                 self.problems.pop(key, None)
                 if self._beside.pop(key, None) is not None:
-                    self._mended.add(key)
+                    self.mended.add(key)
                 continue
             self.problems[key] = str(entry.problem)
             if key != self._settings_key:

@@ -22,13 +22,14 @@ import platform
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.predict import CAP_SECONDS, predictive
+from switchbot_automation.core.control.band import predictive
+from switchbot_automation.core.protect.safety import CAP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.core.state.records import Intent
+    from switchbot_automation.core.state.zone import Intent
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 KEY = "engine"

@@ -15,9 +15,8 @@ import orjson
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.read import parse_settings, written_over
 from switchbot_automation.settings.salvage import salvage
-from switchbot_automation.settings.values import written_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,6 +43,7 @@ class SettingsLife:
     `settings` are in force, None without any good ones. `error` says what is wrong with
     the newest document, None when it is in force. `revision` is the newest document's,
     None before the first; `revision_in_force` that of the settings in force.
+    `disabled` are the zones of which the stored settings do not say yet that they are.
 
     A zone that a person disabled stays so whatever becomes of the document: `disabled`
     until that is written, and then until a document with it comes into force.
@@ -51,6 +51,8 @@ class SettingsLife:
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
+        self.error: SettingsError | None = None
+        self.disabled: frozenset[str] = frozenset()
         self.revision: str | None = None
         self.revision_in_force = ""
         self.past_read = False
@@ -58,16 +60,10 @@ class SettingsLife:
         self._parsed: Settings | None = None
         self._unreadable: SettingsError | None = None
         self._refused: SettingsError | None = None
-        self._disabled: frozenset[str] = frozenset()
         self._written_disabled: frozenset[str] = frozenset()
         self._past: list[dict[str, Any]] = []
         self._remembered: dict[str, Settings] = {}
         self._on_trial: tuple[Settings | None, str] | None = None
-
-    @property
-    def error(self) -> SettingsError | None:
-        """What is wrong with the newest document, None when it is in force."""
-        return self._unreadable or self._refused
 
     # --- what comes in --------------------------------------------------------------
 
@@ -78,6 +74,11 @@ class SettingsLife:
         older than what is kept here.
         """
         self._note_unreadable(entry)
+        changed = self._take(entry)
+        self.error = self._unreadable or self._refused
+        return changed
+
+    def _take(self, entry: Entry) -> bool:
         if entry.problem is not None and not self._is_newest(entry.revision):
             return self._parsed is None and self._take_last_good()
         if entry.revision == self.revision:
@@ -131,7 +132,7 @@ class SettingsLife:
     def take_past(self, document: dict[str, Any]) -> None:
         """Take what an earlier process kept."""
         self.past_read = True
-        self._disabled |= _names(document.get(_DISABLED))
+        self.disabled |= _names(document.get(_DISABLED))
         self._written_disabled |= _names(document.get(_WRITTEN_DISABLED))
         versions = document.get("versions")
         if not isinstance(versions, list):
@@ -179,26 +180,21 @@ class SettingsLife:
     def disable(self, zone: str, *, disabled: bool) -> None:
         """Disable a zone here, or note that the stored document says so by now."""
         if disabled:
-            self.unsaved = self.unsaved or zone not in self._disabled
-            self._disabled |= {zone}
+            self.unsaved = self.unsaved or zone not in self.disabled
+            self.disabled |= {zone}
         else:
             self.unsaved = (
-                self.unsaved or zone in self._disabled or self.error is not None
+                self.unsaved or zone in self.disabled or self.error is not None
             )
-            self._disabled -= {zone}
+            self.disabled -= {zone}
             self._written_disabled |= {zone}
             # Looked at again in any case: an undone change may have the old revision.
             self.revision = None
         self._apply_disabled()
 
-    @property
-    def disabled(self) -> frozenset[str]:
-        """The zones of which the stored settings do not say yet that they are."""
-        return self._disabled
-
     def _apply_disabled(self) -> None:
         settings = self._parsed
-        disabled = self._disabled | self._written_disabled
+        disabled = self.disabled | self._written_disabled
         if settings is not None and disabled:
             zones = {
                 name: replace(zone, automation_enabled=False)
@@ -232,6 +228,7 @@ class SettingsLife:
         self._refused = SettingsError(
             f"the first tick with these settings failed: {name}"
         )
+        self.error = self._unreadable or self._refused
         self._come_into_force(before, revision)
         if before is None:
             self._take_last_good()
@@ -277,8 +274,8 @@ class SettingsLife:
     def to_document(self) -> dict[str, Any]:
         """Return what is to be kept for later processes, the newest last."""
         document: dict[str, Any] = {"versions": self._past}
-        if self._disabled:
-            document[_DISABLED] = sorted(self._disabled)
+        if self.disabled:
+            document[_DISABLED] = sorted(self.disabled)
         if self._written_disabled:
             document[_WRITTEN_DISABLED] = sorted(self._written_disabled)
         return document

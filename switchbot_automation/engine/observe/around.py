@@ -10,20 +10,19 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.requests import Around
-from switchbot_automation.core.state.records import EMPTY
+from switchbot_automation.core.state.zone import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
-    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.engine.observe.offsets import Offsets
     from switchbot_automation.engine.observe.pushed import Pushes
-    from switchbot_automation.settings.model import Settings, ZoneSettings
+    from switchbot_automation.settings.model import ZoneSettings
 
 _AT_ONCE = 4
 
@@ -50,13 +49,11 @@ class Survey:
         self._asked_at: dict[str, float] = {}
         self._asking = asyncio.Semaphore(_AT_ONCE)
 
-    async def look(
-        self, zones: Iterable[ZoneSettings], settings: Settings, now: datetime
-    ) -> Around:
+    async def look(self, zones: Iterable[ZoneSettings], now: datetime) -> Around:
         """Return what is new around these zones since this was last asked."""
         zones = tuple(zones)
         signs = self._pushes.told_signs()
-        signs += await self._asked(zones, settings, now)
+        signs += await self._asked(zones, now)
         offsets = {}
         for zone in zones:
             for wanted in zone.offsets:
@@ -66,14 +63,11 @@ class Survey:
         self._offsets.taken()
         return Around(tuple(signs), offsets)
 
-    def _state_of(self, zone: str) -> ZoneState:
-        return self._documents.book(zone).state
-
     async def _asked(
-        self, zones: Iterable[ZoneSettings], settings: Settings, now: datetime
+        self, zones: Iterable[ZoneSettings], now: datetime
     ) -> list[tuple[str, Mapping[str, Any], datetime]]:
         """Ask the sensors that are due, each once for all zones."""
-        due = self._due(zones, settings, now)
+        due = self._due(zones, now)
         if not due:
             return []
         seconds = self._clock.monotonic()
@@ -90,16 +84,15 @@ class Survey:
         async with self._asking:
             return await self._observer.fields_of(device_id)
 
-    def _due(
-        self, zones: Iterable[ZoneSettings], settings: Settings, now: datetime
-    ) -> list[str]:
-        quota = self._meters.quota(settings)
+    def _due(self, zones: Iterable[ZoneSettings], now: datetime) -> list[str]:
+        quota = self._meters.quota()
         seconds = self._clock.monotonic()
         due: dict[str, None] = {}
         for zone in zones:
             if not zone.automation_enabled:
                 continue
-            signs = (self._state_of(zone.name).surroundings or EMPTY).signs
+            state = self._documents.states[zone.name]
+            signs = (state.surroundings or EMPTY).signs
             for kind, part in (("opening", zone.openings), ("presence", zone.presence)):
                 for device_id in part.sensors if part else ():
                     wait = quota.stretched(

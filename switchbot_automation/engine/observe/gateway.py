@@ -99,11 +99,30 @@ class Observer:
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
-        return self._quota.allows_read() or _of_plugin((device_id,))
+        return _of_plugin((device_id,)) or self._quota.allows_read()
 
     async def status(self, device_id: str) -> DeviceStatus:
-        """Ask what a device is like. Raises what `call` raises."""
-        return await self.call(self._client.status, device_id)
+        """Ask what a device is like. Raises what `call` raises.
+
+        The first failure and the recovery are logged, not each poll.
+        """
+        try:
+            status = await self.call(self._client.status, device_id)
+            fields: object = status.fields
+            if not isinstance(fields, Mapping):
+                kind = type(fields).__name__
+                raise TypeError(f"the fields of a status are a {kind}")  # noqa: TRY301 - told as any failure of a client is
+        except QuotaExhaustedError:
+            raise
+        except Exception as error:  # any client, also a host's own
+            if device_id not in self._failing:
+                self._failing.add(device_id)
+                _LOGGER.warning("%s cannot be read: %s", device_id, describe(error))
+            raise
+        if device_id in self._failing:
+            self._failing.discard(device_id)
+            _LOGGER.info("%s can be read again", device_id)
+        return status
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         """Make one call that only asks the cloud, counted and with an end to waiting.
@@ -158,22 +177,13 @@ class Observer:
 
         Raises as `call` does, and QuotaExhaustedError, unsent, while the cloud refuses.
         """
-        if not self._quota.allows_command() and not _of_plugin(args):
+        if not (_of_plugin(args) or self._quota.allows_command()):
             raise QuotaExhaustedError(
                 "not sent, the cloud refuses today's calls",
                 resets_at=self._quota.resets_at,
             )
         async with asyncio.timeout(CALL_SECONDS):
             return await self._counted(function, *args)
-
-    def note(self, device_id: str, error: Exception | None) -> None:
-        """Log the first failure and the recovery, not each poll."""
-        if error is not None and device_id not in self._failing:
-            self._failing.add(device_id)
-            _LOGGER.warning("%s cannot be read: %s", device_id, describe(error))
-        elif error is None and device_id in self._failing:
-            self._failing.discard(device_id)
-            _LOGGER.info("%s can be read again", device_id)
 
     async def look_at_unit(
         self, zone: ZoneSettings, last: datetime | None, *, forced: bool
@@ -195,27 +205,19 @@ class Observer:
         remotes = await self._known_remotes()
         if remotes is None or device_id in remotes:
             return None
-        fields: Mapping[str, Any] | None = None
-        try:
-            status = await self.status(device_id)
-            fields = status.fields
-        except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self.note(device_id, error)
-        else:
-            self.note(device_id, None)
-        return UnitLook(fields, self._clock.now())
+        return UnitLook(await self._fields(device_id), self._clock.now())
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
         """Return a device's status, None where it cannot be had now."""
         if not self._quota.allows_read():
             return None
+        return await self._fields(device_id)
+
+    async def _fields(self, device_id: str) -> Mapping[str, Any] | None:
         try:
-            status = await self.status(device_id)
-        except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self.note(device_id, error)
+            return (await self.status(device_id)).fields
+        except Exception:  # noqa: BLE001 - any client, also a host's own
             return None
-        self.note(device_id, None)
-        return status.fields
 
     async def _known_remotes(self) -> frozenset[str] | None:
         """Return the ids of the infrared remotes; None while nobody knows them."""
@@ -317,7 +319,7 @@ class PluggedCloud:
 
     @property
     def _parts(self) -> Mapping[str, PluginPart]:
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         return settings.plugins if settings else {}
 
     def _part(self, name: str, group: str) -> Any:

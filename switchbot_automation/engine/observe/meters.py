@@ -10,13 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
-from switchbot_automation.core.predict import (
-    Note,
-    Quota,
-)
-from switchbot_automation.core.state.around import watched
-from switchbot_automation.core.state.meter import all_zero, fused, implausible
-from switchbot_automation.core.state.records import Reading
+from switchbot_automation.core.pace import Note, Quota
+from switchbot_automation.core.state.meter import Reading, all_zero, fused, implausible
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
 from switchbot_automation.errors import QuotaExhaustedError
@@ -41,6 +36,30 @@ _READS_AT_ONCE = 8
 _LARGEST = 1e15
 
 
+class KnownDevices:
+    """The devices of the settings in force, found once for settings.
+
+    `zones` names the zones of each meter; `sensors` lie around zones; `devices` are all.
+    Whoever asks it looks first whether `settings` are still those in force.
+    """
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.zones: Mapping[str, tuple[str, ...]] = {}
+        self.sensors: frozenset[str] = frozenset()
+        self.devices: frozenset[str] = frozenset()
+
+    def find(self, settings: Settings | None) -> None:
+        """Find those of other settings."""
+        zones: dict[str, tuple[str, ...]] = {}
+        for name, zone in settings.zones.items() if settings else ():
+            for meter in dict.fromkeys(zone.meters):
+                zones[meter] = (*zones.get(meter, ()), name)
+        self.settings, self.zones = settings, zones
+        self.sensors = settings.sensors_around if settings else frozenset()
+        self.devices = self.sensors | zones.keys()
+
+
 class Meters:
     """Reads for the ticks of one engine."""
 
@@ -50,30 +69,31 @@ class Meters:
         observer: Observer,
         clock: Clock,
         ledger: QuotaLedger,
+        *,
         pushes: Pushes,
+        known: KnownDevices,
     ) -> None:
         self._documents = documents
         self._observer = observer
         self._clock = clock
         self._ledger = ledger
         self._pushes = pushes
+        self._known = known
         self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self.notes: dict[str, Note] = {}
         """What the ticks left for each zone's next reading, see `core.step.rest`."""
-        self._counted_for: Settings | None = None
-        self._count = 1
 
-    def quota(self, settings: Settings | None) -> Quota:
-        """Return the day's calls as they are now, for the meters of the settings."""
-        if settings is not self._counted_for:
-            zones = settings.zones.values() if settings else ()
-            meters = {meter for zone in zones for meter in zone.meters}
-            meters |= watched(settings)
-            self._counted_for, self._count = settings, max(1, len(meters))
-        return Quota(*self._ledger.standing(), self._count)
+    def quota(self) -> Quota:
+        """Return the day's calls as they are now, for the devices of the settings."""
+        settings = self._documents.life.settings
+        if self._known.settings is not settings:
+            self._known.find(settings)
+        return Quota(*self._ledger.standing(), max(1, len(self._known.devices)))
 
     def told(self, settings: Settings) -> set[str]:
         """Return the zones of which their meters' events say something new."""
+        if not self._pushes.heard:
+            return set()
         return {
             name
             for name, zone in settings.zones.items()
@@ -111,7 +131,8 @@ class Meters:
             return await self._read_meter(device_id, force)
 
     async def _read_meter(self, device_id: str, force: bool) -> Reading:
-        pushed = self._pushes.answer(device_id, force=force)
+        heard = device_id in self._pushes.heard
+        pushed = self._pushes.answer(device_id, force=force) if heard else None
         if pushed is not None:
             return pushed
         if not self._observer.may_ask(device_id):
@@ -122,24 +143,14 @@ class Meters:
         except QuotaExhaustedError as error:
             return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._observer.note(device_id, error)
             return Reading(
                 received_at=self._clock.now(),
                 problem=ReasonCode.METER_UNREACHABLE,
                 error=describe(error),
             )
-        self._observer.note(device_id, None)
-        self._pushes.asked(device_id, reading)
+        if heard:
+            self._pushes.asked(device_id, reading)
         return reading
-
-    def forget_instants(self) -> None:
-        """Forget when anything is due: the clock those instants were read on was set."""
-        self.notes.clear()
-
-    def forget(self, zones: Iterable[str]) -> None:
-        """Forget what was left for zones that the settings no longer have."""
-        for name in self.notes.keys() - set(zones):
-            del self.notes[name]
 
 
 def _reading(status: DeviceStatus, clock: Clock) -> Reading:
@@ -200,19 +211,21 @@ class QuotaWatch:
             self._ledger.merge(document)
         if settings is not None:
             self._ledger.keep_for_commands(settings.quota_reserve)
-            self._meters.forget(settings.zones)
 
     def level(self, settings: Settings | None) -> str:
-        """Return how scarce the day's calls are; see `pacing.Quota.level`."""
-        return self._level(self._meters.quota(settings), settings)
+        """Return how scarce the day's calls are; see `Quota.level`."""
+        return self._meters.quota().level(
+            settings.api_quota_warning_threshold if settings else 0
+        )
 
-    def tell(self, quota: Quota, settings: Settings | None) -> None:
-        """Tell the listeners if the level is another one than before."""
-        level = self._level(quota, settings)
+    def tell(self, settings: Settings | None) -> Quota:
+        """Tell the listeners if the level is another one than before.
+
+        Returns the day's calls as they are now.
+        """
+        quota = self._meters.quota()
+        level = quota.level(settings.api_quota_warning_threshold if settings else 0)
         if level != self._told:
             self._told = level
             self._listeners.emit(QuotaLevelChanged(level, quota.remaining))
-
-    @staticmethod
-    def _level(quota: Quota, settings: Settings | None) -> str:
-        return quota.level(settings.api_quota_warning_threshold if settings else 0)
+        return quota

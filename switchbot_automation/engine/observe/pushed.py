@@ -11,19 +11,17 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from switchbot_automation.cloud.events.events import (
     CHANGE_REPORT,
     RefusedWebhook,
     WebhookReceiver,
 )
-from switchbot_automation.core.overlay import zone_overlaid
-from switchbot_automation.core.predict import edges_of
-from switchbot_automation.core.state.around import shown_by, watched
-from switchbot_automation.core.state.meter import all_zero
-from switchbot_automation.core.state.records import Reading
-from switchbot_automation.core.state.values import number
+from switchbot_automation.core.control.band import edges_of
+from switchbot_automation.core.overlay import zone_in_force
+from switchbot_automation.core.state.around import shown_by
+from switchbot_automation.core.state.meter import Reading, all_zero
 from switchbot_automation.model import Power
 from switchbot_automation.schedule.windows import in_window
 
@@ -33,8 +31,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.catalog.readings import Value
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.observe.meters import KnownDevices
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 PROOF = 3
@@ -78,33 +78,16 @@ class _Line:
     fresh: bool = False
 
 
-class _Known(NamedTuple):
-    """The devices of the settings: each meter's zones, and what lies around zones."""
-
-    zones: Mapping[str, tuple[ZoneSettings, ...]]
-    sensors: frozenset[str]
-    devices: frozenset[str]
-
-    @classmethod
-    def of(cls, settings: Settings | None) -> _Known:
-        zones: dict[str, tuple[ZoneSettings, ...]] = {}
-        for zone in settings.zones.values() if settings else ():
-            for meter in dict.fromkeys(zone.meters):
-                zones[meter] = (*zones.get(meter, ()), zone)
-        sensors = frozenset(watched(settings))
-        return cls(zones, sensors, sensors | zones.keys())
-
-
 class Pushes:
     """The events of one engine's meters."""
 
-    def __init__(self, documents: Documents, clock: Clock) -> None:
+    def __init__(self, documents: Documents, clock: Clock, known: KnownDevices) -> None:
         self._documents = documents
         self._clock = clock
         self._receiver = WebhookReceiver()
-        self._found_for: Settings | None = None
-        self._found = _Known.of(None)
-        self._lines: dict[str, _Line] = {}
+        self._known = known
+        self.heard: dict[str, _Line] = {}
+        """By its meter, what events said; empty where no webhook comes in."""
         self._signs: deque[tuple[str, Mapping[str, Any], datetime]] = deque(
             maxlen=_KEPT_SIGNS
         )
@@ -119,30 +102,24 @@ class Pushes:
 
         Sets `wake` where it says that a threshold that matters was crossed.
         """
-        known = self._known()
-        now = self._clock.now()
-        event = self._receiver.receive(
-            payload, now, self._clock.monotonic(), known=known.devices
-        )
+        settings, known = self._documents.life.settings, self._known
+        if known.settings is not settings:
+            known.find(settings)
+        now, seconds = self._clock.now(), self._clock.monotonic()
+        event = self._receiver.receive(payload, now, seconds, known=known.devices)
         if isinstance(event, RefusedWebhook):
             return event, ()
         if event.device_id in known.sensors:
             self._take_sign(event)
-        told = known.zones.get(event.device_id)
-        if told is None:
+        names = known.zones.get(event.device_id)
+        if names is None or settings is None:
             return event, ()
-        if self._hear(event, told):
-            self.wake = self.wake or any(
-                self._matters(zone, event.device_id, now) for zone in told
+        zones = [settings.zones[name] for name in names]
+        if self._hear(event, zones, seconds) and not self.wake:
+            self.wake = any(
+                self._matters(settings, zone, event.device_id, now) for zone in zones
             )
-        return event, tuple(zone.name for zone in told)
-
-    def _known(self) -> _Known:
-        """Return the devices that matter: found once for settings, not at each event."""
-        settings = self._documents.settings
-        if settings is not self._found_for:
-            self._found_for, self._found = settings, _Known.of(settings)
-        return self._found
+        return event, names
 
     def _take_sign(self, event: WebhookEvent) -> None:
         """Keep what a sensor around a zone showed; a change is worth a tick at once."""
@@ -160,7 +137,7 @@ class Pushes:
 
     def answer(self, device_id: str, *, force: bool = False) -> Reading | None:
         """Return what the meter's events say now; None where it has to be asked."""
-        line = self._lines.get(device_id)
+        line = self.heard.get(device_id)
         if line is None or force or not self._speaks(line):
             return None
         now = self._clock.now()
@@ -170,16 +147,16 @@ class Pushes:
 
     def speak_for(self, zone: ZoneSettings) -> bool:
         """Tell whether something new is known of a zone that takes no call to read."""
-        if not self._lines:
+        if not self.heard:
             return False
-        lines = [self._lines.get(meter) for meter in zone.meters]
+        lines = [self.heard.get(meter) for meter in zone.meters]
         return any(line is not None and self._is_fresh(line) for line in lines) and all(
             line is not None and self._speaks(line) for line in lines
         )
 
     def asked(self, device_id: str, reading: Reading) -> None:
         """Compare what the cloud answered with what the events said."""
-        line = self._lines.get(device_id)
+        line = self.heard.get(device_id)
         if line is None:
             return
         line.asked_at = self._clock.monotonic()
@@ -201,42 +178,45 @@ class Pushes:
 
     def proved(self, device_id: str) -> bool:
         """Tell whether a meter's events are taken in place of asking."""
-        line = self._lines.get(device_id)
+        line = self.heard.get(device_id)
         return line is not None and line.agreed >= PROOF
 
-    def _hear(self, event: WebhookEvent, zones: tuple[ZoneSettings, ...]) -> bool:
+    def _hear(
+        self, event: WebhookEvent, zones: list[ZoneSettings], seconds: float
+    ) -> bool:
         """Keep an event of a meter; tell whether it is a reading.
 
         Temperatures are degrees Celsius whatever `scale` the app shows them in
         (SwitchBot API v1.1, webhook events of the meters).
         """
-        temperature = number(event.values.get("temperature"))
+        temperature = _number(event.values.get("temperature"))
         if event.event_type != CHANGE_REPORT or temperature is None:
             return False
         possible = any(
             zone.plausible_min_celsius <= temperature <= zone.plausible_max_celsius
             for zone in zones
         )
-        if not possible or all_zero(event.context):
+        if not possible or (temperature == 0 and all_zero(event.context)):
             return False
-        seconds = self._clock.monotonic()
-        line = self._lines.get(event.device_id)
+        line = self.heard.get(event.device_id)
         if line is None:
-            read = max(filter(None, map(self._read_at, zones)), default=None)
-            line = self._lines[event.device_id] = _Line(seconds, known_at=read)
+            states = [self._documents.states[zone.name] for zone in zones]
+            read_at = [
+                state.last_read_at
+                for state in states
+                if state.last_read_at and not state.last_temperature_stale
+            ]
+            read = max(read_at, default=None)
+            line = self.heard[event.device_id] = _Line(seconds, known_at=read)
         line.told, line.counted, line.heard_at = temperature, False, seconds
         at = event.sampled_at
         if line.known_at is not None and at < line.known_at:
             # The cloud was asked since; where it said something else it is asked again.
             return False
         line.known_at, line.temperature = at, temperature
-        line.humidity = number(event.merged.get("humidity"))
+        line.humidity = _number(event.merged.get("humidity"))
         line.fresh = line.contradicted < _MISTRUSTED
         return line.fresh
-
-    def _read_at(self, zone: ZoneSettings) -> datetime | None:
-        state = self._documents.book(zone.name).state
-        return None if state.last_temperature_stale else state.last_read_at
 
     def _is_fresh(self, line: _Line) -> bool:
         age = self._clock.monotonic() - line.heard_at
@@ -254,30 +234,42 @@ class Pushes:
             and abs(line.told - line.temperature) <= _AGREE_KELVIN
         )
 
-    def _matters(self, zone: ZoneSettings, device_id: str, now: datetime) -> bool:
+    def _matters(
+        self, settings: Settings, zone: ZoneSettings, device_id: str, now: datetime
+    ) -> bool:
         """Tell whether a zone's threshold lies between its last reading and this one."""
-        line = self._lines[device_id]
-        state = self._documents.book(zone.name).state
-        if (
-            line.temperature is None
-            or not zone.automation_enabled
-            or in_window(zone.time_windows, now, zone.timezone) is None
-            or (len(zone.meters) > 1 and not self.speak_for(zone))
-        ):
+        line = self.heard[device_id]
+        if line.temperature is None or not zone.automation_enabled:
             return False
+        if len(zone.sensors) > 1 and not self.speak_for(zone):
+            return False
+        return self._crossed(settings, zone, line.temperature, now) and (
+            in_window(zone.time_windows, now, zone.timezone) is not None
+        )
+
+    def _crossed(
+        self, settings: Settings, zone: ZoneSettings, temperature: float, now: datetime
+    ) -> bool:
+        state = self._documents.states[zone.name]
         before = state.last_temperature
         if before is None or state.last_temperature_stale:
             return True
-        settings = self._documents.settings
-        if settings and zone.name in settings.overlaid:
-            zone = zone_overlaid(zone, state, now)
-        edges = edges_of(zone)
+        edges = edges_of(zone_in_force(settings, zone.name, state, now))
         if edges is None:
             return False
-        both = state.uncertain or state.power is Power.UNKNOWN
-        return any(
-            edges.ahead(line.temperature, running=running) <= 0
-            and edges.ahead(before, running=running) > 0
+        crossed = [
+            running
             for running in (True, False)
-            if both or running is state.compressor_running
-        )
+            if edges.ahead(temperature, running=running) <= 0
+            and edges.ahead(before, running=running) > 0
+        ]
+        if not crossed or state.uncertain or state.power is Power.UNKNOWN:
+            return bool(crossed)
+        return state.compressor_running in crossed
+
+
+def _number(value: Value | None) -> float | None:
+    """Return what the catalogue read as a number, which is finite; a switch is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value

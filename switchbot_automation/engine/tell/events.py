@@ -227,14 +227,14 @@ class Announcer:
                 self._listeners.emit(DeviceUnresponsive(now, command))
 
     def _tell_of_safety(self, now: datetime, decision: ZoneDecision) -> None:
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         zone = settings.zones.get(decision.zone) if settings else None
         level, reason = Level.FRESH, None
         if decision.emergency:
             # What it stopped is off by now, and is told of as recovering next.
             level, reason = Level.OFF, decision.reasons[0]
         elif zone is not None and zone.automation_enabled:
-            found = assess(zone, self._documents.book(zone.name).state, now)
+            found = assess(zone, self._documents.states[zone.name], now)
             if found is not None:
                 level, reason = found.level, found.reason
         if level is self._levels.get(decision.zone, Level.FRESH):

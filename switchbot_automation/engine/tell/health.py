@@ -1,15 +1,11 @@
-"""How the engine fares, as one JSON-able mapping: the dashboard's keys and more.
-
-Also how long ticks take and how often they come.
-"""
+"""How the engine fares, as one JSON-able mapping: the dashboard's keys and more."""
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.values import encode_instant
 
 if TYPE_CHECKING:
@@ -24,25 +20,6 @@ if TYPE_CHECKING:
 
 # Three times the longest a wake-up may be late before the tick counts as stale.
 _STALE_AFTER = timedelta(minutes=3)
-
-
-WARNING_SECONDS: Final = 0.5
-
-
-CRITICAL_SECONDS: Final = 1.0
-
-
-_AVERAGED = 10
-
-
-_WINDOW_SECONDS = 600.0
-
-
-_MINUTE = 60.0
-
-
-# An engine is called once a second at most, see `Agenda`.
-_KEPT_DURATIONS = int(_WINDOW_SECONDS)
 
 
 def health_report(
@@ -70,14 +47,14 @@ def health_report(
     cannot be read here was set aside (`set_aside`), or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
     turned off, seen off, or configured again, and after a week).
     """
-    settings = documents.settings
+    settings = documents.life.settings
     stale = now - next_wakeup > _STALE_AFTER
     zones = _zones(documents, report, now)
     store_down = documents.store_error is not None or store.degraded_since is not None
     degraded = bool(
         store_down
         or recorder.error is not None
-        or documents.settings_error is not None
+        or documents.life.error is not None
         or documents.problems
         or store.problems
         or any(zone["temperature_stale"] for zone in zones.values())
@@ -98,7 +75,7 @@ def health_report(
         "next_wakeup": encode_instant(next_wakeup),
         "tick_stale": stale,
         "timestamp_utc": encode_instant(now),
-        "settings_error": _text(documents.settings_error),
+        "settings_error": _text(documents.life.error),
         "set_aside": [each._asdict() for each in settings.set_aside]
         if settings
         else [],
@@ -138,11 +115,11 @@ def health_report(
 def _zones(
     documents: Documents, report: TickReport | None, now: datetime
 ) -> Mapping[str, dict[str, Any]]:
-    settings = documents.settings
+    settings = documents.life.settings
     outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
     zones: dict[str, dict[str, Any]] = {}
     for name, zone in settings.zones.items() if settings else ():
-        state = documents.book(name).state
+        state = documents.states[name]
         zones[name] = {
             "enabled": zone.automation_enabled,
             "outcome": str(outcomes[name]) if name in outcomes else None,
@@ -162,56 +139,3 @@ def _zones(
 
 def _text(error: Exception | None) -> str | None:
     return None if error is None else str(error)
-
-
-class Performance:
-    """Durations of the last ticks. Instants are monotonic seconds."""
-
-    def __init__(self) -> None:
-        self._ticks: deque[tuple[float, float]] = deque(maxlen=_KEPT_DURATIONS)
-        self._first: float | None = None
-        self.count = 0
-
-    def note(self, ended: float, duration_seconds: float) -> None:
-        """Take a tick that is over."""
-        if self._first is None:
-            self._first = ended
-        self._ticks.append((ended, duration_seconds))
-        self.count += 1
-
-    def to_dict(self, now: float) -> dict[str, Any]:
-        """Return the figures as JSON; durations are None before the first tick.
-
-        `status` is ``ok``, ``warning`` from an average of 0.5 s on, ``critical`` from
-        1 s on. The average is over the last ten ticks, the rate over the last ten
-        minutes.
-        """
-        durations = [seconds for _at, seconds in list(self._ticks)[-_AVERAGED:]]
-        average = sum(durations) / len(durations) if durations else None
-        return {
-            "status": _performance_status(average),
-            "last_tick_duration_ms": _milliseconds(
-                durations[-1] if durations else None
-            ),
-            "avg_tick_duration_ms": _milliseconds(average),
-            "ticks_per_minute": round(self._per_minute(now), 3),
-            "ticks": self.count,
-        }
-
-    def _per_minute(self, now: float) -> float:
-        if self._first is None:
-            return 0.0
-        # One tick a moment after the start is no thousand a minute.
-        span = min(max(now - self._first, _MINUTE), _WINDOW_SECONDS)
-        recent = sum(1 for at, _seconds in self._ticks if now - at <= span)
-        return recent * _MINUTE / span
-
-
-def _performance_status(average: float | None) -> str:
-    if average is None or average < WARNING_SECONDS:
-        return "ok"
-    return "warning" if average < CRITICAL_SECONDS else "critical"
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)

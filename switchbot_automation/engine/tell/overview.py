@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import in_force
-from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.explain.explain import instant_or_none, power_since
-from switchbot_automation.explain.words import reason_words, reasons_as_json
+from switchbot_automation.explain.trace import reasons_as_json
+from switchbot_automation.explain.words import reason_words
 from switchbot_automation.schedule.windows import in_window, next_boundary
 
 if TYPE_CHECKING:
@@ -37,16 +38,16 @@ def overview(
     says why the stored settings are not those in force, `document_problems` what is
     wrong with other documents that a person edited.
     """
-    settings = documents.settings
+    settings = documents.life.settings
     zones: list[dict[str, Any]] = []
     if settings is not None:
         made = {each.zone: each for each in report.decisions} if report else {}
-        seasonal = in_force(settings, lambda name: documents.book(name).state, now)
+        seasonal = in_force(settings, lambda name: documents.states[name], now)
         zones = [
             _zone(
                 settings.zones[name],
                 zone,
-                documents.book(name).state,
+                documents.states[name],
                 made.get(name),
                 now,
             )
@@ -56,9 +57,7 @@ def overview(
         "at": encode_instant(now),
         "last_tick": instant_or_none(last_tick),
         "next_wakeup": encode_instant(next_wakeup),
-        "settings_error": (
-            str(documents.settings_error) if documents.settings_error else None
-        ),
+        "settings_error": (str(documents.life.error) if documents.life.error else None),
         "document_problems": list(documents.problems.values()),
         "zones": zones,
     }
@@ -68,11 +67,11 @@ def zone_overview(
     documents: Documents, report: TickReport | None, zone: ZoneSettings, now: datetime
 ) -> dict[str, Any]:
     """Return one zone as in `overview`, out of its settings in force."""
-    settings, name = documents.settings, zone.name
+    settings, name = documents.life.settings, zone.name
     as_set = settings.zones[name] if settings else zone
     decisions = report.decisions if report else ()
     made = next((each for each in decisions if each.zone == name), None)
-    return _zone(as_set, zone, documents.book(name).state, made, now)
+    return _zone(as_set, zone, documents.states[name], made, now)
 
 
 def _zone(

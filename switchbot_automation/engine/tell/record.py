@@ -11,10 +11,13 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.explain.runs import Runs
 from switchbot_automation.explain.shadow import shadows_of
-from switchbot_automation.explain.trace import to_document
-from switchbot_automation.explain.words import commands_as_json, reasons_as_json
+from switchbot_automation.explain.trace import (
+    Runs,
+    commands_as_json,
+    reasons_as_json,
+    to_document,
+)
 from switchbot_automation.model import CommandStatus, Outcome, Power
 from switchbot_store import HistorySample, ThreadedHistory
 
@@ -23,8 +26,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.explain.runs import DecisionRun
-    from switchbot_automation.explain.trace import Trace
+    from switchbot_automation.explain.trace import DecisionRun, Trace
     from switchbot_automation.model import Command
     from switchbot_store import HistoryService
 
@@ -63,14 +65,21 @@ class Recorder:
         self.error: Exception | None = None
 
     async def record(
-        self, ticks: list[ZoneTick], trigger: str, now: datetime, used: int
+        self,
+        ticks: list[ZoneTick],
+        strays: tuple[Command, ...],
+        trigger: str,
+        now: datetime,
+        used: int,
     ) -> None:
-        """Record one sample a zone. A history that fails is noted, never raised.
+        """Record one sample a zone, and one for each command to a unit that was left.
 
-        `used` counts the calls to the cloud today.
+        A history that fails is noted, never raised. `used` counts the calls to the cloud
+        today.
         """
-        shadows = shadows_of(ticks[0].judged) if ticks else {}
-        revision = self._documents.settings_revision
+        beside = ticks and ticks[0].judged.settings.shadow is not None
+        shadows = shadows_of(ticks[0].judged) if beside else {}
+        revision = self._documents.life.revision_in_force
         looks = [
             self.runs.look(tick, trigger, revision, now, shadows.get(tick.zone.name))
             for tick in ticks
@@ -81,20 +90,7 @@ class Recorder:
             self._sample(tick, look, trigger, now, used)
             for tick, look in zip(ticks, looks, strict=True)
         ]
-        await self._take(samples)
-
-    async def record_left(
-        self, commands: tuple[Command, ...], trigger: str, now: datetime, used: int
-    ) -> None:
-        """Record one sample each for commands to units of zones that are gone."""
-        if commands and self._history is not None:
-            await self._take(
-                [_left_sample(each, trigger, now, used) for each in commands]
-            )
-
-    async def _take(self, samples: list[HistorySample]) -> None:
-        if self._history is None:
-            return
+        samples += [_left_sample(each, trigger, now, used) for each in strays]
         try:
             for sample in samples:
                 await self._history.record(sample)
@@ -113,7 +109,7 @@ class Recorder:
         now: datetime,
         used: int,
     ) -> HistorySample:
-        state = self._documents.book(tick.zone.name).state
+        state = self._documents.states[tick.zone.name]
         run, trace = look
         metadata: dict[str, Any] = {
             "trigger": trigger,

@@ -22,7 +22,7 @@ from switchbot_automation.rules.running.memory import listed, mapping
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from switchbot_automation.core.predict import Quota
+    from switchbot_automation.core.pace import Quota
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.settings.model import Settings
 

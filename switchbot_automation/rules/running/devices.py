@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
-    from switchbot_automation.core.predict import Quota
+    from switchbot_automation.core.pace import Quota
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.model import CloudApi, DeviceList, DeviceStatus
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
-from switchbot_automation.core.predict import is_stale
+from switchbot_automation.core.pace import is_stale
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import stored_instant
@@ -119,7 +119,7 @@ class Rules:
 
     def take(self, event: WebhookEvent) -> bool:
         """Keep an event for the next tick; tell whether a rule may be waiting for it."""
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         if settings is None or not settings.rules:
             return False
         if not self._devices.concerns(event, self._device_names(settings)):
@@ -185,9 +185,7 @@ class Rules:
             if self._clock.now() - pushed.received_at > LATEST:
                 continue  # it came while another engine led
             memory, _ = await self._pass(settings, memory, home(event), carrier)
-        await self._devices.refresh(
-            watched, for_rules(self._meters.quota(settings), settings)
-        )
+        await self._devices.refresh(watched, for_rules(self._meters.quota(), settings))
         memory, next_at = await self._pass(settings, memory, home(), carrier)
         memory = await carrier.end(memory, home())
         if self._devices.ids != memory.devices:
@@ -260,7 +258,7 @@ class Rules:
         A rule's own steps may have changed a zone since the tick looked at it.
         """
         if asked:
-            quota = for_rules(self._meters.quota(settings), settings)
+            quota = for_rules(self._meters.quota(), settings)
             await self._devices.refresh(asked, quota, now_only=True)
         zones = {}
         for name, values in home.zones.items():
@@ -335,7 +333,7 @@ class Rules:
 
     def health(self) -> dict[str, Any]:
         """Return how the rules fare, JSON-able: the last trace of each with a problem."""
-        settings = self._documents.settings
+        settings = self._documents.life.settings
         rules = settings.rules if settings else ()
         memory = self._memory()
         failed = {}
@@ -422,7 +420,7 @@ class Rules:
 
     def _known_values(self, zone: ZoneSettings) -> dict[str, Any]:
         """Return what is known of a zone without a tick."""
-        state = self._documents.book(zone.name).state
+        state = self._documents.states[zone.name]
         sure = state.power is not Power.UNKNOWN and not state.uncertain
         fresh = not is_stale(zone, state, self._clock.now())
         return {

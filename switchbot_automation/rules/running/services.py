@@ -27,7 +27,6 @@ from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_automation.reasons import ReasonCode
 from switchbot_automation.rules.definition.model import MAX_PER_HOUR
 from switchbot_automation.rules.running.budget import Budget, check_affordable
-from switchbot_automation.settings.presets import shifted
 from switchbot_automation.settings.secrets import masked
 from switchbot_automation.urls import mask_url
 
@@ -109,13 +108,12 @@ class RunContext:
         what = {"zone": zone, "command": action}
         if self.dry_run:
             return what
-        target, state = f"zone:{zone}", services.documents.book(zone).state
+        target, state = f"zone:{zone}", services.documents.states[zone]
         until = state.hold_until
         if hold is not None:
             until = end_of_hold(hold, settings, self.now)
         if not state.uncertain and self._in_force(target, action, None):
-            book = services.documents.book(zone)
-            book.state = held(book.state, until)
+            services.documents.states[zone] = held(state, until)
             return {**what, "in_force": True}
         self._spend(off=wanted is ManualAction.OFF)
         command = await act_for_person(
@@ -155,7 +153,7 @@ class RunContext:
         """
         services = self.services
         if calls:
-            quota = services.meters.quota(self.settings)
+            quota = services.meters.quota()
             check_affordable(quota, self.settings, self.now, off=off)
         services.budget.spend(self.rule, self.max_per_hour, self.now, off=off)
 
@@ -191,7 +189,7 @@ class RunContext:
         if profile is None:
             raise RuleActionError(f"zone {zone} has no temperatures for {season}")
         kelvin = celsius - (profile.min_temp + profile.max_temp) / 2.0
-        aimed = shifted(profile, kelvin)
+        aimed = profile.shifted(kelvin)
         middle = (aimed.min_temp + aimed.max_temp) / 2.0
         if abs(middle - celsius) > _ROUNDED_KELVIN:
             raise RuleActionError(
@@ -304,8 +302,8 @@ class RunContext:
         """Keep the automation off a zone; ``none`` lets it go on."""
         until = end_of_hold(hold, self.settings.zones[zone], self.now)
         if not self.dry_run:
-            book = self.services.documents.book(zone)
-            book.state = held(book.state, until)
+            states = self.services.documents.states
+            states[zone] = held(states[zone], until)
         return {"zone": zone, "until": encode_instant(until) if until else None}
 
     async def notify(

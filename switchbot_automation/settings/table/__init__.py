@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.settings.table.comfort import COMFORT
 from switchbot_automation.settings.table.groups import GROUPS
@@ -23,6 +23,8 @@ from switchbot_automation.settings.table.zone import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from switchbot_automation.settings.spec import SettingSpec
 
 _TABLE: tuple[SettingSpec, ...] = (
@@ -52,6 +54,19 @@ _SECTIONS: dict[str, tuple[SettingSpec, ...]] = {
     section: tuple(each for each in _TABLE if each.section == section)
     for section in dict.fromkeys(each.section for each in _TABLE)
 }
+
+DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    section: {
+        spec.key: spec.default
+        for spec in rows
+        if spec.default is not None and not spec.required
+    }
+    for section, rows in _SECTIONS.items()
+}
+"""What each section means by a key that is left out, as a document would say it.
+
+The only home of a default: `settings.model` and `settings.read` take theirs from here.
+"""
 
 ALIASES = tuple((each.key, alias) for each in _TABLE for alias in each.aliases)
 """The present key of every older name."""

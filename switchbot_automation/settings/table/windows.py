@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switchbot_automation.schedule.days import CATCH_UPS, GAPS, OVERLAPS, Policy
+from switchbot_automation.schedule.windows import CATCH_UPS, GAPS, OVERLAPS, Policy
 from switchbot_automation.settings.spec import Kind, SettingSpec
 
 _ASSUMED = Policy()

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.cloud.talk.answers import (
     Circumstances,
-    HttpAnswer,
     find_failure,
-    read_envelope,
+    read_answer,
 )
 from switchbot_automation.errors import CloudServerError, CloudTimeoutError
 
@@ -53,7 +52,7 @@ def typed_error(
     """
     if refusal.dropped:
         return CloudTimeoutError(f"{what}: the connection broke")
-    answer = HttpAnswer(
+    answer = read_answer(
         refusal.http_status,
         {
             "date": format_datetime(server_now.replace(microsecond=0), usegmt=True),
@@ -64,7 +63,6 @@ def typed_error(
     midnight = server_now.replace(hour=0, minute=0, second=0, microsecond=0)
     failure = find_failure(
         answer,
-        read_envelope(answer),
         Circumstances(
             what=what,
             now=server_now,

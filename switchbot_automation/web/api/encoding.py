@@ -13,11 +13,8 @@ from switchbot_automation.engine.tell.events import (
     DeviceUnresponsive,
     WebhookReceived,
 )
-from switchbot_automation.explain.words import (
-    reason_words,
-    reasons_as_json,
-    rungs_as_json,
-)
+from switchbot_automation.explain.trace import reasons_as_json, rungs_as_json
+from switchbot_automation.explain.words import reason_words
 from switchbot_automation.instants import zulu
 from switchbot_automation.settings.secrets import masked
 

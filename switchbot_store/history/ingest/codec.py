@@ -39,13 +39,3 @@ def load(encoded: bytes | str) -> HistorySample:
     values = orjson.loads(encoded)
     values["timestamp"] = datetime.fromisoformat(values["timestamp"])
     return HistorySample(**values)
-
-
-def size_of(sample: HistorySample) -> int:
-    """Return about how many bytes of memory the sample takes."""
-    size = 600  # the object, its datetime and its numbers
-    if sample.last_action:
-        size += len(sample.last_action)
-    if sample.metadata:
-        size += 4 * len(orjson.dumps(sample.metadata))
-    return size

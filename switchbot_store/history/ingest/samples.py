@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_store.codec import decode, encode, validate_key
 from switchbot_store.errors import StoreDataError
-from switchbot_store.history.model import HistorySample, in_utc
-from switchbot_store.instants import EARLIEST, LATEST, RANGE
+from switchbot_store.history.model import HistorySample
+from switchbot_store.instants import checked_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,24 +18,8 @@ _READING_LIMIT: Final = 1e16
 _TINIEST_READING: Final = 1e-200
 """What PostgreSQL would refuse to multiply by the time it held, as an underflow."""
 _MAX_METADATA_BYTES: Final = 1024 * 1024
-
-
-def aware_utc(moment: datetime, *, path: str) -> datetime:
-    """Return an instant in UTC, or raise StoreDataError if it is naive or none."""
-    if type(moment) is datetime and moment.tzinfo is UTC:
-        return moment
-    if not isinstance(moment, datetime):
-        raise StoreDataError(f"a datetime, not {type(moment).__name__}", path=path)
-    if moment.tzinfo is None or moment.utcoffset() is None:
-        raise StoreDataError(
-            f"{moment.isoformat()} is naive: give it a timezone", path=path
-        )
-    try:
-        return in_utc(moment)
-    except OverflowError as error:
-        raise StoreDataError(
-            "the instant lies outside of the years 1 to 9999", path=path
-        ) from error
+_REMEMBERED: Final = 1024
+_STEP: Final = timedelta(microseconds=1)
 
 
 def normalised(sample: HistorySample) -> HistorySample:
@@ -45,11 +29,7 @@ def normalised(sample: HistorySample) -> HistorySample:
     """
     if not isinstance(sample, HistorySample):
         raise StoreDataError(f"a HistorySample, not {type(sample).__name__}")
-    timestamp = aware_utc(sample.timestamp, path="timestamp")
-    if not EARLIEST <= timestamp <= LATEST:
-        raise StoreDataError(
-            f"{timestamp.isoformat()} is not within {RANGE}", path="timestamp"
-        )
+    timestamp = _instant(sample.timestamp)
     try:
         zone = validate_key(sample.zone)
     except StoreDataError as error:
@@ -75,6 +55,17 @@ def normalised(sample: HistorySample) -> HistorySample:
         timezone=timezone,
         metadata=_metadata(sample.metadata),
     )
+
+
+def _instant(moment: object) -> datetime:
+    if not isinstance(moment, datetime):
+        raise StoreDataError(
+            f"a datetime, not {type(moment).__name__}", path="timestamp"
+        )
+    try:
+        return checked_instant(moment)
+    except ValueError as error:
+        raise StoreDataError(str(error), path="timestamp") from error
 
 
 def _reading(value: object, name: str) -> float | None:
@@ -126,12 +117,6 @@ def _metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
         )
     # A copy all the way down: the caller may go on changing what it handed in.
     return decode(encoded, key="metadata")
-
-
-_REMEMBERED: Final = 1024
-
-
-_STEP: Final = timedelta(microseconds=1)
 
 
 class DistinctTimestamps:

@@ -42,6 +42,16 @@ class HistorySpill:
 
     Every method raises StoreUnavailableError when the disk is full or away. A damaged
     file is kept beside as ``.corrupt-<time>`` and begun anew: later rows need a place.
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import HistorySample, HistoryService, HistorySpill
+    >>> from switchbot_store import SqliteHistory
+    >>> spill = HistorySpill("waiting.sqlite", max_bytes=1024 * 1024)
+    >>> with HistoryService(SqliteHistory("rows.sqlite"), spill=spill) as history:
+    ...     history.record(HistorySample(datetime(2026, 1, 12, tzinfo=UTC)))
+    ...     history.flush()
+    >>> spill.rows  # the backend took it: nothing waits
+    0
     """
 
     def __init__(

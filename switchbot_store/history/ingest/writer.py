@@ -15,13 +15,14 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from switchbot_store.errors import (
     HistoryError,
     StoreClosedError,
     StoreDataError,
     StoreError,
 )
-from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.samples import DistinctTimestamps, normalised
 
 if TYPE_CHECKING:
@@ -74,11 +75,6 @@ class HistoryWriter:
         self._monotonic = monotonic
         self._after_flush = after_flush
         self._start_afresh()
-
-    @property
-    def journal(self) -> bool:
-        """Whether `record` writes to the local disk."""
-        return self._journal
 
     def _start_afresh(self) -> None:
         """Make everything that a forked child must not share with its parent."""
@@ -153,13 +149,13 @@ class HistoryWriter:
     def _keep(self, sample: HistorySample) -> None:
         """Put a row in the buffer; when it is full the oldest goes."""
         self._buffer.append(sample)
-        self._buffered_bytes += codec.size_of(sample)
+        self._buffered_bytes += _size_of(sample)
         dropped = 0
         while len(self._buffer) > self._limits.max_buffered_rows or (
             self._buffered_bytes > self._limits.max_buffered_bytes
             and len(self._buffer) > 1
         ):
-            self._buffered_bytes -= codec.size_of(self._buffer.popleft())
+            self._buffered_bytes -= _size_of(self._buffer.popleft())
             dropped += 1
         if dropped:
             self._health.dropped(dropped, "the buffer is full")
@@ -387,3 +383,13 @@ class HistoryWriter:
                 f" ({self.status().last_error})",
                 unwritten=len(left),
             )
+
+
+def _size_of(sample: HistorySample) -> int:
+    """Return about how many bytes of memory the sample takes."""
+    size = 600  # the object, its datetime and its numbers
+    if sample.last_action:
+        size += len(sample.last_action)
+    if sample.metadata:
+        size += 4 * len(orjson.dumps(sample.metadata))
+    return size

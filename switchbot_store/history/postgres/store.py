@@ -66,6 +66,16 @@ class PostgresHistory(HistoryBackend):
     step of upkeep has. Opening migrates the schema and adopts a dashboard's table, which
     goes on beside until it is done: meanwhile calls raise StoreUnavailableError saying
     how far it is, and `close` stops it to be gone on with.
+
+    `database_url` is one as ``postgresql://user@localhost/home``:
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import HistorySample, HistoryService, PostgresHistory
+    >>> at = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> with HistoryService(PostgresHistory(database_url)) as history:
+    ...     history.record(HistorySample(at, temperature=21.5))
+    ...     history.latest()[0].temperature
+    21.5
     """
 
     name = "postgres"

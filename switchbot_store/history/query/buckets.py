@@ -1,4 +1,4 @@
-"""How a range of history is cut into buckets, and which columns a result has; pure.
+"""What a query may ask: from when to when, which columns, cut into which buckets; pure.
 
 Minutes to quarters of an hour lie the same in every timezone of today. Hours do not
 where an offset has minutes (Asia/Kolkata, Australia/Lord_Howe), and days have 23 or 25
@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from switchbot_store.errors import StoreConfigError
+from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.history.model import (
     BLOCK,
     FIELDS,
@@ -22,6 +22,7 @@ from switchbot_store.history.model import (
     HistoryRow,
     block_of,
     hour_of,
+    in_utc,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +34,32 @@ _BUCKET_EXTRAS: Final = {
     "humidity": ("min_humidity", "max_humidity"),
     "assumed_aircon_power": ("aircon_on_seconds",),
 }
+
+
+def checked_range(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return both ends in UTC, of whatever year.
+
+    Raises StoreDataError, whose `path` names it, for one that is naive or no instant.
+    """
+    return _aware_utc(start, "start"), _aware_utc(end, "end")
+
+
+def _aware_utc(moment: datetime, path: str) -> datetime:
+    """Return an instant in UTC, or raise StoreDataError if it is naive or none."""
+    if type(moment) is datetime and moment.tzinfo is UTC:
+        return moment
+    if not isinstance(moment, datetime):
+        raise StoreDataError(f"a datetime, not {type(moment).__name__}", path=path)
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise StoreDataError(
+            f"{moment.isoformat()} is naive: give it a timezone", path=path
+        )
+    try:
+        return in_utc(moment)
+    except OverflowError as error:
+        raise StoreDataError(
+            "the instant lies outside of the years 1 to 9999", path=path
+        ) from error
 
 
 def row_fields(fields: Sequence[str] | None) -> list[str]:

@@ -56,6 +56,14 @@ class SqliteHistory(HistoryBackend):
 
     Writes are on disk when they return (``synchronous=FULL``). Several processes of
     one host may share the file; a network file system cannot hold it.
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
+    >>> at = datetime(2026, 1, 12, tzinfo=UTC)
+    >>> with HistoryService(SqliteHistory("home/history.sqlite")) as history:
+    ...     history.record(HistorySample(at, humidity=48))
+    ...     history.latest()[0].humidity
+    48.0
     """
 
     name = "sqlite"
@@ -128,7 +136,7 @@ class SqliteHistory(HistoryBackend):
             "zone": zone,
             "start": to_micros(plan.start),
             "end": to_micros(plan.end),
-            "now": to_micros(in_utc(now)),
+            "now": to_micros(now),
             "hold": HOLD_SECONDS * _SECOND,
         }
         if plan.edges is None:

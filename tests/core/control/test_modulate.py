@@ -1,0 +1,278 @@
+"""The pure controller that steers a setpoint."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from switchbot_automation.core.control.steer import (
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
+    OFFSET_BOUNDS,
+    Aim,
+    Situation,
+    Steering,
+    steer,
+)
+from switchbot_automation.core.control.steer_learning import learn
+from switchbot_automation.core.decide import decide
+from switchbot_automation.core.home import Snapshot, ZoneSnapshot
+from switchbot_automation.core.state.meter import Reading
+from switchbot_automation.core.state.zone import ZoneState
+from switchbot_automation.model import Action, Power
+from switchbot_automation.settings import parse_settings
+from switchbot_automation.simulation import default_settings
+
+temperatures = st.floats(5.0, 40.0)
+slopes = st.none() | st.floats(-20.0, 20.0)
+offsets = st.none() | st.floats(*OFFSET_BOUNDS)
+steerings = st.builds(Steering, offsets, offsets, st.floats(0.0, 0.6))
+WINTER = Aim(heating=True, low=20.0, high=22.0, asked=23.0)
+
+
+@st.composite
+def aims(draw):
+    low = draw(st.floats(15.0, 26.0))
+    return Aim(
+        heating=draw(st.booleans()),
+        low=low,
+        high=low + draw(st.floats(0.0, 6.0)),
+        asked=draw(st.floats(16.0, 30.0)),
+        step=draw(st.sampled_from([0.5, 1.0])),
+    )
+
+
+@st.composite
+def situations(draw):
+    running = draw(st.booleans())
+    return Situation(
+        temperature=draw(temperatures),
+        slope=draw(slopes),
+        running=running,
+        setpoint=draw(st.none() | st.integers(16, 30).map(float)) if running else None,
+        settled_seconds=draw(st.floats(0.0, 1e6) | st.just(math.inf)),
+        least=draw(st.none() | temperatures),
+        level=draw(st.none() | temperatures),
+        spared=draw(st.booleans()),
+    )
+
+
+@given(aims(), steerings, situations())
+def test_a_setpoint_can_always_be_sent(aim, steering, seen):
+    setpoint = steer(aim, steering, seen).setpoint
+    if setpoint is not None:
+        assert LOWEST_SETPOINT <= setpoint <= HIGHEST_SETPOINT
+        assert setpoint % aim.step == 0
+
+
+@given(aims(), steerings, situations())
+def test_the_next_look_is_neither_at_once_nor_forgotten(aim, steering, seen):
+    assert 300 <= steer(aim, steering, seen).look_seconds <= 1500
+
+
+@given(aims(), steerings, situations(), st.integers(16, 30), st.floats(0.0, 419.0))
+def test_a_setpoint_is_left_alone_right_after_a_command(
+    aim, steering, seen, setpoint, since
+):
+    seen = replace(seen, running=True, setpoint=float(setpoint), settled_seconds=since)
+    assert steer(aim, steering, seen).setpoint == seen.setpoint
+
+
+@given(aims(), steerings, temperatures, slopes, st.floats(0.0, 10.0))
+def test_a_room_further_off_never_turns_on_into_off(aim, steering, warm, slope, more):
+    seen = Situation(warm, slope, running=False)
+    worse = Situation(warm - aim.sign * more, slope, running=False)
+    if steer(aim, steering, seen).setpoint is not None:
+        assert steer(aim, steering, worse).setpoint is not None
+
+
+@given(aims(), steerings, situations(), st.floats(0.01, 10.0))
+def test_a_start_is_not_wasted_once_the_day_has_had_its_share(
+    aim, steering, seen, short
+):
+    temperature = aim.sign * (aim.far - short)
+    seen = replace(seen, running=True, spared=True, temperature=temperature)
+    assert steer(aim, steering, seen).setpoint is not None
+
+
+@given(aims(), temperatures, steerings)
+@example(
+    Aim(heating=False, low=15.0, high=15.0, asked=16.0, step=0.5),
+    15.0,
+    Steering(cooling=1.0),
+)
+def test_a_constant_temperature_gives_at_most_one_start_or_stop(aim, room, steering):
+    running, setpoint, since, changes = False, None, math.inf, 0
+    for _ in range(60):
+        seen = Situation(room, 0.0, running, setpoint, since, room, room)
+        steering = learn(aim, steering, seen, 600.0)
+        advice = steer(aim, steering, seen)
+        if (advice.setpoint is not None) is not running:
+            changes += 1
+        since = since + 600.0 if advice.setpoint == setpoint else 0.0
+        running, setpoint = advice.setpoint is not None, advice.setpoint
+    assert changes <= 1
+
+
+@given(aims(), steerings, st.lists(situations(), max_size=30), st.floats(0.0, 1e5))
+def test_what_is_learned_stays_within_bounds(aim, steering, seen, elapsed):
+    for one in seen:
+        steering = learn(aim, steering, one, elapsed)
+    low, high = OFFSET_BOUNDS
+    for heating in (True, False):
+        offset = steering.offset(heating=heating)
+        assert offset is None or low <= offset <= high
+    assert 0.0 <= steering.caution <= 0.6
+
+
+@given(steerings)
+def test_what_is_learned_survives_the_document_unchanged(steering):
+    assert Steering.from_document(steering.to_document()) == steering
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"version": 2, "heating": 1.0},
+        {"version": 1, "heating": "warm", "caution": True},
+        {"version": 1, "heating": 99.0, "cooling": -99, "caution": -1},
+        {"version": 1, "heating": None, "cooling": [1]},
+    ],
+)
+def test_garbage_counts_as_nothing_learned(document):
+    assert Steering.from_document(document) == Steering()
+
+
+def test_the_unit_s_own_sensor_is_learned_and_the_setpoint_follows():
+    """A unit that reads 3 K too warm: 23 keeps the room at 20, so 24 is asked for."""
+    running, steering, setpoint, since, room = True, Steering(), 23.0, 0.0, 20.0
+    for _ in range(40):
+        seen = Situation(room, 0.0, running, setpoint, since, room, room)
+        steering = learn(WINTER, steering, seen, 900.0)
+        advice = steer(WINTER, steering, seen)
+        since = since + 900.0 if advice.setpoint == setpoint else 0.0
+        setpoint = advice.setpoint
+        room = setpoint - 3.0
+    assert steering.heating == pytest.approx(3.0, abs=0.1)
+    assert room == 21.0
+
+
+def test_a_low_reading_amid_good_ones_changes_nothing():
+    steering = Steering(heating=1.6)
+    dip = Situation(19.2, -3.0, running=True, setpoint=23.0, least=19.2, level=21.4)
+    assert steer(WINTER, steering, dip).setpoint == 23.0
+
+
+def test_the_unit_rests_where_the_sun_holds_the_room():
+    steering = Steering(heating=1.6)
+    sun = Situation(21.7, 0.3, running=True, setpoint=22.0, least=21.6, level=21.7)
+    assert steer(WINTER, steering, sun).setpoint is None
+
+
+def stopped_at(steering, seen, *, after, temperature):
+    """Let the unit be put to rest, then read the room; return what is known then."""
+    assert steer(WINTER, steering, seen).setpoint is None
+    steering = learn(WINTER, steering, seen, 300.0)
+    rest = Situation(temperature, -1.0, running=False, settled_seconds=after)
+    return learn(WINTER, steering, rest, 300.0)
+
+
+def test_a_room_that_falls_back_at_once_was_held_by_its_unit():
+    """It reads its air a kelvin colder than the meter: at 22 it keeps the room at 23."""
+    over = Situation(23.0, 0.0, running=True, setpoint=22.0, least=22.9, level=23.0)
+    steering = Steering(heating=1.9)
+    assert stopped_at(steering, over, after=1500.0, temperature=20.4).heating == -1.0
+    sun = stopped_at(steering, over, after=4500.0, temperature=20.4)
+    assert sun.heating == pytest.approx(1.9, abs=0.1)
+    held = stopped_at(steering, over, after=1500.0, temperature=22.8)
+    assert held.heating == pytest.approx(1.9, abs=0.1)
+
+
+def test_a_room_within_its_band_that_falls_back_is_believed_by_half():
+    within = Situation(21.9, 0.0, running=True, setpoint=22.0, least=21.9, level=21.9)
+    known = stopped_at(Steering(heating=1.9), within, after=1500.0, temperature=20.4)
+    assert known.heating == pytest.approx((0.1 + 1.9) / 2, abs=0.1)
+
+
+def test_once_the_day_has_had_its_starts_less_is_asked_for_instead_of_stopping():
+    over = Situation(
+        23.0, 0.0, running=True, setpoint=22.0, least=22.9, level=23.0, spared=True
+    )
+    assert steer(WINTER, Steering(heating=1.9), over).setpoint == 21.0
+
+
+def test_a_room_that_dips_is_settled_further_inside():
+    dip = Situation(20.3, 0.0, running=True, setpoint=22.0, least=20.3, level=20.8)
+    assert learn(WINTER, Steering(heating=1.1), dip, 300.0).caution > 0.0
+
+
+def test_a_room_that_is_still_coming_up_does_not_dip():
+    coming = Situation(19.5, 0.2, running=True, setpoint=22.0, least=19.4, level=20.2)
+    assert learn(WINTER, Steering(heating=1.1), coming, 300.0).caution == 0.0
+
+
+def test_a_room_that_falls_further_is_believed_and_one_that_comes_up_is_waited_for():
+    cold = Situation(19.6, -1.5, running=True, setpoint=22.0, least=19.6, level=19.7)
+    assert learn(WINTER, Steering(heating=0.6), cold, 600.0).heating > 0.6
+    coming = replace(cold, slope=1.5)
+    assert learn(WINTER, Steering(heating=0.6), coming, 600.0).heating == 0.6
+
+
+def test_a_setpoint_is_not_taken_back_before_the_room_shows_that_less_is_enough():
+    """At 24 the room is at 21: whatever was believed, 23 would lose it."""
+    seen = Situation(21.0, 0.0, running=True, setpoint=24.0, least=20.9, level=21.0)
+    assert steer(WINTER, Steering(heating=0.6), seen).setpoint == 24.0
+    warmer = replace(seen, temperature=22.0, least=21.9, level=22.0)
+    assert steer(WINTER, Steering(heating=0.6), warmer).setpoint < 24.0
+
+
+def test_the_unit_comes_back_before_the_band_is_lost():
+    steering = Steering(heating=1.6)
+    falling = Situation(20.7, -2.0, running=False)
+    assert steer(WINTER, steering, falling).setpoint is not None
+
+
+def test_a_meter_that_stands_still_is_asked_for_a_sign_of_life_within_the_band():
+    steering = Steering(heating=1.6)
+    still = Situation(21.4, 0.0, running=True, setpoint=23.0, level=21.4, suspect=True)
+    assert steer(WINTER, steering, still).setpoint == 22.0
+    asked = replace(still, setpoint=22.0, settled_seconds=600.0)
+    assert steer(WINTER, steering, asked).setpoint == 22.0
+
+
+@given(
+    temperature=st.floats(20.4, 24.0),
+    running=st.booleans(),
+    told_seconds=st.floats(0.0, 7200.0),
+    later=st.floats(0.0, 7200.0),
+)
+def test_a_room_asked_for_again_is_never_to_be_read_later(
+    temperature, running, told_seconds, later
+):
+    """The wait counts from the reading, not from whoever asks."""
+    settings = parse_settings(default_settings("winter") | {"control": "modulate"})
+    read_at = datetime(2026, 1, 12, 12, tzinfo=UTC)
+    told_at = read_at - timedelta(seconds=told_seconds)
+    state = ZoneState(
+        power=Power.ON if running else Power.OFF,
+        action=Action.WINTER if running else Action.OFF,
+        parameter="22,5,3,on" if running else None,
+        last_action_at=told_at,
+        compressor_started_at=told_at if running else None,
+        compressor_stopped_at=None if running else told_at,
+    )
+    reading = Reading(temperature, received_at=read_at)
+    snapshot = Snapshot({"default": ZoneSnapshot(reading, state)})
+    first, again = (
+        decide(snapshot, settings, at).zones[0].look_at
+        for at in (read_at, read_at + timedelta(seconds=later))
+    )
+    assert read_at < first <= read_at + timedelta(seconds=1500)
+    # Once what was sent has settled it may be a change of the setpoint, and its pace.
+    assert again == first or (running and again <= read_at + timedelta(seconds=900))
