@@ -1,7 +1,10 @@
 """Steps that hold or steer others, in an engine: what is done, when, and after a restart."""
 
+from dataclasses import replace
+
 import pytest
 
+from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.rules.running.memory import Memory
 from switchbot_automation.rules.running.position import moved
 from switchbot_automation.settings.read import parse_settings
@@ -199,8 +202,8 @@ async def test_a_loop_goes_round_neither_within_one_instant_nor_for_ever(house):
 
 async def test_many_rounds_do_not_hold_a_tick_up(house):
     inner = {"repeat": {"count": 30, "sequence": [say("x")]}}
-    outer = {"repeat": {"count": 30, "sequence": [inner]}}
-    await rung(house, outer, max_per_hour=3600)
+    loop = {"repeat": {"count": 30, "sequence": [inner]}}
+    await rung(house, loop, max_per_hour=3600)
     assert len(told(house)) < 100
     await house.live(600)
     assert len(told(house)) == 900
@@ -398,6 +401,28 @@ async def test_every_device_of_a_list_is_tried_even_if_one_fails(house):
     assert [step["ok"] for step in last(house)["steps"]] == [False, True]
 
 
+async def test_a_device_out_of_reach_holds_the_others_of_its_list_up_for_minutes(house):
+    listed, command = house.cloud.devices, house.cloud.command
+
+    async def devices():
+        found = await listed()
+        plug = replace(found.devices[2], device_id="P1", name="Plug")
+        return replace(found, devices=(plug, *found.devices))
+
+    async def send(device_id, *rest):
+        if device_id == "P1":
+            raise CloudTimeoutError("away")
+        return await command(device_id, *rest)
+
+    house.cloud.devices, house.cloud.command = devices, send
+    off = {"action": "command", "device": ["Plug", "Lamp"], "command": "turnOff"}
+    await rung(house, off)
+    assert house.cloud.sent == []
+    await house.live(900)
+    assert house.cloud.sent == ["turnOff"]
+    assert last(house)["outcome"] == "failed"
+
+
 async def test_a_step_may_fail_without_ending_the_run(house):
     wrong = {"action": "command", "device": "nobody", "command": "turnOff"}
     await rung(house, {**wrong, "continue_on_error": True}, say("on"))
@@ -438,11 +463,27 @@ async def test_a_temperature_moves_the_band_and_the_setpoint(house):
         "target_temp": 21.0,
     }
     revision = house.store.get_entry("settings").revision
-    for count in (2, 3):
-        house.clock.advance(1)
-        await ring(house, count=count)
+    house.clock.advance(60)
+    await ring(house, count=2)
     assert house.store.get_entry("settings").revision == revision
-    assert house.outcomes[-1] == "finished"
+    assert last(house)["outcome"] == "finished"
+    assert last(house)["steps"][0]["in_force"] is True
+
+
+async def test_steps_of_one_run_see_what_the_ones_before_set(house):
+    warmer = {**ZONE, "command": "set_temperature", "parameter": 19}
+    await rung(house, warmer, {**warmer, "parameter": 21})
+    assert house.store.get("settings")["winter"]["target_temp"] == 23.0
+
+
+async def test_a_setting_is_changed_beside_what_cannot_be_read(house):
+    warmer = {**ZONE, "command": "set_temperature", "parameter": 19}
+    bad = {"id": "bad", "triggers": {"trigger": "gone"}, "actions": [say("x")]}
+    house.rules(rule(warmer), bad)
+    await house.tick()
+    await ring(house)
+    assert last(house)["outcome"] == "finished"
+    assert house.store.get("settings")["winter"]["target_temp"] == 21.0
 
 
 async def test_a_temperature_that_a_preset_decides_is_not_changed_in_vain(house):

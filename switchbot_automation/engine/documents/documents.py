@@ -25,7 +25,7 @@ from switchbot_automation.engine.documents.settings_life import (
     with_zone_keys,
 )
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.read import check_settings
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
@@ -431,18 +431,29 @@ class Documents:
         self.life.disable(zone, disabled=False)
         return True
 
-    async def change_zone(self, zone: str, keys: Mapping[str, Any]) -> None:
-        """Change keys of one zone in the stored settings, objects key by key.
+    async def change_zone(self, zone: str, keys: Mapping[str, Any]) -> bool:
+        """Change keys of one zone in the stored settings; tell whether any changed.
 
-        Raises StoreError, and SettingsError for what the settings refuse.
+        Objects are changed key by key. Raises StoreError, and SettingsError for what
+        the settings refuse.
         """
+        changes = False
 
-        def change(document: dict[str, Any]) -> dict[str, Any]:
+        def change(document: dict[str, Any]) -> dict[str, Any] | None:
+            nonlocal changes
             changed = with_zone_keys(zone, keys, document)
-            parse_settings(changed)
+            changes = changed != document
+            if not changes:
+                return None
+            # What could not be read before is no fault of the change.
+            known = {str(error) for error in check_settings(document)}
+            for error in check_settings(changed):
+                if str(error) not in known:
+                    raise error
             return changed
 
         await self._store.update(self.settings_key, change)
+        return changes
 
     async def replace_settings(
         self, document: dict[str, Any], revision: str | None = None

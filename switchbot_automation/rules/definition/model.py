@@ -29,6 +29,10 @@ MAX_PER_HOUR = 120
 """How many commands, scenes, webhooks and notices a rule may come to within an hour."""
 
 
+KEY_SHAPE = 8
+"""How many characters of a step's key tell it without the steps inside it."""
+
+
 class RunMode(StrEnum):
     """What happens when a rule is triggered while it runs, as in Home Assistant."""
 
@@ -102,7 +106,8 @@ class Step:
     """What a rule does, with its word for it: an action, a delay, or a block.
 
     `delay`: wait so long. `block` holds or steers other steps, see `blocks`. `key` tells
-    this step from others when the rule is edited, whatever stands beside or inside it.
+    this step from others when the rule is edited, whatever stands beside it; its first
+    `KEY_SHAPE` characters do whatever stands inside it.
     `more`: the next step is of the same list of devices or zones, so it is tried
     whatever comes of this one. `continue_on_error`: the run goes on if it fails.
     """

@@ -23,7 +23,7 @@ from switchbot_automation.rules.definition.lookup import (
     refuse_keys,
     without_labels,
 )
-from switchbot_automation.rules.definition.model import Step
+from switchbot_automation.rules.definition.model import KEY_SHAPE, Step
 from switchbot_automation.rules.definition.reading import (
     any_conditions,
     is_condition,
@@ -165,19 +165,20 @@ def _made_of(
 
 
 def _key(kind: str, rest: object) -> str:
-    """Return what tells a step, whatever the steps inside it are."""
-    return fingerprint([kind, _without_steps(rest)])[:8]
+    """Return what tells a step: first without the steps inside it, then with them."""
+    shape = fingerprint([kind, _bare(rest, {"sequence", "then", "else", "default"})])
+    return shape[:KEY_SHAPE] + fingerprint([kind, _bare(rest, set())])[:KEY_SHAPE]
 
 
-def _without_steps(value: object) -> object:
+def _bare(value: object, without: set[str]) -> object:
     if isinstance(value, Mapping):
         return {
-            str(key): _without_steps(each)
+            str(key): _bare(each, without)
             for key, each in value.items()
-            if key not in {"sequence", "then", "else", "default", "alias"}
+            if key not in without and key != "alias"
         }
     if isinstance(value, list):
-        return [_without_steps(each) for each in value]
+        return [_bare(each, without) for each in value]
     return value
 
 

@@ -58,6 +58,7 @@ _PAUSE: Final = timedelta(seconds=10)
 _WORTH: Final = timedelta(hours=1)
 """For how long a step that fails is tried again; an OFF for longer."""
 
+_OTHERS_WAIT: Final = timedelta(minutes=5)
 _STORE_RETRY: Final = timedelta(seconds=30)
 
 
@@ -136,10 +137,13 @@ class Carrier:
     ) -> RuleRun | None:
         """Return a run that tries its failed step again later; None once that is over.
 
-        An OFF is worth a day, everything else an hour.
+        An OFF is worth a day, everything else an hour, but minutes where other devices
+        of the same list wait for their turn.
         """
         since = run.fails_since or now
         lasts = LASTS if turns_off(step) else _WORTH
+        if step.more:
+            lasts = min(lasts, _OTHERS_WAIT)
         if run.dry_run or now - since >= lasts:
             return None
         return replace(

@@ -156,10 +156,13 @@ def _branch_over(
     if frame.round >= MOST_ROUNDS:
         why = f"went round {frame.round} times, which is the most"
         return _over(run, step, now, "failed", error=why)
-    # The clock may have been set back since.
-    soonest = min(frame.began or now, now) + LEAST_ROUND
-    if block.count is None and now < soonest:
-        return Flow(replace(run, due_at=soonest), waits=True)
+    if block.count is None:
+        began = frame.began
+        if began is None or began > now:  # the clock was set back since
+            began = now
+        if now < began + LEAST_ROUND:
+            waits = replace(run, inside=(*run.inside[:-1], replace(frame, began=began)))
+            return Flow(replace(waits, due_at=began + LEAST_ROUND), waits=True)
     run = replace(run, taken=run.taken + 1)
     return Flow(once_more(run, now))
 

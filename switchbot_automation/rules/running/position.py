@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.state.values import instant, integer
+from switchbot_automation.rules.definition.model import KEY_SHAPE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -117,9 +118,7 @@ def noted(rule: Rule, run: RuleRun) -> RuleRun:
         levels = _levels(rule, run)
     except LookupError:
         return run
-    keys = tuple(
-        steps[index].key if index < len(steps) else _END for steps, index in levels
-    )
+    keys = tuple(_key_of(steps, index) for steps, index in levels)
     return run if keys == run.keys else replace(run, keys=keys)
 
 
@@ -130,12 +129,10 @@ def moved(rule: Rule, run: RuleRun) -> RuleRun | None:
         return None
     steps, found = rule.steps, []
     for level, (key, number) in enumerate(zip(run.keys, numbers, strict=True)):
-        at = [index for index, step in enumerate(steps) if step.key == key]
-        if key == _END:
-            at = [len(steps)]
-        if not at:
+        at = _found(steps, key, number)
+        if at is None:
             return None
-        found.append(min(at, key=partial(_away, number)))
+        found.append(at)
         if level < len(run.inside):
             if found[-1] >= len(steps):
                 return None
@@ -148,6 +145,27 @@ def moved(rule: Rule, run: RuleRun) -> RuleRun | None:
         for frame, number in zip(run.inside, found[1:], strict=True)
     )
     return replace(run, step=found[0], inside=inside)
+
+
+def _key_of(steps: tuple[Step, ...], index: int) -> str:
+    """Return the key of a step, and the how manieth of that key it is."""
+    if index >= len(steps):
+        return _END
+    key = steps[index].key
+    return f"{key}.{sum(1 for step in steps[:index] if step.key == key)}"
+
+
+def _found(steps: tuple[Step, ...], key: str, number: int) -> int | None:
+    """Return where a step is now: the same one, or one that changed only inside."""
+    if key == _END:
+        return len(steps)
+    name, _, which = key.partition(".")
+    same = [index for index, step in enumerate(steps) if step.key == name]
+    if same:
+        return same[min(int(which) if which.isdecimal() else 0, len(same) - 1)]
+    shape = name[:KEY_SHAPE]
+    like = [at for at, step in enumerate(steps) if step.key[:KEY_SHAPE] == shape]
+    return min(like, key=partial(_away, number), default=None)
 
 
 def _away(number: int, index: int) -> int:

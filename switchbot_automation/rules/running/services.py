@@ -164,10 +164,7 @@ class RunContext:
             known = ", ".join(settings.presets) or "none"
             raise RuleActionError(f"zone {zone} has no preset {preset}; it has {known}")
         what = {"zone": zone, "preset": preset or "none"}
-        if settings.preset == preset:
-            return {**what, "in_force": True}
-        await self._change(zone, {"preset": preset})
-        return what
+        return await self._change(what, zone, {"preset": preset})
 
     async def set_temperature(self, zone: str, celsius: float) -> Mapping[str, Any]:
         """Move a zone's band, and its setpoint, in the settings of its season."""
@@ -200,29 +197,30 @@ class RunContext:
             "band": [aimed.min_temp, aimed.max_temp],
             "setpoint": aimed.target_temp,
         }
-        if aimed == profile:
-            return {**what, "in_force": True}
         temperatures = {
             "min_temp": aimed.min_temp,
             "max_temp": aimed.max_temp,
             "target_temp": aimed.target_temp,
         }
-        await self._change(zone, {season: temperatures})
-        return what
+        return await self._change(what, zone, {season: temperatures})
 
     def _settings_of(self, zone: str) -> ZoneSettings:
         """Return a zone's settings as the document has them."""
         settings = self.settings.zones[zone]
         return settings.overlay.base if settings.overlay is not None else settings
 
-    async def _change(self, zone: str, keys: Mapping[str, Any]) -> None:
+    async def _change(
+        self, what: Mapping[str, Any], zone: str, keys: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Change settings of a zone unless they are in force; return what was done."""
         if self.dry_run:
-            return
+            return what
         self._spend(calls=False)
         try:
-            await self.services.documents.change_zone(zone, keys)
+            changed = await self.services.documents.change_zone(zone, keys)
         except SettingsError as error:
             raise RuleActionError(str(error)) from error
+        return what if changed else {**what, "in_force": True}
 
     async def command_device(
         self, device: str, command: str, parameter: Any, command_type: str
