@@ -109,11 +109,11 @@ class RunContext:
         if self.dry_run:
             return what
         target, state = f"zone:{zone}", services.documents.states[zone]
-        until = state.hold_until
+        until, by = state.hold_until, state.hold_by
         if hold is not None:
-            until = end_of_hold(hold, settings, self.now)
+            until, by = end_of_hold(hold, settings, self.now), self.rule
         if not state.uncertain and self._in_force(target, action, None):
-            services.documents.states[zone] = held(state, until)
+            services.documents.states[zone] = held(state, until, by)
             return {**what, "in_force": True}
         self._spend(off=wanted is ManualAction.OFF)
         command = await act_for_person(
@@ -123,6 +123,7 @@ class RunContext:
             wanted,
             until,
             rule=self.rule,
+            holds=by,
         )
         self.commands.append(command)
         done = {**what, "status": str(command.status)}
@@ -301,7 +302,7 @@ class RunContext:
         until = end_of_hold(hold, self.settings.zones[zone], self.now)
         if not self.dry_run:
             states = self.services.documents.states
-            states[zone] = held(states[zone], until)
+            states[zone] = held(states[zone], until, self.rule)
         return {"zone": zone, "until": encode_instant(until) if until else None}
 
     async def notify(
