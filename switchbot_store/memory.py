@@ -62,10 +62,9 @@ class MemoryStore(StoreInterface):
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, all as of one moment."""
-        keys = [validate_key(key) for key in keys]
         with self._lock:
             self._check_open()
-            found = {key: self._documents.get(key) for key in keys}
+            found = {key: self._documents.get(validate_key(key)) for key in keys}
         return {
             key: Entry({}, "", None)
             if stored is None

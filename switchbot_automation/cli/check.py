@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
+from switchbot_automation.core.control.band import edges_of
+from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.settings.read import check_settings, parse_settings
+from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings, ZoneSettings
@@ -82,10 +86,8 @@ def _row(zone: ZoneSettings) -> tuple[str, ...]:
 
 
 def _thresholds(zone: ZoneSettings) -> str:
-    profile = zone.winter if zone.mode == "winter" else zone.summer
-    if profile is None:
-        return "no temperatures"
-    low = profile.min_temp - zone.hysteresis_celsius
-    high = profile.max_temp + zone.hysteresis_celsius
-    on, off = (low, high) if zone.mode == "winter" else (high, low)
-    return f"on {on:g} °C, off {off:g} °C"
+    """Say where the season starts and stops the unit; of `auto`, where either does."""
+    seasons = SEASONS if zone.mode == AUTO else (zone.mode,)
+    found = [edges_of(replace(zone, mode=season)) for season in seasons]
+    lines = [f"on {each.on:g} °C, off {each.off:g} °C" for each in found if each]
+    return "\n".join(lines) or "no temperatures"

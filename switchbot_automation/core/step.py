@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.control.band import (
     after_observation,
     predictive,
@@ -410,7 +409,7 @@ def _ask_units(
         judged.decision.zones, judged.verdict.zones, strict=True
     ):
         zone = settings.zones[decided.zone]
-        if looks_infrared(zone.aircon_device_id):
+        if not zone.unit_readable:
             continue
         codes = {reason.code for reason in decided.reasons}
         in_window = ReasonCode.IN_WINDOW in codes
@@ -557,7 +556,7 @@ def accepted(
         command_id,
         at,
         attempt=order.attempt,
-        readable=not looks_infrared(zone.aircon_device_id),
+        readable=zone.unit_readable,
     )
     after = with_check(after, check)
     again = order.attempt > 0

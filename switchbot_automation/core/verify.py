@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.control.band import with_setpoint
 from switchbot_automation.core.doubt import plug_says
 from switchbot_automation.core.protect.safety import assess
@@ -70,8 +69,7 @@ def verify(
         states[zone.name] = with_check(states[zone.name], None)
     if refused:
         return ()
-    readable = not looks_infrared(zone.aircon_device_id)
-    way = way_of(zone, check.action, readable=readable)
+    way = way_of(zone, check.action, readable=zone.unit_readable)
     if check.given_up or (not due and way != "room"):
         return ()
     if way == "room":

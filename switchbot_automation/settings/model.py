@@ -8,8 +8,9 @@ What a document leaves out, and whoever makes them without one, has the defaults
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.model import DEFAULT_ZONE, Reason
 from switchbot_automation.schedule.windows import CATCH_UPS
 from switchbot_automation.settings.table import DEFAULTS
@@ -191,13 +192,19 @@ class ZoneSettings:
     latitude: float | None = None
     longitude: float | None = None
     overlay: Overlay | None = None
+    meters: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The devices that its temperature is read from, best first. Follows the others."""
+    unit_readable: bool = field(init=False, repr=False, compare=False)
+    """Whether its unit can be asked for a status. Follows the others."""
 
-    @property
-    def meters(self) -> tuple[str, ...]:
-        """The devices that its temperature is read from, best first."""
-        if self.sensors:
-            return tuple(sensor.device_id for sensor in self.sensors)
-        return (self.meter_device_id,) if self.meter_device_id else ()
+    def __post_init__(self) -> None:
+        meters = tuple(sensor.device_id for sensor in self.sensors)
+        if not meters and self.meter_device_id:
+            meters = (self.meter_device_id,)
+        # Asked for many times a tick, and of settings that never change.
+        object.__setattr__(self, "meters", meters)
+        readable = not looks_infrared(self.aircon_device_id)
+        object.__setattr__(self, "unit_readable", readable)
 
     @property
     def is_overlaid(self) -> bool:
@@ -227,6 +234,17 @@ class GroupSettings:
     max_wait_seconds: int = _GROUP["max_wait_seconds"]
 
 
+class SetAside(NamedTuple):
+    """A part of a stored document that cannot be read here, and that the rest goes without.
+
+    `path` is where it stands, `name` its key or the rule's id, `error` says what is wrong.
+    """
+
+    path: str
+    name: str
+    error: str
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
@@ -234,7 +252,8 @@ class Settings:
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `plugins` the parts that plug-ins provide. `overlaid`
-    names the zones whose settings change with time and surroundings.
+    names the zones whose settings change with time and surroundings. `set_aside` is what
+    could be read no more, see `settings.salvage`.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -245,6 +264,7 @@ class Settings:
     rules: tuple[Rule, ...] = _ZONE["rules"]
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
+    set_aside: tuple[SetAside, ...] = ()
 
     @property
     def default(self) -> ZoneSettings:

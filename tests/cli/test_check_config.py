@@ -19,6 +19,20 @@ def test_good_settings_are_summed_up(invoke, file):
     assert "06:30-23:00 Europe/Paris" in checked.output
 
 
+def test_of_an_auto_zone_it_says_where_both_seasons_start_and_stop(invoke, file):
+    document = default_settings("winter") | {
+        "mode": "auto",
+        "hysteresis_celsius": 0.3,
+        "winter": {"min_temp": 20, "max_temp": 22, "target_temp": 23},
+        "summer": {"min_temp": 24, "max_temp": 26, "target_temp": 23},
+    }
+    file.write_text(json.dumps(document))
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 0, checked.stderr
+    assert "on 19.7 °C, off 22.3 °C" in checked.output
+    assert "on 26.3 °C, off 23.7 °C" in checked.output
+
+
 def test_every_problem_is_named_with_its_place(invoke, file):
     document = default_settings("winter") | {"mode": "spring", "hysteresis": 0.3}
     file.write_text(json.dumps(document))

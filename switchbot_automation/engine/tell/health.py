@@ -47,7 +47,8 @@ def health_report(
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
-    asked for too long, or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
+    asked for too long, rules run away or fail (`rules.problems`), a part of the stored settings that
+    cannot be read here was set aside (`set_aside`), or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
     turned off, seen off, or configured again, and after a week).
     """
     settings = documents.life.settings
@@ -62,6 +63,8 @@ def health_report(
         or store.problems
         or any(zone["temperature_stale"] for zone in zones.values())
         or bool(left_units)
+        or rules.get("problems")
+        or (settings is not None and settings.set_aside)
     )
     if (settings is None and report is not None) or stale:
         status = "error"
@@ -77,6 +80,9 @@ def health_report(
         "tick_stale": stale,
         "timestamp_utc": encode_instant(now),
         "settings_error": _text(documents.life.error),
+        "set_aside": [each._asdict() for each in settings.set_aside]
+        if settings
+        else [],
         "document_problems": list(documents.problems.values()),
         "zones": zones,
         "quota": {
