@@ -147,9 +147,7 @@ def _repair(
     attempts = 0 if zone.observe_only else zone.repair_attempts
     if check.attempt >= attempts or (forbidden and start):
         given_up = replace(check, due_at=now + GIVEN_UP, given_up=True)
-        way = way_of(
-            zone, check.action, readable=not looks_infrared(zone.aircon_device_id)
-        )
+        way = way_of(zone, check.action, readable=zone.unit_readable)
         by = {"power": "plug", "status": "seen"}.get(way or "", "room")
         contradicted = doubted(state, by, check.action, now, told=True)
         states[zone.name] = with_check(contradicted, given_up)
