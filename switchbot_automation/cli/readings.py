@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.cli.targets import can_be_read, find_target, type_of
+import click
+
+from switchbot_automation.cli.targets import (
+    CUT_OFF,
+    NOTHING_LISTED,
+    can_be_read,
+    find_target,
+    is_cut_off,
+    type_of,
+)
 from switchbot_automation.cloud.catalog.readings import read_status
 from switchbot_automation.core.state.said import said_by_status
 from switchbot_automation.errors import (
@@ -17,6 +26,7 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
 )
 from switchbot_automation.explain.words import reason_words
+from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +40,8 @@ COLUMNS = ("name", "type", "says", "id")
 
 # These concern the account: every other device would say the same.
 _OF_THE_ACCOUNT = (AuthError, ClockSkewError, QuotaExhaustedError)
+
+_SAID_NOTHING = "the cloud answered, and says nothing of it"
 
 # What a person does not look for.
 _DULL = frozenset({"version", "calibrate", "group", "latestImage", "filterElement"})
@@ -66,9 +78,14 @@ class Row:
 async def targets(
     client: SwitchBotClient, wanted: Sequence[str]
 ) -> list[Device | Remote]:
-    """Return the devices of those names or ids, all of them if none are named."""
+    """Return the devices of those names or ids, all of them if none are named.
+
+    An empty list is explained on standard error. Raises Misuse, CloudError.
+    """
     found = await client.devices()
     if not wanted:
+        if not (found.devices or found.remotes):
+            click.echo(f"warning: {NOTHING_LISTED}", err=True)
         return [*found.devices, *found.remotes]
     return [find_target(found, each) for each in wanted]
 
@@ -92,16 +109,26 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
     except _OF_THE_ACCOUNT:
         raise
     except CloudError as error:
-        return Row(*about, str(error), error=str(error))
+        words = f"{error}; {CUT_OFF}" if is_cut_off(entry) else str(error)
+        return Row(*about, words, error=words)
     reading = read_status(status)
     values = {**reading.values, **_plain(reading)}
     doubts = (*reading.doubts, *_not_believed(said_by_status(status)))
+    if not values:
+        doubts = (*doubts, _SAID_NOTHING)
+    if is_cut_off(entry):
+        doubts = (*doubts, CUT_OFF)
     return Row(*about, _text(reading, values, doubts), values, doubts)
 
 
 def _not_believed(said: Statement) -> Iterator[str]:
-    """Say what neither a zone nor a rule takes of this, and why not."""
+    """Say what neither a zone nor a rule takes of this, and why not.
+
+    What makes all of it doubtful the reading itself has said.
+    """
     for why in dict.fromkeys(said.doubts.values()):
+        if why in (ReasonCode.ALL_ZEROS, ReasonCode.DEVICE_OFFLINE):
+            continue
         names = ", ".join(name for name, each in said.doubts.items() if each is why)
         words = reason_words({"code": str(why)}, UTC)
         yield f"{names} not believed: {words}"

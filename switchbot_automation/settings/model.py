@@ -8,7 +8,7 @@ What a document leaves out, and whoever makes them without one, has the defaults
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.model import DEFAULT_ZONE, Reason
@@ -179,10 +179,13 @@ class ZoneSettings:
     unknown_history_lockout_seconds: int = _ZONE["unknown_history_lockout_seconds"]
     buttons: Mapping[Action, str] = field(default_factory=dict)
     power_meter_device_id: str = _ZONE["power_meter_device_id"]
+    power_meter_channel: int = _ZONE["power_meter_channel"]
     power_meter_on_watts: float = _ZONE["power_meter_on_watts"]
     confirm_within_seconds: int = _ZONE["confirm_within_seconds"]
-    thermal_response_seconds: int = _ZONE["thermal_response_seconds"]
+    thermal_response_seconds: int | None = None
     repair_attempts: int = _ZONE["repair_attempts"]
+    setpoint_change_seconds: int = _ZONE["setpoint_change_seconds"]
+    command_quiet_hours: TimeWindow | None = None
     manual_hold_seconds: int | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     preset: str = _ZONE["preset"]
@@ -234,6 +237,17 @@ class GroupSettings:
     max_wait_seconds: int = _GROUP["max_wait_seconds"]
 
 
+class SetAside(NamedTuple):
+    """A part of a stored document that cannot be read here, and that the rest goes without.
+
+    `path` is where it stands, `name` its key or the rule's id, `error` says what is wrong.
+    """
+
+    path: str
+    name: str
+    error: str
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
@@ -241,7 +255,8 @@ class Settings:
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `plugins` the parts that plug-ins provide. `overlaid`
-    names the zones whose settings change with time and surroundings.
+    names the zones whose settings change with time and surroundings. `set_aside` is what
+    could be read no more, see `settings.salvage`.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -252,6 +267,7 @@ class Settings:
     rules: tuple[Rule, ...] = _ZONE["rules"]
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
+    set_aside: tuple[SetAside, ...] = ()
 
     @property
     def default(self) -> ZoneSettings:

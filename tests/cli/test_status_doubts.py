@@ -41,7 +41,12 @@ async def test_zeros_are_doubted_whatever_hub_they_name(hub):
 async def test_the_last_values_of_a_hub_that_is_offline_are_doubted():
     fields = {"temperature": 17.2, "humidity": 50, "onlineStatus": "offline"}
     row = await row_of("Hub 3", fields)
-    assert any("offline" in each and "temperature" in each for each in row.doubts)
+    assert any("it is offline" in each for each in row.doubts)
+
+
+async def test_a_number_that_it_cannot_measure_is_named():
+    row = await row_of("MeterPro(CO2)", {"temperature": 20.0, "CO2": 40000})
+    assert any(each.startswith("CO2 not believed") for each in row.doubts)
 
 
 async def test_a_meter_that_is_well_is_not_doubted():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.core.state.zone import ZoneState
-    from switchbot_automation.settings.model import OffsetInput, Openings
+    from switchbot_automation.settings.model import OffsetInput, Openings, ZoneSettings
 
 # Within this a room has to lose what counts as a sudden loss.
 _LOSS_SECONDS = 600.0
@@ -49,8 +49,12 @@ _SHOWN_SECONDS = 90.0
 # So long a sensor counts as one that tells by itself, unless an answer contradicts it.
 _TELLS = timedelta(days=30)
 # SwitchBot API v1.1, contact sensor: `timeOutNotClose` is open for long.
-_OPEN = frozenset({"open", "timeoutnotclose"})
+_OPEN = frozenset({"open", "opened", "timeoutnotclose"})
 _CLOSED = frozenset({"close", "closed"})
+_DOORS = frozenset({"openstate", "doorstate", "doorstatus"})
+_DETECTED = {"detected": True, "not_detected": False}
+# A garage door's, where 0 is open and 1 is closed.
+_DOOR_STATUS = {0: True, 1: False}
 
 
 # --- what comes in -----------------------------------------------------------------
@@ -59,18 +63,31 @@ _CLOSED = frozenset({"close", "closed"})
 def shown_by(fields: Mapping[str, Any], *, opening: bool) -> bool | None:
     """Return what a status or an event says: open, or somebody there; None for neither.
 
-    A contact sensor tells both, each for itself.
+    A contact sensor tells both, each for itself; a lock tells of its door, a garage door
+    of itself. Neither the case of a name nor that of a word counts: documents write
+    `Detected` where the cloud says `detected`.
     """
-    state = fields.get("openState")
-    if opening and isinstance(state, str):
-        word = state.lower()
-        return True if word in _OPEN else False if word in _CLOSED else None
-    for key in ("moveDetected", "detected", "detectionState"):
-        value = fields.get(key)
+    said = {str(name).casefold(): value for name, value in fields.items()}
+    if opening and not _DOORS.isdisjoint(said):
+        return _door(said)
+    for key in ("movedetected", "detected", "detectionstate"):
+        value = said.get(key)
         if isinstance(value, bool):
             return value
-        if isinstance(value, str) and value.upper() in ("DETECTED", "NOT_DETECTED"):
-            return value.upper() == "DETECTED"
+        if isinstance(value, str) and value.casefold() in _DETECTED:
+            return _DETECTED[value.casefold()]
+    return None
+
+
+def _door(said: Mapping[str, Any]) -> bool | None:
+    """Return whether it is open, None where it says neither: motion is no door."""
+    status = said.get("doorstatus")
+    if isinstance(status, int) and not isinstance(status, bool):
+        return _DOOR_STATUS.get(status)
+    for state in (said.get("openstate"), said.get("doorstate")):
+        word = state.replace("_", "").casefold() if isinstance(state, str) else ""
+        if word in _OPEN or word in _CLOSED:
+            return word in _OPEN
     return None
 
 
@@ -298,6 +315,41 @@ def _resuming(sign: Sign, openings: Openings, now: datetime) -> bool:
     resumes = sign.since + timedelta(seconds=openings.resume_after_seconds)
     paused = sign.held_seconds > openings.pause_after_seconds
     return not sign.active and paused and now < resumes
+
+
+class SignBelief(NamedTuple):
+    """What is believed of a window or of somebody's presence, by which sensor.
+
+    `about` is ``opening`` or ``presence``. `active`: open, or somebody is there; None:
+    unknown, since nothing was heard for too long. `since` is when that began and
+    `heard_at` when it was last said, aware UTC; both None where it was never heard.
+    """
+
+    about: str
+    device_id: str
+    active: bool | None
+    since: datetime | None
+    heard_at: datetime | None
+
+
+def sign_beliefs(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> tuple[SignBelief, ...]:
+    """Return what is believed around a zone at `now`, sensor by sensor."""
+    around = state.surroundings
+    parts = (("opening", zone.openings), ("presence", zone.presence))
+    found = []
+    for about, part in parts:
+        for device_id in part.sensors if part else ():
+            sign = around.signs.get(f"{about}:{device_id}") if around else None
+            if sign is None or part is None:
+                found.append(SignBelief(about, device_id, None, None, None))
+                continue
+            lasts = timedelta(seconds=part.unknown_after_seconds)
+            active = sign.active if now - sign.heard_at < lasts else None
+            belief = SignBelief(about, device_id, active, sign.since, sign.heard_at)
+            found.append(belief)
+    return tuple(found)
 
 
 def offset_of(

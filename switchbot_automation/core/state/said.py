@@ -107,9 +107,10 @@ def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
             if folded[name] not in _CONNECTION
         }
     doubts: dict[str, ReasonCode] = {}
-    zeros = _are_zeros({folded[name]: value for name, value in fields.items()})
+    said = {folded[name]: value for name, value in fields.items()}
+    zeros = _zeros(said)
     for name, value in fields.items():
-        if zeros and folded[name] in _AIR and _is_zero(value):
+        if folded[name] in zeros:
             doubts[name] = ReasonCode.ALL_ZEROS
         elif folded[name] == "temperature" and value is not None:
             number = finite(value)
@@ -187,6 +188,7 @@ def _of_scale(said: Statement, temperature: float, unit: str | None) -> Statemen
 # What a document can hold, and far beyond anything that is measured.
 _LARGEST = 1e15
 _AIR = frozenset({"temperature", "humidity", "battery"})
+_NO_HUB = ("", "000000000000")
 _MEASURED = _AIR | {"co2"}
 
 
@@ -234,18 +236,20 @@ def _is_offline(value: Any) -> bool:
     return value is False or _is_zero(value)
 
 
-def _are_zeros(said: Mapping[str, Any]) -> bool:
-    """Tell whether temperature, humidity and battery are zeros that nothing measured.
+def _zeros(said: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names whose zeros nothing measured.
 
     0 degrees by itself is a cold room; with 0 % humidity it is a device that is gone,
-    also where the cloud still has its CO2.
+    also where the cloud still has its CO2. Of another device all have to be zeros, and
+    its hub none or its battery too.
     """
-    if not _is_zero(said.get("temperature")):
-        return False
-    others = [
-        said[name] for name in ("humidity", "battery") if said.get(name) is not None
-    ]
-    return bool(others) and all(_is_zero(each) for each in others)
+    numbers = {name for name, value in said.items() if finite(value) is not None}
+    zeros = frozenset(name for name in numbers if _is_zero(said[name]))
+    air = _AIR & numbers
+    if "temperature" in zeros and len(air) > 1 and air <= zeros:
+        return air
+    nowhere = said.get("hubdeviceid") in _NO_HUB or "battery" in zeros
+    return zeros if len(numbers) > 1 and numbers == zeros and nowhere else frozenset()
 
 
 def _is_zero(value: Any) -> bool:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.around import sign_beliefs
+from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.values import encode_instant
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.around import SignBelief
+    from switchbot_automation.core.state.evidence import UnitBelief
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
     from switchbot_automation.model import TickReport
@@ -43,7 +47,8 @@ def health_report(
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
-    asked for too long, or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
+    asked for too long, rules run away or fail (`rules.problems`), a part of the stored settings that
+    cannot be read here was set aside (`set_aside`), or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
     turned off, seen off, or configured again, and after a week).
     """
     settings = documents.life.settings
@@ -58,6 +63,8 @@ def health_report(
         or store.problems
         or any(zone["temperature_stale"] for zone in zones.values())
         or bool(left_units)
+        or rules.get("problems")
+        or (settings is not None and settings.set_aside)
     )
     if (settings is None and report is not None) or stale:
         status = "error"
@@ -73,6 +80,9 @@ def health_report(
         "tick_stale": stale,
         "timestamp_utc": encode_instant(now),
         "settings_error": _text(documents.life.error),
+        "set_aside": [each._asdict() for each in settings.set_aside]
+        if settings
+        else [],
         "document_problems": list(documents.problems.values()),
         "zones": zones,
         "quota": {
@@ -127,8 +137,33 @@ def _zones(
             "assumed_aircon_power": str(state.power),
             "error_count": state.error_count,
             "last_error": state.last_error,
+            "unit": _unit(unit_belief(zone, state, now)),
+            "around": [_sign(each, now) for each in sign_beliefs(zone, state, now)],
         }
     return zones
+
+
+def _sign(belief: SignBelief, now: datetime) -> dict[str, Any]:
+    """Return what is believed of a window or of presence, by which sensor and how old."""
+    heard_at = belief.heard_at
+    return {
+        "about": belief.about,
+        "source": belief.device_id,
+        "active": belief.active,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "age_seconds": round((now - heard_at).total_seconds()) if heard_at else None,
+    }
+
+
+def _unit(belief: UnitBelief) -> dict[str, Any]:
+    """Return what a unit is believed to do, and by what."""
+    return {
+        "believed": str(belief.power),
+        "source": belief.source,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "uncertain": belief.uncertain,
+        "contradicted_by": belief.contradicted_by,
+    }
 
 
 def _text(error: Exception | None) -> str | None:
