@@ -18,8 +18,7 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings.change import Change, differences
-from switchbot_automation.settings.checks import far_days
-from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.secrets import MASKS
 
 if TYPE_CHECKING:
@@ -152,9 +151,9 @@ class Configurator:
 
 def _entering(document: Mapping[str, Any]) -> Settings:
     """Return what a document asks for that is new. Raises SettingsError."""
-    settings = parse_settings(document)
-    for error in far_days(document):
-        raise error
+    settings, errors = read_settings(document)
+    if settings is None or errors:
+        raise errors[0]
     return settings
 
 

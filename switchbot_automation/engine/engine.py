@@ -412,6 +412,7 @@ class AutomationEngine:
             performance=self._performance.to_dict(self._clock.monotonic()),
             rules=self._rules.health(),
             left_units=self._parts.left_units.report(),
+            refused=self._parts.observer.refusals,
             plugins=await (await installed()).report_beside(),
         )
 

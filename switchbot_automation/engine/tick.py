@@ -86,8 +86,10 @@ class Preparation:
         meters: Meters,
         quota_watch: QuotaWatch,
         left_units: LeftUnits,
+        observer: Observer,
         wake: Callable[[], None],
     ) -> None:
+        self._observer = observer
         self._documents = documents
         self._commander = commander
         self._leadership = leadership
@@ -116,6 +118,7 @@ class Preparation:
         settings = life.settings
         stored, reachable = documents.home.stored, documents.reachable
         if changed:
+            self._observer.settings_changed()
             self._listeners.emit(SettingsApplied(life.revision_in_force))
         if life.error is not None and life.error is not before:
             self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))

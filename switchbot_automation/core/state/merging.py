@@ -21,6 +21,7 @@ _REMEMBERED = (
     "pending_repeat",
     "pending_manual",
     "intent",
+    "refusals",
 )
 _LATER_WINS = (
     "compressor_started_at",

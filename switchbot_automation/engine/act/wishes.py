@@ -58,6 +58,7 @@ async def act_for_person(
             else Reason(ReasonCode.MANUAL, {"action": action.value}),
         ),
         person=True,
+        rule=rule is not None,
     )
     command = await commander.carry_out(order)
     if command.status is CommandStatus.BLOCKED and command.blocked_until:

@@ -16,7 +16,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
-from switchbot_automation.errors import PluginError, QuotaExhaustedError
+from switchbot_automation.core.state.refusals import (
+    READ,
+    Tried,
+    after_tries,
+    due_now,
+    listed,
+    refused,
+    scope_of,
+)
+from switchbot_automation.core.state.zone import Way
+from switchbot_automation.errors import (
+    BadParameterError,
+    PluginError,
+    QuotaExhaustedError,
+)
 from switchbot_automation.model import (
     PLUGIN_PREFIX,
     CommandResult,
@@ -30,6 +44,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.zone import Refusal
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.offsets import Offsets
     from switchbot_automation.model import CloudApi, DeviceList, Scene
@@ -51,6 +66,10 @@ _REMOTES_FRESH_SECONDS = 86400.0
 
 
 _PLUGIN_TYPE: Final = "plugin"
+
+
+def _forget(_listing: Mapping[str, str]) -> None:
+    """Listen to no list."""
 
 
 def _of_plugin(args: tuple[object, ...]) -> bool:
@@ -96,6 +115,10 @@ class Observer:
         self._limits: set[asyncio.Timeout] = set()
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
+        self.when_listed: Callable[[Mapping[str, str]], None] = _forget
+        self.refusals: tuple[Refusal, ...] = ()
+        """What the cloud refuses for good beside the zones' commands: readings, and what
+        rules command. One more call each after a restart, so they are not stored."""
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
@@ -104,10 +127,14 @@ class Observer:
     async def status(self, device_id: str) -> DeviceStatus:
         """Ask what a device is like. Raises what `call` raises.
 
-        The first failure and the recovery are logged, not each poll.
+        The first failure and the recovery are logged, not each poll. A device that the
+        cloud refused for good is not asked before that is due to be tried again.
         """
+        way = Way(device_id, READ)
         try:
-            status = await self.call(self._client.status, device_id)
+            status: DeviceStatus = await self._unless_refused(
+                way, self.call, self._client.status, device_id
+            )
             fields: object = status.fields
             if not isinstance(fields, Mapping):
                 kind = type(fields).__name__
@@ -123,6 +150,71 @@ class Observer:
             self._failing.discard(device_id)
             _LOGGER.info("%s can be read again", device_id)
         return status
+
+    async def devices(self) -> DeviceList:
+        """Ask for the account's list. Raises what `call` raises.
+
+        What is refused for good is tried again where the list has changed since.
+        """
+        found = await self.call(self._client.devices)
+        listing = {each.device_id: each.device_type for each in found.devices}
+        listing |= {each.device_id: each.remote_type for each in found.remotes}
+        self.refusals = listed(self.refusals, listing)
+        self.when_listed(listing)
+        return found
+
+    def settings_changed(self) -> None:
+        """Let all that is refused for good be tried again at once."""
+        self.refusals = due_now(self.refusals, self._clock.now())
+
+    async def command(
+        self,
+        device_id: str,
+        command: str,
+        parameter: object = "default",
+        command_type: str = "command",
+    ) -> CommandResult:
+        """Command a device that is no zone's unit. Raises what `send` raises.
+
+        One that the cloud refused for good is not sent before that is due to be tried
+        again: BadParameterError.
+        """
+        kind = command if command_type == "command" else f"{command_type} {command}"
+        return await self._unless_refused(
+            Way(device_id, "command", f"{kind} {parameter}"),
+            self.send,
+            self._client.command,
+            device_id,
+            command,
+            parameter,
+            command_type,
+        )
+
+    async def _unless_refused(
+        self, way: Way, function: Callable[..., Awaitable[_T]], *args: object
+    ) -> _T:
+        now = self._clock.now()
+        if self.refusals:
+            known = refused(self.refusals, way, now)
+            if known is not None:
+                raise BadParameterError(
+                    f"{known.words} (refused {known.times} times since"
+                    f" {known.since:%Y-%m-%d %H:%M} UTC, tried again at"
+                    f" {known.next_at:%Y-%m-%d %H:%M} UTC)",
+                    maybe_sent=False,
+                )
+        try:
+            answer = await function(*args)
+        except Exception as error:
+            scope = scope_of(error)
+            if scope is not None:
+                said = Tried(way, taken=False, scope=scope, words=describe(error))
+                self.refusals = after_tries(self.refusals, (said,), self._clock.now())
+            raise
+        if self.refusals:
+            said = Tried(way, taken=True)
+            self.refusals = after_tries(self.refusals, (said,), now)
+        return answer
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         """Make one call that only asks the cloud, counted and with an end to waiting.
@@ -227,7 +319,7 @@ class Observer:
         if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
             self._remotes_asked_at = now
             try:
-                devices = await self.call(self._client.devices)
+                devices = await self.devices()
                 self._remotes = frozenset(each.device_id for each in devices.remotes)
             except Exception as error:  # noqa: BLE001 - any client, also a host's own
                 _LOGGER.warning("the device list cannot be read: %s", describe(error))

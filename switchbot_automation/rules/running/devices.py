@@ -110,7 +110,7 @@ class RuleDevices:
     async def _list(self) -> None:
         self._listed_at = self._clock.monotonic()
         try:
-            listed = await self._observer.call(self._client.devices)
+            listed = await self._observer.devices()
             found = known_of(listed)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             self._list_error = describe(error)
@@ -151,7 +151,7 @@ class RuleDevices:
     async def _read(self, device: Known, line: _Line) -> None:
         line.tried_at = self._clock.monotonic()
         try:
-            status = await self._observer.call(self._client.status, device.device_id)
+            status = await self._observer.status(device.device_id)
             reading = read_status(status)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             if not line.failing:

@@ -132,9 +132,8 @@ class RunContext:
             what["parameter"] = _short(masked(checked))
         if self.dry_run:
             return what
-        client = self.services.client
-        result = await self.services.observer.send(
-            client.command, found.device_id, command, checked, command_type
+        result = await self.services.observer.command(
+            found.device_id, command, checked, command_type
         )
         return {
             **what,
