@@ -171,19 +171,19 @@ _WORDS: Mapping[str, str] = {
         " or a button"
     ),
     ReasonCode.DEVICE_NOT_FOUND: (
-        "the cloud knows no {rung} {device}: correct its id in the settings, or add it to"
+        "the cloud finds no {thing} {device}: correct its id in the settings, or add it to"
         ' the account ("{said}", {times} times)'
     ),
     ReasonCode.COMMAND_REFUSED: (
-        "{rung} {device} refuses {what} for good: configure another way, as a scene or a"
+        "{thing} {device} refuses {what} for good: configure another way, as a scene or a"
         ' button ("{said}", {times} times)'
     ),
     ReasonCode.VALUE_REFUSED: (
-        "{rung} {device} refuses {what}: change the setpoint, fan speed or mode"
+        "{thing} {device} refuses {what}: change the setpoint, fan speed or mode"
         ' ("{said}", {times} times)'
     ),
     ReasonCode.READING_REFUSED: (
-        'the cloud does not let {device} be read ("{said}", {times} times)'
+        'the cloud does not let the device {device} be read ("{said}", {times} times)'
     ),
     ReasonCode.SETPOINT_CLAMPED: (
         "{asked_celsius} °C is no setpoint of an air conditioner, {sent_celsius} °C was"

@@ -43,37 +43,43 @@ def account_findings(
         )
     for where, part in _parts(document):
         if devices:
-            for path, device_id, needs in _named(part):
-                at = dotted((*where, *path))
-                found = devices.get(device_id)
-                if found is None:
-                    errors.append(SettingsError(_lacks(device_id, devices), path=at))
-                    continue
-                if needs and not _has(found, needs):
-                    what = " or ".join(sorted(needs))
-                    errors.append(
-                        SettingsError(f"{_called(found)} gives no {what}", path=at)
-                    )
-                if isinstance(found, Device) and not found.cloud_service:
-                    warnings.append(
-                        SettingsError(
-                            f"the cloud service of {_called(found)} is off in the app:"
-                            " it may neither answer nor obey",
-                            path=at,
-                        )
-                    )
-            for error, grave in _about_unit(document, where, part, devices):
+            for error, grave in (
+                *_about_devices(where, part, devices),
+                *_about_unit(document, where, part, devices),
+            ):
                 (errors if grave else warnings).append(error)
-        for action, scene in _items(part.get("aircon_scenes")):
-            if isinstance(scene, str) and scene and scene not in known:
-                names = {each.scene_id: each.name for each in known.values()}
-                errors.append(
-                    SettingsError(
-                        _lacks_scene(scene, names),
-                        path=dotted((*where, "aircon_scenes", action)),
-                    )
-                )
+        errors += _about_scenes(where, part, known)
     return errors, warnings
+
+
+def _about_devices(
+    where: _Path, part: Mapping[str, Any], devices: Mapping[str, Device | Remote]
+) -> Iterator[tuple[SettingsError, bool]]:
+    """Yield what is wrong with the devices that a part names, and whether it surely is."""
+    for path, device_id, needs in _named(part):
+        at, found = dotted((*where, *path)), devices.get(device_id)
+        if found is None:
+            yield SettingsError(_lacks(device_id, devices), path=at), True
+            continue
+        if needs and not _has(found, needs):
+            what = " or ".join(sorted(needs))
+            yield SettingsError(f"{_called(found)} gives no {what}", path=at), True
+        if isinstance(found, Device) and not found.cloud_service:
+            words = (
+                f"the cloud service of {_called(found)} is off in the app: it may neither"
+                " answer nor obey"
+            )
+            yield SettingsError(words, path=at), False
+
+
+def _about_scenes(
+    where: _Path, part: Mapping[str, Any], known: Mapping[str, Scene]
+) -> Iterator[SettingsError]:
+    names = {each.scene_id: each.name for each in known.values()}
+    for action, scene in _items(part.get("aircon_scenes")):
+        if isinstance(scene, str) and scene and scene not in known:
+            path = dotted((*where, "aircon_scenes", action))
+            yield SettingsError(_lacks_scene(scene, names), path=path)
 
 
 def _parts(document: Mapping[str, Any]) -> Iterator[tuple[_Path, Mapping[str, Any]]]:
@@ -99,7 +105,7 @@ def _named(
     ]
     for index, sensor in enumerate(_list(part.get("sensors"))):
         if isinstance(sensor, Mapping):
-            path = ("sensors", index, "device_id")
+            path: _Path = ("sensors", index, "device_id")
             found.append((path, sensor.get("device_id"), _METER))
     for key in ("openings", "presence"):
         section = part.get(key)

@@ -16,6 +16,7 @@ The only writer of `refusals`.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import Enum, auto
 from hashlib import sha256
@@ -85,6 +86,8 @@ _MOST_VALUES: Final = 6
 KEPT_REFUSALS: Final = 40
 _DIGITS: Final = 12
 _LONGEST_WORDS: Final = 200
+# What is told says what was refused, not which class of ours says so.
+_CLASS: Final = re.compile(r"^\w+Error: ")
 
 
 # --- what lasts -----------------------------------------------------------------------
@@ -285,7 +288,7 @@ def _with(
     found = Refusal(
         way=way,
         code=code,
-        words=tried.words[:_LONGEST_WORDS],
+        words=_CLASS.sub("", tried.words)[:_LONGEST_WORDS],
         since=before.since if before else now,
         at=now,
         times=times,
@@ -318,6 +321,25 @@ def learned(
     return state if found is state.refusals else state._replace(refusals=found)
 
 
+def readings_of(state: ZoneState) -> tuple[Refusal, ...]:
+    """Return what of a zone's refusals is about reading its devices."""
+    return tuple(each for each in state.refusals if each.way.rung == READ)
+
+
+def with_readings(
+    state: ZoneState, zone: ZoneSettings, known: Iterable[Refusal]
+) -> ZoneState:
+    """Return a zone's state with what is known by now of reading its devices."""
+    devices = zone.devices
+    readings = tuple(
+        each for each in known if each.way.rung == READ and each.way.device in devices
+    )
+    if readings == readings_of(state):
+        return state
+    others = (each for each in state.refusals if each.way.rung != READ)
+    return state._replace(refusals=(*others, *readings))
+
+
 # --- what ends it ---------------------------------------------------------------------
 
 
@@ -344,16 +366,21 @@ def fingerprint(zone: ZoneSettings) -> str:
 def still_believed(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
     """Return the state without what ended: by other settings, or by time.
 
-    `zone` are its settings as the document has them. After the clock was set back no
-    wait is longer than the longest.
+    `zone` are its settings as the document has them; readings end by the time, or with
+    the device. After the clock was set back no wait is longer than the longest.
     """
     if not state.refusals:
         return state
-    settings = fingerprint(zone)
+    settings, devices = fingerprint(zone), zone.devices
     kept = tuple(
         each.not_later_than(now, WAITS[-1])
         for each in state.refusals
-        if each.settings == settings and now - each.at < FORGOTTEN
+        if now - each.at < FORGOTTEN
+        and (
+            each.way.device in devices
+            if each.way.rung == READ
+            else each.settings == settings
+        )
     )
     return state if kept == state.refusals else state._replace(refusals=kept)
 
@@ -394,6 +421,7 @@ def told(refusal: Refusal, *, until: datetime | None = None) -> Reason:
     way = refusal.way
     detail = {
         "rung": way.rung,
+        "thing": way.rung if way.rung in ("scene", "webhook") else "device",
         "device": way.device,
         "what": way.kind or "everything",
         "said": refusal.words,

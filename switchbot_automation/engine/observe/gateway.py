@@ -22,6 +22,7 @@ from switchbot_automation.core.state.refusals import (
     after_tries,
     due_now,
     listed,
+    readings_of,
     refused,
     scope_of,
 )
@@ -40,11 +41,11 @@ from switchbot_automation.model import (
 from switchbot_automation.urls import without_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
-    from switchbot_automation.core.state.zone import Refusal
+    from switchbot_automation.core.state.zone import Refusal, ZoneState
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.offsets import Offsets
     from switchbot_automation.model import CloudApi, DeviceList, Scene
@@ -117,8 +118,9 @@ class Observer:
         self._people: list[float] = []
         self.when_listed: Callable[[Mapping[str, str]], None] = _forget
         self.refusals: tuple[Refusal, ...] = ()
-        """What the cloud refuses for good beside the zones' commands: readings, and what
-        rules command. One more call each after a restart, so they are not stored."""
+        """What the cloud refuses for good beside the zones' commands: readings, which are
+        kept with the zones, and what rules command."""
+        self._remembers = False
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
@@ -133,7 +135,7 @@ class Observer:
         way = Way(device_id, READ)
         try:
             status: DeviceStatus = await self._unless_refused(
-                way, self.call, self._client.status, device_id
+                way, self.call, self._client.status, device_id, insists=False
             )
             fields: object = status.fields
             if not isinstance(fields, Mapping):
@@ -163,9 +165,17 @@ class Observer:
         self.when_listed(listing)
         return found
 
-    def settings_changed(self) -> None:
-        """Let all that is refused for good be tried again at once."""
+    def try_anew(self) -> None:
+        """Let all that is refused for good be tried at once: somebody changed something."""
         self.refusals = due_now(self.refusals, self._clock.now())
+
+    def remember(self, states: Iterable[ZoneState]) -> None:
+        """Take in, once, what an earlier process learned of readings."""
+        if self._remembers:
+            return
+        self._remembers = True
+        kept = {each.way: each for state in states for each in readings_of(state)}
+        self.refusals = (*self.refusals, *kept.values())
 
     async def command(
         self,
@@ -173,11 +183,13 @@ class Observer:
         command: str,
         parameter: object = "default",
         command_type: str = "command",
+        *,
+        insists: bool = False,
     ) -> CommandResult:
         """Command a device that is no zone's unit. Raises what `send` raises.
 
-        One that the cloud refused for good is not sent before that is due to be tried
-        again: BadParameterError.
+        What the cloud refused for good is not sent before that is due to be tried again,
+        unless a person `insists`: BadParameterError.
         """
         kind = command if command_type == "command" else f"{command_type} {command}"
         return await self._unless_refused(
@@ -188,13 +200,28 @@ class Observer:
             command,
             parameter,
             command_type,
+            insists=insists,
+        )
+
+    async def run_scene(self, scene_id: str, *, insists: bool = False) -> CommandResult:
+        """Run a scene that is no zone's, see `command`."""
+        return await self._unless_refused(
+            Way(scene_id, "scene"),
+            self.send,
+            self._client.run_scene,
+            scene_id,
+            insists=insists,
         )
 
     async def _unless_refused(
-        self, way: Way, function: Callable[..., Awaitable[_T]], *args: object
+        self,
+        way: Way,
+        function: Callable[..., Awaitable[_T]],
+        *args: object,
+        insists: bool,
     ) -> _T:
         now = self._clock.now()
-        if self.refusals:
+        if self.refusals and not insists:
             known = refused(self.refusals, way, now)
             if known is not None:
                 raise BadParameterError(

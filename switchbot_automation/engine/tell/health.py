@@ -147,7 +147,9 @@ def _zones(
                     *all_refused(zone, state.refusals),
                 )
             ],
-            "refusals": [_refusal(each) for each in state.refusals],
+            "refusals": [
+                _refusal(each) for each in state.refusals if each.way.rung != READ
+            ],
             "refused_readings": [
                 _refusal(each)
                 for each in refused

@@ -17,6 +17,7 @@ from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.rules.running.evaluate import due, with_run, without_run
 from switchbot_automation.rules.running.memory import storable
 from switchbot_automation.rules.running.services import (
+    PERSON,
     SENDING_SECONDS,
     RunContext,
     Services,
@@ -37,9 +38,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _MOST_RUNS: Final = 100
 """How many runs one pass carries on; more are left to the next tick."""
-
-PERSON: Final = "person"
-"""The trigger of a run that a person asked for."""
 
 _STORE_RETRY: Final = timedelta(seconds=30)
 

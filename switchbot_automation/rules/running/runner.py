@@ -20,11 +20,11 @@ from switchbot_automation.model import Power
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
 from switchbot_automation.rules.definition.model import LATEST
-from switchbot_automation.rules.running.carry import PERSON, Carrier, LostRaceError
+from switchbot_automation.rules.running.carry import Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
 from switchbot_automation.rules.running.evaluate import admit, fire, next_run
 from switchbot_automation.rules.running.memory import Memory, RuleMemory, RuleRun
-from switchbot_automation.rules.running.services import Services
+from switchbot_automation.rules.running.services import PERSON, Services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 SENDING_SECONDS: Final = 60.0
 """How long a webhook, a notification or a plug-in's action may take."""
 
+PERSON: Final = "person"
+"""The trigger of a run that a person asked for."""
+
 # `T02-20200804130110` or a UUID (SwitchBot API v1.1, scene list).
 _SCENE_ID = re.compile(
     r"T\d{2}-[\w-]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -76,6 +79,11 @@ class RunContext:
         """The instant, aware UTC."""
         return self.services.clock.now()
 
+    @property
+    def _by_person(self) -> bool:
+        """Whether a person set the run off just now, and may try what is refused."""
+        return self.cause.get("trigger") == PERSON
+
     async def command_zone(
         self, zone: str, action: str, hold: timedelta | str | None
     ) -> Mapping[str, Any]:
@@ -98,6 +106,7 @@ class RunContext:
             wanted,
             until,
             rule=self.rule,
+            insists=self._by_person,
         )
         self.commands.append(command)
         done = {**what, "status": str(command.status)}
@@ -133,7 +142,11 @@ class RunContext:
         if self.dry_run:
             return what
         result = await self.services.observer.command(
-            found.device_id, command, checked, command_type
+            found.device_id,
+            command,
+            checked,
+            command_type,
+            insists=self._by_person,
         )
         return {
             **what,
@@ -154,7 +167,7 @@ class RunContext:
                 raise RuleActionError(f"no single scene {scene!r}; there are {known}")
             scene_id = found[0]
         if not self.dry_run:
-            await observer.send(client.run_scene, scene_id)
+            await observer.run_scene(scene_id, insists=self._by_person)
         return {"scene": scene}
 
     async def post(self, url: str, allowed_hosts: Collection[str]) -> Mapping[str, Any]:
