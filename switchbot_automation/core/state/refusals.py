@@ -55,9 +55,6 @@ READ: Final = "read"
 TURN_OFF: Final = "turnOff"
 SET_ALL: Final = "setAll"
 HALF_DEGREES: Final = "setAll in half degrees"
-WHOLE_DEVICE: Final = ""
-"""The kind of a refusal that goes for all that the rung can send to that device."""
-
 WAITS: Final = (
     timedelta(minutes=5),
     timedelta(minutes=30),
@@ -192,7 +189,7 @@ def _covers(refusal: Refusal, way: Way) -> bool:
     refused = refusal.way
     if (refused.device, refused.rung) != (way.device, way.rung):
         return False
-    return refused.kind in (WHOLE_DEVICE, way.kind) or (
+    return refused.kind == way.kind or (
         refused.kind == SET_ALL and way.kind.startswith(SET_ALL)
     )
 
@@ -301,15 +298,19 @@ def _with(
 
 
 def _refused_way(way: Way, scope: Scope) -> tuple[Way, ReasonCode]:
-    if scope is Scope.DEVICE:
-        webhook = way.rung == "webhook"
-        code = ReasonCode.COMMAND_REFUSED if webhook else ReasonCode.DEVICE_NOT_FOUND
-        return way._replace(kind=WHOLE_DEVICE), code
+    """Return how much is believed of it, and as what.
+
+    Of a device that is not found each kind of command by itself: cloud and belief may be
+    wrong, and an OFF that is taken says nothing of the rest.
+    """
+    sets = way.kind.startswith(SET_ALL)
+    if scope is not Scope.VALUE and sets:
+        way = way._replace(kind=SET_ALL)
+    if scope is Scope.DEVICE and way.rung != "webhook":
+        return way, ReasonCode.DEVICE_NOT_FOUND
     if way.rung == READ:
         return way, ReasonCode.READING_REFUSED
-    if scope is Scope.COMMAND and way.kind.startswith(SET_ALL):
-        return way._replace(kind=SET_ALL), ReasonCode.COMMAND_REFUSED
-    value = scope is Scope.VALUE and way.kind.startswith(SET_ALL)
+    value = scope is Scope.VALUE and sets
     return way, ReasonCode.VALUE_REFUSED if value else ReasonCode.COMMAND_REFUSED
 
 

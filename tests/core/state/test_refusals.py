@@ -74,12 +74,13 @@ def test_what_lasts_is_told_by_the_class_of_the_error(error, scope):
     assert known.scope_of(error) is scope
 
 
-def test_a_device_that_is_not_there_takes_nothing_of_that_rung():
+def test_a_device_that_is_not_there_takes_no_setpoint_and_off_is_tried_by_itself():
     found = refuse(WARM, Scope.DEVICE)
-    assert known.refused(found, OFF, NOW) is not None
     assert known.refused(found, HALF, NOW) is not None
-    assert known.refused(found, Way("S1", "scene"), NOW) is None
+    assert known.refused(found, OFF, NOW) is None
     assert found[0].code is ReasonCode.DEVICE_NOT_FOUND
+    after = known.after_tries(found, (Tried(OFF, taken=True),), NOW)
+    assert after == found
 
 
 def test_a_command_that_is_not_known_is_refused_with_every_value_and_off_is_not():

@@ -62,7 +62,7 @@ async def test_a_unit_that_refuses_to_start_is_told_a_few_times_a_day(house, err
     health = await house.engine.health()
     zone = health["zones"]["default"]
     assert health["status"] == "degraded"
-    assert zone["cannot_command"] == ["winter"] or "off" in zone["cannot_command"]
+    assert zone["cannot_command"] == ["winter"]
     (refusal,) = zone["refusals"]
     assert refusal["times"] == len(tried)
     assert refusal["since"].startswith("2026-01-12T12:0")
@@ -111,7 +111,7 @@ async def test_half_degrees_that_are_refused_become_whole_ones(house):
     report = await house.tick(15.0, after=60)
     assert report.outcome == "winter_on"
     assert house.cloud.words == ["setAll 23,5,3,on"]
-    await live(house, 19.0, hours=12)
+    await live(house, 19.0, hours=2)
     assert len(tried) == 2  # what it runs at counts as what was wished
     assert (await house.engine.health())["status"] == "ok"
     await house.tick(25.0, after=60)
@@ -175,10 +175,10 @@ async def test_a_person_may_always_try_and_their_success_ends_it(house):
     tried = refusing(house, lambda *_: error[0])
     await live(house, 15.0, hours=1)
     count = len(tried)
-    assert (await house.engine.act("winter")).status == "failed"
+    assert (await house.engine.act("default", "winter")).status == "failed"
     assert len(tried) == count + 1
     error[0] = None
-    assert (await house.engine.act("winter")).status == "accepted"
+    assert (await house.engine.act("default", "winter")).status == "accepted"
     health = await house.engine.health()
     assert health["zones"]["default"]["refusals"] == []
     assert health["zones"]["default"]["cannot_command"] == []
@@ -245,8 +245,8 @@ async def test_a_meter_that_is_not_found_is_read_a_few_times_a_day(house, error)
     assert len([call for call in house.cloud.calls if METER in call]) == len(asked)
     house.cloud.broken.clear()
     house.configure(poll_interval_seconds=61)
-    report = await house.tick(15.0, after=60)
-    assert report.temperature == 15.0
+    await house.tick(15.0, after=60)
+    assert house.state["last_temperature"] == 15.0
     health = await house.engine.health()
     assert health["zones"]["default"]["refused_readings"] == []
 
