@@ -196,6 +196,19 @@ async def test_repeats_of_an_off_that_is_refused_end(house):
     assert house.state["pending_off_repeat"] is None
 
 
+async def test_a_repeat_left_over_from_a_crash_ends_where_off_is_refused(house):
+    tried = refusing(house, lambda *_: UNSUPPORTED)
+    house.remember(assumed_aircon_power="on", assumed_aircon_mode=5)
+    await house.tick(25.0, after=60)
+    assert [word for _at, word in tried] == ["turnOff"]
+    due = house.clock.now().isoformat()
+    left = {"remaining": 3, "interval_seconds": 10, "next_run_at": due}
+    house.store.set("state", house.state | {"pending_off_repeat": left})
+    await house.tick(25.0, after=10)
+    assert house.state["pending_off_repeat"] is None
+    assert len(tried) == 1
+
+
 async def test_what_fails_for_a_while_is_tried_as_before(house):
     error = [HubOfflineError("hub", status_code=171)]
     tried = refusing(house, lambda *_: error[0])
