@@ -32,6 +32,8 @@ def reason_words(reason: Mapping[str, Any], tz: tzinfo) -> str:
     """Return one reason of a decision's JSON in words, its instants in `tz`."""
     code = str(reason.get("code"))
     template = _WORDS.get(code)
+    if code == ReasonCode.HOLD_MANUAL and "rule" in reason:
+        template = "rule {rule} holds until {until}"
     if template is None:
         return _without_template(code, reason)
     shown = {key: _shown(key, value, tz) for key, value in reason.items()}
