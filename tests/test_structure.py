@@ -52,6 +52,7 @@ OWNERS = {
     },
     "check": {"check"},
     "around": {"surroundings"},
+    "evidence": {"evidence"},
     "zone": {"last_error", "error_count", "slope_bounds", "learned"},
     "belonging": {"unit", "meters"},
     "refusals": {"refusals"},

@@ -34,6 +34,7 @@ from switchbot_automation.core.control.band import (
     with_setpoint,
 )
 from switchbot_automation.core.decide import decide
+from switchbot_automation.core.doubt import attend
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
 from switchbot_automation.core.overlay import (
     after_season,
@@ -50,7 +51,12 @@ from switchbot_automation.core.pace import (
     next_read,
     too_old,
 )
-from switchbot_automation.core.protect.gate import Ledger, gate, start_waits
+from switchbot_automation.core.protect.gate import (
+    Ledger,
+    gate,
+    keeps_a_room,
+    start_waits,
+)
 from switchbot_automation.core.protect.groups import after_arbitration
 from switchbot_automation.core.protect.safety import after_assessment
 from switchbot_automation.core.requests import (
@@ -61,6 +67,7 @@ from switchbot_automation.core.requests import (
     Send,
 )
 from switchbot_automation.core.state.check import asked, with_check
+from switchbot_automation.core.state.evidence import after_order
 from switchbot_automation.core.state.meter import (
     after_reading,
     believed,
@@ -219,6 +226,9 @@ def tick(
         if states[zone.name].check is not None:
             seen = yield from verify(zone, states, now)
             early[zone.name] = (*early[zone.name], *seen)
+        doubted = yield from attend(zone, states, now, quota)
+        if doubted:
+            early[zone.name] = (*early[zone.name], *doubted)
     if settings.overlaid:
         settings, now = yield from _look_around(settings, states, readings, now)
     assessed = _assess(settings.zones.values(), states, now, new)
@@ -505,7 +515,7 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
     reasons, beyond = decided.reasons, asked_beyond(zone, action)
     aimed = zone if steered is None else with_setpoint(zone, steered)
     wanted, up = set_all_parameter(aimed, action), rounds_up(zone, action)
-    device = zone.aircon_device_id
+    wish, device = set_all_parameter(zone, action), zone.aircon_device_id
     if steered and wanted and not refuses_setting(state, device, wanted, up=up):
         zone = aimed
     elif beyond is not None:
@@ -518,6 +528,7 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
         reasons=reasons,
         repeats=decided.emergency or decided.outcome in _OFF_WORDS,
         emergency=decided.emergency,
+        wish=wish,
     )
 
 
@@ -552,6 +563,8 @@ def obstacle(
         person=order.person,
         waited=order.waited,
         emergency=order.emergency,
+        again=order.attempt > 0,
+        within=order.attempt > 0 or keeps_a_room(order.reasons),
     )
 
 
@@ -571,6 +584,11 @@ def accepted(
         readable=zone.unit_readable,
     )
     after = with_check(after, check)
+    again = order.attempt > 0
+    wish = order.wish or set_all_parameter(zone, action)
+    after = after_order(
+        state, after, zone, at, wish=wish, person=order.person, again=again
+    )
     if order.repeats:
         after = with_repeats(after, zone, action, at, order.label)
     return acted(after, at) if order.person else after

@@ -167,6 +167,17 @@ _WORDS: Mapping[str, str] = {
     ReasonCode.MIN_OFF_REMAINING: (
         "the compressor must rest {remaining_seconds:.0f} s more, until {until}"
     ),
+    ReasonCode.WISH_CHANGED: "{asked} is wished, and it was told {told}",
+    ReasonCode.WISH_CHANGE_WAITS: (
+        "{asked} is wished; it was told {told} a moment ago, and is told again at {until}"
+    ),
+    ReasonCode.QUIET_HOURS: "the quiet hours last until {until}",
+    ReasonCode.REPAIR_WAITS: (
+        "it was told so {tries} times and nothing shows it; the next attempt is at {until}"
+    ),
+    ReasonCode.BELIEF_CONTRADICTED: (
+        "the {by} contradicts since {since} that it does what it was told"
+    ),
     ReasonCode.GATE_OPEN: "nothing stood against sending it",
     ReasonCode.NO_RUNG_CONFIGURED: (
         "no way to command {action} is configured: aircon_device_id, a scene, a webhook"

@@ -22,6 +22,7 @@ _REMEMBERED = (
     "pending_manual",
     "intent",
     "refusals",
+    "evidence",
 )
 _LATER_WINS = (
     "compressor_started_at",
