@@ -77,7 +77,7 @@ from switchbot_automation.core.state.meter import (
     with_sensing,
 )
 from switchbot_automation.core.state.refusals import (
-    REFUSED,
+    is_refused,
     refuses_setting,
     still_believed,
 )
@@ -276,7 +276,7 @@ def _owed(
         answer = yield Send(order)
         command = answer.value
         status = command.status
-        if any(reason.code in REFUSED for reason in command.reasons):
+        if is_refused(command):
             status = CommandStatus.FAILED
         states[zone.name] = after_repeat(
             states[zone.name], repeat, status, max(now, answer.at)
@@ -480,7 +480,10 @@ def _act(
         elif command.status is CommandStatus.BLOCKED:
             outcome = Outcome.NOOP
         # The command's reasons begin with the decision's.
-        reasons = (*command.reasons, *verdict.reasons)
+        reasons = command.reasons
+        if not is_refused(command):
+            # The gate had nothing against it; that is not why it was not sent.
+            reasons = (*reasons, *verdict.reasons)
     elif not verdict.allowed and verdict.blocked_until is not None:
         reasons = (*decided.reasons, *verdict.reasons)
         if decided.action is not None:

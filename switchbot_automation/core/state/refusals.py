@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.model import Command
     from switchbot_automation.settings.model import ZoneSettings
 
 READ: Final = "read"
@@ -63,7 +64,7 @@ WAITS: Final = (
 )
 """How long a way is left alone after its first refusals; the last goes for all further."""
 
-REFUSED: Final = frozenset(
+_REFUSED: Final = frozenset(
     {
         ReasonCode.DEVICE_NOT_FOUND,
         ReasonCode.COMMAND_REFUSED,
@@ -71,7 +72,6 @@ REFUSED: Final = frozenset(
         ReasonCode.READING_REFUSED,
     }
 )
-"""Why a command that was not sent was not: all ways to its unit are refused for good."""
 
 FORGOTTEN: Final = timedelta(days=7)
 """How long after it was last refused a way counts as untried."""
@@ -412,6 +412,11 @@ def zone_listed(state: ZoneState, listing: Mapping[str, str]) -> ZoneState:
 def due_now(refusals: tuple[Refusal, ...], now: datetime) -> tuple[Refusal, ...]:
     """Return them as due at once, after somebody changed something."""
     return tuple(each._replace(next_at=now) for each in refusals)
+
+
+def is_refused(command: Command) -> bool:
+    """Tell whether a command was not sent since all ways are refused for good."""
+    return any(reason.code in _REFUSED for reason in command.reasons)
 
 
 # --- what is said of it ---------------------------------------------------------------

@@ -77,6 +77,9 @@ async def test_the_blocked_command_says_why_and_until_when(house):
     assert command.status == "blocked"
     assert command.reasons[-1].code == "command_refused"
     assert command.blocked_until == house.clock.now() + timedelta(minutes=4)
+    told = str(await house.engine.explain())
+    assert "refuses setAll for good: configure another way" in told
+    assert "nothing stood against" not in told
 
 
 async def test_off_still_goes_where_on_is_refused(house):
