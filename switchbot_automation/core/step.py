@@ -51,7 +51,10 @@ from switchbot_automation.core.pace import (
     too_old,
 )
 from switchbot_automation.core.protect.gate import Ledger, gate, start_waits
-from switchbot_automation.core.protect.groups import after_arbitration
+from switchbot_automation.core.protect.groups import (
+    after_arbitration,
+    turn_of_person,
+)
 from switchbot_automation.core.protect.safety import after_assessment
 from switchbot_automation.core.requests import (
     AskUnit,
@@ -75,6 +78,7 @@ from switchbot_automation.core.state.wishes import (
     after_repeat,
     after_wish,
     late_repeat,
+    still_wished,
     with_repeats,
 )
 from switchbot_automation.core.state.zone import after_jump
@@ -198,7 +202,7 @@ def tick(
     zones = settings.zones.values()
     early: _Told = {}
     for zone in zones:
-        early[zone.name] = yield from _owed(zone, states, now)
+        early[zone.name] = yield from _owed(settings, zone, states, now)
     waiting = _waiting(
         settings, states, now, notes=notes, quota=quota, told=told, force=force
     )
@@ -225,7 +229,7 @@ def tick(
 
 
 def _owed(
-    zone: ZoneSettings, states: States, now: datetime
+    settings: Settings, zone: ZoneSettings, states: States, now: datetime
 ) -> Generator[Request, Answered, tuple[Command, ...]]:
     """Send the OFF repeat or the person's waiting command that is due."""
     state = states[zone.name]
@@ -239,6 +243,10 @@ def _owed(
             person=True,
             waited=True,
         )
+        turn = turn_of_person(settings, states, zone, wish.action, now)
+        if turn.waits is not None:
+            states[zone.name] = after_wish(state, wish, turn.until)
+            return (not_yet(order, turn.waits, turn.until),)
         command: Command = (yield Send(order)).value
         if command.status is not CommandStatus.ACCEPTED:
             states[zone.name] = after_wish(
@@ -508,6 +516,18 @@ def _not_sent(
     )
 
 
+def not_yet(order: Order, why: Reason, until: datetime | None) -> Command:
+    """Return an order that was not sent as a command that is blocked."""
+    return Command(
+        id=uuid.uuid4().hex,
+        zone=order.zone.name,
+        action=order.action,
+        status=CommandStatus.BLOCKED,
+        reasons=(*order.reasons, why),
+        blocked_until=until,
+    )
+
+
 def obstacle(
     order: Order, state: ZoneState, now: datetime
 ) -> tuple[Reason, datetime] | None:
@@ -532,6 +552,9 @@ def accepted(
     """Return the state once a rung took the order at `at`."""
     zone, action = order.zone, order.action
     after = after_command(state, zone, action, rung, at=at, label=order.label)
+    if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
+        # It was stopped for the very wish that waits for its rest.
+        after = still_wished(after, state.pending_manual)
     check = asked(
         zone,
         after,

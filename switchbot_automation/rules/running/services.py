@@ -94,9 +94,11 @@ class RunContext:
         command = await act_for_person(
             services.documents,
             services.commander,
+            self.settings,
             settings,
             wanted,
             until,
+            now=self.now,
             rule=self.rule,
         )
         self.commands.append(command)
