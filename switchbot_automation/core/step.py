@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
 from switchbot_automation.core.control.band import (
     after_observation,
     predictive,
@@ -348,7 +349,9 @@ def _read(
             state = after_reading(before, reading, record)
             if predictive(zone) and reading.problem is None:
                 state = after_new_reading(before, state, zone)
-            states[name] = after_observation(zone, state, now)
+            ahead = ahead_of(zone, state, now)
+            state = after_observation(zone, state, now, goal=goal_of(ahead, state))
+            states[name] = after_begin(zone, state, ahead, now)
         readings[name] = reading
     return readings, at
 

@@ -294,11 +294,11 @@ class AutomationEngine:
             command = await act_for_person(
                 self._documents,
                 self._parts.commander,
-                settings,
                 found,
                 wanted,
                 # Quick-off leaves nothing that would have to be kept away.
                 None if quick and hold is None else end_of_hold(hold, found, now),
+                settings=settings,
                 now=now,
             )
             await self._documents.save(self._parts.quota.to_document())

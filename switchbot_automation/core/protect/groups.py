@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import edges_of
-from switchbot_automation.core.protect.gate import equipment_wait
+from switchbot_automation.core.protect.gate import Wait, equipment_wait
 from switchbot_automation.core.state.unit import (
     already_in_force,
     can_send,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _STARTS = (Action.WINTER, Action.SUMMER)
 _OFF = {Action.WINTER: Outcome.WINTER_OFF, Action.SUMMER: Outcome.SUMMER_OFF}
+_A_WHILE = timedelta(minutes=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _WAITS = frozenset({ReasonCode.GROUP_MODE_CONFLICT, ReasonCode.GROUP_CHANGEOVER})
 
@@ -187,18 +188,10 @@ def _of_group(
         elif member.works not in (None, winner):
             # Its own season turned: the compressor has to rest before it may follow.
             yield _turns(member, ready, now)
-        elif member.wish is not None and member.decided.action not in (None, winner):
-            yield replace(
-                member.decided,
-                outcome=Outcome.NO_ACTION,
-                action=None,
-                reasons=(*member.decided.reasons, _conflict(group, member, winner)),
-                setpoint=None,
-            )
         elif not member.starts:
             continue
-        elif now < ready:
-            yield _waits(member.decided, ReasonCode.GROUP_CHANGEOVER, ready, now)
+        elif now < (until := _own_season_waits(member, winner, ready, now)):
+            yield _waits(member.decided, ReasonCode.GROUP_CHANGEOVER, until, now)
         elif _gate_shut(member, now):
             # The gate says so itself; meanwhile the turn is another's.
             continue
@@ -207,6 +200,16 @@ def _of_group(
             slot += timedelta(seconds=group.stagger_seconds)
         else:
             slot = now + timedelta(seconds=group.stagger_seconds)
+
+
+def _own_season_waits(
+    member: _Member, winner: Action, ready: datetime, now: datetime
+) -> datetime:
+    """Return until when a start waits: also for what a person wants there instead."""
+    wish = member.state.pending_manual
+    if wish is None or member.wish is None or member.decided.action is winner:
+        return ready
+    return max(ready, wish.due_at, now + _A_WHILE)
 
 
 def _turn(member: _Member) -> tuple[bool, float, int]:
@@ -468,67 +471,81 @@ def turn_of_person(
     )
     if group is None or action not in _STARTS:
         return _AT_ONCE
-    gap = timedelta(seconds=group.changeover_gap_seconds)
-    ready = now
-    pay: list[tuple[str, datetime]] = []
-    bound, overruled = [], []
-    for name in group.zones:
-        other, state = settings.zones[name], states[name]
-        works = _works(other, state)
-        itself = name == zone.name
-        against = works not in (None, action)
-        if against:
-            rest = equipment_wait(other, state, now, Action.OFF)
-            ready = max(ready, (rest.until if rest else now) + gap)
-        elif (
-            works is None
-            and _last_worked(other, state) is not action
-            and state.compressor_stopped_at is not None
-        ):
-            ready = max(ready, state.compressor_stopped_at + gap)
-        if itself:
-            continue
-        if _wish(state) not in (None, action):
-            overruled.append(name)
-        elif against and not other.automation_enabled:
-            bound.append(name)
-        waiting = state.group_waits_since
-        wants = waiting is not None and season_action(other) is not action
-        if against or wants or name in overruled:
-            since = now if against or waiting is None else waiting
-            pay.append((name, since))
+    ready = max(
+        (
+            _rested(group, settings.zones[name], states[name], action, now)
+            for name in group.zones
+        ),
+        default=now,
+    )
+    others = [
+        (settings.zones[name], states[name])
+        for name in group.zones
+        if name != zone.name
+    ]
+    against = [each for each in others if _works(*each) not in (None, action)]
+    if not against and any(
+        _works(settings.zones[name], states[name]) is action for name in group.zones
+    ):
+        # The unit is at this work already.
+        ready = now
+    bound = [other.name for other, _state in against if not other.automation_enabled]
     other_season = Action.SUMMER if action is Action.WINTER else Action.WINTER
     if bound:
-        detail = {
-            "group": group.name,
-            "wants": action,
-            "has": other_season,
-            "zones": bound,
-        }
-        return Turn(waits=Reason(ReasonCode.GROUP_MODE_CONFLICT, detail))
-    waits = None
-    if ready > now:
-        wait = {
-            "until": ready.isoformat(),
-            "remaining_seconds": (ready - now).total_seconds(),
-        }
-        waits = Reason(ReasonCode.GROUP_CHANGEOVER, wait)
-    others = None
-    if pay:
+        what = {"group": group.name, "wants": action, "has": other_season}
+        why = Reason(ReasonCode.GROUP_MODE_CONFLICT, {**what, "zones": bound})
+        return Turn(waits=why)
+    overruled = [
+        (other, state) for other, state in others if _wish(state) not in (None, action)
+    ]
+    waiting = [
+        (other, state)
+        for other, state in others
+        if state.group_waits_since is not None and season_action(other) is not action
+    ]
+    paying = {
+        other.name: state.group_waits_since or now
+        for other, state in (*against, *overruled, *waiting)
+    }
+    told = None
+    if paying:
         latest = max(
-            _patience_over(group, max(since for _name, since in pay)),
+            _patience_over(group, max(paying.values())),
             ready + timedelta(seconds=group.dwell_seconds),
         )
         if hold_until is not None and season_action(zone) is not action:
             # After the hold the zone's own season asks for nothing of that kind.
             latest = min(latest, max(hold_until, ready))
-        what = {
+        gap = timedelta(seconds=group.changeover_gap_seconds)
+        detail = {
             "group": group.name,
             "zone": zone.name,
-            "zones": [name for name, _since in pay],
+            "zones": list(paying),
             "wants": other_season,
             "has": action,
             "until": (latest + gap).isoformat(),
         }
-        others = Reason(ReasonCode.GROUP_OTHERS_WAIT, what)
-    return Turn(waits, ready if waits else None, others, tuple(overruled))
+        told = Reason(ReasonCode.GROUP_OTHERS_WAIT, detail)
+    names = tuple(other.name for other, _state in overruled)
+    if ready <= now:
+        return Turn(others=told, overruled=names)
+    why = Wait(ReasonCode.GROUP_CHANGEOVER, ready).reason(now)
+    return Turn(why, ready, told, names)
+
+
+def _rested(
+    group: GroupSettings,
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    now: datetime,
+) -> datetime:
+    """Return from when on a zone's compressor has rested enough for another season."""
+    gap = timedelta(seconds=group.changeover_gap_seconds)
+    if _last_worked(zone, state) is action:
+        return now
+    if _works(zone, state) is not None:
+        runs = equipment_wait(zone, state, now, Action.OFF)
+        return (runs.until if runs else now) + gap
+    stopped = state.compressor_stopped_at
+    return now if stopped is None else stopped + gap

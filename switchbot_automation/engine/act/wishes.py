@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 async def act_for_person(
     documents: Documents,
     commander: Commander,
-    settings: Settings,
     zone: ZoneSettings,
     action: ManualAction,
     hold_until: datetime | None,
     *,
+    settings: Settings,
     now: datetime,
     rule: str | None = None,
 ) -> Command:

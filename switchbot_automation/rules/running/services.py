@@ -94,10 +94,10 @@ class RunContext:
         command = await act_for_person(
             services.documents,
             services.commander,
-            self.settings,
             settings,
             wanted,
             until,
+            settings=self.settings,
             now=self.now,
             rule=self.rule,
         )
