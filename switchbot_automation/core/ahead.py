@@ -11,10 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import SHORTLY, aim_of, plan
-from switchbot_automation.core.control.warm_up import EARLIEST
-from switchbot_automation.core.overlay import zone_overlaid
 from switchbot_automation.core.state.zone import Learned, with_learned
-from switchbot_automation.model import ReasonCode
 from switchbot_automation.schedule.windows import in_window, next_start
 
 if TYPE_CHECKING:
@@ -36,7 +33,7 @@ class Ahead(NamedTuple):
     aim: Aim
 
 
-def ahead_of(zone: ZoneSettings, state: ZoneState, now: datetime) -> Ahead | None:
+def ahead_of(zone: ZoneSettings, now: datetime) -> Ahead | None:
     """Return what a zone has to be ready for, None for nothing. `now` is aware UTC."""
     aim = aim_of(zone)
     if not zone.optimum_start or aim is None:
@@ -45,16 +42,14 @@ def ahead_of(zone: ZoneSettings, state: ZoneState, now: datetime) -> Ahead | Non
     if in_window(windows, now, tz) is None:
         opens = next_start(windows, now, tz)
         return None if opens is None else Ahead(opens, zone, aim)
-    if not any(each.preset for each in windows) or _nobody_there(zone):
+    later = zone.overlay.ahead if zone.overlay else None
+    if later is None:
         return None
-    starts = {next_start((each,), now, tz) for each in windows}
-    for at in sorted(at for at in starts if at is not None and at - now <= EARLIEST):
-        then = zone_overlaid(zone, state, at)
-        wanted = aim_of(then)
-        opened = in_window(then.time_windows, at, tz) is not None
-        if opened and wanted is not None and wanted.near > aim.near:
-            return Ahead(at, _with_temperatures(zone, then), wanted)
-    return None
+    at, then = later
+    wanted = aim_of(then)
+    if wanted is None:
+        return None
+    return Ahead(at, _with_temperatures(zone, then), wanted)
 
 
 def goal_of(ahead: Ahead | None, state: ZoneState) -> float | None:
@@ -90,12 +85,6 @@ def after_begin(
     if begun == warm_up.begun:
         return state
     return with_learned(state, replace(learned, warm_up=warm_up.having_begun(begun)))
-
-
-def _nobody_there(zone: ZoneSettings) -> bool:
-    """Tell whether the band is that of absence, which no window ends."""
-    reasons = zone.overlay.reasons if zone.overlay else ()
-    return any(each.code is ReasonCode.NOBODY_THERE for each in reasons)
 
 
 def _with_temperatures(zone: ZoneSettings, then: ZoneSettings) -> ZoneSettings:

@@ -216,7 +216,7 @@ def _before_window(
 ) -> ZoneDecision | None:
     """Decide outside windows with an eye on the next one; None: as without it."""
     state, temperature = seen.state, seen.reading.temperature
-    ahead = ahead_of(zone, state, now)
+    ahead = ahead_of(zone, now)
     if ahead is None:
         return None
     opens, aim = ahead.opens, ahead.aim
@@ -261,16 +261,19 @@ def _inside(
     aim = aim_of(zone)
     if aim is None:
         raise AssertionError("a season with temperatures has an aim")
-    ahead = ahead_of(zone, seen.state, now)
+    ahead = ahead_of(zone, now)
     if ahead is None:
         return _kept(zone, seen, aim, why, now)
     planned = plan(ahead.aim, seen.state, temperature, now, ahead.opens, since=now)
     if planned.begin or begun_early(zone, seen.state, ahead.opens):
-        detail = {
-            "opens": ahead.opens.isoformat(),
-            "lead_seconds": round(planned.lead_seconds),
-        }
-        reasons = (why, Reason(ReasonCode.OPTIMUM_START, detail))
+        early = Reason(
+            ReasonCode.OPTIMUM_START,
+            {
+                "opens": ahead.opens.isoformat(),
+                "lead_seconds": round(planned.lead_seconds),
+            },
+        )
+        reasons = (why, early)
         if modulates(zone):
             return steered(ahead.zone, seen, ahead.aim, reasons, now)
         return _brought_up(zone, seen, ahead, reasons, begin=planned.begin)

@@ -349,7 +349,7 @@ def _read(
             state = after_reading(before, reading, record)
             if predictive(zone) and reading.problem is None:
                 state = after_new_reading(before, state, zone)
-            ahead = ahead_of(zone, state, now)
+            ahead = ahead_of(zone, now)
             state = after_observation(zone, state, now, goal=goal_of(ahead, state))
             states[name] = after_begin(zone, state, ahead, now)
         readings[name] = reading
