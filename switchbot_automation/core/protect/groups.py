@@ -484,9 +484,8 @@ def turn_of_person(
         if name != zone.name
     ]
     against = [each for each in others if _works(*each) not in (None, action)]
-    if not against and any(
-        _works(settings.zones[name], states[name]) is action for name in group.zones
-    ):
+    at_work = {_works(settings.zones[name], states[name]) for name in group.zones}
+    if at_work <= {None, action} and action in at_work:
         # The unit is at this work already.
         ready = now
     bound = [other.name for other, _state in against if not other.automation_enabled]
