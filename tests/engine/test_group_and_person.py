@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from switchbot_automation.core.protect.groups import turn_of_person
 from switchbot_automation.core.state.zone import PendingManual, ZoneState
+from switchbot_automation.errors import DeviceOfflineError
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
 from switchbot_automation.model import Action, Power
@@ -150,6 +151,19 @@ async def test_a_unit_that_nobody_may_turn_off_keeps_its_season_and_is_named(fla
     assert command.reasons[-1].detail["zones"] == ["living"]
     await flat.live(until=flat.clock.now() + timedelta(hours=1))
     assert flat.cloud.words == [HEAT]
+
+
+async def test_while_another_cannot_be_turned_off_the_wish_waits_on(flat):
+    """The gap is counted from when it really stopped, not from what was promised."""
+    await flat.engine.run_once()
+    asked = flat.clock.now()
+    await flat.engine.act("bed", "summer", hold=timedelta(hours=3))
+    flat.cloud.broken["command"] = DeviceOfflineError("gone", status_code=161)
+    await flat.live(until=asked + timedelta(minutes=20))
+    flat.cloud.broken.clear()
+    await flat.live(until=asked + timedelta(minutes=50))
+    assert flat.cloud.words == [HEAT, OFF, COOL]
+    assert all(gap >= GAP for gap in seasons_at_work(flat.commands, asked))
 
 
 async def test_of_two_persons_the_newer_word_counts(flat):

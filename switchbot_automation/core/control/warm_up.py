@@ -101,13 +101,12 @@ class Paces:
         paces, place = (self.near, self.far, self.farthest), _place(depth)
         known = [pace.cautious for pace in paces[: place + 1] if pace.runs]
         beyond = [pace.cautious for pace in paces[place + 1 :] if pace.runs]
-        least = kelvin * max(known, default=Pace().cautious)
-        if paces[place].runs:
+        at_most = min(beyond, default=math.inf)
+        least = kelvin * (max(known) if known else min(Pace().cautious, at_most))
+        if place == 0 or paces[place].runs:
             return least
-        if place == 0:
-            return min(least, kelvin * min(beyond, default=math.inf))
         foretold = least + min(depth, kelvin) * _WALLS_PACE
-        return max(least, min(foretold, kelvin * min(beyond, default=math.inf)))
+        return max(least, min(foretold, kelvin * at_most))
 
 
 def _place(depth: float) -> int:
