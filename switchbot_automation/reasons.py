@@ -114,6 +114,10 @@ class ReasonCode(StrEnum):
     """The outdoor unit that zones share is at the other season's work."""
     GROUP_CHANGEOVER = "group_changeover"
     GROUP_STAGGER = "group_stagger"
+    GROUP_OTHERS_WAIT = "group_others_wait"
+    """What a person asked for takes the shared outdoor unit from `zones`, `until` then."""
+    GROUP_HOLD_ENDS = "group_hold_ends"
+    """Others have waited long enough: a person's command has had its turn."""
 
     OBSERVE_ONLY = "observe_only"
     """The zone's settings want it decided and recorded, not sent."""

@@ -11,12 +11,15 @@ Safety's word on a decision: a stop in its place, or a start taken out of it. Pu
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.ahead import ahead_of
 from switchbot_automation.core.control.band import (
     aim_of,
     begun,
+    begun_early,
     modulates,
     plan,
     with_setpoint,
@@ -42,11 +45,13 @@ from switchbot_automation.model import (
     ReasonCode,
     ZoneDecision,
 )
-from switchbot_automation.schedule.windows import in_window, next_start
+from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.core.ahead import Ahead
+    from switchbot_automation.core.control.steer import Aim
     from switchbot_automation.core.home import Snapshot, ZoneSnapshot
     from switchbot_automation.core.protect.safety import Safety
     from switchbot_automation.core.state.meter import Reading
@@ -220,10 +225,10 @@ def _before_window(
 ) -> ZoneDecision | None:
     """Decide outside windows with an eye on the next one; None: as without it."""
     state, temperature = seen.state, seen.reading.temperature
-    aim = aim_of(zone)
-    opens = next_start(zone.time_windows, now, zone.timezone)
-    if aim is None or opens is None:
+    ahead = ahead_of(zone, now)
+    if ahead is None:
         return None
+    opens, aim = ahead.opens, ahead.aim
     why = Reason(ReasonCode.OPTIMUM_START, {"opens": opens.isoformat()})
     going = begun(zone, state, opens)
     if temperature is None:
@@ -265,9 +270,51 @@ def _inside(
     aim = aim_of(zone)
     if aim is None:
         raise AssertionError("a season with temperatures has an aim")
+    ahead = ahead_of(zone, now)
+    if ahead is None:
+        return _kept(zone, seen, aim, why, now)
+    planned = plan(ahead.aim, seen.state, temperature, now, ahead.opens, since=now)
+    if planned.begin or begun_early(zone, seen.state, ahead.opens):
+        early = Reason(
+            ReasonCode.OPTIMUM_START,
+            {
+                "opens": ahead.opens.isoformat(),
+                "lead_seconds": round(planned.lead_seconds),
+            },
+        )
+        reasons = (why, early)
+        if modulates(zone):
+            return steered(ahead.zone, seen, ahead.aim, reasons, now)
+        return _brought_up(zone, seen, ahead, reasons, begin=planned.begin)
+    kept = _kept(zone, seen, aim, why, now)
+    begins = ahead.opens - timedelta(seconds=planned.lead_seconds)
+    looks = [at for at in (kept.look_at, begins) if at is not None]
+    return replace(kept, look_at=min(looks))
+
+
+def _kept(
+    zone: ZoneSettings, seen: ZoneSnapshot, aim: Aim, why: Reason, now: datetime
+) -> ZoneDecision:
     if modulates(zone):
         return steered(zone, seen, aim, (why,), now)
     return switched(zone, seen, aim, (why,), now)
+
+
+def _brought_up(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    ahead: Ahead,
+    reasons: tuple[Reason, ...],
+    *,
+    begin: bool,
+) -> ZoneDecision:
+    """Switch within a window for a later one that wants more."""
+    decided = switched(ahead.zone, seen, ahead.aim, reasons, begin=begin)
+    told = zone.aircon_device_id and "command" in zone.cascade
+    if decided.action in _STARTS and decided.setpoint is None and told:
+        # The profile in force is still that of the window that is open.
+        return replace(decided, setpoint=ahead.aim.asked)
+    return decided
 
 
 def _without_temperature(

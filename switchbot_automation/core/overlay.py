@@ -13,7 +13,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
+from switchbot_automation.core.control.warm_up import EARLIEST
 from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
     after_sign,
@@ -97,7 +99,11 @@ def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSe
     """Return a zone's settings as they are in force at an instant, aware UTC."""
     base = zone.overlay.base if zone.overlay else zone
     around = state.surroundings or EMPTY
-    told = _Told(now)
+    return _looking_ahead(_laid(base, around, now), base, around, now)
+
+
+def _laid(base: ZoneSettings, around: Surroundings, now: datetime) -> ZoneSettings:
+    zone, told = base, _Told(now)
     zone = _with_windows(base, around, told)
     zone = _with_preset(zone, around, told)
     zone = _with_offsets(zone, around, told)
@@ -322,6 +328,37 @@ def _with_offsets(
         winter=zone.winter.shifted(moved) if zone.winter else None,
         summer=zone.summer.shifted(moved) if zone.summer else None,
     )
+
+
+# --- the window after this one ------------------------------------------------------
+
+
+def _looking_ahead(
+    zone: ZoneSettings, base: ZoneSettings, around: Surroundings, now: datetime
+) -> ZoneSettings:
+    """Say within a window what a later one wants, where that is more than this one.
+
+    Not while nobody is there: no window ends that.
+    """
+    windows, tz, aim = zone.time_windows, zone.timezone, aim_of(zone)
+    overlay = zone.overlay
+    if (
+        overlay is None
+        or aim is None
+        or not zone.optimum_start
+        or not any(each.preset for each in windows)
+        or any(why.code is ReasonCode.NOBODY_THERE for why in overlay.reasons)
+        or in_window(windows, now, tz) is None
+    ):
+        return zone
+    starts = {next_start((each,), now, tz) for each in windows}
+    for at in sorted(at for at in starts if at is not None and at - now <= EARLIEST):
+        then = _laid(base, around, at)
+        wanted = aim_of(then)
+        opened = in_window(then.time_windows, at, tz) is not None
+        if opened and wanted is not None and wanted.near > aim.near:
+            return replace(zone, overlay=replace(overlay, ahead=(at, then)))
+    return zone
 
 
 # --- openings ----------------------------------------------------------------------

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
 from switchbot_automation.core.control.band import (
     after_observation,
     predictive,
@@ -57,7 +58,10 @@ from switchbot_automation.core.protect.gate import (
     keeps_a_room,
     start_waits,
 )
-from switchbot_automation.core.protect.groups import after_arbitration
+from switchbot_automation.core.protect.groups import (
+    after_arbitration,
+    turn_of_person,
+)
 from switchbot_automation.core.protect.safety import after_assessment
 from switchbot_automation.core.requests import (
     AskUnit,
@@ -95,6 +99,7 @@ from switchbot_automation.core.state.wishes import (
     after_repeat,
     after_wish,
     late_repeat,
+    still_wished,
     with_repeats,
 )
 from switchbot_automation.core.state.zone import after_jump
@@ -219,7 +224,7 @@ def tick(
     zones = settings.zones.values()
     early: _Told = {}
     for zone in zones:
-        early[zone.name] = yield from _owed(zone, states, now)
+        early[zone.name] = yield from _owed(settings, zone, states, now)
     waiting = _waiting(
         settings, states, now, notes=notes, quota=quota, told=told, force=force
     )
@@ -249,7 +254,7 @@ def tick(
 
 
 def _owed(
-    zone: ZoneSettings, states: States, now: datetime
+    settings: Settings, zone: ZoneSettings, states: States, now: datetime
 ) -> Generator[Request, Answered, tuple[Command, ...]]:
     """Send the OFF repeat or the person's waiting command that is due."""
     state = states[zone.name]
@@ -263,6 +268,10 @@ def _owed(
             person=True,
             waited=True,
         )
+        turn = turn_of_person(settings, states, zone, wish.action, now)
+        if turn.waits is not None:
+            states[zone.name] = after_wish(state, wish, turn.until)
+            return (not_yet(order, turn.waits, turn.until),)
         command: Command = (yield Send(order)).value
         if command.status is not CommandStatus.ACCEPTED:
             states[zone.name] = after_wish(
@@ -372,7 +381,9 @@ def _read(
             state = after_reading(before, reading, record)
             if predictive(zone) and reading.problem is None:
                 state = after_new_reading(before, state, zone)
-            states[name] = after_observation(zone, state, now)
+            ahead = ahead_of(zone, now)
+            state = after_observation(zone, state, now, goal=goal_of(ahead, state))
+            states[name] = after_begin(zone, state, ahead, now)
         readings[name] = reading
     return readings, at
 
@@ -558,6 +569,18 @@ def _not_sent(
     )
 
 
+def not_yet(order: Order, why: Reason, until: datetime | None) -> Command:
+    """Return an order that was not sent as a command that is blocked."""
+    return Command(
+        id=uuid.uuid4().hex,
+        zone=order.zone.name,
+        action=order.action,
+        status=CommandStatus.BLOCKED,
+        reasons=(*order.reasons, why),
+        blocked_until=until,
+    )
+
+
 def obstacle(
     order: Order, state: ZoneState, now: datetime
 ) -> tuple[Reason, datetime] | None:
@@ -584,6 +607,9 @@ def accepted(
     """Return the state once a rung took the order at `at`."""
     zone, action = order.zone, order.action
     after = after_command(state, zone, action, rung, at=at, label=order.label)
+    if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
+        # It was stopped for the very wish that waits for its rest.
+        after = still_wished(after, state.pending_manual)
     check = asked(
         zone,
         after,

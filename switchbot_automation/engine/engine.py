@@ -37,6 +37,7 @@ from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.model import (
     ManualAction,
+    ReasonCode,
     TickReport,
 )
 from switchbot_automation.plugins import installed
@@ -271,7 +272,10 @@ class AutomationEngine:
         ``quick_off``, which also stores ``automation_enabled: false``. OFF is never
         blocked. ON during the minimum off time comes back ``blocked`` with
         `blocked_until`, and is sent by the tick of that instant unless something newer
-        came. `hold`: for how long, or until which instant, the automation leaves the
+        came. So does ON that turns an outdoor unit around which other zones share, for
+        the group's `changeover_gap_seconds`; its reason `GROUP_OTHERS_WAIT` names the
+        zones that have to do without and until when at the latest: who waits as long
+        as `max_wait_seconds` gets the unit back and the hold ends. `hold`: for how long, or until which instant, the automation leaves the
         zone alone, or ``until_next_change`` of its windows, ``permanent``, ``none``;
         None does what `manual_hold_seconds` says, without it until that change, at most
         a day. It outlives a restart.
@@ -286,7 +290,10 @@ class AutomationEngine:
                 await stack.enter_async_context(self._turn())
             now = self._clock.now()
             check_hold(hold, now)
-            found = await self._parts.preparation.zone(zone, now)
+            settings = await self._parts.preparation.in_force(now)
+            found = settings.zones.get(zone)
+            if found is None:
+                raise UnknownZoneError(zone, settings.zones)
             command = await act_for_person(
                 self._documents,
                 self._parts.commander,
@@ -294,13 +301,20 @@ class AutomationEngine:
                 wanted,
                 # Quick-off leaves nothing that would have to be kept away.
                 None if quick and hold is None else end_of_hold(hold, found, now),
+                settings=settings,
+                now=now,
             )
             await self._documents.save(self._parts.quota.to_document())
             self._parts.announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._parts.agenda.bring_forward(command.blocked_until)
-            if quick:
-                self._parts.agenda.bring_forward()  # the settings changed
+            others = any(
+                reason.code is ReasonCode.GROUP_OTHERS_WAIT
+                for reason in command.reasons
+            )
+            if quick or others:
+                # The settings changed, or zones have to make way.
+                self._parts.agenda.bring_forward()
             return command
 
     async def hold(self, zone: str, hold: timedelta | datetime | float | str) -> None:

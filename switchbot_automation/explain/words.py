@@ -54,6 +54,8 @@ def _without_template(code: str, reason: Mapping[str, Any]) -> str:
 
 
 def _shown(key: str, value: Any, tz: tzinfo) -> Any:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value)
     at = stored_hold(value) if key == "until" else None
     return value if at is None else f"{at.astimezone(tz):%H:%M:%S}"
 
@@ -176,6 +178,14 @@ _WORDS: Mapping[str, str] = {
     ReasonCode.ALREADY_OFF: "it is off already",
     ReasonCode.DUPLICATE_SUPPRESSED: "{action} is in force already",
     ReasonCode.HOLD_MANUAL: "a person's command holds until {until}",
+    ReasonCode.GROUP_OTHERS_WAIT: (
+        "{zones} cannot have {wants} while {zone} has {has} of the outdoor unit they"
+        " share, until {until} at the latest"
+    ),
+    ReasonCode.GROUP_HOLD_ENDS: (
+        "{zones} had to wait for the shared outdoor unit long enough, so the person's"
+        " command is over"
+    ),
     ReasonCode.NOTHING_TO_SEND: "nothing was to be sent",
     ReasonCode.MIN_ON_REMAINING: (
         "the compressor must run {remaining_seconds:.0f} s more, until {until}"

@@ -341,7 +341,8 @@ class Overlay:
     `pause`: heating and cooling rest for it; `paused_since` is when its cause began. That
     without a pause lasts so long that only frost is kept off.
     `opened`: nothing is begun for it, since it would have to rest in a moment. `until`:
-    when something of this changes by itself, aware UTC, None for never.
+    when something of this changes by itself, aware UTC, None for never. `ahead`: a later
+    window that wants more than the one that is open: when it opens, and the zone of then.
     """
 
     base: ZoneSettings
@@ -350,3 +351,4 @@ class Overlay:
     paused_since: datetime | None = None
     opened: Reason | None = None
     until: datetime | None = None
+    ahead: tuple[datetime, ZoneSettings] | None = None

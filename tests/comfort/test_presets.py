@@ -1,5 +1,7 @@
 """Presets: chosen by the zone, by the window in force, by nobody being there."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from switchbot_automation.settings.model import Profile
 from switchbot_automation.settings.read import check_settings, parse_settings
 
 MOTION = "E2MOTION0001"
+CONTACT = "E1CONTACT001"
 WINTER = {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 23.0}
 SUMMER = {"min_temp": 24.0, "max_temp": 26.0, "target_temp": 24.0}
 PRESETS = {
@@ -298,6 +301,84 @@ async def test_the_room_is_brought_up_to_what_the_next_windows_preset_wants(room
         sent.append(len(home.sent))
     assert sent[0] > 0
     assert sent[1] == 0
+
+
+# An evening that wants more than the day before it.
+RETURN = PRESETS | {
+    "optimum_start": True,
+    "time_windows": [
+        {"days": EVERY_DAY, "start": "00:00", "end": "23:00", "preset": "away"},
+        {"days": EVERY_DAY, "start": "23:00", "end": "00:00"},
+    ],
+}
+
+
+async def returning(room, changes=None, **learned):
+    """Return a room at 16.5 °C at noon, whose walls are warm yet."""
+    home = room(RETURN | (changes or {}))
+    home.temperature = 16.5
+    home.fields[MOTION] = {"moveDetected": False}
+    await home.tick()
+    state = dict(home.store.get("state"))
+    warm_up = {"version": 1, "walls": 20.3, **learned}
+    state["learned"] = {**state.get("learned", {}), "warm_up": warm_up}
+    home.store.set("state", state)
+    home.restart()
+    return home
+
+
+async def test_a_room_is_brought_up_within_a_window_for_one_that_wants_more(room):
+    """From noon on: 3.8 K at the pace of a room that nobody knows yet, 2.5 hours."""
+    home = await returning(room)
+    decision = await home.live(hours=8)
+    assert not home.sent
+    assert codes(decision)[0] == "in_window"
+    decision = await home.live(hours=1)
+    assert home.sent == [("setAll", "23,5,3,on")]
+    assert codes(decision)[:2] == ["in_window", "optimum_start"]
+    assert the_preset(decision) == "away"
+    # It goes on, and through the opening, without another word.
+    home.temperature = 20.1
+    await home.live(hours=2, minutes=30)
+    assert len(home.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimum_start": False},
+        PRESENCE,
+        {"openings": {"sensors": [CONTACT]}},
+        {"preset": "eco", "time_windows": RETURN["time_windows"][:1]},
+    ],
+    ids=["not wanted", "nobody there", "a window open", "no later window"],
+)
+async def test_it_is_not_brought_up_for(room, changes):
+    home = await returning(room, changes)
+    if "openings" in changes:
+        home.fields[CONTACT] = {"openState": "open"}
+    await home.live(hours=10, minutes=30)
+    assert not home.running
+
+
+async def test_it_is_not_brought_up_through_a_hold(room):
+    home = await returning(room)
+    await home.tick()
+    await home.engine.hold("default", timedelta(hours=10))
+    await home.live(hours=9, minutes=55)
+    assert not home.sent
+    await home.live(minutes=10)
+    assert home.running
+
+
+async def test_a_room_that_is_there_much_too_early_is_let_go_again(room):
+    slow = {"seconds_per_kelvin": 7200, "deviation": 600, "runs": 3}
+    home = await returning(room, heating=slow)
+    await home.live(hours=4)
+    assert home.running
+    home.temperature = 20.5
+    await home.live(minutes=10)
+    assert not home.running
 
 
 async def test_with_mode_auto_the_preset_of_the_season_that_is_on_counts(room):

@@ -167,6 +167,12 @@ class House:
         return reports
 
 
+@pytest.fixture(scope="session")
+def new_house() -> type[House]:
+    """How a test that is run with many inputs gets a house for each."""
+    return House
+
+
 @pytest.fixture
 def house() -> House:
     made = House()

@@ -16,13 +16,13 @@ from switchbot_automation.simulation.home import METER_ID
 ROOM = "climate.living_room"
 
 
-async def call(hass, domain, service, **data):
+async def call(hass, domain, service, *, answered=False, **data):
     return await hass.services.async_call(
         domain,
         service,
         {"entity_id": ROOM, **data},
         blocking=True,
-        return_response=service == "explain",
+        return_response=answered or service == "explain",
     )
 
 
@@ -71,9 +71,34 @@ async def test_the_band_is_written_to_the_settings(hass, home):
     )
     stored = (await home.engine.stored_settings()).data
     assert (stored["winter"]["min_temp"], stored["winter"]["max_temp"]) == (18.5, 20)
-    # What the entity does not show stays as it was.
+    # What the entity does not show stays as it was, but for the setpoint, see below.
     assert stored["winter"]["target_temp"] > 20
+    assert stored["winter"]["fan_speed"] == 3
     assert hass.states.get(ROOM).attributes["target_temp_low"] == 18.5
+
+
+@pytest.mark.parametrize(
+    ("asked", "profile"),
+    [
+        # The unit is sent 23 for 20 to 22; it reads its own warm air.
+        ({"target_temp_low": 24, "target_temp_high": 25}, (24, 25, 26.5)),
+        ({"target_temp_low": 18, "target_temp_high": 22}, (18, 22, 22)),
+        ({"target_temp_low": 10, "target_temp_high": 12}, (10, 12, 16)),
+        ({"target_temp_low": 33, "target_temp_high": 35}, (33, 35, 30)),
+        ({"temperature": 23.5}, (22.5, 24.5, 25.5)),
+    ],
+)
+async def test_the_dial_moves_band_and_setpoint_together(hass, home, asked, profile):
+    await call(hass, "climate", "set_temperature", **asked)
+    stored = (await home.engine.stored_settings()).data["winter"]
+    assert (stored["min_temp"], stored["max_temp"], stored["target_temp"]) == profile
+
+
+async def test_a_band_that_was_moved_is_reached_by_the_unit(hass, home, cloud):
+    await call(
+        hass, "climate", "set_temperature", target_temp_low=24, target_temp_high=25
+    )
+    assert cloud.home.room.house.aircon.settings.setpoint == 27  # 26.5, whole degrees
 
 
 @pytest.mark.parametrize(
@@ -143,6 +168,27 @@ async def test_hold_can_act_first(hass, home):
     )
     assert home.data.zones["default"]["power"] == "off"
     assert hass.states.get(ROOM).attributes["hold_until"] is not None
+
+
+async def test_hold_answers_who_has_to_wait_for_the_shared_unit(hass, home, cloud):
+    cloud.home.add_device("Meter", "C0FFEE0000AA", "Study meter")
+    document = dict((await home.engine.stored_settings()).data)
+    study = {"meter_device_id": "C0FFEE0000AA", "aircon_device_id": "02-study-01"}
+    document["zones"] = {"default": {}, "Study": study}
+    document["groups"] = {"outdoor": {"zones": ["default", "Study"]}}
+    await home.engine.apply_settings(document)
+    # It heats; now the other room, which is not heated, is to be cooled.
+    assert home.data.zones["default"]["action"] == "winter"
+    command = await home.engine.act("Study", "summer", "permanent")
+    assert command.status == "blocked"
+    answer = await call(
+        hass, "switchbot_automation", "hold", answered=True, action="winter"
+    )
+    # The newer word counts, and it is the other that waits now.
+    others = answer[ROOM]["others_wait"]
+    assert others["zones"] == ["Study"]
+    assert datetime.fromisoformat(others["until"]) > datetime.now(UTC)
+    assert answer[ROOM]["status"] == "accepted"
 
 
 async def test_explain_answers_in_words(hass, home):

@@ -1,7 +1,7 @@
 """The JSON API of the home: zones, history, decisions, explanations, actions."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -200,6 +200,25 @@ async def test_on_during_the_compressors_rest_says_until_when_it_waits(home, sen
     assert told["status"] == "blocked"
     due = home.clock.now() + timedelta(seconds=600 - 60)
     assert told["blocked_until"] == due.isoformat().replace("+00:00", "Z")
+
+
+async def test_on_that_other_rooms_pay_for_names_them_and_until_when(home, send):
+    stored = home.store.get("settings")
+    zones = list(stored["zones"])
+    other = next(name for name in zones if name != "office")
+    group = {"outdoor": {"zones": zones}}
+    home.store.set("settings", {**stored, "groups": group})
+    async with home.serve() as url:
+        await send(f"{url}api/zones/{other}/actions", {"action": "winter"})
+        told = await send(f"{url}api/zones/office/actions", {"action": "summer"})
+    assert told["status"] == "blocked"
+    pays = told["reasons"][-1]
+    assert pays["code"] == "group_others_wait"
+    assert pays["zones"] == [other]
+    assert datetime.fromisoformat(pays["until"]) > home.clock.now()
+    assert pays["text"].startswith(
+        f"{other} cannot have winter while office has summer"
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from switchbot_automation.core.control.steer import (
 )
 from switchbot_automation.core.control.steer_learning import learn
 from switchbot_automation.core.control.warm_up import (
-    EARLIEST,
     Plan,
     Watch,
     plan_start,
@@ -40,6 +39,8 @@ _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
 _LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
 _RESPONDS = timedelta(minutes=7)
+SHORTLY = timedelta(hours=3)
+"""A unit that was started so shortly before a window runs for it, whoever started it."""
 # What is said where a temperature meets a threshold, by whether the unit heats.
 _MET = {
     True: (ReasonCode.TEMP_BELOW_ON_THRESHOLD, ReasonCode.TEMP_ABOVE_OFF_THRESHOLD),
@@ -149,8 +150,13 @@ def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
     return replace(zone, cascade=("command",), **changes)  # type: ignore[arg-type] # the keys are the two profiles
 
 
-def after_observation(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
-    """Return the state with what this reading taught."""
+def after_observation(
+    zone: ZoneSettings, state: ZoneState, now: datetime, *, goal: float | None = None
+) -> ZoneState:
+    """Return the state with what this reading taught.
+
+    `goal`: where the room is brought for a later window, None where its own band counts.
+    """
     temperature = state.last_temperature
     if not learns(zone) or temperature is None or state.last_temperature_stale:
         return state
@@ -159,12 +165,17 @@ def after_observation(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zo
     trend = learned.trend.with_reading(now, temperature)
     learned = replace(learned, trend=trend, starts=_starts(learned, state))
     aim = aim_of(zone)
-    if aim is not None and not state.uncertain:
-        elapsed = (now - before[0]).total_seconds() if before else 0.0
+    elapsed = (now - before[0]).total_seconds() if before else 0.0
+    if aim is not None:
+        goal = aim.sign * aim.wake if goal is None else goal
+        air = (temperature + before[1]) / 2.0 if before else temperature
+        felt = learned.warm_up.felt(air, goal, elapsed, heating=aim.heating)
+        learned = replace(learned, warm_up=felt)
+    if aim is not None and goal is not None and not state.uncertain:
         seen = _situation(zone, learned, state, temperature, now)
         watch = Watch(
             heating=aim.heating,
-            goal=aim.sign * aim.wake,
+            goal=goal,
             at=now,
             temperature=temperature,
             running_since=_told_since(zone, state),
@@ -276,9 +287,21 @@ def plan(
 
 
 def begun(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:
-    """Return whether the unit was started for the window that opens then."""
+    """Return whether the unit runs for the window that opens then.
+
+    Whoever started it shortly before the window, it does.
+    """
     since = _running_since(zone, state)
-    return since is not None and since >= opens - EARLIEST
+    if since is None:
+        return False
+    return since >= opens - SHORTLY or begun_early(zone, state, opens)
+
+
+def begun_early(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:
+    """Return whether the unit runs because that window was found to need it."""
+    if _running_since(zone, state) is None or state.learned is None:
+        return False
+    return state.learned.warm_up.begun == opens
 
 
 def _running_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:

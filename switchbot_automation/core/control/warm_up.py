@@ -1,12 +1,19 @@
 """When to begin so that a room is in its band when the window opens. Pure.
 
-Learned per season: how many seconds a kelvin takes, from every time the room was brought
-up. A surprise counts at once, an improvement by and by; the deviation is kept too, so
-that an erratic room is begun earlier than a reliable one.
+Learned per season and distance: how many seconds a kelvin takes, from every time the room
+was brought up. A surprise counts at once, an improvement by and by; the deviation is kept
+too, so that an erratic room is begun earlier than a reliable one.
+
+The distance is that of the whole room, not of its air: air follows a unit within the hour,
+walls that were left cold for days take a day. Walls are taken to be what the air was on
+average over the last day. Where a room was never brought back from so far it is begun as
+if it were of stone; that is too early once, and learned then. No long way is faster than
+a short one, so what this season's weather does to the daily one holds for the rare one too.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,11 +24,19 @@ from switchbot_automation.instants import from_unix
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EARLIEST = timedelta(hours=3)
+EARLIEST = timedelta(hours=24)
 """No start is earlier than this before its window."""
 
 _VERSION = 1
 _PACE_BOUNDS = (60.0, 7200.0)
+# Ways are told apart by how cold the walls are: up to each of these, and beyond, in kelvin.
+_REACHES = (2.5, 5.0)
+_NAMES = ("near", "far", "farthest")
+# What a kelvin of the walls takes beside the air's, while it was never seen. Old stone
+# behind a common unit on a cold night.
+_WALLS_PACE = 5400.0
+_WALLS_SECONDS = 86400.0
+_LEAST_SHARE = 0.5
 # What a common room with a common unit does; wrong for a day at most.
 _PRIOR_PACE, _PRIOR_DEVIATION = 1500.0, 600.0
 # Until the unit blows warm and the meter has noticed.
@@ -47,6 +62,11 @@ class Pace:
     deviation: float = _PRIOR_DEVIATION
     runs: int = 0
 
+    @property
+    def cautious(self) -> float:
+        """The seconds a kelvin to be reckoned with."""
+        return self.seconds_per_kelvin + self.deviation
+
     def after(self, measured: float) -> Pace:
         """Return it after one more measurement, within bounds."""
         low, high = _PACE_BOUNDS
@@ -64,12 +84,46 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Paces:
+    """The paces of a season, by how far the whole room is from its goal."""
+
+    near: Pace = Pace()
+    far: Pace = Pace()
+    farthest: Pace = Pace()
+
+    def after(self, measured: float, depth: float) -> Paces:
+        """Return them after one more measurement with the walls `depth` kelvin away."""
+        reach = _NAMES[_place(depth)]
+        return replace(self, **{reach: getattr(self, reach).after(measured)})
+
+    def seconds(self, kelvin: float, depth: float) -> float:
+        """Return how long `kelvin` are to be reckoned with, the walls being `depth` away."""
+        paces, place = (self.near, self.far, self.farthest), _place(depth)
+        known = [pace.cautious for pace in paces[: place + 1] if pace.runs]
+        beyond = [pace.cautious for pace in paces[place + 1 :] if pace.runs]
+        at_most = min(beyond, default=math.inf)
+        least = kelvin * (max(known) if known else min(Pace().cautious, at_most))
+        if place == 0 or paces[place].runs:
+            return least
+        foretold = least + min(depth, kelvin) * _WALLS_PACE
+        return max(least, min(foretold, kelvin * at_most))
+
+
+def _place(depth: float) -> int:
+    return sum(depth > reach for reach in _REACHES)
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
-    """A warm-up (or cool-down) being measured: begun when, from where, to where."""
+    """A warm-up (or cool-down) being measured: begun when, from where, to where.
+
+    `depth`: how many kelvin away the walls were.
+    """
 
     at: datetime
     temperature: float
     goal: float
+    depth: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +147,47 @@ class Watch:
 class WarmUp:
     """What was learned of how fast a room follows its unit.
 
-    Paces are as at a usual difference to the outdoors, and scaled from there.
+    Paces are as at a usual difference to the outdoors, and scaled from there. `walls`:
+    their temperature as far as the air tells, None while nothing was read. `begun`: when the
+    window opens that the room is being brought up for.
     """
 
-    heating: Pace = Pace()
-    cooling: Pace = Pace()
+    heating: Paces = Paces()
+    cooling: Paces = Paces()
     episode: Episode | None = None
+    walls: float | None = None
+    begun: datetime | None = None
 
-    def pace(self, *, heating: bool) -> Pace:
-        """Return a season's pace."""
+    def paces(self, *, heating: bool) -> Paces:
+        """Return a season's paces."""
         return self.heating if heating else self.cooling
+
+    def depth(self, goal: float, *, heating: bool) -> float:
+        """Return how many kelvin the walls are away from a goal."""
+        if self.walls is None:
+            return 0.0
+        return max(0.0, goal - self.walls if heating else self.walls - goal)
+
+    def having_begun(self, opens: datetime | None) -> WarmUp:
+        """Return it with the opening that the room is being brought up for."""
+        return replace(self, begun=opens)
+
+    def felt(
+        self,
+        temperature: float,
+        goal: float,
+        seconds: float,
+        *,
+        heating: bool,
+    ) -> WarmUp:
+        """Return it with the walls after `seconds` in air of that temperature.
+
+        Of a room that is seen for the first time they are taken to be warm.
+        """
+        if self.walls is None:
+            return replace(self, walls=(max if heating else min)(temperature, goal))
+        share = 1.0 - math.exp(-max(0.0, seconds) / _WALLS_SECONDS)
+        return replace(self, walls=self.walls + share * (temperature - self.walls))
 
     def watched(self, seen: Watch) -> WarmUp:
         """Return what is known after a reading."""
@@ -114,15 +199,18 @@ class WarmUp:
         wanted = sign * (episode.goal - episode.temperature)
         took = (seen.at - episode.at).total_seconds()
         if risen < wanted:
-            if seen.at - episode.at < _GIVE_UP:
+            # A long way is not given up before the slowest pace there is would be there.
+            long = wanted * _PACE_BOUNDS[1] if _place(episode.depth) else 0.0
+            if took < max(_GIVE_UP.total_seconds(), long):
                 return replace(self, episode=episode)
-            return self._learned(seen, took / max(risen, _LEAST_RISE))
+            return self._learned(seen, took / max(risen, _LEAST_RISE), episode.depth)
         if seen.before is not None and seen.before[0] > episode.at:
             # The goal was crossed somewhere between the last two readings.
             had = sign * (seen.before[1] - episode.temperature)
             gap = (seen.at - seen.before[0]).total_seconds()
             took -= gap * (risen - wanted) / (risen - had)
-        return self._learned(seen, max(0.0, took - _DEAD_SECONDS) / wanted)
+        measured = max(0.0, took - _DEAD_SECONDS) / wanted
+        return self._learned(seen, measured, episode.depth)
 
     def _episode(self, seen: Watch, sign: float) -> Episode | None:
         if seen.running_since is None:
@@ -131,32 +219,44 @@ class WarmUp:
             return self.episode
         if seen.before is None or seen.before[0] > seen.running_since + _A_MOMENT:
             return None
-        if sign * (seen.goal - seen.before[1]) < _LEAST_KELVIN:
+        kelvin = sign * (seen.goal - seen.before[1])
+        if kelvin < _LEAST_KELVIN:
             return None
-        return Episode(seen.running_since, seen.before[1], seen.goal)
+        depth = self.depth(seen.goal, heating=seen.heating)
+        if _place(depth) and kelvin < _LEAST_SHARE * depth:
+            # A short way in front of cold walls is like neither kind.
+            return None
+        return Episode(seen.running_since, seen.before[1], seen.goal, depth)
 
-    def _learned(self, seen: Watch, measured: float) -> WarmUp:
+    def _learned(self, seen: Watch, measured: float, depth: float) -> WarmUp:
         factor = _outdoor_factor(seen.goal, seen.outdoor)
-        pace = self.pace(heating=seen.heating).after(measured / factor)
+        paces = self.paces(heating=seen.heating).after(measured / factor, depth)
         if seen.heating:
-            return replace(self, heating=pace, episode=None)
-        return replace(self, cooling=pace, episode=None)
+            return replace(self, heating=paces, episode=None)
+        return replace(self, cooling=paces, episode=None)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
         document: dict[str, Any] = {"version": _VERSION}
-        for name, pace in (("heating", self.heating), ("cooling", self.cooling)):
-            if pace.runs:
-                document[name] = {
-                    "seconds_per_kelvin": pace.seconds_per_kelvin,
-                    "deviation": pace.deviation,
-                    "runs": pace.runs,
-                }
+        for season, paces in (("heating", self.heating), ("cooling", self.cooling)):
+            for reach in _NAMES:
+                pace: Pace = getattr(paces, reach)
+                if pace.runs:
+                    document[_key(season, reach)] = {
+                        "seconds_per_kelvin": pace.seconds_per_kelvin,
+                        "deviation": pace.deviation,
+                        "runs": pace.runs,
+                    }
+        if self.walls is not None:
+            document["walls"] = self.walls
+        if self.begun is not None:
+            document["begun"] = self.begun.timestamp()
         if self.episode is not None:
             document["episode"] = {
                 "at": self.episode.at.timestamp(),
                 "temperature": self.episode.temperature,
                 "goal": self.episode.goal,
+                "depth": self.episode.depth,
             }
         return document
 
@@ -166,9 +266,11 @@ class WarmUp:
         if document.get("version") != _VERSION:
             return cls()
         return cls(
-            _read_pace(document.get("heating")),
-            _read_pace(document.get("cooling")),
+            _read_paces(document, "heating"),
+            _read_paces(document, "cooling"),
             _read_episode(document.get("episode")),
+            number(document.get("walls"), -100.0, 100.0),
+            from_unix(number(document.get("begun"))),
         )
 
 
@@ -206,13 +308,14 @@ def plan_start(
     since = since or now
     sign = 1.0 if heating else -1.0
     left = (opens - now).total_seconds()
-    pace = warm_up.pace(heating=heating)
-    per_kelvin = (pace.seconds_per_kelvin + pace.deviation) * _outdoor_factor(
-        goal, outdoor
-    )
     # What is still to be lost until then; a room that gains by itself may stop doing so.
     drift = max(0.0, -sign * (slope or 0.0)) / 3600.0
     missing = sign * (goal - temperature)
+    # What a room loses meanwhile is brought back at the pace of a whole kelvin.
+    way = max(1.0, missing)
+    depth = warm_up.depth(goal, heating=heating)
+    per_kelvin = warm_up.paces(heating=heating).seconds(way, depth) / way
+    per_kelvin *= _outdoor_factor(goal, outdoor)
     lead = _lead(missing, per_kelvin)
     if lead > 0.0 and left <= lead:
         return Plan(begin=True, look_at=now, lead_seconds=lead)
@@ -248,6 +351,15 @@ def _outdoor_factor(goal: float, outdoor: float | None) -> float:
     return (1.0 - _LOSS_SHARE * _USUAL_AWAY) / (1.0 - _LOSS_SHARE * away)
 
 
+def _key(season: str, reach: str) -> str:
+    # What was learned before ways were told apart is the near one, the usual one.
+    return season if reach == _NAMES[0] else f"{season}_{reach}"
+
+
+def _read_paces(document: Mapping[str, Any], season: str) -> Paces:
+    return Paces(*(_read_pace(document.get(_key(season, reach))) for reach in _NAMES))
+
+
 def _read_pace(value: Any) -> Pace:
     if not isinstance(value, dict):
         return Pace()
@@ -272,4 +384,5 @@ def _read_episode(value: Any) -> Episode | None:
     goal = number(value.get("goal"), -100.0, 100.0)
     if at is None or temperature is None or goal is None:
         return None
-    return Episode(at, temperature, goal)
+    depth = number(value.get("depth"), 0.0, 200.0)
+    return Episode(at, temperature, goal, 0.0 if depth is None else depth)

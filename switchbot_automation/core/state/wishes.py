@@ -58,6 +58,11 @@ def after_wish(
     return state._replace(pending_manual=waits)
 
 
+def still_wished(state: ZoneState, wish: PendingManual | None) -> ZoneState:
+    """Return the state with a wish that a command of now was only the way to."""
+    return state._replace(pending_manual=wish)
+
+
 def acted(state: ZoneState, at: datetime) -> ZoneState:
     """Return the state after a person acted, who saw the room."""
     return state._replace(manual_action_at=at)

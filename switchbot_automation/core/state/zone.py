@@ -705,7 +705,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class PendingManual:
-    """A person's command that waits for the equipment's minimum off time.
+    """A person's command that waits for the equipment, its own or what it shares.
 
     `promised_at`: when it was first due, where safety has put it off since.
     """

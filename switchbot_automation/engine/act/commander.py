@@ -19,7 +19,7 @@ from switchbot_automation.core.state.unit import (
     after_failure,
 )
 from switchbot_automation.core.state.zone import Intent
-from switchbot_automation.core.step import accepted, obstacle
+from switchbot_automation.core.step import accepted, not_yet, obstacle
 from switchbot_automation.engine.act.cascade import parted
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.engine.documents.leader import (
@@ -263,11 +263,4 @@ class Commander:
 def _blocked(
     order: Order, command_id: str, reason: Reason, until: datetime | None = None
 ) -> Command:
-    return Command(
-        id=command_id,
-        zone=order.zone.name,
-        action=order.action,
-        status=CommandStatus.BLOCKED,
-        reasons=(*order.reasons, reason),
-        blocked_until=until,
-    )
+    return replace(not_yet(order, reason, until), id=command_id)

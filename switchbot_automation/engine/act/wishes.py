@@ -6,9 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from switchbot_automation.core.protect.gate import person_wait
+from switchbot_automation.core.protect.groups import turn_of_person
 from switchbot_automation.core.requests import Order
 from switchbot_automation.core.state.unit import season_action
-from switchbot_automation.core.state.wishes import wish_waits, wished_anew
+from switchbot_automation.core.state.wishes import (
+    after_wish,
+    wish_waits,
+    wished_anew,
+)
+from switchbot_automation.core.step import not_yet
 from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
 from switchbot_automation.model import (
     Action,
@@ -23,7 +30,7 @@ from switchbot_automation.schedule.windows import next_boundary
 if TYPE_CHECKING:
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
-    from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
 
 
 async def act_for_person(
@@ -33,6 +40,8 @@ async def act_for_person(
     action: ManualAction,
     hold_until: datetime | None,
     *,
+    settings: Settings,
+    now: datetime,
     rule: str | None = None,
     holds: str | None = None,
     insists: bool = True,
@@ -43,7 +52,9 @@ async def act_for_person(
     that the hold is of; it `insists` where a person has just set it off.
 
     OFF is sent whatever the equipment's times, a race or the store say. ON that meets
-    the minimum off time is kept in the state and sent when it is over.
+    the minimum off time is kept in the state and sent when it is over; so is ON that
+    turns an outdoor unit around which other zones use. Whom it takes the unit from is
+    the last of the command's reasons, `GROUP_OTHERS_WAIT`.
     """
     disabled = True
     if action is ManualAction.QUICK_OFF:
@@ -63,10 +74,27 @@ async def act_for_person(
         person=True,
         rule=not insists,
     )
-    command = await commander.carry_out(order)
+    turn = turn_of_person(
+        settings, documents.states, zone, wanted, now, hold_until=hold_until
+    )
+    for name in turn.overruled:
+        # The newest word counts, also where they were said in different rooms.
+        older = documents.states[name]
+        if older.pending_manual is not None:
+            documents.states[name] = after_wish(older, older.pending_manual, None)
+    if turn.waits is None:
+        command = await commander.carry_out(order)
+    else:
+        until = turn.until
+        own = person_wait(zone, documents.states[zone.name], wanted, now)
+        if until is not None and own is not None:
+            until = max(until, own.until)
+        command = not_yet(order, turn.waits, until)
     if command.status is CommandStatus.BLOCKED and command.blocked_until:
         states = documents.states
         states[zone.name] = wish_waits(states[zone.name], wanted, command.blocked_until)
+    if turn.others is not None and command.status is not CommandStatus.FAILED:
+        command = replace(command, reasons=(*command.reasons, turn.others))
     if not disabled:
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
         command = replace(command, reasons=(*command.reasons, unstored))

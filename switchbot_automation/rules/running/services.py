@@ -128,6 +128,8 @@ class RunContext:
             settings,
             wanted,
             until,
+            settings=self.settings,
+            now=self.now,
             rule=self.rule,
             insists=self._by_person,
             holds=by,

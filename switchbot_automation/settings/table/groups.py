@@ -60,6 +60,7 @@ GROUPS: tuple[SettingSpec, ...] = (
         "max_wait_seconds",
         5400,
         (0, 86400),
-        "After waiting this long a zone's season wins whatever the policy says.",
+        "After waiting this long a zone's season wins whatever the policy says, and a"
+        " person's hold in another zone ends.",
     ),
 )

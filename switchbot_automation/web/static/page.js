@@ -254,10 +254,12 @@ function toldOf(done, name) {
   const title = name === "default" ? "Home" : plain(name);
   if (done.action === "resume") return `${title}: the automation looks after it again.`;
   if (done.action === "hold") return `${title}: held.`;
+  const others = done.reasons?.find((each) => each.code === "group_others_wait");
+  const told = others ? ` ${others.text[0].toUpperCase()}${others.text.slice(1)}.` : "";
   if (done.status === "blocked" && done.blocked_until) {
-    return `${title}: waits for the compressor until ${clock(done.blocked_until, zone?.timezone)}.`;
+    return `${title}: waits for the compressor until ${clock(done.blocked_until, zone?.timezone)}.${told}`;
   }
-  return `${title}: ${action(done.action)} ${done.status}.`;
+  return `${title}: ${action(done.action)} ${done.status}.${told}`;
 }
 
 function openHold(name) {

@@ -13,6 +13,7 @@ from switchbot_automation.core.control.warm_up import (
     EARLIEST,
     Episode,
     Pace,
+    Paces,
     WarmUp,
     Watch,
     plan_start,
@@ -27,12 +28,19 @@ temperatures = st.floats(5.0, 40.0)
 paces = st.builds(
     Pace, st.floats(60.0, 7200.0), st.floats(0.0, 7200.0), st.integers(1, 1000)
 )
-warm_ups = st.builds(WarmUp, paces, paces)
+of_season = st.builds(
+    Paces, st.just(Pace()) | paces, st.just(Pace()) | paces, st.just(Pace()) | paces
+)
+warm_ups = st.builds(
+    WarmUp, of_season, of_season, walls=st.none() | st.floats(-20.0, 50.0)
+)
+instants = st.timedeltas(timedelta(), timedelta(days=4000)).map(OPENS.__add__)
 episodes = st.builds(
     Episode,
-    st.timedeltas(timedelta(), timedelta(days=4000)).map(OPENS.__add__),
+    instants,
     temperatures,
     temperatures,
+    st.floats(0.0, 60.0),
 )
 
 
@@ -80,7 +88,7 @@ def test_asked_again_of_the_same_reading_it_wants_the_next_one_at_the_same_time(
 @given(
     warm_ups,
     temperatures,
-    st.floats(1.0, 86400.0),
+    st.floats(1.0, 3 * 86400.0),
     st.none() | st.floats(-20.0, 20.0),
     st.booleans(),
     st.none() | st.floats(-30.0, 45.0),
@@ -110,7 +118,7 @@ def test_a_colder_room_never_begins_later(warm_up, temperature, colder, left):
 
 def test_it_looks_again_before_it_is_too_late():
     """However it drifts within what it drifted before, a look comes in time."""
-    warm_up = WarmUp(heating=Pace(1200.0, 100.0, 5))
+    warm_up = WarmUp(heating=Paces(Pace(1200.0, 100.0, 5)))
     now, temperature = OPENS - timedelta(hours=8), 20.0
     while True:
         left = (OPENS - now).total_seconds()
@@ -151,8 +159,73 @@ def test_it_learns_how_fast_a_room_warms(kelvin_an_hour):
         warm_up = warmed(warm_up, kelvin_an_hour)
     took = 3600 * 3.3 / kelvin_an_hour
     lead = plan(warm_up, 17.0, 60.0).lead_seconds
-    assert warm_up.heating.runs == 6
+    assert warm_up.heating.near.runs == 6
     assert took <= lead <= 1.3 * took + 1000
+
+
+# --- the distance -----------------------------------------------------------------
+
+
+@given(of_season, st.floats(0.1, 30.0), st.floats(0.0, 30.0), st.floats(0.0, 30.0))
+def test_colder_walls_never_take_less_time(known, kelvin, depth, deeper):
+    took = known.seconds(kelvin, depth)
+    assert known.seconds(kelvin, depth + deeper) >= took
+    assert known.seconds(2 * kelvin, depth) >= took
+
+
+def after_days(warm_up, days, temperature, *, heating=True):
+    for _hour in range(24 * days):
+        warm_up = warm_up.felt(temperature, 20.3, 3600.0, heating=heating)
+    return warm_up
+
+
+def test_a_room_left_for_days_is_begun_hours_earlier_than_after_a_night():
+    warm_up = after_days(WarmUp(heating=Paces(Pace(400.0, 50.0, 9))), 2, 21.0)
+    night = plan(warm_up, 13.0, 60.0).lead_seconds
+    assert night < 5400
+    away = plan(after_days(warm_up, 4, 13.0), 13.0, 60.0).lead_seconds
+    assert 6 * 3600 < away <= EARLIEST.total_seconds()
+
+
+def test_what_one_return_took_is_what_the_next_is_given():
+    warm_up = after_days(WarmUp(heating=Paces(Pace(400.0, 50.0, 9))), 4, 13.0)
+    learned = warmed(warm_up, 3.0, begin=13.0)
+    assert learned.heating.near == warm_up.heating.near
+    assert learned.heating.farthest.runs == 1
+    took = 3600 * 7.3 / 3.0
+    lead = plan(after_days(learned, 4, 13.0), 13.0, 60.0).lead_seconds
+    assert took <= lead <= 1.3 * took + 1000
+    # And a night is what it was.
+    warm = after_days(learned, 9, 21.0)
+    assert plan(warm, 17.0, 60.0) == plan(after_days(warm_up, 9, 21.0), 17.0, 60.0)
+
+
+def test_the_season_of_the_daily_way_is_that_of_the_rare_one():
+    """What was learned of a return in October is too little once each night takes longer."""
+    known = Paces(near=Pace(2000.0, 200.0, 5), farthest=Pace(900.0, 50.0, 1))
+    assert known.seconds(8.0, 7.0) == 8.0 * 2200.0
+
+
+def test_a_short_way_before_cold_walls_teaches_nothing():
+    warm_up = after_days(WarmUp(), 4, 13.0)
+    assert warmed(warm_up, 3.0, begin=19.6).heating == Paces()
+
+
+def test_of_a_room_seen_for_the_first_time_the_walls_are_taken_to_be_warm():
+    found = WarmUp().felt(12.0, 20.3, 0.0, heating=True)
+    assert found.depth(20.3, heating=True) == 0.0
+    found = WarmUp().felt(30.0, 25.0, 0.0, heating=False)
+    assert found.depth(25.0, heating=False) == 0.0
+
+
+def test_a_document_from_before_distances_were_told_apart_is_the_near_one():
+    kept = {"seconds_per_kelvin": 900.0, "deviation": 90.0, "runs": 7}
+    episode = {"at": OPENS.timestamp(), "temperature": 17.0, "goal": 20.3}
+    found = WarmUp.from_document({"version": 1, "heating": kept, "episode": episode})
+    assert found.heating == Paces(Pace(900.0, 90.0, 7))
+    assert found.episode == Episode(OPENS, 17.0, 20.3, 0.0)
+    assert (found.walls, found.begun) == (None, None)
+    assert plan(found, 17.3, 60.0).lead_seconds == 480.0 + 420.0 + 3.0 * 990.0
 
 
 def test_a_slower_day_counts_at_once_and_a_faster_one_by_and_by():
@@ -198,18 +271,27 @@ def test_a_warm_up_that_was_told_anew_is_measured_from_there():
             zone, state._replace(last_temperature=temperature), at
         )
     assert state.learned is not None
-    pace = state.learned.warm_up.heating
+    pace = state.learned.warm_up.heating.near
     assert pace.runs == 1
     assert pace.seconds_per_kelvin == pytest.approx(1800 / 1.36, rel=0.02)
 
 
 def test_colder_outdoors_it_begins_earlier():
-    warm_up = WarmUp(heating=Pace(1200.0, 100.0, 5))
+    warm_up = WarmUp(heating=Paces(Pace(1200.0, 100.0, 5)))
     mild, cold = (plan(warm_up, 17.0, 60.0, out=out).lead_seconds for out in (10, -15))
     assert cold > mild
 
 
-@given(st.builds(WarmUp, paces, paces, st.none() | episodes))
+@given(
+    st.builds(
+        WarmUp,
+        of_season,
+        of_season,
+        st.none() | episodes,
+        st.none() | st.floats(-50.0, 60.0),
+        st.none() | instants,
+    )
+)
 def test_what_is_learned_survives_the_document_unchanged(warm_up):
     assert WarmUp.from_document(warm_up.to_document()) == warm_up
 

@@ -16,7 +16,7 @@ from homeassistant.components.climate import (
     HVACAction,
     HVACMode,
 )
-from homeassistant.const import PRECISION_TENTHS, UnitOfTemperature
+from homeassistant.const import ATTR_TEMPERATURE, PRECISION_TENTHS, UnitOfTemperature
 from homeassistant.core import HomeAssistant, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
@@ -26,7 +26,7 @@ from homeassistant.helpers.entity_platform import (
 )
 from homeassistant.util import dt as dt_util
 
-from switchbot_automation import SettingsError
+from switchbot_automation import ReasonCode, SettingsError
 from switchbot_store import StoreError
 
 from . import HomeEntry
@@ -46,6 +46,7 @@ _ACTIONS = {
     "fan": HVACAction.FAN,
     "off": HVACAction.IDLE,
 }
+_SETPOINTS = (16.0, 30.0)
 _UNTIL_NEXT_CHANGE = "until_next_change"
 _HOLD = {
     vol.Optional("action"): vol.In(["on", "off", "fan", "winter", "summer"]),
@@ -70,13 +71,38 @@ async def async_setup_entry(
     add_new_zones()
     entry.async_on_unload(home.async_add_listener(add_new_zones))
     platform = async_get_current_platform()
-    platform.async_register_entity_service("hold", _HOLD, "hold")
+    platform.async_register_entity_service(
+        "hold", _HOLD, "hold", supports_response=SupportsResponse.OPTIONAL
+    )
     platform.async_register_entity_service(
         "explain",
         {vol.Optional("at"): cv.datetime},
         "explain",
         supports_response=SupportsResponse.ONLY,
     )
+
+
+def _around(profile: Mapping[str, Any], middle: float) -> tuple[float, float]:
+    """Return the profile's band, as wide as it is, around another temperature."""
+    width = profile.get("max_temp", middle) - profile.get("min_temp", middle)
+    return middle - width / 2, middle + width / 2
+
+
+def _move(profile: dict[str, Any], low: float, high: float) -> None:
+    """Give a profile another band, and its setpoint the same way to go.
+
+    The setpoint is what the unit is sent. It reads its own warm air, so it lies as far
+    from the band's middle as the unit needs; left behind, the room never gets there.
+    """
+    before = [profile.get(key) for key in ("min_temp", "max_temp", "target_temp")]
+    profile |= {"min_temp": low, "max_temp": high}
+    if None in before:
+        return
+    target = before[2]
+    moved = target + (low + high - before[0] - before[1]) / 2
+    # What remotes have, unless it was beyond that already.
+    moved = max(min(target, _SETPOINTS[0]), min(max(target, _SETPOINTS[1]), moved))
+    profile["target_temp"] = round(2 * moved) / 2
 
 
 class ZoneClimate(ZoneEntity, ClimateEntity):
@@ -91,6 +117,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     _attr_max_temp = 35.0
     _attr_supported_features = (
         ClimateEntityFeature.TARGET_TEMPERATURE_RANGE
+        | ClimateEntityFeature.TARGET_TEMPERATURE
         | ClimateEntityFeature.TURN_ON
         | ClimateEntityFeature.TURN_OFF
     )
@@ -167,8 +194,11 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             await self.async_set_hvac_mode(mode)
         season = self.shown["season"]
         profile = await self.coordinator.profile(self.zone, season)
-        profile["min_temp"] = kwargs[ATTR_TARGET_TEMP_LOW]
-        profile["max_temp"] = kwargs[ATTR_TARGET_TEMP_HIGH]
+        if ATTR_TEMPERATURE in kwargs:
+            band = _around(profile, kwargs[ATTR_TEMPERATURE])
+        else:
+            band = kwargs[ATTR_TARGET_TEMP_LOW], kwargs[ATTR_TARGET_TEMP_HIGH]
+        _move(profile, *band)
         await self._ask(self.coordinator.change_zone(self.zone, {season: profile}))
 
     async def hold(
@@ -177,8 +207,12 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         duration: timedelta | None = None,
         until_next_change: bool = False,
         release: bool = False,
-    ) -> None:
-        """The service `hold`."""
+    ) -> dict[str, Any]:
+        """The service `hold`; its answer says how far an action came.
+
+        `others_wait` are the entities' zones that share an outdoor unit with this one
+        and have to do without it, and until when at the latest.
+        """
         how_long: timedelta | str | None = duration
         if release:
             how_long = "none"
@@ -187,8 +221,21 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         engine = self.coordinator.engine
         if action is None:
             await self._ask(engine.hold(self.zone, how_long))
-        else:
-            await self._ask(engine.act(self.zone, action, how_long))
+            return {}
+        command = await self._ask(engine.act(self.zone, action, how_long))
+        until = command.blocked_until
+        return {
+            "status": str(command.status),
+            "blocked_until": until.isoformat() if until else None,
+            "others_wait": next(
+                (
+                    {"zones": reason.detail["zones"], "until": reason.detail["until"]}
+                    for reason in command.reasons
+                    if reason.code is ReasonCode.GROUP_OTHERS_WAIT
+                ),
+                None,
+            ),
+        }
 
     async def explain(self, at: datetime | None = None) -> dict[str, Any]:
         """The service `explain`; a time without an offset is Home Assistant's."""
