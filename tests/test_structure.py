@@ -51,6 +51,7 @@ OWNERS = {
     },
     "check": {"check"},
     "around": {"surroundings"},
+    "kept": {"keeping"},
     "zone": {"last_error", "error_count", "slope_bounds", "learned"},
     "belonging": {"unit", "meters"},
 }

@@ -4,7 +4,7 @@ Four functions, called one after the other by whoever lets a home live:
 
 1. `arrive`: the states as they are now, and the settings in force;
 2. `tick`: what is owed, readings, what they teach, checks, surroundings, safety, decide,
-   groups, gate, a look at the unit, commands;
+   groups, gate, a look at the unit, commands, is the room kept;
 3. `judge`: the part of it that decides, by itself; also for what is not lived: shadows,
    explanations, settings that are tried out;
 4. `rest`: when to look again.
@@ -61,6 +61,7 @@ from switchbot_automation.core.requests import (
     Send,
 )
 from switchbot_automation.core.state.check import asked, with_check
+from switchbot_automation.core.state.kept import after_look, command_taken
 from switchbot_automation.core.state.meter import (
     after_reading,
     believed,
@@ -220,6 +221,12 @@ def tick(
         judged.decision.zones, judged.verdict.zones, strict=True
     ):
         done = yield from _act(judged, decided, verdict, early[decided.zone])
+        name = decided.zone
+        problem = judged.snapshot.zones[name].reading.problem
+        before = states[name]
+        kept = after_look(judged.settings.zones[name], before, problem, judged.at)
+        if kept is not before:
+            states[name] = kept
         ticks.append(replace(done, waited=True) if decided.zone in waiting else done)
     return ticks
 
@@ -453,8 +460,11 @@ def _act(
             outcome = Outcome.API_ERROR
         elif command.status is CommandStatus.BLOCKED:
             outcome = Outcome.NOOP
-        # The command's reasons begin with the decision's.
-        reasons = (*command.reasons, *verdict.reasons)
+        # The command's reasons begin with the decision's. Where it failed they end with
+        # the cause: that nothing stood against sending it is not of interest then.
+        reasons = command.reasons
+        if command.status is CommandStatus.ACCEPTED:
+            reasons = (*reasons, *verdict.reasons)
     elif not verdict.allowed and verdict.blocked_until is not None:
         reasons = (*decided.reasons, *verdict.reasons)
         if decided.action is not None:
@@ -532,6 +542,7 @@ def accepted(
     """Return the state once a rung took the order at `at`."""
     zone, action = order.zone, order.action
     after = after_command(state, zone, action, rung, at=at, label=order.label)
+    after = command_taken(after)
     check = asked(
         zone,
         after,

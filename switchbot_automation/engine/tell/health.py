@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.explain.words import advice_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.kept import RoomHealth
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
     from switchbot_automation.model import TickReport
@@ -43,8 +47,10 @@ def health_report(
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
-    asked for too long, or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
-    turned off, seen off, or configured again, and after a week).
+    asked for too long, a room is not kept or needs a person for another reason (the
+    zone's `room` has advice then, see `room_as_json`), or a unit that the settings no
+    longer have was left running (`left_units`; it ends when the unit is turned off, seen
+    off, or configured again, and after a week).
     """
     settings = documents.life.settings
     stale = now - next_wakeup > _STALE_AFTER
@@ -56,7 +62,10 @@ def health_report(
         or documents.life.error is not None
         or documents.problems
         or store.problems
-        or any(zone["temperature_stale"] for zone in zones.values())
+        or any(
+            zone["temperature_stale"] or zone["room"]["advice"]
+            for zone in zones.values()
+        )
         or bool(left_units)
     )
     if (settings is None and report is not None) or stale:
@@ -112,7 +121,10 @@ def _zones(
     settings = documents.life.settings
     outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
     zones: dict[str, dict[str, Any]] = {}
-    for name, zone in settings.zones.items() if settings else ():
+    if settings is None:
+        return zones
+    as_kept = in_force(settings, documents.states.__getitem__, now).zones
+    for name, zone in settings.zones.items():
         state = documents.states[name]
         zones[name] = {
             "enabled": zone.automation_enabled,
@@ -127,8 +139,24 @@ def _zones(
             "assumed_aircon_power": str(state.power),
             "error_count": state.error_count,
             "last_error": state.last_error,
+            "room": room_as_json(room_health(as_kept[name], state, now)),
         }
     return zones
+
+
+def room_as_json(room: RoomHealth) -> dict[str, Any]:
+    """Return whether a room is kept: `status`, `since`, `reasons`, `advice`.
+
+    `status` is ``kept``, ``recovering``, ``not_kept``, ``blind`` (nothing is known of the
+    room), ``paused``, ``off`` or ``unknown``; `reasons` are codes, the cause first; `advice`
+    says what a person can do, "" while there is nothing to be done.
+    """
+    return {
+        "status": room.status,
+        "since": encode_instant(room.since) if room.since else None,
+        "reasons": [str(code) for code in room.reasons],
+        "advice": advice_words(room.advice, room.cause),
+    }
 
 
 def _text(error: Exception | None) -> str | None:
