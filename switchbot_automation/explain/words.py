@@ -116,7 +116,7 @@ def notice_words(news: News, tz: tzinfo, at: datetime) -> tuple[str, str]:
         why = reason_words({"code": news.kind}, tz)
         return f"{news.zone}: over", f"It is over: {why} (since {since})."
     advice = advice_words(news.kind, news.room.cause)
-    title = f"{news.zone}: {STATUS_WORDS[news.room.status]}"
+    title = f"{news.zone}: {reason_words({'code': news.kind}, tz)}"
     return title, f"Since {since}. {advice}"
 
 
@@ -455,6 +455,10 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.READING_TOO_OLD: f"the meter was not read for too long: {_METER}.",
     ReasonCode.NO_READING: "the meter answers without a temperature: see in the "
     f"SwitchBot app what it shows, and {_METER}.",
+    ReasonCode.TEMPERATURE_NOT_A_NUMBER: "the meter answers with no temperature that is a "
+    f"number: {_METER}.",
+    ReasonCode.QUOTA_RESERVE: "the day's calls to the cloud are used up but for commands: "
+    "see what else calls with this token, or set longer intervals.",
     ReasonCode.TEMPERATURE_IMPLAUSIBLE: "the meter says what no room has, or nothing but "
     f"zeros: {_METER}.",
     ReasonCode.SENSOR_FROZEN: "the meter says the same for hours while the unit ran: "

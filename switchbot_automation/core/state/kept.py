@@ -114,7 +114,7 @@ def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHeal
     if not troubles:
         return found
     first = troubles[0]
-    reasons = tuple(dict.fromkeys((*found.reasons, *troubles)))
+    reasons = tuple(dict.fromkeys((*troubles, *found.reasons)))
     return found._replace(
         reasons=reasons, advice=first, cause=_cause(state, keeping, first)
     )
@@ -265,9 +265,9 @@ def _is_lost(
     near, lasts = out.low is edges.heating, now - out.since
     if not near and not runs:
         return False
-    if kelvin < (_LITTLE_KELVIN if near else _FAR_KELVIN):
-        return near and lasts >= _LITTLE_LASTS
     late = lasts > allowed(keeping, out.furthest, low=out.low)
+    if kelvin < (_LITTLE_KELVIN if near else _FAR_KELVIN):
+        return near and late and lasts >= _LITTLE_LASTS
     return late or (near and now - out.moved_at >= _STALLS)
 
 
@@ -435,7 +435,8 @@ def _blindness(
         return None
     silent = _silent(zone, state, now)
     if silent is not None:
-        return silent
+        kept_back = problem is ReasonCode.QUOTA_RESERVE
+        return problem if kept_back else silent
     if state.last_temperature is None:
         # A look between two readings gives the last one, without its cause.
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None
@@ -566,6 +567,18 @@ def command_taken(state: ZoneState) -> ZoneState:
     )
 
 
+def _trouble_since(
+    keeping: Keeping, room: RoomHealth, kind: ReasonCode
+) -> datetime | None:
+    if kind is ReasonCode.COMMANDS_FAIL:
+        return keeping.failed_since
+    if kind is ReasonCode.BELIEF_UNCERTAIN:
+        return keeping.unsure_since
+    if kind is keeping.blind_why:
+        return keeping.blind_since
+    return room.since
+
+
 # --- what a person was told ----------------------------------------------------------------
 
 
@@ -601,9 +614,7 @@ def news_of(
             if keeping.well_since is None:
                 return state, None
             return state._replace(keeping=keeping._replace(well_since=None)), None
-        since = room.since if kind in room.reasons[:2] and room.since else now
-        if kind is ReasonCode.COMMANDS_FAIL and keeping.failed_since:
-            since = keeping.failed_since
+        since = _trouble_since(keeping, room, kind) or now
         notice = Notice(kind, since)
         kept = keeping._replace(told=(*keeping.told, notice), well_since=None)
         return state._replace(keeping=kept), News(zone.name, kind, since, room)
