@@ -45,6 +45,7 @@ OWNERS = {
     "wishes": {
         "manual_action_at",
         "hold_until",
+        "hold_by",
         "pending_repeat",
         "pending_manual",
         "intent",

@@ -19,6 +19,12 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
+from switchbot_automation.cli.targets import (
+    CUT_OFF,
+    NOTHING_LISTED,
+    is_cut_off,
+    type_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -83,8 +89,19 @@ def ask(question: Callable[[SwitchBotClient], Awaitable[_T]]) -> _T:
 @json_option("Print one object with `devices` and `remotes`.")
 @logging_options("warning")
 def devices(as_json: bool) -> None:
-    """List the devices and infrared remotes of the account."""
+    """List the devices and infrared remotes of the account.
+
+    Of a device whose cloud service is off the cloud knows nothing new, and what is sent
+    to it is lost; so the list says.
+    """
     found = ask(lambda client: client.devices())
+    if not (found.devices or found.remotes):
+        click.echo(f"warning: {NOTHING_LISTED}", err=True)
+    cut_off = [
+        device.name or device.device_id for device in filter(is_cut_off, found.devices)
+    ]
+    for name in cut_off:
+        click.echo(f"warning: {name}: {CUT_OFF}", err=True)
     if as_json:
         print_json(
             {
@@ -111,7 +128,12 @@ def devices(as_json: bool) -> None:
         )
         return
     rows: list[tuple[str, ...]] = [
-        (device.device_id, device.name, device.device_type or "unknown", "device")
+        (
+            device.device_id,
+            device.name,
+            type_of(device) or "unknown",
+            "device, cloud service off" if is_cut_off(device) else "device",
+        )
         for device in found.devices
     ]
     rows += [

@@ -6,7 +6,16 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.cli.targets import can_be_read, find_target, type_of
+import click
+
+from switchbot_automation.cli.targets import (
+    CUT_OFF,
+    NOTHING_LISTED,
+    can_be_read,
+    find_target,
+    is_cut_off,
+    type_of,
+)
 from switchbot_automation.cloud.catalog.readings import read_status
 from switchbot_automation.errors import (
     AuthError,
@@ -26,6 +35,8 @@ COLUMNS = ("name", "type", "says", "id")
 
 # These concern the account: every other device would say the same.
 _OF_THE_ACCOUNT = (AuthError, ClockSkewError, QuotaExhaustedError)
+
+_SAID_NOTHING = "the cloud answered, and says nothing of it"
 
 # What a person does not look for.
 _DULL = frozenset({"version", "calibrate", "group", "latestImage", "filterElement"})
@@ -62,9 +73,14 @@ class Row:
 async def targets(
     client: SwitchBotClient, wanted: Sequence[str]
 ) -> list[Device | Remote]:
-    """Return the devices of those names or ids, all of them if none are named."""
+    """Return the devices of those names or ids, all of them if none are named.
+
+    An empty list is explained on standard error. Raises Misuse, CloudError.
+    """
     found = await client.devices()
     if not wanted:
+        if not (found.devices or found.remotes):
+            click.echo(f"warning: {NOTHING_LISTED}", err=True)
         return [*found.devices, *found.remotes]
     return [find_target(found, each) for each in wanted]
 
@@ -88,10 +104,16 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
     except _OF_THE_ACCOUNT:
         raise
     except CloudError as error:
-        return Row(*about, str(error), error=str(error))
+        words = f"{error}; {CUT_OFF}" if is_cut_off(entry) else str(error)
+        return Row(*about, words, error=words)
     reading = read_status(status)
     values = {**reading.values, **_plain(reading)}
-    return Row(*about, _text(reading, values), values, reading.doubts)
+    doubts = reading.doubts
+    if not values:
+        doubts = (*doubts, _SAID_NOTHING)
+    if is_cut_off(entry):
+        doubts = (*doubts, CUT_OFF)
+    return Row(*about, _text(reading, values, doubts), values, doubts)
 
 
 def _plain(reading: DeviceReading) -> dict[str, Any]:
@@ -102,7 +124,9 @@ def _plain(reading: DeviceReading) -> dict[str, Any]:
     }
 
 
-def _text(reading: DeviceReading, values: dict[str, Any]) -> str:
+def _text(
+    reading: DeviceReading, values: dict[str, Any], doubts: tuple[str, ...]
+) -> str:
     units = {each.name: each.unit for each in reading.product.status} if (
         reading.product
     ) else {}  # fmt: skip
@@ -111,8 +135,8 @@ def _text(reading: DeviceReading, values: dict[str, Any]) -> str:
         for name, value in values.items()
         if name not in _DULL and not isinstance(value, dict)
     ]
-    if reading.doubts:
-        shown.append(f"doubtful: {'; '.join(reading.doubts)}")
+    if doubts:
+        shown.append(f"doubtful: {'; '.join(doubts)}")
     return ", ".join(shown) or "nothing"
 
 

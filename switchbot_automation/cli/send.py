@@ -15,7 +15,12 @@ from switchbot_automation.cli.output import (
     print_json,
     timestamp,
 )
-from switchbot_automation.cli.targets import find_target, type_of
+from switchbot_automation.cli.targets import (
+    CUT_OFF,
+    find_target,
+    is_cut_off,
+    type_of,
+)
 from switchbot_automation.cloud.catalog.catalog import find, validate_command
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
 from switchbot_automation.model import Remote
@@ -72,6 +77,7 @@ def send(  # noqa: PLR0917  # click passes every one by name
             "parameter": "***" if _is_sensitive(target, command) else value,
             "command_type": kind,
             "status": "checked",
+            "warning": CUT_OFF if is_cut_off(target) else None,
         }
         if dry_run:
             return sent
@@ -83,6 +89,9 @@ def send(  # noqa: PLR0917  # click passes every one by name
         }
 
     sent = ask(answer)
+    if sent["warning"]:
+        name = sent["name"] or sent["device_id"]
+        click.echo(f"warning: {name}: {sent['warning']}", err=True)
     if as_json:
         print_json(sent)
         return

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from switchbot_automation.cli.output import Misuse
-from switchbot_automation.cloud.catalog.catalog import find
+from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
 from switchbot_automation.model import Device, Remote
 
 if TYPE_CHECKING:
@@ -35,8 +35,28 @@ def find_target(found: DeviceList, wanted: str) -> Device | Remote:
 
 
 def type_of(entry: Device | Remote) -> str:
-    """Return the cloud's word for the type, "" where it left it out."""
-    return entry.remote_type if isinstance(entry, Remote) else entry.device_type
+    """Return the cloud's word for the type; one without is known by its other keys.
+
+    "" where nothing tells.
+    """
+    return entry.remote_type if isinstance(entry, Remote) else type_of_listed(entry)
+
+
+def is_cut_off(entry: Device | Remote) -> bool:
+    """Tell whether its owner has not let the cloud at a device."""
+    return not (isinstance(entry, Remote) or entry.cloud_service)
+
+
+CUT_OFF = (
+    "its cloud service is off: what the cloud says of it is old or nothing, and what is "
+    "sent to it is accepted and lost; switch Cloud Services on in its settings in the app"
+)
+
+NOTHING_LISTED = (
+    "the account's list is empty: it has the devices of the home of whose app the token "
+    "is, and only those with Cloud Services on; a single empty list may also be the "
+    "cloud's own mistake, so ask again"
+)
 
 
 def can_be_read(entry: Device | Remote) -> bool:
@@ -46,13 +66,14 @@ def can_be_read(entry: Device | Remote) -> bool:
     """
     if isinstance(entry, Remote):
         return False
-    products = find(entry.device_type, infrared=False) if entry.device_type else ()
+    kind = type_of(entry)
+    products = find(kind, infrared=False) if kind else ()
     return any(product.status_supported for product in products) or not products
 
 
 def _nearest(everything: list[Device | Remote], folded: str) -> str:
     if not everything:
-        return ": its list is empty"
+        return f": {NOTHING_LISTED}"
     words = {entry.device_id.casefold(): entry for entry in everything}
     words |= {entry.name.strip().casefold(): entry for entry in everything}
     near = get_close_matches(folded, words, n=_MOST_HINTS, cutoff=0.5)

@@ -85,9 +85,13 @@ def setup(url: str, replace: bool, as_json: bool) -> None:
         try:
             return await take_webhook(client, url, replace=replace)
         except WebhookConflictError as error:
-            raise click.ClickException(
-                f"{error}; --replace silences whoever listens there"
-            ) from error
+            hint = "--replace silences whoever listens there"
+            if replace:
+                hint = (
+                    "`webhook delete URL` does that; look for it where Home Assistant,"
+                    " homebridge or another program was given it"
+                )
+            raise click.ClickException(f"{error}; {hint}") from error
 
     _say(ask(answer), url, as_json)
 

@@ -170,7 +170,10 @@ def _decide_by_settings(
 ) -> ZoneDecision:
     hold = seen.state.hold_until
     if hold is not None and now < hold:
-        why = Reason(ReasonCode.HOLD_MANUAL, {"until": hold.isoformat()})
+        detail = {"until": hold.isoformat()}
+        if seen.state.hold_by:
+            detail["rule"] = seen.state.hold_by
+        why = Reason(ReasonCode.HOLD_MANUAL, detail)
         return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
     window = in_window(zone.time_windows, now, zone.timezone)
     if window is not None:

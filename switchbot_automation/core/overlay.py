@@ -77,6 +77,14 @@ def in_force(
     return overlaid(in_season(settings, state_of, now), state_of, now)
 
 
+def zone_in_force(
+    settings: Settings, name: str, state: ZoneState, now: datetime
+) -> ZoneSettings:
+    """Return one zone's settings as `in_force` gives them, without the others'."""
+    zone = _in_season(settings.zones[name], state, now)
+    return zone_overlaid(zone, state, now) if name in settings.overlaid else zone
+
+
 def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     """Return a zone's settings as they are in force at an instant, aware UTC."""
     base = zone.overlay.base if zone.overlay else zone

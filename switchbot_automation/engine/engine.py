@@ -475,7 +475,8 @@ class RuleStep:
         self, settings: Settings, ticks: list[ZoneTick], now: datetime
     ) -> tuple[list[ZoneTick], datetime | None]:
         """Do what is due now; return the ticks with what was done, and the next look."""
-        if not settings.rules and self._made is None:
+        idle = self._made is None and not self._documents.rules.data
+        if not settings.rules and idle:
             return ticks, None
         return await self.rules.step(settings, ticks, now)
 
@@ -483,5 +484,5 @@ class RuleStep:
         """Return how the rules fare, JSON-able."""
         settings = self._documents.life.settings
         if self._made is None and not (settings and settings.rules):
-            return {"count": 0, "running": 0, "failed": []}
+            return {"count": 0, "running": 0, "failed": [], "problems": []}
         return self.rules.health()

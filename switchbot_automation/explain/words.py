@@ -347,6 +347,7 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.OBSERVE_ONLY: "the settings want it decided and not sent",
     ReasonCode.HOLD_MANUAL: (
+        "rule {rule} holds until {until}",
         "a person's command holds until {until}",
         "a person's command holds",
     ),

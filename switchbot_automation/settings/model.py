@@ -8,7 +8,7 @@ What a document leaves out, and whoever makes them without one, has the defaults
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.model import DEFAULT_ZONE, Reason
@@ -231,6 +231,17 @@ class GroupSettings:
     max_wait_seconds: int = _GROUP["max_wait_seconds"]
 
 
+class SetAside(NamedTuple):
+    """A part of a stored document that cannot be read here, and that the rest goes without.
+
+    `path` is where it stands, `name` its key or the rule's id, `error` says what is wrong.
+    """
+
+    path: str
+    name: str
+    error: str
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
@@ -238,7 +249,8 @@ class Settings:
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `plugins` the parts that plug-ins provide. `overlaid`
-    names the zones whose settings change with time and surroundings.
+    names the zones whose settings change with time and surroundings. `set_aside` is what
+    could be read no more, see `settings.salvage`.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -249,6 +261,7 @@ class Settings:
     rules: tuple[Rule, ...] = _ZONE["rules"]
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
+    set_aside: tuple[SetAside, ...] = ()
 
     @property
     def default(self) -> ZoneSettings:

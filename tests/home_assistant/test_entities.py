@@ -76,6 +76,42 @@ async def test_the_band_is_written_to_the_settings(hass, home):
     assert hass.states.get(ROOM).attributes["target_temp_low"] == 18.5
 
 
+@pytest.mark.parametrize(
+    ("mode", "season", "enabled"),
+    [("off", "winter", False), ("cool", "summer", True), ("heat", "winter", True)],
+)
+async def test_a_band_may_come_with_a_mode(hass, home, mode, season, enabled):
+    await call(
+        hass,
+        "climate",
+        "set_temperature",
+        target_temp_low=24,
+        target_temp_high=26,
+        hvac_mode=mode,
+    )
+    stored = (await home.engine.stored_settings()).data
+    assert (stored[season]["min_temp"], stored[season]["max_temp"]) == (24, 26)
+    assert stored["automation_enabled"] is enabled
+    assert hass.states.get(ROOM).state == mode
+    if mode == "off":
+        # The unit that was heating was turned off, and the new band turned nothing on.
+        assert home.data.zones["default"]["power"] == "off"
+
+
+async def test_a_mode_it_does_not_have_is_refused_beside_a_band(hass, home):
+    document = (await home.engine.stored_settings()).data
+    with pytest.raises(ServiceValidationError):
+        await call(
+            hass,
+            "climate",
+            "set_temperature",
+            target_temp_low=24,
+            target_temp_high=26,
+            hvac_mode="dry",
+        )
+    assert (await home.engine.stored_settings()).data == document
+
+
 async def test_what_the_settings_cannot_be_is_refused_and_changes_nothing(hass, home):
     document = dict((await home.engine.stored_settings()).data)
     del document["summer"]

@@ -55,6 +55,21 @@ async def test_a_crossed_threshold_moves_the_wake_up_to_now(house):
     assert house.cloud.words == ["setAll 23,5,1,on"]
 
 
+async def test_a_zone_of_both_seasons_is_woken_by_the_thresholds_of_its_season(house):
+    summer = {"min_temp": 24.0, "max_temp": 26.0, "target_temp": 25.0, "ac_mode": 2}
+    house.configure(mode="auto", summer=summer)
+    since = (house.clock.now() - timedelta(days=30)).timestamp()
+    season = {"version": 1, "name": "summer", "since": since}
+    house.store.set("state", {"learned": {"season": season}})
+    await house.tick(27.0)
+    assert house.cloud.words == ["setAll 25,2,3,on"]
+    house.clock.advance(20)
+    await house.push(24.4)
+    assert house.engine.next_wakeup > house.clock.now()
+    await house.push(23.5)
+    assert house.engine.next_wakeup == house.clock.now()
+
+
 async def test_a_value_between_the_thresholds_wakes_nobody(house):
     await house.tick(21.0)
     wakeup = house.engine.next_wakeup

@@ -141,6 +141,17 @@ async def test_a_host_that_is_not_there_was_not_sent_to():
     assert error.status is None
 
 
+async def test_waiting_for_a_name_sent_nothing():
+    class Silent(Names):
+        async def resolve(self, host, port=0, family=0):
+            return await asyncio.get_running_loop().create_future()
+
+    sender = WebhookSender(timeout_seconds=0.3, resolver=Silent())
+    error = await failure_of(sender, f"https://hook.test/{SECRET}")
+    assert "no connection in time" in str(error)
+    assert not error.maybe_sent
+
+
 async def test_an_answer_that_is_no_http_is_a_failure_without_the_url():
     async with hook(b"what?\r\n\r\n") as served:
         error = await failure_of(WebhookSender(), served.url, allowed_hosts=LOOPBACK)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from switchbot_automation.cloud.catalog.schema import (
+    Anything,
     Boolean,
     Choice,
     Colour,
@@ -24,6 +25,7 @@ from switchbot_automation.cloud.catalog.schema import (
     Joined,
     JsonObject,
     NoParameter,
+    Number,
     ParameterSchema,
     Part,
     Property,
@@ -33,7 +35,9 @@ from switchbot_automation.errors import UnsupportedCommandError
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from switchbot_automation.model import Device
 
 __all__ = [
     "CommandSpec",
@@ -44,6 +48,8 @@ __all__ = [
     "find_by_webhook_type",
     "is_idempotent",
     "lookup",
+    "presumed_type",
+    "type_of_listed",
     "validate_command",
 ]
 
@@ -158,6 +164,31 @@ def lookup(spelling: str, *, infrared: bool | None = None) -> DeviceType | None:
     """Return the likeliest product for a type: the one whose own name it is."""
     found = find(spelling, infrared=infrared)
     return found[0] if found else None
+
+
+def presumed_type(listed_fields: Iterable[str]) -> str:
+    """Return the type of a listed device that was given none, by its other keys.
+
+    Curtain 3 came without one (SwitchBotAPI#241), with `curtainDevicesIds`. "" unless
+    every product with all those keys takes the same commands; of those the first.
+    """
+    given = set(listed_fields)
+    found: list[DeviceType] = []
+    for product in device_types():
+        if not product.list_fields or not given.issuperset(product.list_fields):
+            continue
+        size = len(found[0].list_fields) if found else 0
+        if len(product.list_fields) > size:
+            found = []
+        if len(product.list_fields) >= size:
+            found.append(product)
+    commands = {tuple((s.name, s.schema) for s in each.commands) for each in found}
+    return found[0].device_type if len(commands) == 1 else ""
+
+
+def type_of_listed(device: Device) -> str:
+    """Return a listed device's type; where the cloud left it out, the presumed one."""
+    return device.device_type or presumed_type(device.extra)
 
 
 def find_by_webhook_type(webhook_type: str) -> tuple[DeviceType, ...]:
@@ -365,6 +396,7 @@ def _joined(separator: str, entry: dict[str, Any]) -> ParameterSchema:
             multiple_of=part.get("multipleOf"),
             # Existing dashboards send 26.0 degrees, and it works.
             fractions="unit" in part,
+            note=part.get("note", ""),
         )
         for part in entry["parts"]
     )
@@ -407,6 +439,8 @@ _BY_KIND: dict[str, Callable[[dict[str, Any]], ParameterSchema]] = {
     "string": lambda _entry: Text(),
     "bool": lambda _entry: Boolean(),
     "rgb": lambda _entry: Colour(),
+    "any": lambda _entry: Anything(),
+    "number": lambda entry: Number(entry.get("min"), entry.get("max")),
     "int": _integer,
     "enum_or_int": _integer,
     "enum": lambda entry: Choice(tuple(entry["values"])),

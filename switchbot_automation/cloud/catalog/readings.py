@@ -44,6 +44,9 @@ _SYNONYMS = {
     "closed": "close",
     "latch_bolt_locked": "latchboltlocked",
 }
+# One thing under two names: a floor lamp says `online` where `onlineStatus` is documented
+# (SwitchBotAPI#481), a garage door the other way round.
+_SAME = {"online": "onlinestatus", "onlinestatus": "online"}
 # What an event calls by another name than the status; the first the product has counts.
 _STATUS_NAMES = {
     "powerState": ("power",),
@@ -92,7 +95,7 @@ def read_event(context: Mapping[str, Any], *, device_type: str = "") -> DeviceRe
         products = find_by_webhook_type(said) if isinstance(said, str) else ()
     product = products[0] if products else None
     fields = product.webhook_fields if product else ()
-    return _read(product, fields, context)
+    return _read(product, fields, context, product.status if product else ())
 
 
 def in_status_words(reading: DeviceReading) -> dict[str, Value]:
@@ -110,10 +113,7 @@ def in_status_words(reading: DeviceReading) -> dict[str, Value]:
         field = next((fields[each] for each in own if each in fields), None)
         if field is None:
             continue
-        word = value
-        if field.name == "onlineStatus" and isinstance(value, bool):
-            word = "online" if value else "offline"
-        said = _CONVERT[field.type](word, field)
+        said = _converted(value, field)
         if said is not None and _is_plausible(said, field):
             found[field.name] = said
     return found
@@ -123,8 +123,11 @@ def _read(
     product: DeviceType | None,
     fields: Iterable[StatusField],
     given: Mapping[str, Any],
+    elsewhere: Iterable[StatusField] = (),
 ) -> DeviceReading:
+    """Read what was given; `elsewhere` are fields for what `fields` do not have."""
     known = {field.name.casefold(): field for field in fields}
+    others = {field.name.casefold(): field for field in elsewhere}
     values: dict[str, Value] = {}
     unknown: dict[str, Any] = {}
     doubts: list[str] = []
@@ -132,22 +135,35 @@ def _read(
         folded = name.casefold()
         if folded in _IDENTITY:
             continue
-        field = known.get(folded)
+        field = known.get(folded) or known.get(_SAME.get(folded, ""))
         if field is None:
-            unknown[name] = raw
-            continue
-        value = _CONVERT[field.type](raw, field)
+            field = others.get(folded) or others.get(_SAME.get(folded, ""))
+            if field is None or _converted(raw, field) is None:
+                unknown[name] = raw
+                continue
+        value = _converted(raw, field)
         if value is None:
             doubts.append(f"{field.name}: {raw!r} is no {field.type}")
             continue
         values[field.name] = value
         if not _is_plausible(value, field):
             doubts.append(f"{field.name}: {value!r} is not among the known values")
-    if _is_all_zero(values, given):
-        doubts.append("every number is zero and the hub is none")
+    doubts += _as_a_whole({**unknown, **values}, given)
     return DeviceReading(
         product, MappingProxyType(values), MappingProxyType(unknown), tuple(doubts)
     )
+
+
+def _converted(raw: Any, field: StatusField) -> Value | None:
+    """Return a value as the field has it, None where it cannot be meant."""
+    if field.name == "onlineStatus" and isinstance(raw, bool):
+        raw = "online" if raw else "offline"
+    if isinstance(raw, str) and field.type in {"integer", "number"}:
+        # Some numbers are told in words: a panel's brightness is bright or dim.
+        for word in field.values:
+            if isinstance(word, str) and word.casefold() == raw.strip().casefold():
+                return word
+    return _CONVERT[field.type](raw, field)
 
 
 def _boolean(raw: Any, _field: StatusField) -> Value | None:
@@ -184,10 +200,12 @@ def _string(raw: Any, field: StatusField) -> Value | None:
     if not isinstance(raw, str):
         return None
     text = raw.strip()
-    word = _SYNONYMS.get(text.casefold(), text.casefold())
-    for value in field.values:
-        if str(value).casefold() in {text.casefold(), word}:
-            return str(value)
+    said = text.casefold()
+    for meant in (said, _SYNONYMS.get(said, said)):
+        for value in field.values:
+            known = str(value).casefold()
+            if meant in (known, _SYNONYMS.get(known, known)):
+                return str(value)
     return text
 
 
@@ -213,21 +231,35 @@ def _is_plausible(value: Value, field: StatusField) -> bool:
         # Old products report four levels by the book and any percentage in the field.
         low, high = _PERCENT
         return low <= value <= high
-    if field.values:
-        return value in field.values
+    numbers = [known for known in field.values if not isinstance(known, str)]
+    if numbers:
+        return value in numbers
     return (field.minimum is None or value >= field.minimum) and (
         field.maximum is None or value <= field.maximum
     )
 
 
-def _is_all_zero(values: Mapping[str, Value], given: Mapping[str, Any]) -> bool:
-    numbers = [
-        value
-        for value in values.values()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    ]
-    return (
-        len(numbers) > 1
-        and not any(numbers)
-        and given.get("hubDeviceId") in (_NO_HUB, "")
-    )
+def _as_a_whole(said: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Return what makes everything that was said doubtful."""
+    values = {name.casefold(): value for name, value in said.items()}
+    doubts = []
+    if values.get("onlinestatus") == "offline" or values.get("online") is False:
+        doubts.append("it is offline: these are the last values the cloud had")
+    zeros = {name for name, value in values.items() if _is_zero(value)}
+    numbers = {name for name, value in values.items() if _is_number(value)}
+    if {"temperature", "humidity"} <= zeros and "battery" not in numbers - zeros:
+        doubts.append("0 °C and 0 % are no air: no hub hears it")
+    elif len(numbers) > 1 and numbers == zeros:
+        if given.get("hubDeviceId") in (_NO_HUB, ""):
+            doubts.append("every number is zero and the hub is none")
+        elif "battery" in zeros:
+            doubts.append("every number is zero, the battery's too")
+    return doubts
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_zero(value: object) -> bool:
+    return _is_number(value) and value == 0

@@ -91,6 +91,37 @@ class Integer(ParameterSchema):
 
 
 @dataclass(frozen=True, slots=True)
+class Number(ParameterSchema):
+    """A number within limits, with or without a fraction."""
+
+    minimum: int | None
+    maximum: int | None
+
+    def convert(self, parameter: Any) -> Any:
+        """Accept a number or the text of one; a whole one is sent as such."""
+        text = "" if isinstance(parameter, bool) else str(parameter).strip()
+        if _NUMBER.fullmatch(text) and _within(float(text), self.minimum, self.maximum):
+            number = float(text)
+            return int(number) if number.is_integer() else number
+        raise _WrongError(f"a number{_limits(self.minimum, self.maximum)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Anything(ParameterSchema):
+    """Whatever is given: the command is known, the form of its parameter is not."""
+
+    def convert(self, parameter: Any) -> Any:
+        """Accept anything that JSON can say, but nothing."""
+        try:
+            said = orjson.loads(orjson.dumps(parameter))
+        except TypeError:
+            said = None
+        if said in (None, ""):
+            raise _WrongError("a parameter, as JSON has it")
+        return said
+
+
+@dataclass(frozen=True, slots=True)
 class Choice(ParameterSchema):
     """One of some values."""
 
@@ -134,7 +165,10 @@ class Colour(ParameterSchema):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a joined parameter: a word of `values`, or a number."""
+    """One part of a joined parameter: a word of `values`, or a number.
+
+    `note` says where its limits are from, if that matters to whoever is refused.
+    """
 
     name: str
     values: tuple[str, ...]
@@ -142,6 +176,7 @@ class Part:
     maximum: int | None
     multiple_of: int | None
     fractions: bool
+    note: str = ""
 
     def fits(self, text: str) -> bool:
         """Tell whether the text may stand here."""
@@ -159,7 +194,8 @@ class Part:
         if self.values:
             return f"{self.name} {_one_of(self.values)}"
         even = f" in steps of {self.multiple_of}" if self.multiple_of else ""
-        return f"{self.name}{_limits(self.minimum, self.maximum)}{even}"
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.name}{_limits(self.minimum, self.maximum)}{even}{note}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,12 @@ import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from switchbot_automation.errors import CloudError, WebhookConflictError
+from switchbot_automation.errors import (
+    BadParameterError,
+    CloudError,
+    CloudServerError,
+    WebhookConflictError,
+)
 from switchbot_automation.urls import mask_url
 
 if TYPE_CHECKING:
@@ -35,17 +40,17 @@ async def take_webhook(
 ) -> WebhookSetup:
     """Have the account's events posted to `url`.
 
-    Three calls at most, one more for each foreign webhook. Raises WebhookConflictError
+    Four calls at most, one more for each foreign webhook. Raises WebhookConflictError
     where there is a foreign one and `replace` is not given; nothing has changed then.
-    Should the new one be refused after the old was deleted, the old is put back.
-    BadParameterError for what is no URL.
+    So it does, `replace` or not, where the cloud refuses a second webhook and does not
+    name the first (SwitchBotAPI#393). Should the new one be refused after the old was
+    deleted, the old is put back. BadParameterError for what is no URL.
     """
     present = await client.query_webhook()
     if url in present:
         return await _enabled(client, url)
     if not present:
-        await client.setup_webhook(url)
-        return WebhookSetup.CREATED
+        return await _set_up(client, url, replace=replace)
     if not replace:
         raise WebhookConflictError(
             f"the account's events go to {_masked(present)}, which is not this URL",
@@ -64,17 +69,48 @@ async def take_webhook(
 async def release_webhook(client: SwitchBotClient, url: str) -> bool:
     """Delete the account's webhook if it is `url`; False when there is none.
 
-    Raises WebhookConflictError where it is a foreign one, which stays.
+    Also where the cloud says that there is none, which it says of some it has
+    (SwitchBotAPI#393). Raises WebhookConflictError where it is a foreign one, which
+    stays.
     """
     present = await client.query_webhook()
     if not present:
-        return False
+        return await _deleted(client, url)
     if url not in present:
         raise WebhookConflictError(
             f"the account's events go to {_masked(present)}, which is not this URL",
             maybe_sent=False,
         )
     await client.delete_webhook(url)
+    return True
+
+
+async def _set_up(client: SwitchBotClient, url: str, *, replace: bool) -> WebhookSetup:
+    try:
+        await client.setup_webhook(url)
+    except WebhookConflictError as error:
+        # The one that the cloud does not name may be this very one.
+        if replace and await _deleted(client, url):
+            await client.setup_webhook(url)
+            return WebhookSetup.REPLACED
+        raise WebhookConflictError(
+            "the cloud says that the account has a webhook, and does not say which: it"
+            " can be deleted only by the URL it was set up with",
+            http_status=error.http_status,
+            status_code=error.status_code,
+            maybe_sent=False,
+        ) from error
+    return WebhookSetup.CREATED
+
+
+async def _deleted(client: SwitchBotClient, url: str) -> bool:
+    """Delete a webhook that was not named; False where there is no such one."""
+    try:
+        await client.delete_webhook(url)
+    except (BadParameterError, CloudServerError) as error:
+        if error.status_code is None:
+            raise
+        return False
     return True
 
 

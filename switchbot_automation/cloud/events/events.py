@@ -47,6 +47,8 @@ MAX_BODY_BYTES = 64 * 1024
 """Real events are under a kilobyte; a host's server should refuse more than this too."""
 
 _SECRET_BYTES = 32
+# What is a body's own; the rest of it belongs to its context (see `_opened`).
+_ENVELOPE = frozenset({"eventType", "eventVersion", "context"})
 _LONGEST_NAME = 100
 _MOST_FIELDS = 200
 # An event without `timeOfSample` that says the same again within this is the same one.
@@ -127,13 +129,28 @@ class _Envelope(NamedTuple):
 
 @dataclass(slots=True)
 class _Device:
-    """What is remembered of one device."""
+    """What is remembered of one device.
+
+    `tokens` are what it may still say that is new, `repeats` what it may say again.
+    """
 
     fields: dict[str, tuple[datetime, Any]]
     recent: OrderedDict[tuple[datetime | None, bytes], None]
     tokens: float
+    repeats: float
     refilled_at: float
     heard_at: float = -math.inf
+    said: bytes = b""
+    """The last event that was no report of changes."""
+
+    def says_again(self, event_type: str, said: Mapping[str, Any], what: bytes) -> bool:
+        """Tell whether an event says only what is known: its loss would lose nothing."""
+        if event_type != CHANGE_REPORT:
+            return what == self.said
+        return bool(said) and all(
+            name in self.fields and self.fields[name][1] == value
+            for name, value in said.items()
+        )
 
 
 class WebhookReceiver:
@@ -141,7 +158,8 @@ class WebhookReceiver:
 
     Keeps at most `max_devices` devices, the last heard ones, besides those the caller
     says it knows; `remembered` events of each against replays. A device may send
-    `burst` events at once and `per_second` on average. Samples more than `skew_seconds`
+    `burst` events at once and `per_second` on average; as many may say again what is
+    known, which takes nothing from those that do not. Samples more than `skew_seconds`
     ahead of the clock or `max_age_seconds` behind it are refused: events were seen up
     to a minute late, and a replay after a restart is hours old.
     """
@@ -228,19 +246,23 @@ class WebhookReceiver:
         if at < now - self._max_age:
             return refused(WebhookRefusal.TOO_OLD, at.isoformat())
         device = self._device(device_id, monotonic, known=device_id in known)
-        key = (sampled_at, _fingerprint(event_type, context))
+        what = _fingerprint(event_type, context)
+        key = (sampled_at, what)
         if sampled_at is None and monotonic - device.heard_at > _UNTIMED_TWICE_SECONDS:
             device.recent.pop(key, None)
         if key in device.recent:
             return refused(WebhookRefusal.DUPLICATE)
-        if not self._has_token(device, monotonic):
+        reading = read_event(context)
+        said = {**reading.unknown, **reading.values}
+        again = device.says_again(event_type, said, what)
+        if not self._has_token(device, monotonic, again=again):
             return refused(WebhookRefusal.TOO_MANY)
         device.recent[key] = None
         if len(device.recent) > self._remembered:
             device.recent.popitem(last=False)
-        reading = read_event(context)
-        said = {**reading.unknown, **reading.values}
-        if event_type == CHANGE_REPORT:
+        if event_type != CHANGE_REPORT:
+            device.said = what
+        else:
             newer = _newer(device, said, at)
             if said and not newer:
                 return refused(WebhookRefusal.OUT_OF_ORDER, at.isoformat())
@@ -263,7 +285,7 @@ class WebhookReceiver:
     def _device(self, device_id: str, monotonic: float, *, known: bool) -> _Device:
         device = self._known.get(device_id) or self._others.pop(device_id, None)
         if device is None:
-            device = _Device({}, OrderedDict(), self._burst, monotonic)
+            device = _Device({}, OrderedDict(), self._burst, self._burst, monotonic)
         if known:
             self._known[device_id] = device
             return device
@@ -273,13 +295,19 @@ class WebhookReceiver:
             self._others.popitem(last=False)
         return device
 
-    def _has_token(self, device: _Device, monotonic: float) -> bool:
-        passed = max(0.0, monotonic - device.refilled_at)
+    def _has_token(self, device: _Device, monotonic: float, *, again: bool) -> bool:
+        """Take one of what the device may say, or may say again."""
+        earned = max(0.0, monotonic - device.refilled_at) * self._per_second
         device.refilled_at = monotonic
-        device.tokens = min(self._burst, device.tokens + passed * self._per_second)
-        if device.tokens < 1.0:
+        device.tokens = min(self._burst, device.tokens + earned)
+        device.repeats = min(self._burst, device.repeats + earned)
+        left = device.repeats if again else device.tokens
+        if left < 1.0:
             return False
-        device.tokens -= 1.0
+        if again:
+            device.repeats -= 1.0
+        else:
+            device.tokens -= 1.0
         return True
 
 
@@ -296,11 +324,16 @@ def _newer(device: _Device, said: dict[str, Any], at: datetime) -> dict[str, Any
 
 
 def _opened(payload: dict[str, Any]) -> _Envelope | RefusedWebhook:
-    """Check the schema as far as every event has one."""
+    """Check the schema as far as every event has one.
+
+    A cleaning robot's fields were seen beside the context (hsakoh/switchbot-mqtt#40).
+    """
     context = payload.get("context")
     event_type = _name(payload.get("eventType"))
     if not event_type or not isinstance(context, dict):
         return _no_event("it needs an eventType and a context")
+    beside = {key: payload[key] for key in payload.keys() - _ENVELOPE}
+    context = {**beside, **context}
     device_id = _name(context.get("deviceMac", context.get("deviceId")))
     if not device_id or len(context) > _MOST_FIELDS:
         return _no_event("its context needs a deviceMac and few fields")
@@ -311,7 +344,9 @@ def _opened(payload: dict[str, Any]) -> _Envelope | RefusedWebhook:
 
 
 def _fingerprint(event_type: str, context: dict[str, Any]) -> bytes:
-    text = orjson.dumps([event_type, context], option=orjson.OPT_SORT_KEYS)
+    """Return what an event says, without when."""
+    said = {key: value for key, value in context.items() if key != "timeOfSample"}
+    text = orjson.dumps([event_type, said], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=16).digest()
 
 

@@ -24,7 +24,10 @@ import orjson
 from yarl import URL
 
 from switchbot_automation.clock import SystemClock
-from switchbot_automation.cloud.catalog.catalog import is_idempotent
+from switchbot_automation.cloud.catalog.catalog import (
+    is_idempotent,
+    type_of_listed,
+)
 from switchbot_automation.cloud.catalog.infrared import (
     AssumedSource,
     AssumedStates,
@@ -73,6 +76,8 @@ DEFAULT_BASE_URL = "https://api.switch-bot.com"
 DEFAULT_IOT_BASE_URL = "https://api.switchbot.net"
 
 _JSON = {"Content-Type": "application/json; charset=utf8"}
+# Said here, since a session's own headers may ask for what cannot be unpacked.
+_PACKED = {"Accept-Encoding": "gzip, deflate"}
 
 # An account's whole device list is some 100 kB; more than this is not meant for us.
 _MOST_BYTES = 8 * 1024 * 1024
@@ -81,6 +86,9 @@ _MOST_BYTES = 8 * 1024 * 1024
 # would not see. Up to 3.11 it does not know the method in lower case for one of those
 # (it goes out as GET all the same); from 3.12 on `_only_once` says no.
 _HAS_MIDDLEWARES = hasattr(aiohttp, "ClientMiddlewareType")
+
+# Of an attempt's time; the rest is for the answer.
+_CONNECTING_SHARE = 2 / 3
 
 # Batches over about 100 reads met "Too many Request" (SwitchBotAPI#213). Commands do not
 # wait behind reads.
@@ -99,6 +107,7 @@ class SwitchBotClient:
     from the phone app; blanks around them are dropped. `quota` is shared with whoever
     also spends from the account, and goes by the same clock; without one the client
     keeps its own. `timeout_seconds` is for a whole attempt, reading the body included;
+    two thirds of it may pass until there is a connection, after which nothing was sent;
     `attempts` counts the first one. A `retry` policy replaces `attempts`.
 
     Nothing is cached: what is returned was answered just now. Reads are tried again
@@ -143,8 +152,11 @@ class SwitchBotClient:
         self._iot_base_url = DEFAULT_IOT_BASE_URL if real else self._base_url
         self._clock: Clock = clock or SystemClock()
         self._quota = quota or QuotaLedger(clock=self._clock)
+        # `connect` also ends the wait for a name and for a free connection: while it
+        # runs nothing has left, and only its own error says so.
+        connecting = timeout_seconds * _CONNECTING_SHARE
         self._timeout = aiohttp.ClientTimeout(
-            total=timeout_seconds, sock_connect=timeout_seconds * 2 / 3
+            total=timeout_seconds, connect=connecting, sock_connect=connecting
         )
         self._token = _credential("token", token)
         self._secret = _credential("secret", secret)
@@ -176,7 +188,7 @@ class SwitchBotClient:
         """Return the account's devices and infrared remotes."""
         found = parse_devices((await self._read("devices", "device list")).body)
         for device in found.devices:
-            self._known_types[device.device_id] = device.device_type
+            self._known_types[device.device_id] = type_of_listed(device)
         for remote in found.remotes:
             self._known_types[remote.device_id] = remote.remote_type
             self._remote_ids.add(remote.device_id)
@@ -468,10 +480,17 @@ class SwitchBotClient:
             async with self._session.request(
                 call.method.lower(),
                 URL(f"{base_url}/v1.1/{call.path}", encoded=True),
-                headers={**headers, **(_JSON if call.payload is not None else {})},
+                headers={
+                    **headers,
+                    **_PACKED,
+                    **(_JSON if call.payload is not None else {}),
+                },
                 data=call.payload,
                 timeout=self._timeout,
                 allow_redirects=False,
+                # The session is the host's, its defaults are for the host's own calls.
+                raise_for_status=False,
+                auto_decompress=True,
                 **self._only_once_options(),
             ) as response:
                 content = await _read_body(response, call.what)
@@ -484,7 +503,7 @@ class SwitchBotClient:
             raise CloudTimeoutError(
                 f"{call.what}: no complete answer within {self._timeout.total:g} s"
             ) from exc
-        except aiohttp.ClientConnectorError as exc:
+        except _NEVER_CONNECTED as exc:
             raise CloudTimeoutError(
                 f"{call.what}: no connection ({type(exc).__name__})",
                 maybe_sent=False,
@@ -638,6 +657,15 @@ def sign(token: str, secret: str, t_ms: int, nonce: str) -> dict[str, str]:
 # --- on the wire ------------------------------------------------------------------
 
 
+# Raised before the first byte of a request: no name, no connection, no TLS, a proxy that
+# refuses the tunnel, a certificate that is not the pinned one.
+_NEVER_CONNECTED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
 class _BrokenError(aiohttp.ClientError):
     """The connection broke; unlike aiohttp's own error it is not acted upon."""
 
@@ -648,7 +676,7 @@ async def _only_once(
 ) -> aiohttp.ClientResponse:
     try:
         return await handler(request)
-    except aiohttp.ClientConnectorError:
+    except _NEVER_CONNECTED:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise _BrokenError(type(exc).__name__) from exc

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 # Within this a room has to lose what counts as a sudden loss.
 _LOSS_SECONDS = 600.0
 # SwitchBot API v1.1, contact sensor: `timeOutNotClose` is open for long.
-_OPEN = frozenset({"open", "timeoutnotclose"})
+_OPEN = frozenset({"open", "opened", "timeoutnotclose"})
 _CLOSED = frozenset({"close", "closed"})
+_DOORS = frozenset({"openstate", "doorstate", "doorstatus"})
+_DETECTED = {"detected": True, "not_detected": False}
+# A garage door's, where 0 is open and 1 is closed.
+_DOOR_STATUS = {0: True, 1: False}
 
 
 # --- what comes in -----------------------------------------------------------------
@@ -32,18 +36,31 @@ _CLOSED = frozenset({"close", "closed"})
 def shown_by(fields: Mapping[str, Any], *, opening: bool) -> bool | None:
     """Return what a status or an event says: open, or somebody there; None for neither.
 
-    A contact sensor tells both, each for itself.
+    A contact sensor tells both, each for itself; a lock tells of its door, a garage door
+    of itself. Neither the case of a name nor that of a word counts: documents write
+    `Detected` where the cloud says `detected`.
     """
-    state = fields.get("openState")
-    if opening and isinstance(state, str):
-        word = state.lower()
-        return True if word in _OPEN else False if word in _CLOSED else None
-    for key in ("moveDetected", "detected", "detectionState"):
-        value = fields.get(key)
+    said = {str(name).casefold(): value for name, value in fields.items()}
+    if opening and not _DOORS.isdisjoint(said):
+        return _door(said)
+    for key in ("movedetected", "detected", "detectionstate"):
+        value = said.get(key)
         if isinstance(value, bool):
             return value
-        if isinstance(value, str) and value.upper() in ("DETECTED", "NOT_DETECTED"):
-            return value.upper() == "DETECTED"
+        if isinstance(value, str) and value.casefold() in _DETECTED:
+            return _DETECTED[value.casefold()]
+    return None
+
+
+def _door(said: Mapping[str, Any]) -> bool | None:
+    """Return whether it is open, None where it says neither: motion is no door."""
+    status = said.get("doorstatus")
+    if isinstance(status, int) and not isinstance(status, bool):
+        return _DOOR_STATUS.get(status)
+    for state in (said.get("openstate"), said.get("doorstate")):
+        word = state.replace("_", "").casefold() if isinstance(state, str) else ""
+        if word in _OPEN or word in _CLOSED:
+            return word in _OPEN
     return None
 
 

@@ -919,6 +919,7 @@ class ZoneState(NamedTuple):
     fan_started_at: datetime | None = None
     manual_action_at: datetime | None = None
     hold_until: datetime | None = None
+    hold_by: str | None = None
     pending_repeat: PendingRepeat | None = None
     pending_manual: PendingManual | None = None
     intent: Intent | None = None
@@ -1062,6 +1063,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("fan_started_at", instant, encode_instant),
     ("manual_action_at", instant, encode_instant),
     ("hold_until", stored_hold, encode_instant),
+    ("hold_by", text, None),
     ("pending_off_repeat", repeat_of, _encode_parts),
     ("pending_manual_action", manual_of, _encode_parts),
     ("command_intent", intent_of, _encode_parts),

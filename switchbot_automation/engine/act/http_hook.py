@@ -58,7 +58,10 @@ class WebhookSender:
         resolver: AbstractResolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        # Until there is a connection, waiting for a name included, nothing was sent.
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout_seconds, connect=timeout_seconds * 2 / 3
+        )
         self._resolver = resolver
         self._ssl_context = ssl_context
 
@@ -96,6 +99,9 @@ class WebhookSender:
                 status = response.status
         except aiohttp.ClientConnectorError as exc:
             failure, cause = WebhookError(f"{mask_url(url)}: {exc}"), exc
+        except aiohttp.ConnectionTimeoutError:
+            # Not chained: it quotes the whole URL.
+            failure = WebhookError(f"{mask_url(url)}: no connection in time")
         except TimeoutError as exc:
             seconds = self._timeout.total
             cause = exc

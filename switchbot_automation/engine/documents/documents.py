@@ -22,8 +22,10 @@ from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
     past_key,
     with_zone_disabled,
+    with_zone_keys,
 )
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.settings.read import check_settings
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
@@ -248,6 +250,9 @@ class Documents:
         self.life = SettingsLife()
         self._past_key = past_key(settings_key)
         self.rules = SideDocument(f"rules_{state_key}")
+        self.account = SideDocument(f"account_{state_key}")
+        """Which devices the account had when its list last told."""
+        self._sides = (self.rules, self.account)
         self.left = LeftBook()
         self.named: frozenset[str] = frozenset()
         """The zones of the settings in force and of those before."""
@@ -331,8 +336,9 @@ class Documents:
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
             entries.update(more or {})
-        if self.rules.key in entries:
-            self.rules.take(entries.pop(self.rules.key))
+        for side in self._sides:
+            if side.key in entries:
+                side.take(entries.pop(side.key))
         settings = self.life.settings
         gone_now = self.named.difference(settings.zones if settings else ())
         for key, entry in entries.items():
@@ -359,7 +365,8 @@ class Documents:
 
         What this one still writes must not go over the other's word.
         """
-        self.rules.drop()
+        for side in self._sides:
+            side.drop()
         self.left.drop()
         for zone in self.states:
             book = self.book(zone)
@@ -380,7 +387,10 @@ class Documents:
         if settings is None:
             return []
         keys = [self.key_of(zone) for zone in settings.zones]
-        return [*keys, self.rules.key] if settings.rules else keys
+        # Runs of rules that are gone may still have something to turn off.
+        wanted = settings.rules or self.rules.revision is None or self.rules.data
+        sides = [side.key for side in self._sides] if wanted else []
+        return [*keys, *sides]
 
     async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
         try:
@@ -426,6 +436,30 @@ class Documents:
             return False
         self.life.disable(zone, disabled=False)
         return True
+
+    async def change_zone(self, zone: str, keys: Mapping[str, Any]) -> bool:
+        """Change keys of one zone in the stored settings; tell whether any changed.
+
+        Objects are changed key by key. Raises StoreError, and SettingsError for what
+        the settings refuse.
+        """
+        changes = False
+
+        def change(document: dict[str, Any]) -> dict[str, Any] | None:
+            nonlocal changes
+            changed = with_zone_keys(zone, keys, document)
+            changes = changed != document
+            if not changes:
+                return None
+            # What could not be read before is no fault of the change.
+            known = {str(error) for error in check_settings(document)}
+            for error in check_settings(changed):
+                if str(error) not in known:
+                    raise error
+            return changed
+
+        await self._store.update(self.settings_key, change)
+        return changes
 
     async def replace_settings(
         self, document: dict[str, Any], revision: str | None = None
@@ -570,8 +604,7 @@ class Documents:
         """
         written = self._unsaved(home)
         past: dict[str, dict[str, Any]] = {}
-        if self.rules.unsaved:
-            past[self.rules.key] = self.rules.data
+        past |= {side.key: side.data for side in self._sides if side.unsaved}
         if self.life.unsaved:
             past[self._past_key] = self.life.to_document()
         if not written and not past:
@@ -586,8 +619,9 @@ class Documents:
             self._note_failure(error)
             return
         self.life.unsaved = False
-        if self.rules.key in past:
-            self.rules.saved(past[self.rules.key])
+        for side in self._sides:
+            if side.key in past:
+                side.saved(past[side.key])
         for zone, document in written.items():
             self._written(zone, document, None)
 

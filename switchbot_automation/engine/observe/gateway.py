@@ -52,6 +52,21 @@ _REMOTES_FRESH_SECONDS = 86400.0
 
 _PLUGIN_TYPE: Final = "plugin"
 
+# What a network, a device or a cloud does not raise: somebody's code has to be mended.
+_MISTAKES: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_MOST_MISTAKES: Final = 100
+
 
 def _of_plugin(args: tuple[object, ...]) -> bool:
     """Tell whether a call is for a plug-in's device, and so none to the cloud."""
@@ -93,6 +108,7 @@ class Observer:
         self._remotes: frozenset[str] | None = None
         self._remotes_asked_at: float | None = None
         self._failing: set[str] = set()
+        self._mistakes: set[tuple[str, str, int]] = set()
         self._limits: set[asyncio.Timeout] = set()
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
@@ -115,6 +131,8 @@ class Observer:
         except QuotaExhaustedError:
             raise
         except Exception as error:  # any client, also a host's own
+            if isinstance(error, _MISTAKES):
+                self._log_mistake(error)
             if device_id not in self._failing:
                 self._failing.add(device_id)
                 _LOGGER.warning("%s cannot be read: %s", device_id, describe(error))
@@ -168,9 +186,29 @@ class Observer:
             if counts:
                 self._quota.exhausted(day=day)
             raise
+        except _MISTAKES as error:
+            self._log_mistake(error)
+            raise
         if counts:
             self._quota.accepted(day=day)
         return answer
+
+    def _log_mistake(self, error: Exception) -> None:
+        """Log where a host's or a plug-in's own code went wrong, once for each place.
+
+        The call has failed like any other; from its one line nobody could mend it.
+        """
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = trace.tb_frame.f_code.co_filename if trace else ""
+        place = (type(error).__name__, where, trace.tb_lineno if trace else 0)
+        if place in self._mistakes or len(self._mistakes) >= _MOST_MISTAKES:
+            return
+        self._mistakes.add(place)
+        _LOGGER.error(
+            "a mistake in the code that makes calls for the engine", exc_info=error
+        )
 
     async def send(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         """Make one call that commands; the reserve is open to it.

@@ -19,7 +19,7 @@ from switchbot_automation.cloud.events.events import (
     WebhookReceiver,
 )
 from switchbot_automation.core.control.band import edges_of
-from switchbot_automation.core.overlay import zone_overlaid
+from switchbot_automation.core.overlay import zone_in_force
 from switchbot_automation.core.state.around import shown_by
 from switchbot_automation.core.state.meter import Reading, all_zero
 from switchbot_automation.model import Power
@@ -254,9 +254,7 @@ class Pushes:
         before = state.last_temperature
         if before is None or state.last_temperature_stale:
             return True
-        if zone.name in settings.overlaid:
-            zone = zone_overlaid(zone, state, now)
-        edges = edges_of(zone)
+        edges = edges_of(zone_in_force(settings, zone.name, state, now))
         if edges is None:
             return False
         crossed = [

@@ -48,9 +48,11 @@ def health_report(
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
     asked for too long, a room is not kept or needs a person for another reason (the
-    zone's `room` has advice then, see `room_as_json`), or a unit that the settings no
-    longer have was left running (`left_units`; it ends when the unit is turned off, seen
-    off, or configured again, and after a week).
+    zone's `room` has advice then, see `room_as_json`), rules run away or fail
+    (`rules.problems`), a part of the stored settings that cannot be read here was set
+    aside (`set_aside`), or a unit that the settings no longer have was left running
+    (`left_units`; it ends when the unit is turned off, seen off, or configured again, and
+    after a week).
     """
     settings = documents.life.settings
     stale = now - next_wakeup > _STALE_AFTER
@@ -67,6 +69,8 @@ def health_report(
             for zone in zones.values()
         )
         or bool(left_units)
+        or rules.get("problems")
+        or (settings is not None and settings.set_aside)
     )
     if (settings is None and report is not None) or stale:
         status = "error"
@@ -82,6 +86,9 @@ def health_report(
         "tick_stale": stale,
         "timestamp_utc": encode_instant(now),
         "settings_error": _text(documents.life.error),
+        "set_aside": [each._asdict() for each in settings.set_aside]
+        if settings
+        else [],
         "document_problems": list(documents.problems.values()),
         "zones": zones,
         "quota": {

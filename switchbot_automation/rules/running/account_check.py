@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_automation.cloud.catalog.catalog import validate_command
 from switchbot_automation.errors import CloudError, RuleActionError
 from switchbot_automation.rules.definition.actions import DeviceCommand
-from switchbot_automation.rules.running.devices import (
+from switchbot_automation.rules.definition.model import every_step
+from switchbot_automation.rules.running.account import (
+    checked_parameter,
     known_of,
     named,
-    readable,
-    the_one,
 )
+from switchbot_automation.rules.running.devices import readable, the_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from switchbot_automation.model import DeviceList
     from switchbot_automation.rules.definition.model import Rule
-    from switchbot_automation.rules.running.devices import Known
+    from switchbot_automation.rules.running.account import Known
 
 
 def account_problems(
@@ -42,11 +42,11 @@ def _problems(rule: Rule, known: tuple[Known, ...]) -> Iterator[str]:
             else:
                 if not readable(device):
                     yield f"{device.name} has no status that could be read"
-    for trigger in rule.triggers:
-        name = getattr(trigger, "device", "")
+    for part in rule.parts:
+        name = getattr(part, "device", "")
         if name and not named(name, known):
             yield from _missing(name, known)
-    for step in rule.steps:
+    for step in every_step(rule.steps):
         if isinstance(step.action, DeviceCommand):
             yield from _command_problems(step.action, known)
 
@@ -61,12 +61,6 @@ def _missing(name: str, known: tuple[Known, ...]) -> Iterator[str]:
 def _command_problems(action: DeviceCommand, known: tuple[Known, ...]) -> Iterator[str]:
     try:
         device = the_one(action.device, named(action.device, known), known)
-        validate_command(
-            device.device_type,
-            action.command,
-            action.parameter,
-            action.command_type,
-            infrared=device.infrared,
-        )
+        checked_parameter(device, action.command, action.parameter, action.command_type)
     except (RuleActionError, CloudError) as error:
         yield str(error)

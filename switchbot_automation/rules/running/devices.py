@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.cloud.catalog.infrared import is_infrared_id
@@ -23,17 +23,19 @@ from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
 from switchbot_automation.errors import RuleActionError
 from switchbot_automation.rules.definition.context import DeviceEvent
+from switchbot_automation.rules.running.account import KnownAccount
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.pace import Quota
+    from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.model import CloudApi, DeviceList
+    from switchbot_automation.model import CloudApi, DeviceStatus
+    from switchbot_automation.rules.running.account import Known
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,25 +44,18 @@ READ_SECONDS: Final = 300.0
 
 # How many intervals a value may be old before nobody knows it any more.
 _KEPT_INTERVALS = 3.0
-_LIST_FRESH_SECONDS = 86400.0
-_LIST_RETRY_SECONDS = 900.0
 _TOGETHER_SECONDS = 2.0
 
-
-class Known(NamedTuple):
-    """A device or remote of the account."""
-
-    device_id: str
-    name: str
-    device_type: str
-    infrared: bool
+_SETTLES: Final = timedelta(seconds=30)
+"""For how long after an event the cloud's answer may still be the one from before it."""
 
 
 @dataclass(slots=True)
 class _Line:
     """What is known of one device. Seconds are monotonic, None for never.
 
-    `told` is what events said since the last answer, `heard` the fields they ever told;
+    `at` is when a field's value was so, as its event or its answer says. `told` is what
+    events said since the last answer, `heard` the fields they ever told;
     `agreed` how often an answer was what was told, without a change nobody told.
     """
 
@@ -72,53 +67,77 @@ class _Line:
     heard: set[str] = field(default_factory=set)
     agreed: int = 0
     failing: bool = False
+    at: dict[str, datetime] = field(default_factory=dict)
 
 
 class RuleDevices:
     """Finds and reads devices for one engine's rules."""
 
-    def __init__(self, client: CloudApi, observer: Observer, clock: Clock) -> None:
+    def __init__(
+        self, client: CloudApi, observer: Observer, clock: Clock, kept: SideDocument
+    ) -> None:
         self._client = client
         self._observer = observer
         self._clock = clock
-        self._known: tuple[Known, ...] | None = None
-        self._listed_at: float | None = None
-        self._list_error = ""
+        self.account = KnownAccount(client, observer, clock, kept)
         self._lines: dict[str, _Line] = {}
+        self._ids: dict[str, str] = {}
 
     async def find(self, name: str) -> Known:
         """Return the device of a name or id.
 
         Raises RuleActionError, with the nearest name, where there is none.
         """
+        account = self.account
         found = self._lookup(name)
-        if not found and self._may_list():
-            await self._list()
+        if not found:
+            await account.ask_again()
             found = self._lookup(name)
-        if self._known is None:
-            raise RuleActionError(f"the device list cannot be read: {self._list_error}")
-        return the_one(name, found, self._known)
+        if not found and account.devices is None:
+            raise RuleActionError(
+                f"the device list cannot be read: {account.error}", passing=True
+            )
+        return the_one(name, found, account.devices or ())
 
     def _lookup(self, name: str) -> tuple[Known, ...]:
-        return named(name, self._known or ())
+        found = self.account.named(name)
+        if not found and name in self._ids:
+            # It was renamed in the phone app: it is still what the rule means.
+            return self.account.named(self._ids[name])
+        if len(found) == 1:
+            self._ids[name] = found[0].device_id
+        return found
 
-    def _may_list(self) -> bool:
-        if self._listed_at is None:
-            return True
-        return self._clock.monotonic() - self._listed_at >= _LIST_RETRY_SECONDS
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The ids of the devices that rules name, by the rules' words for them."""
+        return dict(sorted(self._ids.items()))
 
-    async def _list(self) -> None:
-        self._listed_at = self._clock.monotonic()
-        try:
-            listed = await self._observer.call(self._client.devices)
-            found = known_of(listed)
-        except Exception as error:  # noqa: BLE001 - any client, also a host's own
-            self._list_error = describe(error)
-            _LOGGER.warning("the device list cannot be read: %s", self._list_error)
-            return
-        # One empty list is no proof that everything is gone (SwitchBotAPI#233).
-        if found or self._known is None:
-            self._known = found
+    def remember(self, ids: Mapping[str, str], names: Collection[str]) -> None:
+        """Take in what was known before a restart; forget what no rule names."""
+        self._ids = {
+            name: device_id
+            for name, device_id in {**ids, **self._ids}.items()
+            if name in names and isinstance(device_id, str)
+        }
+
+    def problems(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield each name that the account does not have, with what became of it."""
+        known = self.account.devices
+        for name in names if known else ():
+            if self.account.named(name):
+                continue
+            found = self._lookup(name)
+            if found:
+                yield (
+                    name,
+                    f"{name!r} is called {found[0].name!r} in the account by now",
+                )
+                continue
+            try:
+                the_one(name, (), known or ())
+            except RuleActionError as error:
+                yield name, str(error)
 
     async def refresh(
         self, names: Iterable[str], quota: Quota, *, now_only: bool = False
@@ -130,10 +149,7 @@ class RuleDevices:
         names = tuple(names)
         if not names:
             return
-        if self._listed_at is None or (
-            self._clock.monotonic() - self._listed_at >= _LIST_FRESH_SECONDS
-        ):
-            await self._list()
+        await self.account.refresh()
         quota = quota._replace(meters=quota.meters + len(names))
         for name in names:
             found = self._lookup(name)
@@ -152,6 +168,7 @@ class RuleDevices:
         line.tried_at = self._clock.monotonic()
         try:
             status = await self._observer.call(self._client.status, device.device_id)
+            self.account.learn(status)
             reading = read_status(status)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             if not line.failing:
@@ -159,16 +176,26 @@ class RuleDevices:
             line.failing = True
             return
         line.failing = False
-        values = {**reading.unknown, **reading.values}
+        kept = _told_just_now(line, self._when(status))
+        answer = {**reading.unknown, **reading.values}
+        values = {**answer, **{key: line.values[key] for key in kept}}
+        line.at = dict.fromkeys(answer, self._when(status)) | kept
         if line.heard:
             expected = {**line.values, **line.told}
             agrees = all(
                 values.get(key, expected.get(key)) == expected.get(key)
                 for key in line.heard
             )
-            line.agreed = line.agreed + bool(line.told) if agrees else 0
-        line.told = {}
+            line.agreed = (
+                line.agreed + (line.told.keys() != kept.keys()) if agrees else 0
+            )
+        line.told = {key: line.told[key] for key in kept}
         line.values, line.known_at = values, self._clock.monotonic()
+
+    def _when(self, status: DeviceStatus) -> datetime:
+        at: Any = status.received_at  # a host's own client may give anything
+        now = self._clock.now()
+        return min(at, now) if isinstance(at, datetime) and at.tzinfo else now
 
     def next_read(self, names: Iterable[str], now: datetime) -> datetime | None:
         """Return when a device is to be read next, None where none is."""
@@ -197,12 +224,22 @@ class RuleDevices:
 
         `spelled` are the rules' words for devices.
         """
+        self.account.hear(event.device_id)
         values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
-        line.values = {**line.values, **values}
-        line.told.update(values)
         line.heard.update(values)
-        line.known_at = self._clock.monotonic()
+        # What was so before something that is known already is told too late.
+        at = event.sampled_at
+        newer = {
+            key: value
+            for key, value in values.items()
+            if key not in line.at or not at < line.at[key] <= self._clock.now()
+        }
+        if newer:
+            line.values = {**line.values, **newer}
+            line.at |= dict.fromkeys(newer, at)
+            line.told.update(newer)
+            line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
         return DeviceEvent(names, event.event_type, values, said=event.values)
 
@@ -213,7 +250,7 @@ class RuleDevices:
         """
         listed = (
             each.device_type
-            for each in self._known or ()
+            for each in self.account.named(event.device_id)
             if each.device_id == event.device_id
         )
         reading = read_event(
@@ -229,16 +266,30 @@ class RuleDevices:
 
     async def know(self) -> None:
         """Read the device list unless it is known: events name ids, rules names."""
-        if self._known is None and self._may_list():
-            await self._list()
+        if self.account.devices is None:
+            await self.account.ask_again()
 
     def concerns(self, event: WebhookEvent, names: frozenset[str]) -> bool:
         """Tell whether an event is of one of these devices, or may be."""
         if not names:
             return False
-        if self._known is None or event.device_id in names:
+        if self.account.devices is None or event.device_id in names:
             return True
         return any(self._names_of(event, names))
+
+    def id_of(self, name: str) -> str:
+        """Return the id of a device by its name or id; what is unknown is called as it is."""
+        found = self._lookup(name)
+        return found[0].device_id if len(found) == 1 else name
+
+    def contradicts(self, device: Known, command: str) -> bool:
+        """Tell whether a device was seen on after its OFF, or off after its ON."""
+        line = self._lines.get(device.device_id)
+        wanted = {"turnOn": "on", "turnOff": "off"}.get(command)
+        if line is None or wanted is None or not self._fresh(line):
+            return False
+        said = str(line.values.get("power", wanted)).casefold()
+        return said in ("on", "off") and said != wanted
 
     def values(self, names: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return what is known of each device by the rules' word for it."""
@@ -251,13 +302,13 @@ class RuleDevices:
         return found
 
 
-def named(name: str, known: tuple[Known, ...]) -> tuple[Known, ...]:
-    """Return the devices of a name or id; the name's case does not count."""
-    found = [each for each in known if name in (each.device_id, each.name)]
-    if not found:
-        word = name.strip().casefold()
-        found = [each for each in known if each.name.strip().casefold() == word]
-    return tuple(found)
+def _told_just_now(line: _Line, at: datetime) -> dict[str, datetime]:
+    """Return what events told so shortly before an answer that this may be older."""
+    return {
+        key: line.at[key]
+        for key in line.told
+        if key in line.values and key in line.at and abs(at - line.at[key]) < _SETTLES
+    }
 
 
 def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Known:
@@ -272,19 +323,6 @@ def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Kn
     near = nearest(name, [each.name for each in known])
     hint = f"; did you mean {near!r}?" if near else ""
     raise RuleActionError(f"the account has no device {name!r}{hint}")
-
-
-def known_of(listed: DeviceList) -> tuple[Known, ...]:
-    """Return what the account lists, devices before remotes."""
-    devices = [
-        Known(each.device_id, each.name, each.device_type, infrared=False)
-        for each in listed.devices
-    ]
-    remotes = [
-        Known(each.device_id, each.name, each.remote_type, infrared=True)
-        for each in listed.remotes
-    ]
-    return (*devices, *remotes)
 
 
 def readable(device: Known) -> bool:

@@ -37,6 +37,7 @@ _INITIAL: dict[str, Any] = {
     "deviceMode": "switchMode",
     "doorState": "close",
     "filterElement": {"effectiveUsageHours": 120, "maxUsageHours": 2400},
+    "humidity": 50,
     "latestImage": {},
     "lockState": "lock",
     "mainLightBrightness": 50,
@@ -50,6 +51,8 @@ _INITIAL: dict[str, Any] = {
     "chargingStatus": "uncharged",
     "doorStatus": 1,
     "isStuck": "",
+    # Of no home's air, and not 0: with 0 % that is a device nobody hears.
+    "temperature": 20.0,
 }
 _OFF_BY_DEFAULT = frozenset(
     {

@@ -17,10 +17,11 @@ from switchbot_automation.errors import (
 
 def test_every_product_of_the_api_is_there():
     products = catalog.device_types()
-    assert len(products) == 104
+    assert len(products) == 107
     assert sum(product.infrared for product in products) == 14
-    # Three of them are not documented: py-switchbot-api sends them to Lock Vision (Pro).
-    assert sum(len(product.commands) for product in products) == 350
+    # Not documented, and taken from py-switchbot-api: three of Lock Vision (Pro), three of
+    # each of the four purifiers, and all of the products it alone has.
+    assert sum(len(product.commands) for product in products) == 350 + 12 + 13
 
 
 @pytest.mark.parametrize("product", catalog.device_types(), ids=lambda p: p.name)
@@ -32,6 +33,30 @@ def test_each_product_is_found_by_each_of_its_names(product):
         assert product in catalog.find(spelling, infrared=product.infrared)
     for webhook_type in product.webhook_types:
         assert product in catalog.find_by_webhook_type(webhook_type)
+
+
+@pytest.mark.parametrize(
+    ("keys", "presumed"),
+    [
+        (("curtainDevicesIds", "calibrate", "group", "master", "openDirection"), "Curtain"),
+        (("curtainDevicesIds", "calibrate", "group", "master"), ""),
+        (("group", "master", "groupName", "lockDevicesIds"), "Smart Lock"),
+        (("keyList",), ""),
+        (("keyList", "lockDeviceId"), "Keypad"),
+        (("somethingNew",), ""),
+        ((), ""),
+    ],
+)  # fmt: skip
+def test_a_type_that_was_left_out_is_known_by_what_only_one_kind_has(keys, presumed):
+    assert catalog.presumed_type([*keys, "unheardOf"]) == presumed
+
+
+def test_what_is_presumed_of_a_product_takes_the_product_s_own_commands():
+    for product in catalog.device_types():
+        presumed = catalog.presumed_type(product.list_fields)
+        if presumed:
+            names = [spec.name for spec in catalog.lookup(presumed).commands]
+            assert names == [spec.name for spec in product.commands]
 
 
 def test_a_type_shared_by_a_remote_and_a_device_is_told_apart():
@@ -114,6 +139,18 @@ ACCEPTED = [
     ("Weather Station", "customQuote", "Bring a coat", "Bring a coat"),
     ("AI Art Frame", "uploadImage", {"imageUrl": "https://x/y.png"}, None),
     ("Smart Lock", "unlock", "default", "default"),
+    ("Curtain 4", "setPosition", "0,ff,80", "0,ff,80"),
+    ("Curtain4", "pause", "default", "default"),
+    ("RGBICWW Light Bars", "setColorTemperature", "2700", 2700),
+    ("RGBICWW Light Bars", "setColor", "255:0:10", "255:0:10"),
+    ("AI Art Frame Luma", "next", "default", "default"),
+    ("Air Purifier PM2.5", "setBrightness", 40, 40),
+    ("Air Purifier Table VOC", "setLightColor", "1:2:3", "1:2:3"),
+    ("Air Purifier VOC", "setLightSensor", "on", "on"),
+    ("Battery Circulator Fan 2 Pro", "setWindMode", "BABY", "baby"),
+    ("Smart Radiator Thermostat", "setManualModeTemperature", "20.5", 20.5),
+    ("Smart Radiator Thermostat", "setManualModeTemperature", 21.0, 21),
+    ("Smart Radiator Thermostat", "setManualModeTemperature", "21", 21),
 ]
 
 
@@ -154,6 +191,11 @@ REFUSED = [
     ("Air Conditioner", "setAll", "26,1,3", "temperature,mode,fan,power"),
     ("AI Art Frame", "uploadImage", {"imageUrl": "x", "imageBase64": "y"}, "or"),
     ("Weather Station", "customQuote", "", "a text"),
+    ("Smart Radiator Thermostat", "setManualModeTemperature", 3.9, "from 4 to 35"),
+    ("Smart Radiator Thermostat", "setManualModeTemperature", True, "from 4 to 35"),
+    ("Smart Radiator Thermostat", "setManualModeTemperature", "warm", "from 4 to 35"),
+    ("Air Purifier VOC", "setLightColor", None, "a parameter"),
+    ("Air Conditioner", "setAll", "31,1,3,on", "none is documented"),
 ]
 
 

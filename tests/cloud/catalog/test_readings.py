@@ -54,6 +54,7 @@ def test_a_meter_reads_in_its_units():
         ("Smart Lock", "lockState", "LOCKED", {"lockState": "lock"}),
         ("Smart Lock", "lockState", "unlocked", {"lockState": "unlock"}),
         ("Smart Lock", "doorState", "opened", {"doorState": "open"}),
+        ("Smart Lock", "lockState", "Jammed", {"lockState": "jammed"}),
         ("Humidifier2", "version", 7, {"version": 7}),
         ("Blind Tilt", "version", "17", {"version": 17}),
         ("Bot", "power", "ON", {"power": "on"}),
@@ -101,12 +102,119 @@ def test_what_is_merely_odd_is_kept_and_named(device_type, field, raw):
     assert "known values" in reading.doubts[0]
 
 
-def test_a_device_that_says_zero_to_everything_is_doubted():
-    zeros = {"temperature": 0, "humidity": 0, "battery": 0}
-    asleep = read_status(status("Meter", hubDeviceId="000000000000", **zeros))
-    assert any("every number is zero" in doubt for doubt in asleep.doubts)
-    frosty = read_status(status("Meter", hubDeviceId="FA7310762361", **zeros))
-    assert frosty.doubts == ()
+NO_AIR = "0 °C and 0 % are no air"
+
+
+@pytest.mark.parametrize("hub", ["000000000000", "", None, "FA7310762361", ...])
+@pytest.mark.parametrize(
+    ("device_type", "more"),
+    [
+        ("Meter", {"battery": 0}),
+        ("Meter", {}),
+        ("WoIOSensor", {"battery": 0}),
+        ("MeterPro(CO2)", {"battery": 0, "CO2": 613}),
+        ("A meter of tomorrow", {"battery": 0}),
+    ],
+)
+def test_a_meter_that_nobody_hears_is_doubted(device_type, more, hub):
+    """SwitchBotAPI#448, #484, #371: whatever the hub is said to be, and CO2 is real."""
+    fields = {"temperature": 0, "humidity": 0, **more}
+    if hub is not ...:
+        fields["hubDeviceId"] = hub
+    assert any(
+        NO_AIR in doubt for doubt in read_status(status(device_type, **fields)).doubts
+    )
+    event = read_event(fields, device_type=device_type)
+    assert any(NO_AIR in doubt for doubt in event.doubts)
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "temperature": st.integers(-20, 40) | st.sampled_from([0, 0.0]),
+            "humidity": st.sampled_from([0, 1, 55, 99]),
+            "battery": st.sampled_from([0, 20, 100]),
+        }
+    )
+)
+def test_only_what_no_air_and_no_battery_can_be_is_doubted(said):
+    reading = read_status(status("Meter", hubDeviceId="FA7310762361", **said))
+    assert bool(reading.doubts) is not any(said.values()) or said["battery"] == 0
+
+
+@pytest.mark.parametrize(
+    ("device_type", "more", "hub", "doubted"),
+    [
+        ("Bot", {"battery": 0}, "000000000000", False),
+        ("Curtain", {"battery": 0, "slidePosition": 0}, "FA7310762361", True),
+        ("Curtain", {"battery": 80, "slidePosition": 0}, "FA7310762361", False),
+        ("Strip Light", {"brightness": 0, "colorTemperature": 0}, "FA73", False),
+    ],
+)
+def test_zeros_alone_are_no_doubt_where_a_battery_may_be_empty(
+    device_type, more, hub, doubted
+):
+    reading = read_status(status(device_type, hubDeviceId=hub, **more))
+    assert any("every number is zero" in each for each in reading.doubts) is doubted
+
+
+@pytest.mark.parametrize(
+    ("device_type", "said", "name", "value"),
+    [
+        ("RGBICWW Floor Lamp", {"online": False}, "onlineStatus", "offline"),
+        ("RGBICWW Floor Lamp", {"online": True}, "onlineStatus", "online"),
+        ("RGBICWW Floor Lamp", {"onlineStatus": "offline"}, "onlineStatus", "offline"),
+        ("Garage Door Opener", {"onlineStatus": "offline"}, "online", False),
+        ("Hub 3", {"onlineStatus": "Offline"}, "onlineStatus", "offline"),
+        ("Hub 3", {"online": "offline"}, "onlineStatus", "offline"),
+        ("Relay Switch 2PM", {"online": False}, "online", False),
+    ],
+)
+def test_online_and_online_status_are_one_thing(device_type, said, name, value):
+    """SwitchBotAPI#481: a status and an event say it by either name."""
+    for reading in (
+        read_status(status(device_type, **said)),
+        read_event(said, device_type=device_type),
+    ):
+        words = in_status_words(reading)
+        assert words[name] == value
+        offline = any("it is offline" in doubt for doubt in reading.doubts)
+        assert offline is (value in ("offline", False))
+
+
+def test_an_unknown_type_may_be_offline_too():
+    reading = read_status(status("Robot Lawnmower", onlineStatus="offline", blades=3))
+    assert any("it is offline" in doubt for doubt in reading.doubts)
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"), [("bright", "bright"), ("DIM", "dim"), (40, 40), ("40", 40)]
+)
+def test_a_panel_s_brightness_is_a_word_or_a_number(raw, value):
+    """SwitchBotAPI#445: documented as 1 to 100, live bright or dim."""
+    reading = read_status(status("Climate Panel", brightness=raw))
+    assert reading.values["brightness"] == value
+    assert reading.doubts == ()
+    told = read_event({"brightness": "bright"}, device_type="Climate Panel")
+    assert in_status_words(told)["brightness"] == "bright"
+
+
+@pytest.mark.parametrize(
+    ("said", "means"), [("OPEN", "OPENED"), ("opened", "OPENED"), ("close", "CLOSED")]
+)
+def test_an_event_may_say_a_word_in_the_status_s_form(said, means):
+    reading = read_event({"doorState": said}, device_type="Smart Lock Ultra")
+    assert dict(reading.values) == {"doorState": means}
+    assert reading.doubts == ()
+
+
+def test_what_an_event_is_not_known_to_tell_is_read_as_the_status_has_it():
+    reading = read_event({"moving": 0, "odd": 1}, device_type="Curtain")
+    assert dict(reading.values) == {"moving": False}
+    assert dict(reading.unknown) == {"odd": 1}
+    assert dict(read_event({"moving": 57}, device_type="Curtain").unknown) == {
+        "moving": 57
+    }
 
 
 def test_an_unknown_type_keeps_its_fields_aside():
@@ -160,9 +268,10 @@ def test_any_status_reads_without_a_crash_and_with_the_right_types(device_type, 
         "string": str,
         "object": dict,
     }
-    types = {f.name: f.type for f in reading.product.status} if reading.product else {}
+    fields = {f.name: f for f in reading.product.status} if reading.product else {}
     for name, value in reading.values.items():
-        assert isinstance(value, kinds[types[name]])
+        kind = kinds[fields[name].type]
+        assert isinstance(value, kind) or value in fields[name].values
     read_event(fields, device_type=device_type)
 
 

@@ -203,9 +203,7 @@ def test_a_device_that_floods_is_heard_again_after_a_while(listening):
     refused = 0
     for number in range(1000):
         at = NOON + timedelta(milliseconds=number)
-        refused += (
-            listening.refusal(payload(at, slidePosition=number % 100)) is not None
-        )
+        refused += listening.refusal(payload(at, brightness=number)) is not None
     assert refused == 970
     listening.seconds += 60
     later = payload(NOON + timedelta(seconds=60), slidePosition=50)
@@ -219,6 +217,111 @@ def test_a_repeated_event_does_not_use_up_what_a_device_may_send(listening):
     for _ in range(1000):
         listening.hears(body)
     assert listening.refusal(payload(NOON, temperature=21.6)) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [{"doorStatus": 0}],
+        [{"switch1Status": 1}, {"switch2Status": 0}],
+        [{"temperature": 21.5, "humidity": 40}, {"temperature": 21.5}],
+    ],
+)
+def test_saying_the_same_again_takes_nothing_from_what_is_new(listening, said):
+    for number in range(300):
+        at = NOON + timedelta(milliseconds=number)
+        listening.hears(payload(at, **said[number % len(said)]))
+    news = payload(NOON + timedelta(seconds=1), doorStatus=1)
+    assert listening.hears(news).merged["doorStatus"] == 1
+
+
+def test_saying_the_same_again_has_its_own_bounds(listening):
+    answers = [
+        listening.refusal(payload(NOON + timedelta(milliseconds=number), power="on"))
+        for number in range(300)
+    ]
+    assert answers.count(None) == 1 + 30
+    listening.seconds += 10
+    again = payload(NOON + timedelta(seconds=10), power="on")
+    assert listening.refusal(again) is None
+
+
+def test_a_button_pressed_again_is_heard_again(listening):
+    presses = [
+        payload(NOON + timedelta(seconds=number), button="press")
+        | {"eventType": "buttonReport"}
+        for number in range(5)
+    ]
+    assert [listening.refusal(each) for each in presses] == [None] * 5
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(1, 9)),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_news_within_the_allowance_is_heard_whatever_repeats_come_between(said):
+    listening, known, number = Listening(), {}, 0
+    for name, value, times in said:
+        fresh = known.get(name) != value
+        known[name] = value
+        answers = []
+        for _ in range(times):
+            number += 1
+            at = NOON + timedelta(milliseconds=number)
+            answers.append(listening.hears(payload(at, **{name: value})))
+        if fresh:
+            assert isinstance(answers[0], WebhookEvent)
+            assert dict(answers[0].merged) == known
+
+
+# --- fields beside the context --------------------------------------------------------
+
+
+ROBOT = {"deviceType": "Robot Vacuum Cleaner S10", "deviceMac": METER}
+
+
+def test_fields_beside_the_context_are_taken(listening):
+    body = payload(**ROBOT) | {"onlineStatus": "online", "taskType": "cleanAll"}
+    event = listening.hears(body)
+    assert dict(event.values) == {"onlineStatus": "online", "taskType": "cleanAll"}
+    assert event.context["taskType"] == "cleanAll"
+
+
+def test_what_the_context_says_itself_goes_before_what_lies_beside_it(listening):
+    body = payload(temperature=21.5) | {"temperature": 3.0, "humidity": 40}
+    assert dict(listening.hears(body).values) == {"temperature": 21.5, "humidity": 40}
+
+
+def test_the_instant_and_the_device_may_lie_beside_the_context_too(listening):
+    body = payload(None, taskType="standBy") | {
+        "timeOfSample": milliseconds(NOON - timedelta(seconds=60)),
+        "deviceId": "B0E9FE000001",
+    }
+    del body["context"]["deviceMac"]
+    event = listening.hears(body)
+    assert event.device_id == "B0E9FE000001"
+    assert event.sampled_at == NOON - timedelta(seconds=60)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 99)),
+    st.sets(st.sampled_from("abcdef")),
+)
+def test_it_does_not_matter_which_fields_lie_beside_the_context(fields, outside):
+    inside = {key: value for key, value in fields.items() if key not in outside}
+    beside = {key: value for key, value in fields.items() if key in outside}
+    apart = Listening().hears(payload(**inside) | beside)
+    together = Listening().hears(payload(**fields))
+    assert dict(apart.values) == dict(together.values)
+    assert dict(apart.context) == dict(together.context)
+
+
+def test_fields_beside_the_context_are_bounded_with_it(listening):
+    body = payload() | {f"field{number}": number for number in range(300)}
+    assert listening.refusal(body) is WebhookRefusal.NOT_AN_EVENT
 
 
 def test_made_up_devices_do_not_push_out_the_ones_that_are_known():

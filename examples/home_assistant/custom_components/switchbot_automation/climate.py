@@ -139,6 +139,13 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         }
 
     async def async_set_hvac_mode(self, hvac_mode: HVACMode) -> None:
+        if hvac_mode not in self.hvac_modes:
+            # Home Assistant asks this itself, except beside a temperature.
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="refused",
+                translation_placeholders={"error": f"no mode {hvac_mode}"},
+            )
         if hvac_mode is HVACMode.OFF:
             await self._ask(self.coordinator.quick_off(self.zone))
             return
@@ -155,10 +162,10 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         await self.async_set_hvac_mode(_MODES[self.shown["mode"]])
 
     async def async_set_temperature(self, **kwargs: Any) -> None:
-        season = self.shown["season"]
-        if (mode := kwargs.get(ATTR_HVAC_MODE)) in _SEASONS:
+        # First, so that a zone that is to be off does not act on its new band.
+        if (mode := kwargs.get(ATTR_HVAC_MODE)) is not None:
             await self.async_set_hvac_mode(mode)
-            season = self.shown["season"]
+        season = self.shown["season"]
         profile = await self.coordinator.profile(self.zone, season)
         profile["min_temp"] = kwargs[ATTR_TARGET_TEMP_LOW]
         profile["max_temp"] = kwargs[ATTR_TARGET_TEMP_HIGH]
