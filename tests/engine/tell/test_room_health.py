@@ -165,7 +165,9 @@ async def test_readings_that_succeed_do_not_hide_commands_that_fail(home):
     home.house.cloud.broken[f"status {METER}"] = DeviceOfflineError("gone")
     await home.live(4)
     del home.house.cloud.broken[f"status {METER}"]
+    home.house.cloud.temperature = 20.5
     await home.live(2)
+    assert home.house.state["error_count"] > one
     assert "refused" in home.house.state["last_error"]
 
 
