@@ -236,7 +236,7 @@ def _before_window(
         )
     if modulates(zone):
         return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,), begin=planned.begin)
+    return switched(zone, seen, aim, (why,), now, begin=planned.begin)
 
 
 def _inside(
@@ -261,7 +261,7 @@ def _inside(
         raise AssertionError("a season with temperatures has an aim")
     if modulates(zone):
         return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,))
+    return switched(zone, seen, aim, (why,), now)
 
 
 def _without_temperature(

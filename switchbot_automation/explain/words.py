@@ -416,6 +416,32 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         "it could not be sent: {error}",
         "it could not be sent by any way",
     ),
+    ReasonCode.WISH_CHANGED: (
+        "{asked} is wished, and it was told {told}",
+        "another setpoint, fan speed or mode is wished than it was told",
+    ),
+    ReasonCode.WISH_CHANGE_WAITS: (
+        (
+            "{asked} is wished; it was told {told} a moment ago, and is told again at "
+            "{until}"
+        ),
+        "something else is wished than it was told a moment ago, and is told a little later",
+    ),
+    ReasonCode.QUIET_HOURS: (
+        "the quiet hours last until {until}",
+        "these are the quiet hours",
+    ),
+    ReasonCode.REPAIR_WAITS: (
+        (
+            "it was told so {tries} times and nothing shows it; the next attempt is at "
+            "{until}"
+        ),
+        "it was told so and nothing shows it; the next attempt comes later",
+    ),
+    ReasonCode.BELIEF_CONTRADICTED: (
+        "the {by} contradicts since {since} that it does what it was told",
+        "what is seen contradicts that the unit does what it was told",
+    ),
     ReasonCode.LOST_RACE: "another writer was faster",
     ReasonCode.INTENT_IN_FLIGHT: (
         "another engine recorded a command a moment ago and may be sending it"
@@ -470,6 +496,9 @@ _ADVICE: Mapping[ReasonCode, str] = {
     "the device still exists under this id, its hub is online and the token is valid.",
     ReasonCode.DEVICE_UNRESPONSIVE: "the unit takes commands and shows no effect: see "
     "whether it has power and whether the hub's infrared reaches it.",
+    ReasonCode.BELIEF_CONTRADICTED: "plug, room or the unit's own status contradict that it "
+    "does what it was told, also after it was told again: see whether it has power and "
+    "whether the hub's infrared reaches it.",
     ReasonCode.BELIEF_UNCERTAIN: "nobody knows whether the unit does as it was told: look "
     "at it, and turn it on or off here once.",
     ReasonCode.PAUSE_TOO_LONG: "heating and cooling have paused for too long: close the "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.meter import TOO_OLD
 from switchbot_automation.core.state.zone import (
     KEPT_RECOVERIES,
@@ -124,18 +125,27 @@ def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHeal
 
 
 class _Unit(NamedTuple):
-    """What is needed here of what a unit is believed to do."""
+    """What is needed here of what a unit is believed to do.
+
+    `unsure`: it may do something else than it is believed to; `contradicted`: something
+    shows that. `shown`: something shows that it does it.
+    """
 
     unsure: bool
+    contradicted: bool
     shown: bool
 
 
-def _unit(state: ZoneState) -> _Unit:
-    """Return whether the belief in the unit is in doubt, and whether it was seen."""
-    gave_up = state.check is not None and state.check.given_up
-    told_at, seen_at = state.last_action_at, state.last_aircon_poll_at
-    seen = seen_at is not None and (told_at is None or seen_at > told_at)
-    return _Unit(state.uncertain or gave_up, seen)
+def _unit(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Unit:
+    """Return how well it is known what the unit does.
+
+    One of which nothing was ever known is no doubt: it may never have been needed.
+    """
+    belief = unit_belief(zone, state, now)
+    contradicted = belief.contradicted_by is not None
+    unsure = contradicted or (belief.uncertain and belief.power is not Power.UNKNOWN)
+    shown = belief.source in ("plug", "seen", "room") and not unsure
+    return _Unit(unsure or state.uncertain, contradicted, shown)
 
 
 def _way_missing(zone: ZoneSettings) -> bool:
@@ -182,7 +192,7 @@ def _standing(
     out = keeping.excursion
     if out is None:
         return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
-    return _of_excursion(state, out, edges)
+    return _of_excursion(out, edges, _unit(zone, state, now), state.compressor_running)
 
 
 def _as(
@@ -233,8 +243,7 @@ def _last_good(state: ZoneState) -> datetime | None:
     return None if record is None else record.good_at or record.since
 
 
-def _of_excursion(state: ZoneState, out: Excursion, edges: Edges) -> RoomHealth:
-    runs = state.compressor_running
+def _of_excursion(out: Excursion, edges: Edges, unit: _Unit, runs: bool) -> RoomHealth:
     near = out.low is edges.heating
     codes = [ReasonCode.ROOM_OUT_OF_BAND]
     if not near and not runs:
@@ -242,10 +251,9 @@ def _of_excursion(state: ZoneState, out: Excursion, edges: Edges) -> RoomHealth:
         return RoomHealth("recovering", out.since, (ReasonCode.ROOM_BEYOND_REACH,))
     if out.lost is None:
         return RoomHealth("recovering", out.since, tuple(codes))
-    unit = _unit(state)
     if not runs:
         codes.append(ReasonCode.UNIT_KEPT_OFF)
-    elif near and unit.shown and not unit.unsure:
+    elif near and unit.shown:
         codes.append(ReasonCode.UNIT_AT_CAPACITY)
     else:
         codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
@@ -319,7 +327,12 @@ def _troubles(
         codes.append(found.reasons[-1])
     unsure = keeping.unsure_since
     if acts and unsure is not None and now - unsure >= _UNSURE_COUNTS:
-        codes.append(ReasonCode.BELIEF_UNCERTAIN)
+        contradicted = _unit(zone, state, now).contradicted
+        codes.append(
+            ReasonCode.BELIEF_CONTRADICTED
+            if contradicted
+            else ReasonCode.BELIEF_UNCERTAIN
+        )
     return codes
 
 
@@ -386,7 +399,7 @@ def after_look(
     """
     keeping = state.keeping or NOTHING
     keeping = _with_blindness(zone, state, keeping, problem, now)
-    unsure = _unit(state).unsure
+    unsure = _unit(zone, state, now).unsure
     if unsure is not (keeping.unsure_since is not None):
         keeping = keeping._replace(unsure_since=now if unsure else None)
     out = _excursion(zone, state, keeping, now)
@@ -572,7 +585,7 @@ def _trouble_since(
 ) -> datetime | None:
     if kind is ReasonCode.COMMANDS_FAIL:
         return keeping.failed_since
-    if kind is ReasonCode.BELIEF_UNCERTAIN:
+    if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since
     if kind is keeping.blind_why:
         return keeping.blind_since

@@ -63,16 +63,25 @@ def acted(state: ZoneState, at: datetime) -> ZoneState:
     return state._replace(manual_action_at=at)
 
 
-def after_remote(state: ZoneState, zone: ZoneSettings, at: datetime) -> ZoneState:
+def after_remote(
+    state: ZoneState,
+    zone: ZoneSettings,
+    at: datetime,
+    *,
+    longest: timedelta = timedelta.max,
+) -> ZoneState:
     """Return the state after somebody used the unit's own remote or the cloud's app.
 
     That is a person's command: it ends what waits or repeats. It holds only where the
-    settings say for how long, since a unit that lost its power shows the same.
+    settings say for how long, since a unit that lost its power shows the same, and no
+    longer than `longest`.
     """
-    seconds = zone.manual_hold_seconds
+    seconds, until = zone.manual_hold_seconds, state.hold_until
+    if seconds:
+        until = at + min(timedelta(seconds=seconds), longest)
     return state._replace(
         manual_action_at=at,
-        hold_until=at + timedelta(seconds=seconds) if seconds else state.hold_until,
+        hold_until=until,
         hold_by=None if seconds else state.hold_by,
         pending_repeat=None,
         pending_manual=None,
