@@ -18,8 +18,7 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings.change import Change, differences
-from switchbot_automation.settings.checks import far_days
-from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.read import parse_settings, refused_anew
 from switchbot_automation.settings.secrets import MASKS
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ class Configurator:
             settings = self._documents.life.readable(document)
         else:
             settings = parse_settings(document)
-        for error in far_days(document):
+        for error in refused_anew(document, settings):
             raise error
         return settings
 

@@ -409,8 +409,14 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         "it was sent again as often as allowed, and nothing shows that the unit did it",
     ),
     ReasonCode.NO_RUNG_CONFIGURED: (
-        "no way to send {action} is configured: no aircon_device_id, scene or webhook",
-        "no way to command the unit is configured: no aircon_device_id, scene or webhook",
+        (
+            "no way to command {action} is configured: aircon_device_id, a scene, a webhook "
+            "or a button"
+        ),
+        (
+            "no way to command the unit is configured: aircon_device_id, a scene, a webhook "
+            "or a button"
+        ),
     ),
     ReasonCode.ALL_RUNGS_FAILED: (
         "it could not be sent: {error}",
@@ -441,6 +447,38 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.BELIEF_CONTRADICTED: (
         "the {by} contradicts since {since} that it does what it was told",
         "what is seen contradicts that the unit does what it was told",
+    ),
+    ReasonCode.DEVICE_NOT_FOUND: (
+        (
+            "the cloud finds no {thing} {device}: correct its id in the settings, or add it "
+            'to the account ("{said}", {times} times)'
+        ),
+        "the cloud finds no such device or scene",
+    ),
+    ReasonCode.COMMAND_REFUSED: (
+        (
+            "{thing} {device} refuses {what} for good: configure another way, as a scene or "
+            'a button ("{said}", {times} times)'
+        ),
+        "the device refuses this command for good",
+    ),
+    ReasonCode.VALUE_REFUSED: (
+        (
+            "{thing} {device} refuses {what}: change the setpoint, fan speed or mode "
+            '("{said}", {times} times)'
+        ),
+        "the device refuses the value it was sent with",
+    ),
+    ReasonCode.READING_REFUSED: (
+        'the cloud does not let the device {device} be read ("{said}", {times} times)',
+        "the cloud does not let the device be read",
+    ),
+    ReasonCode.SETPOINT_CLAMPED: (
+        (
+            "{asked_celsius} °C is no setpoint of an air conditioner, {sent_celsius} °C was "
+            "sent"
+        ),
+        "no air conditioner takes the setpoint that is asked for, the nearest was sent",
     ),
     ReasonCode.LOST_RACE: "another writer was faster",
     ReasonCode.INTENT_IN_FLIGHT: (
@@ -494,6 +532,12 @@ _ADVICE: Mapping[ReasonCode, str] = {
     "the zone an aircon_device_id, or scenes or webhooks for both.",
     ReasonCode.COMMANDS_FAIL: "commands to the unit fail: see in the SwitchBot app whether "
     "the device still exists under this id, its hub is online and the token is valid.",
+    ReasonCode.DEVICE_NOT_FOUND: "the cloud knows no such device or scene: correct its id in "
+    "the settings, or add it to the account.",
+    ReasonCode.COMMAND_REFUSED: "the device refuses the command for good: configure another "
+    "way, as a scene or a button.",
+    ReasonCode.VALUE_REFUSED: "the device refuses what it is told: change the setpoint, fan "
+    "speed or mode.",
     ReasonCode.DEVICE_UNRESPONSIVE: "the unit takes commands and shows no effect: see "
     "whether it has power and whether the hub's infrared reaches it.",
     ReasonCode.BELIEF_CONTRADICTED: "plug, room or the unit's own status contradict that it "

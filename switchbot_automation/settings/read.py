@@ -36,6 +36,7 @@ from switchbot_automation.settings.checks import (
     rule_place_errors,
     webhook_problems,
 )
+from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
     GroupSettings,
     OffsetInput,
@@ -99,10 +100,32 @@ def check_settings(document: Mapping[str, Any]) -> list[SettingsError]:
     """Return every problem of a document, in its order; empty if it can be used.
 
     What concerns several keys at once is checked when each by itself is right. Days
-    that no instant lies on are refused here and where settings are applied; what is
-    stored with them already can still be used.
+    that no instant lies on, setpoints that no air conditioner takes, and units of a
+    group that choose between heating and cooling are refused here and where settings
+    are applied; what is stored with them already can still be used.
     """
-    return load(document)[1] or list(far_days(document))
+    return read_settings(document)[1]
+
+
+def read_settings(
+    document: Mapping[str, Any],
+) -> tuple[Settings | None, list[SettingsError]]:
+    """Return the settings of a document, None where it cannot be used, and its problems.
+
+    Both where it can be used, and what is new may not be written so.
+    """
+    settings, errors = load(document)
+    if settings is not None:
+        errors = list(refused_anew(document, settings))
+    return settings, errors
+
+
+def refused_anew(
+    document: Mapping[str, Any], settings: Settings
+) -> Iterator[SettingsError]:
+    """Yield what may not be written any more, and is lived with where it is stored."""
+    yield from far_days(document)
+    yield from entering_errors(document, settings)
 
 
 # --- one value ------------------------------------------------------------------

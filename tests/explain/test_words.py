@@ -65,5 +65,6 @@ def test_what_failed_is_the_cause():
         "bed: api_error, because it could not be sent: command: no such device."
     )
     assert reason_words({"code": "no_rung_configured", "action": "winter"}, UTC) == (
-        "no way to send winter is configured: no aircon_device_id, scene or webhook"
+        "no way to command winter is configured: aircon_device_id, a scene, a webhook "
+        "or a button"
     )

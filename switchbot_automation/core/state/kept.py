@@ -15,20 +15,21 @@ from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.meter import TOO_OLD
+from switchbot_automation.core.state.refusals import READ
 from switchbot_automation.core.state.zone import (
     KEPT_RECOVERIES,
     Excursion,
     Keeping,
     Notice,
 )
-from switchbot_automation.model import Action, Power, ReasonCode
+from switchbot_automation.model import Power, ReasonCode
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.control.band import Edges
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import Refusal, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 Status: TypeAlias = Literal[
@@ -121,6 +122,16 @@ def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHeal
     )
 
 
+_OF_COMMANDS = frozenset(
+    {
+        ReasonCode.COMMANDS_FAIL,
+        ReasonCode.DEVICE_NOT_FOUND,
+        ReasonCode.COMMAND_REFUSED,
+        ReasonCode.VALUE_REFUSED,
+    }
+)
+
+
 # --- what others know ------------------------------------------------------------------
 
 
@@ -148,20 +159,12 @@ def _unit(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Unit:
     return _Unit(unsure or state.uncertain, contradicted, shown)
 
 
-def _way_missing(zone: ZoneSettings) -> bool:
-    """Tell whether nothing is configured that could turn the unit on, or off again."""
-    on = Action.SUMMER if zone.mode == "summer" else Action.WINTER
-    return not (_has_way(zone, on) and _has_way(zone, Action.OFF))
-
-
-def _has_way(zone: ZoneSettings, action: Action) -> bool:
-    ways = {
-        "webhook": zone.webhooks.get(action),
-        "scene": zone.scenes.get(action),
-        "command": zone.aircon_device_id,
-        "button": zone.aircon_device_id and zone.buttons.get(action),
-    }
-    return any(ways.get(rung) for rung in zone.cascade)
+def _refused(state: ZoneState) -> Refusal | None:
+    """Return what the cloud refuses the unit for good, None where commands are taken."""
+    if not state.commands_failed:
+        return None
+    found = [each for each in state.refusals if each.way.rung != READ]
+    return max(found, key=lambda each: each.at, default=None)
 
 
 # --- the verdict -----------------------------------------------------------------------
@@ -309,8 +312,11 @@ def _troubles(
     """Return what a person should look at, the cause before what comes of it."""
     codes = []
     acts = not zone.observe_only
-    if acts and _way_missing(zone):
+    refusal = _refused(state)
+    if zone.without_way:
         codes.append(ReasonCode.NO_RUNG_CONFIGURED)
+    elif acts and refusal is not None:
+        codes.append(refusal.code)
     elif acts and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
     check = state.check
@@ -380,7 +386,8 @@ def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
 
 def _cause(state: ZoneState, keeping: Keeping, code: ReasonCode) -> str | None:
     """Return what was said of it, None where its code says all."""
-    if code is ReasonCode.COMMANDS_FAIL:
+    refusal = _refused(state)
+    if code is ReasonCode.COMMANDS_FAIL or (refusal and refusal.code is code):
         return keeping.failed_error
     if code is ReasonCode.METER_UNREACHABLE:
         return state.last_error
@@ -583,7 +590,7 @@ def command_taken(state: ZoneState) -> ZoneState:
 def _trouble_since(
     keeping: Keeping, room: RoomHealth, kind: ReasonCode
 ) -> datetime | None:
-    if kind is ReasonCode.COMMANDS_FAIL:
+    if kind in _OF_COMMANDS:
         return keeping.failed_since
     if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
         return keeping.unsure_since

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.overlay import in_force
@@ -10,17 +10,20 @@ from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.kept import room_health
+from switchbot_automation.core.state.refusals import READ, told
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.explain.words import advice_words
+from switchbot_automation.engine.act.cascade import all_refused
+from switchbot_automation.explain.words import advice_words, reason_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from switchbot_automation.cloud.talk.quota import QuotaLedger
     from switchbot_automation.core.state.around import SignBelief
     from switchbot_automation.core.state.evidence import UnitBelief
     from switchbot_automation.core.state.kept import RoomHealth
+    from switchbot_automation.core.state.zone import Refusal
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
     from switchbot_automation.model import TickReport
@@ -45,6 +48,7 @@ def health_report(
     rules: Mapping[str, Any],
     left_units: list[dict[str, Any]],
     plugins: Mapping[str, Any],
+    refused: Collection[Refusal] = (),
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
 
@@ -52,15 +56,16 @@ def health_report(
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
     asked for too long, a room is not kept or needs a person for another reason (the
-    zone's `room` has advice then, see `room_as_json`), rules run away or fail
-    (`rules.problems`), a part of the stored settings that cannot be read here was set
-    aside (`set_aside`), or a unit that the settings no longer have was left running
-    (`left_units`; it ends when the unit is turned off, seen off, or configured again, and
-    after a week).
+    zone's `room` has advice then, see `room_as_json`), the settings give no way to
+    command a zone or the cloud refuses every way for good, or refuses a device of a zone,
+    rules run away or fail (`rules.problems`), a part of the stored settings that cannot
+    be read here was set aside (`set_aside`), or a unit that the settings no longer have
+    was left running (`left_units`; it ends when the unit is turned off, seen off, or
+    configured again, and after a week).
     """
     settings = documents.life.settings
     stale = now - next_wakeup > _STALE_AFTER
-    zones = _zones(documents, report, now)
+    zones = _zones(documents, report, now, refused)
     store_down = documents.store_error is not None or store.degraded_since is not None
     degraded = bool(
         store_down
@@ -69,7 +74,10 @@ def health_report(
         or documents.problems
         or store.problems
         or any(
-            zone["temperature_stale"] or zone["room"]["advice"]
+            zone["temperature_stale"]
+            or zone["room"]["advice"]
+            or zone["cannot_command"]
+            or zone["refused_readings"]
             for zone in zones.values()
         )
         or bool(left_units)
@@ -127,7 +135,10 @@ def health_report(
 
 
 def _zones(
-    documents: Documents, report: TickReport | None, now: datetime
+    documents: Documents,
+    report: TickReport | None,
+    now: datetime,
+    refused: Collection[Refusal],
 ) -> Mapping[str, dict[str, Any]]:
     settings = documents.life.settings
     outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
@@ -153,6 +164,21 @@ def _zones(
             "room": room_as_json(room_health(as_kept[name], state, now)),
             "unit": _unit(unit_belief(zone, state, now)),
             "around": [_sign(each, now) for each in sign_beliefs(zone, state, now)],
+            "cannot_command": [
+                str(action)
+                for action in (
+                    *zone.without_way,
+                    *all_refused(zone, state.refusals),
+                )
+            ],
+            "refusals": [
+                _refusal(each) for each in state.refusals if each.way.rung != READ
+            ],
+            "refused_readings": [
+                _refusal(each)
+                for each in refused
+                if each.way.rung == READ and each.way.device in zone.devices
+            ],
         }
     return zones
 
@@ -170,6 +196,13 @@ def room_as_json(room: RoomHealth) -> dict[str, Any]:
         "reasons": [str(code) for code in room.reasons],
         "advice": advice_words(room.advice, room.cause),
     }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    """Name what is refused for good, since when and what to change, JSON-able."""
+    reason = told(refusal)
+    found = {"code": str(reason.code), **reason.detail}
+    return {**found, "message": reason_words(found, UTC)}
 
 
 def _sign(belief: SignBelief, now: datetime) -> dict[str, Any]:
