@@ -8,7 +8,11 @@ import pytest
 
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.engine.tell.events import RoomNotice
-from switchbot_automation.errors import CloudError, DeviceOfflineError
+from switchbot_automation.errors import (
+    BadParameterError,
+    CloudError,
+    DeviceOfflineError,
+)
 from tests.engine.conftest import METER, House
 
 
@@ -198,3 +202,20 @@ async def test_an_older_state_document_is_read_and_the_room_judged(house):
     await home.live(4)
     assert (await home.room())["status"] == "kept"
     assert house.state["kept"]["status"] == "kept"
+
+
+async def test_what_the_cloud_refuses_for_good_is_named_at_once(home):
+    home.house.cloud.temperature = 18.0
+    home.house.cloud.broken["command"] = BadParameterError(
+        "no such device", status_code=152
+    )
+    await home.live(2)
+    room = await home.room()
+    assert room["reasons"][0] == "device_not_found"
+    assert "correct its id" in room["advice"]
+    assert "no such device" in room["advice"]
+    [(title, _words)] = home.told.said
+    assert title == "default: the cloud finds no such device or scene"
+    await home.live(120)
+    assert len(home.told.said) == 1
+    assert (await home.room())["reasons"][0] == "device_not_found"
