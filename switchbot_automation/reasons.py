@@ -183,6 +183,24 @@ class ReasonCode(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     """The intent could not be recorded, so only OFF may be sent."""
 
+    # whether the room is kept
+    ROOM_OUT_OF_BAND = "room_out_of_band"
+    """The room should be in its band and is not."""
+    ROOM_BEYOND_REACH = "room_beyond_reach"
+    """Past the end of the band that the season's work does not bring it back from."""
+    ROOM_DOES_NOT_FOLLOW = "room_does_not_follow"
+    """The unit is believed to run, and the room does not come nearer to its band."""
+    UNIT_AT_CAPACITY = "unit_at_capacity"
+    """The unit runs, and it is not enough for this weather and this room."""
+    UNIT_KEPT_OFF = "unit_kept_off"
+    """The room is out of its band for long, and the unit is believed to rest."""
+    COMMANDS_FAIL = "commands_fail"
+    """What is sent to the unit is refused, or gets no answer, again and again."""
+    PAUSE_TOO_LONG = "pause_too_long"
+    """Heating and cooling pause for so long that the pause is the fault."""
+    BELIEF_UNCERTAIN = "belief_uncertain"
+    """For long nobody knows whether the unit does as it was told."""
+
     # the settings document
     SETTINGS_INVALID = "settings_invalid"
     SETTINGS_UNAVAILABLE = "settings_unavailable"

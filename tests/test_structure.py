@@ -54,6 +54,7 @@ OWNERS = {
     },
     "check": {"check"},
     "around": {"surroundings"},
+    "kept": {"keeping"},
     "evidence": {"evidence"},
     "zone": {"last_error", "error_count", "slope_bounds", "learned"},
     "belonging": {"unit", "meters"},

@@ -32,6 +32,7 @@ from switchbot_automation.engine.scheduler import SchedulerService
 from switchbot_automation.engine.tell.events import (
     CommandHandled,
     DecisionMade,
+    RoomNotice,
     RuleRan,
 )
 from switchbot_store import (
@@ -209,6 +210,8 @@ class Narrator:
             and event.command.status is not CommandStatus.BLOCKED
         ):
             self._say(event.at, "command", _command_as_json(event.command))
+        elif isinstance(event, RoomNotice):
+            self._say(event.at, "room", _notice_as_json(event))
         elif isinstance(event, RuleRan):
             at = datetime.fromisoformat(event.trace["ended_at"])
             self._say(at, "rule", dict(event.trace))
@@ -223,6 +226,10 @@ class Narrator:
 def _sentence(kind: str, facts: dict[str, Any]) -> str:
     if kind == "decision":
         return f"{facts['zone']}: {facts['outcome']} ({', '.join(facts['reasons'])})"
+    if kind == "room":
+        over = "over: " if facts["ended"] else ""
+        advice = facts["advice"] or facts["trouble"]
+        return f"{facts['zone']}: {over}{facts['status']} ({advice})"
     if kind == "rule":
         return f"rule {facts['rule']}: {facts['outcome']} ({facts['cause']['trigger']})"
     rungs = ", ".join(
@@ -237,6 +244,17 @@ def _decision_as_json(decision: ZoneDecision) -> dict[str, Any]:
         "zone": decision.zone,
         "outcome": decision.outcome,
         "reasons": [reason.code for reason in decision.reasons],
+    }
+
+
+def _notice_as_json(event: RoomNotice) -> dict[str, Any]:
+    return {
+        "zone": event.zone,
+        "status": event.status,
+        "trouble": event.trouble,
+        "since": timestamp(event.since),
+        "advice": event.advice,
+        "ended": event.ended,
     }
 
 

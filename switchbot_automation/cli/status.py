@@ -19,13 +19,16 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
-from switchbot_automation.core.overlay import paused_since
+from switchbot_automation.core.overlay import in_force, paused_since
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.belonging import as_known, identities
+from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.meter import doubts_of_meters
+from switchbot_automation.core.state.values import instant
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key
-from switchbot_automation.explain.words import reason_words
+from switchbot_automation.engine.tell.health import room_as_json
+from switchbot_automation.explain.words import STATUS_WORDS, reason_words
 from switchbot_automation.instants import FOR_EVER
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, get_store
@@ -35,10 +38,9 @@ if TYPE_CHECKING:
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cli.readings import Row
-    from switchbot_automation.core.state.belonging import Identity
     from switchbot_automation.settings.model import ZoneSettings
 
-_ROOM_COLUMNS = ("room", "read", "air conditioner", "automation")
+_ROOM_COLUMNS = ("room", "read", "air conditioner", "automation", "kept")
 
 
 @click.command()
@@ -91,16 +93,20 @@ class RoomRow:
     """A zone as the store has it."""
 
     def __init__(
-        self, zone: ZoneSettings, document: Mapping[str, Any], devices: Identity
+        self,
+        zone: ZoneSettings,
+        state: ZoneState,
+        document: Mapping[str, Any],
+        now: datetime,
     ) -> None:
         self._name = zone.name
         self._enabled = zone.automation_enabled
-        self._state = as_known(ZoneState.from_document(document), devices)
+        self._state = state
         self._unreadable = sorted(unreadable_instants(document))
-        now = datetime.now(UTC)
-        self._stale = is_stale(zone, self._state, now)
-        self._doubts = doubts_of_meters(zone, self._state)
-        self._paused = paused_since(zone, self._state, now)
+        self._stale = is_stale(zone, state, now)
+        self._room = room_as_json(room_health(zone, state, now))
+        self._doubts = doubts_of_meters(zone, state)
+        self._paused = paused_since(zone, state, now)
         self.aircon_id = zone.aircon_device_id
 
     @property
@@ -128,6 +134,7 @@ class RoomRow:
             "last_action": state.last_action,
             "last_action_at": _instant(state.last_action_at),
             "hold_until": _instant(state.hold_until),
+            "room": self._room,
             "unreadable": self._unreadable,
         }
 
@@ -157,7 +164,15 @@ class RoomRow:
             automation += f", paused since{_clock(self._paused[0]).replace(' at', '')}"
         if self._unreadable:
             automation += f"; no instants: {', '.join(self._unreadable)}"
-        return (self._name, read, self._unit(), automation)
+        return (self._name, read, self._unit(), automation, self._kept())
+
+    def _kept(self) -> str:
+        room = self._room
+        word = STATUS_WORDS[room["status"]]
+        since = instant(room["since"])
+        if room["status"] != "kept" and since is not None:
+            word += f" since {since.astimezone():%a %d %H:%M}"
+        return f"{word}: {room['advice']}" if room["advice"] else word
 
     def _unit(self) -> str:
         state = self._state
@@ -200,9 +215,15 @@ def read_rooms() -> Rooms:
         entries = store.get_many(list(keys.values()))
         problems += [str(each.problem) for each in entries.values() if each.problem]
         wanted = identities(life.settings)
+        now = datetime.now(UTC)
+        states = {
+            name: as_known(ZoneState.from_document(entries[key].data), wanted[name])
+            for name, key in keys.items()
+        }
+        kept = in_force(life.settings, states.__getitem__, now).zones
         rooms = [
-            RoomRow(zone, entries[keys[name]].data, wanted[name])
-            for name, zone in zones.items()
+            RoomRow(kept[name], states[name], entries[key].data, now)
+            for name, key in keys.items()
         ]
         return Rooms(rooms, problems)
 

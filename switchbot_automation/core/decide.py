@@ -285,7 +285,7 @@ def _inside(
         reasons = (why, early)
         if modulates(zone):
             return steered(ahead.zone, seen, ahead.aim, reasons, now)
-        return _brought_up(zone, seen, ahead, reasons, begin=planned.begin)
+        return _brought_up(zone, seen, ahead, reasons, now, begin=planned.begin)
     kept = _kept(zone, seen, aim, why, now)
     begins = ahead.opens - timedelta(seconds=planned.lead_seconds)
     looks = [at for at in (kept.look_at, begins) if at is not None]
@@ -305,11 +305,12 @@ def _brought_up(
     seen: ZoneSnapshot,
     ahead: Ahead,
     reasons: tuple[Reason, ...],
+    now: datetime,
     *,
     begin: bool,
 ) -> ZoneDecision:
     """Switch within a window for a later one that wants more."""
-    decided = switched(ahead.zone, seen, ahead.aim, reasons, begin=begin)
+    decided = switched(ahead.zone, seen, ahead.aim, reasons, now, begin=begin)
     told = zone.aircon_device_id and "command" in zone.cascade
     if decided.action in _STARTS and decided.setpoint is None and told:
         # The profile in force is still that of the window that is open.

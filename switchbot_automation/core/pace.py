@@ -322,7 +322,8 @@ def _wait(
     """Return for how many seconds from the last reading on none is needed."""
     idle = float(max(zone.poll_interval_seconds, zone.idle_poll_interval_seconds))
     if state.last_temperature is None or state.last_temperature_stale:
-        doublings = max(0, min(state.error_count - 1, _RETRY_DOUBLINGS))
+        silent = state.error_count - state.commands_failed
+        doublings = max(0, min(silent - 1, _RETRY_DOUBLINGS))
         return min(_RETRY_SECONDS * 2.0**doublings, max(idle, _RETRY_SECONDS))
     edges = edges_of(zone)
     if (

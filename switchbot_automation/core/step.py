@@ -4,7 +4,7 @@ Four functions, called one after the other by whoever lets a home live:
 
 1. `arrive`: the states as they are now, and the settings in force;
 2. `tick`: what is owed, readings, what they teach, checks, surroundings, safety, decide,
-   groups, gate, a look at the unit, commands;
+   groups, gate, a look at the unit, commands, is the room kept;
 3. `judge`: the part of it that decides, by itself; also for what is not lived: shadows,
    explanations, settings that are tried out;
 4. `rest`: when to look again.
@@ -72,6 +72,7 @@ from switchbot_automation.core.requests import (
 )
 from switchbot_automation.core.state.check import asked, with_check
 from switchbot_automation.core.state.evidence import after_order
+from switchbot_automation.core.state.kept import after_look, command_taken
 from switchbot_automation.core.state.meter import (
     after_reading,
     believed,
@@ -249,6 +250,12 @@ def tick(
         judged.decision.zones, judged.verdict.zones, strict=True
     ):
         done = yield from _act(judged, decided, verdict, early[decided.zone])
+        name = decided.zone
+        problem = judged.snapshot.zones[name].reading.problem
+        before = states[name]
+        kept = after_look(judged.settings.zones[name], before, problem, judged.at)
+        if kept is not before:
+            states[name] = kept
         ticks.append(replace(done, waited=True) if decided.zone in waiting else done)
     return ticks
 
@@ -497,10 +504,10 @@ def _act(
             outcome = Outcome.API_ERROR
         elif command.status is CommandStatus.BLOCKED:
             outcome = Outcome.NOOP
-        # The command's reasons begin with the decision's.
+        # The command's reasons begin with the decision's. Where it failed they end with
+        # the cause: that nothing stood against sending it is not of interest then.
         reasons = command.reasons
-        if not is_refused(command):
-            # The gate had nothing against it; that is not why it was not sent.
+        if command.status is CommandStatus.ACCEPTED:
             reasons = (*reasons, *verdict.reasons)
     elif not verdict.allowed and verdict.blocked_until is not None:
         reasons = (*decided.reasons, *verdict.reasons)
@@ -610,6 +617,7 @@ def accepted(
     if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
         # It was stopped for the very wish that waits for its rest.
         after = still_wished(after, state.pending_manual)
+    after = command_taken(after)
     check = asked(
         zone,
         after,

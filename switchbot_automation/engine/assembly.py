@@ -21,6 +21,7 @@ from switchbot_automation.engine.observe.meters import (
 from switchbot_automation.engine.observe.offsets import Offsets
 from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.tell.events import Announcer, Listeners
+from switchbot_automation.engine.tell.notices import Notices
 from switchbot_automation.engine.tick import Agenda, Preparation, Tick
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Parts(NamedTuple):
     quota_watch: QuotaWatch
     preparation: Preparation
     announcer: Announcer
+    notices: Notices
     left_units: LeftUnits
 
 
@@ -150,5 +152,6 @@ def assemble(
             wake=agenda.bring_forward,
         ),
         announcer=Announcer(listeners, documents, clock),
+        notices=Notices(documents, listeners, notifier),
         left_units=left_units,
     )

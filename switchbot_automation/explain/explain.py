@@ -253,7 +253,13 @@ class Explainer:
                 decided_at=row["timestamp"],
                 outcome=outcome,
                 reasons=tuple(reasons),
-                text=sentence(zone, outcome, reasons, self._timezone_of(zone)),
+                text=sentence(
+                    zone,
+                    outcome,
+                    reasons,
+                    self._timezone_of(zone),
+                    row["timestamp"],
+                ),
                 since=since,
                 trigger=str(metadata.get("trigger", "")),
                 state={
@@ -414,7 +420,7 @@ def nothing_known(zone: str, asked_at: datetime) -> Explanation:
 
 def told_in_lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
     """Yield an explanation's text line by line, its instants in a zone's own time."""
-    yield sentence(told.zone, told.outcome, told.reasons, tz)
+    yield sentence(told.zone, told.outcome, told.reasons, tz, told.decided_at)
     yield f"State: {_state_words(told.state, tz)}."
     if told.decided_at and told.since:
         stood = (told.decided_at - told.since).total_seconds()

@@ -662,13 +662,171 @@ def _days(value: Any) -> dict[str, str]:
 
 
 def _readings(value: Any) -> tuple[tuple[float, float], ...]:
+    return tuple(sorted(_pairs_of(value, KEPT_READINGS)))
+
+
+def _pairs_of(value: Any, most: int) -> tuple[tuple[float, float], ...]:
+    """Return the last pairs of numbers of a document's list, however damaged."""
     found = []
-    for each in value[-KEPT_READINGS:] if isinstance(value, list) else ():
+    for each in value[-most:] if isinstance(value, list) else ():
         pair = [number(one) for one in each] if isinstance(each, list) else []
         if len(pair) == 2 and None not in pair:  # noqa: PLR2004 - an instant and a temperature
             found.append((float(pair[0] or 0.0), float(pair[1] or 0.0)))
-    ordered = sorted(found)
-    return tuple(each for each in ordered if math.isfinite(each[1]))
+    return tuple(each for each in found if math.isfinite(each[1]))
+
+
+class Excursion(NamedTuple):
+    """A time in which a room that should be in its band is not. Instants are aware UTC.
+
+    `low`: it is too cold, else too warm. `furthest` is how far it went beyond the band
+    at most, in kelvin. `turned` is the temperature that it last turned at, `moved_at`
+    when it last came nearer from there. `lost` is where it was found not to come back,
+    None while it may. `helped`: nothing but the unit was at work, so that how long it
+    takes can be learned.
+    """
+
+    since: datetime
+    low: bool
+    furthest: float
+    turned: float
+    moved_at: datetime
+    lost: float | None = None
+    helped: bool = True
+
+
+class Notice(NamedTuple):
+    """What a person was told of a zone: the code of it, and since when it was so."""
+
+    kind: ReasonCode
+    since: datetime
+
+
+KEPT_RECOVERIES = 8
+
+
+class Keeping(NamedTuple):
+    """Whether a room is kept, and what that is judged by. Instants are aware UTC.
+
+    `status` is the last word, `since` from when on it was that. `warmed` and `cooled`
+    are how far the room was out of its band and in how many seconds it was back.
+    `blind_why`: why nothing is known of the room since `blind_since`. `unsure_since`:
+    from when on nobody knew whether the unit does as it was told. `failed` counts the
+    commands in a row that failed since `failed_since`, to the unit called `failed_unit`.
+    `told` are the notices of what lasts; `well_since`: from when on nothing does.
+    """
+
+    status: str = "unknown"
+    since: datetime | None = None
+    excursion: Excursion | None = None
+    warmed: tuple[tuple[float, float], ...] = ()
+    cooled: tuple[tuple[float, float], ...] = ()
+    blind_since: datetime | None = None
+    blind_why: ReasonCode | None = None
+    unsure_since: datetime | None = None
+    failed: int = 0
+    failed_since: datetime | None = None
+    failed_at: datetime | None = None
+    failed_error: str | None = None
+    failed_unit: str = ""
+    told: tuple[Notice, ...] = ()
+    well_since: datetime | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document, without what is unknown."""
+        document: dict[str, Any] = {
+            name: encode_instant(at)
+            for name in _KEEPING_INSTANTS
+            if (at := getattr(self, name)) is not None
+        }
+        document["status"] = self.status
+        for name in ("blind_why", "failed", "failed_error", "failed_unit"):
+            if getattr(self, name):
+                document[name] = _plain(getattr(self, name))
+        for name in ("warmed", "cooled"):
+            if getattr(self, name):
+                document[name] = [list(each) for each in getattr(self, name)]
+        if self.excursion is not None:
+            document["excursion"] = {
+                name: encode_instant(each) if isinstance(each, datetime) else each
+                for name, each in self.excursion._asdict().items()
+            }
+        if self.told:
+            document["told"] = [
+                {"kind": str(each.kind), "since": encode_instant(each.since)}
+                for each in self.told
+            ]
+        return document
+
+    @classmethod
+    def from_document(cls, value: Any) -> Keeping | None:
+        """Read a document, however damaged; None where there is none."""
+        if not isinstance(value, dict):
+            return None
+        instants = {name: instant(value.get(name)) for name in _KEEPING_INSTANTS}
+        return cls(
+            status=text(value.get("status")) or "unknown",
+            excursion=_excursion(value.get("excursion")),
+            warmed=_pairs_of(value.get("warmed"), KEPT_RECOVERIES),
+            cooled=_pairs_of(value.get("cooled"), KEPT_RECOVERIES),
+            blind_why=enum(ReasonCode, value.get("blind_why")),
+            failed=_count(value.get("failed")),
+            failed_error=text(value.get("failed_error")),
+            failed_unit=text(value.get("failed_unit")) or "",
+            told=_notices(value.get("told")),
+            **instants,
+        )
+
+    def not_later_than(self, now: datetime) -> Keeping:
+        """Pull instants from the future back to `now`, after the clock was set back."""
+        late: dict[str, Any] = {
+            name: now
+            for name in _KEEPING_INSTANTS
+            if (at := getattr(self, name)) is not None and at > now
+        }
+        out = self.excursion
+        if out is not None and max(out.since, out.moved_at) > now:
+            late["excursion"] = out._replace(
+                since=min(out.since, now), moved_at=min(out.moved_at, now)
+            )
+        return self._replace(**late) if late else self
+
+
+_KEEPING_INSTANTS = (
+    "since",
+    "blind_since",
+    "unsure_since",
+    "failed_since",
+    "failed_at",
+    "well_since",
+)
+
+
+def _excursion(value: Any) -> Excursion | None:
+    if not isinstance(value, dict):
+        return None
+    since, moved_at = instant(value.get("since")), instant(value.get("moved_at"))
+    furthest, turned = number(value.get("furthest")), number(value.get("turned"))
+    if since is None or moved_at is None or furthest is None or turned is None:
+        return None
+    return Excursion(
+        since,
+        value.get("low") is True,
+        furthest,
+        turned,
+        moved_at,
+        number(value.get("lost")),
+        value.get("helped") is True,
+    )
+
+
+def _notices(value: Any) -> tuple[Notice, ...]:
+    found = []
+    for each in value if isinstance(value, list) else ():
+        kind = enum(ReasonCode, each.get("kind")) if isinstance(each, dict) else None
+        since = instant(each.get("since")) if kind else None
+        if kind and since:
+            found.append(Notice(kind, since))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1062,7 +1220,7 @@ class ZoneState(NamedTuple):
     `shown_as`: what the unit was told, each with what it shows of that, see `told`.
     `unit` and `meters` are the devices that all this is known of, see `belonging`; None
     and none where nobody has said so yet. `refusals`: what the cloud refuses for good.
-    `evidence` is what shows what the unit does.
+    `evidence` is what shows what the unit does, `keeping` whether the room is kept.
     `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
     last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
     zone has several.
@@ -1108,6 +1266,7 @@ class ZoneState(NamedTuple):
     evidence: Evidence | None = None
     last_asked_at: datetime | None = None
     meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
+    keeping: Keeping | None = None
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1118,6 +1277,15 @@ class ZoneState(NamedTuple):
     def compressor_running(self) -> bool:
         """Power on and not known to be in fan mode: the compressor counts as running."""
         return self.power is Power.ON and self.action is not Action.FAN
+
+    @property
+    def commands_failed(self) -> int:
+        """How many commands in a row the unit of this zone did not take."""
+        keeping = self.keeping
+        if keeping is None or not keeping.failed:
+            return 0
+        unit = self.unit.name if self.unit else ""
+        return keeping.failed if keeping.failed_unit == unit else 0
 
     @property
     def setting(self) -> AirconSetting | None:
@@ -1173,7 +1341,7 @@ class ZoneState(NamedTuple):
             for name in _PAST
             if (at := getattr(self, name)) is not None and at > now
         }
-        for part in ("sensing", "equipment", "surroundings", "evidence"):
+        for part in ("sensing", "equipment", "surroundings", "evidence", "keeping"):
             kept = getattr(self, part)
             if kept is not None and (pulled := kept.not_later_than(now)) is not kept:
                 late[part] = pulled
@@ -1257,6 +1425,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("evidence", Evidence.from_document, Evidence.to_document),
     ("last_asked_at", instant, encode_instant),
     ("meters_seen", meters_seen_of, _encode_meters),
+    ("kept", Keeping.from_document, Keeping.to_document),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
@@ -1275,6 +1444,7 @@ _PART_KEYS = (
     "meters_seen",
     "refusals",
     "evidence",
+    "kept",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
 
@@ -1307,7 +1477,7 @@ def _unreadable_inside(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         if isinstance(each, dict | list):
             yield from _unreadable_inside(each, name)
         elif (
-            (key in _INSTANT_NAMES or key.endswith("_at"))
+            (key in _INSTANT_NAMES or key.endswith(("_at", "_since")))
             and each is not None
             and instant(each) is None
         ):
@@ -1400,14 +1570,18 @@ def with_error(state: ZoneState, error: str | None) -> ZoneState:
 
 
 def well(state: ZoneState) -> ZoneState:
-    """Return the state after a command was taken: no error is open."""
-    return state._replace(last_error=None)
+    """Return the state after a command was taken: no error is open, and none counts."""
+    silent = max(0, state.error_count - state.commands_failed)
+    return state._replace(last_error=None, error_count=silent)
 
 
 def read_well(state: ZoneState, *, forget_error: bool) -> ZoneState:
-    """Return the state after a meter answered; a command's error stays open."""
+    """Return the state after a meter answered; what commands failed by stays open."""
+    failed = state.commands_failed
     error = None if forget_error else state.last_error
-    return state._replace(last_error=error, error_count=0)
+    if failed and state.keeping is not None:
+        error = state.keeping.failed_error
+    return state._replace(last_error=error, error_count=failed)
 
 
 def supposed(state: ZoneState, **fields: Any) -> ZoneState:

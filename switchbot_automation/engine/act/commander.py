@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
     fingerprint,
     learned,
@@ -127,10 +128,12 @@ class Commander:
         self._learn(zone, sent, at)
         reasons = order.reasons
         if rung is None:
-            reasons = (*reasons, Reason(ReasonCode.ALL_RUNGS_FAILED))
-            states[zone.name] = after_failure(
+            why = Reason(ReasonCode.ALL_RUNGS_FAILED, {"error": sent.error})
+            reasons = (*reasons, why)
+            failed = after_failure(
                 states[zone.name], action, sent.error, at, maybe=sent.maybe
             )
+            states[zone.name] = command_failed(failed, sent.error, at)
         else:
             after = accepted(states[zone.name], order, rung, at, intent.id)
             _LOGGER.info("%s: %s sent by %s", zone.name, action, rung.rung)
@@ -171,7 +174,7 @@ class Commander:
         sent = await self._actuator.send(zone, Action.OFF, steps)
         told = replace(command, rungs=sent.rungs, sent_at=sent.sent_at)
         if sent.accepted is None:
-            code = Reason(ReasonCode.ALL_RUNGS_FAILED)
+            code = Reason(ReasonCode.ALL_RUNGS_FAILED, {"error": sent.error})
             return replace(told, reasons=(reason, code)), sent
         return replace(told, status=CommandStatus.ACCEPTED), sent
 
@@ -249,7 +252,8 @@ class Commander:
         name, action = order.zone.name, order.action
         states = self._documents.states
         error = f"no webhook, scene or aircon_device_id for {action}"
-        states[name] = after_failure(states[name], action, error, now, maybe=False)
+        failed = after_failure(states[name], action, error, now, maybe=False)
+        states[name] = command_failed(failed, error, now)
         reason = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": action})
         return Command(
             id=uuid.uuid4().hex,

@@ -99,6 +99,24 @@ class SafetyLevelChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomNotice:
+    """A room needs a person, or does not any more. Told once each, also over a restart.
+
+    `trouble` is the code of what is the matter, `since` from when on; `status` is that of
+    the room in health, `advice` what can be done, "" once it has `ended`.
+    """
+
+    kind: ClassVar[str] = "room_notice"
+    at: datetime
+    zone: str
+    trouble: str
+    since: datetime
+    status: str
+    advice: str
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ClockJumped:
     """The wall clock was set by so many seconds, forward if positive, or the machine slept."""
 

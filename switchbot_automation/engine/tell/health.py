@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.evidence import unit_belief
+from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.refusals import READ, told
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine.act.cascade import all_refused
-from switchbot_automation.explain.words import reason_words
+from switchbot_automation.explain.words import advice_words, reason_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from switchbot_automation.cloud.talk.quota import QuotaLedger
     from switchbot_automation.core.state.around import SignBelief
     from switchbot_automation.core.state.evidence import UnitBelief
+    from switchbot_automation.core.state.kept import RoomHealth
     from switchbot_automation.core.state.zone import Refusal
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
@@ -52,11 +55,13 @@ def health_report(
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
-    asked for too long, the settings give no way to command a zone or the cloud refuses
-    every way for good, or refuses a device of a zone, rules run away or fail
-    (`rules.problems`), a part of the stored settings that cannot be read here was set
-    aside (`set_aside`), or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
-    turned off, seen off, or configured again, and after a week).
+    asked for too long, a room is not kept or needs a person for another reason (the
+    zone's `room` has advice then, see `room_as_json`), the settings give no way to
+    command a zone or the cloud refuses every way for good, or refuses a device of a zone,
+    rules run away or fail (`rules.problems`), a part of the stored settings that cannot
+    be read here was set aside (`set_aside`), or a unit that the settings no longer have
+    was left running (`left_units`; it ends when the unit is turned off, seen off, or
+    configured again, and after a week).
     """
     settings = documents.life.settings
     stale = now - next_wakeup > _STALE_AFTER
@@ -68,9 +73,11 @@ def health_report(
         or documents.life.error is not None
         or documents.problems
         or store.problems
-        or any(zone["temperature_stale"] for zone in zones.values())
         or any(
-            zone["cannot_command"] or zone["refused_readings"]
+            zone["temperature_stale"]
+            or zone["room"]["advice"]
+            or zone["cannot_command"]
+            or zone["refused_readings"]
             for zone in zones.values()
         )
         or bool(left_units)
@@ -136,7 +143,10 @@ def _zones(
     settings = documents.life.settings
     outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
     zones: dict[str, dict[str, Any]] = {}
-    for name, zone in settings.zones.items() if settings else ():
+    if settings is None:
+        return zones
+    as_kept = in_force(settings, documents.states.__getitem__, now).zones
+    for name, zone in settings.zones.items():
         state = documents.states[name]
         zones[name] = {
             "enabled": zone.automation_enabled,
@@ -151,6 +161,7 @@ def _zones(
             "assumed_aircon_power": str(state.power),
             "error_count": state.error_count,
             "last_error": state.last_error,
+            "room": room_as_json(room_health(as_kept[name], state, now)),
             "unit": _unit(unit_belief(zone, state, now)),
             "around": [_sign(each, now) for each in sign_beliefs(zone, state, now)],
             "cannot_command": [
@@ -170,6 +181,21 @@ def _zones(
             ],
         }
     return zones
+
+
+def room_as_json(room: RoomHealth) -> dict[str, Any]:
+    """Return whether a room is kept: `status`, `since`, `reasons`, `advice`.
+
+    `status` is ``kept``, ``recovering``, ``not_kept``, ``blind`` (nothing is known of the
+    room), ``paused``, ``off`` or ``unknown``; `reasons` are codes, the cause first; `advice`
+    says what a person can do, "" while there is nothing to be done.
+    """
+    return {
+        "status": room.status,
+        "since": encode_instant(room.since) if room.since else None,
+        "reasons": [str(code) for code in room.reasons],
+        "advice": advice_words(room.advice, room.cause),
+    }
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.engine.tell.health import room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
@@ -122,8 +124,9 @@ def _zone(
         ),
         "outcome": str(decision.outcome) if decision else None,
         "reasons": [
-            {**each, "text": reason_words(each, zone.timezone)} for each in reasons
+            {**each, "text": reason_words(each, zone.timezone, now)} for each in reasons
         ],
+        "room": room_as_json(room_health(zone, state, now)),
         "error_count": state.error_count,
         "last_error": state.last_error,
     }

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from switchbot_automation.model import Command, Reason
 
 
-def in_words(reasons: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:
-    """Return a decision's reasons, each with its text."""
-    return [{**each, "text": reason_words(each, tz)} for each in reasons]
+def in_words(
+    reasons: Iterable[Mapping[str, Any]], tz: tzinfo, at: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Return the reasons of a decision made `at` that instant, each with its text."""
+    return [{**each, "text": reason_words(each, tz, at)} for each in reasons]
 
 
 def reasons_in_words(reasons: tuple[Reason, ...], tz: tzinfo) -> list[dict[str, Any]]:

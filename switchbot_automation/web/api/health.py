@@ -50,8 +50,8 @@ async def health_of(site: Site) -> dict[str, Any]:
 
     `status` is ``ok``, ``degraded`` or ``error``. Error: no usable settings, a store
     that does not answer, a scheduler that does not run, a tick long overdue. Degraded:
-    a store or history that saves up writes, a meter that does not answer, ticks that
-    take a second.
+    a store or history that saves up writes, a meter that does not answer, a room that
+    is not kept or needs a person for another reason, ticks that take a second.
     """
     engine = await site.engine.health()
     store = engine["store"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.web.api.health import health_of
 from switchbot_automation.web.request import RequestRefusedError, site_of
 
@@ -114,6 +115,11 @@ class MetricFigures:
             ),
         ):
             yield _gauge(name, text, values, "zone")
+        rooms = {name: zone["room"] for name, zone in self._health["zones"].items()}
+        text = "Whether the room needs a person, see /healthz for the advice."
+        needs = {name: bool(room["advice"]) for name, room in rooms.items()}
+        yield _gauge("room_needs_attention", text, needs, "zone")
+        yield _room_states({name: room["status"] for name, room in rooms.items()})
 
     def _of_quota(self) -> Iterator[Metric]:
         quota = self._health["quota"]
@@ -172,6 +178,18 @@ def _gauge(
             metric.add_metric([key], float(each))
         return metric
     return GaugeMetricFamily(_PREFIX + name, text, value=float(value))
+
+
+def _room_states(rooms: dict[str, str]) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - see above
+
+    text = "Whether the room is kept."
+    labels = ["zone", "state"]
+    metric = GaugeMetricFamily(_PREFIX + "room_status", text, labels=labels)
+    for zone, status in rooms.items():
+        for each in STATUSES:
+            metric.add_metric([zone, each], float(each == status))
+    return metric
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -154,7 +154,7 @@ def _runs(rows: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]
                 "looks": 1,
                 "outcome": metadata.get("outcome"),
                 "temperature": row.get("temperature"),
-                "reasons": in_words(reasons, tz),
+                "reasons": in_words(reasons, tz, row["timestamp"]),
                 "commands": commands,
             }
         )

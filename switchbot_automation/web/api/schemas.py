@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -96,8 +97,15 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         waiting=_maybe({"type": "object"}),
         outcome=_maybe(_TEXT),
         reasons=_list(_ref("Reason")),
+        room=_ref("Room"),
         error_count=_COUNT,
         last_error=_maybe(_TEXT),
+    ),
+    "Room": _object(
+        status={"enum": list(STATUSES)},
+        since=_maybe(_INSTANT),
+        reasons=_list(_TEXT),
+        advice=_TEXT,
     ),
     "Quota": _object(
         level={"enum": ["normal", "saving", "critical", "exhausted"]},

@@ -1,6 +1,6 @@
 // The page: rooms as the engine tells of them, and what a person wants of them.
 import { draw, gauge } from "./chart.js";
-import { action, because, clock, dayAndClock, degrees, duration, outcome, plain, state } from "./words.js";
+import { action, because, clock, dayAndClock, degrees, duration, outcome, plain, roomWord, state } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
@@ -109,6 +109,10 @@ function showRoom(card, zone) {
 
 function noteOf(zone) {
   const notes = [];
+  if (zone.room?.advice) {
+    const since = zone.room.since ? ` since ${dayAndClock(zone.room.since, zone.timezone)}` : "";
+    notes.push(`${roomWord(zone.room.status)}${since}. ${zone.room.advice}`);
+  }
   if (zone.stale) notes.push(zone.read_at ? `No reading since ${dayAndClock(zone.read_at, zone.timezone)}.` : "No reading yet.");
   if (!zone.enabled && zone.outcome !== "disabled") notes.push("The automation is switched off.");
   if (zone.observe_only) notes.push("Only observes; nothing is sent.");

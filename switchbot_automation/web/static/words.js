@@ -24,6 +24,17 @@ const OUTCOMES = {
 
 const ACTIONS = { winter: "Heating", summer: "Cooling", fan: "Fan", off: "Off" };
 
+const ROOMS = {
+  kept: "The room is kept, but look at it",
+  recovering: "On its way back into its band",
+  not_kept: "The room is not kept",
+  blind: "Nothing is known of the room",
+  paused: "Paused",
+  off: "Left alone",
+  unknown: "Unknown whether the room is kept",
+};
+
+export const roomWord = (status) => ROOMS[status] ?? plain(status);
 export const outcome = (word) => OUTCOMES[word] ?? plain(word ?? "nothing yet");
 export const action = (word) => ACTIONS[word] ?? plain(word ?? "");
 export const plain = (word) => {

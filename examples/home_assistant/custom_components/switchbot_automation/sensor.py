@@ -16,6 +16,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from switchbot_automation import Outcome
+from switchbot_automation.core.state.kept import STATUSES
 
 from . import HomeEntry
 from .entity import AccountEntity, ZoneEntity
@@ -34,6 +35,7 @@ async def async_setup_entry(
         new = [zone for zone in home.data.zones if zone not in known]
         known.update(new)
         add(DecisionSensor(home, zone) for zone in new)
+        add(RoomSensor(home, zone) for zone in new)
 
     add_new_zones()
     entry.async_on_unload(home.async_add_listener(add_new_zones))
@@ -84,4 +86,27 @@ class DecisionSensor(ZoneEntity, SensorEntity):
         return {
             "reasons": [reason["text"] for reason in reasons],
             "codes": [reason["code"] for reason in reasons],
+        }
+
+
+class RoomSensor(ZoneEntity, SensorEntity):
+    """Whether the room is kept, since when, why not, and what a person can do."""
+
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_options = list(STATUSES)
+
+    def __init__(self, home: Home, zone: str) -> None:
+        super().__init__(home, zone, "room")
+
+    @property
+    def native_value(self) -> str | None:
+        return self.shown.get("room", {}).get("status")
+
+    @property
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        room = self.shown.get("room", {})
+        return {
+            "since": room.get("since"),
+            "reasons": room.get("reasons", []),
+            "advice": room.get("advice", ""),
         }

@@ -1,0 +1,650 @@
+"""Is the room kept, and if not, why, and what can a person do? Pure.
+
+That meters answer and commands are taken says nothing of the room. So the room itself is
+watched: since when it is out of its band, whether it comes nearer, how long it took to
+come back so far. What cannot be seen is `blind`, not fine. The only writer of `keeping`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from switchbot_automation.core.control.band import edges_of
+from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.evidence import unit_belief
+from switchbot_automation.core.state.meter import TOO_OLD
+from switchbot_automation.core.state.refusals import READ
+from switchbot_automation.core.state.zone import (
+    KEPT_RECOVERIES,
+    Excursion,
+    Keeping,
+    Notice,
+)
+from switchbot_automation.model import Power, ReasonCode
+from switchbot_automation.schedule.windows import in_window
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.core.control.band import Edges
+    from switchbot_automation.core.state.zone import Refusal, ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+Status: TypeAlias = Literal[
+    "kept", "recovering", "not_kept", "blind", "paused", "off", "unknown"
+]
+STATUSES: tuple[Status, ...] = (
+    "kept",
+    "recovering",
+    "not_kept",
+    "blind",
+    "paused",
+    "off",
+    "unknown",
+)
+
+NOTHING = Keeping()
+
+# A room goes a little past the threshold before its unit is felt; one that goes past the
+# other end, where the unit is off, more so.
+_SLACK_KELVIN, _FAR_SLACK_KELVIN = 0.3, 0.5
+# So far from where it turned a room has moved: twice a meter's step.
+_MOVES_KELVIN = 0.2
+# A unit that runs is felt within this: its start, a defrost, a heavy house.
+_STALLS = timedelta(minutes=50)
+# What a lag, a hysteresis and a unit's own thermometer cost is no emergency: it is told
+# once it lasts.
+_LITTLE_KELVIN, _LITTLE_LASTS = 0.7, timedelta(hours=6)
+# One that was found lost is not on its way back for a single swing.
+_FOUND_KELVIN = 0.5
+# Where nothing comparable is known: a cold house after a holiday takes its time.
+_HOURS, _HOURS_A_KELVIN = 3.0, 1.0
+_SHORTEST, _LONGEST = timedelta(hours=2), timedelta(hours=12)
+_OF_HISTORY, _BESIDE_HISTORY = 1.5, timedelta(minutes=30)
+# From here on too much of what the unit gives is no swing.
+_FAR_KELVIN = 1.0
+# A pause so long starts the room anew.
+_LONG_PAUSE = timedelta(hours=1)
+# Nobody airs for so long; or not while the room gets that far away.
+_PAUSE_ENDS, _PAUSE_COSTS = timedelta(hours=12), 3.0
+# An answer without a temperature happens; three quarters of the meters' hiccups are over.
+_BLIND_COUNTS = timedelta(minutes=10)
+# A value may stand still for an hour after the unit was stopped for it.
+_STILL_COUNTS = timedelta(hours=1)
+_UNSURE_COUNTS = timedelta(hours=1)
+_FAILS, _FAILS_FOR = 2, timedelta(minutes=10)
+# What was last tried so long ago and is not wanted any more says nothing of today.
+_FAILED_LASTS = timedelta(hours=12)
+# An end that lasts is one.
+_WELL_FOR = timedelta(minutes=10)
+_LONGEST_ERROR = 300
+
+
+class RoomHealth(NamedTuple):
+    """Whether a room is kept.
+
+    `since` is from when on it is so, an aware UTC instant, None where nobody knows.
+    `reasons` say why, the cause first. `advice` is the one of them that a person should
+    do something about, None while there is none; `cause` is what was said of it, as an
+    error of the cloud.
+    """
+
+    status: Status
+    since: datetime | None = None
+    reasons: tuple[ReasonCode, ...] = ()
+    advice: ReasonCode | None = None
+    cause: str | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Whether a person should look at it."""
+        return self.advice is not None
+
+
+def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHealth:
+    """Return whether the room is kept at `now`.
+
+    `zone` are its settings in force, with the season and what lies over them.
+    """
+    keeping = state.keeping or NOTHING
+    found = _standing(zone, state, keeping, now)
+    if not zone.automation_enabled:
+        return found
+    troubles = _troubles(zone, state, keeping, found, now)
+    if not troubles:
+        return found
+    first = troubles[0]
+    reasons = tuple(dict.fromkeys((*troubles, *found.reasons)))
+    return found._replace(
+        reasons=reasons, advice=first, cause=_cause(state, keeping, first)
+    )
+
+
+_OF_COMMANDS = frozenset(
+    {
+        ReasonCode.COMMANDS_FAIL,
+        ReasonCode.DEVICE_NOT_FOUND,
+        ReasonCode.COMMAND_REFUSED,
+        ReasonCode.VALUE_REFUSED,
+    }
+)
+
+
+# --- what others know ------------------------------------------------------------------
+
+
+class _Unit(NamedTuple):
+    """What is needed here of what a unit is believed to do.
+
+    `unsure`: it may do something else than it is believed to; `contradicted`: something
+    shows that. `shown`: something shows that it does it.
+    """
+
+    unsure: bool
+    contradicted: bool
+    shown: bool
+
+
+def _unit(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Unit:
+    """Return how well it is known what the unit does.
+
+    One of which nothing was ever known is no doubt: it may never have been needed.
+    """
+    belief = unit_belief(zone, state, now)
+    contradicted = belief.contradicted_by is not None
+    unsure = contradicted or (belief.uncertain and belief.power is not Power.UNKNOWN)
+    shown = belief.source in ("plug", "seen", "room") and not unsure
+    return _Unit(unsure or state.uncertain, contradicted, shown)
+
+
+def _refused(state: ZoneState) -> Refusal | None:
+    """Return what the cloud refuses the unit for good, None where commands are taken."""
+    if not state.commands_failed:
+        return None
+    found = [each for each in state.refusals if each.way.rung != READ]
+    return max(found, key=lambda each: each.at, default=None)
+
+
+# --- the verdict -----------------------------------------------------------------------
+
+
+def _standing(
+    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+) -> RoomHealth:
+    """Return how the room stands, whether or not there is anything to be done."""
+    idle = _left_alone(zone, state, now)
+    if idle is not None:
+        status, code = idle
+        if status != "paused":
+            return _as(keeping, status, (code,), now)
+        return RoomHealth(status, _paused_since(zone, state, keeping), (code,))
+    if not zone.meters:
+        return _as(keeping, "unknown", (ReasonCode.NO_METER,), now)
+    edges = edges_of(zone)
+    if edges is None or zone.mode not in ("winter", "summer"):
+        code = ReasonCode.PROFILE_MISSING if edges is None else ReasonCode.MODE_UNKNOWN
+        return _as(keeping, "unknown", (code,), now)
+    if keeping.since is None and state.sensing is None:
+        return RoomHealth("unknown", None, (ReasonCode.NO_READING,))
+    why = keeping.blind_why or _silent(zone, state, now)
+    if why is not None:
+        since = keeping.blind_since or _last_good(state) or now
+        return RoomHealth("blind", since, (why,))
+    out = keeping.excursion
+    if out is None:
+        return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
+    return _of_excursion(out, edges, _unit(zone, state, now), state.compressor_running)
+
+
+def _as(
+    keeping: Keeping, status: Status, reasons: tuple[ReasonCode, ...], now: datetime
+) -> RoomHealth:
+    since = keeping.since if keeping.status == status else now
+    return RoomHealth(status, since, reasons)
+
+
+def _left_alone(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> tuple[Status, ReasonCode] | None:
+    """Return why nobody keeps the room now, None where it is to be kept."""
+    if not zone.automation_enabled:
+        return "off", ReasonCode.AUTOMATION_DISABLED
+    if zone.observe_only:
+        return "off", ReasonCode.OBSERVE_ONLY
+    if in_window(zone.time_windows, now, zone.timezone) is None:
+        windows = bool(zone.time_windows)
+        return "off", ReasonCode.OUTSIDE_WINDOWS if windows else ReasonCode.NO_WINDOWS
+    if state.hold_until is not None and now < state.hold_until:
+        return "paused", ReasonCode.HOLD_MANUAL
+    pause = zone.overlay.pause if zone.overlay else None
+    return None if pause is None else ("paused", pause.code)
+
+
+def _paused_since(
+    zone: ZoneSettings, state: ZoneState, keeping: Keeping
+) -> datetime | None:
+    overlay = zone.overlay
+    if overlay is not None and overlay.pause is not None:
+        return overlay.paused_since
+    return state.manual_action_at or keeping.since
+
+
+def _silent(zone: ZoneSettings, state: ZoneState, now: datetime) -> ReasonCode | None:
+    """Return why the last temperature counts no more, None while it counts."""
+    if not is_stale(zone, state, now):
+        return None
+    old = not state.last_temperature_stale or (
+        state.last_temperature_stale_reason == TOO_OLD
+    )
+    return ReasonCode.READING_TOO_OLD if old else ReasonCode.METER_UNREACHABLE
+
+
+def _last_good(state: ZoneState) -> datetime | None:
+    record = state.sensing
+    return None if record is None else record.good_at or record.since
+
+
+def _of_excursion(out: Excursion, edges: Edges, unit: _Unit, runs: bool) -> RoomHealth:
+    near = out.low is edges.heating
+    codes = [ReasonCode.ROOM_OUT_OF_BAND]
+    if not near and not runs:
+        # The sun, people or the night did it, which nothing here can undo.
+        return RoomHealth("recovering", out.since, (ReasonCode.ROOM_BEYOND_REACH,))
+    if out.lost is None:
+        return RoomHealth("recovering", out.since, tuple(codes))
+    if not runs:
+        codes.append(ReasonCode.UNIT_KEPT_OFF)
+    elif near and unit.shown:
+        codes.append(ReasonCode.UNIT_AT_CAPACITY)
+    else:
+        codes.append(ReasonCode.ROOM_DOES_NOT_FOLLOW)
+    return RoomHealth("not_kept", out.since, tuple(codes))
+
+
+def _is_lost(
+    out: Excursion,
+    kelvin: float,
+    keeping: Keeping,
+    edges: Edges,
+    *,
+    runs: bool,
+    now: datetime,
+) -> bool:
+    """Tell whether a room does not come back, or not in the time that it needs."""
+    near, lasts = out.low is edges.heating, now - out.since
+    if not near and not runs:
+        return False
+    late = lasts > allowed(keeping, out.furthest, low=out.low)
+    if kelvin < (_LITTLE_KELVIN if near else _FAR_KELVIN):
+        return near and late and lasts >= _LITTLE_LASTS
+    return late or (near and now - out.moved_at >= _STALLS)
+
+
+def allowed(keeping: Keeping, kelvin: float, *, low: bool) -> timedelta:
+    """Return how long a room may take to come back from `kelvin` beyond its band.
+
+    By the slowest of its recoveries from at least half as far; where there is none, by
+    what a heavy house may need.
+    """
+    known = keeping.warmed if low else keeping.cooled
+    times = [
+        seconds * max(1.0, kelvin / far)
+        for far, seconds in known
+        if far > 0.0 and far >= kelvin / 2
+    ]
+    if times:
+        wanted = timedelta(seconds=min(max(times), 1e6) * _OF_HISTORY)
+        wanted += _BESIDE_HISTORY
+    else:
+        wanted = timedelta(hours=_HOURS + _HOURS_A_KELVIN * min(kelvin, 100.0))
+    return min(max(wanted, _SHORTEST), _LONGEST)
+
+
+def _troubles(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    found: RoomHealth,
+    now: datetime,
+) -> list[ReasonCode]:
+    """Return what a person should look at, the cause before what comes of it."""
+    codes = []
+    acts = not zone.observe_only
+    refusal = _refused(state)
+    if zone.without_way:
+        codes.append(ReasonCode.NO_RUNG_CONFIGURED)
+    elif acts and refusal is not None:
+        codes.append(refusal.code)
+    elif acts and _commands_fail(state, keeping, now):
+        codes.append(ReasonCode.COMMANDS_FAIL)
+    check = state.check
+    if acts and check is not None and check.given_up:
+        codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
+    if found.status == "unknown" and found.since is not None:
+        codes.extend(found.reasons)
+    blind = _blind_for(zone, state, keeping, now)
+    if blind is not None:
+        codes.append(blind)
+    if found.status == "paused" and _never_ends(zone, state, found, now):
+        codes.append(ReasonCode.PAUSE_TOO_LONG)
+    if found.status == "not_kept":
+        codes.append(found.reasons[-1])
+    unsure = keeping.unsure_since
+    if acts and unsure is not None and now - unsure >= _UNSURE_COUNTS:
+        contradicted = _unit(zone, state, now).contradicted
+        codes.append(
+            ReasonCode.BELIEF_CONTRADICTED
+            if contradicted
+            else ReasonCode.BELIEF_UNCERTAIN
+        )
+    return codes
+
+
+def _blind_for(
+    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+) -> ReasonCode | None:
+    """Return why nothing is known of the room, once that lasts."""
+    if not zone.meters:
+        return None
+    why, since = keeping.blind_why, keeping.blind_since
+    if why is None or since is None:
+        return _silent(zone, state, now) if keeping.since else None
+    counts = _STILL_COUNTS if why is ReasonCode.SENSOR_FROZEN else _BLIND_COUNTS
+    return why if now - since >= counts else None
+
+
+def _never_ends(
+    zone: ZoneSettings, state: ZoneState, found: RoomHealth, now: datetime
+) -> bool:
+    """Tell whether a pause that is nobody's wish has lasted too long for the room."""
+    if found.reasons[0] is ReasonCode.HOLD_MANUAL or found.since is None:
+        return False
+    lasts, edges, temperature = (
+        now - found.since,
+        edges_of(zone),
+        state.last_temperature,
+    )
+    if lasts >= _PAUSE_ENDS:
+        return True
+    if lasts < _LONG_PAUSE or edges is None or temperature is None:
+        return False
+    return -edges.ahead(temperature, running=False) >= _PAUSE_COSTS
+
+
+def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
+    since, last = keeping.failed_since, keeping.failed_at
+    return (
+        state.commands_failed >= _FAILS
+        and since is not None
+        and last is not None
+        and now - since >= _FAILS_FOR
+        and now - last < _FAILED_LASTS
+    )
+
+
+def _cause(state: ZoneState, keeping: Keeping, code: ReasonCode) -> str | None:
+    """Return what was said of it, None where its code says all."""
+    refusal = _refused(state)
+    if code is ReasonCode.COMMANDS_FAIL or (refusal and refusal.code is code):
+        return keeping.failed_error
+    if code is ReasonCode.METER_UNREACHABLE:
+        return state.last_error
+    return None
+
+
+# --- what is kept ----------------------------------------------------------------------
+
+
+def after_look(
+    zone: ZoneSettings, state: ZoneState, problem: ReasonCode | None, now: datetime
+) -> ZoneState:
+    """Return the state after a tick looked at the room at `now`.
+
+    `zone` are its settings in force; `problem` is why the reading gave no temperature.
+    """
+    keeping = state.keeping or NOTHING
+    keeping = _with_blindness(zone, state, keeping, problem, now)
+    unsure = _unit(zone, state, now).unsure
+    if unsure is not (keeping.unsure_since is not None):
+        keeping = keeping._replace(unsure_since=now if unsure else None)
+    out = _excursion(zone, state, keeping, now)
+    if out is None and keeping.excursion is not None:
+        keeping = _recovered(zone, state, keeping, keeping.excursion, now)
+    if out is not keeping.excursion:
+        keeping = keeping._replace(excursion=out)
+    status = _standing(zone, state, keeping, now).status
+    if status != keeping.status or keeping.since is None:
+        keeping = keeping._replace(status=status, since=now)
+    if keeping == state.keeping:
+        return state
+    return state._replace(keeping=keeping)
+
+
+def _with_blindness(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    problem: ReasonCode | None,
+    now: datetime,
+) -> Keeping:
+    why = _blindness(zone, state, keeping, problem, now)
+    if why is None:
+        if keeping.blind_since is None:
+            return keeping
+        return keeping._replace(blind_since=None, blind_why=None)
+    if why is keeping.blind_why:
+        return keeping
+    since = keeping.blind_since
+    if since is None:
+        stale = _silent(zone, state, now) is not None
+        since = (_last_good(state) if stale else None) or now
+    return keeping._replace(blind_since=since, blind_why=why)
+
+
+def _blindness(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    problem: ReasonCode | None,
+    now: datetime,
+) -> ReasonCode | None:
+    """Return why nothing can be known of the room, None where its temperature is."""
+    if not zone.meters:
+        return None
+    silent = _silent(zone, state, now)
+    if silent is not None:
+        kept_back = problem is ReasonCode.QUOTA_RESERVE
+        return problem if kept_back else silent
+    if state.last_temperature is None:
+        # A look between two readings gives the last one, without its cause.
+        again = problem is ReasonCode.NO_READING and keeping.blind_why is not None
+        return keeping.blind_why if again else problem or ReasonCode.NO_READING
+    distrust = state.sensing.distrust if state.sensing else None
+    if distrust is ReasonCode.SENSOR_FROZEN and state.compressor_running:
+        # It is being made to move.
+        return None
+    return distrust
+
+
+def _excursion(
+    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+) -> Excursion | None:
+    """Return how the room is out of its band, None while it is not, or need not be in."""
+    out = keeping.excursion
+    idle = _left_alone(zone, state, now)
+    if idle is not None:
+        if idle[0] == "off" or out is None:
+            return None
+        # What a short airing costs is made good within the same time.
+        since = _paused_since(zone, state, keeping)
+        if since is None or now - since >= _LONG_PAUSE:
+            return None
+        return out._replace(moved_at=now, helped=False)
+    edges, temperature = edges_of(zone), state.last_temperature
+    if edges is None or temperature is None or keeping.blind_why is not None:
+        return None if edges is None or out is None else out._replace(helped=False)
+    beyond = _beyond(edges, temperature)
+    if beyond is None:
+        return None
+    low, kelvin = beyond
+    if out is None or out.low is not low:
+        slack = _SLACK_KELVIN if low is edges.heating else _FAR_SLACK_KELVIN
+        if kelvin <= slack:
+            return None
+        return Excursion(now, low, kelvin, temperature, now)
+    out = _moved(out, temperature, kelvin, now)
+    runs = state.compressor_running
+    if out.lost is None and _is_lost(out, kelvin, keeping, edges, runs=runs, now=now):
+        return out._replace(lost=temperature, helped=False)
+    return out
+
+
+def _beyond(edges: Edges, temperature: float) -> tuple[bool, float] | None:
+    """Return whether it is too cold and by how many kelvin, None within the band."""
+    low, high = min(edges.on, edges.off), max(edges.on, edges.off)
+    if temperature < low:
+        return True, round(low - temperature, 3)
+    if temperature > high:
+        return False, round(temperature - high, 3)
+    return None
+
+
+def _moved(
+    out: Excursion, temperature: float, kelvin: float, now: datetime
+) -> Excursion:
+    """Return the excursion with one more temperature."""
+    sign = 1.0 if out.low else -1.0
+    gained = round(sign * (temperature - out.turned), 6)
+    turned, moved_at = out.turned, out.moved_at
+    if gained >= _MOVES_KELVIN:
+        turned, moved_at = temperature, now
+    elif gained < 0.0:
+        turned = temperature
+    lost = out.lost
+    if lost is not None and sign * (temperature - lost) >= _FOUND_KELVIN:
+        lost = None
+    return out._replace(
+        furthest=max(out.furthest, kelvin), turned=turned, moved_at=moved_at, lost=lost
+    )
+
+
+def _recovered(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    out: Excursion,
+    now: datetime,
+) -> Keeping:
+    """Learn from an excursion that is over, where the unit alone ended it."""
+    edges = edges_of(zone)
+    unsure = state.uncertain or state.power is Power.UNKNOWN
+    if (
+        edges is None
+        or not out.helped
+        or unsure
+        or out.low is not edges.heating
+        or _left_alone(zone, state, now) is not None
+    ):
+        return keeping
+    took = (round(out.furthest, 2), float(round((now - out.since).total_seconds())))
+    if out.low:
+        return keeping._replace(warmed=(*keeping.warmed, took)[-KEPT_RECOVERIES:])
+    return keeping._replace(cooled=(*keeping.cooled, took)[-KEPT_RECOVERIES:])
+
+
+# --- commands that failed ----------------------------------------------------------------
+
+
+def command_failed(state: ZoneState, error: str | None, at: datetime) -> ZoneState:
+    """Return the state after a command failed by every way there is."""
+    keeping, again = state.keeping or NOTHING, state.commands_failed
+    return state._replace(
+        keeping=keeping._replace(
+            failed=again + 1,
+            failed_since=keeping.failed_since if again else at,
+            failed_at=at,
+            failed_error=error[:_LONGEST_ERROR] if error else None,
+            failed_unit=state.unit.name if state.unit else "",
+        )
+    )
+
+
+def command_taken(state: ZoneState) -> ZoneState:
+    """Return the state after a command was taken: none fails any more."""
+    keeping = state.keeping
+    if keeping is None or not keeping.failed:
+        return state
+    return state._replace(
+        keeping=keeping._replace(
+            failed=0,
+            failed_since=None,
+            failed_at=None,
+            failed_error=None,
+            failed_unit="",
+        )
+    )
+
+
+def _trouble_since(
+    keeping: Keeping, room: RoomHealth, kind: ReasonCode
+) -> datetime | None:
+    if kind in _OF_COMMANDS:
+        return keeping.failed_since
+    if kind in (ReasonCode.BELIEF_UNCERTAIN, ReasonCode.BELIEF_CONTRADICTED):
+        return keeping.unsure_since
+    if kind is keeping.blind_why:
+        return keeping.blind_since
+    return room.since
+
+
+# --- what a person was told ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a person is to be told of a room: that it needs them, or that this is over.
+
+    `kind` is the code of what is the matter, `since` from when on; `ended` tells that it
+    is over.
+    """
+
+    zone: str
+    kind: ReasonCode
+    since: datetime
+    room: RoomHealth
+    ended: bool = False
+
+
+def news_of(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> tuple[ZoneState, News | None]:
+    """Return the state once a person is told what is new, and that; None for nothing.
+
+    Each kind of trouble is told once while it lasts, and that all of them are over once.
+    """
+    keeping = state.keeping
+    if keeping is None:
+        return state, None
+    room = room_health(zone, state, now)
+    kind = room.advice
+    if kind is not None:
+        if any(each.kind is kind for each in keeping.told):
+            if keeping.well_since is None:
+                return state, None
+            return state._replace(keeping=keeping._replace(well_since=None)), None
+        since = _trouble_since(keeping, room, kind) or now
+        notice = Notice(kind, since)
+        kept = keeping._replace(told=(*keeping.told, notice), well_since=None)
+        return state._replace(keeping=kept), News(zone.name, kind, since, room)
+    if not keeping.told:
+        return state, None
+    if keeping.well_since is None:
+        return state._replace(keeping=keeping._replace(well_since=now)), None
+    if now - keeping.well_since < _WELL_FOR or room.status == "recovering":
+        return state, None
+    first = keeping.told[0]
+    kept = keeping._replace(told=(), well_since=None)
+    news = News(zone.name, first.kind, first.since, room, ended=True)
+    return state._replace(keeping=kept), news

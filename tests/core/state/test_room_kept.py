@@ -1,0 +1,479 @@
+"""Is a room kept: the verdict, what it is judged by, and what of it is told. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.core.state.kept import (
+    STATUSES,
+    after_look,
+    allowed,
+    command_failed,
+    command_taken,
+    news_of,
+    room_health,
+)
+from switchbot_automation.core.state.zone import (
+    Excursion,
+    Keeping,
+    Notice,
+    SensorRecord,
+    ZoneState,
+)
+from switchbot_automation.model import Action, Power, Reason, ReasonCode
+from switchbot_automation.settings.model import Overlay
+from switchbot_automation.settings.read import parse_settings
+
+NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ROOM = {
+    "automation_enabled": True,
+    "mode": "winter",
+    "timezone": "UTC",
+    "meter_device_id": "M",
+    "aircon_device_id": "02-1",
+    "hysteresis_celsius": 0.0,
+    "winter": {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 23.0},
+    "summer": {"min_temp": 23.0, "max_temp": 26.0, "target_temp": 24.0},
+    "time_windows": [{"days": list(range(7)), "start": "06:00", "end": "23:00"}],
+}
+
+
+def zone_of(**more):
+    return parse_settings(ROOM | more).zones["default"]
+
+
+ZONE = zone_of()
+ALWAYS = [
+    {"days": list(range(7)), "start": "00:00", "end": "12:00"},
+    {"days": list(range(7)), "start": "12:00", "end": "00:00"},
+]
+
+
+def seen(
+    state: ZoneState, temperature: float | None, at: datetime, *, on: bool | None = None
+) -> ZoneState:
+    """Return the state after the meter gave this, the unit as it was or as said."""
+    record = SensorRecord(at, at, temperature, 50.0, at)
+    if temperature is None:
+        record = state.sensing or SensorRecord(at)
+    changes = {
+        "last_temperature": temperature,
+        "last_read_at": at,
+        "last_temperature_stale": False,
+        "sensing": record,
+    }
+    if on is not None:
+        changes |= {
+            "power": Power.ON if on else Power.OFF,
+            "action": Action.WINTER if on else Action.OFF,
+        }
+    return state._replace(**changes)
+
+
+def lived(temperatures, zone=ZONE, state=None, begin=NOON, *, on=True, every=5):
+    """Return the state after a reading every few minutes, and when the next is due."""
+    state, at = state or ZoneState(), begin
+    for temperature in temperatures:
+        state = after_look(zone, seen(state, temperature, at, on=on), None, at)
+        at += every * MINUTE
+    return state, at
+
+
+def status(state, at, zone=ZONE):
+    return room_health(zone, state, at).status
+
+
+# --- kept, on its way back, not kept ---------------------------------------------------
+
+
+def test_a_room_in_its_band_is_kept_since_then():
+    state, at = lived([21.0] * 3)
+    room = room_health(ZONE, state, at)
+    assert room == ("kept", NOON, (ReasonCode.WITHIN_BAND,), None, None)
+    assert not room.degraded
+
+
+def test_a_room_that_was_never_looked_at_is_unknown_and_no_trouble():
+    assert room_health(ZONE, ZoneState(), NOON)[0] == "unknown"
+    assert not room_health(ZONE, ZoneState(), NOON).degraded
+
+
+def test_a_cold_room_that_warms_is_on_its_way_back_for_hours():
+    state, at = lived([12.0 + 0.1 * n for n in range(78)])
+    room = room_health(ZONE, state, at)
+    assert (room.status, room.since, room.advice) == ("recovering", NOON, None)
+    state, at = lived([20.1], state=state, begin=at)
+    assert status(state, at) == "kept"
+    assert state.keeping.warmed == ((8.0, 78 * 300.0),)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"), [(45, "recovering"), (55, "not_kept")]
+)
+def test_a_room_that_does_not_move_is_not_kept_within_the_hour(minutes, expected):
+    state, at = lived([18.0] * (minutes // 5))
+    room = room_health(ZONE, state, at)
+    assert room.status == expected
+    assert room.degraded is (expected == "not_kept")
+
+
+def test_a_room_that_falls_under_a_unit_believed_to_run_is_not_kept():
+    state, at = lived([19.6 - 0.05 * n for n in range(14)])
+    room = room_health(ZONE, state, at)
+    assert room.status == "not_kept"
+    assert room.since == NOON
+    assert room.advice is ReasonCode.ROOM_DOES_NOT_FOLLOW
+
+
+def test_a_unit_seen_to_run_is_at_its_limit():
+    state = ZoneState(last_action_at=NOON, last_aircon_poll_at=NOON + MINUTE)
+    state, at = lived([18.0] * 14, state=state)
+    assert room_health(ZONE, state, at).advice is ReasonCode.UNIT_AT_CAPACITY
+
+
+def test_a_unit_believed_to_rest_in_a_cold_room_is_named():
+    state, at = lived([18.0] * 14, on=False)
+    assert room_health(ZONE, state, at).advice is ReasonCode.UNIT_KEPT_OFF
+
+
+def test_what_moves_too_slowly_is_not_kept_once_its_time_is_over():
+    temperatures = [15.0 + 0.02 * n for n in range(110)]
+    state, at = lived(temperatures[:90])
+    assert status(state, at) == "recovering"
+    state, at = lived(temperatures[90:], state=state, begin=at)
+    assert status(state, at) == "not_kept"
+
+
+def test_a_single_swing_does_not_bring_a_lost_room_back():
+    state, at = lived([18.0] * 14)
+    state, at = lived([18.3, 18.1, 18.3], state=state, begin=at)
+    assert status(state, at) == "not_kept"
+    state, at = lived([18.6], state=state, begin=at)
+    assert status(state, at) == "recovering"
+
+
+def test_a_little_too_cold_is_told_only_once_it_lasts():
+    state, at = lived([19.5] * 70)
+    assert status(state, at) == "recovering"
+    state, at = lived([19.5] * 5, state=state, begin=at)
+    assert status(state, at) == "not_kept"
+
+
+def test_too_warm_by_the_sun_is_said_and_no_trouble():
+    state, at = lived([24.0] * 60, on=False)
+    room = room_health(ZONE, state, at)
+    assert room[:1] + room[2:4] == (
+        "recovering",
+        (ReasonCode.ROOM_BEYOND_REACH,),
+        None,
+    )
+
+
+def test_too_warm_by_a_unit_that_does_not_stop_is_trouble():
+    state, at = lived([24.0] * 70)
+    assert room_health(ZONE, state, at).advice is ReasonCode.ROOM_DOES_NOT_FOLLOW
+
+
+# --- what was learned ------------------------------------------------------------------
+
+
+@given(
+    st.floats(0.3, 30.0),
+    st.lists(st.tuples(st.floats(0.01, 30.0), st.floats(0.0, 1e5)), max_size=8),
+)
+def test_a_room_gets_two_to_twelve_hours_and_more_the_further_it_is(kelvin, known):
+    keeping = Keeping(warmed=tuple(known))
+    wanted = allowed(keeping, kelvin, low=True)
+    assert timedelta(hours=2) <= wanted <= timedelta(hours=12)
+    nothing = Keeping()
+    assert allowed(nothing, kelvin, low=True) <= allowed(nothing, kelvin + 1, low=True)
+    assert allowed(keeping, kelvin, low=False) == allowed(nothing, kelvin, low=False)
+
+
+def test_its_own_history_says_what_a_room_needs():
+    fast = Keeping(warmed=((3.0, 1200.0),))
+    slow = Keeping(warmed=((3.0, 18000.0),))
+    assert allowed(fast, 3.0, low=True) == timedelta(hours=2)
+    assert allowed(slow, 3.0, low=True) == timedelta(hours=8)
+    # A dip of a moment says nothing of a cold house.
+    assert allowed(Keeping(warmed=((0.4, 300.0),)), 5.0, low=True) == timedelta(hours=8)
+
+
+def test_a_recovery_that_stood_still_teaches_nothing():
+    state, at = lived([18.0] * 14 + [19.0, 20.1])
+    assert status(state, at) == "kept"
+    assert state.keeping.warmed == ()
+
+
+def test_recoveries_are_kept_few_and_by_direction():
+    state, at = ZoneState(), NOON
+    for _ in range(12):
+        state, at = lived([19.0, 19.5, 20.1], state=state, begin=at)
+    assert state.keeping.warmed == ((1.0, 600.0),) * 8
+    assert state.keeping.cooled == ()
+
+
+# --- left alone, paused, blind -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "at", "code"),
+    [
+        ({"automation_enabled": False}, NOON, ReasonCode.AUTOMATION_DISABLED),
+        ({"observe_only": True}, NOON, ReasonCode.OBSERVE_ONLY),
+        ({}, NOON + timedelta(hours=12), ReasonCode.OUTSIDE_WINDOWS),
+        ({"time_windows": []}, NOON, ReasonCode.NO_WINDOWS),
+    ],
+)
+def test_a_room_that_nobody_keeps_is_off_and_no_trouble(more, at, code):
+    zone = zone_of(**more)
+    state, at = lived([10.0] * 20, zone, begin=at)
+    room = room_health(zone, state, at)
+    assert (room.status, room.reasons, room.degraded) == ("off", (code,), False)
+
+
+def test_a_person_s_hold_is_a_pause_that_may_last():
+    state, at = lived([15.0] * 3, state=ZoneState(hold_until=NOON + timedelta(days=9)))
+    at += timedelta(days=2)
+    state = seen(state, 15.0, at)
+    room = room_health(ZONE, after_look(ZONE, state, None, at), at)
+    assert (room.status, room.degraded) == ("paused", False)
+
+
+def paused(since):
+    pause = Reason(ReasonCode.OPENING_OPEN)
+    return replace(ZONE, overlay=Overlay(ZONE, pause=pause, paused_since=since))
+
+
+@pytest.mark.parametrize(
+    ("hours", "temperature", "degraded"),
+    [(0.5, 10.0, False), (1.0, 16.9, True), (3.0, 19.0, False), (12.0, 21.0, True)],
+)
+def test_a_pause_that_never_ends_or_costs_the_room_is_trouble(
+    hours, temperature, degraded
+):
+    zone = paused(NOON)
+    zone = replace(zone, time_windows=zone_of(time_windows=ALWAYS).time_windows)
+    at = NOON + timedelta(hours=hours)
+    state = after_look(zone, seen(ZoneState(), temperature, at), None, at)
+    room = room_health(zone, state, at)
+    assert (room.status, room.since) == ("paused", NOON)
+    assert room.degraded is degraded
+
+
+def test_after_a_long_pause_a_room_has_its_time_anew():
+    state, at = lived([19.0, 18.0])
+    state, at = lived([15.0] * 24, paused(at), state, at, on=False)
+    state, at = lived([15.0] * 5, state=state, begin=at)
+    room = room_health(ZONE, state, at)
+    assert (room.status, room.since) == ("recovering", at - 25 * MINUTE)
+
+
+def test_pauses_one_after_the_other_do_not_hide_a_cold_room():
+    state, at = ZoneState(), NOON
+    for _ in range(9):
+        state, at = lived([17.0] * 6, paused(at), state, at, on=False)
+        state, at = lived([17.0] * 3, state=state, begin=at)
+    assert status(state, at) == "not_kept"
+
+
+@pytest.mark.parametrize(
+    "problem", [ReasonCode.NO_READING, ReasonCode.TEMPERATURE_IMPLAUSIBLE]
+)
+def test_answers_without_a_temperature_are_blind_and_trouble_once_they_last(problem):
+    state, at = lived([21.0])
+    state = after_look(ZONE, seen(state, None, at), problem, at)
+    room = room_health(ZONE, state, at)
+    assert (room.status, room.reasons, room.degraded) == ("blind", (problem,), False)
+    later = at + 10 * MINUTE
+    # A tick between two readings has only the last one, and not its cause.
+    state = after_look(ZONE, state, ReasonCode.NO_READING, later)
+    room = room_health(ZONE, state, later)
+    assert (room.since, room.advice) == (at, problem)
+    state, at = lived([21.0], state=state, begin=later)
+    assert status(state, at) == "kept"
+
+
+def test_silence_is_blind_since_the_last_word_also_between_two_ticks():
+    state, _at = lived([21.0])
+    room = room_health(ZONE, state, NOON + timedelta(hours=3))
+    assert (room.status, room.since) == ("blind", NOON)
+    assert room.advice is ReasonCode.READING_TOO_OLD
+
+
+def test_a_zone_without_a_meter_cannot_be_known():
+    zone = zone_of(meter_device_id="")
+    state = after_look(zone, ZoneState(), ReasonCode.NO_METER, NOON)
+    room = room_health(zone, state, NOON)
+    assert (room.status, room.advice) == ("unknown", ReasonCode.NO_METER)
+
+
+# --- commands ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"aircon_device_id": ""},
+        {"aircon_device_id": "", "aircon_scenes": {"winter": "S"}},
+        {"cascade": ["scene"]},
+    ],
+)
+def test_a_zone_without_a_way_to_command_is_trouble_although_in_its_band(more):
+    zone = zone_of(**more)
+    state, at = lived([21.0] * 3, zone)
+    assert room_health(zone, state, at).advice is ReasonCode.NO_RUNG_CONFIGURED
+    only_looks = replace(zone, observe_only=True)
+    assert not room_health(only_looks, state, at).degraded
+
+
+def test_commands_that_fail_are_trouble_with_their_cause_until_one_is_taken():
+    state, at = lived([21.0])
+    state = command_failed(state, "once", NOON)
+    assert not room_health(ZONE, state, NOON + 20 * MINUTE).degraded
+    state = command_failed(state, "device not found", NOON + 10 * MINUTE)
+    state, at = lived([21.0], state=state, begin=NOON + 15 * MINUTE)
+    room = room_health(ZONE, state, at)
+    assert (room.advice, room.cause) == (ReasonCode.COMMANDS_FAIL, "device not found")
+    assert not room_health(ZONE, command_taken(state), at).degraded
+
+
+def test_nobody_knowing_for_long_what_the_unit_does_is_trouble():
+    state = ZoneState(uncertain=True)
+    state, at = lived([21.0] * 12, state=state)
+    assert not room_health(ZONE, state, at - 5 * MINUTE).degraded
+    assert room_health(ZONE, state, at).advice is ReasonCode.BELIEF_UNCERTAIN
+
+
+# --- what is told --------------------------------------------------------------------------
+
+
+def test_a_trouble_is_told_once_over_a_restart_and_its_end_once():
+    state, at = lived([18.0] * 14)
+    state, news = news_of(ZONE, state, at)
+    assert (news.kind, news.since, news.ended) == (
+        ReasonCode.ROOM_DOES_NOT_FOLLOW,
+        NOON,
+        False,
+    )
+    document = json.loads(json.dumps(state.merged_into({}, ZoneState())))
+    state = ZoneState.from_document(document)
+    told = []
+    for temperature in [18.0, 18.0, 19.0, 20.1, 20.3, 20.5, 20.5, 20.5]:
+        state, at = lived([temperature], state=state, begin=at)
+        state, news = news_of(ZONE, state, at)
+        told += [news] if news else []
+    assert [(each.kind, each.since, each.ended) for each in told] == [
+        (ReasonCode.ROOM_DOES_NOT_FOLLOW, NOON, True)
+    ]
+    assert state.keeping.told == ()
+
+
+def test_a_trouble_that_returns_within_minutes_is_not_told_again():
+    state, at = lived([18.0] * 14)
+    state, news = news_of(ZONE, state, at)
+    told = [news]
+    for temperature in [18.7, 20.1, 18.0, *[18.0] * 14]:
+        state, at = lived([temperature], state=state, begin=at)
+        state, news = news_of(ZONE, state, at)
+        told += [news] if news else []
+    assert len(told) == 1
+
+
+# --- its document --------------------------------------------------------------------------
+
+
+instants = st.none() | st.datetimes(
+    NOON.replace(tzinfo=None, year=2020),
+    NOON.replace(tzinfo=None, year=2030),
+    timezones=st.just(UTC),
+)
+numbers = st.floats(-50.0, 50.0)
+excursions = st.builds(
+    Excursion,
+    instants.filter(bool),
+    st.booleans(),
+    numbers,
+    numbers,
+    instants.filter(bool),
+    st.none() | numbers,
+    st.booleans(),
+)
+keepings = st.builds(
+    Keeping,
+    status=st.sampled_from(STATUSES),
+    since=instants,
+    excursion=st.none() | excursions,
+    warmed=st.lists(st.tuples(numbers, numbers), max_size=8).map(tuple),
+    cooled=st.just(()),
+    unsure_since=instants,
+    failed_since=instants,
+    failed_at=instants,
+    told=st.lists(
+        st.builds(Notice, st.sampled_from(ReasonCode), instants.filter(bool)),
+        max_size=3,
+    ).map(tuple),
+    blind_since=instants,
+    blind_why=st.none() | st.sampled_from(ReasonCode),
+    failed=st.integers(0, 9),
+    failed_error=st.none() | st.text(min_size=1),
+    failed_unit=st.text(),
+    well_since=instants,
+)
+damaged = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from([*Keeping._fields, *Excursion._fields, "kind"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(keepings)
+def test_what_is_kept_comes_back_from_its_document(keeping):
+    document = json.loads(json.dumps(keeping.to_document()))
+    assert Keeping.from_document(document) == keeping
+
+
+@given(damaged, st.floats(-30.0, 50.0))
+def test_no_document_is_too_damaged(value, temperature):
+    state = ZoneState.from_document({"kept": value})
+    state, at = lived([temperature] * 3, state=state)
+    room = room_health(ZONE, state, at)
+    assert room.status in STATUSES
+    again = ZoneState.from_document(state.merged_into({}, ZoneState()))
+    assert again.keeping == state.keeping
+
+
+@given(
+    st.lists(
+        st.tuples(st.none() | st.floats(-10.0, 45.0), st.booleans()),
+        min_size=1,
+        max_size=60,
+    )
+)
+def test_whatever_a_room_does_the_word_of_it_holds_together(course):
+    state, at = ZoneState(), NOON
+    for temperature, on in course:
+        state, at = lived([temperature], state=state, begin=at, on=on)
+        room = room_health(ZONE, state, at - 5 * MINUTE)
+        assert room.reasons
+        assert room.since is not None
+        assert room.since <= at
+        if room.status == "kept":
+            assert temperature is not None
+            assert 19.7 <= temperature <= 22.5
+        if room.status in ("not_kept", "blind") and room.degraded:
+            assert room.advice in room.reasons

@@ -1,0 +1,221 @@
+"""What `health` says of a room, and what a person is told of it, by a whole engine."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.engine.tell.events import RoomNotice
+from switchbot_automation.errors import (
+    BadParameterError,
+    CloudError,
+    DeviceOfflineError,
+)
+from tests.engine.conftest import METER, House
+
+
+class Told:
+    """A notifier that remembers; `error` makes it fail."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str | None, str]] = []
+        self.error: Exception | None = None
+
+    async def notify(self, message: str, *, title: str | None = None) -> None:
+        if self.error is not None:
+            raise self.error
+        self.said.append((title, message))
+
+
+class Watched:
+    """A house whose engine tells somebody, ticked every few minutes."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self.told = house, Told()
+        self.notices: list[RoomNotice] = []
+        self.restart()
+
+    def restart(self) -> None:
+        house = self.house
+        self.engine = AutomationEngine(
+            house.cloud, house.store, clock=house.clock, notifier=self.told
+        )
+        self.engine.subscribe(
+            lambda event: (
+                self.notices.append(event) if isinstance(event, RoomNotice) else None
+            )
+        )
+
+    async def live(self, minutes: int, every: int = 2) -> None:
+        for _ in range(0, minutes, every):
+            await self.engine.run_once()
+            self.house.clock.advance(60 * every)
+
+    async def room(self) -> dict[str, object]:
+        return (await self.engine.health())["zones"]["default"]["room"]
+
+    async def status(self) -> str:
+        return (await self.engine.health())["status"]
+
+
+@pytest.fixture
+def home(house: House) -> Watched:
+    house.configure()
+    return Watched(house)
+
+
+async def test_a_room_in_its_band_is_kept_and_nobody_is_told(home):
+    await home.live(60)
+    room = await home.room()
+    assert room["status"] == "kept"
+    assert room["reasons"] == ["within_band"]
+    assert room["advice"] == ""
+    assert await home.status() == "ok"
+    assert home.told.said == []
+
+
+async def test_a_room_that_does_not_follow_is_told_once_with_its_end(home):
+    home.house.cloud.temperature = 18.0
+    await home.live(70)
+    room = await home.room()
+    assert (room["status"], await home.status()) == ("not_kept", "degraded")
+    assert datetime.fromisoformat(room["since"]) == home.house.clock.now() - timedelta(
+        minutes=70
+    )
+    assert "see whether it runs" in room["advice"]
+    home.restart()
+    await home.live(30)
+    assert len(home.told.said) == 1
+    for temperature in (18.6, 19.2, 20.1, 21.0):
+        home.house.cloud.temperature = temperature
+        await home.live(6)
+    await home.live(20)
+    assert (await home.room())["status"] == "kept"
+    assert await home.status() == "ok"
+    [(began, _), (over, words)] = home.told.said
+    assert began == (
+        "default: the unit is believed to run, and the room does not come back into its "
+        "band"
+    )
+    assert over == "default: over"
+    assert "12:00:00" in words
+    assert [(each.trouble, each.ended) for each in home.notices] == [
+        ("room_does_not_follow", False),
+        ("room_does_not_follow", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("temperature", "humidity", "code"),
+    [
+        (0, 0, "temperature_implausible"),
+        (None, None, "no_reading"),
+        ("warm", 50, "temperature_not_a_number"),
+        (93.0, 50, "temperature_implausible"),
+    ],
+)
+async def test_a_meter_that_says_nothing_of_use_degrades_health(
+    home, temperature, humidity, code
+):
+    await home.live(10)
+    home.house.cloud.temperature, home.house.cloud.humidity = temperature, humidity
+    await home.live(20)
+    room = await home.room()
+    assert (room["status"], room["reasons"]) == ("blind", [code])
+    assert room["advice"]
+    assert await home.status() == "degraded"
+    assert len(home.told.said) == 1
+
+
+async def test_a_silent_meter_is_named_with_the_cloud_s_word(home):
+    home.house.cloud.broken[f"status {METER}"] = DeviceOfflineError("it is offline")
+    await home.live(20)
+    room = await home.room()
+    assert room["status"] == "blind"
+    assert room["advice"].endswith("DeviceOfflineError: it is offline")
+
+
+async def test_refused_commands_are_counted_named_and_shown_as_the_cause(home):
+    home.house.cloud.temperature = 18.0
+    home.house.cloud.broken["command"] = CloudError("no such device")
+    await home.live(30)
+    zone = (await home.engine.health())["zones"]["default"]
+    assert zone["error_count"] >= 2
+    assert "no such device" in zone["last_error"]
+    assert zone["room"]["reasons"][0] == "commands_fail"
+    assert "no such device" in zone["room"]["advice"]
+    assert await home.status() == "degraded"
+    shown = home.engine.overview()["zones"][0]
+    assert shown["room"] == zone["room"]
+    texts = [each["text"] for each in shown["reasons"]]
+    assert "no such device" in texts[-1]
+    assert "nothing stood against sending it" not in texts
+    assert "no such device" in (await home.engine.explain()).text
+    home.house.cloud.broken.clear()
+    await home.live(4)
+    zone = (await home.engine.health())["zones"]["default"]
+    assert (zone["error_count"], zone["last_error"]) == (0, None)
+
+
+async def test_readings_that_succeed_do_not_hide_commands_that_fail(home):
+    home.house.cloud.temperature = 18.0
+    home.house.cloud.broken["command"] = CloudError("refused")
+    await home.live(2)
+    one = home.house.state["error_count"]
+    await home.live(10)
+    assert home.house.state["error_count"] > one
+    home.house.cloud.broken[f"status {METER}"] = DeviceOfflineError("gone")
+    await home.live(4)
+    del home.house.cloud.broken[f"status {METER}"]
+    home.house.cloud.temperature = 20.5
+    await home.live(2)
+    assert home.house.state["error_count"] > one
+    assert "refused" in home.house.state["last_error"]
+
+
+async def test_a_zone_without_a_way_to_command_is_degraded_at_once(home):
+    home.house.configure(aircon_device_id=None)
+    await home.live(2)
+    room = await home.room()
+    assert room["reasons"][0] == "no_rung_configured"
+    assert "aircon_device_id" in room["advice"]
+    assert await home.status() == "degraded"
+
+
+async def test_a_notice_that_is_not_delivered_is_tried_again(home):
+    home.told.error = OSError("no route")
+    home.house.cloud.temperature = None
+    await home.live(20)
+    assert home.notices == []
+    home.told.error = None
+    home.restart()
+    await home.live(4)
+    assert len(home.told.said) == len(home.notices) == 1
+
+
+async def test_an_older_state_document_is_read_and_the_room_judged(house):
+    house.configure()
+    house.remember(last_temperature=21.0, assumed_aircon_power="off")
+    home = Watched(house)
+    await home.live(4)
+    assert (await home.room())["status"] == "kept"
+    assert house.state["kept"]["status"] == "kept"
+
+
+async def test_what_the_cloud_refuses_for_good_is_named_at_once(home):
+    home.house.cloud.temperature = 18.0
+    home.house.cloud.broken["command"] = BadParameterError(
+        "no such device", status_code=152
+    )
+    await home.live(2)
+    room = await home.room()
+    assert room["reasons"][0] == "device_not_found"
+    assert "correct its id" in room["advice"]
+    assert "no such device" in room["advice"]
+    [(title, _words)] = home.told.said
+    assert title == "default: the cloud finds no such device or scene"
+    await home.live(120)
+    assert len(home.told.said) == 1
+    assert (await home.room())["reasons"][0] == "device_not_found"
