@@ -137,7 +137,7 @@ async def test_a_name_cannot_be_believed(listless):
     listless.rules(rule(command("Lamp")))
     await heated(listless)
     assert listless.cloud.sent == []
-    assert "device list cannot be read" in str(listless.document["traces"])
+    assert "device list cannot be read" in str(listless.document["rules"])
 
 
 async def test_a_list_that_answers_again_ends_the_belief(listless):
