@@ -32,6 +32,8 @@ class ReasonCode(StrEnum):
     """A window or door is open, or was a moment ago: heating and cooling pause."""
     OPENING_SUSPECTED = "opening_suspected"
     """The room loses so fast that something has to be open."""
+    OPENING_TOO_LONG = "opening_too_long"
+    """Open for so long that it was forgotten or its sensor is dead: frost is kept off."""
 
     # what was read
     NO_METER = "no_meter"
@@ -46,6 +48,18 @@ class ReasonCode(StrEnum):
     """No room is that warm or cold."""
     TEMPERATURE_JUMPED = "temperature_jumped"
     """No room changes that fast; a start waits until several readings agree."""
+    ALL_ZEROS = "all_zeros"
+    """Nothing but zeros, as the cloud answers for a device that no hub hears."""
+    DEVICE_OFFLINE = "device_offline"
+    """It says itself that it is offline: these are the last values the cloud had."""
+    VALUE_IMPLAUSIBLE = "value_implausible"
+    """A number that this device cannot measure."""
+    SCALE_UNKNOWN = "scale_unknown"
+    """An event in another scale than Celsius, before an answer told the unit of it."""
+    METERS_DISAGREE = "meters_disagree"
+    """Another meter of the room says something else, and is believed."""
+    METER_DOUBTED = "meter_doubted"
+    """One of the room's meters is left out, for the reason in `detail`."""
 
     # what safety said
     SENSOR_STALE_NO_NEW_START = "sensor_stale_no_new_start"

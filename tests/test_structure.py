@@ -24,6 +24,8 @@ OWNERS = {
         "last_temperature_stale_reason",
         "value_since",
         "sensing",
+        "last_asked_at",
+        "meters_seen",
     },
     "unit": {
         "power",

@@ -20,6 +20,7 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.settings.checks import needs_events
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_automation.settings.table.zone import SEASONS
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.command("check-config")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@json_option("Print one object with `ok`, `errors` (path, message) and `zones`.")
+@json_option("Print one object with `ok`, `errors` (path, message), `notes`, `zones`.")
 @logging_options("warning")
 @click.pass_context
 def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
@@ -54,6 +55,7 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
                 "errors": [
                     {"path": error.path, "message": str(error)} for error in errors
                 ],
+                "notes": [] if settings is None else list(needs_events(settings)),
                 "zones": [] if settings is None else sorted(settings.zones),
             }
         )
@@ -62,6 +64,8 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
             click.echo(f"{file}: {error}", err=True)
     else:
         _print_zones(settings)
+        for note in needs_events(settings):
+            click.echo(f"note: {note}", err=True)
     ctx.exit(USAGE if errors else 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,18 +18,21 @@ from switchbot_automation.cli.targets import (
     type_of,
 )
 from switchbot_automation.cloud.catalog.readings import read_status
+from switchbot_automation.core.state.said import said_by_status
 from switchbot_automation.errors import (
     AuthError,
     ClockSkewError,
     CloudError,
     QuotaExhaustedError,
 )
+from switchbot_automation.explain.words import reason_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cloud.catalog.readings import DeviceReading
+    from switchbot_automation.core.state.said import Said
     from switchbot_automation.model import Device, Remote
 
 COLUMNS = ("name", "type", "says", "id")
@@ -108,12 +112,20 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
         return Row(*about, words, error=words)
     reading = read_status(status)
     values = {**reading.values, **_plain(reading)}
-    doubts = reading.doubts
+    doubts = (*reading.doubts, *_not_believed(said_by_status(status)))
     if not values:
         doubts = (*doubts, _SAID_NOTHING)
     if is_cut_off(entry):
         doubts = (*doubts, CUT_OFF)
     return Row(*about, _text(reading, values, doubts), values, doubts)
+
+
+def _not_believed(said: Said) -> Iterator[str]:
+    """Say what neither a zone nor a rule takes of this, and why not."""
+    for why in dict.fromkeys(said.doubts.values()):
+        names = ", ".join(name for name, each in said.doubts.items() if each is why)
+        words = reason_words({"code": str(why)}, UTC)
+        yield f"{names} not believed: {words}"
 
 
 def _plain(reading: DeviceReading) -> dict[str, Any]:

@@ -19,10 +19,13 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.readings import COLUMNS, look, targets
+from switchbot_automation.core.overlay import paused_since
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.belonging import as_known, identities
+from switchbot_automation.core.state.meter import doubts_of_meters
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key
+from switchbot_automation.explain.words import reason_words
 from switchbot_automation.instants import FOR_EVER
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, get_store
@@ -94,7 +97,10 @@ class RoomRow:
         self._enabled = zone.automation_enabled
         self._state = as_known(ZoneState.from_document(document), devices)
         self._unreadable = sorted(unreadable_instants(document))
-        self._stale = is_stale(zone, self._state, datetime.now(UTC))
+        now = datetime.now(UTC)
+        self._stale = is_stale(zone, self._state, now)
+        self._doubts = doubts_of_meters(zone, self._state)
+        self._paused = paused_since(zone, self._state, now)
         self.aircon_id = zone.aircon_device_id
 
     @property
@@ -112,6 +118,11 @@ class RoomRow:
             "humidity": state.last_humidity,
             "read_at": _instant(state.last_read_at),
             "stale": self._stale,
+            "doubts": {
+                meter: {"because": str(why), "since": _instant(since)}
+                for meter, (why, since) in self._doubts.items()
+            },
+            "paused_since": _instant(self._paused[0]) if self._paused else None,
             "power": str(state.power),
             "uncertain": state.uncertain,
             "last_action": state.last_action,
@@ -131,6 +142,9 @@ class RoomRow:
             read += f"{_clock(state.last_read_at)}"
             if self._stale:
                 read += ", not known since"
+        for meter, (why, since) in self._doubts.items():
+            words = reason_words({"code": str(why)}, UTC)
+            read += f"; {meter} not believed{_clock(since)}: {words}"
         automation = "on" if self._enabled else "off"
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
             until = f"{state.hold_until.astimezone():%a %H:%M}"
@@ -139,6 +153,8 @@ class RoomRow:
                 if state.hold_until == FOR_EVER
                 else f", held until {until}"
             )
+        if self._paused is not None:
+            automation += f", paused since{_clock(self._paused[0]).replace(' at', '')}"
         if self._unreadable:
             automation += f"; no instants: {', '.join(self._unreadable)}"
         return (self._name, read, self._unit(), automation)

@@ -54,7 +54,11 @@ if TYPE_CHECKING:
 
 
 _INVALID = frozenset(
-    {ReasonCode.TEMPERATURE_NOT_A_NUMBER, ReasonCode.TEMPERATURE_IMPLAUSIBLE}
+    {
+        ReasonCode.TEMPERATURE_NOT_A_NUMBER,
+        ReasonCode.TEMPERATURE_IMPLAUSIBLE,
+        ReasonCode.ALL_ZEROS,
+    }
 )
 _STARTS = frozenset({Action.WINTER, Action.SUMMER})
 # What a decision begins with that keeps a room.

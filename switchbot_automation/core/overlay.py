@@ -14,14 +14,18 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.season import AUTO, season_of
+from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
     after_sign,
     after_temperature,
+    falls_until,
+    is_momentary,
     offset_of,
     open_until,
     shown_by,
     with_surroundings,
 )
+from switchbot_automation.core.state.said import believable
 from switchbot_automation.core.state.zone import (
     EMPTY,
     Learned,
@@ -51,6 +55,10 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _TICK_SECONDS = 120
+# A room is kept from frost within this of where its heating begins.
+_FROST_BAND_KELVIN = 2.0
+# What every unit can be set to.
+_LOWEST_SETPOINT = 16.0
 
 
 def overlaid(
@@ -94,8 +102,27 @@ def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSe
     zone = _with_preset(zone, around, told)
     zone = _with_offsets(zone, around, told)
     overlay = _with_openings(Overlay(base), around, told)
+    if overlay.pause is None and overlay.paused_since is not None:
+        zone = _kept_from_frost(zone)
     overlay = replace(overlay, reasons=tuple(told.reasons), until=told.until)
     return replace(zone, overlay=overlay)
+
+
+def paused_since(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> tuple[datetime, Reason] | None:
+    """Return since when an opening keeps a zone from its band, and why; None for none.
+
+    The reason is `OPENING_TOO_LONG` once the pause is longer than
+    `openings.longest_pause_seconds`: the pure fact for health and explanations.
+    """
+    overlay = zone_overlaid(zone, state, now).overlay
+    if overlay is None or overlay.paused_since is None:
+        return None
+    codes = (ReasonCode.OPENING_TOO_LONG,)
+    long = next((each for each in overlay.reasons if each.code in codes), None)
+    why = long or overlay.pause
+    return (overlay.paused_since, why) if why else None
 
 
 # --- the season --------------------------------------------------------------------
@@ -262,14 +289,16 @@ def _away(zone: ZoneSettings, around: Surroundings, told: _Told) -> bool:
     leaves, known = None, True
     for device_id in presence.sensors:
         sign = around.signs.get(f"presence:{device_id}")
-        if sign is None or sign.active:
+        if sign is None or sign.active or sign.watched_since is None:
+            # Nobody knows what it showed while nobody looked.
             return False
         unknown_at = sign.heard_at + timedelta(seconds=presence.unknown_after_seconds)
         told.changes(unknown_at)
         asked_at = sign.heard_at + timedelta(seconds=presence.poll_interval_seconds)
         told.changes(asked_at)
         known = known and told.now < unknown_at
-        gone = sign.moved_at + timedelta(seconds=presence.away_after_seconds)
+        still_since = max(sign.moved_at, sign.watched_since)
+        gone = still_since + timedelta(seconds=presence.away_after_seconds)
         leaves = gone if leaves is None else max(leaves, gone)
     told.changes(leaves)
     return known and leaves is not None and told.now >= leaves
@@ -315,10 +344,15 @@ def _with_openings(overlay: Overlay, around: Surroundings, told: _Told) -> Overl
             "closed": not sign.active,
         }
         why = Reason(ReasonCode.OPENING_OPEN, detail)
-        if paused and overlay.pause is None:
+        since = overlay.paused_since
+        if paused and (since is None or sign.since < since):
             overlay = replace(overlay, pause=why, paused_since=sign.since)
-        elif sign.active and until is not None:
+        elif not paused and sign.active and until is not None:
             overlay = replace(overlay, opened=overlay.opened or why)
+    if openings.drop_kelvin:
+        told.changes(falls_until(around, told.now))
+    if overlay.pause is not None and overlay.paused_since is not None:
+        return _bounded(overlay, overlay.pause, overlay.paused_since, told)
     suspected = around.suspected_at
     if openings.drop_kelvin and suspected is not None:
         ends = suspected + timedelta(seconds=openings.drop_pause_seconds)
@@ -328,6 +362,45 @@ def _with_openings(overlay: Overlay, around: Surroundings, told: _Told) -> Overl
             why = Reason(ReasonCode.OPENING_SUSPECTED, detail)
             overlay = replace(overlay, pause=why, paused_since=suspected)
     return overlay
+
+
+def _bounded(overlay: Overlay, pause: Reason, since: datetime, told: _Told) -> Overlay:
+    """Return the overlay without a pause that lasts too long to be believed.
+
+    A window forgotten open, or a contact whose battery died open: what was paused stays
+    paused but for frost, and it is told. Cooling, which frost does not need, stays paused.
+    """
+    openings = overlay.base.openings
+    longest = openings.longest_pause_seconds if openings else 0
+    if openings is None or not longest:
+        return overlay
+    ends = since + timedelta(seconds=longest)
+    told.changes(ends)
+    if told.now < ends:
+        return overlay
+    detail = {
+        "device_id": pause.detail["device_id"],
+        "since": since.isoformat(),
+        "frost_celsius": openings.frost_celsius,
+    }
+    told.reasons.append(Reason(ReasonCode.OPENING_TOO_LONG, detail))
+    if overlay.base.mode == "summer":
+        return overlay
+    return replace(overlay, pause=None, opened=None)
+
+
+def _kept_from_frost(zone: ZoneSettings) -> ZoneSettings:
+    """Return a zone that keeps no more than frost off."""
+    if zone.winter is None or zone.openings is None:
+        return zone
+    low = min(zone.winter.min_temp, zone.openings.frost_celsius)
+    winter = replace(
+        zone.winter,
+        min_temp=low,
+        max_temp=low + _FROST_BAND_KELVIN,
+        target_temp=_LOWEST_SETPOINT,
+    )
+    return replace(zone, winter=winter)
 
 
 # --- what is new around a zone -------------------------------------------------------
@@ -343,8 +416,9 @@ def after_surroundings(
     """Return the state with what is new around its zone at `now`."""
     around = before = state.surroundings or EMPTY
     signs = around.signs
-    for device_id, fields, at in new.signs:
-        signs = _with_sign(zone, signs, device_id, fields, min(at, now))
+    for device_id, fields, at, told in new.signs:
+        said = believable(fields)
+        signs = _with_sign(zone, signs, device_id, said, min(at, now), told=told)
     offsets = _offset_values(zone, around, new, now)
     around = replace(around, signs=signs, offsets=offsets)
     openings = zone.openings
@@ -361,6 +435,8 @@ def after_surroundings(
             reading.temperature,
             reading.received_at,
             heating=zone.mode == "winter",
+            running=may_run(state),
+            changed_at=state.last_action_at,
         )
     if zone.automation_enabled:
         around = after_windows(zone, around, now)
@@ -394,15 +470,26 @@ def _with_sign(
     device_id: str,
     fields: Mapping[str, Any],
     at: datetime,
+    *,
+    told: bool,
 ) -> Mapping[str, Sign]:
     openings, presence = zone.openings, zone.presence
     if openings is not None and device_id in openings.sensors:
         active = shown_by(fields, opening=True)
         if active is not None:
             key = f"opening:{device_id}"
-            signs = after_sign(signs, key, active=active, at=at, openings=openings)
+            signs = after_sign(
+                signs, key, active=active, at=at, openings=openings, told=told
+            )
     if presence is not None and device_id in presence.sensors:
         active = shown_by(fields, opening=False)
         if active is not None:
-            signs = after_sign(signs, f"presence:{device_id}", active=active, at=at)
+            signs = after_sign(
+                signs,
+                f"presence:{device_id}",
+                active=active,
+                at=at,
+                told=told,
+                momentary=is_momentary(fields),
+            )
     return signs

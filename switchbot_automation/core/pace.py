@@ -244,7 +244,7 @@ def next_read(
     wait for. `review_at` is when a controller wants a reading: instead of a predicted
     crossing where it steers, at the latest where it waits.
     """
-    last = state.last_read_at
+    last = state.asked_at
     if last is None or last > now or state.last_temperature_stale_reason == APP_START:
         return now
     wait = _wait(zone, state, last, blocked_until)
@@ -269,9 +269,12 @@ def too_old(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     """Tell whether a zone's last reading counts no more at `now`.
 
     After half an hour; where readings are further apart on purpose, outside windows, in
-    a hold or by a long interval, once two of them are missing.
+    a hold or by a long interval, once two of them are missing. A meter that never gave a
+    temperature is as old as the first look at it.
     """
     at = state.last_read_at
+    if at is None and state.sensing is not None and state.asked_at is not None:
+        at = state.sensing.since
     if at is None:
         return False
     age = (now - at).total_seconds()

@@ -102,10 +102,11 @@ class UnitLook(NamedTuple):
 class Around(NamedTuple):
     """What is new around the zones.
 
-    `signs`: what each sensor showed and when, by device id. `offsets`: what each source
+    `signs`: what each sensor showed and when, by device id, and whether an event told it
+    rather than an answer. `offsets`: what each source
     gave, in kelvin, by source and zone; and whether it was told just now, by a person or
     a host, rather than asked for.
     """
 
-    signs: tuple[tuple[str, Mapping[str, Any], datetime], ...] = ()
+    signs: tuple[tuple[str, Mapping[str, Any], datetime, bool], ...] = ()
     offsets: Mapping[tuple[str, str], tuple[float, bool]] = {}

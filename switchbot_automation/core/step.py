@@ -67,8 +67,10 @@ from switchbot_automation.core.state.meter import (
     given_up,
     remembered,
     seen,
+    with_meters_seen,
     with_sensing,
 )
+from switchbot_automation.core.state.meter import judged as judge_meters
 from switchbot_automation.core.state.unit import after_command, first_seen
 from switchbot_automation.core.state.wishes import (
     acted,
@@ -322,6 +324,11 @@ def _read(
     readings: dict[str, Reading] = {}
     for name, zone in settings.zones.items():
         before, reading = states[name], found.get(name)
+        if reading is not None and reading.each:
+            records = dict(before.meters_seen)
+            reading, records = judge_meters(zone, records, reading.each, now)
+            before = with_meters_seen(before, records)
+            states[name] = before
         if reading is None or reading.problem is ReasonCode.QUOTA_RESERVE:
             state = before
             if reading is not None:
@@ -611,7 +618,7 @@ def rest(
         state = states[zone.name]
         read_at = None
         if predictive(zone):
-            since = counted_from(zone, state.last_read_at, now)
+            since = counted_from(zone, state.asked_at, now)
             note = notes.get(zone.name, Note())
             notes[zone.name] = note.after(since, each.blocked_until, look_at)
             # The reading of this tick came after the tick had begun.

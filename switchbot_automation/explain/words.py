@@ -135,6 +135,22 @@ _WORDS: Mapping[str, str] = {
     ReasonCode.OPENING_SUSPECTED: (
         "the room loses so fast that something must be open, taken for so until {until}"
     ),
+    ReasonCode.OPENING_TOO_LONG: (
+        "{device_id} has been open for so long, since {since}, that it was forgotten or"
+        " its sensor is dead"
+    ),
+    ReasonCode.ALL_ZEROS: "the meter says nothing but zeros: no hub hears it",
+    ReasonCode.DEVICE_OFFLINE: (
+        "the meter is offline: these are the last values the cloud had"
+    ),
+    ReasonCode.VALUE_IMPLAUSIBLE: "it says a number that it cannot measure",
+    ReasonCode.SCALE_UNKNOWN: (
+        "its events are in a scale whose unit no answer has told yet"
+    ),
+    ReasonCode.METERS_DISAGREE: (
+        "another meter of the room says something else, and is believed"
+    ),
+    ReasonCode.METER_DOUBTED: "the meter {device_id} is left out: {because}",
     ReasonCode.NO_METER: "no meter is configured",
     ReasonCode.NO_READING: "the meter gave no temperature",
     ReasonCode.METER_UNREACHABLE: "the meter could not be read",

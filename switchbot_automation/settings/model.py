@@ -96,6 +96,8 @@ class Openings:
     unknown_after_seconds: int = _OPENINGS["unknown_after_seconds"]
     drop_kelvin: float = _OPENINGS["drop_kelvin"]
     drop_pause_seconds: int = _OPENINGS["drop_pause_seconds"]
+    longest_pause_seconds: int = _OPENINGS["longest_pause_seconds"]
+    frost_celsius: float = _OPENINGS["frost_celsius"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class ZoneSettings:
     cascade: tuple[str, ...] = _ZONE["cascade"]
     sensors: tuple[Sensor, ...] = _ZONE["sensors"]
     sensor_fusion: str = _ZONE["sensor_fusion"]
+    sensor_disagree_kelvin: float = _ZONE["sensor_disagree_kelvin"]
     plausible_min_celsius: float = _ZONE["plausible_min_celsius"]
     plausible_max_celsius: float = _ZONE["plausible_max_celsius"]
     sensor_slew_kelvin: float = _ZONE["sensor_slew_kelvin"]
@@ -284,7 +287,8 @@ class Settings:
 class Overlay:
     """What was laid over `base`, and why.
 
-    `pause`: heating and cooling rest for it; `paused_since` is when its cause began.
+    `pause`: heating and cooling rest for it; `paused_since` is when its cause began. That
+    without a pause lasts so long that only frost is kept off.
     `opened`: nothing is begun for it, since it would have to rest in a moment. `until`:
     when something of this changes by itself, aware UTC, None for never.
     """

@@ -4,8 +4,8 @@ A zone climbs a ladder while its thermometer gives nothing: as it was (hold), no
 start, the unit set to a saving temperature (conservative), off. A value that stands still
 for hours while the unit runs is believed no more: an inverter may well hold a room that
 still, so before the unit goes off its setpoint is moved a little, which a meter that is
-alive has to show. A unit that rests never trips it: there is nothing to protect
-from. And however good the readings, nothing runs longer than `max_continuous_on_seconds`.
+alive has to show. Of a unit that rests it is said, and nothing more: there is nothing to
+protect from. And however good the readings, nothing runs longer than `max_continuous_on_seconds`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import predictive
-from switchbot_automation.core.state.meter import with_sensing
+from switchbot_automation.core.state.meter import (
+    doubts_of_meters,
+    stands_still,
+    with_sensing,
+)
 from switchbot_automation.core.state.unit import rests_until
 from switchbot_automation.model import Outcome, Reason, ReasonCode
 
@@ -124,7 +128,7 @@ def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None
         why = Reason(ReasonCode.TEMPERATURE_JUMPED, detail)
         return Safety(Level.NO_NEW_START, why, Outcome.INVALID_TEMPERATURE)
     if record.distrust is None:
-        return None
+        return _doubtful(zone, state, record, now)
     why = Reason(
         ReasonCode.SENSOR_RECOVERING,
         {
@@ -134,6 +138,36 @@ def assess(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None
         },
     )
     return Safety(Level.NO_NEW_START, why, Outcome.NO_ACTION)
+
+
+def _doubtful(
+    zone: ZoneSettings, state: ZoneState, record: SensorRecord, now: datetime
+) -> Safety | None:
+    """Say of a resting zone's meters what is doubted; nothing is forbidden by that.
+
+    A meter that stands still may be dead or the room quiet: a start would show it, and
+    while the unit runs a value that stays as it is ends it soon.
+    """
+    changed = record.changed_at
+    if changed is not None and stands_still(zone, record, now):
+        detail: dict[str, object] = {
+            "temperature_celsius": record.temperature,
+            "unchanged_seconds": round((now - changed).total_seconds()),
+        }
+        why = Reason(ReasonCode.SENSOR_FROZEN, detail)
+        return Safety(Level.HOLD, why, Outcome.NO_ACTION)
+    if len(zone.meters) < 2:  # noqa: PLR2004 - of several one can be left out
+        return None
+    for meter, (code, since) in doubts_of_meters(zone, state).items():
+        detail = {
+            "device_id": meter,
+            "because": str(code),
+            "since": since.isoformat() if since else None,
+        }
+        return Safety(
+            Level.HOLD, Reason(ReasonCode.METER_DOUBTED, detail), Outcome.NO_ACTION
+        )
+    return None
 
 
 def may_run(state: ZoneState) -> bool:

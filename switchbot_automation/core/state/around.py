@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
 
@@ -21,6 +22,32 @@ if TYPE_CHECKING:
 
 # Within this a room has to lose what counts as a sudden loss.
 _LOSS_SECONDS = 600.0
+# A level that a loss is measured from may be a little older: meters send minutes late.
+_LEVEL_SECONDS = 900.0
+_KEPT_SECONDS = 1800.0
+# So long after a start, a stop or another setpoint the room follows that.
+_SETTLES_SECONDS = 480.0
+# So long it follows a stop ever less: what it lost before is no surprise.
+_RESTS_SECONDS = 2700.0
+# A unit that heats takes heat from the room to melt its ice, for four minutes as a rule.
+# Seen through a meter's lag the fall is over after eight; what an open window takes goes on.
+_DEFROST_SECONDS = 480.0
+_LATE_SECONDS = 240.0
+_LATE_WEIGHT = 0.8
+DEFROST_KELVIN: Final = 3.4
+"""From so much on a loss while the unit heats is none of its own: more than any defrost
+took in the coldest weeks of a draughty house."""
+_DEEPEST_KELVIN = 4.5
+_DIP_MARGIN = 1.05
+_DIP_HALVES_SECONDS = 14 * 86400.0
+_FALLS_KELVIN = 0.3
+_LEVEL_KELVIN = 0.2
+# How soon a room that falls is looked at again, so that a short opening is not missed.
+_LOOK_SECONDS = 60.0
+# A motion sensor shows a movement for about so long.
+_SHOWN_SECONDS = 90.0
+# So long a sensor counts as one that tells by itself, unless an answer contradicts it.
+_TELLS = timedelta(days=30)
 # SwitchBot API v1.1, contact sensor: `timeOutNotClose` is open for long.
 _OPEN = frozenset({"open", "opened", "timeoutnotclose"})
 _CLOSED = frozenset({"close", "closed"})
@@ -71,17 +98,24 @@ def after_sign(
     active: bool,
     at: datetime,
     openings: Openings | None = None,
+    told: bool = False,
+    momentary: bool = False,
 ) -> Mapping[str, Sign]:
     """Return the signs with what a sensor showed at an instant.
 
     Word of an instant before the last one is dropped. With `openings`: what opens again
-    before the pause for it was over has been open all along.
+    before the pause for it was over has been open all along. `told`: an event said it,
+    nobody asked; `momentary`: what it shows is over after a minute, so that asking now
+    and then misses most of it.
     """
     before = signs.get(device_id)
     if before is not None and at < before.heard_at:
         return signs
+    told_at, watched = _watched(before, at, active, told=told, momentary=momentary)
     if before is None:
-        return {**signs, device_id: Sign(active, at, at, at)}
+        first = Sign(active, at, at, at, 0.0, told_at, watched)
+        return {**signs, device_id: first}
+    before = replace(before, told_at=told_at, watched_since=watched)
     moved_at = at if active or before.active else before.moved_at
     if before.active is active:
         return {**signs, device_id: replace(before, heard_at=at, moved_at=moved_at)}
@@ -89,7 +123,34 @@ def after_sign(
     if openings and active and _resuming(before, openings, at):
         since = before.since - timedelta(seconds=before.held_seconds)
         held = 0.0
-    return {**signs, device_id: Sign(active, since, at, moved_at, held)}
+    return {
+        **signs,
+        device_id: Sign(active, since, at, moved_at, held, told_at, watched),
+    }
+
+
+def _watched(
+    before: Sign | None, at: datetime, active: bool, *, told: bool, momentary: bool
+) -> tuple[datetime | None, datetime | None]:
+    """Return when a sensor last told by itself, and since when nothing was missed."""
+    told_at = at if told else before.told_at if before else None
+    since = before.watched_since if before else None
+    if told or not momentary:
+        return told_at, since or at
+    if active and told_at is not None and before is not None and not before.active:
+        # It moved, and no event said so: they get lost.
+        told_at = None
+    if told_at is not None and at - told_at <= _TELLS:
+        return told_at, since or at
+    close = before is not None and (
+        (at - before.heard_at).total_seconds() <= _SHOWN_SECONDS
+    )
+    return told_at, (since or at) if close else None
+
+
+def is_momentary(fields: Mapping[str, Any]) -> bool:
+    """Tell whether what a sensor shows is a movement, over in a minute, and no state."""
+    return any(str(name).casefold() == "movedetected" for name in fields)
 
 
 def after_temperature(
@@ -99,19 +160,134 @@ def after_temperature(
     at: datetime,
     *,
     heating: bool,
+    running: bool,
+    changed_at: datetime | None,
 ) -> Surroundings:
-    """Return the surroundings with a reading, which may show a sudden loss."""
+    """Return the surroundings with a reading, which may show a sudden loss.
+
+    `running`: the unit works, or may; `changed_at`: when it was last started, stopped or
+    told otherwise. While the room follows that, nothing is concluded. While the unit
+    heats, a fall that is over within minutes is the melting of its ice.
+    """
     seconds = at.timestamp()
     if around.readings and seconds <= around.readings[-1][0]:
         return around
-    kept = [each for each in around.readings if seconds - each[0] <= _LOSS_SECONDS]
+    course = _with_point(around.readings, seconds, temperature)
+    around = replace(around, readings=course)
+    settled = changed_at.timestamp() + _SETTLES_SECONDS if changed_at else 0.0
+    sign = 1.0 if heating else -1.0
+    lately = [
+        (then, sign * one)
+        for then, one in course
+        if then >= max(settled, seconds - _LEVEL_SECONDS)
+    ]
+    if not lately:
+        return around
+    if heating and running:
+        lost, judged = _lost_while_heating(lately, seconds)
+        limit = max(openings.drop_kelvin, defrost_limit(around, at))
+        if not judged and lost < _DEEPEST_KELVIN:
+            return around
+        if lost < limit:
+            return _with_dip(around, lost, at)
+    else:
+        lost = _lost(lately, seconds)
+        rested = changed_at is None or (
+            seconds - changed_at.timestamp() > _RESTS_SECONDS
+        )
+        if not rested:
+            before = [
+                sign * one
+                for then, one in course
+                if max(settled, seconds - 2 * _LOSS_SECONDS)
+                <= then
+                <= seconds - _LOSS_SECONDS
+            ]
+            if seconds < settled + 2 * _LOSS_SECONDS or not before:
+                return around
+            lost -= max(before) - min(before)
+        if lost < openings.drop_kelvin:
+            return around
+    # What was lost is counted once: another pause needs another loss.
+    return replace(around, readings=((seconds, temperature),), suspected_at=at)
+
+
+def defrost_limit(around: Surroundings, now: datetime) -> float:
+    """Return how much a room that is heated may lose without being open, in kelvin.
+
+    What a defrost takes, or more where this room was seen to fall further and recover.
+    """
+    return max(DEFROST_KELVIN, min(_DEEPEST_KELVIN, _dip(around, now) * _DIP_MARGIN))
+
+
+def falls_until(around: Surroundings, now: datetime) -> datetime | None:
+    """Return when a room that is falling is to be looked at again, None for others."""
+    if not around.readings:
+        return None
+    newest, temperature = around.readings[-1]
+    lately = [one for then, one in around.readings if newest - then <= _LEVEL_SECONDS]
+    if max(abs(one - temperature) for one in lately) < _FALLS_KELVIN:
+        return None
+    at = datetime.fromtimestamp(newest, now.tzinfo) + timedelta(seconds=_LOOK_SECONDS)
+    return at if at > now else None
+
+
+def _with_point(
+    course: tuple[tuple[float, float], ...], seconds: float, temperature: float
+) -> tuple[tuple[float, float], ...]:
+    """Return the room's course with one more point; a level is its two ends."""
+    kept = [each for each in course if seconds - each[0] <= _KEPT_SECONDS]
+    if len(kept) > 1 and kept[-1][1] == kept[-2][1] == temperature:
+        lasted = seconds - kept[-2][0]
+        if lasted < _LOSS_SECONDS / 2:
+            kept.pop()
     kept.append((seconds, temperature))
-    best = (max if heating else min)(each[1] for each in kept)
-    lost = best - temperature if heating else temperature - best
-    if lost >= openings.drop_kelvin:
-        # What was lost is counted once: another pause needs another loss.
-        return replace(around, readings=((seconds, temperature),), suspected_at=at)
-    return replace(around, readings=tuple(kept[-KEPT_READINGS:]))
+    return tuple(kept[-KEPT_READINGS:])
+
+
+def _lost(lately: list[tuple[float, float]], seconds: float) -> float:
+    """Return what was lost within ten minutes; warmer is more."""
+    within = [one for then, one in lately if seconds - then <= _LOSS_SECONDS]
+    return max(within) - lately[-1][1]
+
+
+def _lost_while_heating(
+    lately: list[tuple[float, float]], seconds: float
+) -> tuple[float, bool]:
+    """Return what a heated room lost and is losing, and whether a defrost were over."""
+    level, now = max(one for _then, one in lately), lately[-1][1]
+    lost = level - now
+    last = max(i for i, each in enumerate(lately) if each[1] >= level - _LEVEL_KELVIN)
+    began = lately[last][0]
+    if last + 1 < len(lately):
+        (then, high), (after, low) = lately[last], lately[last + 1]
+        share = (high - (level - _LEVEL_KELVIN)) / (high - low) if high > low else 0.0
+        began = then + (after - then) * share
+    if lost < _FALLS_KELVIN or seconds - began < _DEFROST_SECONDS:
+        return lost, False
+    late = max(0.0, _at(lately, seconds - _LATE_SECONDS) - now)
+    return lost + _LATE_WEIGHT * late, True
+
+
+def _at(course: list[tuple[float, float]], seconds: float) -> float:
+    """Return the temperature of a course at an instant between its points."""
+    for (then, before), (later, after) in pairwise(course):
+        if then <= seconds <= later:
+            return before + (after - before) * (seconds - then) / (later - then)
+    return course[0][1]
+
+
+def _dip(around: Surroundings, now: datetime) -> float:
+    if around.dip_at is None:
+        return 0.0
+    age = max(0.0, (now - around.dip_at).total_seconds())
+    return float(around.dip * 0.5 ** (age / _DIP_HALVES_SECONDS))
+
+
+def _with_dip(around: Surroundings, lost: float, at: datetime) -> Surroundings:
+    if lost <= _dip(around, at):
+        return around
+    return replace(around, dip=round(lost, 2), dip_at=at)
 
 
 # --- what follows ------------------------------------------------------------------

@@ -61,6 +61,8 @@ _OF_METERS = (
     "last_temperature_stale_reason",
     "value_since",
     "sensing",
+    "last_asked_at",
+    "meters_seen",
 )
 _NOTHING = ZoneState()
 # A zone without a unit has these too.

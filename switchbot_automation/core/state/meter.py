@@ -1,17 +1,19 @@
 """What a thermometer may be believed. Pure: one room's readings and what is kept of them.
 
 A value's age and a contact's age are two things. A meter that is reached and says the
-same as before is in contact; only when the unit has been running for hours and nothing
-moved is the value itself in doubt. Facts about SwitchBot meters: they measure -20 to 80
-degrees Celsius, send within minutes of a change, and a device that lost its battery may
-be answered for with zeros (SwitchBot API v1.1, meter status).
+same as before is in contact; the value itself is in doubt once it stood still for longer
+than it does: while the unit runs, see `safety`, also while it rests, and soonest where
+another meter of the room moved meanwhile. Where a room has several meters each is judged
+for itself, and only those that are believed are fused. Facts about SwitchBot meters: they
+measure -20 to 80 degrees Celsius and send within minutes of a change (SwitchBot API v1.1,
+meter status). What a single answer is worth says `said`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import ReasonCode
@@ -28,6 +30,19 @@ _SLEW_SECONDS = 300.0
 # the room may be another one, the meter may have been carried.
 _AGREE = 2
 _AGREE_KELVIN = 1.0
+# A meter that said the same for so long while another of its room moved so far is dead.
+_LEFT_BEHIND = timedelta(hours=1)
+_LEFT_BEHIND_KELVIN = 1.0
+# How long a meter stands still is learned from so long a watch; what was seen counts half
+# as much after each of the spans.
+_WATCHED = timedelta(days=1)
+_QUIET_HALVES_SECONDS = 3 * 86400.0
+_QUIET_MARGIN = 3.0
+_STILL_SOONEST_SECONDS = 7200.0
+# While the unit rests nothing moves the room, so that a value may stand three times as
+# long as while it runs.
+_RESTING = 3.0
+_MEDIAN_NEEDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,8 @@ class Reading:
 
     `temperature` in degrees Celsius is None when there is none, and then `problem` says
     why. `humidity` in percent. `received_at` is when the answer came. `source`: ``push``
-    for what an event said; None for an answer that was asked for.
+    for what an event said; None for an answer that was asked for. `each`: where the zone
+    has several meters what each of them gave, by device id; see `judged`.
     """
 
     temperature: float | None = None
@@ -45,23 +61,12 @@ class Reading:
     problem: ReasonCode | None = None
     error: str | None = None
     source: str | None = None
+    each: Mapping[str, Reading] | None = None
 
     def made_at(self, now: datetime) -> datetime:
         """Return when the temperature was read; `now` where nobody knows that."""
         at = self.received_at
         return now if at is None or at > now else at
-
-
-def all_zero(fields: Mapping[str, Any]) -> bool:
-    """Tell whether an answer is nothing but zeros, which no room and no battery is.
-
-    0 degrees by itself is a cold room; with 0 % humidity it is a device that is gone.
-    """
-    return (
-        _is_zero(fields.get("temperature"))
-        and _is_zero(fields.get("humidity"))
-        and (fields.get("battery") is None or _is_zero(fields.get("battery")))
-    )
 
 
 def plausible(zone: ZoneSettings, reading: Reading) -> Reading:
@@ -93,15 +98,52 @@ def believed(
     reading = plausible(zone, reading)
     temperature = reading.temperature
     if temperature is None:
-        return reading, record._replace(good=0, odd=None, odd_count=0)
+        record = record._replace(good=0, odd=None, odd_count=0)
+        return reading, doubted(record, reading.problem, now)
     if _too_far(zone, record, temperature, now):
         agrees = record.odd is not None and (
             abs(record.odd - temperature) <= _AGREE_KELVIN
         )
         count = record.odd_count + 1 if agrees else 1
         if count < _AGREE:
-            return reading, record._replace(good=0, odd=temperature, odd_count=count)
-    return reading, _good(zone, record, reading, now)
+            record = record._replace(good=0, odd=temperature, odd_count=count)
+            return reading, doubted(record, ReasonCode.TEMPERATURE_JUMPED, now)
+    record = _good(zone, record, reading, now)
+    still = ReasonCode.SENSOR_FROZEN if stands_still(zone, record, now) else None
+    return reading, doubted(record, record.distrust or still, now)
+
+
+def doubted(
+    record: SensorRecord, why: ReasonCode | None, now: datetime
+) -> SensorRecord:
+    """Return the record with why its meter is not believed, None where it is."""
+    if record.doubt is why:
+        return record
+    return record._replace(doubt=why, doubted_at=now if why else None)
+
+
+def still_limit(zone: ZoneSettings, record: SensorRecord) -> float:
+    """Return for how many seconds a value may stand still while the unit rests.
+
+    Three times as long as it was seen to lately, once it was watched for a day; infinite
+    where the settings let it stand for ever.
+    """
+    longest = zone.sensor_frozen_seconds * _RESTING
+    if not longest:
+        return float("inf")
+    since, looked = record.watched_since, record.looked_at
+    if since is None or looked is None or looked - since < _WATCHED or not record.quiet:
+        return longest
+    seen_to = max(_STILL_SOONEST_SECONDS, record.quiet * _QUIET_MARGIN)
+    return min(longest, seen_to)
+
+
+def stands_still(zone: ZoneSettings, record: SensorRecord, now: datetime) -> bool:
+    """Tell whether a value stands still for longer than it does, whatever the unit does."""
+    changed = record.changed_at
+    if changed is None:
+        return False
+    return (now - changed).total_seconds() >= still_limit(zone, record)
 
 
 def _good(
@@ -112,6 +154,10 @@ def _good(
         and record.humidity == reading.humidity
     )
     changed_at = record.changed_at if same and record.changed_at else now
+    quiet = record.quiet
+    if not same and record.changed_at and not stands_still(zone, record, now):
+        stood = (now - record.changed_at).total_seconds()
+        quiet = max(stood, quiet * 0.5 ** (stood / _QUIET_HALVES_SECONDS))
     good, distrust = record.good + 1, record.distrust
     if distrust is ReasonCode.SENSOR_FROZEN and changed_at == record.changed_at:
         # It says what it has said for hours; the first other word is the first good one.
@@ -120,7 +166,7 @@ def _good(
         distrust = None
     if distrust is None:
         good = 0
-    return SensorRecord(
+    return record._replace(
         since=now,
         good_at=now,
         temperature=reading.temperature,
@@ -128,7 +174,11 @@ def _good(
         changed_at=changed_at,
         distrust=distrust,
         good=good,
+        odd=None,
+        odd_count=0,
         looked_at=now,
+        quiet=round(quiet, 1),
+        watched_since=record.watched_since or now,
     )
 
 
@@ -144,7 +194,9 @@ def seen(
         return SensorRecord(since=now, looked_at=now)
     looked = record.looked_at or record.since
     if now - looked > timedelta(seconds=longest_silence(zone)):
-        return record._replace(since=now, looked_at=now, changed_at=None)
+        return record._replace(
+            since=now, looked_at=now, changed_at=None, watched_since=None, quiet=0.0
+        )
     return record._replace(looked_at=now)
 
 
@@ -168,22 +220,107 @@ def _too_far(
 # --- several meters in one room ---------------------------------------------------
 
 
-def fused(zone: ZoneSettings, found: Mapping[str, Reading]) -> Reading:
-    """Return one reading for a zone from those of its meters, by device id.
+def judged(
+    zone: ZoneSettings,
+    records: Mapping[str, SensorRecord],
+    found: Mapping[str, Reading],
+    now: datetime,
+) -> tuple[Reading, dict[str, SensorRecord]]:
+    """Judge each meter of a zone for itself; return one reading of those believed.
+
+    `records` is what is kept of each, `found` what each gave, by device id; one that was
+    not asked keeps its record. Not believed is a meter without a temperature, one that
+    jumped or stands still, one that was left behind by another that moved, and one that
+    disagrees: with the middle of three or more, or with a better one of two, the list
+    having the best first. Where none is believed all count that gave a temperature.
+    """
+    readings: dict[str, Reading] = {}
+    kept = dict(records)
+    for sensor in zone.sensors:
+        meter = sensor.device_id
+        reading = found[meter]
+        if reading.problem is not ReasonCode.QUOTA_RESERVE:
+            reading, kept[meter] = believed(zone, records.get(meter), reading, now)
+        readings[meter] = reading
+    warm = {
+        meter: reading.temperature
+        for meter, reading in readings.items()
+        if reading.temperature is not None
+    }
+    trusted = {
+        meter: each
+        for meter, each in warm.items()
+        if meter in kept and kept[meter].doubt is None
+    }
+    for meter, why in _contradicted(zone, kept, trusted, now).items():
+        del trusted[meter]
+        before = records.get(meter)
+        since = before.doubted_at if before and before.doubt is why else now
+        kept[meter] = doubted(kept[meter], why, since or now)
+        if why is ReasonCode.SENSOR_FROZEN:
+            kept[meter] = kept[meter]._replace(distrust=why, good=0)
+    for meter in trusted:
+        if kept[meter].changed_at == now or not kept[meter].beside:
+            beside = tuple((other, at) for other, at in warm.items() if other != meter)
+            kept[meter] = kept[meter]._replace(beside=beside)
+    chosen = trusted or warm
+    return fused(
+        zone, {m: each for m, each in readings.items() if m in chosen} or (readings)
+    ), kept
+
+
+def _contradicted(
+    zone: ZoneSettings,
+    records: Mapping[str, SensorRecord],
+    trusted: Mapping[str, float],
+    now: datetime,
+) -> dict[str, ReasonCode]:
+    """Return which of the meters that are trusted by themselves the others contradict."""
+    found: dict[str, ReasonCode] = {}
+    for meter in trusted:
+        record = records[meter]
+        changed = record.changed_at
+        if (
+            changed is None
+            or now - changed < _LEFT_BEHIND
+            or not (zone.sensor_frozen_seconds)
+        ):
+            continue
+        if any(
+            other in trusted and abs(trusted[other] - then) >= _LEFT_BEHIND_KELVIN
+            for other, then in record.beside
+        ):
+            found[meter] = ReasonCode.SENSOR_FROZEN
+    left = {meter: each for meter, each in trusted.items() if meter not in found}
+    most = zone.sensor_disagree_kelvin
+    if not most or len(left) < 2:  # noqa: PLR2004 - who should disagree with whom
+        return found
+    middle = (
+        _median([(1.0, each) for each in left.values()])
+        if len(left) >= _MEDIAN_NEEDS
+        else next(iter(left.values()))
+    )
+    for meter, each in left.items():
+        if abs(each - middle) > most:
+            found[meter] = ReasonCode.METERS_DISAGREE
+    return found
+
+
+def fused(zone: ZoneSettings, readings: Mapping[str, Reading]) -> Reading:
+    """Return one reading for a zone from those of its meters that count, by device id.
 
     `median`: the middle one, so that a single liar among three changes nothing.
     `weighted`: the mean by `weight`. `fallback`: the first in the order of the list
     that gave anything. Without a usable one the first meter's problem stands.
     """
-    sensors = zone.sensors
-    readings = [plausible(zone, found[each.device_id]) for each in sensors]
-    usable = [
-        (sensor.weight, reading)
-        for sensor, reading in zip(sensors, readings, strict=True)
-        if reading.temperature is not None
+    counted = [
+        (sensor.weight, readings[sensor.device_id])
+        for sensor in zone.sensors
+        if sensor.device_id in readings
     ]
+    usable = [each for each in counted if each[1].temperature is not None]
     if not usable:
-        return readings[0]
+        return counted[0][1]
     if zone.sensor_fusion == "fallback":
         return usable[0][1]
     temperatures = [(weight, each.temperature or 0.0) for weight, each in usable]
@@ -200,6 +337,22 @@ def fused(zone: ZoneSettings, found: Mapping[str, Reading]) -> Reading:
     )
 
 
+def doubts_of_meters(
+    zone: ZoneSettings, state: ZoneState
+) -> Mapping[str, tuple[ReasonCode, datetime | None]]:
+    """Return which of a zone's meters are not believed: why, and since when, aware UTC.
+
+    The pure fact for health, explanations and the command line.
+    """
+    single = ((zone.meter_device_id, state.sensing),) if state.sensing else ()
+    records = state.meters_seen if len(zone.meters) > 1 else single
+    return {
+        meter: (record.doubt, record.doubted_at)
+        for meter, record in records
+        if record.doubt is not None and meter in zone.meters
+    }
+
+
 def _median(values: list[tuple[float, float]]) -> float:
     from statistics import median  # noqa: PLC0415 - most zones have one meter
 
@@ -209,13 +362,6 @@ def _median(values: list[tuple[float, float]]) -> float:
 def _weighted(values: list[tuple[float, float]]) -> float:
     total = sum(weight for weight, _value in values)
     return round(sum(weight * value for weight, value in values) / total, 3)
-
-
-# --- values of a document ----------------------------------------------------------
-
-
-def _is_zero(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == 0
 
 
 TOO_OLD: Final = "too_old"
@@ -228,18 +374,23 @@ APP_START: Final = "app_start"
 """What a state says of a temperature that an earlier process read."""
 
 
+# It was not reached, whatever the cloud answered in its place.
+_SILENT = frozenset({ReasonCode.METER_UNREACHABLE, ReasonCode.DEVICE_OFFLINE})
+
+
 def after_reading(
     state: ZoneState, reading: Reading, record: SensorRecord | None
 ) -> ZoneState:
     """Return the state with what a meter gave, or failed to give.
 
-    `record` is what is kept of its readings from now on, see `believed`.
+    `record` is what is kept of its readings from now on, see `believed`. When the last
+    temperature was read does not move with attempts that gave none.
     """
     if reading.problem is ReasonCode.NO_METER:
         return state
-    if reading.problem is ReasonCode.METER_UNREACHABLE:
+    if reading.problem in _SILENT:
         return with_error(state, reading.error)._replace(
-            last_read_at=reading.received_at,
+            last_asked_at=reading.received_at,
             last_temperature_stale=True,
             last_temperature_stale_reason=UNREACHABLE,
             sensing=record,
@@ -250,7 +401,10 @@ def after_reading(
     return state._replace(
         last_temperature=reading.temperature,
         last_humidity=reading.humidity,
-        last_read_at=reading.received_at,
+        last_read_at=(
+            state.last_read_at if reading.temperature is None else reading.received_at
+        ),
+        last_asked_at=reading.received_at,
         last_temperature_stale=False,
         last_temperature_stale_reason=None,
         sensing=record,
@@ -279,6 +433,13 @@ def remembered(state: ZoneState) -> Reading:
     return Reading(
         state.last_temperature, state.last_humidity, state.last_read_at, problem
     )
+
+
+def with_meters_seen(
+    state: ZoneState, records: Mapping[str, SensorRecord]
+) -> ZoneState:
+    """Return the state with what is kept of each of the zone's meters."""
+    return state._replace(meters_seen=tuple(records.items()))
 
 
 def with_sensing(state: ZoneState, record: SensorRecord) -> ZoneState:

@@ -223,7 +223,10 @@ class SensorRecord(NamedTuple):
     `humidity` are what that contact gave, `changed_at` when either last was another.
     `distrust`: why readings are not enough for a start yet; `good` counts the usable
     ones in a row since. `odd` is a value too far from the last one, seen `odd_count`
-    times.
+    times. `quiet` is for how many seconds it was seen to say the same lately, `watched_since`
+    from when on it was looked at without a gap. `beside`: what the room's other meters said
+    when this one last said something else, by device id. `doubt`: why the last judgement
+    did not believe it, `doubted_at` since when.
     """
 
     since: datetime
@@ -236,13 +239,18 @@ class SensorRecord(NamedTuple):
     odd: float | None = None
     odd_count: int = 0
     looked_at: datetime | None = None
+    quiet: float = 0.0
+    watched_since: datetime | None = None
+    beside: tuple[tuple[str, float], ...] = ()
+    doubt: ReasonCode | None = None
+    doubted_at: datetime | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
         return {
             key: encode_instant(value) if isinstance(value, datetime) else _plain(value)
             for key, value in zip(self._fields, self, strict=True)
-            if value is not None and value != 0
+            if value not in (None, 0, ())
         }
 
     @classmethod
@@ -264,20 +272,55 @@ class SensorRecord(NamedTuple):
             odd=number(value.get("odd")),
             odd_count=_count(value.get("odd_count")),
             looked_at=instant(value.get("looked_at")),
+            quiet=max(0.0, min(number(value.get("quiet")) or 0.0, 1e7)),
+            watched_since=instant(value.get("watched_since")),
+            beside=_temperatures(value.get("beside")),
+            doubt=enum(ReasonCode, value.get("doubt")),
+            doubted_at=instant(value.get("doubted_at")),
         )
 
     def not_later_than(self, now: datetime) -> SensorRecord:
         """Pull instants from the future back to `now`, after the clock was set back."""
         late: dict[str, Any] = {
             name: now
-            for name in ("since", "good_at", "changed_at", "looked_at")
+            for name in _SENSOR_INSTANTS
             if (at := getattr(self, name)) is not None and at > now
         }
         return self._replace(**late) if late else self
 
 
+_SENSOR_INSTANTS = (
+    "since",
+    "good_at",
+    "changed_at",
+    "looked_at",
+    "watched_since",
+    "doubted_at",
+)
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return dict(value)
     return str(value) if isinstance(value, StrEnum) else value
+
+
+def _temperatures(value: Any) -> tuple[tuple[str, float], ...]:
+    """Return the temperatures by device id of a document, Celsius."""
+    found = value.items() if isinstance(value, dict) else ()
+    read = ((str(key), number(each)) for key, each in found)
+    return tuple((key, each) for key, each in read if each is not None)
+
+
+def meters_seen_of(value: Any) -> tuple[tuple[str, SensorRecord], ...]:
+    """Read what is kept of each meter of a document, without garbage."""
+    found = value.items() if isinstance(value, dict) else ()
+    read = ((str(key), SensorRecord.from_document(each)) for key, each in found)
+    return tuple((key, each) for key, each in read if each is not None)
+
+
+def _encode_meters(value: tuple[tuple[str, SensorRecord], ...]) -> dict[str, Any]:
+    return {key: each.to_document() for key, each in value}
 
 
 def _count(value: Any) -> int:
@@ -296,7 +339,8 @@ class Sign:
 
     `active`: open, or something moves. `since`: when that began. `heard_at`: when it was
     last said. `moved_at`: when it was last active. `held_seconds`: how long what was
-    before it had lasted.
+    before it had lasted. `told_at`: when it last said something by itself. `watched_since`:
+    from when on nothing that it shows can have been missed, None where nobody knows.
     """
 
     active: bool
@@ -304,6 +348,35 @@ class Sign:
     heard_at: datetime
     moved_at: datetime
     held_seconds: float = 0.0
+    told_at: datetime | None = None
+    watched_since: datetime | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document; what is unknown is left out."""
+        instants = {
+            name: encode_instant(at)
+            for name in _SIGN_INSTANTS
+            if (at := getattr(self, name)) is not None
+        }
+        return {
+            "active": self.active,
+            **instants,
+            "held_seconds": self.held_seconds,
+        }
+
+    def not_later_than(self, now: datetime) -> Sign:
+        """Pull instants from the future back to `now`, after the clock was set back."""
+        if self.heard_at <= now:
+            return self
+        late: dict[str, Any] = {
+            name: min(at, now)
+            for name in _SIGN_INSTANTS
+            if (at := getattr(self, name)) is not None
+        }
+        return replace(self, **late)
+
+
+_SIGN_INSTANTS = ("since", "heard_at", "moved_at", "told_at", "watched_since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +393,8 @@ class Surroundings:
 
     `signs` by device id, `offsets` by source. `readings` of the last minutes, as POSIX
     seconds and degrees Celsius, are kept where a sudden loss is looked for;
-    `suspected_at` is when there was one. `joined` and `missed` are the start of the
+    `suspected_at` is when there was one; `dip` is the deepest fall that was none, in kelvin,
+    as it was at `dip_at`. `joined` and `missed` are the start of the
     occurrence of a window, by its name, that is in force or came too late, as dates.
     """
 
@@ -328,6 +402,8 @@ class Surroundings:
     offsets: Mapping[str, OffsetValue] = field(default_factory=lambda: _NOTHING)
     readings: tuple[tuple[float, float], ...] = ()
     suspected_at: datetime | None = None
+    dip: float = 0.0
+    dip_at: datetime | None = None
     joined: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     missed: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
@@ -335,14 +411,7 @@ class Surroundings:
         """Return it as a document, without what is empty."""
         document: dict[str, Any] = {
             "signs": {
-                device_id: {
-                    "active": sign.active,
-                    "since": encode_instant(sign.since),
-                    "heard_at": encode_instant(sign.heard_at),
-                    "moved_at": encode_instant(sign.moved_at),
-                    "held_seconds": sign.held_seconds,
-                }
-                for device_id, sign in self.signs.items()
+                device_id: sign.to_document() for device_id, sign in self.signs.items()
             },
             "offsets": {
                 source: {"kelvin": value.kelvin, "until": encode_instant(value.until)}
@@ -352,6 +421,8 @@ class Surroundings:
             "suspected_at": encode_instant(self.suspected_at)
             if self.suspected_at
             else None,
+            "dip": self.dip,
+            "dip_at": encode_instant(self.dip_at) if self.dip_at else None,
             "joined": dict(self.joined),
             "missed": dict(self.missed),
         }
@@ -369,6 +440,8 @@ class Surroundings:
             offsets={key: each for key, each in offsets.items() if each},
             readings=_readings(value.get("readings")),
             suspected_at=instant(value.get("suspected_at")),
+            dip=max(0.0, min(number(value.get("dip")) or 0.0, 50.0)),
+            dip_at=instant(value.get("dip_at")),
             joined=_days(value.get("joined")),
             missed=_days(value.get("missed")),
         )
@@ -376,24 +449,26 @@ class Surroundings:
     def not_later_than(self, now: datetime) -> Surroundings:
         """Pull instants from the future back to `now`, after the clock was set back."""
         late = {
-            key: replace(
-                sign,
-                since=min(sign.since, now),
-                heard_at=min(sign.heard_at, now),
-                moved_at=min(sign.moved_at, now),
-            )
+            key: sign.not_later_than(now)
             for key, sign in self.signs.items()
             if sign.heard_at > now
         }
         suspected = self.suspected_at
         ahead = self.readings and self.readings[-1][0] > now.timestamp()
-        if not late and not ahead and (suspected is None or suspected <= now):
+        dip_at = self.dip_at
+        if (
+            not late
+            and not ahead
+            and (suspected is None or suspected <= now)
+            and (dip_at is None or dip_at <= now)
+        ):
             return self
         return replace(
             self,
             signs={**self.signs, **late},
             readings=() if ahead else self.readings,
             suspected_at=min(suspected, now) if suspected else None,
+            dip_at=min(dip_at, now) if dip_at else None,
         )
 
 
@@ -412,7 +487,15 @@ def _sign(value: dict[str, Any]) -> Sign | None:
         return None
     held = number(value.get("held_seconds")) or 0.0
     moved_at = instant(value.get("moved_at")) or heard_at
-    return Sign(active, since, heard_at, moved_at, max(0.0, min(held, 1e9)))
+    return Sign(
+        active,
+        since,
+        heard_at,
+        moved_at,
+        max(0.0, min(held, 1e9)),
+        instant(value.get("told_at")),
+        instant(value.get("watched_since")),
+    )
 
 
 def _offset(value: dict[str, Any]) -> OffsetValue | None:
@@ -738,7 +821,9 @@ class ZoneState(NamedTuple):
     when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
     `shown_as`: what the unit was told, each with what it shows of that, see `told`.
     `unit` and `meters` are the devices that all this is known of, see `belonging`; None
-    and none where nobody has said so yet.
+    and none where nobody has said so yet. `last_read_at` is when the last temperature was
+    read, `last_asked_at` when the meter was last asked, whatever came of it. `meters_seen`
+    is what is kept of each meter where the zone has several.
     """
 
     last_temperature: float | None = None
@@ -776,6 +861,13 @@ class ZoneState(NamedTuple):
     shown_as: tuple[tuple[str, str], ...] = ()
     unit: UnitId | None = None
     meters: tuple[str, ...] = ()
+    last_asked_at: datetime | None = None
+    meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
+
+    @property
+    def asked_at(self) -> datetime | None:
+        """When the meter was last asked, also by an older release."""
+        return _later(self.last_asked_at, self.last_read_at)
 
     @property
     def compressor_running(self) -> bool:
@@ -840,6 +932,12 @@ class ZoneState(NamedTuple):
             kept = getattr(self, part)
             if kept is not None and (pulled := kept.not_later_than(now)) is not kept:
                 late[part] = pulled
+        if self.meters_seen:
+            each = tuple(
+                (key, one.not_later_than(now)) for key, one in self.meters_seen
+            )
+            if each != self.meters_seen:
+                late["meters_seen"] = each
         pending = self.pending_repeat
         if pending is not None:
             due = now + timedelta(seconds=pending.interval_seconds)
@@ -909,6 +1007,8 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("aircon_shows", pairs, dict),
     ("unit", UnitId.from_document, UnitId.to_document),
     ("meters", texts, list),
+    ("last_asked_at", instant, encode_instant),
+    ("meters_seen", meters_seen_of, _encode_meters),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
@@ -924,6 +1024,7 @@ _PART_KEYS = (
     "equipment",
     "command_check",
     "surroundings",
+    "meters_seen",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
 

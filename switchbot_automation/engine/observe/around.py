@@ -65,7 +65,7 @@ class Survey:
 
     async def _asked(
         self, zones: Iterable[ZoneSettings], now: datetime
-    ) -> list[tuple[str, Mapping[str, Any], datetime]]:
+    ) -> list[tuple[str, Mapping[str, Any], datetime, bool]]:
         """Ask the sensors that are due, each once for all zones."""
         due = self._due(zones, now)
         if not due:
@@ -75,7 +75,7 @@ class Survey:
         found = await asyncio.gather(*(self._ask(each) for each in due))
         at = self._clock.now()
         return [
-            (device_id, fields, at)
+            (device_id, fields, at, False)
             for device_id, fields in zip(due, found, strict=True)
             if fields is not None
         ]

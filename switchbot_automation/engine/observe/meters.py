@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.core.pace import Note, Quota
-from switchbot_automation.core.state.meter import Reading, all_zero, fused, implausible
+from switchbot_automation.core.state.meter import Reading
+from switchbot_automation.core.state.said import finite, said_by_status
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
 from switchbot_automation.errors import QuotaExhaustedError
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
 # No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
 _READS_AT_ONCE = 8
 
-# What a document can hold, and far beyond any temperature.
-_LARGEST = 1e15
+# What a doubt is in words, for `last_error`.
+_WORDS = {
+    ReasonCode.DEVICE_OFFLINE: "it is offline: these are the last values the cloud had",
+    ReasonCode.ALL_ZEROS: "nothing but zeros: no hub hears it",
+}
 
 
 class KnownDevices:
@@ -120,7 +124,7 @@ class Meters:
             found = dict(zip(meters, readings, strict=True))
         none = Reading(problem=ReasonCode.NO_METER)
         return {
-            zone.name: fused(zone, found)
+            zone.name: Reading(each={each: found[each] for each in zone.meters})
             if len(zone.meters) > 1
             else found.get(zone.meter_device_id, none)
             for zone in zones
@@ -157,25 +161,15 @@ def _reading(status: DeviceStatus, clock: Clock) -> Reading:
     at: Any = status.received_at  # a host's own client may give anything
     if not isinstance(at, datetime) or at.tzinfo is None:
         at = clock.now()
-    raw = status.fields.get("temperature")
-    humidity = _finite(status.fields.get("humidity"))
-    if raw is None:
-        problem = ReasonCode.NO_READING
-        return Reading(None, humidity, at, problem)
-    temperature = _finite(raw)
+    said = said_by_status(status)
+    why = said.doubts.get("temperature") or said.whole
+    humidity = finite(said.values.get("humidity"))
+    if why is not None:
+        return Reading(None, humidity, at, why, _WORDS.get(why))
+    temperature = finite(said.values.get("temperature"))
     if temperature is None:
-        problem = ReasonCode.TEMPERATURE_NOT_A_NUMBER
-        return Reading(None, humidity, at, problem)
-    reading = Reading(temperature, humidity, at)
-    if all_zero(status.fields):
-        return implausible(reading, "nothing but zeros")
-    return reading
-
-
-def _finite(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if -_LARGEST < value < _LARGEST else None
+        return Reading(None, humidity, at, ReasonCode.NO_READING)
+    return Reading(temperature, humidity, at)
 
 
 def ledger_of(client: CloudApi) -> QuotaLedger | None:

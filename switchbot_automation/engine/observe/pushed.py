@@ -21,7 +21,14 @@ from switchbot_automation.cloud.events.events import (
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.overlay import zone_in_force
 from switchbot_automation.core.state.around import shown_by
-from switchbot_automation.core.state.meter import Reading, all_zero
+from switchbot_automation.core.state.meter import Reading
+from switchbot_automation.core.state.said import (
+    believable,
+    finite,
+    is_celsius,
+    said_by_event,
+    unit_told,
+)
 from switchbot_automation.model import Power
 from switchbot_automation.schedule.windows import in_window
 
@@ -63,7 +70,9 @@ class _Line:
     """What is known of one meter's events. Seconds are monotonic.
 
     `temperature` and `humidity` are the newest known, told or asked, of `known_at`;
-    `told` is the last event's temperature, `counted` whether it was compared.
+    `told` is the last event's temperature, `counted` whether it was compared. `scaled` is
+    the last one as it came in another scale than Celsius, `unit` what an answer told of
+    such.
     """
 
     asked_at: float
@@ -76,6 +85,8 @@ class _Line:
     agreed: int = 0
     contradicted: int = 0
     fresh: bool = False
+    scaled: float | None = None
+    unit: str | None = None
 
 
 class Pushes:
@@ -88,7 +99,7 @@ class Pushes:
         self._known = known
         self.heard: dict[str, _Line] = {}
         """By its meter, what events said; empty where no webhook comes in."""
-        self._signs: deque[tuple[str, Mapping[str, Any], datetime]] = deque(
+        self._signs: deque[tuple[str, Mapping[str, Any], datetime, bool]] = deque(
             maxlen=_KEPT_SIGNS
         )
         self._shown: dict[str, tuple[bool | None, ...]] = {}
@@ -123,13 +134,14 @@ class Pushes:
 
     def _take_sign(self, event: WebhookEvent) -> None:
         """Keep what a sensor around a zone showed; a change is worth a tick at once."""
-        self._signs.append((event.device_id, event.context, event.sampled_at))
-        shows = tuple(shown_by(event.context, opening=each) for each in (True, False))
+        self._signs.append((event.device_id, event.context, event.sampled_at, True))
+        said = believable(event.context)
+        shows = tuple(shown_by(said, opening=each) for each in (True, False))
         if self._shown.get(event.device_id) != shows:
             self._shown[event.device_id] = shows
             self.wake = True
 
-    def told_signs(self) -> list[tuple[str, Mapping[str, Any], datetime]]:
+    def told_signs(self) -> list[tuple[str, Mapping[str, Any], datetime, bool]]:
         """Return what sensors around the zones showed since this was last asked."""
         told = list(self._signs)
         self._signs.clear()
@@ -163,6 +175,9 @@ class Pushes:
         line.fresh = False
         if reading.temperature is None:
             return
+        if line.scaled is not None:
+            line.unit = unit_told(line.scaled, reading.temperature) or line.unit
+            line.scaled = None
         line.known_at = reading.received_at
         line.temperature, line.humidity = reading.temperature, reading.humidity
         if line.told is None:
@@ -170,6 +185,8 @@ class Pushes:
         if abs(line.told - reading.temperature) > _AGREE_KELVIN:
             line.agreed = 0
             line.contradicted += 1
+            if line.contradicted >= _MISTRUSTED:
+                line.unit = None
             return
         line.contradicted = 0
         line.agreed += not line.counted
@@ -186,19 +203,29 @@ class Pushes:
     ) -> bool:
         """Keep an event of a meter; tell whether it is a reading.
 
-        Temperatures are degrees Celsius whatever `scale` the app shows them in
-        (SwitchBot API v1.1, webhook events of the meters).
+        One in another scale than Celsius is none before an answer of the cloud, which is
+        always in Celsius, has told the unit of that meter: documents say that events are
+        in Celsius whatever the app shows (SwitchBot API v1.1, webhook events of the
+        meters), and people's are not all.
         """
-        temperature = _number(event.values.get("temperature"))
-        if event.event_type != CHANGE_REPORT or temperature is None:
+        if event.event_type != CHANGE_REPORT or "temperature" not in event.values:
             return False
-        possible = any(
+        line = self.heard.get(event.device_id)
+        said = said_by_event(
+            event.context,
+            device_type=event.device_type,
+            unit=line.unit if line else None,
+        )
+        temperature = finite(said.values.get("temperature"))
+        scaled = None
+        if not is_celsius(event.context):
+            scaled = _number(event.values.get("temperature"))
+        possible = temperature is not None and any(
             zone.plausible_min_celsius <= temperature <= zone.plausible_max_celsius
             for zone in zones
         )
-        if not possible or (temperature == 0 and all_zero(event.context)):
+        if not possible and (scaled is None or (line is not None and line.unit)):
             return False
-        line = self.heard.get(event.device_id)
         if line is None:
             states = [self._documents.states[zone.name] for zone in zones]
             read_at = [
@@ -208,6 +235,9 @@ class Pushes:
             ]
             read = max(read_at, default=None)
             line = self.heard[event.device_id] = _Line(seconds, known_at=read)
+        line.scaled = scaled
+        if temperature is None or not possible:
+            return False
         line.told, line.counted, line.heard_at = temperature, False, seconds
         at = event.sampled_at
         if line.known_at is not None and at < line.known_at:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.cloud.catalog.infrared import is_infrared_id
-from switchbot_automation.cloud.catalog.readings import (
-    in_status_words,
-    read_event,
-    read_status,
+from switchbot_automation.core.state.said import (
+    finite,
+    is_celsius,
+    said_by_event,
+    said_by_status,
+    unit_told,
 )
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.observe.pushed import HEARTBEAT_SECONDS, PROOF
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.pace import Quota
+    from switchbot_automation.core.state.said import Said
     from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.model import CloudApi, DeviceStatus
@@ -56,7 +59,8 @@ class _Line:
 
     `at` is when a field's value was so, as its event or its answer says. `told` is what
     events said since the last answer, `heard` the fields they ever told;
-    `agreed` how often an answer was what was told, without a change nobody told.
+    `agreed` how often an answer was what was told, without a change nobody told. `scaled`
+    is a temperature that came in another scale than Celsius, `unit` what it was found in.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -68,6 +72,8 @@ class _Line:
     agreed: int = 0
     failing: bool = False
     at: dict[str, datetime] = field(default_factory=dict)
+    scaled: float | None = None
+    unit: str | None = None
 
 
 class RuleDevices:
@@ -169,15 +175,17 @@ class RuleDevices:
         try:
             status = await self._observer.call(self._client.status, device.device_id)
             self.account.learn(status)
-            reading = read_status(status)
+            answer = dict(said_by_status(status).values)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             if not line.failing:
                 _LOGGER.warning("%s cannot be read: %s", device.name, describe(error))
             line.failing = True
             return
         line.failing = False
+        answered = finite(answer.get("temperature"))
+        if line.scaled is not None and answered is not None:
+            line.unit, line.scaled = unit_told(line.scaled, answered), None
         kept = _told_just_now(line, self._when(status))
-        answer = {**reading.unknown, **reading.values}
         values = {**answer, **{key: line.values[key] for key in kept}}
         line.at = dict.fromkeys(answer, self._when(status)) | kept
         if line.heard:
@@ -225,8 +233,11 @@ class RuleDevices:
         `spelled` are the rules' words for devices.
         """
         self.account.hear(event.device_id)
-        values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
+        if not is_celsius(event.context):
+            line.scaled = finite(event.values.get("temperature"))
+        found = self._as_status(event, line.unit)
+        values = found.values
         line.heard.update(values)
         # What was so before something that is known already is told too late.
         at = event.sampled_at
@@ -235,16 +246,23 @@ class RuleDevices:
             for key, value in values.items()
             if key not in line.at or not at < line.at[key] <= self._clock.now()
         }
+        if found.doubts and not any(at < known for known in line.at.values()):
+            # What it was until now is as unknown as what it says that it is.
+            lost = set(line.values if found.whole else found.doubts)
+            line.values = {
+                key: each for key, each in line.values.items() if key not in lost
+            }
         if newer:
             line.values = {**line.values, **newer}
             line.at |= dict.fromkeys(newer, at)
             line.told.update(newer)
             line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
-        return DeviceEvent(names, event.event_type, values, said=event.values)
+        said = {name: values[name] for name in event.values if name in values}
+        return DeviceEvent(names, event.event_type, values, said=said)
 
-    def _as_status(self, event: WebhookEvent) -> dict[str, Any]:
-        """Return an event's values as the status has them, else as they were told.
+    def _as_status(self, event: WebhookEvent, unit: str | None) -> Said:
+        """Return an event's values as the status has them, as far as they are believed.
 
         A lock tells LOCKED where its status says lock, a light `powerState` for `power`.
         """
@@ -253,11 +271,9 @@ class RuleDevices:
             for each in self.account.named(event.device_id)
             if each.device_id == event.device_id
         )
-        reading = read_event(
-            {**event.values, "deviceType": event.device_type},
-            device_type=next(listed, ""),
+        return said_by_event(
+            event.context, device_type=next(listed, ""), unit=unit, new=event.values
         )
-        return {**event.values, **in_status_words(reading)}
 
     def _names_of(self, event: WebhookEvent, spelled: frozenset[str]) -> Iterator[str]:
         for name in spelled:

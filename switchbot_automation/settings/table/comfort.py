@@ -128,7 +128,9 @@ COMFORT: tuple[SettingSpec, ...] = (
         "openings.drop_kelvin",
         Kind.NUMBER,
         "A room that loses this much within ten minutes counts as open: falls while"
-        " heating, rises while cooling. 0 means that it is not looked for.",
+        " heating, rises while cooling. 1.0 suits most rooms; while the unit heats no less"
+        " than 3.4 counts, since it melts its ice with the room's heat, and nothing for"
+        " minutes after it was told something. 0 means that it is not looked for.",
         default=0.0,
         bounds=(0, 10),
         unit="K",
@@ -138,6 +140,21 @@ COMFORT: tuple[SettingSpec, ...] = (
         1200,
         (60, 7200),
         "How long the pause lasts after such a loss.",
+    ),
+    _seconds(
+        "openings.longest_pause_seconds",
+        14400,
+        (0, 604800),
+        "After so long a window is forgotten or its sensor dead: it is told, and heating"
+        " begins again at `openings.frost_celsius`. 0 means never.",
+    ),
+    SettingSpec(
+        "openings.frost_celsius",
+        Kind.NUMBER,
+        "Where heating begins in spite of a pause that lasts too long; it ends 2 K above.",
+        default=8.0,
+        bounds=(3, 15),
+        unit="°C",
     ),
     SettingSpec(
         "presence",

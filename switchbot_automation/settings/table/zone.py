@@ -197,6 +197,15 @@ METERS: tuple[SettingSpec, ...] = (
         default="median",
         choices=FUSIONS,
     ),
+    SettingSpec(
+        "sensor_disagree_kelvin",
+        Kind.NUMBER,
+        "A meter this far from the middle of the room's others, or from a better one of"
+        " two, is left out; 0 means never.",
+        default=4.0,
+        bounds=(0, 30),
+        unit="K",
+    ),
 )
 
 DEVICES: tuple[SettingSpec, ...] = (

@@ -1,0 +1,253 @@
+"""What a status or an event says, and whether it can be believed. Pure.
+
+The one judgement for all: zones, rules, openings, presence and the command line. The
+cloud answers for a device that is gone: with the last values it had while `onlineStatus`
+says offline (SwitchBotAPI#280, #334, #410), with zeros where no hub hears a meter
+(SwitchBotAPI#448, #484, #371), and events may come in degrees of another scale. What
+cannot be believed is unknown: it is not among the values.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from switchbot_automation.cloud.catalog.readings import (
+    in_status_words,
+    read_event,
+    read_status,
+)
+from switchbot_automation.model import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation.cloud.catalog.readings import DeviceReading
+    from switchbot_automation.model import DeviceStatus
+
+# What a device says of its own connection is believed also while it has none.
+_CONNECTION = frozenset({"onlinestatus", "online"})
+_OFFLINE = frozenset({"offline", "false", "0"})
+_CELSIUS = frozenset({"celsius", "c", "°c"})
+# No meter is sold for more, and no freezer or oven has one.
+_COLDEST, _WARMEST = -60.0, 100.0
+_PERCENT = (0.0, 100.0)
+# How far an event and the answer after it may lie apart: the room moved meanwhile.
+_SAME_KELVIN = 2.0
+
+
+class Said(NamedTuple):
+    """What was said, parted into what can be believed and what cannot.
+
+    `values` are by the catalogue's names; `doubts` says of each name that is not among
+    them why not.
+    """
+
+    values: Mapping[str, Any]
+    doubts: Mapping[str, ReasonCode]
+
+    @property
+    def whole(self) -> ReasonCode | None:
+        """Why nothing of it counts; None where something does."""
+        offline = ReasonCode.DEVICE_OFFLINE
+        return offline if offline in self.doubts.values() else None
+
+
+def said_by_status(status: DeviceStatus) -> Said:
+    """Return what a device's status says.
+
+    Where the catalogue does not know the device, the fields are taken as they came.
+    """
+    reading = read_status(status)
+    # A fraction of a percent is a number too, although the documentation has none.
+    measured = {
+        name: status.fields[name]
+        for name in ("temperature", "humidity")
+        if finite(status.fields.get(name)) is not None
+    }
+    return _parted({**measured, **_all_of(reading)}, status.fields, reading)
+
+
+def said_by_event(
+    context: Mapping[str, Any],
+    *,
+    device_type: str = "",
+    unit: str | None = None,
+    new: Mapping[str, Any] | None = None,
+) -> Said:
+    """Return what an event says, in its own words and in those of the device's status.
+
+    `device_type` is the device's type in the list; `unit` what `unit_told` found of it.
+    `new`: what of it was not known from a later event, where that is not all; whether it
+    can be believed is judged by the whole.
+    """
+    reading = read_event(context, device_type=device_type)
+    part, own = reading, _all_of(reading)
+    if new is not None:
+        kind = {"deviceType": context.get("deviceType")}
+        part, own = read_event({**new, **kind}, device_type=device_type), dict(new)
+    values = {**own, **in_status_words(part)}
+    said = _parted(values, context, reading)
+    temperature = finite(said.values.get("temperature"))
+    if temperature is None or is_celsius(context):
+        return said
+    return _of_scale(said, temperature, unit)
+
+
+def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
+    """Return why which of the fields, named as they came, cannot be believed."""
+    folded = {name: str(name).casefold() for name in fields}
+    if any(
+        folded[name] in _CONNECTION and _is_offline(value)
+        for name, value in fields.items()
+    ):
+        return {
+            name: ReasonCode.DEVICE_OFFLINE
+            for name in fields
+            if folded[name] not in _CONNECTION
+        }
+    doubts: dict[str, ReasonCode] = {}
+    zeros = _are_zeros({folded[name]: value for name, value in fields.items()})
+    for name, value in fields.items():
+        if zeros and folded[name] in _AIR and _is_zero(value):
+            doubts[name] = ReasonCode.ALL_ZEROS
+        elif folded[name] == "temperature" and value is not None:
+            number = finite(value)
+            if number is None:
+                doubts[name] = ReasonCode.TEMPERATURE_NOT_A_NUMBER
+            elif not _COLDEST <= number <= _WARMEST and is_celsius(fields):
+                doubts[name] = ReasonCode.TEMPERATURE_IMPLAUSIBLE
+    return doubts
+
+
+def believable(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return those of the fields, as they came, that can be believed.
+
+    >>> believable({"onlineStatus": "offline", "openState": "open"})
+    {'onlineStatus': 'offline'}
+    """
+    doubts = doubts_of(fields)
+    return {name: value for name, value in fields.items() if name not in doubts}
+
+
+def finite(value: Any) -> float | None:
+    """Return a finite number that a document can hold, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -_LARGEST < value < _LARGEST else None
+
+
+# --- the scale of an event ------------------------------------------------------------
+
+CELSIUS: Final = "celsius"
+FAHRENHEIT: Final = "fahrenheit"
+
+
+def is_celsius(context: Mapping[str, Any]) -> bool:
+    """Tell whether an event is in Celsius by its own word; one without a word is."""
+    scale = context.get("scale")
+    if scale is None:
+        return True
+    return isinstance(scale, str) and scale.strip().casefold() in _CELSIUS
+
+
+def unit_told(event: float, answered: float) -> str | None:
+    """Return the unit of an event's temperature by the answer after it, in Celsius.
+
+    None where the answer fits neither, or both.
+
+    >>> unit_told(70.5, 21.4), unit_told(21.4, 21.4), unit_told(35.0, 21.4)
+    ('fahrenheit', 'celsius', None)
+    """
+    as_celsius = abs(event - answered) <= _SAME_KELVIN
+    as_fahrenheit = abs(in_celsius(event, FAHRENHEIT) - answered) <= _SAME_KELVIN
+    if as_celsius is as_fahrenheit:
+        return None
+    return CELSIUS if as_celsius else FAHRENHEIT
+
+
+def in_celsius(temperature: float, unit: str) -> float:
+    """Return a temperature of that unit in degrees Celsius, in tenths."""
+    if unit == FAHRENHEIT:
+        return round((temperature - 32.0) / 1.8, 1)
+    return temperature
+
+
+def _of_scale(said: Said, temperature: float, unit: str | None) -> Said:
+    values = {name: each for name, each in said.values.items() if name != "temperature"}
+    if unit is None:
+        doubts = {**said.doubts, "temperature": ReasonCode.SCALE_UNKNOWN}
+        return Said(values, doubts)
+    values["temperature"] = in_celsius(temperature, unit)
+    return Said(values, said.doubts)
+
+
+# --- parting ---------------------------------------------------------------------------
+
+# What a document can hold, and far beyond anything that is measured.
+_LARGEST = 1e15
+_AIR = frozenset({"temperature", "humidity", "battery"})
+_MEASURED = _AIR | {"co2"}
+
+
+def _all_of(reading: DeviceReading) -> dict[str, Any]:
+    return {**reading.unknown, **reading.values}
+
+
+def _parted(
+    values: Mapping[str, Any], given: Mapping[str, Any], reading: DeviceReading
+) -> Said:
+    names = {name.casefold(): name for name in values}
+    doubts = {
+        names.get(str(name).casefold(), str(name)): why
+        for name, why in doubts_of(given).items()
+    }
+    if ReasonCode.DEVICE_OFFLINE in doubts.values():
+        # Also what only the catalogue calls so.
+        doubts |= {
+            name: ReasonCode.DEVICE_OFFLINE
+            for name in values
+            if name.casefold() not in _CONNECTION
+        }
+    for field in reading.product.status if reading.product else ():
+        number = finite(values.get(field.name))
+        measured = field.name.casefold() in _MEASURED
+        if number is None or not measured or field.name in doubts:
+            continue
+        low, high = _PERCENT if field.unit == "%" else (field.minimum, field.maximum)
+        if (low is not None and number < low) or (high is not None and number > high):
+            temperature = field.name == "temperature"
+            if temperature and not is_celsius(given):
+                continue
+            doubts[field.name] = (
+                ReasonCode.TEMPERATURE_IMPLAUSIBLE
+                if temperature
+                else ReasonCode.VALUE_IMPLAUSIBLE
+            )
+    believed = {name: each for name, each in values.items() if name not in doubts}
+    return Said(believed, doubts)
+
+
+def _is_offline(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().casefold() in _OFFLINE
+    return value is False or _is_zero(value)
+
+
+def _are_zeros(said: Mapping[str, Any]) -> bool:
+    """Tell whether temperature, humidity and battery are zeros that nothing measured.
+
+    0 degrees by itself is a cold room; with 0 % humidity it is a device that is gone,
+    also where the cloud still has its CO2.
+    """
+    if not _is_zero(said.get("temperature")):
+        return False
+    others = [
+        said[name] for name in ("humidity", "battery") if said.get(name) is not None
+    ]
+    return bool(others) and all(_is_zero(each) for each in others)
+
+
+def _is_zero(value: Any) -> bool:
+    number = finite(value)
+    return number is not None and math.isclose(number, 0.0, abs_tol=1e-9)
