@@ -20,8 +20,8 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings.checks import needs_events
-from switchbot_automation.settings.read import check_settings, parse_settings
+from switchbot_automation.settings.checks import needs_events, unheard_notices
+from switchbot_automation.settings.read import parse_settings, read_settings
 from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
             raise
         document, errors = {}, [SettingsError(misuse.message)]
     else:
-        errors = check_settings(document)
+        read, errors = read_settings(document)
+        if read is not None:
+            errors += unheard_notices(read)
     settings = None if errors else parse_settings(document)
     if as_json:
         print_json(

@@ -26,7 +26,8 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.rules.definition.model import every_step
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.rules.running.memory import Memory
-from switchbot_automation.settings.read import check_settings, parse_settings
+from switchbot_automation.settings.checks import unheard_notices
+from switchbot_automation.settings.read import parse_settings, read_settings
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
@@ -61,16 +62,17 @@ def check(ctx: click.Context, file: Path | None, account: bool, as_json: bool) -
     Nothing is sent. The exit code is 2 when something is wrong.
     """
     document = load_document(file) if file else _stored()
-    errors = [
-        {"path": error.path, "message": str(error)}
-        for error in check_settings(document)
-    ]
-    found = () if errors else parse_settings(document).rules
+    settings, wrong = read_settings(document)
+    if settings is not None:
+        wrong += unheard_notices(settings)
+    errors = [{"path": error.path, "message": str(error)} for error in wrong]
+    found = settings.rules if settings is not None else ()
     if account and found:
         listed = ask(lambda client: client.devices())
-        errors = [
+        errors += [
             {"path": f"rules.{rule_id}", "message": f"{rule_id}: {problem}"}
             for rule_id, problem in account_problems(found, listed)
+            if all(not each["message"].endswith(problem) for each in errors)
         ]
     if as_json:
         listed_rules = [_rule_as_json(rule) for rule in found]

@@ -298,6 +298,14 @@ class RuleDevices:
         found = self._lookup(name)
         return found[0].device_id if len(found) == 1 else name
 
+    def category_of(self, name: str) -> str:
+        """Return what kind of product a device is, as ``light``; "" where nobody knows."""
+        found = self._lookup(name)
+        if len(found) != 1 or not found[0].device_type:
+            return ""
+        products = find(found[0].device_type, infrared=found[0].infrared)
+        return products[0].category if products else ""
+
     def contradicts(self, device: Known, command: str) -> bool:
         """Tell whether a device was seen on after its OFF, or off after its ON."""
         line = self._lines.get(device.device_id)
