@@ -59,11 +59,21 @@ def any_type(_device: str) -> tuple[DeviceType, ...]:
     return device_types()
 
 
-def never_true(rule: Rule, types: Types = any_type) -> Iterator[str]:
-    """Yield what of a rule's triggers, conditions and waits can never come true."""
+def nowhere(_attribute: str) -> str:
+    """Return nothing: where no account is asked, nobody knows another device."""
+    return ""
+
+
+def never_true(
+    rule: Rule, types: Types = any_type, elsewhere: Callable[[str], str] = nowhere
+) -> Iterator[str]:
+    """Yield what of a rule's triggers, conditions and waits can never come true.
+
+    `elsewhere` says which devices have a field, as the end of a sentence.
+    """
     for part in flattened(rule.parts):
         if not getattr(part, "unchecked", True):
-            yield from dict.fromkeys(_problems(part, types))
+            yield from dict.fromkeys(_problems(part, types, elsewhere))
 
 
 def never_sent(rule: Rule) -> Iterator[str]:
@@ -94,13 +104,15 @@ def tells(products: Iterable[DeviceType], attribute: str) -> bool:
 # --- parts -------------------------------------------------------------------------
 
 
-def _problems(part: Any, types: Types) -> Iterator[str]:
+def _problems(
+    part: Any, types: Types, elsewhere: Callable[[str], str]
+) -> Iterator[str]:
     if isinstance(part, WebhookTrigger):
         fields = _fields_of(types(part.device))
         for name, wanted in part.values.items() if fields else ():
             spelled = name_among(name, fields)
             if spelled is None:
-                yield _no_field(part.device, name, fields)
+                yield _no_field(part.device, name, fields, elsewhere)
             else:
                 yield from _never_said(part.device, spelled, fields[spelled], wanted)
         return
@@ -109,7 +121,7 @@ def _problems(part: Any, types: Types) -> Iterator[str]:
     ):
         return
     subject = part.subject
-    found = _subject_fields(subject, types)
+    found = _subject_fields(subject, types, elsewhere)
     if isinstance(found, str):
         yield found
         return
@@ -128,7 +140,9 @@ def _problems(part: Any, types: Types) -> Iterator[str]:
     yield from _never_said(of, found[0].name, found, words)
 
 
-def _subject_fields(subject: Subject, types: Types) -> list[StatusField] | str:
+def _subject_fields(
+    subject: Subject, types: Types, elsewhere: Callable[[str], str]
+) -> list[StatusField] | str:
     """Return what the catalogue has of a value, nothing where it has none, or a problem."""
     if subject.zone:
         return [_ZONE_FIELDS[subject.attribute]]
@@ -137,7 +151,7 @@ def _subject_fields(subject: Subject, types: Types) -> list[StatusField] | str:
         return []
     spelled = name_among(subject.attribute, fields)
     if spelled is None:
-        return _no_field(subject.device, subject.attribute, fields)
+        return _no_field(subject.device, subject.attribute, fields, elsewhere)
     return fields[spelled]
 
 
@@ -169,12 +183,14 @@ _ZONE_FIELDS: Final = {
 # --- words -------------------------------------------------------------------------
 
 
-def _no_field(device: str, name: str, fields: Fields) -> str:
+def _no_field(
+    device: str, name: str, fields: Fields, elsewhere: Callable[[str], str]
+) -> str:
     near = nearest(name, fields)
     hint = f"; did you mean {near!r}?" if near else ""
     if len(fields) <= _ALL_OF_THEM and not near:
         hint = f"; it tells {_some(fields)}"
-    return f"{device} tells no {name!r}{hint}"
+    return f"{device} tells no {name!r}{hint}{elsewhere(name)}"
 
 
 def _never_said(

@@ -71,8 +71,15 @@ def never_to_be(rule: Rule, known: tuple[Known, ...] | None) -> Iterator[str]:
         one = _one(name, known)
         return types_named(one.device_type) if one and not one.infrared else ()
 
-    yield from _about_subjects(rule, known)
-    yield from never_true(rule, types)
+    def elsewhere(attribute: str) -> str:
+        return _others(attribute, known)
+
+    for subject in rule.subjects:
+        device = _one(subject.device, known) if subject.device else None
+        if device is not None and not readable(device):
+            others = _others(subject.attribute, known)
+            yield f"{device.name} has no status that could be read{others}"
+    yield from never_true(rule, types, elsewhere)
     for step in every_step(rule.steps):
         if isinstance(step.action, DeviceCommand):
             yield from _command_problems(step.action, known)
@@ -81,27 +88,6 @@ def never_to_be(rule: Rule, known: tuple[Known, ...] | None) -> Iterator[str]:
 def _one(name: str, known: tuple[Known, ...]) -> Known | None:
     found = named(name, known)
     return found[0] if len(found) == 1 else None
-
-
-def _about_subjects(rule: Rule, known: tuple[Known, ...]) -> Iterator[str]:
-    for subject in rule.subjects:
-        if not subject.device:
-            continue
-        device = _one(subject.device, known)
-        if device is None:
-            continue
-        products = types_named(device.device_type)
-        if not readable(device):
-            yield (
-                f"{device.name} has no status that could be read"
-                f"{_others(subject.attribute, known)}"
-            )
-        elif products and not tells(products, subject.attribute):
-            others = _others(subject.attribute, known)
-            if others:
-                kind = device.device_type
-                what = f"{subject.attribute!r} is nothing that a {kind} tells{others}"
-                yield f"{device.name}: {what}"
 
 
 def _others(attribute: str, known: tuple[Known, ...]) -> str:
