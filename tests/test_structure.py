@@ -47,12 +47,14 @@ OWNERS = {
     "wishes": {
         "manual_action_at",
         "hold_until",
+        "hold_by",
         "pending_repeat",
         "pending_manual",
         "intent",
     },
     "check": {"check"},
     "around": {"surroundings"},
+    "evidence": {"evidence"},
     "zone": {"last_error", "error_count", "slope_bounds", "learned"},
     "belonging": {"unit", "meters"},
 }

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 @click.command("check-config")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@json_option("Print one object with `ok`, `errors` (path, message), `notes`, `zones`.")
+@json_option(
+    "Print one object with `ok`, `errors` (path, message), `zones`, perhaps `notes`."
+)
 @logging_options("warning")
 @click.pass_context
 def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
@@ -50,6 +52,7 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
         if read is not None:
             errors += unheard_notices(read)
     settings = None if errors else parse_settings(document)
+    notes = [] if settings is None else list(needs_events(settings))
     if as_json:
         print_json(
             {
@@ -57,7 +60,7 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
                 "errors": [
                     {"path": error.path, "message": str(error)} for error in errors
                 ],
-                "notes": [] if settings is None else list(needs_events(settings)),
+                **({"notes": notes} if notes else {}),
                 "zones": [] if settings is None else sorted(settings.zones),
             }
         )
@@ -66,7 +69,7 @@ def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
             click.echo(f"{file}: {error}", err=True)
     else:
         _print_zones(settings)
-        for note in needs_events(settings):
+        for note in notes:
             click.echo(f"note: {note}", err=True)
     ctx.exit(USAGE if errors else 0)
 

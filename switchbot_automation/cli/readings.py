@@ -26,13 +26,14 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
 )
 from switchbot_automation.explain.words import reason_words
+from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.cloud.catalog.readings import DeviceReading
-    from switchbot_automation.core.state.said import Said
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.model import Device, Remote
 
 COLUMNS = ("name", "type", "says", "id")
@@ -120,9 +121,14 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
     return Row(*about, _text(reading, values, doubts), values, doubts)
 
 
-def _not_believed(said: Said) -> Iterator[str]:
-    """Say what neither a zone nor a rule takes of this, and why not."""
+def _not_believed(said: Statement) -> Iterator[str]:
+    """Say what neither a zone nor a rule takes of this, and why not.
+
+    What makes all of it doubtful the reading itself has said.
+    """
     for why in dict.fromkeys(said.doubts.values()):
+        if why in (ReasonCode.ALL_ZEROS, ReasonCode.DEVICE_OFFLINE):
+            continue
         names = ", ".join(name for name, each in said.doubts.items() if each is why)
         words = reason_words({"code": str(why)}, UTC)
         yield f"{names} not believed: {words}"

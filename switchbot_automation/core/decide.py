@@ -174,7 +174,10 @@ def _decide_by_settings(
 ) -> ZoneDecision:
     hold = seen.state.hold_until
     if hold is not None and now < hold:
-        why = Reason(ReasonCode.HOLD_MANUAL, {"until": hold.isoformat()})
+        detail = {"until": hold.isoformat()}
+        if seen.state.hold_by:
+            detail["rule"] = seen.state.hold_by
+        why = Reason(ReasonCode.HOLD_MANUAL, detail)
         return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
     window = in_window(zone.time_windows, now, zone.timezone)
     if window is not None:
@@ -237,7 +240,7 @@ def _before_window(
         )
     if modulates(zone):
         return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,), begin=planned.begin)
+    return switched(zone, seen, aim, (why,), now, begin=planned.begin)
 
 
 def _inside(
@@ -262,7 +265,7 @@ def _inside(
         raise AssertionError("a season with temperatures has an aim")
     if modulates(zone):
         return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,))
+    return switched(zone, seen, aim, (why,), now)
 
 
 def _without_temperature(

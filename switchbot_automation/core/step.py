@@ -34,6 +34,7 @@ from switchbot_automation.core.control.band import (
     with_setpoint,
 )
 from switchbot_automation.core.decide import decide
+from switchbot_automation.core.doubt import attend
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
 from switchbot_automation.core.overlay import (
     after_season,
@@ -50,7 +51,12 @@ from switchbot_automation.core.pace import (
     next_read,
     too_old,
 )
-from switchbot_automation.core.protect.gate import Ledger, gate, start_waits
+from switchbot_automation.core.protect.gate import (
+    Ledger,
+    gate,
+    keeps_a_room,
+    start_waits,
+)
 from switchbot_automation.core.protect.groups import after_arbitration
 from switchbot_automation.core.protect.safety import after_assessment
 from switchbot_automation.core.requests import (
@@ -61,6 +67,7 @@ from switchbot_automation.core.requests import (
     Send,
 )
 from switchbot_automation.core.state.check import asked, with_check
+from switchbot_automation.core.state.evidence import after_order
 from switchbot_automation.core.state.meter import (
     after_reading,
     believed,
@@ -71,7 +78,11 @@ from switchbot_automation.core.state.meter import (
     with_sensing,
 )
 from switchbot_automation.core.state.meter import judged as judge_meters
-from switchbot_automation.core.state.unit import after_command, first_seen
+from switchbot_automation.core.state.unit import (
+    after_command,
+    first_seen,
+    set_all_parameter,
+)
 from switchbot_automation.core.state.wishes import (
     acted,
     after_repeat,
@@ -209,6 +220,9 @@ def tick(
         if states[zone.name].check is not None:
             seen = yield from verify(zone, states, now)
             early[zone.name] = (*early[zone.name], *seen)
+        doubted = yield from attend(zone, states, now, quota)
+        if doubted:
+            early[zone.name] = (*early[zone.name], *doubted)
     if settings.overlaid:
         settings, now = yield from _look_around(settings, states, readings, now)
     assessed = _assess(settings.zones.values(), states, now, new)
@@ -496,6 +510,7 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision) -> Order:
         reasons=decided.reasons,
         repeats=decided.emergency or decided.outcome in _OFF_WORDS,
         emergency=decided.emergency,
+        wish=set_all_parameter(zone, decided.action),
     )
 
 
@@ -530,6 +545,8 @@ def obstacle(
         person=order.person,
         waited=order.waited,
         emergency=order.emergency,
+        again=order.attempt > 0,
+        within=order.attempt > 0 or keeps_a_room(order.reasons),
     )
 
 
@@ -549,6 +566,11 @@ def accepted(
         readable=zone.unit_readable,
     )
     after = with_check(after, check)
+    again = order.attempt > 0
+    wish = order.wish or set_all_parameter(zone, action)
+    after = after_order(
+        state, after, zone, at, wish=wish, person=order.person, again=again
+    )
     if order.repeats:
         after = with_repeats(after, zone, action, at, order.label)
     return acted(after, at) if order.person else after

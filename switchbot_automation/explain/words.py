@@ -32,6 +32,8 @@ def reason_words(reason: Mapping[str, Any], tz: tzinfo) -> str:
     """Return one reason of a decision's JSON in words, its instants in `tz`."""
     code = str(reason.get("code"))
     template = _WORDS.get(code)
+    if code == ReasonCode.HOLD_MANUAL and "rule" in reason:
+        template = "rule {rule} holds until {until}"
     if template is None:
         return _without_template(code, reason)
     shown = {key: _shown(key, value, tz) for key, value in reason.items()}
@@ -180,6 +182,17 @@ _WORDS: Mapping[str, str] = {
     ),
     ReasonCode.MIN_OFF_REMAINING: (
         "the compressor must rest {remaining_seconds:.0f} s more, until {until}"
+    ),
+    ReasonCode.WISH_CHANGED: "{asked} is wished, and it was told {told}",
+    ReasonCode.WISH_CHANGE_WAITS: (
+        "{asked} is wished; it was told {told} a moment ago, and is told again at {until}"
+    ),
+    ReasonCode.QUIET_HOURS: "the quiet hours last until {until}",
+    ReasonCode.REPAIR_WAITS: (
+        "it was told so {tries} times and nothing shows it; the next attempt is at {until}"
+    ),
+    ReasonCode.BELIEF_CONTRADICTED: (
+        "the {by} contradicts since {since} that it does what it was told"
     ),
     ReasonCode.GATE_OPEN: "nothing stood against sending it",
     ReasonCode.LOST_RACE: "another writer was faster",

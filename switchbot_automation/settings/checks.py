@@ -95,15 +95,25 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     f"{mode} {does}, in {season}; leave it out or choose another",
                     ("presets", name, season, "ac_mode"),
                 )
-    for index, window in enumerate(merged.get("time_windows", ())):
-        for key in ("start", "end"):
-            if isinstance(getattr(window, key), SunTime):
-                for place in ("latitude", "longitude"):
-                    if place not in merged:
-                        yield Problem(
-                            f"by the sun, which needs {place}",
-                            ("time_windows", index, key),
-                        )
+    yield from _edge_problems(merged)
+
+
+def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    quiet = merged.get("command_quiet_hours")
+    if quiet and quiet["start"] == quiet["end"]:
+        yield Problem("start and end are the same", ("command_quiet_hours", "end"))
+    edges: list[tuple[object, tuple[str | int, ...]]] = [
+        (getattr(window, key), ("time_windows", index, key))
+        for index, window in enumerate(merged.get("time_windows", ()))
+        for key in ("start", "end")
+    ]
+    if quiet:
+        edges += [(quiet[key], ("command_quiet_hours", key)) for key in quiet]
+    for edge, path in edges:
+        if isinstance(edge, SunTime):
+            for place in ("latitude", "longitude"):
+                if place not in merged:
+                    yield Problem(f"by the sun, which needs {place}", path)
 
 
 def _unknown_presets(

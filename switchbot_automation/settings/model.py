@@ -180,10 +180,13 @@ class ZoneSettings:
     unknown_history_lockout_seconds: int = _ZONE["unknown_history_lockout_seconds"]
     buttons: Mapping[Action, str] = field(default_factory=dict)
     power_meter_device_id: str = _ZONE["power_meter_device_id"]
+    power_meter_channel: int = _ZONE["power_meter_channel"]
     power_meter_on_watts: float = _ZONE["power_meter_on_watts"]
     confirm_within_seconds: int = _ZONE["confirm_within_seconds"]
-    thermal_response_seconds: int = _ZONE["thermal_response_seconds"]
+    thermal_response_seconds: int | None = None
     repair_attempts: int = _ZONE["repair_attempts"]
+    setpoint_change_seconds: int = _ZONE["setpoint_change_seconds"]
+    command_quiet_hours: TimeWindow | None = None
     manual_hold_seconds: int | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     preset: str = _ZONE["preset"]

@@ -768,7 +768,7 @@ def _profile(season: str, given: Mapping[str, Any]) -> Profile | None:
 
 
 def _complete(values: dict[str, Any]) -> None:
-    """Make presets, openings, presence and the windows of a zone's values complete."""
+    """Make presets, openings, presence, quiet hours and the windows of a zone's values complete."""
     latitude, longitude = values.get("latitude"), values.get("longitude")
     values["time_windows"] = tuple(
         _located(window, latitude, longitude) for window in values["time_windows"]
@@ -781,6 +781,9 @@ def _complete(values: dict[str, Any]) -> None:
     )
     if "openings" in values:
         values["openings"] = Openings(**values["openings"])
+    if "command_quiet_hours" in values:
+        quiet = TimeWindow(frozenset(range(7)), **values["command_quiet_hours"])
+        values["command_quiet_hours"] = _located(quiet, latitude, longitude)
     if "presence" in values:
         values["presence"] = Presence(**values["presence"])
 

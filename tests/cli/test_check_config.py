@@ -128,3 +128,21 @@ def test_a_rule_that_can_never_come_true_is_refused(invoke, file):
     rule["actions"]["unchecked"] = True
     file.write_text(json.dumps(document))
     assert invoke("rules", "check", file).exit_code == 0
+
+
+def test_presence_by_a_sensor_that_is_only_asked_is_told_of(invoke, file):
+    document = default_settings("winter") | {
+        "presets": {"away": {"setback_kelvin": 4}},
+        "presence": {"sensors": ["E2MOTION0001"], "preset": "away"},
+    }
+    file.write_text(json.dumps(document))
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 0
+    assert "webhook setup" in checked.stderr
+    (note,) = json.loads(invoke("check-config", file, "--json").stdout)["notes"]
+    assert "every 600 s" in note
+    document["presence"]["poll_interval_seconds"] = 60
+    file.write_text(json.dumps(document))
+    assert (
+        json.loads(invoke("check-config", file, "--json").stdout).get("notes") is None
+    )

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from switchbot_automation.core.overlay import paused_since
+
 METER, CONTACT = "C271111EC0AB", "E1CONTACT001"
 OPENINGS = {
     "openings": {
@@ -144,13 +146,100 @@ async def test_a_hold_from_before_the_window_was_opened_does_not_keep_heating(ro
 async def test_a_sudden_loss_pauses_for_a_while_and_once(room):
     home = room({"openings": {"drop_kelvin": 1.5, "drop_pause_seconds": 900}})
     home.temperature = 19.5
-    await home.live(minutes=5)
+    await home.live(minutes=20)
     assert home.running
-    home.temperature = 17.9
-    decision = await home.live(minutes=2)
-    assert not home.running
+    for _ in range(11):
+        home.temperature = round(home.temperature - 0.4, 1)
+        decision = await home.live(minutes=1)
+        if "opening_suspected" in codes(decision):
+            break
     assert "opening_suspected" in codes(decision)
-    await home.live(minutes=15)
+    assert not home.running
+    await home.live(minutes=16)
+    assert home.running
+
+
+async def test_what_melts_the_units_ice_is_no_opening(room):
+    """Four minutes without heat, seen through the meter's lag, and back again."""
+    home = room({"openings": {"drop_kelvin": 0.7}})
+    home.temperature = 19.5
+    await home.live(minutes=20)
+    assert home.running
+    for _ in range(8):
+        for change in (-0.4, -0.4, -0.4, -0.3, -0.2, -0.1, 0, 0.1, 0.3, 0.4, 0.5, 0.5):
+            home.temperature = round(home.temperature + change, 1)
+            decision = await home.live(minutes=1)
+            assert "opening_suspected" not in codes(decision)
+        await home.live(minutes=60)
+
+
+async def test_what_the_unit_was_told_is_no_opening(room):
+    """A draughty room loses two kelvin in ten minutes once nothing heats it."""
+    home = room({"openings": {"drop_kelvin": 0.7}})
+    home.temperature = 21.0
+    await home.live(minutes=20)
+    await home.engine.act("default", "off", hold=timedelta(hours=3))
+    for step in range(60):
+        home.temperature = round(16.0 + 5.0 * 0.5 ** (step / 12), 1)
+        await home.live(minutes=1)
+    suspected = home.store.get("state").get("surroundings", {}).get("suspected_at")
+    assert suspected is None
+
+
+async def test_a_resting_room_that_loses_suddenly_is_open(room):
+    home = room({"openings": {"drop_kelvin": 1.0}})
+    home.temperature = 21.5
+    await home.live(minutes=20)
+    assert not home.running
+    home.temperature = 20.3
+    assert "opening_suspected" in codes(await home.live(minutes=1))
+
+
+# --- one that never ends ---------------------------------------------------------------
+
+
+async def test_a_contact_that_stays_open_for_days_does_not_let_the_room_freeze(room):
+    home = await opened(room)
+    await home.live(hours=3)
+    home.temperature = 7.0
+    decision = await home.live(minutes=30)
+    assert codes(decision)[-1] == "opening_open"
+    assert not home.running
+    decision = await home.live(hours=1)
+    assert "opening_too_long" in codes(decision)
+    assert home.running
+    assert home.sent[-1][1].startswith("16,")
+    home.temperature = 10.5
+    await home.live(minutes=30)
+    assert not home.running
+
+
+async def test_how_long_it_lasts_is_a_fact_that_has_an_instant(room):
+    home = await opened(room)
+    began = home.clock.now()
+    await home.live(minutes=10)
+    settings = home.engine._parts.documents.life.settings
+    state = home.engine._parts.documents.states["default"]
+    since, why = paused_since(settings.default, state, home.clock.now())
+    assert abs((since - began).total_seconds()) < 300
+    assert why.code == "opening_open"
+    later = home.clock.now() + timedelta(minutes=20)
+    assert paused_since(settings.default, state, later)[0] == since
+
+
+async def test_a_setting_of_zero_lets_a_pause_last_for_ever(room):
+    home = room({"openings": OPENINGS["openings"] | {"longest_pause_seconds": 0}})
+    home.fields[CONTACT] = {"openState": "open"}
+    home.temperature = 3.0
+    decision = await home.live(hours=8)
+    assert codes(decision)[-1] == "opening_open"
+    assert not home.running
+
+
+async def test_a_contact_that_says_it_is_offline_is_not_open(room):
+    home = room(OPENINGS)
+    home.fields[CONTACT] = {"openState": "open", "onlineStatus": "offline"}
+    await home.live(minutes=30)
     assert home.running
 
 

@@ -87,11 +87,18 @@ async def test_one_zones_preset_is_not_anothers(room):
 # --- nobody there -----------------------------------------------------------------
 
 
+async def gone(home):
+    """Let the motion sensor say by itself that nothing moves any more."""
+    await home.tick()
+    home.fields[MOTION] = {"moveDetected": False}
+    await home.event(MOTION, detectionState="NOT_DETECTED")
+
+
 async def test_the_away_preset_is_in_force_once_nothing_moved_for_the_delay(room):
     home = room(PRESETS | PRESENCE)
     await home.live(minutes=10)
     assert home.running
-    home.fields[MOTION] = {"moveDetected": False}
+    await gone(home)
     decision = await home.live(minutes=15)
     assert the_preset(decision) is None
     decision = await home.live(minutes=25)
@@ -103,7 +110,7 @@ async def test_the_away_preset_is_in_force_once_nothing_moved_for_the_delay(room
 
 async def test_somebody_coming_home_ends_it_at_once(room):
     home = room(PRESETS | PRESENCE)
-    home.fields[MOTION] = {"moveDetected": False}
+    await gone(home)
     decision = await home.live(minutes=40)
     assert the_preset(decision) == "away"
     await home.event(MOTION, detectionState="DETECTED")
@@ -116,7 +123,7 @@ async def test_somebody_coming_home_ends_it_at_once(room):
 async def test_a_motion_sensor_nobody_hears_sends_nobody_away(room, known):
     home = room(PRESETS | PRESENCE)
     if known:
-        home.fields[MOTION] = {"moveDetected": False}
+        await gone(home)
         decision = await home.live(minutes=40)
         assert the_preset(decision) == "away"
     home.fields[MOTION] = None
@@ -126,11 +133,49 @@ async def test_a_motion_sensor_nobody_hears_sends_nobody_away(room, known):
 
 async def test_an_absence_outlives_a_restart(room):
     home = room(PRESETS | PRESENCE)
-    home.fields[MOTION] = {"moveDetected": False}
+    await gone(home)
     await home.live(minutes=40)
     home.restart()
     home.fields[MOTION] = None
     assert the_preset(await home.tick()) == "away"
+
+
+async def test_a_motion_sensor_that_is_only_asked_has_not_seen_that_nobody_is_there(
+    room,
+):
+    """It shows a movement for a minute and is asked every five."""
+    home = room(PRESETS | PRESENCE)
+    home.fields[MOTION] = {"moveDetected": False}
+    assert the_preset(await home.live(hours=6)) is None
+
+
+async def test_one_that_is_asked_all_the_time_has(room):
+    often = {"presence": PRESENCE["presence"] | {"poll_interval_seconds": 60}}
+    home = room(PRESETS | often)
+    home.fields[MOTION] = {"moveDetected": False}
+    assert the_preset(await home.live(minutes=40)) == "away"
+
+
+async def test_a_presence_sensor_shows_a_state_and_may_be_asked(room):
+    home = room(PRESETS | PRESENCE)
+    home.fields[MOTION] = {"detected": False}
+    assert the_preset(await home.live(minutes=40)) == "away"
+
+
+async def test_events_that_get_lost_are_no_watch(room):
+    home = room(PRESETS | PRESENCE)
+    await gone(home)
+    assert the_preset(await home.live(minutes=40)) == "away"
+    home.fields[MOTION] = {"moveDetected": True}
+    await home.live(minutes=10)
+    home.fields[MOTION] = {"moveDetected": False}
+    assert the_preset(await home.live(hours=3)) is None
+
+
+async def test_a_sensor_that_says_it_is_offline_tells_nothing(room):
+    home = room(PRESETS | PRESENCE)
+    home.fields[MOTION] = {"detected": False, "onlineStatus": "offline"}
+    assert the_preset(await home.live(hours=3)) is None
 
 
 # --- what a preset comes to -------------------------------------------------------

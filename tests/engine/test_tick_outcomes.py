@@ -166,7 +166,8 @@ async def test_a_dead_meter_leaves_the_unit_as_it_is_and_marks_the_value_stale(h
     assert house.state["last_temperature"] == 21.0
     assert house.state["last_temperature_stale"] is True
     assert house.state["last_temperature_stale_reason"] == "api_error"
-    assert house.state["last_read_at"] == "2026-01-12T12:01:00+00:00"
+    assert house.state["last_read_at"] == "2026-01-12T12:00:00+00:00"
+    assert house.state["last_asked_at"] == "2026-01-12T12:01:00+00:00"
     assert "no answer from its hub" in house.state["last_error"]
     assert house.state["error_count"] == 1
     house.cloud.broken.clear()

@@ -117,12 +117,47 @@ async def test_a_crossing_told_while_a_tick_runs_is_not_forgotten(house):
     assert house.cloud.words == ["setAll 23,5,1,on"]
 
 
-async def test_fahrenheit_in_the_app_is_celsius_in_the_event(house):
+@pytest.mark.parametrize(("told", "then"), [((21.1, 18.5), 18.5), ((70.0, 65.3), 18.5)])
+async def test_an_event_of_another_scale_waits_for_an_answer_that_tells_its_unit(
+    house, told, then
+):
+    """Documents say Celsius whatever the app shows; not every home's cloud does."""
     await house.tick(21.0)
     house.clock.advance(20)
-    await house.push(21.5, scale="FAHRENHEIT")
-    await house.tick(after=5)
-    assert house.state["last_temperature"] == 21.5
+    await house.push(told[0], scale="FAHRENHEIT")
+    assert not house.engine._parts.pushes.wake
+    await house.tick(21.0, after=60)
+    assert house.state["last_temperature"] == 21.0
+    house.clock.advance(20)
+    await house.push(told[1], scale="FAHRENHEIT")
+    await house.tick(after=1)
+    assert house.state["last_temperature"] == then
+    assert house.cloud.words == ["setAll 23,5,1,on"]
+
+
+async def test_a_cold_number_of_an_unknown_scale_heats_nothing(house):
+    await house.tick(21.0)
+    for value in (10.0, 15.0, 18.0):
+        house.clock.advance(5)
+        await house.push(value, scale="FAHRENHEIT")
+    house.cloud.temperature = 21.0
+    await house.tick(after=30)
+    assert house.cloud.words == []
+
+
+async def test_events_that_contradict_answers_lose_their_unit(house):
+    await house.tick(21.0)
+    house.clock.advance(20)
+    await house.push(70.0, scale="FAHRENHEIT")
+    await house.tick(21.0, after=60)
+    line = house.engine._parts.pushes.heard[METER]
+    assert line.unit == "fahrenheit"
+    for _ in range(3):
+        house.clock.advance(20)
+        await house.push(50.0, scale="FAHRENHEIT")
+        house.clock.advance(140)
+        await house.tick(21.0, after=60)
+    assert line.unit is None
 
 
 async def test_an_event_older_than_the_last_answer_changes_nothing(house):

@@ -7,6 +7,7 @@ import pytest
 from switchbot_automation.errors import CloudTimeoutError
 
 LAMP, DOOR, LOCK = "1A0000000002", "D00000000001", "10C000000003"
+METER = "C271111EC0AB"
 HOT = {"trigger": "numeric_state", "zone": "default", "above": 25}
 OPENED = {
     "trigger": "state",
@@ -233,3 +234,90 @@ async def test_a_device_that_is_not_there_is_told_of_before_it_is_missed(house, 
     house.rules(rule(TELL, triggers=OPENED))
     await house.live(60)
     assert (await house.engine.health())["status"] == "ok"
+
+
+# --- what cannot be believed is unknown ------------------------------------------------
+
+COLD = {
+    "trigger": "numeric_state",
+    "device": "Meter",
+    "attribute": "temperature",
+    "below": 5,
+}
+
+
+def answering(house, *answers):
+    """Let the meter give these fields, one after the other, the last for ever."""
+    given = list(answers)
+    status = house.cloud.status
+
+    async def answer(device_id):
+        found = await status(device_id)
+        if device_id == METER:
+            now = given.pop(0) if len(given) > 1 else given[0]
+            found = replace(found, fields=now)
+        return found
+
+    house.cloud.status = answer
+    house.restarted()
+
+
+WELL = {"temperature": 12.0, "humidity": 40, "battery": 90}
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"temperature": 0, "humidity": 0, "battery": 0, "hubDeviceId": "000000000000"},
+        {"temperature": 0, "humidity": 0, "battery": 0, "CO2": 613},
+        {"temperature": 1.5, "humidity": 40, "onlineStatus": "offline"},
+        {"temperature": -127.0, "humidity": 40},
+        {"temperature": "1.5", "humidity": 40},
+        {"battery": 90},
+        {},
+    ],
+)
+async def test_a_meter_that_is_gone_heats_nothing(house, gone):
+    answering(house, WELL, gone)
+    house.rules(rule(TELL, triggers=COLD), meter_device_id="")
+    await house.live(1500)
+    assert house.told.messages == []
+
+
+async def test_a_room_that_freezes_does(house):
+    answering(house, WELL, {"temperature": 0, "humidity": 71, "battery": 90})
+    house.rules(rule(TELL, triggers=COLD), meter_device_id="")
+    await house.live(700)
+    assert len(house.told.messages) == 1
+
+
+async def test_zeros_that_an_event_tells_heat_nothing(house):
+    answering(house, WELL)
+    house.rules(rule(TELL, triggers=COLD), meter_device_id="")
+    await house.tick()
+    house.clock.advance(5)
+    zeros = {"temperature": 0, "humidity": 0, "battery": 0, "CO2": 613}
+    await house.push(METER, "MeterPro(CO2)", **zeros, scale="CELSIUS")
+    await house.engine.run_once()
+    assert house.told.messages == []
+
+
+async def test_an_event_of_another_scale_waits_for_an_answer(house):
+    """40 degrees Fahrenheit are cold, 40 of unknown unit are nothing."""
+    answering(house, WELL, WELL, {"temperature": 4.4, "humidity": 40, "battery": 90})
+    house.rules(rule(TELL, triggers=COLD), meter_device_id="")
+    await house.tick()
+    house.clock.advance(5)
+    await house.push(METER, "WoMeter", temperature=3.0, scale="FAHRENHEIT", humidity=40)
+    await house.engine.run_once()
+    assert house.told.messages == []
+    house.clock.advance(5)
+    await house.push(
+        METER, "WoMeter", temperature=53.6, scale="FAHRENHEIT", humidity=41
+    )
+    await house.live(320)
+    await house.push(
+        METER, "WoMeter", temperature=39.2, scale="FAHRENHEIT", humidity=42
+    )
+    await house.engine.run_once()
+    assert len(house.told.messages) == 1

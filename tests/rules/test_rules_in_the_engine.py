@@ -132,6 +132,28 @@ async def test_a_zone_that_only_observes_is_not_commanded(house):
     assert house.document["traces"][0]["outcome"] == "failed"
 
 
+async def test_a_rules_hold_is_explained_as_the_rules_and_a_persons_as_theirs(house):
+    off = {
+        "action": "command",
+        "zone": "default",
+        "command": "off",
+        "hold": {"hours": 1},
+    }
+    for step in (off, {"action": "hold", "zone": "default", "for": {"hours": 2}}):
+        house.rules(rule(step), automation_enabled=True, mode="winter")
+        await house.engine.run_rule("it")
+        await house.tick(after=1)
+        told = str((await house.engine.explain()).to_dict())
+        assert "rule it holds until" in told
+        assert "person" not in told
+    house.restarted()
+    await house.tick()
+    assert "rule it holds" in str((await house.engine.explain()).to_dict())
+    await house.engine.hold("default", 3600)
+    await house.tick(after=1)
+    assert "a person's command holds" in str((await house.engine.explain()).to_dict())
+
+
 async def test_a_hold_keeps_the_automation_off(house):
     house.rules(rule({"action": "hold", "zone": "default", "for": {"hours": 2}}))
     await heated(house)

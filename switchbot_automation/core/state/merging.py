@@ -21,6 +21,7 @@ _REMEMBERED = (
     "pending_repeat",
     "pending_manual",
     "intent",
+    "evidence",
 )
 _LATER_WINS = (
     "compressor_started_at",

@@ -252,8 +252,11 @@ def judged(
         for meter, each in warm.items()
         if meter in kept and kept[meter].doubt is None
     }
+    middle = zone.sensor_fusion == "median" and len(trusted) >= _MEDIAN_NEEDS
     for meter, why in _contradicted(zone, kept, trusted, now).items():
-        del trusted[meter]
+        if why is ReasonCode.SENSOR_FROZEN or not middle:
+            # Of three or more the middle one is the same whatever one liar says.
+            del trusted[meter]
         before = records.get(meter)
         since = before.doubted_at if before and before.doubt is why else now
         kept[meter] = doubted(kept[meter], why, since or now)

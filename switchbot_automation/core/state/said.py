@@ -36,7 +36,7 @@ _PERCENT = (0.0, 100.0)
 _SAME_KELVIN = 2.0
 
 
-class Said(NamedTuple):
+class Statement(NamedTuple):
     """What was said, parted into what can be believed and what cannot.
 
     `values` are by the catalogue's names; `doubts` says of each name that is not among
@@ -53,7 +53,7 @@ class Said(NamedTuple):
         return offline if offline in self.doubts.values() else None
 
 
-def said_by_status(status: DeviceStatus) -> Said:
+def said_by_status(status: DeviceStatus) -> Statement:
     """Return what a device's status says.
 
     Where the catalogue does not know the device, the fields are taken as they came.
@@ -74,7 +74,7 @@ def said_by_event(
     device_type: str = "",
     unit: str | None = None,
     new: Mapping[str, Any] | None = None,
-) -> Said:
+) -> Statement:
     """Return what an event says, in its own words and in those of the device's status.
 
     `device_type` is the device's type in the list; `unit` what `unit_told` found of it.
@@ -107,9 +107,10 @@ def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
             if folded[name] not in _CONNECTION
         }
     doubts: dict[str, ReasonCode] = {}
-    zeros = _are_zeros({folded[name]: value for name, value in fields.items()})
+    said = {folded[name]: value for name, value in fields.items()}
+    zeros = _zeros(said)
     for name, value in fields.items():
-        if zeros and folded[name] in _AIR and _is_zero(value):
+        if folded[name] in zeros:
             doubts[name] = ReasonCode.ALL_ZEROS
         elif folded[name] == "temperature" and value is not None:
             number = finite(value)
@@ -173,13 +174,13 @@ def in_celsius(temperature: float, unit: str) -> float:
     return temperature
 
 
-def _of_scale(said: Said, temperature: float, unit: str | None) -> Said:
+def _of_scale(said: Statement, temperature: float, unit: str | None) -> Statement:
     values = {name: each for name, each in said.values.items() if name != "temperature"}
     if unit is None:
         doubts = {**said.doubts, "temperature": ReasonCode.SCALE_UNKNOWN}
-        return Said(values, doubts)
+        return Statement(values, doubts)
     values["temperature"] = in_celsius(temperature, unit)
-    return Said(values, said.doubts)
+    return Statement(values, said.doubts)
 
 
 # --- parting ---------------------------------------------------------------------------
@@ -187,6 +188,7 @@ def _of_scale(said: Said, temperature: float, unit: str | None) -> Said:
 # What a document can hold, and far beyond anything that is measured.
 _LARGEST = 1e15
 _AIR = frozenset({"temperature", "humidity", "battery"})
+_NO_HUB = ("", "000000000000")
 _MEASURED = _AIR | {"co2"}
 
 
@@ -196,7 +198,7 @@ def _all_of(reading: DeviceReading) -> dict[str, Any]:
 
 def _parted(
     values: Mapping[str, Any], given: Mapping[str, Any], reading: DeviceReading
-) -> Said:
+) -> Statement:
     names = {name.casefold(): name for name in values}
     doubts = {
         names.get(str(name).casefold(), str(name)): why
@@ -225,7 +227,7 @@ def _parted(
                 else ReasonCode.VALUE_IMPLAUSIBLE
             )
     believed = {name: each for name, each in values.items() if name not in doubts}
-    return Said(believed, doubts)
+    return Statement(believed, doubts)
 
 
 def _is_offline(value: Any) -> bool:
@@ -234,18 +236,20 @@ def _is_offline(value: Any) -> bool:
     return value is False or _is_zero(value)
 
 
-def _are_zeros(said: Mapping[str, Any]) -> bool:
-    """Tell whether temperature, humidity and battery are zeros that nothing measured.
+def _zeros(said: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names whose zeros nothing measured.
 
     0 degrees by itself is a cold room; with 0 % humidity it is a device that is gone,
-    also where the cloud still has its CO2.
+    also where the cloud still has its CO2. Of another device all have to be zeros, and
+    its hub none or its battery too.
     """
-    if not _is_zero(said.get("temperature")):
-        return False
-    others = [
-        said[name] for name in ("humidity", "battery") if said.get(name) is not None
-    ]
-    return bool(others) and all(_is_zero(each) for each in others)
+    numbers = {name for name, value in said.items() if finite(value) is not None}
+    zeros = frozenset(name for name in numbers if _is_zero(said[name]))
+    air = _AIR & numbers
+    if "temperature" in zeros and len(air) > 1 and air <= zeros:
+        return air
+    nowhere = said.get("hubdeviceid") in _NO_HUB or "battery" in zeros
+    return zeros if len(numbers) > 1 and numbers == zeros and nowhere else frozenset()
 
 
 def _is_zero(value: Any) -> bool:

@@ -347,8 +347,18 @@ _MODE_WORDS = {
 _LARGEST = 1e15
 
 
+def offline(fields: Mapping[str, Any]) -> bool:
+    """Tell whether the cloud has lost a device: what it says of it is of earlier."""
+    word = fields.get("onlineStatus")
+    return (isinstance(word, str) and word.lower() == "offline") or (
+        fields.get("online") is False
+    )
+
+
 def power_of(fields: Mapping[str, Any]) -> Power | None:
-    """Return what the unit says of its power, None where it says nothing."""
+    """Return what the unit says of its power, None where it says nothing, or not now."""
+    if offline(fields):
+        return None
     return {"on": Power.ON, "off": Power.OFF}.get(str(fields.get("power")).lower())
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
+from switchbot_automation.core.state.said import believable
 from switchbot_automation.errors import PluginError, QuotaExhaustedError
 from switchbot_automation.model import (
     PLUGIN_PREFIX,
@@ -246,14 +247,14 @@ class Observer:
         return UnitLook(await self._fields(device_id), self._clock.now())
 
     async def fields_of(self, device_id: str) -> Mapping[str, Any] | None:
-        """Return a device's status, None where it cannot be had now."""
+        """Return what a device's status says and can be believed, None without one."""
         if not self._quota.allows_read():
             return None
         return await self._fields(device_id)
 
     async def _fields(self, device_id: str) -> Mapping[str, Any] | None:
         try:
-            return (await self.status(device_id)).fields
+            return believable((await self.status(device_id)).fields)
         except Exception:  # noqa: BLE001 - any client, also a host's own
             return None
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.around import sign_beliefs
+from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.values import encode_instant
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.around import SignBelief
+    from switchbot_automation.core.state.evidence import UnitBelief
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
     from switchbot_automation.model import TickReport
@@ -133,8 +137,33 @@ def _zones(
             "assumed_aircon_power": str(state.power),
             "error_count": state.error_count,
             "last_error": state.last_error,
+            "unit": _unit(unit_belief(zone, state, now)),
+            "around": [_sign(each, now) for each in sign_beliefs(zone, state, now)],
         }
     return zones
+
+
+def _sign(belief: SignBelief, now: datetime) -> dict[str, Any]:
+    """Return what is believed of a window or of presence, by which sensor and how old."""
+    heard_at = belief.heard_at
+    return {
+        "about": belief.about,
+        "source": belief.device_id,
+        "active": belief.active,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "age_seconds": round((now - heard_at).total_seconds()) if heard_at else None,
+    }
+
+
+def _unit(belief: UnitBelief) -> dict[str, Any]:
+    """Return what a unit is believed to do, and by what."""
+    return {
+        "believed": str(belief.power),
+        "source": belief.source,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "uncertain": belief.uncertain,
+        "contradicted_by": belief.contradicted_by,
+    }
 
 
 def _text(error: Exception | None) -> str | None:

@@ -71,9 +71,9 @@ class _Line:
     heard: set[str] = field(default_factory=set)
     agreed: int = 0
     failing: bool = False
-    at: dict[str, datetime] = field(default_factory=dict)
     scaled: float | None = None
     unit: str | None = None
+    at: dict[str, datetime] = field(default_factory=dict)
 
 
 class RuleDevices:
@@ -258,7 +258,11 @@ class RuleDevices:
             line.told.update(newer)
             line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
-        said = {name: values[name] for name in event.values if name in values}
+        said = {
+            name: values[name] if name == "temperature" else each
+            for name, each in event.values.items()
+            if name in values
+        }
         return DeviceEvent(names, event.event_type, values, said=said)
 
     def _as_status(self, event: WebhookEvent, unit: str | None) -> Said:

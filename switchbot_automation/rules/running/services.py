@@ -111,11 +111,11 @@ class RunContext:
         if self.dry_run:
             return what
         target, state = f"zone:{zone}", services.documents.states[zone]
-        until = state.hold_until
+        until, by = state.hold_until, state.hold_by
         if hold is not None:
-            until = end_of_hold(hold, settings, self.now)
+            until, by = end_of_hold(hold, settings, self.now), self.rule
         if not state.uncertain and self._in_force(target, action, None):
-            services.documents.states[zone] = held(state, until)
+            services.documents.states[zone] = held(state, until, by)
             return {**what, "in_force": True}
         self._spend(off=wanted is ManualAction.OFF)
         command = await act_for_person(
@@ -125,6 +125,7 @@ class RunContext:
             wanted,
             until,
             rule=self.rule,
+            holds=by,
         )
         self.commands.append(command)
         done = {**what, "status": str(command.status)}
@@ -140,6 +141,24 @@ class RunContext:
         if command.blocked_until is not None:
             done["blocked_until"] = encode_instant(command.blocked_until)
         return done
+
+    def _in_force(self, target: str, command: str, parameter: Any) -> bool:
+        """Tell whether a rule sent this a moment ago; a person is always obeyed."""
+        if self.cause.get("trigger") == PERSON:
+            return False
+        budget = self.services.budget
+        return budget.in_force(target, command, parameter, self.now)
+
+    def _spend(self, *, off: bool = False, calls: bool = True) -> None:
+        """Count one act. Raises QuotaExhaustedError and RuleActionError, and then it is not done.
+
+        `calls`: it costs one of the day's.
+        """
+        services = self.services
+        if calls:
+            quota = services.meters.quota()
+            check_affordable(quota, self.settings, self.now, off=off)
+        services.budget.spend(self.rule, self.max_per_hour, self.now, off=off)
 
     async def set_preset(self, zone: str, preset: str) -> Mapping[str, Any]:
         """Put a preset of a zone in force, as its setting `preset`; empty for none."""
@@ -205,24 +224,6 @@ class RunContext:
         except SettingsError as error:
             raise RuleActionError(str(error)) from error
         return what if changed else {**what, "in_force": True}
-
-    def _in_force(self, target: str, command: str, parameter: Any) -> bool:
-        """Tell whether a rule sent this a moment ago; a person is always obeyed."""
-        if self.cause.get("trigger") == PERSON:
-            return False
-        budget = self.services.budget
-        return budget.in_force(target, command, parameter, self.now)
-
-    def _spend(self, *, off: bool = False, calls: bool = True) -> None:
-        """Count one act. Raises QuotaExhaustedError and RuleActionError, and then it is not done.
-
-        `calls`: it costs one of the day's.
-        """
-        services = self.services
-        if calls:
-            quota = services.meters.quota()
-            check_affordable(quota, self.settings, self.now, off=off)
-        services.budget.spend(self.rule, self.max_per_hour, self.now, off=off)
 
     async def command_device(
         self,
@@ -309,7 +310,7 @@ class RunContext:
         until = end_of_hold(hold, self.settings.zones[zone], self.now)
         if not self.dry_run:
             states = self.services.documents.states
-            states[zone] = held(states[zone], until)
+            states[zone] = held(states[zone], until, self.rule)
         return {"zone": zone, "until": encode_instant(until) if until else None}
 
     async def notify(
