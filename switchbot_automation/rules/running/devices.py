@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.pace import Quota
-    from switchbot_automation.core.state.said import Said
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.model import CloudApi, DeviceStatus
@@ -265,7 +265,7 @@ class RuleDevices:
         }
         return DeviceEvent(names, event.event_type, values, said=said)
 
-    def _as_status(self, event: WebhookEvent, unit: str | None) -> Said:
+    def _as_status(self, event: WebhookEvent, unit: str | None) -> Statement:
         """Return an event's values as the status has them, as far as they are believed.
 
         A lock tells LOCKED where its status says lock, a light `powerState` for `power`.
