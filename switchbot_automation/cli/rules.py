@@ -51,7 +51,8 @@ def rules() -> None:
 @click.option(
     "--account",
     is_flag=True,
-    help="Ask the account too: is there every device, does it take the command?",
+    help="Ask the account too: is there every device, does it tell that field and word,"
+    " does it take the command?",
 )
 @json_option("Print one object with `ok`, `errors` (path, message) and `rules`.")
 @logging_options("warning")
@@ -59,7 +60,9 @@ def rules() -> None:
 def check(ctx: click.Context, file: Path | None, account: bool, as_json: bool) -> None:
     """Check the rules in FILE, a settings document (default: the store's).
 
-    Nothing is sent. The exit code is 2 when something is wrong.
+    What can never come true is wrong too: a field, word or number that no product tells,
+    a command that none takes, a notice that reaches nobody. A part with
+    `"unchecked": true` is taken at its word. Nothing is sent. The exit code is 2 when something is wrong.
     """
     document = load_document(file) if file else _stored()
     settings, wrong = read_settings(document)
@@ -212,6 +215,8 @@ def _told(trace: Mapping[str, Any]) -> list[str]:
     if "of" in cause:
         change = f"from {cause['from']} to {cause['to']}" if "from" in cause else ""
         why += f": {cause['of']} {change or cause.get('value')}"
+    if "why" in cause:
+        why += f": {cause['why']}"
     times = f", {trace['count']} times" if "count" in trace else ""
     dry = ", dry" if trace.get("dry_run") else ""
     head = f"{trace['at']} {trace['rule']}: {trace['outcome']}{dry}{times} ({why})"

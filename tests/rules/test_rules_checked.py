@@ -87,6 +87,11 @@ def lacking(trigger, *actions, **parts):
         (number("M", "humidity", above=100), "goes from 0 to 100, never there"),
         (number("M", "humidity", below=0), "never there"),
         (number("M", "humidity", below=101), "always there"),
+        (
+            {"trigger": "numeric_state", "zone": "default", "attribute": "humidity"}
+            | {"above": 120},
+            "never there",
+        ),
         (number("D", "openState", above=1), "is no number but a word"),
         (state("M", "temperature", "warm"), "it is a number"),
         ({"trigger": "state", "zone": "default", "to": "heating"}, "power of default"),

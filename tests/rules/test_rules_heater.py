@@ -188,6 +188,43 @@ async def test_what_may_stay_on_stays_on(heated, action):
     assert len(heated.cloud.sent) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "off"),
+    [
+        ("Bot", False),
+        ("Circulator Fan", False),
+        ("Relay Switch 1PM", True),
+        ("Humidifier", True),
+        ("Toaster 3000", True),
+    ],
+)
+async def test_what_is_turned_off_is_what_could_do_harm(heated, kind, off):
+    listed = heated.cloud.devices
+
+    async def devices():
+        found = await listed()
+        there = [each for each in found.devices if each.device_id != PLUG]
+        heater = Device(PLUG, "Heater", kind, None, cloud_service=True)
+        return DeviceList((*there, heater), found.remotes)
+
+    heated.cloud.devices = devices
+    heated.rules(rule("on", COLD, command("turnOn", unchecked=True)))
+    await cooled(heated)
+    heated.room = CloudServerError("171: hub offline")
+    await heated.live(7200)
+    assert ("turnOff" in heated.cloud.sent) is off
+
+
+async def test_a_rule_that_a_person_runs_hangs_on_its_sensor_too(heated):
+    heated.rules(ON, OFF)
+    await heated.tick()
+    await heated.engine.run_rule("on")
+    assert heated.cloud.sent == ["turnOn"]
+    heated.room = CloudServerError("171: hub offline")
+    await heated.live(4000)
+    assert heated.cloud.sent == ["turnOn", "turnOff"]
+
+
 async def test_a_zone_is_a_sensor_too(heated):
     cold = {"trigger": "numeric_state", "zone": "default", "below": 18}
     heated.rules(rule("on", cold, command("turnOn")), automation_enabled=False)

@@ -7,6 +7,7 @@ JSON as `WebhookSender` does: a simulation or a backtest gives none, so it tells
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
@@ -92,12 +93,13 @@ class Notifiers:
                 told = True
             except Exception as error:  # noqa: BLE001 - a host's
                 failed.append(error)
-        for name, each in self._configured().items() if self._sender else ():
-            failure = await self._deliver(name, each, message, title)
-            if failure is None:
-                told = True
-            else:
-                failed.append(failure)
+        configured = self._configured() if self._sender is not None else {}
+        # At once: a slow one must not use up the time of the others.
+        outcomes = await asyncio.gather(
+            *(self._deliver(*each, message, title) for each in configured.items())
+        )
+        told = told or None in outcomes
+        failed += [each for each in outcomes if each is not None]
         if failed and not told:
             raise failed[0]
         for each_failed in failed:

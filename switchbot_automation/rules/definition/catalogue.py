@@ -8,6 +8,7 @@ Each problem is one line for a person, with the nearest of what there is.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from switchbot_automation.cloud.catalog.catalog import (
@@ -96,7 +97,7 @@ def nobody_told(rule: Rule) -> Iterator[str]:
             return
 
 
-def tells(products: Iterable[DeviceType], attribute: str) -> bool:
+def tells(products: tuple[DeviceType, ...], attribute: str) -> bool:
     """Tell whether one of the products has that field, in any of its spellings."""
     return name_among(attribute, _fields_of(products)) is not None
 
@@ -155,7 +156,17 @@ def _subject_fields(
     return fields[spelled]
 
 
-def _fields_of(products: Iterable[DeviceType]) -> dict[str, list[StatusField]]:
+def _fields_of(products: tuple[DeviceType, ...]) -> Fields:
+    # The whole catalogue is asked for again and again where there is no account.
+    return _every_field() if products is device_types() else _collected(products)
+
+
+@cache
+def _every_field() -> Fields:
+    return _collected(device_types())
+
+
+def _collected(products: Iterable[DeviceType]) -> Fields:
     found: dict[str, list[StatusField]] = {}
     for product in products:
         for field in (*product.status, *product.webhook_fields):
@@ -164,15 +175,15 @@ def _fields_of(products: Iterable[DeviceType]) -> dict[str, list[StatusField]]:
     return found
 
 
-def _of_zone(name: str, kind: str, *values: str) -> StatusField:
-    return StatusField(name, kind, "", values, None, None, "")
+def _of_zone(name: str, kind: str, *values: str, unit: str = "") -> StatusField:
+    return StatusField(name, kind, unit, values, None, None, "")
 
 
 _ZONE_FIELDS: Final = {
     field.name: field
     for field in (
         _of_zone("temperature", "number"),
-        _of_zone("humidity", "number"),
+        _of_zone("humidity", "number", unit="%"),
         _of_zone("power", "string", "on", "off"),
         _of_zone("action", "string", *Action),
         _of_zone("outcome", "string", *Outcome),

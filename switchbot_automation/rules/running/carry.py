@@ -24,7 +24,7 @@ from switchbot_automation.rules.running.endings import (
 )
 from switchbot_automation.rules.running.evaluate import due, with_run, without_run
 from switchbot_automation.rules.running.flow import asked_by, go
-from switchbot_automation.rules.running.guards import HARMLESS, guard_of, watch_over
+from switchbot_automation.rules.running.guards import guard_of, watch_over
 from switchbot_automation.rules.running.memory import KEPT, RuleRun, storable
 from switchbot_automation.rules.running.position import after, step_at
 from switchbot_automation.rules.running.services import (
@@ -176,8 +176,8 @@ class Carrier:
         others = tuple(each for each in memory.guards if each not in mine)
         if action.command == "turnOff":
             return replace(memory, guards=others) if ok and mine else memory
-        harmless = devices.category_of(action.device) in HARMLESS
-        guard = guard_of(rule, run.id, run.cause, action, now, harmless=harmless)
+        product = devices.product_of(action.device)
+        guard = guard_of(rule, run, action, now, product)
         if guard is None:
             return memory
         for each in mine:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.catalog.catalog import DeviceType
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.pace import Quota
     from switchbot_automation.core.state.said import Statement
@@ -302,13 +303,13 @@ class RuleDevices:
         found = self._lookup(name)
         return found[0].device_id if len(found) == 1 else name
 
-    def category_of(self, name: str) -> str:
-        """Return what kind of product a device is, as ``light``; "" where nobody knows."""
+    def product_of(self, name: str) -> DeviceType | None:
+        """Return what a device is, None where nobody knows."""
         found = self._lookup(name)
         if len(found) != 1 or not found[0].device_type:
-            return ""
+            return None
         products = find(found[0].device_type, infrared=found[0].infrared)
-        return products[0].category if products else ""
+        return products[0] if products else None
 
     def contradicts(self, device: Known, command: str) -> bool:
         """Tell whether a device was seen on after its OFF, or off after its ON."""

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from switchbot_automation.cloud.catalog.catalog import DeviceType
     from switchbot_automation.rules.definition.actions import DeviceCommand
     from switchbot_automation.rules.definition.context import Home
     from switchbot_automation.rules.definition.model import Rule
+    from switchbot_automation.rules.running.memory import RuleRun
 
 GIVEN_UP: Final = timedelta(minutes=15)
 """For how long a value may be unknown while something that hangs on it is on. It gets
@@ -31,8 +33,18 @@ unknown when it was not read for three intervals, or as soon as it cannot be bel
 
 _MEASURED: Final = frozenset({"temperature", "humidity"})
 
-HARMLESS: Final = frozenset({"light", "cover", "media", "camera", "vacuum", "lock"})
-"""Categories of products that stay as they are where a sensor is lost."""
+_HARMLESS: Final = frozenset(
+    {"light", "cover", "media", "camera", "vacuum", "lock", "fan", "air_purifier"}
+)
+# Pressed once more, it may turn on what somebody turned off.
+_PRESSES: Final = frozenset({"Bot"})
+
+
+def harmless(product: DeviceType | None) -> bool:
+    """Tell whether a product may stay as it is where a sensor is lost."""
+    return product is not None and (
+        product.category in _HARMLESS or product.name in _PRESSES
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +139,21 @@ def _subject(document: object) -> Subject | None:
 
 def guard_of(
     rule: Rule,
-    run: str,
-    cause: Mapping[str, Any],
+    run: RuleRun,
     action: DeviceCommand,
     now: datetime,
-    *,
-    harmless: bool,
+    product: DeviceType | None,
 ) -> Guard | None:
-    """Return what guards a device after a command of a rule, None where nothing has to.
+    """Return what guards a device after a command of a run, None where nothing has to.
 
-    `cause` is what the run was begun by; `harmless`: the device may stay on.
+    `product` is what the device is, if anybody knows.
     """
     until = now + action.for_at_most if action.for_at_most is not None else None
-    hangs = action.command == _ON and not action.keep_on and not harmless
-    subjects = hangs_on(rule, cause) if hangs else ()
+    hangs = action.command == _ON and not action.keep_on and not harmless(product)
+    subjects = hangs_on(rule, run.cause) if hangs else ()
     if until is None and not subjects:
         return None
-    return Guard(rule.id, run, action.device, now, until, subjects)
+    return Guard(rule.id, run.id, action.device, now, until, subjects)
 
 
 _ON: Final = "turnOn"
@@ -153,21 +163,23 @@ def hangs_on(rule: Rule, cause: Mapping[str, Any]) -> tuple[Subject, ...]:
     """Return the temperatures and humidities that a run goes by.
 
     Those of the trigger that began it; where that looked at none, those of the conditions.
+    Where a person began it, all of them.
     """
     index = cause.get("index")
-    if isinstance(index, int) and 0 <= index < len(rule.triggers):
-        found = _measured(rule.triggers[index].subjects)
-        if found:
-            return found
-    triggers = {subject for each in rule.triggers for subject in each.subjects}
-    return tuple(each for each in _measured(rule.subjects) if each not in triggers)
+    if not isinstance(index, int) or not 0 <= index < len(rule.triggers):
+        return _measured(rule.subjects)
+    found = _measured(rule.triggers[index].subjects)
+    if found:
+        return found
+    others = {subject for each in rule.triggers for subject in each.subjects}
+    return tuple(each for each in _measured(rule.subjects) if each not in others)
 
 
 def _measured(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
     return tuple(each for each in subjects if each.attribute.casefold() in _MEASURED)
 
 
-class Watch(NamedTuple):
+class Guarded(NamedTuple):
     """What watching the guards came to: those that stay, OFFs that are due, when again."""
 
     guards: tuple[Guard, ...]
@@ -175,7 +187,7 @@ class Watch(NamedTuple):
     next_at: datetime | None
 
 
-def watch_over(guards: Iterable[Guard], home: Home, now: datetime) -> Watch:
+def watch_over(guards: Iterable[Guard], home: Home, now: datetime) -> Guarded:
     """Look at every guard; what is due becomes an OFF that is owed."""
     kept: list[Guard] = []
     due: list[Ending] = []
@@ -206,4 +218,4 @@ def watch_over(guards: Iterable[Guard], home: Home, now: datetime) -> Watch:
         wanted += [] if lost_at is None else [lost_at + GIVEN_UP]
         same = lost_at == guard.lost_at
         kept.append(guard if same else replace(guard, lost_at=lost_at))
-    return Watch(tuple(kept), tuple(due), min(wanted, default=None))
+    return Guarded(tuple(kept), tuple(due), min(wanted, default=None))
