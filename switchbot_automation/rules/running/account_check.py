@@ -112,10 +112,9 @@ def _command_problems(action: DeviceCommand, known: tuple[Known, ...]) -> Iterat
     if device is None:
         return
     try:
-        if not action.unchecked:
-            checked_parameter(
-                device, action.command, action.parameter, action.command_type
-            )
+        if action.unchecked:
+            return
+        checked_parameter(device, action.command, action.parameter, action.command_type)
         if action.for_at_most is not None:
             checked_parameter(device, "turnOff", "default", "command")
     except CloudError as error:

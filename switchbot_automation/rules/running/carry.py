@@ -236,7 +236,8 @@ class Carrier:
             run = RuleRun(each.run, now, {"trigger": "ending", **why})
             action: RuleAction = ZoneCommand(each.target, "off")
             if each.kind == "device":
-                action = DeviceCommand(each.target, "turnOff")
+                # An OFF is sent to whatever was turned on, in the catalogue or not.
+                action = DeviceCommand(each.target, "turnOff", unchecked=True)
             said = await self._act(each.rule, run, "command", action, home)
             later = each.later(now) if said.pop("passing", False) else None
             if later is not None:
