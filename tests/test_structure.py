@@ -57,6 +57,7 @@ OWNERS = {
     "evidence": {"evidence"},
     "zone": {"last_error", "error_count", "slope_bounds", "learned"},
     "belonging": {"unit", "meters"},
+    "refusals": {"refusals"},
 }
 # They move whole states: read from a document, joined, given to another zone.
 OF_THE_WHOLE = {"zone", "merging", "belonging"}

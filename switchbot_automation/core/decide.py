@@ -32,6 +32,8 @@ from switchbot_automation.core.state.unit import (
 )
 from switchbot_automation.core.state.zone import supposed
 from switchbot_automation.model import (
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
     Action,
     Decision,
     Outcome,
@@ -278,8 +280,6 @@ def _without_temperature(
     return ZoneDecision(zone.name, outcome, reasons=(why, Reason(problem)))
 
 
-# What every unit's remote can be set to.
-_LOWEST_SETPOINT, _HIGHEST_SETPOINT = 16.0, 30.0
 # Ten times the step of a meter: a living one shows it, and few rooms leave their band.
 _PROBE_KELVIN = 1.0
 
@@ -361,10 +361,10 @@ def _saving_setpoint(
     target = profile.target_temp
     if on is Action.WINTER:
         end = target - _PROBE_KELVIN if probes else min(profile.min_temp, target)
-        saving = max(_LOWEST_SETPOINT, end)
+        saving = max(LOWEST_SETPOINT, end)
     else:
         end = target + _PROBE_KELVIN if probes else max(profile.max_temp, target)
-        saving = min(_HIGHEST_SETPOINT, end)
+        saving = min(HIGHEST_SETPOINT, end)
     if already_in_force(state, with_setpoint(zone, saving), on):
         return None
     return saving

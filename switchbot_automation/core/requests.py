@@ -26,6 +26,7 @@ class Order:
     earlier, which the engine that leads sends. `attempt`: how often it was sent again
     because nothing showed it. `emergency`: no minimum time keeps it back. `wish` is the
     `setAll` that the settings in force ask for, where what is sent is steered otherwise.
+    `rule`: it is a rule's, in a person's place.
     """
 
     zone: ZoneSettings
@@ -38,6 +39,12 @@ class Order:
     attempt: int = 0
     emergency: bool = False
     wish: str | None = None
+    rule: bool = False
+
+    @property
+    def insists(self) -> bool:
+        """Whether also what the cloud refuses for good is tried: a person may always."""
+        return self.person and not self.rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,16 @@ from switchbot_automation.core.state.meter import (
     with_sensing,
 )
 from switchbot_automation.core.state.meter import judged as judge_meters
+from switchbot_automation.core.state.refusals import (
+    is_refused,
+    refuses_setting,
+    still_believed,
+)
 from switchbot_automation.core.state.unit import (
     after_command,
+    asked_beyond,
     first_seen,
+    rounds_up,
     set_all_parameter,
 )
 from switchbot_automation.core.state.wishes import (
@@ -182,6 +189,7 @@ def arrive(
         before = states[name]
         state = after_jump(before, jump_seconds, now)
         state = after_season(zone, state.not_later_than(now), now)
+        state = still_believed(state, zone, now)
         if state is not before:
             states[name] = state
     return in_force(settings, states.__getitem__, now)
@@ -269,8 +277,11 @@ def _owed(
         order = Order(zone, repeat.action, label=repeat.state_reason, reasons=(left,))
         answer = yield Send(order)
         command = answer.value
+        status = command.status
+        if is_refused(command):
+            status = CommandStatus.FAILED
         states[zone.name] = after_repeat(
-            states[zone.name], repeat, command.status, max(now, answer.at)
+            states[zone.name], repeat, status, max(now, answer.at)
         )
         return (command,)
     return ()
@@ -467,7 +478,8 @@ def _act(
         only_decided = _not_sent(decided, verdict, CommandStatus.DECIDED)
         commands, reasons = (*early, only_decided), only_decided.reasons
     elif decided.action is not None and verdict.allowed:
-        command: Command = (yield Send(order_of(zone, decided))).value
+        order = order_of(zone, decided, seen.snapshot.zones[decided.zone].state)
+        command: Command = (yield Send(order)).value
         commands = (*early, command)
         blocked_until = command.blocked_until
         if command.status is CommandStatus.FAILED:
@@ -475,7 +487,10 @@ def _act(
         elif command.status is CommandStatus.BLOCKED:
             outcome = Outcome.NOOP
         # The command's reasons begin with the decision's.
-        reasons = (*command.reasons, *verdict.reasons)
+        reasons = command.reasons
+        if not is_refused(command):
+            # The gate had nothing against it; that is not why it was not sent.
+            reasons = (*reasons, *verdict.reasons)
     elif not verdict.allowed and verdict.blocked_until is not None:
         reasons = (*decided.reasons, *verdict.reasons)
         if decided.action is not None:
@@ -498,19 +513,32 @@ def _act(
     )
 
 
-def order_of(zone: ZoneSettings, decided: ZoneDecision) -> Order:
-    """Return the order that carries a decision out. Raises ValueError for none to send."""
-    if decided.action is None:
+def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Order:
+    """Return the order that carries a decision out. Raises ValueError for none to send.
+
+    A unit that refuses the setpoint it is steered to is sent the zone's own, by all the
+    ways there are.
+    """
+    action, steered = decided.action, decided.setpoint
+    if action is None:
         raise ValueError("nothing was decided to be sent")
-    steered = decided.setpoint
+    reasons, beyond = decided.reasons, asked_beyond(zone, action)
+    aimed = zone if steered is None else with_setpoint(zone, steered)
+    wanted, up = set_all_parameter(aimed, action), rounds_up(zone, action)
+    wish, device = set_all_parameter(zone, action), zone.aircon_device_id
+    if steered and wanted and not refuses_setting(state, device, wanted, up=up):
+        zone = aimed
+    elif beyond is not None:
+        detail = {"asked_celsius": beyond[0], "sent_celsius": beyond[1]}
+        reasons = (*reasons, Reason(ReasonCode.SETPOINT_CLAMPED, detail))
     return Order(
-        zone if steered is None else with_setpoint(zone, steered),
-        decided.action,
+        zone,
+        action,
         label=f"automation_{decided.outcome}",
-        reasons=decided.reasons,
+        reasons=reasons,
         repeats=decided.emergency or decided.outcome in _OFF_WORDS,
         emergency=decided.emergency,
-        wish=set_all_parameter(zone, decided.action),
+        wish=wish,
     )
 
 

@@ -18,12 +18,8 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings.change import Change, differences
-from switchbot_automation.settings.checks import (
-    far_days,
-    rule_word_errors,
-    unheard_notices,
-)
-from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.checks import rule_word_errors, unheard_notices
+from switchbot_automation.settings.read import parse_settings, refused_anew
 from switchbot_automation.settings.secrets import MASKS
 
 if TYPE_CHECKING:
@@ -133,7 +129,10 @@ class Configurator:
             settings = self._documents.life.readable(document)
         else:
             settings = parse_settings(document)
-        for error in (*far_days(document), *self._about_rules(settings)):
+        for error in (
+            *refused_anew(document, settings),
+            *self._about_rules(settings),
+        ):
             raise error
         return settings
 

@@ -66,6 +66,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # Somebody wants to know now: meters are read though none is due.
 _FORCING = frozenset({"manual", "once", "refresh", "replay"})
+_BY_PERSON = frozenset({"manual", "refresh"})
 
 
 class AutomationEngine:
@@ -204,6 +205,8 @@ class AutomationEngine:
         ticks: list[ZoneTick] = []
         strays: tuple[Command, ...] = ()
         if settings is not None:
+            if trigger in _BY_PERSON:
+                parts.observer.try_anew()
             ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
             if parts.leadership.leads:
                 if documents.left.units:
@@ -413,6 +416,7 @@ class AutomationEngine:
             performance=self._performance.to_dict(self._clock.monotonic()),
             rules=self._rules.health(),
             left_units=self._parts.left_units.report(),
+            refused=self._parts.observer.refusals,
             plugins=await (await installed()).report_beside(),
         )
 

@@ -195,6 +195,29 @@ _WORDS: Mapping[str, str] = {
         "the {by} contradicts since {since} that it does what it was told"
     ),
     ReasonCode.GATE_OPEN: "nothing stood against sending it",
+    ReasonCode.NO_RUNG_CONFIGURED: (
+        "no way to command {action} is configured: aircon_device_id, a scene, a webhook"
+        " or a button"
+    ),
+    ReasonCode.DEVICE_NOT_FOUND: (
+        "the cloud finds no {thing} {device}: correct its id in the settings, or add it to"
+        ' the account ("{said}", {times} times)'
+    ),
+    ReasonCode.COMMAND_REFUSED: (
+        "{thing} {device} refuses {what} for good: configure another way, as a scene or a"
+        ' button ("{said}", {times} times)'
+    ),
+    ReasonCode.VALUE_REFUSED: (
+        "{thing} {device} refuses {what}: change the setpoint, fan speed or mode"
+        ' ("{said}", {times} times)'
+    ),
+    ReasonCode.READING_REFUSED: (
+        'the cloud does not let the device {device} be read ("{said}", {times} times)'
+    ),
+    ReasonCode.SETPOINT_CLAMPED: (
+        "{asked_celsius} °C is no setpoint of an air conditioner, {sent_celsius} °C was"
+        " sent"
+    ),
     ReasonCode.LOST_RACE: "another writer was faster",
     ReasonCode.UNIT_LEFT: "the settings no longer have the unit {unit}, which ran",
     ReasonCode.STORE_UNAVAILABLE: "the store did not take the record of it",

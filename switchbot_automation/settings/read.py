@@ -38,6 +38,7 @@ from switchbot_automation.settings.checks import (
     rule_word_errors,
     webhook_problems,
 )
+from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
     GroupSettings,
     NotifierSettings,
@@ -103,8 +104,10 @@ def check_settings(document: Mapping[str, Any]) -> list[SettingsError]:
     """Return every problem of a document, in its order; empty if it can be used.
 
     What concerns several keys at once is checked when each by itself is right. Days
-    that no instant lies on, and rules that can never come true, are refused here and
-    where settings are applied; what is stored with them already can still be used.
+    that no instant lies on, setpoints that no air conditioner takes, units of a group
+    that choose between heating and cooling, and rules that can never come true are
+    refused here and where settings are applied; what is stored with them already can
+    still be used.
     """
     return read_settings(document)[1]
 
@@ -118,8 +121,16 @@ def read_settings(
     """
     settings, errors = load(document)
     if settings is not None:
-        errors = [*far_days(document), *rule_word_errors(settings)]
+        errors = [*refused_anew(document, settings), *rule_word_errors(settings)]
     return settings, errors
+
+
+def refused_anew(
+    document: Mapping[str, Any], settings: Settings
+) -> Iterator[SettingsError]:
+    """Yield what may not be written any more, and is lived with where it is stored."""
+    yield from far_days(document)
+    yield from entering_errors(document, settings)
 
 
 # --- one value ------------------------------------------------------------------

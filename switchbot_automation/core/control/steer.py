@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.trend import numbers
+from switchbot_automation.model import HIGHEST_SETPOINT, LOWEST_SETPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LOWEST_SETPOINT, HIGHEST_SETPOINT = 16.0, 30.0
 # Beyond this it is not the sensor: the unit is too weak, or it is not the unit's work.
 OFFSET_BOUNDS = (-4.0, 6.0)
 _VERSION = 1

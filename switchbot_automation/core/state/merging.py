@@ -21,6 +21,7 @@ _REMEMBERED = (
     "pending_repeat",
     "pending_manual",
     "intent",
+    "refusals",
     "evidence",
 )
 _LATER_WINS = (

@@ -884,6 +884,96 @@ def _starts_of(value: Any) -> tuple[float, ...]:
 KEPT_STARTS = 24
 
 
+class Way(NamedTuple):
+    """One way to reach a device: its id or what stands for it, the rung, the kind of value.
+
+    Of a webhook a digest stands for its URL, which is a password.
+    """
+
+    device: str
+    rung: str
+    kind: str = ""
+
+
+class Refusal(NamedTuple):
+    """A way that the cloud refuses for good, see `core.state.refusals`.
+
+    `since` and `at`: when it first and last was; `times` how often, `next_at` when it is
+    tried again. `words` are the cloud's. `listed`: the type that the account's list had
+    for the device, "" for none, None where the list was not looked at. `settings` is the
+    fingerprint of those it was refused under. Instants are aware UTC.
+    """
+
+    way: Way
+    code: ReasonCode
+    words: str
+    since: datetime
+    at: datetime
+    times: int
+    next_at: datetime
+    listed: str | None = None
+    settings: str = ""
+
+    def not_later_than(self, now: datetime, longest: timedelta) -> Refusal:
+        """Pull back what a clock set back has left in the future."""
+        if self.at <= now and self.next_at <= now + longest:
+            return self
+        return self._replace(
+            since=min(self.since, now),
+            at=min(self.at, now),
+            next_at=min(self.next_at, now + longest),
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {
+            **self.way._asdict(),
+            "code": str(self.code),
+            "words": self.words,
+            "since": encode_instant(self.since),
+            "at": encode_instant(self.at),
+            "times": self.times,
+            "next_at": encode_instant(self.next_at),
+            "listed": self.listed,
+            "settings": self.settings,
+        }
+
+    @classmethod
+    def from_document(cls, value: Any) -> Refusal | None:
+        """Read a document, however damaged; None for garbage."""
+        if not isinstance(value, dict):
+            return None
+        since, at = instant(value.get("since")), instant(value.get("at"))
+        next_at, code = (
+            instant(value.get("next_at")),
+            enum(ReasonCode, value.get("code")),
+        )
+        device, rung = text(value.get("device")), text(value.get("rung"))
+        if not (since and at and next_at and code and device and rung):
+            return None
+        listed = value.get("listed")
+        return cls(
+            Way(device, rung, text(value.get("kind")) or ""),
+            code,
+            text(value.get("words")) or "",
+            since,
+            at,
+            max(1, integer(value.get("times")) or 1),
+            next_at,
+            listed if isinstance(listed, str) else None,
+            text(value.get("settings")) or "",
+        )
+
+
+def _refusals(value: Any) -> tuple[Refusal, ...] | None:
+    read = map(Refusal.from_document, value if isinstance(value, list) else ())
+    return tuple(each for each in read if each is not None) or None
+
+
+def _refusals_as_documents(refusals: Iterable[Refusal]) -> list[dict[str, Any]]:
+    return [each.to_document() for each in refusals]
+
+
 class UnitId(NamedTuple):
     """What tells one unit from another.
 
@@ -971,10 +1061,10 @@ class ZoneState(NamedTuple):
     when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
     `shown_as`: what the unit was told, each with what it shows of that, see `told`.
     `unit` and `meters` are the devices that all this is known of, see `belonging`; None
-    and none where nobody has said so yet. `evidence` is what shows what the unit does.
-    `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
-    last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
-    zone has several.
+    and none where nobody has said so yet. `refusals`: what the cloud refuses for good.
+    `evidence` is what shows what the unit does. `last_read_at` is when the last temperature
+    was read, `last_asked_at` when the meter was last asked, whatever came of it.
+    `meters_seen` is what is kept of each meter where the zone has several.
     """
 
     last_temperature: float | None = None
@@ -1013,6 +1103,7 @@ class ZoneState(NamedTuple):
     shown_as: tuple[tuple[str, str], ...] = ()
     unit: UnitId | None = None
     meters: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     evidence: Evidence | None = None
     last_asked_at: datetime | None = None
     meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
@@ -1161,6 +1252,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("aircon_shows", pairs, dict),
     ("unit", UnitId.from_document, UnitId.to_document),
     ("meters", texts, list),
+    ("refusals", _refusals, _refusals_as_documents),
     ("evidence", Evidence.from_document, Evidence.to_document),
     ("last_asked_at", instant, encode_instant),
     ("meters_seen", meters_seen_of, _encode_meters),
@@ -1180,6 +1272,7 @@ _PART_KEYS = (
     "command_check",
     "surroundings",
     "meters_seen",
+    "refusals",
     "evidence",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})

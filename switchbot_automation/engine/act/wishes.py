@@ -35,11 +35,12 @@ async def act_for_person(
     *,
     rule: str | None = None,
     holds: str | None = None,
+    insists: bool = True,
 ) -> Command:
     """Carry out a person's wish and return the command with how far it came.
 
     `rule` is the id of the rule that wishes in a person's place, `holds` of the one
-    that the hold is of.
+    that the hold is of; it `insists` where a person has just set it off.
 
     OFF is sent whatever the equipment's times, a race or the store say. ON that meets
     the minimum off time is kept in the state and sent when it is over.
@@ -60,6 +61,7 @@ async def act_for_person(
             else Reason(ReasonCode.MANUAL, {"action": action.value}),
         ),
         person=True,
+        rule=not insists,
     )
     command = await commander.carry_out(order)
     if command.status is CommandStatus.BLOCKED and command.blocked_until:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.model import CloudApi, DeviceStatus
+    from switchbot_automation.model import DeviceStatus
     from switchbot_automation.rules.running.account import Known
 
 _LOGGER = logging.getLogger(__name__)
@@ -80,13 +80,10 @@ class _Line:
 class RuleDevices:
     """Finds and reads devices for one engine's rules."""
 
-    def __init__(
-        self, client: CloudApi, observer: Observer, clock: Clock, kept: SideDocument
-    ) -> None:
-        self._client = client
+    def __init__(self, observer: Observer, clock: Clock, kept: SideDocument) -> None:
         self._observer = observer
         self._clock = clock
-        self.account = KnownAccount(client, observer, clock, kept)
+        self.account = KnownAccount(observer, clock, kept)
         self._lines: dict[str, _Line] = {}
         self._ids: dict[str, str] = {}
 
@@ -174,7 +171,7 @@ class RuleDevices:
     async def _read(self, device: Known, line: _Line) -> None:
         line.tried_at = self._clock.monotonic()
         try:
-            status = await self._observer.call(self._client.status, device.device_id)
+            status = await self._observer.status(device.device_id)
             self.account.learn(status)
             answer = dict(said_by_status(status).values)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own

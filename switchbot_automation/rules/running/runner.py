@@ -101,7 +101,7 @@ class Rules:
         self._meters = meters
         self._clock = clock
         self._listeners = listeners
-        self._devices = RuleDevices(client, observer, clock, documents.account)
+        self._devices = RuleDevices(observer, clock, documents.account)
         self._budget = Budget()
         self._services = Services(
             client,

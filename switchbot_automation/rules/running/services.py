@@ -98,6 +98,11 @@ class RunContext:
         """The instant, aware UTC."""
         return self.services.clock.now()
 
+    @property
+    def _by_person(self) -> bool:
+        """Whether a person set the run off just now, and may try what is refused."""
+        return self.cause.get("trigger") == PERSON
+
     async def command_zone(
         self, zone: str, action: str, hold: timedelta | str | None
     ) -> Mapping[str, Any]:
@@ -125,6 +130,7 @@ class RunContext:
             wanted,
             until,
             rule=self.rule,
+            insists=self._by_person,
             holds=by,
         )
         self.commands.append(command)
@@ -262,9 +268,12 @@ class RunContext:
         ):
             return {**what, "in_force": True}
         self._spend(off=command == "turnOff")
-        client = self.services.client
-        result = await self.services.observer.send(
-            client.command, found.device_id, command, checked, command_type
+        result = await self.services.observer.command(
+            found.device_id,
+            command,
+            checked,
+            command_type,
+            insists=self._by_person,
         )
         budget.sent(self.rule, found.device_id, command, checked, self.now)
         return {
@@ -287,7 +296,7 @@ class RunContext:
             scene_id = found[0]
         if not self.dry_run:
             self._spend()
-            await observer.send(client.run_scene, scene_id)
+            await observer.run_scene(scene_id, insists=self._by_person)
         return {"scene": scene}
 
     async def post(self, url: str, allowed_hosts: Collection[str]) -> Mapping[str, Any]:

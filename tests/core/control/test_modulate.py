@@ -11,8 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.steer import (
-    HIGHEST_SETPOINT,
-    LOWEST_SETPOINT,
     OFFSET_BOUNDS,
     Aim,
     Situation,
@@ -24,7 +22,12 @@ from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import ZoneState
-from switchbot_automation.model import Action, Power
+from switchbot_automation.model import (
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
+    Action,
+    Power,
+)
 from switchbot_automation.settings import parse_settings
 from switchbot_automation.simulation import default_settings
 
