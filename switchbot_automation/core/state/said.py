@@ -31,6 +31,7 @@ _OFFLINE = frozenset({"offline", "false", "0"})
 _CELSIUS = frozenset({"celsius", "c", "°c"})
 # No meter is sold for more, and no freezer or oven has one.
 _COLDEST, _WARMEST = -60.0, 100.0
+_WARMEST_OF_ANY_SCALE = 212.0
 _PERCENT = (0.0, 100.0)
 # How far an event and the answer after it may lie apart: the room moved meanwhile.
 _SAME_KELVIN = 2.0
@@ -65,7 +66,9 @@ def said_by_status(status: DeviceStatus) -> Statement:
         for name in ("temperature", "humidity")
         if finite(status.fields.get(name)) is not None
     }
-    return _parted({**measured, **_all_of(reading)}, status.fields, reading)
+    # Answers are in Celsius, whatever scale the app shows.
+    given = {name: each for name, each in status.fields.items() if name != "scale"}
+    return _parted({**measured, **_all_of(reading)}, given, reading)
 
 
 def said_by_event(
@@ -116,7 +119,11 @@ def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
             number = finite(value)
             if number is None:
                 doubts[name] = ReasonCode.TEMPERATURE_NOT_A_NUMBER
-            elif not _COLDEST <= number <= _WARMEST and is_celsius(fields):
+            elif (
+                not _COLDEST
+                <= number
+                <= (_WARMEST if is_celsius(fields) else _WARMEST_OF_ANY_SCALE)
+            ):
                 doubts[name] = ReasonCode.TEMPERATURE_IMPLAUSIBLE
     return doubts
 
