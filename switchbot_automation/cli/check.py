@@ -21,13 +21,15 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import CloudError, SettingsError
+from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.settings.account import account_findings
+from switchbot_automation.settings.checks import unheard_notices
 from switchbot_automation.settings.findings import Findings, findings
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.model import DeviceList, Scene
@@ -64,7 +66,7 @@ def check_config(
             raise
         found = Findings([SettingsError(misuse.message)], [], None)
     else:
-        found = findings(document, read_settings)
+        found = _with_notices(findings(document, read_settings))
         if with_account:
             found = _with_account(document, found)
     settings = None if found.errors else found.settings
@@ -87,6 +89,13 @@ def check_config(
     ctx.exit(USAGE if found.errors else 0)
 
 
+def _with_notices(found: Findings) -> Findings:
+    """Add the notices of rules that reach nobody."""
+    if found.settings is None:
+        return found
+    return found._replace(errors=[*found.errors, *unheard_notices(found.settings)])
+
+
 def _with_account(document: Mapping[str, Any], found: Findings) -> Findings:
     """Add what the account lacks; that it cannot be asked is one problem more."""
     try:
@@ -96,9 +105,18 @@ def _with_account(document: Mapping[str, Any], found: Findings) -> Findings:
         unasked = SettingsError(f"the account cannot be asked: {words}")
         return found._replace(errors=[*found.errors, unasked])
     errors, warnings = account_findings(document, listed, scenes)
+    said = {str(each) for each in found.errors}
+    errors += [each for each in _about_rules(found, listed) if str(each) not in said]
     return found._replace(
         errors=[*found.errors, *errors], warnings=[*found.warnings, *warnings]
     )
+
+
+def _about_rules(found: Findings, listed: DeviceList) -> Iterator[SettingsError]:
+    rules = found.settings.rules if found.settings is not None else ()
+    for index, rule in enumerate(rules):
+        for _, problem in account_problems((rule,), listed):
+            yield SettingsError(f"{rule.id}: {problem}", path=f"rules[{index}]")
 
 
 async def _lists(client: SwitchBotClient) -> tuple[DeviceList, list[Scene]]:

@@ -26,7 +26,8 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.rules.definition.model import every_step
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.rules.running.memory import Memory
-from switchbot_automation.settings.read import check_settings, parse_settings
+from switchbot_automation.settings.checks import unheard_notices
+from switchbot_automation.settings.read import parse_settings, read_settings
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def rules() -> None:
 @click.option(
     "--account",
     is_flag=True,
-    help="Ask the account too: is there every device, does it take the command?",
+    help="Ask the account too: is there every device, does it tell that field and word,"
+    " does it take the command?",
 )
 @json_option("Print one object with `ok`, `errors` (path, message) and `rules`.")
 @logging_options("warning")
@@ -58,19 +60,22 @@ def rules() -> None:
 def check(ctx: click.Context, file: Path | None, account: bool, as_json: bool) -> None:
     """Check the rules in FILE, a settings document (default: the store's).
 
-    Nothing is sent. The exit code is 2 when something is wrong.
+    What can never come true is wrong too: a field, word or number that no product tells,
+    a command that none takes, a notice that reaches nobody. A part with
+    `"unchecked": true` is taken at its word. Nothing is sent. The exit code is 2 when something is wrong.
     """
     document = load_document(file) if file else _stored()
-    errors = [
-        {"path": error.path, "message": str(error)}
-        for error in check_settings(document)
-    ]
-    found = () if errors else parse_settings(document).rules
+    settings, wrong = read_settings(document)
+    if settings is not None:
+        wrong += unheard_notices(settings)
+    errors = [{"path": error.path, "message": str(error)} for error in wrong]
+    found = settings.rules if settings is not None else ()
     if account and found:
         listed = ask(lambda client: client.devices())
-        errors = [
+        errors += [
             {"path": f"rules.{rule_id}", "message": f"{rule_id}: {problem}"}
             for rule_id, problem in account_problems(found, listed)
+            if all(not each["message"].endswith(problem) for each in errors)
         ]
     if as_json:
         listed_rules = [_rule_as_json(rule) for rule in found]
@@ -210,6 +215,8 @@ def _told(trace: Mapping[str, Any]) -> list[str]:
     if "of" in cause:
         change = f"from {cause['from']} to {cause['to']}" if "from" in cause else ""
         why += f": {cause['of']} {change or cause.get('value')}"
+    if "why" in cause:
+        why += f": {cause['why']}"
     times = f", {trace['count']} times" if "count" in trace else ""
     dry = ", dry" if trace.get("dry_run") else ""
     head = f"{trace['at']} {trace['rule']}: {trace['outcome']}{dry}{times} ({why})"

@@ -8,6 +8,7 @@ from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine.act.cascade import Actuator
 from switchbot_automation.engine.act.commander import Commander
 from switchbot_automation.engine.act.left_units import LeftUnits
+from switchbot_automation.engine.act.notifiers import Notifiers
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
@@ -95,7 +96,8 @@ def assemble(
         offsets=offsets,
         clock=clock,
     )
-    configurator = Configurator(documents)
+    notifiers = Notifiers(documents, notifier, webhook_sender)
+    configurator = Configurator(documents, notifiers)
     quota_watch = QuotaWatch(ledger, meters, listeners)
 
     def rules() -> Rules:
@@ -110,7 +112,7 @@ def assemble(
             clock=clock,
             listeners=listeners,
             webhook_sender=webhook_sender,
-            notifier=notifier,
+            notifier=notifiers,
         )
 
     return Parts(

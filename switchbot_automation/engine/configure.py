@@ -18,14 +18,16 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings.change import Change, differences
+from switchbot_automation.settings.checks import rule_word_errors, unheard_notices
 from switchbot_automation.settings.read import parse_settings, refused_anew
 from switchbot_automation.settings.secrets import MASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from switchbot_automation.backtest import BacktestReport
+    from switchbot_automation.engine.act.notifiers import Notifiers
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.settings.model import Settings
     from switchbot_store import ThreadedHistory
@@ -87,8 +89,9 @@ def _as_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
 class Configurator:
     """Applies settings documents to one engine's store."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, notifiers: Notifiers) -> None:
         self._documents = documents
+        self._notifiers = notifiers
         self._replaced: tuple[dict[str, Any], dict[str, Any]] | None = None
 
     async def apply(
@@ -126,9 +129,25 @@ class Configurator:
             settings = self._documents.life.readable(document)
         else:
             settings = parse_settings(document)
-        for error in refused_anew(document, settings):
+        for error in (
+            *refused_anew(document, settings),
+            *self._about_rules(settings),
+        ):
             raise error
         return settings
+
+    def _about_rules(self, settings: Settings) -> Iterator[SettingsError]:
+        """Yield what is wrong with rules that are new; those there are may stay."""
+        now = self._documents.life.settings
+        there = {rule.fingerprint for rule in now.rules} if now is not None else set()
+        new = [rule.fingerprint not in there for rule in settings.rules]
+        found = [*rule_word_errors(settings)]
+        if not self._notifiers.has_own:
+            found += unheard_notices(settings)
+        for error in found:
+            index = int(error.path.removeprefix("rules[").removesuffix("]"))
+            if new[index]:
+                yield error
 
     def _try_out(self, settings: Settings, now: datetime) -> None:
         """Let the pure core decide with them about what is known."""

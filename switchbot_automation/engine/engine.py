@@ -79,7 +79,8 @@ class AutomationEngine:
     the ledger shared with the client, by default the client's own; where there is none
     the engine counts its calls itself.
     `offsets` takes the sources of numbers that move a band, as a price.
-    Without a `webhook_sender` there are no webhooks, without a `notifier` no notices.
+    Without a `webhook_sender` there are no webhooks, and no notices of the settings'
+    `notifiers`; `notifier` is told beside those.
 
     Use it as an async context manager. `run_once` and the other methods share one lock.
 

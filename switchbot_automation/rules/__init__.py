@@ -44,12 +44,14 @@ action            keys; each may have `continue_on_error`
 ``command``       `zone`, `command` (``on off fan winter summer``), `hold`; or with
                   `parameter`: ``set_preset_mode`` (a name, or ``none``),
                   ``set_temperature`` (the middle of the band, in Celsius); or
-                  `device`, `command`, `parameter`, `command_type`
+                  `device`, `command`, `parameter`, `command_type`, `for_at_most` (off
+                  after so long), `sensor_lost` (``off`` or ``keep``)
 ``scene``         `scene`: its name or id
 ``webhook``       `url` (https, public unless `allowed_hosts` names it)
 ``hold``          `zone`, `for`: a duration, ``until_next_change permanent none``
 ``delay``         `for`; or ``{"delay": "00:05:00"}``
-``notify``        `message`, `title`; `notifier` and its keys for a plug-in's
+``notify``        `message`, `title`: to the `notifiers` of the settings and the host's;
+                  or `notifier` and its keys for a plug-in's
 ================= ====================================================================
 
 ==================== =================================================================
@@ -63,6 +65,9 @@ a condition          the run is over unless it holds
 ``sequence``         steps
 ``stop``             why; `error`: the run counts as failed
 ==================== =================================================================
+
+What the catalogue does not have is refused; a trigger, condition, command or notice with
+`unchecked` true is taken at its word.
 
 `device` and `zone` may be lists: a trigger fires for any of them, a condition holds for
 all (or `match` ``any``), an action is done for each.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
@@ -142,6 +144,45 @@ def webhook_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(str(exc), ("webhooks", str(action)))
 
 
+def notifier_errors(
+    notifiers: Mapping[str, Mapping[str, Any]],
+) -> Iterator[SettingsError]:
+    """Check where notices lead, and that each kind has what it needs."""
+    for name, each in notifiers.items():
+        path, kind, url = ("notifiers", name), each["type"], each["url"]
+        try:
+            check_webhook_url(url, each.get("allowed_hosts", frozenset()))
+        except ValueError as exc:
+            words = str(exc).replace("webhook_allowed_hosts", "allowed_hosts")
+            yield SettingsError(words, path=dotted((*path, "url")))
+            continue
+        if kind == "ntfy" and not _TOPIC.fullmatch(urlsplit(url).path):
+            yield SettingsError(
+                "expected the server and one topic, as https://ntfy.sh/my-topic",
+                path=dotted((*path, "url")),
+            )
+        if kind == "home_assistant":
+            if not each.get("token"):
+                yield SettingsError(
+                    "is missing: a long-lived access token of Home Assistant",
+                    path=dotted((*path, "token")),
+                )
+            if urlsplit(url).path.strip("/"):
+                yield SettingsError(
+                    "expected Home Assistant's address without a path; the service is"
+                    " `service`",
+                    path=dotted((*path, "url")),
+                )
+        elif "service" in each:
+            yield SettingsError(
+                "is for home_assistant", path=dotted((*path, "service"))
+            )
+
+
+# What ntfy takes for a topic.
+_TOPIC = re.compile(r"/[-_A-Za-z0-9]{1,64}")
+
+
 def group_errors(
     groups: Mapping[str, Mapping[str, Any]], zones: Iterable[str]
 ) -> Iterator[SettingsError]:
@@ -199,6 +240,32 @@ def rule_place_errors(settings: Settings) -> Iterator[SettingsError]:
                     yield SettingsError(
                         f"zone {zone.name} has no preset {name!r}{hint}", path=path
                     )
+
+
+def rule_word_errors(settings: Settings) -> Iterator[SettingsError]:
+    """Check that what rules look at and send is something that the catalogue has.
+
+    Refused where it is new, lived with where it is stored already.
+    """
+    if not settings.rules:
+        return
+    from switchbot_automation.rules.definition import catalogue  # noqa: PLC0415 - only for who has rules
+
+    for index, rule in enumerate(settings.rules):
+        problems = (*catalogue.never_true(rule), *catalogue.never_sent(rule))
+        for problem in dict.fromkeys(problems):
+            yield SettingsError(f"{rule.id}: {problem}", path=dotted(("rules", index)))
+
+
+def unheard_notices(settings: Settings) -> Iterator[SettingsError]:
+    """Check, for who has no notifier of its own, that notices of rules reach somebody."""
+    if not settings.rules or settings.notifiers:
+        return
+    from switchbot_automation.rules.definition import catalogue  # noqa: PLC0415 - only for who has rules
+
+    for index, rule in enumerate(settings.rules):
+        for problem in catalogue.nobody_told(rule):
+            yield SettingsError(f"{rule.id}: {problem}", path=dotted(("rules", index)))
 
 
 def plugin_errors(

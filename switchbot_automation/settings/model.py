@@ -36,6 +36,7 @@ _OPENINGS = DEFAULTS["openings"]
 _PRESENCE = DEFAULTS["presence"]
 _OFFSET = DEFAULTS["offsets[]"]
 _GROUP = DEFAULTS["groups{}"]
+_NOTIFIER = DEFAULTS["notifiers{}"]
 
 # What a preset's band, and what is added to it, stays within; that of the settings.
 _COLDEST, _WARMEST = 10.0, 35.0
@@ -285,6 +286,21 @@ class GroupSettings:
     max_wait_seconds: int = _GROUP["max_wait_seconds"]
 
 
+@dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """One way to tell a person; `kind` is one of `table.notifiers.NOTIFIERS`.
+
+    `service` is Home Assistant's, `token` the password of whoever takes the notice.
+    """
+
+    name: str
+    kind: str
+    url: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    service: str = _NOTIFIER["service"]
+    allowed_hosts: frozenset[str] = frozenset(_NOTIFIER["allowed_hosts"])
+
+
 class SetAside(NamedTuple):
     """A part of a stored document that cannot be read here, and that the rest goes without.
 
@@ -302,7 +318,7 @@ class Settings:
 
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
-    `plugins` the parts that plug-ins provide. `overlaid`
+    `notifiers` tell a person, `plugins` are the parts that plug-ins provide. `overlaid`
     names the zones whose settings change with time and surroundings. `set_aside` is what
     could be read no more, see `settings.salvage`.
     """
@@ -313,6 +329,7 @@ class Settings:
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     shadow: Settings | None = None
     rules: tuple[Rule, ...] = _ZONE["rules"]
+    notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
     set_aside: tuple[SetAside, ...] = ()

@@ -31,14 +31,17 @@ from switchbot_automation.settings.checks import (
     dotted,
     far_days,
     group_errors,
+    notifier_errors,
     plugin_errors,
     rule_errors,
     rule_place_errors,
+    rule_word_errors,
     webhook_problems,
 )
 from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
     GroupSettings,
+    NotifierSettings,
     OffsetInput,
     Openings,
     Presence,
@@ -69,6 +72,7 @@ _OF_HOME = tuple(spec.key for spec in section_of_table("") if not spec.per_zone)
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
 _SCENE_ID = re.compile(r"[A-Za-z0-9_-]*")
+_SERVICE = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 _BUTTON = re.compile(r"[^\x00-\x1f\x7f]*")
 _HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
 _DATE = re.compile(r"[12]\d{3}-\d{2}-\d{2}")
@@ -100,9 +104,10 @@ def check_settings(document: Mapping[str, Any]) -> list[SettingsError]:
     """Return every problem of a document, in its order; empty if it can be used.
 
     What concerns several keys at once is checked when each by itself is right. Days
-    that no instant lies on, setpoints that no air conditioner takes, and units of a
-    group that choose between heating and cooling are refused here and where settings
-    are applied; what is stored with them already can still be used.
+    that no instant lies on, setpoints that no air conditioner takes, units of a group
+    that choose between heating and cooling, and rules that can never come true are
+    refused here and where settings are applied; what is stored with them already can
+    still be used.
     """
     return read_settings(document)[1]
 
@@ -116,7 +121,7 @@ def read_settings(
     """
     settings, errors = load(document)
     if settings is not None:
-        errors = list(refused_anew(document, settings))
+        errors = [*refused_anew(document, settings), *rule_word_errors(settings)]
     return settings, errors
 
 
@@ -334,6 +339,20 @@ def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object)
     return value
 
 
+def _secret(what: str, spec: SettingSpec, value: object) -> str:
+    """Read a text that no message shows."""
+    _, longest = spec.bounds or (0, math.inf)
+    if (
+        not isinstance(value, str)
+        or not value.isprintable()
+        or not value.isascii()
+        or " " in value
+        or not 0 < len(value) <= longest
+    ):
+        raise vol.Invalid(f"expected {what} of at most {longest:g} characters")
+    return value
+
+
 def _by_action(
     text: Callable[[SettingSpec, object], str], spec: SettingSpec, value: object
 ) -> Mapping[Action, str]:
@@ -436,6 +455,10 @@ _CONVERTERS: Mapping[Kind, _Converter] = {
     Kind.ZONES: _by_name,
     Kind.GROUPS: _by_name,
     Kind.PRESETS: _by_name,
+    Kind.NOTIFIERS: _by_name,
+    Kind.URL: partial(_secret, "a URL"),
+    Kind.PASSWORD: partial(_secret, "a text without blanks"),
+    Kind.SERVICE: partial(_text, _SERVICE, "a service as notify.mobile_app_phone"),
     Kind.DEVICE_IDS: _device_ids,
     Kind.NAMES: _names,
     Kind.RESERVE: _reserve,
@@ -497,7 +520,7 @@ def _schema(section: str, *, in_zone: bool) -> vol.Schema:
             inner = _schema(f"{spec.name}[]", in_zone=in_zone)
             make = _MAKERS[spec.key]
             convert = partial(_each, vol.All(partial(_object, inner), make), convert)
-        elif spec.kind in (Kind.GROUPS, Kind.PRESETS):
+        elif spec.kind in (Kind.GROUPS, Kind.PRESETS, Kind.NOTIFIERS):
             inner = _schema(f"{spec.name}{{}}", in_zone=in_zone)
             convert = partial(_each_by_name, inner, convert)
         missing = f"is missing: {spec.meaning}"
@@ -598,6 +621,7 @@ def load(
         }
         errors.extend(found.values())
         errors.extend(group_errors(top.values.get("groups", {}), parts))
+        errors.extend(notifier_errors(top.values.get("notifiers", {})))
         errors.extend(rule_errors(document, parts))
         errors.extend(plugin_errors(document, top.values.get("plugins", {}), absent))
     if errors:
@@ -623,6 +647,16 @@ def load(
         ),
         shadow=shadow,
         rules=home["rules"],
+        notifiers=MappingProxyType(
+            {
+                name: NotifierSettings(
+                    name,
+                    each["type"],
+                    **{key: value for key, value in each.items() if key != "type"},
+                )
+                for name, each in home.get("notifiers", {}).items()
+            }
+        ),
         plugins=home.get("plugins", MappingProxyType({})),
         overlaid=frozenset(name for name in made if made[name].is_overlaid),
     )

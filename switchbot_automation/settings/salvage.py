@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_PASSES: Final = 20
 
-_OF_THEIR_OWN: Final = ("rules", "plugins")
+_OF_THEIR_OWN: Final = ("rules", "plugins", "notifiers")
 """Keys whose entries nothing else of the document hangs on."""
 
 _COMFORT: Final = (

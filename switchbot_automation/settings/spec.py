@@ -36,6 +36,10 @@ class Kind(StrEnum):
     OVERRIDES = "object of settings"
     RULES = "list of rules"
     PLUGINS = "object of plug-ins' parts"
+    NOTIFIERS = "object of notifiers"
+    URL = "URL"
+    PASSWORD = "secret text"  # noqa: S105 - a word for the documentation
+    SERVICE = "service of Home Assistant"
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,29 @@ def test_a_dashboards_own_settings_are_good(invoke):
     assert invoke("check-config", file).exit_code == 0
 
 
+def test_a_rule_that_can_never_come_true_is_refused(invoke, file):
+    rule = {
+        "id": "it",
+        "triggers": {"trigger": "state", "device": "M", "attribute": "temprature"},
+        "actions": {"action": "notify", "message": "x"},
+    }
+    file.write_text(json.dumps({"rules": [rule]}))
+    for command in (["rules", "check"], ["check-config"]):
+        checked = invoke(*command, file)
+        assert checked.exit_code == 2
+        assert "did you mean 'temperature'?" in checked.stderr
+        assert "notify reaches nobody" in checked.stderr
+    reached = {"type": "ntfy", "url": "https://ntfy.sh/my-topic"}
+    rule["triggers"]["attribute"] = "temperature"
+    document = {"rules": [rule], "notifiers": {"phone": reached}}
+    file.write_text(json.dumps(document))
+    assert invoke("rules", "check", file).exit_code == 0
+    del document["notifiers"]
+    rule["actions"]["unchecked"] = True
+    file.write_text(json.dumps(document))
+    assert invoke("rules", "check", file).exit_code == 0
+
+
 def test_presence_by_a_sensor_that_is_only_asked_is_told_of(invoke, file):
     document = default_settings("winter") | {
         "presets": {"away": {"setback_kelvin": 4}},

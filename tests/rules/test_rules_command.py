@@ -155,7 +155,12 @@ async def test_run_tells_of_rules(house, capsys):
 
 async def test_steps_inside_others_are_shown_and_checked_with_the_account(run):
     cool = {"condition": "numeric_state", "zone": "default", "below": 20}
-    there = {"condition": "state", "device": "Nowhere", "attribute": "x", "state": 1}
+    there = {
+        "condition": "state",
+        "device": "Nowhere",
+        "attribute": "power",
+        "state": "on",
+    }
     aircon = {"action": "command", "device": "Living room air conditioner"}
     steps = [
         {"if": cool, "then": {**aircon, "command": "turnOff"}, "else": {"stop": "no"}},

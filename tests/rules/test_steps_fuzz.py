@@ -34,7 +34,7 @@ DOOR = {"device": "Front door", "attribute": "openState"}
 # The door is open; nobody knows of the attic.
 TRUE = {"condition": "state", **DOOR, "state": "open"}
 FALSE = {"condition": "state", **DOOR, "state": "close"}
-UNKNOWN = {"condition": "state", "device": "Attic", "attribute": "x", "state": "on"}
+UNKNOWN = {"condition": "state", "device": "Attic", "attribute": "power", "state": "on"}
 HELD = {"open": True, "close": False, "on": None}
 CONDITION = st.sampled_from([TRUE, FALSE, UNKNOWN])
 LEAF = st.one_of(

@@ -41,7 +41,7 @@ def test_whoever_shows_settings_hides_the_same_names(name):
 
 def test_no_setting_but_webhooks_is_taken_for_a_secret():
     secret = [spec.name for spec in settings_table() if is_secret_name(spec.key)]
-    assert secret == ["webhooks"]
+    assert secret == ["webhooks", "notifiers{}.url", "notifiers{}.token"]
 
 
 def test_numbers_and_what_lies_inside_of_a_secret_are_hidden_too():

@@ -19,6 +19,7 @@ from switchbot_automation.cloud.catalog.catalog import (
     find,
     find_by_webhook_type,
 )
+from switchbot_automation.cloud.catalog.words import STATUS_NAMES, folded, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -32,31 +33,9 @@ _IDENTITY = frozenset(
     {"deviceid", "devicetype", "hubdeviceid", "devicemac", "timeofsample"}
 )
 _NO_HUB = "000000000000"
-_WORDS = {
-    **dict.fromkeys(("true", "on", "1", "detected", "online"), True),
-    **dict.fromkeys(("false", "off", "0", "not_detected", "offline"), False),
-}
-# Status says "locked" where the documentation and the events say "lock", or upper case.
-_SYNONYMS = {
-    "locked": "lock",
-    "unlocked": "unlock",
-    "opened": "open",
-    "closed": "close",
-    "latch_bolt_locked": "latchboltlocked",
-}
 # One thing under two names: a floor lamp says `online` where `onlineStatus` is documented
 # (SwitchBotAPI#481), a garage door the other way round.
 _SAME = {"online": "onlinestatus", "onlinestatus": "online"}
-# What an event calls by another name than the status; the first the product has counts.
-_STATUS_NAMES = {
-    "powerState": ("power",),
-    "colorLightPowerState": ("colorLightPower",),
-    "colorLightColor": ("colorLightRGB",),
-    "brightness": ("mainLightBrightness",),
-    "colorTemperature": ("mainLightColorTemp",),
-    "detectionState": ("moveDetected", "Detected", "status"),
-    "online": ("onlineStatus",),
-}
 _PERCENT = (0, 100)
 
 
@@ -109,7 +88,7 @@ def in_status_words(reading: DeviceReading) -> dict[str, Value]:
         return found
     fields = {field.name: field for field in reading.product.status}
     for name, value in reading.values.items():
-        own = (name, *_STATUS_NAMES.get(name, ()))
+        own = (name, *STATUS_NAMES.get(name, ()))
         field = next((fields[each] for each in own if each in fields), None)
         if field is None:
             continue
@@ -167,11 +146,7 @@ def _converted(raw: Any, field: StatusField) -> Value | None:
 
 
 def _boolean(raw: Any, _field: StatusField) -> Value | None:
-    if isinstance(raw, bool):
-        return raw
-    if isinstance(raw, int) and raw in {0, 1}:
-        return raw == 1
-    return _WORDS.get(raw.strip().casefold()) if isinstance(raw, str) else None
+    return truth(raw)
 
 
 def _integer(raw: Any, field: StatusField) -> Value | None:
@@ -200,13 +175,11 @@ def _string(raw: Any, field: StatusField) -> Value | None:
     if not isinstance(raw, str):
         return None
     text = raw.strip()
-    said = text.casefold()
-    for meant in (said, _SYNONYMS.get(said, said)):
-        for value in field.values:
-            known = str(value).casefold()
-            if meant in (known, _SYNONYMS.get(known, known)):
-                return str(value)
-    return text
+    exact = [
+        known for known in field.values if str(known).casefold() == text.casefold()
+    ]
+    alike = [known for known in field.values if folded(known) == folded(text)]
+    return str((exact or alike or [text])[0])
 
 
 def _object(raw: Any, _field: StatusField) -> Value | None:

@@ -1,4 +1,4 @@
-"""Sends the webhooks of the cascade, to public hosts only unless told otherwise.
+"""Sends webhooks and notices, to public hosts only unless told otherwise.
 
 A settings document may come from a web form, so a webhook must not become a way into
 the network it runs in (server-side request forgery). The address is therefore checked
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -27,7 +27,7 @@ from switchbot_automation.urls import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 __all__ = ["WebhookSender", "mask_url"]
 
@@ -75,6 +75,29 @@ class WebhookSender:
         body is not read, nothing is sent twice. Raises `WebhookError`, also for a URL
         that is refused.
         """
+        return await self._post(url, allowed_hosts, {})
+
+    async def post_json(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        token: str = "",
+        allowed_hosts: Collection[str] = frozenset(),
+    ) -> int:
+        """Post a JSON object to the URL, and return the HTTP status, which is 2xx.
+
+        `token`, if any, goes along as ``Authorization: Bearer``. Everything else is as
+        in `send`.
+        """
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return await self._post(
+            url, allowed_hosts, {"json": dict(body), "headers": headers}
+        )
+
+    async def _post(
+        self, url: str, allowed_hosts: Collection[str], what: Mapping[str, Any]
+    ) -> int:
         target, unchecked = _target(url, allowed_hosts)
         cause: Exception | None = None
         # One connector a call: a connection kept from a call that was allowed more
@@ -94,7 +117,7 @@ class WebhookSender:
                     timeout=self._timeout,
                     cookie_jar=aiohttp.DummyCookieJar(),
                 ) as session,
-                session.post(target, allow_redirects=False) as response,
+                session.post(target, allow_redirects=False, **what) as response,
             ):
                 status = response.status
         except aiohttp.ClientConnectorError as exc:

@@ -68,12 +68,20 @@ class SetTemperature:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCommand:
-    """Commands a device of the account."""
+    """Commands a device of the account.
+
+    `unchecked`: the catalogue may not know the command, which is sent as it is.
+    `for_at_most`: after so long the device is turned off, whatever becomes of the run.
+    `keep_on`: it is not turned off either where the rule's sensor is lost.
+    """
 
     device: str
     command: str
     parameter: Any = "default"
     command_type: str = "command"
+    unchecked: bool = False
+    for_at_most: timedelta | None = None
+    keep_on: bool = False
 
     @property
     def once(self) -> bool:
@@ -83,7 +91,11 @@ class DeviceCommand:
     async def run(self, context: Context) -> Mapping[str, Any]:
         """Command it."""
         return await context.command_device(
-            self.device, self.command, self.parameter, self.command_type
+            self.device,
+            self.command,
+            self.parameter,
+            self.command_type,
+            unchecked=self.unchecked,
         )
 
 
@@ -139,11 +151,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Tells a person; `notifier` is a plug-in's, else the engine's own."""
+    """Tells a person; `notifier` is a plug-in's, else the engine's own.
+
+    `unchecked`: the host that will run the rule is known to have one.
+    """
 
     message: str
     title: str | None = None
     notifier: Notifier | None = field(default=None, repr=False)
+    unchecked: bool = False
 
     @property
     def once(self) -> bool:

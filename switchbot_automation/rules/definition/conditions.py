@@ -118,6 +118,7 @@ class StateCondition:
     subject: Subject
     wanted: tuple[Any, ...]
     lasting: timedelta = timedelta(0)
+    unchecked: bool = False
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -149,6 +150,7 @@ class NumericCondition:
     subject: Subject
     above: float | None = None
     below: float | None = None
+    unchecked: bool = False
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

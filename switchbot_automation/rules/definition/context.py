@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from switchbot_automation.cloud.catalog.words import name_among
 from switchbot_automation.model import NOTHING
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class Home:
         """Return a value, None while nobody knows it."""
         if subject.zone:
             return self.zones.get(subject.zone, NOTHING).get(subject.attribute)
-        return self.devices.get(subject.device, NOTHING).get(subject.attribute)
+        values = self.devices.get(subject.device, NOTHING)
+        return values.get(name_among(subject.attribute, values) or subject.attribute)
 
 
 class Notifier(Protocol):
@@ -165,9 +167,15 @@ class Context(Protocol):
         ...
 
     async def command_device(
-        self, device: str, command: str, parameter: Any, command_type: str
+        self,
+        device: str,
+        command: str,
+        parameter: Any,
+        command_type: str,
+        *,
+        unchecked: bool = False,
     ) -> Mapping[str, Any]:
-        """Command a device by name or id, its parameter checked before a call."""
+        """Command a device by name or id, checked before a call unless `unchecked`."""
         ...
 
     async def run_scene(self, scene: str) -> Mapping[str, Any]:

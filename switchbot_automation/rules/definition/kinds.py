@@ -33,6 +33,7 @@ from switchbot_automation.rules.definition.values import (
     number,
     offset,
     pattern,
+    positive,
     scalar,
     text,
 )
@@ -48,7 +49,7 @@ class PartKind(NamedTuple):
     make: Callable[[Any], Any]
 
 
-_SUBJECT = {"zone": text, "device": text, "attribute": text}
+_SUBJECT = {"zone": text, "device": text, "attribute": text, "unchecked": flag}
 
 
 def _subject(read: dict[str, Any], default: str) -> Subject:
@@ -100,6 +101,7 @@ def _state_trigger(read: dict[str, Any]) -> triggers.StateTrigger:
         **_lasting(read),
         not_before=read.get("not_from", ()),
         not_after=read.get("not_to", ()),
+        unchecked=read.get("unchecked", False),
     )
 
 
@@ -156,7 +158,14 @@ def _lasting(read: dict[str, Any]) -> dict[str, Any]:
 
 def _numeric_trigger(read: dict[str, Any]) -> triggers.NumericTrigger:
     subject = _subject(read, "temperature")
-    return triggers.NumericTrigger(subject, *_limits(read), **_lasting(read))
+    above, below = _limits(read)
+    return triggers.NumericTrigger(
+        subject,
+        above,
+        below,
+        **_lasting(read),
+        unchecked=read.get("unchecked", False),
+    )
 
 
 def _cron(value: object) -> str:
@@ -220,9 +229,15 @@ TRIGGERS: Mapping[str, PartKind] = {
         lambda read: triggers.WindowTrigger(read["zone"], read["event"]),
     ),
     "webhook": PartKind(
-        Shape({"device": text}, {"values": _event_values, "event_type": text}),
+        Shape(
+            {"device": text},
+            {"values": _event_values, "event_type": text, "unchecked": flag},
+        ),
         lambda read: triggers.WebhookTrigger(
-            read["device"], read.get("values", {}), read.get("event_type", "")
+            read["device"],
+            read.get("values", {}),
+            read.get("event_type", ""),
+            unchecked=read.get("unchecked", False),
         ),
     ),
 }
@@ -239,7 +254,12 @@ def _time_condition(read: dict[str, Any]) -> conditions.TimeCondition:
 
 def _state_condition(read: dict[str, Any]) -> conditions.StateCondition:
     lasting = read.get("for", timedelta(0))
-    return conditions.StateCondition(_subject(read, "power"), read["state"], lasting)
+    return conditions.StateCondition(
+        _subject(read, "power"),
+        read["state"],
+        lasting,
+        unchecked=read.get("unchecked", False),
+    )
 
 
 def _no_duration(_value: object) -> object:
@@ -265,7 +285,9 @@ def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
                 {}, {**_SUBJECT, "above": number, "below": number, "for": _no_duration}
             ),
             lambda read: conditions.NumericCondition(
-                _subject(read, "temperature"), *_limits(read)
+                _subject(read, "temperature"),
+                *_limits(read),
+                unchecked=read.get("unchecked", False),
             ),
         ),
         "time": PartKind(
@@ -307,6 +329,8 @@ def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
 
 _ZONE_COMMANDS = ("on", "off", "fan", "winter", "summer")
 _ZONE_SETTINGS = ("set_preset_mode", "set_temperature")
+_FOR_DEVICES = ("parameter", "command_type", "for_at_most", "sensor_lost", "unchecked")
+_OFF = "turnOff"
 # Of a band's middle: what the settings let a band be.
 _COLDEST_CELSIUS, _WARMEST_CELSIUS = 10.0, 35.0
 
@@ -314,8 +338,8 @@ _COLDEST_CELSIUS, _WARMEST_CELSIUS = 10.0, 35.0
 def _zone_setting(
     zone: str, command: str, read: dict[str, Any]
 ) -> actions.SetPreset | actions.SetTemperature:
-    for key in ("hold", "command_type"):
-        if key in read:
+    for key in ("hold", *_FOR_DEVICES):
+        if key in read and key != "parameter":
             raise vol.Invalid("is for other commands", path=[key])
     value = read.get("parameter")
     if command == "set_preset_mode":
@@ -351,15 +375,20 @@ def _command(
     if device:
         if "hold" in read:
             raise vol.Invalid("is for zones", path=["hold"])
+        if command == _OFF and "for_at_most" in read:
+            raise vol.Invalid("is for what turns it on", path=["for_at_most"])
         return actions.DeviceCommand(
             device,
             command,
             read.get("parameter", "default"),
             read.get("command_type", "command"),
+            unchecked=read.get("unchecked", False),
+            for_at_most=read.get("for_at_most"),
+            keep_on=read.get("sensor_lost") == "keep",
         )
     if command in _ZONE_SETTINGS:
         return _zone_setting(str(zone), command, read)
-    for key in ("parameter", "command_type"):
+    for key in _FOR_DEVICES:
         if key in read:
             raise vol.Invalid("is for devices", path=[key])
     if command not in _ZONE_COMMANDS:
@@ -397,6 +426,9 @@ ACTIONS: Mapping[str, PartKind] = {
                 "parameter": anything,
                 "command_type": choice("command", "customize", "tag"),
                 "hold": hold,
+                "for_at_most": positive,
+                "sensor_lost": choice("off", "keep"),
+                "unchecked": flag,
             },
         ),
         _command,
@@ -410,7 +442,9 @@ ACTIONS: Mapping[str, PartKind] = {
         lambda read: actions.Hold(read["zone"], read["for"]),
     ),
     "notify": PartKind(
-        Shape({"message": text}, {"title": text}),
-        lambda read: actions.Notify(read["message"], read.get("title")),
+        Shape({"message": text}, {"title": text, "unchecked": flag}),
+        lambda read: actions.Notify(
+            read["message"], read.get("title"), unchecked=read.get("unchecked", False)
+        ),
     ),
 }

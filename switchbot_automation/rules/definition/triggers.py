@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.cloud.catalog.words import name_among, same
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.rules.definition.clock import (
     next_cron,
@@ -36,15 +37,6 @@ _NONE = timedelta(0)
 _FARTHEST = timedelta(days=9)
 # Where the sun stays up or down for months, whether it still does.
 _AGAIN = timedelta(hours=12)
-
-
-def same(left: Any, right: Any) -> bool:
-    """Compare as a person would: `true` and "True", 1 and "1" are the same."""
-    return left == right or _word(left) == _word(right)
-
-
-def _word(value: Any) -> str:
-    return str(value).strip().casefold()
 
 
 def among(value: Any, wanted: tuple[Any, ...]) -> bool:
@@ -96,7 +88,8 @@ def _unknown(memory: Mapping[str, Any], now: datetime) -> Look:
 class StateTrigger:
     """Fires when a value becomes another one, and stays it `lasting`.
 
-    `not_before` and `not_after` are values it must not have been, or become.
+    `not_before` and `not_after` are values it must not have been, or become. `unchecked`,
+    here and below: the catalogue may not know of it.
     """
 
     subject: Subject
@@ -105,6 +98,7 @@ class StateTrigger:
     lasting: timedelta = _NONE
     not_before: tuple[Any, ...] = ()
     not_after: tuple[Any, ...] = ()
+    unchecked: bool = False
 
     def _meant(self, last: Any, value: Any) -> bool:
         return (
@@ -152,6 +146,7 @@ class NumericTrigger:
     above: float | None = None
     below: float | None = None
     lasting: timedelta = _NONE
+    unchecked: bool = False
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -335,6 +330,7 @@ class WebhookTrigger:
     device: str
     values: Mapping[str, tuple[Any, ...]]
     event_type: str = ""
+    unchecked: bool = False
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -348,14 +344,17 @@ class WebhookTrigger:
             event is None
             or self.device not in event.names
             or (self.event_type and self.event_type != event.event_type)
-            or not all(
-                any(
-                    name in told and among(told[name], wanted)
-                    for told in (event.values, event.said)
-                )
-                for name, wanted in self.values.items()
-            )
         ):
             return Look(memory)
-        told = {name: {**event.said, **event.values}[name] for name in self.values}
+        told = {}
+        for name, wanted in self.values.items():
+            found = [
+                values[spelled]
+                for values in (event.values, event.said)
+                if (spelled := name_among(name, values)) is not None
+                and among(values[spelled], wanted)
+            ]
+            if not found:
+                return Look(memory)
+            told[name] = found[0]
         return Look(memory, {"device": self.device, "values": told})

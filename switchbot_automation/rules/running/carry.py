@@ -24,7 +24,8 @@ from switchbot_automation.rules.running.endings import (
 )
 from switchbot_automation.rules.running.evaluate import due, with_run, without_run
 from switchbot_automation.rules.running.flow import asked_by, go
-from switchbot_automation.rules.running.memory import RuleRun, storable
+from switchbot_automation.rules.running.guards import guard_of, watch_over
+from switchbot_automation.rules.running.memory import KEPT, RuleRun, storable
 from switchbot_automation.rules.running.position import after, step_at
 from switchbot_automation.rules.running.services import (
     PERSON,
@@ -36,7 +37,7 @@ from switchbot_automation.rules.running.services import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from switchbot_automation.model import Command
@@ -117,6 +118,7 @@ class Carrier:
                 waits = replace(run, due_at=now + _STORE_RETRY)
                 return with_run(memory, rule, waits, now)
             said = await self._do(rule, run, step, step.action, home)
+            memory = self._guarded(memory, rule, run, step.action, said)
             again = bool(said.pop("passing", False)) and not step.continue_on_error
             later = self._again(run, step, said, now) if again else None
             if later is not None:
@@ -154,6 +156,42 @@ class Carrier:
             trouble=f"{step.kind}: {said['error']}",
         )
 
+    def _guarded(
+        self,
+        memory: Memory,
+        rule: Rule,
+        run: RuleRun,
+        action: RuleAction,
+        said: Mapping[str, Any],
+    ) -> Memory:
+        """Return what is remembered once a device was turned on, or perhaps, or off."""
+        ok = said["ok"]
+        if not isinstance(action, DeviceCommand) or run.dry_run:
+            return memory
+        if not ok and not said.get("passing"):
+            return memory  # it was refused, so it is what it was
+        devices, now = self._services.devices, self._services.clock.now()
+        device_id = devices.id_of(action.device)
+        mine = [it for it in memory.guards if devices.id_of(it.device) == device_id]
+        others = tuple(each for each in memory.guards if each not in mine)
+        if action.command == "turnOff":
+            return replace(memory, guards=others) if ok and mine else memory
+        product = devices.product_of(action.device)
+        guard = guard_of(rule, run, action, now, product)
+        if guard is None:
+            return memory
+        for each in mine:
+            guard = guard.after(each)
+        return replace(memory, guards=(*others, guard)[-KEPT:])
+
+    def watch(self, memory: Memory, home: Home) -> tuple[Memory, datetime | None]:
+        """Look at what must not stay on; return what is owed then, and when to look again."""
+        found = watch_over(memory.guards, home, self._services.clock.now())
+        if found.guards != memory.guards:
+            endings = (*memory.endings, *found.endings)[-KEPT:]
+            memory = replace(memory, guards=found.guards, endings=endings)
+        return memory, found.next_at
+
     async def _failed(self, memory: Memory, rule: Rule, run: RuleRun) -> Memory:
         """End a run whose step failed; what it turned on is still turned off."""
         now = self._services.clock.now()
@@ -170,14 +208,14 @@ class Carrier:
                 )
         return memory
 
-    async def tell(self, message: str) -> None:
+    async def tell(self, message: str, title: str = "Rule failed") -> None:
         """Tell a person, where there is a notifier; what it raises is logged."""
         notifier = self._services.notifier
-        if notifier is None:
+        if not notifier.reaches:
             return
         try:
             async with asyncio.timeout(SENDING_SECONDS):
-                await notifier.notify(message, title="Rule failed")
+                await notifier.notify(message, title=title)
         except Exception as error:  # noqa: BLE001 - a host's
             _LOGGER.warning("nobody could be told: %s", failure(error))
 
@@ -194,10 +232,12 @@ class Carrier:
                 target = self._services.devices.id_of(each.target)
             if self._services.budget.sent_since(target, each.since):
                 continue  # a rule said something else of it since
-            run = RuleRun(each.run, now, {"trigger": "ending"})
+            why = {"why": each.why} if each.why else {}
+            run = RuleRun(each.run, now, {"trigger": "ending", **why})
             action: RuleAction = ZoneCommand(each.target, "off")
             if each.kind == "device":
-                action = DeviceCommand(each.target, "turnOff")
+                # An OFF is sent to whatever was turned on, in the catalogue or not.
+                action = DeviceCommand(each.target, "turnOff", unchecked=True)
             said = await self._act(each.rule, run, "command", action, home)
             later = each.later(now) if said.pop("passing", False) else None
             if later is not None:
@@ -205,6 +245,19 @@ class Carrier:
                 continue
             outcome = "turned_off" if said["ok"] else "failed"
             memory = memory.ended(each.rule, run.saying(said), outcome, now)
+            if said["ok"] and each.kind == "device":
+                guards = tuple(
+                    it
+                    for it in memory.guards
+                    if self._services.devices.id_of(it.device) != target
+                )
+                memory = replace(memory, guards=guards)
+            if said["ok"] and each.why:
+                await self.tell(
+                    f"{each.target}, which rule {each.rule} turned on, was turned off:"
+                    f" {each.why}",
+                    "Turned off",
+                )
             if not said["ok"]:
                 await self.tell(
                     f"{each.target} was not turned off by rule {each.rule}:"

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.cloud.catalog.catalog import DeviceType
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.pace import Quota
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.model import DeviceStatus
@@ -232,7 +234,8 @@ class RuleDevices:
         line = self._lines.setdefault(event.device_id, _Line())
         if not is_celsius(event.context):
             line.scaled = finite(event.values.get("temperature"))
-        values = self._as_status(event, line.unit)
+        found = self._as_status(event, line.unit)
+        values = found.values
         line.heard.update(values)
         # What was so before something that is known already is told too late.
         at = event.sampled_at
@@ -241,6 +244,12 @@ class RuleDevices:
             for key, value in values.items()
             if key not in line.at or not at < line.at[key] <= self._clock.now()
         }
+        if found.doubts and not any(at < known for known in line.at.values()):
+            # What it was until now is as unknown as what it says that it is.
+            lost = set(line.values if found.whole else found.doubts)
+            line.values = {
+                key: each for key, each in line.values.items() if key not in lost
+            }
         if newer:
             line.values = {**line.values, **newer}
             line.at |= dict.fromkeys(newer, at)
@@ -254,7 +263,7 @@ class RuleDevices:
         }
         return DeviceEvent(names, event.event_type, values, said=said)
 
-    def _as_status(self, event: WebhookEvent, unit: str | None) -> Mapping[str, Any]:
+    def _as_status(self, event: WebhookEvent, unit: str | None) -> Statement:
         """Return an event's values as the status has them, as far as they are believed.
 
         A lock tells LOCKED where its status says lock, a light `powerState` for `power`.
@@ -266,7 +275,7 @@ class RuleDevices:
         )
         return said_by_event(
             event.context, device_type=next(listed, ""), unit=unit, new=event.values
-        ).values
+        )
 
     def _names_of(self, event: WebhookEvent, spelled: frozenset[str]) -> Iterator[str]:
         for name in spelled:
@@ -290,6 +299,14 @@ class RuleDevices:
         """Return the id of a device by its name or id; what is unknown is called as it is."""
         found = self._lookup(name)
         return found[0].device_id if len(found) == 1 else name
+
+    def product_of(self, name: str) -> DeviceType | None:
+        """Return what a device is, None where nobody knows."""
+        found = self._lookup(name)
+        if len(found) != 1 or not found[0].device_type:
+            return None
+        products = find(found[0].device_type, infrared=found[0].infrared)
+        return products[0] if products else None
 
     def contradicts(self, device: Known, command: str) -> bool:
         """Tell whether a device was seen on after its OFF, or off after its ON."""

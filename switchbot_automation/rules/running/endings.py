@@ -36,7 +36,8 @@ _LONGEST_RETRY: Final = timedelta(minutes=15)
 class Ending:
     """One OFF that is still owed, of a device or a zone. `since`: when the run was cut.
 
-    `at` is when it is due, or tried again; `first_at` when it was first.
+    `at` is when it is due, or tried again; `first_at` when it was first. `why` it is
+    owed, for the trace, where no run was cut.
     """
 
     rule: str
@@ -47,6 +48,7 @@ class Ending:
     at: datetime
     first_at: datetime
     tries: int = 0
+    why: str = ""
 
     def later(self, now: datetime) -> Ending | None:
         """Return it after it failed, None once that was for too long."""
@@ -73,6 +75,7 @@ class Ending:
             "at": self.at.isoformat(),
             "first_at": self.first_at.isoformat(),
             "tries": self.tries,
+            **({"why": self.why} if self.why else {}),
         }
 
     @classmethod
@@ -88,7 +91,8 @@ class Ending:
             return None
         first_at = instant(document.get("first_at")) or at
         tries = max(0, integer(document.get("tries")) or 0)
-        return cls(rule, run, kind, target, since, at, first_at, tries)
+        why = text(document.get("why")) or ""
+        return cls(rule, run, kind, target, since, at, first_at, tries, why)
 
 
 def retry_after(tries: int) -> timedelta:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.core.state.values import instant, integer, text
 from switchbot_automation.model import NOTHING
 from switchbot_automation.rules.running.endings import Ending, endings_of
+from switchbot_automation.rules.running.guards import Guard
 from switchbot_automation.rules.running.position import Frame, moved
 
 if TYPE_CHECKING:
@@ -211,7 +212,8 @@ class Memory:
     """What all rules remember, by their ids, and their traces, oldest first.
 
     `budget` is what they spent, see `running.budget`.
-    `watched` is since when values are what they are, see `running.watched`.
+    `watched` is since when values are what they are, see `running.watched`. `guards` are
+    the devices that must not stay on, see `running.guards`.
     """
 
     rules: Mapping[str, RuleMemory] = field(default_factory=lambda: NOTHING)
@@ -220,6 +222,7 @@ class Memory:
     watched: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     endings: tuple[Ending, ...] = ()
     devices: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    guards: tuple[Guard, ...] = ()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Memory:
@@ -238,6 +241,7 @@ class Memory:
         traces = (mapping(each) for each in listed(document.get("traces")))
         read_endings = listed(document.get("endings"))
         endings = [Ending.from_document(each) for each in read_endings]
+        guards = [Guard.from_document(each) for each in listed(document.get("guards"))]
         return cls(
             rules,
             tuple(each for each in traces if each),
@@ -245,6 +249,7 @@ class Memory:
             mapping(document.get("watched")),
             tuple(each for each in endings if each is not None),
             mapping(document.get("devices")),
+            tuple(each for each in guards if each is not None)[-KEPT:],
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -267,6 +272,11 @@ class Memory:
             **(
                 {"endings": [each.to_document() for each in self.endings]}
                 if self.endings
+                else {}
+            ),
+            **(
+                {"guards": [each.to_document() for each in self.guards]}
+                if self.guards
                 else {}
             ),
         }
@@ -318,9 +328,10 @@ class Memory:
             runs = tuple(run.not_later_than(now) for run in each.runs)
             rules[rule_id] = each if runs == each.runs else replace(each, runs=runs)
         endings = tuple(each.not_later_than(now) for each in self.endings)
-        if rules == self.rules and endings == self.endings:
+        guards = tuple(each.not_later_than(now) for each in self.guards)
+        if (rules, endings, guards) == (self.rules, self.endings, self.guards):
             return self
-        return replace(self, rules=rules, endings=endings)
+        return replace(self, rules=rules, endings=endings, guards=guards)
 
     def cut(self, rule_id: str, run: RuleRun, outcome: str, now: datetime) -> Memory:
         """Return it with a run that is over before its end; its OFFs are still owed."""

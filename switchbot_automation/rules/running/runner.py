@@ -20,9 +20,11 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import Power
 from switchbot_automation.rules.definition.actions import DeviceCommand
+from switchbot_automation.rules.definition.catalogue import nobody_told
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
 from switchbot_automation.rules.definition.model import LATEST, every_step
+from switchbot_automation.rules.running.account_check import never_to_be
 from switchbot_automation.rules.running.budget import Budget, Echo, for_rules
 from switchbot_automation.rules.running.carry import Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
@@ -52,12 +54,13 @@ if TYPE_CHECKING:
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.act.commander import Commander
+    from switchbot_automation.engine.act.notifiers import Notifiers
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi, Command
-    from switchbot_automation.rules.definition.context import DeviceEvent, Notifier
+    from switchbot_automation.rules.definition.context import DeviceEvent
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.rules.running.evaluate import Firing
     from switchbot_automation.settings.model import Settings, ZoneSettings
@@ -92,7 +95,7 @@ class Rules:
         clock: Clock,
         listeners: Listeners,
         webhook_sender: HookSender | None,
-        notifier: Notifier | None,
+        notifier: Notifiers,
     ) -> None:
         self._documents = documents
         self._meters = meters
@@ -116,6 +119,8 @@ class Rules:
         self._names: tuple[object, frozenset[str]] = (None, frozenset())
         self._read: tuple[object, Memory] = (None, Memory())
         self._looked_at: datetime | None = None
+        self._notifiers = notifier
+        self._checked: tuple[object, object, tuple[str, ...]] = (None, None, ())
 
     def take(self, event: WebhookEvent) -> bool:
         """Keep an event for the next tick; tell whether a rule may be waiting for it."""
@@ -137,7 +142,8 @@ class Rules:
             self._events.clear()
             return RulesDone(ticks, None)
         before = self._memory()
-        if not settings.rules and not before.rules and not before.endings:
+        owes = before.rules or before.endings or before.guards
+        if not settings.rules and not owes:
             self._events.clear()
             return RulesDone(ticks, None)
         memory = before.only(settings.rules, now, aside=_aside(settings))
@@ -167,7 +173,8 @@ class Rules:
         watched = _watched(rules, memory)
         zones = {tick.zone.name: self._zone_values(tick) for tick in ticks}
 
-        everything = self._device_names(settings)
+        guarded = {name for each in memory.guards for name in each.devices}
+        everything = self._device_names(settings) | guarded
 
         def home(event: DeviceEvent | None = None) -> Home:
             values = self._devices.values(everything)
@@ -187,12 +194,13 @@ class Rules:
             memory, _ = await self._pass(settings, memory, home(event), carrier)
         await self._devices.refresh(watched, for_rules(self._meters.quota(), settings))
         memory, next_at = await self._pass(settings, memory, home(), carrier)
+        memory, guard_at = carrier.watch(memory, home())
         memory = await carrier.end(memory, home())
         if self._devices.ids != memory.devices:
             memory = replace(memory, devices=self._devices.ids)
         watched = _watched(rules, memory)
         read_at = self._devices.next_read(watched, self._clock.now())
-        soonest = [next_at, next_run(memory), read_at]
+        soonest = [next_at, next_run(memory), read_at, guard_at]
         soonest += [each.at for each in memory.endings]
         return memory, min((at for at in soonest if at is not None), default=None)
 
@@ -371,8 +379,29 @@ class Rules:
                 *_problems(rules, stopped, over),
                 *_failing(memory, failed.values(), now),
                 *self._unknown(rules),
+                *self._never(rules),
+                *self._notifiers.problems(),
             ],
         }
+
+    def _never(self, rules: tuple[Rule, ...]) -> tuple[str, ...]:
+        """Return in words what of the rules can never come true or be done."""
+        known = self._devices.account.devices
+        if self._checked[0] is not rules or self._checked[1] is not known:
+            found = [
+                f"rule {rule.id}: {problem}"
+                for rule in rules
+                if rule.enabled
+                for problem in dict.fromkeys(never_to_be(rule, known or None))
+            ]
+            self._checked = (rules, known, tuple(found))
+        silent = [
+            f"rule {rule.id}: {problem}"
+            for rule in rules
+            if rule.enabled and not self._notifiers.reaches
+            for problem in nobody_told(rule)
+        ]
+        return (*self._checked[2], *silent)
 
     def _unknown(self, rules: Iterable[Rule]) -> Iterator[str]:
         """Yield in words which devices of the rules the account does not have."""
@@ -515,7 +544,8 @@ def _devices_of(rules: Iterable[Rule]) -> frozenset[str]:
 def _watched(rules: Iterable[Rule], memory: Memory) -> frozenset[str]:
     """Return the devices that have to be read all the time.
 
-    Those that a trigger looks at, or a wait that is on, or a condition with `for`.
+    Those that a trigger looks at, or a wait that is on, or a condition with `for`, and
+    those that something which is on hangs on.
     """
     found = set()
     for rule in rules:
@@ -525,6 +555,8 @@ def _watched(rules: Iterable[Rule], memory: Memory) -> frozenset[str]:
             parts += block.triggers if block is not None else ()
         found |= {subject.device for part in parts for subject in part.subjects}
         found |= {subject.device for subject in rule.timed}
+    for guard in memory.guards:
+        found |= guard.devices
     return frozenset(found - {""})
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.act.commander import Commander
+    from switchbot_automation.engine.act.notifiers import Notifiers
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.meters import Meters
@@ -71,7 +72,7 @@ class Services:
     devices: RuleDevices
     clock: Clock
     webhook_sender: HookSender | None
-    notifier: Notifier | None
+    notifier: Notifiers
     meters: Meters
     budget: Budget = field(default_factory=Budget)
 
@@ -233,9 +234,18 @@ class RunContext:
         return what if changed else {**what, "in_force": True}
 
     async def command_device(
-        self, device: str, command: str, parameter: Any, command_type: str
+        self,
+        device: str,
+        command: str,
+        parameter: Any,
+        command_type: str,
+        *,
+        unchecked: bool = False,
     ) -> Mapping[str, Any]:
-        """Command a device; no call is spent on what the catalogue refuses."""
+        """Command a device; no call is spent on what the catalogue refuses.
+
+        `unchecked`: it is not asked.
+        """
         found = await self.services.devices.find(device)
         for name, zone in self.settings.zones.items():
             if zone.aircon_device_id == found.device_id:
@@ -243,7 +253,9 @@ class RunContext:
                     f"{device} is the air conditioner of zone {name}; command the zone"
                 )
         found = await self.services.devices.account.with_type(found)
-        checked = checked_parameter(found, command, parameter, command_type)
+        checked = parameter
+        if not unchecked:
+            checked = checked_parameter(found, command, parameter, command_type)
         what: dict[str, Any] = {"device": found.name, "command": command}
         if checked != "default" and not _secret(found.device_type, command):
             what["parameter"] = _short(masked(checked))
@@ -316,9 +328,12 @@ class RunContext:
         self, message: str, title: str | None, notifier: Notifier | None = None
     ) -> Mapping[str, Any]:
         """Tell a person."""
+        if notifier is None and not self.services.notifier.reaches:
+            raise RuleActionError(
+                "there is no notifier: neither the host nor `notifiers` of the settings"
+                " has one that can be used here"
+            )
         notifier = notifier or self.services.notifier
-        if notifier is None:
-            raise RuleActionError("the engine was given no notifier")
         words = {**self.cause, "rule": self.rule}
         text = Template(message).safe_substitute(words)
         if not self.dry_run:

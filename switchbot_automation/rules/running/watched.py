@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from switchbot_automation.cloud.catalog.words import same
 from switchbot_automation.instants import stored_instant
-from switchbot_automation.rules.definition.triggers import GAP, same
+from switchbot_automation.rules.definition.triggers import GAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.settings.table.comfort import COMFORT
 from switchbot_automation.settings.table.groups import GROUPS
 from switchbot_automation.settings.table.home import HOME, QUOTA
+from switchbot_automation.settings.table.notifiers import NOTIFY
 from switchbot_automation.settings.table.protection import (
     CONFIRMATION,
     MINIMUM_TIMES,
@@ -42,6 +43,7 @@ _TABLE: tuple[SettingSpec, ...] = (
     *OLD,
     *HOME,
     *GROUPS,
+    *NOTIFY,
 )
 
 
