@@ -74,9 +74,20 @@ class Building(House):
     """A room whose window can be opened and whose unit is a `Unit`."""
 
     def __init__(self, parameters: HouseParameters, *arguments: Any, **more: Any):
+        # Who was there from which second on, a value every five minutes.
+        self.people_at: list[int] = []
         super().__init__(parameters, *arguments, **more)
         self.aircon: Unit = Unit(parameters.aircon, STEP_SECONDS)
         self.aircon.set_outdoor(self.conditions.temperature)
+
+    def _slow_step(self) -> None:
+        super()._slow_step()
+        self.people_at.append(self.people)
+
+    def somebody_at(self, minute: int) -> bool:
+        """Return whether somebody was there then, or within the half hour before."""
+        last = minute // 5
+        return any(self.people_at[max(0, last - 6) : last + 1])
 
     def lose(self, more: float) -> None:
         """Let the air lose so many W/K more to the outdoors than the walls do."""
@@ -196,9 +207,9 @@ class Room:
 
     @property
     def moving(self) -> bool:
-        """Whether a motion sensor sees somebody: a minute in four while one is there."""
+        """Whether a motion sensor sees somebody: in a minute of six while one is there."""
         minute = int(self.home.elapsed // 60)
-        return self.house.people > 0 and minute % 4 == 0
+        return self.house.people > 0 and minute * 7919 % 31 < 5
 
     def _meter(self, number: int) -> Fields:
         report = self.house.meter.report

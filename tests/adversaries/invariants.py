@@ -31,7 +31,7 @@ BLAMED = 45
 
 REPAIRS_IN_SIX_HOURS = 6
 ACCEPTED_A_DAY = 36
-REFUSED_A_DAY = 60
+REFUSED_AN_HOUR = 12
 REFUSED_FOR_GOOD_A_DAY = 24
 _FOR_GOOD = ("not supported", "not found", "wrong deviceId", "param is invalid")
 
@@ -124,14 +124,15 @@ def bands(
 ) -> tuple[list[float], list[float]]:
     """Return the lower and the upper edge that are owed at each minute.
 
-    An absence that the home may know of allows the wider of both bands.
+    Nobody there for half an hour allows the wider of both bands, where it may be known.
     """
     winter = household.season == "winter"
     band = (20.0, 22.0) if winter else (23.0, 26.0)
     recording = room.house.recording
     assert recording is not None
     low, high = [], []
-    for local in local_minutes(home.start, len(recording.room), PARIS):
+    minutes = local_minutes(home.start, len(recording.room), PARIS)
+    for minute, local in enumerate(minutes):
         hour = local.hour + local.minute / 60.0
         day = 6.5 <= hour < 23.0
         saved = SETBACK if not day and household.windows == "night preset" else 0.0
@@ -139,9 +140,8 @@ def bands(
             low.append(-inf)
             high.append(inf)
             continue
-        if room.plan.presence:
-            # Who sleeps does not move, who left is gone: away is right at any time.
-            saved = max(saved, SETBACK)
+        if room.plan.presence and not room.house.somebody_at(minute):
+            saved = SETBACK
         low.append(band[0] - saved if winter else band[0])
         high.append(band[1] if winter else band[1] + saved)
     return low, high
@@ -174,7 +174,10 @@ def _could_be_seen(minute: int, episodes: Sequence[Episode], room: Room) -> bool
 
 
 def bearable(chronicle: Chronicle, room: Room) -> list[str]:
-    """Count repeats in any six hours, and what was sent and refused in any day."""
+    """Count repeats in any six hours, what was sent in any day, and what was refused.
+
+    A repeat is what the unit was told last, told again: the beep that repairs nothing.
+    """
     attempts = [
         each for each in chronicle.home.attempts if each.device == room.unit_id
     ]
@@ -194,7 +197,7 @@ def bearable(chronicle: Chronicle, room: Room) -> list[str]:
     counts = (
         ("repeats in six hours", repeats, 6, REPAIRS_IN_SIX_HOURS),
         ("commands in a day", [e.at.timestamp() for e in accepted], 24, ACCEPTED_A_DAY),
-        ("refusals in a day", refused, 24, REFUSED_A_DAY),
+        ("refusals in an hour", refused, 1, REFUSED_AN_HOUR),
         ("refusals for good in a day", for_good, 24, REFUSED_FOR_GOOD_A_DAY),
     )
     return [
