@@ -8,8 +8,6 @@ who reads them, so health has to name it whether the room suffers or not. `wide`
 strikes the whole account.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -594,7 +592,9 @@ def episodes(draw: Callable[..., Any], rooms: int, days: int) -> list[Episode]:
         adversary = draw(KINDS[draw(st.sampled_from(sorted(KINDS)))])
         begin = draw(st.integers(60, days * 1440 - 60))
         minutes = draw(st.sampled_from([20, 90, 400, 1500, days * 1440]))
-        drawn.append(Episode(adversary, draw(st.integers(0, rooms - 1)), begin, minutes))
+        drawn.append(
+            Episode(adversary, draw(st.integers(0, rooms - 1)), begin, minutes)
+        )
     return sorted(drawn, key=lambda each: (each.begin, repr(each)))
 
 

@@ -10,8 +10,6 @@ nobody interferes both agree; an adversary takes hold of one of them:
 - `Room.deafen` stands between the hub and the unit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -118,7 +116,7 @@ class Room:
     """A room that is lived in; ids are those that the account lists."""
 
     plan: RoomPlan
-    home: Home
+    home: "Home"
     number: int
     house: Building
     open: bool = False
@@ -329,13 +327,21 @@ class Home:
         ]
         for room in self.rooms:
             name, plan = room.plan.name, room.plan
-            listed += [self._entry(each, f"{name} meter", "Meter") for each in room.meters]
+            listed += [
+                self._entry(each, f"{name} meter", "Meter") for each in room.meters
+            ]
             if plan.plug:
-                listed.append(self._entry(room.plug_id, f"{name} plug", "Plug Mini (EU)"))
+                listed.append(
+                    self._entry(room.plug_id, f"{name} plug", "Plug Mini (EU)")
+                )
             if plan.contact:
-                listed.append(self._entry(room.contact_id, f"{name} window", "Contact Sensor"))
+                listed.append(
+                    self._entry(room.contact_id, f"{name} window", "Contact Sensor")
+                )
             if plan.presence:
-                listed.append(self._entry(room.presence_id, f"{name} motion", "Motion Sensor"))
+                listed.append(
+                    self._entry(room.presence_id, f"{name} motion", "Motion Sensor")
+                )
         remotes = [
             {
                 "deviceId": room.unit_id,
@@ -378,12 +384,11 @@ class Home:
             )
             raise self._error(refusal) from refusal
         except Exception as error:
-            self.attempts.append(
-                Attempt(self.clock.now(), device_id, word, str(error))
-            )
+            self.attempts.append(Attempt(self.clock.now(), device_id, word, str(error)))
             raise
         self.attempts.append(Attempt(self.clock.now(), device_id, word))
-        if any([lost() for lost in self.lost_answers]):
+        lost = [each() for each in self.lost_answers]
+        if any(lost):
             raise CloudTimeoutError("no answer in 15 s", maybe_sent=True)
         return CommandResult(device_id, self.clock.now())
 
@@ -412,7 +417,11 @@ class Home:
             await self.clock.sleep(min(latency, 15.0))
         self.catch_up()
         ledger = self.ledger
-        if ledger is not None and kind != "command" and ledger.remaining < ledger.reserve:
+        if (
+            ledger is not None
+            and kind != "command"
+            and ledger.remaining < ledger.reserve
+        ):
             self.overspent.append(f"{self.clock.now()}: {kind} {device}")
         for obstacle in tuple(self.obstacles):
             try:
@@ -462,10 +471,10 @@ def held(things: list[Any], thing: Any) -> Undo:
 
 
 BUTTONS = {
-    "Heat": AirconSettings(True, 23.0, AirconMode.HEAT, 3),
-    "Cool": AirconSettings(True, 24.0, AirconMode.COOL, 3),
-    "Blow": AirconSettings(True, 24.0, AirconMode.FAN, 3),
-    "Stop": AirconSettings(False, 23.0, AirconMode.HEAT, 3),
+    "Heat": AirconSettings(power=True, setpoint=23.0, mode=AirconMode.HEAT, fan=3),
+    "Cool": AirconSettings(power=True, setpoint=24.0, mode=AirconMode.COOL, fan=3),
+    "Blow": AirconSettings(power=True, setpoint=24.0, mode=AirconMode.FAN, fan=3),
+    "Stop": AirconSettings(power=False, setpoint=23.0, mode=AirconMode.HEAT, fan=3),
 }
 """Learned buttons of a remote, by exact name."""
 

@@ -3,10 +3,8 @@
 Each check reads a `Chronicle` and returns what it found wrong, in words, one line each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import inf
 from typing import Any
 
@@ -164,9 +162,9 @@ def _could_be_seen(minute: int, episodes: Sequence[Episode], room: Room) -> bool
         shows = each.adversary.evidence(room) / 60.0
         # Once it is over, the room needs its time to come back.
         over = each.end + SETTLES
-        if each.begin <= minute < min(each.begin + shows + TOLD_WITHIN, over):
-            if shows > 0.0:
-                return False
+        until = min(each.begin + shows + TOLD_WITHIN, over)
+        if shows > 0.0 and each.begin <= minute < until:
+            return False
     return True
 
 
@@ -178,13 +176,11 @@ def bearable(chronicle: Chronicle, room: Room) -> list[str]:
 
     A repeat is what the unit was told last, told again: the beep that repairs nothing.
     """
-    attempts = [
-        each for each in chronicle.home.attempts if each.device == room.unit_id
-    ]
+    attempts = [each for each in chronicle.home.attempts if each.device == room.unit_id]
     accepted = [each for each in attempts if each.error is None]
     repeats = [
         after.at.timestamp()
-        for before, after in zip(accepted, accepted[1:], strict=False)
+        for before, after in pairwise(accepted)
         if before.word == after.word
     ]
     refused = [each.at.timestamp() for each in attempts if each.error is not None]
@@ -229,9 +225,7 @@ def beliefs(chronicle: Chronicle, room: Room) -> list[str]:
     """
     found: list[str] = []
     contradicted = 0
-    for before, sample in zip(
-        chronicle.samples, chronicle.samples[1:], strict=False
-    ):
+    for before, sample in pairwise(chronicle.samples):
         unit = sample.health["zones"][room.plan.name].get("unit")
         if unit is None:
             return []
@@ -255,7 +249,13 @@ def beliefs(chronicle: Chronicle, room: Room) -> list[str]:
 def _plug_is_honest(chronicle: Chronicle, room: Room, minute: int) -> bool:
     if not room.plan.plug:
         return False
-    blinding = {"PlugOffline", "PlugFrozen", "CloudDown", "SlowCloud", "TooManyRequests"}
+    blinding = {
+        "PlugOffline",
+        "PlugFrozen",
+        "CloudDown",
+        "SlowCloud",
+        "TooManyRequests",
+    }
     return not any(
         type(each.adversary).__name__ in blinding and each.begin <= minute <= each.end
         for each in episodes_of(chronicle, room)
@@ -270,7 +270,9 @@ def _ran_throughout(room: Room, begin: int, end: int) -> bool | None:
     if all(abs(each) > 300.0 for each in heat):
         return True
     told = recording.conditioning[begin : end + 1]
-    return False if not any(told) and not any(abs(each) > 1.0 for each in heat) else None
+    return (
+        False if not any(told) and not any(abs(each) > 1.0 for each in heat) else None
+    )
 
 
 # --- nonsense is named ----------------------------------------------------------------
@@ -314,13 +316,11 @@ def unharmed(chronicle: Chronicle, room: Room) -> list[str]:
     if episodes_of(chronicle, room) or _shares_a_unit(chronicle):
         return []
     out = minutes_out(chronicle, room)
-    for minute, minutes in enumerate(out):
-        if minutes > SETTLES:
-            return [
-                f"{room.plan.name} minute {minute}: nothing strikes it, and it is out of"
-                f" its band for {minutes} minutes"
-            ]
-    return []
+    longest = max(out, default=0)
+    if longest <= SETTLES:
+        return []
+    name = room.plan.name
+    return [f"{name}: nothing strikes it, and it is out of its band {longest} minutes"]
 
 
 def _shares_a_unit(chronicle: Chronicle) -> bool:
@@ -344,8 +344,10 @@ def stretches(chronicle: Chronicle, room: Room) -> Iterator[tuple[int, int]]:
 def first_told(samples: Sequence[Sample], zone: str, since: int) -> int | None:
     """Return how many minutes after `since` health first said that a room is not kept."""
     return next(
-        (each.minute - since for each in samples if each.minute >= since
-         and told(each.health, zone)),
+        (
+            each.minute - since
+            for each in samples
+            if each.minute >= since and told(each.health, zone)
+        ),
         None,
     )
-

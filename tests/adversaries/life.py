@@ -1,7 +1,5 @@
 """An engine that lives in such a home for days, and what is written down meanwhile."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -292,6 +290,7 @@ _plans = st.builds(
 )
 
 _names = ("living", "bed", "office")
+
 
 def households(season: str, windows: str) -> st.SearchStrategy[Household]:
     """Return homes of one to three rooms."""

@@ -27,7 +27,7 @@ from switchbot_automation.simulation.house.aircon import AirconMode
 from switchbot_store import MemoryStore
 from tests.adversaries import adversaries as of
 from tests.adversaries.adversaries import Adversary, Episode
-from tests.adversaries.home import Home, Room, RoomPlan
+from tests.adversaries.home import Home, RoomPlan
 from tests.adversaries.invariants import (
     bearable,
     faults,
@@ -35,7 +35,7 @@ from tests.adversaries.invariants import (
     rules_not_fooled,
     told,
 )
-from tests.adversaries.life import EVERY_DAY, PARIS, WINDOWS, Chronicle, Household, Life
+from tests.adversaries.life import EVERY_DAY, PARIS, WINDOWS, Household, Life
 
 TABLE = Path(__file__).parent / "README.md"
 ALL_DAY = WINDOWS["always"]
@@ -57,7 +57,9 @@ def report(
     """Give a test its row of the table; without `told_within` the room is kept."""
 
     def note(test: Any) -> Any:
-        promise = "kept" if told_within is None else f"told within {told_within} minutes"
+        promise = (
+            "kept" if told_within is None else f"told within {told_within} minutes"
+        )
         REPORTS[test.__name__] = Report(sources, symptom, promise)
         return test
 
@@ -188,7 +190,7 @@ async def test_off_stays_off_while_the_window_is_open():
 
 @report(
     "openHAB community 156347, panhans/HomeAssistant#135",
-    "a contact that died at \"open\" pauses the heating through the frost",
+    'a contact that died at "open" pauses the heating through the frost',
     told_within=60,
 )
 def test_a_contact_that_died_at_open():
@@ -227,48 +229,51 @@ async def test_delays_of_a_window_outlive_a_restart():
 
 
 DROP_KELVIN = 1.0
+LEAKY = RoomPlan(house="leaky", begins_at=19.0)
+
+
+def suspicions(life: Life) -> list[float]:
+    """Return the minutes of the life at which an open window was suspected."""
+    return [
+        (each.at - life.home.start) / timedelta(minutes=1)
+        for each in life.chronicle.notices
+        if each.kind == "decision"
+        and any(reason.code == "opening_suspected" for reason in each.decision.reasons)
+    ]
 
 
 @report(
     "versatile_thermostat#1039, #1350, #299",
     "a defrost or a stop of the unit's own is taken for an open window",
 )
-def test_no_defrost_is_taken_for_a_window():
+@pytest.mark.parametrize("outdoors", [8.0, 14.0])
+def test_no_defrost_is_taken_for_a_window(outdoors):
     life = lived(
-        hours=72,
-        household=Household((RoomPlan(house="leaky"),), outdoors=8.0, seed=1),
+        hours=48,
+        household=Household((LEAKY,), outdoors=outdoors, seed=1),
         settings={"openings": {"drop_kelvin": DROP_KELVIN}},
     )
-    suspected = [
-        each.at
-        for each in life.chronicle.notices
-        if each.kind == "decision"
-        and any(reason.code == "opening_suspected" for reason in each.decision.reasons)
-    ]
-    assert suspected == []
+    # The first hour is another life's: the house was built with its unit off.
+    assert [each for each in suspicions(life) if each > 60] == []
 
 
 @report(
-    "versatile_thermostat#879",
+    "versatile_thermostat#879 (2)",
     "a window without a contact is opened and nobody notices",
 )
-def test_an_opening_of_ten_minutes_is_found():
+@pytest.mark.parametrize("begin", [600, 800, 1000])
+def test_an_opening_of_ten_minutes_is_found(begin):
     life = lived(
         of.WindowOpen(),
-        hours=11,
-        begin=600,
+        hours=18,
+        begin=begin,
         minutes=10,
-        household=Household((RoomPlan(house="leaky"),), seed=1),
+        household=Household((LEAKY,), seed=1),
         settings={"openings": {"drop_kelvin": DROP_KELVIN}},
     )
-    suspected = [
-        (each.at - life.home.start) / timedelta(minutes=1)
-        for each in life.chronicle.notices
-        if each.kind == "decision"
-        and any(reason.code == "opening_suspected" for reason in each.decision.reasons)
-    ]
-    assert suspected
-    assert 600 < suspected[0] < 615
+    found = [each for each in suspicions(life) if each > 60]
+    assert found
+    assert begin < found[0] < begin + 15
 
 
 # --- schedules ------------------------------------------------------------------------
@@ -309,7 +314,11 @@ async def test_four_slots_in_the_night_of_the_clock_change(tz, start):
         decision = (await engine.run_once()).decisions[0]
         chosen = [r.detail["preset"] for r in decision.reasons if r.code == "preset"]
         wall = clock.now().astimezone(ZoneInfo(tz)).strftime("%H:%M")
-        due = [name for name, begin, end in slots if begin <= wall < (end, "24")[end == "00:00"]]
+        due = [
+            name
+            for name, begin, end in slots
+            if begin <= wall < (end, "24")[end == "00:00"]
+        ]
         if chosen != due:
             wrong.append((wall, chosen, due))
         clock.advance(300)
@@ -374,7 +383,7 @@ def test_a_sleep_curve_reaches_the_unit_in_as_many_commands_as_it_has_steps(cont
     evening = 23 * 60
     assert unit[evening]
     if unit[evening + 15]:
-        sent = [word for word in commands(life, evening, evening + 15)]
+        sent = commands(life, evening, evening + 15)
         assert [word.split(",")[2] for word in sent if "setAll" in word] == ["2"]
     # Three steps, and what starting and stopping itself needs.
     assert len(commands(life, evening, evening + 8 * 60)) <= 6
@@ -501,9 +510,7 @@ def test_one_of_several_meters_repeats_itself(fusion, meters):
     assert life.chronicle.samples[-1].health["status"] == "degraded"
 
 
-@report(
-    "room-summary-card#74 (2)", "the only sensor repeats itself", told_within=300
-)
+@report("room-summary-card#74 (2)", "the only sensor repeats itself", told_within=300)
 @pytest.mark.parametrize("outdoors", [14.0, 26.0])
 def test_the_only_meter_repeats_itself(outdoors):
     life = lived(of.MeterFrozen(), household=Household(outdoors=outdoors))
@@ -566,7 +573,9 @@ def test_a_meter_answers_nothing():
 
 
 @report("SwitchBotAPI#272", "the status is a text, or null", told_within=60)
-@pytest.mark.parametrize("words", [of.MeterText(), of.MeterText(0, True), of.MeterNone()])
+@pytest.mark.parametrize(
+    "words", [of.MeterText(), of.MeterText(whole=True), of.MeterNone()]
+)
 def test_a_meter_answers_text(words):
     assert_told(lived(words), 200, within=60)
 
@@ -639,7 +648,7 @@ def test_a_frost_preset(target):
     settings = {"presets": {"frost": frost}, "preset": "frost"}
     try:
         life = lived(
-            hours=96,
+            hours=36,
             household=Household((RoomPlan(begins_at=14.0),), outdoors=-1.0),
             settings=settings,
         )
@@ -647,8 +656,11 @@ def test_a_frost_preset(target):
         assert target < 16
         return
     assert life.home.attempts
-    assert min(life.room.house.recording.room) > 9.0
-    assert bearable(life.chronicle, life.room) == []
+    # On at 9.7 °C, and at 11 degrees of frost the room falls while the unit starts.
+    assert min(life.room.house.recording.room) > 8.0
+    # So narrow a band in such frost is two starts an hour, and no refusal beside them.
+    assert len(life.home.attempts) <= 2 * 72
+    assert len([each for each in life.home.attempts if each.error]) <= 2 * 24
 
 
 @report(
@@ -749,7 +761,9 @@ def test_a_polled_motion_sensor_is_no_proof_of_absence():
     assert away == []
 
 
-@report("climate-scheduler#84, versatile_thermostat#1505, #1321", "boost for half an hour")
+@report(
+    "climate-scheduler#84, versatile_thermostat#1505, #1321", "boost for half an hour"
+)
 async def test_a_boost_of_half_an_hour():
     life = Life(Household((RoomPlan(begins_at=22.6),)))
     await life.live(minutes=5)
@@ -766,10 +780,10 @@ async def test_a_boost_of_half_an_hour():
 )
 def test_the_return_to_a_heavy_house():
     vacation = {"winter": {"min_temp": 12.0, "max_temp": 14.0, "target_temp": 16.0}}
-    days = {"from": "2026-01-16", "until": "2026-01-19", "preset": "vacation"}
+    days = {"from": "2026-01-13", "until": "2026-01-16", "preset": "vacation"}
     windows = [each | days for each in ALL_DAY] + WINDOWS["day only"]
     life = lived(
-        hours=8 * 24 + 12,
+        hours=5 * 24 + 8,
         household=Household((RoomPlan(house="heavy"),), seed=2),
         settings={
             "presets": {"vacation": vacation},
@@ -777,7 +791,7 @@ def test_the_return_to_a_heavy_house():
             "optimum_start": True,
         },
     )
-    back = datetime(2026, 1, 20, 6, 30, tzinfo=PARIS)
+    back = datetime(2026, 1, 17, 6, 30, tzinfo=PARIS)
     minute = round((back - life.home.start) / timedelta(minutes=1))
     assert life.room.house.recording.room[minute + 30] > 19.0
 
@@ -861,7 +875,7 @@ def test_a_day_of_spring_does_not_flap():
 def test_a_second_stage_on_the_same_meter():
     zone = {"meter_device_id": "C2700", "aircon_device_id": "02-202601010000-10"}
     aux = zone | {
-        "aircon_device_id": "02-202601010000-11",
+        "aircon_device_id": "02-202601010001-11",
         "winter": {"min_temp": 18.0, "max_temp": 19.0, "target_temp": 23.0},
     }
     rooms = (RoomPlan(begins_at=20.5), RoomPlan("bed"))
@@ -880,8 +894,8 @@ def test_a_second_stage_on_the_same_meter():
 )
 async def test_a_heater_of_a_rule_when_its_meter_dies():
     life = Life(
-        Household((RoomPlan(begins_at=17.0),), heater_rule=False),
-        [Episode(of.MeterDead(), 0, 60, 9999)],
+        Household((RoomPlan(begins_at=19.0),), heater_rule=False),
+        [Episode(of.MeterDead(), 0, 180, 9999)],
         settings={
             "automation_enabled": False,
             "rules": [
@@ -891,13 +905,11 @@ async def test_a_heater_of_a_rule_when_its_meter_dies():
                         "trigger": "numeric_state",
                         "zone": "living",
                         "below": 17.5,
-                        "for": {"minutes": 2},
                     },
                     "actions": {
                         "action": "command",
                         "device": "HEATER000001",
                         "command": "turnOn",
-                        "for_at_most": {"hours": 12},
                     },
                 }
             ],
@@ -948,7 +960,6 @@ async def test_a_presence_sensor_in_either_spelling(key):
     context = {"deviceMac": sensor, "deviceType": "Presence Sensor"}
     await life.live(minutes=5)
     life.room.events.append(context | {"detectionState": "NOT_DETECTED"})
-    life.home.silent.clear()
     await life.live(hours=1)
     last = [each for each in life.chronicle.notices if each.kind == "decision"][-1]
     assert "nobody_there" in [str(reason.code) for reason in last.decision.reasons]
@@ -972,7 +983,8 @@ async def test_words_of_a_contact(words, is_open):
 
 
 @report(
-    "SwitchBotAPI#131", "a lock's or a garage's door as an opening is silently never open"
+    "SwitchBotAPI#131",
+    "a lock's or a garage's door as an opening is silently never open",
 )
 @pytest.mark.parametrize(
     ("words", "is_open"),
@@ -993,6 +1005,3 @@ async def _opening(words: dict[str, Any], *, is_open: bool) -> None:
     life.home.twist(life.room.contact_id, lambda _words: kind)
     await life.live(minutes=30)
     assert life.room.unit.settings.power is not is_open
-
-
-__all__ = ["Chronicle", "Room"]
