@@ -586,9 +586,9 @@ KINDS: dict[str, st.SearchStrategy[Adversary]] = {
 
 @st.composite
 def episodes(draw: Callable[..., Any], rooms: int, days: int) -> list[Episode]:
-    """Draw up to five episodes, in the order in which they begin."""
+    """Draw one to five episodes, in the order in which they begin."""
     drawn: list[Episode] = []
-    for _number in range(draw(st.integers(0, 5))):
+    for _number in range(draw(st.integers(1, 5))):
         adversary = draw(KINDS[draw(st.sampled_from(sorted(KINDS)))])
         begin = draw(st.integers(60, days * 1440 - 60))
         minutes = draw(st.sampled_from([20, 90, 400, 1500, days * 1440]))

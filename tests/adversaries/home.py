@@ -264,7 +264,6 @@ class Home:
         weather = Weather(
             Climate(day_of_year=day, yearly_mean=outdoors), self.start, seed=seed
         )
-        self.weather = weather
         self.rooms = [
             Room(
                 plan,
@@ -454,9 +453,6 @@ class Home:
             "hubDeviceId": HUB_ID,
             "enableCloudService": True,
         }
-
-    def outdoor_at(self, seconds: float) -> float:
-        return self.weather.at(seconds).temperature
 
 
 def held(things: list[Any], thing: Any) -> Undo:

@@ -3,14 +3,14 @@
 Each check reads a `Chronicle` and returns what it found wrong, in words, one line each.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 from math import inf
 from typing import Any
 
 from tests.adversaries.adversaries import Episode, MetersSwapped
 from tests.adversaries.home import Home, Room, local_minutes
-from tests.adversaries.life import PARIS, SETBACK, Chronicle, Household, Sample
+from tests.adversaries.life import PARIS, SETBACK, Chronicle, Household
 
 MARGIN = 1.0
 """Kelvin beside the band that a meter's lag, hysteresis and a unit's own sensor cost."""
@@ -325,29 +325,3 @@ def unharmed(chronicle: Chronicle, room: Room) -> list[str]:
 
 def _shares_a_unit(chronicle: Chronicle) -> bool:
     return chronicle.household.group and bool(chronicle.script)
-
-
-# --- for people who read a failure ----------------------------------------------------
-
-
-def stretches(chronicle: Chronicle, room: Room) -> Iterator[tuple[int, int]]:
-    """Yield when the room left its band, and for how many minutes."""
-    out = minutes_out(chronicle, room)
-    minute = 0
-    for is_out, group in groupby(out, key=bool):
-        minutes = len(list(group))
-        if is_out:
-            yield minute, minutes
-        minute += minutes
-
-
-def first_told(samples: Sequence[Sample], zone: str, since: int) -> int | None:
-    """Return how many minutes after `since` health first said that a room is not kept."""
-    return next(
-        (
-            each.minute - since
-            for each in samples
-            if each.minute >= since and told(each.health, zone)
-        ),
-        None,
-    )

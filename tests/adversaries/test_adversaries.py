@@ -15,7 +15,7 @@ from switchbot_automation.simulation.house.aircon import AirconMode
 from tests.adversaries import adversaries as of
 from tests.adversaries.adversaries import Adversary, Episode, episodes
 from tests.adversaries.home import RoomPlan
-from tests.adversaries.invariants import faults
+from tests.adversaries.invariants import beliefs, faults, kept_or_told
 from tests.adversaries.life import WINDOWS, Household, Life, households
 
 GATE_DAYS, GATE_HOMES = 1, 12
@@ -180,6 +180,34 @@ def test_ten_thousand_days(season, windows):
         _live_drawn(data, season, windows, SLOW_DAYS)
 
     any_days()
+
+
+@pytest.mark.parametrize(
+    ("uncertain", "found"), [(False, 1), (True, 0)], ids=["certain", "uncertain"]
+)
+def test_a_belief_that_stands_against_an_honest_plug_is_found(uncertain, found):
+    life = Life(Household((RoomPlan(plug=True, begins_at=18.0),)))
+    chronicle = asyncio.run(life.live(hours=2))
+    belief = {"believed": "off", "source": "told", "since": "2026-01-12T00:00:00+00:00"}
+    for sample in chronicle.samples:
+        unit = belief | {"uncertain": uncertain}
+        sample.health["zones"]["living"]["unit"] = unit
+    assert len(beliefs(chronicle, life.room)) == found
+
+
+def test_a_room_that_is_out_of_its_band_and_called_kept_is_found():
+    life = Life(Household(), [Episode(of.UnitDead(), 0, 0, 600)])
+    chronicle = asyncio.run(life.live(hours=8))
+    for status, reasons, found in (
+        ("kept", ["temp_within"], 1),
+        ("not_kept", [], 1),
+        ("not_kept", ["unit_unresponsive"], 0),
+    ):
+        for sample in chronicle.samples:
+            sample.health["status"] = "degraded"
+            room = {"status": status, "reasons": reasons}
+            sample.health["zones"]["living"]["room"] = room
+        assert len(kept_or_told(chronicle, life.room)) == found
 
 
 def _live_drawn(data, season, windows, days):
