@@ -226,12 +226,12 @@ class Life:
             self.home.catch_up()
             self._strike()
             await self._push()
-            await self._sample()
             if self.engine.next_wakeup <= self.clock.now():
                 if self._each_wakeup is not None:
                     self._each_wakeup(self.minute)
                 report = await self.engine.run_once()
                 assert report.next_wakeup > self.clock.now()
+            await self._sample()
             if self.clock.true_now() >= end:
                 return
             self.clock.advance_to(min(self._next_moment(), end))
