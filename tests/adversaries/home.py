@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from switchbot_automation.cloud.talk.parsing import parse_devices, parse_status
+from switchbot_automation.cloud.talk.answers import parse_devices, parse_status
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.model import CommandResult, DeviceList, DeviceStatus, Scene
