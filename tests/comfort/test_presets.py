@@ -326,16 +326,6 @@ async def test_it_is_not_brought_up_through_a_hold(room):
     assert home.running
 
 
-async def test_a_room_that_is_there_much_too_early_is_let_go_again(room):
-    slow = {"seconds_per_kelvin": 7200, "deviation": 600, "runs": 3}
-    home = await returning(room, heating=slow)
-    await home.live(hours=4)
-    assert home.running
-    home.temperature = 20.5
-    await home.live(minutes=10)
-    assert not home.running
-
-
 async def test_with_mode_auto_the_preset_of_the_season_that_is_on_counts(room):
     home = room(PRESETS | {"mode": "auto", "summer": SUMMER, "preset": "away"})
     home.temperature = 18.5
