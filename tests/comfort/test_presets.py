@@ -313,7 +313,7 @@ async def test_it_is_not_brought_up_for(room, changes):
     if "openings" in changes:
         home.fields[CONTACT] = {"openState": "open"}
     await home.live(hours=10, minutes=30)
-    assert not home.running
+    assert home.sent == []
 
 
 async def test_it_is_not_brought_up_through_a_hold(room):
