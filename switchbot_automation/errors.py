@@ -71,7 +71,14 @@ class PluginError(AutomationError):
 
 
 class RuleActionError(AutomationError):
-    """A step of a rule cannot be done; nothing was sent."""
+    """A step of a rule cannot be done; nothing was sent, or a zone's command failed.
+
+    `passing` is true where that may be otherwise in a while.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class WebhookError(AutomationError):

@@ -416,6 +416,10 @@ class TickReport:
     duration_seconds: float
 
 
+LOWEST_SETPOINT: Final = 16.0
+HIGHEST_SETPOINT: Final = 30.0
+"""What setpoints an air conditioner takes, in degrees Celsius, as the catalogue has it."""
+
 PLUGIN_PREFIX: Final = "plugin:"
 """What the id of a plug-in's device begins with."""
 

@@ -45,14 +45,17 @@ OWNERS = {
     "wishes": {
         "manual_action_at",
         "hold_until",
+        "hold_by",
         "pending_repeat",
         "pending_manual",
         "intent",
     },
     "check": {"check"},
     "around": {"surroundings"},
+    "evidence": {"evidence"},
     "zone": {"last_error", "error_count", "slope_bounds", "learned"},
     "belonging": {"unit", "meters"},
+    "refusals": {"refusals"},
 }
 # They move whole states: read from a document, joined, given to another zone.
 OF_THE_WHOLE = {"zone", "merging", "belonging"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from switchbot_automation.cli.account import ask
 from switchbot_automation.cli.output import (
     USAGE,
     Misuse,
@@ -19,50 +20,93 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
-from switchbot_automation.errors import SettingsError
-from switchbot_automation.settings.read import check_settings, parse_settings
+from switchbot_automation.errors import CloudError, SettingsError
+from switchbot_automation.settings.account import account_findings
+from switchbot_automation.settings.findings import Findings, findings
+from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation import SwitchBotClient
+    from switchbot_automation.model import DeviceList, Scene
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 
 @click.command("check-config")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@json_option("Print one object with `ok`, `errors` (path, message) and `zones`.")
+@click.option(
+    "--account",
+    "with_account",
+    is_flag=True,
+    help="Ask the account, too, whether it has what the document names.",
+)
+@json_option(
+    "Print one object with `ok`, `errors` and `warnings` (path, message each) and"
+    " `zones`."
+)
 @logging_options("warning")
 @click.pass_context
-def check_config(ctx: click.Context, file: Path, as_json: bool) -> None:
+def check_config(
+    ctx: click.Context, file: Path, with_account: bool, as_json: bool
+) -> None:
     """Check the settings document in FILE without touching anything.
 
     Every problem is named with its place in the document, a text that is no JSON with
-    line and column; the exit code is then 2.
+    line and column; the exit code is then 2. Warnings tell of what can be used, and will
+    hardly do what is meant; alone they leave the exit code 0.
     """
     try:
         document = load_document(file)
     except Misuse as misuse:
         if not as_json:
             raise
-        document, errors = {}, [SettingsError(misuse.message)]
+        found = Findings([SettingsError(misuse.message)], [], None)
     else:
-        errors = check_settings(document)
-    settings = None if errors else parse_settings(document)
+        found = findings(document, read_settings)
+        if with_account:
+            found = _with_account(document, found)
+    settings = None if found.errors else found.settings
     if as_json:
         print_json(
             {
-                "ok": not errors,
-                "errors": [
-                    {"path": error.path, "message": str(error)} for error in errors
-                ],
+                "ok": not found.errors,
+                "errors": _as_json(found.errors),
+                "warnings": _as_json(found.warnings),
                 "zones": [] if settings is None else sorted(settings.zones),
             }
         )
-    elif settings is None:
-        for error in errors:
-            click.echo(f"{file}: {error}", err=True)
     else:
-        _print_zones(settings)
-    ctx.exit(USAGE if errors else 0)
+        for error in found.errors:
+            click.echo(f"{file}: {error}", err=True)
+        for warning in found.warnings:
+            click.echo(f"{file}: warning: {warning}", err=True)
+        if settings is not None:
+            _print_zones(settings)
+    ctx.exit(USAGE if found.errors else 0)
+
+
+def _with_account(document: Mapping[str, Any], found: Findings) -> Findings:
+    """Add what the account lacks; that it cannot be asked is one problem more."""
+    try:
+        listed, scenes = ask(_lists)
+    except (CloudError, Misuse) as error:
+        words = error.message if isinstance(error, Misuse) else str(error)
+        unasked = SettingsError(f"the account cannot be asked: {words}")
+        return found._replace(errors=[*found.errors, unasked])
+    errors, warnings = account_findings(document, listed, scenes)
+    return found._replace(
+        errors=[*found.errors, *errors], warnings=[*found.warnings, *warnings]
+    )
+
+
+async def _lists(client: SwitchBotClient) -> tuple[DeviceList, list[Scene]]:
+    return await client.devices(), await client.scenes()
+
+
+def _as_json(found: list[SettingsError]) -> list[dict[str, str]]:
+    return [{"path": each.path, "message": str(each)} for each in found]
 
 
 def _print_zones(settings: Settings) -> None:

@@ -23,16 +23,17 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.rules.definition.model import every_step
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.rules.running.memory import Memory
 from switchbot_automation.settings.read import check_settings, parse_settings
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from switchbot_automation.cli.account import CloudAccount
-    from switchbot_automation.rules.definition.model import Rule
+    from switchbot_automation.rules.definition.model import Rule, Step
     from switchbot_store import StoreInterface
 
 _SETTINGS_KEY = "settings"
@@ -178,6 +179,7 @@ def _rule_as_json(rule: Rule) -> dict[str, Any]:
         "triggers": list(rule.trigger_kinds),
         "conditions": len(rule.conditions),
         "actions": [step.kind for step in rule.steps],
+        "steps": [step.kind for step in every_step(rule.steps)],
     }
 
 
@@ -187,9 +189,18 @@ def _row(rule: Rule) -> tuple[str, ...]:
         f"{name} (dry)" if rule.dry_run else name,
         ", ".join(rule.trigger_kinds),
         str(len(rule.conditions) or "always"),
-        ", ".join(step.kind for step in rule.steps),
+        _steps(rule.steps),
         str(rule.mode),
     )
+
+
+def _steps(steps: Iterable[Step]) -> str:
+    """Return the words of steps, those inside a block in parentheses behind its own."""
+    words = []
+    for step in steps:
+        inside = [_steps(branch) for branch in step.branches if branch]
+        words.append(f"{step.kind} ({' | '.join(inside)})" if inside else step.kind)
+    return ", ".join(words)
 
 
 def _told(trace: Mapping[str, Any]) -> list[str]:
@@ -216,6 +227,10 @@ def _told(trace: Mapping[str, Any]) -> list[str]:
             said = "unknown"
         error = f": {step['error']}" if "error" in step else ""
         lines.append(f"  {step.get('action')} {said} {words}{error}".rstrip())
+    if trace.get("left_out"):
+        lines.insert(1, f"  {trace['left_out']} steps before these")
+    if trace.get("wait") is not None:
+        lines.append("  waits for a trigger")
     if trace.get("due_at"):
         lines.append(f"  waits until {trace['due_at']}; a running engine carries it on")
     return lines

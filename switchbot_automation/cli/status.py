@@ -171,6 +171,10 @@ def read_rooms() -> Rooms:
         if entry.data or entry.problem:
             life.take(entry)
         problems = [f"the stored settings: {life.error}"] if life.error else []
+        problems += [
+            f"set aside: {each.error}"
+            for each in (life.settings.set_aside if life.settings else ())
+        ]
         if life.settings is None:
             return Rooms([], problems)
         zones = life.settings.zones

@@ -35,6 +35,8 @@ from switchbot_automation.core.state.unit import (
 )
 from switchbot_automation.core.state.zone import supposed
 from switchbot_automation.model import (
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
     Action,
     Decision,
     Outcome,
@@ -175,7 +177,10 @@ def _decide_by_settings(
 ) -> ZoneDecision:
     hold = seen.state.hold_until
     if hold is not None and now < hold:
-        why = Reason(ReasonCode.HOLD_MANUAL, {"until": hold.isoformat()})
+        detail = {"until": hold.isoformat()}
+        if seen.state.hold_by:
+            detail["rule"] = seen.state.hold_by
+        why = Reason(ReasonCode.HOLD_MANUAL, detail)
         return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
     window = in_window(zone.time_windows, now, zone.timezone)
     if window is not None:
@@ -238,7 +243,7 @@ def _before_window(
         )
     if modulates(zone):
         return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,), begin=planned.begin)
+    return switched(zone, seen, aim, (why,), now, begin=planned.begin)
 
 
 def _inside(
@@ -276,7 +281,7 @@ def _inside(
         reasons = (why, early)
         if modulates(zone):
             return steered(ahead.zone, seen, ahead.aim, reasons, now)
-        return _brought_up(zone, seen, ahead, reasons, begin=planned.begin)
+        return _brought_up(zone, seen, ahead, reasons, now, begin=planned.begin)
     kept = _kept(zone, seen, aim, why, now)
     begins = ahead.opens - timedelta(seconds=planned.lead_seconds)
     looks = [at for at in (kept.look_at, begins) if at is not None]
@@ -288,7 +293,7 @@ def _kept(
 ) -> ZoneDecision:
     if modulates(zone):
         return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,))
+    return switched(zone, seen, aim, (why,), now)
 
 
 def _brought_up(
@@ -296,11 +301,12 @@ def _brought_up(
     seen: ZoneSnapshot,
     ahead: Ahead,
     reasons: tuple[Reason, ...],
+    now: datetime,
     *,
     begin: bool,
 ) -> ZoneDecision:
     """Switch within a window for a later one that wants more."""
-    decided = switched(ahead.zone, seen, ahead.aim, reasons, begin=begin)
+    decided = switched(ahead.zone, seen, ahead.aim, reasons, now, begin=begin)
     told = zone.aircon_device_id and "command" in zone.cascade
     if decided.action in _STARTS and decided.setpoint is None and told:
         # The profile in force is still that of the window that is open.
@@ -318,8 +324,6 @@ def _without_temperature(
     return ZoneDecision(zone.name, outcome, reasons=(why, Reason(problem)))
 
 
-# What every unit's remote can be set to.
-_LOWEST_SETPOINT, _HIGHEST_SETPOINT = 16.0, 30.0
 # Ten times the step of a meter: a living one shows it, and few rooms leave their band.
 _PROBE_KELVIN = 1.0
 
@@ -401,10 +405,10 @@ def _saving_setpoint(
     target = profile.target_temp
     if on is Action.WINTER:
         end = target - _PROBE_KELVIN if probes else min(profile.min_temp, target)
-        saving = max(_LOWEST_SETPOINT, end)
+        saving = max(LOWEST_SETPOINT, end)
     else:
         end = target + _PROBE_KELVIN if probes else max(profile.max_temp, target)
-        saving = min(_HIGHEST_SETPOINT, end)
+        saving = min(HIGHEST_SETPOINT, end)
     if already_in_force(state, with_setpoint(zone, saving), on):
         return None
     return saving

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from switchbot_automation.core.control.band import edges_of, predictive
 from switchbot_automation.core.control.slopes import FRESH, Regime, SlopeBounds
 from switchbot_automation.core.protect.safety import CAP_SECONDS, next_stage
+from switchbot_automation.core.state.evidence import plug_interval
 from switchbot_automation.core.state.meter import APP_START, value_known_since
 from switchbot_automation.core.state.zone import with_slopes
 from switchbot_automation.model import Power
 from switchbot_automation.schedule.windows import in_window, next_boundary, next_start
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from switchbot_automation.core.control.band import Edges
@@ -94,10 +96,26 @@ def next_look(
         state.pending_repeat.next_run_at if state.pending_repeat else None,
         state.check.due_at if state.check else None,
         state.pending_manual.due_at if state.pending_manual else None,
+        *_evidence_due(zone, state, now, quota),
     ):
         if at is not None and now < at < look:
             look = at
     return look
+
+
+def _evidence_due(
+    zone: ZoneSettings, state: ZoneState, now: datetime, quota: Quota | None
+) -> Iterator[datetime]:
+    """Yield when the plug is asked next, and when what is in doubt is told again."""
+    kept = state.evidence
+    if kept is None:
+        return
+    if kept.doubt is not None and kept.doubt.next_at is not None:
+        yield kept.doubt.next_at
+    interval = plug_interval(zone, state, now)
+    if interval is not None and kept.plug_asked_at is not None:
+        wait = interval if quota is None else quota.stretched(interval)
+        yield kept.plug_asked_at + timedelta(seconds=wait)
 
 
 def poll_interval_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -> float:

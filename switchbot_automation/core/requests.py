@@ -24,7 +24,9 @@ class Order:
     `label` is the dashboard's word for it, as in ``automation_winter_off``. `repeats`:
     queue the OFF repeats of the settings behind it. `waited`: a person's command of
     earlier, which the engine that leads sends. `attempt`: how often it was sent again
-    because nothing showed it. `emergency`: no minimum time keeps it back.
+    because nothing showed it. `emergency`: no minimum time keeps it back. `wish` is the
+    `setAll` that the settings in force ask for, where what is sent is steered otherwise.
+    `rule`: it is a rule's, in a person's place.
     """
 
     zone: ZoneSettings
@@ -36,6 +38,13 @@ class Order:
     waited: bool = False
     attempt: int = 0
     emergency: bool = False
+    wish: str | None = None
+    rule: bool = False
+
+    @property
+    def insists(self) -> bool:
+        """Whether also what the cloud refuses for good is tried: a person may always."""
+        return self.person and not self.rule
 
 
 @dataclass(frozen=True, slots=True)

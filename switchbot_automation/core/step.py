@@ -35,6 +35,7 @@ from switchbot_automation.core.control.band import (
     with_setpoint,
 )
 from switchbot_automation.core.decide import decide
+from switchbot_automation.core.doubt import attend
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
 from switchbot_automation.core.overlay import (
     after_season,
@@ -51,7 +52,12 @@ from switchbot_automation.core.pace import (
     next_read,
     too_old,
 )
-from switchbot_automation.core.protect.gate import Ledger, gate, start_waits
+from switchbot_automation.core.protect.gate import (
+    Ledger,
+    gate,
+    keeps_a_room,
+    start_waits,
+)
 from switchbot_automation.core.protect.groups import (
     after_arbitration,
     turn_of_person,
@@ -65,6 +71,7 @@ from switchbot_automation.core.requests import (
     Send,
 )
 from switchbot_automation.core.state.check import asked, with_check
+from switchbot_automation.core.state.evidence import after_order
 from switchbot_automation.core.state.meter import (
     after_reading,
     believed,
@@ -73,7 +80,18 @@ from switchbot_automation.core.state.meter import (
     seen,
     with_sensing,
 )
-from switchbot_automation.core.state.unit import after_command, first_seen
+from switchbot_automation.core.state.refusals import (
+    is_refused,
+    refuses_setting,
+    still_believed,
+)
+from switchbot_automation.core.state.unit import (
+    after_command,
+    asked_beyond,
+    first_seen,
+    rounds_up,
+    set_all_parameter,
+)
 from switchbot_automation.core.state.wishes import (
     acted,
     after_repeat,
@@ -174,6 +192,7 @@ def arrive(
         before = states[name]
         state = after_jump(before, jump_seconds, now)
         state = after_season(zone, state.not_later_than(now), now)
+        state = still_believed(state, zone, now)
         if state is not before:
             states[name] = state
     return in_force(settings, states.__getitem__, now)
@@ -212,6 +231,9 @@ def tick(
         if states[zone.name].check is not None:
             seen = yield from verify(zone, states, now)
             early[zone.name] = (*early[zone.name], *seen)
+        doubted = yield from attend(zone, states, now, quota)
+        if doubted:
+            early[zone.name] = (*early[zone.name], *doubted)
     if settings.overlaid:
         settings, now = yield from _look_around(settings, states, readings, now)
     assessed = _assess(settings.zones.values(), states, now, new)
@@ -262,8 +284,11 @@ def _owed(
         order = Order(zone, repeat.action, label=repeat.state_reason, reasons=(left,))
         answer = yield Send(order)
         command = answer.value
+        status = command.status
+        if is_refused(command):
+            status = CommandStatus.FAILED
         states[zone.name] = after_repeat(
-            states[zone.name], repeat, command.status, max(now, answer.at)
+            states[zone.name], repeat, status, max(now, answer.at)
         )
         return (command,)
     return ()
@@ -457,7 +482,8 @@ def _act(
         only_decided = _not_sent(decided, verdict, CommandStatus.DECIDED)
         commands, reasons = (*early, only_decided), only_decided.reasons
     elif decided.action is not None and verdict.allowed:
-        command: Command = (yield Send(order_of(zone, decided))).value
+        order = order_of(zone, decided, seen.snapshot.zones[decided.zone].state)
+        command: Command = (yield Send(order)).value
         commands = (*early, command)
         blocked_until = command.blocked_until
         if command.status is CommandStatus.FAILED:
@@ -465,7 +491,10 @@ def _act(
         elif command.status is CommandStatus.BLOCKED:
             outcome = Outcome.NOOP
         # The command's reasons begin with the decision's.
-        reasons = (*command.reasons, *verdict.reasons)
+        reasons = command.reasons
+        if not is_refused(command):
+            # The gate had nothing against it; that is not why it was not sent.
+            reasons = (*reasons, *verdict.reasons)
     elif not verdict.allowed and verdict.blocked_until is not None:
         reasons = (*decided.reasons, *verdict.reasons)
         if decided.action is not None:
@@ -488,18 +517,32 @@ def _act(
     )
 
 
-def order_of(zone: ZoneSettings, decided: ZoneDecision) -> Order:
-    """Return the order that carries a decision out. Raises ValueError for none to send."""
-    if decided.action is None:
+def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Order:
+    """Return the order that carries a decision out. Raises ValueError for none to send.
+
+    A unit that refuses the setpoint it is steered to is sent the zone's own, by all the
+    ways there are.
+    """
+    action, steered = decided.action, decided.setpoint
+    if action is None:
         raise ValueError("nothing was decided to be sent")
-    steered = decided.setpoint
+    reasons, beyond = decided.reasons, asked_beyond(zone, action)
+    aimed = zone if steered is None else with_setpoint(zone, steered)
+    wanted, up = set_all_parameter(aimed, action), rounds_up(zone, action)
+    wish, device = set_all_parameter(zone, action), zone.aircon_device_id
+    if steered and wanted and not refuses_setting(state, device, wanted, up=up):
+        zone = aimed
+    elif beyond is not None:
+        detail = {"asked_celsius": beyond[0], "sent_celsius": beyond[1]}
+        reasons = (*reasons, Reason(ReasonCode.SETPOINT_CLAMPED, detail))
     return Order(
-        zone if steered is None else with_setpoint(zone, steered),
-        decided.action,
+        zone,
+        action,
         label=f"automation_{decided.outcome}",
-        reasons=decided.reasons,
+        reasons=reasons,
         repeats=decided.emergency or decided.outcome in _OFF_WORDS,
         emergency=decided.emergency,
+        wish=wish,
     )
 
 
@@ -546,6 +589,8 @@ def obstacle(
         person=order.person,
         waited=order.waited,
         emergency=order.emergency,
+        again=order.attempt > 0,
+        within=order.attempt > 0 or keeps_a_room(order.reasons),
     )
 
 
@@ -568,6 +613,11 @@ def accepted(
         readable=zone.unit_readable,
     )
     after = with_check(after, check)
+    again = order.attempt > 0
+    wish = order.wish or set_all_parameter(zone, action)
+    after = after_order(
+        state, after, zone, at, wish=wish, person=order.person, again=again
+    )
     if order.repeats:
         after = with_repeats(after, zone, action, at, order.label)
     return acted(after, at) if order.person else after

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import with_setpoint
+from switchbot_automation.core.doubt import plug_says
 from switchbot_automation.core.protect.safety import assess
 from switchbot_automation.core.requests import AskUnit, Order, ReadPlug, Send
 from switchbot_automation.core.state.check import (
@@ -23,6 +24,7 @@ from switchbot_automation.core.state.check import (
     way_of,
     with_check,
 )
+from switchbot_automation.core.state.evidence import after_plug, agreed, doubted
 from switchbot_automation.core.state.unit import (
     after_aircon_status,
     as_told,
@@ -75,6 +77,10 @@ def verify(
     elif way == "power":
         fields = (yield ReadPlug(zone)).value
         shown = None if fields is None else agrees(check, by_power(zone, fields))
+        heard = states[zone.name]
+        states[zone.name] = after_plug(
+            heard, plug_says(zone, fields), heard.last_temperature, now
+        )
     else:
         look = (yield AskUnit(zone, forced=True)).value
         before = states[zone.name]
@@ -114,7 +120,7 @@ def _conclude(
     due: bool,
 ) -> Generator[Request, Answered, tuple[Command, ...]]:
     if shown:
-        states[zone.name] = certain(with_check(states[zone.name], None))
+        states[zone.name] = agreed(certain(with_check(states[zone.name], None)), now)
         return (_told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED),)
     if not due:
         return ()
@@ -141,7 +147,10 @@ def _repair(
     attempts = 0 if zone.observe_only else zone.repair_attempts
     if check.attempt >= attempts or (forbidden and start):
         given_up = replace(check, due_at=now + GIVEN_UP, given_up=True)
-        states[zone.name] = with_check(state, given_up)
+        way = way_of(zone, check.action, readable=zone.unit_readable)
+        by = {"power": "plug", "status": "seen"}.get(way or "", "room")
+        contradicted = doubted(state, by, check.action, now, told=True)
+        states[zone.name] = with_check(contradicted, given_up)
         code = ReasonCode.DEVICE_UNRESPONSIVE
         return _told(zone, check, CommandStatus.FAILED, code)
     attempt = check.attempt + 1

@@ -80,6 +80,7 @@ def assemble(
     actuator = Actuator(plugged, observer, clock, webhook_sender)
     leadership = Leadership(clock)
     commander = Commander(documents, actuator, clock, leadership)
+    observer.when_listed = commander.listed
     left_units = LeftUnits(documents, observer, commander, clock)
     listeners = Listeners()
     agenda = Agenda(documents, meters, pushes, listeners, clock)
@@ -145,6 +146,7 @@ def assemble(
             meters=meters,
             quota_watch=quota_watch,
             left_units=left_units,
+            observer=observer,
             wake=agenda.bring_forward,
         ),
         announcer=Announcer(listeners, documents, clock),

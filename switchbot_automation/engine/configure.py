@@ -18,8 +18,7 @@ from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
 from switchbot_automation.settings.change import Change, differences
-from switchbot_automation.settings.checks import far_days
-from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.read import parse_settings, refused_anew
 from switchbot_automation.settings.secrets import MASKS
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class Configurator:
 
         With a `revision`, only in place of the document of that revision.
         """
-        self._try_out(_entering(document), now)
+        self._try_out(self._entering(document), now)
         after = dict(document)
         before = await self._documents.replace_settings(after, revision)
         self._replaced = (before, after)
@@ -113,9 +112,23 @@ class Configurator:
         self, document: Mapping[str, Any], now: datetime, revision: str | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check only; return the stored document and this one."""
-        self._try_out(_entering(document), now)
+        self._try_out(self._entering(document), now)
         stored = await self._documents.stored_settings(revision)
         return stored.data, dict(document)
+
+    def _entering(self, document: Mapping[str, Any]) -> Settings:
+        """Return what a document asks for that is new. Raises SettingsError.
+
+        What is set aside already may stay as it stands.
+        """
+        settings = self._documents.life.settings
+        if settings is not None and settings.set_aside:
+            settings = self._documents.life.readable(document)
+        else:
+            settings = parse_settings(document)
+        for error in refused_anew(document, settings):
+            raise error
+        return settings
 
     def _try_out(self, settings: Settings, now: datetime) -> None:
         """Let the pure core decide with them about what is known."""
@@ -148,14 +161,6 @@ class Configurator:
             self._replaced = None
             await self._documents.restore_settings(before, instead_of=after)
         return rejected
-
-
-def _entering(document: Mapping[str, Any]) -> Settings:
-    """Return what a document asks for that is new. Raises SettingsError."""
-    settings = parse_settings(document)
-    for error in far_days(document):
-        raise error
-    return settings
 
 
 async def what_if(

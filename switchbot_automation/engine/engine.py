@@ -67,6 +67,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # Somebody wants to know now: meters are read though none is due.
 _FORCING = frozenset({"manual", "once", "refresh", "replay"})
+_BY_PERSON = frozenset({"manual", "refresh"})
 
 
 class AutomationEngine:
@@ -204,6 +205,8 @@ class AutomationEngine:
         ticks: list[ZoneTick] = []
         strays: tuple[Command, ...] = ()
         if settings is not None:
+            if trigger in _BY_PERSON:
+                parts.observer.try_anew()
             ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
             if parts.leadership.leads:
                 if documents.left.units:
@@ -426,6 +429,7 @@ class AutomationEngine:
             performance=self._performance.to_dict(self._clock.monotonic()),
             rules=self._rules.health(),
             left_units=self._parts.left_units.report(),
+            refused=self._parts.observer.refusals,
             plugins=await (await installed()).report_beside(),
         )
 
@@ -488,7 +492,8 @@ class RuleStep:
         self, settings: Settings, ticks: list[ZoneTick], now: datetime
     ) -> tuple[list[ZoneTick], datetime | None]:
         """Do what is due now; return the ticks with what was done, and the next look."""
-        if not settings.rules and self._made is None:
+        idle = self._made is None and not self._documents.rules.data
+        if not settings.rules and idle:
             return ticks, None
         return await self.rules.step(settings, ticks, now)
 
@@ -496,5 +501,5 @@ class RuleStep:
         """Return how the rules fare, JSON-able."""
         settings = self._documents.life.settings
         if self._made is None and not (settings and settings.rules):
-            return {"count": 0, "running": 0, "failed": []}
+            return {"count": 0, "running": 0, "failed": [], "problems": []}
         return self.rules.health()

@@ -17,6 +17,7 @@ from switchbot_automation.core.requests import (
     ReadPlug,
     Send,
 )
+from switchbot_automation.core.state.refusals import with_readings
 from switchbot_automation.core.step import arrive, rest, tick
 from switchbot_automation.engine.tell.events import (
     ClockJumped,
@@ -86,8 +87,10 @@ class Preparation:
         meters: Meters,
         quota_watch: QuotaWatch,
         left_units: LeftUnits,
+        observer: Observer,
         wake: Callable[[], None],
     ) -> None:
+        self._observer = observer
         self._documents = documents
         self._commander = commander
         self._leadership = leadership
@@ -116,6 +119,7 @@ class Preparation:
         settings = life.settings
         stored, reachable = documents.home.stored, documents.reachable
         if changed:
+            self._observer.try_anew()
             self._listeners.emit(SettingsApplied(life.revision_in_force))
         if life.error is not None and life.error is not before:
             self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
@@ -131,6 +135,7 @@ class Preparation:
         if self._left_units.settle(settings, now):
             await self._keep_moved(ticks=claim)
         in_force = arrive(settings, documents.states, now, jump_seconds=jump)
+        self._observer.remember(documents.states[name] for name in settings.zones)
         self._commander.recover(settings, now)
         return in_force
 
@@ -262,8 +267,19 @@ class Tick:
             try:
                 request = going.send(Answered(answer, self._clock.now()))
             except StopIteration as ended:
+                self._keep_refusals()
                 ticks: list[ZoneTick] = ended.value
                 return ticks
+
+    def _keep_refusals(self) -> None:
+        """Keep with each zone what the cloud refuses to say of its devices."""
+        settings, states = self._documents.life.settings, self._documents.states
+        for name, zone in settings.zones.items() if settings else ():
+            before = states[name]
+            if self._observer.refusals or before.refusals:
+                after = with_readings(before, zone, self._observer.refusals)
+                if after is not before:
+                    states[name] = after
 
     async def _answer(self, request: Request, now: datetime) -> object:
         match request:

@@ -15,7 +15,7 @@ from switchbot_automation.core.overlay import overlaid
 from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.zone import EMPTY, supposed
 from switchbot_automation.explain.trace import rejudged
-from switchbot_automation.model import Action, Outcome, Power
+from switchbot_automation.model import Action, Outcome, Power, ReasonCode
 from switchbot_automation.settings.spec import Kind
 from switchbot_automation.settings.table import settings_table
 from switchbot_automation.settings.table.zone import SEASONS
@@ -378,7 +378,11 @@ class _Search:
 def _sent(
     decision: ZoneDecision, verdict: ZoneVerdict
 ) -> tuple[Action | None, float | None]:
-    """Return what goes out: the part of a decision that a room can feel."""
-    if not verdict.allowed:
+    """Return what goes out: the part of a decision that a room can feel.
+
+    That a unit that runs is told of another wish is so of every wish, and answers nothing.
+    """
+    wishes = any(each.code is ReasonCode.WISH_CHANGED for each in decision.reasons)
+    if wishes or not verdict.allowed:
         return None, None
     return decision.action, decision.setpoint

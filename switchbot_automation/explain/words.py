@@ -32,6 +32,8 @@ def reason_words(reason: Mapping[str, Any], tz: tzinfo) -> str:
     """Return one reason of a decision's JSON in words, its instants in `tz`."""
     code = str(reason.get("code"))
     template = _WORDS.get(code)
+    if code == ReasonCode.HOLD_MANUAL and "rule" in reason:
+        template = "rule {rule} holds until {until}"
     if template is None:
         return _without_template(code, reason)
     shown = {key: _shown(key, value, tz) for key, value in reason.items()}
@@ -175,7 +177,41 @@ _WORDS: Mapping[str, str] = {
     ReasonCode.MIN_OFF_REMAINING: (
         "the compressor must rest {remaining_seconds:.0f} s more, until {until}"
     ),
+    ReasonCode.WISH_CHANGED: "{asked} is wished, and it was told {told}",
+    ReasonCode.WISH_CHANGE_WAITS: (
+        "{asked} is wished; it was told {told} a moment ago, and is told again at {until}"
+    ),
+    ReasonCode.QUIET_HOURS: "the quiet hours last until {until}",
+    ReasonCode.REPAIR_WAITS: (
+        "it was told so {tries} times and nothing shows it; the next attempt is at {until}"
+    ),
+    ReasonCode.BELIEF_CONTRADICTED: (
+        "the {by} contradicts since {since} that it does what it was told"
+    ),
     ReasonCode.GATE_OPEN: "nothing stood against sending it",
+    ReasonCode.NO_RUNG_CONFIGURED: (
+        "no way to command {action} is configured: aircon_device_id, a scene, a webhook"
+        " or a button"
+    ),
+    ReasonCode.DEVICE_NOT_FOUND: (
+        "the cloud finds no {thing} {device}: correct its id in the settings, or add it to"
+        ' the account ("{said}", {times} times)'
+    ),
+    ReasonCode.COMMAND_REFUSED: (
+        "{thing} {device} refuses {what} for good: configure another way, as a scene or a"
+        ' button ("{said}", {times} times)'
+    ),
+    ReasonCode.VALUE_REFUSED: (
+        "{thing} {device} refuses {what}: change the setpoint, fan speed or mode"
+        ' ("{said}", {times} times)'
+    ),
+    ReasonCode.READING_REFUSED: (
+        'the cloud does not let the device {device} be read ("{said}", {times} times)'
+    ),
+    ReasonCode.SETPOINT_CLAMPED: (
+        "{asked_celsius} °C is no setpoint of an air conditioner, {sent_celsius} °C was"
+        " sent"
+    ),
     ReasonCode.LOST_RACE: "another writer was faster",
     ReasonCode.UNIT_LEFT: "the settings no longer have the unit {unit}, which ran",
     ReasonCode.STORE_UNAVAILABLE: "the store did not take the record of it",

@@ -67,11 +67,24 @@ def available() -> bool:
     return find_spec("astral") is not None
 
 
-@lru_cache(maxsize=4096)
 def sun_event(
     event: str, day: date, tz: tzinfo, latitude: float, longitude: float
 ) -> datetime:
     """Return when the sun rises or sets on a day of a clock, to the second, in UTC."""
+    return _event(event, day, tz, latitude, longitude)[0]
+
+
+def happens(
+    event: str, day: date, tz: tzinfo, latitude: float, longitude: float
+) -> bool:
+    """Return whether the sun does rise or set then, and `sun_event` is no stand-in."""
+    return _event(event, day, tz, latitude, longitude)[1]
+
+
+@lru_cache(maxsize=4096)
+def _event(
+    event: str, day: date, tz: tzinfo, latitude: float, longitude: float
+) -> tuple[datetime, bool]:
     from astral import Observer, SunDirection  # noqa: PLC0415 - of an extra
     from astral.sun import elevation, time_of_transit  # noqa: PLC0415 - of an extra
 
@@ -80,18 +93,19 @@ def sun_event(
     middle = noon - _DAY / 4 if rising else noon + _DAY / 4
     observer = Observer(latitude, longitude)
     direction = SunDirection.RISING if rising else SunDirection.SETTING
-    at, on = middle, noon.date()
+    at, on, found_it = middle, noon.date(), True
     try:
         for _ in range(2):
             found = time_of_transit(observer, on, 90.0 + _SUN_RADIUS_DEGREES, direction)
             at = found + round((middle - found) / _DAY) * _DAY
             on = at.date()
     except ValueError:
+        found_it = False
         if elevation(observer, noon) > 0.0:
             at = _clock(day if rising else day + _DAY, time(), tz)
         else:
             at = _clock(day, _NOON, tz)
-    return at.astimezone(UTC).replace(microsecond=0)
+    return at.astimezone(UTC).replace(microsecond=0), found_it
 
 
 def _solar_noon(day: date, tz: tzinfo, longitude: float) -> datetime:

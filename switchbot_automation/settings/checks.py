@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
-from switchbot_automation.schedule.sun import SunTime
+from switchbot_automation.schedule.sun import SunTime, available
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.urls import check_webhook_url
 from switchbot_automation.wording import nearest
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from switchbot_automation.model import PluginPart
+    from switchbot_automation.settings.model import Settings
 
 
 CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
@@ -92,15 +93,25 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     f"{mode} {does}, in {season}; leave it out or choose another",
                     ("presets", name, season, "ac_mode"),
                 )
-    for index, window in enumerate(merged.get("time_windows", ())):
-        for key in ("start", "end"):
-            if isinstance(getattr(window, key), SunTime):
-                for place in ("latitude", "longitude"):
-                    if place not in merged:
-                        yield Problem(
-                            f"by the sun, which needs {place}",
-                            ("time_windows", index, key),
-                        )
+    yield from _edge_problems(merged)
+
+
+def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    quiet = merged.get("command_quiet_hours")
+    if quiet and quiet["start"] == quiet["end"]:
+        yield Problem("start and end are the same", ("command_quiet_hours", "end"))
+    edges: list[tuple[object, tuple[str | int, ...]]] = [
+        (getattr(window, key), ("time_windows", index, key))
+        for index, window in enumerate(merged.get("time_windows", ()))
+        for key in ("start", "end")
+    ]
+    if quiet:
+        edges += [(quiet[key], ("command_quiet_hours", key)) for key in quiet]
+    for edge, path in edges:
+        if isinstance(edge, SunTime):
+            for place in ("latitude", "longitude"):
+                if place not in merged:
+                    yield Problem(f"by the sun, which needs {place}", path)
 
 
 def _unknown_presets(
@@ -159,11 +170,47 @@ def rule_errors(document: object, zones: Iterable[str]) -> Iterator[SettingsErro
             yield SettingsError(_no_zone(zone, zones), path=dotted(path))
 
 
+def rule_place_errors(settings: Settings) -> Iterator[SettingsError]:
+    """Check what rules need of the home: a place for the sun, presets there are."""
+    if not settings.rules:
+        return
+    from switchbot_automation.rules.definition import actions  # noqa: PLC0415 - only for who has rules
+    from switchbot_automation.rules.definition.conditions import flattened  # noqa: PLC0415 - likewise
+    from switchbot_automation.rules.definition.model import every_step  # noqa: PLC0415 - likewise
+
+    for index, rule in enumerate(settings.rules):
+        path = dotted(("rules", index))
+        if any(getattr(part, "by_sun", False) for part in flattened(rule.parts)):
+            if not available():
+                yield SettingsError(
+                    "the sun needs the package astral; install"
+                    " switchbot-automation[sun]",
+                    path=path,
+                )
+            elif None in (settings.default.latitude, settings.default.longitude):
+                yield SettingsError("the sun needs latitude and longitude", path=path)
+        for step in every_step(rule.steps):
+            if isinstance(step.action, actions.SetPreset) and step.action.preset:
+                zone = settings.zones.get(step.action.zone)
+                name = step.action.preset
+                if zone is not None and name not in zone.presets:
+                    near = nearest(name, zone.presets, however_far=True)
+                    hint = f"; did you mean {near!r}?" if near else "; it has none"
+                    yield SettingsError(
+                        f"zone {zone.name} has no preset {name!r}{hint}", path=path
+                    )
+
+
 def plugin_errors(
-    document: object, parts: Mapping[str, PluginPart]
+    document: object, parts: Mapping[str, PluginPart], absent: frozenset[str]
 ) -> Iterator[SettingsError]:
-    """Check that every device of a plug-in that is named is one of `plugins`."""
+    """Check that every device of a plug-in that is named is one of `plugins`.
+
+    Those that are `absent` are known to be missing.
+    """
     for path, name, group in _plugin_devices(document, ()):
+        if name in absent:
+            continue
         part = parts.get(name)
         if part is None or part.group != group:
             near = nearest(name, parts)

@@ -8,10 +8,16 @@ What a document leaves out, and whoever makes them without one, has the defaults
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
-from switchbot_automation.model import DEFAULT_ZONE, Reason
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
+    Action,
+    Reason,
+)
 from switchbot_automation.schedule.windows import CATCH_UPS
 from switchbot_automation.settings.table import DEFAULTS
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from switchbot_automation.model import Action, PluginPart
+    from switchbot_automation.model import PluginPart
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.schedule.windows import TimeWindow
 
@@ -33,8 +39,6 @@ _GROUP = DEFAULTS["groups{}"]
 
 # What a preset's band, and what is added to it, stays within; that of the settings.
 _COLDEST, _WARMEST = 10.0, 35.0
-# What setpoints an air conditioner takes.
-_LOWEST_SETPOINT, _HIGHEST_SETPOINT = 16.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Profile:
         least = min(self.min_temp, self.max_temp)
         most = max(self.min_temp, self.max_temp)
         kelvin = max(min(kelvin, _WARMEST - most), _COLDEST - least)
-        lowest = min(_LOWEST_SETPOINT, self.target_temp)
-        highest = max(_HIGHEST_SETPOINT, self.target_temp)
+        lowest = min(LOWEST_SETPOINT, self.target_temp)
+        highest = max(HIGHEST_SETPOINT, self.target_temp)
         return replace(
             self,
             min_temp=round(self.min_temp + kelvin, 3),
@@ -176,10 +180,13 @@ class ZoneSettings:
     unknown_history_lockout_seconds: int = _ZONE["unknown_history_lockout_seconds"]
     buttons: Mapping[Action, str] = field(default_factory=dict)
     power_meter_device_id: str = _ZONE["power_meter_device_id"]
+    power_meter_channel: int = _ZONE["power_meter_channel"]
     power_meter_on_watts: float = _ZONE["power_meter_on_watts"]
     confirm_within_seconds: int = _ZONE["confirm_within_seconds"]
-    thermal_response_seconds: int = _ZONE["thermal_response_seconds"]
+    thermal_response_seconds: int | None = None
     repair_attempts: int = _ZONE["repair_attempts"]
+    setpoint_change_seconds: int = _ZONE["setpoint_change_seconds"]
+    command_quiet_hours: TimeWindow | None = None
     manual_hold_seconds: int | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     preset: str = _ZONE["preset"]
@@ -202,6 +209,50 @@ class ZoneSettings:
         object.__setattr__(self, "meters", meters)
         readable = not looks_infrared(self.aircon_device_id)
         object.__setattr__(self, "unit_readable", readable)
+
+    def can(self, action: Action) -> bool:
+        """Tell whether any way is configured to carry an action out."""
+        device = bool(self.aircon_device_id)
+        configured = {
+            "webhook": bool(self.webhooks.get(action)),
+            "scene": bool(self.scenes.get(action)),
+            "command": device,
+            "button": device and bool(self.buttons.get(action)),
+        }
+        return any(configured[rung] for rung in self.cascade)
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The devices of the account that are asked for it."""
+        around = [part.sensors for part in (self.openings, self.presence) if part]
+        beside = (self.aircon_device_id, self.power_meter_device_id)
+        named = (*self.meters, *beside, *(each for part in around for each in part))
+        return frozenset(each for each in named if each)
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What it has to be able to do to keep its room."""
+        if self.mode == "auto":
+            return (Action.WINTER, Action.SUMMER, Action.OFF)
+        return (Action.SUMMER if self.mode == "summer" else Action.WINTER, Action.OFF)
+
+    @property
+    def commands(self) -> bool:
+        """Whether the engine commands it by itself."""
+        return self.automation_enabled and not self.observe_only
+
+    @property
+    def without_way(self) -> tuple[Action, ...]:
+        """What it has to do and no way is configured for; none where it only looks on.
+
+        >>> from zoneinfo import ZoneInfo
+        >>> office = ZoneSettings("office", ZoneInfo("UTC"), automation_enabled=True)
+        >>> office.without_way
+        (<Action.WINTER: 'winter'>, <Action.OFF: 'off'>)
+        """
+        if not self.commands:
+            return ()
+        return tuple(action for action in self.actions if not self.can(action))
 
     @property
     def is_overlaid(self) -> bool:
@@ -231,6 +282,17 @@ class GroupSettings:
     max_wait_seconds: int = _GROUP["max_wait_seconds"]
 
 
+class SetAside(NamedTuple):
+    """A part of a stored document that cannot be read here, and that the rest goes without.
+
+    `path` is where it stands, `name` its key or the rule's id, `error` says what is wrong.
+    """
+
+    path: str
+    name: str
+    error: str
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
@@ -238,7 +300,8 @@ class Settings:
     `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `plugins` the parts that plug-ins provide. `overlaid`
-    names the zones whose settings change with time and surroundings.
+    names the zones whose settings change with time and surroundings. `set_aside` is what
+    could be read no more, see `settings.salvage`.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -249,6 +312,7 @@ class Settings:
     rules: tuple[Rule, ...] = _ZONE["rules"]
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
+    set_aside: tuple[SetAside, ...] = ()
 
     @property
     def default(self) -> ZoneSettings:

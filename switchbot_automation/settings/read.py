@@ -33,8 +33,10 @@ from switchbot_automation.settings.checks import (
     group_errors,
     plugin_errors,
     rule_errors,
+    rule_place_errors,
     webhook_problems,
 )
+from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
     GroupSettings,
     OffsetInput,
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
 __all__ = ["check_settings", "parse_settings"]
 
 _Path: TypeAlias = tuple[str | int, ...]
+
+UNKNOWN = "unknown setting"
+"""What is said of a key that no setting has."""
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What a document says once, of the whole home.
@@ -85,7 +90,7 @@ def parse_settings(document: Mapping[str, Any]) -> Settings:
     key, everything else whole. Absent keys have the defaults of `settings_table`.
     Raises `SettingsError` for the first problem; `check_settings` gives all.
     """
-    settings, errors = _load(document)
+    settings, errors = load(document)
     if settings is None:
         raise errors[0]
     return settings
@@ -95,10 +100,32 @@ def check_settings(document: Mapping[str, Any]) -> list[SettingsError]:
     """Return every problem of a document, in its order; empty if it can be used.
 
     What concerns several keys at once is checked when each by itself is right. Days
-    that no instant lies on are refused here and where settings are applied; what is
-    stored with them already can still be used.
+    that no instant lies on, setpoints that no air conditioner takes, and units of a
+    group that choose between heating and cooling are refused here and where settings
+    are applied; what is stored with them already can still be used.
     """
-    return _load(document)[1] or list(far_days(document))
+    return read_settings(document)[1]
+
+
+def read_settings(
+    document: Mapping[str, Any],
+) -> tuple[Settings | None, list[SettingsError]]:
+    """Return the settings of a document, None where it cannot be used, and its problems.
+
+    Both where it can be used, and what is new may not be written so.
+    """
+    settings, errors = load(document)
+    if settings is not None:
+        errors = list(refused_anew(document, settings))
+    return settings, errors
+
+
+def refused_anew(
+    document: Mapping[str, Any], settings: Settings
+) -> Iterator[SettingsError]:
+    """Yield what may not be written any more, and is lived with where it is stored."""
+    yield from far_days(document)
+    yield from entering_errors(document, settings)
 
 
 # --- one value ------------------------------------------------------------------
@@ -425,12 +452,12 @@ class _UnknownKeyError(vol.Invalid):
     """A key that no setting has; its own name is the last element of the path."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        super().__init__("unknown setting")
+        super().__init__(UNKNOWN)
         self.known = tuple(known)
 
     def describe(self) -> str:
         near = nearest(self.path[-1], self.known, however_far=True)
-        return f"unknown setting; did you mean {near!r}?"
+        return f"{UNKNOWN}; did you mean {near!r}?"
 
 
 def _refuse_unknown(known: tuple[str, ...], _value: object) -> None:
@@ -548,7 +575,13 @@ def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
 # --- the whole document -----------------------------------------------------------
 
 
-def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
+def load(
+    document: object, *, absent: frozenset[str] = frozenset()
+) -> tuple[Settings | None, list[SettingsError]]:
+    """Return the settings, or else every problem.
+
+    The plug-ins' devices in `absent` may be named though `plugins` does not have them.
+    """
     top = _read_part(document, ())
     top.values.pop("zones", None)
     zones = _zones_of(document) or {DEFAULT_ZONE: {}}
@@ -566,7 +599,7 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
         errors.extend(found.values())
         errors.extend(group_errors(top.values.get("groups", {}), parts))
         errors.extend(rule_errors(document, parts))
-        errors.extend(plugin_errors(document, top.values.get("plugins", {})))
+        errors.extend(plugin_errors(document, top.values.get("plugins", {}), absent))
     if errors:
         return None, errors
     shadow, errors = _shadow(document, parts)
@@ -578,24 +611,23 @@ def _load(document: object) -> tuple[Settings | None, list[SettingsError]]:
     made = {
         name: _zone(name, defaults | _merged(top, part)) for name, part in parts.items()
     }
-    return (
-        Settings(
-            zones=MappingProxyType(made),
-            api_quota_warning_threshold=home["api_quota_warning_threshold"],
-            quota_reserve=None if reserve == "auto" else reserve,
-            groups=MappingProxyType(
-                {
-                    name: GroupSettings(name, **group)
-                    for name, group in home.get("groups", {}).items()
-                }
-            ),
-            shadow=shadow,
-            rules=home["rules"],
-            plugins=home.get("plugins", MappingProxyType({})),
-            overlaid=frozenset(name for name in made if made[name].is_overlaid),
+    settings = Settings(
+        zones=MappingProxyType(made),
+        api_quota_warning_threshold=home["api_quota_warning_threshold"],
+        quota_reserve=None if reserve == "auto" else reserve,
+        groups=MappingProxyType(
+            {
+                name: GroupSettings(name, **group)
+                for name, group in home.get("groups", {}).items()
+            }
         ),
-        [],
+        shadow=shadow,
+        rules=home["rules"],
+        plugins=home.get("plugins", MappingProxyType({})),
+        overlaid=frozenset(name for name in made if made[name].is_overlaid),
     )
+    errors = list(rule_place_errors(settings))
+    return (None, errors) if errors else (settings, [])
 
 
 def _shadow(
@@ -607,8 +639,8 @@ def _shadow(
     over = document["shadow"]
     if "shadow" in over:
         return None, [SettingsError("casts no shadow itself", path="shadow.shadow")]
-    settings, errors = _load(
-        _written_over({key: document[key] for key in document if key != "shadow"}, over)
+    settings, errors = load(
+        written_over({key: document[key] for key in document if key != "shadow"}, over)
     )
     if settings is not None and set(settings.zones) != set(zones):
         message = "must be of the same zones"
@@ -621,13 +653,13 @@ def _shadow(
     ]
 
 
-def _written_over(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def written_over(below: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document with another one's keys written over it, objects by key."""
     written = dict(below)
     for key, value in over.items():
         found = written.get(key)
         both = isinstance(value, Mapping) and isinstance(found, Mapping)
-        written[key] = _written_over(found, value) if both else value  # type: ignore[arg-type] # both are mappings
+        written[key] = written_over(found, value) if both else value  # type: ignore[arg-type] # both are mappings
     return written
 
 
@@ -713,7 +745,7 @@ def _profile(season: str, given: Mapping[str, Any]) -> Profile | None:
 
 
 def _complete(values: dict[str, Any]) -> None:
-    """Make presets, openings, presence and the windows of a zone's values complete."""
+    """Make presets, openings, presence, quiet hours and the windows of a zone's values complete."""
     latitude, longitude = values.get("latitude"), values.get("longitude")
     values["time_windows"] = tuple(
         _located(window, latitude, longitude) for window in values["time_windows"]
@@ -726,6 +758,9 @@ def _complete(values: dict[str, Any]) -> None:
     )
     if "openings" in values:
         values["openings"] = Openings(**values["openings"])
+    if "command_quiet_hours" in values:
+        quiet = TimeWindow(frozenset(range(7)), **values["command_quiet_hours"])
+        values["command_quiet_hours"] = _located(quiet, latitude, longitude)
     if "presence" in values:
         values["presence"] = Presence(**values["presence"])
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from switchbot_automation.model import DeviceList, Remote
 from switchbot_automation.simulation import default_settings
 
 
@@ -53,7 +54,43 @@ def test_json_says_the_same_to_a_program(invoke, file):
 
     file.write_text("{}")
     answer = json.loads(invoke("check-config", file, "--json").stdout)
-    assert answer == {"ok": True, "errors": [], "zones": ["default"]}
+    assert answer == {"ok": True, "errors": [], "warnings": [], "zones": ["default"]}
+
+
+def test_warnings_alone_are_no_failure(invoke, file):
+    cold = {"min_temp": 24, "max_temp": 25, "target_temp": 19}
+    file.write_text(json.dumps(default_settings("winter") | {"winter": cold}))
+    checked = invoke("check-config", file)
+    assert checked.exit_code == 0
+    assert f"{file}: warning: winter.target_temp: " in checked.stderr
+    assert "The settings can be used" in checked.stdout
+    answer = json.loads(invoke("check-config", file, "--json").stdout)
+    assert answer["ok"] is True
+    assert [each["path"] for each in answer["warnings"]] == ["winter.target_temp"]
+
+
+def test_the_account_is_asked_only_where_that_is_wanted(invoke, file, monkeypatch):
+    asked = []
+
+    def ask(_question):
+        asked.append(1)
+        return DeviceList((), (Remote("02-9", "AC", "TV", None),)), []
+
+    monkeypatch.setattr("switchbot_automation.cli.check.ask", ask)
+    file.write_text(json.dumps(default_settings("winter")))
+    assert invoke("check-config", file).exit_code == 0
+    assert not asked
+    checked = invoke("check-config", file, "--account")
+    assert checked.exit_code == 2
+    assert checked.stderr.count("the account has no device") == 2
+
+
+def test_an_account_that_cannot_be_asked_hides_no_other_problem(invoke, file):
+    file.write_text(json.dumps(default_settings("winter") | {"mode": "spring"}))
+    checked = invoke("check-config", file, "--account", env={"SWITCHBOT_TOKEN": ""})
+    assert checked.exit_code == 2
+    assert f"{file}: mode: " in checked.stderr
+    assert "the account cannot be asked: " in checked.stderr
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"text"', "\xff"])

@@ -35,13 +35,36 @@ async def test_a_warm_room_may_be_aired(house):
     assert house.outcomes == ["conditions_not_met"]
 
 
+async def test_the_readmes_steps_run(house):
+    section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
+    steps = json.loads(re.findall(r"```json\n(.*?)```", section, re.DOTALL)[1])
+    bell = {"trigger": "webhook", "device": "BE1100000001"}
+    house.rules(
+        {"id": "it", "triggers": bell, "actions": steps},
+        presets={"eco": {"setback_kelvin": 2.0}},
+    )
+    house.cloud.door = "open"
+    await house.tick()
+    await house.push("BE1100000001", "WoDoorbell", ringEvent=True)
+    await house.engine.run_once()
+    assert house.store.get("settings")["preset"] == "eco"
+    await house.live(HOUR - 60)
+    assert len(house.told.messages) == 3  # from the half hour of the wait on
+    house.cloud.door = "close"
+    await house.live(1200)
+    assert house.cloud.sent == ["turnOff"]
+    assert house.outcomes == ["failed"]  # there is no plug in this home
+
+
 def test_the_readmes_words_are_those_there_are():
     from switchbot_automation.rules.definition.kinds import (  # noqa: PLC0415 - loads the schemas
         ACTIONS,
         TRIGGERS,
         conditions_by_kind,
     )
-    from switchbot_automation.rules.definition.schema import read_conditions  # noqa: PLC0415 - likewise
+    from switchbot_automation.rules.definition.model import RunMode  # noqa: PLC0415 - likewise
+    from switchbot_automation.rules.definition.reading import read_conditions  # noqa: PLC0415 - likewise
+    from switchbot_automation.rules.definition.steps import BLOCKS  # noqa: PLC0415 - likewise
 
     section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
     table = {
@@ -50,6 +73,9 @@ def test_the_readmes_words_are_those_there_are():
         if line.startswith("| ")
     }
     assert table["triggers"] - {"for", "rules"} == set(TRIGGERS)
-    assert table["conditions"] == set(conditions_by_kind(read_conditions))
+    own = set(conditions_by_kind(read_conditions))
+    assert table["conditions"] - {"for", "id"} == own
+    assert table["steps"] == {*BLOCKS, "condition"} - {"delay"}
+    assert table["`mode`"] == set(RunMode)
     assert table["actions"] == {*ACTIONS, "delay"}
     assert parse_settings(example()).rules[0].mode in table["`mode`"]

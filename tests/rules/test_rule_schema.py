@@ -130,7 +130,7 @@ def test_every_kind_of_part_is_read(rule):
         ({"actions": [{"action": "notfy"}]}, "actions[0].action: no action 'notfy'"),
         (
             {"actions": [{"action": "command", "zone": "default", "command": "of"}]},
-            "actions[0].command: a zone takes on, off, fan, winter, summer; did you mean 'off'?",
+            "summer, set_preset_mode, set_temperature; did you mean 'off'?",
         ),
         (
             {"actions": [{"action": "webhook", "url": "http://10.0.0.1/KEYKEY"}]},

@@ -1,5 +1,7 @@
 """Devices that rules look at: read within the day's calls, and heard when they push."""
 
+from dataclasses import replace
+
 import pytest
 
 from switchbot_automation.errors import CloudTimeoutError
@@ -176,3 +178,58 @@ async def test_events_want_no_tick_where_rules_name_no_device(house):
     before = house.engine.next_wakeup
     await house.push(DOOR, "WoContact", openState="open")
     assert house.engine.next_wakeup == before
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_device_that_was_renamed_is_still_meant_and_told_of(house, restart):
+    house.rules(rule(TELL, triggers=OPENED))
+    await house.tick()
+    listed = house.cloud.devices
+
+    async def renamed():
+        found = await listed()
+        devices = tuple(
+            replace(each, name="Entrance") if each.device_id == DOOR else each
+            for each in found.devices
+        )
+        return replace(found, devices=devices)
+
+    house.cloud.devices = renamed
+    if restart:
+        house.restarted()
+    await house.live(90_000)
+    house.cloud.door = "open"
+    await house.live(400)
+    assert house.told.messages == [("Home", "open by it")]
+    health = await house.engine.health()
+    assert health["status"] == "degraded"
+    (problem,) = health["rules"]["problems"]
+    assert "'Front door' is called 'Entrance'" in problem
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"triggers": {**OPENED, "device": "Frnt door"}},
+        {"triggers": {"trigger": "webhook", "device": "Frnt door"}},
+        {
+            "conditions": {
+                "condition": "state",
+                "device": "Frnt door",
+                "attribute": "openState",
+                "state": "open",
+            }
+        },
+        {"actions": [{**TOGGLE, "device": "Frnt door"}]},
+    ],
+)
+async def test_a_device_that_is_not_there_is_told_of_before_it_is_missed(house, parts):
+    house.rules(rule(TELL, triggers=OPENED) | parts)
+    await house.live(600)
+    health = await house.engine.health()
+    assert health["status"] == "degraded"
+    (problem,) = health["rules"]["problems"]
+    assert "did you mean 'Front door'?" in problem
+    house.rules(rule(TELL, triggers=OPENED))
+    await house.live(60)
+    assert (await house.engine.health())["status"] == "ok"

@@ -151,3 +151,36 @@ async def test_run_tells_of_rules(house, capsys):
     assert any(line.endswith("rule noon: finished (time)") for line in lines)
     events = [json.loads(line) for line in lines if line.startswith("{")]
     assert [each["rule"] for each in events if each["event"] == "rule"] == ["noon"]
+
+
+async def test_steps_inside_others_are_shown_and_checked_with_the_account(run):
+    cool = {"condition": "numeric_state", "zone": "default", "below": 20}
+    there = {"condition": "state", "device": "Nowhere", "attribute": "x", "state": 1}
+    aircon = {"action": "command", "device": "Living room air conditioner"}
+    steps = [
+        {"if": cool, "then": {**aircon, "command": "turnOff"}, "else": {"stop": "no"}},
+        {"repeat": {"until": there, "sequence": [{"delay": {"minutes": 5}}]}},
+        {"wait_for_trigger": {"trigger": "webhook", "device": "Bell"}},
+        {"action": "command", "device": ["Nobody"], "command": "turnOn"},
+    ]
+    rule = {
+        "id": "it",
+        "triggers": [{"trigger": "sun", "event": "sunset"}],
+        "actions": steps,
+    }
+    place = {"latitude": 48.85, "longitude": 2.35}
+    run.settings.write_text(json.dumps({"timezone": "UTC", "rules": [rule], **place}))
+    code, out, err = await run("check", "--json")
+    assert code == 0, err
+    (checked,) = json.loads(out)["rules"]
+    assert checked["triggers"] == ["sun"]
+    assert checked["actions"] == ["if", "repeat", "wait_for_trigger", "command"]
+    assert checked["steps"] == [
+        *("if", "command", "stop", "repeat", "delay", "wait_for_trigger", "command")
+    ]
+    _, out, _ = await run("check")
+    assert "if (command | stop)" in " ".join(out.split())
+    code, _, err = await run("check", "--account")
+    assert code == 2
+    for name in ("Nowhere", "Bell", "Nobody"):
+        assert f"no device '{name}'" in err

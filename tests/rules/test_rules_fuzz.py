@@ -68,6 +68,32 @@ WORDS = st.sampled_from(
         "power",
         "toggle",
         "values",
+        "if",
+        "then",
+        "else",
+        "choose",
+        "sequence",
+        "default",
+        "repeat",
+        "count",
+        "while",
+        "until",
+        "wait_for_trigger",
+        "timeout",
+        "stop",
+        "sun",
+        "sunset",
+        "offset",
+        "time_pattern",
+        "/5",
+        "not_from",
+        "not_to",
+        "weekday",
+        "match",
+        "alias",
+        "parallel",
+        "set_temperature",
+        "parameter",
     ]
 )
 SCALARS = st.one_of(
@@ -131,8 +157,14 @@ TRIGGER = st.one_of(
         of(("trigger", "state")),
         SUBJECT,
         FOR,
-        st.one_of(st.just({}), st.fixed_dictionaries({"to": VALUE})),
+        st.one_of(
+            st.just({}),
+            st.fixed_dictionaries({"to": VALUE}),
+            st.fixed_dictionaries({"not_from": VALUE}),
+        ),
     ),
+    of(("trigger", "time_pattern"), minutes=st.sampled_from(["/4", 7, "*"])),
+    of(("trigger", "sun"), event=st.sampled_from(["sunrise", "sunset"])),
     merged(of(("trigger", "numeric_state"), above=st.integers(18, 27)), SUBJECT, FOR),
     of(("trigger", "time"), at=st.sampled_from(["12:03", "12:10", "23:59"])),
     of(("trigger", "cron"), cron=st.sampled_from(["*/4 * * * *", "5 12 * * *"])),
@@ -144,7 +176,8 @@ TRIGGER = st.one_of(
     of(("trigger", "webhook"), device=st.sampled_from(["Lamp", "front door"])),
 )
 LEAF = st.one_of(
-    merged(of(("condition", "state"), state=VALUE), SUBJECT),
+    merged(of(("condition", "state"), state=VALUE), SUBJECT, FOR),
+    of(("condition", "sun"), after=st.just("sunrise")),
     merged(of(("condition", "numeric_state"), below=st.integers(18, 27)), SUBJECT),
     of(("condition", "time"), after=st.just("12:05")),
     of(("condition", "window"), zone=st.just("default")),
@@ -179,12 +212,47 @@ ACTION = st.one_of(
     ),
     st.just({"action": "notify", "message": "$value ${x"}),
 )
+STEP = st.recursive(
+    st.one_of(
+        ACTION,
+        CONDITION,
+        st.just({"delay": {"minutes": 1}}),
+        st.just({"stop": "x"}),
+        st.builds(
+            lambda trigger, timeout: {"wait_for_trigger": trigger, **timeout},
+            TRIGGER,
+            st.sampled_from([{}, {"timeout": {"minutes": 3}}]),
+        ),
+    ),
+    lambda inner: st.one_of(
+        st.builds(
+            lambda c, a, b: {"if": c, "then": a, "else": b}, CONDITION, inner, inner
+        ),
+        st.builds(
+            lambda c, a, b: {
+                "choose": {"conditions": c, "sequence": a},
+                "default": b,
+            },
+            CONDITION,
+            inner,
+            inner,
+        ),
+        st.builds(
+            lambda key, c, each: {"repeat": {key: c, "sequence": each}},
+            st.sampled_from(["while", "until"]),
+            CONDITION,
+            inner,
+        ),
+        st.builds(lambda each: {"repeat": {"count": 9, "sequence": each}}, inner),
+    ),
+    max_leaves=5,
+)
 RULE = st.fixed_dictionaries(
     {
         "triggers": st.lists(TRIGGER, min_size=1, max_size=3),
         "conditions": st.lists(CONDITION, max_size=2),
-        "actions": st.lists(ACTION, min_size=1, max_size=4),
-        "mode": st.sampled_from(["single", "restart", "queued"]),
+        "actions": st.lists(STEP, min_size=1, max_size=4),
+        "mode": st.sampled_from(["single", "restart", "queued", "parallel"]),
         "dry_run": st.booleans(),
     }
 )
@@ -201,7 +269,8 @@ WORLD = st.lists(
 
 async def live(rules, world):
     house = ruled_house.RuledHouse()
-    house.rules(*({"id": f"r{n}", **rule} for n, rule in enumerate(rules)))
+    place = {"latitude": 48.85, "longitude": 2.35}
+    house.rules(*({"id": f"r{n}", **rule} for n, rule in enumerate(rules)), **place)
     for temperature, door, push in world:
         house.cloud.temperature, house.cloud.door = temperature, door
         if push:
@@ -221,6 +290,8 @@ def test_any_rules_tick_through_any_values(rules, world):
     assert {trace["rule"] for trace in house.document.get("traces", [])} <= known
     assert "broken" not in house.outcomes
     assert house.engine.next_wakeup > house.clock.now()
+    assert len(house.cloud.sent) <= 120 * len(known)
+    assert all(len(trace["steps"]) <= 50 for trace in house.document.get("traces", []))
     # What is remembered is read back as it was written.
     from switchbot_automation.rules.running.memory import Memory  # noqa: PLC0415 - beside its use
 

@@ -80,7 +80,9 @@ async def test_a_wrong_parameter_spends_no_call_and_ends_the_run(house):
     (trace,) = house.document["traces"]
     assert trace["outcome"] == "failed"
     assert "from 1 to 100" in trace["steps"][0]["error"]
-    assert house.told.messages == []
+    ((title, told),) = house.told.messages
+    assert title == "Rule failed"
+    assert "from 1 to 100" in told
     assert (await house.engine.health())["rules"]["failed"] == ["it"]
 
 
@@ -128,6 +130,28 @@ async def test_a_zone_that_only_observes_is_not_commanded(house):
     await heated(house)
     assert house.cloud.sent == []
     assert house.document["traces"][0]["outcome"] == "failed"
+
+
+async def test_a_rules_hold_is_explained_as_the_rules_and_a_persons_as_theirs(house):
+    off = {
+        "action": "command",
+        "zone": "default",
+        "command": "off",
+        "hold": {"hours": 1},
+    }
+    for step in (off, {"action": "hold", "zone": "default", "for": {"hours": 2}}):
+        house.rules(rule(step), automation_enabled=True, mode="winter")
+        await house.engine.run_rule("it")
+        await house.tick(after=1)
+        told = str((await house.engine.explain()).to_dict())
+        assert "rule it holds until" in told
+        assert "person" not in told
+    house.restarted()
+    await house.tick()
+    assert "rule it holds" in str((await house.engine.explain()).to_dict())
+    await house.engine.hold("default", 3600)
+    await house.tick(after=1)
+    assert "a person's command holds" in str((await house.engine.explain()).to_dict())
 
 
 async def test_a_hold_keeps_the_automation_off(house):
@@ -216,11 +240,11 @@ async def test_a_rule_can_be_run_and_rehearsed_by_a_person(house):
         await house.engine.run_rule("nobody")
 
 
-async def test_an_edited_rule_forgets_its_runs_and_says_so(house):
-    waits = [TELL, {"action": "delay", "for": {"hours": 1}}, TOGGLE]
-    house.rules(rule(*waits))
+async def test_an_edited_rule_forgets_runs_whose_next_step_is_gone_and_says_so(house):
+    waits = [TELL, {"action": "delay", "for": {"hours": 1}}]
+    house.rules(rule(*waits, TOGGLE))
     await heated(house)
-    house.rules(rule(*waits, alias="edited"))
+    house.rules(rule(*waits, TELL))
     await house.live(7200)
     assert house.cloud.sent == []
     assert house.outcomes == ["rule_changed"]

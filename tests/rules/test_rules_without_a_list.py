@@ -297,7 +297,7 @@ async def test_a_device_that_nothing_tells_the_type_of_takes_what_any_product_ta
 def test_whatever_lies_in_the_store_is_read_or_left(document):
     kept = SideDocument("account_state")
     kept.data = kept.stored = document if isinstance(document, dict) else {}
-    account = KnownAccount(None, None, SimulatedClock(), kept)
+    account = KnownAccount(None, SimulatedClock(), kept)
     for device in account.devices or ():
         assert isinstance(device, Known)
         assert device in named(device.device_id, account.devices)

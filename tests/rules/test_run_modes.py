@@ -29,7 +29,8 @@ def ring(house, mode, most):
         ],
         "mode": mode,
     }
-    house.rules(rule | ({"max": most} if mode == "queued" else {}))
+    many = mode in {"queued", "parallel"}
+    house.rules(rule | ({"max": most} if many else {}))
 
 
 def modelled(rings, mode, most):
@@ -44,6 +45,10 @@ def modelled(rings, mode, most):
         elif mode == "restart":
             told = [each for each in told if each[0] <= at]
             ends, start = [], at
+        elif mode == "parallel":
+            if len(ends) >= most:
+                continue
+            start = at
         else:
             if len(ends) >= most:
                 continue
@@ -86,7 +91,7 @@ _SECONDS = st.integers(1, 60).map(lambda n: n * 7)
 @given(
     st.lists(_SECONDS, max_size=8, unique=True),
     st.sets(st.integers(0, 500), max_size=3),
-    st.sampled_from(["single", "restart", "queued"]),
+    st.sampled_from(["single", "restart", "queued", "parallel"]),
     st.integers(2, 4),
 )
 def test_modes_do_what_home_assistants_do_through_crashes(rings, crashes, mode, most):

@@ -126,7 +126,8 @@ async def test_beeps_all_night_from_commands_that_changed_nothing(flat):
     """ha-dual-smart-thermostat#461; better_thermostat#443."""
     flat.configure(aircon_device_id="", aircon_scenes={"winter": "w", "off": "o"})
     for minute in range(120):
-        await flat.tick({"temperature": 19.0, "humidity": minute % 9}, after=60)
+        warms = {"temperature": 19.0 + minute * 0.005, "humidity": minute % 9}
+        await flat.tick(warms, after=60)
     assert flat.cloud.words == ["scene w"]
 
 

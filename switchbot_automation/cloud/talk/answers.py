@@ -77,6 +77,7 @@ _BAD_PARAMETER = (
     "invalid param",
     "no this command",
     "invalid infrared command",
+    "wrong deviceid",  # SwitchBotAPI#64
 )
 _UNSUPPORTED = ("command is not supported", "not support")
 # The server's own exception: the same call will meet it again, for days if an unknown

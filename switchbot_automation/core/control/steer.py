@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.trend import numbers
+from switchbot_automation.model import HIGHEST_SETPOINT, LOWEST_SETPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LOWEST_SETPOINT, HIGHEST_SETPOINT = 16.0, 30.0
 # Beyond this it is not the sensor: the unit is too weak, or it is not the unit's work.
 OFFSET_BOUNDS = (-4.0, 6.0)
 _VERSION = 1
@@ -45,6 +45,11 @@ _RECOVERS = 0.5
 # A unit whose return air is this far past its setpoint rests (makers use about 1 K).
 RESTS_PAST = 1.15
 _NARROWEST = 0.8
+# So far over its band a room will not want its unit for hours, as when the band was moved
+# for the night: to stop it is worth a start, and one beep instead of one a step.
+_FAR_OVER = 1.0
+# A room that comes back into its band by this, in kelvin an hour, is given the time.
+_COMES_BACK = 0.05
 _PROBE_SECONDS = 3600.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
@@ -255,11 +260,16 @@ def _wanted(
     held = max(level, x - _OVERRUN)
     if held + rising > aim.far - _FAR_EDGE and held - present + offset > _FAR_EDGE:
         weakest = _weakest(aim, offset)
+        spared = seen.spared and overruns(aim, x)
         if present > weakest:
-            return weakest, _SOONEST_SECONDS
-        # A unit that is not to be stopped rests by itself when little enough is asked.
-        less = aim.step if seen.spared and overruns(aim, x) else 0.0
-        return present - less, _CHANGE_SECONDS
+            wanted = min(weakest, _at_rest(aim, x, offset)) if spared else weakest
+            return wanted, _SOONEST_SECONDS
+        # A unit that is not to be stopped rests by itself when little enough is asked:
+        # at once, not by a beep for every step.
+        past = x - (present - offset)
+        if not spared or slope < -_COMES_BACK or past > RESTS_PAST + aim.step:
+            return present, _CHANGE_SECONDS
+        return min(present - aim.step, _at_rest(aim, x, offset)), _CHANGE_SECONDS
     if present < floor and level < target - _ENOUGH:
         return floor, _CHANGE_SECONDS
     # What the room shows now may be more than is known of the unit yet.
@@ -286,9 +296,11 @@ def is_to_rest(aim: Aim, steering: Steering, seen: Situation) -> bool:
     off from where that would settle it than the unit's own rest allows is held by
     something else.
     """
-    if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS or seen.spared:
+    if seen.setpoint is None or seen.settled_seconds < SETTLED_SECONDS:
         return False
     x = aim.sign * seen.temperature
+    if seen.spared and x - aim.far <= _FAR_OVER:
+        return False
     offset = aim.offset(steering)
     present = aim.sign * seen.setpoint
     # Where it would be wanted again at once it does not rest.
@@ -333,6 +345,15 @@ def _advice(
 
 def _look(distance: float, slope: float, latest: float) -> float:
     return max(_LOOK_SOONEST, min(latest, _HOUR * max(0.0, distance) / slope))
+
+
+def _at_rest(aim: Aim, x: float, offset: float) -> float:
+    """Return the setpoint, as effort, at which a unit surely rests in a room at `x`.
+
+    A step more than it takes, since what was learned of a unit that rests is vague.
+    """
+    steps = math.floor(round((x + offset - RESTS_PAST) / aim.step, 6))
+    return (steps - 1) * aim.step
 
 
 def _up(aim: Aim, effort: float) -> float:

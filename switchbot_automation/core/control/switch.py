@@ -7,7 +7,7 @@ off. `steered` lets the unit run and moves its setpoint.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import (
@@ -20,8 +20,11 @@ from switchbot_automation.core.control.band import (
 from switchbot_automation.core.state.unit import (
     already_in_force,
     can_send,
+    same_parameter,
     season_action,
+    set_all_parameter,
 )
+from switchbot_automation.core.state.zone import AirconSetting
 from switchbot_automation.model import (
     Action,
     Outcome,
@@ -32,10 +35,9 @@ from switchbot_automation.model import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from switchbot_automation.core.control.steer import Aim
     from switchbot_automation.core.home import ZoneSnapshot
+    from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 _ON = {Action.WINTER: Outcome.WINTER_ON, Action.SUMMER: Outcome.SUMMER_ON}
@@ -47,13 +49,15 @@ def switched(
     seen: ZoneSnapshot,
     aim: Aim,
     reasons: tuple[Reason, ...],
+    now: datetime,
     *,
     begin: bool = False,
 ) -> ZoneDecision:
     """Turn on and off at the thresholds; `begin`: on, wherever the room is.
 
     There has to be a temperature. Once a light room was found to be overrun, less is
-    asked for than the profile says.
+    asked for than the profile says. A unit that runs is told at once where another
+    setpoint, fan speed or mode is wished than it was told.
     """
     on = Action.WINTER if aim.heating else Action.SUMMER
     wanted: Action | None = on
@@ -66,11 +70,16 @@ def switched(
         return _off(zone, seen, reasons)
     setpoint = switch_setpoint(zone, aim, seen.state)
     again = setpoint is not None and too_weak(aim, seen.state, setpoint)
-    if wanted is None and not again:
-        return _in_band(zone, seen, reasons)
-    sent = zone
+    sent = zone if setpoint is None else with_setpoint(zone, setpoint)
+    change = None if again else _change(zone, sent, seen.state, on)
+    if wanted is None and not again and change is None:
+        return _in_band(zone, seen, reasons, now)
+    if change is not None:
+        waits = _change_waits(zone, seen.state, change, now)
+        if waits is not None:
+            return _put_off(zone, (*reasons, waits), waits)
+        reasons = (*reasons, change)
     if setpoint is not None:
-        sent = with_setpoint(zone, setpoint)
         detail = {"asked_celsius": aim.asked, "setpoint_celsius": setpoint}
         reasons = (*reasons, Reason(ReasonCode.SETPOINT_SOFTENED, detail))
     if already_in_force(seen.state, sent, on):
@@ -81,9 +90,50 @@ def switched(
         _ON[on],
         on,
         reasons,
-        if_blocked=None if again else Outcome.COOLDOWN,
+        if_blocked=None if again or change is not None else Outcome.COOLDOWN,
         setpoint=setpoint,
     )
+
+
+def _change(
+    zone: ZoneSettings, sent: ZoneSettings, state: ZoneState, on: Action
+) -> Reason | None:
+    """Return what is wished otherwise of a unit that runs, None where nothing is.
+
+    Compared are the wishes, then and now, not what the unit shows: somebody with its
+    remote may have set it otherwise, and safety probes. What scenes and webhooks tell it
+    nobody here knows.
+    """
+    told = state.evidence.wish if state.evidence else None
+    runs = state.compressor_running and not state.uncertain
+    if told is None or not runs or state.action is not on or state.parameter is None:
+        return None
+    if same_parameter(set_all_parameter(zone, on), told):
+        return None
+    asked = set_all_parameter(sent, on)
+    if same_parameter(asked, state.parameter):
+        return None
+    return Reason(ReasonCode.WISH_CHANGED, {"asked": asked, "told": state.parameter})
+
+
+def _change_waits(
+    zone: ZoneSettings, state: ZoneState, change: Reason, now: datetime
+) -> Reason | None:
+    """Return until when a change is put off, so that not each click is a beep."""
+    least = timedelta(seconds=zone.setpoint_change_seconds)
+    last = state.evidence.changed_at if state.evidence else None
+    if last is None or now >= last + least:
+        return None
+    detail = {**change.detail, "until": (last + least).isoformat()}
+    return Reason(ReasonCode.WISH_CHANGE_WAITS, detail)
+
+
+def _put_off(
+    zone: ZoneSettings, reasons: tuple[Reason, ...], waits: Reason
+) -> ZoneDecision:
+    decided = ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=reasons)
+    until = datetime.fromisoformat(waits.detail["until"])
+    return replace(decided, blocked_until=until)
 
 
 def steered(
@@ -108,7 +158,14 @@ def steered(
     if advice.setpoint is None:
         reasons = (*reasons, Reason(ReasonCode.ROOM_HOLDS_WITHOUT, detail))
         stop = state.compressor_running or state.uncertain
-        decided = (_off if stop else _in_band)(zone, seen, reasons)
+        if state.power is Power.UNKNOWN:
+            # Nobody knows what it does: too far, and it is told to stop.
+            edges = edges_around(aim, zone.hysteresis_celsius)
+            stop = edges.asks(temperature)[0] is Action.OFF
+        if stop:
+            decided = _off(zone, seen, reasons)
+        else:
+            decided = _in_band(zone, seen, reasons, now)
         return replace(decided, look_at=look_at)
     detail["setpoint_celsius"] = advice.setpoint
     detail["settles_celsius"] = round(advice.setpoint - advice.offset, 2)
@@ -137,8 +194,16 @@ def _temperature(seen: ZoneSnapshot) -> float:
 
 
 def _in_band(
-    zone: ZoneSettings, seen: ZoneSnapshot, reasons: tuple[Reason, ...]
+    zone: ZoneSettings, seen: ZoneSnapshot, reasons: tuple[Reason, ...], now: datetime
 ) -> ZoneDecision:
+    change = _fan_change(zone, seen.state)
+    if change is not None:
+        waits = _change_waits(zone, seen.state, change, now)
+        if waits is not None:
+            return _put_off(zone, (*reasons, waits), waits)
+        return ZoneDecision(
+            zone.name, Outcome.FAN_NEUTRAL_ZONE, Action.FAN, (*reasons, change)
+        )
     fan = zone.fan_mode_during_window and seen.state.power is Power.OFF
     if not fan or seen.state.uncertain or not can_send(zone, Action.FAN):
         return _nothing(zone, Outcome.NO_ACTION, reasons)
@@ -149,6 +214,22 @@ def _in_band(
         (*reasons, Reason(ReasonCode.FAN_IN_NEUTRAL_ZONE)),
         if_blocked=Outcome.COOLDOWN,
     )
+
+
+def _fan_change(zone: ZoneSettings, state: ZoneState) -> Reason | None:
+    """Return what is wished otherwise of a fan that turns, None where nothing is.
+
+    Only how fast it turns is heard of it.
+    """
+    kept = state.evidence.wish if state.evidence else None
+    told, asked = AirconSetting.parse(kept), None
+    if told is not None and state.action is Action.FAN and not state.uncertain:
+        asked = AirconSetting.parse(set_all_parameter(zone, Action.FAN))
+    if told is None or asked is None or state.parameter is None:
+        return None
+    if asked.fan == told.fan or not zone.fan_mode_during_window:
+        return None
+    return Reason(ReasonCode.WISH_CHANGED, {"asked": asked.text, "told": told.text})
 
 
 def _off(

@@ -13,18 +13,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.protect.safety import assess
+from switchbot_automation.core.state.evidence import contradiction, repair_waits_until
 from switchbot_automation.core.state.unit import unsure_start
 from switchbot_automation.core.state.zone import DAY, NONE
 from switchbot_automation.model import (
     Action,
     Decision,
+    Outcome,
     Reason,
     ReasonCode,
     Verdict,
     ZoneDecision,
     ZoneVerdict,
 )
+from switchbot_automation.schedule.windows import in_window, next_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +44,10 @@ _EMERGENCY = (Reason(ReasonCode.EMERGENCY_OFF),)
 STARTS = frozenset({Action.WINTER, Action.SUMMER})
 """The actions that run the compressor."""
 _HOUR = timedelta(hours=1)
+# What a decision carries that keeps the room of a window.
+_WITHIN = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
+# So far out of its band a room is worth a beep at night.
+_FAR_KELVIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +211,22 @@ def start_waits(
     person: bool = False,
     waited: bool = False,
     emergency: bool = False,
+    again: bool = False,
+    within: bool = False,
 ) -> tuple[Reason, datetime] | None:
     """Return what a command that is about to go waits for, and until when; None: go.
 
     Asked of every start at the one place where commands are sent, whoever ordered it.
     OFF and fan never wait here, nor does another setpoint of a unit that runs. A person
     who asks just now has seen the room; what was asked for earlier (`waited`) goes no
-    more where safety forbids it than what the rule wants.
+    more where safety forbids it than what the rule wants. `again`: it is sent again at
+    once since nothing showed it; `within`: it keeps the room of a window. What would beep
+    in quiet hours, or was told too often in vain, waits whatever it is.
     """
+    if not person and not emergency:
+        quiet = _beep_wait(zone, state, action, now, again=again, within=within)
+        if quiet is not None:
+            return quiet
     if action not in STARTS or emergency:
         return None
     running = state.compressor_running
@@ -231,8 +247,50 @@ def start_waits(
     safety = assess(zone, state, now)
     if safety is None or not safety.forbids_start:
         return None
-    again = now + timedelta(seconds=zone.poll_interval_seconds)
-    return safety.reason, safety.until or again
+    later = now + timedelta(seconds=zone.poll_interval_seconds)
+    return safety.reason, safety.until or later
+
+
+def _beep_wait(
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    now: datetime,
+    *,
+    again: bool = False,
+    within: bool = False,
+) -> tuple[Reason, datetime] | None:
+    """Return what people's ears make an order wait for, and until when; None: nothing."""
+    later = repair_waits_until(state, action, now, again=again)
+    if later is not None:
+        doubt = state.evidence.doubt if state.evidence else None
+        tries = doubt.tries if doubt else 0
+        why = Reason(
+            ReasonCode.REPAIR_WAITS, {"until": later.isoformat(), "tries": tries}
+        )
+        return why, later
+    quiet = zone.command_quiet_hours
+    if quiet is None or in_window((quiet,), now, zone.timezone) is None:
+        return None
+    ends = next_end((quiet,), now, zone.timezone)
+    leaves = action is Action.OFF and not within
+    if ends is None or leaves or _far_out(zone, state):
+        return None
+    return Reason(ReasonCode.QUIET_HOURS, {"until": ends.isoformat()}), ends
+
+
+def _far_out(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether a room is so far out of its band that nobody sleeps in it."""
+    edges, temperature = edges_of(zone), state.last_temperature
+    if edges is None or temperature is None or state.last_temperature_stale:
+        return False
+    ahead = (edges.ahead(temperature, running=runs) for runs in (True, False))
+    return min(ahead) <= -_FAR_KELVIN
+
+
+def keeps_a_room(reasons: tuple[Reason, ...]) -> bool:
+    """Tell whether these are reasons to keep the room of a window, open or to open."""
+    return any(each.code in _WITHIN for each in reasons)
 
 
 def _last(one: Wait | None, other: Wait | None) -> Wait | None:
@@ -249,6 +307,17 @@ def _judge(
         return ZoneVerdict(
             decision.zone, allowed=True, outcome=decision.outcome, reasons=_EMERGENCY
         )
+    if action is not None:
+        within = keeps_a_room(decision.reasons)
+        beep = _beep_wait(zone, state, action, now, within=within)
+        if beep is not None:
+            return ZoneVerdict(
+                decision.zone,
+                allowed=False,
+                outcome=decision.if_blocked or Outcome.NO_ACTION,
+                reasons=(beep[0],),
+                blocked_until=beep[1],
+            )
     if decision.if_blocked is not None:
         running = state.compressor_running
         wait = _minimum(zone, state, now, action, running=running)
@@ -265,6 +334,8 @@ def _judge(
             )
     if action is None:
         reasons = _NOTHING
+    elif state.evidence is not None and state.evidence.doubt is not None:
+        reasons = (contradiction(state.evidence.doubt),)
     else:
         reasons = _AGAIN if state.uncertain and action is state.action else _OPEN
     return ZoneVerdict(

@@ -129,7 +129,7 @@ def after_arbitration(
     if any(reason.code is ReasonCode.GROUP_HOLD_ENDS for reason in decided.reasons):
         # What it kept is over, and the rest of it would only keep the zone from taking
         # its turn again.
-        state = held(state, None)
+        state = held(state, None, None)
     return grouped(state, since, conditioned)
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.band import predictive
+from switchbot_automation.core.state.evidence import runs_since
 from switchbot_automation.core.state.meter import with_sensing
 from switchbot_automation.core.state.unit import rests_until
 from switchbot_automation.model import Outcome, Reason, ReasonCode
@@ -174,7 +175,7 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
         yield equipment.rest_until
     if not may_run(state):
         return
-    started = state.compressor_started_at
+    started = runs_since(state)
     if started is not None and zone.max_continuous_on_seconds:
         yield started + _seconds(zone.max_continuous_on_seconds)
     record = state.sensing
@@ -202,8 +203,8 @@ def _since(state: ZoneState, record: SensorRecord) -> datetime:
 
 
 def _capped(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:
-    started, longest = state.compressor_started_at, zone.max_continuous_on_seconds
-    if not longest or started is None or not state.compressor_running:
+    started, longest = runs_since(state), zone.max_continuous_on_seconds
+    if not longest or started is None:
         return None
     if (now - started).total_seconds() < longest:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchbot_automation.core.state.zone import ZoneState
-    from switchbot_automation.settings.model import OffsetInput, Openings
+    from switchbot_automation.settings.model import OffsetInput, Openings, ZoneSettings
 
 # Within this a room has to lose what counts as a sudden loss.
 _LOSS_SECONDS = 600.0
@@ -139,6 +139,41 @@ def _resuming(sign: Sign, openings: Openings, now: datetime) -> bool:
     resumes = sign.since + timedelta(seconds=openings.resume_after_seconds)
     paused = sign.held_seconds > openings.pause_after_seconds
     return not sign.active and paused and now < resumes
+
+
+class SignBelief(NamedTuple):
+    """What is believed of a window or of somebody's presence, by which sensor.
+
+    `about` is ``opening`` or ``presence``. `active`: open, or somebody is there; None:
+    unknown, since nothing was heard for too long. `since` is when that began and
+    `heard_at` when it was last said, aware UTC; both None where it was never heard.
+    """
+
+    about: str
+    device_id: str
+    active: bool | None
+    since: datetime | None
+    heard_at: datetime | None
+
+
+def sign_beliefs(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> tuple[SignBelief, ...]:
+    """Return what is believed around a zone at `now`, sensor by sensor."""
+    around = state.surroundings
+    parts = (("opening", zone.openings), ("presence", zone.presence))
+    found = []
+    for about, part in parts:
+        for device_id in part.sensors if part else ():
+            sign = around.signs.get(f"{about}:{device_id}") if around else None
+            if sign is None or part is None:
+                found.append(SignBelief(about, device_id, None, None, None))
+                continue
+            lasts = timedelta(seconds=part.unknown_after_seconds)
+            active = sign.active if now - sign.heard_at < lasts else None
+            belief = SignBelief(about, device_id, active, sign.since, sign.heard_at)
+            found.append(belief)
+    return tuple(found)
 
 
 def offset_of(

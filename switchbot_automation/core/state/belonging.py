@@ -50,6 +50,8 @@ OF_UNIT = (
     "equipment",
     "check",
     "shown_as",
+    "refusals",
+    "evidence",
 )
 """The fields of a state that are about its unit."""
 
@@ -64,7 +66,7 @@ _OF_METERS = (
 )
 _NOTHING = ZoneState()
 # A zone without a unit has these too.
-_TELLS_NOTHING = frozenset({"equipment", "last_aircon_poll_at"})
+_TELLS_NOTHING = frozenset({"equipment", "last_aircon_poll_at", "refusals", "evidence"})
 _UNREACHABLE = "api_error"
 _LONGEST_WAIT = timedelta(hours=6)
 _PLUGIN = "plugin:"

@@ -2,7 +2,8 @@
 
 Accepted means that the cloud took it. What shows more: the status of a unit that has one,
 the watts of a plug it hangs on, or the room's temperature. Plugs say watts as ``weight``
-(Plug Mini US and JP) or ``power`` (EU, relay switches), SwitchBot API v1.1.
+(Plug Mini US and JP), ``power`` (EU, relay switches) or ``switch1Power`` (a relay with two
+channels), SwitchBot API v1.1.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from switchbot_automation.core.state.unit import its_way, same_parameter
+from switchbot_automation.core.state.unit import its_way, offline, same_parameter
 from switchbot_automation.core.state.values import (
     number,
 )
@@ -32,6 +33,8 @@ GIVEN_UP = timedelta(hours=1)
 _STARTS = frozenset({Action.WINTER, Action.SUMMER})
 # One step of a meter is noise, two are a trend.
 _ROOM_KELVIN = 0.2
+# How a relay says that it lets nothing through.
+_CUT_OFF = frozenset({"off", "0"})
 
 
 def way_of(zone: ZoneSettings, action: Action, *, readable: bool) -> Way | None:
@@ -130,12 +133,43 @@ def obeys(check: Check, found: ZoneState) -> bool | None:
 
 def by_power(zone: ZoneSettings, fields: Mapping[str, Any]) -> Power:
     """Return what a plug's reading says of the unit behind it."""
-    watts = number(fields.get("weight"))
-    if watts is None:
-        watts = number(fields.get("power"))
+    watts = watts_of(fields, zone.power_meter_channel)
     if watts is None:
         return Power.UNKNOWN
     return Power.ON if watts >= zone.power_meter_on_watts else Power.OFF
+
+
+def watts_of(fields: Mapping[str, Any], channel: int = 1) -> float | None:
+    """Return what a plug or relay measures, None where it does not say, or not now.
+
+    `channel` is that of a relay with two. What is cut off draws nothing; where only
+    current and voltage are said, their product stands for the watts.
+
+        watts_of({"switch1Power": 0, "switch2Power": 640}, channel=2)  # 640.0
+    """
+    if offline(fields):
+        return None
+    name, word = f"switch{channel}", fields.get("power")
+    if any(
+        f"{name}{part}" in fields for part in ("Status", "Power", "ElectricCurrent")
+    ):
+        relay, said = fields.get(f"{name}Status"), fields.get(f"{name}Power")
+        mains, flows = (
+            fields.get(f"{name}Voltage"),
+            fields.get(f"{name}ElectricCurrent"),
+        )
+    else:
+        relay = fields.get("switchStatus", word if isinstance(word, str) else None)
+        said = fields.get("weight", word)
+        mains, flows = fields.get("voltage"), fields.get("electricCurrent")
+    if str(relay).lower() in _CUT_OFF:
+        return 0.0
+    watts, volts, milliamperes = number(said), number(mains), number(flows)
+    if not watts and volts == 0.0:
+        return None  # a relay that measures nothing, not even its own mains
+    if watts is None and volts is not None and milliamperes is not None:
+        watts = volts * milliamperes / 1000.0
+    return watts
 
 
 def by_room(check: Check, temperature: float | None) -> bool | None:

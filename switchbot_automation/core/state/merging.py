@@ -21,6 +21,8 @@ _REMEMBERED = (
     "pending_repeat",
     "pending_manual",
     "intent",
+    "refusals",
+    "evidence",
 )
 _LATER_WINS = (
     "compressor_started_at",

@@ -24,6 +24,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.core.state.refusals import stand_in
 from switchbot_automation.core.state.values import number
 from switchbot_automation.core.state.wishes import fulfilled, not_fulfilled, off_again
 from switchbot_automation.core.state.zone import (
@@ -35,7 +36,14 @@ from switchbot_automation.core.state.zone import (
     well,
     with_error,
 )
-from switchbot_automation.model import Action, Power, RungResult
+from switchbot_automation.model import (
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
+    PLUGIN_PREFIX,
+    Action,
+    Power,
+    RungResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +74,8 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
     """Return the `setAll` parameter of an action, None for OFF.
 
     Whole degrees unless the zone says `half_degrees`; cooling rounds down and heating
-    up, so that the unit never stops short of the target.
+    up, so that the unit never stops short of the target. What no air conditioner takes
+    is brought to the nearest that it does, see `asked_beyond`.
     """
     if action is Action.OFF:
         return None
@@ -77,9 +86,34 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
         mode = MODE_FAN
     else:
         mode = profile.ac_mode if profile else _SEASON_MODE[action]
-    heating = season_action(zone) if action is Action.FAN else action
-    degrees = _degrees(target, half=zone.half_degrees, up=heating is Action.WINTER)
+    target = _takeable(zone, target)
+    degrees = _degrees(target, half=zone.half_degrees, up=rounds_up(zone, action))
     return f"{degrees},{mode},{fan},on"
+
+
+def rounds_up(zone: ZoneSettings, action: Action) -> bool:
+    """Tell whether a setpoint is rounded up: heating, so as not to stop short of it."""
+    season = season_action(zone) if action is Action.FAN else action
+    return season is Action.WINTER
+
+
+def asked_beyond(zone: ZoneSettings, action: Action) -> tuple[float, float] | None:
+    """Return a setpoint that no air conditioner takes and the one sent in its place.
+
+    In degrees Celsius; None where the one asked for can be sent.
+    """
+    profile = None if action is Action.OFF else profile_of(zone, action)
+    if profile is None or not zone.aircon_device_id:
+        return None
+    sent = _takeable(zone, profile.target_temp)
+    return None if sent == profile.target_temp else (profile.target_temp, sent)
+
+
+def _takeable(zone: ZoneSettings, target: float) -> float:
+    if zone.aircon_device_id.startswith(PLUGIN_PREFIX):
+        # What another maker's heater takes, its plug-in knows.
+        return target
+    return max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, target))
 
 
 def _degrees(target: float, *, half: bool, up: bool) -> str:
@@ -106,14 +140,17 @@ def already_in_force(state: ZoneState, zone: ZoneSettings, action: Action) -> bo
         return state.action is action
     if action is Action.FAN and state.action is Action.FAN:
         return True
-    return same_parameter(state.parameter, set_all_parameter(zone, action))
+    wanted = set_all_parameter(zone, action)
+    if wanted is None or same_parameter(state.parameter, wanted):
+        return wanted is not None
+    up = rounds_up(zone, action)
+    taken = stand_in(state, zone.aircon_device_id, wanted, up=up)
+    return taken is not None and same_parameter(state.parameter, taken)
 
 
 def can_send(zone: ZoneSettings, action: Action) -> bool:
     """Return whether any rung is configured for an action."""
-    return bool(
-        zone.aircon_device_id or zone.scenes.get(action) or zone.webhooks.get(action)
-    )
+    return zone.can(action)
 
 
 def after_command(
@@ -347,8 +384,18 @@ _MODE_WORDS = {
 _LARGEST = 1e15
 
 
+def offline(fields: Mapping[str, Any]) -> bool:
+    """Tell whether the cloud has lost a device: what it says of it is of earlier."""
+    word = fields.get("onlineStatus")
+    return (isinstance(word, str) and word.lower() == "offline") or (
+        fields.get("online") is False
+    )
+
+
 def power_of(fields: Mapping[str, Any]) -> Power | None:
-    """Return what the unit says of its power, None where it says nothing."""
+    """Return what the unit says of its power, None where it says nothing, or not now."""
+    if offline(fields):
+        return None
     return {"on": Power.ON, "off": Power.OFF}.get(str(fields.get("power")).lower())
 
 

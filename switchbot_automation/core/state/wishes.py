@@ -1,6 +1,6 @@
 """What is wished of a zone and still open: holds, waiting commands, repeats, intents. Pure.
 
-The only writer of `manual_action_at`, `hold_until`, `pending_repeat`, `pending_manual`
+The only writer of `manual_action_at`, `hold_until`, `hold_by`, `pending_repeat`, `pending_manual`
 and `intent`.
 """
 
@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 _WISH_LASTS = timedelta(hours=1)
 
 
-def held(state: ZoneState, until: datetime | None) -> ZoneState:
-    """Return the state held until then, None for not held any more."""
-    return state._replace(hold_until=until)
+def held(state: ZoneState, until: datetime | None, rule: str | None) -> ZoneState:
+    """Return the state held until then, None for not held any more.
+
+    `rule` is the id of the rule that holds it, None for a person.
+    """
+    return state._replace(hold_until=until, hold_by=rule if until else None)
 
 
-def wished_anew(state: ZoneState, hold_until: datetime | None) -> ZoneState:
+def wished_anew(
+    state: ZoneState, hold_until: datetime | None, rule: str | None
+) -> ZoneState:
     """Return the state for a newer wish, which ends an older one and its hold."""
-    return state._replace(pending_manual=None, hold_until=hold_until)
+    return held(state, hold_until, rule)._replace(pending_manual=None)
 
 
 def wish_waits(state: ZoneState, action: Action, due_at: datetime) -> ZoneState:
@@ -63,16 +68,26 @@ def acted(state: ZoneState, at: datetime) -> ZoneState:
     return state._replace(manual_action_at=at)
 
 
-def after_remote(state: ZoneState, zone: ZoneSettings, at: datetime) -> ZoneState:
+def after_remote(
+    state: ZoneState,
+    zone: ZoneSettings,
+    at: datetime,
+    *,
+    longest: timedelta = timedelta.max,
+) -> ZoneState:
     """Return the state after somebody used the unit's own remote or the cloud's app.
 
     That is a person's command: it ends what waits or repeats. It holds only where the
-    settings say for how long, since a unit that lost its power shows the same.
+    settings say for how long, since a unit that lost its power shows the same, and no
+    longer than `longest`.
     """
-    seconds = zone.manual_hold_seconds
+    seconds, until = zone.manual_hold_seconds, state.hold_until
+    if seconds:
+        until = at + min(timedelta(seconds=seconds), longest)
     return state._replace(
         manual_action_at=at,
-        hold_until=at + timedelta(seconds=seconds) if seconds else state.hold_until,
+        hold_until=until,
+        hold_by=None if seconds else state.hold_by,
         pending_repeat=None,
         pending_manual=None,
     )

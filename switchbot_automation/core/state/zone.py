@@ -101,6 +101,156 @@ class Check:
         )
 
 
+class Doubt(NamedTuple):
+    """What contradicts what a unit is believed to do.
+
+    `by`: ``plug``, ``room`` or ``seen``, its own status. `action` is what it was told.
+    `tries` counts how often it was told again since, not before `next_at` the next time;
+    `told`: notice was given.
+    """
+
+    by: str
+    since: datetime
+    action: Action
+    tries: int = 0
+    next_at: datetime | None = None
+    told: bool = False
+
+
+class Evidence(NamedTuple):
+    """What shows what a unit does, besides what it was told. Instants are aware UTC.
+
+    `plug` is what the watts of its plug say since `plug_since`, when the room was at
+    `plug_from` degrees Celsius; `plug_at` is when it last answered, `plug_asked_at` when
+    it was asked. `agreed_at`: when plug or status last showed it at what it was believed
+    to do. `repairs`: when it was told again, of the last hours. `course`: the room's
+    last temperatures, as POSIX seconds and degrees Celsius. `wish` is the
+    `setAll` that was asked for when it was told last, `changed_at` when that was another one while it ran; `runs_since`:
+    from when on it may have run, however often it was told again. `responds`: in how many seconds the room was seen to follow
+    its start, the last time at `room_at`, and `best` how far it came since it was told
+    last, degrees Celsius. `overrun`: by how many kelvin the room went past the band by itself while
+    it rested, learned at `overrun_at`.
+    """
+
+    plug: Power = Power.UNKNOWN
+    plug_since: datetime | None = None
+    plug_from: float | None = None
+    plug_at: datetime | None = None
+    plug_asked_at: datetime | None = None
+    agreed_at: datetime | None = None
+    doubt: Doubt | None = None
+    repairs: tuple[datetime, ...] = ()
+    course: tuple[tuple[float, float], ...] = ()
+    wish: str | None = None
+    changed_at: datetime | None = None
+    runs_since: datetime | None = None
+    responds: float | None = None
+    room_at: datetime | None = None
+    best: float | None = None
+    overrun: float | None = None
+    overrun_at: datetime | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document, without what is unknown."""
+        document: dict[str, Any] = {
+            name: encode_instant(at)
+            for name in _EVIDENCE_INSTANTS
+            if (at := getattr(self, name)) is not None
+        }
+        for name in ("plug_from", "wish", "responds", "best", "overrun"):
+            if getattr(self, name) is not None:
+                document[name] = getattr(self, name)
+        if self.plug is not Power.UNKNOWN:
+            document["plug"] = str(self.plug)
+        if self.repairs:
+            document["repairs"] = [encode_instant(at) for at in self.repairs]
+        if self.course:
+            document["course"] = [list(each) for each in self.course]
+        if self.doubt is not None:
+            doubt = self.doubt
+            document["doubt"] = {
+                "by": doubt.by,
+                "since": encode_instant(doubt.since),
+                "action": str(doubt.action),
+                "tries": doubt.tries,
+                "next_at": encode_instant(doubt.next_at) if doubt.next_at else None,
+                "told": doubt.told,
+            }
+        return document
+
+    @classmethod
+    def from_document(cls, value: Any) -> Evidence | None:
+        """Read a document, however damaged; None where there is none."""
+        if not isinstance(value, dict):
+            return None
+        repairs = value.get("repairs")
+        found = (
+            [instant(each) for each in repairs[-_KEPT_REPAIRS:]]
+            if isinstance(repairs, list)
+            else []
+        )
+        instants = {name: instant(value.get(name)) for name in _EVIDENCE_INSTANTS}
+        responds = number(value.get("responds"))
+        return cls(
+            plug=enum(Power, value.get("plug")) or Power.UNKNOWN,
+            plug_from=number(value.get("plug_from")),
+            doubt=_doubt(value.get("doubt")),
+            repairs=tuple(sorted(at for at in found if at is not None)),
+            course=_readings(value.get("course")),
+            wish=text(value.get("wish")),
+            responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
+            best=number(value.get("best")),
+            overrun=number(value.get("overrun")),
+            **instants,
+        )
+
+    def not_later_than(self, now: datetime) -> Evidence:
+        """Pull instants from the future back to `now`, after the clock was set back."""
+        late: dict[str, Any] = {
+            name: now
+            for name in _EVIDENCE_INSTANTS
+            if (at := getattr(self, name)) is not None and at > now
+        }
+        if self.repairs and self.repairs[-1] > now:
+            late["repairs"] = tuple(min(at, now) for at in self.repairs)
+        if self.course and self.course[-1][0] > now.timestamp():
+            late["course"] = ()
+        doubt = self.doubt
+        if doubt is not None and doubt.since > now:
+            late["doubt"] = doubt._replace(since=now, next_at=None)
+        return self._replace(**late) if late else self
+
+
+_EVIDENCE_INSTANTS = (
+    "plug_since",
+    "plug_at",
+    "plug_asked_at",
+    "agreed_at",
+    "changed_at",
+    "runs_since",
+    "room_at",
+    "overrun_at",
+)
+_KEPT_REPAIRS = 12
+
+
+def _doubt(value: Any) -> Doubt | None:
+    if not isinstance(value, dict):
+        return None
+    by, since = text(value.get("by")), instant(value.get("since"))
+    action = enum(Action, value.get("action"))
+    if by is None or since is None or action is None:
+        return None
+    return Doubt(
+        by,
+        since,
+        action,
+        max(0, integer(value.get("tries")) or 0),
+        instant(value.get("next_at")),
+        value.get("told") is True,
+    )
+
+
 DAY = timedelta(hours=24)
 
 
@@ -651,6 +801,96 @@ def _starts_of(value: Any) -> tuple[float, ...]:
 KEPT_STARTS = 24
 
 
+class Way(NamedTuple):
+    """One way to reach a device: its id or what stands for it, the rung, the kind of value.
+
+    Of a webhook a digest stands for its URL, which is a password.
+    """
+
+    device: str
+    rung: str
+    kind: str = ""
+
+
+class Refusal(NamedTuple):
+    """A way that the cloud refuses for good, see `core.state.refusals`.
+
+    `since` and `at`: when it first and last was; `times` how often, `next_at` when it is
+    tried again. `words` are the cloud's. `listed`: the type that the account's list had
+    for the device, "" for none, None where the list was not looked at. `settings` is the
+    fingerprint of those it was refused under. Instants are aware UTC.
+    """
+
+    way: Way
+    code: ReasonCode
+    words: str
+    since: datetime
+    at: datetime
+    times: int
+    next_at: datetime
+    listed: str | None = None
+    settings: str = ""
+
+    def not_later_than(self, now: datetime, longest: timedelta) -> Refusal:
+        """Pull back what a clock set back has left in the future."""
+        if self.at <= now and self.next_at <= now + longest:
+            return self
+        return self._replace(
+            since=min(self.since, now),
+            at=min(self.at, now),
+            next_at=min(self.next_at, now + longest),
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {
+            **self.way._asdict(),
+            "code": str(self.code),
+            "words": self.words,
+            "since": encode_instant(self.since),
+            "at": encode_instant(self.at),
+            "times": self.times,
+            "next_at": encode_instant(self.next_at),
+            "listed": self.listed,
+            "settings": self.settings,
+        }
+
+    @classmethod
+    def from_document(cls, value: Any) -> Refusal | None:
+        """Read a document, however damaged; None for garbage."""
+        if not isinstance(value, dict):
+            return None
+        since, at = instant(value.get("since")), instant(value.get("at"))
+        next_at, code = (
+            instant(value.get("next_at")),
+            enum(ReasonCode, value.get("code")),
+        )
+        device, rung = text(value.get("device")), text(value.get("rung"))
+        if not (since and at and next_at and code and device and rung):
+            return None
+        listed = value.get("listed")
+        return cls(
+            Way(device, rung, text(value.get("kind")) or ""),
+            code,
+            text(value.get("words")) or "",
+            since,
+            at,
+            max(1, integer(value.get("times")) or 1),
+            next_at,
+            listed if isinstance(listed, str) else None,
+            text(value.get("settings")) or "",
+        )
+
+
+def _refusals(value: Any) -> tuple[Refusal, ...] | None:
+    read = map(Refusal.from_document, value if isinstance(value, list) else ())
+    return tuple(each for each in read if each is not None) or None
+
+
+def _refusals_as_documents(refusals: Iterable[Refusal]) -> list[dict[str, Any]]:
+    return [each.to_document() for each in refusals]
+
+
 class UnitId(NamedTuple):
     """What tells one unit from another.
 
@@ -738,7 +978,8 @@ class ZoneState(NamedTuple):
     when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
     `shown_as`: what the unit was told, each with what it shows of that, see `told`.
     `unit` and `meters` are the devices that all this is known of, see `belonging`; None
-    and none where nobody has said so yet.
+    and none where nobody has said so yet. `refusals`: what the cloud refuses for good.
+    `evidence` is what shows what the unit does.
     """
 
     last_temperature: float | None = None
@@ -761,6 +1002,7 @@ class ZoneState(NamedTuple):
     fan_started_at: datetime | None = None
     manual_action_at: datetime | None = None
     hold_until: datetime | None = None
+    hold_by: str | None = None
     pending_repeat: PendingRepeat | None = None
     pending_manual: PendingManual | None = None
     intent: Intent | None = None
@@ -776,6 +1018,8 @@ class ZoneState(NamedTuple):
     shown_as: tuple[tuple[str, str], ...] = ()
     unit: UnitId | None = None
     meters: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def compressor_running(self) -> bool:
@@ -836,7 +1080,7 @@ class ZoneState(NamedTuple):
             for name in _PAST
             if (at := getattr(self, name)) is not None and at > now
         }
-        for part in ("sensing", "equipment", "surroundings"):
+        for part in ("sensing", "equipment", "surroundings", "evidence"):
             kept = getattr(self, part)
             if kept is not None and (pulled := kept.not_later_than(now)) is not kept:
                 late[part] = pulled
@@ -894,6 +1138,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("fan_started_at", instant, encode_instant),
     ("manual_action_at", instant, encode_instant),
     ("hold_until", stored_hold, encode_instant),
+    ("hold_by", text, None),
     ("pending_off_repeat", repeat_of, _encode_parts),
     ("pending_manual_action", manual_of, _encode_parts),
     ("command_intent", intent_of, _encode_parts),
@@ -909,6 +1154,8 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("aircon_shows", pairs, dict),
     ("unit", UnitId.from_document, UnitId.to_document),
     ("meters", texts, list),
+    ("refusals", _refusals, _refusals_as_documents),
+    ("evidence", Evidence.from_document, Evidence.to_document),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
@@ -924,6 +1171,8 @@ _PART_KEYS = (
     "equipment",
     "command_check",
     "surroundings",
+    "refusals",
+    "evidence",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
 

@@ -4,6 +4,8 @@ Each rung is tried only where it is configured, and the next one only when it fa
 What goes wrong is a failed rung, never an exception. A learned remote refuses `setAll`
 (160, or 190 "invalid infrared command format"; homebridge-switchbot#418, #1057): the
 button rung presses one of its own keys instead, sent as a command of type `customize`.
+Where half degrees are refused, whole ones are tried. What is refused for good is left out
+until it is due to be tried again, see `core.state.refusals`; a person may always try.
 """
 
 from __future__ import annotations
@@ -13,20 +15,34 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from switchbot_automation.core.state.unit import set_all_parameter
-from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
-from switchbot_automation.errors import (
-    CloudError,
-    UnsupportedCommandError,
-    WebhookError,
+from switchbot_automation.core.state.refusals import (
+    TURN_OFF,
+    Tried,
+    after_tries,
+    digest,
+    is_known,
+    refused,
+    scope_of,
+    way_of_setting,
+    whole_degrees,
 )
+from switchbot_automation.core.state.unit import (
+    rounds_up,
+    same_parameter,
+    set_all_parameter,
+)
+from switchbot_automation.core.state.zone import Way
+from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
+from switchbot_automation.errors import CloudError, WebhookError
 from switchbot_automation.model import Action, RungResult
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.core.state.refusals import Scope
+    from switchbot_automation.core.state.zone import Refusal
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.model import CloudApi
     from switchbot_automation.settings.model import ZoneSettings
@@ -69,11 +85,86 @@ RUNGS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """One thing to try: a rung with what it acts on; `parameter` is that of a `setAll`."""
+
+    rung: str
+    way: Way
+    parameter: str | None = None
+
+
+def ways_of(zone: ZoneSettings, action: Action) -> tuple[Try, ...]:
+    """Return what the settings give to carry an action out, in the zone's order."""
+    return tuple(one for rung in zone.cascade for one in _tries(rung, zone, action))
+
+
+def _tries(rung: str, zone: ZoneSettings, action: Action) -> Iterator[Try]:
+    device = zone.aircon_device_id
+    if rung == "webhook":
+        url = zone.webhooks.get(action)
+        if url:
+            yield Try(rung, Way(digest(url), rung))
+    elif rung == "scene":
+        scene = zone.scenes.get(action)
+        if scene:
+            yield Try(rung, Way(scene, rung))
+    elif not device:
+        return
+    elif rung == "button":
+        name = zone.buttons.get(action)
+        if name:
+            yield Try(rung, Way(device, rung, name))
+    else:
+        yield from _commands(zone, action)
+
+
+def _commands(zone: ZoneSettings, action: Action) -> Iterator[Try]:
+    device, wanted = zone.aircon_device_id, set_all_parameter(zone, action)
+    if wanted is None:
+        yield Try("command", Way(device, "command", TURN_OFF))
+        return
+    yield Try("command", way_of_setting(device, wanted), wanted)
+    whole = whole_degrees(wanted, up=rounds_up(zone, action))
+    if not same_parameter(whole, wanted):
+        yield Try("command", way_of_setting(device, whole), whole)
+
+
+def all_refused(
+    zone: ZoneSettings, refusals: Collection[Refusal]
+) -> tuple[Action, ...]:
+    """Return what a zone has to do and every way of which is refused for good."""
+    if not refusals or not zone.commands:
+        return ()
+    return tuple(
+        action
+        for action in zone.actions
+        if (tries := ways_of(zone, action))
+        and all(is_known(refusals, one.way) for one in tries)
+    )
+
+
+def parted(
+    tries: Iterable[Try], refusals: Collection[Refusal], now: datetime
+) -> tuple[tuple[Try, ...], tuple[Try, ...], Refusal | None]:
+    """Return what may be tried now, what is refused for good, and the first of that to end."""
+    free, kept, first = [], [], None
+    for one in tries:
+        refusal = refused(refusals, one.way, now) if refusals else None
+        if refusal is None:
+            free.append(one)
+            continue
+        kept.append(one)
+        if first is None or refusal.next_at < first.next_at:
+            first = refusal
+    return tuple(free), tuple(kept), first
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """What a cascade came to, begun at `sent_at`, its last answer in at `answered_at`.
 
     `accepted` is the rung that was accepted, None when all failed. `maybe`: it failed,
-    yet may have reached the unit.
+    yet may have reached the unit. `tried` says what of it is refused for good.
     """
 
     rungs: tuple[RungResult, ...]
@@ -81,6 +172,7 @@ class Sent:
     answered_at: datetime
     accepted: RungResult | None = None
     maybe: bool = False
+    tried: tuple[Tried, ...] = ()
 
     @property
     def error(self) -> str:
@@ -102,39 +194,37 @@ class Actuator:
         self._observer = observer
         self._clock = clock
         self._webhook_sender = webhook_sender
-        self._refused: set[tuple[str, bool]] = set()
 
-    def rungs(self, zone: ZoneSettings, action: Action) -> tuple[str, ...]:
-        """Return the rungs that can be tried for an action, in the zone's order."""
-        configured = {
-            "webhook": bool(zone.webhooks.get(action)) and self._webhook_sender,
-            "scene": zone.scenes.get(action),
-            "command": zone.aircon_device_id
-            and not (self._refused and self._refuses(zone, action)),
-            "button": zone.aircon_device_id and zone.buttons.get(action),
-        }
-        return tuple(rung for rung in zone.cascade if configured.get(rung))
+    def ways(self, zone: ZoneSettings, action: Action) -> tuple[Try, ...]:
+        """Return what can be tried for an action, in the zone's order."""
+        ways = ways_of(zone, action)
+        if self._webhook_sender is not None:
+            return ways
+        return tuple(one for one in ways if one.rung != "webhook")
 
     async def send(
-        self, zone: ZoneSettings, action: Action, rungs: tuple[str, ...]
+        self, zone: ZoneSettings, action: Action, tries: tuple[Try, ...]
     ) -> Sent:
-        """Try these rungs until one is accepted. No rung: no results."""
+        """Try these until one is accepted. None to try: no results."""
         results: list[RungResult] = []
+        tried: list[Tried] = []
         accepted: RungResult | None = None
         maybe = False
         sent_at = answered_at = self._clock.now()
-        for rung in rungs:
+        for one in tries:
+            rung, parameter = one.rung, one.parameter
+            if is_known(after_tries((), tried, sent_at), one.way):
+                continue  # the device itself was refused a moment ago
             if maybe and not RUNGS[rung].repeatable:
                 break
             started = self._clock.monotonic()
-            parameter = set_all_parameter(zone, action) if rung == "command" else None
+            scope: Scope | None = None
             said: str | None = None
             try:
                 await self._try(rung, zone, action, parameter)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 maybe = maybe or _may_have_arrived(raised)
-                if rung == "command" and _is_refused(raised):
-                    self._refused.add((zone.aircon_device_id, action is Action.OFF))
+                scope = scope_of(raised)
                 said = _describe(raised, rung, zone, action)
                 _LOGGER.warning(
                     "%s: %s by %s failed: %s", zone.name, action, rung, said
@@ -149,15 +239,11 @@ class Actuator:
                 parameter=parameter,
             )
             results.append(result)
+            tried.append(Tried(one.way, said is None, scope, said or ""))
             if said is None:
                 accepted = result
                 break
-        return Sent(tuple(results), sent_at, answered_at, accepted, maybe)
-
-    def _refuses(self, zone: ZoneSettings, action: Action) -> bool:
-        """Tell whether a remote refused this kind of command, and a button stands in."""
-        refused = (zone.aircon_device_id, action is Action.OFF) in self._refused
-        return refused and "button" in zone.cascade and bool(zone.buttons.get(action))
+        return Sent(tuple(results), sent_at, answered_at, accepted, maybe, tuple(tried))
 
     def _try(
         self, rung: str, zone: ZoneSettings, action: Action, parameter: str | None
@@ -190,14 +276,6 @@ def _describe(error: Exception, rung: str, zone: ZoneSettings, action: Action) -
     if rung != "webhook":
         return describe(error)
     return describe(error, hide=zone.webhooks[action])
-
-
-def _is_refused(error: Exception) -> bool:
-    """Tell whether the remote does not know this kind of command at all."""
-    return isinstance(error, UnsupportedCommandError) or (
-        isinstance(error, CloudError)
-        and "invalid infrared command" in str(error).lower()
-    )
 
 
 def _may_have_arrived(error: Exception) -> bool:

@@ -8,12 +8,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.state.refusals import (
+    fingerprint,
+    learned,
+    told,
+    zone_listed,
+)
 from switchbot_automation.core.state.unit import (
     after_crash,
     after_failure,
 )
 from switchbot_automation.core.state.zone import Intent
 from switchbot_automation.core.step import accepted, not_yet, obstacle
+from switchbot_automation.engine.act.cascade import parted
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.engine.documents.leader import (
     SENDING,
@@ -29,6 +36,7 @@ from switchbot_automation.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -90,24 +98,33 @@ class Commander:
         """Record, send, record. What goes wrong is in the command's status."""
         now = self._clock.now()
         zone, action = order.zone, order.action
-        rungs = self._actuator.rungs(zone, action)
-        if not rungs:
+        steps = self._actuator.ways(zone, action)
+        if not steps:
             return self._failed_before_sending(order, now)
+        state = self._documents.states[zone.name]
+        steps, closed, refusal = parted(steps, state.refusals, now)
+        if order.insists:
+            steps = (*steps, *closed)
+        elif not steps and refusal is not None:
+            until = refusal.next_at
+            reason = told(refusal, until=until)
+            return _blocked(order, uuid.uuid4().hex, reason, until)
         intent = Intent(
             id=uuid.uuid4().hex,
             at=now,
             action=action,
             token=self._leadership.token or None,
-            idempotent=rungs[0] == "command",
+            idempotent=steps[0].rung == "command",
             source=order.label,
             owner=self._owner,
         )
         obstacle = await self._clear_way(order, intent)
         if obstacle is not None:
             return obstacle
-        sent = await self._actuator.send(zone, action, rungs)
+        sent = await self._actuator.send(zone, action, steps)
         self._own_intents.discard(intent.id)
         states, at, rung = self._documents.states, sent.answered_at, sent.accepted
+        self._learn(zone, sent, at)
         reasons = order.reasons
         if rung is None:
             reasons = (*reasons, Reason(ReasonCode.ALL_RUNGS_FAILED))
@@ -147,16 +164,39 @@ class Commander:
             code = Reason(ReasonCode.NOT_LEASE_HOLDER)
             status = CommandStatus.BLOCKED
             return replace(command, status=status, reasons=(reason, code)), None
-        rungs = self._actuator.rungs(zone, Action.OFF)
-        if not rungs:
+        steps = self._actuator.ways(zone, Action.OFF)
+        if not steps:
             code = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": Action.OFF})
             return replace(command, reasons=(reason, code)), None
-        sent = await self._actuator.send(zone, Action.OFF, rungs)
+        sent = await self._actuator.send(zone, Action.OFF, steps)
         told = replace(command, rungs=sent.rungs, sent_at=sent.sent_at)
         if sent.accepted is None:
             code = Reason(ReasonCode.ALL_RUNGS_FAILED)
             return replace(told, reasons=(reason, code)), sent
         return replace(told, status=CommandStatus.ACCEPTED), sent
+
+    def listed(self, listing: Mapping[str, str]) -> None:
+        """Take in what the account's list shows: types by device id.
+
+        What was refused there is tried again where the list has changed since.
+        """
+        states = self._documents.states
+        for name, state in states.items():
+            found = zone_listed(state, listing)
+            if found is not state:
+                states[name] = found
+
+    def _learn(self, zone: ZoneSettings, sent: Sent, at: datetime) -> None:
+        """Keep which ways are refused for good, and which are not any more."""
+        settings = self._documents.life.settings
+        # An order's zone may be steered, or under a preset.
+        written = settings.zones.get(zone.name, zone) if settings else zone
+        states = self._documents.states
+        before = states[zone.name]
+        if before.refusals or any(each.scope for each in sent.tried):
+            states[zone.name] = learned(
+                before, sent.tried, at, settings=fingerprint(written)
+            )
 
     def settle(self) -> None:
         """Say that nothing is on its way any more, once the outcome is written.

@@ -43,10 +43,13 @@ async def act_for_person(
     settings: Settings,
     now: datetime,
     rule: str | None = None,
+    holds: str | None = None,
+    insists: bool = True,
 ) -> Command:
     """Carry out a person's wish and return the command with how far it came.
 
-    `rule` is the id of the rule that wishes in a person's place.
+    `rule` is the id of the rule that wishes in a person's place, `holds` of the one
+    that the hold is of; it `insists` where a person has just set it off.
 
     OFF is sent whatever the equipment's times, a race or the store say. ON that meets
     the minimum off time is kept in the state and sent when it is over; so is ON that
@@ -58,7 +61,7 @@ async def act_for_person(
         disabled = await documents.disable(zone.name)
     wanted = _ACTIONS.get(action) or season_action(zone)
     # A newer wish takes the place of one that still waits, and ends its hold.
-    hold_for_person(documents, zone, hold_until)
+    hold_for_person(documents, zone, hold_until, rule=holds)
     order = Order(
         zone,
         wanted,
@@ -69,6 +72,7 @@ async def act_for_person(
             else Reason(ReasonCode.MANUAL, {"action": action.value}),
         ),
         person=True,
+        rule=not insists,
     )
     turn = turn_of_person(
         settings, documents.states, zone, wanted, now, hold_until=hold_until
@@ -98,11 +102,15 @@ async def act_for_person(
 
 
 def hold_for_person(
-    documents: Documents, zone: ZoneSettings, hold_until: datetime | None
+    documents: Documents,
+    zone: ZoneSettings,
+    hold_until: datetime | None,
+    *,
+    rule: str | None = None,
 ) -> None:
-    """Keep in the state until when the automation leaves the zone alone."""
+    """Keep in the state until when the automation leaves the zone alone, and for whom."""
     states = documents.states
-    states[zone.name] = wished_anew(states[zone.name], hold_until)
+    states[zone.name] = wished_anew(states[zone.name], hold_until, rule)
 
 
 _ACTIONS = {

@@ -22,8 +22,10 @@ from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
     past_key,
     with_zone_disabled,
+    with_zone_keys,
 )
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.settings.read import check_settings
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
@@ -385,7 +387,9 @@ class Documents:
         if settings is None:
             return []
         keys = [self.key_of(zone) for zone in settings.zones]
-        sides = [side.key for side in self._sides] if settings.rules else []
+        # Runs of rules that are gone may still have something to turn off.
+        wanted = settings.rules or self.rules.revision is None or self.rules.data
+        sides = [side.key for side in self._sides] if wanted else []
         return [*keys, *sides]
 
     async def _read(self, keys: list[str]) -> dict[str, Entry] | None:
@@ -432,6 +436,30 @@ class Documents:
             return False
         self.life.disable(zone, disabled=False)
         return True
+
+    async def change_zone(self, zone: str, keys: Mapping[str, Any]) -> bool:
+        """Change keys of one zone in the stored settings; tell whether any changed.
+
+        Objects are changed key by key. Raises StoreError, and SettingsError for what
+        the settings refuse.
+        """
+        changes = False
+
+        def change(document: dict[str, Any]) -> dict[str, Any] | None:
+            nonlocal changes
+            changed = with_zone_keys(zone, keys, document)
+            changes = changed != document
+            if not changes:
+                return None
+            # What could not be read before is no fault of the change.
+            known = {str(error) for error in check_settings(document)}
+            for error in check_settings(changed):
+                if str(error) not in known:
+                    raise error
+            return changed
+
+        await self._store.update(self.settings_key, change)
+        return changes
 
     async def replace_settings(
         self, document: dict[str, Any], revision: str | None = None

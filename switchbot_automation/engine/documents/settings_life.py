@@ -15,10 +15,11 @@ import orjson
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
-from switchbot_automation.settings.read import parse_settings
+from switchbot_automation.settings.read import parse_settings, written_over
+from switchbot_automation.settings.salvage import salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from switchbot_automation.settings.model import Settings
     from switchbot_store import Entry
@@ -93,7 +94,7 @@ class SettingsLife:
             )
             return self._parsed is None and self._take_last_good()
         try:
-            settings = parse_settings(entry.data)
+            settings = self.readable(entry.data)
         except SettingsError as error:
             _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
             self._refused = error
@@ -107,6 +108,26 @@ class SettingsLife:
         self._come_into_force(settings, entry.revision)
         self._keep(entry.revision, entry.data)
         return True
+
+    def readable(self, document: Mapping[str, Any]) -> Settings:
+        """Return the settings of a document, without what stood in it while it was good.
+
+        A part that an extra, a plug-in or a newer version of this program made readable
+        is set aside once that is gone; one that is new has to be right. Raises
+        SettingsError.
+        """
+        try:
+            return parse_settings(document)
+        except SettingsError:
+            found = salvage(document)
+            if found is None:
+                raise
+            last = self._past[-1]["settings"] if self._past else None
+            for part in found.parts:
+                known = part.alone if last is None else part.stands_in(last)
+                if not known:
+                    raise part.error from None
+            return found.settings
 
     def take_past(self, document: dict[str, Any]) -> None:
         """Take what an earlier process kept."""
@@ -139,9 +160,8 @@ class SettingsLife:
 
     def _take_last_good(self) -> bool:
         for version in reversed(self._past):
-            try:
-                settings = parse_settings(version["settings"])
-            except SettingsError:
+            settings = _once_good(version["settings"])
+            if settings is None:
                 continue  # written for another version of this program
             _LOGGER.warning("the last good settings stay in force")
             self._come_into_force(settings, version["revision"])
@@ -149,8 +169,12 @@ class SettingsLife:
         return False
 
     def _come_into_force(self, settings: Settings | None, revision: str) -> None:
+        before = self._parsed.set_aside if self._parsed else ()
         self._parsed = settings
         self.revision_in_force = revision
+        for each in settings.set_aside if settings else ():
+            if each not in before:
+                _LOGGER.error("set aside, the rest goes on without: %s", each.error)
         self._apply_disabled()
 
     def disable(self, zone: str, *, disabled: bool) -> None:
@@ -226,11 +250,9 @@ class SettingsLife:
             return self._parsed
         if revision not in self._remembered:
             document = self.document_of(revision)
-            try:
-                if document is not None:
-                    self._remembered[revision] = parse_settings(document)
-            except SettingsError:
-                return None
+            settings = None if document is None else _once_good(document)
+            if settings is not None:
+                self._remembered[revision] = settings
         return self._remembered.get(revision)
 
     def zones_named(self) -> frozenset[str]:
@@ -273,6 +295,15 @@ class SettingsLife:
         self.unsaved = True
 
 
+def _once_good(document: Mapping[str, Any]) -> Settings | None:
+    """Return the settings of a document that was good, without what cannot be read now."""
+    try:
+        return parse_settings(document)
+    except SettingsError:
+        found = salvage(document)
+        return found and found.settings
+
+
 def _names(value: Any) -> frozenset[str]:
     if not isinstance(value, list):
         return frozenset()
@@ -281,8 +312,15 @@ def _names(value: Any) -> frozenset[str]:
 
 def with_zone_disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:
     """Return a settings document, flat or with zones, with one zone disabled."""
+    return with_zone_keys(zone, {"automation_enabled": False}, document)
+
+
+def with_zone_keys(
+    zone: str, keys: Mapping[str, Any], document: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a settings document, flat or with zones, with keys of one zone changed."""
     zones = document.get("zones")
     if not zones:
-        return {**document, "automation_enabled": False}
-    changed = {**zones.get(zone, {}), "automation_enabled": False}
+        return written_over(document, keys)
+    changed = written_over(zones.get(zone, {}), keys)
     return {**document, "zones": {**zones, zone: changed}}

@@ -16,7 +16,22 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
-from switchbot_automation.errors import PluginError, QuotaExhaustedError
+from switchbot_automation.core.state.refusals import (
+    READ,
+    Tried,
+    after_tries,
+    due_now,
+    listed,
+    readings_of,
+    refused,
+    scope_of,
+)
+from switchbot_automation.core.state.zone import Way
+from switchbot_automation.errors import (
+    BadParameterError,
+    PluginError,
+    QuotaExhaustedError,
+)
 from switchbot_automation.model import (
     PLUGIN_PREFIX,
     CommandResult,
@@ -26,10 +41,11 @@ from switchbot_automation.model import (
 from switchbot_automation.urls import without_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.zone import Refusal, ZoneState
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.offsets import Offsets
     from switchbot_automation.model import CloudApi, DeviceList, Scene
@@ -66,6 +82,10 @@ _MISTAKES: Final = (
     ValueError,
 )
 _MOST_MISTAKES: Final = 100
+
+
+def _forget(_listing: Mapping[str, str]) -> None:
+    """Listen to no list."""
 
 
 def _of_plugin(args: tuple[object, ...]) -> bool:
@@ -112,6 +132,11 @@ class Observer:
         self._limits: set[asyncio.Timeout] = set()
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
+        self.when_listed: Callable[[Mapping[str, str]], None] = _forget
+        self.refusals: tuple[Refusal, ...] = ()
+        """What the cloud refuses for good beside the zones' commands: readings, which are
+        kept with the zones, and what rules command."""
+        self._remembers = False
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
@@ -120,10 +145,14 @@ class Observer:
     async def status(self, device_id: str) -> DeviceStatus:
         """Ask what a device is like. Raises what `call` raises.
 
-        The first failure and the recovery are logged, not each poll.
+        The first failure and the recovery are logged, not each poll. A device that the
+        cloud refused for good is not asked before that is due to be tried again.
         """
+        way = Way(device_id, READ)
         try:
-            status = await self.call(self._client.status, device_id)
+            status: DeviceStatus = await self._unless_refused(
+                way, self.call, self._client.status, device_id, insists=False
+            )
             fields: object = status.fields
             if not isinstance(fields, Mapping):
                 kind = type(fields).__name__
@@ -141,6 +170,96 @@ class Observer:
             self._failing.discard(device_id)
             _LOGGER.info("%s can be read again", device_id)
         return status
+
+    async def devices(self) -> DeviceList:
+        """Ask for the account's list. Raises what `call` raises.
+
+        What is refused for good is tried again where the list has changed since.
+        """
+        found = await self.call(self._client.devices)
+        listing = {each.device_id: each.device_type for each in found.devices}
+        listing |= {each.device_id: each.remote_type for each in found.remotes}
+        self.refusals = listed(self.refusals, listing)
+        self.when_listed(listing)
+        return found
+
+    def try_anew(self) -> None:
+        """Let all that is refused for good be tried at once: somebody changed something."""
+        self.refusals = due_now(self.refusals, self._clock.now())
+
+    def remember(self, states: Iterable[ZoneState]) -> None:
+        """Take in, once, what an earlier process learned of readings."""
+        if self._remembers:
+            return
+        self._remembers = True
+        kept = {each.way: each for state in states for each in readings_of(state)}
+        self.refusals = (*self.refusals, *kept.values())
+
+    async def command(
+        self,
+        device_id: str,
+        command: str,
+        parameter: object = "default",
+        command_type: str = "command",
+        *,
+        insists: bool = False,
+    ) -> CommandResult:
+        """Command a device that is no zone's unit. Raises what `send` raises.
+
+        What the cloud refused for good is not sent before that is due to be tried again,
+        unless a person `insists`: BadParameterError.
+        """
+        kind = command if command_type == "command" else f"{command_type} {command}"
+        return await self._unless_refused(
+            Way(device_id, "command", f"{kind} {parameter}"),
+            self.send,
+            self._client.command,
+            device_id,
+            command,
+            parameter,
+            command_type,
+            insists=insists,
+        )
+
+    async def run_scene(self, scene_id: str, *, insists: bool = False) -> CommandResult:
+        """Run a scene that is no zone's, see `command`."""
+        return await self._unless_refused(
+            Way(scene_id, "scene"),
+            self.send,
+            self._client.run_scene,
+            scene_id,
+            insists=insists,
+        )
+
+    async def _unless_refused(
+        self,
+        way: Way,
+        function: Callable[..., Awaitable[_T]],
+        *args: object,
+        insists: bool,
+    ) -> _T:
+        now = self._clock.now()
+        if self.refusals and not insists:
+            known = refused(self.refusals, way, now)
+            if known is not None:
+                raise BadParameterError(
+                    f"{known.words} (refused {known.times} times since"
+                    f" {known.since:%Y-%m-%d %H:%M} UTC, tried again at"
+                    f" {known.next_at:%Y-%m-%d %H:%M} UTC)",
+                    maybe_sent=False,
+                )
+        try:
+            answer = await function(*args)
+        except Exception as error:
+            scope = scope_of(error)
+            if scope is not None:
+                said = Tried(way, taken=False, scope=scope, words=describe(error))
+                self.refusals = after_tries(self.refusals, (said,), self._clock.now())
+            raise
+        if self.refusals:
+            said = Tried(way, taken=True)
+            self.refusals = after_tries(self.refusals, (said,), now)
+        return answer
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         """Make one call that only asks the cloud, counted and with an end to waiting.
@@ -265,7 +384,7 @@ class Observer:
         if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
             self._remotes_asked_at = now
             try:
-                devices = await self.call(self._client.devices)
+                devices = await self.devices()
                 self._remotes = frozenset(each.device_id for each in devices.remotes)
             except Exception as error:  # noqa: BLE001 - any client, also a host's own
                 _LOGGER.warning("the device list cannot be read: %s", describe(error))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.state.around import sign_beliefs
+from switchbot_automation.core.state.evidence import unit_belief
+from switchbot_automation.core.state.refusals import READ, told
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.engine.act.cascade import all_refused
+from switchbot_automation.explain.words import reason_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.around import SignBelief
+    from switchbot_automation.core.state.evidence import UnitBelief
+    from switchbot_automation.core.state.zone import Refusal
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.record import Recorder
     from switchbot_automation.model import TickReport
@@ -37,18 +45,22 @@ def health_report(
     rules: Mapping[str, Any],
     left_units: list[dict[str, Any]],
     plugins: Mapping[str, Any],
+    refused: Collection[Refusal] = (),
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
 
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
-    asked for too long, or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
+    asked for too long, the settings give no way to command a zone or the cloud refuses
+    every way for good, or refuses a device of a zone, rules run away or fail
+    (`rules.problems`), a part of the stored settings that cannot be read here was set
+    aside (`set_aside`), or a unit that the settings no longer have was left running (`left_units`; it ends when the unit is
     turned off, seen off, or configured again, and after a week).
     """
     settings = documents.life.settings
     stale = now - next_wakeup > _STALE_AFTER
-    zones = _zones(documents, report, now)
+    zones = _zones(documents, report, now, refused)
     store_down = documents.store_error is not None or store.degraded_since is not None
     degraded = bool(
         store_down
@@ -57,7 +69,13 @@ def health_report(
         or documents.problems
         or store.problems
         or any(zone["temperature_stale"] for zone in zones.values())
+        or any(
+            zone["cannot_command"] or zone["refused_readings"]
+            for zone in zones.values()
+        )
         or bool(left_units)
+        or rules.get("problems")
+        or (settings is not None and settings.set_aside)
     )
     if (settings is None and report is not None) or stale:
         status = "error"
@@ -73,6 +91,9 @@ def health_report(
         "tick_stale": stale,
         "timestamp_utc": encode_instant(now),
         "settings_error": _text(documents.life.error),
+        "set_aside": [each._asdict() for each in settings.set_aside]
+        if settings
+        else [],
         "document_problems": list(documents.problems.values()),
         "zones": zones,
         "quota": {
@@ -107,7 +128,10 @@ def health_report(
 
 
 def _zones(
-    documents: Documents, report: TickReport | None, now: datetime
+    documents: Documents,
+    report: TickReport | None,
+    now: datetime,
+    refused: Collection[Refusal],
 ) -> Mapping[str, dict[str, Any]]:
     settings = documents.life.settings
     outcomes = {each.zone: each.outcome for each in report.decisions} if report else {}
@@ -127,8 +151,55 @@ def _zones(
             "assumed_aircon_power": str(state.power),
             "error_count": state.error_count,
             "last_error": state.last_error,
+            "unit": _unit(unit_belief(zone, state, now)),
+            "around": [_sign(each, now) for each in sign_beliefs(zone, state, now)],
+            "cannot_command": [
+                str(action)
+                for action in (
+                    *zone.without_way,
+                    *all_refused(zone, state.refusals),
+                )
+            ],
+            "refusals": [
+                _refusal(each) for each in state.refusals if each.way.rung != READ
+            ],
+            "refused_readings": [
+                _refusal(each)
+                for each in refused
+                if each.way.rung == READ and each.way.device in zone.devices
+            ],
         }
     return zones
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    """Name what is refused for good, since when and what to change, JSON-able."""
+    reason = told(refusal)
+    found = {"code": str(reason.code), **reason.detail}
+    return {**found, "message": reason_words(found, UTC)}
+
+
+def _sign(belief: SignBelief, now: datetime) -> dict[str, Any]:
+    """Return what is believed of a window or of presence, by which sensor and how old."""
+    heard_at = belief.heard_at
+    return {
+        "about": belief.about,
+        "source": belief.device_id,
+        "active": belief.active,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "age_seconds": round((now - heard_at).total_seconds()) if heard_at else None,
+    }
+
+
+def _unit(belief: UnitBelief) -> dict[str, Any]:
+    """Return what a unit is believed to do, and by what."""
+    return {
+        "believed": str(belief.power),
+        "source": belief.source,
+        "since": encode_instant(belief.since) if belief.since else None,
+        "uncertain": belief.uncertain,
+        "contradicted_by": belief.contradicted_by,
+    }
 
 
 def _text(error: Exception | None) -> str | None:

@@ -33,6 +33,40 @@ class ZoneCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPreset:
+    """Puts a zone's preset in force; empty for none."""
+
+    zone: str
+    preset: str
+
+    @property
+    def once(self) -> bool:
+        """It only says which."""
+        return False
+
+    async def run(self, context: Context) -> Mapping[str, Any]:
+        """Change the setting."""
+        return await context.set_preset(self.zone, self.preset)
+
+
+@dataclass(frozen=True, slots=True)
+class SetTemperature:
+    """Moves a zone's band so that its middle is `celsius`, and the setpoint with it."""
+
+    zone: str
+    celsius: float
+
+    @property
+    def once(self) -> bool:
+        """It only says what."""
+        return False
+
+    async def run(self, context: Context) -> Mapping[str, Any]:
+        """Change the settings."""
+        return await context.set_temperature(self.zone, self.celsius)
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceCommand:
     """Commands a device of the account."""
 

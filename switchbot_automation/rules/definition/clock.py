@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.schedule.sun import happens, sun_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
     from cronsim import CronSim
 
 _DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
+_WEEK = frozenset(range(7))
 # Every weekday comes within a week; one more day for the zones' offsets.
 _DAYS_AHEAD = 9
 _CRON_FIELDS = 5
+# From the day before; a sunset may fall on the other side of midnight.
+_SUN_DAYS = 4
 
 
 def next_time(
@@ -48,6 +53,27 @@ def next_time(
     return min(found)
 
 
+def next_in_pattern(
+    hours: frozenset[int] | None,
+    minutes: frozenset[int],
+    second: int,
+    after: datetime,
+    tz: tzinfo,
+) -> datetime:
+    """Return the next instant after `after`, in UTC, at which the clock fits a pattern.
+
+    `hours` None is every hour, also one that is read twice; named ones are times of day
+    as those of `next_time`. Neither set is empty.
+    """
+    if hours is not None:
+        times = [time(hour, minute, second) for hour in hours for minute in minutes]
+        return next_time(times, _WEEK, after, tz)
+    at = after.astimezone(UTC).replace(second=second, microsecond=0)
+    while at <= after or at.astimezone(tz).minute not in minutes:
+        at += _MINUTE
+    return at
+
+
 def instant_of(wall: datetime, tz: tzinfo) -> datetime:
     """Return the first instant, in UTC, at which the clock reads `wall` or later."""
     early = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
@@ -64,6 +90,27 @@ def instant_of(wall: datetime, tz: tzinfo) -> datetime:
         else:
             low = middle
     return high
+
+
+def next_sun(
+    event: str,
+    offset: timedelta,
+    place: tuple[float, float],
+    after: datetime,
+    tz: tzinfo,
+) -> datetime | None:
+    """Return when the sun next rises or sets, and so long after that, in UTC.
+
+    `place` is latitude and longitude in degrees. None where it does not within days.
+    """
+    day = (after - offset).astimezone(tz).date() - _DAY
+    for _ in range(_SUN_DAYS):
+        if happens(event, day, tz, *place):
+            at = sun_event(event, day, tz, *place) + offset
+            if at > after:
+                return at
+        day += _DAY
+    return None
 
 
 def next_cron(expression: str, after: datetime, tz: tzinfo) -> datetime | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.rules.definition.triggers import among, beyond, number_of
+from switchbot_automation.schedule.sun import sun_event
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime, time
 
     from switchbot_automation.rules.definition.context import Home, Subject
@@ -25,8 +28,20 @@ def all_hold(
     return None if None in found else True
 
 
+def flattened(parts: Iterable[Any]) -> Iterator[Any]:
+    """Yield conditions, or triggers, and all those inside them."""
+    for part in parts:
+        yield part
+        if isinstance(part, And | Or | Not):
+            yield from flattened(part.conditions)
+
+
 def _subjects(conditions: tuple[Condition, ...]) -> tuple[Subject, ...]:
     return tuple(subject for each in conditions for subject in each.subjects)
+
+
+def _timed(conditions: tuple[Condition, ...]) -> tuple[Subject, ...]:
+    return tuple(it for each in conditions for it in getattr(each, "timed", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,11 @@ class And:
     def subjects(self) -> tuple[Subject, ...]:
         """What they look at."""
         return _subjects(self.conditions)
+
+    @property
+    def timed(self) -> tuple[Subject, ...]:
+        """What they ask how long it has been what it is."""
+        return _timed(self.conditions)
 
     def holds(self, home: Home, now: datetime) -> bool | None:
         """Tell whether all hold."""
@@ -55,6 +75,11 @@ class Or:
     def subjects(self) -> tuple[Subject, ...]:
         """What they look at."""
         return _subjects(self.conditions)
+
+    @property
+    def timed(self) -> tuple[Subject, ...]:
+        """What they ask how long it has been what it is."""
+        return _timed(self.conditions)
 
     def holds(self, home: Home, now: datetime) -> bool | None:
         """Tell whether one holds."""
@@ -75,6 +100,11 @@ class Not:
         """What they look at."""
         return _subjects(self.conditions)
 
+    @property
+    def timed(self) -> tuple[Subject, ...]:
+        """What they ask how long it has been what it is."""
+        return _timed(self.conditions)
+
     def holds(self, home: Home, now: datetime) -> bool | None:
         """Tell whether none holds."""
         found = Or(self.conditions).holds(home, now)
@@ -83,20 +113,33 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class StateCondition:
-    """A value is one of those given."""
+    """A value is one of those given, and was watched being it for `lasting`."""
 
     subject: Subject
     wanted: tuple[Any, ...]
+    lasting: timedelta = timedelta(0)
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
         """What it looks at."""
         return (self.subject,)
 
-    def holds(self, home: Home, now: datetime) -> bool | None:  # noqa: ARG002 - the protocol's signature
-        """Compare it."""
+    @property
+    def timed(self) -> tuple[Subject, ...]:
+        """What it asks how long it has been what it is."""
+        return (self.subject,) if self.lasting else ()
+
+    def holds(self, home: Home, now: datetime) -> bool | None:
+        """Compare it. Time that nobody watched does not count."""
         value = home.value(self.subject)
-        return None if value is None else among(value, self.wanted)
+        if value is None:
+            return None
+        if not among(value, self.wanted):
+            return False
+        if not self.lasting:
+            return True
+        since = home.since.get(self.subject)
+        return None if since is None else now - since >= self.lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +205,57 @@ class WindowCondition:
         zone = home.settings.zones[self.zone]
         found = in_window(zone.time_windows, now, zone.timezone)
         return (found is not None) is self.inside
+
+
+@dataclass(frozen=True, slots=True)
+class SunCondition:
+    """It is after, or before, the sun rises or sets on this day of the home's clock.
+
+    Each is the event with an offset. Both given: both have to be. As in Home Assistant,
+    "after sunset" ends at midnight.
+    """
+
+    after: tuple[str, timedelta] | None
+    before: tuple[str, timedelta] | None
+
+    @property
+    def by_sun(self) -> bool:
+        """It needs a place."""
+        return True
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Nothing but the sun."""
+        return ()
+
+    def holds(self, home: Home, now: datetime) -> bool | None:
+        """Ask the sun; unknown without a place."""
+        place = home.settings.default
+        if place.latitude is None or place.longitude is None:
+            return None
+        day = now.astimezone(home.timezone).date()
+
+        def at(edge: tuple[str, timedelta]) -> datetime:
+            event, offset = edge
+            where = (place.latitude or 0.0, place.longitude or 0.0)
+            return sun_event(event, day, home.timezone, *where) + offset
+
+        return (self.after is None or now >= at(self.after)) and (
+            self.before is None or now < at(self.before)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerCondition:
+    """The run was started by one of the rule's triggers of these ids."""
+
+    ids: tuple[str, ...]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Nothing but the run's cause."""
+        return ()
+
+    def holds(self, home: Home, now: datetime) -> bool | None:  # noqa: ARG002 - the protocol's signature
+        """Compare the id."""
+        return str(home.cause.get("id", "")) in self.ids

@@ -32,6 +32,16 @@ class ZoneSchedule(Protocol):
         """When the zone is kept comfortable."""
         ...
 
+    @property
+    def latitude(self) -> float | None:
+        """Degrees north, None where nobody said."""
+        ...
+
+    @property
+    def longitude(self) -> float | None:
+        """Degrees east, None where nobody said."""
+        ...
+
 
 class HomeSettings(Protocol):
     """What a rule may ask of the settings in force."""
@@ -39,6 +49,11 @@ class HomeSettings(Protocol):
     @property
     def zones(self) -> Mapping[str, ZoneSchedule]:
         """The zones by name."""
+        ...
+
+    @property
+    def default(self) -> ZoneSchedule:
+        """The zone whose clock and place are the home's."""
         ...
 
 
@@ -75,7 +90,9 @@ class Home:
     """Everything a rule may look at, at one instant.
 
     `zones` and `devices` give attributes by name; what is missing or None is unknown.
-    `timezone` is the default zone's. `event` is the one being looked at, if any.
+    `timezone` is the default zone's. `event` is the one being looked at, if any. `since`
+    is from when on a value was watched being what it is now, for those that a condition
+    asks this of. `cause` is what the trigger of the run fired with, empty without a run.
     """
 
     settings: HomeSettings
@@ -83,6 +100,8 @@ class Home:
     zones: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     event: DeviceEvent | None = None
+    since: Mapping[Subject, datetime] = field(default_factory=dict)
+    cause: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
     def value(self, subject: Subject) -> Any:
         """Return a value, None while nobody knows it."""
@@ -135,6 +154,14 @@ class Context(Protocol):
         self, zone: str, action: str, hold: timedelta | str | None
     ) -> Mapping[str, Any]:
         """Command a zone's air conditioner as a person would, with the gate's limits."""
+        ...
+
+    async def set_preset(self, zone: str, preset: str) -> Mapping[str, Any]:
+        """Put a preset of a zone in force, as its setting `preset`; empty for none."""
+        ...
+
+    async def set_temperature(self, zone: str, celsius: float) -> Mapping[str, Any]:
+        """Move a zone's band, and its setpoint, in the settings of its season."""
         ...
 
     async def command_device(

@@ -7,6 +7,7 @@ a factory that makes the part of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -30,9 +31,12 @@ from switchbot_automation.rules.definition.values import (
     many,
     near,
     number,
+    offset,
+    pattern,
     scalar,
     text,
 )
+from switchbot_automation.schedule.sun import SUNRISE, SUNSET
 from switchbot_automation.urls import check_webhook_url
 from switchbot_automation.wording import shown
 
@@ -80,13 +84,70 @@ def _limits(read: dict[str, Any]) -> tuple[float | None, float | None]:
     return above, below
 
 
+def _any_or(read: Reader) -> Reader:
+    """Return what reads null as any value, as in Home Assistant."""
+    return lambda value: () if value is None else read(value)
+
+
 def _state_trigger(read: dict[str, Any]) -> triggers.StateTrigger:
+    for key in ("from", "to"):
+        if read.get(key) and f"not_{key}" in read:
+            raise vol.Invalid(f"says it twice, beside {key}", path=[f"not_{key}"])
     return triggers.StateTrigger(
         _subject(read, "power"),
         read.get("from", ()),
         read.get("to", ()),
         **_lasting(read),
+        not_before=read.get("not_from", ()),
+        not_after=read.get("not_to", ()),
     )
+
+
+def _days_of(read: dict[str, Any]) -> frozenset[int]:
+    """Return the days; `weekday` is Home Assistant's word for them."""
+    if "days" in read and "weekday" in read:
+        raise vol.Invalid("says the days twice, beside days", path=["weekday"])
+    found: frozenset[int] = read.get("days", read.get("weekday", EVERY_DAY))
+    return found
+
+
+def _time_pattern(read: dict[str, Any]) -> triggers.PatternTrigger:
+    """Make one; what is smaller than the largest that is given is 0, as there."""
+    if not read:
+        raise vol.Invalid("needs hours, minutes or seconds")
+    seconds = read.get("seconds", frozenset({0}))
+    if len(seconds) > 1:
+        raise vol.Invalid(
+            "is more often than once a minute, which costs calls and commands; give one"
+            " second, and `minutes`",
+            path=["seconds"],
+        )
+    every = frozenset(range(60))
+    minutes = read.get("minutes", frozenset({0}) if "hours" in read else every)
+    hours = read.get("hours")
+    if hours is not None and len(hours) == _HOURS:
+        hours = None
+    return triggers.PatternTrigger(hours, minutes, next(iter(seconds)))
+
+
+def _edge(read: dict[str, Any], key: str) -> tuple[str, timedelta] | None:
+    if key not in read:
+        if f"{key}_offset" in read:
+            raise vol.Invalid(f"is for {key}", path=[f"{key}_offset"])
+        return None
+    return read[key], read.get(f"{key}_offset", timedelta(0))
+
+
+def _sun_condition(read: dict[str, Any]) -> conditions.SunCondition:
+    found = conditions.SunCondition(_edge(read, "after"), _edge(read, "before"))
+    if found.after is None and found.before is None:
+        raise vol.Invalid("needs after or before: sunrise or sunset")
+    if found.after and found.before and found.after[0] == SUNSET != found.before[0]:
+        raise vol.Invalid(
+            "is never before sunrise and after sunset of one day; use an `or` of two",
+            path=["before"],
+        )
+    return found
 
 
 def _lasting(read: dict[str, Any]) -> dict[str, Any]:
@@ -113,11 +174,21 @@ def _event_values(value: object) -> dict[str, tuple[Any, ...]]:
     return {str(key): many(scalar)(each) for key, each in value.items()}
 
 
+_SUN = choice(SUNRISE, SUNSET)
+_HOURS = 24
+
 TRIGGERS: Mapping[str, PartKind] = {
     "state": PartKind(
         Shape(
             {},
-            {**_SUBJECT, "from": many(scalar), "to": many(scalar), "for": duration},
+            {
+                **_SUBJECT,
+                "from": _any_or(many(scalar)),
+                "to": _any_or(many(scalar)),
+                "not_from": many(scalar),
+                "not_to": many(scalar),
+                "for": duration,
+            },
         ),
         _state_trigger,
     ),
@@ -126,8 +197,20 @@ TRIGGERS: Mapping[str, PartKind] = {
         _numeric_trigger,
     ),
     "time": PartKind(
-        Shape({"at": many(clock_time)}, {"days": days}),
-        lambda read: triggers.TimeTrigger(read["at"], read.get("days", EVERY_DAY)),
+        Shape({"at": many(clock_time)}, {"days": days, "weekday": days}),
+        lambda read: triggers.TimeTrigger(read["at"], _days_of(read)),
+    ),
+    "time_pattern": PartKind(
+        Shape(
+            {}, {"hours": pattern(23), "minutes": pattern(59), "seconds": pattern(59)}
+        ),
+        _time_pattern,
+    ),
+    "sun": PartKind(
+        Shape({"event": _SUN}, {"offset": offset}),
+        lambda read: triggers.SunTrigger(
+            read["event"], read.get("offset", timedelta(0))
+        ),
     ),
     "cron": PartKind(
         Shape({"cron": _cron}, {}), lambda read: triggers.CronTrigger(read["cron"])
@@ -151,7 +234,18 @@ def _time_condition(read: dict[str, Any]) -> conditions.TimeCondition:
     after, before = read.get("after"), read.get("before")
     if after is not None and after == before:
         raise vol.Invalid("is the same as after; no time lies between", path=["before"])
-    return conditions.TimeCondition(after, before, read.get("days", EVERY_DAY))
+    return conditions.TimeCondition(after, before, _days_of(read))
+
+
+def _state_condition(read: dict[str, Any]) -> conditions.StateCondition:
+    lasting = read.get("for", timedelta(0))
+    return conditions.StateCondition(_subject(read, "power"), read["state"], lasting)
+
+
+def _no_duration(_value: object) -> object:
+    raise vol.Invalid(
+        "is not had here, as in Home Assistant; use a trigger numeric_state with `for`"
+    )
 
 
 @cache
@@ -163,20 +257,44 @@ def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
         "or": PartKind(nested, lambda read: conditions.Or(read["conditions"])),
         "not": PartKind(nested, lambda read: conditions.Not(read["conditions"])),
         "state": PartKind(
-            Shape({"state": many(scalar)}, _SUBJECT),
-            lambda read: conditions.StateCondition(
-                _subject(read, "power"), read["state"]
-            ),
+            Shape({"state": many(scalar)}, {**_SUBJECT, "for": duration}),
+            _state_condition,
         ),
         "numeric_state": PartKind(
-            Shape({}, {**_SUBJECT, "above": number, "below": number}),
+            Shape(
+                {}, {**_SUBJECT, "above": number, "below": number, "for": _no_duration}
+            ),
             lambda read: conditions.NumericCondition(
                 _subject(read, "temperature"), *_limits(read)
             ),
         ),
         "time": PartKind(
-            Shape({}, {"after": clock_time, "before": clock_time, "days": days}),
+            Shape(
+                {},
+                {
+                    "after": clock_time,
+                    "before": clock_time,
+                    "days": days,
+                    "weekday": days,
+                },
+            ),
             _time_condition,
+        ),
+        "sun": PartKind(
+            Shape(
+                {},
+                {
+                    "after": _SUN,
+                    "after_offset": offset,
+                    "before": _SUN,
+                    "before_offset": offset,
+                },
+            ),
+            _sun_condition,
+        ),
+        "trigger": PartKind(
+            Shape({"id": many(text)}, {}),
+            lambda read: conditions.TriggerCondition(read["id"]),
         ),
         "window": PartKind(
             Shape({"zone": text}, {"inside": flag}),
@@ -188,9 +306,45 @@ def conditions_by_kind(read_conditions: Reader) -> Mapping[str, PartKind]:
 
 
 _ZONE_COMMANDS = ("on", "off", "fan", "winter", "summer")
+_ZONE_SETTINGS = ("set_preset_mode", "set_temperature")
+# Of a band's middle: what the settings let a band be.
+_COLDEST_CELSIUS, _WARMEST_CELSIUS = 10.0, 35.0
 
 
-def _command(read: dict[str, Any]) -> actions.ZoneCommand | actions.DeviceCommand:
+def _zone_setting(
+    zone: str, command: str, read: dict[str, Any]
+) -> actions.SetPreset | actions.SetTemperature:
+    for key in ("hold", "command_type"):
+        if key in read:
+            raise vol.Invalid("is for other commands", path=[key])
+    value = read.get("parameter")
+    if command == "set_preset_mode":
+        if not isinstance(value, str) or not value:
+            raise vol.Invalid(
+                f"expected the name of a preset, or none, got {shown(value)}",
+                path=["parameter"],
+            )
+        return actions.SetPreset(zone, "" if value == "none" else value)
+    wide = (
+        f"expected {_COLDEST_CELSIUS:g} to {_WARMEST_CELSIUS:g} °C, got {shown(value)}"
+    )
+    try:
+        celsius = number(value)
+    except vol.Invalid:
+        raise vol.Invalid(wide, path=["parameter"]) from None
+    if not _COLDEST_CELSIUS <= celsius <= _WARMEST_CELSIUS:
+        raise vol.Invalid(wide, path=["parameter"])
+    return actions.SetTemperature(zone, celsius)
+
+
+def _command(
+    read: dict[str, Any],
+) -> (
+    actions.ZoneCommand
+    | actions.DeviceCommand
+    | actions.SetPreset
+    | actions.SetTemperature
+):
     zone, device, command = read.get("zone"), read.get("device"), read["command"]
     if bool(zone) is bool(device):
         raise vol.Invalid("needs either zone or device, to know what is commanded")
@@ -203,13 +357,16 @@ def _command(read: dict[str, Any]) -> actions.ZoneCommand | actions.DeviceComman
             read.get("parameter", "default"),
             read.get("command_type", "command"),
         )
+    if command in _ZONE_SETTINGS:
+        return _zone_setting(str(zone), command, read)
     for key in ("parameter", "command_type"):
         if key in read:
             raise vol.Invalid("is for devices", path=[key])
     if command not in _ZONE_COMMANDS:
-        words = ", ".join(_ZONE_COMMANDS)
+        known = (*_ZONE_COMMANDS, *_ZONE_SETTINGS)
+        words = ", ".join(known)
         raise vol.Invalid(
-            f"a zone takes {words}{near(command, _ZONE_COMMANDS)}", path=["command"]
+            f"a zone takes {words}{near(command, known)}", path=["command"]
         )
     return actions.ZoneCommand(str(zone), command, read.get("hold"))
 

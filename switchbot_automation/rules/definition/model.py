@@ -12,13 +12,25 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from switchbot_automation.rules.definition.blocks import Block
     from switchbot_automation.rules.definition.context import Context, Home, Subject
 
 LATEST = timedelta(minutes=5)
 """How late a trigger of the clock still fires: a restart is made up for, a night is not."""
+
+MIN_INTERVAL = timedelta(seconds=1)
+"""How soon after a run a rule may run again where it says nothing else, and where its
+mode does not want every run."""
+
+MAX_PER_HOUR = 120
+"""How many commands, scenes, webhooks and notices a rule may come to within an hour."""
+
+
+KEY_SHAPE = 8
+"""How many characters of a step's key tell it without the steps inside it."""
 
 
 class RunMode(StrEnum):
@@ -30,6 +42,8 @@ class RunMode(StrEnum):
     """It is stopped and begins anew."""
     QUEUED = "queued"
     """It runs again when those before are through."""
+    PARALLEL = "parallel"
+    """It runs once more, beside those that run."""
 
 
 class Look(NamedTuple):
@@ -89,19 +103,52 @@ class RuleAction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An action with the word the rule has for it. `delay`: wait so long instead."""
+    """What a rule does, with its word for it: an action, a delay, or a block.
+
+    `delay`: wait so long. `block` holds or steers other steps, see `blocks`. `key` tells
+    this step from others when the rule is edited, whatever stands beside it; its first
+    `KEY_SHAPE` characters do whatever stands inside it.
+    `more`: the next step is of the same list of devices or zones, so it is tried
+    whatever comes of this one. `continue_on_error`: the run goes on if it fails.
+    """
 
     kind: str
     action: RuleAction | None = None
     delay: timedelta | None = None
+    block: Block | None = None
+    key: str = ""
+    more: bool = False
+    continue_on_error: bool = False
+
+    @property
+    def branches(self) -> tuple[tuple[Step, ...], ...]:
+        """The sequences of steps inside it."""
+        return self.block.branches if self.block is not None else ()
+
+    @property
+    def parts(self) -> tuple[Trigger | Condition, ...]:
+        """The triggers and conditions it looks at itself."""
+        return self.block.parts if self.block is not None else ()
+
+
+def every_step(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield steps and all those inside them, in the order they are written."""
+    for step in steps:
+        yield step
+        for branch in step.branches:
+            yield from every_step(branch)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. All of `conditions` have to hold. `fingerprint` tells an edited one.
 
-    `most` is how many runs a queue holds, the running one included. `trigger_kinds` are
-    the words for the triggers, in their order.
+    `trigger_keys` tell its triggers from others, `body` all of them with its steps.
+
+    `most` is how many runs a queue holds, the running one included, or how many run
+    beside each other. `trigger_kinds` are the words for the triggers, in their order. It
+    runs no sooner than `min_interval` after its last run, and does at most `max_per_hour`
+    within an hour.
     """
 
     id: str
@@ -115,9 +162,28 @@ class Rule:
     dry_run: bool = False
     alias: str = ""
     fingerprint: str = ""
+    trigger_ids: tuple[str, ...] = ()
+    trigger_keys: tuple[str, ...] = ()
+    body: str = ""
+    min_interval: timedelta = MIN_INTERVAL
+    max_per_hour: int = MAX_PER_HOUR
+    notify_on_failure: bool = True
+
+    @property
+    def parts(self) -> tuple[Trigger | Condition, ...]:
+        """Its triggers and conditions, those of its steps too."""
+        inside = (part for step in every_step(self.steps) for part in step.parts)
+        return (*self.triggers, *self.conditions, *inside)
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
         """Whose values its triggers and conditions look at."""
-        parts: tuple[Trigger | Condition, ...] = (*self.triggers, *self.conditions)
-        return tuple({subject: None for part in parts for subject in part.subjects})
+        return tuple(
+            {subject: None for part in self.parts for subject in part.subjects}
+        )
+
+    @property
+    def timed(self) -> tuple[Subject, ...]:
+        """Whose values it has to know for how long they have been what they are."""
+        found = (each for part in self.parts for each in getattr(part, "timed", ()))
+        return tuple(dict.fromkeys(found))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import voluptuous as vol
 
 from switchbot_automation.model import PluginPart
-from switchbot_automation.rules.definition.schema import fingerprint, part_kind
+from switchbot_automation.rules.definition.lookup import fingerprint, part_kind
 from switchbot_automation.wording import shown
 
 _GROUPS = {"sensor": "sensors", "actuator": "actuators", "offset": "offsets"}

@@ -13,7 +13,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.instants import stored_instant
-from switchbot_automation.rules.definition.clock import next_cron, next_time
+from switchbot_automation.rules.definition.clock import (
+    next_cron,
+    next_in_pattern,
+    next_sun,
+    next_time,
+)
 from switchbot_automation.rules.definition.model import LATEST, Look
 from switchbot_automation.schedule.windows import in_window, next_boundary
 
@@ -29,6 +34,8 @@ GAP = timedelta(minutes=10)
 _NONE = timedelta(0)
 # A time of day comes back within a week, whatever the clock was set to meanwhile.
 _FARTHEST = timedelta(days=9)
+# Where the sun stays up or down for months, whether it still does.
+_AGAIN = timedelta(hours=12)
 
 
 def same(left: Any, right: Any) -> bool:
@@ -87,12 +94,25 @@ def _unknown(memory: Mapping[str, Any], now: datetime) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class StateTrigger:
-    """Fires when a value becomes another one, and stays it `lasting`."""
+    """Fires when a value becomes another one, and stays it `lasting`.
+
+    `not_before` and `not_after` are values it must not have been, or become.
+    """
 
     subject: Subject
     before: tuple[Any, ...] = ()
     after: tuple[Any, ...] = ()
     lasting: timedelta = _NONE
+    not_before: tuple[Any, ...] = ()
+    not_after: tuple[Any, ...] = ()
+
+    def _meant(self, last: Any, value: Any) -> bool:
+        return (
+            among(last, self.before)
+            and among(value, self.after)
+            and not (self.not_before and among(last, self.not_before))
+            and not (self.not_after and among(value, self.not_after))
+        )
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
@@ -109,7 +129,7 @@ class StateTrigger:
         last = memory["last"]
         if not same(value, last):
             memory = {"last": value}
-            if not among(last, self.before) or not among(value, self.after):
+            if not self._meant(last, value):
                 return Look(memory)
             memory = {"last": value, "from": last, "since": now.isoformat()}
         if "since" not in memory:
@@ -185,6 +205,76 @@ class TimeTrigger:
             fired if now - due <= LATEST else None,
             following,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PatternTrigger:
+    """Fires whenever the clock fits a pattern; `hours` None is every hour."""
+
+    hours: frozenset[int] | None
+    minutes: frozenset[int]
+    second: int
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Nothing but the clock."""
+        return ()
+
+    def look(self, memory: Mapping[str, Any], home: Home, now: datetime) -> Look:
+        """Fire once its instant has come, unless that was too long ago."""
+        due = stored_instant(memory.get("due"))
+        if due is not None and now < due <= now + _FARTHEST:
+            return Look(memory, due_at=due)
+        following = next_in_pattern(
+            self.hours, self.minutes, self.second, now, home.timezone
+        )
+        fired = None
+        if due is not None and _NONE <= now - due <= LATEST:
+            fired = {"time": due.astimezone(home.timezone).isoformat()}
+        return Look({"due": following.isoformat()}, fired, following)
+
+
+@dataclass(frozen=True, slots=True)
+class SunTrigger:
+    """Fires at, or so long after, sunrise or sunset; not where the sun does neither."""
+
+    event: str
+    offset: timedelta = _NONE
+
+    @property
+    def by_sun(self) -> bool:
+        """It needs a place."""
+        return True
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Nothing but the sun."""
+        return ()
+
+    def look(self, memory: Mapping[str, Any], home: Home, now: datetime) -> Look:
+        """Fire once its instant has come, unless that was too long ago."""
+        place = home.settings.default
+        if place.latitude is None or place.longitude is None:
+            return Look(memory)
+        where = (place.latitude, place.longitude)
+        # The settings may have another place by now.
+        due = (
+            stored_instant(memory.get("due"))
+            if memory.get("at") == list(where)
+            else None
+        )
+        if due is not None and now < due <= now + _FARTHEST:
+            return Look(memory, due_at=due)
+        following = next_sun(self.event, self.offset, where, now, home.timezone)
+        fired = None
+        if due is not None and _NONE <= now - due <= LATEST:
+            fired = {
+                "time": due.astimezone(home.timezone).isoformat(),
+                "event": self.event,
+            }
+        if following is None:
+            return Look({}, fired, now + _AGAIN)
+        return Look({"due": following.isoformat(), "at": list(where)}, fired, following)
 
 
 @dataclass(frozen=True, slots=True)

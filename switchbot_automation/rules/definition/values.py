@@ -21,8 +21,10 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 _CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::([0-5]\d))?")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_PATTERN = re.compile(r"(/?)(\d{1,2})")
 _UNITS = {"days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 _LONGEST_SECONDS = 31 * 86400.0
+_FARTHEST_SECONDS = 43200.0
 _LONGEST_TEXT = 1000
 _EXPECTED_DURATION = 'expected a duration as {"minutes": 5} or "00:05:00"'
 
@@ -106,6 +108,15 @@ def positive(value: object) -> timedelta:
     return found
 
 
+def offset(value: object) -> timedelta:
+    """Read a duration that may be negative, as ``"-00:45:00"``."""
+    back = isinstance(value, str) and value.startswith("-")
+    seconds = _seconds(str(value).lstrip("+-") if isinstance(value, str) else value)
+    if abs(seconds) > _FARTHEST_SECONDS:
+        raise vol.Invalid(f"expected at most 12 hours, got {shown(value)}")
+    return timedelta(seconds=-seconds if back else seconds)
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, Mapping) and value:
         unknown = [str(unit) for unit in value if unit not in _UNITS]
@@ -138,7 +149,11 @@ def clock_time(value: object) -> time:
     """Read a time of day."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise vol.Invalid(f"expected a time as '07:30', got {shown(value)}")
+        sun = isinstance(value, str) and value.startswith(("sunrise", "sunset"))
+        hint = "; for the sun there are the trigger and the condition 'sun'"
+        raise vol.Invalid(
+            f"expected a time as '07:30', got {shown(value)}" + (hint if sun else "")
+        )
     hour, minute, second = (int(part or 0) for part in match.groups())
     return time(hour, minute, second)
 
@@ -195,6 +210,31 @@ def scalar(value: object) -> Any:
     if value is None or isinstance(value, Mapping | list):
         raise vol.Invalid(f"expected a text, number, true or false, got {shown(value)}")
     return value
+
+
+def pattern(high: int) -> Reader:
+    """Return what reads ``"*"``, ``"/5"`` or a number, as the numbers that are meant."""
+
+    def read(value: object) -> frozenset[int]:
+        everything = range(high + 1)
+        if value == "*":
+            return frozenset(everything)
+        match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
+        if match is not None and (match[1] == "" or 0 < int(match[2]) <= high):
+            if match[1]:
+                return frozenset(everything[:: int(match[2])])
+            value = int(match[2])
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not 0 <= value <= high
+        ):
+            raise vol.Invalid(
+                f"expected 0 to {high}, '/5' for every fifth or '*', got {shown(value)}"
+            )
+        return frozenset({value})
+
+    return read
 
 
 def anything(value: object) -> Any:

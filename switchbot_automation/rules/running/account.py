@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.model import CloudApi, DeviceList, DeviceStatus
+    from switchbot_automation.model import DeviceList, DeviceStatus
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,10 +66,7 @@ class KnownAccount:
     What is believed ends with the next list that answers.
     """
 
-    def __init__(
-        self, client: CloudApi, observer: Observer, clock: Clock, kept: SideDocument
-    ) -> None:
-        self._client = client
+    def __init__(self, observer: Observer, clock: Clock, kept: SideDocument) -> None:
         self._observer = observer
         self._clock = clock
         self._kept = kept
@@ -117,7 +114,7 @@ class KnownAccount:
     async def _list(self) -> None:
         self._tried_at = self._clock.monotonic()
         try:
-            found = known_of(await self._observer.call(self._client.devices))
+            found = known_of(await self._observer.devices())
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
             self.error = describe(error)
             _LOGGER.warning("the device list cannot be read: %s", self.error)

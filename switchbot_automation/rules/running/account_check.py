@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import CloudError, RuleActionError
 from switchbot_automation.rules.definition.actions import DeviceCommand
+from switchbot_automation.rules.definition.model import every_step
 from switchbot_automation.rules.running.account import (
     checked_parameter,
     known_of,
@@ -41,11 +42,11 @@ def _problems(rule: Rule, known: tuple[Known, ...]) -> Iterator[str]:
             else:
                 if not readable(device):
                     yield f"{device.name} has no status that could be read"
-    for trigger in rule.triggers:
-        name = getattr(trigger, "device", "")
+    for part in rule.parts:
+        name = getattr(part, "device", "")
         if name and not named(name, known):
             yield from _missing(name, known)
-    for step in rule.steps:
+    for step in every_step(rule.steps):
         if isinstance(step.action, DeviceCommand):
             yield from _command_problems(step.action, known)
 

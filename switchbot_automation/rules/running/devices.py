@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cloud.catalog.catalog import find
@@ -27,15 +27,14 @@ from switchbot_automation.rules.running.account import KnownAccount
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
     from switchbot_automation.core.pace import Quota
     from switchbot_automation.engine.documents.documents import SideDocument
     from switchbot_automation.engine.observe.gateway import Observer
-    from switchbot_automation.model import CloudApi
+    from switchbot_automation.model import DeviceStatus
     from switchbot_automation.rules.running.account import Known
 
 _LOGGER = logging.getLogger(__name__)
@@ -47,12 +46,16 @@ READ_SECONDS: Final = 300.0
 _KEPT_INTERVALS = 3.0
 _TOGETHER_SECONDS = 2.0
 
+_SETTLES: Final = timedelta(seconds=30)
+"""For how long after an event the cloud's answer may still be the one from before it."""
+
 
 @dataclass(slots=True)
 class _Line:
     """What is known of one device. Seconds are monotonic, None for never.
 
-    `told` is what events said since the last answer, `heard` the fields they ever told;
+    `at` is when a field's value was so, as its event or its answer says. `told` is what
+    events said since the last answer, `heard` the fields they ever told;
     `agreed` how often an answer was what was told, without a change nobody told.
     """
 
@@ -64,19 +67,18 @@ class _Line:
     heard: set[str] = field(default_factory=set)
     agreed: int = 0
     failing: bool = False
+    at: dict[str, datetime] = field(default_factory=dict)
 
 
 class RuleDevices:
     """Finds and reads devices for one engine's rules."""
 
-    def __init__(
-        self, client: CloudApi, observer: Observer, clock: Clock, kept: SideDocument
-    ) -> None:
-        self._client = client
+    def __init__(self, observer: Observer, clock: Clock, kept: SideDocument) -> None:
         self._observer = observer
         self._clock = clock
-        self.account = KnownAccount(client, observer, clock, kept)
+        self.account = KnownAccount(observer, clock, kept)
         self._lines: dict[str, _Line] = {}
+        self._ids: dict[str, str] = {}
 
     async def find(self, name: str) -> Known:
         """Return the device of a name or id.
@@ -84,13 +86,55 @@ class RuleDevices:
         Raises RuleActionError, with the nearest name, where there is none.
         """
         account = self.account
-        found = account.named(name)
+        found = self._lookup(name)
         if not found:
             await account.ask_again()
-            found = account.named(name)
+            found = self._lookup(name)
         if not found and account.devices is None:
-            raise RuleActionError(f"the device list cannot be read: {account.error}")
+            raise RuleActionError(
+                f"the device list cannot be read: {account.error}", passing=True
+            )
         return the_one(name, found, account.devices or ())
+
+    def _lookup(self, name: str) -> tuple[Known, ...]:
+        found = self.account.named(name)
+        if not found and name in self._ids:
+            # It was renamed in the phone app: it is still what the rule means.
+            return self.account.named(self._ids[name])
+        if len(found) == 1:
+            self._ids[name] = found[0].device_id
+        return found
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The ids of the devices that rules name, by the rules' words for them."""
+        return dict(sorted(self._ids.items()))
+
+    def remember(self, ids: Mapping[str, str], names: Collection[str]) -> None:
+        """Take in what was known before a restart; forget what no rule names."""
+        self._ids = {
+            name: device_id
+            for name, device_id in {**ids, **self._ids}.items()
+            if name in names and isinstance(device_id, str)
+        }
+
+    def problems(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield each name that the account does not have, with what became of it."""
+        known = self.account.devices
+        for name in names if known else ():
+            if self.account.named(name):
+                continue
+            found = self._lookup(name)
+            if found:
+                yield (
+                    name,
+                    f"{name!r} is called {found[0].name!r} in the account by now",
+                )
+                continue
+            try:
+                the_one(name, (), known or ())
+            except RuleActionError as error:
+                yield name, str(error)
 
     async def refresh(
         self, names: Iterable[str], quota: Quota, *, now_only: bool = False
@@ -105,7 +149,7 @@ class RuleDevices:
         await self.account.refresh()
         quota = quota._replace(meters=quota.meters + len(names))
         for name in names:
-            found = self.account.named(name)
+            found = self._lookup(name)
             if len(found) != 1 or not readable(found[0]):
                 continue
             line = self._lines.setdefault(found[0].device_id, _Line())
@@ -120,7 +164,7 @@ class RuleDevices:
     async def _read(self, device: Known, line: _Line) -> None:
         line.tried_at = self._clock.monotonic()
         try:
-            status = await self._observer.call(self._client.status, device.device_id)
+            status = await self._observer.status(device.device_id)
             self.account.learn(status)
             reading = read_status(status)
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
@@ -129,23 +173,33 @@ class RuleDevices:
             line.failing = True
             return
         line.failing = False
-        values = {**reading.unknown, **reading.values}
+        kept = _told_just_now(line, self._when(status))
+        answer = {**reading.unknown, **reading.values}
+        values = {**answer, **{key: line.values[key] for key in kept}}
+        line.at = dict.fromkeys(answer, self._when(status)) | kept
         if line.heard:
             expected = {**line.values, **line.told}
             agrees = all(
                 values.get(key, expected.get(key)) == expected.get(key)
                 for key in line.heard
             )
-            line.agreed = line.agreed + bool(line.told) if agrees else 0
-        line.told = {}
+            line.agreed = (
+                line.agreed + (line.told.keys() != kept.keys()) if agrees else 0
+            )
+        line.told = {key: line.told[key] for key in kept}
         line.values, line.known_at = values, self._clock.monotonic()
+
+    def _when(self, status: DeviceStatus) -> datetime:
+        at: Any = status.received_at  # a host's own client may give anything
+        now = self._clock.now()
+        return min(at, now) if isinstance(at, datetime) and at.tzinfo else now
 
     def next_read(self, names: Iterable[str], now: datetime) -> datetime | None:
         """Return when a device is to be read next, None where none is."""
         waits = [
             self._due_in(self._lines[found[0].device_id])
             for name in names
-            if (found := self.account.named(name)) and found[0].device_id in self._lines
+            if (found := self._lookup(name)) and found[0].device_id in self._lines
         ]
         if not waits:
             return None
@@ -170,10 +224,19 @@ class RuleDevices:
         self.account.hear(event.device_id)
         values = self._as_status(event)
         line = self._lines.setdefault(event.device_id, _Line())
-        line.values = {**line.values, **values}
-        line.told.update(values)
         line.heard.update(values)
-        line.known_at = self._clock.monotonic()
+        # What was so before something that is known already is told too late.
+        at = event.sampled_at
+        newer = {
+            key: value
+            for key, value in values.items()
+            if key not in line.at or not at < line.at[key] <= self._clock.now()
+        }
+        if newer:
+            line.values = {**line.values, **newer}
+            line.at |= dict.fromkeys(newer, at)
+            line.told.update(newer)
+            line.known_at = self._clock.monotonic()
         names = frozenset({event.device_id, *self._names_of(event, spelled)})
         return DeviceEvent(names, event.event_type, values, said=event.values)
 
@@ -195,9 +258,7 @@ class RuleDevices:
 
     def _names_of(self, event: WebhookEvent, spelled: frozenset[str]) -> Iterator[str]:
         for name in spelled:
-            if any(
-                each.device_id == event.device_id for each in self.account.named(name)
-            ):
+            if any(each.device_id == event.device_id for each in self._lookup(name)):
                 yield name
 
     async def know(self) -> None:
@@ -213,15 +274,38 @@ class RuleDevices:
             return True
         return any(self._names_of(event, names))
 
+    def id_of(self, name: str) -> str:
+        """Return the id of a device by its name or id; what is unknown is called as it is."""
+        found = self._lookup(name)
+        return found[0].device_id if len(found) == 1 else name
+
+    def contradicts(self, device: Known, command: str) -> bool:
+        """Tell whether a device was seen on after its OFF, or off after its ON."""
+        line = self._lines.get(device.device_id)
+        wanted = {"turnOn": "on", "turnOff": "off"}.get(command)
+        if line is None or wanted is None or not self._fresh(line):
+            return False
+        said = str(line.values.get("power", wanted)).casefold()
+        return said in ("on", "off") and said != wanted
+
     def values(self, names: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
         """Return what is known of each device by the rules' word for it."""
         found = {}
         for name in names:
-            known = self.account.named(name)
+            known = self._lookup(name)
             line = self._lines.get(known[0].device_id) if len(known) == 1 else None
             if line is not None and self._fresh(line):
                 found[name] = line.values
         return found
+
+
+def _told_just_now(line: _Line, at: datetime) -> dict[str, datetime]:
+    """Return what events told so shortly before an answer that this may be older."""
+    return {
+        key: line.at[key]
+        for key in line.told
+        if key in line.values and key in line.at and abs(at - line.at[key]) < _SETTLES
+    }
 
 
 def the_one(name: str, found: tuple[Known, ...], known: tuple[Known, ...]) -> Known:

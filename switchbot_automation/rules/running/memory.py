@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.state.values import instant, integer, text
 from switchbot_automation.model import NOTHING
+from switchbot_automation.rules.running.endings import Ending, endings_of
+from switchbot_automation.rules.running.position import Frame, moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from switchbot_automation.rules.definition.model import Rule
 
 KEPT_PER_RULE = 10
 """How many traces of a rule are kept; equal ones that did nothing count as one."""
+
+KEPT_PER_RUN = 50
+"""How many of the steps of a run its trace tells of, the last ones."""
 
 KEPT = 200
 """How many traces are kept in all."""
@@ -32,7 +38,16 @@ class RuleRun:
 
     `step` is the next one. `due_at`: it waits in a delay until then. `begun`: that step
     was about to be done when this was stored, so after a crash it counts as done.
-    `queued`: it waits for the runs before it. `done` is what its trace says so far.
+    `queued`: it waits for the runs before it. `done` is what its trace says so far, the
+    last of it; `left_out` is how much more there was.
+
+    `inside` is where it stands inside of blocks, `keys` what its next steps are found
+    again by, see `running.position`. `taken`: how many steps it took. `failing`: one of
+    a list of devices or zones failed, the others are tried all the same. `wait`: it
+    waits for triggers, which remember this; `look_at` is when they want to look again,
+    `heard` what the first of them fired with. `owed` is what it would still turn off,
+    see `running.endings`. `waits_from` is when it began to wait for `due_at`. `tries`:
+    how often its next step failed, since `fails_since`, with `trouble`.
     """
 
     id: str
@@ -44,6 +59,50 @@ class RuleRun:
     begun: bool = False
     queued: bool = False
     done: tuple[Mapping[str, Any], ...] = ()
+    inside: tuple[Frame, ...] = ()
+    keys: tuple[str, ...] = ()
+    taken: int = 0
+    failing: bool = False
+    wait: tuple[Mapping[str, Any], ...] | None = None
+    heard: Mapping[str, Any] | None = None
+    look_at: datetime | None = None
+    left_out: int = 0
+    owed: tuple[Mapping[str, Any], ...] = ()
+    waits_from: datetime | None = None
+    tries: int = 0
+    fails_since: datetime | None = None
+    trouble: str = ""
+
+    def not_later_than(self, now: datetime) -> RuleRun:
+        """Return it after the clock was set back, if it was: a delay is no longer for that."""
+        run = self
+        if run.fails_since is not None and run.fails_since > now:
+            run = replace(run, fails_since=now)
+        if run.due_at is None or run.waits_from is None or run.waits_from <= now:
+            return run
+        lasts = max(timedelta(0), run.due_at - run.waits_from)
+        return replace(run, due_at=now + lasts, waits_from=now)
+
+    def saying(self, said: Mapping[str, Any]) -> RuleRun:
+        """Return it with one more thing for its trace, which keeps the last ones."""
+        done = (*self.done, said)
+        more = max(len(done) - KEPT_PER_RUN, 0)
+        return replace(self, done=done[more:], left_out=self.left_out + more)
+
+    def ready(self, now: datetime) -> bool:
+        """Tell whether it can go on now."""
+        if self.queued:
+            return False
+        over = self.due_at is None or self.due_at <= now
+        if self.wait is None:
+            return over
+        return self.heard is not None or (self.due_at is not None and over)
+
+    @property
+    def wants_at(self) -> datetime | None:
+        """When time alone may let it go on, None for never."""
+        wanted = (self.due_at, self.look_at)
+        return min((at for at in wanted if at is not None), default=None)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -56,9 +115,27 @@ class RuleRun:
         }
         if self.due_at is not None:
             document["due_at"] = self.due_at.isoformat()
-        for name in ("dry_run", "begun", "queued"):
-            if getattr(self, name):
-                document[name] = True
+        more = {
+            "dry_run": self.dry_run,
+            "begun": self.begun,
+            "queued": self.queued,
+            "failing": self.failing,
+            "taken": self.taken,
+            "left_out": self.left_out,
+            "inside": [frame.to_document() for frame in self.inside],
+            "keys": list(self.keys),
+            "look_at": self.look_at.isoformat() if self.look_at else None,
+            "owed": [dict(each) for each in self.owed],
+            "waits_from": self.waits_from.isoformat() if self.waits_from else None,
+            "tries": self.tries,
+            "fails_since": self.fails_since.isoformat() if self.fails_since else None,
+            "trouble": self.trouble,
+        }
+        document |= {name: value for name, value in more.items() if value}
+        if self.wait is not None:
+            document["wait"] = [dict(each) for each in self.wait]
+        if self.heard is not None:
+            document["heard"] = dict(self.heard)
         return document
 
     @classmethod
@@ -68,51 +145,107 @@ class RuleRun:
             return None
         run_id, at = text(document.get("id")), instant(document.get("at"))
         step = integer(document.get("step"))
+        frames = [Frame.from_document(each) for each in listed(document.get("inside"))]
+        inside = tuple(frame for frame in frames if frame is not None)
         if not run_id or at is None or step is None or step < 0:
             return None
+        if len(inside) < len(frames):
+            return None  # nobody knows where it stood
+        wait, heard = document.get("wait"), document.get("heard")
         return cls(
             run_id,
             at,
-            _mapping(document.get("cause")),
+            mapping(document.get("cause")),
             dry_run=document.get("dry_run") is True,
             step=step,
             due_at=instant(document.get("due_at")),
             begun=document.get("begun") is True,
             queued=document.get("queued") is True,
-            done=tuple(_mapping(each) for each in _list(document.get("done"))),
+            done=tuple(mapping(each) for each in listed(document.get("done"))),
+            inside=inside,
+            keys=tuple(str(each) for each in listed(document.get("keys"))),
+            taken=max(integer(document.get("taken")) or 0, 0),
+            failing=document.get("failing") is True,
+            wait=tuple(mapping(each) for each in wait)
+            if isinstance(wait, list)
+            else None,
+            heard=heard if isinstance(heard, Mapping) else None,
+            look_at=instant(document.get("look_at")),
+            left_out=max(integer(document.get("left_out")) or 0, 0),
+            owed=tuple(mapping(each) for each in listed(document.get("owed"))),
+            waits_from=instant(document.get("waits_from")),
+            tries=max(integer(document.get("tries")) or 0, 0),
+            fails_since=instant(document.get("fails_since")),
+            trouble=text(document.get("trouble")) or "",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RuleMemory:
-    """What one rule remembers; `triggers` in the order of the rule's."""
+    """What one rule remembers; `triggers` in the order of the rule's.
+
+    `keys` tell those from others when the rule is edited, `body` triggers and steps.
+    """
 
     fingerprint: str
     triggers: tuple[Mapping[str, Any], ...] = ()
     runs: tuple[RuleRun, ...] = ()
+    keys: tuple[str, ...] = ()
+    body: str = ""
+
+    def edited(self, rule: Rule) -> tuple[RuleMemory, tuple[RuleRun, ...]]:
+        """Return what still matches an edited rule, and the runs that do not."""
+        known = dict(zip(self.keys, self.triggers, strict=False))
+        triggers = tuple(known.get(key, NOTHING) for key in rule.trigger_keys)
+        found = [(run, moved(rule, run)) for run in self.runs]
+        kept = tuple(run for _, run in found if run is not None)
+        if kept and not any(not run.queued for run in kept):
+            kept = (replace(kept[0], queued=False), *kept[1:])
+        gone = tuple(run for run, still in found if still is None)
+        new = RuleMemory(rule.fingerprint, triggers, kept, rule.trigger_keys, rule.body)
+        return new, gone
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What all rules remember, by their ids, and their traces, oldest first."""
+    """What all rules remember, by their ids, and their traces, oldest first.
+
+    `budget` is what they spent, see `running.budget`.
+    `watched` is since when values are what they are, see `running.watched`.
+    """
 
     rules: Mapping[str, RuleMemory] = field(default_factory=lambda: NOTHING)
     traces: tuple[Mapping[str, Any], ...] = ()
+    budget: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    watched: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    endings: tuple[Ending, ...] = ()
+    devices: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Memory:
         """Read the document, however damaged."""
         rules = {}
-        for rule_id, each in _mapping(document.get("rules")).items():
-            read = _mapping(each)
-            found = (RuleRun.from_document(run) for run in _list(read.get("runs")))
+        for rule_id, each in mapping(document.get("rules")).items():
+            read = mapping(each)
+            found = (RuleRun.from_document(run) for run in listed(read.get("runs")))
             rules[rule_id] = RuleMemory(
                 text(read.get("fingerprint")) or "",
-                tuple(_mapping(trigger) for trigger in _list(read.get("triggers"))),
+                tuple(mapping(trigger) for trigger in listed(read.get("triggers"))),
                 tuple(run for run in found if run is not None),
+                tuple(str(key) for key in listed(read.get("keys"))),
+                text(read.get("body")) or "",
             )
-        traces = (_mapping(each) for each in _list(document.get("traces")))
-        return cls(rules, tuple(each for each in traces if each))
+        traces = (mapping(each) for each in listed(document.get("traces")))
+        read_endings = listed(document.get("endings"))
+        endings = [Ending.from_document(each) for each in read_endings]
+        return cls(
+            rules,
+            tuple(each for each in traces if each),
+            mapping(document.get("budget")),
+            mapping(document.get("watched")),
+            tuple(each for each in endings if each is not None),
+            mapping(document.get("devices")),
+        )
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -122,17 +255,29 @@ class Memory:
                     "fingerprint": each.fingerprint,
                     "triggers": [dict(trigger) for trigger in each.triggers],
                     "runs": [run.to_document() for run in each.runs],
+                    **({"keys": list(each.keys)} if each.keys else {}),
+                    **({"body": each.body} if each.body else {}),
                 }
                 for rule_id, each in self.rules.items()
             },
             "traces": [dict(each) for each in self.traces],
+            **({"budget": dict(self.budget)} if self.budget else {}),
+            **({"watched": dict(self.watched)} if self.watched else {}),
+            **({"devices": dict(self.devices)} if self.devices else {}),
+            **(
+                {"endings": [each.to_document() for each in self.endings]}
+                if self.endings
+                else {}
+            ),
         }
 
     def of(self, rule: Rule) -> RuleMemory:
         """Return what a rule remembers; nothing if it was edited since."""
         found = self.rules.get(rule.id)
         if found is None or found.fingerprint != rule.fingerprint:
-            return RuleMemory(rule.fingerprint)
+            return RuleMemory(rule.fingerprint, (), (), rule.trigger_keys, rule.body)
+        if found.keys != rule.trigger_keys or found.body != rule.body:
+            return replace(found, keys=rule.trigger_keys, body=rule.body)
         return found
 
     def having(self, rule: Rule, memory: RuleMemory) -> Memory:
@@ -141,22 +286,61 @@ class Memory:
             return self
         return replace(self, rules={**self.rules, rule.id: memory})
 
-    def only(self, rules: Iterable[Rule], now: datetime) -> Memory:
-        """Forget rules that are gone, switched off or edited; their runs end."""
-        known = {rule.id: rule.fingerprint for rule in rules if rule.enabled}
-        gone = {
-            rule_id: each
-            for rule_id, each in self.rules.items()
-            if known.get(rule_id) != each.fingerprint
-        }
-        if not gone:
+    def only(
+        self, rules: Iterable[Rule], now: datetime, *, aside: Collection[str] = ()
+    ) -> Memory:
+        """Bring it up to the rules as they are now.
+
+        What still matches of an edited one goes on, also under another id. Runs of rules
+        that are gone or switched off, or whose next step is, end; what they would have
+        turned off is owed. Rules `aside` cannot be read here: what they remember waits
+        for their return.
+        """
+        known = {rule.id: rule for rule in rules if rule.enabled}
+        new = {rule.body: rule for key, rule in known.items() if key not in self.rules}
+        memory, kept = self.not_later_than(now), {}
+        for rule_id, each in memory.rules.items():
+            rule = known.get(rule_id)
+            if rule_id in aside or (rule and rule.fingerprint == each.fingerprint):
+                kept[rule_id] = each
+                continue
+            rule, gone = rule or new.pop(each.body, None), each.runs
+            if rule is not None:
+                kept[rule.id], gone = each.edited(rule)
+            for run in gone:
+                memory = memory.cut(rule_id, run, "rule_changed", now)
+        return memory if kept == memory.rules else replace(memory, rules=kept)
+
+    def not_later_than(self, now: datetime) -> Memory:
+        """Return it after the clock was set back, if it was: nothing hangs for that."""
+        rules = {}
+        for rule_id, each in self.rules.items():
+            runs = tuple(run.not_later_than(now) for run in each.runs)
+            rules[rule_id] = each if runs == each.runs else replace(each, runs=runs)
+        endings = tuple(each.not_later_than(now) for each in self.endings)
+        if rules == self.rules and endings == self.endings:
             return self
-        memory = self
-        for rule_id, each in gone.items():
-            for run in each.runs:
-                memory = memory.ended(rule_id, run, "rule_changed", now)
-        kept = {key: each for key, each in self.rules.items() if key not in gone}
-        return replace(memory, rules=kept)
+        return replace(self, rules=rules, endings=endings)
+
+    def cut(self, rule_id: str, run: RuleRun, outcome: str, now: datetime) -> Memory:
+        """Return it with a run that is over before its end; its OFFs are still owed."""
+        endings = endings_of(rule_id, run, now)
+        trace = trace_of(rule_id, run, outcome, now)
+        if endings:
+            trace["still_off"] = [
+                {each.kind: each.target, "at": each.at.isoformat()} for each in endings
+            ]
+        memory = self.traced(trace)
+        return replace(memory, endings=(*memory.endings, *endings)[-KEPT:])
+
+    def last_outcome(self, rule_id: str) -> str:
+        """Return how a rule's last run that did anything ended; empty for none."""
+        outcomes = (
+            str(each.get("outcome"))
+            for each in reversed(self.traces)
+            if each["rule"] == rule_id and each.get("steps")
+        )
+        return next(outcomes, "")
 
     def ended(self, rule_id: str, run: RuleRun, outcome: str, now: datetime) -> Memory:
         """Return it with the trace of a run that came to an end."""
@@ -189,6 +373,7 @@ def trace_of(rule_id: str, run: RuleRun, outcome: str, now: datetime) -> dict[st
         "cause": dict(run.cause),
         "steps": [dict(each) for each in run.done],
         **({"dry_run": True} if run.dry_run else {}),
+        **({"left_out": run.left_out} if run.left_out else {}),
     }
 
 
@@ -197,7 +382,7 @@ def _dull(trace: Mapping[str, Any]) -> bool:
 
 
 def _alike(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    same_cause = _mapping(left.get("cause")).get("trigger") == _mapping(
+    same_cause = mapping(left.get("cause")).get("trigger") == mapping(
         right.get("cause")
     ).get("trigger")
     return _dull(left) and left.get("outcome") == right.get("outcome") and same_cause
@@ -239,9 +424,11 @@ _MOST_ITEMS = 100
 _LONGEST_TEXT = 500
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return what is one, of anything."""
     return value if isinstance(value, Mapping) else NOTHING
 
 
-def _list(value: object) -> list[Any]:
+def listed(value: object) -> list[Any]:
+    """Return what is a list, of anything."""
     return value if isinstance(value, list) else []

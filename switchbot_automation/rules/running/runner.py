@@ -10,25 +10,41 @@ import logging
 from collections import deque
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import Power
 from switchbot_automation.rules.definition.actions import DeviceCommand
 from switchbot_automation.rules.definition.conditions import all_hold
 from switchbot_automation.rules.definition.context import Home
-from switchbot_automation.rules.definition.model import LATEST
-from switchbot_automation.rules.running.carry import PERSON, Carrier, LostRaceError
+from switchbot_automation.rules.definition.model import LATEST, every_step
+from switchbot_automation.rules.running.budget import Budget, Echo, for_rules
+from switchbot_automation.rules.running.carry import Carrier, LostRaceError
 from switchbot_automation.rules.running.devices import RuleDevices
-from switchbot_automation.rules.running.evaluate import admit, fire, next_run
-from switchbot_automation.rules.running.memory import Memory, RuleMemory, RuleRun
-from switchbot_automation.rules.running.services import Services
+from switchbot_automation.rules.running.evaluate import (
+    admit,
+    enter,
+    fire,
+    next_run,
+    refused_run,
+)
+from switchbot_automation.rules.running.flow import listen, waited_for
+from switchbot_automation.rules.running.memory import (
+    Memory,
+    RuleRun,
+    listed,
+    mapping,
+)
+from switchbot_automation.rules.running.services import PERSON, Services
+from switchbot_automation.rules.running.watched import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -42,13 +58,17 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import DeviceEvent, Notifier
-    from switchbot_automation.rules.definition.model import Condition, Rule, Trigger
+    from switchbot_automation.rules.definition.model import Rule
+    from switchbot_automation.rules.running.evaluate import Firing
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _LOGGER = logging.getLogger(__name__)
 
 _MOST_EVENTS: Final = 200
 _SOONEST: Final = timedelta(seconds=1)
+
+_TOLD_FOR: Final = timedelta(days=1)
+"""For how long a rule that failed makes the health `degraded`, if it does not run again."""
 
 
 class RulesDone(NamedTuple):
@@ -78,7 +98,8 @@ class Rules:
         self._meters = meters
         self._clock = clock
         self._listeners = listeners
-        self._devices = RuleDevices(client, observer, clock, documents.account)
+        self._devices = RuleDevices(observer, clock, documents.account)
+        self._budget = Budget()
         self._services = Services(
             client,
             observer,
@@ -88,10 +109,13 @@ class Rules:
             clock,
             webhook_sender,
             notifier,
+            meters,
+            self._budget,
         )
         self._events: deque[WebhookEvent] = deque(maxlen=_MOST_EVENTS)
         self._names: tuple[object, frozenset[str]] = (None, frozenset())
         self._read: tuple[object, Memory] = (None, Memory())
+        self._looked_at: datetime | None = None
 
     def take(self, event: WebhookEvent) -> bool:
         """Keep an event for the next tick; tell whether a rule may be waiting for it."""
@@ -99,6 +123,8 @@ class Rules:
         if settings is None or not settings.rules:
             return False
         if not self._devices.concerns(event, self._device_names(settings)):
+            if self._budget.commanded(event.device_id):
+                self._devices.take(event, frozenset())  # what it is like by now
             return False
         self._events.append(event)
         return True
@@ -107,17 +133,25 @@ class Rules:
         self, settings: Settings, ticks: list[ZoneTick], now: datetime
     ) -> RulesDone:
         """Do what is due now. Never raises for a cloud, a store or a plug-in."""
-        if not settings.rules or self._documents.rules.revision is None:
+        if self._documents.rules.revision is None:
             self._events.clear()
             return RulesDone(ticks, None)
         before = self._memory()
-        memory = before.only(settings.rules, now)
-        carrier = Carrier(self._services, settings)
+        if not settings.rules and not before.rules and not before.endings:
+            self._events.clear()
+            return RulesDone(ticks, None)
+        memory = before.only(settings.rules, now, aside=_aside(settings))
+        known = {rule.id for rule in settings.rules} | _aside(settings)
+        self._budget.only(known)
+        carrier = Carrier(self._services, settings, partial(self._seen, settings))
         try:
             memory, next_at = await self._evaluate(settings, ticks, memory, carrier)
         except LostRaceError:
             _LOGGER.warning("another engine has these rules; waiting for the next tick")
             return RulesDone(_with_commands(ticks, carrier.commands), now + _SOONEST)
+        for together, why in self._budget.news():
+            names = " and ".join(together)
+            _LOGGER.warning("stopped for a while, %s: %s", why, names)
         self._keep(memory)
         self._tell(before, memory)
         return RulesDone(_with_commands(ticks, carrier.commands), next_at)
@@ -130,7 +164,7 @@ class Rules:
         carrier: Carrier,
     ) -> tuple[Memory, datetime | None]:
         rules = [rule for rule in settings.rules if rule.enabled]
-        watched = _devices_of(rules, triggers=True)
+        watched = _watched(rules, memory)
         zones = {tick.zone.name: self._zone_values(tick) for tick in ticks}
 
         everything = self._device_names(settings)
@@ -140,6 +174,10 @@ class Rules:
             tz = settings.default.timezone
             return Home(settings, tz, zones, values, event)
 
+        if everything or _commanded(rules):
+            names = everything | _commanded(rules)
+            self._devices.remember(memory.devices, names)
+            await self._devices.account.refresh()
         while self._events:
             await self._devices.know()
             pushed = self._events.popleft()
@@ -147,10 +185,15 @@ class Rules:
             if self._clock.now() - pushed.received_at > LATEST:
                 continue  # it came while another engine led
             memory, _ = await self._pass(settings, memory, home(event), carrier)
-        await self._devices.refresh(watched, self._meters.quota())
+        await self._devices.refresh(watched, for_rules(self._meters.quota(), settings))
         memory, next_at = await self._pass(settings, memory, home(), carrier)
+        memory = await carrier.end(memory, home())
+        if self._devices.ids != memory.devices:
+            memory = replace(memory, devices=self._devices.ids)
+        watched = _watched(rules, memory)
         read_at = self._devices.next_read(watched, self._clock.now())
         soonest = [next_at, next_run(memory), read_at]
+        soonest += [each.at for each in memory.endings]
         return memory, min((at for at in soonest if at is not None), default=None)
 
     async def _pass(
@@ -159,25 +202,70 @@ class Rules:
         """Look at every trigger once, and carry out what is due then."""
         rules = [rule for rule in settings.rules if rule.enabled]
         now = self._clock.now()
-        memory, fired, next_at = fire(rules, memory, home, now)
+        memory, home, seen_again = _timed(rules, memory, home, now)
+        anew = self._looked_at is None or now < self._looked_at
+        self._looked_at = now
+        memory, fired, next_at = fire(rules, memory, home, now, anew=anew)
+        memory = listen(rules, memory, home, now)
         for each in fired:
-            home = await self._with_conditions(each.rule, home)
-            memory = admit(each, memory, home, now)
-        return await carrier.carry_out(rules, memory, home), next_at
+            kind = str(each.cause.get("trigger"))
+            echoes = self._echoes(each)
+            refused = self._budget.refuses(each.rule, kind, echoes, now)
+            if refused is not None:
+                why = self._budget.stopped(each.rule, now)
+                memory = refused_run(each, memory, refused, why, now)
+                continue
+            home = await self._with_conditions(settings, each.rule, home)
+            before, memory = memory, admit(each, memory, home, now)
+            if memory.of(each.rule).runs != before.of(each.rule).runs:
+                self._budget.began(each.rule, now)
+        memory = await carrier.carry_out(rules, memory, home)
+        wanted = (next_at, seen_again)
+        return memory, min((at for at in wanted if at is not None), default=None)
 
-    async def _with_conditions(self, rule: Rule, home: Home) -> Home:
+    def _echoes(self, firing: Firing) -> list[Echo]:
+        """Return what a trigger looked at, by what commands may have changed it."""
+        index = firing.cause.get("index")
+        if not isinstance(index, int) or index >= len(firing.rule.triggers):
+            return []
+        trigger, cause = firing.rule.triggers[index], firing.cause
+        found = []
+        for subject in trigger.subjects:
+            target = f"zone:{subject.zone}"
+            if subject.device:
+                target = self._devices.id_of(subject.device)
+            found.append(Echo(target, subject.attribute, cause.get("value")))
+        device = getattr(trigger, "device", "")
+        if device:
+            told = mapping(cause.get("values"))
+            value = told.get("power", told.get("powerState"))
+            found.append(Echo(self._devices.id_of(device), "", value))
+        return found
+
+    async def _with_conditions(
+        self, settings: Settings, rule: Rule, home: Home
+    ) -> Home:
         """Read the devices that the conditions of a triggered rule look at."""
-        asked = {
-            subject.device
-            for each in rule.conditions
-            for subject in each.subjects
-            if subject.device
-        }
-        if not asked:
-            return home
-        quota = self._meters.quota()
-        await self._devices.refresh(asked, quota, now_only=True)
-        return replace(home, devices={**home.devices, **self._devices.values(asked)})
+        subjects = [it for each in rule.conditions for it in each.subjects]
+        asked = frozenset(it.device for it in (*subjects, *rule.timed)) - {""}
+        return await self._seen(settings, asked, home) if asked else home
+
+    async def _seen(
+        self, settings: Settings, asked: frozenset[str], home: Home
+    ) -> Home:
+        """Read devices, and return the home with what is known of them and the zones.
+
+        A rule's own steps may have changed a zone since the tick looked at it.
+        """
+        if asked:
+            quota = for_rules(self._meters.quota(), settings)
+            await self._devices.refresh(asked, quota, now_only=True)
+        zones = {}
+        for name, values in home.zones.items():
+            known = self._known_values(settings.zones[name])
+            zones[name] = {**values, "power": known["power"], "action": known["action"]}
+        devices = {**home.devices, **self._devices.values(asked)}
+        return replace(home, zones=zones, devices=devices)
 
     async def run_rule(
         self, settings: Settings, rule_id: str, *, dry_run: bool, conditions: bool
@@ -185,6 +273,7 @@ class Rules:
         """Run a rule's actions now, as if it had been triggered; return its trace.
 
         A delay ends the call: the ticks carry the run on. `conditions`: ask them first.
+        The rule's mode holds, but for a rehearsal, a dry run that waits for nothing.
         Raises SettingsError where there is no such rule.
         """
         rule = next((each for each in settings.rules if each.id == rule_id), None)
@@ -193,12 +282,14 @@ class Rules:
             raise SettingsError(f"no rule {rule_id!r}; there are {known}", path="rules")
         now = self._clock.now()
         before = self._memory()
-        memory = before.only(settings.rules, now)
+        memory = before.only(settings.rules, now, aside=_aside(settings))
         zones = {
             zone.name: self._known_values(zone) for zone in settings.zones.values()
         }
         home = Home(settings, settings.default.timezone, zones)
-        home = await self._with_conditions(rule, home)
+        home = await self._with_conditions(settings, rule, home)
+        others = [each for each in settings.rules if each.enabled and each is not rule]
+        memory, home, _ = _timed((rule, *others), memory, home, now)
         run = RuleRun(
             uuid4().hex[:12],
             now,
@@ -210,13 +301,21 @@ class Rules:
             word = "conditions_unknown" if held is None else "conditions_not_met"
             memory = memory.ended(rule.id, run, word, now)
         else:
+            if not run.dry_run:
+                self._budget.began(rule, now, person=True)
+            if run.dry_run:
+                mine = memory.of(rule)
+                runs = (*mine.runs, run)
+                memory = memory.having(rule, replace(mine, runs=runs))
+            else:
+                memory = enter(rule, run, memory, now)
             mine = memory.of(rule)
-            begun = RuleMemory(rule.fingerprint, mine.triggers, (*mine.runs, run))
-            carrier = Carrier(self._services, settings)
+            begun = [each for each in mine.runs if each.id == run.id]
+            carrier = Carrier(self._services, settings, partial(self._seen, settings))
             try:
-                memory = await carrier.advance(
-                    rule, run, memory.having(rule, begun), home
-                )
+                for each in begun:
+                    if not each.queued:
+                        memory = await carrier.advance(rule, each, memory, home)
             except LostRaceError:
                 return {"rule": rule.id, "run": run.id, "outcome": "lost_race"}
         self._keep(memory)
@@ -244,6 +343,19 @@ class Rules:
         failed = {}
         for trace in memory.traces:
             failed[trace.get("rule")] = trace
+        now = self._clock.now()
+        stopped = [
+            {
+                "rule": rule.id,
+                "why": stop.why,
+                "with": list(stop.others),
+                "since": stop.since.isoformat(),
+                "until": stop.until.isoformat(),
+            }
+            for rule in rules
+            if (stop := self._budget.stopped(rule, now)) is not None
+        ]
+        over = [rule.id for rule in rules if self._budget.over(rule, now)]
         return {
             "count": len(rules),
             "account": self._devices.account.report(self._mattering(settings)),
@@ -253,16 +365,35 @@ class Rules:
                 for rule_id, each in failed.items()
                 if each["outcome"] == "failed"
             ],
+            "stopped": stopped,
+            "over_budget": over,
+            "problems": [
+                *_problems(rules, stopped, over),
+                *_failing(memory, failed.values(), now),
+                *self._unknown(rules),
+            ],
         }
+
+    def _unknown(self, rules: Iterable[Rule]) -> Iterator[str]:
+        """Yield in words which devices of the rules the account does not have."""
+        for rule in rules:
+            if rule.enabled:
+                names = sorted(_devices_of((rule,)) | _commanded((rule,)))
+                for _name, problem in self._devices.problems(names):
+                    yield f"rule {rule.id}: {problem}"
 
     def _memory(self) -> Memory:
         """Return what is remembered; read from the document only when it is another."""
         document = self._documents.rules.data
         if self._read[0] is not document:
             self._read = (document, Memory.from_document(document))
+            self._budget.restore(self._read[1].budget)
         return self._read[1]
 
     def _keep(self, memory: Memory) -> None:
+        budget = self._budget.to_document()
+        if budget != memory.budget:
+            memory = replace(memory, budget=budget)
         if memory is self._read[1]:
             return
         document = memory.to_document()
@@ -315,17 +446,46 @@ class Rules:
         }
 
 
-def _devices_of(rules: Iterable[Rule], *, triggers: bool = False) -> frozenset[str]:
-    """Return the devices that rules name; only those that a trigger reads."""
-    found = set()
-    for rule in rules:
-        parts: tuple[Trigger | Condition, ...] = rule.triggers
-        if not triggers:
-            parts = (*rule.triggers, *rule.conditions)
-        found |= {subject.device for part in parts for subject in part.subjects}
-        if not triggers:
-            found |= {getattr(each, "device", "") for each in rule.triggers}
-    return frozenset(found - {""})
+def _problems(
+    rules: Iterable[Rule], stopped: Iterable[Mapping[str, Any]], over: Iterable[str]
+) -> Iterator[str]:
+    """Yield in words what a person has to know of the rules."""
+    for each in stopped:
+        others = " and ".join(each["with"])
+        beside = f" with {others}" if others else ""
+        yield (
+            f"rule {each['rule']} is stopped{beside} until {each['until']}:"
+            f" {each['why']}; an edit or a run by hand ends that"
+        )
+    most = {rule.id: rule.max_per_hour for rule in rules}
+    for rule_id in over:
+        yield (
+            f"rule {rule_id} has done {most[rule_id]} things within an hour, and may"
+            " do no more (`max_per_hour`)"
+        )
+
+
+def _failing(
+    memory: Memory, last: Iterable[Mapping[str, Any]], now: datetime
+) -> Iterator[str]:
+    """Yield what is tried again, and whose last run failed within a day."""
+    for rule_id, each in memory.rules.items():
+        for run in each.runs:
+            if run.trouble:
+                yield f"rule {rule_id}: {run.trouble}; it is tried again"
+    for ending in memory.endings:
+        if ending.tries:
+            yield (
+                f"{ending.target} is still to be turned off for rule {ending.rule};"
+                " it is tried again"
+            )
+    for trace in last:
+        ended = stored_instant(trace.get("ended_at"))
+        if trace["outcome"] == "failed" and ended and now - ended <= _TOLD_FOR:
+            steps = [mapping(each) for each in listed(trace.get("steps"))]
+            wrong = [each for each in steps if each.get("ok") is False]
+            why = wrong[-1].get("error") if wrong else trace["outcome"]
+            yield f"rule {trace['rule']} failed: {why}"
 
 
 def _commanded(rules: Iterable[Rule]) -> frozenset[str]:
@@ -333,9 +493,50 @@ def _commanded(rules: Iterable[Rule]) -> frozenset[str]:
     return frozenset(
         step.action.device
         for rule in rules
-        for step in rule.steps
+        for step in every_step(rule.steps)
         if isinstance(step.action, DeviceCommand)
     )
+
+
+def _aside(settings: Settings) -> set[str]:
+    """Return the ids of the rules that cannot be read here."""
+    return {each.name for each in settings.set_aside if each.path.startswith("rules")}
+
+
+def _devices_of(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the devices that rules name."""
+    found = set()
+    for rule in rules:
+        found |= {subject.device for subject in rule.subjects}
+        found |= {getattr(part, "device", "") for part in rule.parts}
+    return frozenset(found - {""})
+
+
+def _watched(rules: Iterable[Rule], memory: Memory) -> frozenset[str]:
+    """Return the devices that have to be read all the time.
+
+    Those that a trigger looks at, or a wait that is on, or a condition with `for`.
+    """
+    found = set()
+    for rule in rules:
+        parts = list(rule.triggers)
+        for run in memory.of(rule).runs:
+            block = waited_for(rule, run)
+            parts += block.triggers if block is not None else ()
+        found |= {subject.device for part in parts for subject in part.subjects}
+        found |= {subject.device for subject in rule.timed}
+    return frozenset(found - {""})
+
+
+def _timed(
+    rules: Iterable[Rule], memory: Memory, home: Home, now: datetime
+) -> tuple[Memory, Home, datetime | None]:
+    """Look at the values whose age conditions ask for; return when to look again."""
+    timed = dict.fromkeys(subject for rule in rules for subject in rule.timed)
+    found = watch(timed, memory.watched, home, now)
+    if found.memory != memory.watched:
+        memory = replace(memory, watched=found.memory)
+    return memory, replace(home, since=found.since), found.next_at
 
 
 def _with_commands(

@@ -8,13 +8,26 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.cloud.catalog.catalog import is_idempotent
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.state.wishes import held
 from switchbot_automation.engine.act.wishes import act_for_person, end_of_hold
 from switchbot_automation.engine.observe.gateway import describe
-from switchbot_automation.errors import RuleActionError
+from switchbot_automation.errors import (
+    AuthError,
+    BadParameterError,
+    CloudError,
+    RuleActionError,
+    SettingsError,
+    UnsupportedCommandError,
+    WebhookConflictError,
+    WebhookError,
+)
 from switchbot_automation.model import CommandStatus, ManualAction
+from switchbot_automation.reasons import ReasonCode
+from switchbot_automation.rules.definition.model import MAX_PER_HOUR
 from switchbot_automation.rules.running.account import checked_parameter
+from switchbot_automation.rules.running.budget import Budget, check_affordable
 from switchbot_automation.settings.secrets import masked
 from switchbot_automation.urls import mask_url
 
@@ -27,10 +40,14 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
+    from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.model import CloudApi, Command
     from switchbot_automation.rules.definition.context import Home, Notifier
     from switchbot_automation.rules.running.devices import RuleDevices
-    from switchbot_automation.settings.model import Settings
+    from switchbot_automation.settings.model import Settings, ZoneSettings
+
+PERSON: Final = "person"
+"""The trigger of a run that a person asked for."""
 
 SENDING_SECONDS: Final = 60.0
 """How long a webhook, a notification or a plug-in's action may take."""
@@ -40,6 +57,7 @@ _SCENE_ID = re.compile(
     r"T\d{2}-[\w-]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 )
 _LONGEST_PARAMETER = 200
+_ROUNDED_KELVIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,8 @@ class Services:
     clock: Clock
     webhook_sender: HookSender | None
     notifier: Notifier | None
+    meters: Meters
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(slots=True)
@@ -70,11 +90,17 @@ class RunContext:
     home: Home
     dry_run: bool
     commands: list[Command] = field(default_factory=list)
+    max_per_hour: int = MAX_PER_HOUR
 
     @property
     def now(self) -> datetime:
         """The instant, aware UTC."""
         return self.services.clock.now()
+
+    @property
+    def _by_person(self) -> bool:
+        """Whether a person set the run off just now, and may try what is refused."""
+        return self.cause.get("trigger") == PERSON
 
     async def command_zone(
         self, zone: str, action: str, hold: timedelta | str | None
@@ -88,9 +114,14 @@ class RunContext:
         what = {"zone": zone, "command": action}
         if self.dry_run:
             return what
-        until = services.documents.states[zone].hold_until
+        target, state = f"zone:{zone}", services.documents.states[zone]
+        until, by = state.hold_until, state.hold_by
         if hold is not None:
-            until = end_of_hold(hold, settings, self.now)
+            until, by = end_of_hold(hold, settings, self.now), self.rule
+        if not state.uncertain and self._in_force(target, action, None):
+            services.documents.states[zone] = held(state, until, by)
+            return {**what, "in_force": True}
+        self._spend(off=wanted is ManualAction.OFF)
         command = await act_for_person(
             services.documents,
             services.commander,
@@ -100,6 +131,8 @@ class RunContext:
             settings=self.settings,
             now=self.now,
             rule=self.rule,
+            insists=self._by_person,
+            holds=by,
         )
         self.commands.append(command)
         done = {**what, "status": str(command.status)}
@@ -107,10 +140,97 @@ class RunContext:
             command.status is CommandStatus.BLOCKED and command.blocked_until is None
         ):
             why = command.reasons[-1].code if command.reasons else command.status
-            raise RuleActionError(f"{action} of zone {zone}: {command.status}, {why}")
+            raise RuleActionError(
+                f"{action} of zone {zone}: {command.status}, {why}",
+                passing=why is not ReasonCode.NO_RUNG_CONFIGURED,
+            )
+        services.budget.sent(self.rule, target, action, None, self.now)
         if command.blocked_until is not None:
             done["blocked_until"] = encode_instant(command.blocked_until)
         return done
+
+    def _in_force(self, target: str, command: str, parameter: Any) -> bool:
+        """Tell whether a rule sent this a moment ago; a person is always obeyed."""
+        if self.cause.get("trigger") == PERSON:
+            return False
+        budget = self.services.budget
+        return budget.in_force(target, command, parameter, self.now)
+
+    def _spend(self, *, off: bool = False, calls: bool = True) -> None:
+        """Count one act. Raises QuotaExhaustedError and RuleActionError, and then it is not done.
+
+        `calls`: it costs one of the day's.
+        """
+        services = self.services
+        if calls:
+            quota = services.meters.quota()
+            check_affordable(quota, self.settings, self.now, off=off)
+        services.budget.spend(self.rule, self.max_per_hour, self.now, off=off)
+
+    async def set_preset(self, zone: str, preset: str) -> Mapping[str, Any]:
+        """Put a preset of a zone in force, as its setting `preset`; empty for none."""
+        settings = self._settings_of(zone)
+        if preset and preset not in settings.presets:
+            known = ", ".join(settings.presets) or "none"
+            raise RuleActionError(f"zone {zone} has no preset {preset}; it has {known}")
+        what = {"zone": zone, "preset": preset or "none"}
+        return await self._change(what, zone, {"preset": preset})
+
+    async def set_temperature(self, zone: str, celsius: float) -> Mapping[str, Any]:
+        """Move a zone's band, and its setpoint, in the settings of its season."""
+        settings, laid = self._settings_of(zone), self.settings.zones[zone].overlay
+        for reason in laid.reasons if laid is not None else ():
+            if reason.code in (ReasonCode.PRESET, ReasonCode.NOBODY_THERE):
+                name = reason.detail["preset"]
+                raise RuleActionError(
+                    f"the preset {name} decides the temperatures of zone {zone}; put"
+                    " another in force, or none, with set_preset_mode"
+                )
+        season = "summer" if settings.mode == "summer" else "winter"
+        profile = settings.summer if season == "summer" else settings.winter
+        if settings.mode == "auto":
+            raise RuleActionError(
+                f"zone {zone} is in mode auto, whose two bands say when it heats and"
+                " when it cools; put a preset in force instead"
+            )
+        if profile is None:
+            raise RuleActionError(f"zone {zone} has no temperatures for {season}")
+        kelvin = celsius - (profile.min_temp + profile.max_temp) / 2.0
+        aimed = profile.shifted(kelvin)
+        middle = (aimed.min_temp + aimed.max_temp) / 2.0
+        if abs(middle - celsius) > _ROUNDED_KELVIN:
+            raise RuleActionError(
+                f"a band around {celsius:g} °C lies beyond what the settings allow"
+            )
+        what = {
+            "zone": zone,
+            "band": [aimed.min_temp, aimed.max_temp],
+            "setpoint": aimed.target_temp,
+        }
+        temperatures = {
+            "min_temp": aimed.min_temp,
+            "max_temp": aimed.max_temp,
+            "target_temp": aimed.target_temp,
+        }
+        return await self._change(what, zone, {season: temperatures})
+
+    def _settings_of(self, zone: str) -> ZoneSettings:
+        """Return a zone's settings as the document has them."""
+        settings = self.settings.zones[zone]
+        return settings.overlay.base if settings.overlay is not None else settings
+
+    async def _change(
+        self, what: Mapping[str, Any], zone: str, keys: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Change settings of a zone unless they are in force; return what was done."""
+        if self.dry_run:
+            return what
+        self._spend(calls=False)
+        try:
+            changed = await self.services.documents.change_zone(zone, keys)
+        except SettingsError as error:
+            raise RuleActionError(str(error)) from error
+        return what if changed else {**what, "in_force": True}
 
     async def command_device(
         self, device: str, command: str, parameter: Any, command_type: str
@@ -129,10 +249,23 @@ class RunContext:
             what["parameter"] = _short(masked(checked))
         if self.dry_run:
             return what
-        client = self.services.client
-        result = await self.services.observer.send(
-            client.command, found.device_id, command, checked, command_type
+        again = is_idempotent(command, command_type)
+        devices, budget = self.services.devices, self.services.budget
+        if (
+            again
+            and not devices.contradicts(found, command)
+            and self._in_force(found.device_id, command, checked)
+        ):
+            return {**what, "in_force": True}
+        self._spend(off=command == "turnOff")
+        result = await self.services.observer.command(
+            found.device_id,
+            command,
+            checked,
+            command_type,
+            insists=self._by_person,
         )
+        budget.sent(self.rule, found.device_id, command, checked, self.now)
         return {
             **what,
             **({"command_id": result.command_id} if result.command_id else {}),
@@ -152,7 +285,8 @@ class RunContext:
                 raise RuleActionError(f"no single scene {scene!r}; there are {known}")
             scene_id = found[0]
         if not self.dry_run:
-            await observer.send(client.run_scene, scene_id)
+            self._spend()
+            await observer.run_scene(scene_id, insists=self._by_person)
         return {"scene": scene}
 
     async def post(self, url: str, allowed_hosts: Collection[str]) -> Mapping[str, Any]:
@@ -161,6 +295,7 @@ class RunContext:
         if sender is None:
             raise RuleActionError("the engine was given no webhook_sender")
         if not self.dry_run:
+            self._spend(calls=False)
             try:
                 async with asyncio.timeout(SENDING_SECONDS):
                     await sender.send(url, allowed_hosts=allowed_hosts)
@@ -174,7 +309,7 @@ class RunContext:
         until = end_of_hold(hold, self.settings.zones[zone], self.now)
         if not self.dry_run:
             states = self.services.documents.states
-            states[zone] = held(states[zone], until)
+            states[zone] = held(states[zone], until, self.rule)
         return {"zone": zone, "until": encode_instant(until) if until else None}
 
     async def notify(
@@ -187,6 +322,7 @@ class RunContext:
         words = {**self.cause, "rule": self.rule}
         text = Template(message).safe_substitute(words)
         if not self.dry_run:
+            self._spend(calls=False)
             async with asyncio.timeout(SENDING_SECONDS):
                 await notifier.notify(text, title=title)
         return {"message": _short(text)}
@@ -195,6 +331,28 @@ class RunContext:
 def failure(error: BaseException) -> str:
     """Return an action's error as one line for the trace."""
     return str(error)[:200] if isinstance(error, RuleActionError) else describe(error)
+
+
+def passes(error: BaseException, *, once: bool) -> bool:
+    """Tell whether a failed step is worth another try: nothing was done, or it harms not.
+
+    `once`: doing it twice does more than doing it once.
+    """
+    if isinstance(error, RuleActionError):
+        return error.passing
+    if isinstance(error, _FOR_GOOD):
+        return False
+    if isinstance(error, CloudError | WebhookError):
+        return not (once and error.maybe_sent)
+    return not once and isinstance(error, OSError)  # TimeoutError is one
+
+
+_FOR_GOOD: Final = (
+    AuthError,
+    UnsupportedCommandError,
+    BadParameterError,
+    WebhookConflictError,
+)
 
 
 def _secret(device_type: str, command: str) -> bool:

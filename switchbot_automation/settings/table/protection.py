@@ -163,6 +163,13 @@ CONFIRMATION: tuple[SettingSpec, ...] = (
         (0, 50),
         "characters",
     ),
+    _whole(
+        "power_meter_channel",
+        1,
+        (1, 2),
+        "",
+        "Which channel of a relay with two of them the air conditioner hangs on.",
+    ),
     _number(
         "power_meter_on_watts",
         meaning="From this on that plug's reading means that the unit runs.",
@@ -176,12 +183,14 @@ CONFIRMATION: tuple[SettingSpec, ...] = (
         (10, 3600),
         meaning="How long the unit's status or the plug may take to show a command.",
     ),
-    _seconds(
+    SettingSpec(
         "thermal_response_seconds",
-        0,
-        (0, 86400),
-        meaning="How long the room may take to show a start, where nothing else does; 0"
-        " means that it is not asked.",
+        Kind.WHOLE,
+        "How long the room may take to follow its unit before what the unit was told is"
+        " told again. Where it is left out, 45 min until the room has shown how long it"
+        " takes; 0 means that the room is not asked.",
+        bounds=(0, 86400),
+        unit="s",
     ),
     _whole(
         "repair_attempts",
@@ -191,13 +200,43 @@ CONFIRMATION: tuple[SettingSpec, ...] = (
         "How often a command that did not show is sent again before the unit counts as"
         " unresponsive; each time waits twice as long.",
     ),
+    _seconds(
+        "setpoint_change_seconds",
+        300,
+        (0, 86400),
+        meaning="Least time between two changes of the setpoint, fan speed or mode of a"
+        " unit that runs, however often what is wished changes.",
+    ),
+    SettingSpec(
+        "command_quiet_hours",
+        Kind.SECTION,
+        "Hours in which the unit is to make no beep: nothing is sent but a person's"
+        " commands, what safety asks, the OFF at the end of a window, and what a room"
+        " needs that is 2 K out of its band.",
+    ),
+    SettingSpec(
+        "command_quiet_hours.start",
+        Kind.EDGE,
+        "From when on.",
+        bounds=(-720, 720),
+        unit="min from the sun's",
+        required=True,
+    ),
+    SettingSpec(
+        "command_quiet_hours.end",
+        Kind.EDGE,
+        "Until when, on the next day where that is earlier than the start.",
+        bounds=(-720, 720),
+        unit="min from the sun's",
+        required=True,
+    ),
     SettingSpec(
         "manual_hold_seconds",
         Kind.WHOLE,
         "How long the automation leaves a zone alone after a person's command that says"
         " nothing of it; 0 means not at all. Where it is left out, until the next start"
         " or end of its windows, at most a day. After a change by the unit's own remote"
-        " only as long as it says.",
+        " only as long as it says, and where but a plug shows that, 4 h at most.",
         bounds=(0, 604800),
         unit="s",
     ),

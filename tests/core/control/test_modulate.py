@@ -11,8 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from switchbot_automation.core.control.steer import (
-    HIGHEST_SETPOINT,
-    LOWEST_SETPOINT,
     OFFSET_BOUNDS,
     Aim,
     Situation,
@@ -24,7 +22,12 @@ from switchbot_automation.core.decide import decide
 from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import Reading
 from switchbot_automation.core.state.zone import ZoneState
-from switchbot_automation.model import Action, Power
+from switchbot_automation.model import (
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
+    Action,
+    Power,
+)
 from switchbot_automation.settings import parse_settings
 from switchbot_automation.simulation import default_settings
 
@@ -204,7 +207,12 @@ def test_once_the_day_has_had_its_starts_less_is_asked_for_instead_of_stopping()
     over = Situation(
         23.0, 0.0, running=True, setpoint=22.0, least=22.9, level=23.0, spared=True
     )
-    assert steer(WINTER, Steering(heating=1.9), over).setpoint == 21.0
+    # What rests by itself already is told nothing more.
+    assert steer(WINTER, Steering(heating=1.9), over).setpoint == 22.0
+    weaker = replace(over, temperature=22.1, least=22.0, level=22.1)
+    # Else at once so little that it rests, not a beep for every step.
+    assert steer(WINTER, Steering(heating=1.9), weaker).setpoint == 21.0
+    assert steer(WINTER, Steering(heating=0.5), weaker).setpoint == 20.0
 
 
 def test_a_room_that_dips_is_settled_further_inside():

@@ -31,8 +31,19 @@ ROOM: dict[str, Any] = {
     "aircon_device_id": ONE,
     "winter": {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 24.0},
     "time_windows": [{"days": list(range(7)), "start": "00:30", "end": "00:00"}],
+    # The rooms of these units never follow them.
+    "thermal_response_seconds": 0,
 }
-HOME = {key: ROOM[key] for key in ("automation_enabled", "mode", "timezone", "winter")}
+HOME = {
+    key: ROOM[key]
+    for key in (
+        "automation_enabled",
+        "mode",
+        "timezone",
+        "winter",
+        "thermal_response_seconds",
+    )
+}
 ON, OFF = "setAll 24,5,3,on", "turnOff"
 
 

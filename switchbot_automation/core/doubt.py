@@ -1,0 +1,429 @@
+"""Hold what a unit is believed to do against what can be seen of it, at every tick. Pure.
+
+While a command is being confirmed that is `verify`'s matter. Afterwards nobody would look
+any more, and a remote, a cut in the mains or a burst that missed would be believed away
+for ever. So the plug is asked a few times an hour, and the room's course is compared with
+what it does when its unit works, or rests. What contradicts a belief for long enough makes
+it uncertain: then nothing is "in force already", and the rule says anew what it wants. That
+is the repair, and it goes the way of every command, past the gate. It is bounded (see
+`state.evidence`), and when it shows nothing either, notice is given.
+
+A unit in defrost, or one that idles at its setpoint, contradicts nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from switchbot_automation.core.control.band import edges_of
+from switchbot_automation.core.requests import ReadPlug
+from switchbot_automation.core.state.check import watts_of
+from switchbot_automation.core.state.evidence import (
+    NONE,
+    after_plug,
+    after_sample,
+    agreed,
+    came_as_far_as,
+    doubted,
+    followed,
+    found_running,
+    has_followed,
+    overran,
+    overrun_kelvin,
+    plug_interval,
+    repair_waits_until,
+    responds_seconds,
+    undoubted,
+)
+from switchbot_automation.core.state.unit import (
+    after_aircon_status,
+    certain,
+    season_action,
+    set_all_parameter,
+    started_by_somebody,
+    unsure,
+)
+from switchbot_automation.core.state.wishes import after_remote
+from switchbot_automation.model import (
+    Action,
+    Command,
+    CommandStatus,
+    Power,
+    Reason,
+    ReasonCode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from switchbot_automation.core.control.band import Edges
+    from switchbot_automation.core.home import States
+    from switchbot_automation.core.pace import Quota
+    from switchbot_automation.core.requests import Answered, Request
+    from switchbot_automation.core.state.zone import Doubt, Evidence, ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+# A defrost takes a heat pump five to ten minutes, and no longer.
+_PERSISTS = timedelta(minutes=10)
+# Of the watts that mean that the unit runs: a board at rest, and no fan.
+_STANDBY_SHARE, _STANDBY_LEAST = 1.0 / 6.0, 5.0
+# A unit that idles at its setpoint draws as little as one that is off; the room tells.
+_LOST_KELVIN = 0.5
+_FOLLOWS_KELVIN = 0.2
+_DEFROSTS, _DEFROST_SAMPLES = timedelta(minutes=15), 3
+_RISES_KELVIN, _RISES_SECONDS = 0.3, 3600.0
+_RESTED = timedelta(minutes=45)
+# Only a plug saw it, and a cut in the mains looks the same: the room may not freeze.
+_LONGEST_HOLD = timedelta(hours=4)
+_USELESS_KELVIN = 1.0
+# How often OFF is told again before the notice: it is more often the sun than the unit.
+_NOTICE_AFTER = {Action.OFF: 2}
+_FORGOTTEN = timedelta(hours=6)
+
+
+class _Room(NamedTuple):
+    """The room's temperature, and how it lies to its band, in kelvin the unit's way."""
+
+    edges: Edges
+    temperature: float
+
+    @property
+    def left(self) -> float:
+        """How much is left until the unit is needed; 0 or less: it is."""
+        return self.edges.ahead(self.temperature, running=False)
+
+    @property
+    def over(self) -> float:
+        """By how much the band is passed at its other end."""
+        return -self.edges.ahead(self.temperature, running=True)
+
+    def gained(self, before: float) -> float:
+        """Return how far it went the unit's way since it was at `before`."""
+        gained = self.temperature - before
+        return round(gained if self.edges.heating else -gained, 6)
+
+
+def attend(
+    zone: ZoneSettings, states: States, now: datetime, quota: Quota | None
+) -> Generator[Request, Answered, tuple[Command, ...]]:
+    """Take in what shows what a zone's unit does; return what is to be told of it."""
+    if not zone.automation_enabled:
+        return ()
+    before = state = states[zone.name]
+    temperature = _temperature(state, now)
+    if temperature is not None and state.last_read_at is not None:
+        state = after_sample(state, temperature, state.last_read_at)
+    if state.compressor_running and (state.evidence or NONE).wish is None:
+        wish = set_all_parameter(zone, state.action or season_action(zone))
+        state = found_running(state, wish)
+    interval = plug_interval(zone, state, now)
+    if interval is not None and state.check is None:
+        asked_at = (state.evidence or NONE).plug_asked_at
+        wait = timedelta(seconds=quota.stretched(interval) if quota else interval)
+        if asked_at is None or asked_at + wait <= now:
+            fields = (yield ReadPlug(zone)).value
+            state = after_plug(state, plug_says(zone, fields), temperature, now)
+    commands: tuple[Command, ...] = ()
+    if state.check is None:
+        state, commands = _weighed(zone, state, temperature, now)
+    if state is not before:
+        states[zone.name] = state
+    return commands
+
+
+def plug_says(zone: ZoneSettings, fields: Mapping[str, Any] | None) -> Power | None:
+    """Return what the watts of a zone's plug say, None where nothing was heard.
+
+    ``unknown`` in between: a fan turns, or a compressor idles.
+    """
+    watts = None if fields is None else watts_of(fields, zone.power_meter_channel)
+    if watts is None:
+        return None
+    runs = zone.power_meter_on_watts
+    if watts >= runs:
+        return Power.ON
+    standby = max(runs * _STANDBY_SHARE, min(_STANDBY_LEAST, runs / 2.0))
+    return Power.OFF if watts <= standby else Power.UNKNOWN
+
+
+def _temperature(state: ZoneState, now: datetime) -> float | None:
+    """Return the room's temperature where it was read a moment ago, by a meter that lives."""
+    at = state.last_read_at
+    if at is None or state.last_temperature_stale or now - at > _PERSISTS:
+        return None
+    return state.last_temperature
+
+
+def _weighed(
+    zone: ZoneSettings, state: ZoneState, temperature: float | None, now: datetime
+) -> tuple[ZoneState, tuple[Command, ...]]:
+    edges = edges_of(zone)
+    room = None
+    if edges is not None and temperature is not None:
+        room = _Room(edges, temperature)
+        state = _learned(zone, state, room, now)
+    doubt = (state.evidence or NONE).doubt
+    if doubt is not None and _settled(zone, state, doubt, room, now):
+        shown = certain(agreed(state, now) if doubt.by != "room" else undoubted(state))
+        ends = _told(zone, doubt, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
+        return shown, (ends,) if doubt.told else ()
+    if state.uncertain:
+        return state, ()
+    says = _plug_contradicts(zone, state, room)
+    if says is not None:
+        return _after_plug_contradicted(zone, state, says, now), ()
+    if room is None or zone.observe_only:
+        return state, ()
+    action = _room_contradicts(zone, state, room, now)
+    if action is None:
+        return state, ()
+    return _after_room_contradicted(zone, state, action, room, now)
+
+
+# --- the plug ----------------------------------------------------------------------------
+
+
+def _plug_contradicts(
+    zone: ZoneSettings, state: ZoneState, room: _Room | None
+) -> Power | None:
+    """Return what the plug has said for long against what is believed, None for nothing."""
+    kept = state.evidence
+    if kept is None or not zone.power_meter_device_id:
+        return None
+    says, since, at = kept.plug, kept.plug_since, kept.plug_at
+    if since is None or at is None or state.power is Power.UNKNOWN:
+        return None
+    told = state.last_action_at
+    if told is not None:
+        since = max(since, told + timedelta(seconds=zone.confirm_within_seconds))
+    if at - since < _PERSISTS:
+        return None
+    if says is Power.ON:
+        return None if state.compressor_running else says
+    if says is not Power.OFF or not state.compressor_running:
+        return None
+    if room is None or room.left <= 0.0:
+        return says
+    lost = 0.0 if kept.plug_from is None else -room.gained(kept.plug_from)
+    return says if lost >= _LOST_KELVIN else None
+
+
+def _after_plug_contradicted(
+    zone: ZoneSettings, state: ZoneState, says: Power, now: datetime
+) -> ZoneState:
+    """Return the state that believes the plug.
+
+    Where it had shown the unit at what it was told, somebody told it otherwise since, or
+    it lost its power. Where it never had, the command went astray.
+    """
+    kept = state.evidence or NONE
+    told, since = state.last_action_at, kept.plug_since or now
+    if says is Power.ON and state.power is Power.ON:
+        # Told to turn its fan, and its compressor runs.
+        return unsure(doubted(state, "plug", Action.FAN, now))
+    found = after_aircon_status(state, zone, {"power": str(says)}, since)
+    found = started_by_somebody(found, zone, since)
+    if kept.agreed_at is not None and (told is None or kept.agreed_at > told):
+        return after_remote(found, zone, now, longest=_LONGEST_HOLD)
+    return doubted(found, "plug", state.action or season_action(zone), now)
+
+
+# --- the room ----------------------------------------------------------------------------
+
+
+def _room_contradicts(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> Action | None:
+    """Return what the unit was told and the room does not show, None for nothing."""
+    kept = state.evidence or NONE
+    wait = responds_seconds(zone, kept)
+    told, changed = state.last_action_at, None
+    if state.sensing is not None:
+        changed = state.sensing.changed_at
+    paused = zone.overlay is not None and zone.overlay.pause is not None
+    if not wait or paused or told is None or changed is None:
+        return None
+    if kept.doubt is not None and (kept.doubt.next_at or now) > now:
+        return None
+    response = timedelta(seconds=wait)
+    if changed <= told or now - changed > response:
+        return None  # a meter that stands still shows nothing, of the unit neither
+    if state.compressor_running:
+        return _not_followed(zone, state, room, now, response)
+    if state.power is not Power.OFF or kept.plug is Power.OFF:
+        return None
+    stopped = max(told, state.compressor_stopped_at or told)
+    if now - stopped < _RESTED or room.over < overrun_kelvin(kept, now):
+        return None
+    return Action.OFF if _rises(kept, room, told, now) else None
+
+
+def _rises(kept: Evidence, room: _Room, told: datetime, now: datetime) -> bool:
+    """Tell whether a room that is too far gone goes further, since it was told OFF."""
+    seconds = min(_RISES_SECONDS, (now - told).total_seconds())
+    gained = _gained(kept, room, now, seconds)
+    return gained is not None and gained >= _RISES_KELVIN
+
+
+def _not_followed(
+    zone: ZoneSettings,
+    state: ZoneState,
+    room: _Room,
+    now: datetime,
+    response: timedelta,
+) -> Action | None:
+    """Return what a unit that runs was told where the room does not follow."""
+    kept, action = state.evidence or NONE, season_action(zone)
+    since = [at for at in (state.last_action_at, state.compressor_started_at) if at]
+    if state.action is not action or now - max(since) < response or room.left > 0.0:
+        return None
+    gained = _gained(kept, room, now, response.total_seconds())
+    if gained is None or gained >= _FOLLOWS_KELVIN:
+        return None
+    if not has_followed(state):
+        return action
+    # A room that its unit holds, if only below its band, goes nowhere; without it it
+    # would lose what it had gained.
+    most = _LOST_KELVIN if kept.doubt is None else _FOLLOWS_KELVIN
+    return action if _lost(kept, room, now) >= most else None
+
+
+def _lost(kept: Evidence, room: _Room, now: datetime) -> float:
+    """Return by how many kelvin the room is off its best, for a quarter of an hour now.
+
+    A defrost takes it away for some minutes, and gives it back.
+    """
+    begin = (now - _DEFROSTS).timestamp()
+    lately = [one for at, one in kept.course if at >= begin]
+    best = kept.best
+    if best is None or len(lately) < _DEFROST_SAMPLES:
+        return 0.0
+    edges = room.edges
+    return min(-_Room(edges, one).gained(best) for one in (*lately, room.temperature))
+
+
+def _gained(kept: Evidence, room: _Room, now: datetime, seconds: float) -> float | None:
+    """Return by how many kelvin the room went the unit's way since its least of late.
+
+    None where it was not watched for as long.
+    """
+    begin = now.timestamp() - seconds
+    lately = [one for at, one in kept.course if at >= begin]
+    if not lately or kept.course[0][0] > begin + seconds / 4.0:
+        return None
+    return max(room.gained(one) for one in lately)
+
+
+def _gained_since(kept: Evidence, room: _Room, since: datetime) -> float:
+    lately = [one for at, one in kept.course if at >= since.timestamp() - 1.0]
+    return max((room.gained(one) for one in lately), default=0.0)
+
+
+def _after_room_contradicted(
+    zone: ZoneSettings,
+    state: ZoneState,
+    action: Action,
+    room: _Room,
+    now: datetime,
+) -> tuple[ZoneState, tuple[Command, ...]]:
+    state = doubted(state, "room", action, now)
+    doubt = (state.evidence or NONE).doubt
+    if doubt is None:
+        return state, ()
+    commands: tuple[Command, ...] = ()
+    if doubt.tries >= _NOTICE_AFTER.get(action, 1) and not doubt.told:
+        state = doubted(state, "room", action, now, told=True)
+        code = ReasonCode.DEVICE_UNRESPONSIVE
+        commands = (_told(zone, doubt, CommandStatus.FAILED, code),)
+    if doubt.tries and action is Action.OFF:
+        state = overran(state, round(room.over + _USELESS_KELVIN, 2), now)
+    if repair_waits_until(state, action, now) is None:
+        state = unsure(state)
+    return state, commands
+
+
+def _learned(
+    zone: ZoneSettings, state: ZoneState, room: _Room, now: datetime
+) -> ZoneState:
+    """Return the state with how long the room took to follow what the unit was told."""
+    kept, told = state.evidence or NONE, state.last_action_at
+    if told is None or not state.compressor_running:
+        return state
+    if state.action is not season_action(zone):
+        return state
+    if kept.best is None or room.gained(kept.best) > 0.0:
+        state = came_as_far_as(state, room.temperature)
+    if kept.room_at is not None and kept.room_at >= told:
+        return state
+    if _gained_since(kept, room, told) < _FOLLOWS_KELVIN:
+        return state
+    seconds = None
+    if state.compressor_started_at == told:
+        seconds = (now - told).total_seconds()
+    return followed(state, seconds, now)
+
+
+# --- the end of a doubt ------------------------------------------------------------------
+
+
+def _settled(
+    zone: ZoneSettings,
+    state: ZoneState,
+    doubt: Doubt,
+    room: _Room | None,
+    now: datetime,
+) -> bool:
+    """Tell whether what was in doubt was shown since, or is no question any more."""
+    kept, told = state.evidence or NONE, state.last_action_at
+    fits = state.action is doubt.action and told is not None
+    if doubt.by == "room":
+        return _room_settled(state, doubt, room, now)
+    if doubt.by == "plug":
+        if not zone.power_meter_device_id:
+            return True
+        wanted = Power.OFF if doubt.action is Action.OFF else Power.ON
+        heard = kept.plug_at is not None and told is not None and kept.plug_at > told
+        if fits and heard and kept.plug is wanted:
+            return True
+        return kept.plug is state.power and now - (told or doubt.since) > _FORGOTTEN
+    seen_at = state.last_aircon_poll_at
+    return bool(fits and seen_at and told and seen_at > told and not state.uncertain)
+
+
+def _room_settled(
+    state: ZoneState, doubt: Doubt, room: _Room | None, now: datetime
+) -> bool:
+    kept, told = state.evidence or NONE, state.last_action_at or doubt.since
+    if room is None or doubt.action is not state.action:
+        return doubt.action is not state.action
+    waits = doubt.next_at is not None and now < doubt.next_at
+    if doubt.action is Action.OFF:
+        if room.over < overrun_kelvin(kept, now):
+            return True
+        return not waits and not _rises(kept, room, told, now)
+    if room.left > 0.0:
+        return True
+    if not doubt.tries:
+        return False
+    if _gained_since(kept, room, told) >= _FOLLOWS_KELVIN:
+        return True
+    lost = 0.0 if kept.best is None else -room.gained(kept.best)
+    return not waits and has_followed(state) and lost < _FOLLOWS_KELVIN
+
+
+def _told(
+    zone: ZoneSettings, doubt: Doubt, status: CommandStatus, code: ReasonCode
+) -> Command:
+    since = doubt.since
+    detail = {"attempts": doubt.tries + 1, "since": since.isoformat(), "by": doubt.by}
+    return Command(
+        id="",
+        zone=zone.name,
+        action=doubt.action,
+        status=status,
+        reasons=(Reason(code, detail),),
+        sent_at=since,
+    )

@@ -1,0 +1,336 @@
+"""What shows what a unit does, besides what it was told, and what contradicts that. Pure.
+
+A command that the cloud took is a word about the unit, not a look at it: a remote, a cut
+in the mains, a burst of infrared that missed, all leave the word standing. So every word
+is held against what can be seen, all the time: the watts of a plug, the unit's own
+status, the room's course. The only writer of `evidence`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from switchbot_automation.core.state.zone import Doubt, Evidence
+from switchbot_automation.model import Action, Power, Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+Source: TypeAlias = Literal["told", "seen", "plug", "room", "guess"]
+
+REPAIR_SPAN = timedelta(hours=6)
+MOST_REPAIRS = 6
+"""How often a unit is told again within `REPAIR_SPAN`, whatever contradicts it: people hear
+every beep."""
+
+SAMPLED = timedelta(minutes=5)
+"""How far apart the temperatures of the room's course are at least."""
+
+# Until the room has shown how long it takes to follow its unit.
+_RESPONDS_SECONDS = 2700.0
+_RESPONDS_SOONEST, _RESPONDS_LATEST = 1800.0, 5400.0
+# A room does not follow every start as fast as the last.
+_RESPONDS_MARGIN, _RESPONDS_SLACK = 2.5, 600.0
+# Where nothing is learned: the sun, a stove and people take a resting room so far.
+_OVERRUN_KELVIN = 1.5
+_OVERRUN_LASTS = timedelta(days=7)
+_KEPT_SAMPLES = 24
+# A plug that was not heard for so long says nothing of now.
+_PLUG_LASTS = timedelta(minutes=45)
+_LATELY = timedelta(minutes=20)
+_PLUG_SECONDS, _PLUG_SECONDS_LATELY = 900.0, 300.0
+NONE = Evidence()
+
+
+class UnitBelief(NamedTuple):
+    """What a unit is believed to do, by what, since when, and what contradicts it.
+
+    `source`: ``plug``, ``seen`` (its own status), ``room``, ``told`` or ``guess``. `since` is an
+    aware UTC instant, None where nobody knows. `contradicted_by` is ``plug``, ``seen``
+    or ``room``, None where nothing does.
+    """
+
+    power: Power
+    source: Source
+    since: datetime | None
+    uncertain: bool
+    contradicted_by: str | None
+
+
+def unit_belief(zone: ZoneSettings, state: ZoneState, now: datetime) -> UnitBelief:
+    """Return what the zone's unit is believed to do at `now`, with its evidence.
+
+    A plug that says nothing of late is no evidence any more: then the last word is what
+    the unit was told, or nothing at all.
+    """
+    kept = state.evidence or NONE
+    told_at, seen_at = state.last_action_at, state.last_aircon_poll_at
+    doubt, check = kept.doubt, state.check
+    uncertain = state.uncertain or state.power is Power.UNKNOWN or doubt is not None
+    by = doubt.by if doubt else None
+    if check is not None and check.given_up:
+        uncertain = True
+        by = by or ("plug" if zone.power_meter_device_id else "seen")
+    source: Source = "guess"
+    since = None
+    changed = (state.compressor_started_at, state.compressor_stopped_at, told_at)
+    if state.power is not Power.UNKNOWN:
+        source = "guess" if told_at is None else "told"
+        since = max((at for at in changed if at is not None), default=None)
+    plugged = kept.plug_at
+    if (
+        kept.plug is state.power is not Power.UNKNOWN
+        and plugged is not None
+        and now - plugged < _PLUG_LASTS
+        and (told_at is None or plugged > told_at)
+    ):
+        source, since = "plug", kept.plug_since
+    elif (
+        seen_at is not None
+        and state.power is not Power.UNKNOWN
+        and (told_at is None or seen_at > told_at)
+        and not zone.power_meter_device_id
+    ):
+        source = "seen"
+    elif kept.room_at is not None and told_at is not None and kept.room_at >= told_at:
+        source = "room"
+    return UnitBelief(state.power, source, since, uncertain, by)
+
+
+# --- what is seen ------------------------------------------------------------------------
+
+
+def after_plug(
+    state: ZoneState, says: Power | None, temperature: float | None, now: datetime
+) -> ZoneState:
+    """Return the state after the plug was asked; `says` is None where it did not answer.
+
+    Between off and on, where a fan turns or a board idles, it says neither.
+    """
+    kept = state.evidence or NONE
+    if says is None:
+        return state._replace(evidence=kept._replace(plug_asked_at=now))
+    same = says is kept.plug and kept.plug_since is not None
+    agreed = says is state.power is not Power.UNKNOWN
+    return state._replace(
+        evidence=kept._replace(
+            plug=says,
+            plug_since=kept.plug_since if same else now,
+            plug_from=kept.plug_from if same else temperature,
+            plug_at=now,
+            plug_asked_at=now,
+            agreed_at=now if agreed else kept.agreed_at,
+        )
+    )
+
+
+def after_sample(state: ZoneState, temperature: float, at: datetime) -> ZoneState:
+    """Return the state with a temperature of the room's course, where one is due."""
+    kept = state.evidence or NONE
+    seconds, last = at.timestamp(), kept.course[-1:]
+    if last and seconds - last[0][0] < SAMPLED.total_seconds():
+        return state
+    course = (*kept.course, (seconds, temperature))[-_KEPT_SAMPLES:]
+    return state._replace(evidence=kept._replace(course=course))
+
+
+def plug_interval(zone: ZoneSettings, state: ZoneState, now: datetime) -> float | None:
+    """Return in how many seconds from its last asking the plug is asked, None: never.
+
+    Four times an hour, and faster after something changed.
+    """
+    if not zone.power_meter_device_id or not zone.automation_enabled:
+        return None
+    kept = state.evidence or NONE
+    changes = (state.last_action_at, kept.plug_since)
+    if any(at is not None and now - at < _LATELY for at in changes):
+        return _PLUG_SECONDS_LATELY
+    return _PLUG_SECONDS
+
+
+def found_running(state: ZoneState, wish: str | None) -> ZoneState:
+    """Return the state of a unit that runs untold: what is wished now is no change."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(wish=wish))
+
+
+def agreed(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state after plug or status showed the unit at what it was told.
+
+    That it works does not show that it heats: what the room contradicts it still does.
+    """
+    kept = state.evidence or NONE
+    doubt = kept.doubt if kept.doubt and kept.doubt.by == "room" else None
+    return state._replace(evidence=kept._replace(doubt=doubt, agreed_at=at))
+
+
+# --- what contradicts it -----------------------------------------------------------------
+
+
+def doubted(
+    state: ZoneState, by: str, action: Action, now: datetime, *, told: bool = False
+) -> ZoneState:
+    """Return the state once something contradicts that the unit does as it was told.
+
+    `told`: notice of it was given.
+    """
+    kept = state.evidence or NONE
+    doubt = kept.doubt or Doubt(by, now, action)
+    doubt = doubt._replace(told=doubt.told or told)
+    if doubt == kept.doubt:
+        return state
+    return state._replace(evidence=kept._replace(doubt=doubt))
+
+
+def undoubted(state: ZoneState) -> ZoneState:
+    """Return the state once nothing contradicts it any more."""
+    kept = state.evidence
+    if kept is None or kept.doubt is None:
+        return state
+    return state._replace(evidence=kept._replace(doubt=None))
+
+
+def after_order(
+    before: ZoneState,
+    state: ZoneState,
+    zone: ZoneSettings,
+    at: datetime,
+    *,
+    wish: str | None,
+    person: bool,
+    again: bool,
+) -> ZoneState:
+    """Return the state after the unit took an order; its unit facet is as told already.
+
+    `before` is the state before that, `wish` what the settings asked for. An order that repeats what is in doubt is a repair: it is counted, and the next one
+    waits twice as long as this one. Another one, or a person's, ends the doubt. `again`:
+    it was sent again because nothing showed it.
+    """
+    kept, action = state.evidence or NONE, state.action
+    doubt, runs = kept.doubt, before.compressor_running and before.action is action
+    if doubt is not None and (person or doubt.action is not action):
+        again, doubt = again or not person, None
+    elif doubt is not None:
+        again, tries = True, doubt.tries + 1
+        wait = responds_seconds(zone, kept) * 2.0 ** min(tries - 1, 8)
+        doubt = doubt._replace(
+            tries=tries,
+            next_at=at + min(timedelta(seconds=wait), REPAIR_SPAN),
+        )
+    repairs = tuple(each for each in kept.repairs if at - each < REPAIR_SPAN)
+    return state._replace(
+        evidence=kept._replace(
+            doubt=doubt,
+            repairs=(*repairs, at) if again and not person else repairs,
+            wish=wish,
+            best=None,
+            changed_at=at if runs and again is False else kept.changed_at,
+            runs_since=(
+                kept.runs_since or before.compressor_started_at if runs else None
+            ),
+        )
+    )
+
+
+def runs_since(state: ZoneState) -> datetime | None:
+    """Return from when on the compressor may have run without a stop, None if it rests.
+
+    To tell it again what it does already, in doubt whether it does, is no stop.
+    """
+    if not state.compressor_running:
+        return None
+    since, stopped = (state.evidence or NONE).runs_since, state.compressor_stopped_at
+    if since is None or (stopped is not None and stopped > since):
+        return state.compressor_started_at
+    return since
+
+
+def repair_waits_until(
+    state: ZoneState, action: Action, now: datetime, *, again: bool = False
+) -> datetime | None:
+    """Return until when an order has to wait since too many before it showed nothing.
+
+    None: it may go, as what sets a unit otherwise that is not in question. `again`: the
+    first attempts right after a command, which have their own pace.
+    """
+    kept = state.evidence
+    if kept is None or (kept.doubt is None and not again):
+        return None
+    runs = state.compressor_running and not state.uncertain
+    if runs and not again and action is state.action:
+        return None
+    recent = [at for at in kept.repairs if now - at < REPAIR_SPAN]
+    until = recent[-MOST_REPAIRS] + REPAIR_SPAN if len(recent) >= MOST_REPAIRS else None
+    doubt = kept.doubt
+    if doubt is None or again or doubt.action is not action or doubt.next_at is None:
+        return until
+    if doubt.next_at <= now:
+        return until
+    return doubt.next_at if until is None else max(until, doubt.next_at)
+
+
+def contradiction(doubt: Doubt) -> Reason:
+    """Return a doubt as a reason."""
+    detail = {"by": doubt.by, "since": doubt.since.isoformat()}
+    return Reason(ReasonCode.BELIEF_CONTRADICTED, detail)
+
+
+# --- what is learned ---------------------------------------------------------------------
+
+
+def responds_seconds(zone: ZoneSettings, kept: Evidence) -> float:
+    """Return how long the room may take to follow its unit; 0.0: it is not asked."""
+    if zone.thermal_response_seconds is not None:
+        return float(zone.thermal_response_seconds)
+    if kept.responds is None:
+        return _RESPONDS_SECONDS
+    wait = kept.responds * _RESPONDS_MARGIN + _RESPONDS_SLACK
+    return max(_RESPONDS_SOONEST, min(_RESPONDS_LATEST, wait))
+
+
+def followed(state: ZoneState, seconds: float | None, at: datetime) -> ZoneState:
+    """Return the state after the room followed what the unit was told.
+
+    `seconds`: how long after a start; None teaches nothing. The slowest of the last
+    starts counts, and is forgotten slowly.
+    """
+    kept = state.evidence or NONE
+    responds = kept.responds
+    if seconds is not None:
+        before = seconds if responds is None else responds
+        responds = round(max(seconds, before + (seconds - before) / 8))
+    return state._replace(evidence=kept._replace(responds=responds, room_at=at))
+
+
+def came_as_far_as(state: ZoneState, temperature: float) -> ZoneState:
+    """Return the state with how far the room came since the unit was told last."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(best=temperature))
+
+
+def has_followed(state: ZoneState) -> bool:
+    """Tell whether the room was seen to follow since the unit was started."""
+    at, since = (state.evidence or NONE).room_at, runs_since(state)
+    return at is not None and since is not None and at >= since
+
+
+def overrun_kelvin(kept: Evidence, now: datetime) -> float:
+    """Return how far past its band a resting room goes by itself.
+
+    While that is in question, what was learned of it counts for nothing.
+    """
+    at = kept.overrun_at
+    lasts = at is not None and now - at <= _OVERRUN_LASTS
+    if kept.overrun is None or not lasts or kept.doubt is not None:
+        return _OVERRUN_KELVIN
+    return max(_OVERRUN_KELVIN, kept.overrun)
+
+
+def overran(state: ZoneState, kelvin: float, now: datetime) -> ZoneState:
+    """Return the state after OFF was told again, and it changed nothing: the sun did it."""
+    kept = state.evidence or NONE
+    return state._replace(evidence=kept._replace(overrun=kelvin, overrun_at=now))

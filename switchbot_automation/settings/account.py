@@ -1,0 +1,202 @@
+"""Whether the account has what a settings document names. Pure: the lists are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from switchbot_automation.cloud.catalog.catalog import find
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import PLUGIN_PREFIX, Device, Remote
+from switchbot_automation.settings.checks import dotted
+from switchbot_automation.wording import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from switchbot_automation.cloud.catalog.catalog import DeviceType
+    from switchbot_automation.model import DeviceList, Scene
+
+_Path: TypeAlias = tuple[str | int, ...]
+
+_METER: Final = frozenset({"temperature"})
+_PLUG: Final = frozenset({"weight", "power"})
+_LEARNED: Final = "diy"
+
+
+def account_findings(
+    document: Mapping[str, Any], listed: DeviceList, scenes: Iterable[Scene]
+) -> tuple[list[SettingsError], list[SettingsError]]:
+    """Return what the account lacks or cannot do, and what is to be known of it.
+
+    Looked up are meters, units, plugs, contacts and motion sensors, scenes, and whether a
+    unit takes what it will be sent. Rules are checked by themselves.
+    """
+    everything: list[Device | Remote] = [*listed.devices, *listed.remotes]
+    devices = {each.device_id: each for each in everything}
+    known = {each.scene_id: each for each in scenes}
+    errors: list[SettingsError] = []
+    warnings: list[SettingsError] = []
+    if not devices:
+        warnings.append(
+            SettingsError("the account's list of devices is empty: no id was compared")
+        )
+    for where, part in _parts(document):
+        if devices:
+            for error, grave in (
+                *_about_devices(where, part, devices),
+                *_about_unit(document, where, part, devices),
+            ):
+                (errors if grave else warnings).append(error)
+        errors += _about_scenes(where, part, known)
+    return errors, warnings
+
+
+def _about_devices(
+    where: _Path, part: Mapping[str, Any], devices: Mapping[str, Device | Remote]
+) -> Iterator[tuple[SettingsError, bool]]:
+    """Yield what is wrong with the devices that a part names, and whether it surely is."""
+    for path, device_id, needs in _named(part):
+        at, found = dotted((*where, *path)), devices.get(device_id)
+        if found is None:
+            yield SettingsError(_lacks(device_id, devices), path=at), True
+            continue
+        if needs and not _has(found, needs):
+            what = " or ".join(sorted(needs))
+            yield SettingsError(f"{_called(found)} gives no {what}", path=at), True
+        if isinstance(found, Device) and not found.cloud_service:
+            words = (
+                f"the cloud service of {_called(found)} is off in the app: it may neither"
+                " answer nor obey"
+            )
+            yield SettingsError(words, path=at), False
+
+
+def _about_scenes(
+    where: _Path, part: Mapping[str, Any], known: Mapping[str, Scene]
+) -> Iterator[SettingsError]:
+    names = {each.scene_id: each.name for each in known.values()}
+    for action, scene in _items(part.get("aircon_scenes")):
+        if isinstance(scene, str) and scene and scene not in known:
+            path = dotted((*where, "aircon_scenes", action))
+            yield SettingsError(_lacks_scene(scene, names), path=path)
+
+
+def _parts(document: Mapping[str, Any]) -> Iterator[tuple[_Path, Mapping[str, Any]]]:
+    yield (), document
+    for name, zone in _items(document.get("zones")):
+        if isinstance(zone, Mapping):
+            yield ("zones", name), zone
+
+
+def _items(value: object) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, Mapping) else ()
+
+
+def _named(
+    part: Mapping[str, Any],
+) -> Iterator[tuple[_Path, str, frozenset[str]]]:
+    """Yield the devices that a part names, where, and one of which fields each must have."""
+    nothing: frozenset[str] = frozenset()
+    found: list[tuple[_Path, Any, frozenset[str]]] = [
+        (("meter_device_id",), part.get("meter_device_id"), _METER),
+        (("aircon_device_id",), part.get("aircon_device_id"), nothing),
+        (("power_meter_device_id",), part.get("power_meter_device_id"), _PLUG),
+    ]
+    for index, sensor in enumerate(_list(part.get("sensors"))):
+        if isinstance(sensor, Mapping):
+            path: _Path = ("sensors", index, "device_id")
+            found.append((path, sensor.get("device_id"), _METER))
+    for key in ("openings", "presence"):
+        section = part.get(key)
+        if isinstance(section, Mapping):
+            found += [
+                ((key, "sensors", index), each, nothing)
+                for index, each in enumerate(_list(section.get("sensors")))
+            ]
+    for path, device_id, needs in found:
+        if (
+            isinstance(device_id, str)
+            and device_id
+            and not device_id.startswith(PLUGIN_PREFIX)
+        ):
+            yield path, device_id, needs
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _about_unit(
+    document: Mapping[str, Any],
+    where: _Path,
+    part: Mapping[str, Any],
+    devices: Mapping[str, Device | Remote],
+) -> Iterator[tuple[SettingsError, bool]]:
+    """Yield why a unit may not take what it will be sent, and whether it surely does not."""
+    unit = devices.get(part.get("aircon_device_id") or "")
+    if unit is None:
+        return
+    buttons = part.get("buttons", document.get("buttons"))
+    rungs = _list(part.get("cascade", document.get("cascade")))
+    at, called = dotted((*where, "aircon_device_id")), _called(unit)
+    if isinstance(unit, Device) and buttons:
+        words = f"{called} is no infrared remote: only one has learned buttons"
+        yield SettingsError(words, path=dotted((*where, "buttons"))), True
+    if rungs and "command" not in rungs:
+        return
+    products, kind = _products(unit), _type_of(unit)
+    if not products:
+        words = (
+            f"{called} is of the type {kind!r}, which is not in the catalogue: it may"
+            " take no setAll"
+        )
+        yield SettingsError(words, path=at), False
+    elif not any(product.command("setAll") for product in products):
+        words = (
+            f"{called}, a {kind}, takes no setAll: name an air conditioner, or leave it"
+            " out and name scenes"
+        )
+        yield SettingsError(words, path=at), True
+    elif kind.casefold().startswith(_LEARNED) and not buttons:
+        words = (
+            f"{called} was learned button by button, and such a remote refuses setAll:"
+            " name its buttons"
+        )
+        yield SettingsError(words, path=at), False
+
+
+def _type_of(found: Device | Remote) -> str:
+    return found.remote_type if isinstance(found, Remote) else found.device_type
+
+
+def _products(found: Device | Remote) -> tuple[DeviceType, ...]:
+    kind = _type_of(found)
+    return find(kind, infrared=isinstance(found, Remote)) if kind else ()
+
+
+def _has(found: Device | Remote, fields: frozenset[str]) -> bool:
+    """Tell whether a device gives one of these; one of an unknown type may."""
+    if isinstance(found, Remote):
+        return False
+    products = _products(found)
+    return not products or any(
+        field.name in fields for product in products for field in product.status
+    )
+
+
+def _called(found: Device | Remote) -> str:
+    return f"{found.name or found.device_id!r}"
+
+
+def _lacks(device_id: str, devices: Mapping[str, Device | Remote]) -> str:
+    near = nearest(device_id, devices)
+    hint = f"; did you mean {near!r}, {_called(devices[near])}?" if near else ""
+    return f"the account has no device {device_id!r}{hint}"
+
+
+def _lacks_scene(scene: str, names: Mapping[str, str]) -> str:
+    by_name = {name: scene_id for scene_id, name in names.items()}
+    near = by_name.get(scene) or nearest(scene, names)
+    hint = f"; did you mean {near!r}, {names[near]}?" if near else ""
+    return f"the account has no scene {scene!r}{hint}"

@@ -1,0 +1,397 @@
+"""What a document says that can be read and should not be written so.
+
+Three kinds: what is refused wherever a document enters, and lived with where it is stored
+already (`entering_errors`); what only a whole home shows to be wrong (`home_errors`); and
+what may be meant, but hardly is (`warnings`). `findings` has all of a document at once,
+also what stands beside something that cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import (
+    DEFAULT_ZONE,
+    HIGHEST_SETPOINT,
+    LOWEST_SETPOINT,
+    PLUGIN_PREFIX,
+    Action,
+)
+from switchbot_automation.settings.checks import dotted
+from switchbot_automation.settings.table.zone import SEASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from switchbot_automation.schedule.sun import SunTime
+    from switchbot_automation.schedule.windows import TimeWindow
+    from switchbot_automation.settings.model import Profile, Settings, ZoneSettings
+
+_Path: TypeAlias = tuple[str | int, ...]
+
+# Modes in which the unit itself chooses between heating and cooling.
+_CHOOSES: Final = frozenset({0, 1})
+_WAYS: Final = ("aircon_device_id", "aircon_scenes", "webhooks", "buttons", "cascade")
+_DAY_MINUTES: Final = 1440
+_WEEK_MINUTES: Final = 7 * _DAY_MINUTES
+_TRIES: Final = 8
+
+
+class Findings(NamedTuple):
+    """What is wrong with a document, and what is hardly meant; `settings` if any."""
+
+    errors: list[SettingsError]
+    warnings: list[SettingsError]
+    settings: Settings | None
+
+
+def findings(
+    document: Mapping[str, Any],
+    read: Callable[[Mapping[str, Any]], tuple[Settings | None, list[SettingsError]]],
+) -> Findings:
+    """Return everything that can be said of a document.
+
+    `read` gives the settings and every error of reading them. What cannot be read is
+    left out, and the rest looked at all the same.
+    """
+    settings, errors = read(document)
+    rest, left_out = dict(document), set[_Path]()
+    found, readable = list(errors), settings
+    for _ in range(_TRIES):
+        if readable is not None or not errors:
+            break
+        bad = {_setting_at(document, error.path) for error in errors} - left_out
+        if not bad:
+            break
+        left_out |= bad
+        rest = _without(document, left_out)
+        readable, errors = read(rest)
+        found += [each for each in errors if not _follows(document, each, left_out)]
+    if readable is None:
+        return Findings(found, [], None)
+    found += home_errors(rest, readable, unknown={str(path[-1]) for path in left_out})
+    return Findings(_each_once(found), _each_once(warnings(rest, readable)), settings)
+
+
+def _setting_at(document: Mapping[str, Any], path: str) -> _Path:
+    """Return the setting of the home or of a zone that a path lies in."""
+    zones = document.get("zones")
+    for name in zones if isinstance(zones, Mapping) else ():
+        inside = path.removeprefix(f"zones.{name}.")
+        if inside != path:
+            return ("zones", name, _first_key(inside))
+        if path == f"zones.{name}":
+            return ("zones", name)
+    return (_first_key(path),)
+
+
+def _first_key(path: str) -> str:
+    return path.split(".", 1)[0].split("[", 1)[0]
+
+
+def _without(document: Mapping[str, Any], paths: set[_Path]) -> dict[str, Any]:
+    rest = {key: each for key, each in document.items() if (key,) not in paths}
+    zones = rest.get("zones")
+    if isinstance(zones, Mapping):
+        rest["zones"] = {
+            name: {
+                key: each
+                for key, each in zone.items()
+                if ("zones", name, key) not in paths
+            }
+            if isinstance(zone, Mapping)
+            else zone
+            for name, zone in zones.items()
+            if ("zones", name) not in paths
+        }
+    return rest
+
+
+def _follows(
+    document: Mapping[str, Any], error: SettingsError, left_out: set[_Path]
+) -> bool:
+    """Tell whether an error only comes of what was left out."""
+    gone = {path[-1] for path in left_out}
+    if _setting_at(document, error.path)[-1] in gone:
+        return True
+    needs = {"presets": "no preset", "plugins": "plugins has no", "zones": "no zone"}
+    words = str(error)
+    return any(key in gone and said in words for key, said in needs.items()) or (
+        not gone.isdisjoint({"latitude", "longitude"}) and "by the sun" in words
+    )
+
+
+def _each_once(found: list[SettingsError]) -> list[SettingsError]:
+    # What is wrong at the top is found again in each zone.
+    return list({(each.path, str(each)): each for each in found}.values())
+
+
+# --- refused where it enters ------------------------------------------------------------
+
+
+def entering_errors(
+    document: Mapping[str, Any], settings: Settings
+) -> Iterator[SettingsError]:
+    """Yield what is refused anew, and lived with where it is stored already.
+
+    Setpoints that no air conditioner takes, which are sent as the nearest one; units of
+    a group that may choose by themselves whether to heat or to cool.
+    """
+    grouped = {
+        zone: group for group in settings.groups.values() for zone in group.zones
+    }
+    seen = set()
+    for zone in settings.zones.values():
+        group = grouped.get(zone.name)
+        for path, key, value in _profile_values(document, zone):
+            message = None
+            if key == "target_temp" and _is_sent(zone):
+                if not LOWEST_SETPOINT <= value <= HIGHEST_SETPOINT:
+                    near = (
+                        LOWEST_SETPOINT if value < LOWEST_SETPOINT else HIGHEST_SETPOINT
+                    )
+                    message = (
+                        f"{value:g} °C is no setpoint of an air conditioner, which takes"
+                        f" {LOWEST_SETPOINT:g} to {HIGHEST_SETPOINT:g}; write {near:g}"
+                    )
+            elif key == "ac_mode" and group is not None and value in _CHOOSES:
+                message = (
+                    f"{value:g} lets the unit choose, and the outdoor unit of the group"
+                    f" {group.name!r} can only heat or cool; leave it out"
+                )
+            if message is not None and path not in seen:
+                seen.add(path)
+                yield SettingsError(message, path=dotted(path))
+
+
+def _is_sent(zone: ZoneSettings) -> bool:
+    """Tell whether a zone's setpoints go to an air conditioner."""
+    device = zone.aircon_device_id
+    ours = bool(device) and not device.startswith(PLUGIN_PREFIX)
+    return ours and "command" in zone.cascade
+
+
+def _profile_values(
+    document: Mapping[str, Any], zone: ZoneSettings
+) -> Iterator[tuple[_Path, str, float]]:
+    """Yield each number of a zone's profiles and presets, and where it is written."""
+    for season in SEASONS:
+        for where in _places(document, zone.name):
+            given = _at(document, (*where, season))
+            for key, value in _numbers(given):
+                yield (*where, season, key), key, value
+    for where in _places(document, zone.name):
+        presets = _at(document, (*where, "presets"))
+        if not isinstance(presets, Mapping):
+            continue
+        for name, preset in presets.items():
+            for season in SEASONS:
+                given = preset.get(season) if isinstance(preset, Mapping) else None
+                for key, value in _numbers(given):
+                    yield (*where, "presets", name, season, key), key, value
+        break  # a zone's presets replace the home's
+
+
+def _numbers(given: object) -> Iterator[tuple[str, float]]:
+    for key, value in given.items() if isinstance(given, Mapping) else ():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield key, value
+
+
+def _places(document: Mapping[str, Any], zone: str) -> tuple[_Path, ...]:
+    """Return where a zone's settings stand: its own part first, then the home's."""
+    own = _at(document, ("zones", zone))
+    return (("zones", zone), ()) if isinstance(own, Mapping) else ((),)
+
+
+def _place_of(document: Mapping[str, Any], zone: str, *keys: str | int) -> _Path:
+    """Return the path of a zone's setting, which may be the home's."""
+    for where in _places(document, zone):
+        if _at(document, (*where, *keys[:1])) is not None:
+            return (*where, *keys)
+    return (*_places(document, zone)[0], *keys)
+
+
+def _at(document: object, path: _Path) -> Any:
+    for key in path:
+        if not isinstance(document, Mapping):
+            return None
+        document = document.get(key)
+    return document
+
+
+# --- wrong in a home -------------------------------------------------------------------
+
+
+def home_errors(
+    document: Mapping[str, Any],
+    settings: Settings,
+    *,
+    unknown: frozenset[str] | set[str] = frozenset(),
+) -> Iterator[SettingsError]:
+    """Yield what makes a home impossible to keep.
+
+    Zones that nothing can command, and zones that command one unit against each other.
+    `unknown` are settings that could not be read.
+    """
+    if unknown.isdisjoint(_WAYS):
+        for zone in settings.zones.values():
+            if zone.without_way:
+                what = " and ".join(zone.without_way)
+                yield SettingsError(
+                    f"zone {zone.name!r} has no way to carry out {what}; give it"
+                    " aircon_device_id, or a scene, webhook or button for each",
+                    path=_of_zone(document, zone.name, "aircon_device_id"),
+                )
+    yield from _shared_units(document, settings)
+
+
+def _of_zone(document: Mapping[str, Any], zone: str, key: str) -> str:
+    named = zone != DEFAULT_ZONE or _at(document, ("zones", zone)) is not None
+    return dotted(("zones", zone, key) if named else (key,))
+
+
+def _shared_units(
+    document: Mapping[str, Any], settings: Settings
+) -> Iterator[SettingsError]:
+    having: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for zone in settings.zones.values():
+        if zone.observe_only:
+            continue
+        if zone.aircon_device_id:
+            having["aircon_device_id", zone.aircon_device_id].append(zone.name)
+        for key, ways in (("aircon_scenes", zone.scenes), ("webhooks", zone.webhooks)):
+            # One that turns everything off is no sign of one unit.
+            for way in {ways[each] for each in ways if each is not Action.OFF}:
+                having[key, way].append(zone.name)
+    told = set()
+    for (key, way), (first, *others) in having.items():
+        for zone_name in others:
+            if (first, zone_name) in told:
+                continue
+            told.add((first, zone_name))
+            what = "one webhook" if key == "webhooks" else repr(way)
+            yield SettingsError(
+                f"zones {first!r} and {zone_name!r} would command one unit, {what},"
+                " against each other; leave it to one of them",
+                path=dotted(_place_of(document, zone_name, key)),
+            )
+
+
+# --- hardly meant ------------------------------------------------------------------------
+
+
+def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsError]:
+    """Return what can be used as it is, and will hardly do what is meant."""
+    found: list[SettingsError] = []
+    for zone in settings.zones.values():
+        if _is_sent(zone) and zone.control == "switch":
+            found += _out_of_reach(document, zone)
+        found += _hidden_windows(document, zone)
+    return found
+
+
+def _out_of_reach(
+    document: Mapping[str, Any], zone: ZoneSettings
+) -> Iterator[SettingsError]:
+    kept: list[tuple[tuple[str, ...], Profile | None, Profile | None]] = [
+        ((), zone.winter, zone.summer)
+    ]
+    kept += [
+        (("presets", name), preset.winter, preset.summer)
+        for name, preset in zone.presets.items()
+    ]
+    for keys, winter, summer in kept:
+        for season, profile in zip(SEASONS, (winter, summer), strict=True):
+            if profile is None or (zone.mode not in (season, "auto")):
+                continue
+            message = _reach(season, profile)
+            if message is not None:
+                path = _place_of(document, zone.name, *keys, season)
+                yield SettingsError(message, path=dotted((*path, "target_temp")))
+
+
+def _reach(season: str, profile: Profile) -> str | None:
+    sent = max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, profile.target_temp))
+    band = f"{profile.min_temp:g} to {profile.max_temp:g} °C"
+    if season == "winter" and sent < profile.min_temp:
+        return f"set to {sent:g} °C the unit can never bring the room to {band}"
+    if season == "summer" and sent > profile.max_temp:
+        return f"set to {sent:g} °C the unit can never cool the room to {band}"
+    return None
+
+
+def _hidden_windows(
+    document: Mapping[str, Any], zone: ZoneSettings
+) -> Iterator[SettingsError]:
+    """Tell of windows of some days only behind one that is in force on all of them."""
+    windows = zone.time_windows
+    for index, window in enumerate(windows):
+        before = next(
+            (
+                earlier
+                for earlier in range(index)
+                if _hides(windows[earlier], window, zone.preset)
+            ),
+            None,
+        )
+        if before is None:
+            continue
+        order = ", ".join(_name(each, windows) for each in _dated_first(windows))
+        yield SettingsError(
+            f"is of no effect while {_name(before, windows)} is in force, since the"
+            f" first in the list counts; the order that works: {order}",
+            path=dotted(_place_of(document, zone.name, "time_windows", index)),
+        )
+
+
+def _hides(one: TimeWindow, other: TimeWindow, preset: str) -> bool:
+    first, last = _span(one)
+    begins, ends = _span(other)
+    wider = first <= begins and ends <= last and (first, last) != (begins, ends)
+    differs = (one.preset or preset) != (other.preset or preset)
+    return wider and differs and _meet(one, other)
+
+
+def _span(window: TimeWindow) -> tuple[date, date]:
+    return window.first_day or date.min, window.last_day or date.max
+
+
+def _meet(one: TimeWindow, other: TimeWindow) -> bool:
+    """Tell whether two windows are in force together at some time of the week."""
+    return any(
+        begin < end_of_other + shift and begin_of_other + shift < end
+        for begin, end in _minutes(one)
+        for begin_of_other, end_of_other in _minutes(other)
+        for shift in (-_WEEK_MINUTES, 0, _WEEK_MINUTES)
+    )
+
+
+def _minutes(window: TimeWindow) -> list[tuple[int, int]]:
+    start, end = _minute(window.start), _minute(window.end)
+    if start is None or end is None:
+        # By the sun it may be any time of its days.
+        start, end = 0, _DAY_MINUTES
+    length = (end - start) % _DAY_MINUTES or _DAY_MINUTES
+    starts = (day * _DAY_MINUTES + start for day in window.days)
+    return [(each, each + length) for each in starts]
+
+
+def _minute(edge: time | SunTime) -> int | None:
+    return edge.hour * 60 + edge.minute if isinstance(edge, time) else None
+
+
+def _dated_first(windows: Sequence[TimeWindow]) -> list[int]:
+    def width(index: int) -> int:
+        first, last = _span(windows[index])
+        return (last - first).days
+
+    return sorted(range(len(windows)), key=width)
+
+
+def _name(index: int, windows: Sequence[TimeWindow]) -> str:
+    return windows[index].id or f"time_windows[{index}]"
