@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.control.band import SHORTLY, aim_of, plan
+from switchbot_automation.core.control.band import aim_of, plan
 from switchbot_automation.core.state.zone import Learned, with_learned
 from switchbot_automation.schedule.windows import in_window, next_start
 
@@ -60,11 +60,6 @@ def goal_of(ahead: Ahead | None, state: ZoneState) -> float | None:
     return ahead.aim.sign * ahead.aim.wake if begun else None
 
 
-def goal_met(aim: Aim, temperature: float) -> bool:
-    """Return whether a room is where it is to be when its window opens."""
-    return aim.sign * temperature >= aim.wake
-
-
 def after_begin(
     zone: ZoneSettings, state: ZoneState, ahead: Ahead | None, now: datetime
 ) -> ZoneState:
@@ -75,10 +70,8 @@ def after_begin(
     warm_up, temperature = learned.warm_up, state.last_temperature
     begun = None
     if ahead is not None and warm_up.begun == ahead.opens:
-        # There much too early, as the first time, it need not be kept there.
-        there = temperature is not None and goal_met(ahead.aim, temperature)
-        early = there and ahead.opens - now > SHORTLY
-        begun = None if early else ahead.opens
+        # Also once it is there: its air is warm by then, its walls are not.
+        begun = ahead.opens
     elif ahead is not None and temperature is not None:
         planned = plan(ahead.aim, state, temperature, now, ahead.opens, since=None)
         begun = ahead.opens if planned.begin else None

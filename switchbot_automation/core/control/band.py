@@ -39,8 +39,7 @@ _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
 _LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
 _RESPONDS = timedelta(minutes=7)
-SHORTLY = timedelta(hours=3)
-"""A unit that was started so shortly before a window runs for it, whoever started it."""
+_SHORTLY = timedelta(hours=3)
 # What is said where a temperature meets a threshold, by whether the unit heats.
 _MET = {
     True: (ReasonCode.TEMP_BELOW_ON_THRESHOLD, ReasonCode.TEMP_ABOVE_OFF_THRESHOLD),
@@ -294,7 +293,7 @@ def begun(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:
     since = _running_since(zone, state)
     if since is None:
         return False
-    return since >= opens - SHORTLY or begun_early(zone, state, opens)
+    return since >= opens - _SHORTLY or begun_early(zone, state, opens)
 
 
 def begun_early(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:

@@ -6,8 +6,8 @@ too, so that an erratic room is begun earlier than a reliable one.
 
 The distance is that of the whole room, not of its air: air follows a unit within the hour,
 walls that were left cold for days take a day. Walls are taken to be what the air was on
-average over the last day. Where a room was never brought back from so far it is begun as
-if it were of stone; that is too early once, and learned then. No long way is faster than
+average over the last day. A room that was never brought back from so far is begun as if it
+were of stone. That is too early, and half as much so after each return. No long way is faster than
 a short one, so what this season's weather does to the daily one holds for the rare one too.
 """
 
@@ -32,9 +32,9 @@ _PACE_BOUNDS = (60.0, 7200.0)
 # Ways are told apart by how cold the walls are: up to each of these, and beyond, in kelvin.
 _REACHES = (2.5, 5.0)
 _NAMES = ("near", "far", "farthest")
-# What a kelvin of the walls takes beside the air's, while it was never seen. Old stone
-# behind a common unit on a cold night.
-_WALLS_PACE = 5400.0
+# What a kelvin of the walls takes beside the air's, while it was never seen: as in old
+# stone behind a common unit on a cold night, the slowest pace there is.
+_WALLS_PACE = _PACE_BOUNDS[1]
 _WALLS_SECONDS = 86400.0
 _LEAST_SHARE = 0.5
 # What a common room with a common unit does; wrong for a day at most.
@@ -103,9 +103,11 @@ class Paces:
         beyond = [pace.cautious for pace in paces[place + 1 :] if pace.runs]
         at_most = min(beyond, default=math.inf)
         least = kelvin * (max(known) if known else min(Pace().cautious, at_most))
-        if place == 0 or paces[place].runs:
+        if place == 0:
             return least
-        foretold = least + min(depth, kelvin) * _WALLS_PACE
+        # One return says little of the next, on a colder night.
+        doubt = 0.5 ** (self.far.runs + self.farthest.runs)
+        foretold = least + doubt * min(depth, kelvin) * _WALLS_PACE
         return max(least, min(foretold, kelvin * at_most))
 
 

@@ -124,8 +124,9 @@ CONTROL: tuple[SettingSpec, ...] = (
     ),
     _flag(
         "optimum_start",
-        "Whether to begin before a window opens, as early as was learned to be needed,"
-        " so that the room is in its band by then.",
+        "Whether to begin before a window opens, as early as was learned to be needed, a"
+        " day at most, so that the room is in its band by then; also within a window for"
+        " one with a preset that wants more, as after a vacation.",
     ),
 )
 
