@@ -23,7 +23,7 @@ from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import CloudError, SettingsError
 from switchbot_automation.rules.running.account_check import account_problems
 from switchbot_automation.settings.account import account_findings
-from switchbot_automation.settings.checks import needs_events, unheard_notices
+from switchbot_automation.settings.checks import unheard_notices
 from switchbot_automation.settings.findings import Findings, findings
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 )
 @json_option(
     "Print one object with `ok`, `errors` and `warnings` (path, message each) and"
-    " `zones`, perhaps `notes`."
+    " `zones`."
 )
 @logging_options("warning")
 @click.pass_context
@@ -70,14 +70,12 @@ def check_config(
         if with_account:
             found = _with_account(document, found)
     settings = None if found.errors else found.settings
-    notes = [] if settings is None else list(needs_events(settings))
     if as_json:
         print_json(
             {
                 "ok": not found.errors,
                 "errors": _as_json(found.errors),
                 "warnings": _as_json(found.warnings),
-                **({"notes": notes} if notes else {}),
                 "zones": [] if settings is None else sorted(settings.zones),
             }
         )
@@ -88,8 +86,6 @@ def check_config(
             click.echo(f"{file}: warning: {warning}", err=True)
         if settings is not None:
             _print_zones(settings)
-        for note in notes:
-            click.echo(f"note: {note}", err=True)
     ctx.exit(USAGE if found.errors else 0)
 
 

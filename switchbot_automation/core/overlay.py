@@ -25,6 +25,7 @@ from switchbot_automation.core.state.around import (
     shown_by,
     with_surroundings,
 )
+from switchbot_automation.core.state.evidence import runs_since
 from switchbot_automation.core.state.said import believable
 from switchbot_automation.core.state.zone import (
     EMPTY,
@@ -436,11 +437,22 @@ def after_surroundings(
             reading.received_at,
             heating=zone.mode == "winter",
             running=may_run(state),
-            changed_at=state.last_action_at,
+            changed_at=_changed_at(state),
         )
     if zone.automation_enabled:
         around = after_windows(zone, around, now)
     return state if around == before else with_surroundings(state, around)
+
+
+def _changed_at(state: ZoneState) -> datetime | None:
+    """Return when the unit was last started, stopped or told otherwise.
+
+    What it was told again, since the room contradicts it, changes nothing: an open window
+    contradicts it too.
+    """
+    told = state.evidence.changed_at if state.evidence else None
+    changes = (runs_since(state), state.compressor_stopped_at, told)
+    return max((at for at in changes if at is not None), default=None)
 
 
 def _offset_values(

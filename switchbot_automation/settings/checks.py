@@ -134,27 +134,6 @@ def _unknown_presets(
             yield Problem(f"no preset {name!r}{hint}", path)
 
 
-# A motion sensor shows a movement for about a minute.
-_SHOWN_SECONDS = 90
-
-
-def needs_events(settings: Settings) -> Iterator[str]:
-    """Name the zones whose presence is told by events alone, for `check-config`.
-
-    A motion sensor that is asked now and then is not known to have seen nobody: whether
-    somebody is there then stays unknown.
-    """
-    for zone in settings.zones.values():
-        presence = zone.presence
-        if presence is not None and presence.poll_interval_seconds > _SHOWN_SECONDS:
-            yield (
-                f"{zone.name}: a motion sensor in presence.sensors tells that nobody is"
-                " there by its events alone (`webhook setup`), since a movement is shown"
-                f" for a minute and it is asked every {presence.poll_interval_seconds} s;"
-                " without them absence stays unknown. A presence sensor needs none"
-            )
-
-
 def webhook_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
     """Check where webhooks lead."""
     hosts = merged.get("webhook_allowed_hosts", frozenset())

@@ -39,6 +39,8 @@ _WAYS: Final = ("aircon_device_id", "aircon_scenes", "webhooks", "buttons", "cas
 _DAY_MINUTES: Final = 1440
 _WEEK_MINUTES: Final = 7 * _DAY_MINUTES
 _TRIES: Final = 8
+# A motion sensor shows a movement for about a minute.
+_SHOWN_SECONDS: Final = 90
 
 
 class Findings(NamedTuple):
@@ -292,7 +294,24 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
         if _is_sent(zone) and zone.control == "switch":
             found += _out_of_reach(document, zone)
         found += _hidden_windows(document, zone)
+        found += _needs_events(document, zone)
     return found
+
+
+def _needs_events(
+    document: Mapping[str, Any], zone: ZoneSettings
+) -> Iterator[SettingsError]:
+    """Say that a motion sensor which is asked now and then has not seen nobody."""
+    presence = zone.presence
+    if presence is not None and presence.poll_interval_seconds > _SHOWN_SECONDS:
+        path = _place_of(document, zone.name, "presence")
+        yield SettingsError(
+            "a motion sensor tells that nobody is there by its events alone (`webhook"
+            " setup`): a movement is shown for a minute, and it is asked every"
+            f" {presence.poll_interval_seconds} s; without them absence stays unknown."
+            " A presence sensor, which shows a state, needs none",
+            path=dotted((*path, "sensors")),
+        )
 
 
 def _out_of_reach(

@@ -176,10 +176,9 @@ def test_presence_by_a_sensor_that_is_only_asked_is_told_of(invoke, file):
     checked = invoke("check-config", file)
     assert checked.exit_code == 0
     assert "webhook setup" in checked.stderr
-    (note,) = json.loads(invoke("check-config", file, "--json").stdout)["notes"]
-    assert "every 600 s" in note
+    (found,) = json.loads(invoke("check-config", file, "--json").stdout)["warnings"]
+    assert "every 600 s" in found["message"]
+    assert found["path"] == "presence.sensors"
     document["presence"]["poll_interval_seconds"] = 60
     file.write_text(json.dumps(document))
-    assert (
-        json.loads(invoke("check-config", file, "--json").stdout).get("notes") is None
-    )
+    assert json.loads(invoke("check-config", file, "--json").stdout)["warnings"] == []

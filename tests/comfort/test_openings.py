@@ -176,8 +176,10 @@ async def test_what_melts_the_units_ice_is_no_opening(room):
 async def test_what_the_unit_was_told_is_no_opening(room):
     """A draughty room loses two kelvin in ten minutes once nothing heats it."""
     home = room({"openings": {"drop_kelvin": 0.7}})
+    await home.live(minutes=5)
     home.temperature = 21.0
     await home.live(minutes=20)
+    assert home.running
     await home.engine.act("default", "off", hold=timedelta(hours=3))
     for step in range(60):
         home.temperature = round(16.0 + 5.0 * 0.5 ** (step / 12), 1)

@@ -1062,9 +1062,10 @@ class ZoneState(NamedTuple):
     `shown_as`: what the unit was told, each with what it shows of that, see `told`.
     `unit` and `meters` are the devices that all this is known of, see `belonging`; None
     and none where nobody has said so yet. `refusals`: what the cloud refuses for good.
-    `evidence` is what shows what the unit does. `last_read_at` is when the last temperature
-    was read, `last_asked_at` when the meter was last asked, whatever came of it.
-    `meters_seen` is what is kept of each meter where the zone has several.
+    `evidence` is what shows what the unit does.
+    `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
+    last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
+    zone has several.
     """
 
     last_temperature: float | None = None
