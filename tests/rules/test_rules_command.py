@@ -189,3 +189,18 @@ async def test_steps_inside_others_are_shown_and_checked_with_the_account(run):
     assert code == 2
     for name in ("Nowhere", "Bell", "Nobody"):
         assert f"no device '{name}'" in err
+
+
+async def test_check_config_asks_the_account_of_rules_too(run):
+    meter = {"trigger": "state", "device": "Living rom", "attribute": "lockState"}
+    rule = {"id": "it", "triggers": meter, "actions": {"action": "scene", "scene": "x"}}
+    run.settings.write_text(json.dumps({"timezone": "UTC", "rules": [rule]}))
+    told = ("check-config", str(run.settings), "--account")
+    code, _, err = await run(*told, group=())
+    assert code == 2
+    assert "rules[0]: it: the account has no device 'Living rom'" in err
+    rule["triggers"]["device"] = "Living room"
+    run.settings.write_text(json.dumps({"timezone": "UTC", "rules": [rule]}))
+    code, _, err = await run(*told, group=())
+    assert code == 2
+    assert "rules[0]: it: Living room tells no 'lockState'" in err

@@ -170,9 +170,12 @@ async def test_a_meter_that_is_lost_takes_its_last_value_with_it(house):
     home = Home(house, "It", "MeterPro(CO2)", {**ROOMS, "CO2": 800})
     cool = {"condition": "numeric_state", "device": "It", "below": 25}
     opened = becomes("Front door", "openState", "open")
+    # A trigger looks at it too, so that it was read a moment ago and is not read again.
+    hot = {**cool, "trigger": "numeric_state", "attribute": "temperature", "above": 60}
+    del hot["condition"], hot["below"]
     rule = {
         "id": "it",
-        "triggers": opened,
+        "triggers": [opened, hot],
         "conditions": {**cool, "attribute": "temperature"},
     }
     house.rules({**rule, "actions": {"action": "notify", "message": "x"}})
