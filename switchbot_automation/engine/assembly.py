@@ -154,6 +154,6 @@ def assemble(
             wake=agenda.bring_forward,
         ),
         announcer=Announcer(listeners, documents, clock),
-        notices=Notices(documents, listeners, notifier),
+        notices=Notices(documents, listeners, notifiers),
         left_units=left_units,
     )
