@@ -270,7 +270,7 @@ def _inside(
     aim = aim_of(zone)
     if aim is None:
         raise AssertionError("a season with temperatures has an aim")
-    ahead = ahead_of(zone, now)
+    ahead = ahead_of(zone, now) if zone.optimum_start else None
     if ahead is None:
         return _kept(zone, seen, aim, why, now)
     planned = plan(ahead.aim, seen.state, temperature, now, ahead.opens, since=now)

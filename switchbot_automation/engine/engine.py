@@ -215,7 +215,8 @@ class AutomationEngine:
                 ticks, rules_at = await self._rules.step(settings, ticks, now)
                 if strays:
                     ticks, strays = with_commands(ticks, strays)
-                await parts.notices.tell(now)
+                if settings.rules or any(tick.tells for tick in ticks):
+                    await parts.notices.tell(now)
         decisions = tuple(tick.decision for tick in ticks) or (
             parts.preparation.without_settings(),
         )
