@@ -20,7 +20,6 @@ from switchbot_automation.core.control.band import (
     aim_of,
     begun,
     begun_early,
-    modulates,
     plan,
     with_setpoint,
 )
@@ -245,7 +244,7 @@ def _before_window(
         return replace(
             outside, reasons=(*outside.reasons, waits), look_at=planned.look_at
         )
-    if modulates(zone):
+    if zone.modulates:
         return steered(zone, seen, aim, (why,), now)
     return switched(zone, seen, aim, (why,), now, begin=planned.begin)
 
@@ -283,7 +282,7 @@ def _inside(
             },
         )
         reasons = (why, early)
-        if modulates(zone):
+        if zone.modulates:
             return steered(ahead.zone, seen, ahead.aim, reasons, now)
         return _brought_up(zone, seen, ahead, reasons, now, begin=planned.begin)
     kept = _kept(zone, seen, aim, why, now)
@@ -295,7 +294,7 @@ def _inside(
 def _kept(
     zone: ZoneSettings, seen: ZoneSnapshot, aim: Aim, why: Reason, now: datetime
 ) -> ZoneDecision:
-    if modulates(zone):
+    if zone.modulates:
         return steered(zone, seen, aim, (why,), now)
     return switched(zone, seen, aim, (why,), now)
 

@@ -116,7 +116,8 @@ def attend(
     temperature = _temperature(state, now)
     if temperature is not None and state.last_read_at is not None:
         state = after_sample(state, temperature, state.last_read_at)
-    if (state.evidence or NONE).wish is None and state.compressor_running:
+    untold = state.power is Power.ON and (state.evidence or NONE).wish is None
+    if untold and state.compressor_running:
         wish = set_all_parameter(zone, state.action or season_action(zone))
         state = found_running(state, wish)
     plug = zone.power_meter_device_id and state.check is None

@@ -224,9 +224,9 @@ class AutomationEngine:
         commands += strays
         await self._keep(ticks, strays, trigger, now)
         in_force = documents.life.settings
-        left = parts.quota_watch.tell(in_force)
         left_at = parts.left_units.next_at if documents.left.units else None
         ended, seconds = self._clock.now(), self._clock.monotonic()
+        left = parts.quota_watch.tell(in_force, ended)
         wakeup = parts.agenda.after_tick(
             ticks, now, left, ended=ended, also=(rules_at, left_at)
         )

@@ -119,7 +119,8 @@ class Preparation:
         settings = life.settings
         stored, reachable = documents.home.stored, documents.reachable
         if changed:
-            self._observer.try_anew()
+            if self._observer.refusals:
+                self._observer.try_anew()
             self._listeners.emit(SettingsApplied(life.revision_in_force))
         if life.error is not None and life.error is not before:
             self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))

@@ -206,6 +206,9 @@ class ZoneSettings:
     """Whether its unit can be asked for a status. Follows the others."""
     predictive: bool = field(init=False, repr=False, compare=False)
     """Whether its meter is read by prediction; steering implies it. Follows the others."""
+    modulates: bool = field(init=False, repr=False, compare=False)
+    """Whether its setpoint is steered, which takes a unit that can be told. Follows the
+    others."""
     learns: bool = field(init=False, repr=False, compare=False)
     """Whether it uses anything that has to be learned. Follows the others."""
     shows: bool = field(init=False, repr=False, compare=False)
@@ -223,10 +226,12 @@ class ZoneSettings:
         object.__setattr__(self, "unit_readable", readable)
         steers = self.control == "modulate"
         object.__setattr__(self, "predictive", self.predictive_polling or steers)
+        modulates = steers and bool(self.aircon_device_id)
+        object.__setattr__(self, "modulates", modulates)
         learns = self.automation_enabled and (
             self.optimum_start
             or self.overshoot_learning
-            or (steers and bool(self.aircon_device_id))
+            or modulates
             or self.mode == "auto"
         )
         object.__setattr__(self, "learns", learns)

@@ -46,11 +46,6 @@ _MET = {
 }
 
 
-def modulates(zone: ZoneSettings) -> bool:
-    """Return whether the setpoint is steered, which takes a unit that can be told."""
-    return zone.control == "modulate" and bool(zone.aircon_device_id)
-
-
 def aim_of(zone: ZoneSettings) -> Aim | None:
     """Return what the zone's season wants, None without usable temperatures."""
     heating = zone.mode != "summer"
@@ -187,7 +182,7 @@ def _run(
 ) -> Run | None:
     """Return the last run of the compressor, None where nothing is learned from it."""
     started, stopped = state.compressor_started_at, state.compressor_stopped_at
-    if not zone.overshoot_learning or modulates(zone) or started is None:
+    if not zone.overshoot_learning or zone.modulates or started is None:
         return None
     if stopped is None or stopped < started:
         stopped = None

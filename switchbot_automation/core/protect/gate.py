@@ -261,10 +261,9 @@ def _beep_wait(
     within: bool = False,
 ) -> tuple[Reason, datetime] | None:
     """Return what people's ears make an order wait for, and until when; None: nothing."""
-    doubt, later = state.evidence.doubt if state.evidence else None, None
-    if doubt is not None or again:
-        later = repair_waits_until(state, action, now, again=again)
+    later = repair_waits_until(state, action, now, again=again)
     if later is not None:
+        doubt = state.evidence.doubt if state.evidence else None
         tries = doubt.tries if doubt else 0
         why = Reason(
             ReasonCode.REPAIR_WAITS, {"until": later.isoformat(), "tries": tries}

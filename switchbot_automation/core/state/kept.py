@@ -157,6 +157,7 @@ class _Facts(NamedTuple):
     silent: ReasonCode | None
     unit: _Unit
     edges: Edges | None
+    runs: bool
 
 
 def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
@@ -165,6 +166,7 @@ def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
         _silent(zone, state, now),
         _unit(zone, state, now),
         edges_of(zone),
+        state.compressor_running,
     )
 
 
@@ -219,7 +221,7 @@ def _standing(
     out = keeping.excursion
     if out is None:
         return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
-    return _of_excursion(out, edges, facts.unit, state.compressor_running)
+    return _of_excursion(out, edges, facts.unit, facts.runs)
 
 
 def _as(
@@ -353,7 +355,7 @@ def _troubles(
     blind = _blind_for(zone, keeping, facts, now)
     if blind is not None:
         codes.append(blind)
-    if found.status == "paused" and _never_ends(state, found, facts, now):
+    if found.status == "paused" and _never_ends(zone, state, found, now):
         codes.append(ReasonCode.PAUSE_TOO_LONG)
     if found.status == "not_kept":
         codes.append(found.reasons[-1])
@@ -381,12 +383,16 @@ def _blind_for(
 
 
 def _never_ends(
-    state: ZoneState, found: RoomHealth, facts: _Facts, now: datetime
+    zone: ZoneSettings, state: ZoneState, found: RoomHealth, now: datetime
 ) -> bool:
     """Tell whether a pause that is nobody's wish has lasted too long for the room."""
     if found.reasons[0] is ReasonCode.HOLD_MANUAL or found.since is None:
         return False
-    lasts, edges, temperature = now - found.since, facts.edges, state.last_temperature
+    lasts, edges, temperature = (
+        now - found.since,
+        edges_of(zone),
+        state.last_temperature,
+    )
     if lasts >= _PAUSE_ENDS:
         return True
     if lasts < _LONG_PAUSE or edges is None or temperature is None:
@@ -533,7 +539,7 @@ def _excursion(
             return None
         return Excursion(now, low, kelvin, temperature, now)
     out = _moved(out, temperature, kelvin, now)
-    runs = state.compressor_running
+    runs = facts.runs
     if out.lost is None and _is_lost(out, kelvin, keeping, edges, runs=runs, now=now):
         return out._replace(lost=temperature, helped=False)
     return out

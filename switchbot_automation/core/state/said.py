@@ -59,7 +59,7 @@ def said_by_status(status: DeviceStatus) -> Statement:
 
     Where the catalogue does not know the device, the fields are taken as they came.
     """
-    reading = read_status(status)
+    reading = read_status(status, whole=False)
     # A fraction of a percent is a number too, although the documentation has none.
     measured = {
         name: status.fields[name]
@@ -206,11 +206,13 @@ def _all_of(reading: DeviceReading) -> dict[str, Any]:
 def _parted(
     values: Mapping[str, Any], given: Mapping[str, Any], reading: DeviceReading
 ) -> Statement:
-    names = {name.casefold(): name for name in values}
-    doubts = {
-        names.get(str(name).casefold(), str(name)): why
-        for name, why in doubts_of(given).items()
-    }
+    doubts = dict(doubts_of(given))
+    if doubts:
+        names = {name.casefold(): name for name in values}
+        doubts = {
+            names.get(str(name).casefold(), str(name)): why
+            for name, why in doubts.items()
+        }
     if ReasonCode.DEVICE_OFFLINE in doubts.values():
         # Also what only the catalogue calls so.
         doubts |= {
@@ -219,9 +221,10 @@ def _parted(
             if name.casefold() not in _CONNECTION
         }
     for field in reading.product.status if reading.product else ():
-        number = finite(values.get(field.name))
-        measured = field.name.casefold() in _MEASURED
-        if number is None or not measured or field.name in doubts:
+        if field.name not in values or field.name.casefold() not in _MEASURED:
+            continue
+        number = finite(values[field.name])
+        if number is None or field.name in doubts:
             continue
         low, high = _PERCENT if field.unit == "%" else (field.minimum, field.maximum)
         if (low is not None and number < low) or (high is not None and number > high):
@@ -233,6 +236,8 @@ def _parted(
                 if temperature
                 else ReasonCode.VALUE_IMPLAUSIBLE
             )
+    if not doubts:
+        return Statement(values, doubts)
     believed = {name: each for name, each in values.items() if name not in doubts}
     return Statement(believed, doubts)
 
@@ -250,8 +255,10 @@ def _zeros(said: Mapping[str, Any]) -> frozenset[str]:
     also where the cloud still has its CO2. Of another device all have to be zeros, and
     its hub none or its battery too.
     """
+    zeros = frozenset(name for name, value in said.items() if _is_zero(value))
+    if not zeros:
+        return zeros
     numbers = {name for name, value in said.items() if finite(value) is not None}
-    zeros = frozenset(name for name in numbers if _is_zero(said[name]))
     air = _AIR & numbers
     if "temperature" in zeros and len(air) > 1 and air <= zeros:
         return air

@@ -186,8 +186,7 @@ class Observer:
 
     def try_anew(self) -> None:
         """Let all that is refused for good be tried at once: somebody changed something."""
-        if self.refusals:
-            self.refusals = due_now(self.refusals, self._clock.now())
+        self.refusals = due_now(self.refusals, self._clock.now())
 
     def remember(self, states: Iterable[ZoneState]) -> None:
         """Take in, once, what an earlier process learned of readings."""
