@@ -268,7 +268,10 @@ class Tick:
             try:
                 request = going.send(Answered(answer, self._clock.now()))
             except StopIteration as ended:
-                self._keep_refusals()
+                if self._observer.refusals or any(
+                    state.refusals for state in self._documents.states.values()
+                ):
+                    self._keep_refusals()
                 ticks: list[ZoneTick] = ended.value
                 return ticks
 

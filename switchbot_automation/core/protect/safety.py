@@ -24,7 +24,7 @@ from switchbot_automation.core.state.meter import (
     with_sensing,
 )
 from switchbot_automation.core.state.unit import rests_until
-from switchbot_automation.model import Outcome, Reason, ReasonCode
+from switchbot_automation.model import Outcome, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +176,9 @@ def _doubtful(
 
 def may_run(state: ZoneState) -> bool:
     """Return whether the compressor runs or, the last command being unsure, may run."""
-    return state.compressor_running or state.uncertain
+    # Asked several times a tick, and what is off answers at once.
+    on = state.power is Power.ON
+    return state.uncertain or (on and state.compressor_running)
 
 
 def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:

@@ -161,11 +161,13 @@ class _Facts(NamedTuple):
 
 
 def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
+    idle = _left_alone(zone, state, now)
     return _Facts(
-        _left_alone(zone, state, now),
+        idle,
         _silent(zone, state, now),
         _unit(zone, state, now),
-        edges_of(zone),
+        # A room that nobody keeps has no band.
+        edges_of(zone) if idle is None else None,
         state.compressor_running,
     )
 

@@ -9,7 +9,6 @@ cannot be believed is unknown: it is not among the values.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.readings import (
@@ -61,14 +60,14 @@ def said_by_status(status: DeviceStatus) -> Statement:
     """
     reading = read_status(status, whole=False)
     # A fraction of a percent is a number too, although the documentation has none.
-    measured = {
-        name: status.fields[name]
-        for name in ("temperature", "humidity")
-        if finite(status.fields.get(name)) is not None
-    }
-    # Answers are in Celsius, whatever scale the app shows.
-    given = {name: each for name, each in status.fields.items() if name != "scale"}
-    return _parted({**measured, **_all_of(reading)}, given, reading)
+    given, values = status.fields, _all_of(reading)
+    for name in ("temperature", "humidity"):
+        if name not in values and finite(given.get(name)) is not None:
+            values[name] = given[name]
+    if "scale" in given:
+        # Answers are in Celsius, whatever scale the app shows.
+        given = {name: each for name, each in given.items() if name != "scale"}
+    return _parted(values, given, reading)
 
 
 def said_by_event(
@@ -100,7 +99,7 @@ def said_by_event(
 def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
     """Return why which of the fields, named as they came, cannot be believed."""
     folded = {name: str(name).casefold() for name in fields}
-    if any(
+    if not _CONNECTION.isdisjoint(folded.values()) and any(
         folded[name] in _CONNECTION and _is_offline(value)
         for name, value in fields.items()
     ):
@@ -112,6 +111,8 @@ def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
     doubts: dict[str, ReasonCode] = {}
     said = {folded[name]: value for name, value in fields.items()}
     zeros = _zeros(said)
+    if not zeros and "temperature" not in said:
+        return doubts
     for name, value in fields.items():
         if folded[name] in zeros:
             doubts[name] = ReasonCode.ALL_ZEROS
@@ -119,10 +120,8 @@ def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
             number = finite(value)
             if number is None:
                 doubts[name] = ReasonCode.TEMPERATURE_NOT_A_NUMBER
-            elif (
-                not _COLDEST
-                <= number
-                <= (_WARMEST if is_celsius(fields) else _WARMEST_OF_ANY_SCALE)
+            elif not _COLDEST <= number <= _WARMEST and not (
+                _COLDEST <= number <= _WARMEST_OF_ANY_SCALE and not is_celsius(fields)
             ):
                 doubts[name] = ReasonCode.TEMPERATURE_IMPLAUSIBLE
     return doubts
@@ -194,6 +193,7 @@ def _of_scale(said: Statement, temperature: float, unit: str | None) -> Statemen
 
 # What a document can hold, and far beyond anything that is measured.
 _LARGEST = 1e15
+_NOTHING = 1e-9
 _AIR = frozenset({"temperature", "humidity", "battery"})
 _NO_HUB = ("", "000000000000")
 _MEASURED = _AIR | {"co2"}
@@ -268,4 +268,4 @@ def _zeros(said: Mapping[str, Any]) -> frozenset[str]:
 
 def _is_zero(value: Any) -> bool:
     number = finite(value)
-    return number is not None and math.isclose(number, 0.0, abs_tol=1e-9)
+    return number is not None and -_NOTHING <= number <= _NOTHING
