@@ -55,13 +55,13 @@ class DeviceReading:
     doubts: tuple[str, ...]
 
 
-def read_status(status: DeviceStatus, *, whole: bool = True) -> DeviceReading:
+def read_status(status: DeviceStatus, *, judges: bool = True) -> DeviceReading:
     """Read a status by the device's type.
 
-    `whole`: the doubts say also what makes all of it doubtful.
+    `judges` false: who asks judges for themselves what is odd, so `doubts` are none.
     """
     product, known = _shown_by(status.device_type)
-    return _read(product, known, status.fields, whole=whole)
+    return _read(product, known, status.fields, judges=judges)
 
 
 @lru_cache(maxsize=256)  # meters are read all day, and are of few types
@@ -120,7 +120,7 @@ def _read(
     given: Mapping[str, Any],
     others: Mapping[str, StatusField] = MappingProxyType({}),
     *,
-    whole: bool = True,
+    judges: bool = True,
 ) -> DeviceReading:
     """Read what was given; `others` are fields for what is not `known`, by folded names."""
     values: dict[str, Value] = {}
@@ -141,10 +141,12 @@ def _read(
             doubts.append(f"{field.name}: {raw!r} is no {field.type}")
             continue
         values[field.name] = value
-        if not _is_plausible(value, field):
+        if judges and not _is_plausible(value, field):
             doubts.append(f"{field.name}: {value!r} is not among the known values")
-    if whole:
+    if judges:
         doubts += _as_a_whole({**unknown, **values}, given)
+    else:
+        doubts.clear()
     return DeviceReading(
         product, MappingProxyType(values), MappingProxyType(unknown), tuple(doubts)
     )

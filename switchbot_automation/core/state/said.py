@@ -58,7 +58,7 @@ def said_by_status(status: DeviceStatus) -> Statement:
 
     Where the catalogue does not know the device, the fields are taken as they came.
     """
-    reading = read_status(status, whole=False)
+    reading = read_status(status, judges=False)
     # A fraction of a percent is a number too, although the documentation has none.
     given, values = status.fields, _all_of(reading)
     for name in ("temperature", "humidity"):
