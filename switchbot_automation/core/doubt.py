@@ -116,11 +116,13 @@ def attend(
     temperature = _temperature(state, now)
     if temperature is not None and state.last_read_at is not None:
         state = after_sample(state, temperature, state.last_read_at)
-    if state.compressor_running and (state.evidence or NONE).wish is None:
+    untold = state.power is Power.ON and (state.evidence or NONE).wish is None
+    if untold and state.compressor_running:
         wish = set_all_parameter(zone, state.action or season_action(zone))
         state = found_running(state, wish)
-    interval = plug_interval(zone, state, now)
-    if interval is not None and state.check is None:
+    plug = zone.power_meter_device_id and state.check is None
+    interval = plug_interval(zone, state, now) if plug else None
+    if interval is not None:
         asked_at = (state.evidence or NONE).plug_asked_at
         wait = timedelta(seconds=quota.stretched(interval) if quota else interval)
         if asked_at is None or asked_at + wait <= now:
@@ -160,6 +162,9 @@ def _temperature(state: ZoneState, now: datetime) -> float | None:
 def _weighed(
     zone: ZoneSettings, state: ZoneState, temperature: float | None, now: datetime
 ) -> tuple[ZoneState, tuple[Command, ...]]:
+    kept = state.evidence or NONE
+    if state.last_action_at is None and kept.doubt is None and kept.plug_at is None:
+        return state, ()  # it was told nothing, and nothing else shows what it does
     edges = edges_of(zone)
     room = None
     if edges is not None and temperature is not None:

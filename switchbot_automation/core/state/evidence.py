@@ -211,7 +211,7 @@ def after_order(
     it was sent again because nothing showed it.
     """
     kept, action = state.evidence or NONE, state.action
-    doubt, runs = kept.doubt, before.compressor_running and before.action is action
+    doubt, runs = kept.doubt, before.action is action and before.compressor_running
     if doubt is not None and (person or doubt.action is not action):
         again, doubt = again or not person, None
     elif doubt is not None:

@@ -108,11 +108,11 @@ def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHeal
 
     `zone` are its settings in force, with the season and what lies over them.
     """
-    keeping = state.keeping or NOTHING
-    found = _standing(zone, state, keeping, now)
+    keeping, facts = state.keeping or NOTHING, _facts(zone, state, now)
+    found = _standing(zone, state, keeping, facts, now)
     if not zone.automation_enabled:
         return found
-    troubles = _troubles(zone, state, keeping, found, now)
+    troubles = _troubles(zone, state, keeping, found, facts=facts, now=now)
     if not troubles:
         return found
     first = troubles[0]
@@ -147,6 +147,31 @@ class _Unit(NamedTuple):
     shown: bool
 
 
+class _Facts(NamedTuple):
+    """What of a zone at one instant several questions here hang on, found once.
+
+    `idle`: why nobody keeps the room; `silent`: why its temperature counts no more.
+    """
+
+    idle: tuple[Status, ReasonCode] | None
+    silent: ReasonCode | None
+    unit: _Unit
+    edges: Edges | None
+    runs: bool
+
+
+def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
+    idle = _left_alone(zone, state, now)
+    return _Facts(
+        idle,
+        _silent(zone, state, now),
+        _unit(zone, state, now),
+        # A room that nobody keeps has no band.
+        edges_of(zone) if idle is None else None,
+        state.compressor_running,
+    )
+
+
 def _unit(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Unit:
     """Return how well it is known what the unit does.
 
@@ -171,10 +196,14 @@ def _refused(state: ZoneState) -> Refusal | None:
 
 
 def _standing(
-    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
 ) -> RoomHealth:
     """Return how the room stands, whether or not there is anything to be done."""
-    idle = _left_alone(zone, state, now)
+    idle, edges = facts.idle, facts.edges
     if idle is not None:
         status, code = idle
         if status != "paused":
@@ -182,20 +211,19 @@ def _standing(
         return RoomHealth(status, _paused_since(zone, state, keeping), (code,))
     if not zone.meters:
         return _as(keeping, "unknown", (ReasonCode.NO_METER,), now)
-    edges = edges_of(zone)
     if edges is None or zone.mode not in ("winter", "summer"):
         code = ReasonCode.PROFILE_MISSING if edges is None else ReasonCode.MODE_UNKNOWN
         return _as(keeping, "unknown", (code,), now)
     if keeping.since is None and state.sensing is None:
         return RoomHealth("unknown", None, (ReasonCode.NO_READING,))
-    why = keeping.blind_why or _silent(zone, state, now)
+    why = keeping.blind_why or facts.silent
     if why is not None:
         since = keeping.blind_since or _last_good(state) or now
         return RoomHealth("blind", since, (why,))
     out = keeping.excursion
     if out is None:
         return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
-    return _of_excursion(out, edges, _unit(zone, state, now), state.compressor_running)
+    return _of_excursion(out, edges, facts.unit, facts.runs)
 
 
 def _as(
@@ -307,24 +335,26 @@ def _troubles(
     state: ZoneState,
     keeping: Keeping,
     found: RoomHealth,
+    *,
+    facts: _Facts,
     now: datetime,
 ) -> list[ReasonCode]:
     """Return what a person should look at, the cause before what comes of it."""
     codes = []
     acts = not zone.observe_only
-    refusal = _refused(state)
+    refusal = _refused(state) if keeping.failed else None
     if zone.without_way:
         codes.append(ReasonCode.NO_RUNG_CONFIGURED)
     elif acts and refusal is not None:
         codes.append(refusal.code)
-    elif acts and _commands_fail(state, keeping, now):
+    elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
     check = state.check
     if acts and check is not None and check.given_up:
         codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
     if found.status == "unknown" and found.since is not None:
         codes.extend(found.reasons)
-    blind = _blind_for(zone, state, keeping, now)
+    blind = _blind_for(zone, keeping, facts, now)
     if blind is not None:
         codes.append(blind)
     if found.status == "paused" and _never_ends(zone, state, found, now):
@@ -333,24 +363,23 @@ def _troubles(
         codes.append(found.reasons[-1])
     unsure = keeping.unsure_since
     if acts and unsure is not None and now - unsure >= _UNSURE_COUNTS:
-        contradicted = _unit(zone, state, now).contradicted
         codes.append(
             ReasonCode.BELIEF_CONTRADICTED
-            if contradicted
+            if facts.unit.contradicted
             else ReasonCode.BELIEF_UNCERTAIN
         )
     return codes
 
 
 def _blind_for(
-    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+    zone: ZoneSettings, keeping: Keeping, facts: _Facts, now: datetime
 ) -> ReasonCode | None:
     """Return why nothing is known of the room, once that lasts."""
     if not zone.meters:
         return None
     why, since = keeping.blind_why, keeping.blind_since
     if why is None or since is None:
-        return _silent(zone, state, now) if keeping.since else None
+        return facts.silent if keeping.since else None
     counts = _STILL_COUNTS if why is ReasonCode.SENSOR_FROZEN else _BLIND_COUNTS
     return why if now - since >= counts else None
 
@@ -397,29 +426,40 @@ def _cause(state: ZoneState, keeping: Keeping, code: ReasonCode) -> str | None:
 # --- what is kept ----------------------------------------------------------------------
 
 
+class Looked(NamedTuple):
+    """The state after a look; `tells`: something of it may be news to a person."""
+
+    state: ZoneState
+    tells: bool
+
+
 def after_look(
     zone: ZoneSettings, state: ZoneState, problem: ReasonCode | None, now: datetime
-) -> ZoneState:
-    """Return the state after a tick looked at the room at `now`.
+) -> Looked:
+    """Return the state after a tick looked at the room at `now`, and whether it tells.
 
     `zone` are its settings in force; `problem` is why the reading gave no temperature.
     """
-    keeping = state.keeping or NOTHING
-    keeping = _with_blindness(zone, state, keeping, problem, now)
-    unsure = _unit(zone, state, now).unsure
+    keeping, facts = state.keeping or NOTHING, _facts(zone, state, now)
+    keeping = _with_blindness(zone, state, keeping, problem, facts=facts, now=now)
+    unsure = facts.unit.unsure
     if unsure is not (keeping.unsure_since is not None):
         keeping = keeping._replace(unsure_since=now if unsure else None)
-    out = _excursion(zone, state, keeping, now)
+    out = _excursion(zone, state, keeping, facts, now)
     if out is None and keeping.excursion is not None:
-        keeping = _recovered(zone, state, keeping, keeping.excursion, now)
+        keeping = _recovered(state, keeping, keeping.excursion, facts, now)
     if out is not keeping.excursion:
         keeping = keeping._replace(excursion=out)
-    status = _standing(zone, state, keeping, now).status
-    if status != keeping.status or keeping.since is None:
-        keeping = keeping._replace(status=status, since=now)
+    found = _standing(zone, state, keeping, facts, now)
+    if found.status != keeping.status or keeping.since is None:
+        keeping = keeping._replace(status=found.status, since=now)
+        found = _standing(zone, state, keeping, facts, now)
+    tells = bool(keeping.told)
+    if not tells and zone.automation_enabled:
+        tells = bool(_troubles(zone, state, keeping, found, facts=facts, now=now))
     if keeping == state.keeping:
-        return state
-    return state._replace(keeping=keeping)
+        return Looked(state, tells)
+    return Looked(state._replace(keeping=keeping), tells)
 
 
 def _with_blindness(
@@ -427,9 +467,11 @@ def _with_blindness(
     state: ZoneState,
     keeping: Keeping,
     problem: ReasonCode | None,
+    *,
+    facts: _Facts,
     now: datetime,
 ) -> Keeping:
-    why = _blindness(zone, state, keeping, problem, now)
+    why = _blindness(zone, state, keeping, problem, facts)
     if why is None:
         if keeping.blind_since is None:
             return keeping
@@ -438,7 +480,7 @@ def _with_blindness(
         return keeping
     since = keeping.blind_since
     if since is None:
-        stale = _silent(zone, state, now) is not None
+        stale = facts.silent is not None
         since = (_last_good(state) if stale else None) or now
     return keeping._replace(blind_since=since, blind_why=why)
 
@@ -448,12 +490,12 @@ def _blindness(
     state: ZoneState,
     keeping: Keeping,
     problem: ReasonCode | None,
-    now: datetime,
+    facts: _Facts,
 ) -> ReasonCode | None:
     """Return why nothing can be known of the room, None where its temperature is."""
     if not zone.meters:
         return None
-    silent = _silent(zone, state, now)
+    silent = facts.silent
     if silent is not None:
         kept_back = problem is ReasonCode.QUOTA_RESERVE
         return problem if kept_back else silent
@@ -469,11 +511,15 @@ def _blindness(
 
 
 def _excursion(
-    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
 ) -> Excursion | None:
     """Return how the room is out of its band, None while it is not, or need not be in."""
     out = keeping.excursion
-    idle = _left_alone(zone, state, now)
+    idle = facts.idle
     if idle is not None:
         if idle[0] == "off" or out is None:
             return None
@@ -482,7 +528,7 @@ def _excursion(
         if since is None or now - since >= _LONG_PAUSE:
             return None
         return out._replace(moved_at=now, helped=False)
-    edges, temperature = edges_of(zone), state.last_temperature
+    edges, temperature = facts.edges, state.last_temperature
     if edges is None or temperature is None or keeping.blind_why is not None:
         return None if edges is None or out is None else out._replace(helped=False)
     beyond = _beyond(edges, temperature)
@@ -495,7 +541,7 @@ def _excursion(
             return None
         return Excursion(now, low, kelvin, temperature, now)
     out = _moved(out, temperature, kelvin, now)
-    runs = state.compressor_running
+    runs = facts.runs
     if out.lost is None and _is_lost(out, kelvin, keeping, edges, runs=runs, now=now):
         return out._replace(lost=temperature, helped=False)
     return out
@@ -531,21 +577,21 @@ def _moved(
 
 
 def _recovered(
-    zone: ZoneSettings,
     state: ZoneState,
     keeping: Keeping,
     out: Excursion,
+    facts: _Facts,
     now: datetime,
 ) -> Keeping:
     """Learn from an excursion that is over, where the unit alone ended it."""
-    edges = edges_of(zone)
+    edges = facts.edges
     unsure = state.uncertain or state.power is Power.UNKNOWN
     if (
         edges is None
         or not out.helped
         or unsure
         or out.low is not edges.heating
-        or _left_alone(zone, state, now) is not None
+        or facts.idle is not None
     ):
         return keeping
     took = (round(out.furthest, 2), float(round((now - out.since).total_seconds())))

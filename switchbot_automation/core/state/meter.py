@@ -38,7 +38,7 @@ _LEFT_BEHIND_KELVIN = 1.0
 _WATCHED = timedelta(days=1)
 _QUIET_HALVES_SECONDS = 3 * 86400.0
 _QUIET_MARGIN = 3.0
-_STILL_SOONEST_SECONDS = 7200.0
+STILL_SOONEST_SECONDS = 7200.0
 # While the unit rests nothing moves the room, so that a value may stand three times as
 # long as while it runs.
 _RESTING = 3.0
@@ -134,7 +134,7 @@ def still_limit(zone: ZoneSettings, record: SensorRecord) -> float:
     since, looked = record.watched_since, record.looked_at
     if since is None or looked is None or looked - since < _WATCHED or not record.quiet:
         return longest
-    seen_to = max(_STILL_SOONEST_SECONDS, record.quiet * _QUIET_MARGIN)
+    seen_to = max(STILL_SOONEST_SECONDS, record.quiet * _QUIET_MARGIN)
     return min(longest, seen_to)
 
 

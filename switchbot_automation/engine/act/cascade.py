@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.core.state.refusals import (
+    HALF_DEGREES,
     TURN_OFF,
     Tried,
     after_tries,
@@ -26,11 +27,7 @@ from switchbot_automation.core.state.refusals import (
     way_of_setting,
     whole_degrees,
 )
-from switchbot_automation.core.state.unit import (
-    rounds_up,
-    same_parameter,
-    set_all_parameter,
-)
+from switchbot_automation.core.state.unit import rounds_up, set_all_parameter
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
 from switchbot_automation.errors import CloudError, WebhookError
@@ -123,9 +120,10 @@ def _commands(zone: ZoneSettings, action: Action) -> Iterator[Try]:
     if wanted is None:
         yield Try("command", Way(device, "command", TURN_OFF))
         return
-    yield Try("command", way_of_setting(device, wanted), wanted)
-    whole = whole_degrees(wanted, up=rounds_up(zone, action))
-    if not same_parameter(whole, wanted):
+    way = way_of_setting(device, wanted)
+    yield Try("command", way, wanted)
+    if way.kind == HALF_DEGREES:
+        whole = whole_degrees(wanted, up=rounds_up(zone, action))
         yield Try("command", way_of_setting(device, whole), whole)
 
 
@@ -213,7 +211,7 @@ class Actuator:
         sent_at = answered_at = self._clock.now()
         for one in tries:
             rung, parameter = one.rung, one.parameter
-            if is_known(after_tries((), tried, sent_at), one.way):
+            if tried and is_known(after_tries((), tried, sent_at), one.way):
                 continue  # the device itself was refused a moment ago
             if maybe and not RUNGS[rung].repeatable:
                 break

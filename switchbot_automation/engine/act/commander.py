@@ -104,7 +104,7 @@ class Commander:
             return self._failed_before_sending(order, now)
         state = self._documents.states[zone.name]
         steps, closed, refusal = parted(steps, state.refusals, now)
-        if order.insists:
+        if closed and order.insists:
             steps = (*steps, *closed)
         elif not steps and refusal is not None:
             until = refusal.next_at
