@@ -42,6 +42,8 @@ HUB_ID = "FA7310762361"
 HEATER_ID = "HEATER000001"
 OPEN_WINDOW_LOSS = 120.0
 """What an open window adds to a room's loss, in W/K."""
+WIDE_OPEN_LOSS = 250.0
+"""The same of one that is wide open, as for an airing of ten minutes."""
 
 Fields = dict[str, Any]
 Undo = Callable[[], None]
@@ -155,10 +157,10 @@ class Room:
             self.home.elapsed, lambda settings: replace(settings, **changes)
         )
 
-    def draught(self, *, is_open: bool) -> None:
+    def draught(self, *, is_open: bool, loss: float = OPEN_WINDOW_LOSS) -> None:
         """Open or close the window in truth; its sensor tells if it can."""
         self.open = is_open
-        self.house.lose(OPEN_WINDOW_LOSS if is_open else 0.0)
+        self.house.lose(loss if is_open else 0.0)
         if self.plan.contact:
             word = "open" if is_open else "close"
             self.says(self.contact_id, "WoContact", openState=word)
