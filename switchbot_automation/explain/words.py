@@ -96,7 +96,7 @@ def advice_words(code: ReasonCode | None, cause: str | None = None) -> str:
     if code is None:
         return ""
     if code is ReasonCode.METER_DOUBTED and cause:
-        return f"Left out, since not to be believed: {cause}. {_MOVED_OR_DEAD}"
+        return f"{_ADVICE[code][0].upper()}{_ADVICE[code][1:]} It is {cause}"
     words = _ADVICE.get(code) or f"{reason_words({'code': code}, UTC)}."
     said = f" What was said last: {cause}" if cause else ""
     return f"{words[0].upper()}{words[1:]}{said}"
@@ -542,9 +542,6 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.SETTINGS_UNAVAILABLE: "the settings could not be read yet",
 }
 
-_MOVED_OR_DEAD = (
-    "See whether the meter hangs in this room, has battery and reaches its hub."
-)
 _METER = "see whether it has battery and reaches its hub"
 # What a person can do, where a reason's own words do not say it.
 _ADVICE: Mapping[ReasonCode, str] = {
@@ -566,8 +563,8 @@ _ADVICE: Mapping[ReasonCode, str] = {
     f"it says once is not acted on: {_METER}.",
     ReasonCode.METERS_DISAGREE: "the room's two meters say different things, and nobody "
     "knows which is right: see whether both hang in this room and have battery.",
-    ReasonCode.METER_DOUBTED: "a meter of the room is not believed and left out. "
-    f"{_MOVED_OR_DEAD}",
+    ReasonCode.METER_DOUBTED: "a meter of the room is not believed and left out: see "
+    "whether it hangs in this room, has battery and reaches its hub.",
     ReasonCode.NO_RUNG_CONFIGURED: "no way to turn the unit on and off is configured: give "
     "the zone an aircon_device_id, or scenes or webhooks for both.",
     ReasonCode.COMMANDS_FAIL: "commands to the unit fail: see in the SwitchBot app whether "

@@ -101,7 +101,9 @@ def believed(
     see `safety`, until several agree; one of a meter that jumps and comes back again and
     again may do neither.
     """
-    record = _after_leap(seen(zone, record, now), reading.temperature, now)
+    record = seen(zone, record, now)
+    if zone.sensor_slew_kelvin > 0:
+        record = _after_leap(record, reading.temperature, now)
     reading = plausible(zone, reading)
     temperature = reading.temperature
     if temperature is None:
