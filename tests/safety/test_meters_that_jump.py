@@ -86,7 +86,8 @@ async def test_such_a_meter_does_not_switch_its_unit_on_and_off(flat):
     for step in range(180):
         if step == 10:
             before = len(flat.cloud.words)
-        await flat.tick(19.0 if step % 3 else 34.0, after=120)
+        true = 19.0 + 0.1 * (step // 20 % 2)
+        await flat.tick(true if step % 3 else 34.0, after=120)
     # The room does not follow its unit, which is told again now and then.
     later = flat.cloud.words[before:]
     assert "turnOff" not in later

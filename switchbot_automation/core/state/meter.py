@@ -115,12 +115,14 @@ def believed(
         )
         count = record.odd_count + 1 if agrees else 1
         if count < _AGREE:
-            why = ReasonCode.TEMPERATURE_JUMPED
+            jumped = ReasonCode.TEMPERATURE_JUMPED
             if leaps_often(record, now):
                 words = f"{temperature:g} °C after {record.temperature:g} °C, once more"
-                reading = replace(reading, temperature=None, problem=why, error=words)
+                reading = replace(
+                    reading, temperature=None, problem=jumped, error=words
+                )
             record = record._replace(good=0, odd=temperature, odd_count=count)
-            return reading, doubted(record, why, now)
+            return reading, doubted(record, jumped, now)
     record = _good(zone, record, reading, now)
     why = record.distrust
     if why is None and stands_still(zone, record, now):
