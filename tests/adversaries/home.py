@@ -208,7 +208,10 @@ class Room:
     @property
     def moving(self) -> bool:
         """Whether a motion sensor sees somebody: in a minute of six while one is there."""
-        minute = int(self.home.elapsed // 60)
+        return self.moving_at(int(self.home.elapsed // 60))
+
+    def moving_at(self, minute: int) -> bool:
+        """Return whether whoever is there now moved in that minute."""
         return self.house.people > 0 and minute * 7919 % 31 < 5
 
     def _meter(self, number: int) -> Fields:
@@ -292,8 +295,9 @@ class Home:
         for room in self.rooms:
             was = room.house.seconds
             room.house.advance_to(self.elapsed)
-            seen = room.plan.presence and room.moving
-            if seen and int(was // 60) != int(room.house.seconds // 60):
+            # Also what moved between two looks is pushed.
+            minutes = range(int(was // 60) + 1, int(room.house.seconds // 60) + 1)
+            if room.plan.presence and any(room.moving_at(each) for each in minutes):
                 room.says(room.presence_id, "WoPresence", detectionState="DETECTED")
 
     # --- what adversaries take hold of ----------------------------------------------

@@ -104,12 +104,8 @@ def _mixed_up(room: Room, episodes: Sequence[Episode], minute: int) -> list[str]
 
 
 def _put_right(episodes: Sequence[Episode], minute: int) -> bool:
-    """Tell whether a room has only now its own meter again: it begins to come back."""
-    return any(
-        isinstance(each.adversary, MetersSwapped)
-        and each.end <= minute < each.end + SETTLES
-        for each in episodes
-    )
+    """Tell whether what struck a room is only now over: from here on it comes back."""
+    return any(each.end <= minute < each.end + SETTLES for each in episodes)
 
 
 def told(health: dict[str, Any], zone: str) -> bool:

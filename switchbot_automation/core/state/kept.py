@@ -504,10 +504,18 @@ def _blindness(
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None
         return keeping.blind_why if again else problem or ReasonCode.NO_READING
     why = _not_believed(zone, state)
-    if why is ReasonCode.SENSOR_FROZEN and state.compressor_running:
-        # It is being made to move.
+    if why is ReasonCode.SENSOR_FROZEN and _is_made_to_move(state):
         return None
     return why
+
+
+def _is_made_to_move(state: ZoneState) -> bool:
+    """Tell whether a value stands still only since its unit runs, which shows it soon."""
+    if not state.compressor_running:
+        return False
+    doubted = state.sensing.doubted_at if state.sensing else None
+    started = state.compressor_started_at
+    return doubted is None or started is None or doubted >= started
 
 
 def _not_believed(zone: ZoneSettings, state: ZoneState) -> ReasonCode | None:

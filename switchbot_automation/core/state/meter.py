@@ -39,9 +39,9 @@ _LEAP_HALVES_SECONDS = 6 * 3600.0
 # A meter that said the same for so long while another of its room moved so far is dead.
 _LEFT_BEHIND = timedelta(hours=1)
 _LEFT_BEHIND_KELVIN = 1.0
-# How long a meter stands still is learned from so long a watch; what was seen counts half
-# as much after each of the spans.
-_WATCHED = timedelta(days=1)
+# How long a meter stands still is learned from a watch of a day; from a shorter one that
+# many times more is allowed. What was seen counts half as much after each of the spans.
+_WATCHED, _WATCHED_LEAST = timedelta(days=1), timedelta(hours=6)
 _QUIET_HALVES_SECONDS = 3 * 86400.0
 _QUIET_MARGIN = 3.0
 _STILL_SOONEST_SECONDS = 7200.0
@@ -144,17 +144,20 @@ def doubted(
 def still_limit(zone: ZoneSettings, record: SensorRecord) -> float:
     """Return for how many seconds a value may stand still while the unit rests.
 
-    Three times as long as it was seen to lately, once it was watched for a day; infinite
-    where the settings let it stand for ever.
+    Three times as long as it was seen to lately, once it was watched for a day, and more
+    before; infinite where the settings let it stand for ever.
     """
     longest = zone.sensor_frozen_seconds * _RESTING
     if not longest:
         return float("inf")
     since, looked = record.watched_since, record.looked_at
-    if since is None or looked is None or looked - since < _WATCHED or not record.quiet:
+    if since is None or looked is None or not record.quiet:
+        return longest
+    watched = looked - since
+    if watched < _WATCHED_LEAST:
         return longest
     seen_to = max(_STILL_SOONEST_SECONDS, record.quiet * _QUIET_MARGIN)
-    return min(longest, seen_to)
+    return min(longest, seen_to * max(1.0, _WATCHED / watched))
 
 
 def stands_still(zone: ZoneSettings, record: SensorRecord, now: datetime) -> bool:

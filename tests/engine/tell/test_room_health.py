@@ -287,6 +287,11 @@ async def test_a_meter_that_stands_still_beside_a_resting_unit_is_no_sign_of_com
     room = await home.room()
     assert (room["status"], room["reasons"]) == ("blind", ["sensor_frozen"])
     assert await home.status() == "degraded"
+    # That its unit is started does not make it believed.
+    await home.engine.act("default", "winter", hold=120)
+    await home.live(6)
+    assert (await home.room())["status"] == "blind"
+    assert await home.status() == "degraded"
 
 
 async def test_a_window_that_is_forgotten_open_is_a_pause_and_no_comfort(home):
