@@ -439,7 +439,8 @@ def _kept_from_frost(zone: ZoneSettings) -> ZoneSettings:
         max_temp=low + _FROST_BAND_KELVIN,
         target_temp=_LOWEST_SETPOINT,
     )
-    return replace(zone, winter=winter)
+    # Nor is air blown into a room whose window is open.
+    return replace(zone, winter=winter, fan_mode_during_window=False)
 
 
 # --- what is new around a zone -------------------------------------------------------

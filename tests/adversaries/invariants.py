@@ -71,17 +71,41 @@ def kept_or_told(chronicle: Chronicle, room: Room) -> list[str]:
         out = since[sample.minute] if sample.minute < len(since) else 0
         if out <= TOLD_WITHIN or not _could_be_seen(sample.minute, episodes, room):
             continue
-        if not told(sample.health, room.plan.name):
+        names = [room.plan.name, *_mixed_up(room, episodes, sample.minute)]
+        if not any(told(sample.health, name) for name in names):
             found.append(
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 f" minutes, health says {said(sample.health, room.plan.name)}"
             )
-        elif out > DEGRADED_WITHIN and sample.health["status"] == "ok":
+        elif (
+            out > DEGRADED_WITHIN
+            and sample.health["status"] == "ok"
+            and not _put_right(episodes, sample.minute)
+        ):
             found.append(
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 " minutes and health is not degraded"
             )
     return found[:1]
+
+
+def _mixed_up(room: Room, episodes: Sequence[Episode], minute: int) -> list[str]:
+    """Return the rooms whose meters are now mixed up with others'.
+
+    A room whose meter hangs in a room that is kept looks kept. What can be seen is that
+    the other one does not follow its unit, and that has to be told.
+    """
+    swapped = any(
+        isinstance(each.adversary, MetersSwapped)
+        and each.begin <= minute < each.end + SETTLES
+        for each in episodes
+    )
+    return [each.plan.name for each in room.home.rooms] if swapped else []
+
+
+def _put_right(episodes: Sequence[Episode], minute: int) -> bool:
+    """Tell whether what struck a room is only now over: from here on it comes back."""
+    return any(each.end <= minute < each.end + SETTLES for each in episodes)
 
 
 def told(health: dict[str, Any], zone: str) -> bool:

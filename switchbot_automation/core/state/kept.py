@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.evidence import unit_belief
-from switchbot_automation.core.state.meter import TOO_OLD
+from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
 from switchbot_automation.core.state.refusals import READ
 from switchbot_automation.core.state.zone import (
     KEPT_RECOVERIES,
@@ -67,10 +67,13 @@ _OF_HISTORY, _BESIDE_HISTORY = 1.5, timedelta(minutes=30)
 _FAR_KELVIN = 1.0
 # A pause so long starts the room anew.
 _LONG_PAUSE = timedelta(hours=1)
-# Nobody airs for so long; or not while the room gets that far away.
-_PAUSE_ENDS, _PAUSE_COSTS = timedelta(hours=12), 3.0
+# Nobody airs for so long; or not while the room gets that far away for that long.
+_PAUSE_ENDS = timedelta(hours=12)
+_PAUSE_COSTS = ((_LONG_PAUSE, 3.0), (timedelta(hours=4), 1.0))
 # An answer without a temperature happens; three quarters of the meters' hiccups are over.
 _BLIND_COUNTS = timedelta(minutes=10)
+# So long one of several meters has to be in doubt.
+_DOUBT_COUNTS = timedelta(minutes=10)
 # A value may stand still for an hour after the unit was stopped for it.
 _STILL_COUNTS = timedelta(hours=1)
 _UNSURE_COUNTS = timedelta(hours=1)
@@ -118,7 +121,7 @@ def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHeal
     first = troubles[0]
     reasons = tuple(dict.fromkeys((*troubles, *found.reasons)))
     return found._replace(
-        reasons=reasons, advice=first, cause=_cause(state, keeping, first)
+        reasons=reasons, advice=first, cause=_cause(zone, state, keeping, first, now)
     )
 
 
@@ -246,15 +249,21 @@ def _left_alone(
         return "off", ReasonCode.OUTSIDE_WINDOWS if windows else ReasonCode.NO_WINDOWS
     if state.hold_until is not None and now < state.hold_until:
         return "paused", ReasonCode.HOLD_MANUAL
-    pause = zone.overlay.pause if zone.overlay else None
-    return None if pause is None else ("paused", pause.code)
+    overlay = zone.overlay
+    if overlay is None:
+        return None
+    if overlay.pause is not None:
+        return "paused", overlay.pause.code
+    # No more than frost is kept off.
+    long = overlay.paused_since is not None
+    return ("paused", ReasonCode.OPENING_TOO_LONG) if long else None
 
 
 def _paused_since(
     zone: ZoneSettings, state: ZoneState, keeping: Keeping
 ) -> datetime | None:
     overlay = zone.overlay
-    if overlay is not None and overlay.pause is not None:
+    if overlay is not None and overlay.paused_since is not None:
         return overlay.paused_since
     return state.manual_action_at or keeping.since
 
@@ -357,6 +366,7 @@ def _troubles(
     blind = _blind_for(zone, keeping, facts, now)
     if blind is not None:
         codes.append(blind)
+    codes.extend(_doubted(zone, state, now))
     if found.status == "paused" and _never_ends(zone, state, found, now):
         codes.append(ReasonCode.PAUSE_TOO_LONG)
     if found.status == "not_kept":
@@ -384,6 +394,29 @@ def _blind_for(
     return why if now - since >= counts else None
 
 
+def doubted_meters(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> dict[str, tuple[ReasonCode, datetime]]:
+    """Return which meters of a zone have not been believed for a while.
+
+    By device id: why, and since when, aware UTC. What leaves the room unseen as a whole
+    is said of the room.
+    """
+    return {
+        meter: (why, since)
+        for meter, (why, since) in doubts_of_meters(zone, state).items()
+        if since is not None and now - since >= _DOUBT_COUNTS
+    }
+
+
+def _doubted(zone: ZoneSettings, state: ZoneState, now: datetime) -> list[ReasonCode]:
+    doubts = doubted_meters(zone, state, now)
+    if len(zone.meters) > 1:
+        return [ReasonCode.METER_DOUBTED] if doubts else []
+    jumped = ReasonCode.TEMPERATURE_JUMPED
+    return [jumped for why, _since in doubts.values() if why is jumped]
+
+
 def _never_ends(
     zone: ZoneSettings, state: ZoneState, found: RoomHealth, now: datetime
 ) -> bool:
@@ -395,11 +428,12 @@ def _never_ends(
         edges_of(zone),
         state.last_temperature,
     )
-    if lasts >= _PAUSE_ENDS:
+    if lasts >= _PAUSE_ENDS or found.reasons[0] is ReasonCode.OPENING_TOO_LONG:
         return True
     if lasts < _LONG_PAUSE or edges is None or temperature is None:
         return False
-    return -edges.ahead(temperature, running=False) >= _PAUSE_COSTS
+    costs = -edges.ahead(temperature, running=False)
+    return any(lasts >= long and costs >= most for long, most in _PAUSE_COSTS)
 
 
 def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
@@ -413,8 +447,16 @@ def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
     )
 
 
-def _cause(state: ZoneState, keeping: Keeping, code: ReasonCode) -> str | None:
-    """Return what was said of it, None where its code says all."""
+def _cause(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    code: ReasonCode,
+    now: datetime,
+) -> str | None:
+    """Return what was said of it, or of which meters; None where its code says all."""
+    if code is ReasonCode.METER_DOUBTED:
+        return ", ".join(doubted_meters(zone, state, now))
     refusal = _refused(state)
     if code is ReasonCode.COMMANDS_FAIL or (refusal and refusal.code is code):
         return keeping.failed_error
@@ -503,11 +545,37 @@ def _blindness(
         # A look between two readings gives the last one, without its cause.
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None
         return keeping.blind_why if again else problem or ReasonCode.NO_READING
-    distrust = state.sensing.distrust if state.sensing else None
-    if distrust is ReasonCode.SENSOR_FROZEN and state.compressor_running:
-        # It is being made to move.
+    why = _not_believed(zone, state)
+    if why is ReasonCode.SENSOR_FROZEN and _is_made_to_move(state):
         return None
-    return distrust
+    return why
+
+
+def _is_made_to_move(state: ZoneState) -> bool:
+    """Tell whether a value stands still only since its unit runs, which shows it soon."""
+    if not state.compressor_running:
+        return False
+    doubted = state.sensing.doubted_at if state.sensing else None
+    started = state.compressor_started_at
+    return doubted is None or started is None or doubted >= started
+
+
+def _not_believed(zone: ZoneSettings, state: ZoneState) -> ReasonCode | None:
+    """Return why the temperature that there is shows nothing of the room."""
+    record = state.sensing
+    if record is not None and record.distrust is not None:
+        return record.distrust
+    if record is not None and record.doubt is ReasonCode.SENSOR_FROZEN:
+        return record.doubt
+    if len(zone.meters) < 2:  # noqa: PLR2004 - of several the others are believed
+        return None
+    doubts = [why for why, _since in doubts_of_meters(zone, state).values()]
+    if len(doubts) == len(zone.meters):
+        return doubts[0]
+    # One word against another: nobody knows which of them is right.
+    disagree = ReasonCode.METERS_DISAGREE
+    left = len(zone.meters) - len(doubts)
+    return disagree if left == 1 and disagree in doubts else None
 
 
 def _excursion(
@@ -634,7 +702,11 @@ def command_taken(state: ZoneState) -> ZoneState:
 
 
 def _trouble_since(
-    keeping: Keeping, room: RoomHealth, kind: ReasonCode
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    room: RoomHealth,
+    kind: ReasonCode,
 ) -> datetime | None:
     if kind in _OF_COMMANDS:
         return keeping.failed_since
@@ -642,6 +714,9 @@ def _trouble_since(
         return keeping.unsure_since
     if kind is keeping.blind_why:
         return keeping.blind_since
+    if kind in (ReasonCode.METER_DOUBTED, ReasonCode.TEMPERATURE_JUMPED):
+        doubts = doubts_of_meters(zone, state).values()
+        return min((since for _why, since in doubts if since), default=None)
     return room.since
 
 
@@ -680,7 +755,7 @@ def news_of(
             if keeping.well_since is None:
                 return state, None
             return state._replace(keeping=keeping._replace(well_since=None)), None
-        since = _trouble_since(keeping, room, kind) or now
+        since = _trouble_since(zone, state, keeping, room, kind) or now
         notice = Notice(kind, since)
         kept = keeping._replace(told=(*keeping.told, notice), well_since=None)
         return state._replace(keeping=kept), News(zone.name, kind, since, room)

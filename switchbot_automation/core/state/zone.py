@@ -376,7 +376,8 @@ class SensorRecord(NamedTuple):
     times. `quiet` is for how many seconds it was seen to say the same lately, `watched_since`
     from when on it was looked at without a gap. `beside`: what the room's other meters said
     when this one last said something else, by device id. `doubt`: why the last judgement
-    did not believe it, `doubted_at` since when.
+    did not believe it, `doubted_at` since when. `base` is what it said before it jumped,
+    at `leapt_at`; `leaps` how often lately it came back from a jump, fading.
     """
 
     since: datetime
@@ -394,6 +395,9 @@ class SensorRecord(NamedTuple):
     beside: tuple[tuple[str, float], ...] = ()
     doubt: ReasonCode | None = None
     doubted_at: datetime | None = None
+    base: float | None = None
+    leaps: float = 0.0
+    leapt_at: datetime | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
@@ -427,6 +431,9 @@ class SensorRecord(NamedTuple):
             beside=_temperatures(value.get("beside")),
             doubt=enum(ReasonCode, value.get("doubt")),
             doubted_at=instant(value.get("doubted_at")),
+            base=number(value.get("base")),
+            leaps=max(0.0, min(number(value.get("leaps")) or 0.0, 1e3)),
+            leapt_at=instant(value.get("leapt_at")),
         )
 
     def not_later_than(self, now: datetime) -> SensorRecord:
@@ -446,6 +453,7 @@ _SENSOR_INSTANTS = (
     "looked_at",
     "watched_since",
     "doubted_at",
+    "leapt_at",
 )
 
 
