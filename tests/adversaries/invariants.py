@@ -76,7 +76,11 @@ def kept_or_told(chronicle: Chronicle, room: Room) -> list[str]:
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 f" minutes, health says {said(sample.health, room.plan.name)}"
             )
-        elif out > DEGRADED_WITHIN and sample.health["status"] == "ok":
+        elif (
+            out > DEGRADED_WITHIN
+            and sample.health["status"] == "ok"
+            and not _just_over(sample.minute, episodes)
+        ):
             found.append(
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 " minutes and health is not degraded"
@@ -166,6 +170,18 @@ def _could_be_seen(minute: int, episodes: Sequence[Episode], room: Room) -> bool
         if shows > 0.0 and each.begin <= minute < until:
             return False
     return True
+
+
+def _just_over(minute: int, episodes: Sequence[Episode]) -> bool:
+    """Return whether the account came back a moment ago.
+
+    A room of which nothing could be seen, and to which nothing could be sent, is on its
+    way back from then on: "recovering" is true, and nothing is left to be done.
+    """
+    return any(
+        each.adversary.wide and each.end <= minute < each.end + SETTLES
+        for each in episodes
+    )
 
 
 # --- (b) no more commands than a person bears -----------------------------------------
