@@ -84,6 +84,7 @@ def assemble(
     leadership = Leadership(clock)
     commander = Commander(documents, actuator, clock, leadership)
     observer.when_listed = commander.listed
+    observer.when_answering = commander.answering
     left_units = LeftUnits(documents, observer, commander, clock)
     listeners = Listeners()
     agenda = Agenda(documents, meters, pushes, listeners, clock)

@@ -539,7 +539,10 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.UNIT_KEPT_OFF: (
         "the room does not come back into its band, and the unit is believed to rest"
     ),
-    ReasonCode.COMMANDS_FAIL: "commands to the unit fail again and again",
+    ReasonCode.COMMANDS_FAIL: (
+        'commands to {thing} {device} fail ("{said}", {times} times)',
+        "commands to the unit fail again and again",
+    ),
     ReasonCode.PAUSE_TOO_LONG: "heating and cooling have paused for too long",
     ReasonCode.BELIEF_UNCERTAIN: (
         "for long nobody knows whether the unit does as it was told"

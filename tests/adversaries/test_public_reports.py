@@ -631,11 +631,14 @@ def test_set_all_is_refused_and_buttons_are_not():
     "a unit that takes whole degrees is sent a half",
 )
 def test_half_degrees_that_the_unit_does_not_take():
-    winter = {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 23.5}
+    # In whole degrees 23: from 24 on this house goes through its whole band 24 times a day,
+    # whatever the unit takes.
+    winter = {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 22.5}
     life = lived(
         household=Household((RoomPlan(begins_at=19.0),)),
         settings={"half_degrees": True, "winter": winter} | zones(half_degrees=True),
     )
+    assert setpoints(commands(life))[:1] == [23.0]
     assert_kept(life)
 
 

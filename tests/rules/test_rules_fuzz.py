@@ -290,7 +290,8 @@ def test_any_rules_tick_through_any_values(rules, world):
     assert {trace["rule"] for trace in house.document.get("traces", [])} <= known
     assert "broken" not in house.outcomes
     assert house.engine.next_wakeup > house.clock.now()
-    assert len(house.cloud.sent) <= 120 * len(known)
+    # What a rule turned on it may turn off beyond what it may do, once: there are so few.
+    assert len(house.cloud.sent) <= 120 * len(known) + 3
     assert all(len(trace["steps"]) <= 50 for trace in house.document.get("traces", []))
     # What is remembered is read back as it was written.
     from switchbot_automation.rules.running.memory import Memory  # noqa: PLC0415 - beside its use

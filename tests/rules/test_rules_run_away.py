@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.core.pace import Quota
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.errors import QuotaExhaustedError
+from switchbot_automation.errors import QuotaExhaustedError, RuleActionError
 from switchbot_automation.model import DeviceStatus
 from switchbot_automation.rules.running.budget import (
     Budget,
@@ -204,7 +204,7 @@ async def test_a_device_that_chatters_runs_no_rule_beyond_its_budget(house):
         house.clock.advance(4.3)
         await house.push(DOOR, "WoContact", openState="open")
         await house.engine.run_once()
-    assert 120 <= house.cloud.sent.count("toggle") <= 2 * 120
+    assert 120 <= house.cloud.sent.count("toggle") <= 2 * 120  # in less than two hours
     health = await house.engine.health()
     assert health["rules"]["over_budget"] == ["it"]
     assert health["status"] == "degraded"
@@ -212,6 +212,56 @@ async def test_a_device_that_chatters_runs_no_rule_beyond_its_budget(house):
     house.rules(rule("it", RINGS, lamp("toggle"), max_per_hour=1000), **HEATED)
     await house.live(3700)
     assert (await house.engine.health())["rules"]["problems"] == []
+
+
+@pytest.mark.parametrize("most", [1, 5, 120])
+async def test_a_single_run_does_no_more_than_its_budget_and_turns_off_what_it_turned_on(
+    house, most
+):
+    each = [lamp("turnOn", parameter="default"), lamp("setBrightness", parameter=20)]
+    swing = [*each, lamp("setBrightness", parameter=30)] * 15
+    house.rules(rule("it", RINGS, *swing, lamp("turnOff"), max_per_hour=most))
+    await house.tick()
+    await house.push(DOOR, "WoContact", openState="open")
+    await house.engine.run_once()
+    await house.live(600)
+    beside_off = [word for word in house.cloud.sent if word != "turnOff"]
+    assert len(beside_off) <= most
+    assert house.cloud.sent[-1] == "turnOff"
+    assert house.cloud.sent.count("turnOff") == 1
+
+
+def test_only_what_a_rule_turned_on_it_turns_off_beyond_its_budget():
+    budget, now = Budget(), ruled_house.MONDAY_NOON
+    budget.spend("it", 1, now)
+    budget.sent("it", LAMP, "turnOn", "default", now)
+    with pytest.raises(RuleActionError):
+        budget.spend("it", 1, now)
+    budget.spend("it", 1, now, off=LAMP)
+    budget.sent("it", LAMP, "turnOff", "default", now)
+    with pytest.raises(RuleActionError):
+        budget.spend("it", 1, now, off=LAMP)
+    budget.sent("other", LAMP, "turnOn", "default", now)
+    with pytest.raises(RuleActionError):
+        budget.spend("it", 1, now, off=LAMP)
+
+
+@pytest.mark.parametrize("lag", [0.5, 3.0, 11.0, 30.0])
+async def test_many_rules_over_one_lamp_are_stopped_however_they_branch(lag):
+    house = EchoingHouse(lag)
+    house.rules(
+        *(
+            rule(f"r{n}", lamp_is(word, "webhook"), lamp("toggle"))
+            for n, word in enumerate(["on", "off", "on", "off", "on", "off"])
+        )
+    )
+    await house.engine.run_once()
+    house.power = "on"
+    await house.push(LAMP, "WoBulb", powerState="ON")
+    await house.live(3600)
+    assert len(house.cloud.sent) <= 20 + 6
+    await house.live(5 * 3600)
+    assert len(house.cloud.sent) <= 3 * (20 + 6)
 
 
 async def test_what_is_in_force_already_is_not_sent_again(house):
@@ -366,7 +416,7 @@ def test_a_damaged_budget_is_read_and_a_clock_set_back_hangs_nothing(rule):
     assert budget.refuses(read, "webhook", [], now) == "too_soon"
     assert budget.refuses(read, "webhook", [], now - timedelta(days=2)) is None
     for _ in range(120):
-        budget.spend("it", 120, now, off=False)
+        budget.spend("it", 120, now)
     assert (
         budget.refuses(read, "webhook", [], now + timedelta(minutes=1)) == "over_budget"
     )

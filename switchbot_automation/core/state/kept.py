@@ -15,7 +15,7 @@ from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
-from switchbot_automation.core.state.refusals import READ
+from switchbot_automation.core.state.refusals import READ, is_for_good
 from switchbot_automation.core.state.zone import (
     KEPT_RECOVERIES,
     Excursion,
@@ -191,7 +191,9 @@ def _refused(state: ZoneState) -> Refusal | None:
     """Return what the cloud refuses the unit for good, None where commands are taken."""
     if not state.commands_failed:
         return None
-    found = [each for each in state.refusals if each.way.rung != READ]
+    found = [
+        each for each in state.refusals if each.way.rung != READ and is_for_good(each)
+    ]
     return max(found, key=lambda each: each.at, default=None)
 
 

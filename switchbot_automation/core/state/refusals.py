@@ -1,10 +1,11 @@
-"""What the cloud refuses for good: which way, since when, and when it is tried again. Pure.
+"""What the cloud refuses: which way, since when, and when it is tried again. Pure.
 
 A refusal is for good where the same call will be refused again until somebody changes
 something: no such device (152, and 190 "wrong deviceId"), a command the device does not
 know (151, 160), a value it does not take. What fails for a while (offline, too many calls,
-a server error, silence) is none, and is tried again as before. Which is which is said by
-the class of the error, in one table.
+a server error, silence) is tried again soon, a quarter of an hour later at most, and as
+soon as something answers again. Which is which is said by the class of the error, in one
+table.
 
 Believed is that one *way*: what a command acts on, its rung and its kind of value. A
 belief ends with the first success, with other settings of its zone, when the account's
@@ -64,6 +65,18 @@ WAITS: Final = (
 )
 """How long a way is left alone after its first refusals; the last goes for all further."""
 
+WAITS_A_WHILE: Final = (
+    timedelta(minutes=1),
+    timedelta(minutes=3),
+    timedelta(minutes=6),
+    timedelta(minutes=10),
+    timedelta(minutes=15),
+)
+"""The same for a way that fails for a while, as while its hub is offline."""
+
+# What answers and falls silent by turns must not make it one command a tick.
+_SOONEST_AGAIN: Final = timedelta(minutes=6)
+
 _REFUSED: Final = frozenset(
     {
         ReasonCode.DEVICE_NOT_FOUND,
@@ -91,7 +104,7 @@ _CLASS: Final = re.compile(r"^\w+Error: ")
 
 
 class Scope(Enum):
-    """How much a refusal for good is about."""
+    """How much a refusal is about."""
 
     DEVICE = auto()
     """The account has no such device or scene: nothing can be sent there."""
@@ -99,6 +112,8 @@ class Scope(Enum):
     """The device does not know the command, whatever its value."""
     VALUE = auto()
     """That value is refused; another one may be taken."""
+    A_WHILE = auto()
+    """The command is not taken now, whatever its value."""
 
 
 # Of an error's classes the nearest one decides; None: it lasts for a while.
@@ -149,6 +164,18 @@ def scope_of(error: BaseException) -> Scope | None:
     if error.status_code == _NO_SUCH_DEVICE or _says(words, _DEVICE_WORDS):
         return Scope.DEVICE
     return Scope.COMMAND if _says(words, _INFRARED_WORDS) else scope
+
+
+def scope_of_command(error: BaseException) -> Scope | None:
+    """Tell how much the failure of a command is about; None where none was sent.
+
+    >>> from switchbot_automation.errors import HubOfflineError
+    >>> scope_of_command(HubOfflineError("the hub is offline"))
+    <Scope.A_WHILE: 4>
+    """
+    if isinstance(error, QuotaExhaustedError):
+        return None  # the day's calls have an end of their own
+    return scope_of(error) or Scope.A_WHILE
 
 
 def _says(words: str, phrases: tuple[str, ...]) -> bool:
@@ -216,8 +243,13 @@ def refused(refusals: Iterable[Refusal], way: Way, now: datetime) -> Refusal | N
 
 
 def is_known(refusals: Iterable[Refusal], way: Way) -> bool:
-    """Tell whether a way is believed to be refused, due to be tried again or not."""
-    return any(_covers(each, way) for each in refusals)
+    """Tell whether a way is believed to be refused for good, due to be tried again or not."""
+    return any(is_for_good(each) and _covers(each, way) for each in refusals)
+
+
+def is_for_good(refusal: Refusal) -> bool:
+    """Tell whether a refusal lasts until somebody changes something."""
+    return refusal.code is not ReasonCode.COMMANDS_FAIL
 
 
 def stand_in(state: ZoneState, device: str, wanted: str, *, up: bool) -> str | None:
@@ -244,7 +276,7 @@ def refuses_setting(state: ZoneState, device: str, wanted: str, *, up: bool) -> 
 
 
 class Tried(NamedTuple):
-    """A way that was tried: `scope` where it was refused for good, with the cloud's words.
+    """A way that was tried: `scope` where it was refused, with the cloud's words.
 
     Neither taken nor refused: nobody knows.
     """
@@ -281,7 +313,13 @@ def _with(
 ) -> tuple[Refusal, ...]:
     way, code = _refused_way(tried.way, scope)
     before = next((each for each in refusals if each.way == way), None)
+    if before is not None and before.code is not code:
+        # What is refused for good does not become so by being tried meanwhile.
+        if scope is Scope.A_WHILE and is_for_good(before) and now < before.next_at:
+            return refusals
+        before = None
     times = before.times + 1 if before else 1
+    waits = WAITS_A_WHILE if scope is Scope.A_WHILE else WAITS
     found = Refusal(
         way=way,
         code=code,
@@ -289,7 +327,7 @@ def _with(
         since=before.since if before else now,
         at=now,
         times=times,
-        next_at=now + WAITS[min(times, len(WAITS)) - 1],
+        next_at=now + waits[min(times, len(waits)) - 1],
         listed=before.listed if before else None,
         settings=settings,
     )
@@ -306,6 +344,8 @@ def _refused_way(way: Way, scope: Scope) -> tuple[Way, ReasonCode]:
     sets = way.kind.startswith(SET_ALL)
     if scope is not Scope.VALUE and sets:
         way = way._replace(kind=SET_ALL)
+    if scope is Scope.A_WHILE:
+        return way, ReasonCode.COMMANDS_FAIL
     if scope is Scope.DEVICE and way.rung != "webhook":
         return way, ReasonCode.DEVICE_NOT_FOUND
     if way.rung == READ:
@@ -374,7 +414,7 @@ def still_believed(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneS
         return state
     settings, devices = fingerprint(zone), zone.devices
     kept = tuple(
-        each.not_later_than(now, WAITS[-1])
+        each.not_later_than(now, (WAITS if is_for_good(each) else WAITS_A_WHILE)[-1])
         for each in state.refusals
         if now - each.at < FORGOTTEN
         and (
@@ -412,6 +452,19 @@ def zone_listed(state: ZoneState, listing: Mapping[str, str]) -> ZoneState:
 def due_now(refusals: tuple[Refusal, ...], now: datetime) -> tuple[Refusal, ...]:
     """Return them as due at once, after somebody changed something."""
     return tuple(each._replace(next_at=now) for each in refusals)
+
+
+def answering(state: ZoneState, now: datetime) -> ZoneState:
+    """Return a zone's state once something answers again: what failed is due to be tried."""
+    found = tuple(
+        each
+        if is_for_good(each)
+        else each._replace(
+            next_at=min(each.next_at, max(now, each.at + _SOONEST_AGAIN))
+        )
+        for each in state.refusals
+    )
+    return state if found == state.refusals else state._replace(refusals=found)
 
 
 def is_refused(command: Command) -> bool:

@@ -1062,7 +1062,7 @@ class Way(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A way that the cloud refuses for good, see `core.state.refusals`.
+    """A way that the cloud refuses, for good or for a while, see `core.state.refusals`.
 
     `since` and `at`: when it first and last was; `times` how often, `next_at` when it is
     tried again. `words` are the cloud's. `listed`: the type that the account's list had
@@ -1227,7 +1227,7 @@ class ZoneState(NamedTuple):
     when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
     `shown_as`: what the unit was told, each with what it shows of that, see `told`.
     `unit` and `meters` are the devices that all this is known of, see `belonging`; None
-    and none where nobody has said so yet. `refusals`: what the cloud refuses for good.
+    and none where nobody has said so yet. `refusals`: what the cloud refuses.
     `evidence` is what shows what the unit does, `keeping` whether the room is kept.
     `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
     last asked, whatever came of it. `meters_seen` is what is kept of each meter where the

@@ -4,8 +4,8 @@ Each rung is tried only where it is configured, and the next one only when it fa
 What goes wrong is a failed rung, never an exception. A learned remote refuses `setAll`
 (160, or 190 "invalid infrared command format"; homebridge-switchbot#418, #1057): the
 button rung presses one of its own keys instead, sent as a command of type `customize`.
-Where half degrees are refused, whole ones are tried. What is refused for good is left out
-until it is due to be tried again, see `core.state.refusals`; a person may always try.
+Where half degrees are refused, whole ones are tried. What is refused is left out until it
+is due to be tried again, see `core.state.refusals`; a person may always try.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from switchbot_automation.core.state.refusals import (
     digest,
     is_known,
     refused,
-    scope_of,
+    scope_of_command,
     way_of_setting,
     whole_degrees,
 )
@@ -144,7 +144,7 @@ def all_refused(
 def parted(
     tries: Iterable[Try], refusals: Collection[Refusal], now: datetime
 ) -> tuple[tuple[Try, ...], tuple[Try, ...], Refusal | None]:
-    """Return what may be tried now, what is refused for good, and the first of that to end."""
+    """Return what may be tried now, what is refused, and the first of that to end."""
     free, kept, first = [], [], None
     for one in tries:
         refusal = refused(refusals, one.way, now) if refusals else None
@@ -162,7 +162,7 @@ class Sent:
     """What a cascade came to, begun at `sent_at`, its last answer in at `answered_at`.
 
     `accepted` is the rung that was accepted, None when all failed. `maybe`: it failed,
-    yet may have reached the unit. `tried` says what of it is refused for good.
+    yet may have reached the unit. `tried` says what of it is refused.
     """
 
     rungs: tuple[RungResult, ...]
@@ -211,7 +211,9 @@ class Actuator:
         sent_at = answered_at = self._clock.now()
         for one in tries:
             rung, parameter = one.rung, one.parameter
-            if tried and is_known(after_tries((), tried, sent_at), one.way):
+            if tried and refused(
+                after_tries((), tried, answered_at), one.way, answered_at
+            ):
                 continue  # the device itself was refused a moment ago
             if maybe and not RUNGS[rung].repeatable:
                 break
@@ -222,7 +224,7 @@ class Actuator:
                 await self._try(rung, zone, action, parameter)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 maybe = maybe or _may_have_arrived(raised)
-                scope = scope_of(raised)
+                scope = scope_of_command(raised)
                 said = _describe(raised, rung, zone, action)
                 _LOGGER.warning(
                     "%s: %s by %s failed: %s", zone.name, action, rung, said

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
+    answering,
     fingerprint,
     learned,
     told,
@@ -138,6 +139,7 @@ class Commander:
             after = accepted(states[zone.name], order, rung, at, intent.id)
             _LOGGER.info("%s: %s sent by %s", zone.name, action, rung.rung)
             states[zone.name] = after
+            self.answering()
         return Command(
             id=intent.id,
             zone=zone.name,
@@ -189,8 +191,16 @@ class Commander:
             if found is not state:
                 states[name] = found
 
+    def answering(self) -> None:
+        """Let what failed for a while be tried at once: something answers again."""
+        states, now = self._documents.states, self._clock.now()
+        for name, state in states.items():
+            found = answering(state, now)
+            if found is not state:
+                states[name] = found
+
     def _learn(self, zone: ZoneSettings, sent: Sent, at: datetime) -> None:
-        """Keep which ways are refused for good, and which are not any more."""
+        """Keep which ways are refused, and which are not any more."""
         settings = self._documents.life.settings
         # An order's zone may be steered, or under a preset.
         written = settings.zones.get(zone.name, zone) if settings else zone

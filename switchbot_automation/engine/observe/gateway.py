@@ -134,6 +134,7 @@ class Observer:
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
         self.when_listed: Callable[[Mapping[str, str]], None] = _forget
+        self.when_answering: Callable[[], None] = _nothing
         self.refusals: tuple[Refusal, ...] = ()
         """What the cloud refuses for good beside the zones' commands: readings, which are
         kept with the zones, and what rules command."""
@@ -170,6 +171,7 @@ class Observer:
         if device_id in self._failing:
             self._failing.discard(device_id)
             _LOGGER.info("%s can be read again", device_id)
+            self.when_answering()
         return status
 
     async def devices(self) -> DeviceList:
@@ -514,4 +516,4 @@ def _close_part(name: str, part: Any) -> None:
 
 
 def _nothing() -> None:
-    """End what never began."""
+    """End what never began, and tell nobody."""

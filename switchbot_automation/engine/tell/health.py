@@ -10,7 +10,7 @@ from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.kept import doubted_meters, room_health
-from switchbot_automation.core.state.refusals import READ, told
+from switchbot_automation.core.state.refusals import READ, is_for_good, told
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine.act.cascade import all_refused
 from switchbot_automation.explain.words import advice_words, reason_words
@@ -182,7 +182,9 @@ def _zones(
                 )
             ],
             "refusals": [
-                _refusal(each) for each in state.refusals if each.way.rung != READ
+                _refusal(each)
+                for each in state.refusals
+                if each.way.rung != READ and is_for_good(each)
             ],
             "refused_readings": [
                 _refusal(each)

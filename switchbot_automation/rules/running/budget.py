@@ -1,8 +1,8 @@
 """What rules may spend: how often one runs and sends, and what of the day is theirs.
 
 Three limits that a person who wrote a sensible rule never meets. A rule runs no sooner
-than `min_interval` after its last run and does no more than `max_per_hour` an hour. Rules
-that answer each other, or flap around a threshold, are stopped for a while. And of the
+than `min_interval` after its last run and does no more than `max_per_hour` an hour, what it
+has to turn off again apart. Rules that answer each other, or flap around a threshold, are stopped for a while. And of the
 day's calls the zones keep the reserve and what their meters need until the reset: a rule
 that runs away must not cost the house its heating. No I/O, no clock but `now`.
 """
@@ -20,7 +20,7 @@ from switchbot_automation.errors import QuotaExhaustedError, RuleActionError
 from switchbot_automation.rules.running.memory import listed, mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from switchbot_automation.core.pace import Quota
     from switchbot_automation.rules.definition.model import Rule
@@ -51,6 +51,10 @@ _ROUNDS: Final = 3
 _MOST_TURNS: Final = 12
 """How often thresholds may send something back and forth within an hour."""
 
+_MOST_ANSWERS: Final = 20
+"""How often an hour rules may answer at once, by a command to it, what a device did after
+rules commanded it: many rules over one lamp make a wave of each round."""
+
 _LONGEST_CHAIN: Final = 24
 _SHORTEST_STOP: Final = timedelta(hours=1)
 _LONGEST_STOP: Final = timedelta(hours=24)
@@ -80,22 +84,28 @@ class _Spent:
     stop: Stop | None = None
     fingerprint: str = ""
     chain: tuple[str, ...] = ()
+    echoed: frozenset[str] = frozenset()
     by_number: bool = False
 
 
 @dataclass(slots=True)
 class _Target:
-    """What rules last sent to one device or zone, and which rules turned it over.
+    """What rules last sent to one device or zone, by which, and which turned it over.
 
     `chains` has, by the command, the rules that led to it when it was last sent.
     """
 
+    command: str = ""
     word: str = ""
+    by: str = ""
     chains: dict[str, tuple[tuple[str, ...], datetime]] = field(default_factory=dict)
     sent: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
     by_number: bool = False
     turns: deque[tuple[datetime, str]] = field(
         default_factory=lambda: deque(maxlen=_MOST_TURNS)
+    )
+    answers: deque[tuple[datetime, str]] = field(
+        default_factory=lambda: deque(maxlen=_MOST_ANSWERS)
     )
 
 
@@ -136,11 +146,13 @@ class Budget:
             return "too_soon"
         if _within_an_hour(mine, now) >= rule.max_per_hour:
             return "over_budget"
+        echoes = tuple(echoes)
         chain = self._chain(echoes, now)
         if chain.count(rule.id) >= _ROUNDS:
             self._stop({*chain, rule.id}, "they set each other off", now)
             return "runaway"
         mine.chain = (*chain, rule.id)[-_LONGEST_CHAIN:]
+        mine.echoed = frozenset(each.target for each in self._echoed(echoes, now))
         mine.by_number = kind == "numeric_state"
         return None
 
@@ -150,6 +162,7 @@ class Budget:
         mine.ran_at = now
         if person:
             mine.chain, mine.by_number, mine.stop = (rule.id,), False, None
+            mine.echoed = frozenset()
 
     def stopped(self, rule: Rule, now: datetime) -> Stop | None:
         """Return why a rule must not run for a while; None: it may. An edit ends that."""
@@ -175,18 +188,42 @@ class Budget:
                     found = max(found, chain, key=len)
         return found
 
+    def _echoed(self, echoes: Iterable[Echo], now: datetime) -> Iterator[Echo]:
+        """Yield of what a trigger saw what rules commanded lately, whatever they said."""
+        for echo in echoes:
+            target = self._targets.get(echo.target)
+            if target is None or echo.attribute in _NOT_SET_BY_COMMANDS:
+                continue
+            sent = (at for _chain, at in target.chains.values())
+            if any(timedelta(0) <= now - at <= _ANSWERED_WITHIN for at in sent):
+                yield echo
+
     # --- what was done ----------------------------------------------------------------
 
-    def spend(self, rule_id: str, most: int, now: datetime, *, off: bool) -> None:
-        """Count one act of a rule. Raises RuleActionError where a single run does not end.
+    def spend(
+        self, rule_id: str, most: int, now: datetime, *, off: str | None = None
+    ) -> None:
+        """Count one act of a rule. Raises RuleActionError where it would be too many.
 
-        Turning something off is never refused here: it is what ends a run well.
+        `off` is what it turns off, if it does: what the rule itself turned on is never
+        refused its OFF, which ends a run well.
         """
         mine = self._rules.setdefault(rule_id, _Spent())
-        if not off and _within_an_hour(mine, now) >= 2 * most:
-            raise RuleActionError(f"more than {2 * most} within an hour")
+        owed = off is not None and self._owes_off(rule_id, off)
+        if not owed and _within_an_hour(mine, now) >= most:
+            raise RuleActionError(f"more than {most} within an hour")
         bucket = _bucket(now)
         mine.buckets[bucket] = mine.buckets.get(bucket, 0) + 1
+
+    def _owes_off(self, rule_id: str, target: str) -> bool:
+        """Tell whether a rule may have turned something on that it has not turned off.
+
+        Before a restart it may have, too.
+        """
+        place = self._targets.get(target)
+        if place is None:
+            return True
+        return place.by == rule_id and place.command not in _OFF
 
     def sent(
         self, rule_id: str, target: str, command: str, parameter: Any, now: datetime
@@ -199,7 +236,7 @@ class Budget:
             place.turns.append((now, rule_id))
         at_once = mine.ran_at is not None and now - mine.ran_at <= _REACTED_WITHIN
         place.chains[command] = (mine.chain if at_once else (rule_id,), now)
-        place.word = word
+        place.command, place.word, place.by = command, word, rule_id
         place.by_number = mine.by_number
         beside = place.sent if _goes_beside(command) else {}
         beside = {key: each for key, each in beside.items() if key not in _OFF}
@@ -209,6 +246,14 @@ class Budget:
             place.turns.clear()
             rules = {rule for _at, rule in turns}
             self._stop(rules, "they flap around a threshold", now)
+        if at_once and target in mine.echoed:
+            place.answers.append((now, rule_id))
+            lately = [
+                at for at, _rule in place.answers if timedelta(0) <= now - at < _HOUR
+            ]
+            if len(lately) >= _MOST_ANSWERS:
+                rules = {rule for _at, rule in place.answers}
+                self._stop(rules, "they set each other off", now)
 
     def sent_since(self, target: str, since: datetime) -> bool:
         """Tell whether a rule commanded it after that instant."""

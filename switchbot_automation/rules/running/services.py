@@ -122,7 +122,7 @@ class RunContext:
         if not state.uncertain and self._in_force(target, action, None):
             services.documents.states[zone] = held(state, until, by)
             return {**what, "in_force": True}
-        self._spend(off=wanted is ManualAction.OFF)
+        self._spend(off=target if wanted is ManualAction.OFF else None)
         command = await act_for_person(
             services.documents,
             services.commander,
@@ -157,15 +157,15 @@ class RunContext:
         budget = self.services.budget
         return budget.in_force(target, command, parameter, self.now)
 
-    def _spend(self, *, off: bool = False, calls: bool = True) -> None:
+    def _spend(self, *, off: str | None = None, calls: bool = True) -> None:
         """Count one act. Raises QuotaExhaustedError and RuleActionError, and then it is not done.
 
-        `calls`: it costs one of the day's.
+        `off` is what it turns off, if it does. `calls`: it costs one of the day's.
         """
         services = self.services
         if calls:
             quota = services.meters.quota()
-            check_affordable(quota, self.settings, self.now, off=off)
+            check_affordable(quota, self.settings, self.now, off=off is not None)
         services.budget.spend(self.rule, self.max_per_hour, self.now, off=off)
 
     async def set_preset(self, zone: str, preset: str) -> Mapping[str, Any]:
@@ -269,7 +269,7 @@ class RunContext:
             and self._in_force(found.device_id, command, checked)
         ):
             return {**what, "in_force": True}
-        self._spend(off=command == "turnOff")
+        self._spend(off=found.device_id if command == "turnOff" else None)
         result = await self.services.observer.command(
             found.device_id,
             command,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,7 +96,10 @@ def test_a_value_that_is_refused_says_nothing_of_others():
     assert known.refused(found, WARM, NOW) is None
 
 
-@given(st.sampled_from(WAYS), st.sampled_from(Scope), st.integers(1, 30))
+FOR_GOOD = [Scope.DEVICE, Scope.COMMAND, Scope.VALUE]
+
+
+@given(st.sampled_from(WAYS), st.sampled_from(FOR_GOOD), st.integers(1, 30))
 def test_in_the_end_a_way_is_tried_four_times_a_day(way, scope, days):
     found, at, tries = (), NOW, []
     while at < NOW + timedelta(days=days):
@@ -106,6 +110,47 @@ def test_in_the_end_a_way_is_tried_four_times_a_day(way, scope, days):
     assert len(tries) <= 3 + 4 * days
     assert len(tries) >= 4 * days
     assert found[0].since == NOW
+
+
+@given(
+    st.sampled_from(WAYS),
+    st.integers(20, 300),
+    st.lists(st.booleans(), min_size=1, max_size=40),
+)
+def test_what_fails_for_a_while_is_tried_within_a_quarter_of_an_hour(
+    way, every, answers
+):
+    state, at, tries = ZoneState(), NOW, []
+    turns = iter(answers * 2000)
+    while at < NOW + timedelta(hours=6):
+        if next(turns):
+            state = known.answering(state, at)
+        if known.refused(state.refusals, way, at) is None:
+            found = refuse(way, Scope.A_WHILE, at, state.refusals)
+            state = state._replace(refusals=found)
+            tries.append(at)
+        at += timedelta(seconds=every)
+    apart = [after - before for before, after in pairwise(tries)]
+    assert max(apart) <= timedelta(minutes=15, seconds=every)
+    for first in tries:
+        within = [each for each in tries if first <= each < first + timedelta(hours=1)]
+        assert len(within) <= 12
+    assert not known.is_known(state.refusals, way)
+    (found,) = state.refusals
+    assert found.since == NOW
+
+
+@pytest.mark.parametrize("scope", FOR_GOOD)
+def test_what_is_refused_for_good_and_fails_meanwhile_stays_refused(scope):
+    found = refuse(OFF, scope)
+    assert refuse(OFF, Scope.A_WHILE, NOW + timedelta(minutes=1), found) == found
+    back = refuse(OFF, scope, NOW, refuse(OFF, Scope.A_WHILE))
+    assert known.is_known(back, OFF)
+
+
+def test_a_call_that_was_not_made_is_no_failure_of_the_way():
+    assert known.scope_of_command(errors.QuotaExhaustedError("day")) is None
+    assert known.scope_of_command(TypeError("a host's own")) is Scope.A_WHILE
 
 
 @given(st.lists(st.floats(10, 35).map(lambda t: round(t * 2) / 2), max_size=60))

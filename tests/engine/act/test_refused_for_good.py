@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from switchbot_automation.errors import (
     BadParameterError,
+    CloudServerError,
+    DeviceOfflineError,
     HubOfflineError,
+    RateLimitedError,
     UnsupportedCommandError,
     WebhookError,
 )
@@ -22,6 +25,13 @@ UNSUPPORTED = UnsupportedCommandError(
 NOT_FOUND = BadParameterError("no such device", status_code=152, maybe_sent=False)
 WRONG_ID = BadParameterError('"wrong deviceId"', status_code=190, maybe_sent=False)
 WRONG_VALUE = BadParameterError("param is invalid", status_code=190, maybe_sent=False)
+
+FOR_A_WHILE = [
+    HubOfflineError("hub", status_code=171, maybe_sent=False),
+    DeviceOfflineError("unit", status_code=161, maybe_sent=False),
+    CloudServerError("System error", status_code=190, maybe_sent=False),
+    RateLimitedError("slow down", maybe_sent=False),
+]
 
 
 def refusing(house, refuses):
@@ -212,15 +222,52 @@ async def test_a_repeat_left_over_from_a_crash_ends_where_off_is_refused(house):
     assert len(tried) == 1
 
 
-async def test_what_fails_for_a_while_is_tried_as_before(house):
-    error = [HubOfflineError("hub", status_code=171)]
-    tried = refusing(house, lambda *_: error[0])
+@pytest.mark.parametrize("error", FOR_A_WHILE, ids=lambda error: type(error).__name__)
+async def test_what_fails_for_a_while_is_tried_ever_less_often(house, error):
+    fails = [error]
+    tried = refusing(house, lambda *_: fails[0] if fails else None)
     await live(house, 15.0, hours=1)
-    assert len(tried) >= 20
-    error[0] = None
-    await house.tick(15.0, after=120)
+    assert 5 <= len(tried) <= 8
+    health = await house.engine.health()
+    zone = health["zones"]["default"]
+    assert health["status"] == "degraded"
+    assert zone["room"]["reasons"][0] == "commands_fail"
+    # Nothing of it is for good.
+    assert (zone["refusals"], zone["cannot_command"]) == ([], [])
+    await live(house, 15.0, hours=5)
+    assert len(tried) <= 8 + 5 * 5
+    fails.clear()
+    await live(house, 15.0, hours=0.3)
     assert house.cloud.words == ["setAll 23,5,3,on"]
     assert not house.state.get("refusals")
+
+
+async def test_what_failed_is_tried_at_once_when_something_answers_again(house):
+    fails = [HubOfflineError("hub", status_code=171)]
+    refusing(house, lambda *_: fails[0] if fails else None)
+    await live(house, 15.0, hours=1)
+    status, silent = house.cloud.status, [True]
+
+    async def hanging(device_id):
+        if silent:
+            raise HubOfflineError("hub", status_code=171)
+        return await status(device_id)
+
+    house.cloud.status = hanging
+    await live(house, 15.0, hours=0.3)
+    fails.clear()
+    silent.clear()
+    await house.tick(15.0, after=400)
+    await house.tick(15.0, after=60)
+    assert house.cloud.words == ["setAll 23,5,3,on"]
+
+
+async def test_a_person_may_always_try_what_fails_for_a_while(house):
+    tried = refusing(house, lambda *_: HubOfflineError("hub", status_code=171))
+    await live(house, 15.0, hours=1)
+    before = len(tried)
+    await house.engine.act("default", "winter")
+    assert len(tried) == before + 1
 
 
 async def test_a_webhook_that_is_closed_is_asked_a_few_times_a_day(house, webhooks):
