@@ -43,8 +43,9 @@ _KEPT_SAMPLES = 24
 _PLUG_LASTS = timedelta(minutes=45)
 _LATELY = timedelta(minutes=20)
 _PLUG_SECONDS, _PLUG_SECONDS_LATELY = 900.0, 300.0
-# An order whose answer was lost is sent again after this, then after twice as long.
-_UNANSWERED = timedelta(minutes=3)
+# An order whose answer was lost is sent again after this, then after thrice as long each
+# time: at once where it was bad luck, and six times in six hours where it is not.
+_UNANSWERED, _UNANSWERED_FACTOR = timedelta(minutes=1), 3
 NONE = Evidence()
 
 
@@ -249,7 +250,7 @@ def after_no_answer(
     """Return the state after an order that went out, and whose answer was lost.
 
     The unit may have heard it and beeped. So the same order again is a repair like any
-    other: it is counted, and the next one waits twice as long as this one.
+    other: it is counted, and the next one waits thrice as long as this one.
     """
     kept = state.evidence or NONE
     counts = repeats(before, action) and not person
@@ -260,6 +261,14 @@ def after_no_answer(
             unanswered_at=at,
             said=action,
         )
+    )
+
+
+def answered(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state once the plug showed, at `at`, what no answer had said."""
+    kept = state.evidence or NONE
+    return agreed(
+        state._replace(evidence=kept._replace(unanswered=0, unanswered_at=None)), at
     )
 
 
@@ -323,7 +332,7 @@ def repair_waits_until(
     if len(recent) >= MOST_REPAIRS:
         waits.append(recent[-MOST_REPAIRS] + REPAIR_SPAN)
     if repeated and kept.unanswered_at is not None:
-        pause = _UNANSWERED * 2 ** min(kept.unanswered - 1, 8)
+        pause = _UNANSWERED * _UNANSWERED_FACTOR ** min(kept.unanswered - 1, 8)
         waits.append(kept.unanswered_at + min(pause, REPAIR_SPAN))
     doubt = kept.doubt
     if doubt is not None and doubt.next_at is not None:
