@@ -287,9 +287,11 @@ def _inside(
             return steered(ahead.zone, seen, ahead.aim, reasons, now)
         return _brought_up(zone, seen, ahead, reasons, now, begin=planned.begin)
     kept = _kept(zone, seen, aim, why, now)
+    if kept.look_at is None:
+        # It is looked at in regular intervals, which nothing may stretch.
+        return kept
     begins = ahead.opens - timedelta(seconds=planned.lead_seconds)
-    looks = [at for at in (kept.look_at, begins) if at is not None]
-    return replace(kept, look_at=min(looks))
+    return replace(kept, look_at=min(kept.look_at, begins))
 
 
 def _kept(

@@ -339,7 +339,7 @@ def _looking_ahead(
 ) -> ZoneSettings:
     """Say within a window what a later one wants, where that is more than this one.
 
-    Not while nobody is there: no window ends that.
+    Not while nobody is there, or a window stands open: the hour ends neither.
     """
     windows, tz, aim = zone.time_windows, zone.timezone, aim_of(zone)
     overlay = zone.overlay
@@ -348,6 +348,7 @@ def _looking_ahead(
         or aim is None
         or not zone.optimum_start
         or not any(each.preset for each in windows)
+        or overlay.paused_since is not None
         or any(why.code is ReasonCode.NOBODY_THERE for why in overlay.reasons)
         or in_window(windows, now, tz) is None
     ):

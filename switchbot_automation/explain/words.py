@@ -215,8 +215,11 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         "the room loses so fast that something must be open",
     ),
     ReasonCode.OPENING_TOO_LONG: (
-        "{device_id} has been open for so long, since {since}, that it was forgotten or"
-        " its sensor is dead"
+        (
+            "{device_id} has been open for so long, since {since}, that it was forgotten or"
+            " its sensor is dead"
+        ),
+        "a window has been open for so long that it was forgotten or its sensor is dead",
     ),
     ReasonCode.ALL_ZEROS: "the meter says nothing but zeros: no hub hears it",
     ReasonCode.DEVICE_OFFLINE: (
@@ -229,7 +232,10 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.METERS_DISAGREE: (
         "another meter of the room says something else, and is believed"
     ),
-    ReasonCode.METER_DOUBTED: "the meter {device_id} is left out: {because}",
+    ReasonCode.METER_DOUBTED: (
+        "the meter {device_id} is left out: {because}",
+        "one of the room's meters is left out",
+    ),
     ReasonCode.NO_METER: "no meter is configured",
     ReasonCode.NO_READING: "the meter gave no temperature",
     ReasonCode.METER_UNREACHABLE: "the meter could not be read",
@@ -364,12 +370,18 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         "the zones of an outdoor unit start one after the other",
     ),
     ReasonCode.GROUP_OTHERS_WAIT: (
-        "{zones} cannot have {wants} while {zone} has {has} of the outdoor unit they"
-        " share, until {until} at the latest"
+        (
+            "{zones} cannot have {wants} while {zone} has {has} of the outdoor unit they"
+            " share, until {until} at the latest"
+        ),
+        "other zones of the shared outdoor unit have to wait",
     ),
     ReasonCode.GROUP_HOLD_ENDS: (
-        "{zones} had to wait for the shared outdoor unit long enough, so the person's"
-        " command is over"
+        (
+            "{zones} had to wait for the shared outdoor unit long enough, so the person's"
+            " command is over"
+        ),
+        "others had to wait for the shared outdoor unit long enough",
     ),
     ReasonCode.OBSERVE_ONLY: "the settings want it decided and not sent",
     ReasonCode.HOLD_MANUAL: (

@@ -110,7 +110,7 @@ async def test_a_room_that_does_not_follow_is_told_once_with_its_end(home):
 @pytest.mark.parametrize(
     ("temperature", "humidity", "code"),
     [
-        (0, 0, "temperature_implausible"),
+        (0, 0, "all_zeros"),
         (None, None, "no_reading"),
         ("warm", 50, "temperature_not_a_number"),
         (93.0, 50, "temperature_implausible"),
