@@ -271,8 +271,9 @@ def _beep_wait(
     """
     later = repair_waits_until(state, action, now, again=again, emergency=emergency)
     if later is not None:
-        doubt = state.evidence.doubt if state.evidence else None
-        tries = doubt.tries if doubt else 0
+        kept = state.evidence
+        doubt = kept.doubt if kept else None
+        tries = doubt.tries if doubt else kept.unanswered if kept else 0
         why = Reason(
             ReasonCode.REPAIR_WAITS, {"until": later.isoformat(), "tries": tries}
         )

@@ -134,7 +134,7 @@ class Commander:
             failed = after_failure(
                 states[zone.name], action, sent.error, at, maybe=sent.maybe
             )
-            if sent.maybe:
+            if sent.unanswered:
                 failed = after_no_answer(
                     states[zone.name], failed, action, at, person=order.person
                 )
