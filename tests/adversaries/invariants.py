@@ -192,21 +192,6 @@ def _could_be_seen(minute: int, episodes: Sequence[Episode], room: Room) -> bool
     return True
 
 
-def _just_over(minute: int, episodes: Sequence[Episode]) -> bool:
-    """Return whether the account came back a moment ago.
-
-    A room of which nothing could be seen, and to which nothing could be sent, is on its
-    way back from then on: "recovering" is true, and nothing is left to be done.
-    """
-    return any(
-        each.adversary.wide and each.end <= minute < each.end + SETTLES
-        for each in episodes
-    )
-
-
-# --- (b) no more commands than a person bears -----------------------------------------
-
-
 def bearable(chronicle: Chronicle, room: Room) -> list[str]:
     """Count repeats in any six hours, what was sent in any day, and what was refused.
 

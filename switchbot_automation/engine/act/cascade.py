@@ -30,7 +30,7 @@ from switchbot_automation.core.state.refusals import (
 from switchbot_automation.core.state.unit import rounds_up, set_all_parameter
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
-from switchbot_automation.errors import CloudError, WebhookError
+from switchbot_automation.errors import CloudError, CloudTimeoutError, WebhookError
 from switchbot_automation.model import Action, RungResult
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class Sent:
     """What a cascade came to, begun at `sent_at`, its last answer in at `answered_at`.
 
     `accepted` is the rung that was accepted, None when all failed. `maybe`: it failed,
-    yet may have reached the unit. `tried` says what of it is refused.
+    yet may have reached the unit. `unanswered`: and not a word came back, so that it may
+    well have been heard. `tried` says what of it is refused.
     """
 
     rungs: tuple[RungResult, ...]
@@ -171,6 +172,7 @@ class Sent:
     accepted: RungResult | None = None
     maybe: bool = False
     tried: tuple[Tried, ...] = ()
+    unanswered: bool = False
 
     @property
     def error(self) -> str:
@@ -207,7 +209,7 @@ class Actuator:
         results: list[RungResult] = []
         tried: list[Tried] = []
         accepted: RungResult | None = None
-        maybe = False
+        maybe = unanswered = False
         sent_at = answered_at = self._clock.now()
         for one in tries:
             rung, parameter = one.rung, one.parameter
@@ -224,6 +226,7 @@ class Actuator:
                 await self._try(rung, zone, action, parameter)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 maybe = maybe or _may_have_arrived(raised)
+                unanswered = unanswered or _is_silence(raised)
                 scope = scope_of_command(raised)
                 said = _describe(raised, rung, zone, action)
                 _LOGGER.warning(
@@ -243,7 +246,15 @@ class Actuator:
             if said is None:
                 accepted = result
                 break
-        return Sent(tuple(results), sent_at, answered_at, accepted, maybe, tuple(tried))
+        return Sent(
+            tuple(results),
+            sent_at,
+            answered_at,
+            accepted,
+            maybe,
+            tuple(tried),
+            unanswered,
+        )
 
     def _try(
         self, rung: str, zone: ZoneSettings, action: Action, parameter: str | None
@@ -286,3 +297,12 @@ def _may_have_arrived(error: Exception) -> bool:
         return error.maybe_sent
     # A host's own client: nobody knows what its errors mean.
     return True
+
+
+def _is_silence(error: Exception) -> bool:
+    """Tell whether what was sent was answered by nothing, not even by a failure."""
+    if isinstance(error, WebhookError):
+        return error.maybe_sent and error.status is None
+    if isinstance(error, CloudTimeoutError):
+        return error.maybe_sent
+    return isinstance(error, TimeoutError)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.state.evidence import after_no_answer
 from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
     answering,
@@ -134,6 +135,10 @@ class Commander:
             failed = after_failure(
                 states[zone.name], action, sent.error, at, maybe=sent.maybe
             )
+            if sent.unanswered:
+                failed = after_no_answer(
+                    states[zone.name], failed, action, at, person=order.person
+                )
             states[zone.name] = command_failed(failed, sent.error, at)
         else:
             after = accepted(states[zone.name], order, rung, at, intent.id)
