@@ -1,5 +1,7 @@
 """Instants from outside: read in one place, and only within what can be computed with. Pure.
 
+How they are written stands here too.
+
 Every instant that a person, a document, a device or a file gives lies between `EARLIEST`
 and `LATEST`. Beyond lie the ends of what `datetime` can hold, where a conversion to
 another timezone or one more hour raises; no durations that the settings allow lead from
@@ -12,6 +14,7 @@ is stored already counts as absent (`stored_instant`, `from_unix`: None).
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -28,6 +31,12 @@ _LAST_SECONDS: Final = LATEST.timestamp()
 # As seconds the year 5138, as milliseconds 1973: greater numbers are milliseconds.
 _MOST_SECONDS: Final = 100_000_000_000
 _SHOWN_CHARACTERS: Final = 60
+
+
+@lru_cache(maxsize=32)  # a tick writes the same few instants again and again
+def encode_instant(at: datetime) -> str:
+    """Write an instant as the dashboard does: ISO 8601 in UTC."""
+    return at.astimezone(UTC).isoformat()
 
 
 def checked_instant(at: datetime, *, timezone: tzinfo | None = None) -> datetime:

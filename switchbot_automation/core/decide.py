@@ -20,7 +20,6 @@ from switchbot_automation.core.control.band import (
     aim_of,
     begun,
     begun_early,
-    modulates,
     plan,
     with_setpoint,
 )
@@ -245,7 +244,7 @@ def _before_window(
         return replace(
             outside, reasons=(*outside.reasons, waits), look_at=planned.look_at
         )
-    if modulates(zone):
+    if zone.modulates:
         return steered(zone, seen, aim, (why,), now)
     return switched(zone, seen, aim, (why,), now, begin=planned.begin)
 
@@ -270,7 +269,7 @@ def _inside(
     aim = aim_of(zone)
     if aim is None:
         raise AssertionError("a season with temperatures has an aim")
-    ahead = ahead_of(zone, now)
+    ahead = ahead_of(zone, now) if zone.optimum_start else None
     if ahead is None:
         return _kept(zone, seen, aim, why, now)
     planned = plan(ahead.aim, seen.state, temperature, now, ahead.opens, since=now)
@@ -283,19 +282,21 @@ def _inside(
             },
         )
         reasons = (why, early)
-        if modulates(zone):
+        if zone.modulates:
             return steered(ahead.zone, seen, ahead.aim, reasons, now)
         return _brought_up(zone, seen, ahead, reasons, now, begin=planned.begin)
     kept = _kept(zone, seen, aim, why, now)
+    if kept.look_at is None:
+        # It is looked at in regular intervals, which nothing may stretch.
+        return kept
     begins = ahead.opens - timedelta(seconds=planned.lead_seconds)
-    looks = [at for at in (kept.look_at, begins) if at is not None]
-    return replace(kept, look_at=min(looks))
+    return replace(kept, look_at=min(kept.look_at, begins))
 
 
 def _kept(
     zone: ZoneSettings, seen: ZoneSnapshot, aim: Aim, why: Reason, now: datetime
 ) -> ZoneDecision:
-    if modulates(zone):
+    if zone.modulates:
         return steered(zone, seen, aim, (why,), now)
     return switched(zone, seen, aim, (why,), now)
 

@@ -24,6 +24,7 @@ from switchbot_automation.core.state.evidence import (
     after_plug,
     after_sample,
     agreed,
+    answered,
     came_as_far_as,
     doubted,
     followed,
@@ -36,8 +37,10 @@ from switchbot_automation.core.state.evidence import (
     responds_seconds,
     undoubted,
 )
+from switchbot_automation.core.state.kept import command_taken
 from switchbot_automation.core.state.unit import (
     after_aircon_status,
+    as_sent,
     certain,
     season_action,
     set_all_parameter,
@@ -116,11 +119,13 @@ def attend(
     temperature = _temperature(state, now)
     if temperature is not None and state.last_read_at is not None:
         state = after_sample(state, temperature, state.last_read_at)
-    if state.compressor_running and (state.evidence or NONE).wish is None:
+    untold = state.power is Power.ON and (state.evidence or NONE).wish is None
+    if untold and state.compressor_running:
         wish = set_all_parameter(zone, state.action or season_action(zone))
         state = found_running(state, wish)
-    interval = plug_interval(zone, state, now)
-    if interval is not None and state.check is None:
+    plug = zone.power_meter_device_id and state.check is None
+    interval = plug_interval(zone, state, now) if plug else None
+    if interval is not None:
         asked_at = (state.evidence or NONE).plug_asked_at
         wait = timedelta(seconds=quota.stretched(interval) if quota else interval)
         if asked_at is None or asked_at + wait <= now:
@@ -160,6 +165,9 @@ def _temperature(state: ZoneState, now: datetime) -> float | None:
 def _weighed(
     zone: ZoneSettings, state: ZoneState, temperature: float | None, now: datetime
 ) -> tuple[ZoneState, tuple[Command, ...]]:
+    kept = state.evidence or NONE
+    if state.last_action_at is None and kept.doubt is None and kept.plug_at is None:
+        return state, ()  # it was told nothing, and nothing else shows what it does
     edges = edges_of(zone)
     room = None
     if edges is not None and temperature is not None:
@@ -171,7 +179,7 @@ def _weighed(
         ends = _told(zone, doubt, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED)
         return shown, (ends,) if doubt.told else ()
     if state.uncertain:
-        return state, ()
+        return _heard_after_all(zone, state), ()
     says = _plug_contradicts(zone, state, room)
     if says is not None:
         return _after_plug_contradicted(zone, state, says, now), ()
@@ -209,6 +217,19 @@ def _plug_contradicts(
         return says
     lost = 0.0 if kept.plug_from is None else -room.gained(kept.plug_from)
     return says if lost >= _LOST_KELVIN else None
+
+
+def _heard_after_all(zone: ZoneSettings, state: ZoneState) -> ZoneState:
+    """Return the state where the plug shows that an order arrived whose answer was lost."""
+    kept = state.evidence or NONE
+    said, at, heard_at = kept.said, kept.unanswered_at, kept.plug_at
+    if said is None or at is None or heard_at is None or said is Action.FAN:
+        return state
+    wanted = Power.OFF if said is Action.OFF else Power.ON
+    settles = timedelta(seconds=zone.confirm_within_seconds)
+    if kept.plug is not wanted or heard_at - at < settles:
+        return state
+    return answered(command_taken(as_sent(state, zone, said, at)), heard_at)
 
 
 def _after_plug_contradicted(

@@ -339,7 +339,7 @@ def _looking_ahead(
 ) -> ZoneSettings:
     """Say within a window what a later one wants, where that is more than this one.
 
-    Not while nobody is there: no window ends that.
+    Not while nobody is there, or a window stands open: the hour ends neither.
     """
     windows, tz, aim = zone.time_windows, zone.timezone, aim_of(zone)
     overlay = zone.overlay
@@ -348,6 +348,7 @@ def _looking_ahead(
         or aim is None
         or not zone.optimum_start
         or not any(each.preset for each in windows)
+        or overlay.paused_since is not None
         or any(why.code is ReasonCode.NOBODY_THERE for why in overlay.reasons)
         or in_window(windows, now, tz) is None
     ):
@@ -438,7 +439,8 @@ def _kept_from_frost(zone: ZoneSettings) -> ZoneSettings:
         max_temp=low + _FROST_BAND_KELVIN,
         target_temp=_LOWEST_SETPOINT,
     )
-    return replace(zone, winter=winter)
+    # Nor is air blown into a room whose window is open.
+    return replace(zone, winter=winter, fan_mode_during_window=False)
 
 
 # --- what is new around a zone -------------------------------------------------------

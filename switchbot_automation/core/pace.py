@@ -14,7 +14,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.control.band import edges_of, predictive
+from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.slopes import FRESH, Regime, SlopeBounds
 from switchbot_automation.core.protect.safety import CAP_SECONDS, next_stage
 from switchbot_automation.core.state.evidence import plug_interval
@@ -112,8 +112,10 @@ def _evidence_due(
         return
     if kept.doubt is not None and kept.doubt.next_at is not None:
         yield kept.doubt.next_at
+    if kept.plug_asked_at is None:
+        return
     interval = plug_interval(zone, state, now)
-    if interval is not None and kept.plug_asked_at is not None:
+    if interval is not None:
         wait = interval if quota is None else quota.stretched(interval)
         yield kept.plug_asked_at + timedelta(seconds=wait)
 
@@ -306,7 +308,7 @@ def too_old(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     ):
         pace = max(zone.poll_interval_seconds, zone.idle_poll_interval_seconds)
         kept = max(kept, 2.0 * pace)
-    elif not predictive(zone):
+    elif not zone.predictive:
         kept = max(kept, 2.0 * zone.poll_interval_seconds)
     return age > kept
 

@@ -29,11 +29,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
-from switchbot_automation.core.control.band import (
-    after_observation,
-    predictive,
-    with_setpoint,
-)
+from switchbot_automation.core.control.band import after_observation, with_setpoint
+from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.doubt import attend
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
@@ -111,6 +108,7 @@ from switchbot_automation.model import (
     Command,
     CommandStatus,
     Outcome,
+    Power,
     Reason,
     ReasonCode,
     ZoneDecision,
@@ -166,7 +164,8 @@ class ZoneTick:
 
     `decision` has the final outcome and all reasons; `decided` and `verdict` are the
     core's own words, said about `judged`. `blocked_until`: nothing can be sent before.
-    `waited`: its last reading answered, since none was due.
+    `waited`: its last reading answered, since none was due. `tells`: something of it may
+    be news to a person.
     """
 
     zone: ZoneSettings
@@ -179,6 +178,7 @@ class ZoneTick:
     decided: ZoneDecision
     verdict: ZoneVerdict
     waited: bool = False
+    tells: bool = False
 
 
 # --- 1 ------------------------------------------------------------------------------
@@ -194,11 +194,16 @@ def arrive(
     for name, zone in settings.zones.items():
         before = states[name]
         state = after_jump(before, jump_seconds, now)
-        state = after_season(zone, state.not_later_than(now), now)
-        state = still_believed(state, zone, now)
+        state = state.not_later_than(now)
+        if zone.mode == AUTO:
+            state = after_season(zone, state, now)
+        if state.refusals:
+            state = still_believed(state, zone, now)
         if state is not before:
             states[name] = state
-    return in_force(settings, states.__getitem__, now)
+    return (
+        in_force(settings, states.__getitem__, now) if settings.changing else settings
+    )
 
 
 # --- 2 ------------------------------------------------------------------------------
@@ -253,10 +258,12 @@ def tick(
         name = decided.zone
         problem = judged.snapshot.zones[name].reading.problem
         before = states[name]
-        kept = after_look(judged.settings.zones[name], before, problem, judged.at)
-        if kept is not before:
-            states[name] = kept
-        ticks.append(replace(done, waited=True) if decided.zone in waiting else done)
+        looked = after_look(judged.settings.zones[name], before, problem, judged.at)
+        if looked.state is not before:
+            states[name] = looked.state
+        if looked.tells or name in waiting:
+            done = replace(done, waited=name in waiting, tells=looked.tells)
+        ticks.append(done)
     return ticks
 
 
@@ -322,7 +329,7 @@ def _waiting(
     return {
         name
         for name, zone in settings.zones.items()
-        if predictive(zone)
+        if zone.predictive
         and name not in told
         and _due(zone, states[name], now, notes, quota) > now + _TOGETHER
     }
@@ -382,17 +389,28 @@ def _read(
             if reading is None or kept.temperature is not None:
                 reading = kept
         else:
-            record = before.sensing
-            if reading.problem is not ReasonCode.NO_METER:
-                reading, record = believed(zone, record, reading, now)
-            state = after_reading(before, reading, record)
-            if predictive(zone) and reading.problem is None:
-                state = after_new_reading(before, state, zone)
-            ahead = ahead_of(zone, now)
-            state = after_observation(zone, state, now, goal=goal_of(ahead, state))
-            states[name] = after_begin(zone, state, ahead, now)
+            reading, states[name] = _taught(zone, before, reading, now)
         readings[name] = reading
     return readings, at
+
+
+def _taught(
+    zone: ZoneSettings, before: ZoneState, reading: Reading, now: datetime
+) -> tuple[Reading, ZoneState]:
+    """Return a reading as far as it is believed, and the state that learned from it."""
+    record = before.sensing
+    if reading.problem is not ReasonCode.NO_METER:
+        reading, record = believed(zone, record, reading, now)
+    state = after_reading(before, reading, record)
+    if zone.predictive and reading.problem is None:
+        state = after_new_reading(before, state, zone)
+    ahead = ahead_of(zone, now) if zone.optimum_start else None
+    if zone.learns:
+        goal = goal_of(ahead, state) if ahead else None
+        state = after_observation(zone, state, now, goal=goal)
+    if zone.optimum_start:
+        state = after_begin(zone, state, ahead, now)
+    return reading, state
 
 
 def _look_around(
@@ -424,7 +442,9 @@ def _assess(
         before = state = states[zone.name]
         if state.equipment is None:
             state = first_seen(zone, state, now, new=zone.name in new)
-        if zone.automation_enabled:
+        # Of a unit that surely rests nothing has to outlive this instant.
+        rests = state.power is not Power.ON and not state.uncertain
+        if zone.automation_enabled and not rests:
             state = after_assessment(zone, state, now)
         if state is not before:
             states[zone.name] = state
@@ -617,17 +637,19 @@ def accepted(
     if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
         # It was stopped for the very wish that waits for its rest.
         after = still_wished(after, state.pending_manual)
-    after = command_taken(after)
-    check = asked(
-        zone,
-        after,
-        action,
-        command_id,
-        at,
-        attempt=order.attempt,
-        readable=zone.unit_readable,
-    )
-    after = with_check(after, check)
+    if after.keeping is not None and after.keeping.failed:
+        after = command_taken(after)
+    if zone.shows or after.check is not None:
+        check = asked(
+            zone,
+            after,
+            action,
+            command_id,
+            at,
+            attempt=order.attempt,
+            readable=zone.unit_readable,
+        )
+        after = with_check(after, check)
     again = order.attempt > 0
     wish = order.wish or set_all_parameter(zone, action)
     after = after_order(
@@ -701,7 +723,7 @@ def rest(
         zone, look_at = each.zone, each.decision.look_at
         state = states[zone.name]
         read_at = None
-        if predictive(zone):
+        if zone.predictive:
             since = counted_from(zone, state.asked_at, now)
             note = notes.get(zone.name, Note())
             notes[zone.name] = note.after(since, each.blocked_until, look_at)

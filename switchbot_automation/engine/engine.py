@@ -215,7 +215,8 @@ class AutomationEngine:
                 ticks, rules_at = await self._rules.step(settings, ticks, now)
                 if strays:
                     ticks, strays = with_commands(ticks, strays)
-                await parts.notices.tell(now)
+                if settings.rules or any(tick.tells for tick in ticks):
+                    await parts.notices.tell(now)
         decisions = tuple(tick.decision for tick in ticks) or (
             parts.preparation.without_settings(),
         )
@@ -223,9 +224,9 @@ class AutomationEngine:
         commands += strays
         await self._keep(ticks, strays, trigger, now)
         in_force = documents.life.settings
-        left = parts.quota_watch.tell(in_force)
         left_at = parts.left_units.next_at if documents.left.units else None
         ended, seconds = self._clock.now(), self._clock.monotonic()
+        left = parts.quota_watch.tell(in_force, ended)
         wakeup = parts.agenda.after_tick(
             ticks, now, left, ended=ended, also=(rules_at, left_at)
         )

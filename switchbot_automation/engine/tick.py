@@ -119,7 +119,8 @@ class Preparation:
         settings = life.settings
         stored, reachable = documents.home.stored, documents.reachable
         if changed:
-            self._observer.try_anew()
+            if self._observer.refusals:
+                self._observer.try_anew()
             self._listeners.emit(SettingsApplied(life.revision_in_force))
         if life.error is not None and life.error is not before:
             self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
@@ -267,7 +268,10 @@ class Tick:
             try:
                 request = going.send(Answered(answer, self._clock.now()))
             except StopIteration as ended:
-                self._keep_refusals()
+                if self._observer.refusals or any(
+                    state.refusals for state in self._documents.states.values()
+                ):
+                    self._keep_refusals()
                 ticks: list[ZoneTick] = ended.value
                 return ticks
 

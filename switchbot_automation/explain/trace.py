@@ -104,7 +104,11 @@ class Trace:
 
 def trace_of(judged: Judged, decision: ZoneDecision, verdict: ZoneVerdict) -> Trace:
     """Return the trace of one zone's decision."""
-    names = concerned(judged.settings, decision.zone)
+    names: tuple[str, ...] = (decision.zone,)
+    settings = judged.settings
+    if len(settings.zones) > 1:
+        names = concerned(settings, decision.zone)
+        settings = narrowed(settings, names)
     return Trace(
         zone=decision.zone,
         at=judged.at,
@@ -112,7 +116,7 @@ def trace_of(judged: Judged, decision: ZoneDecision, verdict: ZoneVerdict) -> Tr
             judged.snapshot,
             zones={name: judged.snapshot.zones[name] for name in names},
         ),
-        settings=narrowed(judged.settings, names),
+        settings=settings,
         decision=decision,
         verdict=verdict,
     )

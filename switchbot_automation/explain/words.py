@@ -91,10 +91,12 @@ def moment(instant: datetime, tz: tzinfo, at: datetime | None) -> str:
 def advice_words(code: ReasonCode | None, cause: str | None = None) -> str:
     """Return what a person can do about a room's trouble, "" where there is none.
 
-    `cause` is what was said of it, as an error of the cloud.
+    `cause` is what was said of it, as an error of the cloud; or the meters concerned.
     """
     if code is None:
         return ""
+    if code is ReasonCode.METER_DOUBTED and cause:
+        return f"{_ADVICE[code][0].upper()}{_ADVICE[code][1:]} It is {cause}"
     words = _ADVICE.get(code) or f"{reason_words({'code': code}, UTC)}."
     said = f" What was said last: {cause}" if cause else ""
     return f"{words[0].upper()}{words[1:]}{said}"
@@ -215,8 +217,11 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         "the room loses so fast that something must be open",
     ),
     ReasonCode.OPENING_TOO_LONG: (
-        "{device_id} has been open for so long, since {since}, that it was forgotten or"
-        " its sensor is dead"
+        (
+            "{device_id} has been open for so long, since {since}, that it was forgotten or"
+            " its sensor is dead"
+        ),
+        "a window has been open for so long that it was forgotten or its sensor is dead",
     ),
     ReasonCode.ALL_ZEROS: "the meter says nothing but zeros: no hub hears it",
     ReasonCode.DEVICE_OFFLINE: (
@@ -229,7 +234,10 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.METERS_DISAGREE: (
         "another meter of the room says something else, and is believed"
     ),
-    ReasonCode.METER_DOUBTED: "the meter {device_id} is left out: {because}",
+    ReasonCode.METER_DOUBTED: (
+        "the meter {device_id} is left out: {because}",
+        "one of the room's meters is left out",
+    ),
     ReasonCode.NO_METER: "no meter is configured",
     ReasonCode.NO_READING: "the meter gave no temperature",
     ReasonCode.METER_UNREACHABLE: "the meter could not be read",
@@ -364,12 +372,18 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         "the zones of an outdoor unit start one after the other",
     ),
     ReasonCode.GROUP_OTHERS_WAIT: (
-        "{zones} cannot have {wants} while {zone} has {has} of the outdoor unit they"
-        " share, until {until} at the latest"
+        (
+            "{zones} cannot have {wants} while {zone} has {has} of the outdoor unit they"
+            " share, until {until} at the latest"
+        ),
+        "other zones of the shared outdoor unit have to wait",
     ),
     ReasonCode.GROUP_HOLD_ENDS: (
-        "{zones} had to wait for the shared outdoor unit long enough, so the person's"
-        " command is over"
+        (
+            "{zones} had to wait for the shared outdoor unit long enough, so the person's"
+            " command is over"
+        ),
+        "others had to wait for the shared outdoor unit long enough",
     ),
     ReasonCode.OBSERVE_ONLY: "the settings want it decided and not sent",
     ReasonCode.HOLD_MANUAL: (
@@ -555,8 +569,14 @@ _ADVICE: Mapping[ReasonCode, str] = {
     "see what else calls with this token, or set longer intervals.",
     ReasonCode.TEMPERATURE_IMPLAUSIBLE: "the meter says what no room has, or nothing but "
     f"zeros: {_METER}.",
-    ReasonCode.SENSOR_FROZEN: "the meter says the same for hours while the unit ran: "
-    f"{_METER}.",
+    ReasonCode.SENSOR_FROZEN: "the meter has said the same for hours, longer than a room "
+    f"stands still: {_METER}.",
+    ReasonCode.TEMPERATURE_JUMPED: "the meter jumps and comes back as no room does; what "
+    f"it says once is not acted on: {_METER}.",
+    ReasonCode.METERS_DISAGREE: "the room's two meters say different things, and nobody "
+    "knows which is right: see whether both hang in this room and have battery.",
+    ReasonCode.METER_DOUBTED: "a meter of the room is not believed and left out: see "
+    "whether it hangs in this room, has battery and reaches its hub.",
     ReasonCode.NO_RUNG_CONFIGURED: "no way to turn the unit on and off is configured: give "
     "the zone an aircon_device_id, or scenes or webhooks for both.",
     ReasonCode.COMMANDS_FAIL: "commands to the unit fail: see in the SwitchBot app whether "
@@ -577,8 +597,8 @@ _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.PAUSE_TOO_LONG: "heating and cooling have paused for too long: close the "
     "window, or see whether its contact still says the truth.",
     ReasonCode.ROOM_DOES_NOT_FOLLOW: "the room does not come back into its band although "
-    "the unit is believed to run: see whether it runs, in which mode, and whether a "
-    "window is open; if it runs, a stronger setpoint or control: modulate may help.",
+    "the unit is believed to run: see whether it runs, in which mode, whether a "
+    "window is open, and whether the meter hangs in this room; if it runs, a stronger setpoint or control: modulate may help.",
     ReasonCode.UNIT_AT_CAPACITY: "the unit runs and it is not enough: a stronger setpoint "
     "or fan speed may get more out of it, else the weather is beyond it.",
     ReasonCode.UNIT_KEPT_OFF: "the room does not come back into its band and the unit "

@@ -213,8 +213,6 @@ def rule_errors(document: object, zones: Iterable[str]) -> Iterator[SettingsErro
 
 def rule_place_errors(settings: Settings) -> Iterator[SettingsError]:
     """Check what rules need of the home: a place for the sun, presets there are."""
-    if not settings.rules:
-        return
     from switchbot_automation.rules.definition import actions  # noqa: PLC0415 - only for who has rules
     from switchbot_automation.rules.definition.conditions import flattened  # noqa: PLC0415 - likewise
     from switchbot_automation.rules.definition.model import every_step  # noqa: PLC0415 - likewise

@@ -204,6 +204,17 @@ class ZoneSettings:
     """The devices that its temperature is read from, best first. Follows the others."""
     unit_readable: bool = field(init=False, repr=False, compare=False)
     """Whether its unit can be asked for a status. Follows the others."""
+    predictive: bool = field(init=False, repr=False, compare=False)
+    """Whether its meter is read by prediction; steering implies it. Follows the others."""
+    modulates: bool = field(init=False, repr=False, compare=False)
+    """Whether its setpoint is steered, which takes a unit that can be told. Follows the
+    others."""
+    learns: bool = field(init=False, repr=False, compare=False)
+    """Whether it uses anything that has to be learned. Follows the others."""
+    shows: bool = field(init=False, repr=False, compare=False)
+    """Whether anything can show that a command was carried out. Follows the others."""
+    without_way: tuple[Action, ...] = field(init=False, repr=False, compare=False)
+    """What it has to do and no way is configured for; none where it only looks on."""
 
     def __post_init__(self) -> None:
         meters = tuple(sensor.device_id for sensor in self.sensors)
@@ -213,6 +224,25 @@ class ZoneSettings:
         object.__setattr__(self, "meters", meters)
         readable = not looks_infrared(self.aircon_device_id)
         object.__setattr__(self, "unit_readable", readable)
+        steers = self.control == "modulate"
+        object.__setattr__(self, "predictive", self.predictive_polling or steers)
+        modulates = steers and bool(self.aircon_device_id)
+        object.__setattr__(self, "modulates", modulates)
+        learns = self.automation_enabled and (
+            self.optimum_start
+            or self.overshoot_learning
+            or modulates
+            or self.mode == "auto"
+        )
+        object.__setattr__(self, "learns", learns)
+        shows = readable or self.power_meter_device_id or self.thermal_response_seconds
+        object.__setattr__(self, "shows", bool(shows))
+        object.__setattr__(self, "without_way", self._without_way())
+
+    def _without_way(self) -> tuple[Action, ...]:
+        if not self.commands or ("command" in self.cascade and self.aircon_device_id):
+            return ()
+        return tuple(action for action in self.actions if not self.can(action))
 
     def can(self, action: Action) -> bool:
         """Tell whether any way is configured to carry an action out."""
@@ -244,19 +274,6 @@ class ZoneSettings:
     def commands(self) -> bool:
         """Whether the engine commands it by itself."""
         return self.automation_enabled and not self.observe_only
-
-    @property
-    def without_way(self) -> tuple[Action, ...]:
-        """What it has to do and no way is configured for; none where it only looks on.
-
-        >>> from zoneinfo import ZoneInfo
-        >>> office = ZoneSettings("office", ZoneInfo("UTC"), automation_enabled=True)
-        >>> office.without_way
-        (<Action.WINTER: 'winter'>, <Action.OFF: 'off'>)
-        """
-        if not self.commands:
-            return ()
-        return tuple(action for action in self.actions if not self.can(action))
 
     @property
     def is_overlaid(self) -> bool:
@@ -320,7 +337,8 @@ class Settings:
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `notifiers` tell a person, `plugins` are the parts that plug-ins provide. `overlaid`
     names the zones whose settings change with time and surroundings. `set_aside` is what
-    could be read no more, see `settings.salvage`.
+    could be read no more, see `settings.salvage`. `changing`: they are
+    not in force as they stand, see `core.overlay`.
     """
 
     zones: Mapping[str, ZoneSettings]
@@ -333,6 +351,12 @@ class Settings:
     plugins: Mapping[str, PluginPart] = field(default_factory=dict)
     overlaid: frozenset[str] = frozenset()
     set_aside: tuple[SetAside, ...] = ()
+    changing: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked at every tick, of settings that hardly ever change.
+        seasonal = any(zone.mode == "auto" for zone in self.zones.values())
+        object.__setattr__(self, "changing", bool(self.overlaid) or seasonal)
 
     @property
     def default(self) -> ZoneSettings:

@@ -660,7 +660,7 @@ def load(
         plugins=home.get("plugins", MappingProxyType({})),
         overlaid=frozenset(name for name in made if made[name].is_overlaid),
     )
-    errors = list(rule_place_errors(settings))
+    errors = list(rule_place_errors(settings)) if settings.rules else []
     return (None, errors) if errors else (settings, [])
 
 

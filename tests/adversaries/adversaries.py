@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from switchbot_automation.simulation.faults import RefusedError
 from switchbot_automation.simulation.house.aircon import AirconMode
-from tests.adversaries.home import Fields, Home, Room, Undo
+from tests.adversaries.home import OPEN_WINDOW_LOSS, Fields, Home, Room, Undo
 
 FROZEN_AFTER = 4 * 3600.0
 """How long a meter may stand still by default, `sensor_frozen_seconds`."""
@@ -321,8 +321,10 @@ class MetersSwapped(Adversary):
 class WindowOpen(Adversary):
     """The window is open in truth."""
 
+    loss: float = OPEN_WINDOW_LOSS
+
     def begin(self, room: Room) -> Undo:
-        room.draught(is_open=True)
+        room.draught(is_open=True, loss=self.loss)
         return lambda: room.draught(is_open=False)
 
 

@@ -42,6 +42,8 @@ HUB_ID = "FA7310762361"
 HEATER_ID = "HEATER000001"
 OPEN_WINDOW_LOSS = 120.0
 """What an open window adds to a room's loss, in W/K."""
+WIDE_OPEN_LOSS = 250.0
+"""The same of one that is wide open, as for an airing of ten minutes."""
 
 Fields = dict[str, Any]
 Undo = Callable[[], None]
@@ -155,10 +157,10 @@ class Room:
             self.home.elapsed, lambda settings: replace(settings, **changes)
         )
 
-    def draught(self, *, is_open: bool) -> None:
+    def draught(self, *, is_open: bool, loss: float = OPEN_WINDOW_LOSS) -> None:
         """Open or close the window in truth; its sensor tells if it can."""
         self.open = is_open
-        self.house.lose(OPEN_WINDOW_LOSS if is_open else 0.0)
+        self.house.lose(loss if is_open else 0.0)
         if self.plan.contact:
             word = "open" if is_open else "close"
             self.says(self.contact_id, "WoContact", openState=word)
@@ -206,7 +208,10 @@ class Room:
     @property
     def moving(self) -> bool:
         """Whether a motion sensor sees somebody: in a minute of six while one is there."""
-        minute = int(self.home.elapsed // 60)
+        return self.moving_at(int(self.home.elapsed // 60))
+
+    def moving_at(self, minute: int) -> bool:
+        """Return whether whoever is there now moved in that minute."""
         return self.house.people > 0 and minute * 7919 % 31 < 5
 
     def _meter(self, number: int) -> Fields:
@@ -290,8 +295,9 @@ class Home:
         for room in self.rooms:
             was = room.house.seconds
             room.house.advance_to(self.elapsed)
-            seen = room.plan.presence and room.moving
-            if seen and int(was // 60) != int(room.house.seconds // 60):
+            # Also what moved between two looks is pushed.
+            minutes = range(int(was // 60) + 1, int(room.house.seconds // 60) + 1)
+            if room.plan.presence and any(room.moving_at(each) for each in minutes):
                 room.says(room.presence_id, "WoPresence", detectionState="DETECTED")
 
     # --- what adversaries take hold of ----------------------------------------------

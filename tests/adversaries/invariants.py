@@ -71,7 +71,8 @@ def kept_or_told(chronicle: Chronicle, room: Room) -> list[str]:
         out = since[sample.minute] if sample.minute < len(since) else 0
         if out <= TOLD_WITHIN or not _could_be_seen(sample.minute, episodes, room):
             continue
-        if not told(sample.health, room.plan.name):
+        names = [room.plan.name, *_mixed_up(room, episodes, sample.minute)]
+        if not any(told(sample.health, name) for name in names):
             found.append(
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 f" minutes, health says {said(sample.health, room.plan.name)}"
@@ -79,13 +80,32 @@ def kept_or_told(chronicle: Chronicle, room: Room) -> list[str]:
         elif (
             out > DEGRADED_WITHIN
             and sample.health["status"] == "ok"
-            and not _just_over(sample.minute, episodes)
+            and not _put_right(episodes, sample.minute)
         ):
             found.append(
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 " minutes and health is not degraded"
             )
     return found[:1]
+
+
+def _mixed_up(room: Room, episodes: Sequence[Episode], minute: int) -> list[str]:
+    """Return the rooms whose meters are now mixed up with others'.
+
+    A room whose meter hangs in a room that is kept looks kept. What can be seen is that
+    the other one does not follow its unit, and that has to be told.
+    """
+    swapped = any(
+        isinstance(each.adversary, MetersSwapped)
+        and each.begin <= minute < each.end + SETTLES
+        for each in episodes
+    )
+    return [each.plan.name for each in room.home.rooms] if swapped else []
+
+
+def _put_right(episodes: Sequence[Episode], minute: int) -> bool:
+    """Tell whether what struck a room is only now over: from here on it comes back."""
+    return any(each.end <= minute < each.end + SETTLES for each in episodes)
 
 
 def told(health: dict[str, Any], zone: str) -> bool:
@@ -170,21 +190,6 @@ def _could_be_seen(minute: int, episodes: Sequence[Episode], room: Room) -> bool
         if shows > 0.0 and each.begin <= minute < until:
             return False
     return True
-
-
-def _just_over(minute: int, episodes: Sequence[Episode]) -> bool:
-    """Return whether the account came back a moment ago.
-
-    A room of which nothing could be seen, and to which nothing could be sent, is on its
-    way back from then on: "recovering" is true, and nothing is left to be done.
-    """
-    return any(
-        each.adversary.wide and each.end <= minute < each.end + SETTLES
-        for each in episodes
-    )
-
-
-# --- (b) no more commands than a person bears -----------------------------------------
 
 
 def bearable(chronicle: Chronicle, room: Room) -> list[str]:

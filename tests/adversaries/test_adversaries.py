@@ -150,6 +150,13 @@ def test_a_full_bucket_in_a_heat_wave():
     assert lived(household, script, 1) == []
 
 
+@pytest.mark.parametrize("plug", [False, True])
+def test_a_night_in_which_the_answer_to_every_stop_is_lost(plug):
+    script = [Episode(of.AnswersLost(100), 0, begin=20 * 60, minutes=600)]
+    household = Household((RoomPlan(plug=plug, begins_at=19.0),), windows="day only")
+    assert lived(household, script, 1.25) == []
+
+
 @pytest.mark.parametrize("windows", sorted(WINDOWS))
 @pytest.mark.parametrize("season", ["winter", "summer"])
 def test_nothing_is_said_and_little_is_sent_where_nobody_interferes(season, windows):

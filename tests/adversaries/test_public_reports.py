@@ -27,7 +27,7 @@ from switchbot_automation.simulation.house.aircon import AirconMode
 from switchbot_store import MemoryStore
 from tests.adversaries import adversaries as of
 from tests.adversaries.adversaries import Adversary, Episode
-from tests.adversaries.home import Home, RoomPlan
+from tests.adversaries.home import WIDE_OPEN_LOSS, Home, RoomPlan
 from tests.adversaries.invariants import (
     bearable,
     faults,
@@ -263,17 +263,20 @@ def test_no_defrost_is_taken_for_a_window(outdoors):
 )
 @pytest.mark.parametrize("begin", [600, 800, 1000])
 def test_an_opening_of_ten_minutes_is_found(begin):
+    # Wide open in the cold: a tilted one, or one in mild weather, takes less from a room
+    # whose unit heats than a defrost does, and no thermometer can tell the two apart.
     life = lived(
-        of.WindowOpen(),
+        of.WindowOpen(WIDE_OPEN_LOSS),
         hours=18,
         begin=begin,
         minutes=10,
-        household=Household((LEAKY,), seed=1),
+        household=Household((LEAKY,), outdoors=4.0, seed=1),
         settings={"openings": {"drop_kelvin": DROP_KELVIN}},
     )
     found = [each for each in suspicions(life) if each > 60]
     assert found
-    assert begin < found[0] < begin + 15
+    # A meter sends minutes late, and the loss has to last longer than a defrost.
+    assert begin < found[0] <= begin + 17
 
 
 # --- schedules ------------------------------------------------------------------------
@@ -511,11 +514,15 @@ def test_one_of_several_meters_repeats_itself(fusion, meters):
 
 
 @report("room-summary-card#74 (2)", "the only sensor repeats itself", told_within=300)
-@pytest.mark.parametrize("outdoors", [14.0, 26.0])
-def test_the_only_meter_repeats_itself(outdoors):
-    life = lived(of.MeterFrozen(), household=Household(outdoors=outdoors))
+@pytest.mark.parametrize(("outdoors", "begin"), [(14.0, 200), (26.0, 1500)])
+def test_the_only_meter_repeats_itself(outdoors, begin):
+    # In mild weather the unit rests and a room may keep its temperature; how long this
+    # one does has to be seen for a day first.
+    hours = begin / 60 + 20
+    household = Household(outdoors=outdoors)
+    life = lived(of.MeterFrozen(), hours=hours, begin=begin, household=household)
     assert faults(life.chronicle) == []
-    assert_told(life, 200, within=300)
+    assert_told(life, begin, within=300)
 
 
 @report(

@@ -6,7 +6,8 @@ import pytest
 
 from switchbot_automation.cli.readings import look
 from switchbot_automation.cli.status import RoomRow
-from switchbot_automation.core.state.belonging import identities
+from switchbot_automation.core.state.belonging import as_known, identities
+from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.model import Device, DeviceStatus
 from switchbot_automation.settings.read import parse_settings
 
@@ -56,7 +57,8 @@ async def test_a_meter_that_is_well_is_not_doubted():
 
 def room(settings, document):
     parsed = parse_settings(settings)
-    return RoomRow(parsed.default, document, identities(parsed)["default"])
+    state = as_known(ZoneState.from_document(document), identities(parsed)["default"])
+    return RoomRow(parsed.default, state, document, datetime.now(UTC))
 
 
 def test_a_room_says_which_meter_is_left_out_and_why():

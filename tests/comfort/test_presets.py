@@ -21,6 +21,7 @@ PRESETS = {
         "sleep": {"hysteresis_celsius": 1.5, "fan_mode_during_window": True},
     }
 }
+METER = "C271111EC0AB"
 PRESENCE = {
     "presence": {
         "sensors": [MOTION],
@@ -357,8 +358,18 @@ async def test_it_is_not_brought_up_for(room, changes):
     home = await returning(room, changes)
     if "openings" in changes:
         home.fields[CONTACT] = {"openState": "open"}
+    if changes is PRESENCE:
+        # A sensor of which nothing but answers is heard may miss somebody.
+        home.fields[MOTION] = {"detected": False}
     await home.live(hours=10, minutes=30)
     assert home.sent == []
+
+
+async def test_a_later_window_keeps_no_meter_from_being_read_as_often_as_ever(room):
+    home = await returning(room)
+    home.asked.clear()
+    await home.live(hours=2)
+    assert home.asked.count(METER) >= 2 * 60 - 1
 
 
 async def test_it_is_not_brought_up_through_a_hold(room):

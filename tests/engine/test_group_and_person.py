@@ -90,8 +90,8 @@ async def test_a_command_that_turns_the_unit_says_who_pays_and_waits_for_the_gap
     latest = datetime.fromisoformat(told["until"])
     assert latest == asked + PATIENCE + GAP
     words = reason_words(reasons_as_json(command.reasons)[-1], UTC)
-    assert words.startswith("living cannot have winter while bed has summer of the")
-    assert f"until {latest:%H:%M:%S} at the latest" in words
+    assert words.startswith("living cannot have heating while bed has cooling of the")
+    assert f"{latest:%H:%M:%S} at the latest" in words
 
     # It need not wait for the next poll: the others make way at once.
     assert flat.engine.next_wakeup <= asked + timedelta(seconds=1)

@@ -94,11 +94,12 @@ async def test_the_dial_moves_band_and_setpoint_together(hass, home, asked, prof
     assert (stored["min_temp"], stored["max_temp"], stored["target_temp"]) == profile
 
 
-async def test_a_band_that_was_moved_is_reached_by_the_unit(hass, home, cloud):
+async def test_a_band_that_was_moved_is_told_to_the_unit(hass, home):
     await call(
         hass, "climate", "set_temperature", target_temp_low=24, target_temp_high=25
     )
-    assert cloud.home.room.house.aircon.settings.setpoint == 27  # 26.5, whole degrees
+    # 26.5, in whole degrees.
+    assert home.data.zones["default"]["last_action"] == "setAll(27,5,3,on)"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.check import watts_of
 from switchbot_automation.core.state.zone import Evidence, ZoneState
+from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.settings import parse_settings
 
 from .conftest import FLAT, NOON, Flat
@@ -239,7 +240,99 @@ async def test_a_dead_unit_is_told_no_more_than_six_times_in_six_hours_again(
         at for at, _word in flat.cloud.sent[1:]
     ]  # the first is the rule's own word
     span = timedelta(hours=6)
-    assert max(sum(at <= one < at + span for one in repairs) for at in repairs) <= 7
+    assert max(sum(at <= one < at + span for one in repairs) for at in repairs) <= 6
+
+
+# --- answers that are lost, and orders that come again by themselves --------------------
+
+
+class Silent:
+    """A cloud that carries commands out, and whose answers are lost from now on."""
+
+    def __init__(self, flat, truth):
+        self.flat, self.truth, self.sent, self.lost = flat, truth, [], True
+        flat.cloud.on_command = self.hear
+
+    def hear(self, word):
+        self.sent.append((self.flat.clock.now(), word))
+        self.truth.hear(word)
+        if self.lost:
+            raise CloudTimeoutError("silence", maybe_sent=True)
+
+    def most_in_six_hours(self, word):
+        sent = [at for at, each in self.sent if each.startswith(word)]
+        span = timedelta(hours=6)
+        return max(sum(at <= one < at + span for one in sent) for at in sent)
+
+
+AFTERNOON = {
+    "time_windows": [{"days": list(range(7)), "start": "12:00", "end": "14:00"}],
+    "turn_off_outside_windows": True,
+}
+
+
+async def test_a_stop_whose_answers_are_lost_is_not_sent_at_every_tick(flat):
+    truth = await heated(flat, plug=False, **AFTERNOON)
+    silent = Silent(flat, truth)
+    await truth.live(16 * 60)
+    assert truth.works is None
+    # What is sent first, and six times again.
+    assert 3 <= silent.most_in_six_hours("turnOff") <= 7
+    # Where it was bad luck it comes again at once.
+    assert silent.sent[1][0] - silent.sent[0][0] <= timedelta(minutes=2)
+
+
+async def test_a_lost_answer_is_waited_for_across_a_restart(flat):
+    truth = await heated(flat, plug=False, **AFTERNOON)
+    silent = Silent(flat, truth)
+    await truth.live(3 * 60)
+    sent = len(silent.sent)
+    flat.started()
+    await truth.live(30)
+    assert len(silent.sent) == sent
+
+
+async def test_an_answer_ends_the_waiting(flat):
+    truth = await heated(flat, plug=False, **AFTERNOON)
+    silent = Silent(flat, truth)
+    await truth.live(2 * 60)
+    silent.lost = False
+    await truth.live(2 * 60)
+    sent = len(silent.sent)
+    await truth.live(10 * 60)
+    assert len(silent.sent) == sent
+    assert not (await truth.health())["uncertain"]
+
+
+async def test_the_plug_says_what_no_answer_said(flat):
+    truth = await heated(flat, plug=True, **AFTERNOON)
+    silent = Silent(flat, truth)
+    await truth.live(4 * 60)
+    assert 1 <= len(silent.sent) <= 3
+    unit = await truth.health()
+    assert (unit["believed"], unit["uncertain"]) == ("off", False)
+
+
+async def test_an_emergency_is_bounded_where_it_is_told_in_vain(flat):
+    truth = await heated(flat, plug=False, sensor_stale_off_seconds=600)
+    silent = Silent(flat, truth)
+    flat.reads(None)
+    for _ in range(12 * 60):
+        await flat.tick(after=60)
+    assert truth.works is None
+    assert 3 <= silent.most_in_six_hours("turnOff") <= 7
+
+
+async def test_a_unit_turned_off_over_and_over_is_started_no_more_than_bearable(flat):
+    """Each time the plug saw it run, so nothing is in doubt: a hand turns it off."""
+    truth = await heated(flat, plug=True)
+    for _ in range(18 * 60):
+        if truth.works and truth.temperature > 19.0:
+            truth.works = None
+        await truth.live(1)
+    starts = [at for at, word in flat.cloud.sent if word.startswith("setAll")]
+    span = timedelta(hours=6)
+    assert max(sum(at <= one < at + span for one in starts) for at in starts) <= 6
 
 
 async def test_nothing_is_doubted_by_the_room_for_who_only_watches(flat):

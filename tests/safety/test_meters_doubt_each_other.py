@@ -165,6 +165,11 @@ def test_how_long_a_meter_stands_still_is_learned():
         now = NOON + timedelta(minutes=2 * step)
         reading = Reading(21.0 + 0.1 * (step // 20 % 2), 50.0, now)
         _reading, record = believed(zone, record, reading, now)
+        if step == 180:
+            # Watched for a quarter of the day, it may stand still four times as long.
+            assert still_limit(zone, record) == pytest.approx(4 * 7200.0)
+        if step < 180:
+            assert still_limit(zone, record) == 3 * 14400
     assert still_limit(zone, record) == 7200.0
     fresh = believed(zone, None, Reading(21.0, 50.0, NOON), NOON)[1]
     assert still_limit(zone, fresh) == 3 * 14400

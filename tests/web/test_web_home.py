@@ -217,7 +217,7 @@ async def test_on_that_other_rooms_pay_for_names_them_and_until_when(home, send)
     assert pays["zones"] == [other]
     assert datetime.fromisoformat(pays["until"]) > home.clock.now()
     assert pays["text"].startswith(
-        f"{other} cannot have winter while office has summer"
+        f"{other} cannot have heating while office has cooling"
     )
 
 

@@ -183,9 +183,10 @@ class QuotaLedger:
         self._roll()
         return self._ends_at
 
-    def standing(self) -> Standing:
+    def standing(self, now: datetime | None = None) -> Standing:
         """Return the day's calls as they are at this instant."""
-        seconds = (self._ends_at - self._roll()).total_seconds()
+        now = self._roll(now)
+        seconds = (self._ends_at - now).total_seconds()
         return Standing(self._limit, self._left(), self._reserved(), seconds)
 
     def allows_read(self) -> bool:

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.overshoot import Run, learn_softening, softened
-from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.control.steer import (
     Advice,
     Aim,
@@ -45,26 +44,6 @@ _MET = {
     True: (ReasonCode.TEMP_BELOW_ON_THRESHOLD, ReasonCode.TEMP_ABOVE_OFF_THRESHOLD),
     False: (ReasonCode.TEMP_ABOVE_ON_THRESHOLD, ReasonCode.TEMP_BELOW_OFF_THRESHOLD),
 }
-
-
-def learns(zone: ZoneSettings) -> bool:
-    """Return whether a zone uses anything that has to be learned."""
-    return zone.automation_enabled and (
-        zone.optimum_start
-        or zone.overshoot_learning
-        or modulates(zone)
-        or zone.mode == AUTO
-    )
-
-
-def modulates(zone: ZoneSettings) -> bool:
-    """Return whether the setpoint is steered, which takes a unit that can be told."""
-    return zone.control == "modulate" and bool(zone.aircon_device_id)
-
-
-def predictive(zone: ZoneSettings) -> bool:
-    """Return whether the zone's meter is read by prediction; steering implies it."""
-    return zone.predictive_polling or zone.control == "modulate"
 
 
 def aim_of(zone: ZoneSettings) -> Aim | None:
@@ -157,7 +136,7 @@ def after_observation(
     `goal`: where the room is brought for a later window, None where its own band counts.
     """
     temperature = state.last_temperature
-    if not learns(zone) or temperature is None or state.last_temperature_stale:
+    if not zone.learns or temperature is None or state.last_temperature_stale:
         return state
     learned = state.learned or Learned()
     before = learned.trend.last
@@ -203,7 +182,7 @@ def _run(
 ) -> Run | None:
     """Return the last run of the compressor, None where nothing is learned from it."""
     started, stopped = state.compressor_started_at, state.compressor_stopped_at
-    if not zone.overshoot_learning or modulates(zone) or started is None:
+    if not zone.overshoot_learning or zone.modulates or started is None:
         return None
     if stopped is None or stopped < started:
         stopped = None

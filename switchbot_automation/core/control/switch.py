@@ -105,8 +105,9 @@ def _change(
     nobody here knows.
     """
     told = state.evidence.wish if state.evidence else None
-    runs = state.compressor_running and not state.uncertain
-    if told is None or not runs or state.action is not on or state.parameter is None:
+    if told is None or state.action is not on or state.parameter is None:
+        return None
+    if state.uncertain or not state.compressor_running:
         return None
     if same_parameter(set_all_parameter(zone, on), told):
         return None

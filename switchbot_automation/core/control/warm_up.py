@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 EARLIEST = timedelta(hours=24)
 """No start is earlier than this before its window."""
+# Nor than this where the walls are near: what takes longer then was a bad night, and the
+# room would be done long before its window.
+_EARLIEST_NEAR = timedelta(hours=3)
 
 _VERSION = 1
 _PACE_BOUNDS = (60.0, 7200.0)
@@ -318,7 +321,7 @@ def plan_start(
     depth = warm_up.depth(goal, heating=heating)
     per_kelvin = warm_up.paces(heating=heating).seconds(way, depth) / way
     per_kelvin *= _outdoor_factor(goal, outdoor)
-    lead = _lead(missing, per_kelvin)
+    lead = _lead(missing, per_kelvin, EARLIEST if _place(depth) else _EARLIEST_NEAR)
     if lead > 0.0 and left <= lead:
         return Plan(begin=True, look_at=now, lead_seconds=lead)
     # Loses it goes on at this pace, and half again: then this is when lead meets left.
@@ -338,11 +341,11 @@ def plan_start(
     return Plan(begin=False, look_at=look_at, lead_seconds=max(lead, 0.0))
 
 
-def _lead(missing: float, per_kelvin: float) -> float:
+def _lead(missing: float, per_kelvin: float, longest: timedelta) -> float:
     if missing <= 0.0:
         return 0.0
     lead = _EARLY_SECONDS + _DEAD_SECONDS + missing * per_kelvin
-    return min(lead, EARLIEST.total_seconds())
+    return min(lead, longest.total_seconds())
 
 
 def _outdoor_factor(goal: float, outdoor: float | None) -> float:

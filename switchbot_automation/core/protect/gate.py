@@ -3,8 +3,9 @@
 The compressor's own start and stop count, nothing else: not the fan, not a resend, not
 another setpoint. A minimum time that is 0 falls back to `command_cooldown_seconds`; both
 0 is none. Before a start also the rolling caps, the rest between heating and cooling and
-a history nobody knows have to be waited for. An emergency OFF waits for nothing; the next
-start after it waits like any other. Where several waits run the last to end counts.
+a history nobody knows have to be waited for. An emergency OFF waits for none of them, only
+where it was told in vain as often as bearable; the next start after it waits like any
+other. Where several waits run the last to end counts.
 """
 
 from __future__ import annotations
@@ -223,10 +224,12 @@ def start_waits(
     once since nothing showed it; `within`: it keeps the room of a window. What would beep
     in quiet hours, or was told too often in vain, waits whatever it is.
     """
-    if not person and not emergency:
-        quiet = _beep_wait(zone, state, action, now, again=again, within=within)
-        if quiet is not None:
-            return quiet
+    if not person:
+        beep = _beep_wait(
+            zone, state, action, now, again=again, within=within, emergency=emergency
+        )
+        if beep is not None:
+            return beep
     if action not in STARTS or emergency:
         return None
     running = state.compressor_running
@@ -259,17 +262,23 @@ def _beep_wait(
     *,
     again: bool = False,
     within: bool = False,
+    emergency: bool = False,
 ) -> tuple[Reason, datetime] | None:
-    """Return what people's ears make an order wait for, and until when; None: nothing."""
-    later = repair_waits_until(state, action, now, again=again)
+    """Return what people's ears make an order wait for, and until when; None: nothing.
+
+    An emergency is heard at night too. That it is one makes the unit hear it no better:
+    told in vain as often as bearable, it waits as well.
+    """
+    later = repair_waits_until(state, action, now, again=again, emergency=emergency)
     if later is not None:
-        doubt = state.evidence.doubt if state.evidence else None
-        tries = doubt.tries if doubt else 0
+        kept = state.evidence
+        doubt = kept.doubt if kept else None
+        tries = doubt.tries if doubt else kept.unanswered if kept else 0
         why = Reason(
             ReasonCode.REPAIR_WAITS, {"until": later.isoformat(), "tries": tries}
         )
         return why, later
-    quiet = zone.command_quiet_hours
+    quiet = None if emergency else zone.command_quiet_hours
     if quiet is None or in_window((quiet,), now, zone.timezone) is None:
         return None
     ends = next_end((quiet,), now, zone.timezone)
@@ -302,14 +311,10 @@ def _last(one: Wait | None, other: Wait | None) -> Wait | None:
 def _judge(
     decision: ZoneDecision, zone: ZoneSettings, state: ZoneState, now: datetime
 ) -> ZoneVerdict:
-    action = decision.action
-    if decision.emergency:
-        return ZoneVerdict(
-            decision.zone, allowed=True, outcome=decision.outcome, reasons=_EMERGENCY
-        )
+    action, emergency = decision.action, decision.emergency
     if action is not None:
         within = keeps_a_room(decision.reasons)
-        beep = _beep_wait(zone, state, action, now, within=within)
+        beep = _beep_wait(zone, state, action, now, within=within, emergency=emergency)
         if beep is not None:
             return ZoneVerdict(
                 decision.zone,
@@ -318,6 +323,10 @@ def _judge(
                 reasons=(beep[0],),
                 blocked_until=beep[1],
             )
+    if emergency:
+        return ZoneVerdict(
+            decision.zone, allowed=True, outcome=decision.outcome, reasons=_EMERGENCY
+        )
     if decision.if_blocked is not None:
         running = state.compressor_running
         wait = _minimum(zone, state, now, action, running=running)

@@ -16,15 +16,15 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.control.band import predictive
 from switchbot_automation.core.state.evidence import runs_since
 from switchbot_automation.core.state.meter import (
+    STILL_SOONEST_SECONDS,
     doubts_of_meters,
     stands_still,
     with_sensing,
 )
 from switchbot_automation.core.state.unit import rests_until
-from switchbot_automation.model import Outcome, Reason, ReasonCode
+from switchbot_automation.model import Outcome, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def ladder(zone: ZoneSettings) -> Ladder:
     saving, latest = _stages(zone)
     hold = zone.sensor_stale_hold_seconds
     first = float(hold or 2 * zone.poll_interval_seconds)
-    if not hold and predictive(zone):
+    if not hold and zone.predictive:
         # So long may lie between two predicted readings on purpose.
         first = max(first, 1.5 * CAP_SECONDS)
     return Ladder(min(first, saving), saving, latest)
@@ -150,7 +150,10 @@ def _doubtful(
     while the unit runs a value that stays as it is ends it soon.
     """
     changed = record.changed_at
-    if changed is not None and stands_still(zone, record, now):
+    # Asked thrice a tick, and nearly always it moved too lately for any limit.
+    least = _seconds(min(zone.sensor_frozen_seconds, STILL_SOONEST_SECONDS))
+    still = changed is not None and now - changed >= least
+    if still and changed is not None and stands_still(zone, record, now):
         detail: dict[str, object] = {
             "temperature_celsius": record.temperature,
             "unchanged_seconds": round((now - changed).total_seconds()),
@@ -173,7 +176,9 @@ def _doubtful(
 
 def may_run(state: ZoneState) -> bool:
     """Return whether the compressor runs or, the last command being unsure, may run."""
-    return state.compressor_running or state.uncertain
+    # Asked several times a tick, and what is off answers at once.
+    on = state.power is Power.ON
+    return state.uncertain or (on and state.compressor_running)
 
 
 def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
@@ -209,8 +214,8 @@ def _instants(zone: ZoneSettings, state: ZoneState) -> Iterator[datetime]:
         yield equipment.rest_until
     if not may_run(state):
         return
-    started = runs_since(state)
-    if started is not None and zone.max_continuous_on_seconds:
+    started = runs_since(state) if zone.max_continuous_on_seconds else None
+    if started is not None:
         yield started + _seconds(zone.max_continuous_on_seconds)
     record = state.sensing
     if record is None or not zone.meter_device_id:
@@ -237,8 +242,9 @@ def _since(state: ZoneState, record: SensorRecord) -> datetime:
 
 
 def _capped(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:
-    started, longest = runs_since(state), zone.max_continuous_on_seconds
-    if not longest or started is None:
+    longest = zone.max_continuous_on_seconds
+    started = runs_since(state) if longest else None
+    if started is None:
         return None
     if (now - started).total_seconds() < longest:
         return None

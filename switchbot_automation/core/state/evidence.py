@@ -43,6 +43,9 @@ _KEPT_SAMPLES = 24
 _PLUG_LASTS = timedelta(minutes=45)
 _LATELY = timedelta(minutes=20)
 _PLUG_SECONDS, _PLUG_SECONDS_LATELY = 900.0, 300.0
+# An order whose answer was lost is sent again after this, then after thrice as long each
+# time: at once where it was bad luck, and six times in six hours where it is not.
+_UNANSWERED, _UNANSWERED_FACTOR = timedelta(minutes=1), 3
 NONE = Evidence()
 
 
@@ -146,7 +149,7 @@ def plug_interval(zone: ZoneSettings, state: ZoneState, now: datetime) -> float 
     if not zone.power_meter_device_id or not zone.automation_enabled:
         return None
     kept = state.evidence or NONE
-    changes = (state.last_action_at, kept.plug_since)
+    changes = (state.last_action_at, kept.plug_since, kept.unanswered_at)
     if any(at is not None and now - at < _LATELY for at in changes):
         return _PLUG_SECONDS_LATELY
     return _PLUG_SECONDS
@@ -206,12 +209,14 @@ def after_order(
 ) -> ZoneState:
     """Return the state after the unit took an order; its unit facet is as told already.
 
-    `before` is the state before that, `wish` what the settings asked for. An order that repeats what is in doubt is a repair: it is counted, and the next one
-    waits twice as long as this one. Another one, or a person's, ends the doubt. `again`:
-    it was sent again because nothing showed it.
+    `before` is the state before that, `wish` what the settings asked for. An order that
+    repeats what is in doubt is a repair: it is counted, and the next one waits twice as
+    long as this one. Another one, or a person's, ends the doubt. `again`: it was sent
+    again because nothing showed it.
     """
     kept, action = state.evidence or NONE, state.action
     doubt, runs = kept.doubt, before.compressor_running and before.action is action
+    repeated = action is not None and repeats(before, action)
     if doubt is not None and (person or doubt.action is not action):
         again, doubt = again or not person, None
     elif doubt is not None:
@@ -221,12 +226,15 @@ def after_order(
             tries=tries,
             next_at=at + min(timedelta(seconds=wait), REPAIR_SPAN),
         )
-    repairs = tuple(each for each in kept.repairs if at - each < REPAIR_SPAN)
+    counts = (again or repeated) and not person
     return state._replace(
         evidence=kept._replace(
             doubt=doubt,
-            repairs=(*repairs, at) if again and not person else repairs,
+            repairs=_repairs(kept, at, counts=counts),
             wish=wish,
+            said=action,
+            unanswered=0,
+            unanswered_at=None,
             best=None,
             changed_at=at if runs and again is False else kept.changed_at,
             runs_since=(
@@ -234,6 +242,53 @@ def after_order(
             ),
         )
     )
+
+
+def after_no_answer(
+    before: ZoneState, state: ZoneState, action: Action, at: datetime, *, person: bool
+) -> ZoneState:
+    """Return the state after an order that went out, and whose answer was lost.
+
+    The unit may have heard it and beeped. So the same order again is a repair like any
+    other: it is counted, and the next one waits thrice as long as this one.
+    """
+    kept = state.evidence or NONE
+    counts = repeats(before, action) and not person
+    return state._replace(
+        evidence=kept._replace(
+            repairs=_repairs(kept, at, counts=counts),
+            unanswered=kept.unanswered + 1 if kept.said is action else 1,
+            unanswered_at=at,
+            said=action,
+        )
+    )
+
+
+def answered(state: ZoneState, at: datetime) -> ZoneState:
+    """Return the state once the plug showed, at `at`, what no answer had said."""
+    kept = state.evidence or NONE
+    return agreed(
+        state._replace(evidence=kept._replace(unanswered=0, unanswered_at=None)), at
+    )
+
+
+def repeats(state: ZoneState, action: Action) -> bool:
+    """Tell whether an order says again what was said last, and is not known to have held.
+
+    A unit that surely does it is set otherwise by it, or is sent its OFF repeats.
+    """
+    if (state.evidence or NONE).said is not action:
+        return False
+    if state.uncertain:
+        return True
+    if action is Action.OFF:
+        return state.power is not Power.OFF
+    return state.power is not Power.ON or state.action is not action
+
+
+def _repairs(kept: Evidence, at: datetime, *, counts: bool) -> tuple[datetime, ...]:
+    lately = tuple(each for each in kept.repairs if at - each < REPAIR_SPAN)
+    return (*lately, at) if counts else lately
 
 
 def runs_since(state: ZoneState) -> datetime | None:
@@ -250,27 +305,40 @@ def runs_since(state: ZoneState) -> datetime | None:
 
 
 def repair_waits_until(
-    state: ZoneState, action: Action, now: datetime, *, again: bool = False
+    state: ZoneState,
+    action: Action,
+    now: datetime,
+    *,
+    again: bool = False,
+    emergency: bool = False,
 ) -> datetime | None:
     """Return until when an order has to wait since too many before it showed nothing.
 
     None: it may go, as what sets a unit otherwise that is not in question. `again`: the
-    first attempts right after a command, which have their own pace.
+    first attempts right after a command, which have their own pace. An `emergency` waits
+    for the bound alone.
     """
     kept = state.evidence
-    if kept is None or (kept.doubt is None and not again):
+    if kept is None:
+        return None
+    repeated = repeats(state, action)
+    if kept.doubt is None and not (again or repeated):
         return None
     runs = state.compressor_running and not state.uncertain
     if runs and not again and action is state.action:
         return None
+    waits = []
     recent = [at for at in kept.repairs if now - at < REPAIR_SPAN]
-    until = recent[-MOST_REPAIRS] + REPAIR_SPAN if len(recent) >= MOST_REPAIRS else None
+    if len(recent) >= MOST_REPAIRS:
+        waits.append(recent[-MOST_REPAIRS] + REPAIR_SPAN)
+    if repeated and kept.unanswered_at is not None:
+        pause = _UNANSWERED * _UNANSWERED_FACTOR ** min(kept.unanswered - 1, 8)
+        waits.append(kept.unanswered_at + min(pause, REPAIR_SPAN))
     doubt = kept.doubt
-    if doubt is None or again or doubt.action is not action or doubt.next_at is None:
-        return until
-    if doubt.next_at <= now:
-        return until
-    return doubt.next_at if until is None else max(until, doubt.next_at)
+    if doubt is not None and doubt.next_at is not None:
+        pressed = again or emergency or doubt.action is not action
+        waits += () if pressed else (doubt.next_at,)
+    return max((until for until in waits if until > now), default=None)
 
 
 def contradiction(doubt: Doubt) -> Reason:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.evidence import unit_belief
-from switchbot_automation.core.state.meter import TOO_OLD
+from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
 from switchbot_automation.core.state.refusals import READ, is_for_good
 from switchbot_automation.core.state.zone import (
     KEPT_RECOVERIES,
@@ -67,10 +67,13 @@ _OF_HISTORY, _BESIDE_HISTORY = 1.5, timedelta(minutes=30)
 _FAR_KELVIN = 1.0
 # A pause so long starts the room anew.
 _LONG_PAUSE = timedelta(hours=1)
-# Nobody airs for so long; or not while the room gets that far away.
-_PAUSE_ENDS, _PAUSE_COSTS = timedelta(hours=12), 3.0
+# Nobody airs for so long; or not while the room gets that far away for that long.
+_PAUSE_ENDS = timedelta(hours=12)
+_PAUSE_COSTS = ((_LONG_PAUSE, 3.0), (timedelta(hours=4), 1.0))
 # An answer without a temperature happens; three quarters of the meters' hiccups are over.
 _BLIND_COUNTS = timedelta(minutes=10)
+# So long one of several meters has to be in doubt.
+_DOUBT_COUNTS = timedelta(minutes=10)
 # A value may stand still for an hour after the unit was stopped for it.
 _STILL_COUNTS = timedelta(hours=1)
 _UNSURE_COUNTS = timedelta(hours=1)
@@ -108,17 +111,17 @@ def room_health(zone: ZoneSettings, state: ZoneState, now: datetime) -> RoomHeal
 
     `zone` are its settings in force, with the season and what lies over them.
     """
-    keeping = state.keeping or NOTHING
-    found = _standing(zone, state, keeping, now)
+    keeping, facts = state.keeping or NOTHING, _facts(zone, state, now)
+    found = _standing(zone, state, keeping, facts, now)
     if not zone.automation_enabled:
         return found
-    troubles = _troubles(zone, state, keeping, found, now)
+    troubles = _troubles(zone, state, keeping, found, facts=facts, now=now)
     if not troubles:
         return found
     first = troubles[0]
     reasons = tuple(dict.fromkeys((*troubles, *found.reasons)))
     return found._replace(
-        reasons=reasons, advice=first, cause=_cause(state, keeping, first)
+        reasons=reasons, advice=first, cause=_cause(zone, state, keeping, first, now)
     )
 
 
@@ -147,6 +150,31 @@ class _Unit(NamedTuple):
     shown: bool
 
 
+class _Facts(NamedTuple):
+    """What of a zone at one instant several questions here hang on, found once.
+
+    `idle`: why nobody keeps the room; `silent`: why its temperature counts no more.
+    """
+
+    idle: tuple[Status, ReasonCode] | None
+    silent: ReasonCode | None
+    unit: _Unit
+    edges: Edges | None
+    runs: bool
+
+
+def _facts(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Facts:
+    idle = _left_alone(zone, state, now)
+    return _Facts(
+        idle,
+        _silent(zone, state, now),
+        _unit(zone, state, now),
+        # A room that nobody keeps has no band.
+        edges_of(zone) if idle is None else None,
+        state.compressor_running,
+    )
+
+
 def _unit(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Unit:
     """Return how well it is known what the unit does.
 
@@ -173,10 +201,14 @@ def _refused(state: ZoneState) -> Refusal | None:
 
 
 def _standing(
-    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
 ) -> RoomHealth:
     """Return how the room stands, whether or not there is anything to be done."""
-    idle = _left_alone(zone, state, now)
+    idle, edges = facts.idle, facts.edges
     if idle is not None:
         status, code = idle
         if status != "paused":
@@ -184,20 +216,19 @@ def _standing(
         return RoomHealth(status, _paused_since(zone, state, keeping), (code,))
     if not zone.meters:
         return _as(keeping, "unknown", (ReasonCode.NO_METER,), now)
-    edges = edges_of(zone)
     if edges is None or zone.mode not in ("winter", "summer"):
         code = ReasonCode.PROFILE_MISSING if edges is None else ReasonCode.MODE_UNKNOWN
         return _as(keeping, "unknown", (code,), now)
     if keeping.since is None and state.sensing is None:
         return RoomHealth("unknown", None, (ReasonCode.NO_READING,))
-    why = keeping.blind_why or _silent(zone, state, now)
+    why = keeping.blind_why or facts.silent
     if why is not None:
         since = keeping.blind_since or _last_good(state) or now
         return RoomHealth("blind", since, (why,))
     out = keeping.excursion
     if out is None:
         return _as(keeping, "kept", (ReasonCode.WITHIN_BAND,), now)
-    return _of_excursion(out, edges, _unit(zone, state, now), state.compressor_running)
+    return _of_excursion(out, edges, facts.unit, facts.runs)
 
 
 def _as(
@@ -220,15 +251,21 @@ def _left_alone(
         return "off", ReasonCode.OUTSIDE_WINDOWS if windows else ReasonCode.NO_WINDOWS
     if state.hold_until is not None and now < state.hold_until:
         return "paused", ReasonCode.HOLD_MANUAL
-    pause = zone.overlay.pause if zone.overlay else None
-    return None if pause is None else ("paused", pause.code)
+    overlay = zone.overlay
+    if overlay is None:
+        return None
+    if overlay.pause is not None:
+        return "paused", overlay.pause.code
+    # No more than frost is kept off.
+    long = overlay.paused_since is not None
+    return ("paused", ReasonCode.OPENING_TOO_LONG) if long else None
 
 
 def _paused_since(
     zone: ZoneSettings, state: ZoneState, keeping: Keeping
 ) -> datetime | None:
     overlay = zone.overlay
-    if overlay is not None and overlay.pause is not None:
+    if overlay is not None and overlay.paused_since is not None:
         return overlay.paused_since
     return state.manual_action_at or keeping.since
 
@@ -309,52 +346,77 @@ def _troubles(
     state: ZoneState,
     keeping: Keeping,
     found: RoomHealth,
+    *,
+    facts: _Facts,
     now: datetime,
 ) -> list[ReasonCode]:
     """Return what a person should look at, the cause before what comes of it."""
     codes = []
     acts = not zone.observe_only
-    refusal = _refused(state)
+    refusal = _refused(state) if keeping.failed else None
     if zone.without_way:
         codes.append(ReasonCode.NO_RUNG_CONFIGURED)
     elif acts and refusal is not None:
         codes.append(refusal.code)
-    elif acts and _commands_fail(state, keeping, now):
+    elif acts and keeping.failed and _commands_fail(state, keeping, now):
         codes.append(ReasonCode.COMMANDS_FAIL)
     check = state.check
     if acts and check is not None and check.given_up:
         codes.append(ReasonCode.DEVICE_UNRESPONSIVE)
     if found.status == "unknown" and found.since is not None:
         codes.extend(found.reasons)
-    blind = _blind_for(zone, state, keeping, now)
+    blind = _blind_for(zone, keeping, facts, now)
     if blind is not None:
         codes.append(blind)
+    codes.extend(_doubted(zone, state, now))
     if found.status == "paused" and _never_ends(zone, state, found, now):
         codes.append(ReasonCode.PAUSE_TOO_LONG)
     if found.status == "not_kept":
         codes.append(found.reasons[-1])
     unsure = keeping.unsure_since
     if acts and unsure is not None and now - unsure >= _UNSURE_COUNTS:
-        contradicted = _unit(zone, state, now).contradicted
         codes.append(
             ReasonCode.BELIEF_CONTRADICTED
-            if contradicted
+            if facts.unit.contradicted
             else ReasonCode.BELIEF_UNCERTAIN
         )
     return codes
 
 
 def _blind_for(
-    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+    zone: ZoneSettings, keeping: Keeping, facts: _Facts, now: datetime
 ) -> ReasonCode | None:
     """Return why nothing is known of the room, once that lasts."""
     if not zone.meters:
         return None
     why, since = keeping.blind_why, keeping.blind_since
     if why is None or since is None:
-        return _silent(zone, state, now) if keeping.since else None
+        return facts.silent if keeping.since else None
     counts = _STILL_COUNTS if why is ReasonCode.SENSOR_FROZEN else _BLIND_COUNTS
     return why if now - since >= counts else None
+
+
+def doubted_meters(
+    zone: ZoneSettings, state: ZoneState, now: datetime
+) -> dict[str, tuple[ReasonCode, datetime]]:
+    """Return which meters of a zone have not been believed for a while.
+
+    By device id: why, and since when, aware UTC. What leaves the room unseen as a whole
+    is said of the room.
+    """
+    return {
+        meter: (why, since)
+        for meter, (why, since) in doubts_of_meters(zone, state).items()
+        if since is not None and now - since >= _DOUBT_COUNTS
+    }
+
+
+def _doubted(zone: ZoneSettings, state: ZoneState, now: datetime) -> list[ReasonCode]:
+    doubts = doubted_meters(zone, state, now)
+    if len(zone.meters) > 1:
+        return [ReasonCode.METER_DOUBTED] if doubts else []
+    jumped = ReasonCode.TEMPERATURE_JUMPED
+    return [jumped for why, _since in doubts.values() if why is jumped]
 
 
 def _never_ends(
@@ -368,11 +430,12 @@ def _never_ends(
         edges_of(zone),
         state.last_temperature,
     )
-    if lasts >= _PAUSE_ENDS:
+    if lasts >= _PAUSE_ENDS or found.reasons[0] is ReasonCode.OPENING_TOO_LONG:
         return True
     if lasts < _LONG_PAUSE or edges is None or temperature is None:
         return False
-    return -edges.ahead(temperature, running=False) >= _PAUSE_COSTS
+    costs = -edges.ahead(temperature, running=False)
+    return any(lasts >= long and costs >= most for long, most in _PAUSE_COSTS)
 
 
 def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
@@ -386,8 +449,16 @@ def _commands_fail(state: ZoneState, keeping: Keeping, now: datetime) -> bool:
     )
 
 
-def _cause(state: ZoneState, keeping: Keeping, code: ReasonCode) -> str | None:
-    """Return what was said of it, None where its code says all."""
+def _cause(
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    code: ReasonCode,
+    now: datetime,
+) -> str | None:
+    """Return what was said of it, or of which meters; None where its code says all."""
+    if code is ReasonCode.METER_DOUBTED:
+        return ", ".join(doubted_meters(zone, state, now))
     refusal = _refused(state)
     if code is ReasonCode.COMMANDS_FAIL or (refusal and refusal.code is code):
         return keeping.failed_error
@@ -399,29 +470,40 @@ def _cause(state: ZoneState, keeping: Keeping, code: ReasonCode) -> str | None:
 # --- what is kept ----------------------------------------------------------------------
 
 
+class Looked(NamedTuple):
+    """The state after a look; `tells`: something of it may be news to a person."""
+
+    state: ZoneState
+    tells: bool
+
+
 def after_look(
     zone: ZoneSettings, state: ZoneState, problem: ReasonCode | None, now: datetime
-) -> ZoneState:
-    """Return the state after a tick looked at the room at `now`.
+) -> Looked:
+    """Return the state after a tick looked at the room at `now`, and whether it tells.
 
     `zone` are its settings in force; `problem` is why the reading gave no temperature.
     """
-    keeping = state.keeping or NOTHING
-    keeping = _with_blindness(zone, state, keeping, problem, now)
-    unsure = _unit(zone, state, now).unsure
+    keeping, facts = state.keeping or NOTHING, _facts(zone, state, now)
+    keeping = _with_blindness(zone, state, keeping, problem, facts=facts, now=now)
+    unsure = facts.unit.unsure
     if unsure is not (keeping.unsure_since is not None):
         keeping = keeping._replace(unsure_since=now if unsure else None)
-    out = _excursion(zone, state, keeping, now)
+    out = _excursion(zone, state, keeping, facts, now)
     if out is None and keeping.excursion is not None:
-        keeping = _recovered(zone, state, keeping, keeping.excursion, now)
+        keeping = _recovered(state, keeping, keeping.excursion, facts, now)
     if out is not keeping.excursion:
         keeping = keeping._replace(excursion=out)
-    status = _standing(zone, state, keeping, now).status
-    if status != keeping.status or keeping.since is None:
-        keeping = keeping._replace(status=status, since=now)
+    found = _standing(zone, state, keeping, facts, now)
+    if found.status != keeping.status or keeping.since is None:
+        keeping = keeping._replace(status=found.status, since=now)
+        found = _standing(zone, state, keeping, facts, now)
+    tells = bool(keeping.told)
+    if not tells and zone.automation_enabled:
+        tells = bool(_troubles(zone, state, keeping, found, facts=facts, now=now))
     if keeping == state.keeping:
-        return state
-    return state._replace(keeping=keeping)
+        return Looked(state, tells)
+    return Looked(state._replace(keeping=keeping), tells)
 
 
 def _with_blindness(
@@ -429,9 +511,11 @@ def _with_blindness(
     state: ZoneState,
     keeping: Keeping,
     problem: ReasonCode | None,
+    *,
+    facts: _Facts,
     now: datetime,
 ) -> Keeping:
-    why = _blindness(zone, state, keeping, problem, now)
+    why = _blindness(zone, state, keeping, problem, facts)
     if why is None:
         if keeping.blind_since is None:
             return keeping
@@ -440,7 +524,7 @@ def _with_blindness(
         return keeping
     since = keeping.blind_since
     if since is None:
-        stale = _silent(zone, state, now) is not None
+        stale = facts.silent is not None
         since = (_last_good(state) if stale else None) or now
     return keeping._replace(blind_since=since, blind_why=why)
 
@@ -450,12 +534,12 @@ def _blindness(
     state: ZoneState,
     keeping: Keeping,
     problem: ReasonCode | None,
-    now: datetime,
+    facts: _Facts,
 ) -> ReasonCode | None:
     """Return why nothing can be known of the room, None where its temperature is."""
     if not zone.meters:
         return None
-    silent = _silent(zone, state, now)
+    silent = facts.silent
     if silent is not None:
         kept_back = problem is ReasonCode.QUOTA_RESERVE
         return problem if kept_back else silent
@@ -463,19 +547,49 @@ def _blindness(
         # A look between two readings gives the last one, without its cause.
         again = problem is ReasonCode.NO_READING and keeping.blind_why is not None
         return keeping.blind_why if again else problem or ReasonCode.NO_READING
-    distrust = state.sensing.distrust if state.sensing else None
-    if distrust is ReasonCode.SENSOR_FROZEN and state.compressor_running:
-        # It is being made to move.
+    why = _not_believed(zone, state)
+    if why is ReasonCode.SENSOR_FROZEN and _is_made_to_move(state):
         return None
-    return distrust
+    return why
+
+
+def _is_made_to_move(state: ZoneState) -> bool:
+    """Tell whether a value stands still only since its unit runs, which shows it soon."""
+    if not state.compressor_running:
+        return False
+    doubted = state.sensing.doubted_at if state.sensing else None
+    started = state.compressor_started_at
+    return doubted is None or started is None or doubted >= started
+
+
+def _not_believed(zone: ZoneSettings, state: ZoneState) -> ReasonCode | None:
+    """Return why the temperature that there is shows nothing of the room."""
+    record = state.sensing
+    if record is not None and record.distrust is not None:
+        return record.distrust
+    if record is not None and record.doubt is ReasonCode.SENSOR_FROZEN:
+        return record.doubt
+    if len(zone.meters) < 2:  # noqa: PLR2004 - of several the others are believed
+        return None
+    doubts = [why for why, _since in doubts_of_meters(zone, state).values()]
+    if len(doubts) == len(zone.meters):
+        return doubts[0]
+    # One word against another: nobody knows which of them is right.
+    disagree = ReasonCode.METERS_DISAGREE
+    left = len(zone.meters) - len(doubts)
+    return disagree if left == 1 and disagree in doubts else None
 
 
 def _excursion(
-    zone: ZoneSettings, state: ZoneState, keeping: Keeping, now: datetime
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    facts: _Facts,
+    now: datetime,
 ) -> Excursion | None:
     """Return how the room is out of its band, None while it is not, or need not be in."""
     out = keeping.excursion
-    idle = _left_alone(zone, state, now)
+    idle = facts.idle
     if idle is not None:
         if idle[0] == "off" or out is None:
             return None
@@ -484,7 +598,7 @@ def _excursion(
         if since is None or now - since >= _LONG_PAUSE:
             return None
         return out._replace(moved_at=now, helped=False)
-    edges, temperature = edges_of(zone), state.last_temperature
+    edges, temperature = facts.edges, state.last_temperature
     if edges is None or temperature is None or keeping.blind_why is not None:
         return None if edges is None or out is None else out._replace(helped=False)
     beyond = _beyond(edges, temperature)
@@ -497,7 +611,7 @@ def _excursion(
             return None
         return Excursion(now, low, kelvin, temperature, now)
     out = _moved(out, temperature, kelvin, now)
-    runs = state.compressor_running
+    runs = facts.runs
     if out.lost is None and _is_lost(out, kelvin, keeping, edges, runs=runs, now=now):
         return out._replace(lost=temperature, helped=False)
     return out
@@ -533,21 +647,21 @@ def _moved(
 
 
 def _recovered(
-    zone: ZoneSettings,
     state: ZoneState,
     keeping: Keeping,
     out: Excursion,
+    facts: _Facts,
     now: datetime,
 ) -> Keeping:
     """Learn from an excursion that is over, where the unit alone ended it."""
-    edges = edges_of(zone)
+    edges = facts.edges
     unsure = state.uncertain or state.power is Power.UNKNOWN
     if (
         edges is None
         or not out.helped
         or unsure
         or out.low is not edges.heating
-        or _left_alone(zone, state, now) is not None
+        or facts.idle is not None
     ):
         return keeping
     took = (round(out.furthest, 2), float(round((now - out.since).total_seconds())))
@@ -590,7 +704,11 @@ def command_taken(state: ZoneState) -> ZoneState:
 
 
 def _trouble_since(
-    keeping: Keeping, room: RoomHealth, kind: ReasonCode
+    zone: ZoneSettings,
+    state: ZoneState,
+    keeping: Keeping,
+    room: RoomHealth,
+    kind: ReasonCode,
 ) -> datetime | None:
     if kind in _OF_COMMANDS:
         return keeping.failed_since
@@ -598,6 +716,9 @@ def _trouble_since(
         return keeping.unsure_since
     if kind is keeping.blind_why:
         return keeping.blind_since
+    if kind in (ReasonCode.METER_DOUBTED, ReasonCode.TEMPERATURE_JUMPED):
+        doubts = doubts_of_meters(zone, state).values()
+        return min((since for _why, since in doubts if since), default=None)
     return room.since
 
 
@@ -636,7 +757,7 @@ def news_of(
             if keeping.well_since is None:
                 return state, None
             return state._replace(keeping=keeping._replace(well_since=None)), None
-        since = _trouble_since(keeping, room, kind) or now
+        since = _trouble_since(zone, state, keeping, room, kind) or now
         notice = Notice(kind, since)
         kept = keeping._replace(told=(*keeping.told, notice), well_since=None)
         return state._replace(keeping=kept), News(zone.name, kind, since, room)

@@ -30,15 +30,21 @@ _SLEW_SECONDS = 300.0
 # the room may be another one, the meter may have been carried.
 _AGREE = 2
 _AGREE_KELVIN = 1.0
+# No room goes so far and comes back to within a kelvin between a few readings.
+_LEAP_KELVIN, _LEAP_WITHIN = 2.5, timedelta(minutes=15)
+# What did that twice lately is not believed at once; a leap counts half as much after
+# each of the spans.
+_LEAPS_OFTEN, _LEAPS_MOST = 1.5, 4.0
+_LEAP_HALVES_SECONDS = 6 * 3600.0
 # A meter that said the same for so long while another of its room moved so far is dead.
 _LEFT_BEHIND = timedelta(hours=1)
 _LEFT_BEHIND_KELVIN = 1.0
-# How long a meter stands still is learned from so long a watch; what was seen counts half
-# as much after each of the spans.
-_WATCHED = timedelta(days=1)
+# How long a meter stands still is learned from a watch of a day; from a shorter one that
+# many times more is allowed. What was seen counts half as much after each of the spans.
+_WATCHED, _WATCHED_LEAST = timedelta(days=1), timedelta(hours=6)
 _QUIET_HALVES_SECONDS = 3 * 86400.0
 _QUIET_MARGIN = 3.0
-_STILL_SOONEST_SECONDS = 7200.0
+STILL_SOONEST_SECONDS = 7200.0
 # While the unit rests nothing moves the room, so that a value may stand three times as
 # long as while it runs.
 _RESTING = 3.0
@@ -92,9 +98,12 @@ def believed(
 
     Returns the reading, without its temperature where no room has it, and the new
     record. One that jumped further than a room can may stop a unit but not start one,
-    see `safety`, until several agree.
+    see `safety`, until several agree; one of a meter that jumps and comes back again and
+    again may do neither.
     """
     record = seen(zone, record, now)
+    if zone.sensor_slew_kelvin > 0:
+        record = _after_leap(record, reading.temperature, now)
     reading = plausible(zone, reading)
     temperature = reading.temperature
     if temperature is None:
@@ -106,11 +115,21 @@ def believed(
         )
         count = record.odd_count + 1 if agrees else 1
         if count < _AGREE:
+            jumped = ReasonCode.TEMPERATURE_JUMPED
+            if leaps_often(record, now):
+                words = f"{temperature:g} °C after {record.temperature:g} °C, once more"
+                reading = replace(
+                    reading, temperature=None, problem=jumped, error=words
+                )
             record = record._replace(good=0, odd=temperature, odd_count=count)
-            return reading, doubted(record, ReasonCode.TEMPERATURE_JUMPED, now)
+            return reading, doubted(record, jumped, now)
     record = _good(zone, record, reading, now)
-    still = ReasonCode.SENSOR_FROZEN if stands_still(zone, record, now) else None
-    return reading, doubted(record, record.distrust or still, now)
+    why = record.distrust
+    if why is None and stands_still(zone, record, now):
+        why = ReasonCode.SENSOR_FROZEN
+    if why is None and leaps_often(record, now):
+        why = ReasonCode.TEMPERATURE_JUMPED
+    return reading, doubted(record, why, now)
 
 
 def doubted(
@@ -125,17 +144,20 @@ def doubted(
 def still_limit(zone: ZoneSettings, record: SensorRecord) -> float:
     """Return for how many seconds a value may stand still while the unit rests.
 
-    Three times as long as it was seen to lately, once it was watched for a day; infinite
-    where the settings let it stand for ever.
+    Three times as long as it was seen to lately, once it was watched for a day, and more
+    before; infinite where the settings let it stand for ever.
     """
     longest = zone.sensor_frozen_seconds * _RESTING
     if not longest:
         return float("inf")
     since, looked = record.watched_since, record.looked_at
-    if since is None or looked is None or looked - since < _WATCHED or not record.quiet:
+    if since is None or looked is None or not record.quiet:
         return longest
-    seen_to = max(_STILL_SOONEST_SECONDS, record.quiet * _QUIET_MARGIN)
-    return min(longest, seen_to)
+    watched = looked - since
+    if watched < _WATCHED_LEAST:
+        return longest
+    seen_to = max(STILL_SOONEST_SECONDS, record.quiet * _QUIET_MARGIN)
+    return min(longest, seen_to * max(1.0, _WATCHED / watched))
 
 
 def stands_still(zone: ZoneSettings, record: SensorRecord, now: datetime) -> bool:
@@ -206,6 +228,43 @@ def longest_silence(zone: ZoneSettings) -> float:
     return 4.0 * max(1200.0, zone.poll_interval_seconds, idle)
 
 
+def _after_leap(
+    record: SensorRecord, temperature: float | None, now: datetime
+) -> SensorRecord:
+    """Return the record with what a reading adds to how often its meter leaps."""
+    if temperature is None:
+        return record
+    leapt_at = record.leapt_at
+    lately = leapt_at is not None and now - leapt_at <= _LEAP_WITHIN
+    if record.base is not None:
+        back = abs(temperature - record.base) <= _AGREE_KELVIN
+        if lately and back:
+            leaps = min(_LEAPS_MOST, _leaps(record, now) + 1.0)
+            return record._replace(base=None, leaps=round(leaps, 3), leapt_at=now)
+        if lately:
+            return record
+        record = record._replace(base=None)
+    last, at = record.temperature, record.good_at
+    if last is None or at is None or now - at > _LEAP_WITHIN:
+        return record
+    if abs(temperature - last) < _LEAP_KELVIN:
+        return record
+    leaps = round(_leaps(record, now), 3)
+    return record._replace(base=last, leaps=leaps, leapt_at=now)
+
+
+def _leaps(record: SensorRecord, now: datetime) -> float:
+    if not record.leaps or record.leapt_at is None:
+        return 0.0
+    age = max(0.0, (now - record.leapt_at).total_seconds())
+    return float(record.leaps * 0.5 ** (age / _LEAP_HALVES_SECONDS))
+
+
+def leaps_often(record: SensorRecord, now: datetime) -> bool:
+    """Tell whether a meter jumped and came back lately, and not only once."""
+    return _leaps(record, now) >= _LEAPS_OFTEN
+
+
 def _too_far(
     zone: ZoneSettings, record: SensorRecord, temperature: float, now: datetime
 ) -> bool:
@@ -213,6 +272,8 @@ def _too_far(
     if step <= 0 or record.temperature is None or record.good_at is None:
         return False
     seconds = (now - record.good_at).total_seconds()
+    if leaps_often(record, now):
+        step = min(step, _LEAP_KELVIN)
     allowed = step * max(1.0, seconds / _SLEW_SECONDS)
     return abs(temperature - record.temperature) > allowed
 

@@ -9,7 +9,6 @@ cannot be believed is unknown: it is not among the values.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.readings import (
@@ -59,16 +58,16 @@ def said_by_status(status: DeviceStatus) -> Statement:
 
     Where the catalogue does not know the device, the fields are taken as they came.
     """
-    reading = read_status(status)
+    reading = read_status(status, judges=False)
     # A fraction of a percent is a number too, although the documentation has none.
-    measured = {
-        name: status.fields[name]
-        for name in ("temperature", "humidity")
-        if finite(status.fields.get(name)) is not None
-    }
-    # Answers are in Celsius, whatever scale the app shows.
-    given = {name: each for name, each in status.fields.items() if name != "scale"}
-    return _parted({**measured, **_all_of(reading)}, given, reading)
+    given, values = status.fields, _all_of(reading)
+    for name in ("temperature", "humidity"):
+        if name not in values and finite(given.get(name)) is not None:
+            values[name] = given[name]
+    if "scale" in given:
+        # Answers are in Celsius, whatever scale the app shows.
+        given = {name: each for name, each in given.items() if name != "scale"}
+    return _parted(values, given, reading)
 
 
 def said_by_event(
@@ -100,7 +99,7 @@ def said_by_event(
 def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
     """Return why which of the fields, named as they came, cannot be believed."""
     folded = {name: str(name).casefold() for name in fields}
-    if any(
+    if not _CONNECTION.isdisjoint(folded.values()) and any(
         folded[name] in _CONNECTION and _is_offline(value)
         for name, value in fields.items()
     ):
@@ -112,6 +111,8 @@ def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
     doubts: dict[str, ReasonCode] = {}
     said = {folded[name]: value for name, value in fields.items()}
     zeros = _zeros(said)
+    if not zeros and "temperature" not in said:
+        return doubts
     for name, value in fields.items():
         if folded[name] in zeros:
             doubts[name] = ReasonCode.ALL_ZEROS
@@ -119,10 +120,8 @@ def doubts_of(fields: Mapping[str, Any]) -> Mapping[str, ReasonCode]:
             number = finite(value)
             if number is None:
                 doubts[name] = ReasonCode.TEMPERATURE_NOT_A_NUMBER
-            elif (
-                not _COLDEST
-                <= number
-                <= (_WARMEST if is_celsius(fields) else _WARMEST_OF_ANY_SCALE)
+            elif not _COLDEST <= number <= _WARMEST and not (
+                _COLDEST <= number <= _WARMEST_OF_ANY_SCALE and not is_celsius(fields)
             ):
                 doubts[name] = ReasonCode.TEMPERATURE_IMPLAUSIBLE
     return doubts
@@ -194,6 +193,7 @@ def _of_scale(said: Statement, temperature: float, unit: str | None) -> Statemen
 
 # What a document can hold, and far beyond anything that is measured.
 _LARGEST = 1e15
+_NOTHING = 1e-9
 _AIR = frozenset({"temperature", "humidity", "battery"})
 _NO_HUB = ("", "000000000000")
 _MEASURED = _AIR | {"co2"}
@@ -206,11 +206,13 @@ def _all_of(reading: DeviceReading) -> dict[str, Any]:
 def _parted(
     values: Mapping[str, Any], given: Mapping[str, Any], reading: DeviceReading
 ) -> Statement:
-    names = {name.casefold(): name for name in values}
-    doubts = {
-        names.get(str(name).casefold(), str(name)): why
-        for name, why in doubts_of(given).items()
-    }
+    doubts = dict(doubts_of(given))
+    if doubts:
+        names = {name.casefold(): name for name in values}
+        doubts = {
+            names.get(str(name).casefold(), str(name)): why
+            for name, why in doubts.items()
+        }
     if ReasonCode.DEVICE_OFFLINE in doubts.values():
         # Also what only the catalogue calls so.
         doubts |= {
@@ -219,9 +221,10 @@ def _parted(
             if name.casefold() not in _CONNECTION
         }
     for field in reading.product.status if reading.product else ():
-        number = finite(values.get(field.name))
-        measured = field.name.casefold() in _MEASURED
-        if number is None or not measured or field.name in doubts:
+        if field.name not in values or field.name.casefold() not in _MEASURED:
+            continue
+        number = finite(values[field.name])
+        if number is None or field.name in doubts:
             continue
         low, high = _PERCENT if field.unit == "%" else (field.minimum, field.maximum)
         if (low is not None and number < low) or (high is not None and number > high):
@@ -233,6 +236,8 @@ def _parted(
                 if temperature
                 else ReasonCode.VALUE_IMPLAUSIBLE
             )
+    if not doubts:
+        return Statement(values, doubts)
     believed = {name: each for name, each in values.items() if name not in doubts}
     return Statement(believed, doubts)
 
@@ -250,8 +255,10 @@ def _zeros(said: Mapping[str, Any]) -> frozenset[str]:
     also where the cloud still has its CO2. Of another device all have to be zeros, and
     its hub none or its battery too.
     """
+    zeros = frozenset(name for name, value in said.items() if _is_zero(value))
+    if not zeros:
+        return zeros
     numbers = {name for name, value in said.items() if finite(value) is not None}
-    zeros = frozenset(name for name in numbers if _is_zero(said[name]))
     air = _AIR & numbers
     if "temperature" in zeros and len(air) > 1 and air <= zeros:
         return air
@@ -261,4 +268,4 @@ def _zeros(said: Mapping[str, Any]) -> frozenset[str]:
 
 def _is_zero(value: Any) -> bool:
     number = finite(value)
-    return number is not None and math.isclose(number, 0.0, abs_tol=1e-9)
+    return number is not None and -_NOTHING <= number <= _NOTHING

@@ -240,6 +240,15 @@ def _may_run(state: ZoneState) -> bool:
     return state.compressor_running or state.uncertain or state.power is Power.UNKNOWN
 
 
+def as_sent(
+    state: ZoneState, zone: ZoneSettings, action: Action, at: datetime, source: str = ""
+) -> ZoneState:
+    """Return the state as if a command had been accepted whose end nobody was told."""
+    rung = RungResult("unfinished", ok=True)
+    sent = after_command(state, zone, action, rung, at=at, label=source)
+    return sent._replace(last_action=f"{action} ({source}unfinished)")
+
+
 def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
     """Return the state with an intent that nobody finished: it counts as sent.
 
@@ -249,14 +258,8 @@ def after_crash(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneStat
     intent = state.intent
     if intent is None:
         return state
-    rung = RungResult("unfinished", ok=True)
-    counted = after_command(
-        state, zone, intent.action, rung, at=intent.at, label=intent.source
-    )
-    counted = counted._replace(
-        last_action=f"{intent.action} ({intent.source}, unfinished)",
-        uncertain=intent.idempotent,
-    )
+    counted = as_sent(state, zone, intent.action, intent.at, f"{intent.source}, ")
+    counted = counted._replace(uncertain=intent.idempotent)
     if not intent.idempotent or intent.action is not Action.OFF:
         return counted
     return off_again(counted, zone, now)

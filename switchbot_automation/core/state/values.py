@@ -6,25 +6,17 @@ A value of the wrong kind counts as absent.
 from __future__ import annotations
 
 import math
-from datetime import UTC
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from switchbot_automation.instants import encode_instant
 from switchbot_automation.instants import stored_instant as instant
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from enum import StrEnum
 
     _E = TypeVar("_E", bound="StrEnum")
 
 __all__ = ["encode_instant", "enum", "instant", "integer", "number", "pairs", "text"]
-
-
-@lru_cache(maxsize=32)  # a tick writes the same few instants again and again
-def encode_instant(at: datetime) -> str:
-    """Write an instant as the dashboard does: ISO 8601 in UTC."""
-    return at.astimezone(UTC).isoformat()
 
 
 def number(value: Any) -> float | None:

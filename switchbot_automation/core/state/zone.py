@@ -125,11 +125,14 @@ class Evidence(NamedTuple):
     it was asked. `agreed_at`: when plug or status last showed it at what it was believed
     to do. `repairs`: when it was told again, of the last hours. `course`: the room's
     last temperatures, as POSIX seconds and degrees Celsius. `wish` is the
-    `setAll` that was asked for when it was told last, `changed_at` when that was another one while it ran; `runs_since`:
-    from when on it may have run, however often it was told again. `responds`: in how many seconds the room was seen to follow
-    its start, the last time at `room_at`, and `best` how far it came since it was told
-    last, degrees Celsius. `overrun`: by how many kelvin the room went past the band by itself while
-    it rested, learned at `overrun_at`.
+    `setAll` that was asked for when it was told last, `changed_at` when that was another
+    one while it ran; `runs_since`: from when on it may have run, however often it was told
+    again. `said` is the action that was sent last, whatever became of it; `unanswered`
+    counts the orders in a row whose answer was lost, the last at `unanswered_at`.
+    `responds`: in how many seconds the room was seen to follow its start, the last time at
+    `room_at`, and `best` how far it came since it was told last, degrees Celsius.
+    `overrun`: by how many kelvin the room went past the band by itself while it rested,
+    learned at `overrun_at`.
     """
 
     plug: Power = Power.UNKNOWN
@@ -144,6 +147,9 @@ class Evidence(NamedTuple):
     wish: str | None = None
     changed_at: datetime | None = None
     runs_since: datetime | None = None
+    said: Action | None = None
+    unanswered: int = 0
+    unanswered_at: datetime | None = None
     responds: float | None = None
     room_at: datetime | None = None
     best: float | None = None
@@ -162,6 +168,10 @@ class Evidence(NamedTuple):
                 document[name] = getattr(self, name)
         if self.plug is not Power.UNKNOWN:
             document["plug"] = str(self.plug)
+        if self.said is not None:
+            document["said"] = str(self.said)
+        if self.unanswered:
+            document["unanswered"] = self.unanswered
         if self.repairs:
             document["repairs"] = [encode_instant(at) for at in self.repairs]
         if self.course:
@@ -198,6 +208,8 @@ class Evidence(NamedTuple):
             repairs=tuple(sorted(at for at in found if at is not None)),
             course=_readings(value.get("course")),
             wish=text(value.get("wish")),
+            said=enum(Action, value.get("said")),
+            unanswered=max(0, integer(value.get("unanswered")) or 0),
             responds=responds if responds is None else max(0.0, min(responds, 86400.0)),
             best=number(value.get("best")),
             overrun=number(value.get("overrun")),
@@ -228,6 +240,7 @@ _EVIDENCE_INSTANTS = (
     "agreed_at",
     "changed_at",
     "runs_since",
+    "unanswered_at",
     "room_at",
     "overrun_at",
 )
@@ -376,7 +389,8 @@ class SensorRecord(NamedTuple):
     times. `quiet` is for how many seconds it was seen to say the same lately, `watched_since`
     from when on it was looked at without a gap. `beside`: what the room's other meters said
     when this one last said something else, by device id. `doubt`: why the last judgement
-    did not believe it, `doubted_at` since when.
+    did not believe it, `doubted_at` since when. `base` is what it said before it jumped,
+    at `leapt_at`; `leaps` how often lately it came back from a jump, fading.
     """
 
     since: datetime
@@ -394,6 +408,9 @@ class SensorRecord(NamedTuple):
     beside: tuple[tuple[str, float], ...] = ()
     doubt: ReasonCode | None = None
     doubted_at: datetime | None = None
+    base: float | None = None
+    leaps: float = 0.0
+    leapt_at: datetime | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
@@ -427,6 +444,9 @@ class SensorRecord(NamedTuple):
             beside=_temperatures(value.get("beside")),
             doubt=enum(ReasonCode, value.get("doubt")),
             doubted_at=instant(value.get("doubted_at")),
+            base=number(value.get("base")),
+            leaps=max(0.0, min(number(value.get("leaps")) or 0.0, 1e3)),
+            leapt_at=instant(value.get("leapt_at")),
         )
 
     def not_later_than(self, now: datetime) -> SensorRecord:
@@ -446,6 +466,7 @@ _SENSOR_INSTANTS = (
     "looked_at",
     "watched_since",
     "doubted_at",
+    "leapt_at",
 )
 
 

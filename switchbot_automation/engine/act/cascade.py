@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.core.state.refusals import (
+    HALF_DEGREES,
     TURN_OFF,
     Tried,
     after_tries,
@@ -26,14 +27,10 @@ from switchbot_automation.core.state.refusals import (
     way_of_setting,
     whole_degrees,
 )
-from switchbot_automation.core.state.unit import (
-    rounds_up,
-    same_parameter,
-    set_all_parameter,
-)
+from switchbot_automation.core.state.unit import rounds_up, set_all_parameter
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
-from switchbot_automation.errors import CloudError, WebhookError
+from switchbot_automation.errors import CloudError, CloudTimeoutError, WebhookError
 from switchbot_automation.model import Action, RungResult
 
 if TYPE_CHECKING:
@@ -123,9 +120,10 @@ def _commands(zone: ZoneSettings, action: Action) -> Iterator[Try]:
     if wanted is None:
         yield Try("command", Way(device, "command", TURN_OFF))
         return
-    yield Try("command", way_of_setting(device, wanted), wanted)
-    whole = whole_degrees(wanted, up=rounds_up(zone, action))
-    if not same_parameter(whole, wanted):
+    way = way_of_setting(device, wanted)
+    yield Try("command", way, wanted)
+    if way.kind == HALF_DEGREES:
+        whole = whole_degrees(wanted, up=rounds_up(zone, action))
         yield Try("command", way_of_setting(device, whole), whole)
 
 
@@ -164,7 +162,8 @@ class Sent:
     """What a cascade came to, begun at `sent_at`, its last answer in at `answered_at`.
 
     `accepted` is the rung that was accepted, None when all failed. `maybe`: it failed,
-    yet may have reached the unit. `tried` says what of it is refused.
+    yet may have reached the unit. `unanswered`: and not a word came back, so that it may
+    well have been heard. `tried` says what of it is refused.
     """
 
     rungs: tuple[RungResult, ...]
@@ -173,6 +172,7 @@ class Sent:
     accepted: RungResult | None = None
     maybe: bool = False
     tried: tuple[Tried, ...] = ()
+    unanswered: bool = False
 
     @property
     def error(self) -> str:
@@ -209,23 +209,26 @@ class Actuator:
         results: list[RungResult] = []
         tried: list[Tried] = []
         accepted: RungResult | None = None
-        maybe = False
+        maybe = unanswered = False
         sent_at = answered_at = self._clock.now()
         for one in tries:
             rung, parameter = one.rung, one.parameter
-            if refused(after_tries((), tried, answered_at), one.way, answered_at):
+            if tried and refused(
+                after_tries((), tried, answered_at), one.way, answered_at
+            ):
                 continue  # the device itself was refused a moment ago
             if maybe and not RUNGS[rung].repeatable:
                 break
             started = self._clock.monotonic()
             scope: Scope | None = None
             said: str | None = None
-            unanswered = False
+            arrived = False
             try:
                 await self._try(rung, zone, action, parameter)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
-                unanswered = _may_have_arrived(raised)
-                maybe = maybe or unanswered
+                arrived = _may_have_arrived(raised)
+                maybe = maybe or arrived
+                unanswered = unanswered or _is_silence(raised)
                 scope = scope_of_command(raised)
                 said = _describe(raised, rung, zone, action)
                 _LOGGER.warning(
@@ -242,11 +245,19 @@ class Actuator:
             )
             results.append(result)
             taken = said is None
-            tried.append(Tried(one.way, taken, scope, said or "", unanswered))
+            tried.append(Tried(one.way, taken, scope, said or "", arrived))
             if said is None:
                 accepted = result
                 break
-        return Sent(tuple(results), sent_at, answered_at, accepted, maybe, tuple(tried))
+        return Sent(
+            tuple(results),
+            sent_at,
+            answered_at,
+            accepted,
+            maybe,
+            tuple(tried),
+            unanswered,
+        )
 
     def _try(
         self, rung: str, zone: ZoneSettings, action: Action, parameter: str | None
@@ -289,3 +300,12 @@ def _may_have_arrived(error: Exception) -> bool:
         return error.maybe_sent
     # A host's own client: nobody knows what its errors mean.
     return True
+
+
+def _is_silence(error: Exception) -> bool:
+    """Tell whether what was sent was answered by nothing, not even by a failure."""
+    if isinstance(error, WebhookError):
+        return error.maybe_sent and error.status is None
+    if isinstance(error, CloudTimeoutError):
+        return error.maybe_sent
+    return isinstance(error, TimeoutError)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.state.evidence import after_no_answer
 from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
     answering,
@@ -110,7 +111,7 @@ class Commander:
             each for each in state.refusals if is_for_good(each) or not order.person
         ]
         steps, closed, refusal = parted(steps, known, now)
-        if order.insists:
+        if closed and order.insists:
             steps = (*steps, *closed)
         elif not steps and refusal is not None:
             until = refusal.next_at
@@ -139,6 +140,10 @@ class Commander:
             failed = after_failure(
                 states[zone.name], action, sent.error, at, maybe=sent.maybe
             )
+            if sent.unanswered:
+                failed = after_no_answer(
+                    states[zone.name], failed, action, at, person=order.person
+                )
             states[zone.name] = command_failed(failed, sent.error, at)
         else:
             after = accepted(states[zone.name], order, rung, at, intent.id)

@@ -385,7 +385,8 @@ class Documents:
     def _zone_keys(self) -> list[str]:
         settings = self.life.settings
         if settings is None:
-            return []
+            # With the settings themselves, and not by a second call behind them.
+            return [side.key for side in self._sides]
         keys = [self.key_of(zone) for zone in settings.zones]
         # Runs of rules that are gone may still have something to turn off.
         wanted = settings.rules or self.rules.revision is None or self.rules.data

@@ -22,7 +22,6 @@ import platform
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.control.band import predictive
 from switchbot_automation.core.protect.safety import CAP_SECONDS
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class Leadership:
 def _longest_wait(zone: ZoneSettings) -> float:
     """Return for how long a holder may have nothing to do."""
     idle = zone.idle_poll_interval_seconds if zone.adaptive_polling_enabled else 0
-    predicted = CAP_SECONDS if predictive(zone) else 0.0
+    predicted = CAP_SECONDS if zone.predictive else 0.0
     return max(float(zone.poll_interval_seconds), float(idle), predicted)
 
 

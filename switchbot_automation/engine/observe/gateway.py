@@ -195,7 +195,12 @@ class Observer:
         if self._remembers:
             return
         self._remembers = True
-        kept = {each.way: each for state in states for each in readings_of(state)}
+        kept = {
+            each.way: each
+            for state in states
+            if state.refusals
+            for each in readings_of(state)
+        }
         self.refusals = (*self.refusals, *kept.values())
 
     async def command(
@@ -241,9 +246,8 @@ class Observer:
         *args: object,
         insists: bool,
     ) -> _T:
-        now = self._clock.now()
         if self.refusals and not insists:
-            known = refused(self.refusals, way, now)
+            known = refused(self.refusals, way, self._clock.now())
             if known is not None:
                 raise BadParameterError(
                     f"{known.words} (refused {known.times} times since"
@@ -261,7 +265,7 @@ class Observer:
             raise
         if self.refusals:
             said = Tried(way, taken=True)
-            self.refusals = after_tries(self.refusals, (said,), now)
+            self.refusals = after_tries(self.refusals, (said,), self._clock.now())
         return answer
 
     async def call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:

@@ -87,12 +87,15 @@ class Meters:
         self.notes: dict[str, Note] = {}
         """What the ticks left for each zone's next reading, see `core.step.rest`."""
 
-    def quota(self) -> Quota:
-        """Return the day's calls as they are now, for the devices of the settings."""
+    def quota(self, now: datetime | None = None) -> Quota:
+        """Return the day's calls as they are now, for the devices of the settings.
+
+        Who has just asked the clock hands the instant on as `now`.
+        """
         settings = self._documents.life.settings
         if self._known.settings is not settings:
             self._known.find(settings)
-        return Quota(*self._ledger.standing(), max(1, len(self._known.devices)))
+        return Quota(*self._ledger.standing(now), max(1, len(self._known.devices)))
 
     def told(self, settings: Settings) -> set[str]:
         """Return the zones of which their meters' events say something new."""
@@ -212,12 +215,12 @@ class QuotaWatch:
             settings.api_quota_warning_threshold if settings else 0
         )
 
-    def tell(self, settings: Settings | None) -> Quota:
+    def tell(self, settings: Settings | None, now: datetime) -> Quota:
         """Tell the listeners if the level is another one than before.
 
-        Returns the day's calls as they are now.
+        Returns the day's calls as they are `now`, just asked of the clock.
         """
-        quota = self._meters.quota()
+        quota = self._meters.quota(now)
         level = quota.level(settings.api_quota_warning_threshold if settings else 0)
         if level != self._told:
             self._told = level

@@ -284,7 +284,9 @@ class Pushes:
         before = state.last_temperature
         if before is None or state.last_temperature_stale:
             return True
-        edges = edges_of(zone_in_force(settings, zone.name, state, now))
+        if settings.changing:
+            zone = zone_in_force(settings, zone.name, state, now)
+        edges = edges_of(zone)
         if edges is None:
             return False
         crossed = [

@@ -9,7 +9,7 @@ from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.around import sign_beliefs
 from switchbot_automation.core.state.evidence import unit_belief
-from switchbot_automation.core.state.kept import room_health
+from switchbot_automation.core.state.kept import doubted_meters, room_health
 from switchbot_automation.core.state.refusals import READ, is_for_good, told
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine.act.cascade import all_refused
@@ -55,7 +55,8 @@ def health_report(
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, a meter does not answer or was not
-    asked for too long, a room is not kept or needs a person for another reason (the
+    asked for too long, one of several meters of a zone is not believed (the zone's
+    `doubted_meters` say which, why and since when), a room is not kept or needs a person for another reason (the
     zone's `room` has advice then, see `room_as_json`), the settings give no way to
     command a zone or the cloud refuses every way for good, or refuses a device of a zone,
     rules run away or fail (`rules.problems`), a part of the stored settings that cannot
@@ -162,6 +163,15 @@ def _zones(
             "error_count": state.error_count,
             "last_error": state.last_error,
             "room": room_as_json(room_health(as_kept[name], state, now)),
+            "doubted_meters": [
+                {
+                    "device_id": meter,
+                    "because": str(why),
+                    "message": reason_words({"code": str(why)}, UTC),
+                    "since": encode_instant(since),
+                }
+                for meter, (why, since) in doubted_meters(zone, state, now).items()
+            ],
             "unit": _unit(unit_belief(zone, state, now)),
             "around": [_sign(each, now) for each in sign_beliefs(zone, state, now)],
             "cannot_command": [

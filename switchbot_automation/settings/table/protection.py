@@ -73,7 +73,8 @@ PROTECTION: tuple[SettingSpec, ...] = (
     _number(
         "sensor_slew_kelvin",
         meaning="A reading further than this from the last one, for every five minutes"
-        " between them, starts nothing until two agree; 0 means that any may.",
+        " between them, starts nothing until two agree; nor does it stop anything where"
+        " the meter jumped and came back twice lately. 0 means that any may.",
         default=10.0,
         bounds=(0, 50),
         unit="K",

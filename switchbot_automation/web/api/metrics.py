@@ -119,6 +119,12 @@ class MetricFigures:
         text = "Whether the room needs a person, see /healthz for the advice."
         needs = {name: bool(room["advice"]) for name, room in rooms.items()}
         yield _gauge("room_needs_attention", text, needs, "zone")
+        text = "Meters of the zone that are not believed, see /healthz for why."
+        doubts = {
+            name: len(zone["doubted_meters"])
+            for name, zone in self._health["zones"].items()
+        }
+        yield _gauge("doubted_meters", text, doubts, "zone")
         yield _room_states({name: room["status"] for name, room in rooms.items()})
 
     def _of_quota(self) -> Iterator[Metric]:

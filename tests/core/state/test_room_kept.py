@@ -81,7 +81,7 @@ def lived(temperatures, zone=ZONE, state=None, begin=NOON, *, on=True, every=5):
     """Return the state after a reading every few minutes, and when the next is due."""
     state, at = state or ZoneState(), begin
     for temperature in temperatures:
-        state = after_look(zone, seen(state, temperature, at, on=on), None, at)
+        state = after_look(zone, seen(state, temperature, at, on=on), None, at).state
         at += every * MINUTE
     return state, at
 
@@ -243,7 +243,7 @@ def test_a_person_s_hold_is_a_pause_that_may_last():
     state, at = lived([15.0] * 3, state=ZoneState(hold_until=NOON + timedelta(days=9)))
     at += timedelta(days=2)
     state = seen(state, 15.0, at)
-    room = room_health(ZONE, after_look(ZONE, state, None, at), at)
+    room = room_health(ZONE, after_look(ZONE, state, None, at).state, at)
     assert (room.status, room.degraded) == ("paused", False)
 
 
@@ -262,7 +262,7 @@ def test_a_pause_that_never_ends_or_costs_the_room_is_trouble(
     zone = paused(NOON)
     zone = replace(zone, time_windows=zone_of(time_windows=ALWAYS).time_windows)
     at = NOON + timedelta(hours=hours)
-    state = after_look(zone, seen(ZoneState(), temperature, at), None, at)
+    state = after_look(zone, seen(ZoneState(), temperature, at), None, at).state
     room = room_health(zone, state, at)
     assert (room.status, room.since) == ("paused", NOON)
     assert room.degraded is degraded
@@ -289,12 +289,12 @@ def test_pauses_one_after_the_other_do_not_hide_a_cold_room():
 )
 def test_answers_without_a_temperature_are_blind_and_trouble_once_they_last(problem):
     state, at = lived([21.0])
-    state = after_look(ZONE, seen(state, None, at), problem, at)
+    state = after_look(ZONE, seen(state, None, at), problem, at).state
     room = room_health(ZONE, state, at)
     assert (room.status, room.reasons, room.degraded) == ("blind", (problem,), False)
     later = at + 10 * MINUTE
     # A tick between two readings has only the last one, and not its cause.
-    state = after_look(ZONE, state, ReasonCode.NO_READING, later)
+    state = after_look(ZONE, state, ReasonCode.NO_READING, later).state
     room = room_health(ZONE, state, later)
     assert (room.since, room.advice) == (at, problem)
     state, at = lived([21.0], state=state, begin=later)
@@ -310,7 +310,7 @@ def test_silence_is_blind_since_the_last_word_also_between_two_ticks():
 
 def test_a_zone_without_a_meter_cannot_be_known():
     zone = zone_of(meter_device_id="")
-    state = after_look(zone, ZoneState(), ReasonCode.NO_METER, NOON)
+    state = after_look(zone, ZoneState(), ReasonCode.NO_METER, NOON).state
     room = room_health(zone, state, NOON)
     assert (room.status, room.advice) == ("unknown", ReasonCode.NO_METER)
 

@@ -110,7 +110,7 @@ async def test_a_room_that_does_not_follow_is_told_once_with_its_end(home):
 @pytest.mark.parametrize(
     ("temperature", "humidity", "code"),
     [
-        (0, 0, "temperature_implausible"),
+        (0, 0, "all_zeros"),
         (None, None, "no_reading"),
         ("warm", 50, "temperature_not_a_number"),
         (93.0, 50, "temperature_implausible"),
@@ -221,3 +221,94 @@ async def test_what_the_cloud_refuses_for_good_is_named_at_once(home):
     await home.live(120)
     assert len(home.told.said) == 1
     assert (await home.room())["reasons"][0] == "device_not_found"
+
+
+# --- meters that are doubted, pauses that never end ---------------------------------------
+
+
+async def test_one_of_several_meters_that_is_not_believed_is_named(home):
+    others = {"sensors": [{"device_id": METER}, {"device_id": "M2"}]}
+    home.house.configure(meter_device_id=None, **others)
+    await home.live(20)
+    assert await home.status() == "ok"
+    began = home.house.clock.now()
+    home.house.cloud.broken["status M2"] = DeviceOfflineError("gone")
+    await home.live(20)
+    health = await home.engine.health()
+    zone = health["zones"]["default"]
+    (doubted,) = zone["doubted_meters"]
+    assert (doubted["device_id"], doubted["because"]) == ("M2", "meter_unreachable")
+    assert datetime.fromisoformat(doubted["since"]) == began
+    assert doubted["message"] == "the meter could not be read"
+    # The room is kept all the same.
+    assert zone["room"]["status"] == "kept"
+    assert zone["room"]["reasons"] == ["meter_doubted", "within_band"]
+    assert "M2" in zone["room"]["advice"]
+    assert "battery" in zone["room"]["advice"]
+    assert health["status"] == "degraded"
+    assert home.engine.overview()["zones"][0]["room"] == zone["room"]
+    home.house.cloud.broken.clear()
+    await home.live(30)
+    assert await home.status() == "ok"
+    assert [(each.trouble, each.since, each.ended) for each in home.notices] == [
+        ("meter_doubted", began, False),
+        ("meter_doubted", began, True),
+    ]
+
+
+async def test_of_two_meters_that_disagree_nobody_knows_which_is_right(home):
+    others = {"sensors": [{"device_id": METER}, {"device_id": "M2"}]}
+    home.house.configure(meter_device_id=None, **others)
+    home.house.cloud.temperatures["M2"] = 14.0
+    await home.live(20)
+    room = await home.room()
+    assert (room["status"], room["reasons"][0]) == ("blind", "meters_disagree")
+    assert "nobody knows which" in room["advice"]
+    assert await home.status() == "degraded"
+    assert len(home.told.said) == 1
+
+
+async def test_a_meter_that_jumps_again_and_again_is_told_once(home):
+    for step in range(60):
+        home.house.cloud.temperature = 21.0 if step % 3 else 29.0
+        await home.live(2)
+    room = await home.room()
+    assert "temperature_jumped" in room["reasons"]
+    assert await home.status() == "degraded"
+    assert [each.trouble for each in home.notices] == ["temperature_jumped"]
+
+
+async def test_a_meter_that_stands_still_beside_a_resting_unit_is_no_sign_of_comfort(
+    home,
+):
+    for step in range(24 * 6):
+        home.house.cloud.temperature = 21.0 + 0.1 * (step % 2)
+        await home.live(10)
+    assert await home.status() == "ok"
+    await home.live(60 * 5)
+    room = await home.room()
+    assert (room["status"], room["reasons"]) == ("blind", ["sensor_frozen"])
+    assert await home.status() == "degraded"
+    # That its unit is started does not make it believed.
+    await home.engine.act("default", "winter", hold=120)
+    await home.live(6)
+    assert (await home.room())["status"] == "blind"
+    assert await home.status() == "degraded"
+
+
+async def test_a_window_that_is_forgotten_open_is_a_pause_and_no_comfort(home):
+    cloud = home.house.cloud
+    home.house.configure(openings={"sensors": ["C1"]}, fan_mode_during_window=True)
+    cloud.aircon = {"openState": "open"}
+    await home.live(60 * 3)
+    began = (await home.room())["since"]
+    assert await home.status() == "ok"
+    cloud.sent.clear()
+    await home.live(60 * 3)
+    room = await home.room()
+    assert (room["status"], room["since"]) == ("paused", began)
+    assert room["reasons"] == ["pause_too_long", "opening_too_long"]
+    assert await home.status() == "degraded"
+    assert [each.trouble for each in home.notices] == ["pause_too_long"]
+    # No fan blows into it either.
+    assert [word for word in cloud.words if "setAll" in word] == []
