@@ -75,7 +75,7 @@ WAITS_A_WHILE: Final = (
 """The same for a way that fails for a while, as while its hub is offline."""
 
 WAITS_UNANSWERED: Final = (
-    timedelta(minutes=2),
+    timedelta(minutes=1),
     timedelta(minutes=10),
     timedelta(minutes=30),
     timedelta(hours=1),
