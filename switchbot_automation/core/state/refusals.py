@@ -3,8 +3,8 @@
 A refusal is for good where the same call will be refused again until somebody changes
 something: no such device (152, and 190 "wrong deviceId"), a command the device does not
 know (151, 160), a value it does not take. What fails for a while (offline, too many calls,
-a server error, silence) is tried again soon, a quarter of an hour later at most, and as
-soon as something answers again. Which is which is said by the class of the error, in one
+a server error) is tried again soon, a quarter of an hour later at most, and as soon as
+something answers again; what nobody answered may have arrived, and is repeated less. Which is which is said by the class of the error, in one
 table.
 
 Believed is that one *way*: what a command acts on, its rung and its kind of value. A
@@ -73,6 +73,15 @@ WAITS_A_WHILE: Final = (
     timedelta(minutes=15),
 )
 """The same for a way that fails for a while, as while its hub is offline."""
+
+WAITS_UNANSWERED: Final = (
+    timedelta(minutes=1),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=2),
+)
+"""The same where nobody answers: most of it may arrive, and then the unit beeps each time."""
 
 # What answers and falls silent by turns must not make it one command a tick.
 _SOONEST_AGAIN: Final = timedelta(minutes=6)
@@ -278,13 +287,14 @@ def refuses_setting(state: ZoneState, device: str, wanted: str, *, up: bool) -> 
 class Tried(NamedTuple):
     """A way that was tried: `scope` where it was refused, with the cloud's words.
 
-    Neither taken nor refused: nobody knows.
+    Neither taken nor refused: nobody knows. `maybe`: it may have arrived all the same.
     """
 
     way: Way
     taken: bool
     scope: Scope | None = None
     words: str = ""
+    maybe: bool = False
 
 
 def after_tries(
@@ -319,7 +329,11 @@ def _with(
             return refusals
         before = None
     times = before.times + 1 if before else 1
-    waits = WAITS_A_WHILE if scope is Scope.A_WHILE else WAITS
+    maybe = tried.maybe and scope is Scope.A_WHILE
+    if maybe:
+        # What is wanted otherwise since is not told again when it is wanted once more.
+        refusals = tuple(each for each in refusals if not _otherwise(each, way))
+    waits = _waits(code, maybe=maybe)
     found = Refusal(
         way=way,
         code=code,
@@ -330,9 +344,22 @@ def _with(
         next_at=now + waits[min(times, len(waits)) - 1],
         listed=before.listed if before else None,
         settings=settings,
+        maybe=maybe,
     )
     others = (each for each in refusals if each.way != way)
     return (*others, found)[-KEPT_REFUSALS:]
+
+
+def _otherwise(refusal: Refusal, way: Way) -> bool:
+    known = refusal.way
+    beside = (known.device, known.rung) == (way.device, way.rung)
+    return refusal.maybe and beside and known.kind != way.kind
+
+
+def _waits(code: ReasonCode, *, maybe: bool) -> tuple[timedelta, ...]:
+    if code is not ReasonCode.COMMANDS_FAIL:
+        return WAITS
+    return WAITS_UNANSWERED if maybe else WAITS_A_WHILE
 
 
 def _refused_way(way: Way, scope: Scope) -> tuple[Way, ReasonCode]:
@@ -414,7 +441,7 @@ def still_believed(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneS
         return state
     settings, devices = fingerprint(zone), zone.devices
     kept = tuple(
-        each.not_later_than(now, (WAITS if is_for_good(each) else WAITS_A_WHILE)[-1])
+        each.not_later_than(now, _waits(each.code, maybe=each.maybe)[-1])
         for each in state.refusals
         if now - each.at < FORGOTTEN
         and (
@@ -458,7 +485,7 @@ def answering(state: ZoneState, now: datetime) -> ZoneState:
     """Return a zone's state once something answers again: what failed is due to be tried."""
     found = tuple(
         each
-        if is_for_good(each)
+        if is_for_good(each) or each.maybe
         else each._replace(
             next_at=min(each.next_at, max(now, each.at + _SOONEST_AGAIN))
         )

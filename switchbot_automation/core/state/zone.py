@@ -1080,7 +1080,8 @@ class Refusal(NamedTuple):
     `since` and `at`: when it first and last was; `times` how often, `next_at` when it is
     tried again. `words` are the cloud's. `listed`: the type that the account's list had
     for the device, "" for none, None where the list was not looked at. `settings` is the
-    fingerprint of those it was refused under. Instants are aware UTC.
+    fingerprint of those it was refused under. `maybe`: nobody answered, so it may have
+    arrived. Instants are aware UTC.
     """
 
     way: Way
@@ -1092,6 +1093,7 @@ class Refusal(NamedTuple):
     next_at: datetime
     listed: str | None = None
     settings: str = ""
+    maybe: bool = False
 
     def not_later_than(self, now: datetime, longest: timedelta) -> Refusal:
         """Pull back what a clock set back has left in the future."""
@@ -1115,6 +1117,7 @@ class Refusal(NamedTuple):
             "next_at": encode_instant(self.next_at),
             "listed": self.listed,
             "settings": self.settings,
+            **({"maybe": True} if self.maybe else {}),
         }
 
     @classmethod
@@ -1141,6 +1144,7 @@ class Refusal(NamedTuple):
             next_at,
             listed if isinstance(listed, str) else None,
             text(value.get("settings")) or "",
+            value.get("maybe") is True,
         )
 
 

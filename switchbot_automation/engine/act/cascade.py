@@ -222,10 +222,12 @@ class Actuator:
             started = self._clock.monotonic()
             scope: Scope | None = None
             said: str | None = None
+            arrived = False
             try:
                 await self._try(rung, zone, action, parameter)
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
-                maybe = maybe or _may_have_arrived(raised)
+                arrived = _may_have_arrived(raised)
+                maybe = maybe or arrived
                 unanswered = unanswered or _is_silence(raised)
                 scope = scope_of_command(raised)
                 said = _describe(raised, rung, zone, action)
@@ -242,7 +244,8 @@ class Actuator:
                 parameter=parameter,
             )
             results.append(result)
-            tried.append(Tried(one.way, said is None, scope, said or ""))
+            taken = said is None
+            tried.append(Tried(one.way, taken, scope, said or "", arrived))
             if said is None:
                 accepted = result
                 break

@@ -13,6 +13,7 @@ from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
     answering,
     fingerprint,
+    is_for_good,
     learned,
     told,
     zone_listed,
@@ -105,7 +106,11 @@ class Commander:
         if not steps:
             return self._failed_before_sending(order, now)
         state = self._documents.states[zone.name]
-        steps, closed, refusal = parted(steps, state.refusals, now)
+        # A person's command and a rule's have their own ends and their own next tries.
+        known = [
+            each for each in state.refusals if is_for_good(each) or not order.person
+        ]
+        steps, closed, refusal = parted(steps, known, now)
         if closed and order.insists:
             steps = (*steps, *closed)
         elif not steps and refusal is not None:

@@ -148,6 +148,32 @@ def test_what_is_refused_for_good_and_fails_meanwhile_stays_refused(scope):
     assert known.is_known(back, OFF)
 
 
+def unanswered(way, now, before=()):
+    said = Tried(way, taken=False, scope=Scope.A_WHILE, words="late", maybe=True)
+    return known.after_tries(before, (said,), now, settings=known.fingerprint(ZONE))
+
+
+@given(st.sampled_from(WAYS), st.integers(20, 300))
+def test_what_nobody_answers_is_repeated_six_times_in_six_hours_at_most(way, every):
+    found, at, tries = (), NOW, []
+    while at < NOW + timedelta(hours=20):
+        found = known.answering(ZoneState(refusals=found), at).refusals
+        if known.refused(found, way, at) is None:
+            found = unanswered(way, at, found)
+            tries.append(at)
+        at += timedelta(seconds=every)
+    for first in tries[1:]:
+        within = [each for each in tries if first <= each < first + timedelta(hours=6)]
+        assert len(within) <= 6
+
+
+def test_what_is_wanted_otherwise_meanwhile_is_sent_at_once_though_nobody_answers():
+    found = unanswered(OFF, NOW, unanswered(WARM, NOW))
+    assert known.refused(found, WARM, NOW) is None
+    assert known.refused(found, OFF, NOW) is not None
+    assert Refusal.from_document(found[0].to_document()) == found[0]
+
+
 def test_a_call_that_was_not_made_is_no_failure_of_the_way():
     assert known.scope_of_command(errors.QuotaExhaustedError("day")) is None
     assert known.scope_of_command(TypeError("a host's own")) is Scope.A_WHILE
