@@ -136,6 +136,32 @@ def test_a_webhooks_key_is_not_shown(invoke, file):
     assert "SECRETKEY" not in checked.output + checked.stderr
 
 
+def test_settings_in_a_dashboards_words_are_good(invoke, file):
+    hook = "https://maker.ifttt.com/trigger/made_up/with/key/MADE_UP"
+    actions = ("winter", "summer", "fan", "off")
+    dashboard = {
+        "automation_enabled": True,
+        "mode": "summer",
+        "poll_interval_seconds": 45,
+        "action_on_cooldown_seconds": 300,
+        "action_off_cooldown_seconds": 90,
+        "off_repeat_count": 1,
+        "off_repeat_interval_seconds": 15,
+        "turn_off_outside_windows": True,
+        "timezone": "Asia/Tokyo",
+        "api_quota_warning_threshold": 400,
+        "meter_device_id": "D0C0FFEE0001",
+        "aircon_device_id": "02-202601010000-77",
+        "winter": {"min_temp": 19, "max_temp": 21, "target_temp": 22, "fan_speed": 2},
+        "summer": {"min_temp": 24, "max_temp": 26.5, "target_temp": 24, "ac_mode": 2},
+        "aircon_scenes": {action: f"made-up-{action}" for action in actions},
+        "ifttt_webhooks": dict.fromkeys(actions, hook),
+        "time_windows": [{"days": [5, 6], "start": "08:30", "end": "00:30"}],
+    }
+    file.write_text(json.dumps(dashboard))
+    assert invoke("check-config", file).exit_code == 0
+
+
 def test_a_dashboards_own_settings_are_good(invoke):
     shared = Path(__file__).parents[2].parent / "shared"
     file = shared / "data" / "dashboard_settings.json"

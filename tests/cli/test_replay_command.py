@@ -64,6 +64,32 @@ def test_real_readings_give_the_decisions_of_that_afternoon(invoke):
     assert shown[0]["outcome"] == "cooldown"
 
 
+def test_readings_give_the_decisions_of_an_afternoon(invoke, readings, settings):
+    cooled = [round(23.7 - 0.1 * n, 1) for n in range(19)]
+    warmer = [round(22.0 + 0.1 * n, 1) for n in range(18)]
+    rows = list(zip(range(60), [*cooled, *warmer], strict=False))
+    document = default_settings("summer") | {
+        "hysteresis_celsius": 0.0,
+        "min_on_seconds": 420,
+        "min_off_seconds": 60,
+        "summer": {
+            "min_temp": 22.0,
+            "max_temp": 23.5,
+            "target_temp": 22.5,
+            "ac_mode": 2,
+        },
+    }
+    recording = readings(*rows)
+    shown = lines_of(
+        invoke("replay", recording, "--settings", settings(document), "--json")
+    )
+    changes = [
+        (line["at"][11:16], line["outcome"]) for line in shown if line["command"]
+    ]
+    off, on = "08:17", "08:34"
+    assert changes[-2:] == [(off, "summer_off"), (on, "summer_on")]
+
+
 def test_each_change_is_one_object_with_its_reasons(invoke, readings, settings):
     shown = lines_of(
         invoke(

@@ -88,7 +88,39 @@ async def test_in_a_learned_room_few_calls_see_a_crossing_within_a_minute(
         assert delays[len(delays) // 2] <= 75.0
 
 
-async def test_a_real_recording_needs_a_dozen_readings_where_the_dashboard_took_160():
+ROOM = {
+    "automation_enabled": True,
+    "mode": "summer",
+    "poll_interval_seconds": 15,
+    "hysteresis_celsius": 0.0,
+    "min_on_seconds": 420,
+    "min_off_seconds": 60,
+    "command_cooldown_seconds": 60,
+    "summer": {"min_temp": 22.0, "max_temp": 23.5, "target_temp": 22.5, "ac_mode": 2},
+    "time_windows": [{"days": list(range(7)), "start": "10:00", "end": "01:00"}],
+    "timezone": "Europe/Paris",
+    "meter_device_id": "C271111EC0AB",
+    "aircon_device_id": "02-202008110034-13",
+    "predictive_polling": True,
+}
+
+
+def made():
+    """A room that is cooled from 23.7 to 21.9 °C and warms again, a reading each 15 s."""
+    begins = datetime(2026, 6, 15, 9, 54, 21, tzinfo=UTC)
+    falls = [23.7 - 1.8 * part / 68 for part in range(68)]
+    rises = [21.9 + 1.7 * part / 65 for part in range(100)]
+    readings = [
+        RecordedReading(begins + timedelta(seconds=15 * n), round(celsius, 1), 60.0)
+        for n, celsius in enumerate([*falls, *(min(each, 23.6) for each in rises)])
+    ]
+    started = begins - timedelta(seconds=6)
+    state = {"assumed_aircon_power": "on", "last_action_at": started.isoformat()}
+    return readings, ROOM, state
+
+
+def recorded():
+    """A real room beside a real air conditioner."""
     if not DATA.is_dir():
         pytest.skip(f"the recording is not on this machine: {DATA}")
     given = json.loads((DATA / "meter_readings_40min.json").read_text())
@@ -101,12 +133,20 @@ async def test_a_real_recording_needs_a_dozen_readings_where_the_dashboard_took_
             )
             for row in csv.DictReader(lines)
         ]
+    return readings, given["settings"] | {"predictive_polling": True}, given["state"]
+
+
+@pytest.mark.parametrize("recording", [made, recorded])
+async def test_a_recording_needs_a_dozen_readings_where_the_dashboard_took_160(
+    recording,
+):
+    readings, settings, state = recording()
     clock = SimulatedClock(readings[0].at)
     cloud = CountedReads(clock)
     store = MemoryStore()
-    store.set("settings", given["settings"] | {"predictive_polling": True})
+    store.set("settings", settings)
     # The recording does not say how it cooled; as here, or ON would be sent again.
-    store.set("state", given["state"] | {"assumed_aircon_mode": 2})
+    store.set("state", state | {"assumed_aircon_mode": 2})
     engine = AutomationEngine(cloud, store, clock=clock)
     while clock.now() < readings[-1].at:
         cloud.show([each for each in readings if each.at <= clock.now()][-1])
