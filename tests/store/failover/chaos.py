@@ -128,8 +128,11 @@ class Writer:
             self.journalled += int(journalled)
 
 
-def run(server, directory, *, writes, writers=2, threads=2, seed=None):
-    """Write until `writes` are acknowledged, killing all the while; check the rest."""
+def run(server, directory, *, writes, kills=2, writers=2, threads=2, seed=None):
+    """Write until `writes` are acknowledged, killing all the while; check the rest.
+
+    At least `kills` times before the end, however fast the machine is; then each writer.
+    """
     choose = random.Random(seed)
     report, began = Report(), time.monotonic()
     url = server.url()
@@ -142,7 +145,8 @@ def run(server, directory, *, writes, writers=2, threads=2, seed=None):
     pause = threading.Event()
     # A journal is faster than a database: enough of them must go each way.
     while (
-        sum(writer.count for writer in crew) < writes
+        report.server_kills + report.writer_kills < kills
+        or sum(writer.count for writer in crew) < writes
         or sum(writer.count - writer.journalled for writer in crew) < writes / 5
     ):
         pause.wait(choose.uniform(0.3, 1.5))
