@@ -7,7 +7,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md")
-PARTS = ("switchbot_automation", "switchbot_store", "tests", "examples", ".ci")
+PARTS = (
+    "switchbot_automation",
+    "switchbot_store",
+    "tests",
+    "examples",
+    "findings",
+    ".ci",
+)
 _QUOTED = re.compile(r"`([\w./-]+)`")
 _PATH = re.compile(r"[\w./-]+/[\w.-]*|[\w-]+\.(?:py|md|json|toml|sql)")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
