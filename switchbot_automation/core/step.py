@@ -304,7 +304,11 @@ def _owed(
         if is_refused(command):
             status = CommandStatus.FAILED
         states[zone.name] = after_repeat(
-            states[zone.name], repeat, status, max(now, answer.at)
+            states[zone.name],
+            repeat,
+            status,
+            max(now, answer.at),
+            command.blocked_until,
         )
         return (command,)
     return ()

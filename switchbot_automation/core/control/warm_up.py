@@ -210,10 +210,11 @@ class WarmUp:
                 return replace(self, episode=episode)
             return self._learned(seen, took / max(risen, _LEAST_RISE), episode.depth)
         if seen.before is not None and seen.before[0] > episode.at:
-            # The goal was crossed somewhere between the last two readings.
             had = sign * (seen.before[1] - episode.temperature)
             gap = (seen.at - seen.before[0]).total_seconds()
-            took -= gap * (risen - wanted) / (risen - had)
+            if had < wanted:
+                # The goal was crossed somewhere between the last two readings.
+                took -= gap * (risen - wanted) / (risen - had)
         measured = max(0.0, took - _DEAD_SECONDS) / wanted
         return self._learned(seen, measured, episode.depth)
 

@@ -129,11 +129,16 @@ def with_repeats(
 
 
 def after_repeat(
-    state: ZoneState, repeat: PendingRepeat, status: CommandStatus, at: datetime
+    state: ZoneState,
+    repeat: PendingRepeat,
+    status: CommandStatus,
+    at: datetime,
+    until: datetime | None = None,
 ) -> ZoneState:
     """Return the state after one of the repeats was tried at `at`.
 
-    A blocked one is tried again, a failed one ends them.
+    A blocked one is tried again, not before `until` where that is known; a failed one
+    ends them.
     """
     left = repeat.remaining - 1
     if status is CommandStatus.BLOCKED:
@@ -141,6 +146,8 @@ def after_repeat(
     elif status is CommandStatus.FAILED:
         left = 0
     following = at + timedelta(seconds=repeat.interval_seconds)
+    if status is CommandStatus.BLOCKED and until is not None:
+        following = max(following, until)
     return state._replace(
         pending_repeat=(
             replace(repeat, remaining=left, next_run_at=following) if left > 0 else None

@@ -313,3 +313,18 @@ def test_what_is_learned_survives_the_document_unchanged(warm_up):
 )
 def test_garbage_counts_as_nothing_learned(document):
     assert WarmUp.from_document(document) == WarmUp()
+
+
+def test_a_room_that_was_there_already_when_its_goal_was_lowered_is_measured():
+    begun = datetime(2026, 1, 12, 6, 0, tzinfo=UTC)
+    at = begun + timedelta(minutes=30)
+    known = WarmUp(episode=Episode(begun, 19.0, 19.5))
+    seen = Watch(
+        heating=True,
+        goal=19.5,
+        at=at,
+        temperature=20.0,
+        running_since=begun,
+        before=(at - timedelta(minutes=5), 20.0),
+    )
+    assert known.watched(seen).heating.near.runs == 1
