@@ -322,7 +322,8 @@ def plan_start(
     depth = warm_up.depth(goal, heating=heating)
     per_kelvin = warm_up.paces(heating=heating).seconds(way, depth) / way
     per_kelvin *= _outdoor_factor(goal, outdoor)
-    lead = _lead(missing, per_kelvin, EARLIEST if _place(depth) else _EARLIEST_NEAR)
+    longest = EARLIEST if _place(depth) else _EARLIEST_NEAR
+    lead = _lead(missing, per_kelvin, longest)
     if lead > 0.0 and left <= lead:
         return Plan(begin=True, look_at=now, lead_seconds=lead)
     # Loses it goes on at this pace, and half again: then this is when lead meets left.
@@ -336,7 +337,7 @@ def plan_start(
     wait = spare / (1.0 + falling * per_kelvin)
     wait = max(_LOOK_SOONEST, min(wait, _LOOK_LATEST))
     look_at = min(since + timedelta(seconds=wait), opens)
-    earliest = opens - EARLIEST
+    earliest = opens - longest
     if since < earliest < look_at:
         look_at = max(earliest, since + timedelta(seconds=_LOOK_SOONEST))
     return Plan(begin=False, look_at=look_at, lead_seconds=max(lead, 0.0))
