@@ -63,7 +63,7 @@ __all__ = ["check_settings", "parse_settings"]
 
 _Path: TypeAlias = tuple[str | int, ...]
 
-UNKNOWN = "unknown setting"
+_UNKNOWN = "unknown setting"
 """What is said of a key that no setting has."""
 
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
@@ -471,16 +471,20 @@ _MAKERS = {"time_windows": _window, "sensors": _sensor, "offsets": _offset}
 # --- one level of a document ------------------------------------------------------
 
 
+class UnknownSettingError(SettingsError):
+    """A key that no setting has: what a newer version wrote, or a slip."""
+
+
 class _UnknownKeyError(vol.Invalid):
     """A key that no setting has; its own name is the last element of the path."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        super().__init__(UNKNOWN)
+        super().__init__(_UNKNOWN)
         self.known = tuple(known)
 
     def describe(self) -> str:
         near = nearest(self.path[-1], self.known, however_far=True)
-        return f"{UNKNOWN}; did you mean {near!r}?"
+        return f"{_UNKNOWN}; did you mean {near!r}?"
 
 
 def _refuse_unknown(known: tuple[str, ...], _value: object) -> None:
@@ -592,7 +596,8 @@ def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
     if isinstance(error, _UnknownKeyError):
         message = error.describe()
     keys = (key if isinstance(key, int) else str(key) for key in error.path)
-    return SettingsError(message, path=dotted((*prefix, *keys)))
+    kind = UnknownSettingError if isinstance(error, _UnknownKeyError) else SettingsError
+    return kind(message, path=dotted((*prefix, *keys)))
 
 
 # --- the whole document -----------------------------------------------------------

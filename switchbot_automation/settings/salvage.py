@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.settings.model import SetAside
-from switchbot_automation.settings.read import UNKNOWN, load
+from switchbot_automation.settings.read import UnknownSettingError, load
 
 if TYPE_CHECKING:
     from switchbot_automation.errors import SettingsError
@@ -123,7 +123,7 @@ def _optional(error: SettingsError, document: Any) -> _Keys | None:
     if rest and rest[0] in _COMFORT:
         entries = rest[0] in ("time_windows", "presets", "offsets", "sensors")
         return (*prefix, *(rest[:2] if entries and len(rest) > 1 else rest[:1]))
-    return keys if UNKNOWN in str(error) else None
+    return keys if isinstance(error, UnknownSettingError) else None
 
 
 def _keys_of(path: str, document: Any) -> _Keys | None:
