@@ -28,12 +28,16 @@ class LoopDisk:
         choice = ",".join(["loop", "errors=remount-ro", *options])
         _run("mount", "-o", choice, self._image, self.path)
 
+    def turn(self, option):
+        """Mount it as it is with another option: ``ro`` or ``rw``."""
+        _run("mount", "-o", f"remount,{option}", self.path)
+
     def unmount(self):
         _run("umount", self.path)
 
     def fill(self):
         """Leave no byte free."""
-        for block in (65536, 512):
+        for block in (65536, 4096):
             with (
                 contextlib.suppress(OSError),
                 (self.path / f"filler{block}").open("wb") as file,

@@ -330,8 +330,9 @@ class HistoryWriter:
         try:
             dropped = self._spill.append(rows)
         except StoreError as error:
-            self._health.failed(error)
+            self._health.disk_failed(error)
             return False
+        self._health.disk_worked()
         if dropped:
             self._health.dropped(dropped, "the spill is full")
         return True
@@ -380,7 +381,7 @@ class HistoryWriter:
         if left and not self._spilled_now(left):
             raise HistoryError(
                 f"{len(left)} rows of history could not be written"
-                f" ({self.status().last_error})",
+                f" ({self.status().last_error or self.status().spill_error})",
                 unwritten=len(left),
             )
 
