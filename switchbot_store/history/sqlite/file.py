@@ -185,7 +185,8 @@ class SqliteFile:
         place = f"file:{quote(str(self.path.absolute()))}?mode=ro"
         # Without a log nothing is missed by a reader who makes no index of one.
         log = Path(f"{self.path}-wal")
-        alone = [] if is_there(log) else [f"{place}&immutable=1"]
+        has_log = is_there(log) and log.stat().st_size > 0
+        alone = [] if has_log else [f"{place}&immutable=1"]
         for name in (place, *alone):
             try:
                 connection = self._connected(name, uri=True)
