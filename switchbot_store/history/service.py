@@ -160,7 +160,8 @@ class HistoryService:
         """Open the backend and the spill; what waits there is written at once.
 
         Raises StoreConfigError and MigrationError. A backend that cannot be reached
-        is no error when there is a spill: rows wait for it.
+        is no error when there is a spill: rows wait for it. StoreUnavailableError where
+        neither the file nor its spill can be used.
         """
         self._check_open()
         self._writer.start()
@@ -169,8 +170,9 @@ class HistoryService:
             with time_limit(None if self._spill is None else _OPEN_SECONDS):
                 self.backend.open()
         except StoreUnavailableError as error:
-            if self._spill is None:
-                raise
+            has_place = self._writer.status().spill_error is None
+            if self._spill is None or (self.backend.name == "sqlite" and not has_place):
+                raise  # of two files here neither can be used: no row has a place
             _LOGGER.warning("history goes to %s for now: %s", self._spill.path, error)
         return self
 
