@@ -1,7 +1,10 @@
 """A store that does not take part: the room is still looked after."""
 
+import errno
+import os
+
 from switchbot_automation.engine.documents import settings_life
-from switchbot_store import StoreUnavailableError
+from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 
 
 class Switch:
@@ -216,9 +219,10 @@ async def test_a_history_that_fails_does_not_stop_a_tick(house):
 async def test_a_database_that_was_lost_is_told_with_the_one_command(house, tmp_path):
     """Page, health and `status` say it; the settings stay in force."""
     with FailoverStore(MemoryStore(), tmp_path, background=False) as former:
-        former.set("settings", WINTER_ROOM)
+        former.set("settings", house.store.get("settings"))
     emptied = MemoryStore()
     with FailoverStore(emptied, tmp_path, background=False) as store:
+        settings = house.store.get("settings")
         house.store = store
         house.restarted()
         await house.tick(21.0)
@@ -230,7 +234,7 @@ async def test_a_database_that_was_lost_is_told_with_the_one_command(house, tmp_
         assert health["store"]["left_over"] == ["settings"]
         assert health["store"]["warnings"] == [told]
         assert house.engine.overview()["zones"][0]["mode"] == "winter"
-        emptied.set("settings", WINTER_ROOM)  # as that command does
+        emptied.set("settings", settings)  # as that command does
         await house.tick(21.0, after=60)
         assert house.engine.overview()["store_problems"] == []
 
