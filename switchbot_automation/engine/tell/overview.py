@@ -9,6 +9,7 @@ from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.core.state.wishes import wish_in_force
 from switchbot_automation.engine.tell.health import room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
@@ -114,6 +115,8 @@ def _zone(
         "last_action": state.last_action,
         "last_action_at": instant_or_none(state.last_action_at),
         "hold_until": instant_or_none(state.hold_until) if held else None,
+        "wish": _wish(state, now),
+        "presets": list(zone.presets),
         "waiting": (
             {
                 "action": str(pending.action),
@@ -129,6 +132,19 @@ def _zone(
         "room": room_as_json(room_health(zone, state, now)),
         "error_count": state.error_count,
         "last_error": state.last_error,
+    }
+
+
+def _wish(state: ZoneState, now: datetime) -> dict[str, Any] | None:
+    """Return what a person wants for a time; its temperatures are those of the zone."""
+    wish = wish_in_force(state, now)
+    if wish is None:
+        return None
+    return {
+        "preset": wish.preset,
+        "since": encode_instant(wish.since),
+        "until": encode_instant(wish.until),
+        "rule": wish.by,
     }
 
 

@@ -94,6 +94,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         last_action=_maybe(_TEXT),
         last_action_at=_maybe(_INSTANT),
         hold_until=_maybe(_INSTANT),
+        wish=_maybe({"type": "object"}),
+        presets=_list(_TEXT),
         waiting=_maybe({"type": "object"}),
         outcome=_maybe(_TEXT),
         reasons=_list(_ref("Reason")),
@@ -170,11 +172,22 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "action": {
                 "enum": list(ACTIONS),
                 "description": "`quick_off` also switches the automation off; `hold` "
-                "leaves the unit as it is; `resume` ends both.",
+                "leaves the unit as it is; `set_temperature` and `set_preset_mode` "
+                "say what is kept for a time; `resume` ends all of these.",
             },
+            "low": {
+                "type": "number",
+                "description": "Of `set_temperature`: the lowest of the band, °C.",
+            },
+            "high": {
+                "type": "number",
+                "description": "Of `set_temperature`: the highest of the band, °C.",
+            },
+            "preset": {"type": "string", "description": "Of `set_preset_mode`."},
             "hold": {
-                "description": "How long the automation keeps away: seconds, an "
-                "instant, or a word; null is what `manual_hold_seconds` says.",
+                "description": "How long the automation keeps away, or keeps what is "
+                "wished: seconds, an instant, or a word; null is what "
+                "`manual_hold_seconds` says, of a wish until the next change.",
                 "anyOf": [
                     {"type": "number", "exclusiveMinimum": 0},
                     _INSTANT,
