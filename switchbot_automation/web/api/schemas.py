@@ -69,6 +69,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         start=_TEXT,
         end=_TEXT,
         id=_TEXT,
+        preset=_TEXT,
     ),
     "Zone": _object(
         name=_TEXT,
@@ -79,6 +80,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         season=_TEXT,
         band=_maybe(_ref("Band")),
         target=_maybe(_NUMBER),
+        wanted=_maybe(_ref("Band")),
         hysteresis=_NUMBER,
         windows=_list(_ref("Window")),
         in_window=_maybe(_ref("Window")),
@@ -203,6 +205,9 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "description": "The settings document. What is secret is masked when read; "
         "a mask that is put back stands for its secret, wherever it stands.",
     },
+    "SettingsTable": _object(
+        settings=_list(_object(name=_TEXT, type=_TEXT, unit=_TEXT, meaning=_TEXT))
+    ),
     "SettingsChange": _object(
         changes=_list(_object(path=_TEXT, before={}, after={})),
         secrets=_list(_object(path=_TEXT, before=_maybe(_TEXT), after=_maybe(_TEXT))),
