@@ -210,6 +210,8 @@ class ZoneSettings:
     """Whether its unit can be asked for a status. Follows the others."""
     predictive: bool = field(init=False, repr=False, compare=False)
     """Whether its meter is read by prediction; steering implies it. Follows the others."""
+    steers: bool = field(init=False, repr=False, compare=False)
+    """Whether its room is kept by a setpoint that follows the meter. Follows the others."""
     modulates: bool = field(init=False, repr=False, compare=False)
     """Whether its setpoint is steered, which takes a unit that can be told. Follows the
     others."""
@@ -228,7 +230,13 @@ class ZoneSettings:
         object.__setattr__(self, "meters", meters)
         readable = not looks_infrared(self.aircon_device_id)
         object.__setattr__(self, "unit_readable", readable)
-        steers = self.control == "modulate"
+        # Without a unit to send a setpoint to, `auto` switches.
+        steers = self.control == "modulate" or (
+            self.control == "auto"
+            and bool(self.aircon_device_id)
+            and "command" in self.cascade
+        )
+        object.__setattr__(self, "steers", steers)
         object.__setattr__(self, "predictive", self.predictive_polling or steers)
         modulates = steers and bool(self.aircon_device_id)
         object.__setattr__(self, "modulates", modulates)

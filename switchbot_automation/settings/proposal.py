@@ -214,9 +214,7 @@ def proposed_settings(
     document: dict[str, Any] = {
         "automation_enabled": True,
         "mode": season,
-        "control": "modulate",
-        "optimum_start": True,
-        "predictive_polling": True,
+        "control": "auto",
         "timezone": timezone,
     }
     for name, (least, most) in _bands(season, band).items():

@@ -69,7 +69,7 @@ async def test_six_answers_lead_to_a_room_that_is_kept(type_in, cloud, tmp_path)
     assert stat.S_IMODE((tmp_path / "config").stat().st_mode) == 0o700
     written = json.loads(settings.read_text())
     assert written["winter"]["min_temp"] == 20.5
-    assert (written["control"], written["optimum_start"]) == ("modulate", True)
+    assert written["control"] == "auto"
     assert not cloud.calls[Call.COMMAND], "a set-up commands nothing"
 
     # What it wrote is all that is needed: no variable is set from here on.
