@@ -110,9 +110,9 @@ class JsonStore(StoreInterface):
                 # One file is replaced at once, so a reader needs no lock.
                 stored, done = files[0].read_known()
                 if done:
-                    return {files[0].key: _entry(stored)}
+                    return {files[0].key: _entry(files[0], stored)}
             with self._locked(writing=False):
-                return {file.key: _entry(file.read()) for file in files}
+                return {file.key: _entry(file, file.read()) for file in files}
 
     def set(self, key: str, data: Document) -> None:
         """Write the document; durable when it returns.
@@ -193,7 +193,8 @@ class JsonStore(StoreInterface):
         for key in keys:
             try:
                 with self._errors(f"cannot read {key!r}"):
-                    found[key] = _entry(self._file(key).look())
+                    file = self._file(key)
+                    found[key] = _entry(file, file.look())
             except StoreError as error:
                 found[key] = error
         return found
@@ -376,14 +377,15 @@ class JsonStore(StoreInterface):
         )
 
 
-def _entry(stored: Stored | None) -> Entry:
+def _entry(file: DocumentFile, stored: Stored | None) -> Entry:
     if stored is None:
-        return Entry({}, "", None)
+        return Entry({}, "", None, file=file.path)
     return Entry(
         stored.document,
         stored.revision,
         stored.content.changed_at,
         problem=stored.problem,
+        file=file.path,
     )
 
 

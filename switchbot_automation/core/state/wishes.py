@@ -1,7 +1,7 @@
 """What is wished of a zone and still open: holds, wishes, waiting commands, repeats, intents.
 
-Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `pending_repeat`,
-`pending_manual` and `intent`.
+Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `switch`,
+`pending_repeat`, `pending_manual` and `intent`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from switchbot_automation.model import COLDEST, WARMEST, Action, CommandStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from switchbot_automation.core.state.zone import Wish, ZoneState
+    from switchbot_automation.core.state.zone import Switch, Wish, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 # For so long after the instant a person was told the wish is still theirs.
@@ -47,6 +47,11 @@ def wished(state: ZoneState, wish: Wish | None) -> ZoneState:
     if wish is not None:
         state = wished_anew(state, None, None)
     return state if wish == state.wish else state._replace(wish=wish)
+
+
+def switched(state: ZoneState, switch: Switch | None) -> ZoneState:
+    """Return the state with what a button said of the automation; None: nothing does."""
+    return state if switch == state.switch else state._replace(switch=switch)
 
 
 def wish_in_force(state: ZoneState, now: datetime) -> Wish | None:
