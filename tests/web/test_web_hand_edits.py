@@ -115,3 +115,46 @@ async def test_no_button_writes_into_a_file_that_a_person_wrote(
         await filed.engine.run_once()
         assert path.read_text() == text
         assert filed.engine.overview()["zones"][1]["enabled"]
+
+
+async def test_a_put_keeps_the_comments_of_a_yaml_file(filed, tmp_path, http, send):
+    path = tmp_path / "config" / "settings.json"
+    document = json.loads(path.read_text())
+    path.unlink()
+    path = path.with_suffix(".yaml")
+    # JSON is YAML, too.
+    path.write_text(f"# Ours.\n{json.dumps(document)}\n# The end.\n")
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        async with http.get(f"{url}api/settings") as answer:
+            shown, etag = await answer.json(), answer.headers["ETag"]
+        shown["winter"]["min_temp"] = 20.0
+        headers = {"If-Match": etag}
+        await send(f"{url}api/settings", shown, method="PUT", headers=headers)
+        await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
+    text = path.read_text()
+    assert text.startswith("# Ours.\n")
+    assert text.endswith("# The end.\n")
+    document["winter"]["min_temp"] = 20.0
+    assert filed.store.get("settings") == document
+
+
+async def test_a_put_into_json5_is_refused_with_the_way_round(
+    filed, tmp_path, http, send
+):
+    path = tmp_path / "config" / "settings.json"
+    path = path.rename(path.with_suffix(".json5"))
+    text = f"// Ours.\n{path.read_text()}"
+    path.write_text(text)
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        async with http.get(f"{url}api/settings") as answer:
+            shown, etag = await answer.json(), answer.headers["ETag"]
+        shown["winter"]["min_temp"] = 20.0
+        headers = {"If-Match": etag}
+        told = await send(
+            f"{url}api/settings", shown, 422, method="PUT", headers=headers
+        )
+        assert "keep the settings as .yaml" in told["message"]
+        await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
+    assert path.read_text() == text
