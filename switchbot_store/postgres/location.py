@@ -25,20 +25,6 @@ if TYPE_CHECKING:
 APPLICATION_NAME: Final = "switchbot_store"
 POOL_CONNECT_SECONDS: Final = 10
 
-POOL_SETTINGS: Final[Mapping[str, Any]] = {
-    # No connection is kept for its own sake: an idle one dies when a database sleeps,
-    # and one that is renewed in the background would wake it.
-    "min_size": 0,
-    # Under the five minutes after which hosted databases suspend.
-    "max_idle": 120.0,
-    "max_lifetime": 1800.0,
-    # With the default of 300 s the pool needs 23 s to notice the end of an outage.
-    "reconnect_timeout": 3.0,
-    "num_workers": 1,
-    # No `check`: on an error the pool is renewed and the call repeated, which recovers
-    # as fast without a round trip per call.
-    "check": None,
-}
 
 SSL_MODES: Final = (
     "disable",
