@@ -218,7 +218,7 @@ def mirrored(entry: Entry) -> Mirrored | None:
     """Return an entry of the primary as the mirror keeps it."""
     if not entry.revision:
         return None
-    return Mirrored(encode(entry.data), entry.revision, entry.updated_at)
+    return Mirrored(encode_of_others(entry.data), entry.revision, entry.updated_at)
 
 
 def _known(before: Mapping[str, Mirrored], key: str) -> Mirrored | None:

@@ -8,9 +8,11 @@ themselves what they mean, instants travel in binary and what collided is repeat
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import orjson
+import psycopg
 
 from switchbot_store.postgres.wire import fetch
 
@@ -39,27 +41,49 @@ _WANTED: Final[Mapping[str, str]] = {
     "quote_all_identifiers": "off",
     "row_security": "on",
 }
-_SETTLE: Final = b"""
+# Where pg_catalog is not named it comes first; named, it may come after a schema whose
+# functions then stand for the server's own. Tables are made in the first schema, which
+# has to be there and to allow it. A path that the connection string asks for is left: it
+# is no accident.
+_FIND_TABLES: Final = b"""
+SELECT pg_catalog.set_config('search_path', (
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY
+        pg_catalog.has_schema_privilege(name, 'CREATE') DESC, place)
+    FROM (
+        SELECT name, pg_catalog.min(place) AS place
+        FROM pg_catalog.unnest(
+            pg_catalog.array_append(pg_catalog.current_schemas(false), 'public'::name)
+        ) WITH ORDINALITY AS s(name, place)
+        WHERE pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NOT NULL
+        GROUP BY name
+    ) AS named WHERE name <> 'pg_catalog'), false)
+WHERE ('pg_catalog' = ANY (pg_catalog.current_schemas(false))
+    OR pg_catalog.has_schema_privilege(pg_catalog.current_schema(), 'CREATE') IS NOT TRUE)
+    AND (SELECT source FROM pg_catalog.pg_settings WHERE name = 'search_path') <> 'client'
+"""
+_SETTLE: Final = (
+    b"""
 SELECT pg_catalog.set_config(name, wanted, false)
 FROM pg_catalog.jsonb_each_text($1::jsonb) AS w(name, wanted)
 WHERE pg_catalog.current_setting(name, true) <> wanted
+UNION ALL
+%b
 """
-# Where pg_catalog is not named it comes first; named, it may come after a schema whose
-# functions then stand for the server's own. A path without any schema that exists has no
-# place for tables. One that the connection string asks for is left: it is no accident.
-_FIND_TABLES: Final = b"""
-SELECT pg_catalog.set_config('search_path', coalesce((
-    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY place)
-    FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s(name, place)
-    WHERE name <> 'pg_catalog'), 'public'), false)
-WHERE ('pg_catalog' = ANY (pg_catalog.current_schemas(false))
-    OR pg_catalog.current_schema() IS NULL)
-    AND (SELECT source FROM pg_catalog.pg_settings WHERE name = 'search_path') <> 'client'
-"""
+    % _FIND_TABLES
+)
 _VALUES: Final = orjson.dumps(_WANTED)
+_UNLIMITED: Final = b"SET statement_timeout = 0"
+_ATTEMPTS: Final = 20
 
 
 def settle(connection: OwnConnection) -> None:
     """Bring a new session into that state. Raises psycopg.Error."""
-    fetch(connection, _FIND_TABLES, ())
-    fetch(connection, _SETTLE, (_VALUES,))
+    try:
+        fetch(connection, _SETTLE, (_VALUES,))
+    except psycopg.errors.QueryCanceled:
+        # By a limit of milliseconds, which even its own end has to get by.
+        for _ in range(_ATTEMPTS):
+            with suppress(psycopg.errors.QueryCanceled):
+                fetch(connection, _UNLIMITED, ())
+                break
+        fetch(connection, _SETTLE, (_VALUES,))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
-from switchbot_store.codec import decode, encode, is_internal, validate_key
+from switchbot_store.codec import decode_of_others, encode, is_internal, validate_key
 from switchbot_store.errors import (
     StoreConflictError,
     StoreDataError,
@@ -324,4 +324,4 @@ def _text(value: bytes | None) -> str:
 def _entry(key: str, row: Sequence[bytes | None]) -> Entry:
     data, revision, microseconds = row
     updated_at = from_microseconds(None if microseconds is None else int(microseconds))
-    return Entry(decode(data or b"", key=key), _text(revision), updated_at)
+    return Entry(decode_of_others(data or b"", key=key), _text(revision), updated_at)

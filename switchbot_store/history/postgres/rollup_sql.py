@@ -63,7 +63,7 @@ _BLOCK_SUMS: Final = """
     min(h.min_humidity), max(h.max_humidity),
     sum(h.humidity * h.humidity_seconds), sum(h.humidity_seconds),
     sum(h.aircon_on_seconds), max(h.api_requests_today),
-    sum(h.error_count)::bigint, bool_or(h.last_temperature_stale)
+    least(sum(h.error_count), 9223372036854775807)::bigint, bool_or(h.last_temperature_stale)
 """
 _BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
 ROLL_UP: Final = composed(
