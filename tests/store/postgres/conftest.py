@@ -64,8 +64,6 @@ HOSTILE = {
     "plan_cache_mode": "force_generic_plan",
 }
 """What a role may be set to by who knows nothing of us."""
-BEYOND_A_POOLER = ("statement_timeout", "lock_timeout", "search_path")
-"""What no statement can say of itself: there a setting of the role holds."""
 EVIL = """
 CREATE SCHEMA evil;
 CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$;

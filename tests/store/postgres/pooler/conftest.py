@@ -77,14 +77,20 @@ def pgbouncer(pgbouncer_program, database_url):
     directory = Path(tempfile.mkdtemp(prefix="pooler-"))
     directory.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IXOTH)
     port = free_port()
-    (directory / "users.txt").write_text(f'"{parameters["user"]}" ""\n')
+    users = "".join(f'"{user}" ""\n' for user in (parameters["user"], "hostile"))
+    (directory / "users.txt").write_text(users)
     server = " ".join(
         f"{name}={parameters[name]}" for name in ("host", "port", "user", "dbname")
+    )
+    anybody = " ".join(
+        f"{name}={parameters[name]}" for name in ("host", "port", "dbname")
     )
     (directory / "pgbouncer.ini").write_text(
         f"""
         [databases]
         home = {server}
+        # As who knocks, whose settings are not those of the tests' own user.
+        anybody = {anybody}
         [pgbouncer]
         listen_addr = 127.0.0.1
         listen_port = {port}
