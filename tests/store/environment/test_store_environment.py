@@ -349,6 +349,11 @@ def chain(error):
         "postgresql://postgres@127.0.0.1:1/home?password=hunter2",
         "host=127.0.0.1 port=1 password=hunter2 nonsense",
         "hunter2",
+        "postgresql://postgres:Tr0ub@hunter2@127.0.0.1:1/home",
+        "postgresql://postgres:Tr0ub/hunter2@127.0.0.1:1/home",
+        "postgresql://postgres:Tr0ub?a=b@hunter2@127.0.0.1:1/home",
+        "postgresql://postgres:Tr0ub@127.0.0.1:hunter2@127.0.0.1:1/home",
+        "postgresql://postgres:Tr0ub@hunter2@127.0.0.1:1/home?sslmod=require",
     ],
 )
 def test_a_password_is_shown_nowhere(environment, url, caplog, tmp_path):
