@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import pq
+from psycopg.rows import tuple_row
 
 from switchbot_store.errors import SlowConnectionError
 from switchbot_store.postgres.errors import is_in_words_alone, is_starting, translated
@@ -51,6 +52,17 @@ def connected(
             if left <= 0 or not is_starting(error):
                 raise translated(error, state=_state_of(error, conninfo)) from error
         threading.Event().wait(_STARTING_PAUSE_SECONDS)
+
+
+def is_direct(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether the server itself answers, by one statement.
+
+    A pooler, whatever it is called, makes up the process id that it gives when a client
+    connects: it does not know yet which server connections will do the work.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute("SELECT pg_backend_pid()", prepare=False).fetchone()
+    return row is not None and connection.info.backend_pid == row[0]
 
 
 def _state_of(error: psycopg.Error, conninfo: str) -> str | None:

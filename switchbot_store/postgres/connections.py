@@ -31,11 +31,12 @@ from switchbot_store.errors import (
     StoreConfigError,
     StoreUnavailableError,
 )
-from switchbot_store.postgres.connecting import connected
+from switchbot_store.postgres.connecting import connected, is_direct
 from switchbot_store.postgres.errors import (
     is_broken_connection,
     is_nothing_done,
-    is_table_gone,
+    is_other_shape,
+    is_pooler_between,
     translated,
 )
 from switchbot_store.postgres.location import (
@@ -94,7 +95,8 @@ class Connections:
     `prepare` gets a connection once before the first call, to bring the schema up to
     date. Where it raises SchemaWorkDueError `schema_work` is run beside, without a
     deadline: the call that began it waits for it within its own, later ones do not.
-    `pooler` says that a transaction pooler lies between, None to go by the name.
+    `pooler` says that a transaction pooler lies between, None to find that out: nothing
+    is prepared before it is known, nor once a statement has met with another session.
     Unless `patient`, the first attempt to connect that fails ends a call.
     """
 
@@ -196,13 +198,17 @@ class Connections:
                 attempts += 1  # nothing was asked of a server
                 pool = self._ready_pool()  # renewed meanwhile, or else closed
             except psycopg.Error as error:
-                if is_table_gone(error) and self._prepare and not made_anew:
-                    # Dropped under us; what failed did nothing, and is repeated.
+                if is_other_shape(error) and self._prepare and not made_anew:
+                    # Dropped or replaced under us; what failed did nothing, and is
+                    # repeated.
                     made_anew = True
                     attempts += 1
                     pool = self._made_anew(error)
                     continue
                 broken = is_broken_connection(error)
+                if is_pooler_between(error) and self._learn_of_pooler():
+                    attempts += 1
+                    broken = True
                 if broken and self._given_pool is None:
                     # Its other connections are as dead; this one call finds out.
                     self._renew(pool)
@@ -348,14 +354,22 @@ class Connections:
             lock.release()
 
     def _made_anew(self, error: psycopg.Error) -> ConnectionPool[Any]:
-        """Bring the schema up to date once more: somebody dropped our tables."""
+        """Bring the schema up to date once more: somebody dropped or replaced tables."""
         text = " ".join(str(error).split())
-        _LOGGER.warning("the tables are gone and are made anew: %s", text)
+        _LOGGER.warning("tables are gone or not as they were made: %s", text)
         self._prepared = False
         try:
             return self._ready_pool()
         except MigrationError as refused:
             raise StoreUnavailableError(f"{text}; {refused}") from error
+
+    def _learn_of_pooler(self) -> bool:
+        """Prepare nothing from now on; False if nothing was, or it is not ours to say."""
+        if self._given_pool is not None or self._pooler is not False:
+            return False
+        _LOGGER.info("a transaction pooler lies between: nothing is prepared any more")
+        self._pooler = True
+        return True
 
     def _opening_patience(self) -> float:
         """Return the seconds that this call has for the first connection.
@@ -410,6 +424,8 @@ class Connections:
         if self._given_pool is None:
             try:
                 with self.direct(left) as connection:
+                    if self._pooler is None:
+                        self._pooler = not is_direct(connection)
                     prepare(connection)
             except SlowConnectionError:
                 was_patient = left > 0.9 * self._timeout_seconds

@@ -33,10 +33,21 @@ _NOTHING_DONE: Final = frozenset(
         "40P01",  # deadlock_detected
     }
 )
-_GONE: Final = frozenset(
+_OTHER_SHAPE: Final = frozenset(
     {
         "42P01",  # undefined_table
         "3F000",  # invalid_schema_name
+        "42703",  # undefined_column
+        "42804",  # datatype_mismatch
+        "42883",  # undefined_function: none for a column of that type
+        "42P10",  # invalid_column_reference: no key for ON CONFLICT
+    }
+)
+_NOT_PREPARED: Final = frozenset(
+    {
+        "26000",  # invalid_sql_statement_name: prepared on another server connection
+        "42P05",  # duplicate_prepared_statement: another client's
+        "08P01",  # protocol_violation, which PgBouncer 1.21 and later say instead
     }
 )
 _MISTAKES: Final = frozenset(
@@ -94,9 +105,14 @@ def is_nothing_done(error: psycopg.Error) -> bool:
     return error.sqlstate in _NOTHING_DONE
 
 
-def is_table_gone(error: psycopg.Error) -> bool:
-    """Tell whether a table or schema of ours is not there; nothing was done."""
-    return error.sqlstate in _GONE
+def is_other_shape(error: psycopg.Error) -> bool:
+    """Tell whether a table of ours is gone, or not as we made it; nothing was done."""
+    return error.sqlstate in _OTHER_SHAPE
+
+
+def is_pooler_between(error: psycopg.Error) -> bool:
+    """Tell whether prepared statements meet other server connections than their own."""
+    return error.sqlstate in _NOT_PREPARED
 
 
 def is_starting(error: psycopg.Error) -> bool:

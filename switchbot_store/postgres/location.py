@@ -72,8 +72,8 @@ def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -
 def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
     """Return the keyword arguments of `psycopg.connect`.
 
-    `pooler` says whether a transaction pooler lies between; None asks the host's name,
-    which has ``-pooler`` at Neon.
+    `pooler` says whether a transaction pooler lies between; None that it is not known
+    yet.
     """
     options: dict[str, Any] = {"autocommit": True}
     parameters = conninfo_to_dict(conninfo)
@@ -88,9 +88,9 @@ def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
     ):
         # One round trip less when connecting.
         options["sslnegotiation"] = "direct"
-    if pooler or (pooler is None and "-pooler" in host):
+    if pooler is not False:
         # The next statement may meet another server connection, which knows nothing of
-        # the first one's prepared statements.
+        # the first one's prepared statements, or another client's of the same name.
         options["prepare_threshold"] = None
     return options
 

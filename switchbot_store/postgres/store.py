@@ -43,8 +43,8 @@ class PostgresStore(StoreInterface):
     `conninfo` is a URL or libpq string, None for the ``PG*`` variables. A `pool` handed
     in is used as it is; a pool of autocommit connections costs one round trip per call,
     any other three. `timeout_seconds` bounds each call, `connect_timeout_seconds` the
-    first connection. `pooler` says that a transaction pooler lies between, None to tell
-    by the host's name. A server that restarts is waited for, until the deadline; unless
+    first connection. `pooler` says that a transaction pooler lies between, None to find
+    that out. A server that restarts is waited for, until the deadline; unless
     `patient`, the first attempt to connect that fails ends a call. Leases are watched
     by the seconds of `monotonic`. Opening migrates what documents rest on.
 

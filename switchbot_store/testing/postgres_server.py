@@ -145,7 +145,7 @@ class PostgresServer:
         if self.directory is None:
             self._create()
         for _ in range(_START_ATTEMPTS):
-            self.port = self.port or _free_port()
+            self.port = self.port or free_port()
             if self._launch():
                 return
             if not self.log().rstrip().endswith("could not create any TCP/IP sockets"):
@@ -273,7 +273,7 @@ class PostgresServer:
             check=False,
             capture_output=True,
             text=True,
-            **_unprivileged(directory),
+            **unprivileged(directory),
         )
         if done.returncode:
             self.close()
@@ -297,7 +297,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **_unprivileged(directory),
+                **unprivileged(directory),
             )
         self._tell_watch(self._process.pid)
         pauses = int(_START_SECONDS / 0.01)
@@ -336,7 +336,8 @@ def _watch_over(directory: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback address on which nobody listens."""
     # Below the range that outgoing connections use: a client that retries against a
     # stopped server on an ephemeral port can end up connected to itself.
     while True:
@@ -347,7 +348,7 @@ def _free_port() -> int:
             return port
 
 
-def _unprivileged(directory: Path) -> dict[str, Any]:
+def unprivileged(directory: Path) -> dict[str, Any]:
     """Return how to start a server program: PostgreSQL refuses to run as root."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
     how: dict[str, Any] = {"cwd": directory, "env": {**environment, "LC_ALL": "C"}}
