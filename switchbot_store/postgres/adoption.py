@@ -36,7 +36,6 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreClosedError, StoreError
-from switchbot_store.postgres.connecting import is_direct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -951,7 +950,7 @@ def without_limits(connection: Connection) -> None:
 
     What is built outside of a transaction cannot lift them for itself alone.
     """
-    if is_direct(connection):
+    if connection.info.backend_pid == _value(connection, "SELECT pg_backend_pid()"):
         _run(connection, _TIMEOUTS, [False])
         _run(connection, "SET lock_timeout = 0")
 

@@ -22,28 +22,12 @@ from switchbot_store.postgres.urls import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from switchbot_store.environment import Environment
 
 
 APPLICATION_NAME: Final = "switchbot_store"
 POOL_CONNECT_SECONDS: Final = 10
 
-POOL_SETTINGS: Final[Mapping[str, Any]] = {
-    # No connection is kept for its own sake: an idle one dies when a database sleeps,
-    # and one that is renewed in the background would wake it.
-    "min_size": 0,
-    # Under the five minutes after which hosted databases suspend.
-    "max_idle": 120.0,
-    "max_lifetime": 1800.0,
-    # With the default of 300 s the pool needs 23 s to notice the end of an outage.
-    "reconnect_timeout": 3.0,
-    "num_workers": 1,
-    # No `check`: on an error the pool is renewed and the call repeated, which recovers
-    # as fast without a round trip per call.
-    "check": None,
-}
 
 _NEON: Final = ".neon.tech"
 _TAKES_WRITES: Final = (None, "any", "read-write", "primary")
@@ -72,8 +56,8 @@ def connection_string(conninfo: str | None, *, variable: str = "POSTGRES_URL") -
 def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
     """Return the keyword arguments of `psycopg.connect`.
 
-    `pooler` says whether a transaction pooler lies between; None that it is not known
-    yet.
+    `pooler` says that a transaction pooler lies between; a new connection finds that out
+    by itself otherwise, see `sessions`.
     """
     options: dict[str, Any] = {"autocommit": True}
     parameters = conninfo_to_dict(conninfo)
@@ -88,7 +72,7 @@ def connection_options(conninfo: str, *, pooler: bool | None) -> dict[str, Any]:
     ):
         # One round trip less when connecting.
         options["sslnegotiation"] = "direct"
-    if pooler is not False:
+    if pooler:
         # The next statement may meet another server connection, which knows nothing of
         # the first one's prepared statements, or another client's of the same name.
         options["prepare_threshold"] = None

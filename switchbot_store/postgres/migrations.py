@@ -37,8 +37,13 @@ from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreUnavailableError
 from switchbot_store.postgres import adoption
-from switchbot_store.postgres.errors import is_broken_connection, translated
-from switchbot_store.postgres.location import connection_options, connection_string
+from switchbot_store.postgres.connecting import connected
+from switchbot_store.postgres.errors import is_broken_connection
+from switchbot_store.postgres.location import (
+    POOL_CONNECT_SECONDS,
+    connection_options,
+    connection_string,
+)
 from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
 from switchbot_store.postgres.shape import Shape, looked_at
 
@@ -383,11 +388,8 @@ def _lender(target: str | psycopg.Connection[Any]) -> Lender:
     conninfo = connection_string(target)
 
     def connect() -> psycopg.Connection[Any]:
-        try:
-            options = connection_options(conninfo, pooler=None)
-            return psycopg.connect(conninfo, **options)
-        except psycopg.Error as error:
-            raise translated(error) from error
+        options = connection_options(conninfo, pooler=None)
+        return connected(conninfo, options, POOL_CONNECT_SECONDS)
 
     return OwnLender(connect)
 

@@ -93,6 +93,7 @@ _TRIGGER_TYPE: Final = 1 + 2 + 16
 """FOR EACH ROW, BEFORE, UPDATE"""
 
 _WRONG: Final = f"""
+SELECT to_regclass('switchbot_store_migrations') IS NOT NULL, looked.* FROM (
 WITH wanted (place, name, type) AS (VALUES {_WANTED}
 ), keys (place, names) AS (VALUES {_WANTED_KEYS}
 ), defaults (place, name) AS (VALUES {_values(*_DEFAULTS)}
@@ -141,9 +142,9 @@ WITH wanted (place, name, type) AS (VALUES {_WANTED}
             AND t.tgtype = {_TRIGGER_TYPE}
     )
 )
-SELECT to_regclass('switchbot_store_migrations') IS NOT NULL,
-    ARRAY(SELECT place FROM wrong ORDER BY place, what),
+SELECT ARRAY(SELECT place FROM wrong ORDER BY place, what),
     ARRAY(SELECT what FROM wrong ORDER BY place, what)
+) AS looked
 """
 
 

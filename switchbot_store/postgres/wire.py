@@ -28,6 +28,7 @@ _GOOD: Final = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _MUST_PREPARE_ANEW: Final = frozenset(
     {
         "0A000",  # feature_not_supported: the table was altered under the plan
+        "26000",  # invalid_sql_statement_name: somebody deallocated it
     }
 )
 

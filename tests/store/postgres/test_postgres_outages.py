@@ -3,14 +3,12 @@
 import asyncio
 import itertools
 import logging
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from psycopg_pool import ConnectionPool
 
 from switchbot_store import (
     PostgresStore,
@@ -23,9 +21,16 @@ from switchbot_store import (
 )
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.location import connection_options, connection_string
-from switchbot_store.postgres.wire import OwnConnection
 
 WAIT_SECONDS = 30
+
+
+def until(condition):
+    """Wait for what happens in other threads and processes."""
+    give_up_at = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up_at
+        threading.Event().wait(0.005)
 
 
 class TestOutages:
@@ -213,11 +218,12 @@ class TestOpening:
             assert found["dbname"] == "home"
             assert "options" not in found
 
-    def test_nothing_is_prepared_before_it_is_known_who_answers(self):
-        for pooler in (None, True):
-            options = connection_options("host=h", pooler=pooler)
-            assert options["prepare_threshold"] is None
-        assert "prepare_threshold" not in connection_options("host=h", pooler=False)
+    def test_nothing_is_prepared_where_a_pooler_is_told_of(self):
+        assert connection_options("host=h", pooler=True)["prepare_threshold"] is None
+        for pooler in (None, False):
+            assert "prepare_threshold" not in connection_options(
+                "host=h", pooler=pooler
+            )
 
     def test_a_call_waiting_at_close_hears_that_the_store_was_closed(
         self, proxied_url, proxy
@@ -226,8 +232,7 @@ class TestOpening:
         proxy.black_hole()
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(store.get, "a")
-            while not store._connections._own_pool.get_stats().get("requests_waiting"):
-                threading.Event().wait(0.005)
+            until(lambda: proxy.connections)
             proxy.pass_through()
             proxy.reset()
             store.close()
@@ -237,53 +242,6 @@ class TestOpening:
 
 def asked(connection):
     return connection.execute("SELECT 1").fetchone()
-
-
-class HeldWorker:
-    """Holds the pool's worker in its next attempt to connect.
-
-    It goes on when a pool is asked for a connection after `release_at_borrowing`.
-    """
-
-    def __init__(self, monkeypatch):
-        self._reached = threading.Event()
-        self._released = threading.Event()
-        self._releasing = self._armed = False
-        self._refused_at = None
-        connect = OwnConnection.connect.__func__
-        getconn = ConnectionPool.getconn
-
-        def connect_held(cls, conninfo, **options):
-            if not self._armed:
-                return connect(cls, conninfo, **options)
-            self._armed = False
-            if self._refused_at is None:
-                connection = connect(cls, conninfo, **options)
-                self._wait()
-                return connection
-            self._wait()
-            elsewhere = psycopg.conninfo.make_conninfo(conninfo, port=self._refused_at)
-            return connect(cls, elsewhere, **options)
-
-        def getconn_watched(pool, *arguments):
-            if self._releasing:
-                self._released.set()
-            return getconn(pool, *arguments)
-
-        monkeypatch.setattr(OwnConnection, "connect", classmethod(connect_held))
-        monkeypatch.setattr(ConnectionPool, "getconn", getconn_watched)
-
-    def hold(self, *, refused_at=None):
-        """Hold it once connected, or before it is refused at a port."""
-        self._armed, self._refused_at = True, refused_at
-
-    def release_at_borrowing(self):
-        assert self._reached.wait(WAIT_SECONDS)
-        self._releasing = True
-
-    def _wait(self):
-        self._reached.set()
-        assert self._released.wait(WAIT_SECONDS)
 
 
 class TestDeadConnections:
@@ -306,26 +264,6 @@ class TestDeadConnections:
         work.attempts = attempts
         return work
 
-    @pytest.fixture
-    def worker(self, monkeypatch):
-        return HeldWorker(monkeypatch)
-
-    @pytest.fixture
-    def closed_port(self):
-        with socket.socket() as taken:  # bound, and nobody listens
-            taken.bind(("127.0.0.1", 0))
-            yield taken.getsockname()[1]
-
-    def leave_one_opening(self, connections):
-        """Give up waiting for a second connection, which the worker goes on opening."""
-
-        def outer(connection):
-            with pytest.raises(SlowConnectionError):
-                connections.call(asked, timeout_seconds=0.05)
-            return asked(connection)
-
-        connections.call(outer)
-
     @pytest.mark.parametrize("fault", ["reset", "half_close"])
     @pytest.mark.parametrize("count", [1, 2, 4])
     def test_all_that_are_idle(self, connections, proxy, counted, fault, count):
@@ -339,47 +277,3 @@ class TestDeadConnections:
         getattr(proxy, fault)()
         assert connections.call(counted).repeated
         assert len(counted.attempts) == 2
-
-    @pytest.mark.parametrize("fault", ["reset", "half_close"])
-    def test_one_that_the_worker_has_not_handed_over(
-        self, connections, proxy, counted, worker, fault
-    ):
-        def work(connection):
-            worker.release_at_borrowing()
-            return counted(connection)
-
-        connections.call(asked)
-        worker.hold()
-        self.leave_one_opening(connections)
-        getattr(proxy, fault)()
-        assert connections.call(work) == ((1,), True)
-        assert len(counted.attempts) == 2
-
-    def test_one_that_the_worker_fails_to_open_at_the_second_try(
-        self, connections, proxy, counted, worker, closed_port
-    ):
-        def work(connection):
-            worker.release_at_borrowing()
-            return counted(connection)
-
-        connections.call(asked)
-        worker.hold(refused_at=closed_port)
-        self.leave_one_opening(connections)
-        proxy.reset()
-        with time_limit(None, connect_seconds=WAIT_SECONDS):
-            assert connections.call(work) == ((1,), True)
-        assert len(counted.attempts) == 2
-
-    def test_one_that_the_worker_fails_to_open_at_the_first_try(
-        self, connections, counted, worker, closed_port
-    ):
-        def while_another_is_used(_connection):
-            worker.release_at_borrowing()
-            with time_limit(None, connect_seconds=WAIT_SECONDS):
-                return connections.call(counted)
-
-        connections.call(asked)
-        worker.hold(refused_at=closed_port)
-        self.leave_one_opening(connections)
-        assert connections.call(while_another_is_used).value == ((1,), False)
-        assert len(counted.attempts) == 1

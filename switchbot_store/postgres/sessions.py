@@ -1,0 +1,77 @@
+"""What a session has to be like, whatever the role, the database or the server says.
+
+``ALTER ROLE ... SET`` and its kin change how instants are written, how long a statement
+may take and what happens when two write at once. Behind a transaction pooler a session
+cannot be told, since the next statement meets another: there the statements say
+themselves what they mean, instants travel in binary and what collided is repeated.
+
+A pooler is known by what it does, not by its name: when a client connects it makes up the
+process id, since it does not know yet which server connections will do the work.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from switchbot_store.postgres.wire import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_store.postgres.wire import OwnConnection
+
+_WANTED: Final[Mapping[str, str]] = {
+    # A second writer of a row is to wait for the first, not to fail.
+    "default_transaction_isolation": "read committed",
+    # The watchdog ends what takes too long; it knows how long each call may take.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
+    "row_security": "on",
+}
+_SETTLE: Final = b"""
+SELECT pg_catalog.set_config(name, wanted, false)
+FROM pg_catalog.jsonb_each_text($1::jsonb) AS w(name, wanted)
+WHERE pg_catalog.current_setting(name, true) <> wanted
+"""
+# Where pg_catalog is not named it comes first; named, it may come after a schema whose
+# functions then stand for the server's own. A path without any schema that exists has no
+# place for tables. One that the connection string asks for is left: it is no accident.
+_FIND_TABLES: Final = b"""
+SELECT pid OPERATOR(pg_catalog.=) $1::int4, CASE WHEN pid OPERATOR(pg_catalog.=) $1::int4
+    AND ('pg_catalog' = ANY (pg_catalog.current_schemas(false))
+    OR pg_catalog.current_schema() IS NULL)
+    AND (SELECT source FROM pg_catalog.pg_settings WHERE name = 'search_path') <> 'client'
+THEN pg_catalog.set_config('search_path', coalesce((
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY place)
+    FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s(name, place)
+    WHERE name <> 'pg_catalog'), 'public'), false) END
+FROM pg_catalog.pg_backend_pid() AS pid
+"""
+_VALUES: Final = orjson.dumps(_WANTED)
+
+
+def settle(connection: OwnConnection) -> bool:
+    """Bring a new session into that state; False, and nothing done, behind a pooler.
+
+    Raises psycopg.Error.
+    """
+    pid = str(connection.info.backend_pid).encode()
+    ((direct, _),) = fetch(connection, _FIND_TABLES, (pid,))
+    if direct != b"t":
+        return False
+    fetch(connection, _SETTLE, (_VALUES,))
+    return True
