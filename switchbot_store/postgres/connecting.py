@@ -141,9 +141,15 @@ class _Failure(NamedTuple):
     listening: bool
 
 
+_SILENT: Final[set[tuple[str, str]]] = set()
+"""Addresses that said nothing when others were asked in their place; asked last."""
+
+
 def _dialled(parameters: dict[str, Any], expires_at: float) -> pq.abc.PGconn:
     failures: list[_Failure] = []
-    waiting = deque(_addresses(parameters, expires_at))
+    waiting = deque(
+        sorted(_addresses(parameters, expires_at), key=lambda it: _name(it) in _SILENT)
+    )
     running: list[_Attempt] = []
     next_at = time.monotonic()
     try:
@@ -164,12 +170,15 @@ def _dialled(parameters: dict[str, Any], expires_at: float) -> pq.abc.PGconn:
                 failure = attempt.go_on()
                 if attempt.connected:
                     running.remove(attempt)
+                    _SILENT.discard(attempt.name)
                     return attempt.pgconn
                 if failure is not None:
                     failures.append(failure)
                     running.remove(attempt)
+                    _SILENT.discard(attempt.name)
                     attempt.pgconn.finish()
     finally:
+        _SILENT.update(attempt.name for attempt in running)
         for attempt in running:
             attempt.pgconn.finish()
     raise _meaning_of(failures)
@@ -180,6 +189,7 @@ class _Attempt:
 
     def __init__(self, parameters: dict[str, Any], expires_at: float) -> None:
         self._parameters = parameters
+        self.name = _name(parameters)
         conninfo = make_conninfo("", **parameters).encode()
         if _is_resolved(parameters):
             self.pgconn = pq.PGconn.connect_start(conninfo)
@@ -203,6 +213,11 @@ class _Attempt:
             return None
         text = " ".join(self.pgconn.error_message.decode("utf-8", "replace").split(" "))
         return _Failure(self._parameters, text.strip(), _is_listening(self.pgconn))
+
+
+def _name(parameters: dict[str, Any]) -> tuple[str, str]:
+    place = parameters.get("hostaddr") or parameters.get("host") or ""
+    return str(place), str(parameters.get("port") or "")
 
 
 def _ready(attempts: Sequence[_Attempt], seconds: float) -> list[_Attempt]:

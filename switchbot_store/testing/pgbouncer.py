@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from switchbot_store.testing.postgres_server import free_port, unprivileged
 
@@ -31,7 +31,7 @@ def find_pgbouncer() -> str | None:
 class PgBouncer:
     """One PgBouncer in front of a server, for every database; `with` starts and ends it.
 
-    In transaction mode there are as few server connections as possible, so that clients
+    `mode` is ``session`` or ``transaction``. In the latter there are as few server connections as possible, so that clients
     change them all the time. It runs as `nobody` when the tests run as root. RuntimeError
     when the program is absent, or does not start.
     """
@@ -39,7 +39,7 @@ class PgBouncer:
     def __init__(
         self,
         server: PostgresServer,
-        mode: Literal["session", "transaction"] = "transaction",
+        mode: str = "transaction",
         *,
         program: str | None = None,
         user: str | None = None,

@@ -112,6 +112,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
+        self._source: PostgresServer | None = None
 
     # life
 
@@ -179,6 +180,53 @@ class PostgresServer:
     def thaw(self) -> None:
         """Let a frozen server go on."""
         process_family.thaw(self.pid)
+
+    def standby(self) -> PostgresServer:
+        """Return a server that streams from this one, with `with` or `start`.
+
+        It has this one's password and settings; see `wait_for` and `promote`.
+        """
+        other = PostgresServer(password=self.password, options=self._settings)
+        other._source = self
+        return other
+
+    def wait_for(self, standby: PostgresServer) -> None:
+        """From now on acknowledge only what a standby, that runs, has applied as well.
+
+        A standby that goes away stops every commit, until `commit_alone`.
+        """
+        with standby.connect() as connection:
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+            assert row == (True,), "only a standby can be waited for"
+        self._set("synchronous_commit", "remote_apply")
+        self._set("synchronous_standby_names", "*")
+
+    def commit_alone(self) -> None:
+        """Acknowledge without a standby again."""
+        self._set("synchronous_standby_names", "")
+
+    def promote(self) -> None:
+        """Make a standby the primary; return when it takes writes."""
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT pg_promote(true, %s)", [int(_START_SECONDS)]
+            ).fetchone()
+        if row != (True,):
+            raise RuntimeError(f"PostgreSQL was not promoted:\n{self.log()}")
+        self._source = None
+
+    def follow(self, primary: PostgresServer) -> None:
+        """Stop, and come back as a standby of another, as in a planned switch-over."""
+        self.stop()
+        assert self.directory is not None, "only a server that ran can follow"
+        data = self.directory / "data"
+        (data / "standby.signal").touch()
+        with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+            settings.write("\nsynchronous_standby_names = ''\n")
+            quoted = primary.conninfo().replace("'", "''")
+            settings.write(f"primary_conninfo = '{quoted}'\n")
+        self._source = primary
+        self.start()
 
     def close(self) -> None:
         """Kill the server and remove its files; may be called twice."""
@@ -253,18 +301,7 @@ class PostgresServer:
         self.directory = directory
         self._watch = _watch_over(directory)
         atexit.register(self.close)
-        command: list[str | Path] = [
-            self._binaries / "initdb",
-            "-D",
-            directory / "data",
-        ]
-        command += ["-U", self.user, "--no-sync", "--encoding=UTF8", "--locale=C"]
-        if self.password is None:
-            command += ["--auth=trust"]
-        else:
-            secret = directory / "password"
-            secret.write_text(self.password, encoding="utf-8")
-            command += ["--auth=scram-sha-256", f"--pwfile={secret}"]
+        command = self._copying() if self._source else self._making(directory)
         if os.geteuid() == 0:
             for path in (directory, *directory.iterdir()):
                 shutil.chown(path, "nobody")
@@ -277,7 +314,40 @@ class PostgresServer:
         )
         if done.returncode:
             self.close()
-            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(
+                f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}"
+            )
+
+    def _making(self, directory: Path) -> list[str | Path]:
+        command: list[str | Path] = [
+            self._binaries / "initdb",
+            "-D",
+            directory / "data",
+        ]
+        command += ["-U", self.user, "--no-sync", "--encoding=UTF8", "--locale=C"]
+        if self.password is None:
+            return [*command, "--auth=trust"]
+        secret = directory / "password"
+        secret.write_text(self.password, encoding="utf-8")
+        return [*command, "--auth=scram-sha-256", f"--pwfile={secret}"]
+
+    def _copying(self) -> list[str | Path]:
+        assert self._source is not None, "only of a standby"
+        assert self.directory is not None, "start() creates it"
+        return [
+            *(self._binaries / "pg_basebackup", "-D", self.directory / "data"),
+            *("-d", self._source.conninfo(), "--no-sync"),
+            *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"),
+        ]
+
+    def _set(self, name: str, value: str) -> None:
+        """Change a setting in force, until the cluster is gone."""
+        statement = sql.SQL("ALTER SYSTEM SET {} = {}")
+        with self.connect() as connection:
+            connection.execute(
+                statement.format(sql.Identifier(name), sql.Literal(value))
+            )
+            connection.execute("SELECT pg_reload_conf()")
 
     def _launch(self) -> bool:
         directory = self.directory
