@@ -313,6 +313,9 @@ class Connections:
             except SlowConnectionError:
                 self._check_open()
                 raise
+            except StoreConfigError as error:
+                # It was accepted when this opened: somebody is changing the server.
+                raise StoreUnavailableError(str(error)) from error
             except StoreUnavailableError:
                 self._check_open()
                 now = time.monotonic()

@@ -221,11 +221,7 @@ class PostgresStore(StoreInterface):
                 self._server_clock.forget()
             asked = True
 
-            def work(connection: Connection, expires_at: float) -> list[Row]:
-                until = self._server_clock.until(connection, expires_at)
-                return fetch(connection, statement, (value, until))
-
-            answer = self._call(work)
+            answer = self._carry_over(statement, value)
             return answer.value, answer.repeated
 
         return replayed(execute, _entry, writes)
@@ -292,6 +288,13 @@ class PostgresStore(StoreInterface):
                 connection, statement, values, expires_at
             )
         )
+
+    def _carry_over(self, statement: bytes, value: bytes) -> Answer[list[Row]]:
+        def work(connection: Connection, expires_at: float) -> list[Row]:
+            until = self._server_clock.until(connection, expires_at)
+            return fetch(connection, statement, (value, until))
+
+        return self._call(work)
 
     def _call(
         self, work: Callable[[Connection, float], list[Row]]
