@@ -100,8 +100,10 @@ _REFUSED: Final = re.compile(
 )
 _STARTING: Final = re.compile(r"the database system is (starting up|not yet accepting)")
 _PASSING: Final = re.compile(
-    r"too\ many\ (clients|connections) | remaining\ connection\ slots"
-    r"| the\ database\ system\ is",
+    r"""too\ many\ (clients|connections) | remaining\ connection\ slots
+    | the\ database\ system\ is
+    # libpq's own words of a standby, or what was the primary: it may be one in a moment.
+    | session\ is\ (not\ )?read-only | server\ is\ (not\ )?in\ hot\ standby""",
     re.VERBOSE,
 )
 

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_store import (
+    FailoverStore,
     HistorySample,
     PostgresStore,
     StoreConfig,
+    StoreUnavailableError,
     get_history,
     get_store,
 )
@@ -147,6 +149,23 @@ def test_a_standby_is_passed_by(pair, order):
     with PostgresStore(url_of(*servers)) as store:
         store.set("settings", {"order": order})
         assert store.get("settings") == {"order": order}
+
+
+def test_where_all_are_standbys_for_a_moment_a_program_starts(
+    pair, tmp_path, until, monkeypatch
+):
+    monkeypatch.delenv("PGTARGETSESSIONATTRS", raising=False)
+    primary, standby = pair
+    primary.kill()
+    url = url_of(standby, primary)
+    with pytest.raises(StoreUnavailableError):
+        PostgresStore(url).open()
+    with FailoverStore(PostgresStore(url), tmp_path / "config") as store:
+        store.set("state", {"n": 1})
+        assert store.status().degraded_since is not None
+        standby.promote()
+        until(lambda: store.status().degraded_since is None)
+    assert committed(standby) == 1
 
 
 def test_a_host_that_became_read_only_is_left(pair, opened, until):
