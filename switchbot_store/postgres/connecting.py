@@ -87,6 +87,7 @@ def connected(
     )
     # libpq reads it only where it waits itself.
     attempt_seconds = float(parameters.pop("connect_timeout", None) or 0)
+    lost = False
     while True:
         until = expires_at
         if attempt_seconds > 0:
@@ -97,6 +98,12 @@ def connected(
             left = expires_at - time.monotonic()
             if left <= 0 or not error.starting:
                 raise error.meaning from None
+        except StoreUnavailableError as error:
+            # One that a pooler had from a server which is gone meanwhile; it has found
+            # out by that, and makes another.
+            if lost or isinstance(error, SlowConnectionError):
+                raise
+            lost, left = True, expires_at - time.monotonic()
         threading.Event().wait(min(_STARTING_PAUSE_SECONDS, max(0.0, left)))
 
 

@@ -30,7 +30,7 @@ HOSTILE_SETTINGS: Final = {
     "IntervalStyle": "sql_standard",
     "TimeZone": "Asia/Kathmandu",
     "search_path": '"$user", public, pg_catalog',
-    "statement_timeout": "40ms",
+    "statement_timeout": "300ms",
     "lock_timeout": "5ms",
     "idle_in_transaction_session_timeout": "1s",
     "client_encoding": "LATIN1",
