@@ -66,7 +66,11 @@ class PgBouncer:
         if os.geteuid() == 0:  # it refuses to run as root
             for path in (self._directory, *self._directory.iterdir()):
                 shutil.chown(path, "nobody")
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

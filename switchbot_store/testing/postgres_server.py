@@ -188,6 +188,7 @@ class PostgresServer:
         """
         other = PostgresServer(password=self.password, options=self._settings)
         other._source = self
+        other._names = self._names  # what this one made is there as well
         return other
 
     def wait_for(self, standby: PostgresServer) -> None:
@@ -223,7 +224,7 @@ class PostgresServer:
         (data / "standby.signal").touch()
         with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
             settings.write("\nsynchronous_standby_names = ''\n")
-            quoted = primary.conninfo().replace("'", "''")
+            quoted = primary.conninfo().replace("\\", "\\\\").replace("'", "''")
             settings.write(f"primary_conninfo = '{quoted}'\n")
         self._source = primary
         self.start()

@@ -1,12 +1,14 @@
 """Behind PgBouncer in transaction mode, as hosted PostgreSQL gives by default."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from switchbot_store import (
+    FailoverStore,
     HistorySample,
     PostgresHistory,
     PostgresStore,
@@ -20,6 +22,8 @@ from switchbot_store.doctor.inspection import Inspection
 from switchbot_store.doctor.local import examine
 from switchbot_store.ops import analyze_db_health
 from switchbot_store.postgres.migrations import load_migrations
+from switchbot_store.testing import PostgresServer
+from switchbot_store.testing.pgbouncer import PgBouncer
 
 CLIENTS = 6
 OPERATIONS_EACH = 300
@@ -245,6 +249,35 @@ def test_the_doctor_says_that_a_pooler_answers(environment):
         environment.setenv("POSTGRES_POOLER", word)
         found = [each for each in examine() if each.check == "pooler"]
         assert [each.level for each in found] == [level]
+
+
+@pytest.mark.usefixtures("bouncer")  # or skipped
+def test_a_pooler_that_is_led_to_a_promoted_standby_is_followed(tmp_path):
+    with (
+        PostgresServer() as primary,
+        primary.standby() as standby,
+        PgBouncer(primary) as bouncer,
+        FailoverStore(PostgresStore(bouncer.url()), tmp_path / "config") as store,
+    ):
+        primary.wait_for(standby)
+        store.set("state", {"n": 1})
+        assert store.status().degraded_since is None
+        primary.kill()
+        store.set("state", {"n": 2})
+        assert store.status().degraded_since is not None
+        standby.promote()
+        bouncer.stop()
+        bouncer.lead_to(standby)
+        bouncer.start()
+        give_up_at = time.monotonic() + 60
+        while store.status().degraded_since is not None:
+            assert time.monotonic() < give_up_at
+            threading.Event().wait(0.05)
+        store.set("other", {"n": 3})
+        with standby.connect() as connection:
+            query = "SELECT data FROM json_store WHERE kind IN ('state', 'other')"
+            found = connection.execute(f"{query} ORDER BY kind").fetchall()
+        assert found == [({"n": 3},), ({"n": 2},)]
 
 
 def test_options_are_refused_and_the_doctor_says_so(environment, pgbouncer):
