@@ -72,8 +72,9 @@ def connected(
     """Connect, again and again while the server starts, for `timeout_seconds`.
 
     `options` are those of `psycopg.connect`; a `connect_timeout` among them bounds one
-    attempt. Without a `prepare_threshold` of None, which means a transaction pooler, the
-    session is brought into the state that `sessions` describes. Raises StoreConfigError
+    attempt. Unless a pooler lies between, which
+    a `prepare_threshold` of None says beforehand, the session is brought into the state
+    that `sessions` describes; behind one nothing is prepared. Raises StoreConfigError
     when a setting has to be corrected, SlowConnectionError, StoreUnavailableError.
     """
     expires_at = time.monotonic() + timeout_seconds
@@ -86,6 +87,7 @@ def connected(
     )
     # libpq reads it only where it waits itself.
     attempt_seconds = float(parameters.pop("connect_timeout", None) or 0)
+    lost = False
     while True:
         until = expires_at
         if attempt_seconds > 0:
@@ -96,6 +98,12 @@ def connected(
             left = expires_at - time.monotonic()
             if left <= 0 or not error.starting:
                 raise error.meaning from None
+        except StoreUnavailableError as error:
+            # One that a pooler had from a server which is gone meanwhile; it has found
+            # out by that, and makes another.
+            if lost or isinstance(error, SlowConnectionError):
+                raise
+            lost, left = True, expires_at - time.monotonic()
         threading.Event().wait(min(_STARTING_PAUSE_SECONDS, max(0.0, left)))
 
 
@@ -112,7 +120,8 @@ def _settled(
     guard = WATCHDOG.guarding(pgconn.socket, left)
     try:
         with guard:
-            settle(connection)
+            if not settle(connection):
+                connection.prepare_threshold = None
     except psycopg.Error as error:
         connection.close()
         raise translated(error, expired=guard.expired) from error
@@ -139,9 +148,15 @@ class _Failure(NamedTuple):
     listening: bool
 
 
+_SILENT: Final[set[tuple[str, str]]] = set()
+"""Addresses that said nothing when others were asked in their place; asked last."""
+
+
 def _dialled(parameters: dict[str, Any], expires_at: float) -> pq.abc.PGconn:
     failures: list[_Failure] = []
-    waiting = deque(_addresses(parameters, expires_at))
+    waiting = deque(
+        sorted(_addresses(parameters, expires_at), key=lambda it: _name(it) in _SILENT)
+    )
     running: list[_Attempt] = []
     next_at = time.monotonic()
     try:
@@ -162,12 +177,15 @@ def _dialled(parameters: dict[str, Any], expires_at: float) -> pq.abc.PGconn:
                 failure = attempt.go_on()
                 if attempt.connected:
                     running.remove(attempt)
+                    _SILENT.discard(attempt.name)
                     return attempt.pgconn
                 if failure is not None:
                     failures.append(failure)
                     running.remove(attempt)
+                    _SILENT.discard(attempt.name)
                     attempt.pgconn.finish()
     finally:
+        _SILENT.update(attempt.name for attempt in running)
         for attempt in running:
             attempt.pgconn.finish()
     raise _meaning_of(failures)
@@ -178,6 +196,7 @@ class _Attempt:
 
     def __init__(self, parameters: dict[str, Any], expires_at: float) -> None:
         self._parameters = parameters
+        self.name = _name(parameters)
         conninfo = make_conninfo("", **parameters).encode()
         if _is_resolved(parameters):
             self.pgconn = pq.PGconn.connect_start(conninfo)
@@ -201,6 +220,11 @@ class _Attempt:
             return None
         text = " ".join(self.pgconn.error_message.decode("utf-8", "replace").split(" "))
         return _Failure(self._parameters, text.strip(), _is_listening(self.pgconn))
+
+
+def _name(parameters: dict[str, Any]) -> tuple[str, str]:
+    place = parameters.get("hostaddr") or parameters.get("host") or ""
+    return str(place), str(parameters.get("port") or "")
 
 
 def _ready(attempts: Sequence[_Attempt], seconds: float) -> list[_Attempt]:
@@ -359,7 +383,8 @@ def _hosts(parameters: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _value(parameters: dict[str, Any], name: str, variable: str) -> str:
-    return str(parameters.get(name) or os.environ.get(variable, ""))
+    # As libpq: what is given and empty is not looked up elsewhere.
+    return str(parameters.get(name, os.environ.get(variable, "")) or "")
 
 
 def _is_resolved(parameters: dict[str, Any]) -> bool:

@@ -37,7 +37,7 @@ from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import (
     is_broken_connection,
     is_nothing_done,
-    is_table_gone,
+    is_other_shape,
     is_useless_connection,
     translated,
 )
@@ -90,7 +90,8 @@ class Connections:
     `prepare` gets a connection once before the first call, to bring the schema up to
     date. Where it raises SchemaWorkDueError `schema_work` is run beside, without a
     deadline: the call that began it waits for it within its own, later ones do not.
-    `pooler` says that a transaction pooler lies between, None to go by the name.
+    `pooler` says that a transaction pooler lies between; each new connection finds that
+    out by itself otherwise.
     An attempt to connect that fails ends a call, unless a connection broke shortly
     before: then the server may be restarting, and whoever is `patient` waits for it.
     """
@@ -206,7 +207,7 @@ class Connections:
                 raise StoreUnavailableError(f"PostgreSQL: {error}") from error
             except psycopg.Error as error:
                 late = time.monotonic() >= expires_at
-                if is_table_gone(error) and self._prepare and not made_anew:
+                if is_other_shape(error) and self._prepare and not made_anew:
                     # Dropped under us; what failed did nothing, and is repeated.
                     made_anew = True
                     attempts += 1

@@ -62,10 +62,14 @@ _NOTHING_DONE: Final = frozenset(
         "40P01",  # deadlock_detected
     }
 )
-_GONE: Final = frozenset(
+_OTHER_SHAPE: Final = frozenset(
     {
         "42P01",  # undefined_table
         "3F000",  # invalid_schema_name
+        "42703",  # undefined_column
+        "42804",  # datatype_mismatch
+        "42883",  # undefined_function: none for a column of that type
+        "42P10",  # invalid_column_reference: no key for ON CONFLICT
     }
 )
 _MISTAKES: Final = frozenset(
@@ -96,8 +100,10 @@ _REFUSED: Final = re.compile(
 )
 _STARTING: Final = re.compile(r"the database system is (starting up|not yet accepting)")
 _PASSING: Final = re.compile(
-    r"too\ many\ (clients|connections) | remaining\ connection\ slots"
-    r"| the\ database\ system\ is",
+    r"""too\ many\ (clients|connections) | remaining\ connection\ slots
+    | the\ database\ system\ is
+    # libpq's own words of a standby, or what was the primary: it may be one in a moment.
+    | session\ is\ (not\ )?read-only | server\ is\ (not\ )?in\ hot\ standby""",
     re.VERBOSE,
 )
 
@@ -130,9 +136,9 @@ def is_nothing_done(error: psycopg.Error) -> bool:
     return error.sqlstate in _NOTHING_DONE
 
 
-def is_table_gone(error: psycopg.Error) -> bool:
-    """Tell whether a table or schema of ours is not there; nothing was done."""
-    return error.sqlstate in _GONE
+def is_other_shape(error: psycopg.Error) -> bool:
+    """Tell whether a table of ours is gone, or not as we made it; nothing was done."""
+    return error.sqlstate in _OTHER_SHAPE
 
 
 def is_starting(text: str) -> bool:
