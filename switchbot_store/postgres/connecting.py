@@ -244,8 +244,14 @@ def _ready(attempts: Sequence[_Attempt], seconds: float) -> list[_Attempt]:
 
 
 def _is_listening(pgconn: pq.abc.PGconn) -> bool:
-    """Tell whether the server's side is open, so that it was libpq which gave up."""
+    """Tell whether the server's side is open, so that it was libpq which gave up.
+
+    Not what it gave up after it was let in: a standby where `target_session_attrs` wants
+    a primary is one until it is promoted.
+    """
     with suppress(psycopg.Error, OSError):
+        if pgconn.parameter_status(b"server_version") is not None:
+            return False
         duplicate = socket.socket(fileno=os.dup(pgconn.socket))
         with duplicate:
             duplicate.settimeout(0)

@@ -11,9 +11,11 @@ process id, since it does not know yet which server connections will do the work
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import orjson
+import psycopg
 
 from switchbot_store.postgres.wire import fetch
 
@@ -42,26 +44,42 @@ _WANTED: Final[Mapping[str, str]] = {
     "quote_all_identifiers": "off",
     "row_security": "on",
 }
+# Where pg_catalog is not named it comes first; named, it may come after a schema whose
+# functions then stand for the server's own. Tables are made in the first schema, which
+# has to be there and to allow it. A path that the connection string asks for is left: it
+# is no accident.
+_FIND_TABLES: Final = b"""
+SELECT pg_catalog.set_config('search_path', (
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY
+        pg_catalog.has_schema_privilege(name, 'CREATE') DESC, place)
+    FROM (
+        SELECT name, pg_catalog.min(place) AS place
+        FROM pg_catalog.unnest(
+            pg_catalog.array_append(pg_catalog.current_schemas(false), 'public'::name)
+        ) WITH ORDINALITY AS s(name, place)
+        WHERE pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NOT NULL
+        GROUP BY name
+    ) AS named WHERE name <> 'pg_catalog'), false)
+WHERE ('pg_catalog' = ANY (pg_catalog.current_schemas(false))
+    OR pg_catalog.has_schema_privilege(pg_catalog.current_schema(), 'CREATE') IS NOT TRUE)
+    AND (SELECT source FROM pg_catalog.pg_settings WHERE name = 'search_path') <> 'client'
+"""
+_DIRECT: Final = b"pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $%d::int4"
 _SETTLE: Final = b"""
 SELECT pg_catalog.set_config(name, wanted, false)
 FROM pg_catalog.jsonb_each_text($1::jsonb) AS w(name, wanted)
-WHERE pg_catalog.current_setting(name, true) <> wanted
-"""
-# Where pg_catalog is not named it comes first; named, it may come after a schema whose
-# functions then stand for the server's own. A path without any schema that exists has no
-# place for tables. One that the connection string asks for is left: it is no accident.
-_FIND_TABLES: Final = b"""
-SELECT pid OPERATOR(pg_catalog.=) $1::int4, CASE WHEN pid OPERATOR(pg_catalog.=) $1::int4
-    AND ('pg_catalog' = ANY (pg_catalog.current_schemas(false))
-    OR pg_catalog.current_schema() IS NULL)
-    AND (SELECT source FROM pg_catalog.pg_settings WHERE name = 'search_path') <> 'client'
-THEN pg_catalog.set_config('search_path', coalesce((
-    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY place)
-    FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s(name, place)
-    WHERE name <> 'pg_catalog'), 'public'), false) END
-FROM pg_catalog.pg_backend_pid() AS pid
-"""
+WHERE pg_catalog.current_setting(name, true) <> wanted AND %b
+UNION ALL
+%b AND %b
+UNION ALL
+SELECT 'pooled' WHERE NOT %b
+""" % (_DIRECT % 2, _FIND_TABLES, _DIRECT % 2, _DIRECT % 2)
 _VALUES: Final = orjson.dumps(_WANTED)
+_UNLIMITED: Final = (
+    b"SELECT pg_catalog.set_config('statement_timeout', '0', false) WHERE %b"
+    % (_DIRECT % 1)
+)
+_ATTEMPTS: Final = 20
 
 
 def settle(connection: OwnConnection) -> bool:
@@ -69,9 +87,14 @@ def settle(connection: OwnConnection) -> bool:
 
     Raises psycopg.Error.
     """
-    pid = str(connection.info.backend_pid).encode()
-    ((direct, _),) = fetch(connection, _FIND_TABLES, (pid,))
-    if direct != b"t":
-        return False
-    fetch(connection, _SETTLE, (_VALUES,))
-    return True
+    pid = b"%d" % connection.info.backend_pid
+    try:
+        done = fetch(connection, _SETTLE, (_VALUES, pid))
+    except psycopg.errors.QueryCanceled:
+        # By a limit of milliseconds, which even its own end has to get by.
+        for _ in range(_ATTEMPTS):
+            with suppress(psycopg.errors.QueryCanceled):
+                fetch(connection, _UNLIMITED, (pid,))
+                break
+        done = fetch(connection, _SETTLE, (_VALUES, pid))
+    return (b"pooled",) not in done

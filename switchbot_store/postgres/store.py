@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
-from switchbot_store.codec import decode, encode, is_internal, validate_key
+from switchbot_store.codec import decode_of_others, encode, is_internal, validate_key
 from switchbot_store.errors import (
     StoreConflictError,
     StoreDataError,
@@ -45,8 +45,9 @@ class PostgresStore(StoreInterface):
     in is used as it is; a pool of autocommit connections costs one round trip per call,
     any other three. `timeout_seconds` bounds each call, `connect_timeout_seconds` the
     first connection. `pooler` says that a transaction pooler lies between, None to find
-    that out. A server that restarts is waited for, until the deadline; unless
-    `patient`, the first attempt to connect that fails ends a call. Leases are watched
+    that out. An attempt to connect that fails ends a call, unless a connection
+    broke shortly before: a server that restarts is waited for, until the deadline, by who
+    is `patient`. Role and database may have any settings. Leases are watched
     by the seconds of `monotonic`. Opening migrates what documents rest on.
 
     `database_url` is one as ``postgresql://user@localhost/home``:
@@ -324,4 +325,4 @@ def _text(value: bytes | None) -> str:
 def _entry(key: str, row: Sequence[bytes | None]) -> Entry:
     data, revision, microseconds = row
     updated_at = from_microseconds(None if microseconds is None else int(microseconds))
-    return Entry(decode(data or b"", key=key), _text(revision), updated_at)
+    return Entry(decode_of_others(data or b"", key=key), _text(revision), updated_at)
