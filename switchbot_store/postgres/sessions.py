@@ -48,7 +48,16 @@ _WANTED: Final[Mapping[str, str]] = {
 # functions then stand for the server's own. Tables are made in the first schema, which
 # has to be there and to allow it. A path that the connection string asks for is left: it
 # is no accident.
-_FIND_TABLES: Final = b"""
+_SETTLE: Final = b"""
+WITH session AS (
+    SELECT pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $2::int4 AS is_ours
+)
+SELECT is_ours FROM session
+UNION ALL
+SELECT pg_catalog.set_config(name, wanted, false) IS NULL
+FROM session, pg_catalog.jsonb_each_text($1::jsonb) AS w(name, wanted)
+WHERE is_ours AND pg_catalog.current_setting(name, true) <> wanted
+UNION ALL
 SELECT pg_catalog.set_config('search_path', (
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ' ORDER BY
         pg_catalog.has_schema_privilege(name, 'CREATE') DESC, place)
@@ -59,26 +68,15 @@ SELECT pg_catalog.set_config('search_path', (
         ) WITH ORDINALITY AS s(name, place)
         WHERE pg_catalog.to_regnamespace(pg_catalog.quote_ident(name)) IS NOT NULL
         GROUP BY name
-    ) AS named WHERE name <> 'pg_catalog'), false)
-WHERE ('pg_catalog' = ANY (pg_catalog.current_schemas(false))
+    ) AS named WHERE name <> 'pg_catalog'), false) IS NULL
+FROM session
+WHERE is_ours
+    AND ('pg_catalog' = ANY (pg_catalog.current_schemas(false))
     OR pg_catalog.has_schema_privilege(pg_catalog.current_schema(), 'CREATE') IS NOT TRUE)
     AND (SELECT source FROM pg_catalog.pg_settings WHERE name = 'search_path') <> 'client'
 """
-_DIRECT: Final = b"pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $%d::int4"
-_SETTLE: Final = b"""
-SELECT pg_catalog.set_config(name, wanted, false)
-FROM pg_catalog.jsonb_each_text($1::jsonb) AS w(name, wanted)
-WHERE pg_catalog.current_setting(name, true) <> wanted AND %b
-UNION ALL
-%b AND %b
-UNION ALL
-SELECT 'pooled' WHERE NOT %b
-""" % (_DIRECT % 2, _FIND_TABLES, _DIRECT % 2, _DIRECT % 2)
 _VALUES: Final = orjson.dumps(_WANTED)
-_UNLIMITED: Final = (
-    b"SELECT pg_catalog.set_config('statement_timeout', '0', false) WHERE %b"
-    % (_DIRECT % 1)
-)
+_UNLIMITED: Final = b"SET statement_timeout = 0"
 _ATTEMPTS: Final = 20
 
 
@@ -87,14 +85,14 @@ def settle(connection: OwnConnection) -> bool:
 
     Raises psycopg.Error.
     """
-    pid = b"%d" % connection.info.backend_pid
+    values = (_VALUES, str(connection.info.backend_pid).encode())
     try:
-        done = fetch(connection, _SETTLE, (_VALUES, pid))
+        ours, *_ = fetch(connection, _SETTLE, values)
     except psycopg.errors.QueryCanceled:
         # By a limit of milliseconds, which even its own end has to get by.
         for _ in range(_ATTEMPTS):
             with suppress(psycopg.errors.QueryCanceled):
-                fetch(connection, _UNLIMITED, (pid,))
+                fetch(connection, _UNLIMITED, ())
                 break
-        done = fetch(connection, _SETTLE, (_VALUES, pid))
-    return (b"pooled",) not in done
+        ours, *_ = fetch(connection, _SETTLE, values)
+    return ours == (b"t",)

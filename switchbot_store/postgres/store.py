@@ -45,9 +45,9 @@ class PostgresStore(StoreInterface):
     in is used as it is; a pool of autocommit connections costs one round trip per call,
     any other three. `timeout_seconds` bounds each call, `connect_timeout_seconds` the
     first connection. `pooler` says that a transaction pooler lies between, None to find
-    that out. An attempt to connect that fails ends a call, unless a connection
-    broke shortly before: a server that restarts is waited for, until the deadline, by who
-    is `patient`. Role and database may have any settings. Leases are watched
+    that out. An attempt to connect that fails ends a call, unless a connection broke
+    shortly before: a server that restarts is waited for, until the deadline, by who is
+    `patient`. Role and database may have any settings. Leases are watched
     by the seconds of `monotonic`. Opening migrates what documents rest on.
 
     `database_url` is one as ``postgresql://user@localhost/home``:
