@@ -35,7 +35,7 @@ IN_EVERY_WAY = (
     "tests/store/failover/test_failover_contract.py",
     "tests/store/history/test_history_contract.py",
 )
-WAYS = ("hostile", "session", "transaction", "promotion")
+WAYS = ("session", "transaction", "promotion")
 
 PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 
@@ -170,8 +170,8 @@ def lowest(session: nox.Session) -> None:
 def servers(session: nox.Session, server: str) -> None:
     """Hold store, failover and history on a PostgreSQL, and in each way to reach it.
 
-    `nox -s "servers(18)"` takes one version. The ways are as a hostile role, through
-    PgBouncer, which the system brings, and at two hosts, one of them promoted.
+    `nox -s "servers(18)"` takes one version. The ways are through PgBouncer, which the
+    system brings, and at two hosts, one of them promoted; the hostile role is a test.
     """
     install(session, "test", extras="all,mcp")
     env = {"SWITCHBOT_TEST_PG_BIN": str(server_binaries(session, server))}

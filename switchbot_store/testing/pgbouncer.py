@@ -31,6 +31,8 @@ def find_pgbouncer() -> str | None:
 class PgBouncer:
     """One PgBouncer in front of a server, for every database; `with` starts and ends it.
 
+    It lets in the server's own user and `users`.
+
     `mode` is ``session`` or ``transaction``. In the latter there are as few server connections as possible, so that clients
     change them all the time. It runs as `nobody` when the tests run as root. RuntimeError
     when the program is absent, or does not start.
@@ -42,7 +44,7 @@ class PgBouncer:
         mode: str = "transaction",
         *,
         program: str | None = None,
-        user: str | None = None,
+        users: tuple[str, ...] = (),
     ) -> None:
         found = program or find_pgbouncer()
         if found is None:
@@ -50,7 +52,7 @@ class PgBouncer:
         self._program = found
         self._server = server
         self._mode = mode
-        self._user = user or server.user
+        self._users = (server.user, *users)
         self.port = free_port()
         self._directory: Path | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -61,7 +63,8 @@ class PgBouncer:
         # Not below pytest's directory, which is closed to other users.
         self._directory = Path(tempfile.mkdtemp(prefix="pooler-"))
         self._directory.chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IXOTH)
-        (self._directory / "users.txt").write_text(f'"{self._user}" ""\n')
+        users = "".join(f'"{user}" ""\n' for user in self._users)
+        (self._directory / "users.txt").write_text(users)
         self.lead_to(self._server)
         if os.geteuid() == 0:  # it refuses to run as root
             for path in (self._directory, *self._directory.iterdir()):
@@ -81,7 +84,7 @@ class PgBouncer:
 
     def url(self, dbname: str = "postgres") -> str:
         """Return a URL that leads through it."""
-        return f"postgresql://{self._user}@127.0.0.1:{self.port}/{dbname}"
+        return f"postgresql://{self._server.user}@127.0.0.1:{self.port}/{dbname}"
 
     def lead_to(self, server: PostgresServer) -> None:
         """Have it lead to `server` from its next start on."""
@@ -90,7 +93,7 @@ class PgBouncer:
         (self._directory / "pgbouncer.ini").write_text(
             f"""
             [databases]
-            * = host=127.0.0.1 port={server.port} user={self._user}
+            * = host=127.0.0.1 port={server.port}
             [pgbouncer]
             listen_addr = 127.0.0.1
             listen_port = {self.port}

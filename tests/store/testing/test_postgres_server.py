@@ -192,7 +192,7 @@ def test_a_primary_can_follow_its_standby_and_commit_alone():
         standby.create_database("alone")
 
 
-@pytest.mark.parametrize("way", ["", "hostile", "session", "transaction", "promotion"])
+@pytest.mark.parametrize("way", ["", "session", "transaction", "promotion"])
 def test_each_way_leads_to_the_database_that_was_made(way):
     if way in {"session", "transaction"} and find_pgbouncer() is None:
         pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
@@ -205,11 +205,9 @@ def test_each_way_leads_to_the_database_that_was_made(way):
                 prepare_threshold=None,
                 target_session_attrs="read-write",
             ) as connection:
-                query = "SELECT current_database(), current_setting('TimeZone')"
-                found, timezone = connection.execute(query).fetchone()
+                query = "SELECT current_database()"
+                assert connection.execute(query).fetchone() == (name,)
                 connection.execute("CREATE TABLE t (n int)")
-            assert found == name
-            assert (timezone == "Asia/Kathmandu") is (way == "hostile")
             with reached.server.connect(name) as connection:
                 assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
         assert (reached.server is server) is (way != "promotion")

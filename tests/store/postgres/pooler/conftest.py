@@ -10,7 +10,7 @@ from switchbot_store.testing.pgbouncer import PgBouncer, find_pgbouncer
 def bouncer(postgres_server):
     if find_pgbouncer() is None:
         pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
-    with PgBouncer(postgres_server) as bouncer:
+    with PgBouncer(postgres_server, users=("hostile",)) as bouncer:
         yield bouncer
 
 

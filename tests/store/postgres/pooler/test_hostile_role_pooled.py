@@ -5,7 +5,6 @@ import pytest
 
 from switchbot_store import PostgresHistory, PostgresStore
 from switchbot_store.testing import HistoryContract, StoreContract
-from switchbot_store.testing.pgbouncer import PgBouncer, find_pgbouncer
 
 BEYOND_A_STATEMENT = (
     "idle_in_transaction_session_timeout",
@@ -16,18 +15,14 @@ BEYOND_A_STATEMENT = (
 
 
 @pytest.fixture
-def pooled_url(database_url, hostile_role, postgres_server):
+def pooled_url(database_url, hostile_role, pgbouncer):
     """Without what no statement can say of itself, and every administrator would notice."""
     with psycopg.connect(database_url, autocommit=True) as admin:
         for name in BEYOND_A_STATEMENT:
             admin.execute(
                 f"ALTER ROLE {hostile_role} IN DATABASE {admin.info.dbname} RESET {name}"
             )
-        name = admin.info.dbname
-    if find_pgbouncer() is None:
-        pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
-    with PgBouncer(postgres_server, user=hostile_role) as bouncer:
-        yield bouncer.url(name)
+    return psycopg.conninfo.make_conninfo(pgbouncer, user=hostile_role)
 
 
 class TestStore(StoreContract):
