@@ -311,7 +311,7 @@ class HistoryService:
 
         `target` is a path or a binary file; `format` is ``csv``, ``jsonl`` or
         ``parquet`` (with pyarrow), by default what the path's suffix says. Timestamps
-        are ISO 8601 in UTC. Raises as `query`, and HistoryError when the target cannot
+        are ISO 8601 in UTC, with microseconds in every row. Raises as `query`, and HistoryError when the target cannot
         be written.
         """
         from switchbot_store.history.query.export import format_of, write_pages  # noqa: PLC0415 - memory for who exports

@@ -31,7 +31,7 @@ _MONTH_NAMED: Final = re.compile(
 )
 _DAY_MONTH_NAMED: Final = re.compile(
     rf"(\d{{1,2}})(?:\.|er)?(?: de)?[ -]([^\W\d_]{{3,}})\.?(?: de)?[ -](\d{{4}})"
-    rf"(?: г\.)?{_TIME}"
+    rf"(?: г\.)?{_TIME}"  # noqa: RUF001 - "of the year" in Russian
 )
 _MONTHS: Final = tuple(
     tuple(names.split())

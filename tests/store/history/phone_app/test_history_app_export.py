@@ -91,12 +91,12 @@ def test_every_header_is_understood(tmp_path, header, line, metadata):
         "1 de septiembre de 2026, 7:56 a. m.",
         "1 de set. de 2026 07:56",
         "1 wrz 2026, 07:56",
-        "1 сент. 2026 г., 07:56",
+        "1 сент. 2026 г., 07:56",  # noqa: RUF001 - Russian
         "2026年9月1日 07:56",
         "2026年9月1日午前7:56",
         "2026/09/01 上午7:56",
         "2026년 9월 1일 오전 7:56",
-        "\u200e٢٠٢٦-٠٩-٠١ ٠٧:٥٦",
+        "\u200e٢٠٢٦-٠٩-٠١ ٠٧:٥٦",  # noqa: RUF001 - Arabic digits
     ],
 )
 def test_every_date_is_understood(tmp_path, date):
@@ -253,9 +253,7 @@ def test_every_line_helps_to_find_the_order(tmp_path):
 @given(
     cells=st.lists(st.sampled_from(["21", "5", "45", "9,1", '"21,5"', ""]), max_size=9)
 )
-def test_a_line_is_never_read_with_more_cells_than_its_header(
-    tmp_path_factory, cells
-):
+def test_a_line_is_never_read_with_more_cells_than_its_header(tmp_path_factory, cells):
     line = ",".join(["2026-09-01 07:56", *cells])
     found = next(csv.reader([line]))
     samples, report = read(
