@@ -152,8 +152,7 @@ def _window(value: dict[str, Any]) -> TimeWindow:
         return TimeWindow(**parts)
     except ValueError:
         raise vol.Invalid(
-            f"start and end are both {value['start']:%H:%M}; a whole day is two windows,"
-            " as 00:00-12:00 and 12:00-00:00"
+            f"start and end are both {value['start']}; a whole day is 00:00-00:00"
         ) from None
 
 
