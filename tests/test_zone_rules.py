@@ -11,10 +11,11 @@ import pytest
 import tzdata
 from click.testing import CliRunner
 
-from switchbot_automation import parse_settings
+from switchbot_automation import AutomationEngine, parse_settings
 from switchbot_automation.cli.app import application
 from switchbot_automation.schedule.windows import next_start
-from switchbot_store import HistorySample, HistoryService, SqliteHistory
+from switchbot_automation.simulation import SimulatedClock, SimulatedHome
+from switchbot_store import HistorySample, HistoryService, MemoryStore, SqliteHistory
 from switchbot_store.doctor import examine
 from switchbot_store.zone_rules import differs_from, zone_of, zone_rules
 
@@ -141,6 +142,20 @@ def test_the_check_of_the_settings_names_a_zone_that_is_read_otherwise(
     system(OLDER, Paris="Europe/Paris")
     done = CliRunner().invoke(application, ["check-config", str(path)])
     assert "is read by" not in done.stderr
+
+
+async def test_health_names_the_rules_and_a_zone_that_is_read_otherwise(system):
+    system(OLDER, Paris="Asia/Tokyo")
+    clock = SimulatedClock(NOW)
+    store = MemoryStore(now=clock.now)
+    store.set("settings", DOCUMENT)
+    home = SimulatedHome(clock=clock)
+    async with AutomationEngine(home, store, clock=clock) as engine:
+        await engine.run_once()
+        rules = (await engine.health())["zone_rules"]
+    assert rules["in_use"] == "tzdata"
+    assert (rules["system"], rules["tzdata"]) == (OLDER, tzdata.IANA_VERSION)
+    assert list(rules["differs_from"]) == ["Europe/Paris"]
 
 
 def test_doctor_names_the_rules_and_a_zone_that_is_read_otherwise(
