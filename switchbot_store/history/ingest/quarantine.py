@@ -6,11 +6,12 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 
 from switchbot_store.errors import HistoryError, StoreDataError
+from switchbot_store.files.durable import make_directory
 from switchbot_store.history.ingest.codec import as_dict, load
 from switchbot_store.history.ingest.samples import normalised
 
@@ -68,7 +69,7 @@ class Quarantine:
                             line for line, row in read if row is None or not wanted(row)
                         ]
                 finally:
-                    with self.path.open("ab") as file:
+                    with _opened(self.path) as file:
                         file.writelines(lines)
                         file.flush()
                         os.fsync(file.fileno())
@@ -80,7 +81,9 @@ class Quarantine:
     def add(self, row: HistorySample | str, reason: str, *, at: datetime) -> None:
         """Set a row aside. Never raises: without a usable file the log has it."""
         shown = row if isinstance(row, str) else as_dict(row)
-        _LOGGER.error("a row of history cannot be stored: %s: %.500r", reason, shown)
+        _LOGGER.error(
+            "a row of history cannot be stored: %s: %.500s", reason, _shown(shown)
+        )
         if self.path is None:
             return
         line = _line({"at": at, "reason": reason, "row": shown})
@@ -89,14 +92,19 @@ class Quarantine:
 
     def _append(self, path: Path, line: bytes) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
+            make_directory(str(path.parent))
+            with _opened(path) as file:
                 if file.tell() + len(line) <= _MAX_BYTES:
                     file.write(line)
                     file.flush()
                     os.fsync(file.fileno())
         except OSError as error:
             _LOGGER.error("%s: %s", path, error)  # noqa: TRY400 - the reason is in it
+
+
+def _opened(path: Path) -> IO[bytes]:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "ab")
 
 
 def _sample_of(line: bytes, reason: str) -> HistorySample | None:
@@ -110,12 +118,19 @@ def _sample_of(line: bytes, reason: str) -> HistorySample | None:
         return None
 
 
+def _shown(row: object) -> str:
+    try:
+        return repr(row)
+    except RecursionError:
+        return f"a {type(row).__name__} of too many levels to be shown"
+
+
 def _line(entry: dict[str, object]) -> bytes:
     options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
     try:
         return orjson.dumps(entry, default=repr, option=options)
-    except orjson.JSONEncodeError:
+    except (orjson.JSONEncodeError, RecursionError):
         # A lone surrogate, a cycle, an integer beyond 64 bits.
-        entry["row"] = repr(entry["row"])[:_MAX_TEXT]
+        entry["row"] = _shown(entry["row"])[:_MAX_TEXT]
         text = ascii(entry["row"])
         return orjson.dumps({**entry, "row": text}, default=repr, option=options)
