@@ -136,6 +136,9 @@ FULL: dict[str, Any] = {
     "equipment": {
         "starts": [[PAST, "winter"]], "rest_until": SOON, "locked_until": SOON,
     },
+    "wish": {
+        "since": PAST, "until": SOON, "preset": "away", "winter": [19.0, 21.0], "by": "x",
+    },
     "command_check": {
         "id": "x", "action": "winter", "since": PAST, "due_at": SOON, "attempt": 1,
         "temperature": 19.0, "parameter": "23,5,3,on",
