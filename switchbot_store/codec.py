@@ -102,6 +102,38 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
     return orjson.dumps(data, option=_INDENTED) if indent else encoded
 
 
+def storable(data: Document) -> tuple[Document, list[StoreDataError]]:
+    """Return a document as it may be stored, and what of it was left out.
+
+    Others may have written what `encode` refuses, and what was read has to be written
+    again one day. Values are replaced by None, names dropped; the document itself where
+    there is nothing to leave out. One that is too long or deep as a whole is left empty.
+    """
+    try:
+        encode(data)
+    except StoreDataError as error:
+        problems = [each for each in _problems(data) if each.path] or [error]
+        kept = _storable(data, MAX_DEPTH)
+        try:
+            encode(kept)
+        except StoreDataError as whole:
+            return {}, [*problems, whole]
+        return kept, problems
+    return data, []
+
+
+def _storable(value: Any, depth: int) -> Any:
+    if type(value) is dict:
+        return {
+            name: _storable(each, depth - 1) if depth else None
+            for name, each in value.items()
+            if not _name_problem(name)
+        }
+    if type(value) is list:
+        return [_storable(each, depth - 1) if depth else None for each in value]
+    return None if _value_problem(value) else value
+
+
 class UnreadableError(StoreUnavailableError):
     """The place answers, and what it has is no document: somebody else wrote it."""
 

@@ -16,7 +16,7 @@ from functools import cache, partial
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import available_timezones
 
 import voluptuous as vol
 
@@ -55,9 +55,11 @@ from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
+from switchbot_store.zone_rules import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
 
 __all__ = ["check_settings", "parse_settings"]
 
@@ -150,8 +152,7 @@ def _window(value: dict[str, Any]) -> TimeWindow:
         return TimeWindow(**parts)
     except ValueError:
         raise vol.Invalid(
-            f"start and end are both {value['start']:%H:%M}; a whole day is two windows,"
-            " as 00:00-12:00 and 12:00-00:00"
+            f"start and end are both {value['start']}; a whole day is 00:00-00:00"
         ) from None
 
 
@@ -213,8 +214,8 @@ def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
             f"expected the name of a timezone, as 'Europe/Paris', got {shown(value)}"
         )
     try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        return zone_of(value)
+    except (KeyError, ValueError, OSError) as exc:
         near = nearest(value, available_timezones())
         hint = f"; did you mean {near!r}?" if near else ", as 'Europe/Paris'"
         raise vol.Invalid(
@@ -839,6 +840,6 @@ def _defaults() -> dict[str, Any]:
     raw = DEFAULTS[""]
     return {
         **raw,
-        "timezone": ZoneInfo(raw["timezone"]),
+        "timezone": zone_of(raw["timezone"]),
         "webhook_allowed_hosts": frozenset(raw["webhook_allowed_hosts"]),
     }

@@ -54,6 +54,8 @@ def test_json_says_the_same_to_a_program(invoke, file):
 
     file.write_text("{}")
     answer = json.loads(invoke("check-config", file, "--json").stdout)
+    rules = answer.pop("zone_rules")
+    assert rules["in_use"] in ("system", "tzdata")
     assert answer == {"ok": True, "errors": [], "warnings": [], "zones": ["default"]}
 
 

@@ -44,6 +44,18 @@ DELETE FROM state_history_late WHERE (zone, bucket) IN (
 FORGET_LATE: Final = """
 DELETE FROM state_history_late WHERE bucket >= %(start)s AND bucket < %(end)s
 """
+FORGET_HOURS: Final = """
+WITH hours AS (
+    SELECT * FROM unnest(%(zones)s::text[], %(hours)s::timestamptz[]) AS u(zone, bucket)
+), blocks AS (
+    DELETE FROM state_history_blocks b USING hours h
+    WHERE b.zone = h.zone AND b.bucket <= h.bucket
+        AND b.bucket > h.bucket - interval '6 hours'
+)
+DELETE FROM state_history_hourly s USING hours h
+WHERE s.zone = h.zone AND s.bucket = h.bucket AND NOT s.frozen
+"""
+"""Hours whose rows were moved away, with the blocks that they were summed up in."""
 _ROLLED_COLUMNS: Final = (
     "count, temperature, min_temperature, max_temperature, temperature_seconds,"
     " humidity, min_humidity, max_humidity, humidity_seconds, aircon_on_seconds,"

@@ -59,10 +59,7 @@ _INSERT: Final = composed(
     """,
     columns=_COLUMNS,
 )
-INSERT: Final = composed(
-    "WITH added AS (<INSERT> RETURNING 1) SELECT count(*) FROM added", insert=_INSERT
-)
-
+# Hours are over by the clock, or closed by one that was ahead.
 # The mark and the rows commit together. A mark that is there is touched: who computes
 # that hour at this moment waits for this commit, or this statement for theirs.
 _MARK: Final = composed(
@@ -72,6 +69,7 @@ _MARK: Final = composed(
     FROM added CROSS JOIN LATERAL (VALUES (<HOUR>), (<HOUR> + interval '1 hour'))
         AS hours(bucket)
     WHERE hours.bucket + interval '1 hour' <= <NOW>
+        OR hours.bucket < (SELECT through FROM state_history_rollup)
     ORDER BY 1, 2
     ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
     """,
@@ -178,6 +176,16 @@ NEWEST: Final = composed(
             AND r."timestamp" >= '1970-01-01 00:00:00+00'
         ORDER BY r."timestamp" DESC LIMIT 1
     ) s
+    """,
+    zones=ZONES,
+)
+MOVE: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>
+    UPDATE state_history s SET "timestamp" = s."timestamp" + %(by)s::interval
+    FROM zones z
+    WHERE s.zone = z.zone AND s."timestamp" >= %(start)s AND s."timestamp" < %(end)s
+    RETURNING s.zone, s."timestamp"
     """,
     zones=ZONES,
 )

@@ -32,6 +32,7 @@ from switchbot_store.history.postgres import buckets_sql as bucket_sql
 from switchbot_store.history.postgres import rollup_sql
 from switchbot_store.history.postgres import rows_sql as sql
 from switchbot_store.history.postgres.copy_text import copy_lines
+from switchbot_store.instants import LATEST
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
 from switchbot_store.postgres.wire import fetch
@@ -54,7 +55,6 @@ _HOURS_PER_STEP: Final = 240
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
-_INSERT: Final = sql.INSERT.encode()
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
 _SECONDS_PER_DAY: Final = 0.03
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
@@ -131,16 +131,11 @@ class PostgresHistory(HistoryBackend):
         if len(samples) > _MAX_RECORDSET_ROWS:
             return self._copy(samples, now)
         document = orjson.dumps([as_dict(sample) for sample in samples])
-        hour = hour_of(now)
-        if any(sample.timestamp < hour for sample in samples):
-            values = [document, in_utc(now).isoformat().encode()]
-            statement = _INSERT_LATE
-        else:
-            values, statement = [document], _INSERT
+        values = [document, in_utc(now).isoformat().encode()]
 
         def insert(connection: Connection) -> int:
             try:
-                ((count,),) = fetch(connection, statement, values)
+                ((count,),) = fetch(connection, _INSERT_LATE, values)
             except _REFUSED as error:
                 raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
             return int(count or 0)
@@ -153,7 +148,9 @@ class PostgresHistory(HistoryBackend):
                 with connection.transaction():
                     count = _copied(connection, samples)
                     if count:
-                        _mark_late(connection, late_hours(keys_of(samples), now))
+                        through, _ = _row(connection, rollup_sql.STATE, {})
+                        over = in_utc(now) if through is None else max(now, through)
+                        _mark_late(connection, late_hours(keys_of(samples), over))
                     return count
             except _REFUSED as error:
                 raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
@@ -261,6 +258,35 @@ class PostgresHistory(HistoryBackend):
         return self._reading(
             lambda connection: connection.execute(rollup_sql.PURGE, values).rowcount
         )
+
+    def move(
+        self,
+        start: datetime,
+        end: datetime,
+        by: timedelta,
+        *,
+        zone: str | None = None,
+    ) -> int:
+        """Move the rows of a range; see `HistoryBackend.move`."""
+        values = {"start": start, "end": end, "by": by, "zone": zone}
+
+        def moved(connection: Connection) -> int:
+            try:
+                with connection.transaction():
+                    _first(
+                        connection, rollup_sql.CLAIM, {}
+                    )  # blocks are summed up alone
+                    with connection.cursor(row_factory=tuple_row) as cursor:
+                        found = cursor.execute(sql.MOVE, values).fetchall()
+                    keys = [(name, in_utc(at)) for name, at in found]
+                    left = late_hours(((name, at - by) for name, at in keys), LATEST)
+                    _mark_late(connection, left | late_hours(keys, LATEST))
+                    _forget_hours(connection, left)
+                    return len(keys)
+            except _REFUSED as error:
+                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+
+        return self._reading(moved)
 
     def frozen_hours(
         self, *, after: RowKey | None = None, limit: int
@@ -378,6 +404,14 @@ def _mark_late(connection: Connection, hours: set[tuple[str, datetime]]) -> None
         zones, moments = zip(*hours, strict=True)
         values = {"zones": list(zones), "hours": list(moments)}
         connection.execute(sql.MARK_LATE, values)
+
+
+def _forget_hours(connection: Connection, hours: set[tuple[str, datetime]]) -> None:
+    if hours:
+        zones, moments = zip(*hours, strict=True)
+        values = {"zones": list(zones), "hours": list(moments)}
+        connection.execute(rollup_sql.FORGET_HOURS, values)
+        _sum_up(connection, [(zone, at, at + HOUR) for zone, at in hours])
 
 
 def _roll_up(connection: Connection, edge: datetime) -> int:
