@@ -18,7 +18,6 @@ from switchbot_store.ops.plans import (
     NO_HYPOPG,
     NO_STATEMENTS,
     TIMEOUT_SECONDS,
-    extension_schema,
     forget_supposed,
     get_top_queries,
     index_names,
@@ -169,7 +168,7 @@ def _advised(
     ends_at = time.monotonic() + budget_seconds
 
     def look(session: Session) -> IndexAdvice:
-        schema = extension_schema(session, "hypopg")
+        schema = session.extension_schema("hypopg")
         if schema is None:
             return IndexAdvice(total=len(weights), how_to=NO_HYPOPG)
         try:

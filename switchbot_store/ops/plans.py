@@ -183,7 +183,7 @@ def explain_query(
             checked(session, parts)
         names: dict[str, str] = {}
         if hypothetical_indexes:
-            schema = extension_schema(session, "hypopg")
+            schema = session.extension_schema("hypopg")
             if schema is None:
                 raise StoreDataError(NO_HYPOPG)
             for each in hypothetical_indexes:
@@ -218,7 +218,7 @@ def get_top_queries(
         )
 
     def look(session: Session) -> TopQueries:
-        schema = extension_schema(session, "pg_stat_statements")
+        schema = session.extension_schema("pg_stat_statements")
         if schema is None:
             return TopQueries((), sort_by, NO_STATEMENTS)
         query = _TOP.format(
@@ -232,16 +232,6 @@ def get_top_queries(
         return TopQueries(tuple(QueryCost(**row) for row in rows), sort_by)
 
     return read(target, look, timeout_seconds=timeout_seconds)
-
-
-def extension_schema(session: Session, name: str) -> str | None:
-    """Return the quoted schema of an extension, None where it is not installed."""
-    rows = session.rows(
-        "SELECT quote_ident(n.nspname) AS name FROM pg_extension e"
-        " JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = %s",
-        [name],
-    )
-    return rows[0]["name"] if rows else None
 
 
 def suppose(session: Session, schema: str, definition: str) -> dict[str, Any]:
@@ -261,7 +251,7 @@ def forget_supposed(session: Session) -> None:
     """Suppose no index any more; a connection of a pool outlives the question."""
     if session.connection.closed:
         return
-    schema = extension_schema(session, "hypopg")
+    schema = session.extension_schema("hypopg")
     session.connection.execute(f"SELECT {schema}.hypopg_reset()".encode())
 
 

@@ -33,6 +33,18 @@ TIMEOUT_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 2.0
 """For the server to say itself that time is up, before the watchdog hangs up."""
 
+_SETTLED: Final = """
+SELECT pg_catalog.set_config(name, value, true)
+FROM (VALUES ('statement_timeout', %s), ('datestyle', 'ISO, MDY'),
+    ('intervalstyle', 'postgres'), ('bytea_output', 'hex'), ('extra_float_digits', '1'),
+    ('lock_timeout', '3s')
+) AS wanted (name, value)
+"""
+_FIRST_OWN: Final = """
+SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog',
+    nullif(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), true)
+"""
+
 
 class Session:
     """One transaction's view of a database, which it cannot change."""
@@ -50,7 +62,8 @@ class Session:
     ) -> list[dict[str, Any]]:
         """Return what a query gives, a dict a row. Raises psycopg.Error."""
         with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query, values or None).fetchall()
+            # Never prepared: the connection may be a host's, and outlives the question.
+            return cursor.execute(query, values or None, prepare=False).fetchall()
 
     def row(
         self, query: QueryNoTemplate, values: Sequence[Any] | Mapping[str, Any] = ()
@@ -64,10 +77,26 @@ class Session:
         with self.connection.transaction():
             yield
 
-    def has_extension(self, name: str) -> bool:
-        """Tell whether an extension is installed in this database."""
-        query = "SELECT FROM pg_extension WHERE extname = %s"
-        return bool(self.rows(query, [name]))
+    @property
+    def standby(self) -> bool:
+        """Whether the server only replays what another one writes."""
+        return bool(self.row("SELECT pg_catalog.pg_is_in_recovery() AS yes")["yes"])
+
+    def look_in_the_catalogue_first(self) -> None:
+        """Let PostgreSQL's own names win until the transaction ends.
+
+        Objects on the search path keep their short names.
+        """
+        self.rows(_FIRST_OWN)
+
+    def extension_schema(self, name: str) -> str | None:
+        """Return the quoted schema of an extension, None where it is not installed."""
+        rows = self.rows(
+            "SELECT quote_ident(n.nspname) AS name FROM pg_extension e"
+            " JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = %s",
+            [name],
+        )
+        return rows[0]["name"] if rows else None
 
 
 def read(
@@ -84,9 +113,11 @@ def read(
 
     def within(connection: Connection) -> T:
         with connection.transaction(force_rollback=True):
-            connection.execute("SET TRANSACTION READ ONLY")
+            # Of its own, whatever a role or a database sets: what is asked twice is
+            # looked at twice, and values come in the form that the driver reads.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY")
             milliseconds = max(1, int(timeout_seconds * 1000))
-            connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")
+            connection.execute(_SETTLED, [f"{milliseconds}ms"])
             return work(Session(connection))
 
     deadline_seconds = timeout_seconds + _GRACE_SECONDS
