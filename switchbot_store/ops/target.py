@@ -45,6 +45,8 @@ SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catal
     nullif(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), true)
 """
 
+_SET_PATH: Final = "SELECT pg_catalog.set_config('search_path', %s, true)"
+
 
 class Session:
     """One transaction's view of a database, which it cannot change."""
@@ -89,11 +91,21 @@ class Session:
         """
         self.rows(_FIRST_OWN)
 
+    @contextmanager
+    def on_own_path(self) -> Iterator[None]:
+        """Let names within be PostgreSQL's own alone; what fails is to be undone."""
+        path = self.row("SELECT pg_catalog.current_setting('search_path') AS path")
+        self.rows(_SET_PATH, ["pg_catalog, pg_temp"])
+        yield
+        self.rows(_SET_PATH, [path["path"]])
+
     def extension_schema(self, name: str) -> str | None:
         """Return the quoted schema of an extension, None where it is not installed."""
         rows = self.rows(
-            "SELECT quote_ident(n.nspname) AS name FROM pg_extension e"
-            " JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = %s",
+            "SELECT pg_catalog.quote_ident(n.nspname) AS name"
+            " FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n"
+            " ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
+            " WHERE e.extname OPERATOR(pg_catalog.=) %s::pg_catalog.name",
             [name],
         )
         return rows[0]["name"] if rows else None

@@ -59,6 +59,13 @@ class Standby(PostgresServer):
         data = self.directory / "data"
         subprocess.run(["rm", "-rf", data], check=True)
         self._run("pg_basebackup", "-d", self._primary.conninfo(), "-D", data, "-R")
+        # The program may be linked with a newer libpq than the server: the options that
+        # it writes down would not be known there.
+        follow = psycopg.conninfo.make_conninfo(
+            host=str(self._primary.directory), port=self._primary.port, user=self.user
+        )
+        with (data / "postgresql.auto.conf").open("a") as file:
+            file.write(f"primary_conninfo = '{follow}'\n")
 
     def promote(self):
         self._run("pg_ctl", "promote", "-w", "-D", self.directory / "data")
@@ -91,6 +98,19 @@ def holds(condition, seconds=30):
     while not condition():
         assert time.monotonic() < end, "it did not come true"
         time.sleep(0.01)
+
+
+def counted(connection, table, dead):
+    """Wait until the dead rows of a table are counted; a session tells them late."""
+    if connection.info.server_version >= 150000:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+
+    def there():
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+        query = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = %s"
+        return connection.execute(query, [table]).fetchone()[0] >= dead
+
+    holds(there)
 
 
 @pytest.fixture(scope="module")
