@@ -39,7 +39,9 @@ CHECKS: Final[dict[str, Callable[[Session], list[Finding]]]] = {
     "constraint": check_constraints,
 }
 _ALL: Final = "all"
-_CHANGED_ON_THE_PRIMARY: Final = frozenset({"index", "vacuum", "sequence", "constraint"})
+_CHANGED_ON_THE_PRIMARY: Final = frozenset(
+    {"index", "vacuum", "sequence", "constraint"}
+)
 
 
 def analyze_db_health(

@@ -266,9 +266,7 @@ def _unused(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
                 " an index was made",
             )
         )
-    return _UNUSED.sum_up(
-        findings, examined=examined, total=total, well="all are used"
-    )
+    return _UNUSED.sum_up(findings, examined=examined, total=total, well="all are used")
 
 
 def _counted_days(index: dict[str, Any], span: CountedSpan) -> float | None:

@@ -81,7 +81,12 @@ def _type_before(tokens: list[Any], index: int) -> int | None:
         return None
     if tokens[at].name == "ZONE":
         # Of AT TIME ZONE $1 it is none.
-        if at < 3 or tokens[at - 2].name not in {"WITH", "WITH_LA", "WITHOUT", "WITHOUT_LA"}:  # noqa: PLR2004 - as many words
+        if at < 3 or tokens[at - 2].name not in {
+            "WITH",
+            "WITH_LA",
+            "WITHOUT",
+            "WITHOUT_LA",
+        }:  # noqa: PLR2004 - as many words
             return None
         at -= 3
     if tokens[at].name == _CLOSE:
@@ -91,7 +96,9 @@ def _type_before(tokens: list[Any], index: int) -> int | None:
     name = tokens[at].name
     if name in _SECOND_WORDS:
         wanted = _SECOND_WORDS[name]
-        return at - 1 if at > 0 and (not wanted or tokens[at - 1].name == wanted) else None
+        return (
+            at - 1 if at > 0 and (not wanted or tokens[at - 1].name == wanted) else None
+        )
     if name in _TYPE_WORDS:
         return at
     if name not in _NAMES:

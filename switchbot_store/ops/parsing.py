@@ -93,7 +93,9 @@ class _Parser:
                     "PostgreSQL's parser did not outlive this statement"
                 ) from None
             except BaseException:
-                self._end(process)  # what it says next is no answer to the next question
+                self._end(
+                    process
+                )  # what it says next is no answer to the next question
                 raise
         return orjson.loads(answer)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -24,7 +24,9 @@ from switchbot_store.errors import StoreDataError
 from switchbot_store.ops.answers import asked
 from switchbot_store.ops.parsing import judged
 from switchbot_store.ops.reach import Columns, checked
+from switchbot_store.ops.role import HOW_TO_READ_ONLY, rights_beyond_select
 from switchbot_store.ops.target import read
+from switchbot_store.ops.validation import RefusedSqlError
 from switchbot_store.postgres.errors import is_broken_connection
 
 if TYPE_CHECKING:
@@ -64,6 +66,10 @@ _READ: Final = "read_only"
 class SqlResult:
     """The rows of a statement; `truncated` says that there were more.
 
+    `beyond_select` is what the role that asked may do besides reading. Where it is empty
+    the server itself keeps every statement from changing anything, as for a role that
+    ``switchbot-store ops role`` made; else READ ONLY and the look-ups here do.
+
     Values are what JSON has; whatever else PostgreSQL gave is its text. So is what only
     PostgreSQL can hold: a date without end, brackets a thousand deep.
 
@@ -78,6 +84,7 @@ class SqlResult:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     truncated: bool = False
+    beyond_select: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -86,6 +93,7 @@ class SqlResult:
             "rows": [list(row) for row in self.rows],
             "row_count": len(self.rows),
             "truncated": self.truncated,
+            "beyond_select": list(self.beyond_select),
         }
 
 
@@ -96,6 +104,7 @@ def execute_sql(
     max_rows: int = MAX_ROWS,
     max_bytes: int = MAX_BYTES,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    only_reading_role: bool = False,
 ) -> SqlResult:
     """Run one SELECT or SHOW and return its rows, up to `max_rows` and `max_bytes`.
 
@@ -103,17 +112,25 @@ def execute_sql(
     stays in the server, be it one value; so it costs this process a few times `max_bytes`
     at the most.
 
+    `only_reading_role` refuses every statement of a role that may do more than SELECT.
+
     Raises RefusedSqlError for everything that is not known to be harmless, and what the
     server says as StoreDataError; SlowConnectionError, StoreUnavailableError.
     """
     parts = judged(sql)
 
     def run(session: Session) -> SqlResult:
+        beyond = rights_beyond_select(session)
+        if beyond and only_reading_role:
+            raise RefusedSqlError(f"this role {'; '.join(beyond)}: {HOW_TO_READ_ONLY}")
         with telling():
             columns = checked(session, parts)
-            if columns is None:
-                return _shown(session, parts.text, max_bytes)
-            return _fetched(session, parts.text, columns, max_rows, max_bytes)
+            found = (
+                _shown(session, parts.text, max_bytes)
+                if columns is None
+                else _fetched(session, parts.text, columns, max_rows, max_bytes)
+            )
+        return replace(found, beyond_select=beyond)
 
     return read(target, run, timeout_seconds=timeout_seconds)
 

@@ -6,15 +6,17 @@ timeout and under the watchdog's deadline, also behind a transaction pooler.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import psycopg
 from psycopg.rows import dict_row
 
-from switchbot_store.errors import StoreConfigError
+from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.failover.store import FailoverStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.postgres.connections import Connections
+from switchbot_store.postgres.errors import is_broken_connection
 from switchbot_store.postgres.store import PostgresStore
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     Target = StoreInterface | ConnectionPool[Any] | str
 
 T = TypeVar("T")
+_Traces = frozenset[tuple[str, int, int]]
 
 TIMEOUT_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 2.0
@@ -45,6 +48,15 @@ SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catal
     nullif(pg_catalog.current_setting('search_path'), ''), 'pg_temp'), true)
 """
 
+# A lock of the session and a prepared statement are undone with no transaction.
+_TRACES: Final = """
+SELECT 'lock' AS what, l.classid::pg_catalog.int8 AS one, l.objid::pg_catalog.int8 AS two
+FROM pg_catalog.pg_locks l
+WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'
+    AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+UNION ALL SELECT 'statement', pg_catalog.hashtext(s.name), 0
+FROM pg_catalog.pg_prepared_statements s
+"""
 _SET_PATH: Final = "SELECT pg_catalog.set_config('search_path', %s, true)"
 
 
@@ -91,6 +103,11 @@ class Session:
         """
         self.rows(_FIRST_OWN)
 
+    def left_behind(self) -> _Traces:
+        """Return what of this session outlives a transaction that is undone."""
+        rows = self.rows(_TRACES)
+        return frozenset((row["what"], row["one"], row["two"]) for row in rows)
+
     @contextmanager
     def on_own_path(self) -> Iterator[None]:
         """Let names within be PostgreSQL's own alone; what fails is to be undone."""
@@ -124,19 +141,61 @@ def read(
     """
 
     def within(connection: Connection) -> T:
-        with connection.transaction(force_rollback=True):
-            # Of its own, whatever a role or a database sets: what is asked twice is
-            # looked at twice, and values come in the form that the driver reads.
-            connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY")
-            milliseconds = max(1, int(timeout_seconds * 1000))
-            connection.execute(_SETTLED, [f"{milliseconds}ms"])
-            return work(Session(connection))
+        before: _Traces | None = None
+        try:
+            with connection.transaction(force_rollback=True):
+                # Of its own, whatever a role or a database sets: what is asked twice is
+                # looked at twice, and values come in the form that the driver reads.
+                connection.execute(
+                    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
+                )
+                milliseconds = max(1, int(timeout_seconds * 1000))
+                connection.execute(_SETTLED, [f"{milliseconds}ms"])
+                session = Session(connection)
+                before = session.left_behind()
+                return work(session)
+        finally:
+            if before is not None:
+                _end_if_changed(connection, before)
 
     deadline_seconds = timeout_seconds + _GRACE_SECONDS
     if isinstance(target, str):
         with Connections(target).direct(deadline_seconds) as connection:
             return within(connection)
     return connections_of(target).call(within, timeout_seconds=deadline_seconds).value
+
+
+def _end_if_changed(connection: Connection, before: _Traces) -> None:
+    """End the connection where a question has left something in its session."""
+    if connection.closed:
+        return
+    with suppress(psycopg.Error):
+        with connection.transaction(force_rollback=True):
+            left = Session(connection).left_behind()
+        if left - before:
+            connection.close()
+
+
+def write(target: Target, work: Callable[[Connection], None]) -> None:
+    """Run `work` in one transaction that stays; the only way to change anything here.
+
+    Raises StoreDataError with the server's words for what it refuses, else as `read`.
+    """
+
+    def within(connection: Connection) -> None:
+        try:
+            with connection.transaction():
+                work(connection)
+        except psycopg.Error as error:
+            if is_broken_connection(error):
+                raise
+            raise StoreDataError(str(error).splitlines()[0]) from error
+
+    if isinstance(target, str):
+        with Connections(target).direct(TIMEOUT_SECONDS) as connection:
+            return within(connection)
+    connections_of(target).call(within, timeout_seconds=TIMEOUT_SECONDS)
+    return None
 
 
 def connections_of(target: StoreInterface | ConnectionPool[Any]) -> Connections:

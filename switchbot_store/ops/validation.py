@@ -244,7 +244,9 @@ def _measured(sql: str, *, parameters: bool) -> tuple[str, set[str]]:
     first = next((each for each in tokens if each.name != _SEMICOLON), None)
     text = "" if first is None else sql[first.start : tokens[-1].end + 1]
     if parameters and text:
-        text = parsable(text, [each for each in _tokens(text) if each.name not in _COMMENTS])
+        text = parsable(
+            text, [each for each in _tokens(text) if each.name not in _COMMENTS]
+        )
     return text, called
 
 

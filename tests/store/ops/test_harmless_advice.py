@@ -19,7 +19,9 @@ END LOOP; END $$"""
 
 
 def of(target, code, check="index"):
-    return [each for each in analyze_db_health(target, check).findings if each.code == code]
+    return [
+        each for each in analyze_db_health(target, check).findings if each.code == code
+    ]
 
 
 def told(target, code, check="index"):
@@ -75,7 +77,9 @@ class TestUnused:
             ("ok", ""),
         }
         (unknown,) = [
-            each for each in of(database, "index_unused") if each.status is Status.UNKNOWN
+            each
+            for each in of(database, "index_unused")
+            if each.status is Status.UNKNOWN
         ]
         assert "fresh" in unknown.message
         assert "DROP" not in unknown.fix
@@ -91,7 +95,9 @@ class TestUnused:
         finally:
             server.drop_database(copy)
 
-    def test_an_index_of_an_extension_or_a_partition_cannot_go_alone(self, database, sql):
+    def test_an_index_of_an_extension_or_a_partition_cannot_go_alone(
+        self, database, sql
+    ):
         connection = sql(
             "CREATE TABLE t (a int) PARTITION BY LIST (a)",
             "CREATE TABLE one PARTITION OF t FOR VALUES IN (1)",
@@ -228,7 +234,9 @@ class TestStandby:
 
 
 class TestIndexesBeingBuilt:
-    def test_one_that_another_role_is_building_is_not_invalid(self, database, sql, role):
+    def test_one_that_another_role_is_building_is_not_invalid(
+        self, database, sql, role
+    ):
         connection = sql("CREATE TABLE t (a int)", "GRANT SELECT ON t TO public")
         with psycopg.connect(database) as reader:
             # A transaction that has a snapshot: the build waits for its end.
@@ -236,7 +244,8 @@ class TestIndexesBeingBuilt:
             writer = psycopg.connect(database)
             writer.execute("INSERT INTO t VALUES (1)")
             build = threading.Thread(
-                target=_run_alone, args=(database, "CREATE INDEX CONCURRENTLY slow ON t (a)")
+                target=_run_alone,
+                args=(database, "CREATE INDEX CONCURRENTLY slow ON t (a)"),
             )
             build.start()
             try:
@@ -261,7 +270,8 @@ class TestIndexesBeingBuilt:
         with psycopg.connect(database) as writer:
             writer.execute("INSERT INTO t VALUES (1)")
             build = threading.Thread(
-                target=_run_alone, args=(database, "CREATE INDEX CONCURRENTLY slow ON t (a)")
+                target=_run_alone,
+                args=(database, "CREATE INDEX CONCURRENTLY slow ON t (a)"),
             )
             build.start()
             with psycopg.connect(database, autocommit=True) as other:
@@ -288,7 +298,9 @@ def _run_alone(database, statement):
 
 class TestDuplicates:
     def test_uniqueness_of_another_kind_is_no_duplicate(self, database, sql):
-        connection = sql("CREATE TABLE t (a int)", "CREATE UNIQUE INDEX strict ON t (a)")
+        connection = sql(
+            "CREATE TABLE t (a int)", "CREATE UNIQUE INDEX strict ON t (a)"
+        )
         connection.execute(
             "ALTER TABLE t ADD CONSTRAINT late UNIQUE (a) DEFERRABLE INITIALLY DEFERRED"
         )
@@ -298,7 +310,9 @@ class TestDuplicates:
 
 
 class TestVersions:
-    def test_no_table_waits_for_more_dead_rows_than_the_servers_most(self, database, sql):
+    def test_no_table_waits_for_more_dead_rows_than_the_servers_most(
+        self, database, sql
+    ):
         connection = sql(
             "CREATE TABLE t (a int) WITH (autovacuum_vacuum_threshold = 1000000)"
         )

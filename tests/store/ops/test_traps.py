@@ -38,7 +38,9 @@ def pool(trapped):
 def marked(trapped):
     """Whether a trap was sprung by anybody; a lock outlives all that is undone."""
     with psycopg.connect(trapped, autocommit=True) as connection:
-        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+        query = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+        )
         yield lambda: connection.execute(query, [traps.KEY]).fetchone()[0] > 0
 
 
