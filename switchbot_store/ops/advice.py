@@ -297,15 +297,15 @@ class _Search:
             name, size = self._create(candidate)
         except StoreDataError:
             return None  # not of this table, or not of this type
-        try:
-            for sql in queries:
+        for sql in queries:
+            try:
                 now[sql], used = self._cost(sql)
-                if name in used:
-                    served.append(sql)
-        except LongAnswerError as error:
-            raise _TooLongError(sql, error) from error
-        except (StoreDataError, psycopg.errors.QueryCanceled):
-            served = []
+            except LongAnswerError as error:
+                raise _TooLongError(sql, error) from error
+            except (StoreDataError, psycopg.errors.QueryCanceled):
+                continue
+            if name in used:
+                served.append(sql)
         self._drop(name)
         return size, now, tuple(served)
 

@@ -21,6 +21,8 @@ _TYPE_WORDS: Final = frozenset(
     | {"TEXT_P", "TIME", "TIMESTAMP", "VARCHAR", "NAME_P", "XML_P"}
 )
 _SECOND_WORDS: Final = {"PRECISION": "DOUBLE_P", "VARYING": ""}
+_ZONE_WORDS: Final = 3
+"""Of WITH TIME ZONE."""
 _FIELDS: Final = frozenset(
     {"YEAR_P", "MONTH_P", "DAY_P", "HOUR_P", "MINUTE_P", "SECOND_P"}
 )
@@ -81,14 +83,14 @@ def _type_before(tokens: list[Any], index: int) -> int | None:
         return None
     if tokens[at].name == "ZONE":
         # Of AT TIME ZONE $1 it is none.
-        if at < 3 or tokens[at - 2].name not in {
+        if at < _ZONE_WORDS or tokens[at - 2].name not in {
             "WITH",
             "WITH_LA",
             "WITHOUT",
             "WITHOUT_LA",
-        }:  # noqa: PLR2004 - as many words
+        }:
             return None
-        at -= 3
+        at -= _ZONE_WORDS
     if tokens[at].name == _CLOSE:
         at = _opening(tokens, at) - 1
         if at < 0:

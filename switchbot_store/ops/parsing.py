@@ -69,9 +69,9 @@ def parameters_in(sql: str) -> int:
 
 
 def _parts(found: dict[str, Any]) -> Parts:
-    pairs = {name: {(one, two) for one, two in found[name]} for name in _SETS}
-    names = {name: set(found[name]) for name in _NAMES}
-    return Parts(found["text"], whole_rows=found["whole_rows"], **pairs, **names)
+    read: dict[str, Any] = {name: set(found[name]) for name in _NAMES}
+    read |= {name: {(one, two) for one, two in found[name]} for name in _SETS}
+    return Parts(found["text"], whole_rows=found["whole_rows"], **read)
 
 
 class _Parser:
@@ -112,7 +112,7 @@ class _Parser:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - this Python and its own words
                 [sys.executable, "-P", "-c", _PROGRAM],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 stdin=subprocess.PIPE,
@@ -149,13 +149,15 @@ def _asked(kind: str, **values: Any) -> Any:
 
 
 def _send(stream: IO[bytes] | None, message: bytes) -> None:
-    assert stream is not None, "it is a pipe"
+    if stream is None:
+        raise EOFError
     stream.write(len(message).to_bytes(_LENGTH_BYTES, "big") + message)
     stream.flush()
 
 
 def _received(stream: IO[bytes] | None, seconds: float | None) -> bytes:
-    assert stream is not None, "it is a pipe"
+    if stream is None:
+        raise EOFError
     ready, _, _ = select.select([stream], [], [], seconds)
     if not ready:
         raise EOFError

@@ -181,9 +181,9 @@ def explain_query(
     def look(session: Session) -> QueryPlan:
         with telling():
             checked(session, parts)
-            for each in supposed:
+            for index in supposed:
                 # What an index computes is computed while a statement is planned.
-                checked(session, each)
+                checked(session, index)
         names: dict[str, str] = {}
         if hypothetical_indexes:
             schema = session.extension_schema("hypopg")

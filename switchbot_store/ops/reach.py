@@ -371,13 +371,7 @@ def _check_relations(session: Session, parts: Parts) -> list[int]:
         if found["schema"] in _TRUSTED:
             continue
         others.append(found["oid"])
-        name = found["name"]
-        if found["schema"].startswith("pg_toast"):
-            raise RefusedSqlError(f"{name} is PostgreSQL's own store")
-        if found["kind"] == "f" or found["reaches"]:
-            raise RefusedSqlError(f"{name} is a foreign table: it reaches elsewhere")
-        if found["row_security"]:
-            _check_policies(session, found)
+        _check_relation(session, found)
         if found["kind"] == "v":
             views += 1
             if views > _MOST_VIEWS:
@@ -394,6 +388,17 @@ def _check_relations(session: Session, parts: Parts) -> list[int]:
                 f"of {row['relation']}: {_may_do_anything('function ' + row['what'])}"
             )
     return others
+
+
+def _check_relation(session: Session, found: dict[str, Any]) -> None:
+    if found["schema"].startswith("pg_toast"):
+        raise RefusedSqlError(f"{found['name']} is PostgreSQL's own store")
+    if found["kind"] == "f" or found["reaches"]:
+        raise RefusedSqlError(
+            f"{found['name']} is a foreign table: it reaches elsewhere"
+        )
+    if found["row_security"]:
+        _check_policies(session, found)
 
 
 def _computes_of_constants(expression: str) -> bool:

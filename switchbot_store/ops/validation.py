@@ -160,11 +160,12 @@ def validated_index(definition: str) -> Parts:
         for item in statement.indexParams
     ]
     where = statement.whereClause
-    asked = f"SELECT {', '.join(f'({item})' for item in items)} FROM "
     relation = statement.relation
-    asked += ".".join(
+    table = ".".join(
         _quoted(each) for each in (relation.schemaname, relation.relname) if each
     )
+    columns = ", ".join(f"({item})" for item in items)
+    asked = f"SELECT {columns} FROM {table}"  # noqa: S608 - it is judged, not run
     if where is not None:
         asked += f" WHERE {RawStream()(where)}"
     parts = validated(asked)
@@ -217,7 +218,7 @@ def parameters_of(sql: str) -> int:
 
 def nodes_of(sql: str) -> Iterator[Any]:
     """Yield every node of a single statement. Raises as `validated` does."""
-    text, _ = _measured(sql)
+    text, _ = _measured(sql, parameters=False)
     return _nodes(_only_statement(text))
 
 

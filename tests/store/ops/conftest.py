@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -94,10 +95,10 @@ class Standby(PostgresServer):
 
 def holds(condition, seconds=30):
     """Wait until something is so."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, threading.Event()
     while not condition():
         assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.01)
+        pause.wait(0.01)
 
 
 def counted(connection, table, dead):

@@ -23,14 +23,20 @@ def _function(arguments: str, result: str, value: str, name: str = "spring") -> 
 
 PLAIN = (
     "CREATE TYPE mood AS ENUM ('sad', 'ok')",
-    "CREATE TABLE rooms (id int PRIMARY KEY, name text, at timestamptz, warmth float8,"
-    " feels mood, tags text[], extra jsonb)",
-    "INSERT INTO rooms SELECT g, 'room' || g % 5, timestamptz '2026-01-01' + g *"
-    " interval '1 hour', 18 + g % 7, CASE WHEN g % 2 = 0 THEN 'ok'::mood END,"
-    " ARRAY['a', 'b'], '{\"a\": [1, 2]}' FROM generate_series(1, 200) g",
+    (
+        "CREATE TABLE rooms (id int PRIMARY KEY, name text, at timestamptz, warmth float8,"
+        " feels mood, tags text[], extra jsonb)"
+    ),
+    (
+        "INSERT INTO rooms SELECT g, 'room' || g % 5, timestamptz '2026-01-01' + g *"
+        " interval '1 hour', 18 + g % 7, CASE WHEN g % 2 = 0 THEN 'ok'::mood END,"
+        " ARRAY['a', 'b'], '{\"a\": [1, 2]}' FROM generate_series(1, 200) g"
+    ),
     "CREATE TABLE readings (room int REFERENCES rooms, at timestamptz, value float8)",
-    "INSERT INTO readings SELECT 1 + g % 200, timestamptz '2026-01-01' + g *"
-    " interval '1 minute', g % 30 FROM generate_series(1, 2000) g",
+    (
+        "INSERT INTO readings SELECT 1 + g % 200, timestamptz '2026-01-01' + g *"
+        " interval '1 minute', g % 30 FROM generate_series(1, 2000) g"
+    ),
     "CREATE VIEW warm AS SELECT id, name, warmth FROM rooms WHERE warmth > 20",
     "CREATE DOMAIN degrees AS float8 CHECK (VALUE BETWEEN -50 AND 100)",
     "CREATE TABLE limits (room int, high degrees, span int4range)",
@@ -63,10 +69,14 @@ TRAPPED = (
     "ALTER TABLE t_policy FORCE ROW LEVEL SECURITY",
     "CREATE POLICY p ON t_policy USING (spring(n) > 0)",
     "CREATE TYPE odd",
-    "CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT"
-    " AS 'int4in'",
-    "CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT"
-    " AS 'int4out'",
+    (
+        "CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT"
+        " AS 'int4in'"
+    ),
+    (
+        "CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT"
+        " AS 'int4out'"
+    ),
     "CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = int4)",
     _function("odd, odd", "bool", "false", "odd_less"),
     _function("odd, odd", "int", "0", "odd_compare"),
@@ -75,9 +85,11 @@ TRAPPED = (
     "CREATE OPERATOR = (leftarg = odd, rightarg = odd, function = odd_less)",
     "CREATE OPERATOR >= (leftarg = odd, rightarg = odd, function = odd_less)",
     "CREATE OPERATOR > (leftarg = odd, rightarg = odd, function = odd_less)",
-    "CREATE OPERATOR CLASS odd_ops DEFAULT FOR TYPE odd USING btree AS OPERATOR 1 <,"
-    " OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,"
-    " FUNCTION 1 odd_compare(odd, odd)",
+    (
+        "CREATE OPERATOR CLASS odd_ops DEFAULT FOR TYPE odd USING btree AS OPERATOR 1 <,"
+        " OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,"
+        " FUNCTION 1 odd_compare(odd, odd)"
+    ),
     "CREATE TABLE t_class (n odd)",
     "INSERT INTO t_class VALUES ('1'), ('2')",
     "CREATE TYPE range_class AS RANGE (subtype = odd)",
@@ -170,8 +182,10 @@ AROUND = (
     "SELECT CASE WHEN EXISTS ({}) THEN 1 END",
     "SELECT 1 FROM rooms WHERE id IN (SELECT 1 FROM ({}) AS x)",
     "({}) LIMIT 3",
-    "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT r.n + 1 FROM r WHERE r.n < 2), w AS"
-    " ({}) SELECT 1 FROM r, w",
+    (
+        "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT r.n + 1 FROM r WHERE r.n < 2), w AS"
+        " ({}) SELECT 1 FROM r, w"
+    ),
 )
 
 COLUMNS = ("id", "warmth", "extract(hour FROM at)", "length(name)")
@@ -195,23 +209,33 @@ SHAPES = (
     "SELECT date_trunc('day', at) AS day, max({c}) FROM rooms WHERE {w} GROUP BY 1",
     "SELECT DISTINCT name FROM rooms WHERE {w}",
     "SELECT name, {c}, rank() OVER (PARTITION BY name ORDER BY warmth) FROM rooms WHERE {w}",
-    "WITH picked AS (SELECT * FROM rooms WHERE {w}) SELECT {c} FROM picked JOIN readings"
-    " ON room = id LIMIT 5",
-    "SELECT r.name, s.value FROM rooms r JOIN readings s ON s.room = r.id WHERE r.id IN"
-    " (SELECT id FROM rooms WHERE {w}) ORDER BY s.at DESC LIMIT 10",
+    (
+        "WITH picked AS (SELECT * FROM rooms WHERE {w}) SELECT {c} FROM picked JOIN readings"
+        " ON room = id LIMIT 5"
+    ),
+    (
+        "SELECT r.name, s.value FROM rooms r JOIN readings s ON s.room = r.id WHERE r.id IN"
+        " (SELECT id FROM rooms WHERE {w}) ORDER BY s.at DESC LIMIT 10"
+    ),
     "SELECT {c}, CASE WHEN warmth > 20 THEN 'warm' ELSE 'cool' END FROM rooms WHERE {w}",
     "SELECT jsonb_build_object('n', name, 'c', {c}) FROM rooms WHERE {w} LIMIT 3",
     "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY warmth) FROM rooms WHERE {w}",
-    "SELECT w.name, l.high, l.span FROM warm w LEFT JOIN limits l ON l.room = w.id AND"
-    " l.high > 20 WHERE w.id IN (SELECT id FROM rooms WHERE {w})",
+    (
+        "SELECT w.name, l.high, l.span FROM warm w LEFT JOIN limits l ON l.room = w.id AND"
+        " l.high > 20 WHERE w.id IN (SELECT id FROM rooms WHERE {w})"
+    ),
     "SELECT '21.5'::degrees, string_agg(name, ', ' ORDER BY id) FROM rooms WHERE {w}",
     "SELECT {c} FROM rooms WHERE {w} UNION ALL SELECT count(*) FROM readings",
-    "SELECT day::date, coalesce(sum(value), 0) FROM generate_series(timestamptz"
-    " '2026-01-01', '2026-01-03', '1 day') day LEFT JOIN readings ON"
-    " date_trunc('day', readings.at) = day WHERE EXISTS (SELECT FROM rooms WHERE {w})"
-    " GROUP BY 1",
-    "SELECT relname, pg_size_pretty(pg_total_relation_size(oid)) FROM pg_class WHERE"
-    " relname IN (SELECT name FROM rooms WHERE {w})",
+    (
+        "SELECT day::date, coalesce(sum(value), 0) FROM generate_series(timestamptz"
+        " '2026-01-01', '2026-01-03', '1 day') day LEFT JOIN readings ON"
+        " date_trunc('day', readings.at) = day WHERE EXISTS (SELECT FROM rooms WHERE {w})"
+        " GROUP BY 1"
+    ),
+    (
+        "SELECT relname, pg_size_pretty(pg_total_relation_size(oid)) FROM pg_class WHERE"
+        " relname IN (SELECT name FROM rooms WHERE {w})"
+    ),
     "SELECT unnest(tags), feels::text, ({c})::numeric(10, 2) FROM rooms WHERE {w}",
 )
 
