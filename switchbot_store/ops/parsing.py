@@ -111,7 +111,9 @@ class _Parser:
         self._process = None
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._end(self._process)
+        if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - this Python and its own words
                 [sys.executable, "-P", "-c", _PROGRAM],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
