@@ -200,8 +200,10 @@ def test_the_size_of_a_supposed_index_is_that_of_the_real_one(advised, sql):
         ),
         (
             'SELECT numeric(10, 2) $1, double precision $2, public."Mood" $3',
-            "SELECT CAST($1 AS numeric(10, 2)), CAST($2 AS double precision),"
-            ' CAST($3 AS public."Mood")',
+            (
+                "SELECT CAST($1 AS numeric(10, 2)), CAST($2 AS double precision),"
+                ' CAST($3 AS public."Mood")'
+            ),
         ),
         (
             "SELECT a FROM t ORDER BY $1 LIMIT $2 OFFSET $3",
