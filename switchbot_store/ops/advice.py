@@ -219,6 +219,7 @@ class _Search:
 
     def run(self) -> IndexAdvice:
         costs: dict[str, float] = {}
+        examined = 0
         tried: dict[Candidate, set[str]] = {}
         self._session.rows(_LIMIT_PLANNING, [f"{_PLANNING_SECONDS}s"])
         for sql in self._weights:
@@ -235,7 +236,10 @@ class _Search:
             except psycopg.errors.QueryCanceled:
                 self._skipped[sql] = f"not planned within {_PLANNING_SECONDS} s"
             else:
-                costs[sql] = cost
+                examined += 1
+                if names:
+                    # What reads the catalogue alone no index of ours makes cheaper.
+                    costs[sql] = cost
                 for candidate in found:
                     tried.setdefault(candidate, set()).add(sql)
         chosen: list[IndexRecommendation] = []
@@ -250,7 +254,7 @@ class _Search:
             self._create(candidate)
         return IndexAdvice(
             tuple(chosen),
-            examined=len(costs),
+            examined=examined,
             total=len(self._weights),
             skipped=self._skipped,
             complete=self._in_time(),

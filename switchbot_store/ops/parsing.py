@@ -180,7 +180,7 @@ def _answered(question: dict[str, Any]) -> Any:
         return validation.parameters_of(sql)
     if kind == "candidates":
         columns = {name: frozenset(each) for name, each in question["columns"].items()}
-        return candidates_of(sql, columns)
+        return [list(each) for each in candidates_of(sql, columns)]
     if kind == "expression":
         return validation.validated_expression(sql)
     if kind == "constants":
