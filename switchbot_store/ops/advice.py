@@ -225,23 +225,15 @@ class _Search:
         for sql in self._weights:
             if sql in self._skipped:
                 continue
-            try:
-                names = self._columns_of(sql)
-                cost, _ = self._cost(sql)
-                found = candidates(self._texts[sql], names)
-            except LongAnswerError as error:
-                raise _TooLongError(sql, error) from error
-            except StoreDataError as error:
-                self._skipped[sql] = str(error)
-            except psycopg.errors.QueryCanceled:
-                self._skipped[sql] = f"not planned within {_PLANNING_SECONDS} s"
-            else:
-                examined += 1
-                if names:
-                    # What reads the catalogue alone no index of ours makes cheaper.
-                    costs[sql] = cost
-                for candidate in found:
-                    tried.setdefault(candidate, set()).add(sql)
+            planned = self._planned(sql)
+            if planned is None:
+                continue
+            examined += 1
+            cost, found = planned
+            if found is not None:
+                costs[sql] = cost
+            for candidate in found or ():
+                tried.setdefault(candidate, set()).add(sql)
         chosen: list[IndexRecommendation] = []
         while tried and len(chosen) < _MOST_INDEXES and self._in_time():
             best = self._best(tried, costs)
@@ -259,6 +251,23 @@ class _Search:
             skipped=self._skipped,
             complete=self._in_time(),
         )
+
+    def _planned(self, sql: str) -> tuple[float, list[Candidate] | None] | None:
+        """Return a query's cost and what may serve it; None where it is skipped.
+
+        Nothing serves what reads the catalogue alone, and it weighs nothing.
+        """
+        try:
+            names = self._columns_of(sql)
+            cost, _ = self._cost(sql)
+            return cost, candidates(self._texts[sql], names) if names else None
+        except LongAnswerError as error:
+            raise _TooLongError(sql, error) from error
+        except StoreDataError as error:
+            self._skipped[sql] = str(error)
+        except psycopg.errors.QueryCanceled:
+            self._skipped[sql] = f"not planned within {_PLANNING_SECONDS} s"
+        return None
 
     def _best(
         self, possible: Mapping[Candidate, set[str]], costs: dict[str, float]

@@ -96,7 +96,11 @@ class ReadingRole:
 
 def rights_beyond_select(session: Session) -> tuple[str, ...]:
     """Return what the role of a session may do besides reading, the gravest first."""
-    with session.on_own_path():
+    # Undone, as what was looked up would stay locked, as if a statement named it.
+    with (
+        session.connection.transaction(force_rollback=True),
+        session.on_own_path(),
+    ):
         found = [row["what"] for row in session.rows(_RIGHTS)]
     shown = tuple(found[:_MOST_NAMED])
     more = len(found) - _MOST_NAMED
