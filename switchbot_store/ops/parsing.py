@@ -30,7 +30,8 @@ MAX_MEMORY_BYTES: Final = 1_000_000_000
 _LENGTH_BYTES: Final = 8
 _PROGRAM: Final = "from switchbot_store.ops.parsing import serve; serve()"
 _SETS: Final = ("relations", "types")
-_NAMES: Final = ("hidden", "functions", "operators", "attributes", "classes")
+_NAMES: Final = ("hidden", "functions", "operators", "attributes", "classes", "columns")
+_FLAGS: Final = ("whole_rows", "all_columns")
 
 
 def judged(sql: str, *, parameters: bool = False) -> Parts:
@@ -71,7 +72,8 @@ def parameters_in(sql: str) -> int:
 def _parts(found: dict[str, Any]) -> Parts:
     read: dict[str, Any] = {name: set(found[name]) for name in _NAMES}
     read |= {name: {(one, two) for one, two in found[name]} for name in _SETS}
-    return Parts(found["text"], whole_rows=found["whole_rows"], **read)
+    read |= {name: bool(found[name]) for name in _FLAGS}
+    return Parts(found["text"], **read)
 
 
 class _Parser:
@@ -189,7 +191,7 @@ def _answered(question: dict[str, Any]) -> Any:
         found = validation.validated_index(sql)
     else:
         found = validation.validated(sql, parameters=question["parameters"])
-    return {name: getattr(found, name) for name in ("text", "whole_rows")} | {
+    return {name: getattr(found, name) for name in ("text", *_FLAGS)} | {
         name: sorted(getattr(found, name)) for name in (*_SETS, *_NAMES)
     }
 

@@ -72,7 +72,7 @@ WITH RECURSIVE roots (oid) AS (
     UNION SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = ANY (%(relations)s::bigint[]::oid[]) AND a.attnum > 0
-        AND NOT a.attisdropped
+        AND NOT a.attisdropped AND (%(all)s OR a.attname = ANY (%(columns)s))
     UNION SELECT c.reltype FROM pg_class c
     WHERE %(whole)s AND c.oid = ANY (%(relations)s::bigint[]::oid[])
 ), behind (oid) AS (
@@ -344,6 +344,8 @@ def _check_literals(session: Session, parts: Parts, found: dict[str, Any]) -> No
         "named": found["types"],
         "relations": found["relations"],
         "whole": parts.whole_rows,
+        "all": parts.all_columns,
+        "columns": [*parts.columns],
     }
     _check_types(session, values)
 
@@ -430,6 +432,7 @@ def _check_view(session: Session, view: dict[str, Any]) -> None:
     _check_depends(session, "pg_rewrite", row["rule"], where)
     try:
         judged(row["definition"])
-        _check_types(session, {"named": row["types"], "relations": [], "whole": False})
+        values = {"named": row["types"], "relations": [], "columns": []}
+        _check_types(session, {**values, "whole": False, "all": False})
     except RefusedSqlError as error:
         raise RefusedSqlError(f"{where}: {error}") from error

@@ -76,7 +76,8 @@ class Parts:
     WITH query, at least in one place. `functions` and `operators` are bare
     names, each found in ``pg_catalog`` only. `attributes` look like columns; PostgreSQL
     takes ``row.name`` for ``name(row)`` where there is no such column. `whole_rows`: a row
-    of a table may stand beside a literal, which is then read as one. `text` is the
+    of a table may stand beside a literal, which is then read as one. `columns` are those that are named; `all_columns`: others as
+    well may be meant, by a star or under another name. `text` is the
     statement without the semicolons and comments around it.
     """
 
@@ -88,6 +89,8 @@ class Parts:
     types: set[tuple[str, str]] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     whole_rows: bool = False
+    all_columns: bool = False
+    columns: set[str] = field(default_factory=set)
     classes: set[str] = field(default_factory=set)
 
 
@@ -115,6 +118,16 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
     # What is a construct to this parser may be a function to an older server.
     parts.functions |= called
     parts.whole_rows = _has_whole_rows(statement, parts)
+    for node in _nodes(statement):
+        kind = type(node).__name__
+        parts.all_columns |= (
+            _is_star(node)
+            or (kind == "A_Indirection")
+            or bool(getattr(node, "colnames", None))
+            or bool(getattr(node, "aliascolnames", None))
+        )
+        if kind == "ColumnRef":
+            parts.columns.update(_names(node.fields))
     return parts
 
 

@@ -89,3 +89,32 @@ def test_what_an_analyst_asks_is_answered(pool, marked):
         if ask(pool, statement, marked)
     ]
     assert len(refused) <= 2, refused
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "CREATE INDEX ON rooms ((id + spring(1)))",
+        "CREATE INDEX ON rooms (id) WHERE id > spring(1)",
+        "CREATE INDEX ON rooms ((id === name))",
+        "CREATE INDEX ON rooms ((name::trapped))",
+        "CREATE INDEX ON t_class (n odd_ops)",
+        "CREATE INDEX ON t_cast ((k + 1))",
+    ],
+)
+def test_a_supposed_index_springs_none_either(pool, marked, definition):
+    with pytest.raises(RefusedSqlError):
+        explain_query(pool, "SELECT 1 FROM rooms", hypothetical_indexes=[definition])
+    assert not marked()
+
+
+def test_traps_that_a_statement_does_not_touch_refuse_nothing(pool, marked):
+    for statement in (
+        "SELECT id + 1, lower(name), feels = 'ok' FROM rooms WHERE id = 1",
+        "SELECT max(warmth), min(name) FROM rooms GROUP BY feels ORDER BY feels",
+        "SELECT n FROM t_domain WHERE d = 'x'",
+        "SELECT high::numeric(5, 1), span @> 20 FROM limits WHERE span = '[18,25]'",
+    ):
+        execute_sql(pool, statement)
+        explain_query(pool, statement)
+    assert not marked()
