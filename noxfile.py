@@ -199,6 +199,14 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def traps(session: nox.Session) -> None:
+    """Ask a database full of traps a thousand statements, and 200 that are harmless."""
+    install(session, "test")
+    session.env["TRAPS"] = "1000"
+    session.run("pytest", "tests/store/ops/test_traps.py", *session.posargs)
+
+
+@nox.session
 def chaos(session: nox.Session) -> None:
     """Kill servers and writers through 100,000 writes; `nox -s chaos -- --json`."""
     install(session, "test")
