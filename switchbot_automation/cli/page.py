@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TOKEN = "SWITCHBOT_WEB_TOKEN"  # noqa: S105 - the variable's name
 WEBHOOK_SECRET = "SWITCHBOT_WEBHOOK_SECRET"  # noqa: S105 - likewise
+ALLOWED_HOSTS = "SWITCHBOT_WEBHOOK_ALLOWED_HOSTS"
 
 _LAST_PORT = 65535
 
@@ -46,7 +47,8 @@ async def page_of(
 ) -> AsyncIterator[str | None]:
     """Serve the page while the context lasts; None and nothing without an address.
 
-    The token and the webhook's secret come from the environment. Raises
+    The token, the webhook's secret and the hosts that settings may newly allow come from
+    the environment. Raises
     click.UsageError where nobody can listen there or nobody would be answered.
     """
     if address is None:
@@ -57,6 +59,9 @@ async def page_of(
         *address,
         token=os.environ.get(TOKEN) or None,
         webhook_secret=os.environ.get(WEBHOOK_SECRET) or None,
+        webhook_allowed_hosts=os.environ.get(ALLOWED_HOSTS, "")
+        .replace(",", " ")
+        .split(),
         **options,
     )
     try:

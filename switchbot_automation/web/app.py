@@ -19,7 +19,7 @@ from switchbot_automation.web.shared import Shared
 from switchbot_store import StoreConfig, ThreadedHistory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
@@ -38,6 +38,7 @@ def create_app(
     host_authenticates: bool = False,
     read_only: bool = False,
     webhook_secret: str | None = None,
+    webhook_allowed_hosts: Collection[str] = (),
     public_health: bool = False,
     strict_health: bool | None = None,
     body_seconds: float = 10.0,
@@ -54,7 +55,9 @@ def create_app(
     not say that it is a proxy cannot be told from it: set a token behind it). `public_health` answers
     everybody's `/healthz` with its status, and nothing more. `read_only` refuses every
     change. `webhook_secret`, such as `new_webhook_secret` gives, opens
-    ``/webhook/{secret}`` to the cloud. `strict_health`, by default what
+    ``/webhook/{secret}`` to the cloud. `webhook_allowed_hosts` are those that settings may
+    newly allow over the web; others that the stored settings do not have yet are
+    refused. `strict_health`, by default what
     ``STRICT_HEALTH_CHECKS`` says, counts degraded as unhealthy. A body that takes
     longer than `body_seconds` is given up.
 
@@ -87,6 +90,7 @@ def create_app(
         public_health=public_health,
         read_only=read_only,
         webhook_secret=webhook_secret,
+        webhook_allowed_hosts=frozenset(map(str.lower, webhook_allowed_hosts)),
         strict_health=strict_health,
         body_seconds=body_seconds,
         live=Live(engine, shared),

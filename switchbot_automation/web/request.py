@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,6 +44,7 @@ class Site:
     public_health: bool
     read_only: bool
     webhook_secret: str | None
+    webhook_allowed_hosts: frozenset[str]
     strict_health: bool
     body_seconds: float
     live: Live
@@ -144,17 +146,25 @@ async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, 
         raise RequestRefusedError(
             415, "not_json", "send Content-Type: application/json", close=True
         )
+    return json_object(await read_body(request, limit))
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return what a body says. Raises RequestRefusedError for no object or a deep one."""
     try:
-        body = orjson.loads(await read_body(request, limit))
+        found = orjson.loads(body)
     except ValueError as error:
         raise RequestRefusedError(
             400, "not_json", f"the body is no JSON: {error}"
         ) from error
-    if not isinstance(body, dict):
+    if not isinstance(found, dict):
         raise RequestRefusedError(
             400, "not_an_object", "the body must be a JSON object"
         )
-    return body
+    if is_too_deep(found):
+        message = f"the body has more than {MOST_LEVELS} levels in one another"
+        raise RequestRefusedError(422, "too_deep", message)
+    return found
 
 
 def instant_of(request: web.Request, name: str) -> datetime | None:
