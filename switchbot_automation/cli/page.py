@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine import AutomationEngine
 
 TOKEN = "SWITCHBOT_WEB_TOKEN"  # noqa: S105 - the variable's name
+OLD_TOKEN = "SWITCHBOT_WEB_OLD_TOKEN"  # noqa: S105 - likewise
 WEBHOOK_SECRET = "SWITCHBOT_WEBHOOK_SECRET"  # noqa: S105 - likewise
 ALLOWED_HOSTS = "SWITCHBOT_WEBHOOK_ALLOWED_HOSTS"
 
@@ -57,7 +58,8 @@ async def page_of(
     serving = serve(
         engine,
         *address,
-        token=os.environ.get(TOKEN) or None,
+        token=[each for each in map(os.environ.get, (TOKEN, OLD_TOKEN)) if each]
+        or None,
         webhook_secret=os.environ.get(WEBHOOK_SECRET) or None,
         webhook_allowed_hosts=os.environ.get(ALLOWED_HOSTS, "")
         .replace(",", " ")

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp.abc import AbstractAccessLogger
 
+from switchbot_automation.web.strangers import STRANGER, Strangers
+
 if TYPE_CHECKING:
     from aiohttp import web
 
 _WEBHOOK = "/webhook/"
+_LINES = Strangers()
+"""Of the process: loggers are made anew for each connection."""
 
 
 def redacted_path(path: str) -> str:
@@ -17,6 +21,11 @@ def redacted_path(path: str) -> str:
     path = path.partition("?")[0]
     before, found, secret = path.partition(_WEBHOOK)
     return f"{before}{found}…" if secret else path
+
+
+def _is_strangers(request: web.BaseRequest) -> bool:
+    # What is no HTTP reaches no guard, and has no method either.
+    return bool(request.get(STRANGER, request.method == "UNKNOWN"))
 
 
 class RedactingAccessLogger(AbstractAccessLogger):
@@ -29,7 +38,9 @@ class RedactingAccessLogger(AbstractAccessLogger):
     def log(
         self, request: web.BaseRequest, response: web.StreamResponse, time: float
     ) -> None:
-        """Log a request that took `time` seconds."""
+        """Log a request that took `time` seconds; of strangers only so many."""
+        if _is_strangers(request) and not _LINES.may_be_logged(request):
+            return
         self.logger.info(
             '%s "%s %s" %d %d %.1f ms',
             request.remote or "-",

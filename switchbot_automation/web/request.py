@@ -14,13 +14,14 @@ from aiohttp import web
 
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
+from switchbot_automation.web.strangers import Strangers
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
-    from switchbot_automation.web.credentials import Credentials
+    from switchbot_automation.web.credentials import Credentials, Sessions
     from switchbot_automation.web.live import Live
     from switchbot_automation.web.shared import Shared
     from switchbot_store import ThreadedHistory
@@ -40,6 +41,7 @@ class Site:
     history: ThreadedHistory | None
     scheduler: SchedulerService | None
     credentials: Credentials | None
+    sessions: Sessions | None
     host_authenticates: bool
     public_health: bool
     read_only: bool
@@ -49,6 +51,7 @@ class Site:
     body_seconds: float
     live: Live
     shared: Shared
+    strangers: Strangers = field(default_factory=Strangers)
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
     explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
 

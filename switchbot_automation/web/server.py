@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +14,8 @@ from aiohttp import web
 from switchbot_automation.web.access_log import RedactingAccessLogger
 from switchbot_automation.web.app import create_app
 from switchbot_automation.web.guard import is_own_name
+from switchbot_automation.web.request import SITE
+from switchbot_automation.web.strangers import network_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,6 +29,9 @@ _KEEP_ALIVE_SECONDS = 75.0
 _SHUTDOWN_SECONDS = 3.0
 # So long the rest of a body that was refused is read, for the answer to arrive.
 _LINGERING_SECONDS = 1.0
+MOST_STRANGERS: Final = 500
+_AT_ONCE: Final = 64
+_MOST_WAITING: Final = 4096
 
 
 @asynccontextmanager
@@ -38,7 +46,9 @@ async def serve(
     """Serve `create_app(engine, **options)` and give its address, as a context.
 
     `port` 0 takes a free one. A connection whose first request is not complete after
-    `first_request_seconds` is closed, and one beyond `MOST_CONNECTIONS` at once.
+    `first_request_seconds` is closed. Of connections whose requests all came from
+    strangers there are at most `MOST_STRANGERS`, and half as many from one address; the
+    oldest makes room for the next.
 
     Raises OSError where nobody may listen there, ValueError for an address beyond this
     machine without a token, where nobody would be answered.
@@ -53,6 +63,7 @@ async def serve(
         )
     app = create_app(engine, **options)
     door = _Door(first_request_seconds)
+    app[SITE].strangers.door = door.known
     app.middlewares.insert(0, door.middleware)
     runner = web.AppRunner(
         app,
@@ -70,14 +81,19 @@ async def serve(
 
 
 class _Door:
-    """Lets connections in, and those out again that never ask for anything.
+    """Lets connections in, and strangers out again to make room for the next.
 
-    aiohttp waits for a first request for ever.
+    A connection is a stranger's until a request of it was somebody's who is known. They
+    have `seconds`, and few places: the oldest makes room, never the newest, so that
+    whoever is known gets in however many knock. aiohttp waits for a first request for
+    ever, and has no places.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._silent: set[asyncio.Protocol] = set()
+        self._most = min(MOST_STRANGERS, _files() // 4)
+        self._strangers: dict[web.RequestHandler, str] = {}
+        self._answering: set[web.RequestHandler] = set()
 
     @asynccontextmanager
     async def open(
@@ -90,12 +106,15 @@ class _Door:
 
         def connect() -> asyncio.Protocol:
             protocol = server()
-            self._silent.add(protocol)
-            full = len(server.connections) >= MOST_CONNECTIONS
-            loop.call_later(0 if full else self._seconds, self._let_go, protocol)
+            loop.call_soon(self._meet, server, protocol)
             return protocol
 
-        listening = await loop.create_server(connect, host, port, backlog=256)
+        # asyncio takes as many at once as it lets wait; so few at once that what was
+        # taken is heard before it has to make room, and many that wait.
+        listening = await loop.create_server(connect, host, port, backlog=_AT_ONCE)
+        for each in listening.sockets:
+            with socket.socket(fileno=os.dup(each.fileno())) as same:
+                same.listen(_MOST_WAITING)
         try:
             bound = listening.sockets[0].getsockname()[1]
             shown = f"[{host}]" if ":" in host else host
@@ -103,15 +122,71 @@ class _Door:
         finally:
             listening.close()
 
+    def _meet(self, server: web.Server, protocol: web.RequestHandler) -> None:
+        loop = asyncio.get_running_loop()
+        if protocol.transport is None:
+            # It is made before its transport is, by a callback or two.
+            loop.call_soon(self._greet, server, protocol)
+        else:
+            self._greet(server, protocol)
+
+    def _greet(self, server: web.Server, protocol: web.RequestHandler) -> None:
+        if protocol.transport is None:
+            return  # it went away at once
+        peer = protocol.transport.get_extra_info("peername")
+        address = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
+        self._strangers[protocol] = address
+        asyncio.get_running_loop().call_later(self._seconds, self._let_go, protocol)
+        most = max(1, MOST_CONNECTIONS - len(server.connections) + len(self._strangers))
+        if len(self._strangers) > min(self._most, most):
+            self._make_room(min(self._most, most), None)
+        of_one = sum(each == address for each in self._strangers.values())
+        if of_one > self._most // 2:
+            self._make_room(self._most // 2, address)
+
+    def _make_room(self, most: int, address: str | None) -> None:
+        """Let the oldest go until there are `most`, of all or of one address."""
+        for gone in [each for each in self._strangers if each.transport is None]:
+            del self._strangers[gone]
+        those = [each for each, of in self._strangers.items() if address in {None, of}]
+        surplus = len(those) - most
+        # The newest stays, and whoever is just being answered goes last.
+        del those[-1:]
+        those.sort(key=self._answering.__contains__)
+        for each in those[: max(0, surplus)]:
+            self._close(each)
+
     def _let_go(self, protocol: web.RequestHandler) -> None:
-        if protocol in self._silent:
-            self._silent.discard(protocol)
-            protocol.force_close()
+        if protocol not in self._strangers:
+            return
+        if protocol in self._answering:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._seconds, self._let_go, protocol)
+        else:
+            self._close(protocol)
+
+    def _close(self, protocol: web.RequestHandler) -> None:
+        self._strangers.pop(protocol, None)
+        protocol.force_close()
+
+    def known(self, request: web.BaseRequest) -> None:
+        """Note that a request came from somebody known."""
+        self._strangers.pop(request.protocol, None)
 
     @web.middleware
     async def middleware(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Note that a request came in whole."""
-        self._silent.discard(request.protocol)
-        return await handler(request)
+        """Note who is being answered."""
+        protocol = request.protocol
+        self._answering.add(protocol)
+        try:
+            return await handler(request)
+        finally:
+            self._answering.discard(protocol)
+
+
+def _files() -> int:
+    """Return how many files and sockets this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else MOST_STRANGERS * 4

@@ -10,6 +10,7 @@ from switchbot_automation.cloud.events.events import (
     WebhookRefusal,
     same_secret,
 )
+from switchbot_automation.web.guard import too_many
 from switchbot_automation.web.request import (
     RequestRefusedError,
     as_json,
@@ -37,7 +38,10 @@ async def webhook(request: web.Request) -> web.Response:
     """
     site = site_of(request)
     if not same_secret(request.match_info["secret"], site.webhook_secret or ""):
+        if not site.strangers.may_ask(request):
+            raise too_many()
         raise RequestRefusedError(404, "not_found", "Not Found", close=True)
+    site.strangers.known(request)
     body = await read_body(request, MAX_BODY_BYTES)
     try:
         payload = json_object(body)
