@@ -30,6 +30,7 @@ _SHUTDOWN_SECONDS = 3.0
 # So long the rest of a body that was refused is read, for the answer to arrive.
 _LINGERING_SECONDS = 1.0
 MOST_STRANGERS: Final = 500
+"""Connections, half as many from one address; fewer where few files may be open."""
 _AT_ONCE: Final = 64
 _MOST_WAITING: Final = 4096
 
@@ -45,7 +46,7 @@ async def serve(
 ) -> AsyncIterator[str]:
     """Serve `create_app(engine, **options)` and give its address, as a context.
 
-    `port` 0 takes a free one. A connection whose first request is not complete after
+    `port` 0 takes a free one. There are at most `MOST_CONNECTIONS`. A connection whose first request is not complete after
     `first_request_seconds` is closed. Of connections whose requests all came from
     strangers there are at most `MOST_STRANGERS`, and half as many from one address; the
     oldest makes room for the next.
@@ -135,14 +136,16 @@ class _Door:
             return  # it went away at once
         peer = protocol.transport.get_extra_info("peername")
         address = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
+        if len(server.connections) - len(self._strangers) > MOST_CONNECTIONS:
+            protocol.force_close()
+            return
         self._strangers[protocol] = address
         asyncio.get_running_loop().call_later(self._seconds, self._let_go, protocol)
-        most = max(1, MOST_CONNECTIONS - len(server.connections) + len(self._strangers))
-        if len(self._strangers) > min(self._most, most):
-            self._make_room(min(self._most, most), None)
+        if len(self._strangers) > self._most:
+            self._make_room(self._most, None)
         of_one = sum(each == address for each in self._strangers.values())
-        if of_one > self._most // 2:
-            self._make_room(self._most // 2, address)
+        if of_one > max(1, self._most // 2):
+            self._make_room(max(1, self._most // 2), address)
 
     def _make_room(self, most: int, address: str | None) -> None:
         """Let the oldest go until there are `most`, of all or of one address."""
