@@ -7,6 +7,8 @@ than `mask_url` leaves.
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +19,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Shorter parts of a path are words such as ``trigger``.
 _LEAST_SECRET = 10
+_NAMED: Final = "secret:"
+_SECRET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291
 
@@ -75,6 +79,39 @@ _METADATA: Final = (
     ipaddress.ip_network("fd00:42::42/128"),  # Scaleway
     ipaddress.ip_network("fe80::a9fe:a9fe/128"),  # OpenStack
 )
+
+
+class SecretName(str):
+    """The name of a secret that lies outside of the document, in place of it.
+
+    As a text it is ``secret:NAME``, which is no URL and stands for none.
+
+    >>> from switchbot_automation.urls import named_secret
+    >>> named_secret({"secret": "boiler_on"})
+    'secret:boiler_on'
+    """
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name alone."""
+        return self.removeprefix(_NAMED)
+
+
+def named_secret(value: object) -> SecretName | None:
+    """Return what ``{"secret": NAME}`` names, None for anything else.
+
+    Raises `ValueError` for a name that is none: letters, digits and ``_ - .``.
+    """
+    if not isinstance(value, Mapping) or value.keys() != {"secret"}:
+        return None
+    name = value["secret"]
+    if not isinstance(name, str) or not _SECRET_NAME.fullmatch(name):
+        raise ValueError(
+            "expected the name of a secret: at most 64 letters, digits and _ - ."
+        )
+    return SecretName(_NAMED + name)
 
 
 def mask_url(url: str) -> str:

@@ -32,14 +32,14 @@ _MOST_ADDRESSES: Final = 4096
 _SUMMARY_SECONDS: Final = 60.0
 
 
-class Budget:
+class Allowance:
     """So many at once by each key and by all, and so many again with every second.
 
     `all_at_once` None sets no limit for all together. Keys that were not heard of for
     longest are forgotten, so a flood of them costs no memory.
 
     >>> seconds = iter([0.0, 0.0, 0.0, 60.0])
-    >>> budget = Budget(2, 1 / 60, now=lambda: next(seconds))
+    >>> budget = Allowance(2, 1 / 60, now=lambda: next(seconds))
     >>> [budget.take("192.0.2.1") for _ in range(4)]
     [True, True, False, True]
     """
@@ -91,10 +91,14 @@ class Strangers:
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
         self.door: Callable[[web.BaseRequest], None] | None = None
-        self._requests = Budget(60, 1.0, now=now, all_at_once=600, all_per_second=30.0)
-        self._probes = Budget(60, 1.0, now=now)
-        self._log_ins = Budget(10, 1 / 30, now=now)
-        self._lines = Budget(10, 1 / 60, now=now, all_at_once=100, all_per_second=0.5)
+        self._requests = Allowance(
+            60, 1.0, now=now, all_at_once=600, all_per_second=30.0
+        )
+        self._probes = Allowance(60, 1.0, now=now)
+        self._log_ins = Allowance(10, 1 / 30, now=now)
+        self._lines = Allowance(
+            10, 1 / 60, now=now, all_at_once=100, all_per_second=0.5
+        )
         self._now = now
         self._unsaid = 0
         self._said_at = now()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from switchbot_automation.web import access_log, create_app, rotate_token
 from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, Sessions
-from switchbot_automation.web.strangers import Budget, Strangers, network_of
+from switchbot_automation.web.strangers import Allowance, Strangers, network_of
 from switchbot_store import StoreUnavailableError
 
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -197,7 +197,7 @@ async def test_strangers_fill_no_log(looked, http, get, caplog, monkeypatch):
 )
 def test_a_budget_gives_no_more_than_it_says(taken):
     now = 0.0
-    budget = Budget(5, 0.5, now=lambda: now, all_at_once=8, all_per_second=1.0)
+    budget = Allowance(5, 0.5, now=lambda: now, all_at_once=8, all_per_second=1.0)
     given_to = dict.fromkeys("abc", 0)
     for key, seconds in taken:
         now += seconds
@@ -207,7 +207,7 @@ def test_a_budget_gives_no_more_than_it_says(taken):
 
 
 def test_a_flood_of_addresses_costs_no_memory():
-    budget = Budget(5, 0.5, now=lambda: 0.0)
+    budget = Allowance(5, 0.5, now=lambda: 0.0)
     for number in range(10_000):
         budget.take(str(number))
     assert len(budget._left) <= 4096
