@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from switchbot_automation.web.access_log import RedactingAccessLogger
+from switchbot_automation.web.access_log import RedactingAccessLogger, quiet_logger
 from switchbot_automation.web.app import create_app
 from switchbot_automation.web.guard import is_own_name
 from switchbot_automation.web.request import SITE
@@ -69,6 +69,7 @@ async def serve(
     runner = web.AppRunner(
         app,
         access_log_class=RedactingAccessLogger,
+        logger=quiet_logger(),
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
         shutdown_timeout=_SHUTDOWN_SECONDS,
         lingering_time=_LINGERING_SECONDS,

@@ -123,7 +123,11 @@ class Strangers:
 
     def may_be_logged(self, request: web.BaseRequest) -> bool:
         """Take one line of the log; those that were left out are told once a minute."""
-        good = self._lines.take(address_of(request))
+        return self.may_be_logged_of(address_of(request))
+
+    def may_be_logged_of(self, peer: str) -> bool:
+        """Take one line about whom only the address is known."""
+        good = self._lines.take(network_of(peer))
         self._unsaid += not good
         now = self._now()
         if self._unsaid and now - self._said_at >= _SUMMARY_SECONDS:
