@@ -151,7 +151,7 @@ def fuzz(session: nox.Session) -> None:
     """
     install(session, "test", "fuzz")
     session.run("python", "tests/web/fuzz.py", *session.posargs)
-    session.run("python", "tests/web/soak.py")
+    session.run("pytest", "-m", "slow", "tests/web/test_web_soak.py")
 
 
 @nox.session
