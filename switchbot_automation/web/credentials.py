@@ -83,12 +83,16 @@ class Credentials:
 
     def has_bearer(self, request: web.Request) -> bool:
         """Tell whether the request carries a token in `Authorization`."""
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        return self.is_bearer(request.headers.get("Authorization", ""))
+
+    def is_bearer(self, said: str) -> bool:
+        """Tell whether the value of `Authorization` has a token in it."""
+        scheme, _, given = said.partition(" ")
         return scheme.lower() == "bearer" and self.is_token(given.strip())
 
-    def session_of(self, request: web.Request) -> Session | None:
-        """Return the session that the request carries, if it was given out and lasts."""
-        parts = request.cookies.get(COOKIE, "").split(".")
+    def session_of(self, cookie: str) -> Session | None:
+        """Return the session that a cookie means, if it was given out and lasts."""
+        parts = cookie.split(".")
         if len(parts) != _PARTS or not parts[0].isascii() or not parts[0].isdigit():
             return None
         expires, nonce, signature = parts
@@ -149,14 +153,18 @@ class Sessions:
 
     def has_session(self, request: web.Request) -> bool:
         """Tell whether the request carries a session that is still good."""
-        session = self._credentials.session_of(request)
+        return self.is_good(request.cookies.get(COOKIE, ""))
+
+    def is_good(self, cookie: str) -> bool:
+        """Tell whether a cookie means a session that is still good."""
+        session = self._credentials.session_of(cookie)
         if session is None or session.name in self._ended:
             return False
         return self._known or session.expires - SESSION_SECONDS >= int(self._began)
 
     async def end(self, request: web.Request) -> None:
         """End the request's session, at once here, and in the store when it answers."""
-        session = self._credentials.session_of(request)
+        session = self._credentials.session_of(request.cookies.get(COOKIE, ""))
         if session is not None:
             self._ended[session.name] = session.expires
             self._unsaved = True

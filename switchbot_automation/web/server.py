@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
-import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,15 +12,18 @@ from aiohttp import web
 from switchbot_automation.web.access_log import RedactingAccessLogger, quiet_logger
 from switchbot_automation.web.app import create_app
 from switchbot_automation.web.guard import is_own_name
+from switchbot_automation.web.porch import Porch
 from switchbot_automation.web.request import SITE
 from switchbot_automation.web.strangers import network_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import socket
+    from collections.abc import AsyncIterator, Callable
 
     from aiohttp.typedefs import Handler
 
     from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.web.request import Site
 
 MOST_CONNECTIONS: Final = 1000
 _KEEP_ALIVE_SECONDS = 75.0
@@ -31,8 +32,6 @@ _SHUTDOWN_SECONDS = 3.0
 _LINGERING_SECONDS = 1.0
 MOST_STRANGERS: Final = 500
 """Connections, half as many from one address; fewer where few files may be open."""
-_AT_ONCE: Final = 64
-_MOST_WAITING: Final = 4096
 
 
 @asynccontextmanager
@@ -63,7 +62,7 @@ async def serve(
             f"{host}: beyond this machine nobody is answered without a token"
         )
     app = create_app(engine, **options)
-    door = _Door(first_request_seconds)
+    door = _Door(app[SITE], first_request_seconds)
     app[SITE].strangers.door = door.known
     app.middlewares.insert(0, door.middleware)
     runner = web.AppRunner(
@@ -91,7 +90,8 @@ class _Door:
     ever, and has no places.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, site: Site, seconds: float) -> None:
+        self._site = site
         self._seconds = seconds
         self._most = min(MOST_STRANGERS, _files() // 4)
         self._strangers: dict[web.RequestHandler, str] = {}
@@ -105,41 +105,44 @@ class _Door:
         if server is None:
             raise RuntimeError("the runner was not set up")
         loop = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[Any]] = set()
 
         def connect() -> asyncio.Protocol:
             protocol = server()
-            loop.call_soon(self._meet, server, protocol)
+            loop.call_soon(self._meet, protocol)
             return protocol
 
-        # asyncio takes as many at once as it lets wait; so few at once that what was
-        # taken is heard before it has to make room, and many that wait.
-        listening = await loop.create_server(connect, host, port, backlog=_AT_ONCE)
-        for each in listening.sockets:
-            with socket.socket(fileno=os.dup(each.fileno())) as same:
-                same.listen(_MOST_WAITING)
+        def let_in(visitor: socket.socket, known: bool) -> None:
+            full = len(server.connections) - len(self._strangers) >= MOST_CONNECTIONS
+            if full:
+                visitor.close()
+                return
+            make = server if known else connect
+            task = loop.create_task(_connected(loop, make, visitor))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        porch = Porch(self._site, let_in, seconds=self._seconds, most=self._most)
+        bound = await porch.open(host, port)
         try:
-            bound = listening.sockets[0].getsockname()[1]
             shown = f"[{host}]" if ":" in host else host
             yield f"http://{shown}:{bound}/"
         finally:
-            listening.close()
+            porch.close()
 
-    def _meet(self, server: web.Server, protocol: web.RequestHandler) -> None:
+    def _meet(self, protocol: web.RequestHandler) -> None:
         loop = asyncio.get_running_loop()
         if protocol.transport is None:
             # It is made before its transport is, by a callback or two.
-            loop.call_soon(self._greet, server, protocol)
+            loop.call_soon(self._greet, protocol)
         else:
-            self._greet(server, protocol)
+            self._greet(protocol)
 
-    def _greet(self, server: web.Server, protocol: web.RequestHandler) -> None:
+    def _greet(self, protocol: web.RequestHandler) -> None:
         if protocol.transport is None:
             return  # it went away at once
         peer = protocol.transport.get_extra_info("peername")
         address = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
-        if len(server.connections) - len(self._strangers) > MOST_CONNECTIONS:
-            protocol.force_close()
-            return
         self._strangers[protocol] = address
         asyncio.get_running_loop().call_later(self._seconds, self._let_go, protocol)
         if len(self._strangers) > self._most:
@@ -188,6 +191,17 @@ class _Door:
             return await handler(request)
         finally:
             self._answering.discard(protocol)
+
+
+async def _connected(
+    loop: asyncio.AbstractEventLoop,
+    connect: Callable[[], asyncio.Protocol],
+    visitor: socket.socket,
+) -> None:
+    try:
+        await loop.connect_accepted_socket(connect, visitor)
+    except OSError:
+        visitor.close()  # it went away meanwhile
 
 
 def _files() -> int:

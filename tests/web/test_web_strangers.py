@@ -142,7 +142,7 @@ async def test_whoever_asks_again_and_again_without_a_token_is_told_to_wait(
     async with looked.serve(token=TOKEN, public_health=True) as url:
         found = await statuses(http, "GET", f"{url}api/zones", 100, headers=wrong)
         assert set(found[:60]) == {401}
-        assert found[-1] == 429
+        assert set(found[60:]) >= {429}
         # From the very same address the owner is served, and a probe too.
         await get(f"{url}api/zones", headers=BEARER)
         assert await statuses(http, "GET", f"{url}healthz", 2) == [200, 200]
@@ -153,7 +153,7 @@ async def test_failed_log_ins_are_limited_and_the_right_token_is_not(looked, htt
         wrong = {"token": "not-the-token-of-the-tests"}
         found = await statuses(http, "POST", f"{url}login", 30, data=wrong)
         assert found[:10] == [401] * 10
-        assert found[12:] == [429] * 18
+        assert set(found[10:]) >= {429}
         right = {"token": TOKEN}
         assert await statuses(http, "POST", f"{url}login", 1, data=right) == [303]
 
@@ -161,7 +161,8 @@ async def test_failed_log_ins_are_limited_and_the_right_token_is_not(looked, htt
 async def test_guessing_the_webhooks_path_is_limited_and_the_cloud_is_not(looked, http):
     async with looked.serve(webhook_secret=SECRET) as url:
         found = await statuses(http, "POST", f"{url}webhook/{SECRET}x", 100, json={})
-        assert (found[0], found[-1]) == (404, 429)
+        assert set(found[:60]) == {404}
+        assert set(found[60:]) >= {429}
         found = await statuses(http, "POST", f"{url}webhook/{SECRET}", 3, json={})
         assert found == [400, 400, 400]
 
