@@ -47,7 +47,7 @@ def _without_request(record: logging.LogRecord) -> bool:
         str(record.args[0]) if isinstance(record.args, tuple) and record.args else "-"
     )
     record.msg, record.args = "a request from %s was no HTTP", (peer,)
-    record.exc_info = record.exc_text = None
+    record.exc_info = None
     return _LINES.may_be_logged_of(peer)
 
 

@@ -134,6 +134,7 @@ async def one_run(url: str, config: Path, seed: int) -> None:
         *("--generation-database", "none", "--continue-on-failure", "--no-color"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        cwd=config.parent,  # it leaves a folder behind
     )
     out, _ = await process.communicate()
     if process.returncode:
