@@ -10,6 +10,7 @@ whoever asks now is answered soon, however many came before.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections import Counter
@@ -33,6 +34,7 @@ _LOOKED_AT_BYTES: Final = 8192
 # A stranger costs about a millisecond; so most of the time is the owner's.
 _ONE_EVERY_SECONDS: Final = 0.005
 _PAUSE_SECONDS: Final = 0.2
+_ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class _Visitor(NamedTuple):
@@ -71,12 +73,18 @@ class Porch:
         found = await loop.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        try:
-            for family, _, _, _, where in dict.fromkeys(found):
+        absent: OSError | None = None
+        for family, _, _, _, where in dict.fromkeys(found):
+            try:
                 self._listening.append(_listening(family, where))
-        except OSError:
+            except OSError as error:
+                # `localhost` names an IPv6 address also where there is no IPv6.
+                absent = error
+                if error.errno not in _ABSENT:
+                    break
+        if absent is not None and (absent.errno not in _ABSENT or not self._listening):
             self.close()
-            raise
+            raise absent
         for each in self._listening:
             loop.add_reader(each, self._take, each)
         return int(self._listening[0].getsockname()[1])
