@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
+from switchbot_automation.settings import settings_table
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError
 from switchbot_automation.web.request import (
     SETTINGS_BYTES,
@@ -34,6 +35,11 @@ async def read(request: web.Request) -> web.Response:
         # Written by hand: to mask it would end the stack.
         raise SettingsError(f"has more than {MOST_LEVELS} levels in one another")
     return as_json(MASKS.masked(entry.data), headers={"ETag": _etag(entry.revision)})
+
+
+async def table(request: web.Request) -> web.Response:  # noqa: ARG001 - a handler's signature
+    """Return every setting there is: its name, type, unit, default, range and meaning."""
+    return as_json({"settings": [each.to_dict() for each in settings_table()]})
 
 
 async def replace(request: web.Request) -> web.Response:
