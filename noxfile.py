@@ -207,6 +207,17 @@ def traps(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Ask the page 10,000 times what its OpenAPI document allows, then live a hostile week.
+
+    `nox -s fuzz -- --requests 100000 --seed 7`; what it prints are the counts.
+    """
+    install(session, "test", "fuzz")
+    session.run("python", "tests/web/fuzz.py", *session.posargs)
+    session.run("pytest", "-m", "slow", "tests/web/test_web_soak.py")
+
+
+@nox.session
 def chaos(session: nox.Session) -> None:
     """Kill servers and writers through 100,000 writes; `nox -s chaos -- --json`."""
     install(session, "test")

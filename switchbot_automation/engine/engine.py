@@ -168,6 +168,11 @@ class AutomationEngine:
         return self._clock
 
     @property
+    def store(self) -> AsyncStore:
+        """Where its documents are, for what a host keeps beside them."""
+        return self._store
+
+    @property
     def next_wakeup(self) -> datetime:
         """When to call `run_once` again, aware UTC; before the first tick, at once."""
         return self._parts.agenda.next_wakeup

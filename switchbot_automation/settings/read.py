@@ -54,6 +54,7 @@ from switchbot_automation.settings.model import (
 from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_automation.urls import named_secret
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 from switchbot_store.zone_rules import zone_of
 
@@ -71,6 +72,7 @@ _UNKNOWN = "unknown setting"
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What a document says once, of the whole home.
 _OF_HOME = tuple(spec.key for spec in section_of_table("") if not spec.per_zone)
+_ANY = re.compile(".*", re.DOTALL)
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
 _SCENE_ID = re.compile(r"[A-Za-z0-9_-]*")
@@ -340,8 +342,18 @@ def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object)
     return value
 
 
+def _named(value: object) -> str | None:
+    """Read the name of a secret that lies outside of the document."""
+    try:
+        return named_secret(value)
+    except ValueError as error:
+        raise vol.Invalid(str(error), path=["secret"]) from None
+
+
 def _secret(what: str, spec: SettingSpec, value: object) -> str:
-    """Read a text that no message shows."""
+    """Read a text that no message shows, or the name of one."""
+    if (name := _named(value)) is not None:
+        return name
     _, longest = spec.bounds or (0, math.inf)
     if (
         not isinstance(value, str)
@@ -352,6 +364,10 @@ def _secret(what: str, spec: SettingSpec, value: object) -> str:
     ):
         raise vol.Invalid(f"expected {what} of at most {longest:g} characters")
     return value
+
+
+def _hook(spec: SettingSpec, value: object) -> str:
+    return _named(value) or _text(_ANY, "a URL", spec, value)
 
 
 def _by_action(
@@ -443,9 +459,7 @@ _CONVERTERS: Mapping[Kind, _Converter] = {
         _by_action, partial(_text, _SCENE_ID, "a scene id of letters, digits, - and _")
     ),
     Kind.BUTTONS: partial(_by_action, partial(_text, _BUTTON, "a button's name")),
-    Kind.WEBHOOKS: partial(
-        _by_action, partial(_text, re.compile(".*", re.DOTALL), "a URL")
-    ),
+    Kind.WEBHOOKS: partial(_by_action, _hook),
     Kind.HOSTS: _hosts,
     Kind.CASCADE: _cascade,
     Kind.SECTION: _section,

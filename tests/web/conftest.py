@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from switchbot_automation.engine import AutomationEngine
 from switchbot_automation.settings.read import parse_settings
@@ -160,3 +161,20 @@ def send(http):
             return told
 
     return sent
+
+
+@pytest.fixture
+async def aiohttp_address():
+    """Serve a host's application on loopback; return its address."""
+    runners = []
+
+    async def served(app):
+        runner = web.AppRunner(app)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/"
+
+    yield served
+    for runner in runners:
+        await runner.cleanup()
