@@ -92,6 +92,15 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
     return orjson.dumps(data, option=_INDENTED) if indent else encoded
 
 
+def problem_of(data: Document) -> StoreDataError | None:
+    """Return why a document cannot be stored, None where every store takes it."""
+    try:
+        encode(data)
+    except StoreDataError as error:
+        return error
+    return None
+
+
 class UnreadableError(StoreUnavailableError):
     """The place answers, and what it has is no document: somebody else wrote it."""
 

@@ -23,6 +23,7 @@ from switchbot_automation.engine.act.wishes import (
 from switchbot_automation.engine.assembly import assemble
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
+from switchbot_automation.engine.lifetime import Lifetime
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
@@ -68,6 +69,8 @@ _LOGGER = logging.getLogger(__name__)
 # Somebody wants to know now: meters are read though none is due.
 _FORCING = frozenset({"manual", "once", "refresh", "replay"})
 _BY_PERSON = frozenset({"manual", "refresh"})
+# Longer than a cascade of commands with all its timeouts is likely to take.
+_LAST_TURN_SECONDS = 30.0
 
 
 class AutomationEngine:
@@ -82,7 +85,9 @@ class AutomationEngine:
     Without a `webhook_sender` there are no webhooks, and no notices of the settings'
     `notifiers`; `notifier` is told beside those.
 
-    Use it as an async context manager. `run_once` and the other methods share one lock.
+    Use it as an async context manager, once: it belongs to the event loop it is entered
+    on. `run_once` and the other methods share one lock, and raise EngineClosedError once
+    it was closed, and in a fork of the process that uses it.
 
     >>> import asyncio
     >>> from switchbot_automation import AutomationEngine
@@ -140,11 +145,13 @@ class AutomationEngine:
             self._recorder.runs,
         )
         self._performance = Performance()
+        self._lifetime = Lifetime()
         self._lock = asyncio.Lock()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
 
     async def __aenter__(self) -> Self:
+        self._lifetime.open()
         return self
 
     async def __aexit__(
@@ -153,6 +160,9 @@ class AutomationEngine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if not self._lifetime.close():
+            return
+        await self._let_finish()
         if self._parts.leadership.token and self._documents.reachable:
             await self._documents.release(self._parts.leadership.released)
         self._parts.plugged.close()
@@ -160,6 +170,15 @@ class AutomationEngine:
             await self._wrapped.detach()
         if self._own_history is not None:
             await self._own_history.detach()
+
+    async def _let_finish(self) -> None:
+        """Wait for a turn that is under way: what it does must be stored, not lost."""
+        try:
+            async with asyncio.timeout(_LAST_TURN_SECONDS), self._lock:
+                pass
+        except TimeoutError:
+            _LOGGER.warning("closed while a tick or a command was still under way")
+        self._parts.leadership.end()
 
     @property
     def clock(self) -> Clock:
@@ -174,7 +193,8 @@ class AutomationEngine:
     def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
         """Tell `listener` of every event from now on; return what ends that.
 
-        Called on the event loop; it must not block. An exception it raises is logged.
+        Called on the event loop; it must not block. What it raises is logged,
+        SystemExit too. Raises TypeError for an async function.
         """
         return self._parts.listeners.subscribe(listener)
 
@@ -191,11 +211,19 @@ class AutomationEngine:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Take the lock for what may command and then writes what came of it."""
-        async with self._lock:
+        async with self._alone():
             try:
                 yield
             finally:
                 self._parts.commander.settle()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Take the lock, unless the engine is not for use here, or closed meanwhile."""
+        self._lifetime.check()
+        async with self._lock:
+            self._lifetime.check()
+            yield
 
     async def _run(self, trigger: str) -> TickReport:
         parts, documents = self._parts, self._documents
@@ -327,7 +355,7 @@ class AutomationEngine:
         """
         async with AsyncExitStack() as stack:
             with self._parts.observer.hurried():
-                await stack.enter_async_context(self._lock)
+                await stack.enter_async_context(self._alone())
             now = self._clock.now()
             check_hold(hold, now)
             found = await self._parts.preparation.zone(zone, now)
@@ -343,7 +371,7 @@ class AutomationEngine:
         A dry run checks every step and does none; `conditions` false asks none. After a
         delay the ticks carry it on. Raises SettingsError for no such rule.
         """
-        async with self._lock:
+        async with self._alone():
             settings = await self._parts.preparation.in_force(self._clock.now())
             trace = await self._rules.rules.run_rule(
                 settings, rule_id, dry_run=dry_run, conditions=conditions
@@ -354,6 +382,7 @@ class AutomationEngine:
 
     def rule_traces(self, rule_id: str | None = None) -> list[dict[str, Any]]:
         """Return what a rule, or every rule, did lately, the newest first. No I/O."""
+        self._lifetime.check_open()
         return self._rules.rules.traces(rule_id)
 
     async def handle_webhook(
@@ -365,6 +394,7 @@ class AutomationEngine:
         next tick, which is wanted at once where a threshold was crossed. Listeners hear
         of every event that was taken, of whatever device. Does not wait for a tick.
         """
+        self._lifetime.check()
         event, zones = self._parts.pushes.take(payload)
         if isinstance(event, RefusedWebhook):
             return event
@@ -389,7 +419,7 @@ class AutomationEngine:
         the stored document is not of `revision`, if given; then nothing changed.
         """
         now = self._clock.now()
-        async with self._lock:
+        async with self._alone():
             if not dry_run:
                 change = await self._parts.configurator.apply(document, now, revision)
                 self._parts.agenda.bring_forward()
@@ -412,6 +442,7 @@ class AutomationEngine:
         is answered from the history. Raises UnknownZoneError; StoreError when the
         history cannot be asked.
         """
+        self._lifetime.check()
         told, now = (self._report, self._last_tick), at or self._clock.now()
         return await self._explainer.answer(
             self._documents.life.settings, zone, now, told
@@ -419,6 +450,7 @@ class AutomationEngine:
 
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
+        self._lifetime.check()
         return health_report(
             documents=self._documents,
             recorder=self._recorder,
@@ -438,6 +470,7 @@ class AutomationEngine:
 
     def overview(self) -> dict[str, Any]:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""
+        self._lifetime.check_open()
         return overview(
             self._documents,
             self._report,
@@ -456,6 +489,7 @@ class AutomationEngine:
 
         No I/O. Raises UnknownZoneError.
         """
+        self._lifetime.check_open()
         settings = self._documents.life.settings
         if settings is None or zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones if settings else ())

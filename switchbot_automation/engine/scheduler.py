@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from switchbot_automation.clock import Clock, SystemClock
+from switchbot_automation.errors import EngineClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ class SchedulerStatus:
 class SchedulerService:
     """Calls ``run_once("scheduler")`` at `next_wakeup`, or sooner when that moves.
 
-    No exception of a tick ends it: it is logged and the next tick waits 1 s, doubling
+    No exception of a tick ends it, SystemExit neither: it is logged and the next tick waits 1 s, doubling
     to 60 s. A tick longer than `slow_tick_seconds` is warned of. The engine must be
     open; it is neither opened nor closed here. `clock` defaults to the engine's own.
     Belongs to the event loop it is started on; ``async with`` starts and stops it.
@@ -199,7 +200,15 @@ class SchedulerService:
         began = self._clock.monotonic()
         try:
             await self._engine.run_once(TRIGGER)
-        except Exception as exc:
+        except EngineClosedError as exc:
+            # For good: there is nothing to try again.
+            self._last_error = f"{type(exc).__name__}: {exc}"
+            self._stopping = True
+            _LOGGER.warning("no more ticks: %s", exc)
+            return
+        except (Exception, SystemExit, asyncio.CancelledError) as exc:
+            if _is_cancelled():
+                raise
             self._last_error = f"{type(exc).__name__}: {exc}"
             if self._failures:
                 _LOGGER.warning("tick failed again: %s", self._last_error)
@@ -252,3 +261,9 @@ class SchedulerService:
             sleeping.cancel()
             changing.cancel()
         self._changed.clear()
+
+
+def _is_cancelled() -> bool:
+    """Tell whether it is this task that was cancelled, not something it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -9,6 +9,7 @@ import pytest
 
 from switchbot_automation.engine.engine import AutomationEngine
 from switchbot_automation.engine.scheduler import SchedulerService
+from switchbot_automation.errors import EngineClosedError
 from switchbot_automation.model import DeviceList
 from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_store import MemoryStore
@@ -234,3 +235,22 @@ async def test_the_real_engine_is_ticked_on_its_own_clock(caplog):
     assert [round(at) for at, _ in seen] == [0, 60, 120, 180, 240]
     assert {report.outcome for _, report in seen} == {"disabled"}
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), asyncio.CancelledError()])
+async def test_a_tick_that_ends_the_program_ends_no_scheduler(clock, engine, error):
+    engine.failures = [error]
+    async with SchedulerService(engine, clock=clock) as scheduler:
+        await clock.advance(10)
+        assert scheduler.running
+        assert scheduler.status().ticks >= 2
+        assert type(error).__name__ in scheduler.status().last_error
+
+
+async def test_a_closed_engine_ends_it(clock, engine, settled, caplog):
+    engine.failures = [EngineClosedError("the engine was closed")]
+    scheduler = SchedulerService(engine, clock=clock)
+    await scheduler.start()
+    await settled()
+    assert not scheduler.running
+    assert "no more ticks" in caplog.text

@@ -47,7 +47,10 @@ class Leadership:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._id = uuid.uuid4().hex
+        # Not before the first look: an engine made before a fork leads after it, and
+        # two of one name would both believe that they do.
+        self._id = ""
+        self._ended = False
         self._seen: tuple[Any, Any, Any] | None = None
         self._seen_at = 0.0
         self._patient_for: Settings | None = None
@@ -60,6 +63,7 @@ class Leadership:
 
         `claim`: a first look also takes the lead.
         """
+        self._id = self._id or uuid.uuid4().hex
         found = document.get(KEY)
         holder = found if isinstance(found, dict) else {}
         token = _whole(holder.get("token"))
@@ -90,7 +94,7 @@ class Leadership:
 
     def to_document(self, settings: Settings | None) -> dict[str, Any]:
         """Return what the holder writes with every tick; {} before it claimed."""
-        if not self.token:
+        if not self.token or self._ended:
             return {}
         if settings is not self._patient_for or not self._patience:
             zones = settings.zones.values() if settings else ()
@@ -104,6 +108,10 @@ class Leadership:
                 "silent_seconds": self._patience,
             }
         }
+
+    def end(self) -> None:
+        """Claim no longer: a tick that outlives its engine must not lead by its write."""
+        self._ended = True
 
     def released(self, document: dict[str, Any]) -> dict[str, Any] | None:
         """Return the document without our claim, None where it holds none."""
