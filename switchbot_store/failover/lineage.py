@@ -208,11 +208,16 @@ class Lineage:
     # inside
 
     def _keep(self, copies: Iterable[Conflict]) -> bool:
-        """Keep copies durably; False: the disk does not take them."""
+        """Keep copies durably; False: the disk does not take them.
+
+        Where another process has the directory it keeps them: it has the same mirror.
+        """
+        if not self._local.held:
+            return bool(self._local.owner)
         try:
             self._local.conflicts.add(copies)
         except StoreUnavailableError as error:
-            _LOGGER.warning("%s; the mirror stays as it was", error)
+            self._local.failed(f"{error}; the mirror stays as it was")
             return False
         return True
 
