@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
@@ -23,7 +24,9 @@ from switchbot_automation.engine.act.wishes import (
 from switchbot_automation.engine.assembly import assemble
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
+from switchbot_automation.engine.documents.leader import KEY
 from switchbot_automation.engine.lifetime import Lifetime
+from switchbot_automation.engine.tell import shared
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
@@ -36,6 +39,7 @@ from switchbot_automation.engine.tell.record import Recorder, askable, threaded
 from switchbot_automation.engine.tick import Performance
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
+from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import (
     ManualAction,
     ReasonCode,
@@ -46,7 +50,7 @@ from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
@@ -71,6 +75,10 @@ _FORCING = frozenset({"manual", "once", "refresh", "replay"})
 _BY_PERSON = frozenset({"manual", "refresh"})
 # Longer than a cascade of commands with all its timeouts is likely to take.
 _LAST_TURN_SECONDS = 30.0
+# What was promised and is so late shows that whoever leads does not tick any more.
+_OVERDUE = timedelta(seconds=15)
+_FOLLOWS_EVERY = timedelta(seconds=60)
+_SOON = timedelta(seconds=1)
 
 
 class AutomationEngine:
@@ -149,6 +157,7 @@ class AutomationEngine:
         self._lock = asyncio.Lock()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
+        self._told_wakeup: datetime | None = None
 
     async def __aenter__(self) -> Self:
         self._lifetime.open()
@@ -229,6 +238,10 @@ class AutomationEngine:
         parts, documents = self._parts, self._documents
         started, now = self._clock.monotonic(), self._clock.now()
         settings = await parts.preparation.load(now, started, claim=True)
+        if settings is not None and not parts.leadership.leads:
+            leads = self._take_lead_of_silent(now)
+            if not (leads or trigger in _FORCING):
+                return await self._follow(settings, trigger, now, started)
         parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         ticks: list[ZoneTick] = []
@@ -266,11 +279,128 @@ class AutomationEngine:
             next_wakeup=wakeup,
             duration_seconds=seconds - started,
         )
-        self._report, self._last_tick = report, now
+        if parts.leadership.leads and parts.leadership.others:
+            told = shared.to_document(decisions, now, wakeup, parts.leadership.token)
+            await documents.tell(told)
+        self._report, self._last_tick, self._told_wakeup = report, now, None
         parts.announcer.tell(now, commands, decisions)
         self._performance.note(seconds, report.duration_seconds)
         parts.agenda.publish(wakeup)
         return report
+
+    async def look(self) -> bool:
+        """Take in what other processes stored; return whether to do so again in a second.
+
+        Cheap, and never asks the cloud: one read of the store, none in a home that one
+        process looks after. What a person asked of another process wakes the engine that
+        leads; one that follows shows what that one says. `SchedulerService` does this;
+        a host with a scheduler of its own calls it once a second.
+        """
+        self._lifetime.check()
+        leadership = self._parts.leadership
+        if leadership.looks and not self._lock.locked():
+            async with self._alone():
+                await self._look()
+        return leadership.looks and self._documents.reachable
+
+    async def _look(self) -> None:
+        parts, documents = self._parts, self._documents
+        led, before, told = parts.leadership.leads, self._known(), documents.told.stored
+        started, now = self._clock.monotonic(), self._clock.now()
+        settings = await parts.preparation.load(now, started)
+        if settings is None or not documents.reachable:
+            return
+        if not parts.leadership.leads:
+            self._take_lead_of_silent(now)
+        news = self._known() != before
+        if parts.leadership.leads:
+            if news or not led:
+                parts.agenda.bring_forward()
+        elif news or led or documents.told.stored is not told:
+            await self._follow(settings, "look", now, started)
+        else:
+            documents.drop()
+
+    def _known(self) -> tuple[object, ...]:
+        """Return what another process may have changed that matters at once."""
+        documents = self._documents
+        return (
+            documents.life.revision,
+            documents.rules.stored,
+            *[
+                (
+                    name,
+                    state.power,
+                    state.action,
+                    state.last_action_at,
+                    state.hold_until,
+                    state.pending_manual,
+                )
+                for name, state in documents.states.items()
+            ],
+        )
+
+    def _take_lead_of_silent(self, now: datetime) -> bool:
+        """Lead in place of an engine that let pass what a person was promised, if so."""
+        documents = self._documents
+        ticked = stored_instant(documents.home.stored.get("last_tick"))
+        for state in documents.states.values():
+            wish = state.pending_manual
+            if (
+                wish is not None
+                and wish.due_at + _OVERDUE < now
+                and (ticked is None or ticked < wish.due_at)
+            ):
+                self._parts.leadership.take(documents.home.stored)
+                documents.taken_over()
+                documents.follows = False
+                return True
+        return False
+
+    async def _follow(
+        self, settings: Settings, trigger: str, now: datetime, started: float
+    ) -> TickReport:
+        """Show what the engine that leads says. Asks the cloud for nothing."""
+        parts, documents = self._parts, self._documents
+        holder = documents.home.stored.get(KEY) or {}
+        told = documents.told.stored
+        if told.get("token") != holder.get("token"):
+            told = {}
+        ticks = shared.followed(settings, documents.states, told, now)
+        revision = documents.life.revision_in_force
+        for each in ticks:
+            self._recorder.runs.look(each, trigger, revision, now)
+        documents.drop()
+        quota = parts.quota.to_document()
+        await documents.save({**quota, **parts.leadership.mark(now)})
+        decisions = tuple(each.decision for each in ticks)
+        wishes = [
+            state.pending_manual.due_at + _OVERDUE
+            for state in documents.states.values()
+            if state.pending_manual is not None
+        ]
+        wakeup = max(min([now + _FOLLOWS_EVERY, *wishes]), now + _SOON)
+        report = TickReport(
+            trigger=trigger,
+            outcome=overall_outcome(decisions),
+            decisions=decisions,
+            commands=(),
+            next_wakeup=wakeup,
+            duration_seconds=self._clock.monotonic() - started,
+        )
+        self._report = report
+        self._last_tick = shared.told_at(told, "at") or stored_instant(
+            documents.home.stored.get("last_tick")
+        )
+        self._told_wakeup = shared.told_at(told, "next_wakeup")
+        parts.announcer.tell(now, (), decisions)
+        parts.agenda.publish(wakeup)
+        return report
+
+    @property
+    def _shown_wakeup(self) -> datetime:
+        """When the home is looked after again, by whoever leads."""
+        return self._told_wakeup or self._parts.agenda.next_wakeup
 
     async def _keep(
         self,
@@ -335,7 +465,7 @@ class AutomationEngine:
                 settings=settings,
                 now=now,
             )
-            await self._documents.save(self._parts.quota.to_document())
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._parts.agenda.bring_forward(command.blocked_until)
@@ -360,7 +490,7 @@ class AutomationEngine:
             check_hold(hold, now)
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, end_of_hold(hold, found, now))
-            await self._documents.save(self._parts.quota.to_document())
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 
     async def run_rule(
@@ -475,7 +605,7 @@ class AutomationEngine:
             self._documents,
             self._report,
             self._last_tick,
-            self._parts.agenda.next_wakeup,
+            self._shown_wakeup,
             self._clock.now(),
         )
 

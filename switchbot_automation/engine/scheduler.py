@@ -24,6 +24,8 @@ _REMEMBERED_DURATIONS = 10
 # An engine that keeps asking for this very moment must not take the processor.
 _LEAST_PAUSE_SECONDS = 1.0
 _LONGEST_BACKOFF_SECONDS = 60.0
+# So often it is looked for what other processes stored, where there may be any.
+_LOOK_SECONDS = 1.0
 # Waits are monotonic; this often the wall clock is compared, in case it was set forward
 # or the machine slept.
 _LOOK_AT_THE_CLOCK_SECONDS = 60.0
@@ -238,6 +240,7 @@ class SchedulerService:
     async def _wait_for_wakeup(self) -> None:
         least = self._clock.monotonic() + _LEAST_PAUSE_SECONDS
         heard, due = None, least
+        looks = True
         while not self._stopping:
             wakeup = self._engine.next_wakeup
             now = self._clock.monotonic()
@@ -247,7 +250,23 @@ class SchedulerService:
             left = max(min(due - now, until), least - now)
             if left <= 0:
                 return
-            await self._sleep(min(left, _LOOK_AT_THE_CLOCK_SECONDS))
+            looks = looks and await self._look()
+            most = _LOOK_SECONDS if looks else _LOOK_AT_THE_CLOCK_SECONDS
+            await self._sleep(min(left, most))
+
+    async def _look(self) -> bool:
+        """Let the engine see what other processes did; tell whether to go on with it."""
+        look = getattr(self._engine, "look", None)
+        if look is None:
+            return False
+        try:
+            return bool(await look())
+        except (Exception, SystemExit, asyncio.CancelledError) as exc:
+            if _is_cancelled():
+                raise
+            # The next tick meets the same and says so.
+            _LOGGER.debug("the look failed", exc_info=exc)
+            return False
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, or less if something changed meanwhile."""

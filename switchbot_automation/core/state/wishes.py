@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from switchbot_automation.core.state.zone import Intent, PendingManual, PendingRepeat
 from switchbot_automation.model import Action, CommandStatus
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import ZoneSettings
+
+Wish: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None]"
 
 # For so long after the instant a person was told the wish is still theirs.
 _WISH_LASTS = timedelta(hours=1)
@@ -61,6 +63,17 @@ def after_wish(
 def still_wished(state: ZoneState, wish: PendingManual | None) -> ZoneState:
     """Return the state with a wish that a command of now was only the way to."""
     return state._replace(pending_manual=wish)
+
+
+def wish_of(state: ZoneState) -> Wish:
+    """Return what is wished of a zone: the hold, whose it is, and what waits."""
+    return state.hold_until, state.hold_by, state.pending_manual
+
+
+def with_wish(state: ZoneState, wish: Wish) -> ZoneState:
+    """Return the state with a wish that was read from another one."""
+    until, by, waits = wish
+    return state._replace(hold_until=until, hold_by=by, pending_manual=waits)
 
 
 def acted(state: ZoneState, at: datetime) -> ZoneState:

@@ -16,8 +16,10 @@ from switchbot_automation.core.state.belonging import LeftUnit, holds, knows_a_u
 from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.meter import not_read_yet
 from switchbot_automation.core.state.wishes import intended as intended_in
+from switchbot_automation.core.state.wishes import still_wished, wish_of, with_wish
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.kept_beside import KeptBeside
+from switchbot_automation.engine.documents.leader import FOLLOWED
 from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
     past_key,
@@ -47,7 +49,7 @@ hand edit does not make it the rule for ever."""
 _QUOTA: Final = "api_"
 _LEFT_UNITS: Final = "left_units"
 # What the home's document holds of no zone.
-_HOME_KEYS: Final = frozenset({"last_tick"})
+_HOME_KEYS: Final = frozenset({"last_tick", FOLLOWED})
 
 
 class Recorded(Enum):
@@ -120,7 +122,11 @@ class StateBook:
 
 
 def _without_quota(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: each for key, each in document.items() if not key.startswith(_QUOTA)}
+    return {
+        key: each
+        for key, each in document.items()
+        if key != FOLLOWED and not key.startswith(_QUOTA)
+    }
 
 
 @dataclass(slots=True)
@@ -253,6 +259,9 @@ class Documents:
         self.account = SideDocument(f"account_{state_key}")
         """Which devices the account had when its list last told."""
         self._sides = (self.rules, self.account)
+        self.told = SideDocument(f"_told/{state_key}")
+        """What the engine that leads tells those that follow; they alone read it."""
+        self.follows = False
         self.left = LeftBook()
         self.named: frozenset[str] = frozenset()
         """The zones of the settings in force and of those before."""
@@ -319,6 +328,8 @@ class Documents:
         """
         gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
         keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
+        if self.follows:
+            keys.append(self.told.key)
         for zone in self.life.disabled:
             await self.disable(zone)
         past = () if self.life.past_read else (self._past_key,)
@@ -336,7 +347,7 @@ class Documents:
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
             entries.update(more or {})
-        for side in self._sides:
+        for side in (*self._sides, self.told):
             if side.key in entries:
                 side.take(entries.pop(side.key))
         settings = self.life.settings
@@ -626,6 +637,29 @@ class Documents:
         for zone, document in written.items():
             self._written(zone, document, None)
 
+    async def save_wish(self, zone: str, home: Mapping[str, Any]) -> None:
+        """Save; what was wished of a zone stands also where another writer was first."""
+        wish = wish_of(self.states[zone])
+        for _ in range(_INTENT_ATTEMPTS):
+            await self.save(home)
+            if not self.reachable or wish_of(self.states[zone]) == wish:
+                return
+            await self.reread(zone)
+            self.states[zone] = with_wish(self.states[zone], wish)
+        _LOGGER.warning("%s: others wrote over what was wished", zone)
+
+    def expect_others(self) -> None:
+        """Write no document blindly: another process may write it at any moment."""
+        for book in self._books.values():
+            book.contested = max(book.contested, 1)
+
+    async def tell(self, document: dict[str, Any]) -> None:
+        """Write what those that follow have to know. Never raises for a store."""
+        try:
+            await self._store.set_many({self.told.key: document})
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+
     async def keep(self) -> None:
         """Write what changed at once, so that it is known whatever comes next.
 
@@ -675,7 +709,11 @@ class Documents:
 
         def join(found: dict[str, Any]) -> dict[str, Any]:
             theirs = ZoneState.from_document(found)
-            state = self.states[zone] = newest_of(ours, theirs)
+            state = newest_of(ours, theirs)
+            if theirs.pending_manual != book.saved.pending_manual:
+                # A person was promised this while our command went out.
+                state = still_wished(state, theirs.pending_manual)
+            self.states[zone] = state
             joined = state.merged_into(found, theirs)
             return self.left.over(joined) if zone == DEFAULT_ZONE else joined
 

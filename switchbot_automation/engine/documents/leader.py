@@ -23,16 +23,23 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.protect.safety import CAP_SECONDS
+from switchbot_automation.core.state.values import encode_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.state.zone import Intent
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 KEY = "engine"
+FOLLOWED = "engine_followed_at"
+"""When an engine that follows last said so; whoever leads looks for what it was told."""
 _PATIENCE_SECONDS = 60.0
+# After a claim, and after a follower was heard of, others are reckoned with for so long.
+_COMPANY_SECONDS = 300.0
+_MARK_SECONDS = 60.0
 
 # The intents that this process is sending at this moment, whichever engine of it.
 SENDING: set[str] = set()
@@ -57,6 +64,46 @@ class Leadership:
         self._patience = 0
         self.token = 0
         self.leads = True
+        self._look_until = self._others_until = float("-inf")
+        self._mark: Any = None
+        self._marked_at = float("-inf")
+
+    @property
+    def looks(self) -> bool:
+        """Whether another engine may write what this one has to know at once.
+
+        A home alone does not look: its database may be one that sleeps.
+        """
+        return not (self.token and self.leads) or self._clock.monotonic() < max(
+            self._look_until, self._others_until
+        )
+
+    @property
+    def others(self) -> bool:
+        """Whether other engines follow this one."""
+        return self._clock.monotonic() < self._others_until
+
+    def mark(self, now: datetime) -> dict[str, Any]:
+        """Return what a follower writes once a minute, {} in between."""
+        at = self._clock.monotonic()
+        if at - self._marked_at < _MARK_SECONDS:
+            return {}
+        self._marked_at = at
+        return {FOLLOWED: encode_instant(now)}
+
+    def take(self, document: Mapping[str, Any]) -> None:
+        """Take the lead from an engine that did not keep what was promised."""
+        found = document.get(KEY)
+        token = _whole(found.get("token") if isinstance(found, dict) else 0)
+        self._claim(token, others=True)
+
+    def _claim(self, token: int, *, others: bool) -> None:
+        now = self._clock.monotonic()
+        self._look_until = now + _COMPANY_SECONDS
+        if others or not self.leads:
+            self._others_until = now + _COMPANY_SECONDS
+        self.token = token + 1
+        self.leads = True
 
     def look(self, document: Mapping[str, Any], *, claim: bool) -> bool:
         """Read who leads; tell whether the lead was taken from another engine.
@@ -67,6 +114,11 @@ class Leadership:
         found = document.get(KEY)
         holder = found if isinstance(found, dict) else {}
         token = _whole(holder.get("token"))
+        mark = document.get(FOLLOWED)
+        if mark != self._mark:
+            if self._mark is not None:
+                self._others_until = self._clock.monotonic() + _COMPANY_SECONDS
+            self._mark = mark
         if holder.get("id") == self._id or (self.token and token < self.token):
             self.leads = True
             return False
@@ -74,11 +126,10 @@ class Leadership:
         if self.token == 0:
             self.leads = True
             if claim:
-                self.token = token + 1
+                self._claim(token, others=not free)
             return claim and not free
         if free or self._silent(holder, document.get("last_tick")):
-            self.token = token + 1
-            self.leads = True
+            self._claim(token, others=not free)
             return not free
         self.leads = False
         return False

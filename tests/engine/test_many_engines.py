@@ -1,0 +1,239 @@
+"""Several engines on one state, as the workers of a web server are: one leads, all obey.
+
+Each reads and writes the store for itself; they share nothing else.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.engine.scheduler import SchedulerService
+
+OFF_ROOM = {"min_off_seconds": 600}
+
+
+@pytest.fixture
+def engines(house):
+    """Three engines, of which the last one leads."""
+    house.configure(**OFF_ROOM)
+    house.remember(assumed_aircon_power="off")
+    return [
+        house.engine,
+        *(
+            AutomationEngine(house.cloud, house.store, clock=house.clock)
+            for _ in range(2)
+        ),
+    ]
+
+
+async def begin(house, engines):
+    for engine in engines:
+        await engine.run_once()
+        house.clock.advance(1)
+    for engine in engines:
+        await engine.look()
+
+
+async def a_second(house, engines):
+    """Let a second pass, in which every worker's scheduler looks."""
+    house.clock.advance(1)
+    for engine in engines:
+        await engine.look()
+        if engine.next_wakeup <= house.clock.now():
+            await engine.run_once()
+
+
+async def live(house, engines, seconds):
+    """Let time pass, of which every worker sees each half minute."""
+    end = house.clock.now() + timedelta(seconds=seconds)
+    while house.clock.now() < end:
+        house.clock.advance(29)
+        await a_second(house, engines)
+
+
+def truth(engine):
+    shown = engine.overview()
+    shown.pop("at")
+    return shown
+
+
+async def test_followers_ask_the_cloud_for_nothing(house, engines):
+    *followers, leader = engines
+    await begin(house, engines)
+    house.cloud.calls.clear()
+    for _ in range(120):
+        house.clock.advance(1)
+        for engine in followers:
+            assert await engine.look()
+            if engine.next_wakeup <= house.clock.now():
+                await engine.run_once()
+    assert house.cloud.calls == []
+    await leader.run_once()
+    assert house.cloud.calls
+
+
+async def test_all_show_what_the_leader_did_within_a_second(house, engines):
+    *_, leader = engines
+    await begin(house, engines)
+    await live(house, engines, 660)
+    house.cloud.temperature = 19.0
+    await leader.run_once()
+    assert house.cloud.words == ["setAll 23,5,3,on"]
+    await a_second(house, engines)
+    first, *others = [truth(engine) for engine in engines]
+    assert first["zones"][0]["outcome"] == "winter_on"
+    assert first["zones"][0]["power"] == "on"
+    assert others == [first, first]
+    texts = [(await engine.explain()).text for engine in engines]
+    assert len({text.partition(";")[0] for text in texts}) == 1
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+async def test_a_command_works_on_any_worker_and_shows_on_all(house, engines, asked):
+    await begin(house, engines)
+    await live(house, engines, 660)
+    command = await engines[asked].act("default", "winter", hold="permanent")
+    assert command.status == "accepted"
+    await a_second(house, engines)
+    await a_second(house, engines)
+    shown = [truth(engine) for engine in engines]
+    assert shown[0]["zones"][0]["power"] == "on"
+    assert shown[0]["zones"][0]["hold_until"]
+    assert shown == [shown[0]] * 3
+    assert len(house.cloud.words) == 1
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+async def test_what_any_worker_promised_is_kept_to_the_second(house, engines, asked):
+    await begin(house, engines)
+    await engines[0].act("default", "off")
+    await a_second(house, engines)
+    house.cloud.sent.clear()
+    command = await engines[asked].act("default", "winter")
+    assert command.status == "blocked"
+    promised = command.blocked_until
+    await a_second(house, engines)
+    assert all(
+        truth(engine)["zones"][0]["waiting"]["due_at"] == promised.isoformat()
+        for engine in engines
+    )
+    while house.clock.now() < promised:
+        assert house.cloud.words == []
+        await a_second(house, engines)
+    await a_second(house, engines)
+    ((at, what),) = house.cloud.sent
+    assert what == "setAll 23,5,3,on"
+    assert timedelta(0) <= at - promised <= timedelta(seconds=1)
+
+
+async def test_what_was_promised_is_kept_when_the_leader_died(house, engines):
+    first, second, _dead = engines
+    await begin(house, engines)
+    await first.act("default", "off")
+    house.cloud.sent.clear()
+    command = await first.act("default", "winter")
+    living = [first, second]
+    while house.clock.now() < command.blocked_until + timedelta(seconds=20):
+        await a_second(house, living)
+    assert house.cloud.words == ["setAll 23,5,3,on"]
+    await a_second(house, living)
+    assert truth(first)["zones"][0]["power"] == "on"
+    assert truth(second)["zones"][0]["power"] == "on"
+
+
+async def test_the_leader_that_goes_is_replaced_at_the_next_look(house, engines):
+    first, second, leader = engines
+    async with leader:
+        await begin(house, engines)
+    await a_second(house, [first, second])
+    await a_second(house, [first, second])
+    leads = [each._parts.leadership.leads for each in (first, second)]
+    assert sorted(leads) == [False, True]
+
+
+async def test_a_hold_on_a_follower_is_respected_at_once(house, engines):
+    first, _, leader = engines
+    await begin(house, engines)
+    await live(house, engines, 660)
+    house.cloud.temperature = 19.0
+    await first.hold("default", "permanent")
+    await leader.look()
+    await leader.run_once()
+    assert house.cloud.words == []
+    await first.hold("default", "none")
+    await leader.look()
+    assert leader.next_wakeup <= house.clock.now()
+    await leader.run_once()
+    assert house.cloud.words == ["setAll 23,5,3,on"]
+
+
+async def test_settings_of_any_worker_come_into_force_at_once(house, engines):
+    first, second, leader = engines
+    await begin(house, engines)
+    document = house.store.get("settings")
+    await first.apply_settings({**document, "hysteresis_celsius": 0.7})
+    await a_second(house, engines)
+    assert leader.overview()["zones"][0]["hysteresis"] == 0.7
+    assert second.overview()["zones"][0]["hysteresis"] == 0.7
+
+
+async def test_a_promise_made_while_the_leader_writes_is_not_written_over(
+    house, engines
+):
+    first, _, leader = engines
+    await begin(house, engines)
+    await first.act("default", "off")
+    await leader.look()
+    status, promised = house.cloud.status, []
+
+    async def meanwhile(device_id):
+        house.cloud.status = status
+        promised.append(await first.act("default", "winter"))
+        return await status(device_id)
+
+    house.cloud.status = meanwhile
+    house.clock.advance(60)
+    await leader.run_once()
+    assert promised[0].status == "blocked"
+    await leader.look()
+    waiting = leader.overview()["zones"][0]["waiting"]
+    assert waiting["due_at"] == promised[0].blocked_until.isoformat()
+
+
+async def test_a_home_alone_looks_no_more_after_a_while(house):
+    reads = []
+    get_many = house.store.get_many
+    house.store.get_many = lambda keys: reads.append(1) or get_many(keys)
+    await house.tick(21.0)
+    assert await house.engine.look()
+    house.clock.advance(301)
+    reads.clear()
+    assert not await house.engine.look()
+    assert reads == []
+    await house.tick(21.0)
+    assert house.store.get("_told/state") == {}
+
+
+async def test_a_store_that_is_away_is_not_asked_every_second(house, engines):
+    await begin(house, engines)
+
+    def away(keys):
+        raise OSError("away")
+
+    house.store.get_many = away
+    assert not await engines[0].look()
+
+
+async def test_the_scheduler_looks_every_second(house, engines):
+    first, _, leader = engines
+    await begin(house, engines)
+    async with SchedulerService(first) as scheduler:
+        house.cloud.temperature = 19.0
+        house.clock.advance(660)
+        await leader.run_once()
+        asked = house.clock.now()
+        while first.overview()["zones"][0]["power"] != "on":
+            await house.clock.sleep(0.1)
+        assert house.clock.now() - asked <= timedelta(seconds=2)
+        assert scheduler.running
