@@ -67,7 +67,7 @@ class Journal:
         self._lock_descriptor: int | None = None
         self._lock_path = str(directory / DIRECTORY / _LOCK)
         self._file = LineFile(str(directory / DIRECTORY / FILE))
-        self._outdated = False
+        self.outdated = False
         """The file has lines of writes that the primary has: it could not be cleared."""
 
     @property
@@ -107,10 +107,10 @@ class Journal:
         """
         writes = list(writes)
         with self.lock:
-            if self._outdated:
+            if self.outdated:
                 # Nothing is pending, and the old lines must not come back with these.
                 self._file.replace([_line_of(writes)])
-                self._outdated = False
+                self.outdated = False
             else:
                 self._file.append(_line_of(writes))
             with self.view:
@@ -174,11 +174,21 @@ class Journal:
                 del self.pending[write.key]
 
     def replace(self, pairs: Iterable[tuple[PendingWrite, PendingWrite]]) -> None:
-        """Put successors in the place of writes of which no newer one came."""
+        """Put successors in the place of writes of which no newer one came.
+
+        A disk that refuses them keeps the writes, about which is decided again if this
+        process ends before they were carried over.
+        """
         with self.lock:
             successors = [new for write, new in pairs if self.is_newest(write)]
-            if successors:
+            if not successors:
+                return
+            try:
                 self.record(successors)
+            except StoreUnavailableError as error:
+                self._on_fault(str(error))
+                with self.view:
+                    self.pending.update({write.key: write for write in successors})
 
     def clear(self) -> bool:
         """Empty the file if nothing is pending; tell whether nothing is.
@@ -190,9 +200,9 @@ class Journal:
                 return False
             try:
                 self._file.clear()
-                self._outdated = False
+                self.outdated = False
             except StoreUnavailableError as error:
-                self._outdated = True
+                self.outdated = True
                 self._on_fault(str(error))
             return True
 

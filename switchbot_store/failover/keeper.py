@@ -192,6 +192,7 @@ class Keeper:
         self._mirror = local.mirror
         self._resync = resync
         self.lineage = resync.lineage
+        self._safe = resync.safe
         self._carry_seconds = carry_seconds
         self._now = now
         self._monotonic = monotonic
@@ -361,7 +362,8 @@ class Keeper:
         if not self._is_due(self._mend_at):
             return
         held = self._local.held
-        if not self._local.mend():
+        mended = self._local.mend()
+        if not mended:
             self._mend_at = self._monotonic() + self._mend_seconds()
         if self._local.held and not held:
             _LOGGER.info("the journal of %s is this process's", self._journal.directory)
@@ -369,6 +371,9 @@ class Keeper:
                 # What its former owner acknowledged, and what it missed since.
                 self.carry()
                 self._refresh()
+        if mended and self.healthy:
+            with self._noting():
+                self._safe.take_back()
 
     def _mend_seconds(self) -> float:
         return _TAKE_SECONDS if self._local.owner else _MEND_SECONDS
@@ -397,6 +402,7 @@ class Keeper:
             self._primary.renew()
             self._primary.store.open()
             self.lineage.meet()
+            self._safe.recover()
             if self._carry_seconds is not None:
                 # Reads come from the mirror, so that has to be right before.
                 self._resync.refresh()
@@ -422,6 +428,8 @@ class Keeper:
                     self._secure_mirror()
                 if not self._journal.clear():
                     raise StoreUnavailableError("new writes outran the replay")
+                if self._journal.outdated:
+                    self._safe.note_carried()
                 self._recovered(carried=carried)
 
     def _recovered(self, *, carried: bool) -> None:

@@ -271,10 +271,14 @@ class LocalCopy:
         journal's lock. Raises StoreUnavailableError, and then nothing is written.
         """
         at = self._now()
-        self.journal.record(
-            self._pending(key, encoded, revisions[key], at, tried=tried)
-            for key, encoded in documents.items()
-        )
+        try:
+            self.journal.record(
+                self._pending(key, encoded, revisions[key], at, tried=tried)
+                for key, encoded in documents.items()
+            )
+        except StoreUnavailableError as error:
+            self.failed(str(error))
+            raise
 
     def can_write(self) -> bool:
         """Tell whether the journal could take a line now, by writing a file."""

@@ -43,6 +43,7 @@ from switchbot_store.failover.local import LocalCopy
 from switchbot_store.failover.primary import Given, primary_of
 from switchbot_store.failover.reading import READ_SECONDS, Reader
 from switchbot_store.failover.resync import Resync
+from switchbot_store.failover.safekeeping import Safekeeping
 from switchbot_store.failover.writing import CONNECT_SECONDS, Writer
 from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
@@ -334,7 +335,8 @@ class FailoverStore(StoreInterface):
 
     def _new_life(self) -> _Life:
         local = LocalCopy(self.directory, self._paths, self._now)
-        lineage = Lineage(self._primary, local, self._now)
+        safe = Safekeeping(self._primary, local)
+        lineage = Lineage(self._primary, local, self._now, safe)
         keeper = Keeper(
             self._primary,
             local,

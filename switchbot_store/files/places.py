@@ -9,9 +9,18 @@ from pathlib import Path
 def nearest_existing(path: str | os.PathLike[str]) -> Path:
     """Return the path itself, or the closest parent that is there."""
     place = Path(path).absolute()
-    while not place.exists():
+    while not is_there(place):
         place = place.parent
     return place
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether something can be seen there; `Path.exists` raises where it may not."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def is_writable_place(path: str | os.PathLike[str]) -> bool:
