@@ -104,7 +104,7 @@ async def off(request: web.Request) -> web.Response:
     return web.json_response({"action": command.action, "status": command.status})
 
 
-def create_app() -> web.Application:
+async def create_app() -> web.Application:
     app = web.Application()
     app.cleanup_ctx.append(run_engine)
     app.add_routes([web.get("/", page), web.post("/off", off)])

@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import psycopg
 import pytest
+from aiohttp import web
 
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 from switchbot_automation.simulation.faults import Call, Fault
@@ -68,7 +69,8 @@ class Site:
 
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while not await condition():
+                # Another process tells nobody when it is so far.
+                while not await condition():  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         except TimeoutError:
             log = self.log.read_text()[-3000:]
@@ -158,9 +160,9 @@ async def serve(
         await site.close()
 
 
-def settle(url: str) -> None:
+def settle(url: str, more: dict[str, Any] | None = None) -> None:
     with PostgresStore(url) as store:
-        store.set("settings", SETTINGS)
+        store.set("settings", {**SETTINGS, **(more or {})})
 
 
 async def heats(site: Site, cloud: FakeSwitchBotCloud) -> None:
@@ -420,3 +422,43 @@ async def test_a_host_ends_with_its_rows_kept_and_its_claim_released(
     assert site.state()["engine"]["id"] is None, site.log.read_text()[-3000:]
     ((count,),) = site.rows("SELECT count(*) FROM state_history")
     assert count >= 1
+
+
+@pytest.mark.parametrize(
+    "name", ["flask_host.py", "fastapi_host.py", "aiohttp_host.py"]
+)
+async def test_a_hosts_rules_reach_the_notifiers_of_the_settings(
+    serve: Serve, database_url: str, name: str
+) -> None:
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def hear(request: web.Request) -> web.Response:
+        told.put_nowait(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.add_routes([web.post("/hook", hear)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        place = web.TCPSite(runner, "127.0.0.1", 0)
+        await place.start()
+        hook = {
+            "type": "webhook",
+            "url": f"http://127.0.0.1:{runner.addresses[0][1]}/hook",
+            "allowed_hosts": ["127.0.0.1"],
+        }
+        rule = {
+            "id": "it",
+            "triggers": {"trigger": "cron", "cron": "* * * * *"},
+            "actions": [{"action": "notify", "message": "told"}],
+        }
+        settle(
+            database_url,
+            {"timezone": "UTC", "notifiers": {"hook": hook}, "rules": [rule]},
+        )
+        await serve(str(HERE / name))
+        async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            assert (await told.get())["message"] == "told"
+    finally:
+        await runner.cleanup()
