@@ -242,6 +242,7 @@ class AutomationEngine:
             leads = self._take_lead_of_silent(now)
             if not (leads or trigger in _FORCING):
                 return await self._follow(settings, trigger, now, started)
+        self._take_passed_on()
         parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         ticks: list[ZoneTick] = []
@@ -312,6 +313,7 @@ class AutomationEngine:
             return
         if not parts.leadership.leads:
             self._take_lead_of_silent(now)
+        self._take_passed_on()
         news = self._known() != before
         if parts.leadership.leads:
             if news or not led:
@@ -529,9 +531,26 @@ class AutomationEngine:
         if isinstance(event, RefusedWebhook):
             return event
         self._parts.listeners.emit(WebhookReceived(event, zones))
-        if self._rules.take(event) or self._parts.pushes.wake:
+        if not self._parts.leadership.leads:
+            settings = self._documents.life.settings
+            around = settings is not None and event.device_id in settings.sensors_around
+            if zones or around or (settings is not None and settings.rules):
+                await self._documents.pass_on(payload)
+        elif self._rules.take(event) or self._parts.pushes.wake:
             self._parts.agenda.bring_forward()
         return event
+
+    def _take_passed_on(self) -> None:
+        """Take the events that other processes left here."""
+        for payload in self._documents.inbox.empty():
+            if not self._parts.leadership.leads:
+                continue
+            event, zones = self._parts.pushes.take(payload)
+            if isinstance(event, RefusedWebhook):
+                continue
+            self._parts.listeners.emit(WebhookReceived(event, zones))
+            if self._rules.take(event) or self._parts.pushes.wake:
+                self._parts.agenda.bring_forward()
 
     async def apply_settings(
         self,

@@ -128,6 +128,7 @@ class Preparation:
         if reachable and self._leadership.look(stored, claim=claim):
             documents.taken_over()
         documents.follows = not self._leadership.leads
+        documents.in_company = documents.follows or self._leadership.others
         if self._leadership.others:
             documents.expect_others()
         if documents.left.units:

@@ -201,6 +201,56 @@ async def test_a_promise_made_while_the_leader_writes_is_not_written_over(
     assert waiting["due_at"] == promised[0].blocked_until.isoformat()
 
 
+def event_of(house, temperature):
+    return {
+        "eventType": "changeReport",
+        "eventVersion": "1",
+        "context": {
+            "deviceType": "WoMeter",
+            "deviceMac": house.store.get("settings")["meter_device_id"],
+            "temperature": temperature,
+            "humidity": 50,
+            "scale": "CELSIUS",
+            "timeOfSample": round(house.clock.now().timestamp() * 1000),
+        },
+    }
+
+
+@pytest.mark.parametrize("heard", [0, 1, 2])
+async def test_an_event_that_reached_any_worker_reaches_the_leader(
+    house, engines, heard
+):
+    *_, leader = engines
+    await begin(house, engines)
+    await live(house, engines, 660)
+    told = []
+    leader.subscribe(told.append)
+    house.clock.advance(5)
+    await engines[heard].handle_webhook(event_of(house, 19.0))
+    await leader.look()
+    assert leader.next_wakeup <= house.clock.now()
+    await leader.run_once()
+    assert leader.overview()["zones"][0]["temperature"] == 19.0
+    assert house.cloud.words == ["setAll 23,5,3,on"]
+    for _ in range(3):
+        await a_second(house, engines)
+    assert [event.kind for event in told].count("webhook") == 1
+
+
+async def test_an_event_passed_on_is_not_taken_again_by_the_next_leader(house, engines):
+    first, second, leader = engines
+    async with leader:
+        await begin(house, engines)
+        await second.handle_webhook(event_of(house, 20.5))
+        for engine in engines:
+            await engine.look()
+    told = []
+    first.subscribe(told.append)
+    await a_second(house, [first, second])
+    await a_second(house, [first, second])
+    assert "webhook" not in [event.kind for event in told]
+
+
 async def test_a_home_alone_looks_no_more_after_a_while(house):
     reads = []
     get_many = house.store.get_many
