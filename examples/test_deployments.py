@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -462,3 +463,50 @@ async def test_a_hosts_rules_reach_the_notifiers_of_the_settings(
             assert (await told.get())["message"] == "told"
     finally:
         await runner.cleanup()
+
+
+async def looked_again(site: Site, cloud: FakeSwitchBotCloud) -> None:
+    """Wait until the engine reads its meter once more."""
+    before = cloud.calls[Call.STATUS]
+
+    async def read() -> bool:
+        return cloud.calls[Call.STATUS] > before
+
+    await site.until(read)
+
+
+async def test_apscheduler_overlaps_lose_no_tick(
+    serve: Serve, cloud: FakeSwitchBotCloud, database_url: str
+) -> None:
+    settle(database_url, {"poll_interval_seconds": 15})
+    site = await serve(str(HERE / "aiohttp_host.py"))
+    await heats(site, cloud)
+    # The engine is commanded, and wants to be called, while a tick is under way.
+    cloud.faults.inject(Fault.SLOW, calls=[Call.STATUS], times=1, seconds=3.0)
+    await looked_again(site, cloud)
+    await obeys(site, "/off")
+    await looked_again(site, cloud)
+    await looked_again(site, cloud)
+    await site.end()
+    ended_well(site)
+
+
+async def test_apscheduler_makes_up_for_a_machine_that_slept(
+    serve: Serve, cloud: FakeSwitchBotCloud, database_url: str
+) -> None:
+    settle(database_url, {"poll_interval_seconds": 15})
+    site = await serve(str(HERE / "aiohttp_host.py"))
+    await heats(site, cloud)
+    await looked_again(site, cloud)
+    until = datetime.now(UTC) + timedelta(seconds=20)  # its next tick is missed
+    site.process.send_signal(signal.SIGSTOP)
+
+    async def slept() -> bool:
+        return datetime.now(UTC) > until
+
+    await site.until(slept)
+    site.process.send_signal(signal.SIGCONT)
+    await looked_again(site, cloud)
+    await obeys(site, "/off")
+    await site.end()
+    ended_well(site)

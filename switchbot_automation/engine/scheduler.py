@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
@@ -107,6 +108,7 @@ class SchedulerService:
         self._clock: Clock = clock or getattr(engine, "clock", None) or SystemClock()
         self._slow_tick_seconds = slow_tick_seconds
         self._task: asyncio.Task[None] | None = None
+        self._process_id = os.getpid()
         self._stopping = False
         self._changed = asyncio.Event()
         self._durations: deque[float] = deque(maxlen=_REMEMBERED_DURATIONS)
@@ -129,8 +131,15 @@ class SchedulerService:
 
     @property
     def running(self) -> bool:
-        """Whether ticks will come; also true while the last one ends."""
-        return self._task is not None and not self._task.done()
+        """Whether ticks will come; also true while the last one ends.
+
+        False in a fork of the process that started it: no loop came along.
+        """
+        task = self._task
+        return task is not None and not task.done() and self._is_here()
+
+    def _is_here(self) -> bool:
+        return self._process_id == os.getpid()
 
     def start(self) -> asyncio.Future[None]:
         """Begin, with a tick at once; nothing if it runs already.
@@ -140,6 +149,8 @@ class SchedulerService:
         """
         loop = asyncio.get_running_loop()
         if not self.running:
+            if not self._is_here():
+                self._process_id, self._changed = os.getpid(), asyncio.Event()
             self._stopping = False
             self._task = loop.create_task(self._run(), name="switchbot-scheduler")
         started = loop.create_future()
@@ -153,7 +164,7 @@ class SchedulerService:
         within a tick it asks for the end and returns.
         """
         task = self._task
-        if task is None or task.done():
+        if task is None or task.done() or not self._is_here():
             return
         self._stopping = True
         self._changed.set()

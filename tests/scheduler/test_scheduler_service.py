@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from datetime import timedelta
 
 import pytest
@@ -254,3 +255,17 @@ async def test_a_closed_engine_ends_it(clock, engine, settled, caplog):
     await settled()
     assert not scheduler.running
     assert "no more ticks" in caplog.text
+
+
+async def test_in_a_fork_it_does_not_run_and_stop_does_not_wait(
+    clock, engine, settled, monkeypatch
+):
+    parent = os.getpid()
+    async with SchedulerService(engine, clock=clock) as scheduler:
+        await settled()
+        monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+        assert not scheduler.running
+        assert not scheduler.status().running
+        await scheduler.stop()
+        monkeypatch.undo()
+        assert scheduler.running
