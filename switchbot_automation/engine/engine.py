@@ -73,6 +73,9 @@ _LOGGER = logging.getLogger(__name__)
 # Somebody wants to know now: meters are read though none is due.
 _FORCING = frozenset({"manual", "once", "refresh", "replay"})
 _BY_PERSON = frozenset({"manual", "refresh"})
+# What a program asks for by these it gets from this very engine, whoever leads.
+_UNLED = _FORCING - _BY_PERSON
+_WANTED = "_wanted"
 # Longer than a cascade of commands with all its timeouts is likely to take.
 _LAST_TURN_SECONDS = 30.0
 # What was promised and is so late shows that whoever leads does not tick any more.
@@ -158,6 +161,7 @@ class AutomationEngine:
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
         self._told_wakeup: datetime | None = None
+        self._wanted = ""
 
     async def __aenter__(self) -> Self:
         self._lifetime.open()
@@ -212,7 +216,8 @@ class AutomationEngine:
 
         No failure of the cloud, the store or the history is raised: they are outcomes
         and reasons of the report. `trigger` is a word for the report and the history;
-        ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due.
+        ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due;
+        where another process leads, ``manual`` and ``refresh`` are handed on to it.
         """
         async with self._turn():
             return await self._run(trigger)
@@ -240,9 +245,10 @@ class AutomationEngine:
         settings = await parts.preparation.load(now, started, claim=True)
         if settings is not None and not parts.leadership.leads:
             leads = self._take_lead_of_silent(now)
-            if not (leads or trigger in _FORCING):
+            if not leads and trigger not in _UNLED:
                 return await self._follow(settings, trigger, now, started)
         self._take_passed_on()
+        trigger, self._wanted = self._wanted or trigger, ""
         parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         ticks: list[ZoneTick] = []
@@ -364,6 +370,9 @@ class AutomationEngine:
     ) -> TickReport:
         """Show what the engine that leads says. Asks the cloud for nothing."""
         parts, documents = self._parts, self._documents
+        if trigger in _BY_PERSON:
+            # What was read here would not count; who leads reads, a second later.
+            await documents.pass_on({_WANTED: trigger})
         holder = documents.home.stored.get(KEY) or {}
         told = documents.told.stored
         if told.get("token") != holder.get("token"):
@@ -544,6 +553,11 @@ class AutomationEngine:
         """Take the events that other processes left here."""
         for payload in self._documents.inbox.empty():
             if not self._parts.leadership.leads:
+                continue
+            wanted = payload.get(_WANTED)
+            if wanted in _BY_PERSON:
+                self._wanted = str(wanted)
+                self._parts.agenda.bring_forward()
                 continue
             event, zones = self._parts.pushes.take(payload)
             if isinstance(event, RefusedWebhook):

@@ -237,6 +237,22 @@ async def test_an_event_that_reached_any_worker_reaches_the_leader(
     assert [event.kind for event in told].count("webhook") == 1
 
 
+@pytest.mark.parametrize("trigger", ["manual", "refresh"])
+async def test_a_person_who_wants_a_look_gets_it_from_the_leader(
+    house, engines, trigger
+):
+    first, _, leader = engines
+    await begin(house, engines)
+    await live(house, engines, 660)
+    house.cloud.temperature = 20.4
+    await first.run_once(trigger)
+    await a_second(house, engines)
+    await a_second(house, engines)
+    shown = [truth(engine)["zones"][0] for engine in engines]
+    assert [zone["temperature"] for zone in shown] == [20.4] * 3
+    assert leader.overview()["last_tick"] == first.overview()["last_tick"]
+
+
 async def test_an_event_passed_on_is_not_taken_again_by_the_next_leader(house, engines):
     first, second, leader = engines
     async with leader:
