@@ -168,6 +168,22 @@ async def test_a_hold_on_a_follower_is_respected_at_once(house, engines):
     assert house.cloud.words == ["setAll 23,5,3,on"]
 
 
+async def test_a_followers_page_is_told_when_the_leader_did_something(house, engines):
+    first, _, leader = engines
+    await begin(house, engines)
+    await live(house, engines, 660)
+    await first.look()
+    told = []
+    first.subscribe(told.append)
+    await first.look()
+    assert told == []
+    house.cloud.temperature = 19.0
+    await leader.run_once()
+    await first.look()
+    (decision,) = [event for event in told if event.kind == "decision"]
+    assert decision.decision.outcome == "winter_on"
+
+
 async def test_settings_of_any_worker_come_into_force_at_once(house, engines):
     first, second, leader = engines
     await begin(house, engines)
@@ -265,6 +281,82 @@ async def test_an_event_passed_on_is_not_taken_again_by_the_next_leader(house, e
     await a_second(house, [first, second])
     await a_second(house, [first, second])
     assert "webhook" not in [event.kind for event in told]
+
+
+async def test_a_promise_of_a_room_nobody_else_wrote_of_stands_too(house):
+    """The home's own document is written by all; another room's by its first writer."""
+    house.configure(
+        min_off_seconds=1800,
+        zones={"office": {}, "study": {"meter_device_id": "D00000000002"}},
+    )
+    stopped = house.clock.now() - timedelta(seconds=10)
+    for zone in ("office", "study"):
+        house.store.set(
+            f"state/{zone}",
+            {
+                "assumed_aircon_power": "off",
+                "compressor_stopped_at": stopped.isoformat(),
+            },
+        )
+    first, leader = (
+        house.engine,
+        AutomationEngine(house.cloud, house.store, clock=house.clock),
+    )
+    await begin(house, [first, leader])
+    await live(house, [first, leader], 600)
+    status, promised = house.cloud.status, []
+
+    async def meanwhile(device_id):
+        house.cloud.status = status
+        promised.append(await first.act("study", "winter"))
+        return await status(device_id)
+
+    house.cloud.status = meanwhile
+    house.clock.advance(60)
+    await leader.run_once()
+    assert promised[0].status == "blocked"
+    await leader.look()
+    assert leader.zone_overview("study")["waiting"] is not None
+
+
+async def test_a_promise_stands_where_another_wrote_first(house, engines):
+    first, *_ = engines
+    await begin(house, engines)
+    await first.act("default", "off")
+    write = house.store.compare_and_set
+
+    def too_late(key, data, revision):
+        house.store.compare_and_set = write
+        house.store.set(key, {**house.store.get(key), "somebody": 1})
+        return write(key, data, revision)
+
+    house.store.compare_and_set = too_late
+    command = await first.act("default", "winter")
+    assert command.status == "blocked"
+    assert house.state["somebody"] == 1
+    due = first.overview()["zones"][0]["waiting"]["due_at"]
+    assert due == command.blocked_until.isoformat()
+    await engines[2].look()
+    assert engines[2].overview()["zones"][0]["waiting"]["due_at"] == due
+
+
+async def test_a_promise_made_while_the_leaders_command_goes_out_stands(house, engines):
+    first, _, leader = engines
+    await begin(house, engines)
+    await live(house, engines, 660)
+    command, promised = house.cloud.command, []
+
+    async def meanwhile(*words):
+        house.cloud.command = command
+        promised.append(await first.act("default", "fan"))
+        return await command(*words)
+
+    house.cloud.command = meanwhile
+    house.cloud.temperature = 19.0
+    await leader.run_once()
+    assert promised[0].status == "blocked"
+    await leader.look()
+    assert leader.overview()["zones"][0]["waiting"]["action"] == "fan"
 
 
 async def test_a_home_alone_looks_no_more_after_a_while(house):
