@@ -98,3 +98,20 @@ class StoreStatus:
     left_over: tuple[str, ...] = ()
     journal: Literal["", "waiting", "broken", "held"] = ""
     local_error: str | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know and do, a sentence or two each."""
+        found = []
+        if self.left_over:
+            found.append(
+                f"The database does not have {', '.join(self.left_over)} and is not the"
+                " one that had it: emptied, new, or another. The local copy is in force;"
+                " `switchbot-store conflicts restore` brings it back."
+            )
+        if self.journal == "broken" and self.local_error:
+            found.append(
+                f"The local disk refuses: {self.local_error}. While the database is away"
+                " nothing can be saved."
+            )
+        return tuple(found)

@@ -640,6 +640,7 @@ class AutomationEngine:
             self._last_tick,
             self._shown_wakeup,
             self._clock.now(),
+            store=self._store.status(),
         )
 
     def zone_overview(self, zone: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from switchbot_automation.model import TickReport, ZoneDecision
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_store import StoreStatus
 
 
 def overview(
@@ -31,6 +32,8 @@ def overview(
     last_tick: datetime | None,
     next_wakeup: datetime,
     now: datetime,
+    *,
+    store: StoreStatus,
 ) -> dict[str, Any]:
     """Return every zone with what is known, wanted and decided of it. No I/O.
 
@@ -38,7 +41,8 @@ def overview(
     season in force wants, None without temperatures; `reasons` those of the last tick,
     in words too; `hold_until` None while no person's command holds. `settings_error`
     says why the stored settings are not those in force, `document_problems` what is
-    wrong with other documents that a person edited.
+    wrong with other documents that a person edited, `store_problems` what a person should
+    do about the store.
     """
     settings = documents.life.settings
     zones: list[dict[str, Any]] = []
@@ -61,6 +65,7 @@ def overview(
         "next_wakeup": encode_instant(next_wakeup),
         "settings_error": (str(documents.life.error) if documents.life.error else None),
         "document_problems": list(documents.problems.values()),
+        "store_problems": list(store.warnings),
         "zones": zones,
     }
 

@@ -120,6 +120,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         next_wakeup=_INSTANT,
         settings_error=_maybe(_TEXT),
         document_problems=_list(_TEXT),
+        store_problems=_list(_TEXT),
         zones=_list(_ref("Zone")),
         quota=_ref("Quota"),
         read_only=_BOOLEAN,

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.errors import StoreUnavailableError
-from switchbot_store.files.places import is_there
+from switchbot_store.files.places import is_there, owner_advice
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.sqlite.file import SqliteFile
 
@@ -81,8 +81,12 @@ class HistorySpill:
 
     def open(self) -> None:
         """Count what a former process left; the file is made with the first row."""
-        if not is_there(self.path):
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise StoreUnavailableError(f"{error}{owner_advice(self.path)}") from error
         with self._lock, self._file.session() as connection:
             self._count(connection)
 
@@ -168,6 +172,22 @@ class HistorySpill:
                     break
             connection.execute("DELETE FROM spill WHERE id <= ?", (last,))
         return dropped, freed
+
+
+def waiting_rows(path: Path) -> int:
+    """Return how many rows wait in a spill, which is left as it is.
+
+    Raises StoreUnavailableError.
+    """
+    if not is_there(path):
+        return 0
+    file = SqliteFile(path, _SCHEMA, 1, looking=True)
+    try:
+        with file.session() as connection:
+            (rows,) = connection.execute("SELECT count(*) FROM spill").fetchone()
+            return int(rows)
+    finally:
+        file.close()
 
 
 def _let_go(connection: sqlite3.Connection, first: int, last: int) -> list[int]:

@@ -19,7 +19,7 @@ from switchbot_store.errors import (
     StoreUnavailableError,
 )
 from switchbot_store.files.durable import make_directory
-from switchbot_store.files.places import is_there, nearest_existing
+from switchbot_store.files.places import is_there, owner_advice, write_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,6 @@ _DAMAGE_FIX: Final = (
     "; it is damaged: stop the programs that use it, then `sqlite3 FILE .recover | sqlite3"
     " NEW` saves what can be read, or move it away to begin a new one; suspect the disk"
 )
-_EFFECTIVE: Final = os.access in os.supports_effective_ids
 
 
 class SqliteFile:
@@ -54,7 +53,8 @@ class SqliteFile:
 
     What cannot be written, on a read-only disk or as another user's, is read; `refusal`
     then says why, and every transaction tries anew whether it can be written by now. A new
-    file is its owner's alone, as are the directories made for it.
+    file is its owner's alone, as are the directories made for it. With `looking` a file is
+    read and neither made, prepared nor set aside.
     """
 
     def __init__(
@@ -64,8 +64,10 @@ class SqliteFile:
         version: int,
         *,
         renewable: bool = False,
+        looking: bool = False,
     ) -> None:
         self.path = Path(path)
+        self._looking = looking
         self._renewable = renewable
         self._schema = schema
         self._version = version
@@ -113,6 +115,29 @@ class SqliteFile:
                     connection.execute("ROLLBACK")
                 raise
 
+    def write_refusal(self) -> str | None:
+        """Return why no row can be written now, None if one can be; nothing is."""
+        refusal = write_refusal(self.path.parent)
+        if refusal is not None or not is_there(self.path):
+            return refusal
+        name = f"file:{quote(str(self.path.absolute()))}?mode=rw"
+        try:
+            with contextlib.closing(
+                sqlite3.connect(
+                    name, timeout=_BUSY_SECONDS, isolation_level=None, uri=True
+                )
+            ) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            return self._told_of(error)
+        return None
+
+    def _told_of(self, error: sqlite3.Error) -> str:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        fix = _DAMAGE_FIX if code in _DAMAGED else owner_advice(self.path)
+        return f"{self.path}: {error}{fix}"
+
     def _leave_to_parent(self) -> None:
         """Forget the parent's connection, neither used nor closed here."""
         if self._connection is not None:
@@ -130,6 +155,8 @@ class SqliteFile:
         self.refusal = None
         if self._in_memory:
             return self._connected(str(self.path))
+        if self._looking:
+            return self._reading(FileNotFoundError(f"there is no {self.path}"))
         try:
             found = self._made()
         except OSError as error:
@@ -187,18 +214,25 @@ class SqliteFile:
         log = Path(f"{self.path}-wal")
         has_log = is_there(log) and log.stat().st_size > 0
         alone = [] if has_log else [f"{place}&immutable=1"]
-        for name in (place, *alone):
+        # Without one nobody writes: then looking leaves no index of one behind, either.
+        untouched = self._looking and not is_there(log)
+        for name in alone if untouched else (place, *alone):
             try:
                 connection = self._connected(name, uri=True)
-            except sqlite3.OperationalError:
+            except sqlite3.OperationalError as trouble:
+                error = trouble if self._looking else error
                 continue
-            self.refusal = f"{self.path} can only be read: {error}{_fix(self.path)}"
+            self.refusal = (
+                f"{self.path} can only be read: {error}{owner_advice(self.path)}"
+            )
+            if self._looking:
+                return connection
             if self.refusal != self._told:
                 _LOGGER.warning("%s", self.refusal)
             self._told = self.refusal
             return connection
         if isinstance(error, OSError):
-            raise StoreUnavailableError(f"{error}{_fix(self.path)}") from error
+            raise StoreUnavailableError(f"{error}{owner_advice(self.path)}") from error
         raise error
 
     def _tried_again(self) -> sqlite3.Connection:
@@ -284,24 +318,23 @@ class SqliteFile:
         except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
             raise StoreDataError(str(error)) from error
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-            fix = _DAMAGE_FIX if code in _DAMAGED else _fix(self.path)
-            raise StoreUnavailableError(f"{self.path}: {error}{fix}") from error
+            raise StoreUnavailableError(self._told_of(error)) from error
 
 
-def _fix(path: Path) -> str:
-    """Return what to do about a file that is another user's, ``""`` if it is not."""
-    place = nearest_existing(path)
-    if os.access(place, os.R_OK | os.W_OK, effective_ids=_EFFECTIVE):
-        return ""
+def users_of(path: Path) -> list[int]:
+    """Return the processes that have a file open, but this one; none where not known."""
+    wanted, found = os.path.realpath(path), []
     with contextlib.suppress(OSError):
-        owner, mine = place.stat().st_uid, os.geteuid()
-        if owner != mine:
-            return (
-                f"; {place} belongs to user {owner} and this is user {mine}: run as that"
-                " user, or change the owner"
-            )
-    return ""
+        for process in Path("/proc").iterdir():
+            if not process.name.isdigit() or int(process.name) == os.getpid():
+                continue
+            with contextlib.suppress(OSError):
+                if any(
+                    str(descriptor.readlink()) == wanted
+                    for descriptor in (process / "fd").iterdir()
+                ):
+                    found.append(int(process.name))
+    return sorted(found)
 
 
 def _statements(script: str) -> Iterator[str]:
