@@ -24,22 +24,23 @@ ENGINE = web.AppKey("engine", AutomationEngine)
 
 
 def keep_time(engine: AutomationEngine, scheduler: AsyncIOScheduler) -> None:
-    def plan() -> None:
+    def plan(pause: timedelta = timedelta()) -> None:
         scheduler.add_job(
             tick,
             "date",
-            # Never without a pause, also where every tick fails.
-            run_date=max(engine.next_wakeup, datetime.now(UTC) + PAUSE),
+            run_date=max(engine.next_wakeup, datetime.now(UTC) + pause),
             id="tick",
             replace_existing=True,
             misfire_grace_time=None,  # late is better than never
         )
 
     async def tick() -> None:
+        pause = PAUSE  # not again at once after a tick that failed
         try:
             await engine.run_once(trigger="apscheduler")
+            pause = timedelta()
         finally:
-            plan()
+            plan(pause)
 
     def hear(event: object) -> None:
         if getattr(event, "kind", "") == "next_wakeup_changed":
