@@ -61,6 +61,7 @@ _TELLING = tuple(
         "pending_repeat",
         "pending_manual",
         "intent",
+        "wish",
     )
 )
 # A document that lacks these means that they were unknown, whatever the rest suggests.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from switchbot_store.codec import encode, is_internal
@@ -16,7 +14,7 @@ from switchbot_store.failover.journal import FILE as JOURNAL_FILE
 from switchbot_store.failover.mirror import DIRECTORY as MIRROR
 from switchbot_store.failover.mirror import RECENT as RECENT_FILE
 from switchbot_store.failover.mirror import Mirror, Mirrored
-from switchbot_store.files.durable import write_temporary
+from switchbot_store.files.places import write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.handover import PendingWrite
 from switchbot_store.model import Entry
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from switchbot_store.model import DocumentProblem
 
@@ -284,11 +283,7 @@ class LocalCopy:
         """Tell whether the journal could take a line now, by writing a file."""
         if not self.held:
             return False
-        place = self.directory / DIRECTORY / "health"
-        with suppress(OSError):
-            Path(write_temporary(str(place), b"{}\n")).unlink()
-            return True
-        return False
+        return write_refusal(self.directory / DIRECTORY) is None
 
     def _pending(
         self,

@@ -36,15 +36,16 @@ class LoopDisk:
         _run("umount", self.path)
 
     def fill(self):
-        """Leave no byte free."""
-        for block in (65536, 4096):
+        """Leave no block free, nor one that was given back and is free a moment later."""
+        for number, block in enumerate((65536, 4096, 4096)):
             with (
                 contextlib.suppress(OSError),
-                (self.path / f"filler{block}").open("wb") as file,
+                (self.path / f"filler{number}").open("ab") as file,
             ):
                 while True:
                     file.write(b"x" * block)
                     file.flush()
+            os.sync()
 
     def free(self):
         for filler in self.path.glob("filler*"):

@@ -247,7 +247,10 @@ class TestRealDisks:
         assert flaky.get("a") == {"n": 2}
         loop_disk.fill()
         store.set("a", {"pad": "x" * 100_000})
+        assert store.status().journal == "broken"
         look(store)
+        loop_disk.fill()  # what the failures gave back
+        store.set("a", {"pad": "y" * 100_000})
         assert store.status().journal == "broken"
         loop_disk.free()
         look(store)
