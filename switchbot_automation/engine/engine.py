@@ -344,6 +344,7 @@ class AutomationEngine:
                     state.last_action_at,
                     state.hold_until,
                     state.pending_manual,
+                    state.wish,
                 )
                 for name, state in documents.states.items()
             ],
@@ -543,14 +544,14 @@ class AutomationEngine:
     ) -> None:
         async with AsyncExitStack() as stack:
             with self._parts.observer.hurried():
-                await stack.enter_async_context(self._lock)
+                await stack.enter_async_context(self._alone())
             now = self._clock.now()
             check_hold(until, now)
             await self._parts.preparation.zone(zone, now)
             settings = self._documents.life.settings
             assert settings is not None  # noqa: S101 - the zone was found in them
             wish_for_person(self._documents, settings.zones[zone], until, now, **what)
-            await self._documents.save(self._parts.quota.to_document())
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 
     async def run_rule(

@@ -20,6 +20,8 @@ CALLS = {
     "hold": lambda engine: engine.hold("default", "permanent"),
     "run_once": lambda engine: engine.run_once(),
     "run_rule": lambda engine: engine.run_rule("night"),
+    "set_preset_mode": lambda engine: engine.set_preset_mode("default", "away"),
+    "set_temperature": lambda engine: engine.set_temperature("default", 18, 19),
     "overview": lambda engine: engine.overview(),
     "rule_traces": lambda engine: engine.rule_traces(),
     "zone_overview": lambda engine: engine.zone_overview("default"),

@@ -184,6 +184,20 @@ async def test_a_followers_page_is_told_when_the_leader_did_something(house, eng
     assert decision.decision.outcome == "winter_on"
 
 
+async def test_a_temperature_wished_on_any_worker_holds_on_all(house, engines):
+    first, _, leader = engines
+    await begin(house, engines)
+    await live(house, engines, 660)
+    await first.set_temperature("default", 24.0, 25.0, until=timedelta(hours=1))
+    await leader.look()
+    assert leader.next_wakeup <= house.clock.now()
+    await a_second(house, engines)
+    await a_second(house, engines)
+    assert house.cloud.words == ["setAll 27,5,3,on"]
+    bands = [truth(engine)["zones"][0]["band"] for engine in engines]
+    assert bands == [{"low": 24.0, "high": 25.0}] * 3
+
+
 async def test_settings_of_any_worker_come_into_force_at_once(house, engines):
     first, second, leader = engines
     await begin(house, engines)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.zone import Wish, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
-Wish: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None]"
+Asked: TypeAlias = (
+    "tuple[datetime | None, str | None, PendingManual | None, Wish | None]"
+)
+"""A hold, whose it is, what waits, and the wish."""
 
 # For so long after the instant a person was told the wish is still theirs.
 _WISH_LASTS = timedelta(hours=1)
@@ -117,15 +120,15 @@ def still_wished(state: ZoneState, wish: PendingManual | None) -> ZoneState:
     return state._replace(pending_manual=wish)
 
 
-def wish_of(state: ZoneState) -> Wish:
-    """Return what is wished of a zone: the hold, whose it is, and what waits."""
-    return state.hold_until, state.hold_by, state.pending_manual
+def asked_of(state: ZoneState) -> Asked:
+    """Return what was asked of a zone and is still open."""
+    return state.hold_until, state.hold_by, state.pending_manual, state.wish
 
 
-def with_wish(state: ZoneState, wish: Wish) -> ZoneState:
-    """Return the state with a wish that was read from another one."""
-    until, by, waits = wish
-    return state._replace(hold_until=until, hold_by=by, pending_manual=waits)
+def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
+    """Return the state with what was asked, as another one has it."""
+    until, by, waits, wish = asked
+    return state._replace(hold_until=until, hold_by=by, pending_manual=waits, wish=wish)
 
 
 def acted(state: ZoneState, at: datetime) -> ZoneState:

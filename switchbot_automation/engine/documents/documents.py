@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.core.state.belonging import LeftUnit, holds, knows_a_unit
 from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.meter import not_read_yet
+from switchbot_automation.core.state.wishes import asked_of, still_wished, with_asked
 from switchbot_automation.core.state.wishes import intended as intended_in
-from switchbot_automation.core.state.wishes import still_wished, wish_of, with_wish
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.kept_beside import KeptBeside
 from switchbot_automation.engine.documents.leader import FOLLOWED
@@ -686,13 +686,13 @@ class Documents:
 
     async def save_wish(self, zone: str, home: Mapping[str, Any]) -> None:
         """Save; what was wished of a zone stands also where another writer was first."""
-        wish = wish_of(self.states[zone])
+        asked = asked_of(self.states[zone])
         for _ in range(_INTENT_ATTEMPTS):
             await self.save(home)
-            if not self.reachable or wish_of(self.states[zone]) == wish:
+            if not self.reachable or asked_of(self.states[zone]) == asked:
                 return
             await self.reread(zone)
-            self.states[zone] = with_wish(self.states[zone], wish)
+            self.states[zone] = with_asked(self.states[zone], asked)
         _LOGGER.warning("%s: others wrote over what was wished", zone)
 
     def expect_others(self) -> None:
