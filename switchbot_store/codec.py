@@ -134,6 +134,15 @@ def _storable(value: Any, depth: int) -> Any:
     return None if _value_problem(value) else value
 
 
+def problem_of(data: Document) -> StoreDataError | None:
+    """Return why a document cannot be stored, None where every store takes it."""
+    try:
+        encode(data)
+    except StoreDataError as error:
+        return error
+    return None
+
+
 class UnreadableError(StoreUnavailableError):
     """The place answers, and what it has is no document: somebody else wrote it."""
 

@@ -56,6 +56,7 @@ from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_ta
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.urls import named_secret
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
+from switchbot_store.codec import problem_of
 from switchbot_store.zone_rules import zone_of
 
 if TYPE_CHECKING:
@@ -618,6 +619,14 @@ def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
 # --- the whole document -----------------------------------------------------------
 
 
+def _unstorable(document: object) -> Iterator[SettingsError]:
+    """Yield what no store would take, as a number of NumPy's: it is refused here too."""
+    found = problem_of(dict(document)) if isinstance(document, Mapping) else None
+    if found is not None:
+        message = str(found).removeprefix(f"{found.path}: ")
+        yield SettingsError(message, path=found.path)
+
+
 def load(
     document: object, *, absent: frozenset[str] = frozenset()
 ) -> tuple[Settings | None, list[SettingsError]]:
@@ -644,6 +653,7 @@ def load(
         errors.extend(notifier_errors(top.values.get("notifiers", {})))
         errors.extend(rule_errors(document, parts))
         errors.extend(plugin_errors(document, top.values.get("plugins", {}), absent))
+    errors = errors or [*_unstorable(document)]
     if errors:
         return None, errors
     shadow, errors = _shadow(document, parts)
