@@ -283,7 +283,14 @@ def in_window(
     windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
 ) -> TimeWindow | None:
     """Return the first window in force at an aware instant, None if there is none."""
-    local = now_utc.astimezone(tz) if windows else now_utc
+    return _in_window(tuple(windows), now_utc, tz) if windows else None
+
+
+@lru_cache(maxsize=256)  # a tick asks several times at one instant, also for many zones
+def _in_window(
+    windows: tuple[TimeWindow, ...], now_utc: datetime, tz: tzinfo
+) -> TimeWindow | None:
+    local = now_utc.astimezone(tz)
     for window in windows:
         day = (
             start_day(window, local)
@@ -323,9 +330,11 @@ def next_boundary(
     return _next(windows, now_utc, tz, becomes=None)
 
 
-class _Change(NamedTuple):
-    at: datetime
-    inside: bool
+class _Changes(NamedTuple):
+    """The instants of one week, ascending, and of each whether a window is in force then."""
+
+    at: tuple[datetime, ...]
+    inside: tuple[bool, ...]
 
 
 def _next(
@@ -341,10 +350,9 @@ def _next(
     first_day = now.toordinal() - now.weekday()
     for week in _weeks(windows, first_day):
         changes = _changes_of_week(tuple(windows), tz, week)
-        later = bisect_right(changes, now, key=lambda change: change.at)
-        for change in changes[later:]:
-            if becomes is None or change.inside is becomes:
-                return change.at
+        for index in range(bisect_right(changes.at, now), len(changes.at)):
+            if becomes is None or changes.inside[index] is becomes:
+                return changes.at[index]
     return None
 
 
@@ -365,7 +373,7 @@ def _weeks(windows: Sequence[TimeWindow], first: int) -> Iterator[int]:
 @lru_cache(maxsize=1024)
 def _changes_of_week(
     windows: tuple[TimeWindow, ...], tz: tzinfo, first_day: int
-) -> tuple[_Change, ...]:
+) -> _Changes:
     """Return what changes in the seven days from 00:00 UTC of the ordinal day on.
 
     Remembered: an engine asks at every tick, and the answer holds for a week.
@@ -375,12 +383,11 @@ def _changes_of_week(
     instants = {at for at in _edges(windows, tz, begin, end) if begin <= at < end}
     instants.update(_transitions(tz, begin, end))
     inside = in_window(windows, begin - timedelta.resolution, tz) is not None
-    changes = []
+    changes = {}
     for at in sorted(instants):
         if (in_window(windows, at, tz) is not None) is not inside:
-            inside = not inside
-            changes.append(_Change(at, inside))
-    return tuple(changes)
+            inside = changes[at] = not inside
+    return _Changes(tuple(changes), tuple(changes.values()))
 
 
 def _edges(

@@ -162,10 +162,14 @@ def still_limit(zone: ZoneSettings, record: SensorRecord) -> float:
 
 def stands_still(zone: ZoneSettings, record: SensorRecord, now: datetime) -> bool:
     """Tell whether a value stands still for longer than it does, whatever the unit does."""
-    changed = record.changed_at
-    if changed is None:
+    changed, longest = record.changed_at, zone.sensor_frozen_seconds * _RESTING
+    if changed is None or not longest:
         return False
-    return (now - changed).total_seconds() >= still_limit(zone, record)
+    stood = (now - changed).total_seconds()
+    # Asked at every reading, and nearly always it moved too lately for any limit.
+    if stood < STILL_SOONEST_SECONDS and stood < longest:
+        return False
+    return stood >= still_limit(zone, record)
 
 
 def _good(
@@ -188,7 +192,8 @@ def _good(
         distrust = None
     if distrust is None:
         good = 0
-    return record._replace(
+    # Whole, since nearly all of it is new at every reading.
+    return SensorRecord(
         since=now,
         good_at=now,
         temperature=reading.temperature,
@@ -201,6 +206,12 @@ def _good(
         looked_at=now,
         quiet=round(quiet, 1),
         watched_since=record.watched_since or now,
+        beside=record.beside,
+        doubt=record.doubt,
+        doubted_at=record.doubted_at,
+        base=record.base,
+        leaps=record.leaps,
+        leapt_at=record.leapt_at,
     )
 
 
@@ -215,7 +226,7 @@ def seen(
     if record is None:
         return SensorRecord(since=now, looked_at=now)
     looked = record.looked_at or record.since
-    if now - looked > timedelta(seconds=longest_silence(zone)):
+    if (now - looked).total_seconds() > longest_silence(zone):
         return record._replace(
             since=now, looked_at=now, changed_at=None, watched_since=None, quiet=0.0
         )

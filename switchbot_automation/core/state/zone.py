@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache, partial
 from itertools import compress
-from operator import is_not
+from operator import attrgetter, is_not
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -47,6 +47,25 @@ if TYPE_CHECKING:
 
 
 # --- the parts, each with its document ------------------------------------------------
+
+
+class _Instants:
+    """The instants among a part's fields that lie in the past, unless the clock was wrong."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.of = attrgetter(*names)
+
+    def late(self, part: object, now: datetime) -> dict[str, Any]:
+        """Return `now` for each that lies after it."""
+        # At every tick, of every part, and nearly always there is none.
+        if max(filter(None, self.of(part)), default=now) <= now:
+            return {}
+        return {
+            name: now
+            for name, at in zip(self.names, self.of(part), strict=True)
+            if at is not None and at > now
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +179,10 @@ class Evidence(NamedTuple):
         """Return it as a document, without what is unknown."""
         document: dict[str, Any] = {
             name: encode_instant(at)
-            for name in _EVIDENCE_INSTANTS
-            if (at := getattr(self, name)) is not None
+            for name, at in zip(
+                _EVIDENCE_INSTANTS.names, _EVIDENCE_INSTANTS.of(self), strict=True
+            )
+            if at is not None
         }
         for name in ("plug_from", "wish", "responds", "best", "overrun"):
             if getattr(self, name) is not None:
@@ -199,7 +220,7 @@ class Evidence(NamedTuple):
             if isinstance(repairs, list)
             else []
         )
-        instants = {name: instant(value.get(name)) for name in _EVIDENCE_INSTANTS}
+        instants = {name: instant(value.get(name)) for name in _EVIDENCE_INSTANTS.names}
         responds = number(value.get("responds"))
         return cls(
             plug=enum(Power, value.get("plug")) or Power.UNKNOWN,
@@ -218,11 +239,7 @@ class Evidence(NamedTuple):
 
     def not_later_than(self, now: datetime) -> Evidence:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late: dict[str, Any] = {
-            name: now
-            for name in _EVIDENCE_INSTANTS
-            if (at := getattr(self, name)) is not None and at > now
-        }
+        late = _EVIDENCE_INSTANTS.late(self, now)
         if self.repairs and self.repairs[-1] > now:
             late["repairs"] = tuple(min(at, now) for at in self.repairs)
         if self.course and self.course[-1][0] > now.timestamp():
@@ -233,7 +250,7 @@ class Evidence(NamedTuple):
         return self._replace(**late) if late else self
 
 
-_EVIDENCE_INSTANTS = (
+_EVIDENCE_INSTANTS = _Instants(
     "plug_since",
     "plug_at",
     "plug_asked_at",
@@ -415,9 +432,9 @@ class SensorRecord(NamedTuple):
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
         return {
-            key: encode_instant(value) if isinstance(value, datetime) else _plain(value)
+            key: encode_instant(value) if type(value) is datetime else _plain(value)
             for key, value in zip(self._fields, self, strict=True)
-            if value not in (None, 0, ())
+            if value
         }
 
     @classmethod
@@ -451,15 +468,11 @@ class SensorRecord(NamedTuple):
 
     def not_later_than(self, now: datetime) -> SensorRecord:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late: dict[str, Any] = {
-            name: now
-            for name in _SENSOR_INSTANTS
-            if (at := getattr(self, name)) is not None and at > now
-        }
+        late = _SENSOR_INSTANTS.late(self, now)
         return self._replace(**late) if late else self
 
 
-_SENSOR_INSTANTS = (
+_SENSOR_INSTANTS = _Instants(
     "since",
     "good_at",
     "changed_at",
@@ -756,8 +769,10 @@ class Keeping(NamedTuple):
         """Return it as a document, without what is unknown."""
         document: dict[str, Any] = {
             name: encode_instant(at)
-            for name in _KEEPING_INSTANTS
-            if (at := getattr(self, name)) is not None
+            for name, at in zip(
+                _KEEPING_INSTANTS.names, _KEEPING_INSTANTS.of(self), strict=True
+            )
+            if at is not None
         }
         document["status"] = self.status
         for name in ("blind_why", "failed", "failed_error", "failed_unit"):
@@ -783,7 +798,7 @@ class Keeping(NamedTuple):
         """Read a document, however damaged; None where there is none."""
         if not isinstance(value, dict):
             return None
-        instants = {name: instant(value.get(name)) for name in _KEEPING_INSTANTS}
+        instants = {name: instant(value.get(name)) for name in _KEEPING_INSTANTS.names}
         return cls(
             status=text(value.get("status")) or "unknown",
             excursion=_excursion(value.get("excursion")),
@@ -799,11 +814,7 @@ class Keeping(NamedTuple):
 
     def not_later_than(self, now: datetime) -> Keeping:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late: dict[str, Any] = {
-            name: now
-            for name in _KEEPING_INSTANTS
-            if (at := getattr(self, name)) is not None and at > now
-        }
+        late = _KEEPING_INSTANTS.late(self, now)
         out = self.excursion
         if out is not None and max(out.since, out.moved_at) > now:
             late["excursion"] = out._replace(
@@ -812,7 +823,7 @@ class Keeping(NamedTuple):
         return self._replace(**late) if late else self
 
 
-_KEEPING_INSTANTS = (
+_KEEPING_INSTANTS = _Instants(
     "since",
     "blind_since",
     "unsure_since",
@@ -1361,13 +1372,8 @@ class ZoneState(NamedTuple):
         locked for that hour; counted from now it is locked for its minimum time. An OFF
         repeat more than a day away was written by a clock that was wrong.
         """
-        late: dict[str, Any] = {
-            name: now
-            for name in _PAST
-            if (at := getattr(self, name)) is not None and at > now
-        }
-        for part in ("sensing", "equipment", "surroundings", "evidence", "keeping"):
-            kept = getattr(self, part)
+        late = _PAST.late(self, now)
+        for part, kept in zip(_DATED_PARTS, _dated_parts(self), strict=True):
             if kept is not None and (pulled := kept.not_later_than(now)) is not kept:
                 late[part] = pulled
         if self.meters_seen:
@@ -1385,11 +1391,11 @@ class ZoneState(NamedTuple):
 
 
 _LONGEST_REPEAT = timedelta(days=1)
-_PAST = (
-    "compressor_started_at",
-    "compressor_stopped_at",
-    "last_aircon_poll_at",
+_PAST = _Instants(
+    "compressor_started_at", "compressor_stopped_at", "last_aircon_poll_at"
 )
+_DATED_PARTS = ("sensing", "equipment", "surroundings", "evidence", "keeping")
+_dated_parts = attrgetter(*_DATED_PARTS)
 
 
 def _encode_parts(value: Any) -> dict[str, Any]:
