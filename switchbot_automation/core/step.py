@@ -24,9 +24,9 @@ an answer may change them.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
 from switchbot_automation.core.control.band import after_observation, with_setpoint
@@ -158,8 +158,7 @@ _OFF_WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneTick:
+class ZoneTick(NamedTuple):
     """What a tick came to for one zone.
 
     `decision` has the final outcome and all reasons; `decided` and `verdict` are the
@@ -262,7 +261,7 @@ def tick(
         if looked.state is not before:
             states[name] = looked.state
         if looked.tells or name in waiting:
-            done = replace(done, waited=name in waiting, tells=looked.tells)
+            done = done._replace(waited=name in waiting, tells=looked.tells)
         ticks.append(done)
     return ticks
 
@@ -804,7 +803,7 @@ def overall_outcome(decisions: Iterable[ZoneDecision]) -> Outcome:
 
 
 def with_commands(
-    ticks: list[ZoneTick], commands: tuple[Command, ...]
+    ticks: list[ZoneTick], commands: Sequence[Command]
 ) -> tuple[list[ZoneTick], tuple[Command, ...]]:
     """Return the ticks with more commands behind their zones' own, and what is left over.
 
@@ -814,8 +813,7 @@ def with_commands(
         return ticks, ()
     names = {tick.zone.name for tick in ticks}
     return [
-        replace(
-            tick,
+        tick._replace(
             commands=(
                 *tick.commands,
                 *(each for each in commands if each.zone == tick.zone.name),

@@ -9,9 +9,9 @@ kept whole, of the others only how many there were and between which temperature
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.home import (
@@ -197,8 +197,7 @@ class Told:
     shadow: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     tick: ZoneTick
     trigger: str
     revision: str
@@ -347,7 +346,7 @@ def agrees(trace: Trace, document: Mapping[str, Any]) -> bool:
 def with_reading(trace: Trace, temperature: float | None, at: datetime) -> Trace:
     """Return the trace as at a later look that went the same way, but for a reading."""
     seen = trace.seen
-    reading = replace(seen.reading, temperature=temperature, received_at=at)
+    reading = seen.reading._replace(temperature=temperature, received_at=at)
     state = supposed(seen.state, last_temperature=temperature, last_read_at=at)
     snapshot = replace(
         trace.snapshot,
@@ -372,10 +371,9 @@ def _present(**values: Any) -> dict[str, Any]:
 
 
 def _reading_document(reading: Reading) -> dict[str, Any]:
-    parts = {each.name: getattr(reading, each.name) for each in fields(reading)}
     return {
         key: encode_instant(value) if isinstance(value, datetime) else _plain(value)
-        for key, value in parts.items()
+        for key, value in zip(reading._fields, reading, strict=True)
         if value is not None
     }
 
@@ -385,11 +383,10 @@ def _plain(value: Any) -> Any:
 
 
 def _zone_snapshot(document: Mapping[str, Any]) -> ZoneSnapshot:
-    known = {each.name for each in fields(Reading)}
     parts: dict[str, Any] = {
         key: parse_instant(value, timezone=UTC) if key.endswith("_at") else value
         for key, value in document["reading"].items()
-        if key in known
+        if key in Reading._fields
     }
     if "problem" in parts:
         parts["problem"] = ReasonCode(parts["problem"])

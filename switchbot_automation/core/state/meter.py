@@ -11,9 +11,8 @@ meter status). What a single answer is worth says `said`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import ReasonCode
@@ -51,8 +50,7 @@ _RESTING = 3.0
 _MEDIAN_NEEDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a meter gave this tick.
 
     `temperature` in degrees Celsius is None when there is none, and then `problem` says
@@ -88,7 +86,7 @@ def plausible(zone: ZoneSettings, reading: Reading) -> Reading:
 def implausible(reading: Reading, words: str) -> Reading:
     """Return the reading without the temperature that is not believed."""
     problem = ReasonCode.TEMPERATURE_IMPLAUSIBLE
-    return replace(reading, temperature=None, problem=problem, error=words)
+    return reading._replace(temperature=None, problem=problem, error=words)
 
 
 def believed(
@@ -118,8 +116,8 @@ def believed(
             jumped = ReasonCode.TEMPERATURE_JUMPED
             if leaps_often(record, now):
                 words = f"{temperature:g} °C after {record.temperature:g} °C, once more"
-                reading = replace(
-                    reading, temperature=None, problem=jumped, error=words
+                reading = reading._replace(
+                    temperature=None, problem=jumped, error=words
                 )
             record = record._replace(good=0, odd=temperature, odd_count=count)
             return reading, doubted(record, jumped, now)

@@ -196,7 +196,8 @@ class Evidence(NamedTuple):
         if self.repairs:
             document["repairs"] = [encode_instant(at) for at in self.repairs]
         if self.course:
-            document["course"] = [list(each) for each in self.course]
+            # One text: two dozen lists would be most of what a tick reads and writes.
+            document["course"] = " ".join(f"{at!r}:{one!r}" for at, one in self.course)
         if self.doubt is not None:
             doubt = self.doubt
             document["doubt"] = {
@@ -227,7 +228,7 @@ class Evidence(NamedTuple):
             plug_from=number(value.get("plug_from")),
             doubt=_doubt(value.get("doubt")),
             repairs=tuple(sorted(at for at in found if at is not None)),
-            course=_readings(value.get("course")),
+            course=_course(value.get("course")),
             wish=text(value.get("wish")),
             said=enum(Action, value.get("said")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
@@ -697,6 +698,23 @@ def _days(value: Any) -> dict[str, str]:
 
 def _readings(value: Any) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(_pairs_of(value, KEPT_READINGS)))
+
+
+def _course(value: Any) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, str):
+        return _readings(value)  # as it was written before
+    texts = (each.partition(":") for each in value.split()[-KEPT_READINGS:])
+    pairs = ((_float(at), _float(temperature)) for at, _colon, temperature in texts)
+    return tuple(
+        sorted((at, each) for at, each in pairs if at is not None and each is not None)
+    )
+
+
+def _float(value: str) -> float | None:
+    try:
+        return number(float(value))
+    except ValueError:
+        return None
 
 
 def _pairs_of(value: Any, most: int) -> tuple[tuple[float, float], ...]:
@@ -1242,25 +1260,8 @@ MODE_FAN = 4
 MODE_HEAT = 5
 
 
-class ZoneState(NamedTuple):
-    """What is known or assumed of one zone. Instants are aware UTC.
-
-    A named tuple: it is copied with a change and compared at every tick, and a frozen
-    dataclass of this many fields takes ten times as long for that.
-
-    `action` is the last action that was acknowledged and still holds; None when nobody
-    knows. `uncertain`: the last command may or may not have arrived, so neither "already
-    off" nor "already on" may be concluded from this state. `value_since`: when the meter
-    last was seen to show another value than now. `conditioned`: what the compressor did
-    when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
-    `shown_as`: what the unit was told, each with what it shows of that, see `told`.
-    `unit` and `meters` are the devices that all this is known of, see `belonging`; None
-    and none where nobody has said so yet. `refusals`: what the cloud refuses.
-    `evidence` is what shows what the unit does, `keeping` whether the room is kept.
-    `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
-    last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
-    zone has several.
-    """
+class _Fields(NamedTuple):
+    """The fields of `ZoneState`, which says what they are."""
 
     last_temperature: float | None = None
     last_humidity: float | None = None
@@ -1303,6 +1304,37 @@ class ZoneState(NamedTuple):
     last_asked_at: datetime | None = None
     meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
     keeping: Keeping | None = None
+
+
+class ZoneState(_Fields):
+    """What is known or assumed of one zone. Instants are aware UTC.
+
+    A named tuple: it is copied with a change and compared at every tick, and a frozen
+    dataclass of this many fields takes ten times as long for that.
+
+    `action` is the last action that was acknowledged and still holds; None when nobody
+    knows. `uncertain`: the last command may or may not have arrived, so neither "already
+    off" nor "already on" may be concluded from this state. `value_since`: when the meter
+    last was seen to show another value than now. `conditioned`: what the compressor did
+    when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
+    `shown_as`: what the unit was told, each with what it shows of that, see `told`.
+    `unit` and `meters` are the devices that all this is known of, see `belonging`; None
+    and none where nobody has said so yet. `refusals`: what the cloud refuses.
+    `evidence` is what shows what the unit does, `keeping` whether the room is kept.
+    `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
+    last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
+    zone has several.
+    """
+
+    __slots__ = ()
+
+    def _replace(self, **changes: Any) -> ZoneState:
+        """Return the state with other values of some fields."""
+        # Several times a tick: the one that is inherited looks every field up.
+        values = list(self)
+        for name, value in changes.items():
+            values[_PLACES[name]] = value
+        return type(self)._make(values)
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1460,6 +1492,7 @@ _DOCUMENT: tuple[_Row, ...] = (
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
+_PLACES = {name: index for index, name in enumerate(ZoneState._fields)}
 _BY_KEY = {key: (write, index) for index, (key, _read, write) in enumerate(_DOCUMENT)}
 _INSTANTS = tuple(
     (key, read) for key, read, write in _DOCUMENT if write is encode_instant
