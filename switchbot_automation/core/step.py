@@ -227,9 +227,8 @@ def tick(
     zones that nothing was ever stored of. `force`: read all meters, due or not.
     """
     zones = settings.zones.values()
-    early: _Told = {}
-    for zone in zones:
-        early[zone.name] = yield from _owed(settings, zone, states, now)
+    quota = quota.where_scarce() if quota else None
+    early = yield from _all_owed(settings, states, now)
     waiting = _waiting(
         settings, states, now, notes=notes, quota=quota, told=told, force=force
     )
@@ -264,6 +263,18 @@ def tick(
             done = done._replace(waited=name in waiting, tells=looked.tells)
         ticks.append(done)
     return ticks
+
+
+def _all_owed(
+    settings: Settings, states: States, now: datetime
+) -> Generator[Request, Answered, _Told]:
+    """Send what is due of every zone; what was sent, by zone."""
+    sent: _Told = dict.fromkeys(settings.zones, ())
+    for name, zone in settings.zones.items():
+        state = states[name]
+        if state.pending_manual is not None or state.pending_repeat is not None:
+            sent[name] = yield from _owed(settings, zone, states, now)
+    return sent
 
 
 def _owed(
@@ -721,6 +732,7 @@ def rest(
     readings have to know.
     """
     wanted: datetime | None = None
+    quota = quota.where_scarce() if quota else None
     ended = max(now, ended or now)
     for each in ticks:
         zone, look_at = each.zone, each.decision.look_at

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.decide import concerned, narrowed
@@ -47,21 +48,18 @@ _WRITTEN_AGAIN = timedelta(hours=1)
 _NOT_SENT = frozenset({CommandStatus.BLOCKED, CommandStatus.DECIDED})
 
 # What of a state makes a decision another one; measurements come and go without.
-_TELLING = tuple(
-    ZoneState._fields.index(name)
-    for name in (
-        "power",
-        "mode",
-        "parameter",
-        "action",
-        "uncertain",
-        "compressor_started_at",
-        "compressor_stopped_at",
-        "hold_until",
-        "pending_repeat",
-        "pending_manual",
-        "intent",
-    )
+_telling_of = attrgetter(
+    "power",
+    "mode",
+    "parameter",
+    "action",
+    "uncertain",
+    "compressor_started_at",
+    "compressor_stopped_at",
+    "hold_until",
+    "pending_repeat",
+    "pending_manual",
+    "intent",
 )
 # A document that lacks these means that they were unknown, whatever the rest suggests.
 _AS_WRITTEN = {
@@ -153,7 +151,7 @@ def telling(
         *[reason.code for reason in decision.reasons],
         *[reason.code for reason in verdict.reasons],
         seen.reading.problem,
-        *[state[index] for index in _TELLING],
+        *_telling_of(state),
     )
 
 

@@ -54,7 +54,7 @@ class Statement(NamedTuple):
     def whole(self) -> ReasonCode | None:
         """Why nothing of it counts; None where something does."""
         offline = ReasonCode.DEVICE_OFFLINE
-        return offline if offline in self.doubts.values() else None
+        return offline if self.doubts and offline in self.doubts.values() else None
 
 
 def said_by_status(status: DeviceStatus) -> Statement:
