@@ -1260,8 +1260,25 @@ MODE_FAN = 4
 MODE_HEAT = 5
 
 
-class _Fields(NamedTuple):
-    """The fields of `ZoneState`, which says what they are."""
+class ZoneState(NamedTuple):
+    """What is known or assumed of one zone. Instants are aware UTC.
+
+    A named tuple: it is copied with a change and compared at every tick, and a frozen
+    dataclass of this many fields takes ten times as long for that.
+
+    `action` is the last action that was acknowledged and still holds; None when nobody
+    knows. `uncertain`: the last command may or may not have arrived, so neither "already
+    off" nor "already on" may be concluded from this state. `value_since`: when the meter
+    last was seen to show another value than now. `conditioned`: what the compressor did
+    when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
+    `shown_as`: what the unit was told, each with what it shows of that, see `told`.
+    `unit` and `meters` are the devices that all this is known of, see `belonging`; None
+    and none where nobody has said so yet. `refusals`: what the cloud refuses.
+    `evidence` is what shows what the unit does, `keeping` whether the room is kept.
+    `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
+    last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
+    zone has several.
+    """
 
     last_temperature: float | None = None
     last_humidity: float | None = None
@@ -1304,37 +1321,6 @@ class _Fields(NamedTuple):
     last_asked_at: datetime | None = None
     meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
     keeping: Keeping | None = None
-
-
-class ZoneState(_Fields):
-    """What is known or assumed of one zone. Instants are aware UTC.
-
-    A named tuple: it is copied with a change and compared at every tick, and a frozen
-    dataclass of this many fields takes ten times as long for that.
-
-    `action` is the last action that was acknowledged and still holds; None when nobody
-    knows. `uncertain`: the last command may or may not have arrived, so neither "already
-    off" nor "already on" may be concluded from this state. `value_since`: when the meter
-    last was seen to show another value than now. `conditioned`: what the compressor did
-    when it last ran. `group_waits_since`: since when the zone's group keeps it waiting.
-    `shown_as`: what the unit was told, each with what it shows of that, see `told`.
-    `unit` and `meters` are the devices that all this is known of, see `belonging`; None
-    and none where nobody has said so yet. `refusals`: what the cloud refuses.
-    `evidence` is what shows what the unit does, `keeping` whether the room is kept.
-    `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
-    last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
-    zone has several.
-    """
-
-    __slots__ = ()
-
-    def _replace(self, **changes: Any) -> ZoneState:
-        """Return the state with other values of some fields."""
-        # Several times a tick: the one that is inherited looks every field up.
-        values = list(self)
-        for name, value in changes.items():
-            values[_PLACES[name]] = value
-        return type(self)._make(values)
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1431,9 +1417,9 @@ _dated_parts = attrgetter(*_DATED_PARTS)
 
 
 def _encode_parts(value: Any) -> dict[str, Any]:
-    parts = {part.name: getattr(value, part.name) for part in fields(value)}
+    parts = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
     return {
-        name: encode_instant(part) if isinstance(part, datetime) else _plain(part)
+        name: encode_instant(part) if isinstance(part, datetime) else part
         for name, part in parts.items()
     }
 
@@ -1492,7 +1478,6 @@ _DOCUMENT: tuple[_Row, ...] = (
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
-_PLACES = {name: index for index, name in enumerate(ZoneState._fields)}
 _BY_KEY = {key: (write, index) for index, (key, _read, write) in enumerate(_DOCUMENT)}
 _INSTANTS = tuple(
     (key, read) for key, read, write in _DOCUMENT if write is encode_instant

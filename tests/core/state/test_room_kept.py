@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from switchbot_automation.core.state.kept import (
     STATUSES,
     after_look,
+    after_thorough_look,
     allowed,
     command_failed,
     command_taken,
@@ -20,6 +21,8 @@ from switchbot_automation.core.state.kept import (
     room_health,
 )
 from switchbot_automation.core.state.zone import (
+    Doubt,
+    Evidence,
     Excursion,
     Keeping,
     Notice,
@@ -477,3 +480,85 @@ def test_whatever_a_room_does_the_word_of_it_holds_together(course):
             assert 19.7 <= temperature <= 22.5
         if room.status in ("not_kept", "blind") and room.degraded:
             assert room.advice in room.reasons
+
+
+# --- what is plain is found in one look ------------------------------------------------
+
+LATE = NOON + timedelta(hours=12)
+INSTANTS = st.sampled_from([None, NOON - timedelta(hours=2), NOON - MINUTE, NOON])
+SOME = {
+    "temperature": st.sampled_from([None, 19.0, 19.9, 20.0, 21.0, 22.0, 22.6]),
+    "doubt": st.sampled_from([None, None, *ReasonCode]),
+    "status": st.sampled_from(["kept", "kept", *STATUSES]),
+}
+
+
+@st.composite
+def rooms(draw):
+    """Yield a zone and a state, most of them with little or nothing the matter."""
+
+    def happens():
+        return draw(st.integers(0, 9)) == 0
+
+    def rarely(value, otherwise=None):
+        return value if happens() else otherwise
+
+    temperature, read_at = draw(SOME["temperature"]), draw(INSTANTS)
+    record = SensorRecord(NOON, NOON, temperature, 50.0, NOON)
+    record = record._replace(
+        doubt=rarely(draw(SOME["doubt"])), distrust=rarely(draw(SOME["doubt"]))
+    )
+    out = Excursion(NOON - MINUTE, low=True, furthest=1.0, turned=19.0, moved_at=NOON)
+    kept = Keeping(
+        status=draw(SOME["status"]),
+        since=draw(INSTANTS),
+        excursion=rarely(out),
+        blind_since=rarely(NOON),
+        unsure_since=rarely(NOON),
+        failed=rarely(2, 0),
+        failed_since=rarely(NOON),
+        told=rarely((Notice(ReasonCode.NO_METER, NOON),), ()),
+        well_since=rarely(NOON),
+    )
+    doubt = Doubt("room", NOON, Action.WINTER)
+    power = draw(st.sampled_from(Power))
+    state = ZoneState(
+        last_temperature=temperature,
+        last_read_at=read_at,
+        last_temperature_stale=happens(),
+        power=power,
+        action=draw(st.sampled_from([None, *Action])),
+        uncertain=happens(),
+        hold_until=rarely(NOON + timedelta(hours=1)),
+        sensing=rarely(None, record),
+        evidence=rarely(
+            Evidence(doubt=doubt), draw(st.sampled_from([None, Evidence()]))
+        ),
+        keeping=rarely(None, kept),
+    )
+    more = {}
+    if happens():
+        more["sensors"] = [{"device_id": "M"}, {"device_id": "N"}]
+    if happens():
+        more["mode"] = draw(st.sampled_from(["summer", "auto"]))
+    if happens():
+        more["observe_only"] = True
+    if happens():
+        more["automation_enabled"] = False
+    if happens():
+        more["aircon_device_id"] = ""
+    zone = zone_of(**more)
+    if happens():
+        pause = Reason(ReasonCode.OPENING_OPEN)
+        zone = replace(zone, overlay=Overlay(zone, pause=pause, paused_since=NOON))
+    return zone, state
+
+
+@given(rooms(), SOME["doubt"], st.sampled_from([NOON, NOON + 40 * MINUTE, LATE]))
+def test_a_room_with_nothing_the_matter_is_as_a_thorough_look_finds_it(
+    room, problem, now
+):
+    zone, state = room
+    assert after_look(zone, state, problem, now) == after_thorough_look(
+        zone, state, problem, now
+    )
