@@ -416,6 +416,10 @@ class TickReport:
     duration_seconds: float
 
 
+COLDEST: Final = 10.0
+WARMEST: Final = 35.0
+"""What a band may ask of a room, in degrees Celsius."""
+
 LOWEST_SETPOINT: Final = 16.0
 HIGHEST_SETPOINT: Final = 30.0
 """What setpoints an air conditioner takes, in degrees Celsius, as the catalogue has it."""

@@ -24,6 +24,8 @@ class ReasonCode(StrEnum):
     """The preset that the zone or its window names is in force."""
     NOBODY_THERE = "nobody_there"
     """A preset is in force because nothing has moved for a while."""
+    WISHED = "wished"
+    """A person wants other temperatures, or a preset, for a time."""
     OFFSET = "offset"
     """A number from elsewhere, as a price, moves the band."""
     WINDOW_MISSED = "window_missed"

@@ -24,6 +24,11 @@ MAX_KEY_LENGTH: Final = 200
 MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 250
 """orjson stops at 254 levels; a document that deep is a mistake or a cycle."""
+_DEEPEST: Final = 254
+"""What `encode` ever let through. orjson reads four times that, at which everything that
+goes through a document level by level would end in RecursionError."""
+_LONGEST: Final = 8 * MAX_DOCUMENT_BYTES
+"""Room for any document as a person may have indented it."""
 
 _FLOAT_LIMIT: Final = 1e16
 """From here on `jsonb` gives a float back as an integer."""
@@ -97,14 +102,47 @@ class UnreadableError(StoreUnavailableError):
 
 
 def decode(encoded: bytes | str, *, key: str) -> Document:
-    """Return a stored document, or raise UnreadableError when it is no JSON object."""
+    """Return a stored document, or raise UnreadableError when it is no JSON object.
+
+    Nor may it be deeper or longer than a document can be.
+    """
+    if len(encoded) > _LONGEST:
+        raise UnreadableError(
+            f"{key!r} holds {len(encoded)} bytes; a document has at most"
+            f" {MAX_DOCUMENT_BYTES}"
+        )
     try:
         data = orjson.loads(encoded)
     except orjson.JSONDecodeError as error:
         raise UnreadableError(f"{key!r} holds no JSON: {error}") from error
     if type(data) is not dict:
         raise UnreadableError(f"{key!r} holds no JSON object")
+    if _openings(encoded) > _DEEPEST and is_too_deep(data):
+        raise UnreadableError(f"{key!r} is more than {_DEEPEST} levels deep")
     return cast("Document", data)
+
+
+def _openings(encoded: bytes | str) -> int:
+    """Count brackets, in texts too: no document is deeper than it has of them."""
+    if isinstance(encoded, str):
+        return encoded.count("{") + encoded.count("[")
+    return encoded.count(b"{") + encoded.count(b"[")
+
+
+def is_too_deep(data: object) -> bool:
+    """Tell whether what JSON gave is deeper than any document, without recursion."""
+    level = [data]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _all_exact(data: Document) -> bool:

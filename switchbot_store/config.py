@@ -27,7 +27,7 @@
 ``STRICT_HEALTH_CHECKS``                       degraded counts as unhealthy
 =============================================  =========================================
 
-A variable that is empty counts as not set.
+A variable that is empty counts as not set. In paths ``~`` is the user's home.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class StoreConfig:
             pooler=env.choice("POSTGRES_POOLER", _POOLERS, None),
             fallback=env.choice("STORE_FALLBACK", _FALLBACKS, "json"),
             profile=env.choice("STORE_PROFILE", _PROFILES, "interactive"),
-            directory=Path(env.text("STORE_DIRECTORY", "config")),
+            directory=env.path("STORE_DIRECTORY") or Path("config"),
             settings_path=env.path("SWITCHBOT_SETTINGS_PATH"),
             state_path=env.path("SWITCHBOT_STATE_PATH"),
             history_batch_size=env.whole_number("HISTORY_BATCH_SIZE", 4),

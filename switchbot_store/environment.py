@@ -30,9 +30,17 @@ class Environment:
         return self._variables.get(name, "").strip() or default
 
     def path(self, name: str) -> Path | None:
-        """Return the variable as a path, None when not set."""
+        """Return the variable as a path, None when not set; ``~`` is the user's home.
+
+        Raises StoreConfigError where that is not known.
+        """
         text = self.text(name)
-        return Path(text) if text else None
+        try:
+            return Path(text).expanduser() if text else None
+        except RuntimeError as error:
+            raise StoreConfigError(
+                f"{name} is {text!r}: {error}; write the whole path", variable=name
+            ) from error
 
     def choice(self, name: str, accepted: Mapping[str, T], default: T) -> T:
         """Return what the variable's word stands for. Raises StoreConfigError."""

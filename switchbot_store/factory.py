@@ -63,12 +63,15 @@ def make_history(config: StoreConfig) -> HistoryService:
     )
 
 
-def make_backend(config: StoreConfig) -> HistoryBackend:
-    """Return where a configuration keeps rows, not opened."""
+def make_backend(config: StoreConfig, *, looking: bool = False) -> HistoryBackend:
+    """Return where a configuration keeps rows, not opened.
+
+    With `looking` a file is only read, and left as it is.
+    """
     if config.backend == "memory":
         return SqliteHistory(":memory:")
     if config.backend != "postgres":
-        return SqliteHistory(config.directory / FILE_NAME)
+        return SqliteHistory(config.directory / FILE_NAME, looking=looking)
     try:
         from switchbot_store.history.postgres.store import PostgresHistory  # noqa: PLC0415 - the driver only for who wants PostgreSQL
     except ImportError as error:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,6 +78,9 @@ class StoreStatus:
     documents that a person left unreadable, as the last look at each found them.
     `left_over` are the keys that are answered from the local copy because the primary
     is another database, or was emptied, and does not have them, as far as is known.
+    `journal` says whether writes could be acknowledged on the local disk instead:
+    ``held``, they could; ``waiting``, another process has the directory; ``broken``, the
+    disk refuses; ``""``, the store has none. `local_error` is why not, in words.
 
     >>> from switchbot_store import MemoryStore
     >>> status = MemoryStore().status()
@@ -93,3 +96,22 @@ class StoreStatus:
     last_resync: datetime | None = None
     problems: tuple[DocumentProblem, ...] = ()
     left_over: tuple[str, ...] = ()
+    journal: Literal["", "waiting", "broken", "held"] = ""
+    local_error: str | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know and do, a sentence or two each."""
+        found = []
+        if self.left_over:
+            found.append(
+                f"The database does not have {', '.join(self.left_over)} and is not the"
+                " one that had it: emptied, new, or another. The local copy is in force;"
+                " `switchbot-store conflicts restore` brings it back."
+            )
+        if self.journal == "broken" and self.local_error:
+            found.append(
+                f"The local disk refuses: {self.local_error}. While the database is away"
+                " nothing can be saved."
+            )
+        return tuple(found)

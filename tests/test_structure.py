@@ -48,6 +48,7 @@ OWNERS = {
         "manual_action_at",
         "hold_until",
         "hold_by",
+        "wish",
         "pending_repeat",
         "pending_manual",
         "intent",
@@ -63,7 +64,7 @@ OWNERS = {
 # They move whole states: read from a document, joined, given to another zone.
 OF_THE_WHOLE = {"zone", "merging", "belonging"}
 # Fields of other named tuples that are called like one of a state's.
-OTHER_TUPLES = {("left_units", "unit"), ("devices", "meters")}
+OTHER_TUPLES = {("left_units", "unit"), ("devices", "meters"), ("evidence", "wish")}
 
 
 def modules(*roots):

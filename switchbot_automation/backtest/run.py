@@ -219,7 +219,7 @@ def _check_known(model: RoomModel, runs: list[DryLife]) -> None:
         season = COOL if run.dry.mode == "summer" else HEAT
         if season not in model.effects:
             raise unknown_effect(season)
-        if zone.control == "modulate" and not model.effects[season].throttles:
+        if zone.steers and not model.effects[season].throttles:
             raise BacktestError(
                 "this history does not show how the unit answers to its setpoint, "
                 "which control: modulate lives by"

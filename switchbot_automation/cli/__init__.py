@@ -1,6 +1,6 @@
 """The command line `switchbot-automation`.
 
-Needs the extra `cli` (click and rich). Without it `main` says so and ends with 2, so that
+Needs the extra `cli` (click, rich and their like). Without it `main` says so and ends with 2, so that
 a library user never pays for what a person at a terminal wants.
 
 Exit codes: 0 all went well; 1 it ran and failed; 2 it was asked wrongly, or a setting or
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-_CLI_LIBRARIES = frozenset({"click", "rich"})
+_CLI_LIBRARIES = frozenset({"click", "dotenv", "rich", "tzlocal"})
 
 
 def main() -> None:

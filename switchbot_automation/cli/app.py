@@ -16,6 +16,7 @@ from switchbot_automation.errors import (
     UnknownZoneError,
 )
 from switchbot_store import StoreConfigError, StoreError
+from switchbot_store.cli.dotenv_file import load_env_file
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ class _Entry(NamedTuple):
 # One module a group of commands, imported when one of them runs: `--help` stays quick and
 # `replay` never imports an HTTP client.
 COMMANDS = {
+    "init": _Entry("init", "Set a home up: account, rooms, settings."),
+    "doctor": _Entry("diagnosis", "Find the usual mistakes and say what to change."),
     "simulate": _Entry("simulate", "Watch the engine keep a simulated room for days."),
     "replay": _Entry("replay", "Run the engine over recorded readings, dry."),
     "explain": _Entry("explain", "Say why it is on or off, or was at an instant."),
@@ -112,4 +115,9 @@ def _words(error: Exception) -> str:
     package_name="switchbot-automation", prog_name="switchbot-automation"
 )
 def application() -> None:
-    """Keep a room comfortable with SwitchBot devices, and see why it did what it did."""
+    """Keep a room comfortable with SwitchBot devices, and see why it did what it did.
+
+    Variables that the environment lacks are read from `.env` in this directory, or from
+    the file that SWITCHBOT_ENV_FILE names.
+    """
+    load_env_file()

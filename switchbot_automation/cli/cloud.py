@@ -128,7 +128,7 @@ def _write_settings(path: Path, season: str) -> bool:
         ],
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(document, indent=2) + "\n")
     except FileExistsError:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from switchbot_automation.cli.output import (
     timestamp,
 )
 from switchbot_automation.cli.page import TOKEN, Address, address_of, page_of
+from switchbot_automation.cli.service import told_to_the_manager
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.engine.scheduler import SchedulerService
@@ -176,12 +178,17 @@ async def _run(
                 )
                 if url is not None:
                     _LOGGER.info("the page is at %s", url)
-                code = await stop
-                _LOGGER.info("stopping")
+                async with told_to_the_manager(partial(_is_live, engine)):
+                    code = await stop
+                    _LOGGER.info("stopping")
                 await scheduler.stop(timeout_seconds=_LAST_TICK_SECONDS)
         # Here, where a repeated SIGTERM does no harm, and not only with the caller.
         await asyncio.to_thread(history.close)
     return code
+
+
+async def _is_live(engine: AutomationEngine) -> bool:
+    return not (await engine.health())["tick_stale"]
 
 
 async def _once(

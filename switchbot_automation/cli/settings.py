@@ -49,7 +49,7 @@ def settings(
     """
     found = [spec for spec in settings_table() if _matches(spec, words)]
     if as_json:
-        print_json([_as_json(spec) for spec in found])
+        print_json([spec.to_dict() for spec in found])
     elif markdown:
         click.echo(page(found), nl=False)
     else:
@@ -101,19 +101,3 @@ def _json(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"[{', '.join(_json(each) for each in value)}]"
     return orjson.dumps(value).decode()
-
-
-def _as_json(spec: SettingSpec) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "type": str(spec.kind),
-        "unit": spec.unit,
-        "default": spec.default,
-        "required": spec.required,
-        "range": spec.range,
-        "bounds": spec.bounds,
-        "choices": spec.choices,
-        "meaning": spec.meaning,
-        "aliases": spec.aliases,
-        "per_zone": spec.per_zone,
-    }

@@ -1,7 +1,9 @@
 """What is laid over a zone's settings for a time. Pure: settings, state and now.
 
-First the season that `auto` stands for. Then a preset, chosen by absence, by the window in force or by the zone, in this order; offsets
-on top of it; a pause while something is open; and windows that were missed. Computed
+First the season that `auto` stands for. Then a preset, chosen by a person for a time, by
+absence, by the window in force or by the zone, in this order; offsets on top of it; the
+band that a person wants for a time, which also opens a window of its own; a pause while
+something is open; and windows that were missed. Computed
 anew each time from the settings as they stand in the document and from what the state
 knows of the surroundings, so there is nothing to restore afterwards.
 """
@@ -29,6 +31,7 @@ from switchbot_automation.core.state.around import (
 )
 from switchbot_automation.core.state.evidence import runs_since
 from switchbot_automation.core.state.said import believable
+from switchbot_automation.core.state.wishes import wish_in_force
 from switchbot_automation.core.state.zone import (
     EMPTY,
     Learned,
@@ -42,6 +45,7 @@ from switchbot_automation.schedule.windows import (
     in_window,
     next_boundary,
     next_start,
+    only_during,
     spans_of,
 )
 from switchbot_automation.settings.model import Overlay
@@ -51,9 +55,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from switchbot_automation.core.control.season import Season
     from switchbot_automation.core.requests import Around
     from switchbot_automation.core.state.meter import Reading
-    from switchbot_automation.core.state.zone import Sign, Surroundings, ZoneState
+    from switchbot_automation.core.state.zone import (
+        Sign,
+        Surroundings,
+        Wish,
+        ZoneState,
+    )
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
@@ -71,13 +81,16 @@ def overlaid(
 
     Settings that were overlaid before are overlaid anew.
     """
-    if not settings.overlaid:
-        return settings
     changed = {
-        name: zone_overlaid(zone, state_of(name), now)
+        name: zone_overlaid(zone, state, now)
         for name, zone in settings.zones.items()
-        if name in settings.overlaid
+        if (state := state_of(name)).wish is not None
+        or name in settings.overlaid
+        # A wish that is over lies there still.
+        or zone.overlay is not None
     }
+    if not changed:
+        return settings
     return replace(settings, zones={**settings.zones, **changed})
 
 
@@ -93,21 +106,27 @@ def zone_in_force(
 ) -> ZoneSettings:
     """Return one zone's settings as `in_force` gives them, without the others'."""
     zone = _in_season(settings.zones[name], state, now)
-    return zone_overlaid(zone, state, now) if name in settings.overlaid else zone
+    laid = state.wish is not None or name in settings.overlaid
+    return zone_overlaid(zone, state, now) if laid else zone
 
 
 def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     """Return a zone's settings as they are in force at an instant, aware UTC."""
     base = zone.overlay.base if zone.overlay else zone
     around = state.surroundings or EMPTY
-    return _looking_ahead(_laid(base, around, now), base, around, now)
+    laid = _laid(base, around, state.wish, now)
+    return _looking_ahead(laid, base, around, state.wish, now)
 
 
-def _laid(base: ZoneSettings, around: Surroundings, now: datetime) -> ZoneSettings:
+def _laid(
+    base: ZoneSettings, around: Surroundings, wish: Wish | None, now: datetime
+) -> ZoneSettings:
     zone, told = base, _Told(now)
+    wish = _in_force(wish, base, told)
     zone = _with_windows(base, around, told)
-    zone = _with_preset(zone, around, told)
+    zone = _with_preset(zone, around, wish, told)
     zone = _with_offsets(zone, around, told)
+    zone = _with_wish(zone, wish, told)
     overlay = _with_openings(Overlay(base), around, told)
     if overlay.pause is None and overlay.paused_since is not None:
         zone = _kept_from_frost(zone)
@@ -151,14 +170,22 @@ def in_season(
 def _in_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSettings:
     if zone.mode != AUTO:
         return zone
+    return replace(zone, mode=_season(zone, state, now).name)
+
+
+def _season(zone: ZoneSettings, state: ZoneState, now: datetime) -> Season:
     learned = state.learned
     season = learned.season if learned else None
     if season is None:
         temperature = None if state.last_temperature_stale else state.last_temperature
         season = season_of(
-            zone, None, temperature, now=now.timestamp(), rested_seconds=0.0
+            with_wished_bands(zone, wish_in_force(state, now)),
+            None,
+            temperature,
+            now=now.timestamp(),
+            rested_seconds=0.0,
         )
-    return replace(zone, mode=season.name)
+    return season
 
 
 def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneState:
@@ -171,7 +198,7 @@ def after_season(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSta
         rested = 0.0
     learned = state.learned or Learned()
     season = season_of(
-        zone,
+        with_wished_bands(zone, wish_in_force(state, now)),
         learned.season,
         state.last_temperature,
         now=now.timestamp(),
@@ -256,12 +283,58 @@ def _with_windows(
 # --- presets and offsets -----------------------------------------------------------
 
 
-def _with_preset(zone: ZoneSettings, around: Surroundings, told: _Told) -> ZoneSettings:
-    name, code = _preset(zone, around, told)
+def _in_force(wish: Wish | None, zone: ZoneSettings, told: _Told) -> Wish | None:
+    """Return a wish while it is in force; one for a preset that is gone is not."""
+    if wish is None or not wish.since <= told.now < wish.until:
+        return None
+    told.changes(wish.until)
+    return None if wish.preset and wish.preset not in zone.presets else wish
+
+
+def _with_wish(zone: ZoneSettings, wish: Wish | None, told: _Told) -> ZoneSettings:
+    """Keep what a person wants, also where no window of the settings is open."""
+    if wish is None:
+        return zone
+    detail: dict[str, Any] = {"until": wish.until.isoformat()}
+    if wish.by is not None:
+        detail["rule"] = wish.by
+    band = wish.summer if zone.mode == "summer" else wish.winter
+    if wish.preset:
+        detail["preset"] = wish.preset
+    elif band is not None:
+        detail |= {"low": band[0], "high": band[1]}
+    told.reasons.append(Reason(ReasonCode.WISHED, detail))
+    own = only_during(wish.since, wish.until, zone.timezone, name="wish")
+    zone = with_wished_bands(zone, wish)
+    return replace(zone, time_windows=(own, *zone.time_windows))
+
+
+def with_wished_bands(zone: ZoneSettings, wish: Wish | None) -> ZoneSettings:
+    """Return a zone with the bands of a wish, where it names any."""
+    if wish is None:
+        return zone
+    winter, summer = zone.winter, zone.summer
+    if wish.winter is not None and winter is not None:
+        winter = winter.within(*wish.winter)
+    if wish.summer is not None and summer is not None:
+        summer = summer.within(*wish.summer)
+    if winter is zone.winter and summer is zone.summer:
+        return zone
+    return replace(zone, winter=winter, summer=summer)
+
+
+def _with_preset(
+    zone: ZoneSettings, around: Surroundings, wish: Wish | None, told: _Told
+) -> ZoneSettings:
+    if wish is not None and wish.preset:
+        name, code = wish.preset, None
+    else:
+        name, code = _preset(zone, around, told)
     preset = zone.presets.get(name) if name else None
     if preset is None:
         return zone
-    told.reasons.append(Reason(code, {"preset": name}))
+    if code is not None:
+        told.reasons.append(Reason(code, {"preset": name}))
     return replace(
         zone,
         winter=preset.winter,
@@ -335,10 +408,15 @@ def _with_offsets(
 
 
 def _looking_ahead(
-    zone: ZoneSettings, base: ZoneSettings, around: Surroundings, now: datetime
+    zone: ZoneSettings,
+    base: ZoneSettings,
+    around: Surroundings,
+    wish: Wish | None,
+    now: datetime,
 ) -> ZoneSettings:
     """Say within a window what a later one wants, where that is more than this one.
 
+    What a person wants for a time is such a window, and what comes after it another.
     Not while nobody is there, or a window stands open: the hour ends neither.
     """
     windows, tz, aim = zone.time_windows, zone.timezone, aim_of(zone)
@@ -347,15 +425,17 @@ def _looking_ahead(
         overlay is None
         or aim is None
         or not zone.optimum_start
-        or not any(each.preset for each in windows)
+        or not (wish or any(each.preset for each in windows))
         or overlay.paused_since is not None
         or any(why.code is ReasonCode.NOBODY_THERE for why in overlay.reasons)
         or in_window(windows, now, tz) is None
     ):
         return zone
     starts = {next_start((each,), now, tz) for each in windows}
+    if wish is not None:
+        starts.add(wish.until if wish.until > now else None)
     for at in sorted(at for at in starts if at is not None and at - now <= EARLIEST):
-        then = _laid(base, around, at)
+        then = _laid(base, around, wish, at)
         wanted = aim_of(then)
         opened = in_window(then.time_windows, at, tz) is not None
         if opened and wanted is not None and wanted.near > aim.near:

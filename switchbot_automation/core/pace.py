@@ -269,7 +269,7 @@ def next_read(
     if last is None or last > now or state.last_temperature_stale_reason == APP_START:
         return now
     wait = _wait(zone, state, last, blocked_until)
-    steered = review_at is not None and zone.control == "modulate"
+    steered = review_at is not None and zone.steers
     if review_at is not None:
         asked = max(FLOOR_SECONDS, (review_at - last).total_seconds())
         wait = asked if steered else min(wait, asked)

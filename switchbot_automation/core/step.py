@@ -98,6 +98,7 @@ from switchbot_automation.core.state.wishes import (
     after_wish,
     late_repeat,
     still_wished,
+    wished,
     with_repeats,
 )
 from switchbot_automation.core.state.zone import after_jump
@@ -190,6 +191,7 @@ def arrive(
 
     `jump_seconds`: by how much the wall clock was set since the last tick.
     """
+    wishes = False
     for name, zone in settings.zones.items():
         before = states[name]
         state = after_jump(before, jump_seconds, now)
@@ -198,11 +200,14 @@ def arrive(
             state = after_season(zone, state, now)
         if state.refusals:
             state = still_believed(state, zone, now)
+        if state.wish is not None:
+            wishes = True
+            if now >= state.wish.until:
+                state = wished(state, None)
         if state is not before:
             states[name] = state
-    return (
-        in_force(settings, states.__getitem__, now) if settings.changing else settings
-    )
+    changing = wishes or settings.changing
+    return in_force(settings, states.__getitem__, now) if changing else settings
 
 
 # --- 2 ------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from switchbot_automation.engine.act.wishes import (
     check_hold,
     end_of_hold,
     hold_for_person,
+    wish_for_person,
 )
 from switchbot_automation.engine.assembly import assemble
 from switchbot_automation.engine.configure import what_if
@@ -335,6 +336,54 @@ class AutomationEngine:
             await self._documents.save(self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 
+    async def set_temperature(
+        self,
+        zone: str,
+        low: float,
+        high: float,
+        until: timedelta | datetime | float | str | None = None,
+    ) -> None:
+        """Let a zone keep other temperatures for a time, whether a window is open or not.
+
+        `low` and `high` are the band in degrees Celsius, 10 to 35; with mode ``auto`` they
+        are where heating and where cooling begins. The setpoint moves as far as the middle
+        of the band. `until`: for how long, until which instant, ``until_next_change`` of
+        what the settings want (as None), or ``permanent``. It outlives a restart, ends
+        with the next wish, `act` or `hold`, and the next tick, due at once, keeps it.
+
+        Raises UnknownZoneError; ValueError for a band or an end that cannot be, or a zone
+        whose automation is off; SettingsError when no usable settings were ever read.
+        """
+        await self._wish(zone, until, band=(float(low), float(high)))
+
+    async def set_preset_mode(
+        self,
+        zone: str,
+        preset: str,
+        until: timedelta | datetime | float | str | None = None,
+    ) -> None:
+        """Put a preset of a zone in force for a time, whether a window is open or not.
+
+        `preset` is one of the zone's setting `presets`; `until` and what is raised are as
+        for `set_temperature`.
+        """
+        await self._wish(zone, until, preset=preset)
+
+    async def _wish(
+        self, zone: str, until: timedelta | datetime | float | str | None, **what: Any
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            with self._parts.observer.hurried():
+                await stack.enter_async_context(self._lock)
+            now = self._clock.now()
+            check_hold(until, now)
+            await self._parts.preparation.zone(zone, now)
+            settings = self._documents.life.settings
+            assert settings is not None  # noqa: S101 - the zone was found in them
+            wish_for_person(self._documents, settings.zones[zone], until, now, **what)
+            await self._documents.save(self._parts.quota.to_document())
+            self._parts.agenda.bring_forward()
+
     async def run_rule(
         self, rule_id: str, *, dry_run: bool = False, conditions: bool = True
     ) -> Mapping[str, Any]:
@@ -444,6 +493,7 @@ class AutomationEngine:
             self._last_tick,
             self._parts.agenda.next_wakeup,
             self._clock.now(),
+            store=self._store.status(),
         )
 
     def zone_overview(self, zone: str) -> dict[str, Any]:
@@ -460,7 +510,8 @@ class AutomationEngine:
         if settings is None or zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones if settings else ())
         found = settings.zones[zone]
-        if found.mode != AUTO and zone not in settings.overlaid:
+        wishes = self._documents.states[zone].wish is not None
+        if found.mode != AUTO and zone not in settings.overlaid and not wishes:
             return found
         alone = replace(settings, zones={zone: found})
         now = self._clock.now()

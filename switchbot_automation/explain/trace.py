@@ -60,6 +60,7 @@ _telling_of = attrgetter(
     "pending_repeat",
     "pending_manual",
     "intent",
+    "wish",
 )
 # A document that lacks these means that they were unknown, whatever the rest suggests.
 _AS_WRITTEN = {

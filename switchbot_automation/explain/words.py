@@ -199,6 +199,13 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         "nobody is there, so the preset {preset} is in force",
         "nobody is there",
     ),
+    ReasonCode.WISHED: (
+        "rule {rule} wants the preset {preset} until {until}",
+        "rule {rule} wants {low:g} to {high:g} °C until {until}",
+        "a person wants the preset {preset} until {until}",
+        "a person wants {low:g} to {high:g} °C until {until}",
+        "a person wants other temperatures for a time",
+    ),
     ReasonCode.OFFSET: (
         "{source} moves the band by {kelvin} K",
         "a number from elsewhere moves the band",

@@ -17,6 +17,8 @@ What a window means, everywhere in this package:
   covers the whole hour is in force an hour longer.
 - A window may differ from that (`Policy`), or start and end by the sun (`SunTime`). It is
   then in force from one instant to another on each of its days, see `spans_of`.
+- A window that a person opened is in force once, from one instant to another, whatever the
+  clock reads (`only_during`).
 
 Boundaries are instants in UTC, never differences of local times: Python subtracts two
 datetimes of one timezone by their wall clocks, which is an hour wrong across a change.
@@ -90,7 +92,8 @@ class TimeWindow:
     `days`: 0 is Monday, 6 Sunday. `end` before `start` runs past midnight. It starts on
     no day before `first_day` and none after `last_day`, where they are given, and not on
     `missed`, a day on which it came too late to be caught up with; `id` is what people
-    call it. `preset` names the preset that is in force with it, "" for none.
+    call it. With `span`, aware UTC, it is in force from its first instant to its second
+    and never else. `preset` names the preset that is in force with it, "" for none.
     Raises `ValueError` for no days, days outside 0..6, times with a timezone,
     ``start == end`` or a last day before the first.
     """
@@ -104,6 +107,7 @@ class TimeWindow:
     preset: str = ""
     policy: Policy = PLAIN
     missed: date | None = None
+    span: tuple[datetime, datetime] | None = None
     by_clock: bool = field(init=False, repr=False, compare=False)
     """Whether the reading of the clock says all: no sun and no policy of its own."""
 
@@ -124,7 +128,8 @@ class TimeWindow:
         if self.first_day and self.last_day and self.last_day < self.first_day:
             raise ValueError("the last day must not be before the first")
         clock = isinstance(self.start, time) and isinstance(self.end, time)
-        object.__setattr__(self, "by_clock", clock and self.policy.by_clock)
+        by_clock = clock and self.policy.by_clock and self.span is None
+        object.__setattr__(self, "by_clock", by_clock)
 
     def starts_on(self, day: date) -> bool:
         """Return whether it starts on a day, as far as days say."""
@@ -136,6 +141,29 @@ class TimeWindow:
             or (self.last_day is not None and day > self.last_day)
             or day == self.missed
         )
+
+
+_ALL_DAYS = frozenset(range(7))
+
+
+def only_during(
+    begin: datetime, end: datetime, tz: tzinfo, *, name: str = ""
+) -> TimeWindow:
+    """Return a window that is in force once, from one aware instant to another.
+
+    Its times are what the clock of `tz` reads then, for people. Raises ValueError unless
+    `begin` is before `end`.
+    """
+    if not begin < end:
+        raise ValueError("a window has to end after it begins")
+    start, over = (
+        at.astimezone(tz).replace(second=0, microsecond=0).time() for at in (begin, end)
+    )
+    if start == over:
+        # Less than a minute, or days to the minute: shown with its last second.
+        over = over.replace(second=59)
+    span = (begin.astimezone(UTC), end.astimezone(UTC))
+    return TimeWindow(_ALL_DAYS, start, over, id=name, span=span)
 
 
 def start_day(window: TimeWindow, local: datetime) -> date | None:
@@ -165,6 +193,9 @@ def _weekly(window: TimeWindow, local: datetime) -> date | None:
 
 def day_in_force(window: TimeWindow, now_utc: datetime, tz: tzinfo) -> date | None:
     """Return the day a window started on, if it is in force at an instant, else None."""
+    if window.span is not None:
+        begin, end = window.span
+        return begin.astimezone(tz).date() if begin <= now_utc < end else None
     local = now_utc.astimezone(tz)
     if window.by_clock:
         return start_day(window, local)
@@ -182,6 +213,8 @@ def spans_of(
     window: TimeWindow, day: date, tz: tzinfo
 ) -> tuple[tuple[datetime, datetime], ...]:
     """Return from when to when, in UTC, a window is in force that starts on a day."""
+    if window.span is not None:
+        return (window.span,) if window.span[0].astimezone(tz).date() == day else ()
     return _spans(window.start, window.end, window.policy, day, tz)
 
 
@@ -363,7 +396,10 @@ def _weeks(windows: Sequence[TimeWindow], first: int) -> Iterator[int]:
     """
     yield from range(first, first + 7 * _WEEKS_AHEAD, 7)
     reached = first + 7 * _WEEKS_AHEAD
-    for day in sorted(each.first_day for each in windows if each.first_day):
+    spans = [at.date() for each in windows if each.span for at in each.span]
+    for day in sorted(
+        [*(each.first_day for each in windows if each.first_day), *spans]
+    ):
         monday = day.toordinal() - day.weekday() - 7
         for week in range(max(reached, monday), monday + 7 * (_WEEKS_AHEAD + 1), 7):
             yield week
@@ -401,7 +437,10 @@ def _edges(
         for edge in (window.start, window.end)
         if isinstance(edge, time)
     }
-    others = [window for window in windows if not window.by_clock]
+    for window in windows:
+        if window.span is not None:
+            yield from window.span
+    others = [each for each in windows if not each.by_clock and each.span is None]
     # Zones reach from UTC-12 to UTC+14.
     day, last = begin.date() - _DAY, end.date() + _DAY
     while day <= last:

@@ -291,7 +291,7 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
     """Return what can be used as it is, and will hardly do what is meant."""
     found: list[SettingsError] = []
     for zone in settings.zones.values():
-        if _is_sent(zone) and zone.control == "switch":
+        if _is_sent(zone) and not zone.steers:
             found += _out_of_reach(document, zone)
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.model import (
+    COLDEST,
     DEFAULT_ZONE,
     HIGHEST_SETPOINT,
     LOWEST_SETPOINT,
+    WARMEST,
     Action,
     Reason,
 )
@@ -38,9 +40,6 @@ _OFFSET = DEFAULTS["offsets[]"]
 _GROUP = DEFAULTS["groups{}"]
 _NOTIFIER = DEFAULTS["notifiers{}"]
 
-# What a preset's band, and what is added to it, stays within; that of the settings.
-_COLDEST, _WARMEST = 10.0, 35.0
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -56,11 +55,16 @@ class Profile:
     fan_speed: int
     ac_mode: int
 
+    def within(self, low: float, high: float) -> Profile:
+        """Return it with that band, its setpoint moved as far as the band's middle."""
+        kelvin = (low + high - self.min_temp - self.max_temp) / 2.0
+        return replace(self.shifted(kelvin), min_temp=low, max_temp=high)
+
     def shifted(self, kelvin: float) -> Profile:
         """Return it moved by so much, its band within what settings allow."""
         least = min(self.min_temp, self.max_temp)
         most = max(self.min_temp, self.max_temp)
-        kelvin = max(min(kelvin, _WARMEST - most), _COLDEST - least)
+        kelvin = max(min(kelvin, WARMEST - most), COLDEST - least)
         lowest = min(LOWEST_SETPOINT, self.target_temp)
         highest = max(HIGHEST_SETPOINT, self.target_temp)
         return replace(
@@ -206,6 +210,8 @@ class ZoneSettings:
     """Whether its unit can be asked for a status. Follows the others."""
     predictive: bool = field(init=False, repr=False, compare=False)
     """Whether its meter is read by prediction; steering implies it. Follows the others."""
+    steers: bool = field(init=False, repr=False, compare=False)
+    """Whether its room is kept by a setpoint that follows the meter. Follows the others."""
     modulates: bool = field(init=False, repr=False, compare=False)
     """Whether its setpoint is steered, which takes a unit that can be told. Follows the
     others."""
@@ -224,7 +230,13 @@ class ZoneSettings:
         object.__setattr__(self, "meters", meters)
         readable = not looks_infrared(self.aircon_device_id)
         object.__setattr__(self, "unit_readable", readable)
-        steers = self.control == "modulate"
+        # Without a unit to send a setpoint to, `auto` switches.
+        steers = self.control == "modulate" or (
+            self.control == "auto"
+            and bool(self.aircon_device_id)
+            and "command" in self.cascade
+        )
+        object.__setattr__(self, "steers", steers)
         object.__setattr__(self, "predictive", self.predictive_polling or steers)
         modulates = steers and bool(self.aircon_device_id)
         object.__setattr__(self, "modulates", modulates)

@@ -716,6 +716,9 @@ def _merged(top: _Part, part: _Part) -> dict[str, Any]:
         merged[season] = top.values.get(season, {}) | part.values.get(season, {})
     # A dashboard's document, which names no way of control, is run as the dashboard would.
     merged.setdefault("overshoot_learning", "control" in merged)
+    if merged.get("control") == "auto":
+        for key in ("optimum_start", "predictive_polling"):
+            merged.setdefault(key, True)
     return merged
 
 

@@ -63,6 +63,22 @@ class SettingSpec:
     required: bool = False
     per_zone: bool = True
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "name": self.name,
+            "type": str(self.kind),
+            "unit": self.unit,
+            "default": self.default,
+            "required": self.required,
+            "range": self.range,
+            "bounds": self.bounds,
+            "choices": self.choices,
+            "meaning": self.meaning,
+            "aliases": self.aliases,
+            "per_zone": self.per_zone,
+        }
+
     @property
     def section(self) -> str:
         """The key it lies in, as ``winter``; "" at the top."""

@@ -27,15 +27,25 @@ _TYPES: Final = {
     "css": "text/css",
     "js": "text/javascript",
     "svg": "image/svg+xml",
+    "png": "image/png",
+    "webmanifest": "application/manifest+json",
 }
 NAMES: Final = (
     "index.html",
     "login.html",
     "style.css",
     "page.js",
+    "api.js",
     "chart.js",
+    "said.js",
+    "settings.js",
+    "wants.js",
+    "week.js",
     "words.js",
     "icon.svg",
+    "icon-192.png",
+    "icon-512.png",
+    "app.webmanifest",
 )
 _FORM = "application/x-www-form-urlencoded"
 
@@ -64,7 +74,7 @@ def _answer(request: web.Request, name: str) -> web.Response:
         body=found.body,
         headers=headers,
         content_type=found.content_type,
-        charset="utf-8",
+        charset=None if found.content_type == "image/png" else "utf-8",
     )
 
 

@@ -62,6 +62,7 @@ ROUTES: Final = (
         answers={200: "Command"},
     ),
     Route("GET", "/api/settings", settings.read, answers={200: "Settings"}),
+    Route("GET", "/api/settings/table", settings.table, answers={200: "SettingsTable"}),
     Route(
         "PUT",
         "/api/settings",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from switchbot_store.cli.dotenv_file import load_env_file
 from switchbot_store.cli.output import INTERRUPTED, Misuse
 from switchbot_store.errors import StoreConfigError, StoreError
 
@@ -95,4 +96,9 @@ def _words(error: Exception) -> str:
 )
 @click.version_option(package_name="switchbot-automation", prog_name="switchbot-store")
 def application() -> None:
-    """Look after the settings, state and history of a home."""
+    """Look after the settings, state and history of a home.
+
+    Variables that the environment lacks are read from `.env` in this directory, or from
+    the file that SWITCHBOT_ENV_FILE names.
+    """
+    load_env_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -21,19 +22,25 @@ from switchbot_store.cli.output import (
     print_table,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.errors import StoreConfigError, StoreError
+from switchbot_store.errors import (
+    StoreConfigError,
+    StoreError,
+    StoreUnavailableError,
+)
 from switchbot_store.factory import FILE_NAME, get_store, make_backend
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import left_behind
 from switchbot_store.failover.mirror import read_mirror
-from switchbot_store.files.places import is_writable_place
+from switchbot_store.files.places import is_there, write_refusal
+from switchbot_store.files.store import JsonStore
 from switchbot_store.history.present import leap_of, present
+from switchbot_store.history.sqlite.store import SqliteHistory
+from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
     from switchbot_store.doctor import DatabaseFacts
     from switchbot_store.history.model import HistoryBackend
     from switchbot_store.interface import StoreInterface
-    from switchbot_store.model import Entry
 
 Status = Literal["ok", "degraded", "error"]
 _NAMES = ("settings", "state")
@@ -83,6 +90,8 @@ class Health:
 def health(ctx: click.Context, as_json: bool) -> None:
     """Tell how every store and the history fare, changing nothing.
 
+    A document and a row are written and taken back, a file is written and removed.
+
     The exit code is 0 when writes can be acknowledged. With STRICT_HEALTH_CHECKS that
     has to be by the store itself, not by the local journal in its place, and no
     document may be one that a person left unreadable.
@@ -109,17 +118,23 @@ def _postgres(config: StoreConfig) -> Health:
     inspection = opening.inspection(config)
     pending, mirrored = {}, {}
     spilled, problems = 0, []
+    # What ails this host's disk holds up nothing that the database takes.
+    local = _disk_refusals(config)
     try:
         pending = read_pending(str(config.directory))
         mirrored = read_mirror(str(config.directory))
         spilled = opening.spilled_rows(config)
     except StoreError as error:
-        problems.append(str(error))
+        local.append(str(error))
     waiting = {key: write.count for key, write in pending.items()}
     try:
         facts = inspection.facts((*_NAMES, *(mirrored.keys() - set(_NAMES))))
     except StoreError as error:
         found = _away(config, inspection.description, str(error), waiting, spilled)
+        if local:
+            found = replace(found, last_error="; ".join([str(error), *local]))
+            if _needs_disk(config):
+                found = replace(found, status="error")
         # A refused password is no outage: a host that starts now gets no store.
         refused = isinstance(error, StoreConfigError)
         return replace(found, status="error") if refused else found
@@ -127,9 +142,12 @@ def _postgres(config: StoreConfig) -> Health:
         problems.append(facts.newer)
     if not facts.writable:
         problems.append("the server accepts no writes")
-    missing = left_behind(
-        str(config.directory), there=facts.revisions, identity=facts.identity
-    )
+    problems += facts.refused
+    missing: dict[str, Entry] = {}
+    if mirrored:
+        missing = left_behind(
+            str(config.directory), there=facts.revisions, identity=facts.identity
+        )
     stores = [
         Part(
             name,
@@ -154,7 +172,9 @@ def _postgres(config: StoreConfig) -> Health:
         if facts.adoption
         else _postgres_doubt(config, facts),
     )
-    behind = bool(sum(waiting.values()) or spilled or missing or facts.adoption)
+    behind = bool(
+        sum(waiting.values()) or spilled or missing or facts.adoption or local
+    )
     status: Status = "error" if problems else "degraded" if behind else "ok"
     return Health(
         status,
@@ -163,7 +183,7 @@ def _postgres(config: StoreConfig) -> Health:
         rows,
         facts.schema_version,
         facts.missing,
-        "; ".join(problems) or None,
+        "; ".join([*problems, *local]) or None,
     )
 
 
@@ -184,15 +204,17 @@ def _away(
 ) -> Health:
     """Tell what the directory can do while PostgreSQL is away."""
     directory = str(config.directory)
-    keeps_going = config.fallback == "json" and is_writable_place(directory)
-    revisions: dict[str, tuple[str, datetime | None]] = {
-        key: (document.revision, document.updated_at)
-        for key, document in read_mirror(directory).items()
-    }
-    revisions |= {
-        key: (write.revision, write.written_at)
-        for key, write in read_pending(directory).items()
-    }
+    keeps_going = _needs_disk(config)
+    revisions: dict[str, tuple[str, datetime | None]] = {}
+    with suppress(StoreError):  # told of by who calls
+        revisions |= {
+            key: (document.revision, document.updated_at)
+            for key, document in read_mirror(directory).items()
+        }
+        revisions |= {
+            key: (write.revision, write.written_at)
+            for key, write in read_pending(directory).items()
+        }
     nothing = "", None
     stores = [
         Part(
@@ -214,7 +236,65 @@ def _away(
     )
 
 
+def _needs_disk(config: StoreConfig) -> bool:
+    """Tell whether this host's disk stands in while the database is away."""
+    return config.fallback == "json"
+
+
+def _disk_refusals(config: StoreConfig) -> list[str]:
+    """Say which directories of a configuration take no file, and why."""
+    if config.backend == "memory":
+        return []
+    places = dict.fromkeys(
+        (config.directory, *(path.parent for path in config.paths.values()))
+    )
+    found = (write_refusal(place) for place in places)
+    return [f"cannot write {refusal}" for refusal in found if refusal is not None]
+
+
+def _files(config: StoreConfig) -> Health:
+    """Look at plain files, setting nothing aside."""
+    store = JsonStore(config.directory, paths=config.paths)
+    problems = _disk_refusals(config)
+    began = time.monotonic()
+    try:
+        found = store.look()
+    except StoreError as error:
+        found = dict.fromkeys(_NAMES, error)
+    seconds = time.monotonic() - began
+    never_set = Entry({}, "", None)
+    stores = [
+        _part(name, "json", found.get(name, never_set), seconds) for name in _NAMES
+    ]
+    rows = _rows(config)
+    well = not problems and all(part.reachable for part in (*stores, rows))
+    edits = [str(part.last_error) for part in stores if part.last_error]
+    return Health(
+        ("degraded" if edits else "ok") if well else "error",
+        store.status().acknowledged_by,
+        stores,
+        rows,
+        last_error="; ".join([*problems, *edits]) or None,
+    )
+
+
+def _part(name: str, backend: str, found: Entry | StoreError, seconds: float) -> Part:
+    if isinstance(found, StoreError):
+        return Part(name, backend, reachable=False, last_error=str(found))
+    return Part(
+        name,
+        backend,
+        reachable=True,
+        latency_seconds=seconds,
+        revision=found.revision,
+        updated_at=found.updated_at,
+        last_error=str(found.problem) if found.problem else None,
+    )
+
+
 def _local(config: StoreConfig) -> Health:
+    if config.backend == "json":
+        return _files(config)
     with get_store(config) as store:
         stores = [_document(store, name) for name in _NAMES]
         writable = store.health_check()
@@ -222,42 +302,35 @@ def _local(config: StoreConfig) -> Health:
     rows = _rows(config)
     parts = [*stores, rows]
     well = writable and all(part.reachable for part in parts)
-    problems = "; ".join(map(str, status.problems))
     return Health(
-        ("degraded" if problems else "ok") if well else "error",
+        "ok" if well else "error",
         status.acknowledged_by,
         stores,
         rows,
-        last_error=status.last_error or problems or None,
+        last_error=status.last_error,
     )
 
 
 def _document(store: StoreInterface, name: str) -> Part:
     backend, began = store.status().backend, time.monotonic()
     try:
-        entry: Entry = store.get_entry(name)
+        found: Entry | StoreError = store.get_entry(name)
     except StoreError as error:
-        return Part(name, backend, reachable=False, last_error=str(error))
-    return Part(
-        name,
-        backend,
-        reachable=True,
-        latency_seconds=time.monotonic() - began,
-        revision=entry.revision,
-        updated_at=entry.updated_at,
-        pending=store.status().pending,
-        last_error=str(entry.problem) if entry.problem else None,
-    )
+        found = error
+    part = _part(name, backend, found, time.monotonic() - began)
+    return replace(part, pending=store.status().pending)
 
 
 def _rows(config: StoreConfig) -> Part:
-    spilled = opening.spilled_rows(config)
-    backend = make_backend(config)
-    doubt = None
-    if config.backend != "memory" and not (config.directory / FILE_NAME).exists():
-        return Part("history", backend.name, reachable=True, pending=spilled)
+    backend = make_backend(config, looking=True)
+    doubt, spilled = None, 0
     began = time.monotonic()
     try:
+        spilled = opening.spilled_rows(config)
+        if config.backend != "memory" and not is_there(config.directory / FILE_NAME):
+            return Part("history", backend.name, reachable=True, pending=spilled)
+        if isinstance(backend, SqliteHistory) and config.backend != "memory":
+            _check_rows_taken(backend)
         newest = backend.latest(1)
         doubt = clock_doubt(backend, config)
     except StoreError as error:
@@ -279,6 +352,12 @@ def _rows(config: StoreConfig) -> Part:
         pending=spilled,
         last_error=doubt,
     )
+
+
+def _check_rows_taken(backend: SqliteHistory) -> None:
+    refusal = backend.write_refusal()
+    if refusal is not None:
+        raise StoreUnavailableError(f"no row can be written: {refusal}")
 
 
 def clock_doubt(backend: HistoryBackend, config: StoreConfig) -> str | None:

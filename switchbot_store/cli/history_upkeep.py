@@ -29,6 +29,7 @@ from switchbot_store.cli.output import (
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.factory import SPILL_NAME
+from switchbot_store.files.places import is_there
 from switchbot_store.history.present import present
 from switchbot_store.history.query.export import format_of
 
@@ -54,7 +55,7 @@ def status(as_json: bool) -> None:
         name = service.backend.name
     spilled = opening.spilled_rows(config)
     quarantine = (config.directory / SPILL_NAME).with_suffix(".quarantine.jsonl")
-    size = quarantine.stat().st_size if quarantine.exists() else 0
+    size = quarantine.stat().st_size if is_there(quarantine) else 0
     if as_json:
         print_json(
             {
@@ -131,9 +132,18 @@ def _span(ends: list[float] | None, unit: str) -> str:
     help="Default: what FILE's suffix says.",
 )
 @click.option("--fields", help="Columns, by commas; default: all.")
+@click.option(
+    "--spreadsheet",
+    is_flag=True,
+    help="Put an apostrophe before texts that a spreadsheet would take for formulas.",
+)
 @logging_options()
 def export(
-    file: Path, range_: RangeOptions, format_name: str | None, fields: str | None
+    file: Path,
+    range_: RangeOptions,
+    format_name: str | None,
+    fields: str | None,
+    spreadsheet: bool,
 ) -> None:
     """Write recorded rows to FILE, or - for standard output, in constant memory.
 
@@ -152,6 +162,7 @@ def export(
                 zone=range_.zone,
                 fields=names,
                 format=name,
+                spreadsheet=spreadsheet,
             )
         except StoreConfigError as error:
             raise Misuse(f"--{error.variable}: {error}") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.factory import SPILL_NAME, get_store, make_backend
 from switchbot_store.failover.journal import read_pending
-from switchbot_store.history.ingest.spill import HistorySpill
+from switchbot_store.history.ingest.spill import waiting_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,15 +97,9 @@ def pending_writes(config: StoreConfig) -> int:
 
 def spilled_rows(config: StoreConfig) -> int:
     """Return how many rows wait in the spill of the directory."""
-    path = config.directory / SPILL_NAME
-    if config.backend == "memory" or not path.exists():
+    if config.backend == "memory":
         return 0
-    spill = HistorySpill(path)
-    try:
-        spill.open()
-        return spill.rows
-    finally:
-        spill.close()
+    return waiting_rows(config.directory / SPILL_NAME)
 
 
 def _no_driver(error: ImportError) -> StoreConfigError:

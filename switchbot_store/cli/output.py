@@ -9,6 +9,7 @@ import functools
 import logging
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -21,7 +22,6 @@ from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-    from datetime import datetime
     from pathlib import Path
 
 OK = 0
@@ -33,6 +33,7 @@ INTERRUPTED = 130
 _PIPED_WIDTH = 120
 _TOLD_PART = 0.05
 
+_LOG_FORMATS = ("text", "json")
 _LEVELS = ("debug", "info", "warning", "error")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -57,15 +58,26 @@ def logging_options(
     def decorate(command: _Command) -> _Command:
         @functools.wraps(command)
         def configured(
-            *args: Any, verbose: int, log_level: str | None, **options: Any
+            *args: Any,
+            verbose: int,
+            log_level: str | None,
+            log_format: str,
+            **options: Any,
         ) -> Any:
             level = log_level or (default, "info", "debug")[min(verbose, 2)]
-            start_logging(level, quiet)
+            start_logging(level, quiet, as_json=log_format == "json")
             return command(*args, **options)
 
         decorated = click.option(
             "-v", "--verbose", count=True, help="Say more; twice for everything."
         )(configured)
+        decorated = click.option(
+            "--log-format",
+            type=click.Choice(_LOG_FORMATS, case_sensitive=False),
+            default=_LOG_FORMATS[0],
+            envvar="SWITCHBOT_LOG_FORMAT",
+            help="Log as text, or one JSON object a line (SWITCHBOT_LOG_FORMAT).",
+        )(decorated)
         return cast(
             "_Command",
             click.option(
@@ -78,13 +90,38 @@ def logging_options(
     return decorate
 
 
-def start_logging(level: str, quiet: Collection[str] = ()) -> None:
+def start_logging(
+    level: str, quiet: Collection[str] = (), *, as_json: bool = False
+) -> None:
     """Send records of `level` and above to stderr; of `quiet` loggers only warnings."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(JsonLines() if as_json else logging.Formatter(_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in quiet:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one line of JSON: `at`, `level`, `logger`, `message`, `error`.
+
+    >>> record = logging.makeLogRecord({"name": "home", "msg": "warm"})
+    >>> '"message":"warm"' in JsonLines().format(record)
+    True
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; a traceback is the text of `error`."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
 def json_option(help_text: str) -> Callable[[_Command], _Command]:

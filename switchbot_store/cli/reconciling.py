@@ -19,7 +19,7 @@ from switchbot_store.cli.output import (
     print_table,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.errors import StoreConfigError, StoreConflictError
+from switchbot_store.errors import StoreConflictError
 from switchbot_store.failover.conflicts import POLICIES, read_conflicts
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import IDENTITY_KEY, left_behind
@@ -68,17 +68,15 @@ def resync(ctx: click.Context, dry_run: bool, policy: str, as_json: bool) -> Non
         policy=policy,
         background=False,
     )
-    try:
-        with store:
-            done = store.resync()
-            status = store.status()
-            conflicts = len(store.conflicts()) - before
-    except StoreConfigError as error:
-        if error.variable != "STORE_DIRECTORY":
-            raise
-        raise click.ClickException(
-            f"{error}. A running program carries its writes over by itself"
-        ) from error
+    with store:
+        if store.status().journal == "waiting":
+            raise click.ClickException(
+                f"{store.status().local_error}. A running program carries its writes"
+                " over by itself"
+            )
+        done = store.resync()
+        status = store.status()
+        conflicts = len(store.conflicts()) - before
     carried = sum(write.count for write in pending.values()) - status.pending
     if as_json:
         print_json(

@@ -33,7 +33,7 @@ def history_clock(config: StoreConfig) -> Iterator[SetupFinding]:
     days = config.history_retention_days
     leap = leap_of(timedelta(days=days) if days else None)
     now = datetime.now(UTC)
-    backend = make_backend(config)
+    backend = make_backend(config, looking=True)
     try:
         doubt = present(backend, now, leap=leap).doubt
         newest = backend.latest(1)

@@ -32,6 +32,7 @@ from switchbot_store.model import Entry
 from switchbot_store.postgres.adoption import in_progress
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import load_migrations, pending
+from switchbot_store.postgres.trial import refused
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class DatabaseFacts:
     applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
     that the schema is beyond this program. `revisions` has the revision and time of each
     document asked for that is there. `identity` is the name that failover stores know the
-    database by, ``""`` before they met it.
+    database by, ``""`` before they met it. `refused` says what this role may not do that
+    the program does; it was tried and rolled back.
     """
 
     server_version: str
@@ -117,6 +119,7 @@ class DatabaseFacts:
     revisions: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     newest_row: datetime | None = None
     identity: str = ""
+    refused: list[str] = field(default_factory=list)
 
 
 class Inspection:
@@ -169,6 +172,7 @@ class Inspection:
                 revisions=_revisions(connection, keys),
                 newest_row=_newest_row(connection),
                 identity=_identity(connection),
+                refused=refused(connection) if not (missing or newer) else [],
             )
 
     def missing_migrations(self) -> list[str]:

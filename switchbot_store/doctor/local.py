@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,15 +20,23 @@ from switchbot_store.factory import FILE_NAME, SPILL_NAME
 from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import read_mirror
-from switchbot_store.files.document_file import problem_of
-from switchbot_store.files.durable import read_content, wrapped_os_errors
-from switchbot_store.files.names import SUFFIX, key_of
-from switchbot_store.files.places import may_write, nearest_existing
+from switchbot_store.files.places import is_there, nearest_existing, write_refusal
+from switchbot_store.files.store import JsonStore
+from switchbot_store.history.ingest.spill import waiting_rows
+from switchbot_store.history.sqlite.file import users_of
+from switchbot_store.history.sqlite.store import SqliteHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
+_MEND: Final = "Mend it: until then the last good one is used and none is written."
+_WAL_IS_SOUND: Final = (
+    ((3, 44, 6), (3, 45)),
+    ((3, 50, 7), (3, 51)),
+    ((3, 51, 3), (4,)),
+)
+"""Versions without the defect that SQLite's documentation calls the WAL-reset bug."""
 _LITTLE_ROOM_BYTES: Final = 100 * 1024 * 1024
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 _SHARED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
@@ -78,12 +87,14 @@ def _directory(variable: str, directory: Path) -> Iterator[SetupFinding]:
             f"Set {variable} to a directory.",
         )
         return
-    if not may_write(place):
+    refusal = write_refusal(directory)
+    if refusal is not None:
         yield SetupFinding(
             "directory",
             "problem",
-            f"{directory} cannot be written by this user",
-            f"Set {variable} to a directory that can, or change its owner.",
+            f"{directory} cannot be written: {refusal}",
+            f"Make room, mount it for writing or change its owner, or set {variable} to a"
+            " directory that can be written.",
         )
         return
     free = shutil.disk_usage(place).free
@@ -121,33 +132,24 @@ def _documents(config: StoreConfig) -> Iterator[SetupFinding]:
     try:
         if config.backend != "json" and read_mirror(config.directory):
             return  # then no plain file is read
-        places = {str(path): key for key, path in config.paths.items()}
-        for path in sorted(config.directory.glob(f"*{SUFFIX}")):
-            key = key_of(path.stem)
-            if key is not None and key not in config.paths:
-                places[str(path)] = key
-        for place, key in places.items():
-            with wrapped_os_errors(f"cannot read {place}"):
-                content = read_content(place)
-            problem = content and problem_of(key, place, content.data)
-            if problem:
-                yield SetupFinding(
-                    "documents",
-                    "problem",
-                    str(problem),
-                    "Mend it: until then the last good one is used and none is written.",
-                )
+        found = JsonStore(config.directory, paths=config.paths).look()
+        for entry in found.values():
+            if isinstance(entry, StoreError):
+                yield SetupFinding("documents", "problem", str(entry), _MEND)
+            elif entry.problem is not None:
+                yield SetupFinding("documents", "problem", str(entry.problem), _MEND)
     except StoreError as error:
         yield SetupFinding("documents", "problem", str(error), "Check the disk.")
 
 
 def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
     """Look for bad files, conflicts, and writes and rows that wait."""
-    if not config.directory.is_dir():
+    if not is_there(config.directory) or not config.directory.is_dir():
         return
-    evidence = sorted(
-        path.name for path in config.directory.rglob("*.corrupt-*") if path.is_file()
-    )
+    try:
+        evidence = sorted(path.name for path in config.directory.rglob("*.corrupt-*"))
+    except OSError:
+        evidence = []  # told of as a directory that cannot be read
     if evidence:
         yield SetupFinding(
             "evidence",
@@ -158,6 +160,7 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
     try:
         conflicts = len(read_conflicts(config.directory))
         pending = sum(each.count for each in read_pending(config.directory).values())
+        waiting_rows(config.directory / SPILL_NAME)
     except StoreError as error:
         yield SetupFinding("journal", "problem", str(error), "Check the disk.")
         return
@@ -181,7 +184,7 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
             ),
         )
     quarantine = config.directory / Path(SPILL_NAME).with_suffix(".quarantine.jsonl")
-    if quarantine.exists():
+    if is_there(quarantine):
         yield SetupFinding(
             "history",
             "warning",
@@ -192,8 +195,37 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
 
 def _history_file(config: StoreConfig) -> Iterator[SetupFinding]:
     keeps_file = config.backend not in ("memory", "postgres")
-    if keeps_file and (config.directory / FILE_NAME).exists():
+    if keeps_file and is_there(config.directory / FILE_NAME):
         yield from history_clock(config)
+        refusal = SqliteHistory(config.directory / FILE_NAME).write_refusal()
+        if refusal is not None:
+            yield SetupFinding(
+                "history", "problem", refusal, "Mend it: no row can be recorded."
+            )
+
+
+def _sqlite(config: StoreConfig) -> Iterator[SetupFinding]:
+    """Tell the version of SQLite where files of it are kept, and its known defect."""
+    if config.backend == "memory":
+        return
+    version = ".".join(map(str, sqlite3.sqlite_version_info))
+    sound = any(
+        fixed <= sqlite3.sqlite_version_info < end for fixed, end in _WAL_IS_SOUND
+    )
+    places = [config.directory / name for name in (FILE_NAME, SPILL_NAME)]
+    shared = [place for place in places if len(users_of(place)) > 1]
+    if sound or not shared:
+        yield SetupFinding("sqlite", "ok", f"SQLite {version}")
+        return
+    users = ", ".join(map(str, users_of(shared[0])))
+    yield SetupFinding(
+        "sqlite",
+        "warning",
+        f"SQLite {version} can, rarely, lose rows or damage a file that several processes"
+        f" write (fixed in 3.51.3, 3.50.7 and 3.44.6), and processes {users} share"
+        f" {shared[0]}",
+        "Use a Python with a newer SQLite, or let one process alone record.",
+    )
 
 
 def _file_system(place: Path) -> str:
@@ -217,4 +249,5 @@ _LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[SetupFinding]], ...]
     _documents,
     _left_behind,
     _history_file,
+    _sqlite,
 )

@@ -20,8 +20,61 @@ def _refusal(pattern: str, check: str, advice: str) -> _Refusal:
     return _Refusal(re.compile(pattern, re.IGNORECASE | re.VERBOSE), check, advice)
 
 
-# The words are libpq's, the server's, PgBouncer's and Neon's.
+# The words are libpq's, the server's, PgBouncer's, Supabase's and Neon's.
 _REFUSALS: Final = (
+    _refusal(
+        r"""tenant\ or\ user\ not\ found | no\ tenant\ identifier | ENOIDENTIFIER
+        | ENOTFOUND.*tenant | tenant/user .* not\ found""",
+        "login",
+        "Supabase's pooler does not know the project: the user is postgres.PROJECT"
+        " there, and the host's region is the project's; copy both from its Connect"
+        " page. A paused project has to be restored first.",
+    ),
+    _refusal(
+        r"endpoint\ ID\ is\ not\ specified | SNI",
+        "login",
+        "Neon tells its databases apart by the host's name: connect by the name, not by"
+        " an address, or append ?options=endpoint%3DNAME, where NAME begins with ep-.",
+    ),
+    _refusal(
+        r"""requested\ endpoint\ could\ not\ be\ found | endpoint\ is\ disabled
+        | endpoint\ .*\ (not\ found|does\ not\ exist)""",
+        "network",
+        "Neon has no such endpoint any more: copy the host from the project's Connect"
+        " page, or enable the compute there.",
+    ),
+    _refusal(
+        r"""exceeded\ the\ (compute|data|active)\b.*\b(quota|limit) | quota\ exceeded
+        | project\ (is|has\ been)\ (paused|suspended)""",
+        "connections",
+        "The plan's allowance is used up, or the project is paused: see the provider's"
+        " console. STORE_PROFILE=economy lets a database sleep.",
+    ),
+    _refusal(
+        r"max\ client(s)?\ (connections\ )?reached | EMAXCONN | MaxClientsInSession",
+        "connections",
+        "The pooler's places are taken: use its transaction mode (Supabase: port 6543),"
+        " end idle clients, or raise its pool size.",
+    ),
+    _refusal(
+        r"circuit\ breaker\ open | too\ many\ authentication\ (errors|failures)",
+        "login",
+        "The pooler lets nobody in for a while after wrong passwords: correct the"
+        " password, then wait some minutes.",
+    ),
+    _refusal(
+        r"network\ is\ unreachable",
+        "network",
+        "This host has no way there, as a rule since the name has IPv6 addresses alone:"
+        " use the provider's pooler, which has IPv4 (Supabase: *.pooler.supabase.com),"
+        " or get IPv6.",
+    ),
+    _refusal(
+        r"permission\ denied\ for",
+        "grants",
+        "The role lacks rights: as the tables' owner GRANT SELECT, INSERT, UPDATE, DELETE"
+        " ON ALL TABLES IN SCHEMA public TO it.",
+    ),
     _refusal(
         r"""no\ (pg_hba\.conf\ )?entry .* (no\ encryption|SSL\ off)
         | connection\ is\ insecure | SSL\ (connection\ )?is\ required

@@ -159,6 +159,17 @@ def _writable(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         )
 
 
+def _grants(facts: DatabaseFacts) -> Iterator[SetupFinding]:
+    for refusal in facts.refused if facts.writable else ():
+        yield SetupFinding(
+            "grants",
+            "problem",
+            refusal,
+            "As the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN"
+            " SCHEMA public TO the role, and USAGE ON ALL SEQUENCES.",
+        )
+
+
 def _room(facts: DatabaseFacts) -> Iterator[SetupFinding]:
     if facts.connections >= _FEW_CONNECTIONS * facts.max_connections:
         yield SetupFinding(
@@ -229,5 +240,6 @@ _SERVER_CHECKS: Final[tuple[Callable[[DatabaseFacts], Iterator[SetupFinding]], .
     _durability,
     _clock,
     _schema,
+    _grants,
     _room,
 )

@@ -127,12 +127,16 @@ class ConflictLog:
         self._lock = threading.Lock()
         self._conflicts: list[Conflict] = []
         self._known: dict[tuple[str, str, str], list[Document]] = {}
+        self._unwritten: list[Conflict] = []
+        """Kept elsewhere until the disk takes them."""
 
     def open(self) -> None:
         """Read what there is. Raises StoreUnavailableError."""
         with self._lock:
+            lines = self._file.open().payloads
             self._conflicts, self._known = [], {}
-            self._take_in(_conflict(line) for line in self._file.open().payloads)
+            self._take_in(conflict_of(line) for line in lines)
+            self._take_in(each for each in self._unwritten if not self._knows(each))
 
     def close(self) -> None:
         """Close the file."""
@@ -140,14 +144,28 @@ class ConflictLog:
             self._file.close()
 
     def add(self, conflicts: Iterable[Conflict]) -> None:
-        """Keep losers, durably, together. Raises StoreUnavailableError."""
+        """Keep losers, durably, together, and any that were held so far.
+
+        Raises StoreUnavailableError.
+        """
         with self._lock:
             # A crash or another failure may have made the replay start again.
             new = [each for each in conflicts if not self._knows(each)]
-            if not new:
-                return
-            self._file.append(*map(_line_of, new))
+            if new or self._unwritten:
+                self._file.append(*map(line_of, [*self._unwritten, *new]))
+            self._unwritten = []
             self._take_in(new)
+        self._tell(new)
+
+    def hold(self, conflicts: Iterable[Conflict]) -> None:
+        """List losers that are kept elsewhere, until `add` can write them."""
+        with self._lock:
+            new = [each for each in conflicts if not self._knows(each)]
+            self._unwritten += new
+            self._take_in(new)
+        self._tell(new)
+
+    def _tell(self, new: Iterable[Conflict]) -> None:
         for conflict in new:
             _LOGGER.warning(
                 "%r %s; kept: %s, the other is listed by conflicts()",
@@ -179,14 +197,15 @@ def read_conflicts(directory: str | Path) -> list[Conflict]:
     Raises StoreUnavailableError.
     """
     lines = read_lines(str(Path(directory) / DIRECTORY / _FILE))
-    return [_conflict(line) for line in lines]
+    return [conflict_of(line) for line in lines]
 
 
 def _name(conflict: Conflict) -> tuple[str, str, str]:
     return conflict.key, conflict.origin, conflict.revision
 
 
-def _line_of(conflict: Conflict) -> bytes:
+def line_of(conflict: Conflict) -> bytes:
+    """Return a conflict as one line of JSON."""
     row: dict[str, Any] = {
         name: getattr(conflict, name) for name in Conflict.__dataclass_fields__
     }
@@ -195,7 +214,8 @@ def _line_of(conflict: Conflict) -> bytes:
     return orjson.dumps(row)
 
 
-def _conflict(line: bytes) -> Conflict:
+def conflict_of(line: bytes) -> Conflict:
+    """Return the conflict that `line_of` wrote."""
     row = orjson.loads(line)
     for name in ("updated_at", "settled_at"):
         row[name] = stored_instant(row[name])

@@ -6,23 +6,27 @@ revision the primary had when the first of them was made (`base`), and the revis
 that may have reached the primary since (`tried`). The file is emptied when the primary
 has committed everything.
 
-One process at a time: a lock on ``.journal/lock`` is held while the journal is open.
+One process at a time: a lock on ``.journal/lock`` is held while the journal is open. A
+disk that turned read-only can be locked and read all the same, so what is pending there
+still reaches the primary.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
 import threading
 import weakref
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from switchbot_store.errors import StoreConfigError, StoreUnavailableError
+from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.files.durable import (
     directory_of,
     make_directory,
@@ -33,11 +37,11 @@ from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".journal"
-_FILE: Final = "journal.jsonl"
+FILE: Final = "journal.jsonl"
 _LOCK: Final = "lock"
 _COMPACT_FROM_BYTES: Final = 1024 * 1024
 _COMPACT_FACTOR: Final = 4
@@ -47,31 +51,45 @@ class Journal:
     """The pending writes of one directory, durable.
 
     `pending` may be read at any time; its values never change. Whoever writes holds
-    `lock`, which is reentrant.
+    `lock`, which is reentrant. `on_fault` is told the words of a disk that did not take
+    what the journal could do without.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, on_fault: Callable[[str], None] = _LOGGER.warning
+    ) -> None:
         self.directory = directory
+        self._on_fault = on_fault
         self.lock = threading.RLock()
         self.view = threading.Lock()
         """Held, never for long, while writes become visible together."""
         self.pending: dict[str, PendingWrite] = {}
         self._lock_descriptor: int | None = None
         self._lock_path = str(directory / DIRECTORY / _LOCK)
-        self._file = LineFile(str(directory / DIRECTORY / _FILE))
+        self._file = LineFile(str(directory / DIRECTORY / FILE))
+        self.outdated = False
+        """The file has lines of writes that the primary has: it could not be cleared."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the directory's lock is ours."""
+        return self._lock_descriptor is not None
 
     @property
     def count(self) -> int:
         """How many acknowledged writes are pending."""
         return sum(write.count for write in list(self.pending.values()))
 
-    def open(self) -> None:
+    def open(self) -> str:
         """Take the directory's lock and read what an earlier process left.
 
-        Raises StoreConfigError when another process has it, StoreUnavailableError.
+        Returns ``""``, or which process has the lock, and then nothing is open. Raises
+        StoreUnavailableError.
         """
         with self.lock:
-            self._take_lock()
+            owner = self._take_lock()
+            if owner:
+                return owner
             try:
                 lines = self._file.open()
                 self.pending = _pending(lines.payloads)
@@ -80,6 +98,7 @@ class Journal:
             except BaseException:
                 self.close()
                 raise
+            return ""
 
     def record(self, writes: Iterable[PendingWrite]) -> None:
         """Make writes durable, together, and then visible.
@@ -88,7 +107,12 @@ class Journal:
         """
         writes = list(writes)
         with self.lock:
-            self._file.append(_line_of(writes))
+            if self.outdated:
+                # Nothing is pending, and the old lines must not come back with these.
+                self._file.replace([_line_of(writes)])
+                self.outdated = False
+            else:
+                self._file.append(_line_of(writes))
             with self.view:
                 self.pending.update({write.key: write for write in writes})
             self._compact_if_grown()
@@ -96,8 +120,10 @@ class Journal:
     def mark_tried(self, writes: Iterable[PendingWrite]) -> list[PendingWrite]:
         """Write down that these are on their way to the primary; return them marked.
 
-        Whatever happens, a later replay will know their revisions. Those that are not
-        the newest of their key any more are left out.
+        Whatever happens, a later replay will know their revisions; where the disk does
+        not take them, as long as this process lives: after it a replay may find a
+        conflict that is none, and keeps both. Those that are not the newest of their key
+        any more are left out.
         """
         with self.lock:
             marked = [
@@ -111,7 +137,10 @@ class Journal:
                 if self.pending[write.key] is not write
             }
             if news:
-                self._file.append(orjson.dumps({"tried": news}))
+                try:
+                    self._file.append(orjson.dumps({"tried": news}))
+                except StoreUnavailableError as error:
+                    self._on_fault(str(error))
             for write in marked:
                 self.pending[write.key] = write
         return marked
@@ -145,18 +174,36 @@ class Journal:
                 del self.pending[write.key]
 
     def replace(self, pairs: Iterable[tuple[PendingWrite, PendingWrite]]) -> None:
-        """Put successors in the place of writes of which no newer one came."""
+        """Put successors in the place of writes of which no newer one came.
+
+        A disk that refuses them keeps the writes, about which is decided again if this
+        process ends before they were carried over.
+        """
         with self.lock:
             successors = [new for write, new in pairs if self.is_newest(write)]
-            if successors:
+            if not successors:
+                return
+            try:
                 self.record(successors)
+            except StoreUnavailableError as error:
+                self._on_fault(str(error))
+                with self.view:
+                    self.pending.update({write.key: write for write in successors})
 
     def clear(self) -> bool:
-        """Empty the file if nothing is pending; tell whether nothing is."""
+        """Empty the file if nothing is pending; tell whether nothing is.
+
+        A disk that does not let it be emptied is asked again with the next call.
+        """
         with self.lock:
             if self.pending:
                 return False
-            self._file.clear()
+            try:
+                self._file.clear()
+                self.outdated = False
+            except StoreUnavailableError as error:
+                self.outdated = True
+                self._on_fault(str(error))
             return True
 
     def close(self) -> None:
@@ -171,29 +218,26 @@ class Journal:
                 finally:
                     os.close(descriptor)
 
-    def _take_lock(self) -> None:
+    def _take_lock(self) -> str:
+        """Return ``""`` with the lock taken, or who has it."""
         with wrapped_os_errors(f"cannot keep a journal in {self.directory}"):
             make_directory(directory_of(self._lock_path))
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            descriptor = os.open(self._lock_path, flags, 0o600)
+            descriptor = _opened_lock(self._lock_path)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            except BlockingIOError:
                 owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
                 os.close(descriptor)
-                raise StoreConfigError(
-                    f"{self.directory} is in use by another store, in process"
-                    f" {owner or 'unknown'}: its journal belongs to one at a time;"
-                    " give each process a STORE_DIRECTORY of its own",
-                    variable="STORE_DIRECTORY",
-                ) from error
+                return f"process {owner or 'unknown'}"
             except BaseException:
                 os.close(descriptor)
                 raise
             self._lock_descriptor = descriptor
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+            with suppress(OSError):  # a full disk; who asks is told "unknown"
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         _OPEN.add(self)
+        return ""
 
     def leave_to_parent(self) -> None:
         """Close, in a forked child, the copies that would keep the lock held."""
@@ -220,14 +264,23 @@ class Journal:
     def _try_to_compact(self) -> None:
         try:
             self._compact()
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             # A full disk is no reason to stop: every line is durable as it is.
-            _LOGGER.warning("cannot compact %s", self._file.path, exc_info=True)
+            self._on_fault(str(error))
+
+
+def _opened_lock(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
     """Return what a journal holds, without its lock: for looking on."""
-    return _pending(read_lines(str(Path(directory) / DIRECTORY / _FILE)))
+    return _pending(read_lines(str(Path(directory) / DIRECTORY / FILE)))
 
 
 def _line_of(writes: Iterable[PendingWrite]) -> bytes:

@@ -161,6 +161,8 @@ _ROUNDS: Final = 20
 _LAST_ROUND_SECONDS: Final = 1.0
 _MIRROR_SECONDS: Final = 0.25
 _MIRROR_RETRY_SECONDS: Final = 30.0
+_TAKE_SECONDS: Final = 1.0
+_MEND_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 3600.0
 _JOIN_SECONDS: Final = 2.0
 _STUMBLE_SECONDS: Final = 1.0
@@ -185,10 +187,12 @@ class Keeper:
         monotonic: Callable[[], float],
     ) -> None:
         self._primary = primary
+        self._local = local
         self._journal = local.journal
         self._mirror = local.mirror
         self._resync = resync
         self.lineage = resync.lineage
+        self._safe = resync.safe
         self._carry_seconds = carry_seconds
         self._now = now
         self._monotonic = monotonic
@@ -201,6 +205,7 @@ class Keeper:
         self._closing = False
         self._carry_at: float | None = None
         self._mirror_at: float | None = None
+        self._mend_at: float | None = None
         self.healthy = False
         self.seen_primary = False
         self.degraded_since: datetime | None = None
@@ -270,7 +275,11 @@ class Keeper:
             self._attempts.begin()
             self._pace.begin()
         _LOGGER.warning(
-            "the primary store is away; writes go to the journal (%s)", error
+            "the primary store is away; writes %s (%s)",
+            "go to the journal"
+            if self._local.held
+            else f"are refused, since {self._local.trouble}",
+            error,
         )
         self.wake()
 
@@ -330,6 +339,8 @@ class Keeper:
             self.mirror_changed()
         if self._is_due(self._mirror_at):
             self._write_mirror()
+        if self._local.trouble is not None:
+            self._look_at_disk()
         return self._pause()
 
     def _work(self) -> None:
@@ -343,6 +354,29 @@ class Keeper:
                 pause = _STUMBLE_SECONDS
             self._woken.wait(pause)
             self._woken.clear()
+
+    def _look_at_disk(self) -> None:
+        """Take the directory once it is free; see whether a disk takes writes again."""
+        if self._mend_at is None:
+            self._mend_at = self._monotonic() + self._mend_seconds()
+        if not self._is_due(self._mend_at):
+            return
+        held = self._local.held
+        mended = self._local.mend()
+        if not mended:
+            self._mend_at = self._monotonic() + self._mend_seconds()
+        if self._local.held and not held:
+            _LOGGER.info("the journal of %s is this process's", self._journal.directory)
+            if self.healthy:
+                # What its former owner acknowledged, and what it missed since.
+                self.carry()
+                self._refresh()
+        if mended and self.healthy:
+            with self._noting():
+                self._safe.take_back()
+
+    def _mend_seconds(self) -> float:
+        return _TAKE_SECONDS if self._local.owner else _MEND_SECONDS
 
     def _look_for_primary(self, *, here: bool) -> None:
         if not self._attempts.answered and not self._pace.left():
@@ -368,6 +402,7 @@ class Keeper:
             self._primary.renew()
             self._primary.store.open()
             self.lineage.meet()
+            self._safe.recover()
             if self._carry_seconds is not None:
                 # Reads come from the mirror, so that has to be right before.
                 self._resync.refresh()
@@ -393,6 +428,8 @@ class Keeper:
                     self._secure_mirror()
                 if not self._journal.clear():
                     raise StoreUnavailableError("new writes outran the replay")
+                if self._journal.outdated:
+                    self._safe.note_carried()
                 self._recovered(carried=carried)
 
     def _recovered(self, *, carried: bool) -> None:
@@ -454,20 +491,25 @@ class Keeper:
         try:
             self._mirror.write_behind()
         except StoreUnavailableError as error:
-            _LOGGER.warning("%s; tried again later", error)
+            self._local.failed(str(error))
             self._mirror_at = self._monotonic() + _MIRROR_RETRY_SECONDS
 
     def _secure_mirror(self) -> None:
         try:
             self._mirror.make_durable()
         except StoreUnavailableError as error:
-            _LOGGER.warning("%s; the primary has everything", error)
+            self._local.failed(str(error))
 
     def _is_due(self, at: float | None) -> bool:
         return at is not None and self._monotonic() >= at
 
     def _pause(self) -> float:
-        times = [at for at in (self._carry_at, self._mirror_at) if at is not None]
+        if self._local.trouble is None:
+            self._mend_at = None
+        elif self._mend_at is None:
+            self._mend_at = self._monotonic() + self._mend_seconds()
+        planned = (self._carry_at, self._mirror_at, self._mend_at)
+        times = [at for at in planned if at is not None]
         now = self._monotonic()
         pause = min((at - now for at in times), default=_IDLE_SECONDS)
         if not self.healthy:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from switchbot_store.failover.local import LocalCopy
     from switchbot_store.failover.mirror import Mirrored
     from switchbot_store.failover.primary import Primary
+    from switchbot_store.failover.safekeeping import Safekeeping
     from switchbot_store.model import Entry
 
 _LOGGER = logging.getLogger(__name__)
@@ -72,9 +73,14 @@ class Lineage:
     """
 
     def __init__(
-        self, primary: Primary, local: LocalCopy, now: Callable[[], datetime]
+        self,
+        primary: Primary,
+        local: LocalCopy,
+        now: Callable[[], datetime],
+        safe: Safekeeping,
     ) -> None:
         self._primary = primary
+        self.safe = safe
         self._local = local
         self._mirror = local.mirror
         self._now = now
@@ -208,9 +214,9 @@ class Lineage:
     # inside
 
     def _keep(self, copies: Iterable[Conflict]) -> bool:
-        """Keep copies durably; False: the disk does not take them."""
+        """Keep copies durably; False: that cannot be done, the mirror has to keep them."""
         try:
-            self._local.conflicts.add(copies)
+            self.safe.keep(copies)
         except StoreUnavailableError as error:
             _LOGGER.warning("%s; the mirror stays as it was", error)
             return False

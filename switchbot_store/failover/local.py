@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from switchbot_store.codec import encode, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.failover.conflicts import ConflictLog
-from switchbot_store.failover.journal import DIRECTORY, Journal
+from switchbot_store.failover.journal import DIRECTORY, Journal, read_pending
+from switchbot_store.failover.journal import FILE as JOURNAL_FILE
+from switchbot_store.failover.mirror import DIRECTORY as MIRROR
+from switchbot_store.failover.mirror import RECENT as RECENT_FILE
 from switchbot_store.failover.mirror import Mirror, Mirrored
-from switchbot_store.files.durable import write_temporary
+from switchbot_store.files.places import write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.handover import PendingWrite
 from switchbot_store.model import Entry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from switchbot_store.model import DocumentProblem
 
@@ -34,6 +36,11 @@ class LocalCopy:
     """What is known here without asking the primary.
 
     `paths` are those of `JsonStore`; its files are read while the mirror is empty.
+
+    The directory belongs to one process at a time. While another has it, or the disk does
+    not let us have it, `held` is false: nothing is written there, and what others
+    acknowledged there is read. `trouble` says why, or what the disk refused last, in
+    words; None when all is well.
     """
 
     def __init__(
@@ -43,56 +50,156 @@ class LocalCopy:
         now: Callable[[], datetime],
     ) -> None:
         self.directory = directory
-        self.journal = Journal(directory)
-        self.mirror = Mirror(directory)
+        self.journal = Journal(directory, self.failed)
+        self.mirror = Mirror(directory, self.failed)
         self.conflicts = ConflictLog(directory)
         self.distrusted: set[str] = set()
         """Keys of which the mirror is known to be behind the primary."""
         self._plain = JsonStore(directory, paths=paths)
         self._now = now
+        self.owner = ""
+        """Which other process has the directory, ``""`` where none has it."""
+        self.trouble: str | None = None
+        self._elsewhere: dict[str, PendingWrite] = {}
+        """What is pending in another process's journal, as read last."""
+        self._looked_at: object = None
+        self._closed = False
+
+    @property
+    def held(self) -> bool:
+        """Whether the directory is ours: journal and mirror can be written."""
+        return self.journal.held
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all is known."""
-        return self.mirror.empty and not self.journal.pending and not self._plain.keys()
+        known = self.journal.pending or self._elsewhere
+        return self.mirror.empty and not known and not self._plain_keys()
+
+    @property
+    def state(self) -> Literal["waiting", "broken", "held"]:
+        """Say in a word whether an outage's writes could be acknowledged here."""
+        if self.owner and not self.held:
+            return "waiting"
+        return "held" if self.held and self.trouble is None else "broken"
 
     def open(self) -> None:
-        """Take the directory and read it.
+        """Take the directory and read it; look on where it cannot be had now."""
+        if not self.take():
+            self._look()
 
-        Raises StoreConfigError when another process has it, StoreUnavailableError.
+    def take(self) -> bool:
+        """Take the directory if it can be had; tell whether it is ours.
+
+        Raises StoreUnavailableError where a file is in the place of a directory.
         """
-        self.journal.open()
-        try:
-            self.conflicts.open()
-            self.mirror.open()
-        except BaseException:
-            self.conflicts.close()
-            self.journal.close()
-            raise
+        with self.journal.lock:
+            if self.held or self._closed:
+                return self.held
+            try:
+                self.owner = self.journal.open()
+                if self.owner:
+                    self.trouble = (
+                        f"{self.owner} has the journal of {self.directory}, which"
+                        " belongs to one process at a time"
+                    )
+                    return False
+                self.conflicts.open()
+                self.mirror.open()
+            except StoreUnavailableError as error:
+                self.owner = ""
+                self.conflicts.close()
+                self.journal.close()
+                if isinstance(error.__cause__, NotADirectoryError):
+                    raise  # a mistake, and no fault of the disk
+                self.failed(str(error))
+                return False
+            self.trouble = None
+            self._elsewhere = {}
+            return True
+
+    def failed(self, trouble: str) -> None:
+        """Note that the disk did not take something that can wait; told once."""
+        if self.trouble is None or self.owner:
+            _LOGGER.warning(
+                "the local disk refuses: %s; what the primary takes is not held up",
+                trouble,
+            )
+        self.trouble = trouble
+
+    def mend(self) -> bool:
+        """Look whether the directory can be had and written by now."""
+        if not self.take() or not self.can_write():
+            return False
+        if self.trouble is not None:
+            _LOGGER.warning("%s can be written again", self.directory)
+        self.trouble = None
+        if not self.journal.pending:
+            self.journal.clear()
+        return True
 
     def close(self) -> None:
         """Write what the mirror still has in memory, and let the directory go."""
+        with self.journal.lock:
+            self._closed = True
+            try:
+                self.mirror.close()
+            except StoreUnavailableError as error:
+                _LOGGER.warning("%s; it stays as it was", error)
+            self.conflicts.close()
+            self.journal.close()
+
+    def _look(self) -> None:
+        """See what another process acknowledged in the directory, if that changed."""
+        if self.held:
+            return
+        files = (self.directory / DIRECTORY, self.directory / MIRROR)
+        changed = [
+            (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+            for place in files
+            for path in (place, place / JOURNAL_FILE, place / RECENT_FILE)
+            if (status := _status(path)) is not None
+        ]
+        if changed == self._looked_at:
+            return
         try:
-            self.mirror.close()
+            self._elsewhere = read_pending(self.directory)
+            self.mirror.look()
         except StoreUnavailableError as error:
-            _LOGGER.warning("%s; it stays as it was", error)
-        self.conflicts.close()
-        self.journal.close()
+            if not self.owner:
+                self.failed(str(error))
+            return
+        self._looked_at = changed
+
+    def _plain_keys(self) -> list[str]:
+        try:
+            return self._plain.keys()
+        except StoreUnavailableError as error:
+            self.failed(str(error))
+            return []
 
     def entry(self, key: str, *, stale: bool) -> Entry:
         """Return the newest document known here. Raises StoreUnavailableError."""
+        if stale:
+            self._look()
         # In this order: what leaves the journal is in the mirror before.
-        write = self.journal.pending.get(key)
+        write = self._writes().get(key)
         return self._entry(key, write, self.mirror.get(key), stale=stale)
 
     def entries(self, keys: list[str], *, stale: bool) -> dict[str, Entry]:
         """Return several, as of one moment. Raises StoreUnavailableError."""
+        if stale:
+            self._look()
         with self.journal.view:
-            writes = {key: self.journal.pending.get(key) for key in keys}
+            pending = self._writes()
+            writes = {key: pending.get(key) for key in keys}
             known = self.mirror.get_many(keys)
         return {
             key: self._entry(key, writes[key], known[key], stale=stale) for key in keys
         }
+
+    def _writes(self) -> dict[str, PendingWrite]:
+        return self.journal.pending if self.held else self._elsewhere
 
     def _entry(
         self,
@@ -118,8 +225,9 @@ class LocalCopy:
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
+        self._look()
         found = set(self.mirror.keys() or self._plain.keys())
-        for key, write in list(self.journal.pending.items()):
+        for key, write in list(self._writes().items()):
             (found.discard if write.encoded is None else found.add)(key)
         return sorted(key for key in found if not is_internal(key))
 
@@ -162,18 +270,20 @@ class LocalCopy:
         journal's lock. Raises StoreUnavailableError, and then nothing is written.
         """
         at = self._now()
-        self.journal.record(
-            self._pending(key, encoded, revisions[key], at, tried=tried)
-            for key, encoded in documents.items()
-        )
+        try:
+            self.journal.record(
+                self._pending(key, encoded, revisions[key], at, tried=tried)
+                for key, encoded in documents.items()
+            )
+        except StoreUnavailableError as error:
+            self.failed(str(error))
+            raise
 
     def can_write(self) -> bool:
         """Tell whether the journal could take a line now, by writing a file."""
-        place = self.directory / DIRECTORY / "health"
-        with suppress(OSError):
-            Path(write_temporary(str(place), b"{}\n")).unlink()
-            return True
-        return False
+        if not self.held:
+            return False
+        return write_refusal(self.directory / DIRECTORY) is None
 
     def _pending(
         self,
@@ -202,3 +312,10 @@ class LocalCopy:
             tried=(*attempts, revision) if tried else attempts,
             count=before.count + 1 if before else 1,
         )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None

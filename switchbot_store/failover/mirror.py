@@ -37,13 +37,13 @@ from switchbot_store.instants import stored_instant
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".mirror"
 _SUFFIX: Final = ".json"
-_RECENT: Final = "recent.jsonl"
+RECENT: Final = "recent.jsonl"
 _PRIMARY: Final = "primary"
 _RECENT_BYTES: Final = 4 * 1024 * 1024
 
@@ -68,11 +68,21 @@ class Mirrored(NamedTuple):
 
 
 class Mirror:
-    """Thread-safe; reading it touches no disk."""
+    """Thread-safe; reading it touches no disk.
 
-    def __init__(self, directory: Path) -> None:
+    Until `open` it is kept in memory alone, for who looks on while another process, or a
+    disk that refuses, has the files. `on_fault` is told the words of a disk that did not
+    take something: no reader or writer waits for it.
+    """
+
+    def __init__(
+        self, directory: Path, on_fault: Callable[[str], None] = _LOGGER.warning
+    ) -> None:
+        self._on_fault = on_fault
+        self._held = False
+        self._gone: dict[str, bytes] = {}
         self._place = directory / DIRECTORY
-        self._recent = LineFile(str(self._place / _RECENT))
+        self._recent = LineFile(str(self._place / RECENT))
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._documents: dict[str, Mirrored] = {}
@@ -97,21 +107,54 @@ class Mirror:
         Only for who holds the journal's lock. Raises StoreUnavailableError.
         """
         in_files = _read_files(self._place)
-        self._documents = dict(in_files)
-        self.identity = read_identity(self._place.parent)
+        documents = dict(in_files)
+        identity = read_identity(self._place.parent)
         for line in self._recent.open().payloads:
-            _apply(self._documents, line)
-        self._dirty = {
-            key
-            for key in in_files.keys() | self._documents.keys()
-            if in_files.get(key) != self._documents.get(key)
-        }
-        self._number = max(
-            (document.number for document in self._documents.values()), default=0
-        )
+            _apply(documents, line)
+        with self._lock:
+            self._number = max((each.number for each in documents.values()), default=0)
+            self._documents = self._with_seen(documents)
+            for key, document in self._documents.items():
+                if not document.number:
+                    self._number += 1
+                    self._documents[key] = document._replace(number=self._number)
+            self._dirty = {
+                key
+                for key in in_files.keys() | self._documents.keys()
+                if in_files.get(key) != self._documents.get(key)
+            }
+            self._gone.clear()
+            self._held = True
+        if self.identity and self.identity != identity:
+            self.meet(self.identity)
+        else:
+            self.identity = identity
         with suppress(OSError):
             for path in self._place.glob(f"*{TEMPORARY_SUFFIX}"):
                 path.unlink()
+
+    def look(self) -> None:
+        """Read what another process keeps in the files; nothing is touched.
+
+        What was seen here since is kept where it is newer. Raises StoreUnavailableError.
+        """
+        documents = read_mirror(self._place.parent)
+        self.identity = self.identity or read_identity(self._place.parent)
+        with self._lock:
+            if not self._held:
+                self._documents = self._with_seen(documents)
+
+    def _with_seen(self, documents: dict[str, Mirrored]) -> dict[str, Mirrored]:
+        """Return what the files have with what was seen without them, the newer of each."""
+        for key, encoded in self._gone.items():
+            # By the content: not every primary's revisions are known to both.
+            if key in documents and documents[key].encoded == encoded:
+                del documents[key]
+        for key, seen in self._documents.items():
+            known = documents.get(key)
+            if not seen.number and (known is None or not _is_newer(known, seen)):
+                documents[key] = seen
+        return documents
 
     def close(self) -> None:
         """Write what is only in memory, and let the files go.
@@ -121,6 +164,7 @@ class Mirror:
         try:
             self.write_behind()
         finally:
+            self._held = False
             self._recent.close()
 
     def get(self, key: str) -> Mirrored | None:
@@ -182,13 +226,15 @@ class Mirror:
     def meet(self, identity: str) -> None:
         """Note which database this is from now on."""
         self.identity = identity
+        if not self._held:
+            return
         path = str(self._place / _PRIMARY)
         try:
             make_directory(str(self._place))
             replace(write_temporary(path, identity.encode()), path)
         except OSError as error:
             # The next process asks anew: each document says where it was seen.
-            _LOGGER.warning("cannot write %s: %s", path, error)
+            self._on_fault(f"cannot write {path}: {error}")
 
     def stamp(self, documents: Mapping[str, Mirrored]) -> dict[str, Mirrored]:
         """Take these, unless a writer came between, to be seen in this database.
@@ -222,7 +268,8 @@ class Mirror:
     def make_durable(self) -> None:
         """Let what was put so far survive a power cut. Raises StoreUnavailableError."""
         with self._lock:
-            self._recent.sync()
+            if self._held:
+                self._recent.sync()
 
     def write_behind(self) -> None:
         """Bring the files up to date; durable when it returns.
@@ -251,6 +298,8 @@ class Mirror:
             if document is None:
                 if known is None:
                     continue
+                if not self._held:
+                    self._gone[key] = known.encoded
                 self._number += 1
                 del self._documents[key]
                 lines.append(orjson.dumps({"key": key, "number": self._number}))
@@ -259,17 +308,21 @@ class Mirror:
             seen_in = document.origin or self.identity
             if known is None or (*document[:3], seen_in) != (*known[:3], known.origin):
                 self._number += 1
-                document = document._replace(number=self._number, origin=seen_in)  # noqa: PLW2901 - the same, numbered
+                number = self._number if self._held else 0
+                document = document._replace(number=number, origin=seen_in)  # noqa: PLW2901 - the same, numbered
                 self._documents[key] = document
                 lines.append(_content(key, document))
             else:
                 continue
             self._dirty.add(key)
+        if not self._held:
+            self._dirty.clear()
+            return
         try:
             self._recent.append(*lines, durable=False)
         except StoreUnavailableError as error:
             # It is a copy: the primary has it, and the files will.
-            _LOGGER.warning("the mirror falls behind: %s", error)
+            self._on_fault(f"the mirror falls behind: {error}")
 
     def _trim_recent(self) -> None:
         """Forget in ``recent.jsonl`` what the files have."""
@@ -293,6 +346,12 @@ class Mirror:
         sync_directory(str(self._place))
 
 
+def _is_newer(one: Mirrored, other: Mirrored) -> bool:
+    if one.revision == other.revision or one.updated_at is None:
+        return False
+    return other.updated_at is None or one.updated_at > other.updated_at
+
+
 def read_identity(directory: str | Path) -> str:
     """Return the identity of the database that a directory met last, or ``""``.
 
@@ -311,7 +370,7 @@ def read_mirror(directory: str | Path) -> dict[str, Mirrored]:
     """
     place = Path(directory) / DIRECTORY
     documents = _read_files(place)
-    for line in read_lines(str(place / _RECENT)):
+    for line in read_lines(str(place / RECENT)):
         _apply(documents, line)
     return documents
 

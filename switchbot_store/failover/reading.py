@@ -26,7 +26,8 @@ READ_SECONDS: Final = 1.0
 class Reader:
     """Answers within `READ_SECONDS`. Keys were validated by who calls.
 
-    With `economy` the local copy answers as long as nothing says that it is behind.
+    With `economy` the local copy answers as long as nothing says that it is behind, and
+    as long as it is ours: that of another process is asked while the primary is away.
     """
 
     def __init__(
@@ -35,8 +36,12 @@ class Reader:
         self._primary = primary
         self._local = local
         self._keeper = keeper
-        self._economy = economy
+        self._sparing = economy
         self._lineage = keeper.lineage
+
+    @property
+    def _economy(self) -> bool:
+        return self._sparing and self._local.held
 
     def entry(self, key: str) -> Entry:
         """Return one entry."""

@@ -57,10 +57,10 @@ class Resync:
         lineage: Lineage,
     ) -> None:
         self.lineage = lineage
+        self.safe = lineage.safe
         self._primary = primary
         self._journal = local.journal
         self._mirror = local.mirror
-        self._conflicts = local.conflicts
         self._policy = policy
         self._now = now
         self.turn = threading.RLock()
@@ -131,7 +131,7 @@ class Resync:
     def _refuse(self, write: PendingWrite, reason: str) -> None:
         _LOGGER.error("the primary refuses %r: %s", write.key, reason)
         loser = self._loser("local", write.key, _local(write), "none", reason)
-        self._conflicts.add([loser])
+        self.safe.keep([loser])
         self._journal.settle(write, write.base)
 
     def _decide(self, pairs: Iterable[tuple[PendingWrite, Entry]]) -> None:
@@ -141,7 +141,7 @@ class Resync:
         """
         decisions = [each for pair in pairs if (each := self._decision(*pair))]
         # Losers first, and durably: after this nothing else may hold them.
-        self._conflicts.add(loser for each in decisions for loser in each.losers)
+        self.safe.keep(loser for each in decisions for loser in each.losers)
         lost = [each for each in decisions if each.successor is None]
         self._mirror.put_many({each.write.key: mirrored(each.remote) for each in lost})
         for each in lost:

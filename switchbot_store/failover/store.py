@@ -8,8 +8,10 @@ is back the journal is replayed; nothing is asked of the primary while all is we
 What goes wrong in code, ours or the primary's, is no outage: it is raised to whoever
 calls, and no write is put into the journal because of it.
 
-One process at a time per directory, and one host per set of documents: another host's
-writes meanwhile are conflicts, which a policy settles and `conflicts` lists.
+One process at a time has the journal of a directory. A second one, or one whose disk
+refuses, writes through to the primary, refuses writes while that is away, and takes the
+directory once it can be had; `status` says so. One host per set of documents: another
+host's writes meanwhile are conflicts, which a policy settles and `conflicts` lists.
 
 A primary that was emptied, or is another one, deletes nothing here: what it does not have
 stays in force from the local copy, marked stale, until somebody writes or deletes it; see
@@ -41,6 +43,7 @@ from switchbot_store.failover.local import LocalCopy
 from switchbot_store.failover.primary import Given, primary_of
 from switchbot_store.failover.reading import READ_SECONDS, Reader
 from switchbot_store.failover.resync import Resync
+from switchbot_store.failover.safekeeping import Safekeeping
 from switchbot_store.failover.writing import CONNECT_SECONDS, Writer
 from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
@@ -214,7 +217,10 @@ class FailoverStore(StoreInterface):
         primary = self._primary.store.status()
         keeper, local = self._life.keeper, self._life.local
         acknowledged_by = primary.acknowledged_by
-        if self._economy or not keeper.healthy:
+        if not local.held:
+            if not keeper.healthy:
+                acknowledged_by = f"nothing: {local.trouble or 'it is not open'}"
+        elif self._economy or not keeper.healthy:
             acknowledged_by = (
                 f"an fsynced line in the journal, as durable as {self.directory}"
             )
@@ -231,6 +237,8 @@ class FailoverStore(StoreInterface):
             last_resync=keeper.last_resync,
             problems=tuple(dict.fromkeys((*primary.problems, *local.problems))),
             left_over=tuple(local.left_over()),
+            journal=local.state,
+            local_error=local.trouble,
         )
 
     def conflicts(self) -> list[Conflict]:
@@ -258,9 +266,10 @@ class FailoverStore(StoreInterface):
     def open(self) -> Self:
         """Take the directory and meet the primary; go on without it if it is away.
 
-        Raises StoreConfigError when another process has the directory or the primary
-        refuses us, MigrationError, StoreUnavailableError when the directory cannot be
-        written.
+        A directory that another process has, or that cannot be written, is waited for.
+        Raises StoreConfigError when the primary refuses us, MigrationError,
+        StoreUnavailableError when there is neither a primary nor a directory, or when
+        there can never be one since a file is in its way.
         """
         self._check_process()
         with self._opening:
@@ -301,6 +310,7 @@ class FailoverStore(StoreInterface):
         life.local.open()
         try:
             life.keeper.start(_FIRST_READ_SECONDS if life.local.empty else READ_SECONDS)
+            life.check_any()
         except BaseException:
             life.local.close()
             self._life = self._new_life()
@@ -325,7 +335,8 @@ class FailoverStore(StoreInterface):
 
     def _new_life(self) -> _Life:
         local = LocalCopy(self.directory, self._paths, self._now)
-        lineage = Lineage(self._primary, local, self._now)
+        safe = Safekeeping(self._primary, local)
+        lineage = Lineage(self._primary, local, self._now, safe)
         keeper = Keeper(
             self._primary,
             local,
@@ -349,6 +360,14 @@ class _Life(NamedTuple):
     keeper: Keeper
     reader: Reader
     writer: Writer
+
+    def check_any(self) -> None:
+        """Raise StoreUnavailableError if neither primary nor directory can be had."""
+        if not (self.keeper.healthy or self.local.held or self.local.owner):
+            raise StoreUnavailableError(
+                f"{self.local.trouble}; and the primary is away:"
+                f" {self.keeper.last_error}"
+            )
 
     def end(self) -> None:
         """Stop acknowledging, carry over what can be, write what is in memory."""

@@ -80,7 +80,8 @@ _TURN_SECONDS: Final = 6.0
 class Writer:
     """Acknowledges writes. Keys were validated and documents encoded by who calls.
 
-    With `economy` only `compare_and_set` reaches the primary at once.
+    With `economy` only `compare_and_set` reaches the primary at once. Where the journal
+    is not ours every write does, and is refused while the primary is away.
     """
 
     def __init__(
@@ -96,9 +97,13 @@ class Writer:
         self._local = local
         self._keeper = keeper
         self._now = now
-        self._economy = economy
+        self._sparing = economy
         self._locks = KeyLocks(_TURN_SECONDS)
         self._closed = False
+
+    @property
+    def _economy(self) -> bool:
+        return self._sparing and self._local.held
 
     def close(self) -> None:
         """Acknowledge nothing from now on."""
@@ -216,13 +221,21 @@ class Writer:
 
         After an `error` of the primary it does, even if the primary is back by now:
         the replay will find out whether the write had happened. Raises a mistake in the
-        primary's code: the journal is for outages.
+        primary's code: the journal is for outages; and StoreUnavailableError where the
+        journal cannot be had: then nobody acknowledges.
         """
         if self._closed:
             raise StoreClosedError("this FailoverStore was closed")
         if error is not None:
             self._keeper.degrade(error)
         self._keeper.raise_mistake()
+        if error is None and self._keeper.healthy and not (plain and self._economy):
+            return False
+        if not self._local.take():
+            raise StoreUnavailableError(
+                f"not written: the primary is away ({self._keeper.last_error}), and"
+                f" {self._local.trouble}"
+            ) from error
         return not self._keeper.healthy or (plain and self._economy)
 
     def _record(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _SETTLE_SECONDS: Final = 0.05
 _SETTLE_ROUNDS: Final = 10
+_DAMAGED: Final = "a crash or the disk damaged it; what was last good is used instead"
 
 
 class Stored(NamedTuple):
@@ -61,16 +62,6 @@ class Stored(NamedTuple):
 def revision_of(data: bytes) -> str:
     """Return a hash, so that a hand edit is a new revision."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def problem_of(key: str, path: str, data: bytes) -> DocumentProblem | None:
-    """Say what is wrong with a person's text; None for a document or for damage."""
-    try:
-        _parsed(key, path, data)
-    except UnreadableError:
-        if is_by_hand(data):
-            return DocumentProblem(key, path, *mistake_in(data))
-    return None
 
 
 class DocumentFile:
@@ -128,6 +119,38 @@ class DocumentFile:
         if stored is not None:
             self._keep(stored.content)
         return stored
+
+    def look(self) -> Stored | None:
+        """Return what `read` would, touching nothing; raises as it does.
+
+        The `problem` of a damaged file is that the last good document stands in for it.
+        """
+        content = read_content(self.path)
+        if content is None:
+            return None
+        try:
+            return self._parsed(content)
+        except UnreadableError:
+            problem = (
+                DocumentProblem(self.key, self.path, *mistake_in(content.data))
+                if is_by_hand(content.data)
+                else DocumentProblem(self.key, self.path, 1, 1, _DAMAGED)
+            )
+        good = self._last_good(self.place())
+        if good is None:
+            raise self._without_good(problem)
+        return good._replace(problem=problem)
+
+    def _without_good(self, problem: DocumentProblem) -> UnreadableError:
+        if problem.reason == _DAMAGED:
+            return UnreadableError(
+                f"{self.path} is damaged; repair it, or remove it to start empty"
+            )
+        return UnreadableError(
+            f"{problem}; no good document is known: mend it, or remove {self.path} to"
+            " start empty",
+            problem=problem,
+        )
 
     def holds(self, data: bytes) -> bool:
         """Tell whether the file has these bytes and this object made them durable."""
@@ -235,15 +258,11 @@ class DocumentFile:
         if is_by_hand(bad.data):
             problem = self._noted(bad.data)
             if good is None:
-                raise UnreadableError(
-                    f"{problem}; no good document is known: mend it, or remove"
-                    f" {self.path} to start empty",
-                    problem=problem,
-                )
+                raise self._without_good(problem)
             return good._replace(problem=problem)
         if good is None:
-            raise UnreadableError(
-                f"{self.path} is damaged; repair it, or remove it to start empty"
+            raise self._without_good(
+                DocumentProblem(self.key, self.path, 1, 1, _DAMAGED)
             )
         # Written first, so that the path never goes missing.
         temporary = write_temporary(target, good.content.data, like=bad.status)

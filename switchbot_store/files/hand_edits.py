@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from switchbot_store.codec import is_too_deep
+
 BYTE_ORDER_MARK: Final = codecs.BOM_UTF8
 """Some editors leave one; JSON has none."""
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -88,7 +90,8 @@ def _mistake_in(text: str) -> Mistake:
         pass  # a number too long, or too many levels: ask the stricter one
     if found is None:
         try:
-            orjson.loads(text)
+            if is_too_deep(orjson.loads(text)):
+                return Mistake(1, 1, "there are more levels of brackets than are read")
         except orjson.JSONDecodeError as error:
             found = error
     if found is None:

@@ -7,6 +7,7 @@ empty or full of NUL bytes, does not carry its checksum and is recognised by tha
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import zlib
@@ -24,6 +25,8 @@ from switchbot_store.files.durable import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from switchbot_store.files.durable import Content
 
 _LOGGER = logging.getLogger(__name__)
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
@@ -53,34 +56,48 @@ class LineFile:
         self.path = path
         self.size = 0
         self._descriptor: int | None = None
+        self._wanted = False
         self._uncertain = False
 
     def open(self) -> Lines:
         """Create the file if there is none, and return its lines.
 
         Damage before the last good line is no torn end: the file is kept as evidence
-        beside this one, and every good line is returned.
+        beside this one, and every good line is returned. Of a read-only disk the lines
+        are returned too, and the file is opened when it can first be written.
         """
         with wrapped_os_errors(f"cannot open {self.path}"):
-            make_directory(directory_of(self.path))
             content = read_content(self.path)
             data = b"" if content is None else content.data
             payloads, good_until, damaged = _parsed(data)
-            if damaged:
-                self._keep_evidence(data)
-            if content is None:
-                write_durably(self.path, b"")
-            self._descriptor = os.open(self.path, _FLAGS)
-            self.size = len(data)
-            torn = good_until < len(data)
-            if torn:
-                _LOGGER.warning(
-                    "%s: %d bytes at its end were never acknowledged and are removed",
-                    self.path,
-                    len(data) - good_until,
-                )
-                self._truncate(good_until)
+            self.size, torn = len(data), good_until < len(data)
+            try:
+                self._prepare(content, good_until, damaged=damaged)
+            except OSError as error:
+                if content is None or error.errno != errno.EROFS:
+                    self._close_descriptor()
+                    raise
+                # Written when it can be: after the last good line.
+                self.size, self._uncertain = good_until, torn
+            self._wanted = True
         return Lines(payloads, torn, damaged)
+
+    def _prepare(
+        self, content: Content | None, good_until: int, *, damaged: bool
+    ) -> None:
+        if content is None:
+            make_directory(directory_of(self.path))
+            write_durably(self.path, b"")
+        elif damaged:
+            self._keep_evidence(content.data)
+        self._descriptor = os.open(self.path, _FLAGS)
+        if good_until < self.size:
+            _LOGGER.warning(
+                "%s: %d bytes at its end were never acknowledged and are removed",
+                self.path,
+                self.size - good_until,
+            )
+            self._truncate(good_until)
 
     def append(self, *payloads: bytes, durable: bool = True) -> None:
         """Add a line each; durable when it returns. No payload has a line break.
@@ -126,6 +143,7 @@ class LineFile:
     def close(self) -> None:
         """Close the file."""
         with wrapped_os_errors(f"cannot close {self.path}"):
+            self._wanted = False
             self._close_descriptor()
 
     def _writable(self) -> int:
@@ -143,7 +161,9 @@ class LineFile:
 
     def _opened(self) -> int:
         if self._descriptor is None:
-            raise OSError(f"{self.path} is not open")
+            if not self._wanted:
+                raise OSError(f"{self.path} is not open")
+            self._descriptor = os.open(self.path, _FLAGS)
         return self._descriptor
 
     def _close_descriptor(self) -> None:

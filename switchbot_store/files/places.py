@@ -4,23 +4,57 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+from switchbot_store.files.durable import write_temporary
+
+_PROBE_BYTES: Final = 4096
+"""A block: a file system may have room for less and none for a document."""
 
 
 def nearest_existing(path: str | os.PathLike[str]) -> Path:
     """Return the path itself, or the closest parent that is there."""
     place = Path(path).absolute()
-    while not place.exists():
+    while not is_there(place):
         place = place.parent
     return place
 
 
-def is_writable_place(path: str | os.PathLike[str]) -> bool:
-    """Tell whether files can be made there, or it can be made."""
+def is_there(path: Path) -> bool:
+    """Tell whether something can be seen there; `Path.exists` raises where it may not."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
+def write_refusal(path: str | os.PathLike[str]) -> str | None:
+    """Return why no file can be written in a directory, None if one can be.
+
+    One is written, fsynced and removed, so a full or read-only disk shows. A directory
+    that is still to be made is looked for where it would be.
+    """
     place = nearest_existing(path)
-    return place.is_dir() and may_write(place)
+    if not place.is_dir():
+        return f"{place} is a file, not a directory"
+    try:
+        Path(write_temporary(str(place / "health"), b"\n" * _PROBE_BYTES)).unlink()
+    except OSError as error:
+        return f"{place}: {error.strerror}{owner_advice(place)}"
+    return None
 
 
-def may_write(directory: Path) -> bool:
-    """Tell whether this user may make files in a directory."""
+def owner_advice(path: str | os.PathLike[str]) -> str:
+    """Return what to do about a place of another user, ``""`` where that is not it."""
+    place = nearest_existing(path)
     effective = os.access in os.supports_effective_ids
-    return os.access(directory, os.W_OK | os.X_OK, effective_ids=effective)
+    if os.access(place, os.R_OK | os.W_OK, effective_ids=effective):
+        return ""
+    owner, mine = place.stat().st_uid, os.geteuid()
+    if owner == mine:
+        return ""
+    return (
+        f"; {place} belongs to user {owner} and this is user {mine}: run as that user, or"
+        " change the owner"
+    )

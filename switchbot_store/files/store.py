@@ -42,6 +42,7 @@ from switchbot_store.files.durable import (
     write_temporary,
 )
 from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
+from switchbot_store.files.places import is_there
 from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
 
@@ -179,20 +180,40 @@ class JsonStore(StoreInterface):
         """Return the sorted keys, without the internal ones."""
         self._check_open()
         with self._errors("cannot list"), self._locked(writing=False):
-            found = {key for key, path in self._paths.items() if path.exists()}
-            with suppress(FileNotFoundError, NotADirectoryError):
-                for name in os.listdir(self.directory):
-                    key = self._listed_key(name)
-                    if key is not None and key not in self._paths:
-                        found.add(key)
-            return sorted(key for key in found if not is_internal(key))
+            return self._listed()
+
+    def look(self) -> dict[str, Entry | StoreError]:
+        """Return what reading each document would give, or the error; nothing changes.
+
+        Neither is a damaged file set aside, nor what a crash left finished or removed.
+        """
+        found: dict[str, Entry | StoreError] = {}
+        with self._errors("cannot list"):
+            keys = self._listed()
+        for key in keys:
+            try:
+                with self._errors(f"cannot read {key!r}"):
+                    found[key] = _entry(self._file(key).look())
+            except StoreError as error:
+                found[key] = error
+        return found
+
+    def _listed(self) -> list[str]:
+        found = {key for key, path in self._paths.items() if is_there(path)}
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(self.directory):
+                key = self._listed_key(name)
+                if key is not None and key not in self._paths:
+                    found.add(key)
+        return sorted(key for key in found if not is_internal(key))
 
     def health_check(self) -> bool:
-        """Tell whether a file can be written now."""
+        """Tell whether a file can be written now, wherever documents lie."""
         try:
             self._check_open()
             with self._errors("cannot write"), self._locked(writing=True):
-                os.unlink(write_temporary(str(self.directory / "health"), b"{}\n"))
+                for directory in self._directories():
+                    os.unlink(write_temporary(str(directory / "health"), b"{}\n"))
         except StoreError as error:
             _LOGGER.debug("the store in %s is not healthy: %s", self.directory, error)
             return False
@@ -213,7 +234,7 @@ class JsonStore(StoreInterface):
         """Finish what a crashed process began and remove its temporary files."""
         self._check_open()
         with self._errors("cannot open"):
-            if self.directory.exists() and not self.directory.is_dir():
+            if is_there(self.directory) and not self.directory.is_dir():
                 raise StoreConfigError(
                     f"{self.directory} is a file, not a directory", variable="directory"
                 )

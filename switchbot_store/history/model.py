@@ -145,7 +145,8 @@ class HistoryStatus:
     `quarantined` were refused as impossible to store, `dropped` were given up because
     everything was full. `last_flush` is when rows last reached the backend and
     `degraded_since` when they last failed to, both aware UTC; `last_error` holds no
-    secret. `clock_doubt` says why upkeep does not believe the host's clock, and so
+    secret. `spill_error` says why the local spill cannot be used, which keeps no row from
+    a backend that is there; None while it can. `clock_doubt` says why upkeep does not believe the host's clock, and so
     deletes nothing by it; None when it does, or has not looked yet.
 
     >>> from datetime import UTC, datetime
@@ -170,6 +171,7 @@ class HistoryStatus:
     degraded_since: datetime | None = None
     last_error: str | None = None
     clock_doubt: str | None = None
+    spill_error: str | None = None
 
 
 class RowKey(NamedTuple):

@@ -160,7 +160,8 @@ class HistoryService:
         """Open the backend and the spill; what waits there is written at once.
 
         Raises StoreConfigError and MigrationError. A backend that cannot be reached
-        is no error when there is a spill: rows wait for it.
+        is no error when there is a spill: rows wait for it. StoreUnavailableError where
+        neither the file nor its spill can be used.
         """
         self._check_open()
         self._writer.start()
@@ -169,8 +170,9 @@ class HistoryService:
             with time_limit(None if self._spill is None else _OPEN_SECONDS):
                 self.backend.open()
         except StoreUnavailableError as error:
-            if self._spill is None:
-                raise
+            has_place = self._writer.status().spill_error is None
+            if self._spill is None or (self.backend.name == "sqlite" and not has_place):
+                raise  # of two files here neither can be used: no row has a place
             _LOGGER.warning("history goes to %s for now: %s", self._spill.path, error)
         return self
 
@@ -306,12 +308,14 @@ class HistoryService:
         zone: str | None = None,
         fields: Sequence[str] | None = None,
         format: str | None = None,  # noqa: A002 - the word people look for
+        spreadsheet: bool = False,
     ) -> int:
         """Write the recorded rows of a range, in constant memory; return how many.
 
         `target` is a path or a binary file; `format` is ``csv``, ``jsonl`` or
         ``parquet`` (with pyarrow), by default what the path's suffix says. Timestamps
-        are ISO 8601 in UTC. Raises as `query`, and HistoryError when the target cannot
+        are ISO 8601 in UTC. With `spreadsheet` a CSV has an apostrophe before each text
+        that a spreadsheet would take for a formula. Raises as `query`, and HistoryError when the target cannot
         be written.
         """
         from switchbot_store.history.query.export import format_of, write_pages  # noqa: PLC0415 - memory for who exports
@@ -320,7 +324,9 @@ class HistoryService:
         pages = self.pages(
             start, end, zone=zone, fields=fields, page_rows=_EXPORT_PAGE_ROWS
         )
-        return write_pages(pages, target, row_fields(fields), name)
+        return write_pages(
+            pages, target, row_fields(fields), name, spreadsheet=spreadsheet
+        )
 
     def latest(self, n: int = 1, *, zone: str | None = None) -> list[HistoryRow]:
         """Return the newest `n` rows, ascending; of all zones when `zone` is None."""

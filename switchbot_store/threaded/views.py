@@ -270,6 +270,7 @@ class ThreadedHistory:
         zone: str | None = None,
         fields: Sequence[str] | None = None,
         format: str | None = None,  # noqa: A002 - as in `HistoryService`
+        spreadsheet: bool = False,
     ) -> int:
         """Write the rows of a range to a file; see `HistoryService.export`."""
         return await self._thread.run(
@@ -280,6 +281,7 @@ class ThreadedHistory:
             zone=zone,
             fields=fields,
             format=format,
+            spreadsheet=spreadsheet,
         )
 
     async def cleanup(self) -> int:

@@ -14,6 +14,7 @@ from switchbot_automation.schedule.windows import (
     next_boundary,
     next_end,
     next_start,
+    only_during,
 )
 from switchbot_automation.settings.read import check_settings, parse_settings
 
@@ -103,3 +104,33 @@ def test_a_window_whose_days_make_no_sense_is_refused(changes, path):
 def test_a_window_that_ends_before_it_begins_is_refused():
     with pytest.raises(ValueError, match="last day"):
         TimeWindow(EVERY_DAY, time(1), time(2), "", date(2026, 2, 2), date(2026, 2, 1))
+
+
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+moments = st.timedeltas(timedelta(), timedelta(365)).map(NEW_YEAR.__add__)
+
+
+@given(
+    moments,
+    st.integers(1, 60 * 86400),
+    st.lists(st.integers(-70 * 86400, 70 * 86400), min_size=1, max_size=6),
+)
+def test_a_window_that_a_person_opened_is_in_force_once(begin, seconds, looks):
+    end = begin + timedelta(seconds=seconds)
+    once = only_during(begin, end, PARIS, name="wish")
+    for look in looks:
+        now = begin + timedelta(seconds=look)
+        inside = begin <= now < end
+        assert (in_window([once], now, PARIS) is once) is inside
+        # Beside the windows of the settings, it changes what is open and nothing else.
+        assert (in_window([once, NIGHT], now, PARIS) is None) is (
+            not inside and in_window([NIGHT], now, PARIS) is None
+        )
+        following = next_boundary([once], now, PARIS)
+        assert following == (begin if now < begin else end if inside else None)
+
+
+def test_a_window_that_a_person_opened_needs_an_end_after_its_beginning():
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(ValueError, match="end after it begins"):
+        only_during(now, now, PARIS)

@@ -1,15 +1,20 @@
 """`get_store`: what the environment asks for, and what happens when it is away."""
 
 import builtins
+import contextlib
 import logging
+import os
+import stat
 import subprocess
 import sys
 import textwrap
+from datetime import UTC, datetime
 
 import pytest
 
 from switchbot_store import (
     FailoverStore,
+    HistorySample,
     JsonStore,
     MemoryStore,
     PostgresStore,
@@ -17,6 +22,7 @@ from switchbot_store import (
     StoreConfigError,
     StoreInterface,
     StoreUnavailableError,
+    get_history,
     get_store,
 )
 
@@ -222,3 +228,38 @@ def test_every_error_descends_from_one_root():
     for error in found:
         assert issubclass(error, errors.StoreError)
         assert not hasattr(builtins, error.__name__)
+
+
+@pytest.mark.parametrize("backend", ["json", "postgres"])
+@pytest.mark.parametrize("first", ["store", "history"])
+def test_the_directory_is_its_owners_alone_whoever_makes_it(
+    tmp_path, database_url, backend, first
+):
+    directory = tmp_path / "home" / "config"
+    config = StoreConfig.from_env(
+        {
+            "STORE_BACKEND": backend,
+            "POSTGRES_URL": database_url,
+            "STORE_DIRECTORY": str(directory),
+            "SWITCHBOT_STATE_PATH": str(tmp_path / "elsewhere" / "state.json"),
+        }
+    )
+    before = os.umask(0)
+    try:
+        opened = {"store": get_store, "history": get_history}
+        names = [first, *(opened.keys() - {first})]
+        with contextlib.ExitStack() as stack:
+            for name in names:
+                place = stack.enter_context(opened[name](config))
+                if name == "store":
+                    place.set_many({"settings": {"n": 1}, "state": {"n": 1}})
+                else:
+                    place.record(HistorySample(datetime(2026, 1, 10, tzinfo=UTC)))
+                    place.flush()
+    finally:
+        os.umask(before)
+    found = [path for path in tmp_path.rglob("*") if path.name != ".lock"]
+    assert directory in found
+    for path in found:
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path

@@ -1,7 +1,9 @@
 """/healthz and /metrics: what is well, what is not, and when that is a 503."""
 
+import re
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,6 +13,7 @@ from switchbot_automation.engine.scheduler import SchedulerService
 from switchbot_automation.engine.tick import Performance
 from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 
+DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 TOKEN = "a-token-of-the-tests-0123456789"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -234,3 +237,17 @@ async def test_figures_of_a_home_without_history_and_settings_are_told_too(bare,
         text = await answer.text()
     assert "switchbot_automation_live 1.0" in text
     assert "temperature_celsius{" not in text
+
+
+async def test_alerts_and_dashboard_ask_for_figures_that_there_are(home, http):
+    asked = set()
+    for name in ("alerts.yml", "grafana/dashboards/climate.json"):
+        text = (DEPLOY / name).read_text()
+        asked |= set(re.findall(r"switchbot_automation_[a-z_]+", text))
+    async with home.serve() as url, http.get(f"{url}metrics") as answer:
+        told = await answer.text()
+    there = set(
+        re.findall(r"^# HELP (switchbot_automation_[a-z_]+)", told, re.MULTILINE)
+    )
+    assert len(asked) > 8
+    assert asked <= there

@@ -291,3 +291,37 @@ async def test_many_who_ask_the_same_are_one_query(home, http, monkeypatch):
         await home.live(0.2)
         assert await fetch(chart) != answers[0]
     assert len(asked) == 2
+
+
+async def test_a_band_or_a_preset_can_be_wished_for_a_time(home, get, send):
+    async with home.serve() as url:
+        path = f"{url}api/zones/office"
+        wish = {"action": "set_temperature", "low": 21.5, "high": 22.5, "hold": 3600}
+        told = await send(f"{path}/actions", wish)
+        assert told["wish"]["until"] == "2026-01-12T10:00:00+00:00"
+        await home.live(0.02)
+        shown = await get(path)
+        assert shown["band"] == {"low": 21.5, "high": 22.5}
+        assert "21.5 to 22.5 °C" in str(shown["reasons"])
+        told = await send(f"{path}/actions", {"action": "resume"})
+        assert told["wish"] is None
+        assert (await get(path))["band"] == {"low": 19.5, "high": 20.5}
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        ({"action": "set_temperature", "low": 21}, "high", "expected degrees"),
+        ({"action": "set_temperature", "low": "21", "high": 22}, "low", "number"),
+        ({"action": "set_temperature", "low": True, "high": 22}, "low", "number"),
+        ({"action": "set_temperature", "low": 23, "high": 22}, "wish", "lower one"),
+        ({"action": "set_preset_mode"}, "preset", "expected a name"),
+        ({"action": "set_preset_mode", "preset": "party"}, "wish", "no preset"),
+        ({"action": "off", "low": 21}, "unknown_key", "low"),
+    ],
+)
+async def test_a_wish_that_cannot_be_says_why(home, send, body, error, words):
+    async with home.serve() as url:
+        told = await send(f"{url}api/zones/office/actions", body, 422)
+    assert told["error"] == error
+    assert words in told["message"]

@@ -20,6 +20,7 @@ ASKED = {
     "/api/zones/{zone}/history": "?points=20",
     "/api/zones/{zone}/decisions": "",
     "/api/settings": "",
+    "/api/settings/table": "",
     "/api/openapi.json": "",
     "/healthz": "",
     "/healthz/live": "",

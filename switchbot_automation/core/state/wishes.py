@@ -1,7 +1,7 @@
-"""What is wished of a zone and still open: holds, waiting commands, repeats, intents. Pure.
+"""What is wished of a zone and still open: holds, wishes, waiting commands, repeats, intents.
 
-The only writer of `manual_action_at`, `hold_until`, `hold_by`, `pending_repeat`, `pending_manual`
-and `intent`.
+Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `pending_repeat`,
+`pending_manual` and `intent`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.state.zone import Intent, PendingManual, PendingRepeat
-from switchbot_automation.model import Action, CommandStatus
+from switchbot_automation.model import COLDEST, WARMEST, Action, CommandStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import Wish, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 # For so long after the instant a person was told the wish is still theirs.
@@ -36,6 +37,57 @@ def wished_anew(
 ) -> ZoneState:
     """Return the state for a newer wish, which ends an older one and its hold."""
     return held(state, hold_until, rule)._replace(pending_manual=None)
+
+
+def wished(state: ZoneState, wish: Wish | None) -> ZoneState:
+    """Return the state with what a person wants for a time; None ends that.
+
+    It is the newest word, so it ends a hold and a command that waits.
+    """
+    if wish is not None:
+        state = wished_anew(state, None, None)
+    return state if wish == state.wish else state._replace(wish=wish)
+
+
+def wish_in_force(state: ZoneState, now: datetime) -> Wish | None:
+    """Return what a person wants of a zone at an instant, aware UTC; None for nothing."""
+    wish = state.wish
+    return wish if wish is not None and wish.since <= now < wish.until else None
+
+
+def bands_wished(
+    zone: ZoneSettings, low: float, high: float
+) -> dict[str, tuple[float, float]]:
+    """Return which band each season has to keep so that a zone stays within one, in °C.
+
+    `zone` is as its settings say, before a season was chosen for `auto`: there heating
+    begins at `low` and cooling at `high`, as on a thermostat with two setpoints, and each
+    season keeps the width of its own band. Raises ValueError with what to change.
+    """
+    if not COLDEST <= low < high <= WARMEST:
+        raise ValueError(
+            f"a band from {low:g} to {high:g} °C; wanted are two temperatures from "
+            f"{COLDEST:g} to {WARMEST:g}, the lower one first"
+        )
+    if zone.mode != AUTO:
+        _width(zone, zone.mode)
+        return {zone.mode: (low, high)}
+    winter = (low, low + _width(zone, "winter"))
+    summer = (high - _width(zone, "summer"), high)
+    if winter[1] > summer[0]:
+        least = winter[1] - low + high - summer[0]
+        raise ValueError(
+            f"from {low:g} to {high:g} °C heating and cooling would meet: leave at "
+            f"least {least:g} K between them"
+        )
+    return {"winter": winter, "summer": summer}
+
+
+def _width(zone: ZoneSettings, season: str) -> float:
+    profile = zone.summer if season == "summer" else zone.winter
+    if profile is None:
+        raise ValueError(f"zone {zone.name} has no temperatures for {season}")
+    return profile.max_temp - profile.min_temp
 
 
 def wish_waits(state: ZoneState, action: Action, due_at: datetime) -> ZoneState:

@@ -40,7 +40,7 @@ from switchbot_automation.core.state.values import (
     text,
 )
 from switchbot_automation.instants import stored_hold
-from switchbot_automation.model import Action, Power, ReasonCode
+from switchbot_automation.model import COLDEST, WARMEST, Action, Power, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -1251,6 +1251,58 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(each for each in found if isinstance(each, str))
 
 
+class Wish(NamedTuple):
+    """What a person wants of a zone for a time, over what its settings say.
+
+    In force from `since` until `until`, aware UTC. `preset` is put in force by name;
+    `winter` and `summer` are what that season keeps instead of its own temperatures: the
+    lowest and the highest, degrees Celsius. `by` is the id of the rule that wishes in a
+    person's place.
+    """
+
+    since: datetime
+    until: datetime
+    preset: str | None = None
+    winter: tuple[float, float] | None = None
+    summer: tuple[float, float] | None = None
+    by: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document, without what is not wished."""
+        document: dict[str, Any] = {
+            "since": encode_instant(self.since),
+            "until": encode_instant(self.until),
+        }
+        for name in ("preset", "by"):
+            if getattr(self, name) is not None:
+                document[name] = getattr(self, name)
+        for name in ("winter", "summer"):
+            if getattr(self, name) is not None:
+                document[name] = list(getattr(self, name))
+        return document
+
+    @classmethod
+    def from_document(cls, value: Any) -> Wish | None:
+        """Read a document, however damaged; None where nothing is wished."""
+        if not isinstance(value, dict):
+            return None
+        since, until = instant(value.get("since")), stored_hold(value.get("until"))
+        preset = text(value.get("preset"))
+        winter, summer = _band_of(value.get("winter")), _band_of(value.get("summer"))
+        nothing = preset is None and winter is None and summer is None
+        if since is None or until is None or until <= since or nothing:
+            return None
+        return cls(since, until, preset, winter, summer, text(value.get("by")))
+
+
+def _band_of(value: Any) -> tuple[float, float] | None:
+    """Read a band within what settings allow; None where it is none."""
+    match [number(each) for each in value] if isinstance(value, list) else None:
+        case [float(low), float(high)] if COLDEST <= low < high <= WARMEST:
+            return low, high
+    return None
+
+
 # --- the state ------------------------------------------------------------------------
 
 
@@ -1276,7 +1328,8 @@ class ZoneState(NamedTuple):
     and none where nobody has said so yet. `refusals`: what the cloud refuses.
     `evidence` is what shows what the unit does, `keeping` whether the room is kept.
     `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
-    last asked, whatever came of it. `meters_seen` is what is kept of each meter where the
+    last asked, whatever came of it. `wish` is what a person wants for a time.
+    `meters_seen` is what is kept of each meter where the
     zone has several.
     """
 
@@ -1321,6 +1374,7 @@ class ZoneState(NamedTuple):
     last_asked_at: datetime | None = None
     meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
     keeping: Keeping | None = None
+    wish: Wish | None = None
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1475,6 +1529,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("last_asked_at", instant, encode_instant),
     ("meters_seen", meters_seen_of, _encode_meters),
     ("kept", Keeping.from_document, Keeping.to_document),
+    ("wish", Wish.from_document, Wish.to_document),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
@@ -1494,6 +1549,7 @@ _PART_KEYS = (
     "refusals",
     "evidence",
     "kept",
+    "wish",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
 

@@ -12,9 +12,12 @@ from switchbot_automation.core.requests import Order
 from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.core.state.wishes import (
     after_wish,
+    bands_wished,
     wish_waits,
+    wished,
     wished_anew,
 )
+from switchbot_automation.core.state.zone import Wish
 from switchbot_automation.core.step import not_yet
 from switchbot_automation.instants import FOR_EVER, LATEST, checked_instant
 from switchbot_automation.model import (
@@ -61,7 +64,7 @@ async def act_for_person(
         disabled = await documents.disable(zone.name)
     wanted = _ACTIONS.get(action) or season_action(zone)
     # A newer wish takes the place of one that still waits, and ends its hold.
-    hold_for_person(documents, zone, hold_until, rule=holds)
+    hold_for_person(documents, zone, hold_until, rule=holds, insists=rule is None)
     order = Order(
         zone,
         wanted,
@@ -107,10 +110,52 @@ def hold_for_person(
     hold_until: datetime | None,
     *,
     rule: str | None = None,
+    insists: bool = True,
 ) -> None:
-    """Keep in the state until when the automation leaves the zone alone, and for whom."""
+    """Keep in the state until when the automation leaves the zone alone, and for whom.
+
+    A person `insists`: that is a newer word than the temperatures they wanted for a time.
+    """
     states = documents.states
-    states[zone.name] = wished_anew(states[zone.name], hold_until, rule)
+    state = wished_anew(states[zone.name], hold_until, rule)
+    states[zone.name] = wished(state, None) if insists else state
+
+
+def wish_for_person(
+    documents: Documents,
+    zone: ZoneSettings,
+    until: Hold | None,
+    now: datetime,
+    *,
+    band: tuple[float, float] | None = None,
+    preset: str | None = None,
+) -> Wish:
+    """Keep in the state what a person wants for a time, and return it.
+
+    `zone` is as its settings say; `until` is as `end_of_hold` takes it, None for the next
+    change of what is wanted. Raises ValueError with what to change.
+    """
+    if not zone.automation_enabled:
+        raise ValueError(
+            f"the automation of zone {zone.name} is off; switch it on, or say on or off"
+        )
+    if preset is not None and preset not in zone.presets:
+        known = ", ".join(zone.presets) or "none"
+        raise ValueError(f"zone {zone.name} has no preset {preset!r}; it has {known}")
+    end = end_of_hold("until_next_change" if until is None else until, zone, now)
+    if end is None:
+        raise ValueError("until when: expected a duration, an instant or permanent")
+    bands = bands_wished(zone, *band) if band is not None else {}
+    wish = Wish(
+        since=now,
+        until=end,
+        preset=preset,
+        winter=bands.get("winter"),
+        summer=bands.get("summer"),
+    )
+    states = documents.states
+    states[zone.name] = wished(states[zone.name], wish)
+    return wish
 
 
 _ACTIONS = {

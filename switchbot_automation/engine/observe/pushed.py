@@ -29,6 +29,7 @@ from switchbot_automation.core.state.said import (
     said_by_event,
     unit_told,
 )
+from switchbot_automation.core.state.wishes import wish_in_force
 from switchbot_automation.model import Power
 from switchbot_automation.schedule.windows import in_window
 
@@ -275,6 +276,7 @@ class Pushes:
             return False
         return self._crossed(settings, zone, line.temperature, now) and (
             in_window(zone.time_windows, now, zone.timezone) is not None
+            or wish_in_force(self._documents.states[zone.name], now) is not None
         )
 
     def _crossed(
@@ -284,7 +286,7 @@ class Pushes:
         before = state.last_temperature
         if before is None or state.last_temperature_stale:
             return True
-        if settings.changing:
+        if settings.changing or state.wish is not None:
             zone = zone_in_force(settings, zone.name, state, now)
         edges = edges_of(zone)
         if edges is None:

@@ -54,7 +54,8 @@ def health_report(
 
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
-    in force, a person left a document unreadable, a meter does not answer or was not
+    in force, a person left a document unreadable, the database lost documents or the
+    local disk refuses (`store.warnings` say what to do), a meter does not answer or was not
     asked for too long, one of several meters of a zone is not believed (the zone's
     `doubted_meters` say which, why and since when), a room is not kept or needs a person for another reason (the
     zone's `room` has advice then, see `room_as_json`), the settings give no way to
@@ -74,6 +75,7 @@ def health_report(
         or documents.life.error is not None
         or documents.problems
         or store.problems
+        or store.warnings
         or any(
             zone["temperature_stale"]
             or zone["room"]["advice"]
@@ -126,6 +128,10 @@ def health_report(
             "pending": store.pending,
             "last_error": store.last_error or _text(documents.store_error),
             "problems": [str(each) for each in store.problems],
+            "journal": store.journal,
+            "local_error": store.local_error,
+            "left_over": list(store.left_over),
+            "warnings": list(store.warnings),
         },
         "history_error": _text(recorder.error),
         "rules": rules,

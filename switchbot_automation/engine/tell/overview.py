@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
 from switchbot_automation.core.pace import is_stale
 from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.core.state.wishes import wish_in_force
 from switchbot_automation.engine.tell.health import room_as_json
 from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from switchbot_automation.model import TickReport, ZoneDecision
     from switchbot_automation.schedule.windows import TimeWindow
     from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_store import StoreStatus
 
 
 def overview(
@@ -31,6 +34,8 @@ def overview(
     last_tick: datetime | None,
     next_wakeup: datetime,
     now: datetime,
+    *,
+    store: StoreStatus,
 ) -> dict[str, Any]:
     """Return every zone with what is known, wanted and decided of it. No I/O.
 
@@ -38,7 +43,8 @@ def overview(
     season in force wants, None without temperatures; `reasons` those of the last tick,
     in words too; `hold_until` None while no person's command holds. `settings_error`
     says why the stored settings are not those in force, `document_problems` what is
-    wrong with other documents that a person edited.
+    wrong with other documents that a person edited, `store_problems` what a person should
+    do about the store.
     """
     settings = documents.life.settings
     zones: list[dict[str, Any]] = []
@@ -61,6 +67,7 @@ def overview(
         "next_wakeup": encode_instant(next_wakeup),
         "settings_error": (str(documents.life.error) if documents.life.error else None),
         "document_problems": list(documents.problems.values()),
+        "store_problems": list(store.warnings),
         "zones": zones,
     }
 
@@ -97,8 +104,9 @@ def _zone(
         "season": zone.mode,
         "band": {"low": aim.low, "high": aim.high} if aim else None,
         "target": aim.asked if aim else None,
+        "wanted": _wanted(as_set, zone),
         "hysteresis": zone.hysteresis_celsius,
-        "windows": [_window(each) for each in zone.time_windows],
+        "windows": [_window(each) for each in as_set.time_windows],
         "in_window": _window(window) if window else None,
         "next_change": instant_or_none(
             next_boundary(zone.time_windows, now, zone.timezone)
@@ -114,6 +122,8 @@ def _zone(
         "last_action": state.last_action,
         "last_action_at": instant_or_none(state.last_action_at),
         "hold_until": instant_or_none(state.hold_until) if held else None,
+        "wish": _wish(state, now),
+        "presets": list(zone.presets),
         "waiting": (
             {
                 "action": str(pending.action),
@@ -132,10 +142,35 @@ def _zone(
     }
 
 
+def _wanted(as_set: ZoneSettings, zone: ZoneSettings) -> dict[str, float] | None:
+    """Return the band as `engine.set_temperature` takes it; None without temperatures."""
+    winter, summer = zone.winter, zone.summer
+    if as_set.mode == AUTO:
+        if winter is None or summer is None:
+            return None
+        return {"low": winter.min_temp, "high": summer.max_temp}
+    profile = summer if as_set.mode == "summer" else winter
+    return {"low": profile.min_temp, "high": profile.max_temp} if profile else None
+
+
+def _wish(state: ZoneState, now: datetime) -> dict[str, Any] | None:
+    """Return what a person wants for a time; its temperatures are those of the zone."""
+    wish = wish_in_force(state, now)
+    if wish is None:
+        return None
+    return {
+        "preset": wish.preset,
+        "since": encode_instant(wish.since),
+        "until": encode_instant(wish.until),
+        "rule": wish.by,
+    }
+
+
 def _window(window: TimeWindow) -> dict[str, Any]:
     return {
         "days": sorted(window.days),
         "start": f"{window.start:%H:%M}",
         "end": f"{window.end:%H:%M}",
         "id": window.id,
+        "preset": window.preset,
     }

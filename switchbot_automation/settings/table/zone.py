@@ -7,7 +7,7 @@ from functools import partial
 from switchbot_automation.settings.spec import Kind, SettingSpec
 
 RUNGS = ("webhook", "scene", "command", "button")
-CONTROLS = ("switch", "modulate")
+CONTROLS = ("auto", "switch", "modulate")
 SEASONS = ("winter", "summer")
 FUSIONS = ("median", "weighted", "fallback")
 
@@ -110,7 +110,9 @@ CONTROL: tuple[SettingSpec, ...] = (
     SettingSpec(
         "control",
         Kind.CHOICE,
-        "How a room is kept: `switch` turns the air conditioner on and off at the"
+        "How a room is kept: `auto` does whatever keeps it best, with `optimum_start` and"
+        " `predictive_polling` unless they are given, and is recommended; `switch` turns"
+        " the air conditioner on and off at the"
         " thresholds; `modulate` leaves it on and steers its setpoint so that the meter"
         " settles inside the band, for an inverter with `aircon_device_id`.",
         default="switch",

@@ -130,6 +130,7 @@ def _history(site: Site, error: str | None) -> dict[str, Any]:
         "last_flush": zulu(status.last_flush),
         "degraded_since": zulu(status.degraded_since),
         "last_error": error or status.last_error,
+        "spill_error": status.spill_error,
     }
 
 

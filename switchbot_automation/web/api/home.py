@@ -18,13 +18,22 @@ from switchbot_automation.web.request import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp import web
 
     from switchbot_automation.web.request import Site
 
 HOLD: Final = "hold"
 RESUME: Final = "resume"
-ACTIONS: Final = (*(each.value for each in ManualAction), HOLD, RESUME)
+SET_TEMPERATURE: Final = "set_temperature"
+SET_PRESET_MODE: Final = "set_preset_mode"
+ACTIONS: Final = (
+    *(each.value for each in ManualAction),
+    *(HOLD, RESUME, SET_TEMPERATURE, SET_PRESET_MODE),
+)
+# What each action takes besides `hold`.
+_TAKES: Final = {SET_TEMPERATURE: ("low", "high"), SET_PRESET_MODE: ("preset",)}
 
 _LONGEST_HOLD_SECONDS = 366 * 86400
 
@@ -69,20 +78,27 @@ async def act(request: web.Request) -> web.Response:
     site = site_of(request)
     name = request.match_info["zone"]
     body = await read_json(request)
-    unknown = sorted(body.keys() - {"action", "hold"})
-    if unknown:
-        raise RequestRefusedError(
-            422, "unknown_key", f"{', '.join(unknown)}: expected action and hold"
-        )
     action = body.get("action")
     if action not in ACTIONS:
         raise RequestRefusedError(
             422, "unknown_action", f"action: expected one of {', '.join(ACTIONS)}"
         )
+    takes = _TAKES.get(action, ())
+    unknown = sorted(body.keys() - {"action", "hold", *takes})
+    if unknown:
+        expected = ", ".join(("action", "hold", *takes))
+        raise RequestRefusedError(
+            422, "unknown_key", f"{', '.join(unknown)}: expected {expected}"
+        )
     hold = _hold(body.get("hold"))
     zone = site.engine.zone_in_force(name)
     try:
-        if action == HOLD:
+        if action == SET_TEMPERATURE:
+            low, high = (_celsius(body, key) for key in takes)
+            await site.engine.set_temperature(name, low, high, hold)
+        elif action == SET_PRESET_MODE:
+            await site.engine.set_preset_mode(name, _name(body, "preset"), hold)
+        elif action == HOLD:
             await site.engine.hold(name, "permanent" if hold is None else hold)
         elif action == RESUME:
             if not zone.automation_enabled:
@@ -92,7 +108,8 @@ async def act(request: web.Request) -> web.Response:
             command = await site.engine.act(name, action, hold)
             return as_json(command_as_json(command, zone.timezone))
     except ValueError as error:
-        raise RequestRefusedError(422, "hold", str(error)) from error
+        what = "hold" if not takes else "wish"
+        raise RequestRefusedError(422, what, str(error)) from error
     after = site.engine.zone_overview(name)
     return as_json(
         {
@@ -100,8 +117,25 @@ async def act(request: web.Request) -> web.Response:
             "action": action,
             "status": "accepted",
             "hold_until": after["hold_until"],
+            "wish": after["wish"],
         }
     )
+
+
+def _celsius(body: Mapping[str, Any], key: str) -> float:
+    value = body.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RequestRefusedError(
+            422, key, f"{key}: expected degrees Celsius as a number"
+        )
+    return float(value)
+
+
+def _name(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise RequestRefusedError(422, key, f"{key}: expected a name")
+    return value
 
 
 async def _enable(site: Site, name: str) -> None:

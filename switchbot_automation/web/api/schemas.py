@@ -69,6 +69,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         start=_TEXT,
         end=_TEXT,
         id=_TEXT,
+        preset=_TEXT,
     ),
     "Zone": _object(
         name=_TEXT,
@@ -79,6 +80,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         season=_TEXT,
         band=_maybe(_ref("Band")),
         target=_maybe(_NUMBER),
+        wanted=_maybe(_ref("Band")),
         hysteresis=_NUMBER,
         windows=_list(_ref("Window")),
         in_window=_maybe(_ref("Window")),
@@ -94,6 +96,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         last_action=_maybe(_TEXT),
         last_action_at=_maybe(_INSTANT),
         hold_until=_maybe(_INSTANT),
+        wish=_maybe({"type": "object"}),
+        presets=_list(_TEXT),
         waiting=_maybe({"type": "object"}),
         outcome=_maybe(_TEXT),
         reasons=_list(_ref("Reason")),
@@ -120,6 +124,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         next_wakeup=_INSTANT,
         settings_error=_maybe(_TEXT),
         document_problems=_list(_TEXT),
+        store_problems=_list(_TEXT),
         zones=_list(_ref("Zone")),
         quota=_ref("Quota"),
         read_only=_BOOLEAN,
@@ -170,11 +175,22 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "action": {
                 "enum": list(ACTIONS),
                 "description": "`quick_off` also switches the automation off; `hold` "
-                "leaves the unit as it is; `resume` ends both.",
+                "leaves the unit as it is; `set_temperature` and `set_preset_mode` "
+                "say what is kept for a time; `resume` ends all of these.",
             },
+            "low": {
+                "type": "number",
+                "description": "Of `set_temperature`: the lowest of the band, °C.",
+            },
+            "high": {
+                "type": "number",
+                "description": "Of `set_temperature`: the highest of the band, °C.",
+            },
+            "preset": {"type": "string", "description": "Of `set_preset_mode`."},
             "hold": {
-                "description": "How long the automation keeps away: seconds, an "
-                "instant, or a word; null is what `manual_hold_seconds` says.",
+                "description": "How long the automation keeps away, or keeps what is "
+                "wished: seconds, an instant, or a word; null is what "
+                "`manual_hold_seconds` says, of a wish until the next change.",
                 "anyOf": [
                     {"type": "number", "exclusiveMinimum": 0},
                     _INSTANT,
@@ -190,6 +206,9 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "description": "The settings document. What is secret is masked when read; "
         "a mask that is put back stands for its secret, wherever it stands.",
     },
+    "SettingsTable": _object(
+        settings=_list(_object(name=_TEXT, type=_TEXT, unit=_TEXT, meaning=_TEXT))
+    ),
     "SettingsChange": _object(
         changes=_list(_object(path=_TEXT, before={}, after={})),
         secrets=_list(_object(path=_TEXT, before=_maybe(_TEXT), after=_maybe(_TEXT))),

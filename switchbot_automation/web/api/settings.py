@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.settings import settings_table
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError
 from switchbot_automation.web.request import (
     SETTINGS_BYTES,
@@ -28,6 +29,11 @@ async def read(request: web.Request) -> web.Response:
     """
     entry = await site_of(request).engine.stored_settings()
     return as_json(MASKS.masked(entry.data), headers={"ETag": _etag(entry.revision)})
+
+
+async def table(request: web.Request) -> web.Response:  # noqa: ARG001 - a handler's signature
+    """Return every setting there is: its name, type, unit, default, range and meaning."""
+    return as_json({"settings": [each.to_dict() for each in settings_table()]})
 
 
 async def replace(request: web.Request) -> web.Response:

@@ -1,5 +1,10 @@
 // The page: rooms as the engine tells of them, and what a person wants of them.
+import { ask, pathOf, sending } from "./api.js";
 import { draw, gauge } from "./chart.js";
+import { say } from "./said.js";
+import { openSettings } from "./settings.js";
+import { openChange, showDial, wayBack, wishWords } from "./wants.js";
+import { showWeek } from "./week.js";
 import { action, because, clock, dayAndClock, degrees, duration, outcome, plain, roomWord, state } from "./words.js";
 
 const get = (id) => document.getElementById(id);
@@ -14,26 +19,7 @@ let drawnAt = 0;
 let listedFor = "";
 let holding = null;
 
-async function ask(path, options = {}) {
-  const answer = await fetch(path, { headers: { Accept: "application/json" }, ...options });
-  if (answer.status === 401) {
-    location.assign("login");
-    throw new Error("Log in again.");
-  }
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.message ?? `The answer was ${answer.status}.`);
-  return body;
-}
-
-const pathOf = (name) => `api/zones/${encodeURIComponent(name)}`;
 const zoneOf = (name) => home?.zones.find((zone) => zone.name === name);
-
-function say(text) {
-  get("said").textContent = text;
-  get("said").classList.toggle("shown", Boolean(text));
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => say(""), 8000);
-}
 
 function problem(text) {
   get("problem").hidden = !text;
@@ -42,6 +28,7 @@ function problem(text) {
 
 function problemsOf(home) {
   const found = (home.document_problems ?? []).map((each) => `A file cannot be read: ${each}. What was last good is used.`);
+  found.push(...(home.store_problems ?? []));
   if (!home.settings_error) return found;
   const instead = home.zones.length ? " The last good ones stay in force." : "";
   return [`The settings cannot be used: ${home.settings_error}.${instead}`, ...found];
@@ -71,6 +58,7 @@ function newRoom(name) {
   const card = get("room").content.firstElementChild.cloneNode(true);
   card.dataset.zone = name;
   card.querySelector(".name").addEventListener("click", () => select(name));
+  card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), act));
   card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
   card.querySelector(".do-resume").addEventListener("click", () => act(name, { action: "resume" }));
   card.querySelector(".do-off").addEventListener("click", () => act(name, { action: "quick_off" }));
@@ -96,7 +84,9 @@ function showRoom(card, zone) {
   const note = noteOf(zone);
   part(".note").hidden = !note;
   part(".note").textContent = note;
-  const held = zone.hold_until !== null;
+  showDial(card, zone, { readOnly: home.read_only, send: act });
+  part(".do-change").hidden = !zone.enabled || !(zone.wanted || zone.presets.length);
+  const held = zone.hold_until !== null || zone.wish !== null;
   const off = !zone.enabled && zone.power === "off";
   for (const button of card.querySelectorAll(".buttons button")) {
     button.disabled = home.read_only || card.classList.contains("busy");
@@ -116,6 +106,7 @@ function noteOf(zone) {
   if (zone.stale) notes.push(zone.read_at ? `No reading since ${dayAndClock(zone.read_at, zone.timezone)}.` : "No reading yet.");
   if (!zone.enabled && zone.outcome !== "disabled") notes.push("The automation is switched off.");
   if (zone.observe_only) notes.push("Only observes; nothing is sent.");
+  if (zone.wish) notes.push(wishWords(zone));
   if (zone.waiting) notes.push(`${action(zone.waiting.action)} waits until ${clock(zone.waiting.due_at, zone.timezone)}.`);
   if (zone.hold_until) {
     const forEver = zone.hold_until.startsWith(FOR_EVER);
@@ -128,6 +119,7 @@ function showFacts() {
   const zone = home.zones[0];
   get("next-look").textContent = clock(home.next_wakeup, zone?.timezone, { second: "2-digit" });
   get("logout").hidden = !home.login;
+  get("open-settings").hidden = home.read_only || !home.zones.length;
   if (!home.quota) return;
   const { remaining, limit, reserve, level } = home.quota;
   get("quota-left").textContent = `${remaining.toLocaleString("en")} of ${limit.toLocaleString("en")}${level === "normal" ? "" : ` (${level})`}`;
@@ -150,8 +142,9 @@ function select(name) {
 
 function showDetail() {
   const zone = zoneOf(selected);
-  get("detail").hidden = get("why").hidden = !zone;
+  get("detail").hidden = get("why").hidden = get("week").hidden = !zone;
   if (!zone) return;
+  showWeek(zone, home.read_only);
   get("detail").classList.toggle("cooled", zone.season === "summer");
   get("detail-title").textContent = zone.name === "default" ? "Temperature" : `Temperature, ${plain(zone.name)}`;
   if (Date.now() - drawnAt > CHART_SECONDS * 1000) showChart(zone);
@@ -230,21 +223,22 @@ function decisionItem(made, zone) {
 
 // --- what a person wants ---------------------------------------------------------------
 
-async function act(name, wish) {
+const WISHES = new Set(["set_temperature", "set_preset_mode", "hold"]);
+
+async function act(name, wish, sent = () => {}) {
+  const back = wayBack(zoneOf(name));
   const card = document.querySelector(`[data-zone="${CSS.escape(name)}"]`);
   const focused = document.activeElement;
   card.classList.add("busy");
   showRoom(card, zoneOf(name));
   try {
-    const done = await ask(`${pathOf(name)}/actions`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify(wish),
-    });
-    say(toldOf(done, name));
+    const done = await ask(`${pathOf(name)}/actions`, sending("POST", wish));
+    const undone = WISHES.has(wish.action) && back;
+    say(toldOf(done, name), undone ? () => act(name, back) : null);
   } catch (error) {
     say(error.message);
   } finally {
+    sent();
     card.classList.remove("busy");
     await refresh();
     // A button that went away must not leave the keyboard nowhere.
@@ -257,6 +251,10 @@ function toldOf(done, name) {
   const zone = zoneOf(name);
   const title = name === "default" ? "Home" : plain(name);
   if (done.action === "resume") return `${title}: the automation looks after it again.`;
+  if (done.wish) {
+    const until = done.wish.until.startsWith(FOR_EVER) ? "you resume" : dayAndClock(done.wish.until, zone?.timezone);
+    return `${title}: kept until ${until}.`;
+  }
   if (done.action === "hold") return `${title}: held.`;
   const others = done.reasons?.find((each) => each.code === "group_others_wait");
   const told = others ? ` ${others.text[0].toUpperCase()}${others.text.slice(1)}.` : "";
@@ -273,6 +271,9 @@ function openHold(name) {
   get("hold").showModal();
 }
 
+get("open-settings").addEventListener("click", () => openSettings(selected));
+for (const name of ["change", "review"]) get(`${name}-cancel`).addEventListener("click", () => get(name).close(""));
+get("settings-close").addEventListener("click", () => get("settings").close());
 // Not a submit button: the first of those is what Enter presses.
 get("hold-cancel").addEventListener("click", () => get("hold").close(""));
 get("hold").addEventListener("close", () => {

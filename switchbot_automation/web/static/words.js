@@ -41,6 +41,7 @@ export const plain = (word) => {
   const text = String(word).replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
+export const number = (value, digits = 1) => Number(value.toFixed(digits)).toLocaleString("en");
 export const degrees = (value) => (value == null ? "–" : value.toFixed(1));
 
 export function state(zone) {

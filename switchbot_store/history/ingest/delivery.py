@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from switchbot_store.errors import StoreDataError
+from switchbot_store.errors import StoreDataError, StoreUnavailableError
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.codec import as_dict
 from switchbot_store.history.model import hour_of
@@ -54,14 +54,27 @@ class Delivery:
         return late
 
     def drain(self, spill: HistorySpill) -> bool:
-        """Write what waits in the spill; rows leave it as they arrive."""
+        """Write what waits in the spill; rows leave it as they arrive.
+
+        A spill that cannot be read waits: it keeps no row from the backend that has
+        another way.
+        """
         late = False
-        while waiting := spill.oldest(_CHUNK_ROWS):
+        while waiting := self._oldest(spill):
             samples = self._decoded(waiting)
             late = self._write_sound(samples) or late
-            spill.remove(waiting)
+            refusal = spill.remove(waiting)
+            if refusal is not None:
+                self._health.disk_failed(refusal)
             self._health.drained(len(samples))
         return late
+
+    def _oldest(self, spill: HistorySpill) -> list[SpilledRow]:
+        try:
+            return spill.oldest(_CHUNK_ROWS)
+        except StoreUnavailableError as error:
+            self._health.disk_failed(error)
+            return []
 
     def set_aside(self, row: HistorySample | str, reason: str) -> None:
         """Put a row into quarantine."""

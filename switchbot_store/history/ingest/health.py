@@ -78,6 +78,19 @@ class WriterHealth:
             self._retry_at = self._monotonic() + pause
             self._retry_seconds = min(2 * self._retry_seconds, _LAST_RETRY_SECONDS)
 
+    def disk_failed(self, error: Exception) -> None:
+        """Note that the local spill cannot be used, while the backend may well be."""
+        with self._lock:
+            if self._status.spill_error is None:
+                _LOGGER.warning("the spill of the history cannot be used: %s", error)
+            self._status = replace(self._status, spill_error=str(error))
+
+    def disk_worked(self) -> None:
+        """Note that the spill took rows."""
+        if self._status.spill_error is not None:
+            with self._lock:
+                self._status = replace(self._status, spill_error=None)
+
     def succeeded(self) -> None:
         """Note that rows reached the backend."""
         with self._lock:

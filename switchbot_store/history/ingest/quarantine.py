@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from switchbot_store.files.durable import make_directory
 from switchbot_store.history.ingest.codec import as_dict
 
 if TYPE_CHECKING:
@@ -33,13 +34,16 @@ class Quarantine:
     def add(self, row: HistorySample | str, reason: str, *, at: datetime) -> None:
         """Set a row aside. Never raises: without a usable file the log has it."""
         shown = row if isinstance(row, str) else as_dict(row)
-        _LOGGER.error("a row of history cannot be stored: %s: %.500r", reason, shown)
+        _LOGGER.error(
+            "a row of history cannot be stored: %s: %.500s", reason, _shown(shown)
+        )
         if self.path is None:
             return
         try:
             line = _line({"at": at, "reason": reason, "row": shown})
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:
+            make_directory(str(self.path.parent))
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            with os.fdopen(os.open(self.path, flags, 0o600), "ab") as file:
                 if file.tell() + len(line) <= _MAX_BYTES:
                     file.write(line)
                     file.flush()
@@ -48,12 +52,19 @@ class Quarantine:
             _LOGGER.error("%s: %s", self.path, error)  # noqa: TRY400 - the reason is in it
 
 
+def _shown(row: object) -> str:
+    try:
+        return repr(row)
+    except RecursionError:
+        return f"a {type(row).__name__} of too many levels to be shown"
+
+
 def _line(entry: dict[str, object]) -> bytes:
     options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
     try:
         return orjson.dumps(entry, default=repr, option=options)
-    except orjson.JSONEncodeError:
+    except (orjson.JSONEncodeError, RecursionError):
         # A lone surrogate, a cycle, an integer beyond 64 bits.
-        entry["row"] = repr(entry["row"])[:_MAX_TEXT]
+        entry["row"] = _shown(entry["row"])[:_MAX_TEXT]
         text = ascii(entry["row"])
         return orjson.dumps({**entry, "row": text}, default=repr, option=options)

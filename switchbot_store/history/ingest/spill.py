@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.files.places import is_there, owner_advice
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.sqlite.file import SqliteFile
 
@@ -40,8 +42,9 @@ class HistorySpill:
     until `remove`, through kills and power cuts. Rows together take at most
     `max_bytes` as JSON; then the oldest go, and `append` tells how many.
 
-    Every method raises StoreUnavailableError when the disk is full or away. A damaged
-    file is kept beside as ``.corrupt-<time>`` and begun anew: later rows need a place.
+    Every method but `remove` raises StoreUnavailableError when the disk is full or away.
+    A damaged file is kept beside as ``.corrupt-<time>`` and begun anew: later rows need a
+    place.
 
     >>> from datetime import UTC, datetime
     >>> from switchbot_store import HistorySample, HistoryService, HistorySpill
@@ -63,6 +66,8 @@ class HistorySpill:
         self._known = False
         self._rows = 0
         self._bytes = 0
+        self._arrived = 0
+        """The last row that arrived and that the disk did not let go."""
 
     @property
     def path(self) -> Path:
@@ -76,8 +81,12 @@ class HistorySpill:
 
     def open(self) -> None:
         """Count what a former process left; the file is made with the first row."""
-        if not self.path.exists():
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise StoreUnavailableError(f"{error}{owner_advice(self.path)}") from error
         with self._lock, self._file.session() as connection:
             self._count(connection)
 
@@ -108,32 +117,46 @@ class HistorySpill:
             self._count(connection)
             found: list[SpilledRow] = []
             size = 0
-            query = "SELECT id, row, size FROM spill ORDER BY id LIMIT ?"
-            for row_id, row, row_size in connection.execute(query, (limit,)):
+            query = "SELECT id, row, size FROM spill WHERE id > ? ORDER BY id LIMIT ?"
+            values = self._arrived, limit
+            for row_id, row, row_size in connection.execute(query, values):
                 size += row_size
                 if found and size > _BATCH_BYTES:
                     break
                 found.append(SpilledRow(row_id, row))
         return found
 
-    def remove(self, rows: Sequence[SpilledRow]) -> None:
-        """Forget rows that `oldest` returned: they arrived."""
+    def remove(self, rows: Sequence[SpilledRow]) -> StoreUnavailableError | None:
+        """Forget rows that `oldest` returned: they arrived. Returns what the disk said.
+
+        A disk that does not let them go is asked again later. A process that begins
+        meanwhile delivers them once more, and the backend knows them by their key.
+        """
         first, last = rows[0].row_id, rows[-1].row_id
-        query = "DELETE FROM spill WHERE id BETWEEN ? AND ? RETURNING size"
+        refusal = None
         with self._lock:
-            with self._file.transaction() as connection:
-                # Another process may drain the same file: count, do not assume.
-                sizes = [size for (size,) in connection.execute(query, (first, last))]
+            try:
+                with self._file.transaction() as connection:
+                    # Another process may drain the same file: count, do not assume.
+                    sizes = _let_go(connection, first, last)
+                    if self._arrived:
+                        _let_go(connection, 0, self._arrived)
+                self._arrived = 0
+            except StoreUnavailableError as error:
+                refusal, self._arrived = error, last
+                sizes = [len(row.encoded.encode()) for row in rows]
             self._rows = max(0, self._rows - len(sizes))
             self._bytes = max(0, self._bytes - sum(sizes))
             if self._rows == 0:
                 self._known = False
+        return refusal
 
     def _count(self, connection: sqlite3.Connection) -> None:
         if self._known:
             return
-        query = "SELECT count(*), coalesce(sum(size), 0) FROM spill"
-        self._rows, self._bytes = connection.execute(query).fetchone()
+        query = "SELECT count(*), coalesce(sum(size), 0) FROM spill WHERE id > ?"
+        found = connection.execute(query, (self._arrived,)).fetchone()
+        self._rows, self._bytes = found
         self._known = True
 
     def _make_room(self, connection: sqlite3.Connection, added: int) -> tuple[int, int]:
@@ -149,3 +172,25 @@ class HistorySpill:
                     break
             connection.execute("DELETE FROM spill WHERE id <= ?", (last,))
         return dropped, freed
+
+
+def waiting_rows(path: Path) -> int:
+    """Return how many rows wait in a spill, which is left as it is.
+
+    Raises StoreUnavailableError.
+    """
+    if not is_there(path):
+        return 0
+    file = SqliteFile(path, _SCHEMA, 1, looking=True)
+    try:
+        with file.session() as connection:
+            (rows,) = connection.execute("SELECT count(*) FROM spill").fetchone()
+            return int(rows)
+    finally:
+        file.close()
+
+
+def _let_go(connection: sqlite3.Connection, first: int, last: int) -> list[int]:
+    """Delete the rows from one id to another; return their sizes."""
+    query = "DELETE FROM spill WHERE id BETWEEN ? AND ? RETURNING size"
+    return [size for (size,) in connection.execute(query, (first, last))]

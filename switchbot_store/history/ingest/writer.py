@@ -22,6 +22,7 @@ from switchbot_store.errors import (
     StoreClosedError,
     StoreDataError,
     StoreError,
+    StoreUnavailableError,
 )
 from switchbot_store.history.ingest.samples import DistinctTimestamps, normalised
 
@@ -171,10 +172,17 @@ class HistoryWriter:
             self._changed.notify_all()
 
     def start(self) -> None:
-        """Open the spill; rows of a former process there are drained at once."""
+        """Open the spill; rows of a former process there are drained at once.
+
+        One that cannot be opened holds up nothing: the backend may well be there.
+        """
         if self._spill is None:
             return
-        self._spill.open()
+        try:
+            self._spill.open()
+        except StoreUnavailableError as error:
+            self._health.disk_failed(error)
+            return
         with self._changed:
             if self._spill.rows and self._thread is None and not self._closing:
                 self._waiting = max(self._waiting, self._limits.batch_size)
@@ -330,8 +338,9 @@ class HistoryWriter:
         try:
             dropped = self._spill.append(rows)
         except StoreError as error:
-            self._health.failed(error)
+            self._health.disk_failed(error)
             return False
+        self._health.disk_worked()
         if dropped:
             self._health.dropped(dropped, "the spill is full")
         return True
@@ -380,7 +389,7 @@ class HistoryWriter:
         if left and not self._spilled_now(left):
             raise HistoryError(
                 f"{len(left)} rows of history could not be written"
-                f" ({self.status().last_error})",
+                f" ({self.status().last_error or self.status().spill_error})",
                 unwritten=len(left),
             )
 

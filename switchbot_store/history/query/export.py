@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 import orjson
 
 from switchbot_store.errors import HistoryError, StoreConfigError
+from switchbot_store.files.durable import temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,24 @@ _SUFFIXES: Final = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+_FILE_MODE: Final = 0o600
+_RUN: Final = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "|",
+    "%",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)
+"""What a formula or a command may begin with, in one spreadsheet or another."""
+_BLANKS: Final = " \u00a0\u3000"
 _LINES: Final = orjson.OPT_APPEND_NEWLINE
 
 
@@ -55,14 +74,21 @@ def write_pages(
     target: Target,
     fields: Sequence[str],
     format_name: str,
+    *,
+    spreadsheet: bool = False,
 ) -> int:
     """Write all pages and return how many rows they had.
 
-    A file appears under its name only when it is whole. Raises HistoryError when it
-    cannot be written, StoreConfigError when Parquet has no pyarrow.
+    A file appears under its name, for its owner alone, only when it is whole. With
+    `spreadsheet` no cell of a CSV is one that a spreadsheet would run. Raises HistoryError
+    when it cannot be written, StoreConfigError when Parquet has no pyarrow.
     """
+    writer = _spreadsheet if spreadsheet and format_name == "csv" else None
     try:
-        with _opened(target) as file, _WRITERS[format_name](file, fields) as write:
+        with (
+            _opened(target) as file,
+            (writer or _WRITERS[format_name])(file, fields) as write,
+        ):
             count = 0
             for rows in pages:
                 write(rows)
@@ -83,9 +109,12 @@ def _opened(target: Target) -> Iterator[IO[bytes]]:
         with path.open("wb") as file:
             yield file
         return
-    partial = path.with_name(f"{path.name}.partial")
+    # A name of its own, never one that is there: two may export at once, and somebody
+    # else may write in the directory.
+    partial = Path(temporary_name(str(path)))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        with partial.open("wb") as file:
+        with os.fdopen(os.open(partial, flags, _FILE_MODE), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -95,18 +124,37 @@ def _opened(target: Target) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _csv(file: IO[bytes], fields: Sequence[str]) -> Iterator[_Writer]:
+def _csv(
+    file: IO[bytes],
+    fields: Sequence[str],
+    cell: Callable[[object], object] | None = None,
+) -> Iterator[_Writer]:
+    cell = cell or _cell
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     lines = csv.writer(text)
     lines.writerow(fields)
 
     def write(rows: Sequence[HistoryRow]) -> None:
-        lines.writerows([_cell(row[name]) for name in fields] for row in rows)
+        lines.writerows([cell(row[name]) for name in fields] for row in rows)
 
     try:
         yield write
     finally:
         text.detach()  # the file is not ours to close
+
+
+def _spreadsheet(
+    file: IO[bytes], fields: Sequence[str]
+) -> AbstractContextManager[_Writer]:
+    return _csv(file, fields, _harmless_cell)
+
+
+def _harmless_cell(value: object) -> object:
+    """Return a cell that is text to every spreadsheet; numbers stay numbers."""
+    cell = _cell(value)
+    if isinstance(cell, str) and cell.lstrip(_BLANKS).startswith(_RUN):
+        return f"'{cell}"
+    return cell
 
 
 def _cell(value: object) -> object:

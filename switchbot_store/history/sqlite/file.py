@@ -7,15 +7,19 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from switchbot_store.errors import (
     MigrationError,
     StoreDataError,
     StoreUnavailableError,
 )
+from switchbot_store.files.durable import make_directory
+from switchbot_store.files.places import is_there, owner_advice, write_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +28,19 @@ _LOGGER = logging.getLogger(__name__)
 _BUSY_SECONDS: Final = 5.0
 _LEFT_TO_PARENT: Final[list[sqlite3.Connection]] = []
 """What a fork copied: dropping it here would close it, and with it the parent's log."""
+_BUSY_POLL_SECONDS: Final = 0.01
+_FILE_MODE: Final = 0o600
+_PRIMARY_CODE: Final = 0xFF
 _DAMAGED: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_UNWRITABLE: Final = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+)
+_DAMAGE_FIX: Final = (
+    "; it is damaged: stop the programs that use it, then `sqlite3 FILE .recover | sqlite3"
+    " NEW` saves what can be read, or move it away to begin a new one; suspect the disk"
+)
 
 
 class SqliteFile:
@@ -34,6 +50,11 @@ class SqliteFile:
     later version is refused with MigrationError. Opens on first use; a forked child
     opens its own connection. One that is damaged is refused, or, if `renewable`, kept
     beside as evidence and begun anew.
+
+    What cannot be written, on a read-only disk or as another user's, is read; `refusal`
+    then says why, and every transaction tries anew whether it can be written by now. A new
+    file is its owner's alone, as are the directories made for it. With `looking` a file is
+    read and neither made, prepared nor set aside.
     """
 
     def __init__(
@@ -43,14 +64,19 @@ class SqliteFile:
         version: int,
         *,
         renewable: bool = False,
+        looking: bool = False,
     ) -> None:
         self.path = Path(path)
+        self._looking = looking
         self._renewable = renewable
         self._schema = schema
         self._version = version
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process_id = os.getpid()
+        self.refusal: str | None = None
+        """Why the file is only read, None while it can be written."""
+        self._told: str | None = None
 
     def open(self) -> None:
         """Open and prepare the file; raise StoreUnavailableError, MigrationError."""
@@ -77,7 +103,8 @@ class SqliteFile:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Give the connection within a transaction that can write."""
-        with self.session() as connection:
+        with self.session() as reading:
+            connection = reading if self.refusal is None else self._tried_again()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -87,6 +114,29 @@ class SqliteFile:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    def write_refusal(self) -> str | None:
+        """Return why no row can be written now, None if one can be; nothing is."""
+        refusal = write_refusal(self.path.parent)
+        if refusal is not None or not is_there(self.path):
+            return refusal
+        name = f"file:{quote(str(self.path.absolute()))}?mode=rw"
+        try:
+            with contextlib.closing(
+                sqlite3.connect(
+                    name, timeout=_BUSY_SECONDS, isolation_level=None, uri=True
+                )
+            ) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            return self._told_of(error)
+        return None
+
+    def _told_of(self, error: sqlite3.Error) -> str:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        fix = _DAMAGE_FIX if code in _DAMAGED else owner_advice(self.path)
+        return f"{self.path}: {error}{fix}"
 
     def _leave_to_parent(self) -> None:
         """Forget the parent's connection, neither used nor closed here."""
@@ -102,36 +152,104 @@ class SqliteFile:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
+        self.refusal = None
+        if self._in_memory:
+            return self._connected(str(self.path))
+        if self._looking:
+            return self._reading(FileNotFoundError(f"there is no {self.path}"))
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            found = self._made()
         except OSError as error:
-            raise StoreUnavailableError(f"{self.path.parent}: {error}") from error
+            return self._reading(error)
         try:
-            return self._connected()
+            return self._connected(str(self.path))
         except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", None)
+            code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+            if code in _UNWRITABLE:
+                return self._reading(error)
             if not self._renewable or code not in _DAMAGED:
                 raise
-            self._set_aside(error)
-        return self._connected()
+            self._set_aside(error, found)
+            self._made()
+        return self._connected(str(self.path))
 
-    def _connected(self) -> sqlite3.Connection:
+    @property
+    def _in_memory(self) -> bool:
+        return str(self.path) == ":memory:"
+
+    def _made(self) -> int:
+        """Make the file, if there is none, for its owner alone; return its inode."""
+        make_directory(str(self.path.parent))
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self.path, flags, _FILE_MODE)
+        try:
+            return os.fstat(descriptor).st_ino
+        finally:
+            os.close(descriptor)
+
+    def _connected(self, name: str, *, uri: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path,
+            name,
             timeout=_BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,  # the lock sees to it
+            uri=uri,
         )
         try:
-            self._prepare(connection)
-            if self._renewable:
-                _check(connection)
+            if uri:
+                self._check_version(connection)
+            else:
+                self._prepare_patiently(connection)
+                if self._renewable:
+                    _check(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _set_aside(self, error: Exception) -> None:
+    def _reading(self, error: sqlite3.DatabaseError | OSError) -> sqlite3.Connection:
+        """Open what is there for reading alone. Raises `error` if that cannot be."""
+        place = f"file:{quote(str(self.path.absolute()))}?mode=ro"
+        # Without a log nothing is missed by a reader who makes no index of one.
+        log = Path(f"{self.path}-wal")
+        has_log = is_there(log) and log.stat().st_size > 0
+        alone = [] if has_log else [f"{place}&immutable=1"]
+        # Without one nobody writes: then looking leaves no index of one behind, either.
+        untouched = self._looking and not is_there(log)
+        for name in alone if untouched else (place, *alone):
+            try:
+                connection = self._connected(name, uri=True)
+            except sqlite3.OperationalError as trouble:
+                error = trouble if self._looking else error
+                continue
+            self.refusal = (
+                f"{self.path} can only be read: {error}{owner_advice(self.path)}"
+            )
+            if self._looking:
+                return connection
+            if self.refusal != self._told:
+                _LOGGER.warning("%s", self.refusal)
+            self._told = self.refusal
+            return connection
+        if isinstance(error, OSError):
+            raise StoreUnavailableError(f"{error}{owner_advice(self.path)}") from error
+        raise error
+
+    def _tried_again(self) -> sqlite3.Connection:
+        """Return a connection that can write. Raises StoreUnavailableError."""
+        reading = self._connection
+        connection = self._connect()
+        if reading is not None:
+            reading.close()
+        self._connection = connection
+        if self.refusal is not None:
+            raise StoreUnavailableError(self.refusal)
+        return connection
+
+    def _set_aside(self, error: Exception, found: int) -> None:
+        with contextlib.suppress(OSError):
+            if self.path.stat().st_ino != found:
+                return  # another process did already
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         for suffix in ("", "-wal", "-shm"):
             part = f"{self.path}{suffix}"
@@ -149,19 +267,49 @@ class SqliteFile:
             stamp,
         )
 
+    def _prepare_patiently(self, connection: sqlite3.Connection) -> None:
+        """Prepare a file that another process may be preparing at this moment.
+
+        SQLite does not wait for its busy time-out where a file changes to WAL.
+        """
+        give_up_at = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._prepare(connection)
+            except sqlite3.OperationalError as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+                busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                if not busy or time.monotonic() >= give_up_at:
+                    raise
+                threading.Event().wait(_BUSY_POLL_SECONDS)
+            else:
+                return
+
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        # Before anything is changed: a later release's file is left as it is.
+        self._check_version(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        if self._check_version(connection) == self._version:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        if self._check_version(connection) < self._version:
+            # `executescript` would commit first; whoever waited finds it done.
+            for statement in _statements(self._schema):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {self._version}")
+        connection.execute("COMMIT")
+
+    def _check_version(self, connection: sqlite3.Connection) -> int:
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found > self._version:
             raise MigrationError(
-                f"{self.path} has schema {found}, this release knows {self._version}"
+                f"{self.path} has schema {found}, this release knows {self._version}:"
+                " upgrade this program, or move the file away to begin a new one"
             )
-        if found < self._version:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {self._schema};"
-                f" PRAGMA user_version = {self._version}; COMMIT;"
-            )
+        return int(found)
 
     @contextlib.contextmanager
     def _errors_named(self) -> Iterator[None]:
@@ -170,7 +318,34 @@ class SqliteFile:
         except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
             raise StoreDataError(str(error)) from error
         except sqlite3.Error as error:
-            raise StoreUnavailableError(f"{self.path}: {error}") from error
+            raise StoreUnavailableError(self._told_of(error)) from error
+
+
+def users_of(path: Path) -> list[int]:
+    """Return the processes that have a file open, but this one; none where not known."""
+    wanted, found = os.path.realpath(path), []
+    with contextlib.suppress(OSError):
+        for process in Path("/proc").iterdir():
+            if not process.name.isdigit() or int(process.name) == os.getpid():
+                continue
+            with contextlib.suppress(OSError):
+                if any(
+                    str(descriptor.readlink()) == wanted
+                    for descriptor in (process / "fd").iterdir()
+                ):
+                    found.append(int(process.name))
+    return sorted(found)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script into its statements."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            if part.strip():
+                yield statement
+            statement = ""
 
 
 def _check(connection: sqlite3.Connection) -> None:

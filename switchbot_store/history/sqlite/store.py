@@ -55,7 +55,8 @@ class SqliteHistory(HistoryBackend):
     """Rows in the SQLite file at `path`; made, with its directories, when absent.
 
     Writes are on disk when they return (``synchronous=FULL``). Several processes of
-    one host may share the file; a network file system cannot hold it.
+    one host may share the file; a network file system cannot hold it. A file that cannot
+    be written is read. With `looking` it is only read, and left as it is.
 
     >>> from datetime import UTC, datetime
     >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
@@ -68,13 +69,17 @@ class SqliteHistory(HistoryBackend):
 
     name = "sqlite"
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = SqliteFile(path, sql.SCHEMA, sql.SCHEMA_VERSION)
+    def __init__(self, path: str | os.PathLike[str], *, looking: bool = False) -> None:
+        self._file = SqliteFile(path, sql.SCHEMA, sql.SCHEMA_VERSION, looking=looking)
 
     @property
     def path(self) -> Path:
         """Where the rows lie."""
         return self._file.path
+
+    def write_refusal(self) -> str | None:
+        """Return why no row can be written now, None if one can be; nothing is."""
+        return self._file.write_refusal()
 
     def open(self) -> None:
         """Open the file; see `HistoryBackend.open`."""

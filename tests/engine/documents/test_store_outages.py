@@ -1,7 +1,10 @@
 """A store that does not take part: the room is still looked after."""
 
+import errno
+import os
+
 from switchbot_automation.engine.documents import settings_life
-from switchbot_store import StoreUnavailableError
+from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
 
 
 class Switch:
@@ -211,3 +214,47 @@ async def test_a_history_that_fails_does_not_stop_a_tick(house):
     house.remember(assumed_aircon_power="off")
     assert (await house.tick(19.0)).outcome == "winter_on"
     assert "no space left" in (await house.engine.health())["history_error"]
+
+
+async def test_a_database_that_was_lost_is_told_with_the_one_command(house, tmp_path):
+    """Page, health and `status` say it; the settings stay in force."""
+    with FailoverStore(MemoryStore(), tmp_path, background=False) as former:
+        former.set("settings", house.store.get("settings"))
+    emptied = MemoryStore()
+    with FailoverStore(emptied, tmp_path, background=False) as store:
+        settings = house.store.get("settings")
+        house.store = store
+        house.restarted()
+        await house.tick(21.0)
+        (told,) = house.engine.overview()["store_problems"]
+        assert "settings" in told
+        assert "`switchbot-store conflicts restore`" in told
+        health = await house.engine.health()
+        assert health["status"] == "degraded"
+        assert health["store"]["left_over"] == ["settings"]
+        assert health["store"]["warnings"] == [told]
+        assert house.engine.overview()["zones"][0]["mode"] == "winter"
+        emptied.set("settings", settings)  # as that command does
+        await house.tick(21.0, after=60)
+        assert house.engine.overview()["store_problems"] == []
+
+
+async def test_a_local_disk_that_refuses_is_told(house, tmp_path, monkeypatch):
+    with FailoverStore(MemoryStore(), tmp_path, background=False) as store:
+        house.store = store
+        house.configure()
+        house.restarted()
+        await house.tick(21.0)
+        assert (await house.engine.health())["store"]["journal"] == "held"
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            await house.tick(19.0, after=60)
+        health = await house.engine.health()
+        assert health["status"] == "degraded"
+        assert health["store"]["journal"] == "broken"
+        assert "No space left" in health["store"]["local_error"]
+        assert "No space left" in house.engine.overview()["store_problems"][0]

@@ -50,14 +50,6 @@ class TestRefusals:
         with PostgresStore(server.url()) as other:
             assert other.get("a") == {"n": 2}
 
-    def test_a_second_store_on_the_directory_is_told_who_has_it(
-        self, database_url, on_postgres
-    ):
-        on_postgres(database_url).open()
-        second = on_postgres(database_url)
-        with pytest.raises(StoreConfigError, match=r"in use by another store.*process"):
-            second.open()
-
     def test_without_a_primary_there_is_no_lease(self, server, on_postgres):
         store = on_postgres(server.url())
         assert store.lease("engine", 30).token == 1

@@ -401,3 +401,48 @@ def _record_until_killed(directory, *, rows, kill_after):
                 process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     return told + 1
+
+
+class TestADiskThatRefuses:
+    """The spill's disk holds up nothing that the backend takes."""
+
+    @pytest.fixture(params=["full", "read-only"])
+    def refusing(self, request, loop_disk):
+        return loop_disk.fill if request.param == "full" else loop_disk.fail
+
+    def test_rows_reach_the_backend_once(self, loop_disk, refusing, tmp_path, moments):
+        spill_path = loop_disk.path / "spill.sqlite3"
+        samples = [HistorySample(moment, temperature=20.0) for moment in moments[:30]]
+        leave_in(spill_path, samples[:20])
+        refusing()
+        backend = SqliteHistory(tmp_path / "rows")
+        for _ in range(2):  # the second process finds the rows still there
+            spill = HistorySpill(spill_path)
+            with HistoryService(backend, spill=spill) as service:
+                for sample in samples[20:]:
+                    service.record(sample)
+                service.flush()
+                status = service.status()
+                assert (status.degraded_since, status.buffered) == (None, 0)
+                assert status.spill_error is not None
+                assert spill.rows == 0
+                rows = service.query(FIRST, LAST).rows
+            assert [row["timestamp"] for row in rows][:20] == moments[:20]
+        backend = SqliteHistory(tmp_path / "rows")
+        with closing(backend):
+            assert len({row["timestamp"] for row in backend.rows(FIRST, LAST)}) == 30
+
+    def test_rows_wait_in_memory_while_the_backend_is_away_too(
+        self, loop_disk, refusing, tmp_path, moments
+    ):
+        refusing()
+        backend = SqliteHistory(loop_disk.path / "rows" / "history")
+        spill = HistorySpill(loop_disk.path / "spill.sqlite3")
+        service = HistoryService(backend, spill=spill)
+        service.record(HistorySample(moments[0], temperature=20.0))
+        with pytest.raises(HistoryError, match="1 rows"):
+            service.flush()
+        assert service.status().buffered == 1
+        assert service.status().spill_error is not None
+        with pytest.raises(HistoryError, match="1 rows"):
+            service.close()

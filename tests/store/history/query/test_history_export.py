@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -173,3 +174,68 @@ def test_without_pyarrow_parquet_says_what_to_install():
     )
     assert "StoreConfigError" in answer.stderr
     assert "switchbot-automation[parquet]" in answer.stderr
+
+
+def test_an_export_is_its_owners_alone_whatever_the_umask(service, tmp_path):
+    path = tmp_path / "rows.csv"
+    before = os.umask(0)
+    try:
+        service.export(path, START, END)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_somebody_laid_in_the_way_is_not_written_through(service, tmp_path):
+    """Neither a link at the name of the export, nor one at any that can be guessed."""
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    path = tmp_path / "rows.csv"
+    path.symlink_to(victim)
+    (tmp_path / "rows.csv.partial").symlink_to(victim)
+    service.export(path, START, END)
+    assert victim.read_text() == "untouched"
+    assert not path.is_symlink()
+
+
+def test_two_exports_to_one_name_leave_a_whole_one(service, tmp_path):
+    path = tmp_path / "rows.csv"
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda _: service.export(path, START, END), range(8)))
+    assert counts == [50] * 8
+    with path.open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 50
+    assert [file.name for file in tmp_path.glob("*rows*")] == ["rows.csv"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1+cmd",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "  =1",
+        "\u00a0=1",
+        "\uff1d1",
+        "|calc",
+        "%0A=1",
+    ],
+)
+def test_no_cell_is_one_that_a_spreadsheet_runs(tmp_path, text):
+    backend = SqliteHistory(tmp_path / "history.sqlite3")
+    sample = HistorySample(START, zone=text, temperature=-5.5, last_action=text)
+    with HistoryService(backend) as history:
+        history.record(sample)
+        history.flush()
+        rows = []
+        for spreadsheet in (True, False):
+            buffer = io.BytesIO()
+            history.export(buffer, START, END, format="csv", spreadsheet=spreadsheet)
+            lines = io.StringIO(buffer.getvalue().decode(), newline="")
+            rows += csv.DictReader(lines)
+    assert rows[0]["zone"] == rows[0]["last_action"] == f"'{text}"
+    assert rows[0]["temperature"] == "-5.5"
+    assert rows[1]["zone"] == text

@@ -1,0 +1,218 @@
+"""`doctor`: the usual mistakes of the whole set-up, and what to change."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import click
+
+from switchbot_automation.cli.account import account_from_environment, connect
+from switchbot_automation.cli.output import (
+    FAILURE,
+    OK,
+    Misuse,
+    json_option,
+    logging_options,
+    print_json,
+    print_table,
+)
+from switchbot_automation.cli.targets import CUT_OFF, NOTHING_LISTED, is_cut_off
+from switchbot_automation.errors import AuthError, ClockSkewError, CloudError
+from switchbot_automation.settings.account import account_findings
+from switchbot_automation.settings.findings import findings
+from switchbot_automation.settings.read import read_settings
+from switchbot_automation.urls import mask_url
+from switchbot_store import StoreConfig, StoreError, get_store
+from switchbot_store.cli.dotenv_file import env_file
+from switchbot_store.doctor import SetupFinding, examine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from switchbot_automation import SwitchBotClient
+    from switchbot_automation.model import DeviceList
+
+_OTHERS: Final = 0o077
+_REACH_SECONDS: Final = 5.0
+_LOW_PART: Final = 0.1
+
+
+@click.command()
+@json_option("Print one object with `ok` and `findings`.")
+@logging_options("error")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Find the usual mistakes of account, settings and store, changing nothing.
+
+    It asks the account for its list, its scenes and its webhook, three calls, and commands
+    nothing. The exit code is 1 when something is a problem; warnings leave it 0.
+    """
+    found = [*_environment(), *examine(), *asyncio.run(_account())]
+    problems = [each for each in found if each.level == "problem"]
+    if as_json:
+        print_json({"ok": not problems, "findings": [asdict(each) for each in found]})
+    else:
+        print_table(
+            "Problems were found" if problems else "No problem was found",
+            ("", "about", "found", "what to do"),
+            ((each.level, each.check, each.message, each.advice) for each in found),
+        )
+    ctx.exit(FAILURE if problems else OK)
+
+
+def _environment() -> Iterator[SetupFinding]:
+    """Look at the file that variables are read from."""
+    path = env_file()
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if mode & _OTHERS:
+        yield SetupFinding(
+            "environment",
+            "warning",
+            f"{path} holds secrets and others on this machine may read it",
+            f"chmod 600 {path}",
+        )
+    else:
+        yield SetupFinding(
+            "environment", "ok", f"{path} is read, and only by its owner"
+        )
+
+
+async def _account() -> list[SetupFinding]:
+    try:
+        account = account_from_environment()
+    except Misuse as misuse:
+        return [
+            SetupFinding("account", "problem", "there is no account", misuse.message)
+        ]
+    async with connect(account) as client:
+        try:
+            listed = await client.devices()
+        except CloudError as error:
+            return [_refusal(error)]
+        return [each async for each in _of_account(client, listed)]
+
+
+def _refusal(error: CloudError) -> SetupFinding:
+    if isinstance(error, ClockSkewError):
+        advice = "set this machine's clock (timedatectl set-ntp true), then look again"
+        return SetupFinding("clock", "problem", str(error), advice)
+    if isinstance(error, AuthError):
+        advice = "copy token and secret from the app once more: it shows new ones when asked to"
+    else:
+        advice = "look whether this machine reaches the internet, then try again later"
+    return SetupFinding("account", "problem", str(error), advice)
+
+
+async def _of_account(
+    client: SwitchBotClient, listed: DeviceList
+) -> AsyncIterator[SetupFinding]:
+    count = len(listed.devices) + len(listed.remotes)
+    yield SetupFinding(
+        "account", "ok", f"the account answers and lists {count} devices"
+    )
+    yield SetupFinding("clock", "ok", "the cloud takes this machine's clock for right")
+    if not count:
+        yield SetupFinding("devices", "problem", "nothing is listed", NOTHING_LISTED)
+    for device in filter(is_cut_off, listed.devices):
+        yield SetupFinding(
+            "devices", "warning", device.name or device.device_id, CUT_OFF
+        )
+    try:
+        scenes = await client.scenes()
+    except CloudError as error:
+        yield _refusal(error)
+        scenes = []
+    try:
+        with get_store(StoreConfig.from_env()) as store:
+            found = store.get_many(["settings", "state"])
+    except StoreError:
+        found = {}  # the store's own findings say why
+    for finding in _quota(client, found["state"].data if found else {}):
+        yield finding
+    if found:
+        for finding in _settings(found["settings"].data, listed, scenes):
+            yield finding
+    async for finding in _webhook(client):
+        yield finding
+
+
+def _quota(client: SwitchBotClient, state: Mapping[str, Any]) -> Iterator[SetupFinding]:
+    """Tell how many of the day's calls are left, with what the engine counted."""
+    ledger = client.quota
+    ledger.merge(state)
+    words = f"{ledger.used} of {ledger.limit} calls are used since 00:00 UTC"
+    if ledger.remaining < ledger.limit * _LOW_PART:
+        advice = (
+            "rooms are polled less until then; look at poll_interval_seconds, "
+            "predictive_polling and at other programs that use this token"
+        )
+        yield SetupFinding("quota", "warning", words, advice)
+    else:
+        yield SetupFinding("quota", "ok", words)
+
+
+def _settings(
+    document: Mapping[str, Any], listed: DeviceList, scenes: Any
+) -> Iterator[SetupFinding]:
+    if not document:
+        advice = "switchbot-automation init proposes some and writes them"
+        yield SetupFinding("settings", "problem", "there are no settings yet", advice)
+        return
+    found = findings(document, read_settings)
+    errors, warnings = account_findings(document, listed, scenes)
+    for level, several in (
+        ("problem", [*found.errors, *errors]),
+        ("warning", [*found.warnings, *warnings]),
+    ):
+        for each in several:
+            yield SetupFinding(
+                "settings",
+                "problem" if level == "problem" else "warning",
+                str(each),
+                "change it, then look with: switchbot-automation check-config",
+            )
+    if not (found.errors or errors or found.settings is None):
+        rooms = ", ".join(sorted(found.settings.zones))
+        yield SetupFinding("settings", "ok", f"they can be used; rooms: {rooms}")
+
+
+async def _webhook(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
+    """Ask where the account's events go, and whether somebody listens there."""
+    try:
+        urls = await client.query_webhook()
+    except CloudError as error:
+        yield _refusal(error)
+        return
+    if not urls:
+        advice = "none is needed; with one, doors and motion are known at once"
+        yield SetupFinding("webhook", "ok", "the account has none", advice)
+    for url in urls:
+        shown = mask_url(url)
+        try:
+            await _reach(url)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            yield SetupFinding(
+                "webhook",
+                "warning",
+                f"{shown} cannot be reached from here ({type(error).__name__})",
+                "events of the cloud get lost if it cannot be reached from outside either; "
+                "change it with: switchbot-automation webhook setup",
+            )
+        else:
+            yield SetupFinding("webhook", "ok", f"{shown} answers from here")
+
+
+async def _reach(url: str) -> None:
+    """Open the URL without giving it an event; any answer will do."""
+    timeout = aiohttp.ClientTimeout(total=_REACH_SECONDS)
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.head(url, allow_redirects=False),
+    ):
+        return

@@ -1,0 +1,475 @@
+"""`init`: from an account to rooms that are kept, in one sitting."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import click
+import tzlocal
+
+from switchbot_automation import AutomationEngine
+from switchbot_automation.cli.account import (
+    DEFAULT_BASE_URL,
+    CloudAccount,
+    connect,
+)
+from switchbot_automation.cli.output import (
+    FAILURE,
+    OK,
+    Misuse,
+    json_option,
+    logging_options,
+    print_json,
+    print_table,
+)
+from switchbot_automation.cli.page import TOKEN
+from switchbot_automation.cli.targets import NOTHING_LISTED
+from switchbot_automation.errors import AuthError, SettingsError
+from switchbot_automation.settings.account import account_findings
+from switchbot_automation.settings.findings import findings
+from switchbot_automation.settings.proposal import (
+    COMFORTABLE,
+    SEASONS,
+    Proposal,
+    ProposedRoom,
+    propose_rooms,
+    proposed_settings,
+    room_of,
+)
+from switchbot_automation.settings.read import read_settings
+from switchbot_store import MemoryStore, StoreConfig, StoreConflictError, get_store
+from switchbot_store.cli.dotenv_file import env_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchbot_automation.model import DeviceList, Remote
+    from switchbot_automation.settings.model import Settings
+    from switchbot_store import StoreInterface
+
+_T = TypeVar("_T")
+
+_TRIES: Final = 3
+_KEY: Final = "settings"
+_HOURS: Final = (time(6, 30), time(23))
+_CLOCK: Final = r"\s*([01]?\d|2[0-3]):([0-5]\d)\s*"
+_SPAN: Final = re.compile(rf"{_CLOCK}[-\u2013]{_CLOCK}")
+_DEGREES: Final = r"\s*(\d{1,2}(?:[.,]\d+)?)\s*"
+_BAND: Final = re.compile(rf"{_DEGREES}(?:[-\u2013]|\.\.|to){_DEGREES}")
+_TOKEN, _SECRET, _URL = "SWITCHBOT_TOKEN", "SWITCHBOT_SECRET", "SWITCHBOT_BASE_URL"
+
+
+def _band(value: Any) -> tuple[float, float]:
+    """Read two temperatures as ``20-22``. Raises click.BadParameter."""
+    if isinstance(value, tuple):
+        return value
+    found = _BAND.fullmatch(value)
+    if found is None:
+        raise click.BadParameter(
+            f"{value!r} is no band; write the lowest and highest as 20-22"
+        )
+    low, high = (float(part.replace(",", ".")) for part in found.groups())
+    if not low < high:
+        raise click.BadParameter(f"{value!r}: the lowest has to be below the highest")
+    return low, high
+
+
+def _hours(value: Any) -> tuple[time, time]:
+    """Read from when until when as ``06:30-23:00``. Raises click.BadParameter."""
+    if isinstance(value, tuple):
+        return value
+    found = _SPAN.fullmatch(value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} are no hours; write them as 06:30-23:00")
+    hour, minute, end_hour, end_minute = map(int, found.groups())
+    return time(hour, minute), time(end_hour, end_minute)
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Ask nothing; take what is proposed.")
+@click.option(
+    "--season",
+    type=click.Choice(SEASONS),
+    help="winter heats, summer cools, auto does whichever the room asks for.",
+)
+@click.option(
+    "--band",
+    type=_band,
+    metavar="LOW-HIGH",
+    help="The lowest and highest °C wanted, as 20-22.",
+)
+@click.option(
+    "--hours",
+    type=_hours,
+    metavar="FROM-UNTIL",
+    help="From when until when, every day, as 06:30-23:00.",
+)
+@click.option("--timezone", metavar="NAME", help="Default: this machine's.")
+@json_option(
+    "Print one object with `rooms`, `settings`, `written`, `tick`; needs --yes."
+)
+@logging_options("error")
+@click.pass_context
+def init(
+    ctx: click.Context,
+    *,
+    yes: bool,
+    season: str | None,
+    band: tuple[float, float] | None,
+    hours: tuple[time, time] | None,
+    timezone: str | None,
+    as_json: bool,
+) -> None:
+    """Set everything up: account, rooms, what is wanted; then show what would happen.
+
+    Asks for the token and secret of the SwitchBot app (or takes SWITCHBOT_TOKEN and
+    SWITCHBOT_SECRET), looks at what the account has, proposes rooms, and writes `.env` and
+    the settings; neither is ever overwritten, so it may be run again. The tick at the end
+    commands nothing. The exit code is 1 when no room can be kept or the tick could not
+    read one.
+    """
+    if as_json and not yes:
+        raise click.UsageError("--json asks nothing, so it needs --yes")
+    wants = _Wants(season, band, hours, timezone, ask=not yes)
+    setup = _Setup(wants, tell=_nothing if as_json else click.echo)
+    result = setup.run()
+    if as_json:
+        print_json(result)
+    ctx.exit(OK if result["ok"] else FAILURE)
+
+
+def _nothing(_text: str = "") -> None:
+    """Say nothing; whoever reads JSON gets it all at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wants:
+    """What the person asked for; None is asked for, or takes its default."""
+
+    season: str | None
+    band: tuple[float, float] | None
+    hours: tuple[time, time] | None
+    timezone: str | None
+    ask: bool
+
+
+class _Written(NamedTuple):
+    document: dict[str, Any]
+    at: str
+    new: bool
+
+
+class _Setup:
+    """One set-up, step by step. Each step may be the last, and then nothing is half done."""
+
+    def __init__(self, wants: _Wants, tell: Callable[[str], Any]) -> None:
+        self._wants = wants
+        self._tell = tell
+        self._env_note = ""
+
+    def run(self) -> dict[str, Any]:
+        account, listed = self._account()
+        wrote_env = self._write_env(account)
+        config = StoreConfig.from_env()
+        with get_store(config) as store:
+            proposal = propose_rooms(listed)
+            written = self._settings(store, config, proposal, listed)
+            if written is None:
+                return {"ok": False, "rooms": [], "written": False, "tick": None}
+        decisions = asyncio.run(_dry_tick(account, written.document))
+        self._tell_tick(decisions)
+        rooms = proposal.rooms
+        return {
+            "ok": all(each["temperature"] is not None for each in decisions),
+            "rooms": [_room_as_json(each) for each in rooms],
+            "units_without_meter": [u.name for u in proposal.units_without_meter],
+            "settings": written.document,
+            "settings_at": written.at,
+            "written": written.new,
+            "env_file": str(env_file()),
+            "env_written": wrote_env,
+            "tick": decisions,
+        }
+
+    # --- the account ------------------------------------------------------------------
+
+    def _account(self) -> tuple[CloudAccount, DeviceList]:
+        """Return the account and its list, asking again for a token that is refused."""
+        base_url = os.environ.get(_URL) or DEFAULT_BASE_URL
+        token, secret = os.environ.get(_TOKEN), os.environ.get(_SECRET)
+        asked = not (token and secret)
+        if asked and not self._wants.ask:
+            raise Misuse(
+                f"set {_TOKEN} and {_SECRET}: with --yes nothing is asked; the SwitchBot "
+                "app shows both under Profile, Preferences, About, Developer Options"
+            )
+        for last in (*(False,) * (_TRIES - 1), True):
+            if asked:
+                self._tell(
+                    "The SwitchBot app shows token and secret under Profile, Preferences, "
+                    "About, Developer Options (tap the version ten times)."
+                )
+                token = click.prompt("Token", hide_input=True).strip()
+                secret = click.prompt("Secret", hide_input=True).strip()
+            account = CloudAccount(token or "", secret or "", base_url)
+            try:
+                listed = asyncio.run(_listed(account))
+            except AuthError as error:
+                if last or not asked:
+                    raise
+                self._tell(f"{error}. Once more:")
+                continue
+            count = len(listed.devices) + len(listed.remotes)
+            self._tell(f"The account answers; it has {count} devices.")
+            return account, listed
+        raise AssertionError  # the last try returned or raised
+
+    def _write_env(self, account: CloudAccount) -> bool:
+        """Write `.env` unless it is there; tell what it lacks where it is."""
+        if os.environ.get(_TOKEN) and os.environ.get(_SECRET):
+            return False  # from the environment, or from the file itself
+        path = env_file()
+        lines = [
+            "# Read by switchbot-automation and switchbot-store; the environment goes first.",
+            f"{_TOKEN}={_quoted(account.token)}",
+            f"{_SECRET}={_quoted(account.secret)}",
+            "# What the page asks for.",
+            f"{TOKEN}={secrets.token_urlsafe(24)}",
+        ]
+        if account.base_url != DEFAULT_BASE_URL:
+            lines.insert(3, f"{_URL}={_quoted(account.base_url)}")
+        try:
+            created = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            self._tell(
+                f"{path} is there already and stays as it is: add {_TOKEN} and {_SECRET} "
+                "to it yourself."
+            )
+            return False
+        except OSError as error:
+            raise Misuse(f"{path}: {error.strerror}") from error
+        with open(created, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+            file.write("\n".join(lines) + "\n")
+        self._tell(f"Wrote {path}, which only you may read.")
+        return True
+
+    # --- the settings -----------------------------------------------------------------
+
+    def _settings(
+        self,
+        store: StoreInterface,
+        config: StoreConfig,
+        proposal: Proposal,
+        listed: DeviceList,
+    ) -> _Written | None:
+        """Return the document that is stored now; None when there is no room to keep."""
+        where = _place(config)
+        entry = store.get_entry(_KEY)
+        if entry.data:
+            self._tell(f"There are settings in {where} already; they stay as they are.")
+            self._check(entry.data, listed, refuse=False)
+            return _Written(dict(entry.data), where, new=False)
+        rooms = self._rooms(proposal)
+        if not rooms:
+            return None
+        document = self._document(rooms)
+        self._check(document, listed, refuse=True)
+        try:
+            store.compare_and_set(_KEY, document, entry.revision)
+        except StoreConflictError:
+            raise Misuse(f"somebody else just wrote settings to {where}") from None
+        self._tell(f"Wrote the settings to {where}.")
+        return _Written(document, where, new=True)
+
+    def _rooms(self, proposal: Proposal) -> list[ProposedRoom]:
+        rooms = list(proposal.rooms)
+        if rooms:
+            self._table("Rooms", rooms)
+        if self._wants.ask:
+            rooms = self._chosen(proposal, rooms)
+        for unit in proposal.units_without_meter:
+            if unit not in [room.unit for room in rooms]:
+                self._tell(
+                    f"{unit.name} is left out: nothing measures beside it for sure."
+                )
+        if not rooms:
+            self._tell(self._why_no_room(proposal))
+        return rooms
+
+    def _chosen(
+        self, proposal: Proposal, rooms: list[ProposedRoom]
+    ) -> list[ProposedRoom]:
+        """Let a person say yes, or say for each air conditioner what measures its room."""
+        units: list[Remote] = [*proposal.units_without_meter]
+        if rooms and not click.confirm("Keep these rooms?", default=True):
+            units = [*(room.unit for room in rooms), *units]
+            rooms = []
+        if not units or not proposal.meters:
+            return rooms
+        for number, meter in enumerate(proposal.meters, 1):
+            self._tell(f"  {number}  {meter.name} ({meter.device_type})")
+        for unit in units:
+            choice = click.prompt(
+                f"Which of these measures beside {unit.name!r}? (0: leave it out)",
+                type=click.IntRange(0, len(proposal.meters)),
+                default=0,
+            )
+            if choice:
+                rooms.append(room_of(unit, proposal.meters[choice - 1]))
+        return rooms
+
+    def _why_no_room(self, proposal: Proposal) -> str:
+        if not proposal.meters and not proposal.units_without_meter:
+            return f"Nothing was found to keep a room with: {NOTHING_LISTED}."
+        if not proposal.meters:
+            return (
+                "There is an air conditioner and no meter with Cloud Services on: switch "
+                "them on in the meter's settings in the app, then run this again."
+            )
+        if not proposal.units_without_meter:
+            return (
+                "There is a meter and no air conditioner: add its remote to a hub in the "
+                "app, then run this again."
+            )
+        return (
+            "No room was chosen; run this again to choose, or write settings by hand."
+        )
+
+    def _document(self, rooms: list[ProposedRoom]) -> dict[str, Any]:
+        season = self._asked(
+            self._wants.season,
+            "Season (winter heats, summer cools, auto does whichever is needed)",
+            "auto",
+            type=click.Choice(SEASONS),
+        )
+        usual = COMFORTABLE["summer" if season == "summer" else "winter"]
+        band = self._asked(
+            self._wants.band,
+            "The lowest and highest °C you want"
+            + (" in winter; summer's lie above" if season == "auto" else ""),
+            usual,
+            value_proc=_band,
+            shown=f"{usual[0]:g}-{usual[1]:g}",
+        )
+        hours = self._asked(
+            self._wants.hours,
+            "From when until when, every day; it is off outside, and starts early enough",
+            _HOURS,
+            value_proc=_hours,
+            shown="06:30-23:00",
+        )
+        return proposed_settings(
+            rooms,
+            season=season,
+            band=band,
+            hours=hours,
+            timezone=self._wants.timezone or tzlocal.get_localzone_name() or "UTC",
+        )
+
+    def _asked(
+        self,
+        given: _T | None,
+        question: str,
+        default: _T,
+        *,
+        shown: str = "",
+        **options: Any,
+    ) -> _T:
+        if given is not None:
+            return given
+        if not self._wants.ask:
+            return default
+        answer: _T = click.prompt(question, default=shown or default, **options)
+        return answer
+
+    def _check(
+        self, document: dict[str, Any], listed: DeviceList, *, refuse: bool
+    ) -> Settings | None:
+        found = findings(document, read_settings)
+        errors, warnings = account_findings(document, listed, ())
+        problems: list[SettingsError] = [*found.errors, *errors]
+        if problems and refuse:
+            raise problems[0]
+        for each in problems:
+            self._tell(f"problem: {each}")
+        for each in (*found.warnings, *warnings):
+            self._tell(f"warning: {each}")
+        return found.settings
+
+    # --- what it says -----------------------------------------------------------------
+
+    def _table(self, title: str, rooms: list[ProposedRoom]) -> None:
+        if self._tell is not _nothing:
+            print_table(
+                title,
+                ("room", "measured by", "air conditioner", "because"),
+                [(r.name, r.meter.name, r.unit.name, r.because) for r in rooms],
+            )
+
+    def _tell_tick(self, decisions: list[dict[str, Any]]) -> None:
+        self._tell("")
+        self._tell("A tick without commands says what would happen now:")
+        for each in decisions:
+            self._tell(f"  {each['text']}")
+        self._tell("")
+        self._tell("Start it with: switchbot-automation run --web 127.0.0.1:8080")
+        if os.environ.get(TOKEN) or env_file().exists():
+            self._tell(f"The page asks for {TOKEN}, which is in {env_file()}.")
+
+
+def _place(config: StoreConfig) -> str:
+    if config.backend != "json":
+        return config.backend
+    return str(config.paths.get(_KEY, config.directory / f"{_KEY}.json"))
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _room_as_json(room: ProposedRoom) -> dict[str, Any]:
+    return {
+        "name": room.name,
+        "meter": {"device_id": room.meter.device_id, "name": room.meter.name},
+        "unit": {"device_id": room.unit.device_id, "name": room.unit.name},
+        "because": room.because,
+    }
+
+
+async def _listed(account: CloudAccount) -> DeviceList:
+    async with connect(account) as client:
+        return await client.devices()
+
+
+async def _dry_tick(
+    account: CloudAccount, document: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Run one tick on a store that is thrown away; commands are decided and not sent."""
+    store = MemoryStore()
+    store.set(_KEY, _observing(document))
+    async with connect(account) as client, AutomationEngine(client, store) as engine:
+        report = await engine.run_once(trigger="init")
+        return [
+            {
+                "zone": decision.zone,
+                "outcome": str(decision.outcome),
+                "temperature": engine.zone_overview(decision.zone)["temperature"],
+                "reasons": [str(reason.code) for reason in decision.reasons],
+                "text": (await engine.explain(decision.zone)).text.splitlines()[0],
+            }
+            for decision in report.decisions
+        ]
+
+
+def _observing(document: dict[str, Any]) -> dict[str, Any]:
+    zones = document.get("zones")
+    seen = document | {"observe_only": True}
+    if isinstance(zones, dict):
+        seen["zones"] = {n: {**z, "observe_only": True} for n, z in zones.items()}
+    return seen

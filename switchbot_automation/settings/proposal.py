@@ -1,0 +1,354 @@
+"""Which settings would fit an account that was just listed? Pure: the list is handed in.
+
+A room is an air conditioner with something that measures beside it. Which measures which is
+told by the names that a person gave them, then by the hub they hang on, then by there being
+no other; whoever asks is told which of these it was.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
+from switchbot_automation.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import time
+
+    from switchbot_automation.cloud.catalog.catalog import DeviceType
+    from switchbot_automation.model import Device, DeviceList, Remote
+
+SEASONS: Final = ("auto", "winter", "summer")
+
+# The band that most people call comfortable, in °C by season.
+COMFORTABLE: Final = {"winter": (20.0, 22.0), "summer": (24.0, 26.0)}
+
+# What the other season keeps with `auto`, where only one band was asked for, lies at least
+# so many kelvin away: heating and cooling must never meet.
+_APART: Final = 2.0
+
+EVERY_DAY: Final = (0, 1, 2, 3, 4, 5, 6)
+
+# Words that say what a thing is, and not where, in the app's languages as people name
+# their devices. Longer ones first, so that "air conditioner" goes before "air".
+_KIND_WORDS: Final = tuple(
+    sorted(
+        (
+            *("air conditioner", "air conditioning", "air con", "aircon", "a/c", "ac"),
+            *(
+                "climate",
+                "clim",
+                "climatisation",
+                "climatiseur",
+                "klimaanlage",
+                "klima",
+            ),
+            *(
+                "heat pump",
+                "heatpump",
+                "split unit",
+                "unit",
+                "remote",
+                "cooler",
+                "heater",
+            ),
+            *(
+                "thermo-hygrometer",
+                "thermometer",
+                "hygrometer",
+                "thermomètre",
+                "capteur",
+            ),
+            *("meter plus", "meter pro", "meter", "co2", "sensor", "temperature"),
+            *(
+                "humidity",
+                "hub mini",
+                "hub 2",
+                "hub 3",
+                "hub",
+                "plus",
+                "pro",
+                "switchbot",
+            ),
+            *(
+                "エアコン",
+                "空調",
+                "クーラー",
+                "温湿度計",
+                "温度計",
+                "湿度計",
+                "ハブ",
+                "センサー",
+            ),
+        ),
+        key=len,
+        reverse=True,
+    )
+)
+_KINDS: Final = re.compile(
+    "|".join(
+        # Words of scripts that put no blanks between them stand anywhere.
+        rf"\b{re.escape(word)}\b" if word.isascii() or " " in word else re.escape(word)
+        for word in _KIND_WORDS
+    )
+)
+_OUTSIDE: Final = re.compile(
+    r"\b(?:outdoor|outside|balcony|garden|terrace|au[sß]en|draußen|balkon|garten|"
+    r"extérieur|dehors|balcon|jardin|fridge|freezer|kühlschrank|frigo)\b|屋外|外気|庭|ベランダ|冷蔵庫"
+)
+
+# How sure a pairing is. Whoever is less sure than `_BY_HUB` is asked.
+_BY_NAME, _BY_PART, _BY_HUB, _BY_ELIMINATION = 4, 3, 2, 1
+_BECAUSE: Final = {
+    _BY_NAME: "both are named after the room",
+    _BY_PART: "their names share a word",
+    _BY_HUB: "both hang on one hub, and no other does",
+    _BY_ELIMINATION: "there is no other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedRoom:
+    """A room that could be kept.
+
+    `meter` gives its temperature, `unit` is its air conditioner, `because` says in words
+    why they belong together.
+    """
+
+    name: str
+    meter: Device
+    unit: Remote
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The rooms of an account, and the air conditioners that got no meter.
+
+    `meters` are all that measure indoors, the best first: what a person may choose from.
+    """
+
+    rooms: tuple[ProposedRoom, ...]
+    units_without_meter: tuple[Remote, ...]
+    meters: tuple[Device, ...]
+
+
+def propose_rooms(listed: DeviceList) -> Proposal:
+    """Pair an account's air conditioners with what measures beside them.
+
+    A meter serves one room. Meters that are outdoors by kind or name, and those whose
+    cloud service is off, are left out.
+
+    >>> from switchbot_automation import Device, DeviceList, Remote
+    >>> meter = Device("C271111EC0AB", "Bedroom meter", "Meter", "FA73", cloud_service=True)
+    >>> unit = Remote("02-2020", "Bedroom AC", "Air Conditioner", "FA73")
+    >>> proposal = propose_rooms(DeviceList(devices=(meter,), remotes=(unit,)))
+    >>> proposal.rooms[0].name, proposal.rooms[0].because
+    ('Bedroom', 'both are named after the room')
+    """
+    meters = sorted(filter(_measures_indoors, listed.devices), key=_preference)
+    units = [each for each in listed.remotes if _is_air_conditioner(each)]
+    rooms: dict[str, ProposedRoom] = {}
+    free = list(meters)
+    for sureness in (_BY_NAME, _BY_PART, _BY_HUB, _BY_ELIMINATION):
+        for unit in units:
+            if unit.device_id in rooms:
+                continue
+            waiting = [each for each in units if each.device_id not in rooms]
+            meter = _only_partner(unit, free, waiting, sureness)
+            if meter is not None:
+                free.remove(meter)
+                name = _room_name(unit, meter)
+                rooms[unit.device_id] = ProposedRoom(
+                    name, meter, unit, _BECAUSE[sureness]
+                )
+    found = [rooms[each.device_id] for each in units if each.device_id in rooms]
+    return Proposal(
+        rooms=tuple(_distinct(found)),
+        units_without_meter=tuple(u for u in units if u.device_id not in rooms),
+        meters=tuple(meters),
+    )
+
+
+def room_of(unit: Remote, meter: Device) -> ProposedRoom:
+    """Return the room of a unit and of the meter that a person chose for it."""
+    return ProposedRoom(_room_name(unit, meter), meter, unit, "you said so")
+
+
+def proposed_settings(
+    rooms: Sequence[ProposedRoom],
+    *,
+    season: str,
+    band: tuple[float, float],
+    hours: tuple[time, time],
+    timezone: str,
+) -> dict[str, Any]:
+    """Return a settings document that keeps `rooms`, under the best control there is.
+
+    `band` is in °C, of `season`; with season ``auto`` it is the winter's, and the
+    summer's lies above it. `hours` are on the wall clock of `timezone`, every day; an end
+    before the start is on the next day. One room makes a flat document, several one with
+    `zones`. Raises SettingsError for no room, an unknown season or a band upside down.
+
+    >>> from datetime import time
+    >>> from switchbot_automation import Device, Remote
+    >>> meter = Device("C271111EC0AB", "Bedroom", "Meter", None, cloud_service=True)
+    >>> room = room_of(Remote("02-2020", "Bedroom AC", "Air Conditioner", None), meter)
+    >>> proposed_settings(
+    ...     [room], season="winter", band=(20, 22), hours=(time(7), time(23)),
+    ...     timezone="Europe/Paris",
+    ... )["winter"]
+    {'min_temp': 20, 'max_temp': 22, 'target_temp': 21}
+    """
+    if not rooms:
+        raise SettingsError("there is no room to keep", path="zones")
+    if season not in SEASONS:
+        message = f"{season!r} is none of {', '.join(SEASONS)}"
+        raise SettingsError(message, path="mode")
+    low, high = band
+    if not low < high:
+        raise SettingsError(f"the band {low:g} to {high:g} °C is empty", path="band")
+    document: dict[str, Any] = {
+        "automation_enabled": True,
+        "mode": season,
+        "control": "auto",
+        "timezone": timezone,
+    }
+    for name, (least, most) in _bands(season, band).items():
+        document[name] = {
+            "min_temp": least,
+            "max_temp": most,
+            # Where the steering begins; from there it follows the meter. A unit takes
+            # whole degrees, and heats up to one above, cools down to one below.
+            "target_temp": min(30, max(16, round((least + most) / 2))),
+        }
+    start, end = (f"{each:%H:%M}" for each in hours)
+    if start == end:
+        # A window cannot begin where it ends: two halves make the whole day.
+        spans = [(start, _opposite(start)), (_opposite(start), start)]
+    else:
+        spans = [(start, end)]
+    document["time_windows"] = [
+        {"days": list(EVERY_DAY), "start": first, "end": last} for first, last in spans
+    ]
+    devices = [
+        {"meter_device_id": r.meter.device_id, "aircon_device_id": r.unit.device_id}
+        for r in rooms
+    ]
+    if len(rooms) == 1:
+        return document | devices[0]
+    names = (room.name for room in _distinct(rooms))
+    return document | {"zones": dict(zip(names, devices, strict=True))}
+
+
+def _bands(season: str, band: tuple[float, float]) -> dict[str, tuple[float, float]]:
+    if season != "auto":
+        return {season: band}
+    least, most = COMFORTABLE["summer"]
+    lift = max(0.0, band[1] + _APART - least)
+    return {"winter": band, "summer": (least + lift, most + lift)}
+
+
+def _opposite(clock: str) -> str:
+    hour, minute = clock.split(":")
+    return f"{(int(hour) + 12) % 24:02}:{minute}"
+
+
+def _products(entry: Device) -> tuple[DeviceType, ...]:
+    return find(type_of_listed(entry), infrared=False)
+
+
+def _measures_indoors(device: Device) -> bool:
+    return (
+        device.cloud_service
+        and not _OUTSIDE.search(device.name.casefold())
+        and any(
+            product.category in {"sensor", "hub"}
+            and not {"outdoor", "weather"} & set(product.name.casefold().split())
+            and any(field.name == "temperature" for field in product.status)
+            for product in _products(device)
+        )
+    )
+
+
+def _preference(device: Device) -> int:
+    """Order meters before hubs, which warm themselves and stand where the wall is."""
+    return int(any(product.category == "hub" for product in _products(device)))
+
+
+def _is_air_conditioner(remote: Remote) -> bool:
+    products = find(remote.remote_type, infrared=True)
+    return any(product.command("setAll") for product in products)
+
+
+def _only_partner(
+    unit: Remote, free: Sequence[Device], waiting: Sequence[Remote], sureness: int
+) -> Device | None:
+    """Return the one meter that fits a unit so well, if it fits no other waiting unit."""
+    fitting = [each for each in free if _fits(unit, each, sureness)]
+    if sureness == _BY_NAME and fitting:
+        return fitting[0]  # a meter before the hub of the same room
+    best = [each for each in fitting if _preference(each) == _preference(fitting[0])]
+    if len(best) != 1:
+        return None
+    rivals = [each for each in waiting if _fits(each, best[0], sureness)]
+    return best[0] if rivals == [unit] else None
+
+
+def _fits(unit: Remote, meter: Device, sureness: int) -> bool:
+    ours, theirs = _place_words(unit.name), _place_words(meter.name)
+    if sureness == _BY_NAME:
+        return bool(ours) and ours == theirs
+    if sureness == _BY_PART:
+        return bool(ours & theirs)
+    # A meter that is named after another room is no help by its hub.
+    if ours and theirs and not ours & theirs:
+        return False
+    if sureness == _BY_HUB:
+        hub = unit.hub_device_id
+        return bool(hub) and hub in {meter.hub_device_id, meter.device_id}
+    return True
+
+
+def _place(name: str) -> str:
+    """Return what is left of a device's name when the words for its kind are taken out.
+
+    >>> _place("Living room AC"), _place("Meter"), _place("寝室エアコン")
+    ('Living room', '', '寝室')
+    """
+    folded = name.casefold()
+    if len(folded) != len(
+        name
+    ):  # a few letters change their length: no places to cut at
+        name = folded
+    kept, at = [], 0
+    for match in _KINDS.finditer(folded):
+        kept.append(name[at : match.start()])
+        at = match.end()
+    kept.append(name[at:])
+    return " ".join(re.sub(r"[^\w'&]+|_", " ", "".join(kept)).split())
+
+
+def _place_words(name: str) -> frozenset[str]:
+    return frozenset(_place(name).casefold().split())
+
+
+def _room_name(unit: Remote, meter: Device) -> str:
+    return _place(unit.name) or _place(meter.name) or unit.name.strip() or "room"
+
+
+def _distinct(rooms: Iterable[ProposedRoom]) -> list[ProposedRoom]:
+    """Give rooms of one name a number each, since a name is a key."""
+    taken: set[str] = set()
+    found = []
+    for room in rooms:
+        name, count = room.name, 1
+        while name.casefold() in taken:
+            count += 1
+            name = f"{room.name} {count}"
+        taken.add(name.casefold())
+        found.append(ProposedRoom(name, room.meter, room.unit, room.because))
+    return found

@@ -1,0 +1,22 @@
+// What was done is said in one place, and can be undone there for a while.
+const get = (id) => document.getElementById(id);
+const SHOWN_MILLISECONDS = 8000;
+const UNDO_MILLISECONDS = 60000;
+
+export function say(text, undo = null) {
+  const place = get("said");
+  place.querySelector("span").textContent = text;
+  place.classList.toggle("shown", Boolean(text));
+  const button = get("undo");
+  button.hidden = !undo;
+  button.onclick = async () => {
+    say("Undoing…");
+    try {
+      await undo();
+    } catch (error) {
+      say(error.message);
+    }
+  };
+  clearTimeout(say.timer);
+  if (text) say.timer = setTimeout(() => say(""), undo ? UNDO_MILLISECONDS : SHOWN_MILLISECONDS);
+}

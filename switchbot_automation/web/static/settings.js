@@ -1,0 +1,167 @@
+// Changing the settings: what would come of it is shown first, and one press undoes it.
+import { answered, ask, sending } from "./api.js";
+import { say } from "./said.js";
+import { number } from "./words.js";
+
+const get = (id) => document.getElementById(id);
+const shown = (value) => (value === undefined || value === null ? "not set" : JSON.stringify(value));
+
+// Let `edit` change a copy of the document; resolve to whether it was saved.
+export async function change(title, edit) {
+  try {
+    const { body: before, etag } = await answered("api/settings");
+    const after = structuredClone(before);
+    edit(after);
+    const review = get("review");
+    get("review-title").textContent = title;
+    get("review-changes").replaceChildren();
+    get("review-told").textContent = "Trying it on what was recorded…";
+    get("review-save").disabled = true;
+    const decided = new Promise((resolve) => (review.onclose = () => resolve(review.returnValue === "ok")));
+    review.returnValue = "";
+    review.showModal();
+    tryOut(after, review);
+    if (!(await decided)) return false;
+    const saved = await answered("api/settings", sending("PUT", after, { "If-Match": etag }));
+    say(`${title}: saved.`, async () => {
+      await answered("api/settings", sending("PUT", before, { "If-Match": saved.etag }));
+      say("The settings are as they were.");
+    });
+    return true;
+  } catch (error) {
+    if (get("review").open) get("review").close("");
+    say(error.status === 412 || error.status === 409 ? "Somebody else changed the settings meanwhile; look again." : error.message);
+    return false;
+  }
+}
+
+async function tryOut(document_, review) {
+  try {
+    const told = await ask("api/settings?dry_run=true", sending("PUT", document_));
+    const rows = told.changes.map(({ path, before, after }) => {
+      const row = document.createElement("tr");
+      const head = Object.assign(document.createElement("th"), { scope: "row", textContent: path });
+      row.append(head, ...[before, after].map((value) => Object.assign(document.createElement("td"), { textContent: shown(value) })));
+      return row;
+    });
+    get("review-changes").replaceChildren(...rows);
+    get("review-told").textContent = rows.length ? summaryWords(told) : "Nothing would change.";
+    get("review-save").disabled = !rows.length;
+    if (review.open) get("review-save").focus();
+  } catch (error) {
+    get("review-told").textContent = `That cannot be: ${error.message}`;
+  }
+}
+
+export function summaryWords({ summary, no_summary: why }) {
+  if (!summary) return why ? `What it would have meant cannot be told: ${why}` : "";
+  const { current, candidate, observed_days: days } = summary;
+  const parts = [];
+  const compared = (key, words, digits = 0) => {
+    const [now, then] = [current[key], candidate[key]];
+    if (now == null || then == null) return;
+    parts.push(`${words} ${number(then, digits)} (now ${number(now, digits)})`);
+  };
+  compared("percent_in_band", "% in the band:", 1);
+  compared("starts", "starts:");
+  compared("energy_kwh", "kWh, estimated:", 1);
+  compared("api_calls", "calls:");
+  const over = days ? `In the last ${number(days, 0)} recorded days: ` : "";
+  return parts.length ? `${over}${parts.join("; ")}.` : "";
+}
+
+// --- every setting, behind a search box ------------------------------------------------
+
+let table = null;
+
+export async function openSettings(zone) {
+  const dialog = get("settings");
+  try {
+    const [document_, listed] = await Promise.all([ask("api/settings"), table ?? ask("api/settings/table")]);
+    table = listed;
+    const part = { ...document_, ...document_.zones?.[zone] };
+    const search = get("settings-search");
+    search.value = "";
+    const list = () => show(found(search.value), part, zone);
+    search.oninput = list;
+    list();
+    dialog.showModal();
+    search.focus();
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+const MOST = 30;
+
+function found(text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return table.settings.filter((each) => words.every((word) => `${each.name} ${each.meaning} ${each.aliases.join(" ")} ${each.unit === "°C" ? "temperature" : ""}`.toLowerCase().includes(word)));
+}
+
+function show(specs, part, zone) {
+  get("settings-count").textContent = `${specs.length} of ${table.settings.length} settings${specs.length > MOST ? `, the first ${MOST} shown` : ""}`;
+  get("settings-list").replaceChildren(...specs.slice(0, MOST).map((spec) => entry(spec, part, zone)));
+}
+
+const valueOf = (part, name) => name.split(".").reduce((value, key) => value?.[key], part);
+// What lies in a list or below a name of one's own is changed as a whole.
+const isPlain = (spec) => !/[[{*]/.test(spec.name) && !/^(object|list of objects)$/.test(spec.type);
+
+function entry(spec, part, zone) {
+  const item = document.createElement("li");
+  const name = Object.assign(document.createElement("strong"), { textContent: spec.name });
+  const meaning = Object.assign(document.createElement("p"), { textContent: spec.meaning });
+  const set = isPlain(spec) ? valueOf(part, spec.name) : undefined;
+  const bounds = [spec.type, spec.unit, spec.range && `(${spec.range})`].filter(Boolean).join(", ");
+  const facts = Object.assign(document.createElement("p"), {
+    className: "facts-of-setting",
+    textContent: `${bounds}; default: ${shown(spec.default)}${set === undefined ? "" : `; here: ${shown(set)}`}`,
+  });
+  item.append(name, meaning, facts);
+  if (isPlain(spec)) item.append(editor(spec, set, zone));
+  return item;
+}
+
+function editor(spec, set, zone) {
+  const form = Object.assign(document.createElement("form"), { className: "setting" });
+  const options = spec.type === "true or false" ? ["true", "false"] : spec.choices;
+  const value = set ?? spec.default;
+  let input;
+  if (options.length) {
+    input = document.createElement("select");
+    input.append(...options.map((each) => new Option(each, each)));
+    input.value = String(value);
+  } else {
+    input = document.createElement("input");
+    input.value = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  }
+  input.setAttribute("aria-label", spec.name);
+  const button = Object.assign(document.createElement("button"), { type: "submit", textContent: "Change" });
+  button.setAttribute("aria-label", `Change ${spec.name}`);
+  form.append(input, button);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    get("settings").close();
+    change(`${spec.name} of ${zone}`, (document_) => {
+      const whole = (spec.per_zone && document_.zones?.[zone]) || document_;
+      const keys = spec.name.split(".");
+      const last = keys.pop();
+      const holder = keys.reduce((at, key) => (at[key] ??= {}), whole);
+      if (input.value === "") delete holder[last];
+      else holder[last] = read(input.value, spec);
+    });
+  });
+  return form;
+}
+
+function read(text, spec) {
+  if (/number|list|true or false|auto/.test(spec.type)) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  }
+  return text;
+}

@@ -1,0 +1,126 @@
+// What a person wants of a room: other temperatures or a preset, for a time or for good.
+import { change } from "./settings.js";
+import { dayAndClock, number, plain } from "./words.js";
+
+const STEP = 0.5;
+const COLDEST = 10;
+const WARMEST = 35;
+// A wish is sent once, when the last press is over: every call of the day counts.
+const SETTLED_MILLISECONDS = 900;
+
+const get = (id) => document.getElementById(id);
+const pressed = new Map();
+const title = (zone) => (zone.name === "default" ? "Home" : plain(zone.name));
+
+export const bandWords = ({ low, high }) => `${number(low)} to ${number(high)} °C`;
+
+export function wishWords(zone) {
+  const { wish, timezone } = zone;
+  const what = wish.preset ? `preset ${plain(wish.preset)}` : bandWords(zone.wanted ?? zone.band);
+  const until = wish.until.startsWith("9999-") ? "you resume" : dayAndClock(wish.until, timezone);
+  return `${wish.rule ? `Rule ${wish.rule} wants` : "You want"} ${what} until ${until}.`;
+}
+
+// Show the band of a room between its two buttons; what was pressed and not sent yet goes first.
+export function showDial(card, zone, { readOnly, send }) {
+  const dial = card.querySelector(".dial");
+  const band = pressed.get(zone.name)?.band ?? zone.wanted;
+  dial.hidden = !band || !zone.enabled || readOnly;
+  if (dial.hidden) return;
+  dial.setAttribute("aria-label", `Wanted in ${title(zone)}`);
+  const wanted = dial.querySelector(".wanted");
+  wanted.textContent = bandWords(band);
+  wanted.classList.toggle("pending", pressed.has(zone.name));
+  for (const [name, sign] of [["cooler", -1], ["warmer", 1]]) {
+    const button = dial.querySelector(`.${name}`);
+    button.disabled = band.low + sign * STEP < COLDEST || band.high + sign * STEP > WARMEST;
+    button.setAttribute("aria-label", `${plain(name)} by half a degree, ${title(zone)}`);
+    button.onclick = () => press(card, zone, sign * STEP, { readOnly, send });
+  }
+}
+
+function press(card, zone, kelvin, options) {
+  const before = pressed.get(zone.name);
+  clearTimeout(before?.timer);
+  const from = before?.band ?? zone.wanted;
+  const band = { low: from.low + kelvin, high: from.high + kelvin };
+  const timer = setTimeout(async () => {
+    const wish = { action: "set_temperature", ...pressed.get(zone.name).band };
+    await options.send(zone.name, wish, () => pressed.delete(zone.name));
+  }, SETTLED_MILLISECONDS);
+  pressed.set(zone.name, { band, timer });
+  showDial(card, zone, options);
+}
+
+// What puts a room back to how it was wished before; null where that is unknown.
+export function wayBack(zone) {
+  if (zone.wish) {
+    const hold = zone.wish.until.startsWith("9999-") ? "permanent" : zone.wish.until;
+    return zone.wish.preset
+      ? { action: "set_preset_mode", preset: zone.wish.preset, hold }
+      : { action: "set_temperature", ...zone.wanted, hold };
+  }
+  if (zone.hold_until) return { action: "hold", hold: zone.hold_until.startsWith("9999-") ? "permanent" : zone.hold_until };
+  return zone.enabled ? { action: "resume" } : null;
+}
+
+// --- the dialog: a band by two handles, a preset, and until when -----------------------
+
+export function openChange(zone, send) {
+  const dialog = get("change");
+  const form = dialog.querySelector("form");
+  const field = (name) => form.elements.namedItem(name);
+  get("change-title").textContent = `What ${title(zone)} is to keep`;
+  const { low, high } = zone.wanted ?? { low: 20, high: 22 };
+  // With both seasons there have to be some degrees between heating and cooling.
+  const gap = zone.mode === "auto" ? 3 : STEP;
+  const set = (name, value) => {
+    field(name).value = field(`${name}-handle`).value = Math.min(WARMEST, Math.max(COLDEST, value));
+  };
+  set("low", low);
+  set("high", high);
+  const moved = (name, value) => {
+    set(name, Number(value));
+    const [least, most] = [Number(field("low").value), Number(field("high").value)];
+    if (most - least < gap) name === "low" ? set("high", least + gap) : set("low", most - gap);
+    field("preset").value = "";
+    preview();
+  };
+  for (const name of ["low", "high"]) {
+    field(name).oninput = field(`${name}-handle`).oninput = (event) => event.target.value && moved(name, event.target.value);
+  }
+  const choices = ["", ...zone.presets].map((name) => new Option(name ? plain(name) : "none", name));
+  field("preset").replaceChildren(...choices);
+  field("preset").value = zone.wish?.preset ?? "";
+  get("change-presets").hidden = !zone.presets.length;
+  field("preset").onchange = () => preview();
+  const preview = () => {
+    get("change-band").classList.toggle("unused", Boolean(field("preset").value));
+    get("change-for-good").hidden = Boolean(field("preset").value) || zone.mode === "auto";
+    if (get("change-for-good").hidden && form.elements.until.value === "good") form.elements.until.value = "until_next_change";
+  };
+  preview();
+  dialog.returnValue = "";
+  dialog.onclose = () => {
+    if (dialog.returnValue !== "ok") return;
+    const [preset, until] = [field("preset").value, form.elements.until.value];
+    const band = { low: Number(field("low").value), high: Number(field("high").value) };
+    if (until === "good") return keepForGood(zone, band, send);
+    const hold = /^\d+$/.test(until) ? Number(until) : until;
+    send(zone.name, preset ? { action: "set_preset_mode", preset, hold } : { action: "set_temperature", ...band, hold });
+  };
+  dialog.showModal();
+}
+
+// The setpoint moves with the middle of the band, as the engine does it for a time.
+function keepForGood(zone, { low, high }, send) {
+  const words = `${title(zone)} keeps ${bandWords({ low, high })} from now on`;
+  change(words, (document) => {
+    const part = document.zones?.[zone.name] ?? document;
+    const season = zone.mode;
+    const old = { ...document[season], ...part[season] };
+    const moved = (low + high - old.min_temp - old.max_temp) / 2;
+    const target = Math.min(30, Math.max(16, old.target_temp + moved));
+    part[season] = { ...part[season], min_temp: low, max_temp: high, target_temp: target };
+  }).then((saved) => saved && zone.wish && send(zone.name, { action: "resume" }));
+}

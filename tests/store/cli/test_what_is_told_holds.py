@@ -1,0 +1,329 @@
+"""`health` and `doctor` try what the program does, and change nothing by it."""
+
+import os
+import pwd
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from switchbot_store import (
+    HistorySample,
+    HistorySpill,
+    JsonStore,
+    SqliteHistory,
+    StoreConfig,
+    StoreConfigError,
+    StoreError,
+    get_history,
+    get_store,
+)
+from switchbot_store.doctor import local as doctor_local
+from switchbot_store.doctor.refusals import diagnosis
+
+AT = datetime(2026, 1, 10, 8, tzinfo=UTC)
+AWAY = "postgresql://postgres:hunter2@127.0.0.1:1/home"
+COMMANDS = [
+    ("get", "settings"),
+    ("get",),
+    ("set", "settings", "{}"),
+    ("health",),
+    ("doctor",),
+    ("backup", "../backup.zip"),
+    ("conflicts",),
+    ("history", "status"),
+    ("history", "export", "-"),
+    ("history", "clean"),
+]
+
+
+def everything(place):
+    """Return each file's bytes and times below a directory."""
+    return {
+        path: (path.read_bytes() if path.is_file() else b"", path.stat().st_mtime_ns)
+        for path in [place, *place.rglob("*")]
+    }
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home on files: two documents, each with an earlier generation, and a row."""
+    config = tmp_path / "config"
+    with JsonStore(config) as store:
+        for number in range(2):
+            store.set_many({"settings": {"n": number}, "state": {"n": number}})
+    with closing(SqliteHistory(config / "history.sqlite3")) as history:
+        history.write([HistorySample(AT, temperature=20.0)], now=AT)
+    with closing(HistorySpill(config / "history_spill.sqlite3")) as spill:
+        spill.append([HistorySample(AT)])
+    return config
+
+
+@contextmanager
+def as_nobody():
+    if os.geteuid() != 0:
+        pytest.skip("only root may become another user")
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def _keep(_home):
+    pass
+
+
+def _nul(home):
+    (home / "settings.json").write_bytes(b"\0" * 50)
+
+
+def _both_bad(home):
+    for name in ("settings.json", "settings.json.previous", ".settings.good"):
+        (home / name).write_bytes(b"\0" * 50)
+
+
+def _edited(home):
+    (home / "settings.json").write_text('{"n": 1,}')
+
+
+def _malformed(home):
+    (home / "history.sqlite3").write_bytes(b"no database" * 1000)
+
+
+def _malformed_spill(home):
+    (home / "history_spill.sqlite3").write_bytes(b"no database" * 1000)
+
+
+def _newer(home):
+    with closing(sqlite3.connect(home / "history.sqlite3")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+        connection.execute("PRAGMA journal_mode = DELETE")
+
+
+@pytest.mark.parametrize(
+    ("harm", "status", "words"),
+    [
+        (_keep, "ok", ""),
+        (_nul, "degraded", "last good is used"),
+        (_both_bad, "error", "is damaged; repair it"),
+        (_edited, "degraded", "line 1 column 9"),
+        (_malformed, "error", "it is damaged: stop the programs"),
+        (_malformed_spill, "error", "it is damaged: stop the programs"),
+        (_newer, "error", "upgrade this program"),
+    ],
+)
+def test_looking_changes_nothing_and_says_what_is_wrong(
+    invoke, home, harm, status, words
+):
+    harm(home)
+    before = everything(home)
+    code = 1 if status == "error" else 0
+    assert invoke("health", "--json", code=code).json["status"] == status
+    assert words in invoke("health", "--json", code=code).out
+    found = invoke("doctor", "--json", code=0 if harm is _keep else 1)
+    assert words in found.out
+    after = everything(home)
+    assert after.keys() == before.keys()
+    assert {path: found[0] for path, found in after.items()} == {
+        path: found[0] for path, found in before.items()
+    }
+
+
+def test_nothing_is_made_by_looking_at_nothing(invoke, tmp_path):
+    assert invoke("health", "--json").json["status"] == "ok"
+    invoke("doctor")
+    assert list(tmp_path.iterdir()) == []
+
+
+class TestDisks:
+    @pytest.fixture(params=["full", "read-only"])
+    def refusing(self, request, loop_disk, environment):
+        environment(STORE_DIRECTORY=loop_disk.path / "config")
+        return loop_disk.fill if request.param == "full" else loop_disk.fail
+
+    def test_files_on_a_disk_that_refuses_are_an_error(
+        self, invoke, loop_disk, refusing
+    ):
+        invoke("set", "state", "{}")
+        refusing()
+        assert invoke("health", "--json", code=1).json["status"] == "error"
+        found = invoke("doctor", "--json", code=1)
+        assert "cannot be written" in found.out
+
+    def test_it_is_told_beside_a_database_that_takes_everything(
+        self, invoke, refusing, postgres
+    ):
+        invoke("set", "state", "{}")
+        with get_store() as store:
+            store.set("state", {"n": 1})
+        refusing()
+        health = invoke("health", "--json").json
+        assert health["status"] == "degraded"
+        assert "cannot write" in health["last_error"]
+        with get_store() as store:  # and so it is
+            store.set("state", {"n": 2})
+        assert invoke("get", "state").json == {"n": 2}
+
+    def test_with_the_database_away_nothing_is_acknowledged(
+        self, invoke, environment, refusing
+    ):
+        environment(STORE_BACKEND="postgres", POSTGRES_URL=AWAY)
+        assert invoke("health", "--json").json["status"] == "degraded"
+        refusing()
+        health = invoke("health", "--json", code=1).json
+        assert health["status"] == "error"
+        assert "cannot write" in health["last_error"]
+        assert "refused" in health["last_error"]
+
+
+class TestAnotherUsersFiles:
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    @pytest.mark.parametrize("backend", ["json", "postgres"])
+    @pytest.mark.parametrize("mode", [0o700, 0o755])
+    def test_every_command_ends_with_an_error_of_ours(
+        self, invoke, environment, home, command, backend, mode
+    ):
+        """`invoke` raises what is no way for a command to end."""
+        environment(STORE_BACKEND=backend, POSTGRES_URL=AWAY)
+        home.chmod(mode)
+        home.parent.chmod(0o755)
+        for parent in home.parents:
+            if parent.stat().st_mode & 0o5 != 0o5:
+                parent.chmod(parent.stat().st_mode | 0o5)
+        with suppress(AssertionError):
+            invoke(*command)  # what it imports, another user may not read
+        for path in home.iterdir():
+            path.chmod(0o600)
+        with as_nobody():
+            done = invoke(*command, code=1)
+        assert "Traceback" not in done.out + done.err
+
+    def test_the_history_says_whose_files_they_are(self, home, environment):
+        home.chmod(0o700)
+        config = StoreConfig(directory=home)
+        with as_nobody(), pytest.raises(StoreError, match=r"belongs to user 0|denied"):
+            get_history(config)
+
+
+def test_rights_that_a_role_lacks_are_found(invoke, postgres, environment):
+    invoke("set", "settings", "{}")
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        name = f"app_{os.getpid()}"
+        admin.execute(f"CREATE ROLE {name} LOGIN")
+        try:
+            admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
+            environment(
+                POSTGRES_URL=psycopg.conninfo.make_conninfo(postgres, user=name)
+            )
+            health = invoke("health", "--json", code=1).json
+            assert "documents cannot be written" in health["last_error"]
+            assert "rows of history cannot be written" in health["last_error"]
+            found = invoke("doctor", "--json", code=1).out
+            assert "GRANT SELECT, INSERT, UPDATE, DELETE" in found
+            admin.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+            assert invoke("health", "--json").json["status"] == "ok"
+            assert admin.execute(
+                "SELECT count(*) FROM json_store WHERE kind = '_health'"
+            ).fetchone() == (0,)
+        finally:
+            admin.execute(f"DROP OWNED BY {name}")
+            admin.execute(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("FATAL:  Tenant or user not found", "postgres.PROJECT"),
+        ("FATAL: (ENOTFOUND) tenant/user postgres.abc not found", "postgres.PROJECT"),
+        ("FATAL: no tenant identifier provided (external_id or sni)", "PROJECT"),
+        ("ERROR: Endpoint ID is not specified. Either please upgrade", "endpoint%3D"),
+        ("ERROR: The requested endpoint could not be found", "Neon"),
+        ("ERROR: The endpoint is disabled. Enable it using API", "Neon"),
+        (
+            "ERROR: Your project has exceeded the compute time quota. Upgrade",
+            "allowance",
+        ),
+        ("FATAL: MaxClientsInSessionMode: max clients reached", "transaction mode"),
+        ("FATAL: Circuit breaker open: too many authentication errors", "password"),
+        ("connection failed: Network is unreachable", "IPv4"),
+    ],
+)
+def test_the_hosters_words_have_their_advice(words, advice):
+    assert advice in diagnosis(words).advice
+
+
+class TestHome:
+    def test_a_tilde_is_the_users_home(self, invoke, environment, tmp_path):
+        environment(
+            HOME=tmp_path,
+            STORE_DIRECTORY="~/switchbot",
+            SWITCHBOT_STATE_PATH="~/elsewhere/state.json",
+        )
+        invoke("set", "settings", "{}")
+        invoke("set", "state", "{}")
+        assert (tmp_path / "switchbot" / "settings.json").is_file()
+        assert (tmp_path / "elsewhere" / "state.json").is_file()
+        assert not Path("~").exists()
+
+    def test_one_that_is_not_known_is_a_wrong_setting(self):
+        with pytest.raises(StoreConfigError, match="STORE_DIRECTORY") as raised:
+            StoreConfig.from_env({"STORE_DIRECTORY": "~nobody-of-that-name/x"})
+        assert raised.value.variable == "STORE_DIRECTORY"
+
+
+class TestSqlite:
+    @pytest.mark.parametrize(
+        ("version", "level"),
+        [
+            ((3, 40, 1), "warning"),
+            ((3, 44, 6), "ok"),
+            ((3, 45, 0), "warning"),
+            ((3, 50, 7), "ok"),
+            ((3, 51, 2), "warning"),
+            ((3, 51, 3), "ok"),
+            ((3, 53, 0), "ok"),
+        ],
+    )
+    def test_its_defect_is_told_where_processes_share_a_file(
+        self, invoke, home, monkeypatch, version, level
+    ):
+        monkeypatch.setattr(doctor_local.sqlite3, "sqlite_version_info", version)
+        assert _sqlite(invoke)["level"] == "ok"
+        if not Path("/proc/self/fd").is_dir():
+            pytest.skip("which processes have a file open is not told here")
+        program = "import sys; file = open(sys.argv[1]); print(flush=True); input()"
+        path = home / "history.sqlite3"
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", program, path],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]
+        try:
+            for process in processes:
+                process.stdout.readline()
+            found = _sqlite(invoke)
+            assert found["level"] == level
+            assert ".".join(map(str, version)) in found["message"]
+            if level == "warning":
+                assert str(processes[0].pid) in found["message"]
+        finally:
+            for process in processes:
+                process.communicate(b"\n")
+
+
+def _sqlite(invoke):
+    (found,) = (
+        each
+        for each in invoke("doctor", "--json").json["findings"]
+        if each["check"] == "sqlite"
+    )
+    return found

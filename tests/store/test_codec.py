@@ -1,0 +1,126 @@
+"""What may be stored and read is decided before anything goes through it level by level."""
+
+import gzip
+import hashlib
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from switchbot_store import (
+    HistorySample,
+    HistoryService,
+    JsonStore,
+    MemoryStore,
+    SqliteHistory,
+    StoreDataError,
+    StoreUnavailableError,
+)
+from switchbot_store.backup import restore
+from switchbot_store.backup.format import FORMAT, VERSION
+from switchbot_store.codec import MAX_DEPTH, UnreadableError, decode, encode
+
+TOO_DEEP = [300, 900, 1020, 5000, 200_000]
+"""Beyond what is written, what orjson reads, and what Python may recurse."""
+AT = datetime(2026, 1, 10, tzinfo=UTC)
+
+
+def nested(levels):
+    outer = inner = []
+    for _ in range(levels):
+        inner.append([])
+        inner = inner[0]
+    return {"a": outer}
+
+
+def text(levels):
+    return '{"a":' + "[" * levels + "]" * levels + "}"
+
+
+@pytest.mark.parametrize("levels", TOO_DEEP)
+class TestTooDeep:
+    def test_it_is_not_written(self, levels):
+        with pytest.raises(StoreDataError, match="levels deep"):
+            encode(nested(levels))
+
+    def test_it_is_not_read(self, levels):
+        for encoded in (text(levels), text(levels).encode()):
+            with pytest.raises(UnreadableError, match=r"levels deep|no JSON"):
+                decode(encoded, key="settings")
+
+    def test_a_file_of_it_is_a_persons_mistake(self, levels, tmp_path):
+        path = tmp_path / "settings.json"
+        with JsonStore(tmp_path) as store:
+            store.set("settings", {"n": 1})
+            path.write_text(text(levels))
+            entry = store.get_entry("settings")
+            assert entry.data == {"n": 1}
+            assert entry.problem is not None
+            with pytest.raises(StoreDataError):
+                store.set("settings", {"n": 2})
+        assert path.read_text() == text(levels)
+
+    @pytest.mark.parametrize("kind", ["document", "row"])
+    def test_a_backup_of_it_is_damaged(self, levels, kind, tmp_path):
+        deep = text(levels)
+        body = (
+            f'{{"key":"settings","updated_at":null,"data":{deep}}}'
+            if kind == "document"
+            else f'{{"timestamp":"2026-01-10T00:00:00Z","metadata":{deep}}}'
+        )
+        lines = [
+            f'{{"format":"{FORMAT}","version":{VERSION}}}',
+            f'{{"{kind}":{body}}}',
+        ]
+        content = "".join(f"{line}\n" for line in lines).encode()
+        counts = {"documents": 0, "rows": 0, "hours": 0, f"{kind}s": 1}
+        end = {"end": counts, "sha256": hashlib.sha256(content).hexdigest()}
+        path = tmp_path / "home.backup"
+        path.write_bytes(gzip.compress(content + json.dumps(end).encode() + b"\n"))
+        with pytest.raises(StoreDataError, match="line 2"):
+            restore(MemoryStore(), None, path)
+
+    def test_a_row_of_it_is_set_aside(self, levels, tmp_path):
+        path = tmp_path / "history.sqlite3"
+        aside = tmp_path / "aside.jsonl"
+        with HistoryService(SqliteHistory(path), quarantine=aside) as history:
+            history.record(HistorySample(AT, metadata=nested(levels)))
+            history.record(HistorySample(AT, zone="b"))
+            history.flush()
+            assert history.status().quarantined == 1
+            assert history.status().written == 1
+        assert aside.stat().st_mode & 0o777 == 0o600
+
+
+def test_all_that_is_written_is_read():
+    deep = nested(MAX_DEPTH - 2)
+    assert decode(encode(deep), key="a") == deep
+    wide = {"a": [{"b": [[]]} for _ in range(1000)], "text": "[{" * 1000}
+    assert decode(encode(wide), key="a") == wide
+
+
+def test_what_is_longer_than_any_document_is_not_parsed(monkeypatch):
+    monkeypatch.setattr("switchbot_store.codec._LONGEST", 100)
+    with pytest.raises(StoreUnavailableError, match="at most"):
+        decode(b'{"a": "' + b"x" * 100 + b'"}', key="a")
+
+
+def test_no_recursion_is_needed_for_any_of_it(caplog):
+    """A host may leave little of the stack."""
+    caplog.set_level(logging.CRITICAL)
+
+    def down(levels):
+        if levels:
+            down(levels - 1)
+        else:
+            decode(encode(nested(MAX_DEPTH - 2)), key="a")
+            with pytest.raises(StoreDataError):
+                encode(nested(5000))
+
+    limit, used = sys.getrecursionlimit(), 0
+    frame = sys._getframe()
+    while frame is not None:
+        frame, used = frame.f_back, used + 1
+    down(limit - used - 80)
