@@ -316,22 +316,26 @@ def in_window(
     windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
 ) -> TimeWindow | None:
     """Return the first window in force at an aware instant, None if there is none."""
-    return _in_window(tuple(windows), now_utc, tz) if windows else None
+    if not windows:
+        return None
+    # In UTC: of one timezone both readings of a repeated hour count as equal.
+    place = _place_in_force(tuple(windows), now_utc.astimezone(UTC), tz)
+    return None if place is None else windows[place]
 
 
 @lru_cache(maxsize=256)  # a tick asks several times at one instant, also for many zones
-def _in_window(
+def _place_in_force(
     windows: tuple[TimeWindow, ...], now_utc: datetime, tz: tzinfo
-) -> TimeWindow | None:
+) -> int | None:
     local = now_utc.astimezone(tz)
-    for window in windows:
+    for place, window in enumerate(windows):
         day = (
             start_day(window, local)
             if window.by_clock
             else day_in_force(window, now_utc, tz)
         )
         if day is not None:
-            return window
+            return place
     return None
 
 
