@@ -7,7 +7,10 @@ way in: backends store its bytes and nothing else.
 
 from __future__ import annotations
 
+import json
+import logging
 import re
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from switchbot_store.model import Document
 
+_LOGGER = logging.getLogger(__name__)
 MAX_KEY_LENGTH: Final = 200
 MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 250
@@ -33,6 +37,7 @@ _LONGEST: Final = 8 * MAX_DOCUMENT_BYTES
 _FLOAT_LIMIT: Final = 1e16
 """From here on `jsonb` gives a float back as an integer."""
 _INT_LIMIT: Final = 2**63
+_INT_DIGITS: Final = len(str(_INT_LIMIT))
 _EXACT: Final = (
     orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -143,6 +148,59 @@ def is_too_deep(data: object) -> bool:
         if not level:
             return False
     return True
+
+
+def encode_of_others(data: Document) -> bytes:
+    """Return as JSON what `decode_of_others` gave, even what `encode` refuses."""
+    return orjson.dumps(data, option=_EXACT)
+
+
+def decode_of_others(encoded: bytes | str, *, key: str) -> Document:
+    """Return a document as `decode` does, also one with numbers that nothing can hold.
+
+    PostgreSQL's ``jsonb`` keeps ``1e400``. Such a number is read as None and told of; what
+    stands around it is there.
+    """
+    try:
+        return decode(encoded, key=key)
+    except UnreadableError:
+        too_large: list[str] = []
+        data = _read_without(encoded, too_large)
+        if type(data) is not dict or not too_large:
+            raise
+    _LOGGER.warning(
+        "%r holds %d numbers beyond any range, read as null; the first: %.40s",
+        key,
+        len(too_large),
+        too_large[0],
+    )
+    return cast("Document", data)
+
+
+def _read_without(encoded: bytes | str, too_large: list[str]) -> Any:
+    """Return what is there, with None for numbers put into `too_large`; None for no JSON."""
+
+    def number(text: str) -> float | None:
+        value = float(text)
+        if -sys.float_info.max <= value <= sys.float_info.max:
+            return value
+        too_large.append(text)
+        return None
+
+    def whole(text: str) -> int | float | None:
+        return int(text) if len(text.lstrip("-")) < _INT_DIGITS else number(text)
+
+    def constant(text: str) -> None:
+        raise ValueError(text)
+
+    try:
+        data = json.loads(
+            encoded, parse_float=number, parse_int=whole, parse_constant=constant
+        )
+        orjson.dumps(data)  # which refuses what JSON lets pass and nothing else can
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return data
 
 
 def _all_exact(data: Document) -> bool:

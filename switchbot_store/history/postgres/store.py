@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LOGGER = logging.getLogger(__name__)
+_MEASURED: Final = ("temperature", "humidity")
 _MAX_RECORDSET_ROWS: Final = 1000
 """Beyond this COPY is faster, though it takes several round trips."""
 _HOURS_PER_STEP: Final = 240
@@ -104,6 +107,7 @@ class PostgresHistory(HistoryBackend):
             connect_timeout_seconds=connect_timeout_seconds,
         )
         self._connections = self._make_connections()
+        self._left_out: set[tuple[str, str]] = set()
 
     def __repr__(self) -> str:
         return f"<PostgresHistory {self._connections.description}>"
@@ -210,7 +214,7 @@ class PostgresHistory(HistoryBackend):
         """Summarise the rows since then; see `HistoryService.aggregates`."""
 
         def fetch_row(connection: Connection) -> dict[str, Any]:
-            with connection.cursor(row_factory=dict_row) as cursor:
+            with connection.cursor(row_factory=dict_row, binary=True) as cursor:
                 values = {"since": since, "zone": zone}
                 return cursor.execute(sql.AGGREGATES, values).fetchone() or {}
 
@@ -269,7 +273,7 @@ class PostgresHistory(HistoryBackend):
         }
 
         def fetch_rows(connection: Connection) -> list[HistoryRow]:
-            with connection.cursor(row_factory=dict_row) as cursor:
+            with connection.cursor(row_factory=dict_row, binary=True) as cursor:
                 found = cursor.execute(frozen.POSTGRES_READ, values)
                 return [HistoryRow(row) for row in found]
 
@@ -304,9 +308,29 @@ class PostgresHistory(HistoryBackend):
     def _recorded(self, statement: LiteralString, **values: object) -> list[HistoryRow]:
         rows = self._named(statement, values, sql.READ_COLUMNS)
         for row in rows:
+            for name in _MEASURED:
+                value = row[name]
+                if value is not None and not -sql.USABLE <= value <= sql.USABLE:
+                    self._leave_out(row, name)
             if row["metadata"] is not None:
-                row["metadata"] = orjson.loads(row["metadata"])
+                try:
+                    row["metadata"] = orjson.loads(row["metadata"])
+                except orjson.JSONDecodeError:
+                    self._leave_out(row, "metadata")
         return rows
+
+    def _leave_out(self, row: HistoryRow, name: str) -> None:
+        """Read the row without what somebody else left in it; say so once a column."""
+        if (row["zone"], name) not in self._left_out:
+            self._left_out.add((row["zone"], name))
+            _LOGGER.warning(
+                "state_history: %s of zone %r at %s cannot be read, and is left out: %.100r",
+                name,
+                row["zone"],
+                row["timestamp"].isoformat(),
+                row[name],
+            )
+        row[name] = None
 
     def _named(
         self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
@@ -363,7 +387,7 @@ def _roll_up(connection: Connection, edge: datetime) -> int:
     if through is None or through < edge:
         return _advance(connection, through, edge)
     values = {"through": through, "limit": _HOURS_PER_STEP}
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
     if marked:
         _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
@@ -404,7 +428,7 @@ def _sum_up(
 def _row(
     connection: Connection, statement: LiteralString, values: dict[str, object]
 ) -> tuple[Any, ...]:
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         row = cursor.execute(statement, values).fetchone()
     return () if row is None else row
 
