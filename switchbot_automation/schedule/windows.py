@@ -317,15 +317,26 @@ def in_window(
     windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
 ) -> TimeWindow | None:
     """Return the first window in force at an aware instant, None if there is none."""
-    local = now_utc.astimezone(tz) if windows else now_utc
-    for window in windows:
+    if not windows:
+        return None
+    # In UTC: of one timezone both readings of a repeated hour count as equal.
+    place = _place_in_force(tuple(windows), now_utc.astimezone(UTC), tz)
+    return None if place is None else windows[place]
+
+
+@lru_cache(maxsize=256)  # a tick asks several times at one instant, also for many zones
+def _place_in_force(
+    windows: tuple[TimeWindow, ...], now_utc: datetime, tz: tzinfo
+) -> int | None:
+    local = now_utc.astimezone(tz)
+    for place, window in enumerate(windows):
         day = (
             start_day(window, local)
             if window.by_clock
             else day_in_force(window, now_utc, tz)
         )
         if day is not None:
-            return window
+            return place
     return None
 
 
@@ -377,6 +388,13 @@ class _Change(NamedTuple):
     inside: bool
 
 
+class _Changes(NamedTuple):
+    """What changes in one week, ascending, and the instants alone, to find one fast."""
+
+    at: tuple[datetime, ...]
+    each: tuple[_Change, ...]
+
+
 def _next(
     windows: Sequence[TimeWindow],
     now_utc: datetime,
@@ -389,8 +407,7 @@ def _next(
     first_day = now.toordinal() - now.weekday()
     for week in _weeks(windows, first_day):
         changes = _changes_of_week(tuple(windows), tz, week)
-        later = bisect_right(changes, now, key=lambda change: change.at)
-        for change in changes[later:]:
+        for change in changes.each[bisect_right(changes.at, now) :]:
             if wanted(change):
                 return change.at
     return None
@@ -416,7 +433,7 @@ def _weeks(windows: Sequence[TimeWindow], first: int) -> Iterator[int]:
 @lru_cache(maxsize=1024)
 def _changes_of_week(
     windows: tuple[TimeWindow, ...], tz: tzinfo, first_day: int
-) -> tuple[_Change, ...]:
+) -> _Changes:
     """Return what changes in the seven days from 00:00 UTC of the ordinal day on.
 
     Remembered: an engine asks at every tick, and the answer holds for a week.
@@ -432,7 +449,7 @@ def _changes_of_week(
         if (now and now.preset) != (before and before.preset):
             changes.append(_Change(at, before is not None, now is not None))
         before = now
-    return tuple(changes)
+    return _Changes(tuple(each.at for each in changes), tuple(changes))
 
 
 def _edges(
