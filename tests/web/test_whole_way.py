@@ -107,7 +107,7 @@ async def test_from_nothing_to_a_warmer_room(start, tmp_path, open_page):
         await page.get_by_label("From, hours 1").fill("07:30")
         await page.get_by_role("button", name="See what it changes").click()
         await page.locator("#review-save:enabled").click()
-        await page.get_by_role("button", name="Undo").wait_for()
+        await page.get_by_role("status").get_by_text(": saved.").wait_for()
         after = json.loads((tmp_path / "config" / "settings.json").read_text())
         assert after["time_windows"] != before["time_windows"]
         await page.get_by_role("button", name="Undo").click()
