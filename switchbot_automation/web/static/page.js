@@ -37,6 +37,8 @@ function problemsOf(home) {
 // --- rooms ---------------------------------------------------------------------------
 
 function showHome(told) {
+  // An answer that was made before what is shown, and came after it, is old news.
+  if (told.at && home?.at && Date.parse(told.at) < Date.parse(home.at)) return;
   home = { ...home, ...told };
   problem(problemsOf(home).join(" "));
   if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;
