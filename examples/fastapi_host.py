@@ -1,6 +1,7 @@
 # A FastAPI application that runs the engine in its lifespan.
 #
 #   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/fastapi_host.py
+#   uvicorn --app-dir examples fastapi_host:app --workers 2
 #
 # FastAPI has no scheduler, so `SchedulerService` calls the engine on the same loop.
 import asyncio
@@ -19,9 +20,10 @@ from switchbot_automation import (
     SettingsError,
     SwitchBotClient,
     UnknownZoneError,
+    WebhookSender,
 )
 from switchbot_automation.model import ManualAction
-from switchbot_store import get_store
+from switchbot_store import get_history, get_store
 
 BASE_URL = os.environ.get("SWITCHBOT_BASE_URL", "https://api.switch-bot.com")
 
@@ -38,10 +40,20 @@ async def run_engine(app: FastAPI) -> AsyncIterator[None]:
         # Opening may wait for a database, which must not hold up the loop.
         store = await asyncio.to_thread(get_store)
         try:
-            async with AutomationEngine(client, store, quota=client.quota) as engine:
-                app.state.engine = engine
-                async with SchedulerService(engine):
-                    yield
+            history = await asyncio.to_thread(get_history)
+            try:
+                async with AutomationEngine(
+                    client,
+                    store,
+                    history=history,
+                    quota=client.quota,
+                    webhook_sender=WebhookSender(),
+                ) as engine:
+                    app.state.engine = engine
+                    async with SchedulerService(engine):
+                        yield
+            finally:
+                await asyncio.to_thread(history.close)
         finally:
             await asyncio.to_thread(store.close)
 

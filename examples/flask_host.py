@@ -1,10 +1,15 @@
 # A Flask dashboard with the engine in a thread of its own.
 #
 #   SWITCHBOT_TOKEN=... SWITCHBOT_SECRET=... python examples/flask_host.py
+#   gunicorn -c examples/deploy/gunicorn.conf.py --chdir examples 'flask_host:create_app()'
 #
 # Any view reads and writes the two documents through `app.extensions`; whatever is the
 # engine's business goes through `EngineThread.call`.
+import asyncio
+import atexit
 import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,29 +22,46 @@ from switchbot_automation import (
     EngineThread,
     SettingsError,
     SwitchBotClient,
+    WebhookSender,
 )
-from switchbot_store import StoreInterface, get_store
+from switchbot_store import get_history, get_store
 
 BASE_URL = os.environ.get("SWITCHBOT_BASE_URL", "https://api.switch-bot.com")
 
 
-def create_app(store: StoreInterface) -> Flask:
+def create_app() -> Flask:
     app = Flask(__name__)
+    store = get_store()
+    # After the engine's thread, which ends first: what registers last is called first.
+    atexit.register(store.close)
 
     @asynccontextmanager
     async def house() -> AsyncIterator[AutomationEngine]:
-        async with aiohttp.ClientSession() as session:
-            client = SwitchBotClient(
-                session,
-                os.environ["SWITCHBOT_TOKEN"],
-                os.environ["SWITCHBOT_SECRET"],
-                base_url=BASE_URL,
-            )
-            yield AutomationEngine(client, store, quota=client.quota)
+        # Here and not above: a server that forks makes an engine in each worker.
+        history = await asyncio.to_thread(get_history)
+        try:
+            async with aiohttp.ClientSession() as session:
+                client = SwitchBotClient(
+                    session,
+                    os.environ["SWITCHBOT_TOKEN"],
+                    os.environ["SWITCHBOT_SECRET"],
+                    base_url=BASE_URL,
+                )
+                yield AutomationEngine(
+                    client,
+                    store,
+                    history=history,
+                    quota=client.quota,
+                    webhook_sender=WebhookSender(),
+                )
+        finally:
+            await asyncio.to_thread(history.close)
 
     app.extensions["settings_store"] = store.document("settings")
     app.extensions["state_store"] = store.document("state")
     app.extensions["engine"] = EngineThread(house)
+    # Where no hook of the server has started it, the first request does.
+    app.before_request(app.extensions["engine"].start)
 
     @app.get("/")
     def page() -> str:
@@ -72,7 +94,7 @@ def create_app(store: StoreInterface) -> Flask:
 
 
 if __name__ == "__main__":
-    with get_store() as opened:
-        host = create_app(opened)
-        with host.extensions["engine"]:
-            host.run(port=int(os.environ.get("PORT", "8000")))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    host = create_app()
+    with host.extensions["engine"]:
+        host.run(port=int(os.environ.get("PORT", "8000")))

@@ -6,6 +6,7 @@
     ├── SettingsError             the settings document is wrong; `path` says where
     ├── UnknownZoneError          no zone of that name; `zone`, `known`
     ├── PluginError               a plug-in failed; `plugin`
+    ├── EngineClosedError         the engine was closed, or belongs to another process
     ├── RuleActionError           a rule's action was refused before anything was sent
     ├── WebhookError              a webhook was refused or failed; `status`
     └── CloudError                a call to the SwitchBot cloud failed
@@ -60,6 +61,13 @@ class UnknownZoneError(AutomationError):
         self.zone = zone
         self.known = tuple(known)
         super().__init__(f"no zone {zone!r}; known zones: {', '.join(self.known)}")
+
+
+class EngineClosedError(AutomationError, RuntimeError):
+    """The engine was closed, or was in use in the process that forked this one.
+
+    Nothing was sent or stored. The way out is another engine, made in this process.
+    """
 
 
 class PluginError(AutomationError):

@@ -45,6 +45,9 @@ def checked_instant(at: datetime, *, timezone: tzinfo | None = None) -> datetime
     `timezone` is that of an instant without one. Raises ValueError, which says what is
     wrong: no timezone, or not within `RANGE`.
     """
+    if not isinstance(at, datetime):
+        # A `date` is no instant: which of its moments is meant nobody knows.
+        raise ValueError(f"expected a datetime, got the {type(at).__name__} {at}")  # noqa: TRY004 - every instant that is none raises ValueError
     if at.tzinfo is None and timezone is not None:
         at = at.replace(tzinfo=timezone)
     if at.tzinfo is None or at.utcoffset() is None:

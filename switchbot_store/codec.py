@@ -7,7 +7,10 @@ way in: backends store its bytes and nothing else.
 
 from __future__ import annotations
 
+import json
+import logging
 import re
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from switchbot_store.model import Document
 
+_LOGGER = logging.getLogger(__name__)
 MAX_KEY_LENGTH: Final = 200
 MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 250
@@ -33,6 +37,7 @@ _LONGEST: Final = 8 * MAX_DOCUMENT_BYTES
 _FLOAT_LIMIT: Final = 1e16
 """From here on `jsonb` gives a float back as an integer."""
 _INT_LIMIT: Final = 2**63
+_INT_DIGITS: Final = len(str(_INT_LIMIT))
 _EXACT: Final = (
     orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -97,6 +102,47 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
     return orjson.dumps(data, option=_INDENTED) if indent else encoded
 
 
+def storable(data: Document) -> tuple[Document, list[StoreDataError]]:
+    """Return a document as it may be stored, and what of it was left out.
+
+    Others may have written what `encode` refuses, and what was read has to be written
+    again one day. Values are replaced by None, names dropped; the document itself where
+    there is nothing to leave out. One that is too long or deep as a whole is left empty.
+    """
+    try:
+        encode(data)
+    except StoreDataError as error:
+        problems = [each for each in _problems(data) if each.path] or [error]
+        kept = _storable(data, MAX_DEPTH)
+        try:
+            encode(kept)
+        except StoreDataError as whole:
+            return {}, [*problems, whole]
+        return kept, problems
+    return data, []
+
+
+def _storable(value: Any, depth: int) -> Any:
+    if type(value) is dict:
+        return {
+            name: _storable(each, depth - 1) if depth else None
+            for name, each in value.items()
+            if not _name_problem(name)
+        }
+    if type(value) is list:
+        return [_storable(each, depth - 1) if depth else None for each in value]
+    return None if _value_problem(value) else value
+
+
+def problem_of(data: Document) -> StoreDataError | None:
+    """Return why a document cannot be stored, None where every store takes it."""
+    try:
+        encode(data)
+    except StoreDataError as error:
+        return error
+    return None
+
+
 class UnreadableError(StoreUnavailableError):
     """The place answers, and what it has is no document: somebody else wrote it."""
 
@@ -143,6 +189,59 @@ def is_too_deep(data: object) -> bool:
         if not level:
             return False
     return True
+
+
+def encode_of_others(data: Document) -> bytes:
+    """Return as JSON what `decode_of_others` gave, even what `encode` refuses."""
+    return orjson.dumps(data, option=_EXACT)
+
+
+def decode_of_others(encoded: bytes | str, *, key: str) -> Document:
+    """Return a document as `decode` does, also one with numbers that nothing can hold.
+
+    PostgreSQL's ``jsonb`` keeps ``1e400``. Such a number is read as None and told of; what
+    stands around it is there.
+    """
+    try:
+        return decode(encoded, key=key)
+    except UnreadableError:
+        too_large: list[str] = []
+        data = _read_without(encoded, too_large)
+        if type(data) is not dict or not too_large:
+            raise
+    _LOGGER.warning(
+        "%r holds %d numbers beyond any range, read as null; the first: %.40s",
+        key,
+        len(too_large),
+        too_large[0],
+    )
+    return cast("Document", data)
+
+
+def _read_without(encoded: bytes | str, too_large: list[str]) -> Any:
+    """Return what is there, with None for numbers put into `too_large`; None for no JSON."""
+
+    def number(text: str) -> float | None:
+        value = float(text)
+        if -sys.float_info.max <= value <= sys.float_info.max:
+            return value
+        too_large.append(text)
+        return None
+
+    def whole(text: str) -> int | float | None:
+        return int(text) if len(text.lstrip("-")) < _INT_DIGITS else number(text)
+
+    def constant(text: str) -> None:
+        raise ValueError(text)
+
+    try:
+        data = json.loads(
+            encoded, parse_float=number, parse_int=whole, parse_constant=constant
+        )
+        orjson.dumps(data)  # which refuses what JSON lets pass and nothing else can
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return data
 
 
 def _all_exact(data: Document) -> bool:

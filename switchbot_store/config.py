@@ -10,8 +10,8 @@
                                                unless the host is local
 ``POSTGRES_SSL_ROOT_CERT``                     a file, or ``system``; turns the default
                                                into ``verify-full``
-``POSTGRES_POOLER``                            ``transaction`` when the host's name does
-                                               not show it, or ``none``
+``POSTGRES_POOLER``                            ``transaction`` or ``none``; not set, it is
+                                               found out at the first connection
 ``STORE_FALLBACK``                             ``json`` (default) or ``refuse``
 ``STORE_PROFILE``                              ``interactive`` (default) or ``economy``
 ``STORE_DIRECTORY``                            default ``config``
@@ -57,7 +57,7 @@ class StoreConfig:
     """What `get_store` and `get_history` need to know.
 
     `conninfo` is what libpq reads, password and all, and never shown. `pooler` tells
-    whether a transaction pooler lies between, None to go by the host's name.
+    whether a transaction pooler lies between, None to find that out.
 
     >>> from switchbot_store import StoreConfig
     >>> config = StoreConfig.from_env({"STORE_BACKEND": "filesystem"})

@@ -43,7 +43,7 @@ def paths_in(page):
     }
 
 
-@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"])
 def test_every_path_that_a_page_names_exists(page):
     found = paths_in(page)
     assert found

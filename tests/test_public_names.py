@@ -23,7 +23,8 @@ AUTOMATION = """
 Action AuthError AutomationEngine AutomationError BacktestError BacktestReport
 BadParameterError Clock ClockSkewError CloudApi CloudError CloudServerError
 CloudTimeoutError Command CommandResult CommandStatus Device DeviceList
-DeviceOfflineError DeviceStatus EngineThread Explanation HubOfflineError ManualAction
+DeviceOfflineError DeviceStatus EngineClosedError EngineThread Explanation
+HubOfflineError ManualAction
 Outcome PluginError QuotaExhaustedError QuotaLedger RateLimitedError Reason ReasonCode
 Remote RuleActionError Scene SchedulerService SettingsChange SettingsError
 SwitchBotClient SystemClock TickReport UnknownZoneError UnsupportedCommandError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from switchbot_automation.settings.checks import unheard_notices
 from switchbot_automation.settings.findings import Findings, findings
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,8 +47,8 @@ if TYPE_CHECKING:
     help="Ask the account, too, whether it has what the document names.",
 )
 @json_option(
-    "Print one object with `ok`, `errors` and `warnings` (path, message each) and"
-    " `zones`."
+    "Print one object with `ok`, `errors` and `warnings` (path, message each), `zones`"
+    " and `zone_rules`."
 )
 @logging_options("warning")
 @click.pass_context
@@ -67,6 +69,7 @@ def check_config(
         found = Findings([SettingsError(misuse.message)], [], None)
     else:
         found = _with_notices(findings(document, read_settings))
+        found = found._replace(warnings=[*found.warnings, *_about_clocks(found)])
         if with_account:
             found = _with_account(document, found)
     settings = None if found.errors else found.settings
@@ -77,6 +80,7 @@ def check_config(
                 "errors": _as_json(found.errors),
                 "warnings": _as_json(found.warnings),
                 "zones": [] if settings is None else sorted(settings.zones),
+                "zone_rules": asdict(zone_rules()),
             }
         )
     else:
@@ -94,6 +98,19 @@ def _with_notices(found: Findings) -> Findings:
     if found.settings is None:
         return found
     return found._replace(errors=[*found.errors, *unheard_notices(found.settings)])
+
+
+def _about_clocks(found: Findings) -> Iterator[SettingsError]:
+    """Tell of zones whose clock the rules that are not in use read otherwise."""
+    zones = found.settings.zones.values() if found.settings is not None else ()
+    now = datetime.now(UTC)
+    for name in sorted({zone.timezone.key for zone in zones}):
+        if at := differs_from(name, now):
+            yield SettingsError(
+                f"{name} is read by {zone_rules()}, which differ from"
+                f" {at:%Y-%m-%d %H:%M} UTC on; update the older",
+                path="timezone",
+            )
 
 
 def _with_account(document: Mapping[str, Any], found: Findings) -> Findings:
@@ -133,6 +150,7 @@ def _print_zones(settings: Settings) -> None:
         ("zone", "automation", "season", "on and off at", "windows", "sent by"),
         (_row(zone) for zone in settings.zones.values()),
     )
+    click.echo(f"Rules of the timezones: {zone_rules()}")
 
 
 def _row(zone: ZoneSettings) -> tuple[str, ...]:

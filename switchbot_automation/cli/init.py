@@ -171,7 +171,6 @@ class _Setup:
     def __init__(self, wants: _Wants, tell: Callable[[str], Any]) -> None:
         self._wants = wants
         self._tell = tell
-        self._env_note = ""
 
     def run(self) -> dict[str, Any]:
         account, listed = self._account()

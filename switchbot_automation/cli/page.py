@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from switchbot_automation.engine import AutomationEngine
 
 TOKEN = "SWITCHBOT_WEB_TOKEN"  # noqa: S105 - the variable's name
+OLD_TOKEN = "SWITCHBOT_WEB_OLD_TOKEN"  # noqa: S105 - likewise
 WEBHOOK_SECRET = "SWITCHBOT_WEBHOOK_SECRET"  # noqa: S105 - likewise
+ALLOWED_HOSTS = "SWITCHBOT_WEBHOOK_ALLOWED_HOSTS"
 
 _LAST_PORT = 65535
 
@@ -46,7 +48,8 @@ async def page_of(
 ) -> AsyncIterator[str | None]:
     """Serve the page while the context lasts; None and nothing without an address.
 
-    The token and the webhook's secret come from the environment. Raises
+    The token, the webhook's secret and the hosts that settings may newly allow come from
+    the environment. Raises
     click.UsageError where nobody can listen there or nobody would be answered.
     """
     if address is None:
@@ -55,8 +58,12 @@ async def page_of(
     serving = serve(
         engine,
         *address,
-        token=os.environ.get(TOKEN) or None,
+        token=[each for each in map(os.environ.get, (TOKEN, OLD_TOKEN)) if each]
+        or None,
         webhook_secret=os.environ.get(WEBHOOK_SECRET) or None,
+        webhook_allowed_hosts=os.environ.get(ALLOWED_HOSTS, "")
+        .replace(",", " ")
+        .split(),
         **options,
     )
     try:

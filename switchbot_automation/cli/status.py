@@ -154,7 +154,7 @@ class RoomRow:
             read += f"; {meter} not believed{_clock(since)}: {words}"
         automation = "on" if self._enabled else "off"
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
-            until = f"{state.hold_until.astimezone():%a %H:%M}"
+            until = f"{state.hold_until.astimezone():%a %Y-%m-%d %H:%M}"
             automation += (
                 ", held until resumed"
                 if state.hold_until == FOR_EVER

@@ -24,11 +24,10 @@ from switchbot_automation.model import Power
 from switchbot_automation.schedule.windows import in_window, next_boundary, next_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from switchbot_automation.core.control.band import Edges
-    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.core.state.zone import Evidence, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 FLOOR_SECONDS = 60.0
@@ -87,6 +86,7 @@ def next_look(
         boundary = next_boundary(zone.time_windows, now, zone.timezone)
     if look is None:
         look = now + timedelta(seconds=quota.stretched(seconds) if quota else seconds)
+    kept = state.evidence
     for at in (
         boundary,
         zone.overlay.until if zone.overlay else None,
@@ -96,28 +96,29 @@ def next_look(
         state.pending_repeat.next_run_at if state.pending_repeat else None,
         state.check.due_at if state.check else None,
         state.pending_manual.due_at if state.pending_manual else None,
-        *_evidence_due(zone, state, now, quota),
+        kept.doubt.next_at if kept and kept.doubt else None,
+        _plug_due(zone, state, kept, now, quota) if kept else None,
     ):
         if at is not None and now < at < look:
             look = at
     return look
 
 
-def _evidence_due(
-    zone: ZoneSettings, state: ZoneState, now: datetime, quota: Quota | None
-) -> Iterator[datetime]:
-    """Yield when the plug is asked next, and when what is in doubt is told again."""
-    kept = state.evidence
-    if kept is None:
-        return
-    if kept.doubt is not None and kept.doubt.next_at is not None:
-        yield kept.doubt.next_at
+def _plug_due(
+    zone: ZoneSettings,
+    state: ZoneState,
+    kept: Evidence,
+    now: datetime,
+    quota: Quota | None,
+) -> datetime | None:
+    """Return when the plug is asked next, None where it is not."""
     if kept.plug_asked_at is None:
-        return
+        return None
     interval = plug_interval(zone, state, now)
-    if interval is not None:
-        wait = interval if quota is None else quota.stretched(interval)
-        yield kept.plug_asked_at + timedelta(seconds=wait)
+    if interval is None:
+        return None
+    wait = interval if quota is None else quota.stretched(interval)
+    return kept.plug_asked_at + timedelta(seconds=wait)
 
 
 def poll_interval_seconds(zone: ZoneSettings, state: ZoneState, now: datetime) -> float:
@@ -413,6 +414,13 @@ class Quota(NamedTuple):
             return "critical"
         even = (self.limit - self.reserve) * self.seconds_to_reset / _DAY_SECONDS
         return "saving" if self.readable < _SAVING_SHARE * even else "normal"
+
+    def where_scarce(self) -> Quota | None:
+        """Return it where it stretches any interval, None where it lets all be.
+
+        A tick asks once, for all its zones.
+        """
+        return None if self.level() == "normal" else self
 
     def stretched(self, seconds: float) -> float:
         """Return an interval as long as this level lets it be, in seconds.

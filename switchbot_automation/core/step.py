@@ -24,9 +24,9 @@ an answer may change them.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
 from switchbot_automation.core.control.band import after_observation, with_setpoint
@@ -159,8 +159,7 @@ _OFF_WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneTick:
+class ZoneTick(NamedTuple):
     """What a tick came to for one zone.
 
     `decision` has the final outcome and all reasons; `decided` and `verdict` are the
@@ -233,9 +232,8 @@ def tick(
     zones that nothing was ever stored of. `force`: read all meters, due or not.
     """
     zones = settings.zones.values()
-    early: _Told = {}
-    for zone in zones:
-        early[zone.name] = yield from _owed(settings, zone, states, now)
+    quota = quota.where_scarce() if quota else None
+    early = yield from _all_owed(settings, states, now)
     waiting = _waiting(
         settings, states, now, notes=notes, quota=quota, told=told, force=force
     )
@@ -267,9 +265,21 @@ def tick(
         if looked.state is not before:
             states[name] = looked.state
         if looked.tells or name in waiting:
-            done = replace(done, waited=name in waiting, tells=looked.tells)
+            done = done._replace(waited=name in waiting, tells=looked.tells)
         ticks.append(done)
     return ticks
+
+
+def _all_owed(
+    settings: Settings, states: States, now: datetime
+) -> Generator[Request, Answered, _Told]:
+    """Send what is due of every zone; what was sent, by zone."""
+    sent: _Told = dict.fromkeys(settings.zones, ())
+    for name, zone in settings.zones.items():
+        state = states[name]
+        if state.pending_manual is not None or state.pending_repeat is not None:
+            sent[name] = yield from _owed(settings, zone, states, now)
+    return sent
 
 
 def _owed(
@@ -727,6 +737,7 @@ def rest(
     readings have to know.
     """
     wanted: datetime | None = None
+    quota = quota.where_scarce() if quota else None
     ended = max(now, ended or now)
     for each in ticks:
         zone, look_at = each.zone, each.decision.look_at
@@ -809,7 +820,7 @@ def overall_outcome(decisions: Iterable[ZoneDecision]) -> Outcome:
 
 
 def with_commands(
-    ticks: list[ZoneTick], commands: tuple[Command, ...]
+    ticks: list[ZoneTick], commands: Sequence[Command]
 ) -> tuple[list[ZoneTick], tuple[Command, ...]]:
     """Return the ticks with more commands behind their zones' own, and what is left over.
 
@@ -819,8 +830,7 @@ def with_commands(
         return ticks, ()
     names = {tick.zone.name for tick in ticks}
     return [
-        replace(
-            tick,
+        tick._replace(
             commands=(
                 *tick.commands,
                 *(each for each in commands if each.zone == tick.zone.name),

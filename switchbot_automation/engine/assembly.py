@@ -9,6 +9,7 @@ from switchbot_automation.engine.act.cascade import Actuator
 from switchbot_automation.engine.act.commander import Commander
 from switchbot_automation.engine.act.left_units import LeftUnits
 from switchbot_automation.engine.act.notifiers import Notifiers
+from switchbot_automation.engine.act.outside import UnsealingSender
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
@@ -73,6 +74,7 @@ def assemble(
 
     Where nobody gives a ledger, neither the host nor the client, the engine counts.
     """
+    hooks = None if webhook_sender is None else UnsealingSender(webhook_sender)
     shared = quota or ledger_of(client)
     ledger = shared or QuotaLedger(clock=clock)
     plugged = PluggedCloud(client, documents, clock)
@@ -80,7 +82,7 @@ def assemble(
     pushes = Pushes(documents, clock, known)
     observer = Observer(plugged, clock, ledger, counts=shared is None)
     meters = Meters(documents, observer, clock, ledger, pushes=pushes, known=known)
-    actuator = Actuator(plugged, observer, clock, webhook_sender)
+    actuator = Actuator(plugged, observer, clock, hooks)
     leadership = Leadership(clock)
     commander = Commander(documents, actuator, clock, leadership)
     observer.when_listed = commander.listed
@@ -112,7 +114,7 @@ def assemble(
             meters=meters,
             clock=clock,
             listeners=listeners,
-            webhook_sender=webhook_sender,
+            webhook_sender=hooks,
             notifier=notifiers,
         )
 

@@ -17,6 +17,7 @@ from switchbot_automation.core.home import Snapshot, ZoneSnapshot
 from switchbot_automation.core.state.meter import remembered
 from switchbot_automation.core.step import judged_anew
 from switchbot_automation.errors import AutomationError, SettingsError
+from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings.change import Change, differences
 from switchbot_automation.settings.checks import rule_word_errors, unheard_notices
 from switchbot_automation.settings.read import parse_settings, refused_anew
@@ -128,6 +129,8 @@ class Configurator:
 
         What is set aside already may stay as it stands.
         """
+        if is_too_deep(document):
+            raise SettingsError(f"more than {MOST_LEVELS} levels in one another")
         settings = self._documents.life.settings
         if settings is not None and settings.set_aside:
             settings = self._documents.life.readable(document)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from switchbot_automation.clock import SystemClock
@@ -24,6 +25,9 @@ from switchbot_automation.engine.act.wishes import (
 from switchbot_automation.engine.assembly import assemble
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
+from switchbot_automation.engine.documents.leader import KEY
+from switchbot_automation.engine.lifetime import Lifetime
+from switchbot_automation.engine.tell import shared
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
 )
@@ -36,6 +40,7 @@ from switchbot_automation.engine.tell.record import Recorder, askable, threaded
 from switchbot_automation.engine.tick import Performance
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
+from switchbot_automation.instants import stored_instant
 from switchbot_automation.model import (
     ManualAction,
     ReasonCode,
@@ -46,7 +51,7 @@ from switchbot_store import StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from types import TracebackType
 
     from switchbot_automation.clock import Clock
@@ -69,6 +74,15 @@ _LOGGER = logging.getLogger(__name__)
 # Somebody wants to know now: meters are read though none is due.
 _FORCING = frozenset({"manual", "once", "refresh", "replay"})
 _BY_PERSON = frozenset({"manual", "refresh"})
+# What a program asks for by these it gets from this very engine, whoever leads.
+_UNLED = _FORCING - _BY_PERSON
+_WANTED = "_wanted"
+# Longer than a cascade of commands with all its timeouts is likely to take.
+_LAST_TURN_SECONDS = 30.0
+# What was promised and is so late shows that whoever leads does not tick any more.
+_OVERDUE = timedelta(seconds=15)
+_FOLLOWS_EVERY = timedelta(seconds=60)
+_SOON = timedelta(seconds=1)
 
 
 class AutomationEngine:
@@ -83,7 +97,9 @@ class AutomationEngine:
     Without a `webhook_sender` there are no webhooks, and no notices of the settings'
     `notifiers`; `notifier` is told beside those.
 
-    Use it as an async context manager. `run_once` and the other methods share one lock.
+    Use it as an async context manager, once: it belongs to the event loop it is entered
+    on. `run_once` and the other methods share one lock, and raise EngineClosedError once
+    it was closed, and in a fork of the process that uses it.
 
     >>> import asyncio
     >>> from switchbot_automation import AutomationEngine
@@ -141,11 +157,15 @@ class AutomationEngine:
             self._recorder.runs,
         )
         self._performance = Performance()
+        self._lifetime = Lifetime()
         self._lock = asyncio.Lock()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
+        self._told_wakeup: datetime | None = None
+        self._wanted = ""
 
     async def __aenter__(self) -> Self:
+        self._lifetime.open()
         return self
 
     async def __aexit__(
@@ -154,6 +174,9 @@ class AutomationEngine:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if not self._lifetime.close():
+            return
+        await self._let_finish()
         if self._parts.leadership.token and self._documents.reachable:
             await self._documents.release(self._parts.leadership.released)
         self._parts.plugged.close()
@@ -162,10 +185,24 @@ class AutomationEngine:
         if self._own_history is not None:
             await self._own_history.detach()
 
+    async def _let_finish(self) -> None:
+        """Wait for a turn that is under way: what it does must be stored, not lost."""
+        try:
+            async with asyncio.timeout(_LAST_TURN_SECONDS), self._lock:
+                pass
+        except TimeoutError:
+            _LOGGER.warning("closed while a tick or a command was still under way")
+        self._parts.leadership.end()
+
     @property
     def clock(self) -> Clock:
         """The clock it lives by; whoever waits for `next_wakeup` should too."""
         return self._clock
+
+    @property
+    def store(self) -> AsyncStore:
+        """Where its documents are, for what a host keeps beside them."""
+        return self._store
 
     @property
     def next_wakeup(self) -> datetime:
@@ -175,7 +212,8 @@ class AutomationEngine:
     def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
         """Tell `listener` of every event from now on; return what ends that.
 
-        Called on the event loop; it must not block. An exception it raises is logged.
+        Called on the event loop; it must not block. What it raises is logged,
+        SystemExit too. Raises TypeError for an async function.
         """
         return self._parts.listeners.subscribe(listener)
 
@@ -184,7 +222,8 @@ class AutomationEngine:
 
         No failure of the cloud, the store or the history is raised: they are outcomes
         and reasons of the report. `trigger` is a word for the report and the history;
-        ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due.
+        ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due;
+        where another process leads, ``manual`` and ``refresh`` are handed on to it.
         """
         async with self._turn():
             return await self._run(trigger)
@@ -192,16 +231,30 @@ class AutomationEngine:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Take the lock for what may command and then writes what came of it."""
-        async with self._lock:
+        async with self._alone():
             try:
                 yield
             finally:
                 self._parts.commander.settle()
 
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Take the lock, unless the engine is not for use here, or closed meanwhile."""
+        self._lifetime.check()
+        async with self._lock:
+            self._lifetime.check()
+            yield
+
     async def _run(self, trigger: str) -> TickReport:
         parts, documents = self._parts, self._documents
         started, now = self._clock.monotonic(), self._clock.now()
         settings = await parts.preparation.load(now, started, claim=True)
+        if settings is not None and not parts.leadership.leads:
+            leads = self._take_lead_of_silent(now)
+            if not leads and trigger not in _UNLED:
+                return await self._follow(settings, trigger, now, started)
+        self._take_passed_on()
+        trigger, self._wanted = self._wanted or trigger, ""
         parts.plugged.adopt(self.offsets)
         rules_at: datetime | None = None
         ticks: list[ZoneTick] = []
@@ -239,11 +292,134 @@ class AutomationEngine:
             next_wakeup=wakeup,
             duration_seconds=seconds - started,
         )
-        self._report, self._last_tick = report, now
+        if parts.leadership.leads and parts.leadership.others:
+            told = shared.to_document(decisions, now, wakeup, parts.leadership.token)
+            await documents.tell(told)
+        self._report, self._last_tick, self._told_wakeup = report, now, None
         parts.announcer.tell(now, commands, decisions)
         self._performance.note(seconds, report.duration_seconds)
         parts.agenda.publish(wakeup)
         return report
+
+    async def look(self) -> bool:
+        """Take in what other processes stored; return whether to do so again in a second.
+
+        Cheap, and never asks the cloud: one read of the store, none in a home that one
+        process looks after. What a person asked of another process wakes the engine that
+        leads; one that follows shows what that one says. `SchedulerService` does this;
+        a host with a scheduler of its own calls it once a second.
+        """
+        self._lifetime.check()
+        leadership = self._parts.leadership
+        if leadership.looks and not self._lock.locked():
+            async with self._alone():
+                await self._look()
+        return leadership.looks and self._documents.reachable
+
+    async def _look(self) -> None:
+        parts, documents = self._parts, self._documents
+        led, before, told = parts.leadership.leads, self._known(), documents.told.stored
+        started, now = self._clock.monotonic(), self._clock.now()
+        settings = await parts.preparation.load(now, started)
+        if settings is None or not documents.reachable:
+            return
+        if not parts.leadership.leads:
+            self._take_lead_of_silent(now)
+        self._take_passed_on()
+        news = self._known() != before
+        if parts.leadership.leads:
+            if news or not led:
+                parts.agenda.bring_forward()
+        elif news or led or documents.told.stored is not told:
+            await self._follow(settings, "look", now, started)
+        else:
+            documents.drop()
+
+    def _known(self) -> tuple[object, ...]:
+        """Return what another process may have changed that matters at once."""
+        documents = self._documents
+        return (
+            documents.life.revision,
+            documents.rules.stored,
+            *[
+                (
+                    name,
+                    state.power,
+                    state.action,
+                    state.last_action_at,
+                    state.hold_until,
+                    state.pending_manual,
+                    state.wish,
+                    state.switch,
+                )
+                for name, state in documents.states.items()
+            ],
+        )
+
+    def _take_lead_of_silent(self, now: datetime) -> bool:
+        """Lead in place of an engine that let pass what a person was promised, if so."""
+        documents = self._documents
+        ticked = stored_instant(documents.home.stored.get("last_tick"))
+        for state in documents.states.values():
+            wish = state.pending_manual
+            if (
+                wish is not None
+                and wish.due_at + _OVERDUE < now
+                and (ticked is None or ticked < wish.due_at)
+            ):
+                self._parts.leadership.take(documents.home.stored)
+                documents.taken_over()
+                documents.follows = False
+                return True
+        return False
+
+    async def _follow(
+        self, settings: Settings, trigger: str, now: datetime, started: float
+    ) -> TickReport:
+        """Show what the engine that leads says. Asks the cloud for nothing."""
+        parts, documents = self._parts, self._documents
+        if trigger in _BY_PERSON:
+            # What was read here would not count; who leads reads, a second later.
+            await documents.pass_on({_WANTED: trigger})
+        holder = documents.home.stored.get(KEY) or {}
+        told = documents.told.stored
+        if told.get("token") != holder.get("token"):
+            told = {}
+        ticks = shared.followed(settings, documents.states, told, now)
+        revision = documents.life.revision_in_force
+        for each in ticks:
+            self._recorder.runs.look(each, trigger, revision, now)
+        documents.drop()
+        quota = parts.quota.to_document()
+        await documents.save({**quota, **parts.leadership.mark(now)})
+        decisions = tuple(each.decision for each in ticks)
+        wishes = [
+            state.pending_manual.due_at + _OVERDUE
+            for state in documents.states.values()
+            if state.pending_manual is not None
+        ]
+        wakeup = max(min([now + _FOLLOWS_EVERY, *wishes]), now + _SOON)
+        report = TickReport(
+            trigger=trigger,
+            outcome=overall_outcome(decisions),
+            decisions=decisions,
+            commands=(),
+            next_wakeup=wakeup,
+            duration_seconds=self._clock.monotonic() - started,
+        )
+        self._report = report
+        self._last_tick = shared.told_at(told, "at") or stored_instant(
+            documents.home.stored.get("last_tick")
+        )
+        self._told_wakeup = shared.told_at(told, "next_wakeup")
+        parts.announcer.tell(now, (), decisions)
+        parts.agenda.publish(wakeup)
+        return report
+
+    @property
+    def _shown_wakeup(self) -> datetime:
+        """When the home is looked after again, by whoever leads."""
+        return self._told_wakeup or self._parts.agenda.next_wakeup
 
     async def _keep(
         self,
@@ -310,7 +486,7 @@ class AutomationEngine:
                 settings=settings,
                 now=now,
             )
-            await self._documents.save(self._parts.quota.to_document())
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._parts.agenda.bring_forward(command.blocked_until)
@@ -330,12 +506,12 @@ class AutomationEngine:
         """
         async with AsyncExitStack() as stack:
             with self._parts.observer.hurried():
-                await stack.enter_async_context(self._lock)
+                await stack.enter_async_context(self._alone())
             now = self._clock.now()
             check_hold(hold, now)
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, end_of_hold(hold, found, now))
-            await self._documents.save(self._parts.quota.to_document())
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 
     async def resume(self, zone: str) -> None:
@@ -350,13 +526,13 @@ class AutomationEngine:
         """
         async with AsyncExitStack() as stack:
             with self._parts.observer.hurried():
-                await stack.enter_async_context(self._lock)
+                await stack.enter_async_context(self._alone())
             now = self._clock.now()
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, None)
             if not found.automation_enabled:
                 await self._documents.switch(zone, now, on=True)
-            await self._documents.save(self._parts.quota.to_document())
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 
     async def set_temperature(
@@ -397,14 +573,14 @@ class AutomationEngine:
     ) -> None:
         async with AsyncExitStack() as stack:
             with self._parts.observer.hurried():
-                await stack.enter_async_context(self._lock)
+                await stack.enter_async_context(self._alone())
             now = self._clock.now()
             check_hold(until, now)
             await self._parts.preparation.zone(zone, now)
             settings = self._documents.life.settings
             assert settings is not None  # noqa: S101 - the zone was found in them
             wish_for_person(self._documents, settings.zones[zone], until, now, **what)
-            await self._documents.save(self._parts.quota.to_document())
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 
     async def run_rule(
@@ -415,7 +591,7 @@ class AutomationEngine:
         A dry run checks every step and does none; `conditions` false asks none. After a
         delay the ticks carry it on. Raises SettingsError for no such rule.
         """
-        async with self._lock:
+        async with self._alone():
             settings = await self._parts.preparation.in_force(self._clock.now())
             trace = await self._rules.rules.run_rule(
                 settings, rule_id, dry_run=dry_run, conditions=conditions
@@ -426,6 +602,7 @@ class AutomationEngine:
 
     def rule_traces(self, rule_id: str | None = None) -> list[dict[str, Any]]:
         """Return what a rule, or every rule, did lately, the newest first. No I/O."""
+        self._lifetime.check_open()
         return self._rules.rules.traces(rule_id)
 
     async def handle_webhook(
@@ -437,13 +614,36 @@ class AutomationEngine:
         next tick, which is wanted at once where a threshold was crossed. Listeners hear
         of every event that was taken, of whatever device. Does not wait for a tick.
         """
+        self._lifetime.check()
         event, zones = self._parts.pushes.take(payload)
         if isinstance(event, RefusedWebhook):
             return event
         self._parts.listeners.emit(WebhookReceived(event, zones))
-        if self._rules.take(event) or self._parts.pushes.wake:
+        if not self._parts.leadership.leads:
+            settings = self._documents.life.settings
+            around = settings is not None and event.device_id in settings.sensors_around
+            if zones or around or (settings is not None and settings.rules):
+                await self._documents.pass_on(payload)
+        elif self._rules.take(event) or self._parts.pushes.wake:
             self._parts.agenda.bring_forward()
         return event
+
+    def _take_passed_on(self) -> None:
+        """Take the events that other processes left here."""
+        for payload in self._documents.inbox.empty():
+            if not self._parts.leadership.leads:
+                continue
+            wanted = payload.get(_WANTED)
+            if wanted in _BY_PERSON:
+                self._wanted = str(wanted)
+                self._parts.agenda.bring_forward()
+                continue
+            event, zones = self._parts.pushes.take(payload)
+            if isinstance(event, RefusedWebhook):
+                continue
+            self._parts.listeners.emit(WebhookReceived(event, zones))
+            if self._rules.take(event) or self._parts.pushes.wake:
+                self._parts.agenda.bring_forward()
 
     async def apply_settings(
         self,
@@ -461,7 +661,7 @@ class AutomationEngine:
         the stored document is not of `revision`, if given; then nothing changed.
         """
         now = self._clock.now()
-        async with self._lock:
+        async with self._alone():
             if not dry_run:
                 change = await self._parts.configurator.apply(document, now, revision)
                 self._parts.agenda.bring_forward()
@@ -484,6 +684,7 @@ class AutomationEngine:
         is answered from the history. Raises UnknownZoneError; StoreError when the
         history cannot be asked.
         """
+        self._lifetime.check()
         told, now = (self._report, self._last_tick), at or self._clock.now()
         return await self._explainer.answer(
             self._documents.life.settings, zone, now, told
@@ -491,6 +692,7 @@ class AutomationEngine:
 
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
+        self._lifetime.check()
         return health_report(
             documents=self._documents,
             recorder=self._recorder,
@@ -510,11 +712,12 @@ class AutomationEngine:
 
     def overview(self) -> dict[str, Any]:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""
+        self._lifetime.check_open()
         return overview(
             self._documents,
             self._report,
             self._last_tick,
-            self._parts.agenda.next_wakeup,
+            self._shown_wakeup,
             self._clock.now(),
             store=self._store.status(),
         )
@@ -529,6 +732,7 @@ class AutomationEngine:
 
         No I/O. Raises UnknownZoneError.
         """
+        self._lifetime.check_open()
         settings = self._documents.life.settings
         if settings is None or zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones if settings else ())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from switchbot_automation.clock import Clock, SystemClock
+from switchbot_automation.errors import EngineClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,8 @@ _REMEMBERED_DURATIONS = 10
 # An engine that keeps asking for this very moment must not take the processor.
 _LEAST_PAUSE_SECONDS = 1.0
 _LONGEST_BACKOFF_SECONDS = 60.0
+# So often it is looked for what other processes stored, where there may be any.
+_LOOK_SECONDS = 1.0
 # Waits are monotonic; this often the wall clock is compared, in case it was set forward
 # or the machine slept.
 _LOOK_AT_THE_CLOCK_SECONDS = 60.0
@@ -71,7 +75,7 @@ class SchedulerStatus:
 class SchedulerService:
     """Calls ``run_once("scheduler")`` at `next_wakeup`, or sooner when that moves.
 
-    No exception of a tick ends it: it is logged and the next tick waits 1 s, doubling
+    No exception of a tick ends it, SystemExit neither: it is logged and the next tick waits 1 s, doubling
     to 60 s. A tick longer than `slow_tick_seconds` is warned of. The engine must be
     open; it is neither opened nor closed here. `clock` defaults to the engine's own.
     Belongs to the event loop it is started on; ``async with`` starts and stops it.
@@ -104,6 +108,7 @@ class SchedulerService:
         self._clock: Clock = clock or getattr(engine, "clock", None) or SystemClock()
         self._slow_tick_seconds = slow_tick_seconds
         self._task: asyncio.Task[None] | None = None
+        self._process_id = os.getpid()
         self._stopping = False
         self._changed = asyncio.Event()
         self._durations: deque[float] = deque(maxlen=_REMEMBERED_DURATIONS)
@@ -126,8 +131,15 @@ class SchedulerService:
 
     @property
     def running(self) -> bool:
-        """Whether ticks will come; also true while the last one ends."""
-        return self._task is not None and not self._task.done()
+        """Whether ticks will come; also true while the last one ends.
+
+        False in a fork of the process that started it: no loop came along.
+        """
+        task = self._task
+        return task is not None and not task.done() and self._is_here()
+
+    def _is_here(self) -> bool:
+        return self._process_id == os.getpid()
 
     def start(self) -> asyncio.Future[None]:
         """Begin, with a tick at once; nothing if it runs already.
@@ -137,6 +149,8 @@ class SchedulerService:
         """
         loop = asyncio.get_running_loop()
         if not self.running:
+            if not self._is_here():
+                self._process_id, self._changed = os.getpid(), asyncio.Event()
             self._stopping = False
             self._task = loop.create_task(self._run(), name="switchbot-scheduler")
         started = loop.create_future()
@@ -150,7 +164,7 @@ class SchedulerService:
         within a tick it asks for the end and returns.
         """
         task = self._task
-        if task is None or task.done():
+        if task is None or task.done() or not self._is_here():
             return
         self._stopping = True
         self._changed.set()
@@ -199,7 +213,15 @@ class SchedulerService:
         began = self._clock.monotonic()
         try:
             await self._engine.run_once(TRIGGER)
-        except Exception as exc:
+        except EngineClosedError as exc:
+            # For good: there is nothing to try again.
+            self._last_error = f"{type(exc).__name__}: {exc}"
+            self._stopping = True
+            _LOGGER.warning("no more ticks: %s", exc)
+            return
+        except (Exception, SystemExit, asyncio.CancelledError) as exc:
+            if _is_cancelled():
+                raise
             self._last_error = f"{type(exc).__name__}: {exc}"
             if self._failures:
                 _LOGGER.warning("tick failed again: %s", self._last_error)
@@ -229,6 +251,7 @@ class SchedulerService:
     async def _wait_for_wakeup(self) -> None:
         least = self._clock.monotonic() + _LEAST_PAUSE_SECONDS
         heard, due = None, least
+        looks = True
         while not self._stopping:
             wakeup = self._engine.next_wakeup
             now = self._clock.monotonic()
@@ -238,7 +261,23 @@ class SchedulerService:
             left = max(min(due - now, until), least - now)
             if left <= 0:
                 return
-            await self._sleep(min(left, _LOOK_AT_THE_CLOCK_SECONDS))
+            looks = looks and await self._look()
+            most = _LOOK_SECONDS if looks else _LOOK_AT_THE_CLOCK_SECONDS
+            await self._sleep(min(left, most))
+
+    async def _look(self) -> bool:
+        """Let the engine see what other processes did; tell whether to go on with it."""
+        look = getattr(self._engine, "look", None)
+        if look is None:
+            return False
+        try:
+            return bool(await look())
+        except (Exception, SystemExit, asyncio.CancelledError) as exc:
+            if _is_cancelled():
+                raise
+            # The next tick meets the same and says so.
+            _LOGGER.debug("the look failed", exc_info=exc)
+            return False
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, or less if something changed meanwhile."""
@@ -252,3 +291,9 @@ class SchedulerService:
             sleeping.cancel()
             changing.cancel()
         self._changed.clear()
+
+
+def _is_cancelled() -> bool:
+    """Tell whether it is this task that was cancelled, not something it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

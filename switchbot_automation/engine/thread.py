@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import logging
+import os
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
@@ -62,6 +63,9 @@ class EngineThread(Generic[_E]):
     host. `slow_tick_seconds` is the scheduler's. At the end of the interpreter a thread
     still running is stopped, so that nothing is lost.
 
+    It runs in the process that started it. In a fork of that it does not run, and calls
+    raise; `start` there begins anew, given a function.
+
     >>> from switchbot_automation import AutomationEngine, EngineThread
     >>> from switchbot_automation.simulation import SimulatedHome, default_settings
     >>> from switchbot_store import MemoryStore
@@ -87,6 +91,8 @@ class EngineThread(Generic[_E]):
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._running: _Running[_E] | None = None
+        self._process_id = os.getpid()
+        self._left_to_parent: list[object] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -103,6 +109,7 @@ class EngineThread(Generic[_E]):
     @property
     def running(self) -> bool:
         """Whether the engine is open and calls are answered."""
+        self._know_process()
         return self._running is not None
 
     @property
@@ -120,6 +127,7 @@ class EngineThread(Generic[_E]):
 
         Raises what opening the engine raised.
         """
+        self._know_process()
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 return
@@ -141,6 +149,7 @@ class EngineThread(Generic[_E]):
         Nothing if it does not run. Raises `TimeoutError` if the thread is still alive
         after `timeout_seconds`; it goes on ending.
         """
+        self._know_process()
         with self._lock:
             thread, running = self._thread, self._running
             if thread is None:
@@ -171,20 +180,39 @@ class EngineThread(Generic[_E]):
         """
         try:
             running = self._must_run(from_outside=True)
-            future = asyncio.run_coroutine_threadsafe(coroutine, running.loop)
+            future = asyncio.run_coroutine_threadsafe(_carried(coroutine), running.loop)
         except RuntimeError:  # also from a loop that has just been closed
             coroutine.close()
             raise
         try:
-            return future.result(timeout_seconds)
+            result, ended = future.result(timeout_seconds)
         except TimeoutError:
             future.cancel()
             raise
+        if ended is not None:
+            raise ended
+        return cast("_T", result)
+
+    def _know_process(self) -> None:
+        """Take note of a fork: neither the thread nor what it used came along."""
+        if self._process_id == os.getpid():
+            return
+        if self._running is not None or self._thread is not None:
+            # Kept for good: whatever closed it here would close the parent's sockets.
+            self._left_to_parent += [self._running, self._thread]
+        self._lock = threading.Lock()  # another thread may have held it
+        self._thread = self._running = None
+        self._process_id = os.getpid()
 
     def _must_run(self, *, from_outside: bool = False) -> _Running[_E]:
+        self._know_process()
         running = self._running
         if running is None:
-            raise RuntimeError("the engine's thread does not run; call start() first")
+            forked = "; it stayed in the process that forked this one"
+            raise RuntimeError(
+                "the engine's thread does not run"
+                f"{forked if self._left_to_parent else ''}; call start() first"
+            )
         if from_outside and self._thread is threading.current_thread():
             raise RuntimeError("call() on the engine's own thread: await instead")
         return running
@@ -237,3 +265,13 @@ class _Running(Generic[_E]):
 
     def ask_to_stop(self) -> None:
         self.loop.call_soon_threadsafe(self.stopping.set)
+
+
+async def _carried(
+    coroutine: Coroutine[Any, Any, _T],
+) -> tuple[_T | None, BaseException | None]:
+    """Await it, and carry out what would end the loop: it is meant for the caller."""
+    try:
+        return await coroutine, None
+    except (SystemExit, KeyboardInterrupt) as ended:
+        return None, ended

@@ -127,6 +127,10 @@ class Preparation:
         self._quota_watch.take(stored, settings, read=reachable)
         if reachable and self._leadership.look(stored, claim=claim):
             documents.taken_over()
+        documents.follows = not self._leadership.leads
+        documents.in_company = documents.follows or self._leadership.others
+        if self._leadership.others:
+            documents.expect_others()
         if documents.left.units:
             self._left_units.bring_up_to(now, jump)
         if settings is None:

@@ -199,7 +199,7 @@ class _Search:
             return self._judged(
                 replace(
                     seen,
-                    reading=replace(seen.reading, temperature=value),
+                    reading=seen.reading._replace(temperature=value),
                     state=supposed(seen.state, last_temperature=value),
                 )
             )

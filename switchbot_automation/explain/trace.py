@@ -9,9 +9,10 @@ kept whole, of the others only how many there were and between which temperature
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.home import (
@@ -47,22 +48,19 @@ _WRITTEN_AGAIN = timedelta(hours=1)
 _NOT_SENT = frozenset({CommandStatus.BLOCKED, CommandStatus.DECIDED})
 
 # What of a state makes a decision another one; measurements come and go without.
-_TELLING = tuple(
-    ZoneState._fields.index(name)
-    for name in (
-        "power",
-        "mode",
-        "parameter",
-        "action",
-        "uncertain",
-        "compressor_started_at",
-        "compressor_stopped_at",
-        "hold_until",
-        "pending_repeat",
-        "pending_manual",
-        "intent",
-        "wish",
-    )
+_telling_of = attrgetter(
+    "power",
+    "mode",
+    "parameter",
+    "action",
+    "uncertain",
+    "compressor_started_at",
+    "compressor_stopped_at",
+    "hold_until",
+    "pending_repeat",
+    "pending_manual",
+    "intent",
+    "wish",
 )
 # A document that lacks these means that they were unknown, whatever the rest suggests.
 _AS_WRITTEN = {
@@ -154,7 +152,7 @@ def telling(
         *[reason.code for reason in decision.reasons],
         *[reason.code for reason in verdict.reasons],
         seen.reading.problem,
-        *[state[index] for index in _TELLING],
+        *_telling_of(state),
     )
 
 
@@ -198,8 +196,7 @@ class Told:
     shadow: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     tick: ZoneTick
     trigger: str
     revision: str
@@ -348,7 +345,7 @@ def agrees(trace: Trace, document: Mapping[str, Any]) -> bool:
 def with_reading(trace: Trace, temperature: float | None, at: datetime) -> Trace:
     """Return the trace as at a later look that went the same way, but for a reading."""
     seen = trace.seen
-    reading = replace(seen.reading, temperature=temperature, received_at=at)
+    reading = seen.reading._replace(temperature=temperature, received_at=at)
     state = supposed(seen.state, last_temperature=temperature, last_read_at=at)
     snapshot = replace(
         trace.snapshot,
@@ -373,10 +370,9 @@ def _present(**values: Any) -> dict[str, Any]:
 
 
 def _reading_document(reading: Reading) -> dict[str, Any]:
-    parts = {each.name: getattr(reading, each.name) for each in fields(reading)}
     return {
         key: encode_instant(value) if isinstance(value, datetime) else _plain(value)
-        for key, value in parts.items()
+        for key, value in zip(reading._fields, reading, strict=True)
         if value is not None
     }
 
@@ -386,11 +382,10 @@ def _plain(value: Any) -> Any:
 
 
 def _zone_snapshot(document: Mapping[str, Any]) -> ZoneSnapshot:
-    known = {each.name for each in fields(Reading)}
     parts: dict[str, Any] = {
         key: parse_instant(value, timezone=UTC) if key.endswith("_at") else value
         for key, value in document["reading"].items()
-        if key in known
+        if key in Reading._fields
     }
     if "problem" in parts:
         parts["problem"] = ReasonCode(parts["problem"])

@@ -7,7 +7,8 @@ What a window means, everywhere in this package:
   `in_window` and the boundaries all follow from this one sentence.
 - A window belongs to the day it starts on: Friday 22:00-06:00 also covers Saturday
   before 06:00, and Saturday need not be among its days. ``end`` 00:00 is midnight at
-  the end of the day. ``start == end`` is refused, as it could mean all or nothing.
+  the end of the day. ``start == end`` lasts until that time of the next day: from 00:00
+  to 00:00 is the whole day, on the days of clock changes too.
 - Clocks going forward: a start inside the skipped hour takes effect at the transition,
   since the clock then reads a later time; so does an end. A window that lies wholly
   inside the skipped hour does not happen that day.
@@ -27,7 +28,7 @@ datetimes of one timezone by their wall clocks, which is an hour wrong across a 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from switchbot_automation.schedule.sun import SUNSET, SunTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import tzinfo
 
 GAPS = ("run_at_transition", "skip", "shift")
@@ -95,7 +96,7 @@ class TimeWindow:
     call it. With `span`, aware UTC, it is in force from its first instant to its second
     and never else. `preset` names the preset that is in force with it, "" for none.
     Raises `ValueError` for no days, days outside 0..6, times with a timezone,
-    ``start == end`` or a last day before the first.
+    the same event of the sun at both ends, or a last day before the first.
     """
 
     days: frozenset[int]
@@ -123,8 +124,8 @@ class TimeWindow:
                 raise ValueError(
                     "start and end are wall-clock times, without a timezone"
                 )
-        if self.start == self.end:
-            raise ValueError("start and end must differ")
+        if self.start == self.end and isinstance(self.start, SunTime):
+            raise ValueError("start and end must not be the same event of the sun")
         if self.first_day and self.last_day and self.last_day < self.first_day:
             raise ValueError("the last day must not be before the first")
         clock = isinstance(self.start, time) and isinstance(self.end, time)
@@ -316,15 +317,26 @@ def in_window(
     windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
 ) -> TimeWindow | None:
     """Return the first window in force at an aware instant, None if there is none."""
-    local = now_utc.astimezone(tz) if windows else now_utc
-    for window in windows:
+    if not windows:
+        return None
+    # In UTC: of one timezone both readings of a repeated hour count as equal.
+    place = _place_in_force(tuple(windows), now_utc.astimezone(UTC), tz)
+    return None if place is None else windows[place]
+
+
+@lru_cache(maxsize=256)  # a tick asks several times at one instant, also for many zones
+def _place_in_force(
+    windows: tuple[TimeWindow, ...], now_utc: datetime, tz: tzinfo
+) -> int | None:
+    local = now_utc.astimezone(tz)
+    for place, window in enumerate(windows):
         day = (
             start_day(window, local)
             if window.by_clock
             else day_in_force(window, now_utc, tz)
         )
         if day is not None:
-            return window
+            return place
     return None
 
 
@@ -336,7 +348,7 @@ def next_start(
     Coming into force means that none was just before: the start of a window within
     another, or right after another, is none. None: no windows, or always in force.
     """
-    return _next(windows, now_utc, tz, becomes=True)
+    return _next(windows, now_utc, tz, lambda each: each.inside and not each.was)
 
 
 def next_end(
@@ -346,27 +358,48 @@ def next_end(
 
     Outside windows that is the end of the next one. None as for `next_start`.
     """
-    return _next(windows, now_utc, tz, becomes=False)
+    return _next(windows, now_utc, tz, lambda each: each.was and not each.inside)
 
 
 def next_boundary(
     windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo
 ) -> datetime | None:
     """Return the next instant, in UTC, at which being in a window changes."""
-    return _next(windows, now_utc, tz, becomes=None)
+    return _next(windows, now_utc, tz, lambda each: each.was is not each.inside)
+
+
+def next_wish(
+    windows: Sequence[TimeWindow], now_utc: datetime, tz: tzinfo, *, preset: str = ""
+) -> datetime | None:
+    """Return the next instant, in UTC, at which the schedule wants something else.
+
+    Another preset, too, where one window follows another or lies over it. `preset` is
+    the one in force with windows that name none. None as for `next_start`.
+    """
+    named = [each if each.preset else replace(each, preset=preset) for each in windows]
+    return _next(named, now_utc, tz, lambda _each: True)
 
 
 class _Change(NamedTuple):
+    """From `at` on being in a window, or its preset, is another than before."""
+
     at: datetime
+    was: bool
     inside: bool
+
+
+class _Changes(NamedTuple):
+    """What changes in one week, ascending, and the instants alone, to find one fast."""
+
+    at: tuple[datetime, ...]
+    each: tuple[_Change, ...]
 
 
 def _next(
     windows: Sequence[TimeWindow],
     now_utc: datetime,
     tz: tzinfo,
-    *,
-    becomes: bool | None,
+    wanted: Callable[[_Change], bool],
 ) -> datetime | None:
     if not windows:
         return None
@@ -374,9 +407,8 @@ def _next(
     first_day = now.toordinal() - now.weekday()
     for week in _weeks(windows, first_day):
         changes = _changes_of_week(tuple(windows), tz, week)
-        later = bisect_right(changes, now, key=lambda change: change.at)
-        for change in changes[later:]:
-            if becomes is None or change.inside is becomes:
+        for change in changes.each[bisect_right(changes.at, now) :]:
+            if wanted(change):
                 return change.at
     return None
 
@@ -401,7 +433,7 @@ def _weeks(windows: Sequence[TimeWindow], first: int) -> Iterator[int]:
 @lru_cache(maxsize=1024)
 def _changes_of_week(
     windows: tuple[TimeWindow, ...], tz: tzinfo, first_day: int
-) -> tuple[_Change, ...]:
+) -> _Changes:
     """Return what changes in the seven days from 00:00 UTC of the ordinal day on.
 
     Remembered: an engine asks at every tick, and the answer holds for a week.
@@ -410,13 +442,14 @@ def _changes_of_week(
     end = begin + 7 * _DAY
     instants = {at for at in _edges(windows, tz, begin, end) if begin <= at < end}
     instants.update(_transitions(tz, begin, end))
-    inside = in_window(windows, begin - timedelta.resolution, tz) is not None
+    before = in_window(windows, begin - timedelta.resolution, tz)
     changes = []
     for at in sorted(instants):
-        if (in_window(windows, at, tz) is not None) is not inside:
-            inside = not inside
-            changes.append(_Change(at, inside))
-    return tuple(changes)
+        now = in_window(windows, at, tz)
+        if (now and now.preset) != (before and before.preset):
+            changes.append(_Change(at, before is not None, now is not None))
+        before = now
+    return _Changes(tuple(each.at for each in changes), tuple(changes))
 
 
 def _edges(

@@ -12,7 +12,7 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
 from switchbot_automation.schedule.sun import SunTime, available
 from switchbot_automation.settings.table.zone import SEASONS
-from switchbot_automation.urls import check_webhook_url
+from switchbot_automation.urls import SecretName, check_webhook_url
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ def webhook_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
     """Check where webhooks lead."""
     hosts = merged.get("webhook_allowed_hosts", frozenset())
     for action, url in merged.get("webhooks", {}).items():
+        if isinstance(url, SecretName):
+            continue  # judged where it is used: nothing is known of it here
         try:
             check_webhook_url(url, hosts)
         except ValueError as exc:
@@ -150,13 +152,15 @@ def notifier_errors(
     """Check where notices lead, and that each kind has what it needs."""
     for name, each in notifiers.items():
         path, kind, url = ("notifiers", name), each["type"], each["url"]
+        named = isinstance(url, SecretName)
         try:
-            check_webhook_url(url, each.get("allowed_hosts", frozenset()))
+            if not named:
+                check_webhook_url(url, each.get("allowed_hosts", frozenset()))
         except ValueError as exc:
             words = str(exc).replace("webhook_allowed_hosts", "allowed_hosts")
             yield SettingsError(words, path=dotted((*path, "url")))
             continue
-        if kind == "ntfy" and not _TOPIC.fullmatch(urlsplit(url).path):
+        if kind == "ntfy" and not named and not _TOPIC.fullmatch(urlsplit(url).path):
             yield SettingsError(
                 "expected the server and one topic, as https://ntfy.sh/my-topic",
                 path=dotted((*path, "url")),
@@ -167,7 +171,7 @@ def notifier_errors(
                     "is missing: a long-lived access token of Home Assistant",
                     path=dotted((*path, "token")),
                 )
-            if urlsplit(url).path.strip("/"):
+            if not named and urlsplit(url).path.strip("/"):
                 yield SettingsError(
                     "expected Home Assistant's address without a path; the service is"
                     " `service`",

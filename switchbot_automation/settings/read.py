@@ -16,7 +16,7 @@ from functools import cache, partial
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import available_timezones
 
 import voluptuous as vol
 
@@ -54,10 +54,14 @@ from switchbot_automation.settings.model import (
 from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_automation.urls import named_secret
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
+from switchbot_store.codec import problem_of
+from switchbot_store.zone_rules import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
 
 __all__ = ["check_settings", "parse_settings"]
 
@@ -69,6 +73,7 @@ _UNKNOWN = "unknown setting"
 _TEMPERATURES = ("min_temp", "max_temp", "target_temp")
 # What a document says once, of the whole home.
 _OF_HOME = tuple(spec.key for spec in section_of_table("") if not spec.per_zone)
+_ANY = re.compile(".*", re.DOTALL)
 _CASCADES = {"direct": ("scene", "command"), "ifttt": ("webhook",)}
 _DEVICE_ID = re.compile(r"[A-Za-z0-9:_.-]*")
 _SCENE_ID = re.compile(r"[A-Za-z0-9_-]*")
@@ -150,8 +155,7 @@ def _window(value: dict[str, Any]) -> TimeWindow:
         return TimeWindow(**parts)
     except ValueError:
         raise vol.Invalid(
-            f"start and end are both {value['start']:%H:%M}; a whole day is two windows,"
-            " as 00:00-12:00 and 12:00-00:00"
+            f"start and end are both {value['start']}; a whole day is 00:00-00:00"
         ) from None
 
 
@@ -213,8 +217,8 @@ def _timezone(_spec: SettingSpec, value: object) -> ZoneInfo:
             f"expected the name of a timezone, as 'Europe/Paris', got {shown(value)}"
         )
     try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        return zone_of(value)
+    except (KeyError, ValueError, OSError) as exc:
         near = nearest(value, available_timezones())
         hint = f"; did you mean {near!r}?" if near else ", as 'Europe/Paris'"
         raise vol.Invalid(
@@ -339,8 +343,18 @@ def _text(pattern: re.Pattern[str], what: str, spec: SettingSpec, value: object)
     return value
 
 
+def _named(value: object) -> str | None:
+    """Read the name of a secret that lies outside of the document."""
+    try:
+        return named_secret(value)
+    except ValueError as error:
+        raise vol.Invalid(str(error), path=["secret"]) from None
+
+
 def _secret(what: str, spec: SettingSpec, value: object) -> str:
-    """Read a text that no message shows."""
+    """Read a text that no message shows, or the name of one."""
+    if (name := _named(value)) is not None:
+        return name
     _, longest = spec.bounds or (0, math.inf)
     if (
         not isinstance(value, str)
@@ -351,6 +365,10 @@ def _secret(what: str, spec: SettingSpec, value: object) -> str:
     ):
         raise vol.Invalid(f"expected {what} of at most {longest:g} characters")
     return value
+
+
+def _hook(spec: SettingSpec, value: object) -> str:
+    return _named(value) or _text(_ANY, "a URL", spec, value)
 
 
 def _by_action(
@@ -442,9 +460,7 @@ _CONVERTERS: Mapping[Kind, _Converter] = {
         _by_action, partial(_text, _SCENE_ID, "a scene id of letters, digits, - and _")
     ),
     Kind.BUTTONS: partial(_by_action, partial(_text, _BUTTON, "a button's name")),
-    Kind.WEBHOOKS: partial(
-        _by_action, partial(_text, re.compile(".*", re.DOTALL), "a URL")
-    ),
+    Kind.WEBHOOKS: partial(_by_action, _hook),
     Kind.HOSTS: _hosts,
     Kind.CASCADE: _cascade,
     Kind.SECTION: _section,
@@ -603,6 +619,14 @@ def _settings_error(error: vol.Invalid, prefix: _Path) -> SettingsError:
 # --- the whole document -----------------------------------------------------------
 
 
+def _unstorable(document: object) -> Iterator[SettingsError]:
+    """Yield what no store would take, as a number of NumPy's: it is refused here too."""
+    found = problem_of(dict(document)) if isinstance(document, Mapping) else None
+    if found is not None:
+        message = str(found).removeprefix(f"{found.path}: ")
+        yield SettingsError(message, path=found.path)
+
+
 def load(
     document: object, *, absent: frozenset[str] = frozenset()
 ) -> tuple[Settings | None, list[SettingsError]]:
@@ -629,6 +653,7 @@ def load(
         errors.extend(notifier_errors(top.values.get("notifiers", {})))
         errors.extend(rule_errors(document, parts))
         errors.extend(plugin_errors(document, top.values.get("plugins", {}), absent))
+    errors = errors or [*_unstorable(document)]
     if errors:
         return None, errors
     shadow, errors = _shadow(document, parts)
@@ -839,6 +864,6 @@ def _defaults() -> dict[str, Any]:
     raw = DEFAULTS[""]
     return {
         **raw,
-        "timezone": ZoneInfo(raw["timezone"]),
+        "timezone": zone_of(raw["timezone"]),
         "webhook_allowed_hosts": frozenset(raw["webhook_allowed_hosts"]),
     }

@@ -12,7 +12,13 @@ Nothing is open by default: without a token only this machine is answered.
 from __future__ import annotations
 
 from switchbot_automation.web.access_log import RedactingAccessLogger, redacted_path
-from switchbot_automation.web.app import create_app
+from switchbot_automation.web.app import create_app, rotate_token
 from switchbot_automation.web.server import serve
 
-__all__ = ["RedactingAccessLogger", "create_app", "redacted_path", "serve"]
+__all__ = [
+    "RedactingAccessLogger",
+    "create_app",
+    "redacted_path",
+    "rotate_token",
+    "serve",
+]

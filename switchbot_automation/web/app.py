@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +11,7 @@ from aiohttp import web
 
 from switchbot_automation.cloud.catalog import catalog
 from switchbot_automation.web.api.events import events
-from switchbot_automation.web.credentials import Credentials
+from switchbot_automation.web.credentials import Credentials, Sessions
 from switchbot_automation.web.guard import add_headers, guard
 from switchbot_automation.web.live import Live
 from switchbot_automation.web.request import SETTINGS_BYTES, SITE, Site
@@ -19,7 +20,7 @@ from switchbot_automation.web.shared import Shared
 from switchbot_store import StoreConfig, ThreadedHistory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection, Sequence
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
@@ -34,10 +35,11 @@ def create_app(
     *,
     history: HistoryService | ThreadedHistory | None = None,
     scheduler: SchedulerService | None = None,
-    token: str | None = None,
+    token: str | Sequence[str] | None = None,
     host_authenticates: bool = False,
     read_only: bool = False,
     webhook_secret: str | None = None,
+    webhook_allowed_hosts: Collection[str] = (),
     public_health: bool = False,
     strict_health: bool | None = None,
     body_seconds: float = 10.0,
@@ -48,13 +50,16 @@ def create_app(
     neither opens nor closes what it is given. `history` is for charts and past
     decisions, `scheduler` for its health.
 
-    Who is answered: with a `token`, who sends it or logged in with it; with
+    Who is answered: with a `token`, who sends it or logged in with it (of several the
+    first is the new one, the others are good while they are named, see `rotate_token`); with
     `host_authenticates`, everybody, because the host's own middleware lets nobody else
     through; otherwise this machine alone, and no proxy (one on this machine that does
     not say that it is a proxy cannot be told from it: set a token behind it). `public_health` answers
     everybody's `/healthz` with its status, and nothing more. `read_only` refuses every
     change. `webhook_secret`, such as `new_webhook_secret` gives, opens
-    ``/webhook/{secret}`` to the cloud. `strict_health`, by default what
+    ``/webhook/{secret}`` to the cloud. `webhook_allowed_hosts` are those that settings may
+    newly allow over the web; others that the stored settings do not have yet are
+    refused. `strict_health`, by default what
     ``STRICT_HEALTH_CHECKS`` says, counts degraded as unhealthy. A body that takes
     longer than `body_seconds` is given up.
 
@@ -77,16 +82,19 @@ def create_app(
         said = {_STRICT: os.environ[_STRICT]} if _STRICT in os.environ else {}
         strict_health = StoreConfig.from_env(said).strict_health_checks
     own = _threaded(history)
+    credentials = _credentials(token)
     shared = Shared()
     site = Site(
         engine=engine,
         history=own or cast("ThreadedHistory | None", history),
         scheduler=scheduler,
-        credentials=None if token is None else Credentials(token),
+        credentials=credentials,
+        sessions=None if credentials is None else Sessions(credentials, engine.store),
         host_authenticates=host_authenticates,
         public_health=public_health,
         read_only=read_only,
         webhook_secret=webhook_secret,
+        webhook_allowed_hosts=frozenset(map(str.lower, webhook_allowed_hosts)),
         strict_health=strict_health,
         body_seconds=body_seconds,
         live=Live(engine, shared),
@@ -105,7 +113,8 @@ def create_app(
 
     async def listen(_app: web.Application) -> AsyncIterator[None]:
         site.live.start()
-        yield
+        async with site.sessions or nullcontext():
+            yield
         site.live.stop()
         if own is not None:
             await own.detach()
@@ -114,9 +123,28 @@ def create_app(
     return app
 
 
+def rotate_token(app: web.Application, *tokens: str) -> None:
+    """Take other tokens from now on, the new one first; no restart is needed.
+
+    A session ends with the token that it was made with: name the old one too for as
+    long as programs and browsers have it. Raises ValueError for a token too short to be
+    one, or where the application has none; then nothing changed.
+    """
+    credentials = app[SITE].credentials
+    if credentials is None:
+        raise ValueError("token: the application was made without one")
+    credentials.rotate(*tokens)
+
+
 async def _let_listeners_go(app: web.Application) -> None:
     """End the streams, which the server would wait for."""
     app[SITE].live.stop()
+
+
+def _credentials(token: str | Sequence[str] | None) -> Credentials | None:
+    if token is None:
+        return None
+    return Credentials(token) if isinstance(token, str) else Credentials(*token)
 
 
 def _threaded(

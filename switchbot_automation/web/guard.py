@@ -16,6 +16,7 @@ from aiohttp import web
 
 from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
 from switchbot_automation.web.request import RequestRefusedError, refusal, site_of
+from switchbot_automation.web.strangers import STRANGER
 from switchbot_store import (
     StoreConfigError,
     StoreConflictError,
@@ -113,20 +114,27 @@ def who_asks(site: Site, request: web.Request) -> Who:
     """Return how the request is known."""
     if site.host_authenticates:
         return Who.HOST
-    if site.credentials is None:
+    if site.credentials is None or site.sessions is None:
         return Who.LOCAL if is_local(request) else Who.NOBODY
     if site.credentials.has_bearer(request):
         return Who.BEARER
-    return Who.SESSION if site.credentials.has_session(request) else Who.NOBODY
+    return Who.SESSION if site.sessions.has_session(request) else Who.NOBODY
 
 
 def admit(site: Site, request: web.Request, access: Access, *, writes: bool) -> None:
     """Let the request through, or raise RequestRefusedError."""
+    request[STRANGER] = True
     if access is Access.SECRET:
         return
     who = who_asks(site, request)
-    if who is Who.NOBODY and not _may_be_nobody(site, request, access):
-        raise _unknown(site)
+    if who is not Who.NOBODY:
+        site.strangers.known(request)
+    elif not _may_be_nobody(site, request, access):
+        raise _unknown(site) if site.strangers.may_ask(request) else too_many()
+    elif access is Access.PROBE and not (
+        is_local(request) or site.strangers.may_probe(request)
+    ):
+        raise too_many()
     if request.method not in _SAFE and who is not Who.BEARER:
         _from_own_pages(request)
     elif request.headers.get("Sec-Fetch-Site") == "cross-site" and (
@@ -157,6 +165,18 @@ def _unknown(site: Site) -> RequestRefusedError:
         "unauthorized",
         "send `Authorization: Bearer TOKEN`, or log in on the page",
         headers={"WWW-Authenticate": 'Bearer realm="switchbot-automation"'},
+        close=True,
+    )
+
+
+def too_many() -> RequestRefusedError:
+    """Return the answer to a stranger whose budget is used up."""
+    return RequestRefusedError(
+        429,
+        "too_many",
+        "too many requests without a token, or with a wrong one, from there",
+        headers={"Retry-After": "60"},
+        close=True,
     )
 
 

@@ -17,6 +17,7 @@ import orjson
 from switchbot_automation.engine.tell.events import (
     CommandHandled,
     DecisionMade,
+    SettingsApplied,
     WebhookReceived,
 )
 from switchbot_automation.web.api.encoding import event_as_json
@@ -34,6 +35,10 @@ MOST_LISTENERS: Final = 500
 _WAITING_FRAMES = 64
 _KEPT_FRAMES = 100
 _KEPT_DECISIONS = 50
+# So often is looked who went away: a server is not told so while it only waits.
+_LOOK_SECONDS = 1.0
+# Counts whose first label is a zone's name.
+_OF_ZONES = frozenset({"decisions", "commands"})
 
 Queue = asyncio.Queue["bytes | None"]
 
@@ -50,7 +55,8 @@ class Live:
         self._engine = engine
         self._shared = shared
         self._unsubscribe: Callable[[], None] | None = None
-        self._queues: set[Queue] = set()
+        self._queues: dict[Queue, Callable[[], bool]] = {}
+        self._look: asyncio.TimerHandle | None = None
         self._kept: deque[tuple[int, bytes | WebhookReceived]] = deque(
             maxlen=_KEPT_FRAMES
         )
@@ -58,6 +64,7 @@ class Live:
         # Another process numbers its events anew.
         self.boot = secrets.token_hex(4)
         self._home_is_due = False
+        self._zones_are_others = False
         self.decisions: dict[str, deque[dict[str, Any]]] = {}
         self.counts: Counter[tuple[str, ...]] = Counter()
         self.dropped = 0
@@ -71,6 +78,9 @@ class Live:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         for queue in tuple(self._queues):
             self._let_go(queue)
 
@@ -79,18 +89,45 @@ class Live:
         """How many listen."""
         return len(self._queues)
 
-    def join(self, last_event_id: str = "") -> tuple[Queue, list[bytes]]:
+    @property
+    def full(self) -> bool:
+        """Whether there is no place left, once those who went away have left theirs."""
+        if len(self._queues) >= MOST_LISTENERS:
+            self._sweep()
+        return len(self._queues) >= MOST_LISTENERS
+
+    def join(
+        self, last_event_id: str = "", *, gone: Callable[[], bool] = lambda: False
+    ) -> tuple[Queue, list[bytes]]:
         """Return a queue of frames, and those since an event that was seen.
 
-        None in the queue ends it; give it back with `leave`.
+        None in the queue ends it; give it back with `leave`. `gone` tells whether the
+        listener went away.
         """
         queue: Queue = asyncio.Queue(_WAITING_FRAMES)
-        self._queues.add(queue)
+        self._queues[queue] = gone
+        if self._look is None:
+            self._look_soon()
         return queue, [*self._missed(last_event_id), self._home()]
 
     def leave(self, queue: Queue) -> None:
         """Listen no longer."""
-        self._queues.discard(queue)
+        self._queues.pop(queue, None)
+
+    def _look_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._look = loop.call_later(_LOOK_SECONDS, self._look_who_is_gone)
+
+    def _look_who_is_gone(self) -> None:
+        self._look = None
+        self._sweep()
+        if self._queues:
+            self._look_soon()
+
+    def _sweep(self) -> None:
+        for queue, gone in tuple(self._queues.items()):
+            if gone():
+                self._let_go(queue)
 
     def _missed(self, last_event_id: str) -> Iterator[bytes]:
         boot, _, number = last_event_id.partition("-")
@@ -119,6 +156,8 @@ class Live:
         facts = event_as_json(event)
         if not isinstance(event, WebhookReceived):
             self._shared.forget()
+        if isinstance(event, SettingsApplied):
+            self._zones_are_others = True
         if isinstance(event, DecisionMade):
             self.counts["decisions", facts["zone"], facts["outcome"]] += 1
             self._remember(facts)
@@ -133,6 +172,15 @@ class Live:
             # Once for all the events of a tick, and after the tick.
             self._home_is_due = True
             asyncio.get_running_loop().call_soon(self._send_home)
+
+    def _forget_zones(self) -> None:
+        """Forget the zones that are gone; else every name there ever was would stay."""
+        there = {each["name"] for each in self._engine.overview()["zones"]}
+        for zone in self.decisions.keys() - there:
+            del self.decisions[zone]
+        for key in tuple(self.counts):
+            if key[0] in _OF_ZONES and key[1] not in there:
+                del self.counts[key]
 
     def _frame_of(self, event: Event, facts: dict[str, Any], number: int) -> bytes:
         return _frame(event.kind, facts, f"{self.boot}-{number}")
@@ -167,6 +215,9 @@ class Live:
 
     def _send_home(self) -> None:
         self._home_is_due = False
+        if self._zones_are_others:
+            self._zones_are_others = False
+            self._forget_zones()
         if self._queues:
             self._send(self._home())
 
@@ -179,7 +230,7 @@ class Live:
                 self._let_go(queue)
 
     def _let_go(self, queue: Queue) -> None:
-        self._queues.discard(queue)
+        self._queues.pop(queue, None)
         while queue.full():
             queue.get_nowait()
         queue.put_nowait(None)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
-from switchbot_automation.web.guard import Who, who_asks
+from switchbot_automation.web.guard import Who, too_many, who_asks
 from switchbot_automation.web.request import RequestRefusedError, read_body, site_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -113,6 +113,9 @@ async def login(request: web.Request) -> web.Response:
         )
     body = await read_body(request, 4096)
     if not site.credentials.is_token(_token_of(body)):
+        # The right token is never refused, so nobody's failures lock the owner out.
+        if not site.strangers.may_fail_to_log_in(request):
+            raise too_many()
         _LOGGER.warning("somebody tried to log in with another token")
         return web.Response(
             body=_file("login.html").body.replace(b" hidden", b""),
@@ -142,7 +145,10 @@ def _token_of(form: bytes) -> str:
 
 
 async def logout(request: web.Request) -> web.Response:
-    """End the session of this browser."""
+    """End the session of this browser, also for who copied its cookie."""
+    site = site_of(request)
+    if site.sessions is not None:
+        await site.sessions.end(request)
     response = web.Response(status=303, headers={"Location": "login"})
     response.del_cookie(COOKIE, path=_mount(request, "logout"))
     return response

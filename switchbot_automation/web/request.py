@@ -13,13 +13,15 @@ import orjson
 from aiohttp import web
 
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
+from switchbot_automation.web.strangers import Strangers
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
-    from switchbot_automation.web.credentials import Credentials
+    from switchbot_automation.web.credentials import Credentials, Sessions
     from switchbot_automation.web.live import Live
     from switchbot_automation.web.shared import Shared
     from switchbot_store import ThreadedHistory
@@ -39,14 +41,17 @@ class Site:
     history: ThreadedHistory | None
     scheduler: SchedulerService | None
     credentials: Credentials | None
+    sessions: Sessions | None
     host_authenticates: bool
     public_health: bool
     read_only: bool
     webhook_secret: str | None
+    webhook_allowed_hosts: frozenset[str]
     strict_health: bool
     body_seconds: float
     live: Live
     shared: Shared
+    strangers: Strangers = field(default_factory=Strangers)
     heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
     explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -144,17 +149,25 @@ async def read_json(request: web.Request, limit: int = BODY_BYTES) -> dict[str, 
         raise RequestRefusedError(
             415, "not_json", "send Content-Type: application/json", close=True
         )
+    return json_object(await read_body(request, limit))
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return what a body says. Raises RequestRefusedError for no object or a deep one."""
     try:
-        body = orjson.loads(await read_body(request, limit))
+        found = orjson.loads(body)
     except ValueError as error:
         raise RequestRefusedError(
             400, "not_json", f"the body is no JSON: {error}"
         ) from error
-    if not isinstance(body, dict):
+    if not isinstance(found, dict):
         raise RequestRefusedError(
             400, "not_an_object", "the body must be a JSON object"
         )
-    return body
+    if is_too_deep(found):
+        message = f"the body has more than {MOST_LEVELS} levels in one another"
+        raise RequestRefusedError(422, "too_deep", message)
+    return found
 
 
 def instant_of(request: web.Request, name: str) -> datetime | None:

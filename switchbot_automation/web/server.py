@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from switchbot_automation.web.access_log import RedactingAccessLogger
+from switchbot_automation.web.access_log import RedactingAccessLogger, quiet_logger
 from switchbot_automation.web.app import create_app
 from switchbot_automation.web.guard import is_own_name
+from switchbot_automation.web.porch import Porch
+from switchbot_automation.web.request import SITE
+from switchbot_automation.web.strangers import network_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import socket
+    from collections.abc import AsyncIterator, Callable
 
     from aiohttp.typedefs import Handler
 
     from switchbot_automation.engine import AutomationEngine
+    from switchbot_automation.web.request import Site
 
 MOST_CONNECTIONS: Final = 1000
 _KEEP_ALIVE_SECONDS = 75.0
 _SHUTDOWN_SECONDS = 3.0
 # So long the rest of a body that was refused is read, for the answer to arrive.
 _LINGERING_SECONDS = 1.0
+MOST_STRANGERS: Final = 500
+"""Connections, half as many from one address; fewer where few files may be open."""
 
 
 @asynccontextmanager
@@ -37,8 +45,10 @@ async def serve(
 ) -> AsyncIterator[str]:
     """Serve `create_app(engine, **options)` and give its address, as a context.
 
-    `port` 0 takes a free one. A connection whose first request is not complete after
-    `first_request_seconds` is closed, and one beyond `MOST_CONNECTIONS` at once.
+    `port` 0 takes a free one. There are at most `MOST_CONNECTIONS`. A connection whose first request is not complete after
+    `first_request_seconds` is closed. Of connections whose requests all came from
+    strangers there are at most `MOST_STRANGERS`, and half as many from one address; the
+    oldest makes room for the next.
 
     Raises OSError where nobody may listen there, ValueError for an address beyond this
     machine without a token, where nobody would be answered.
@@ -52,11 +62,13 @@ async def serve(
             f"{host}: beyond this machine nobody is answered without a token"
         )
     app = create_app(engine, **options)
-    door = _Door(first_request_seconds)
+    door = _Door(app[SITE], first_request_seconds)
+    app[SITE].strangers.door = door.known
     app.middlewares.insert(0, door.middleware)
     runner = web.AppRunner(
         app,
         access_log_class=RedactingAccessLogger,
+        logger=quiet_logger(),
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
         shutdown_timeout=_SHUTDOWN_SECONDS,
         lingering_time=_LINGERING_SECONDS,
@@ -70,14 +82,20 @@ async def serve(
 
 
 class _Door:
-    """Lets connections in, and those out again that never ask for anything.
+    """Lets connections in, and strangers out again to make room for the next.
 
-    aiohttp waits for a first request for ever.
+    A connection is a stranger's until a request of it was somebody's who is known. They
+    have `seconds`, and few places: the oldest makes room, never the newest, so that
+    whoever is known gets in however many knock. aiohttp waits for a first request for
+    ever, and has no places.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, site: Site, seconds: float) -> None:
+        self._site = site
         self._seconds = seconds
-        self._silent: set[asyncio.Protocol] = set()
+        self._most = min(MOST_STRANGERS, _files() // 4)
+        self._strangers: dict[web.RequestHandler, str] = {}
+        self._answering: set[web.RequestHandler] = set()
 
     @asynccontextmanager
     async def open(
@@ -87,31 +105,106 @@ class _Door:
         if server is None:
             raise RuntimeError("the runner was not set up")
         loop = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[Any]] = set()
 
         def connect() -> asyncio.Protocol:
             protocol = server()
-            self._silent.add(protocol)
-            full = len(server.connections) >= MOST_CONNECTIONS
-            loop.call_later(0 if full else self._seconds, self._let_go, protocol)
+            loop.call_soon(self._meet, protocol)
             return protocol
 
-        listening = await loop.create_server(connect, host, port, backlog=256)
+        def let_in(visitor: socket.socket, known: bool) -> None:
+            full = len(server.connections) - len(self._strangers) >= MOST_CONNECTIONS
+            if full:
+                visitor.close()
+                return
+            make = server if known else connect
+            task = loop.create_task(_connected(loop, make, visitor))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        porch = Porch(self._site, let_in, seconds=self._seconds, most=self._most)
+        bound = await porch.open(host, port)
         try:
-            bound = listening.sockets[0].getsockname()[1]
             shown = f"[{host}]" if ":" in host else host
             yield f"http://{shown}:{bound}/"
         finally:
-            listening.close()
+            porch.close()
+
+    def _meet(self, protocol: web.RequestHandler) -> None:
+        loop = asyncio.get_running_loop()
+        if protocol.transport is None:
+            # It is made before its transport is, by a callback or two.
+            loop.call_soon(self._greet, protocol)
+        else:
+            self._greet(protocol)
+
+    def _greet(self, protocol: web.RequestHandler) -> None:
+        if protocol.transport is None:
+            return  # it went away at once
+        peer = protocol.transport.get_extra_info("peername")
+        address = network_of(str(peer[0])) if isinstance(peer, tuple) else ""
+        self._strangers[protocol] = address
+        asyncio.get_running_loop().call_later(self._seconds, self._let_go, protocol)
+        if len(self._strangers) > self._most:
+            self._make_room(self._most, None)
+        of_one = sum(each == address for each in self._strangers.values())
+        if of_one > max(1, self._most // 2):
+            self._make_room(max(1, self._most // 2), address)
+
+    def _make_room(self, most: int, address: str | None) -> None:
+        """Let the oldest go until there are `most`, of all or of one address."""
+        for gone in [each for each in self._strangers if each.transport is None]:
+            del self._strangers[gone]
+        those = [each for each, of in self._strangers.items() if address in {None, of}]
+        surplus = len(those) - most
+        # The newest stays, and whoever is just being answered goes last.
+        del those[-1:]
+        those.sort(key=self._answering.__contains__)
+        for each in those[: max(0, surplus)]:
+            self._close(each)
 
     def _let_go(self, protocol: web.RequestHandler) -> None:
-        if protocol in self._silent:
-            self._silent.discard(protocol)
-            protocol.force_close()
+        if protocol not in self._strangers:
+            return
+        if protocol in self._answering:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._seconds, self._let_go, protocol)
+        else:
+            self._close(protocol)
+
+    def _close(self, protocol: web.RequestHandler) -> None:
+        self._strangers.pop(protocol, None)
+        protocol.force_close()
+
+    def known(self, request: web.BaseRequest) -> None:
+        """Note that a request came from somebody known."""
+        self._strangers.pop(request.protocol, None)
 
     @web.middleware
     async def middleware(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Note that a request came in whole."""
-        self._silent.discard(request.protocol)
-        return await handler(request)
+        """Note who is being answered."""
+        protocol = request.protocol
+        self._answering.add(protocol)
+        try:
+            return await handler(request)
+        finally:
+            self._answering.discard(protocol)
+
+
+async def _connected(
+    loop: asyncio.AbstractEventLoop,
+    connect: Callable[[], asyncio.Protocol],
+    visitor: socket.socket,
+) -> None:
+    try:
+        await loop.connect_accepted_socket(connect, visitor)
+    except OSError:
+        visitor.close()  # it went away meanwhile
+
+
+def _files() -> int:
+    """Return how many files and sockets this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else MOST_STRANGERS * 4

@@ -6,7 +6,7 @@ import click
 
 from switchbot_store.cli.history_import import import_command
 from switchbot_store.cli.history_plot import plot
-from switchbot_store.cli.history_upkeep import adopt, clean, export, status
+from switchbot_store.cli.history_upkeep import adopt, clean, export, move, status
 
 
 @click.group()
@@ -14,5 +14,5 @@ def history() -> None:
     """Import, draw, export and look after the history of readings."""
 
 
-for _command in (import_command, plot, export, status, adopt, clean):
+for _command in (import_command, plot, export, status, adopt, clean, move):
     history.add_command(_command)

@@ -20,6 +20,7 @@ from switchbot_store.instants import checked_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from switchbot_store.config import StoreConfig
 
@@ -133,12 +134,16 @@ def range_options(default_span: timedelta | None) -> Callable[[_Command], _Comma
 
 
 @contextmanager
-def open_service(config: StoreConfig) -> Iterator[HistoryService]:
+def open_service(
+    config: StoreConfig, *, quarantine: Path | None = None
+) -> Iterator[HistoryService]:
     """Give the history for reading: no spill, which a running program holds."""
     with (
         opening.history(config) as backend,
         HistoryService(
-            backend, retention_days=config.history_retention_days or None
+            backend,
+            quarantine=quarantine,
+            retention_days=config.history_retention_days or None,
         ) as service,
     ):
         yield service

@@ -1,7 +1,8 @@
-"""`history status`, `export`, `adopt` and `clean`."""
+"""`history status`, `export`, `adopt`, `clean` and `move`."""
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from switchbot_store.cli.output import (
     warn,
 )
 from switchbot_store.config import StoreConfig
-from switchbot_store.errors import StoreConfigError
+from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.factory import SPILL_NAME
 from switchbot_store.files.places import is_there
 from switchbot_store.history.present import present
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
+_SPAN = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(s|h|d|y)")
+_SPANS = {
+    "s": timedelta(seconds=1),
+    "h": _HOUR,
+    "d": timedelta(days=1),
+    "y": timedelta(days=365),
+}
 SCHEMA_SHARE = 0.8
 """Of the time that adopting takes, what goes to the table and not to its summary."""
 
@@ -218,6 +226,41 @@ def clean(as_json: bool) -> None:
         click.echo(f"{counted(deleted, 'row')} deleted")
     if doubt:
         warn(f"nothing is deleted by a clock that is in doubt: {doubt}")
+
+
+@click.command()
+@range_options(default_span=None)
+@click.option(
+    "--by",
+    "by",
+    required=True,
+    metavar="SPAN",
+    help="What the clock was behind: 56y, 3650d, 6h, 90s; negative if it was ahead.",
+)
+@json_option("Print one object with `moved`.")
+@logging_options()
+def move(range_: RangeOptions, by: str, as_json: bool) -> None:
+    """Move rows that a wrong clock stamped to where they belong.
+
+    Those between --from and --to, as the wrong clock had it, and those set aside since
+    the clock stood before this program. Stopped in the middle, what was moved stays.
+    """
+    found = _SPAN.fullmatch(by.strip().lower())
+    if found is None:
+        raise Misuse(f"--by: {by!r} is no span, as 3650d, -6h or 90s")
+    config = StoreConfig.from_env()
+    quarantine = (config.directory / SPILL_NAME).with_suffix(".quarantine.jsonl")
+    with open_service(config, quarantine=quarantine) as service:
+        start, end = range_.resolved(service)
+        try:
+            span = float(found[1]) * _SPANS[found[2]]
+            moved = service.move(start, end, span, zone=range_.zone)
+        except (StoreConfigError, StoreDataError, OverflowError) as error:
+            raise Misuse(f"--by: {error}") from error
+    if as_json:
+        print_json({"moved": moved})
+    else:
+        click.echo(f"{counted(moved, 'row')} moved by {span}")
 
 
 def bring_up_to_date(config: StoreConfig, progress: Progress) -> list[int]:

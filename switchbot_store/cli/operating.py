@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +27,7 @@ _WORDS = {"ok": "ok", "unknown": "?", "warning": "warning", "critical": "CRITICA
 
 @click.group()
 def ops() -> None:
-    """Ask PostgreSQL what ails it; nothing is changed.
+    """Ask PostgreSQL what ails it; nothing is changed, but by `role`.
 
     Which database comes from the environment, as for every command here.
     """
@@ -284,3 +285,45 @@ def _show_details(details: dict[str, Any], as_json: bool) -> None:
         print_table(title, ["", ""], pairs)
     if details["definition"]:
         click.echo(details["definition"])
+
+
+@ops.command()
+@click.argument("name")
+@click.option(
+    "--schema",
+    "schemas",
+    multiple=True,
+    default=("public",),
+    show_default=True,
+    help="A schema whose tables it may read; may be repeated.",
+)
+@_url
+@json_option("Print one object with `name` and `beyond_select`.")
+@logging_options()
+@click.pass_context
+def role(
+    ctx: click.Context,
+    name: str,
+    schemas: tuple[str, ...],
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Make the role NAME, which may SELECT and nothing else, to ask questions as.
+
+    Its password is read from SWITCHBOT_OPS_PASSWORD, or from the first line of the
+    standard input, and never shown. The exit code is 1 where everybody may do more than
+    that in this database.
+    """
+    from switchbot_store.ops import make_role  # noqa: PLC0415 - the driver only for who asks
+
+    password = os.environ.get("SWITCHBOT_OPS_PASSWORD") or click.prompt(
+        "Password", hide_input=True, err=True
+    )
+    made = make_role(_target(url), name, password, schemas)
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        click.echo(f"{name} may read {', '.join(schemas)}")
+        for each in made.beyond_select:
+            click.echo(f"beyond that, as everybody here, it {each}", err=True)
+    ctx.exit(FAILURE if made.beyond_select else OK)

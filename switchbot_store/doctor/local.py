@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.config import StoreConfig
-from switchbot_store.doctor.clocks import history_clock, host_clock
+from switchbot_store.doctor.clocks import history_clock, host_clock, host_zone_rules
 from switchbot_store.doctor.findings import SetupFinding
 from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.factory import FILE_NAME, SPILL_NAME
@@ -245,6 +245,7 @@ def _file_system(place: Path) -> str:
 
 _LOCAL_CHECKS: Final[tuple[Callable[[StoreConfig], Iterator[SetupFinding]], ...]] = (
     host_clock,
+    host_zone_rules,
     _directories,
     _documents,
     _left_behind,

@@ -48,7 +48,7 @@ def examine_postgres(
     )
     for check in _SERVER_CHECKS:
         yield from check(facts)
-    yield from _pooler(facts, config, parameters)
+    yield from _pooler(facts, config)
     yield from _documents(facts, config)
     if not facts.missing and not facts.newer:  # looking is no reason to migrate
         yield from history_clock(config)
@@ -73,7 +73,10 @@ def _location(
             "Set POSTGRES_SSL_MODE=require, or verify-full.",
         )
     options = parameters.get("options") or environ.get("PGOPTIONS", "")
-    if options and (config.pooler or "-pooler" in parameters.get("host", "")):
+    # What has no dash names a database to a hoster's proxy, which takes it.
+    if options.startswith("-") and (
+        config.pooler or "-pooler" in parameters.get("host", "")
+    ):
         yield SetupFinding(
             "pooler",
             "problem",
@@ -187,21 +190,19 @@ def _room(facts: DatabaseFacts) -> Iterator[SetupFinding]:
         )
 
 
-def _pooler(
-    facts: DatabaseFacts, config: StoreConfig, parameters: Mapping[str, str]
-) -> Iterator[SetupFinding]:
-    known = config.pooler or (
-        config.pooler is None and "-pooler" in parameters.get("host", "")
-    )
-    if facts.through_pooler and not known:
+def _pooler(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]:
+    if not facts.through_pooler:
+        return
+    found = "a pooler answers in the server's place"
+    if config.pooler is False:
         yield SetupFinding(
             "pooler",
             "warning",
-            "a pooler answers in the server's place, and the host's name does not"
-            " show it",
-            "Unless it pools whole sessions set POSTGRES_POOLER=transaction, or"
-            " prepared statements will fail.",
+            f"{found}, and POSTGRES_POOLER is none",
+            "Unless it pools whole sessions unset POSTGRES_POOLER.",
         )
+    else:
+        yield SetupFinding("pooler", "ok", f"{found}: statements are not prepared")
 
 
 def _documents(facts: DatabaseFacts, config: StoreConfig) -> Iterator[SetupFinding]:

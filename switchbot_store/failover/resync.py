@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from switchbot_store.codec import decode, encode, is_internal
+from switchbot_store.codec import decode, encode, encode_of_others, is_internal
 from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import StoreDataError
 from switchbot_store.failover.conflicts import Conflict, Policy, Winner, decided
@@ -218,7 +218,7 @@ def mirrored(entry: Entry) -> Mirrored | None:
     """Return an entry of the primary as the mirror keeps it."""
     if not entry.revision:
         return None
-    return Mirrored(encode(entry.data), entry.revision, entry.updated_at)
+    return Mirrored(encode_of_others(entry.data), entry.revision, entry.updated_at)
 
 
 def _known(before: Mapping[str, Mirrored], key: str) -> Mirrored | None:

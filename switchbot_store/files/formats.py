@@ -8,6 +8,7 @@ is read of any of them is the same document, or the first mistake in it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -226,15 +227,22 @@ class _Yaml(_ByHand):
         if before and self.read(before, key=place) == document:
             return before
         text = before.removeprefix(BYTE_ORDER_MARK).decode()
-        indent = next((each for each in _INDENTS if _again(text, each) == text), None)
-        yaml = _round_trip(indent or _INDENTS[0])
+        indent = next(
+            (each for each in _INDENTS if _again(text, each) == text), _INDENTS[0]
+        )
+        if _lost(_COMMENTS, text, _again(text, indent)):
+            raise _would_lose(place)
+        yaml = _round_trip(indent)
         found = yaml.load(text)
         if found is None:
             found = yaml.map()
         try:
             _bring_to(found, document)
-            data = _dumped(yaml, found).encode()
-            if _Yaml().read(data, key=place) == document:
+            changed = _dumped(yaml, found)
+            data = changed.encode()
+            # One beside what was taken out may go, one of its own line never.
+            kept = not _lost(_OWN_LINES, text, changed)
+            if kept and _Yaml().read(data, key=place) == document:
                 return data
         except (KeyError, UnreadableError) as error:
             # What is merged cannot be taken out of a mapping, for one.
@@ -268,9 +276,18 @@ class _Yaml(_ByHand):
 
 def _would_lose(place: str) -> StoreDataError:
     return StoreDataError(
-        f"{place} cannot be changed without losing what a person wrote there, for its"
-        " anchors perhaps: change it there"
+        f"{place} cannot be changed without losing what a person wrote there, comments"
+        " or anchors: change it there"
     )
+
+
+_COMMENTS: Final = re.compile(r"(?m)(?:^|[ \t])(#.*?)[ \t]*$")
+_OWN_LINES: Final = re.compile(r"(?m)^[ \t]*(#.*?)[ \t]*$")
+
+
+def _lost(comments: re.Pattern[str], before: str, after: str) -> bool:
+    """Tell whether fewer comments are left, which the round trip drops at odd places."""
+    return bool(Counter(comments.findall(before)) - Counter(comments.findall(after)))
 
 
 _NO_MAPPING: Final = "a document is a mapping, of lines such as name: value"

@@ -349,6 +349,21 @@ class HistoryBackend(ABC):
         rounded down to a whole hour. Call again until it returns 0.
         """
 
+    def move(
+        self,
+        start: datetime,  # noqa: ARG002 - for who overrides it
+        end: datetime,  # noqa: ARG002 - likewise
+        by: timedelta,  # noqa: ARG002 - likewise
+        *,
+        zone: str | None = None,  # noqa: ARG002 - likewise
+    ) -> int:
+        """Move the rows of a range no longer than `by`, all or none; return how many.
+
+        The hours that they leave and come to are computed anew. Raises StoreDataError
+        where a row is already.
+        """
+        raise StoreDataError(f"{self.name} cannot move rows")
+
     def frozen_hours(
         self,
         *,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RELEASED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock that is right stands before this."""
+_FIRST_METERS: Final = datetime(2016, 1, 1, tzinfo=UTC)
 FAR: Final = timedelta(hours=1)
 """How far two clocks may be apart, and how far in the future a row may lie."""
 _PROOF: Final = timedelta(days=7)
@@ -92,7 +93,8 @@ def _witnessed(backend: HistoryBackend, newest: datetime, leap: timedelta) -> da
     while True:
         since = newest - _PROOF
         before = backend.newest(before=since)
-        if before is None:
+        # Older than any meter, it was stamped by a clock that nobody had set.
+        if before is None or before < _FIRST_METERS:
             return newest
         (first,) = backend.rows(since, newest + timedelta(microseconds=1), limit=1)
         if first.timestamp - before <= leap:

@@ -12,11 +12,12 @@ from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import (
     StoreClosedError,
     StoreConfigError,
+    StoreDataError,
     StoreUnavailableError,
 )
 from switchbot_store.history.ingest.delivery import Delivery
 from switchbot_store.history.ingest.health import WriterHealth
-from switchbot_store.history.ingest.quarantine import Quarantine
+from switchbot_store.history.ingest.quarantine import MISDATED, Quarantine
 from switchbot_store.history.ingest.spill import HistorySpill
 from switchbot_store.history.ingest.writer import HistoryWriter, WriterLimits
 from switchbot_store.history.model import (
@@ -25,6 +26,7 @@ from switchbot_store.history.model import (
     HistoryRow,
     RowKey,
 )
+from switchbot_store.history.present import RELEASED
 from switchbot_store.history.query.buckets import (
     bucket_fields,
     check_shape,
@@ -37,6 +39,7 @@ from switchbot_store.history.query.buckets import (
     timezone_of,
 )
 from switchbot_store.history.rollup import Upkeep
+from switchbot_store.instants import checked_instant
 
 if TYPE_CHECKING:
     import os
@@ -54,11 +57,29 @@ _LOGGER = logging.getLogger(__name__)
 _PAGE_ROWS: Final = 2000
 _EXPORT_PAGE_ROWS: Final = 5000
 _RECENT: Final = timedelta(days=2)
+_AHEAD: Final = timedelta(days=1)
+"""How far a row may lie ahead of the clock and still count as of this time."""
 _OPEN_SECONDS: Final = 5.0
+_MOVED_AT_ONCE: Final = timedelta(days=1)
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _pieces(
+    start: datetime, end: datetime, by: timedelta
+) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a range so that no piece is moved onto itself or one that is still to move."""
+    width = min(abs(by), _MOVED_AT_ONCE)
+    if by < timedelta():
+        while start < end:
+            yield start, min(end, start + width)
+            start += width
+    else:
+        while start < end:
+            yield max(start, end - width), end
+            end -= width
 
 
 class HistoryService:
@@ -138,11 +159,10 @@ class HistoryService:
             monotonic=monotonic,
             interrupted=lambda: self._writer.closed,
         )
+        self._quarantine = Quarantine(quarantine)
         health = WriterHealth(backend.name, now=now, monotonic=monotonic)
         self._writer = HistoryWriter(
-            Delivery(
-                backend, quarantine=Quarantine(quarantine), health=health, now=now
-            ),
+            Delivery(backend, quarantine=self._quarantine, health=health, now=now),
             health,
             WriterLimits(
                 batch_size,
@@ -314,7 +334,7 @@ class HistoryService:
 
         `target` is a path or a binary file; `format` is ``csv``, ``jsonl`` or
         ``parquet`` (with pyarrow), by default what the path's suffix says. Timestamps
-        are ISO 8601 in UTC. With `spreadsheet` a CSV has an apostrophe before each text
+        are ISO 8601 in UTC, of one form in every row. With `spreadsheet` a CSV has an apostrophe before each text
         that a spreadsheet would take for a formula. Raises as `query`, and HistoryError when the target cannot
         be written.
         """
@@ -329,11 +349,30 @@ class HistoryService:
         )
 
     def latest(self, n: int = 1, *, zone: str | None = None) -> list[HistoryRow]:
-        """Return the newest `n` rows, ascending; of all zones when `zone` is None."""
+        """Return the newest `n` rows, ascending; of all zones when `zone` is None.
+
+        Without those more than a day ahead, which another clock stamped.
+        """
         if type(n) is not int or n < 0:
             raise StoreConfigError(f"0 or more, not {n!r}", variable="n")
         self._ready()
-        return self.backend.latest(n, zone=zone) if n else []
+        found = self.backend.latest(n, zone=zone) if n else []
+        until = self._now() + _AHEAD
+        if not found or found[-1].timestamp < until or until < RELEASED:
+            return found
+        return self._latest_before(until, n, zone)
+
+    def _latest_before(
+        self, until: datetime, n: int, zone: str | None
+    ) -> list[HistoryRow]:
+        oldest = self.backend.oldest()
+        span = _AHEAD
+        while oldest is not None and until - span > oldest:
+            rows = self.backend.rows(until - span, until, zone=zone)
+            if len(rows) >= n:
+                return rows[-n:]
+            span *= 4
+        return self.backend.rows(oldest or until, until, zone=zone)[-n:]
 
     def aggregates(
         self, hours: float, *, zone: str | None = None
@@ -364,6 +403,48 @@ class HistoryService:
         """
         self._ready()
         return self._upkeep.clean()
+
+    def move(
+        self,
+        start: datetime,
+        end: datetime,
+        by: timedelta,
+        *,
+        zone: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Move the rows of ``[start, end)`` that a wrong clock stamped; return how many.
+
+        `by` is what the clock was behind, negative if it was ahead. Those that were set
+        aside as such come back at their new place, too. In steps of a day at most, each
+        whole or not at all; `progress` is called with the rows moved so far.
+
+        Raises StoreDataError where a row is already or would leave 1970 to 2200,
+        StoreConfigError for a `by` of zero, StoreUnavailableError.
+        """
+        start, end = checked_range(start, end)
+        if not by:
+            raise StoreConfigError("more or less than nothing", variable="by")
+        for edge in (start, end):
+            try:
+                checked_instant(edge + by)
+            except (ValueError, OverflowError) as error:
+                raise StoreDataError(f"{by} from {edge:%Y-%m-%d}: {error}") from error
+        self._ready()
+        moved = 0
+        for low, high in _pieces(start, end, by):
+            moved += self.backend.move(low, high, by, zone=zone)
+            if progress is not None:
+                progress(moved)
+
+        def belongs(sample: HistorySample) -> bool:
+            return start <= sample.timestamp < end and zone in (None, sample.zone)
+
+        def back(samples: list[HistorySample]) -> int:
+            rows = [replace(each, timestamp=each.timestamp + by) for each in samples]
+            return self.backend.write(rows, now=self._now())
+
+        return moved + self._quarantine.take(MISDATED, belongs, back)
 
     def roll_up(self, progress: Callable[[int], None] | None = None) -> int:
         """Bring the rollup up to date now; return how many hours were.

@@ -1,7 +1,7 @@
 """What ails a PostgreSQL database: health, objects, plans, indexes. Extra ``ops``.
 
-Each function takes a store, a pool or a connection string and changes nothing; each
-result is a typed object with `to_dict()`.
+Each function takes a store, a pool or a connection string and changes nothing, but for
+`make_role`; each result is a typed object with `to_dict()`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from switchbot_store.ops.plans import (
     get_top_queries,
 )
 from switchbot_store.ops.read_only import SqlResult, execute_sql
+from switchbot_store.ops.role import ReadingRole, make_role, reading_rights
 from switchbot_store.ops.validation import RefusedSqlError
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ObjectDetails",
     "QueryCost",
     "QueryPlan",
+    "ReadingRole",
     "RefusedSqlError",
     "Schema",
     "SqlResult",
@@ -56,4 +58,6 @@ __all__ = [
     "get_top_queries",
     "list_objects",
     "list_schemas",
+    "make_role",
+    "reading_rights",
 ]

@@ -11,27 +11,30 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
+
 from switchbot_store.errors import StoreDataError
 from switchbot_store.ops.answers import LongAnswerError
-from switchbot_store.ops.candidates import Candidate, candidates_of
+from switchbot_store.ops.parsing import candidates, judged
 from switchbot_store.ops.plans import (
     NO_HYPOPG,
     NO_STATEMENTS,
     TIMEOUT_SECONDS,
-    extension_schema,
     forget_supposed,
     get_top_queries,
     index_names,
     plan_of,
     suppose,
 )
-from switchbot_store.ops.read_only import checked, telling
+from switchbot_store.ops.reach import checked
+from switchbot_store.ops.read_only import telling
 from switchbot_store.ops.target import read
-from switchbot_store.ops.validation import RefusedSqlError, validated
+from switchbot_store.ops.tree_size import Tree, compact_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from switchbot_store.ops.candidates import Candidate
     from switchbot_store.ops.target import Session, Target
 
 _LEAST_GAIN: Final = 0.1
@@ -40,6 +43,9 @@ _SIZE_WEIGHT: Final = 2.0
 """Time counts twice as much as space, in the logarithm: an index may double neither."""
 _QUERIES_LOOKED_AT: Final = 50
 _BUDGET_SECONDS: Final = 20.0
+
+_PLANNING_SECONDS: Final = 5
+_LIMIT_PLANNING: Final = "SELECT pg_catalog.set_config('statement_timeout', %s, true)"
 
 _COLUMNS: Final = """
 SELECT a.attname::text AS name FROM pg_attribute a
@@ -53,7 +59,7 @@ SELECT {schema}.hypopg_drop_index(indexrelid) FROM {schema}.hypopg()
 WHERE indexname = %s
 """
 _IS_TABLE: Final = """
-SELECT c.oid::regclass::text AS name FROM pg_class c
+SELECT c.oid::regclass::text AS name, c.oid::bigint AS oid FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'm')
     AND n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -167,17 +173,31 @@ def _advised(
     target: Target, weights: Mapping[str, float], budget_seconds: float
 ) -> IndexAdvice:
     ends_at = time.monotonic() + budget_seconds
+    skipped: dict[str, str] = {}
 
     def look(session: Session) -> IndexAdvice:
-        schema = extension_schema(session, "hypopg")
+        schema = session.extension_schema("hypopg")
         if schema is None:
             return IndexAdvice(total=len(weights), how_to=NO_HYPOPG)
         try:
-            return _Search(session, schema, weights, ends_at).run()
+            return _Search(session, schema, weights, skipped, ends_at).run()
         finally:
             forget_supposed(session)
 
-    return read(target, look, timeout_seconds=budget_seconds + TIMEOUT_SECONDS)
+    while True:
+        try:
+            return read(target, look, timeout_seconds=budget_seconds + TIMEOUT_SECONDS)
+        except _TooLongError as error:
+            # The connection is lost, with what was supposed in it: once more without.
+            skipped[error.sql] = str(error)
+
+
+class _TooLongError(StoreDataError):
+    """The plan of a query is longer than is read."""
+
+    def __init__(self, sql: str, error: LongAnswerError) -> None:
+        super().__init__(str(error))
+        self.sql = sql
 
 
 class _Search:
@@ -186,6 +206,7 @@ class _Search:
         session: Session,
         schema: str,
         weights: Mapping[str, float],
+        skipped: dict[str, str],
         ends_at: float,
     ) -> None:
         self._session = session
@@ -193,57 +214,74 @@ class _Search:
         self._weights = weights
         self._ends_at = ends_at
         self._texts: dict[str, str] = {}
-        self._tables: dict[str, str] = {}
-        self._skipped: dict[str, str] = {}
+        self._tables: dict[str, tuple[str, int]] = {}
+        self._skipped = skipped
 
     def run(self) -> IndexAdvice:
         costs: dict[str, float] = {}
-        candidates: dict[Candidate, set[str]] = {}
+        examined = 0
+        tried: dict[Candidate, set[str]] = {}
+        self._session.rows(_LIMIT_PLANNING, [f"{_PLANNING_SECONDS}s"])
         for sql in self._weights:
-            try:
-                names = self._columns_of(sql)
-                cost, _ = self._cost(sql)
+            if sql in self._skipped:
+                continue
+            planned = self._planned(sql)
+            if planned is None:
+                continue
+            examined += 1
+            cost, found = planned
+            if found is not None:
                 costs[sql] = cost
-                for candidate in candidates_of(sql, names):
-                    candidates.setdefault(candidate, set()).add(sql)
-            except LongAnswerError:
-                raise  # the connection is lost, and what was supposed in it
-            except (RefusedSqlError, StoreDataError) as error:
-                self._skipped[sql] = str(error)
+            for candidate in found or ():
+                tried.setdefault(candidate, set()).add(sql)
         chosen: list[IndexRecommendation] = []
-        while candidates and len(chosen) < _MOST_INDEXES and self._in_time():
-            best = self._best(candidates, costs)
+        while tried and len(chosen) < _MOST_INDEXES and self._in_time():
+            best = self._best(tried, costs)
             if best is None:
                 break
             recommendation, candidate, now = best
             chosen.append(recommendation)
             costs = now
-            del candidates[candidate]
+            del tried[candidate]
             self._create(candidate)
         return IndexAdvice(
             tuple(chosen),
-            examined=len(costs),
+            examined=examined,
             total=len(self._weights),
             skipped=self._skipped,
             complete=self._in_time(),
         )
 
+    def _planned(self, sql: str) -> tuple[float, list[Candidate] | None] | None:
+        """Return a query's cost and what may serve it; None where it is skipped.
+
+        Nothing serves what reads the catalogue alone, and it weighs nothing.
+        """
+        try:
+            names = self._columns_of(sql)
+            cost, _ = self._cost(sql)
+            return cost, candidates(self._texts[sql], names) if names else None
+        except LongAnswerError as error:
+            raise _TooLongError(sql, error) from error
+        except StoreDataError as error:
+            self._skipped[sql] = str(error)
+        except psycopg.errors.QueryCanceled:
+            self._skipped[sql] = f"not planned within {_PLANNING_SECONDS} s"
+        return None
+
     def _best(
-        self, candidates: Mapping[Candidate, set[str]], costs: dict[str, float]
+        self, possible: Mapping[Candidate, set[str]], costs: dict[str, float]
     ) -> tuple[IndexRecommendation, Candidate, dict[str, float]] | None:
         before = self._total(costs)
         found = None
         best_score = 0.0
-        for candidate, queries in candidates.items():
+        for candidate, queries in possible.items():
             if not self._in_time():
                 break
-            name, size = self._create(candidate)
-            now, served = dict(costs), []
-            for sql in queries:
-                now[sql], used = self._cost(sql)
-                if name in used:
-                    served.append(sql)
-            self._drop(name)
+            tried = self._tried(candidate, queries, costs)
+            if tried is None:
+                continue
+            size, now, served = tried
             after = self._total(now)
             if not served or after > before * (1.0 - _LEAST_GAIN):
                 continue
@@ -253,18 +291,39 @@ class _Search:
                 best_score = score
                 advice = IndexRecommendation(
                     self._definition(candidate),
-                    self._tables[candidate.table],
+                    self._tables[candidate.table][0],
                     candidate.columns,
                     size,
                     before,
                     after,
-                    tuple(served),
+                    served,
                 )
                 found = (advice, candidate, now)
         return found
 
+    def _tried(
+        self, candidate: Candidate, queries: set[str], costs: dict[str, float]
+    ) -> tuple[int, dict[str, float], tuple[str, ...]] | None:
+        """Return size, costs and the queries served with an index; None if it fails."""
+        now, served = dict(costs), []
+        try:
+            name, size = self._create(candidate)
+        except StoreDataError:
+            return None  # not of this table, or not of this type
+        for sql in queries:
+            try:
+                now[sql], used = self._cost(sql)
+            except LongAnswerError as error:
+                raise _TooLongError(sql, error) from error
+            except (StoreDataError, psycopg.errors.QueryCanceled):
+                continue
+            if name in used:
+                served.append(sql)
+        self._drop(name)
+        return size, now, tuple(served)
+
     def _columns_of(self, sql: str) -> dict[str, frozenset[str]]:
-        parts = validated(sql, parameters=True)
+        parts = judged(sql, parameters=True)
         with telling():
             checked(self._session, parts)
         self._texts[sql] = parts.text
@@ -277,7 +336,7 @@ class _Search:
             )["n"]
             tables = self._session.rows(_IS_TABLE, [quoted])
             if tables:
-                self._tables[named] = tables[0]["name"]
+                self._tables[named] = (tables[0]["name"], tables[0]["oid"])
                 rows = self._session.rows(_COLUMNS, [quoted])
                 columns[named] = frozenset(row["name"] for row in rows)
         return columns
@@ -291,14 +350,18 @@ class _Search:
 
     def _create(self, candidate: Candidate) -> tuple[str, int]:
         created = suppose(self._session, self._schema, self._definition(candidate))
-        return created["name"], int(created["bytes"])
+        # hypopg counts every row's key, PostgreSQL stores equal ones once.
+        tree = Tree(self._tables[candidate.table][1], candidate.columns)
+        with self._session.on_own_path():
+            (size,) = compact_bytes(self._session, [tree])
+        return created["name"], int(created["bytes"] if size is None else size)
 
     def _drop(self, name: str) -> None:
         self._session.rows(_DROP.format(schema=self._schema).encode(), [name])
 
     def _definition(self, candidate: Candidate) -> str:
         columns = ", ".join(_quoted(candidate.columns))
-        return f"CREATE INDEX ON {self._tables[candidate.table]} ({columns})"
+        return f"CREATE INDEX ON {self._tables[candidate.table][0]} ({columns})"
 
     def _in_time(self) -> bool:
         return time.monotonic() < self._ends_at

@@ -7,6 +7,7 @@ compared as PostgreSQL parsed them, and what cannot be seen is ``unknown``, neve
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import psycopg
@@ -21,6 +22,7 @@ from switchbot_store.ops.health_storage import (
     check_replication,
 )
 from switchbot_store.ops.target import TIMEOUT_SECONDS, read
+from switchbot_store.postgres.errors import is_broken_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +39,9 @@ CHECKS: Final[dict[str, Callable[[Session], list[Finding]]]] = {
     "constraint": check_constraints,
 }
 _ALL: Final = "all"
+_CHANGED_ON_THE_PRIMARY: Final = frozenset(
+    {"index", "vacuum", "sequence", "constraint"}
+)
 
 
 def analyze_db_health(
@@ -57,6 +62,7 @@ def analyze_db_health(
     names = check_names(checks)
 
     def look(session: Session) -> HealthReport:
+        session.look_in_the_catalogue_first()
         findings: list[Finding] = []
         for name in names:
             findings += _one(session, name, long_transaction_seconds)
@@ -64,6 +70,8 @@ def analyze_db_health(
             "SELECT current_setting('server_version') AS version,"
             " current_database()::text AS name"
         )
+        if session.standby:
+            findings = [_for_the_primary(each) for each in findings]
         return HealthReport(server["version"], server["name"], names, tuple(findings))
 
     return read(target, look, timeout_seconds=timeout_seconds)
@@ -90,13 +98,24 @@ def _one(
             if name == "connection":
                 return check_connections(session, long_transaction_seconds)
             return CHECKS[name](session)
-    except (
-        psycopg.errors.InsufficientPrivilege,
-        psycopg.errors.UndefinedTable,
-        psycopg.errors.UndefinedFunction,
-        psycopg.errors.QueryCanceled,
-    ) as error:
-        # Hosted servers take away what PostgreSQL gives to everybody.
-        message = str(error).splitlines()[0]
-        fix = "ask as a member of pg_monitor"
+    except psycopg.Error as error:
+        if is_broken_connection(error):
+            raise
+        # Hosted servers take away what PostgreSQL gives to everybody; a table may be
+        # locked, or go away while it is looked at.
+        refused = isinstance(
+            error,
+            psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedFunction,
+        )
+        fix = "ask as a member of pg_monitor" if refused else "ask again"
+        message = (str(error).splitlines() or [type(error).__name__])[0]
         return [Finding(name, f"{name}_refused", Status.UNKNOWN, "", message, fix)]
+
+
+def _for_the_primary(finding: Finding) -> Finding:
+    """Say where a statement is to be carried out: a standby changes nothing."""
+    if not finding.fix or finding.check not in _CHANGED_ON_THE_PRIMARY:
+        return finding
+    if finding.status is Status.UNKNOWN:
+        return finding
+    return replace(finding, fix=f"on the primary: {finding.fix}")

@@ -32,6 +32,7 @@ SELECT
         + coalesce(current_setting('reserved_connections', true)::int, 0) AS reserved
 FROM pg_stat_activity
 """
+# VACUUM and building an index may take hours, and are worse half done.
 # Of other users a role without privileges sees no more than that they are there.
 _TRANSACTIONS: Final = """
 SELECT
@@ -39,6 +40,12 @@ SELECT
     coalesce(usename, '') AS usename,
     coalesce(application_name, '') AS application,
     state,
+    pid IN (
+        SELECT pid FROM pg_stat_progress_create_index
+        UNION ALL SELECT pid FROM pg_stat_progress_vacuum
+        UNION ALL SELECT pid FROM pg_stat_progress_cluster
+        UNION ALL SELECT pid FROM pg_stat_progress_analyze
+    ) AS upkeep,
     extract(epoch FROM clock_timestamp() - xact_start)::float8 AS seconds,
     extract(epoch FROM clock_timestamp() - state_change)::float8 AS state_seconds
 FROM pg_stat_activity
@@ -81,7 +88,14 @@ SELECT
         current_setting('autovacuum_vacuum_threshold')::float8)
     + coalesce((o.options ->> 'autovacuum_vacuum_scale_factor')::float8,
         current_setting('autovacuum_vacuum_scale_factor')::float8)
-        * greatest(c.reltuples, 0) AS threshold
+        * greatest(c.reltuples, 0) AS threshold,
+    -- Since 18 no table waits for more than so many.
+    coalesce((o.options ->> 'autovacuum_vacuum_max_threshold')::float8,
+        current_setting('autovacuum_vacuum_max_threshold', true)::float8, -1) AS most,
+    greatest(c.reltuples, c.relpages) > 0 AND s.n_live_tup = 0 AND s.n_dead_tup = 0
+        AND s.n_tup_ins + s.n_tup_upd + s.n_tup_del = 0
+        AND coalesce(s.last_vacuum, s.last_autovacuum, s.last_analyze, s.last_autoanalyze)
+            IS NULL AS uncounted
 FROM pg_stat_user_tables s
 JOIN pg_class c ON c.oid = s.relid
 CROSS JOIN LATERAL (
@@ -135,7 +149,7 @@ def _long(session: Session, given_seconds: float | None) -> list[Finding]:
     seen = [each for each in sessions if each["state"] is not None]
     findings = []
     for each in seen:
-        if each["seconds"] is None or each["seconds"] < longest:
+        if each["seconds"] is None or each["seconds"] < longest or each["upkeep"]:
             continue
         idle = each["state"].startswith("idle in transaction")
         what = "is idle in a transaction" if idle else "has been in one transaction"
@@ -147,7 +161,9 @@ def _long(session: Session, given_seconds: float | None) -> list[Finding]:
                 + f" {what} for {each['seconds']:.0f} s: vacuum cannot remove what died"
                 " since",
                 f"end it in the program, or SELECT pg_terminate_backend({each['pid']});"
-                " set idle_in_transaction_session_timeout",
+                " set idle_in_transaction_session_timeout"
+                if idle
+                else "see whether it has to take so long; a backup has",
             )
         )
     if len(seen) < len(sessions):
@@ -223,6 +239,8 @@ def _dead_rows(session: Session) -> list[Finding]:
         "SELECT current_setting('autovacuum')::bool AS autovacuum,"
         " current_setting('track_counts')::bool AS counted"
     )
+    if session.standby:
+        return _DEAD.unseen("a standby counts no dead rows", "ask the primary")
     if not settings["counted"]:
         return _DEAD.unseen("nobody counts rows", "set track_counts = on")
     findings = []
@@ -236,15 +254,28 @@ def _dead_rows(session: Session) -> list[Finding]:
             )
         )
     rows = session.rows(_ROWS)
+    uncounted = [row["subject"] for row in rows if row["uncounted"]]
     for row in rows:
+        if 0 <= row["most"] < row["threshold"]:
+            row["threshold"] = row["most"]
         off = not settings["autovacuum"] or row["enabled"] in {"false", "off", "0"}
         patience = 1.0 if off else _OVERDUE
         if row["dead"] <= patience * row["threshold"]:
             continue
         findings.append(_overdue(row, off=off))
+    if uncounted:
+        findings.append(
+            _DEAD.found(
+                Status.UNKNOWN,
+                "",
+                f"of {len(uncounted)} tables with rows nothing is counted, as of"
+                f" {uncounted[0]}: the counts began anew after a crash or a promotion",
+                "ANALYZE;",
+            )
+        )
     return _DEAD.sum_up(
         findings,
-        examined=len(rows),
+        examined=len(rows) - len(uncounted),
         total=len(rows),
         well="none waits for vacuum",
     )

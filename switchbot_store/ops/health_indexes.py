@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from switchbot_store.ops.counted import CountedSpan, counted_span
 from switchbot_store.ops.findings import Question, Status
+from switchbot_store.ops.tree_size import Tree, compact_bytes
 
 if TYPE_CHECKING:
     from switchbot_store.ops.findings import Finding
@@ -22,10 +24,12 @@ _JUDGED_AFTER_DAYS: Final = 7.0
 """A report may run once a week; an index without a scan for less than that says little."""
 _BLOATED_TIMES: Final = 2.0
 """A B-tree of random keys is about two thirds full by itself: 1.5 times is no bloat."""
+_MOST_NAMED: Final = 5
 _WORTH_BYTES: Final = 1024 * 1024
 """Below this a REINDEX gains nothing that anybody would notice."""
 
-# One being built is not invalid yet; partitioned ones are judged by their partitions.
+# Partitioned ones are judged by their partitions. What differs between versions is asked
+# for by name in the row's JSON.
 _ALL: Final = """
 SELECT
     c.oid::bigint AS oid,
@@ -34,25 +38,37 @@ SELECT
     t.oid::regclass::text AS table_name,
     am.amname AS method,
     i.indisvalid AND i.indisready AS valid,
-    i.indislive AS live,
-    EXISTS (
-        SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid
-    ) AS being_built,
     i.indisunique AS is_unique,
-    i.indisprimary OR i.indisreplident OR i.indisexclusion
-        OR EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid) AS bound,
+    i.indimmediate AS immediate,
+    coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) AS nulls_are_equal,
+    i.indisprimary OR i.indisreplident OR i.indisexclusion OR c.relispartition
+        OR EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid)
+        OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+            AND d.objid = c.oid AND d.deptype IN ('e', 'x')) AS bound,
     i.indnkeyatts::int AS key_columns,
     i.indkey::int2[] AS columns,
-    i.indclass::oid[]::text[] AS classes,
+    ARRAY(SELECT coalesce(a.attname, '')::text FROM unnest(i.indkey::int2[])
+        WITH ORDINALITY AS k (number, place)
+        LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number
+            AND k.number <> 0 ORDER BY k.place) AS names,
+    i.indclass::oid[]::bigint[] AS classes,
     i.indcollation::oid[]::text[] AS collations,
     i.indoption::int2[] AS options,
     coalesce(pg_get_expr(i.indexprs, i.indrelid), '') AS expressions,
     coalesce(pg_get_expr(i.indpred, i.indrelid), '') AS predicate,
+    coalesce((SELECT split_part(o, '=', 2)::int FROM unnest(c.reloptions) o
+        WHERE o LIKE 'fillfactor=%'), 90) AS fill_percent,
+    NOT i.indisunique AND i.indnkeyatts = i.indnatts AND NOT coalesce(
+        c.reloptions && ARRAY['deduplicate_items=off', 'deduplicate_items=false'], false)
+        AS unites,
     pg_relation_size(c.oid) AS bytes,
-    c.relpages::bigint AS pages,
     c.reltuples::float8 AS tuples,
     s.idx_scan AS scans,
-    pg_get_indexdef(c.oid) AS definition
+    least(age(c.xmin), age(i.xmin)) - age(pg_snapshot_xmin(pg_current_snapshot())::xid)
+        AS transactions_ago,
+    CASE WHEN current_setting('track_commit_timestamp')::bool THEN
+        extract(epoch FROM clock_timestamp() - pg_xact_commit_timestamp(i.xmin))::float8
+    END AS made_seconds_ago
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i'
 JOIN pg_class t ON t.oid = i.indrelid
@@ -63,64 +79,55 @@ WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
 ORDER BY c.oid::regclass::text
 """
-_COUNTED_SINCE: Final = """
-SELECT
-    extract(epoch FROM now() - coalesce(d.stats_reset, pg_postmaster_start_time()))::float8
-        AS seconds,
-    pg_is_in_recovery() AS standby,
-    current_setting('track_counts')::bool AS counted
-FROM pg_stat_database d WHERE d.datname = current_database()
+# Whoever builds an index without stopping writes keeps such a lock on its table, and all
+# may see that. Of pg_stat_progress_create_index others see no index.
+_BUSY: Final = """
+SELECT DISTINCT l.relation::bigint AS oid FROM pg_locks l
+WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+        'ExclusiveLock', 'AccessExclusiveLock')
 """
-
-# What a B-tree of that many entries needs: https://www.postgresql.org/docs/current/btree.html
-# and storage-page-layout: 24 bytes of page header, 16 of special space, 4 + 8 an entry.
-_EXPECTED: Final = """
-SELECT
-    x.indexrelid::bigint AS oid,
-    count(*) FILTER (WHERE st.avg_width IS NOT NULL)::int AS known,
-    count(*)::int AS columns,
-    sum(coalesce((1 - st.null_frac) * st.avg_width, 0))::float8 AS width,
-    current_setting('block_size')::int AS block_size,
-    coalesce((
-        SELECT split_part(o, '=', 2)::int FROM unnest(x.reloptions) o
-        WHERE o LIKE 'fillfactor=%%'
-    ), 90) AS fillfactor,
-    bool_or(x.deduplicates) AS deduplicates,
-    min(st.n_distinct)::float8 AS distinct_values
-FROM (
-    SELECT i.indexrelid, i.indrelid, c.reloptions, k.attnum, n.nspname, t.relname,
-        NOT i.indisunique AS deduplicates
-    FROM pg_index i
-    JOIN pg_class c ON c.oid = i.indexrelid
-    JOIN pg_class t ON t.oid = i.indrelid
-    JOIN pg_namespace n ON n.oid = t.relnamespace
-    CROSS JOIN unnest(i.indkey::int2[]) AS k(attnum)
-    WHERE i.indexrelid = ANY (%s)
-) x
-LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.attnum AND x.attnum > 0
-LEFT JOIN pg_stats st ON st.schemaname = x.nspname AND st.tablename = x.relname
-    AND st.attname = a.attname
-GROUP BY x.indexrelid, x.reloptions
+_STILL_INVALID: Final = """
+SELECT i.indexrelid::bigint AS oid FROM pg_index i
+WHERE i.indexrelid = ANY (%s::bigint[]::oid[]) AND NOT (i.indisvalid AND i.indisready)
 """
-_PAGE_OVERHEAD: Final = 40
-_ENTRY_BYTES: Final = 12
 
 
 def check_indexes(session: Session) -> list[Finding]:
     """Look for invalid, duplicate, unused and bloated indexes."""
     indexes = session.rows(_ALL)
     return [
-        *_invalid(indexes),
+        *_invalid(session, indexes),
         *_duplicates(indexes),
         *_unused(session, indexes),
         *_bloated(session, indexes),
     ]
 
 
-def _invalid(indexes: list[dict[str, Any]]) -> list[Finding]:
+def _invalid(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
+    suspects = [index for index in indexes if not index["valid"]]
+    # In this order: who ended between the first look and the locks has left it valid.
+    busy = {row["oid"] for row in session.rows(_BUSY)} if suspects else set()
+    oids = [index["oid"] for index in suspects]
+    still = {row["oid"] for row in session.rows(_STILL_INVALID, [oids])}
+    on_primary = bool(suspects) and session.standby
     findings = []
-    for index in indexes:
-        if index["valid"] or index["being_built"]:
+    examined = len(indexes)
+    for index in suspects:
+        if index["oid"] not in still:
+            continue
+        if on_primary or index["table_oid"] in busy:
+            examined -= 1
+            who = "the primary" if on_primary else "another session"
+            findings.append(
+                _INVALID.found(
+                    Status.UNKNOWN,
+                    index["name"],
+                    f"is not valid yet: {who} may be building it",
+                    "ask again when no session works on its table",
+                )
+            )
             continue
         enforces = index["is_unique"]
         findings.append(
@@ -134,8 +141,9 @@ def _invalid(indexes: list[dict[str, Any]]) -> list[Finding]:
                 f" DROP INDEX CONCURRENTLY {index['name']};",
             )
         )
-    count = len(indexes)
-    return _INVALID.sum_up(findings, examined=count, total=count, well="all are valid")
+    return _INVALID.sum_up(
+        findings, examined=examined, total=len(indexes), well="all are valid"
+    )
 
 
 def _duplicates(indexes: list[dict[str, Any]]) -> list[Finding]:
@@ -173,7 +181,12 @@ def _serves(other: dict[str, Any], index: dict[str, Any]) -> bool:
         return False
     keys, others = index["key_columns"], other["key_columns"]
     whole = keys == others
-    if index["is_unique"] and not (other["is_unique"] and whole):
+    if index["is_unique"] and not (
+        other["is_unique"]
+        and whole
+        and other["nulls_are_equal"] == index["nulls_are_equal"]
+        and other["immediate"] >= index["immediate"]
+    ):
         return False
     if not whole and (index["method"] != "btree" or others < keys):
         return False
@@ -202,51 +215,82 @@ def _unused(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
         for index in indexes
         if index["valid"] and not index["is_unique"] and not index["bound"]
     ]
-    since = session.row(_COUNTED_SINCE)
     total = len(candidates)
-    if not since["counted"]:
-        return _UNUSED.unseen(
-            "nobody counts scans", "SET track_counts = on on the server", total=total
-        )
-    days = (since["seconds"] or 0.0) / _SECONDS_A_DAY
-    if total and days < _JUDGED_AFTER_DAYS:
+    span = counted_span(session)
+    if not total:
+        return _UNUSED.sum_up([], examined=0, total=0, well="all are used")
+    if span.seconds is None:
+        return _UNUSED.unseen(span.why_not, span.fix, total=total)
+    days = span.seconds / _SECONDS_A_DAY
+    if days < _JUDGED_AFTER_DAYS:
         return _UNUSED.unseen(
             f"scans are counted for {days:.1f} days only; an index is called unused"
             f" after {_JUDGED_AFTER_DAYS:g}",
             "ask again later, without resetting the statistics",
             total=total,
         )
-    findings = [
-        _UNUSED.found(
-            Status.WARNING,
-            index["name"],
-            f"was not used once in {days:.0f} days ({_size(index['bytes'])} on"
-            f" {index['table_name']})"
-            + ("; standbys count their own scans" if not since["standby"] else ""),
-            f"DROP INDEX CONCURRENTLY {index['name']};",
+    findings, unjudged, examined = [], [], 0
+    for index in candidates:
+        if index["scans"]:
+            examined += 1
+            continue
+        own_days = _counted_days(index, span)
+        if index["scans"] is None or own_days is None:
+            unjudged.append(index["name"])
+            continue
+        if own_days < _JUDGED_AFTER_DAYS:
+            unjudged.append(index["name"])
+            continue
+        examined += 1
+        elsewhere = span.standbys > 0
+        findings.append(
+            _UNUSED.found(
+                Status.UNKNOWN if elsewhere else Status.WARNING,
+                index["name"],
+                f"was not used once in {own_days:.0f} days"
+                f" ({_size(index['bytes'])} on {index['table_name']})"
+                + ("; standbys count their own scans" if elsewhere else ""),
+                "look at its scans on each standby"
+                if elsewhere
+                else f"DROP INDEX CONCURRENTLY {index['name']};",
+            )
         )
-        for index in candidates
-        if index["scans"] == 0
-    ]
-    known = sum(index["scans"] is not None for index in candidates)
-    return _UNUSED.sum_up(findings, examined=known, total=total, well="all are used")
+    if unjudged:
+        findings.append(
+            _UNUSED.found(
+                Status.UNKNOWN,
+                "",
+                f"no scan is counted of {_listed(unjudged)}, and nothing tells that"
+                f" they are there for {_JUDGED_AFTER_DAYS:g} days",
+                "ask again later; track_commit_timestamp = on lets the server tell when"
+                " an index was made",
+            )
+        )
+    return _UNUSED.sum_up(findings, examined=examined, total=total, well="all are used")
+
+
+def _counted_days(index: dict[str, Any], span: CountedSpan) -> float | None:
+    """Return for how long an index was there and counted; None where nobody knows."""
+    seconds = span.seconds or 0.0
+    if index["made_seconds_ago"] is not None:
+        return float(min(seconds, index["made_seconds_ago"])) / _SECONDS_A_DAY
+    if span.transactions is None or index["transactions_ago"] <= span.transactions:
+        return None
+    return seconds / _SECONDS_A_DAY
 
 
 def _bloated(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
     trees = [each for each in indexes if each["method"] == "btree" and each["valid"]]
-    facts = {
-        row["oid"]: row
-        for row in session.rows(_EXPECTED, [[tree["oid"] for tree in trees]])
-    }
+    compact = compact_bytes(session, [_as_tree(tree) for tree in trees])
     findings, examined, unseen = [], 0, []
-    for tree in trees:
-        if tree["bytes"] < _WORTH_BYTES:
+    for tree, expected in zip(trees, compact, strict=True):
+        if (tree["bytes"] or 0) < _WORTH_BYTES:
             examined += 1
             continue
         used = _exact_bytes(session, tree)
         how = "measured with pgstattuple"
         if used is None:
-            used = _expected_bytes(tree, facts.get(tree["oid"]))
+            used = expected
             how = "estimated from the statistics"
         if used is None:
             unseen.append(tree["name"])
@@ -267,8 +311,7 @@ def _bloated(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
             _BLOATED.found(
                 Status.UNKNOWN,
                 "",
-                f"no statistics of {', '.join(unseen[:5])}"
-                + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""),  # noqa: PLR2004 - as many as are named
+                f"no statistics of {_listed(unseen)}",
                 "ANALYZE the tables; or CREATE EXTENSION pgstattuple, and grant"
                 " pg_stat_scan_tables",
             )
@@ -278,15 +321,37 @@ def _bloated(session: Session, indexes: list[dict[str, Any]]) -> list[Finding]:
     )
 
 
+def _as_tree(index: dict[str, Any]) -> Tree:
+    keys = index["key_columns"]
+    # Of an included column only the width counts: its class is as good as the default.
+    classes = [*index["classes"][:keys], *[0] * (len(index["names"]) - keys)]
+    return Tree(
+        index["table_oid"],
+        tuple(index["names"]),
+        tuple(classes),
+        index["tuples"],
+        index["unites"],
+        index["fill_percent"],
+    )
+
+
 def _exact_bytes(session: Session, tree: dict[str, Any]) -> float | None:
     """Return the bytes in use by pgstattuple; None where that cannot be asked."""
-    if not session.has_extension("pgstattuple"):
+    schema = session.extension_schema("pgstattuple")
+    if schema is None:
         return None
-    query = "SELECT avg_leaf_density, leaf_pages FROM pgstatindex(%s::oid::regclass)"
+    query = (
+        "SELECT avg_leaf_density, leaf_pages"  # noqa: S608 - a quoted name
+        f" FROM {schema}.pgstatindex(%s::oid::regclass)"
+    )
     try:
         with session.attempt():
-            row = session.row(query, [tree["oid"]])
-    except psycopg.errors.InsufficientPrivilege:
+            row = session.row(query.encode(), [tree["oid"]])
+    except (
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.UndefinedTable,
+    ):
         return None
     if not row["leaf_pages"] or row["avg_leaf_density"] != row["avg_leaf_density"]:
         return None
@@ -294,21 +359,9 @@ def _exact_bytes(session: Session, tree: dict[str, Any]) -> float | None:
     return float(tree["bytes"]) * min(1.0, float(row["avg_leaf_density"]) / 90.0)
 
 
-def _expected_bytes(tree: dict[str, Any], facts: dict[str, Any] | None) -> float | None:
-    """Estimate what a compact index takes; None without statistics of all columns."""
-    if facts is None or facts["known"] < facts["columns"] or tree["tuples"] < 0:
-        return None
-    room = (facts["block_size"] - _PAGE_OVERHEAD) * facts["fillfactor"] / 100.0
-    entry = _ENTRY_BYTES + 8.0 * -(-facts["width"] // 8.0)
-    if tree["is_unique"] or not facts["deduplicates"]:
-        needed = tree["tuples"] * entry
-    else:
-        # Equal keys are stored once with a list of 6 bytes a row.
-        spread = facts["distinct_values"] or 1.0
-        keys = spread if spread > 0 else -spread * tree["tuples"]
-        keys = max(1.0, min(keys, tree["tuples"]))
-        needed = min(tree["tuples"] * entry, keys * entry + tree["tuples"] * 6.0)
-    return float(max(1.0, needed / room) * facts["block_size"])
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _size(count: float) -> str:

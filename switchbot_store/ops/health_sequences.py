@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
 
 from switchbot_store.ops.findings import Question, Status
+from switchbot_store.postgres.errors import is_broken_connection
 
 if TYPE_CHECKING:
     from switchbot_store.ops.findings import Finding
@@ -15,7 +18,8 @@ _RUNNING_OUT: Final = Question("sequence", "sequence_running_out", "sequences")
 _MUCH: Final = 0.75
 _ALMOST_ALL: Final = 0.9
 
-# A sequence feeds a column as its identity (i), as its serial (a), or by a default that
+# A standby has the values that were written ahead, up to 32 more than were given out, and
+# nothing of what is unlogged. A sequence feeds a column as its identity (i), as its serial (a), or by a default that
 # calls it (n): the column's type ends before a bigint sequence does.
 _SEQUENCES: Final = """
 SELECT
@@ -25,14 +29,18 @@ SELECT
     s.seqstart AS start,
     s.seqmin AS low,
     s.seqmax AS high,
-    has_sequence_privilege(s.seqrelid, 'USAGE,SELECT,UPDATE') AS readable,
-    CASE WHEN has_sequence_privilege(s.seqrelid, 'USAGE,SELECT')
-        THEN pg_sequence_last_value(s.seqrelid) END AS last,
+    has_sequence_privilege(s.seqrelid, 'USAGE,SELECT') AS readable,
+    s.elsewhere,
+    s.seqrelid::bigint AS oid,
     f.column_name,
     f.type_name,
     f.least,
     f.most
-FROM pg_sequence s
+FROM (
+    SELECT q.*, c.relpersistence = 'u' AND pg_is_in_recovery() AS elsewhere
+    FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid
+    WHERE NOT pg_is_other_temp_schema(c.relnamespace)
+) s
 LEFT JOIN LATERAL (
     SELECT
         a.attrelid::regclass::text || '.' || quote_ident(a.attname) AS column_name,
@@ -56,22 +64,49 @@ LEFT JOIN LATERAL (
     ORDER BY 4 NULLS LAST
     LIMIT 1
 ) f ON true
-WHERE NOT pg_is_other_temp_schema((SELECT relnamespace FROM pg_class WHERE oid = s.seqrelid))
 ORDER BY 1
+"""
+
+_LAST: Final = """
+SELECT s.oid::bigint AS oid, pg_sequence_last_value(s.oid) AS last
+FROM unnest(%s::bigint[]::oid[]) AS s (oid)
 """
 
 
 def check_sequences(session: Session) -> list[Finding]:
     """Look at every sequence, identity columns included, and the type it feeds."""
     sequences = session.rows(_SEQUENCES)
-    findings, examined, hidden = [], 0, []
+    findings, examined, hidden, elsewhere = [], 0, [], 0
+    last, broken = _last_values(
+        session,
+        [
+            each["oid"]
+            for each in sequences
+            if each["readable"] and not each["elsewhere"]
+        ],
+    )
     for each in sequences:
+        if each["oid"] in broken:
+            findings.append(
+                _RUNNING_OUT.found(
+                    Status.UNKNOWN,
+                    each["name"],
+                    f"cannot be read: {broken[each['oid']]}",
+                    "see whether it is unlogged and lost its file when this server was"
+                    " promoted: it has to be made anew",
+                )
+            )
+            continue
+        if each["readable"] and each["elsewhere"]:
+            elsewhere += 1
+            continue
         if not each["readable"]:
             hidden.append(each["name"])
             continue
         examined += 1
-        if each["last"] is None or each["cycles"]:
+        if last.get(each["oid"]) is None or each["cycles"]:
             continue
+        stands_at = last[each["oid"]]
         up = each["step"] > 0
         # Only the narrower of the two ends matters.
         end = each["high"] if up else each["low"]
@@ -79,7 +114,7 @@ def check_sequences(session: Session) -> list[Finding]:
         if column_end is not None:
             end = min(end, column_end) if up else max(end, column_end)
         span = end - (each["low"] if up else each["high"])
-        gone = each["last"] - (each["low"] if up else each["high"])
+        gone = stands_at - (each["low"] if up else each["high"])
         share = 1.0 if not span else gone / span
         if share < _MUCH:
             continue
@@ -89,7 +124,7 @@ def check_sequences(session: Session) -> list[Finding]:
             _RUNNING_OUT.found(
                 Status.CRITICAL if share >= _ALMOST_ALL else Status.WARNING,
                 where,
-                f"{each['name']} stands at {each['last']:,}, {share:.0%} of the way to"
+                f"{each['name']} stands at {stands_at:,}, {share:.0%} of the way to"
                 f" {end:,}"
                 + (
                     f", the last {each['type_name']}" if narrow else ", its last number"
@@ -110,9 +145,38 @@ def check_sequences(session: Session) -> list[Finding]:
                 "GRANT SELECT ON ALL SEQUENCES IN SCHEMA ... TO the role that asks",
             )
         )
+    if elsewhere:
+        findings.append(
+            _RUNNING_OUT.found(
+                Status.UNKNOWN,
+                "",
+                f"{elsewhere} unlogged sequences are not on this standby",
+                "ask the primary",
+            )
+        )
     return _RUNNING_OUT.sum_up(
         findings,
         examined=examined,
         total=len(sequences),
         well="all have room",
     )
+
+
+def _last_values(
+    session: Session, oids: list[int]
+) -> tuple[dict[int, Any], dict[int, str]]:
+    """Return the last values of sequences, and why some cannot be read, by oid."""
+    try:
+        with session.attempt():
+            rows = session.rows(_LAST, [oids])
+        return {row["oid"]: row["last"] for row in rows}, {}
+    except psycopg.Error as error:
+        if is_broken_connection(error):
+            raise
+        if len(oids) == 1:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            return {}, {oids[0]: first}
+    half = len(oids) // 2
+    values, broken = _last_values(session, oids[:half])
+    more, also_broken = _last_values(session, oids[half:])
+    return values | more, broken | also_broken

@@ -19,6 +19,7 @@ _WARM_TIMES: Final = 20
 """Until so many times the cache was read, what was missed is mostly the first look."""
 _GOOD_SHARE: Final = 0.9
 
+# Those that a standby keeps in step with its primary's are nobody's to read here.
 _ALL_SLOTS: Final = """
 SELECT
     slot_name, slot_type, active, coalesce(wal_status, '') AS wal_status,
@@ -26,7 +27,8 @@ SELECT
         CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()
             ELSE pg_current_wal_lsn() END, restart_lsn
     )::bigint AS kept
-FROM pg_replication_slots
+FROM pg_replication_slots s
+WHERE NOT coalesce((to_jsonb(s) ->> 'synced')::bool, false)
 """
 _WAL_LIMITS: Final = """
 SELECT
@@ -46,6 +48,7 @@ FROM pg_stat_replication
 _OWN_LAG: Final = """
 SELECT
     (SELECT count(*) FROM pg_stat_wal_receiver)::int AS receivers,
+    coalesce(current_setting('restore_command'), '') <> '' AS from_files,
     CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
         ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8
         AS seconds,
@@ -69,7 +72,9 @@ _CONSTRAINTS: Final = """
 SELECT
     quote_ident(k.conname) AS name,
     k.conrelid::regclass::text AS table_name,
-    k.convalidated AS validated,
+    -- Since 18 a constraint may be there for people alone.
+    k.convalidated OR NOT coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
+        AS validated,
     CASE k.contype WHEN 'f' THEN 'foreign key' WHEN 'c' THEN 'check'
         WHEN 'n' THEN 'not null' ELSE 'constraint' END AS kind
 FROM pg_constraint k
@@ -94,12 +99,22 @@ def _slots(session: Session, limits: dict[str, Any]) -> list[Finding]:
     for slot in slots:
         name, kept = slot["slot_name"], slot["kept"] or 0
         drop = f"SELECT pg_drop_replication_slot('{name}'); if nobody comes for it"
-        if slot["wal_status"] in {"lost", "unreserved"}:
+        if slot["wal_status"] == "unreserved":
             findings.append(
                 _SLOTS.found(
                     Status.CRITICAL,
                     name,
-                    f"its WAL is {slot['wal_status']}: whoever reads it must start anew",
+                    "its WAL goes with the next checkpoint: whoever reads it must come"
+                    " before, or start anew",
+                    "bring its reader back; raise max_slot_wal_keep_size",
+                )
+            )
+        elif slot["wal_status"] == "lost":
+            findings.append(
+                _SLOTS.found(
+                    Status.CRITICAL,
+                    name,
+                    "its WAL is lost: whoever reads it must start anew",
                     f"{drop}; raise max_slot_wal_keep_size",
                 )
             )
@@ -168,7 +183,7 @@ def _standbys(session: Session, limits: dict[str, Any]) -> list[Finding]:
 def _own_lag(session: Session) -> list[Finding]:
     row = session.row(_OWN_LAG)
     findings = []
-    if not row["receivers"]:
+    if not row["receivers"] and not row["from_files"]:
         findings.append(
             _LAG.found(
                 Status.WARNING,

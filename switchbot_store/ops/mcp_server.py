@@ -19,6 +19,7 @@ import orjson
 from switchbot_store import ops
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreConfigError, StoreError
+from switchbot_store.ops.role import HOW_TO_READ_ONLY
 from switchbot_store.postgres.location import connection_string
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ _INSTRUCTIONS = (
 )
 
 
-def make_server(target: Target) -> MCPServer[Any]:
+def make_server(target: Target, *, only_reading_role: bool = False) -> MCPServer[Any]:
     """Return a server whose tools ask `target`, a store, a pool or a connection string.
+
+    `only_reading_role`: statements of a role that may do more than SELECT are refused.
 
     Raises StoreConfigError when the SDK is not installed.
     """
@@ -53,7 +56,7 @@ def make_server(target: Target) -> MCPServer[Any]:
         version=version("switchbot-automation"),
         log_level="WARNING",
     )
-    tools = _Tools(target)
+    tools = _Tools(target, only_reading_role=only_reading_role)
     harmless = ToolAnnotations(
         read_only_hint=True, destructive_hint=False, open_world_hint=False
     )
@@ -75,8 +78,9 @@ def make_server(target: Target) -> MCPServer[Any]:
 class _Tools:
     """One method a tool; its arguments and its docstring are what a client sees."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, only_reading_role: bool) -> None:
         self._target = target
+        self._execute = partial(ops.execute_sql, only_reading_role=only_reading_role)
 
     async def _asked(self, function: Callable[..., Any], *values: Any) -> str:
         from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415 - an extra
@@ -144,7 +148,7 @@ class _Tools:
 
     async def execute_sql(self, sql: str) -> str:
         """Run one SELECT or SHOW that can change and reach nothing."""
-        return await self._asked(ops.execute_sql, sql)
+        return await self._asked(self._execute, sql)
 
 
 def _as_json(found: Any) -> str:
@@ -165,13 +169,36 @@ def main() -> None:
         help="the environment variable that holds the connection string; by default"
         " POSTGRES_URL, DATABASE_URL or PG*",
     )
+    parser.add_argument(
+        "--only-reading-role",
+        action="store_true",
+        help="refuse to serve as a role that may do more than SELECT",
+    )
     arguments = parser.parse_args()
     try:
-        make_server(_conninfo(arguments.url_variable)).run("stdio")
+        conninfo = _conninfo(arguments.url_variable)
+        _tell_of_rights(conninfo, required=arguments.only_reading_role)
+        make_server(conninfo, only_reading_role=arguments.only_reading_role).run(
+            "stdio"
+        )
     except KeyboardInterrupt:
         sys.exit(130)
     except StoreError as error:
         sys.exit(f"switchbot-postgres: {error}")
+
+
+def _tell_of_rights(conninfo: str, *, required: bool) -> None:
+    """Say what protects the database; end where the server alone has to."""
+    beyond = ops.reading_rights(conninfo)
+    if not beyond:
+        return
+    words = f"the role {'; '.join(beyond)}. Better: {HOW_TO_READ_ONLY}"
+    if required:
+        raise StoreConfigError(words)
+    sys.stderr.write(
+        f"switchbot-postgres: {words}. Until then READ ONLY transactions and the look-ups"
+        " of this program protect it, not the server's rights.\n"
+    )
 
 
 def _conninfo(variable: str | None) -> str:

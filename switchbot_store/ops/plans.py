@@ -10,13 +10,11 @@ import psycopg
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.ops.answers import asked_simply
-from switchbot_store.ops.read_only import checked, telling
+from switchbot_store.ops.parsing import judged, judged_index, parameters_in
+from switchbot_store.ops.reach import checked
+from switchbot_store.ops.read_only import telling
 from switchbot_store.ops.target import read
-from switchbot_store.ops.validation import (
-    MAX_STATEMENT_BYTES,
-    parameters_of,
-    validated,
-)
+from switchbot_store.ops.validation import MAX_STATEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -170,10 +168,12 @@ def explain_query(
 
     `analyze` runs it, in a transaction that is read-only and rolled back.
     `hypothetical_indexes` are CREATE INDEX statements, supposed but not carried out
-    (extension hypopg). Raises RefusedSqlError as `execute_sql` does; StoreDataError for
+    (extension hypopg), which must be as harmless. Raises RefusedSqlError as `execute_sql`
+    does; StoreDataError for
     what the server refuses, and where hypopg is missing, saying how to get it.
     """
-    parts = validated(sql, parameters=not analyze)
+    parts = judged(sql, parameters=not analyze)
+    supposed = [judged_index(each) for each in hypothetical_indexes]
     text = parts.text
     if analyze and hypothetical_indexes:
         raise StoreDataError("an index that does not exist cannot be used: no analyze")
@@ -181,9 +181,12 @@ def explain_query(
     def look(session: Session) -> QueryPlan:
         with telling():
             checked(session, parts)
+            for index in supposed:
+                # What an index computes is computed while a statement is planned.
+                checked(session, index)
         names: dict[str, str] = {}
         if hypothetical_indexes:
-            schema = extension_schema(session, "hypopg")
+            schema = session.extension_schema("hypopg")
             if schema is None:
                 raise StoreDataError(NO_HYPOPG)
             for each in hypothetical_indexes:
@@ -218,7 +221,7 @@ def get_top_queries(
         )
 
     def look(session: Session) -> TopQueries:
-        schema = extension_schema(session, "pg_stat_statements")
+        schema = session.extension_schema("pg_stat_statements")
         if schema is None:
             return TopQueries((), sort_by, NO_STATEMENTS)
         query = _TOP.format(
@@ -232,16 +235,6 @@ def get_top_queries(
         return TopQueries(tuple(QueryCost(**row) for row in rows), sort_by)
 
     return read(target, look, timeout_seconds=timeout_seconds)
-
-
-def extension_schema(session: Session, name: str) -> str | None:
-    """Return the quoted schema of an extension, None where it is not installed."""
-    rows = session.rows(
-        "SELECT quote_ident(n.nspname) AS name FROM pg_extension e"
-        " JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = %s",
-        [name],
-    )
-    return rows[0]["name"] if rows else None
 
 
 def suppose(session: Session, schema: str, definition: str) -> dict[str, Any]:
@@ -261,7 +254,7 @@ def forget_supposed(session: Session) -> None:
     """Suppose no index any more; a connection of a pool outlives the question."""
     if session.connection.closed:
         return
-    schema = extension_schema(session, "hypopg")
+    schema = session.extension_schema("hypopg")
     session.connection.execute(f"SELECT {schema}.hypopg_reset()".encode())
 
 
@@ -271,7 +264,7 @@ def plan_of(session: Session, sql: str, *, analyze: bool = False) -> dict[str, A
     Raises StoreDataError; LongAnswerError for a plan of more than MAX_PLAN_BYTES.
     """
     options = "FORMAT JSON" + (", ANALYZE, BUFFERS" if analyze else "")
-    count = parameters_of(sql)
+    count = parameters_in(sql)
     with telling(), session.attempt():
         if not count:
             return _explained(session, f"EXPLAIN ({options}) {sql}")

@@ -18,6 +18,7 @@ from switchbot_store.ops.allowed import (
     SECRET_SETTINGS,
     STATEMENTS,
 )
+from switchbot_store.ops.normalized import parsable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ _ENDING: Final = frozenset(
 _FLAT: Final = frozenset(
     {"ASCII_46", "BCONST", "FCONST", "ICONST", "IDENT", "SCONST", "UIDENT", "XCONST"}
 )
+_POPULATING: Final = ("_populate_record", "_populate_recordset")
 _COMPARISONS: Final = frozenset({"<", "<=", ">", ">="})
 _WORDS = {
     "InsertStmt": "INSERT",
@@ -73,7 +75,9 @@ class Parts:
     Relations and types are (schema or empty, name). `hidden` are names that stand for a
     WITH query, at least in one place. `functions` and `operators` are bare
     names, each found in ``pg_catalog`` only. `attributes` look like columns; PostgreSQL
-    takes ``row.name`` for ``name(row)`` where there is no such column. `text` is the
+    takes ``row.name`` for ``name(row)`` where there is no such column. `whole_rows`: a row
+    of a table may stand beside a literal, which is then read as one. `columns` are those that are named; `all_columns`: others as
+    well may be meant, by a star or under another name. `text` is the
     statement without the semicolons and comments around it.
     """
 
@@ -84,13 +88,10 @@ class Parts:
     operators: set[str] = field(default_factory=set)
     types: set[tuple[str, str]] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
-
-    def add(self, other: Parts) -> None:
-        """Take in another statement's functions, operators, types and attributes."""
-        self.functions |= other.functions
-        self.operators |= other.operators
-        self.types |= other.types
-        self.attributes |= other.attributes
+    whole_rows: bool = False
+    all_columns: bool = False
+    columns: set[str] = field(default_factory=set)
+    classes: set[str] = field(default_factory=set)
 
 
 def validated(sql: str, *, parameters: bool = False) -> Parts:
@@ -100,7 +101,7 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
     Raises RefusedSqlError, saying what is refused; StoreConfigError when pglast is not
     installed.
     """
-    text, called = _measured(sql)
+    text, called = _measured(sql, parameters=parameters)
     statement = _only_statement(text)
     kind = type(statement).__name__
     if kind not in STATEMENTS:
@@ -116,7 +117,108 @@ def validated(sql: str, *, parameters: bool = False) -> Parts:
             _take(node, parts)
     # What is a construct to this parser may be a function to an older server.
     parts.functions |= called
+    parts.whole_rows = _has_whole_rows(statement, parts)
+    for node in _nodes(statement):
+        kind = type(node).__name__
+        parts.all_columns |= (
+            _is_star(node)
+            or (kind == "A_Indirection")
+            or bool(getattr(node, "colnames", None))
+            or bool(getattr(node, "aliascolnames", None))
+        )
+        if kind == "ColumnRef":
+            parts.columns.update(_names(node.fields))
     return parts
+
+
+def validated_expression(sql: str) -> None:
+    """Raise RefusedSqlError if an expression of a definition is not a harmless one."""
+    validated(f"SELECT ({sql})")
+
+
+def calls_on_constants(sql: str) -> bool:
+    """Tell whether an expression calls something unknown without giving it a column."""
+    _measured(f"SELECT ({sql})", parameters=False)
+    for node in nodes_of(f"SELECT ({sql})"):
+        if type(node).__name__ != "FuncCall":
+            continue
+        known = len(node.funcname) == 1 and node.funcname[-1].sval in FUNCTIONS
+        columns = any(
+            type(each).__name__ == "ColumnRef" for each in _nodes(node.args or ())
+        )
+        if not known and not columns:
+            return True
+    return False
+
+
+def validated_index(definition: str) -> Parts:
+    """Return the parts of a CREATE INDEX, as of a statement that reads what it computes.
+
+    Raises RefusedSqlError for what could be more than a plain index over a table.
+    """
+    text, _ = _measured(definition, parameters=False)
+    statement = _only_statement(text)
+    if type(statement).__name__ != "IndexStmt":
+        raise RefusedSqlError("only CREATE INDEX statements can be supposed")
+    from pglast.stream import RawStream  # noqa: PLC0415 - an extra
+
+    for item in (*statement.indexParams, *(statement.indexIncludingParams or ())):
+        if item.opclassopts or (item.opclass and len(item.opclass) > 1):
+            raise RefusedSqlError("an index is supposed with PostgreSQL's own classes")
+        if item.opclass and not str(item.opclass[-1].sval).endswith("_ops"):
+            raise RefusedSqlError("an index is supposed with PostgreSQL's own classes")
+    stream = RawStream()
+    items = [
+        stream(item.expr) if item.expr is not None else _quoted(str(item.name))
+        for item in statement.indexParams
+    ]
+    where = statement.whereClause
+    relation = statement.relation
+    table = ".".join(
+        _quoted(each) for each in (relation.schemaname, relation.relname) if each
+    )
+    columns = ", ".join(f"({item})" for item in items)
+    asked = f"SELECT {columns} FROM {table}"  # noqa: S608 - it is judged, not run
+    if where is not None:
+        asked += f" WHERE {RawStream()(where)}"
+    parts = validated(asked)
+    parts.classes = {
+        str(item.opclass[-1].sval) for item in statement.indexParams if item.opclass
+    }
+    return parts
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _has_whole_rows(statement: Any, parts: Parts) -> bool:
+    """Tell whether a row of a relation may be used as one value."""
+    rows = {name for _, name in parts.relations}
+    stars = 0
+    for node in _nodes(statement):
+        kind = type(node).__name__
+        if kind == "Alias":
+            rows.add(str(node.aliasname))
+        elif kind == "ResTarget" and _is_star(node.val):
+            stars -= 1  # the columns one by one
+        elif _is_star(node):
+            stars += 1
+    if stars > 0 or any(name.endswith(_POPULATING) for name in parts.functions):
+        return True
+    return any(
+        type(node).__name__ == "ColumnRef"
+        and type(node.fields[-1]).__name__ == "String"
+        and node.fields[-1].sval in rows
+        for node in _nodes(statement)
+    )
+
+
+def _is_star(node: Any) -> bool:
+    return (
+        type(node).__name__ == "ColumnRef"
+        and type(node.fields[-1]).__name__ == "A_Star"
+    )
 
 
 def parameters_of(sql: str) -> int:
@@ -129,12 +231,14 @@ def parameters_of(sql: str) -> int:
 
 def nodes_of(sql: str) -> Iterator[Any]:
     """Yield every node of a single statement. Raises as `validated` does."""
-    text, _ = _measured(sql)
+    text, _ = _measured(sql, parameters=False)
     return _nodes(_only_statement(text))
 
 
-def _measured(sql: str) -> tuple[str, set[str]]:
+def _measured(sql: str, *, parameters: bool) -> tuple[str, set[str]]:
     """Return a statement without what surrounds it, and the keywords that it calls.
+
+    With `parameters` what only the text of pg_stat_statements has is made parsable.
 
     Raises RefusedSqlError for one too long or too deep to be parsed.
     """
@@ -153,6 +257,10 @@ def _measured(sql: str) -> tuple[str, set[str]]:
         tokens.pop()
     first = next((each for each in tokens if each.name != _SEMICOLON), None)
     text = "" if first is None else sql[first.start : tokens[-1].end + 1]
+    if parameters and text:
+        text = parsable(
+            text, [each for each in _tokens(text) if each.name not in _COMMENTS]
+        )
     return text, called
 
 
@@ -161,16 +269,21 @@ def _tokens(sql: str) -> list[Any]:
         from pglast.parser import ParseError, scan  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise _not_installed() from error
+    check_text(sql)
+    try:
+        return list(scan(sql))
+    except ParseError as error:
+        raise _unparsed(error) from error
+
+
+def check_text(sql: str) -> None:
+    """Raise RefusedSqlError for what is too long, or no text that PostgreSQL takes."""
     if "\0" in sql:
         raise RefusedSqlError("a statement holds no NUL")
     if len(sql) > MAX_STATEMENT_BYTES or len(_encoded(sql)) > MAX_STATEMENT_BYTES:
         raise RefusedSqlError(
             f"a statement is at most {MAX_STATEMENT_BYTES} bytes long"
         )
-    try:
-        return list(scan(sql))
-    except ParseError as error:
-        raise _unparsed(error) from error
 
 
 def _encoded(sql: str) -> bytes:

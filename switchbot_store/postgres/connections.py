@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import threading
 import time
 from contextlib import contextmanager
@@ -18,10 +19,11 @@ from typing import (
     NamedTuple,
     Self,
     TypeVar,
+    cast,
 )
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import PoolClosed
 
 from switchbot_store.deadlines import WATCHDOG, connect_limit, limited
 from switchbot_store.errors import (
@@ -35,32 +37,39 @@ from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.errors import (
     is_broken_connection,
     is_nothing_done,
-    is_table_gone,
+    is_other_shape,
+    is_useless_connection,
     translated,
 )
 from switchbot_store.postgres.location import (
-    POOL_SETTINGS,
     connection_options,
     connection_string,
     described,
 )
 from switchbot_store.postgres.migrations import SchemaWorkDueError
+from switchbot_store.postgres.pool import RestingConnections
 from switchbot_store.postgres.schema_work import OwnLender, PoolLender, SchemaWork
-from switchbot_store.postgres.wire import OwnConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from psycopg_pool import ConnectionPool
+
     from switchbot_store.postgres.adoption import Lend, Progress
+    from switchbot_store.postgres.wire import OwnConnection
 
 Connection = psycopg.Connection[Any]
 T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
 _POOL_CLOSE_SECONDS: Final = 2.0
-_GLANCE_SECONDS: Final = 0.05
 _LEAST_SECONDS: Final = 0.5
-"""With less than this left no connection is begun; psycopg gives each 2 s at least."""
+"""With less than this left no connection is begun."""
+_RESTART_SECONDS: Final = 15.0
+"""For so long after a connection broke, a server that is away is taken to restart."""
+_PAUSE_SECONDS: Final = 0.1
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+_COLLISION_PAUSE_SECONDS: Final = 0.02
 
 _LEFT_TO_PARENT: Final[list[object]] = []
 """Pools that a fork copied: closing them here would end the parent's sessions."""
@@ -73,19 +82,6 @@ class Answer(NamedTuple, Generic[T]):
     repeated: bool
 
 
-class _Refusal(NamedTuple):
-    """How the latest attempt to connect failed; `began_at` in monotonic seconds."""
-
-    error: Exception
-    began_at: float
-
-
-class _OwnPool(ConnectionPool[OwnConnection]):
-    """A pool that remembers why its worker could not connect."""
-
-    refusal: _Refusal | None = None
-
-
 class Connections:
     """The connections of one store or history.
 
@@ -94,8 +90,10 @@ class Connections:
     `prepare` gets a connection once before the first call, to bring the schema up to
     date. Where it raises SchemaWorkDueError `schema_work` is run beside, without a
     deadline: the call that began it waits for it within its own, later ones do not.
-    `pooler` says that a transaction pooler lies between, None to go by the name.
-    Unless `patient`, the first attempt to connect that fails ends a call.
+    `pooler` says that a transaction pooler lies between; each new connection finds that
+    out by itself otherwise.
+    An attempt to connect that fails ends a call, unless a connection broke shortly
+    before: then the server may be restarting, and whoever is `patient` waits for it.
     """
 
     def __init__(
@@ -115,7 +113,8 @@ class Connections:
             raise StoreConfigError("give a conninfo or a pool, not both")
         self._conninfo = "" if pool is not None else connection_string(conninfo)
         self._given_pool = pool
-        self._own_pool: _OwnPool | None = None
+        self._own_pool: RestingConnections | None = None
+        self._broke_at = float("-inf")
         self._prepare = prepare
         self._prepared = prepare is None
         self._schema_work = schema_work
@@ -141,7 +140,7 @@ class Connections:
         Raises StoreConfigError when the server refuses the user, the password or the
         database, StoreUnavailableError when it cannot be reached, MigrationError.
         """
-        self._ready_pool()
+        self._ready()
         return self
 
     def close(self) -> None:
@@ -159,7 +158,7 @@ class Connections:
             if taken:
                 lock.release()
         if pool is not None:
-            pool.close(_POOL_CLOSE_SECONDS)
+            pool.close()
 
     def call(
         self, work: Callable[[Connection], T], *, timeout_seconds: float | None = None
@@ -172,50 +171,60 @@ class Connections:
         StoreUnavailableError, StoreDataError, StoreClosedError. A mistake in the code
         of `work` or here is none of these and passes as it is.
         """
-        pool = self._ready_pool()
+        return self.call_until(
+            lambda connection, _: work(connection), timeout_seconds=timeout_seconds
+        )
+
+    def call_until(
+        self,
+        work: Callable[[Connection, float], T],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> Answer[T]:
+        """Run `work` as `call` does, and tell it when the call ends, by `monotonic`."""
+        self._ready()
         timeout = (
             limited(self._timeout_seconds)
             if timeout_seconds is None
             else timeout_seconds
         )
-        called_at = time.monotonic()
-        expires_at = called_at + timeout
-        attempts = self._attempts(pool)
+        expires_at = time.monotonic() + timeout
+        attempts = self._attempts()
         repeated = made_anew = False
         while True:
             attempts -= 1
+            broken = False
             try:
-                return Answer(
-                    self._attempt(pool, work, called_at, expires_at), repeated
-                )
+                with self._lent(expires_at) as connection:
+                    try:
+                        return Answer(_run(work, connection, expires_at), repeated)
+                    except psycopg.Error as error:
+                        broken = is_broken_connection(error, connection)
+                        self._judge(error, connection, broken=broken)
+                        raise
             except PoolClosed as error:
-                late = time.monotonic() >= expires_at
-                if self._given_pool is not None or late:
-                    self._check_open()
-                    raise StoreUnavailableError(f"PostgreSQL: {error}") from error
-                attempts += 1  # nothing was asked of a server
-                pool = self._ready_pool()  # renewed meanwhile, or else closed
+                self._check_open()
+                raise StoreUnavailableError(f"PostgreSQL: {error}") from error
             except psycopg.Error as error:
-                if is_table_gone(error) and self._prepare and not made_anew:
+                late = time.monotonic() >= expires_at
+                if is_other_shape(error) and self._prepare and not made_anew:
                     # Dropped under us; what failed did nothing, and is repeated.
                     made_anew = True
                     attempts += 1
-                    pool = self._made_anew(error)
+                    self._make_anew(error)
                     continue
-                broken = is_broken_connection(error)
-                if broken and self._given_pool is None:
-                    # Its other connections are as dead; this one call finds out.
-                    self._renew(pool)
-                    pool = self._ready_pool()
-                late = time.monotonic() >= expires_at
-                if isinstance(error, PoolTimeout) and isinstance(pool, _OwnPool):
-                    self._tell_why(error, pool, late=late)
-                if late or not attempts or not (broken or is_nothing_done(error)):
-                    expired = broken and late
-                    raise translated(error, expired=expired) from error
+                undone = is_nothing_done(error)
+                again = undone or (
+                    attempts > 0 and (broken or is_useless_connection(error))
+                )
+                if late or not again:
+                    raise translated(error, expired=broken and late) from error
                 _LOGGER.debug("trying once more after: %s", error)
                 # What PostgreSQL undid by itself is no ambiguous failure.
                 repeated = repeated or broken
+                if undone:  # somebody else got on by it: as often as it takes
+                    pause = _COLLISION_PAUSE_SECONDS * random.random()  # noqa: S311 - no secret
+                    threading.Event().wait(pause)
 
     def probe(self, work: Callable[[Connection], T], *, timeout_seconds: float) -> T:
         """Run `work` on a connection made for it, so that no earlier failure delays it.
@@ -230,30 +239,10 @@ class Connections:
             return work(connection)
 
     def renew(self) -> None:
-        """Make a new pool for the next call; one handed in stays.
-
-        After an outage the old one's threads may wait for a connection that will never
-        be made, or pause between attempts.
-        """
-        self._renew(self._own_pool)
-
-    def _renew(self, pool: ConnectionPool[Any] | None) -> None:
-        """Let go of a pool of our own, unless it is gone already.
-
-        Draining it would not do: what its worker is opening, or has opened and not yet
-        handed over, may be dead as well. A new pool's connections are all younger.
-        """
-        with self._opening_lock():
-            own = self._own_pool
-            if own is not pool or own is None:
-                return
-            self._own_pool = None
-        threading.Thread(
-            target=own.close,
-            args=(_POOL_CLOSE_SECONDS,),
-            name="store pool closing",
-            daemon=True,
-        ).start()
+        """Use new connections from the next call on; those of a pool handed in stay."""
+        own = self._own_pool
+        if own is not None and self._process_id == os.getpid():
+            own.renew()
 
     @contextmanager
     def direct(self, timeout_seconds: float | None = None) -> Iterator[Connection]:
@@ -262,72 +251,95 @@ class Connections:
         options = connection_options(self._conninfo, pooler=self._pooler)
         if timeout_seconds is not None:
             options["connect_timeout"] = timeout_seconds
+        expires_at = time.monotonic() + timeout
         connection = connected(self._conninfo, options, timeout)
         try:
-            descriptor = connection.pgconn.socket
-            with connection, WATCHDOG.guarding(descriptor, timeout):
+            left = max(0.001, expires_at - time.monotonic())
+            with connection, WATCHDOG.guarding(connection.pgconn.socket, left):
                 yield connection
         except psycopg.Error as error:
-            raise translated(error) from error
+            late = time.monotonic() >= expires_at
+            broken = is_broken_connection(error, connection)
+            raise translated(error, expired=broken and late) from error
 
-    def _attempt(
-        self,
-        pool: ConnectionPool[Any],
-        work: Callable[[Connection], T],
-        called_at: float,
-        expires_at: float,
-    ) -> T:
-        connection = self._borrow(pool, called_at, expires_at)
-        try:
-            descriptor = connection.pgconn.socket
-            with WATCHDOG.guarding(descriptor, expires_at - time.monotonic()):
-                if connection.autocommit:
-                    return work(connection)
-                with connection:  # commits or rolls back; a pool's is not closed
-                    return work(connection)
-        finally:
-            pool.putconn(connection)
-
-    def _borrow(
-        self,
-        pool: ConnectionPool[Connection] | _OwnPool,
-        called_at: float,
-        expires_at: float,
-    ) -> Connection:
-        now = time.monotonic()
-        patience = connect_limit()
-        if patience is None and not self._patient:
-            patience = self._timeout_seconds
-        if patience is None or not isinstance(pool, _OwnPool):
-            return pool.getconn(max(0.001, expires_at - now))
-        give_up_at = min(expires_at, now + patience)
-        while True:
-            left = give_up_at - time.monotonic()
+    @contextmanager
+    def _lent(self, expires_at: float) -> Iterator[Connection]:
+        if self._given_pool is not None:
+            left = max(0.001, expires_at - time.monotonic())
+            given = self._given_pool.getconn(left)
             try:
-                return pool.getconn(max(0.001, min(left, _GLANCE_SECONDS)))
-            except PoolTimeout as error:
-                refusal = pool.refusal
-                if refusal is not None and refusal.began_at < called_at:
-                    # It tells nothing about now, and the pool pauses after it.
-                    self._renew(pool)
-                    raise PoolClosed("the pool failed before this call") from error
-                # The pool goes on trying to connect; this call has a better way out.
-                if left <= _GLANCE_SECONDS or refusal is not None:
+                yield given
+            finally:
+                self._given_pool.putconn(given)
+            return
+        pool = self._own_pool
+        if pool is None:
+            raise StoreClosedError("this store was closed")
+        patience = connect_limit()
+        if patience is not None:
+            expires_at = min(expires_at, time.monotonic() + patience)
+        own = pool.lend(expires_at)
+        try:
+            yield own
+        finally:
+            pool.give_back(own)
+
+    def _judge(
+        self, error: psycopg.Error, connection: Connection, *, broken: bool
+    ) -> None:
+        """Let go of connections that are of no more use; those of a given pool stay."""
+        pool = self._own_pool
+        if self._given_pool is not None or pool is None:
+            return
+        if broken:
+            # Those that rest are as dead; this one call finds out.
+            self._broke_at = time.monotonic()
+            pool.renew()
+        elif is_useless_connection(error):
+            pool.retire(cast("OwnConnection", connection))
+
+    def _connect(self, seconds: float) -> OwnConnection:
+        """Make a connection of the pool, on the thread of the call that lacks one."""
+        if not self._patient:
+            seconds = min(seconds, self._timeout_seconds)
+        expires_at = time.monotonic() + seconds
+        options = connection_options(self._conninfo, pooler=self._pooler)
+        pause = _PAUSE_SECONDS
+        while True:
+            try:
+                return connected(
+                    self._conninfo, options, max(0.001, expires_at - time.monotonic())
+                )
+            except SlowConnectionError:
+                self._check_open()
+                raise
+            except StoreConfigError as error:
+                # It was accepted when this opened: somebody is changing the server.
+                raise StoreUnavailableError(str(error)) from error
+            except StoreUnavailableError:
+                self._check_open()
+                now = time.monotonic()
+                restarting = now < self._broke_at + _RESTART_SECONDS
+                waits = self._patient and restarting and connect_limit() is None
+                if not waits or now + pause >= expires_at:
                     raise
+            threading.Event().wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _attempts(self, pool: ConnectionPool[Any]) -> int:
-        if pool is self._own_pool:
+    def _attempts(self) -> int:
+        if self._given_pool is None:
             return 2
-        # A given pool may hold several dead connections and is not ours to drain.
-        return 2 + int(pool.get_stats().get("pool_available", 0))
+        # A given pool may hold several dead connections and is not ours to renew.
+        return 2 + int(self._given_pool.get_stats().get("pool_available", 0))
 
-    def _ready_pool(self) -> ConnectionPool[Any]:
+    def _ready(self) -> None:
+        """See that there is a pool and that the schema is as it has to be."""
         self._check_open()
         if self._process_id != os.getpid():
             self._leave_to_parent()
         pool = self._given_pool or self._own_pool
         if pool is not None and self._prepared:
-            return pool
+            return
         expires_at = time.monotonic() + self._opening_patience()
         lock = self._opening_lock()
         if not lock.acquire(timeout=max(0.0, expires_at - time.monotonic())):
@@ -339,21 +351,20 @@ class Connections:
             if not self._prepared and self._prepare is not None:
                 self._bring_up_to_date(self._prepare, expires_at)
                 self._check_open()
-            if self._given_pool is not None:
-                return self._given_pool
-            if self._own_pool is None:
-                self._own_pool = self._new_pool()
-            return self._own_pool
+            if self._given_pool is None and self._own_pool is None:
+                self._own_pool = RestingConnections(
+                    self._connect, max_size=self._max_size
+                )
         finally:
             lock.release()
 
-    def _made_anew(self, error: psycopg.Error) -> ConnectionPool[Any]:
+    def _make_anew(self, error: psycopg.Error) -> None:
         """Bring the schema up to date once more: somebody dropped our tables."""
         text = " ".join(str(error).split())
         _LOGGER.warning("the tables are gone and are made anew: %s", text)
         self._prepared = False
         try:
-            return self._ready_pool()
+            self._ready()
         except MigrationError as refused:
             raise StoreUnavailableError(f"{text}; {refused}") from error
 
@@ -427,50 +438,6 @@ class Connections:
             except psycopg.Error as error:
                 raise translated(error) from error
 
-    def _new_pool(self) -> _OwnPool:
-        class RecordedConnection(OwnConnection):
-            """Tells the pool why its worker could not connect."""
-
-            @classmethod
-            def connect(cls, *arguments: Any, **options: Any) -> Self:
-                began_at = time.monotonic()
-                try:
-                    connection = super().connect(*arguments, **options)
-                except Exception as error:
-                    pool.refusal = _Refusal(error, began_at)
-                    raise
-                pool.refusal = None
-                return connection
-
-        pool = _OwnPool(
-            self._conninfo,
-            kwargs=connection_options(self._conninfo, pooler=self._pooler),
-            connection_class=RecordedConnection,
-            max_size=self._max_size,
-            timeout=self._timeout_seconds,
-            name="switchbot_store",
-            open=False,
-            **POOL_SETTINGS,
-        )
-        pool.open()
-        return pool
-
-    def _tell_why(self, error: PoolTimeout, pool: _OwnPool, *, late: bool) -> None:
-        """Raise what the pool's worker met with, if it did, and not its timeout."""
-        reason = pool.refusal.error if pool.refusal is not None else None
-        mistaken = reason is not None and not isinstance(reason, psycopg.Error)
-        if mistaken or not self._patient:
-            self._renew(pool)  # it gave up, or pauses between its attempts
-        if reason is not None and mistaken:
-            raise reason from error
-        if reason is not None:
-            text = " ".join(str(reason).split())
-            if late:
-                raise SlowConnectionError(f"no connection in time: {text}") from error
-            raise StoreUnavailableError(
-                f"PostgreSQL cannot be reached: {text}"
-            ) from error
-
     def _check_open(self) -> None:
         if self._closed:
             raise StoreClosedError("this store was closed")
@@ -490,3 +457,14 @@ class Connections:
             self._working = None
         self._opening = threading.Lock()
         self._process_id = os.getpid()
+
+
+def _run(
+    work: Callable[[Connection, float], T], connection: Connection, expires_at: float
+) -> T:
+    left = expires_at - time.monotonic()
+    with WATCHDOG.guarding(connection.pgconn.socket, left):
+        if connection.autocommit:
+            return work(connection, expires_at)
+        with connection:  # commits or rolls back; a pool's is not closed
+            return work(connection, expires_at)

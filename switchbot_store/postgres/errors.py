@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import psycopg
+from psycopg.pq import ConnStatus
 from psycopg_pool import PoolTimeout
 
 from switchbot_store.errors import (
@@ -20,23 +21,55 @@ from switchbot_store.errors import (
 _BROKEN_CLASS: Final = "08"
 _BROKEN: Final = frozenset(
     {
-        "57P01",  # admin_shutdown, also what Neon sends when it suspends
-        "57P02",  # crash_shutdown
         "57P03",  # cannot_connect_now
         "25006",  # read_only_sql_transaction: a demoted primary
         "53300",  # too_many_connections
     }
 )
+"""What another connection may help against although this one is as it was."""
+_LOST: Final = frozenset(
+    {
+        "57P01",  # admin_shutdown, also what Neon sends when it suspends
+        "57P02",  # crash_shutdown
+        "57P04",  # database_dropped
+        "57P05",  # idle_session_timeout
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+    }
+)
+"""The server's last words, for who has no connection to look at any more."""
+_USELESS: Final = frozenset(
+    {
+        "0A000",  # feature_not_supported: the table was altered under a prepared plan
+        "26000",  # invalid_sql_statement_name: somebody deallocated it
+        "42P05",  # duplicate_prepared_statement: a pooler gave us another's session
+    }
+)
+"""The statement was not begun, and this connection will refuse it again."""
+_PASSING_CLASSES: Final = (
+    "08",  # connection_exception: poolers, of the server behind them
+    "25",  # invalid_transaction_state: read-only while it is promoted
+    "53",  # insufficient_resources
+    "55",  # object_not_in_prerequisite_state: closed for maintenance
+    "57",  # operator_intervention
+    "58",  # system_error
+    "XX",  # internal_error: also whatever hosters' proxies meet
+)
+"""Of a refused connection; all else that a server answers with is there to stay."""
 _NOTHING_DONE: Final = frozenset(
     {
         "40001",  # serialization_failure
         "40P01",  # deadlock_detected
     }
 )
-_GONE: Final = frozenset(
+_OTHER_SHAPE: Final = frozenset(
     {
         "42P01",  # undefined_table
         "3F000",  # invalid_schema_name
+        "42703",  # undefined_column
+        "42804",  # datatype_mismatch
+        "42883",  # undefined_function: none for a column of that type
+        "42P10",  # invalid_column_reference: no key for ON CONFLICT
     }
 )
 _MISTAKES: Final = frozenset(
@@ -51,15 +84,6 @@ _MISTAKES: Final = frozenset(
 _DATA_CLASSES: Final = ("22", "54")
 _QUERY_CANCELED: Final = "57014"
 
-_REFUSALS: Final = frozenset(
-    {
-        "28000",  # invalid_authorization_specification
-        "28P01",  # invalid_password
-        "3D000",  # invalid_catalog_name: no such database
-        "42501",  # insufficient_privilege: it may not connect to that one
-    }
-)
-
 # libpq gives no SQLSTATE for a refused connection, only the text; nor are there any for
 # the TLS refusals. https://www.postgresql.org/docs/current/libpq-connect.html
 _REFUSED: Final = re.compile(
@@ -70,23 +94,41 @@ _REFUSED: Final = re.compile(
     | no\ pg_hba\.conf\ entry | permission\ denied\ for\ database
     | server\ does\ not\ support\ SSL | certificate\ verify\ failed
     | root\ certificate\ file | server\ certificate\ for
-    | unsupported\ startup\ parameter | invalid\ (sslmode|channel_binding)""",
+    | unsupported\ startup\ parameter
+    | Tenant\ or\ user\ not\ found | [Ee]ndpoint\ ID\ is\ not\ specified""",
     re.VERBOSE,
 )
 _STARTING: Final = re.compile(r"the database system is (starting up|not yet accepting)")
+_PASSING: Final = re.compile(
+    r"""too\ many\ (clients|connections) | remaining\ connection\ slots
+    | the\ database\ system\ is
+    # libpq's own words of a standby, or what was the primary: it may be one in a moment.
+    | session\ is\ (not\ )?read-only | server\ is\ (not\ )?in\ hot\ standby""",
+    re.VERBOSE,
+)
 
 
-def is_broken_connection(error: psycopg.Error) -> bool:
+def is_broken_connection(
+    error: psycopg.Error, connection: psycopg.Connection[Any] | None = None
+) -> bool:
     """Tell whether another connection may do better.
 
-    The statement may have been carried out nevertheless.
+    `connection` is the one it arose on: one that is lost is lost whatever the error
+    says of it. The statement may have been carried out nevertheless.
     """
     if isinstance(error, PoolTimeout):
         return False
+    if connection is not None and connection.pgconn.status == ConnStatus.BAD:
+        return True
     state = error.sqlstate
     if state is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return state.startswith(_BROKEN_CLASS) or state in _BROKEN
+    return state.startswith(_BROKEN_CLASS) or state in _BROKEN or state in _LOST
+
+
+def is_useless_connection(error: psycopg.Error) -> bool:
+    """Tell whether nothing was done, and would not be on that connection again."""
+    return error.sqlstate in _USELESS
 
 
 def is_nothing_done(error: psycopg.Error) -> bool:
@@ -94,24 +136,26 @@ def is_nothing_done(error: psycopg.Error) -> bool:
     return error.sqlstate in _NOTHING_DONE
 
 
-def is_table_gone(error: psycopg.Error) -> bool:
-    """Tell whether a table or schema of ours is not there; nothing was done."""
-    return error.sqlstate in _GONE
+def is_other_shape(error: psycopg.Error) -> bool:
+    """Tell whether a table of ours is gone, or not as we made it; nothing was done."""
+    return error.sqlstate in _OTHER_SHAPE
 
 
-def is_starting(error: psycopg.Error) -> bool:
+def is_starting(text: str) -> bool:
     """Tell whether the server will accept connections shortly."""
-    return bool(_STARTING.search(str(error)))
+    return bool(_STARTING.search(text))
 
 
-def is_in_words_alone(error: psycopg.Error) -> bool:
-    """Tell whether a server refused a connection in words that are not known here.
+def is_passing_state(state: str) -> bool:
+    """Tell whether a server that refuses a connection so may accept it later."""
+    return state.startswith(_PASSING_CLASSES)
 
-    Its own message follows two blanks; that holds in every language.
-    """
-    text = str(error)
-    known = _REFUSED.search(text) or _STARTING.search(text)
-    return error.sqlstate is None and ":  " in text and not known
+
+def is_for_good(text: str) -> bool | None:
+    """Tell by known words whether a connection is refused for good, None if unknown."""
+    if _REFUSED.search(text):
+        return True
+    return False if _PASSING.search(text) else None
 
 
 def is_mistake(error: psycopg.Error) -> bool:
@@ -124,22 +168,18 @@ def is_mistake(error: psycopg.Error) -> bool:
     return error.sqlstate is None or error.sqlstate in _MISTAKES
 
 
-def translated(
-    error: psycopg.Error, *, expired: bool = False, state: str | None = None
-) -> StoreError:
+def translated(error: psycopg.Error, *, expired: bool = False) -> StoreError:
     """Return what the store raises from `error`; raise it as it is if `is_mistake`.
 
-    `expired` says that the watchdog ended the call. `state` is the SQLSTATE of a
-    refused connection, if it is known.
+    `expired` says that the watchdog ended the call.
     """
     if is_mistake(error):
         raise error
     text = " ".join(str(error).split()) or type(error).__name__
-    refused = state in _REFUSALS
     state = error.sqlstate or ""
     if expired or isinstance(error, PoolTimeout) or state == _QUERY_CANCELED:
         return SlowConnectionError(f"PostgreSQL did not answer in time: {text}")
-    if refused or (not state and _REFUSED.search(text)):
+    if not state and _REFUSED.search(text):
         return StoreConfigError(
             f"PostgreSQL refuses the connection: {text}", variable="POSTGRES_URL"
         )

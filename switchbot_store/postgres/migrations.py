@@ -13,6 +13,9 @@ Hosts add their own files in their own namespace::
 with `files` of `importlib.resources`, or with a path; ``examples/training_sessions`` does.
 Each namespace has its own versions, all of them are kept in one table.
 
+A number says what was once applied, not how the tables are: see `shape`. A file of our
+own whose tables were dropped or replaced since is applied anew, so each may be repeated.
+
 Nothing here has the deadline of a connection, and nobody is held up: a lock that is not
 to be had at once is given up and asked for again. A dashboard's table with years of rows
 is brought into shape before its file is applied, in steps; see `adoption`.
@@ -34,12 +37,19 @@ from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreUnavailableError
 from switchbot_store.postgres import adoption
-from switchbot_store.postgres.errors import is_broken_connection, translated
-from switchbot_store.postgres.location import connection_options, connection_string
+from switchbot_store.postgres.connecting import connected
+from switchbot_store.postgres.errors import is_broken_connection
+from switchbot_store.postgres.location import (
+    POOL_CONNECT_SECONDS,
+    connection_options,
+    connection_string,
+)
 from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
+from switchbot_store.postgres.shape import Shape, looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
@@ -50,7 +60,6 @@ _LOGGER = logging.getLogger(__name__)
 OWN_NAMESPACE: Final = "switchbot_store"
 _FILE_NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 
-_EXISTS: Final = "SELECT to_regclass('switchbot_store_migrations') IS NOT NULL"
 _CREATE: Final = """
 CREATE TABLE IF NOT EXISTS switchbot_store_migrations (
     namespace text NOT NULL,
@@ -61,16 +70,14 @@ CREATE TABLE IF NOT EXISTS switchbot_store_migrations (
 )
 """
 _VERSION: Final = """
-SELECT coalesce(max(version), 0),
-    ARRAY(SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL)
-FROM switchbot_store_migrations WHERE namespace = %s
+SELECT coalesce(max(version), 0) FROM switchbot_store_migrations WHERE namespace = %s
 """
 _REMEMBER: Final = """
 INSERT INTO switchbot_store_migrations (namespace, version, name) VALUES (%s, %s, %s)
 ON CONFLICT (namespace, version) DO UPDATE SET applied_at = now()
 """
-# What each of our own files makes. A table that is gone again was dropped by somebody:
-# its file is applied anew.
+# What each of our own files makes. A table that is gone again, or has another shape than
+# the file gave it, was dropped or replaced by somebody: its file is applied anew.
 _TABLES: Final = {
     1: ("json_store",),
     2: (
@@ -203,12 +210,10 @@ def pending(
 ) -> list[Migration]:
     """Return what has not been applied; needs no right to change the schema.
 
-    That includes files of this package whose tables were dropped since. Raises MigrationError when the database is newer than the files.
+    That includes files of this package whose tables were dropped or replaced since.
+    Raises MigrationError when the database is newer than the files.
     """
-    version, gone = 0, []
-    if _row(connection, _EXISTS)[0]:
-        tables = [] if namespace != OWN_NAMESPACE else sum(_TABLES.values(), ())
-        version, gone = _row(connection, _VERSION, list(tables), namespace)
+    version, shape = _found(connection, namespace)
     newest = migrations[-1].version if migrations else 0
     if version > newest:
         raise MigrationError(
@@ -219,7 +224,23 @@ def pending(
         each
         for each in migrations
         if each.version > version
-        or (gone and not set(gone).isdisjoint(_TABLES.get(each.version, ())))
+        or not shape.wrong.keys().isdisjoint(_TABLES.get(each.version, ()))
+    ]
+
+
+def _found(connection: psycopg.Connection[Any], namespace: str) -> tuple[int, Shape]:
+    """Return the version that a database has by its number, and what its tables lack."""
+    shape = looked_at(connection)
+    version = _row(connection, _VERSION, namespace)[0] if shape.numbered else 0
+    return version, shape if namespace == OWN_NAMESPACE else Shape(shape.numbered, {})
+
+
+def _tables(through: int | None) -> list[str]:
+    return [
+        table
+        for version, tables in _TABLES.items()
+        if through is None or version <= through
+        for table in tables
     ]
 
 
@@ -232,12 +253,22 @@ def _in_steps(
     with lend() as connection:
         if not connection.autocommit:
             raise MigrationError("the connection is in a transaction: end that before")
+        version, _ = _found(connection, OWN_NAMESPACE)
+        # Of a history that was replaced more is to be done than its shape: the hours are
+        # summarised again.
+        mending = {
+            each.version
+            for each in pending(connection, migrations)
+            if each.version <= version
+        }
         versions = _applied(connection, migrations, OWN_NAMESPACE, through=_DOCUMENTS)
     adoption.Adoption(
         lend, begin_lock=_take_lock, progress=progress, stopped=stopped
     ).run()
     with lend() as connection:
-        return versions + _applied(connection, migrations, OWN_NAMESPACE)
+        return versions + _applied(
+            connection, migrations, OWN_NAMESPACE, again=mending - set(versions)
+        )
 
 
 def _tell_nobody(_part: float, _what: str) -> None:
@@ -250,13 +281,25 @@ def _applied(
     namespace: str,
     *,
     through: int | None = None,
+    again: AbstractSet[int] = frozenset(),
 ) -> list[int]:
-    """Apply what is missing, again while somebody else's lock is in the way."""
+    """Apply what is missing, again while somebody else's lock is in the way.
+
+    Also the versions `again`, whatever is missing.
+    """
     gives_up_at = time.monotonic() + _LOCK_PATIENCE_SECONDS
     pause = _PAUSE_SECONDS
     while True:
         try:
-            return _apply(connection, migrations, namespace, through)
+            return _apply(connection, migrations, namespace, through, again)
+        except psycopg.errors.InsufficientPrivilege as error:
+            wrong = looked_at(connection).described()
+            because = f"; needed since {wrong}" if wrong else ""
+            raise MigrationError(
+                f"{namespace}: this role may not bring the schema up to date:"
+                f" {error.diag.message_primary}{because}. GRANT CREATE ON SCHEMA public"
+                " TO the role, or run `switchbot-store migrate` as the tables' owner"
+            ) from error
         except adoption.BUSY as error:
             if time.monotonic() >= gives_up_at:
                 raise adoption.BusyTableError(
@@ -272,6 +315,7 @@ def _apply(
     migrations: list[Migration],
     namespace: str,
     through: int | None,
+    again: AbstractSet[int],
 ) -> list[int]:
     applied = []
     with connection.transaction():
@@ -280,7 +324,14 @@ def _apply(
         connection.execute(_NO_LONG_WAIT.encode())
         connection.execute(_CREATE)
         # Asked again: another process may have been faster.
-        for migration in pending(connection, migrations, namespace=namespace):
+        version, shape = _found(connection, namespace)
+        wrong = shape.described(_tables(version))
+        if wrong:
+            _LOGGER.warning("tables are not as they were made: %s", wrong)
+        missing = pending(connection, migrations, namespace=namespace)
+        for migration in migrations:
+            if migration not in missing and migration.version not in again:
+                continue
             if through is not None and migration.version > through:
                 break
             _LOGGER.info(
@@ -299,7 +350,19 @@ def _apply(
                 _REMEMBER, (namespace, migration.version, migration.name)
             )
             applied.append(migration.version)
+        if applied and namespace == OWN_NAMESPACE:
+            _check(connection, through)
     return applied
+
+
+def _check(connection: psycopg.Connection[Any], through: int | None) -> None:
+    """Raise what says of which table the files could not make what it has to be."""
+    wrong = looked_at(connection).described(_tables(through))
+    if wrong:
+        raise MigrationError(
+            f"a table is not as this program needs it, and cannot be mended: {wrong};"
+            " rename it, then it is made anew, and bring its rows back by hand"
+        )
 
 
 def _take_lock(connection: psycopg.Connection[Any]) -> None:
@@ -325,11 +388,8 @@ def _lender(target: str | psycopg.Connection[Any]) -> Lender:
     conninfo = connection_string(target)
 
     def connect() -> psycopg.Connection[Any]:
-        try:
-            options = connection_options(conninfo, pooler=None)
-            return psycopg.connect(conninfo, **options)
-        except psycopg.Error as error:
-            raise translated(error) from error
+        options = connection_options(conninfo, pooler=None)
+        return connected(conninfo, options, POOL_CONNECT_SECONDS)
 
     return OwnLender(connect)
 

@@ -84,8 +84,15 @@ def _found(
         return entry_of(key, columns)
     except UnreadableError:
         # Somebody stored what is no document; as a loser it is kept all the same.
-        wrapped = orjson.dumps({"value": orjson.loads(data or b"null")})
+        wrapped = orjson.dumps({"value": _value(data or b"null")})
         return entry_of(key, (wrapped, revision, microseconds))
+
+
+def _value(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data.decode()
 
 
 def _row(write: PendingWrite) -> dict[str, Any]:

@@ -21,6 +21,14 @@ WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
     % _COLUMNS
 )
 
+NOW: Final = b"(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+CLOCK: Final = b"SELECT %b" % NOW
+
+# A server that was frozen goes on later with what it was sent. Whoever waited was told
+# that it failed, and others may have written since: then it must do nothing. Asked once
+# more of a row that is locked, so that nothing comes between.
+_IN_TIME: Final = NOW + b" < $%b::bigint"
+
 # A repeated write recognises itself by its revision and changes nothing.
 _REPLACE: Final = b"""
 ON CONFLICT (kind) DO UPDATE SET
@@ -29,30 +37,35 @@ ON CONFLICT (kind) DO UPDATE SET
     revision = excluded.revision,
     recent = (stored.revision || stored.recent)[1:16]
 WHERE excluded.revision <> ALL (stored.revision || stored.recent)
+    AND %b
+RETURNING 1
 """
-SET: Final = (
-    b"""
-INSERT INTO json_store AS stored (kind, data, updated_at, revision)
-VALUES ($1, $2::jsonb, now(), $3::uuid)
-%b
-"""
-    % _REPLACE
+_COUNTED: Final = b"SELECT count(*), %b FROM written" % NOW
+SET: Final = b"""
+WITH written AS (
+    INSERT INTO json_store AS stored (kind, data, updated_at, revision)
+    SELECT $1, $2::jsonb, now(), $3::uuid WHERE %b
+    %b
 )
-SET_MANY: Final = (
-    b"""
-INSERT INTO json_store AS stored (kind, data, updated_at, revision)
-SELECT kind, data, now(), revision
-FROM jsonb_to_recordset($1::jsonb) AS r(kind text, data jsonb, revision uuid)
 %b
-"""
-    % _REPLACE
+""" % (_IN_TIME % b"4", _REPLACE % (_IN_TIME % b"4"), _COUNTED)
+SET_MANY: Final = b"""
+WITH written AS (
+    INSERT INTO json_store AS stored (kind, data, updated_at, revision)
+    SELECT kind, data, now(), revision
+    FROM jsonb_to_recordset($1::jsonb) AS r(kind text, data jsonb, revision uuid)
+    WHERE %b
+    %b
 )
+%b
+""" % (_IN_TIME % b"2", _REPLACE % (_IN_TIME % b"2"), _COUNTED)
 
 # Unknown: the row was written so often since that this write, had it been made, would
 # no longer show among the recent ones. It matters only after a broken connection.
 HAPPENED: Final = b"happened"
 UNKNOWN: Final = b"unknown"
-_OUTCOME: Final = b"""
+_OUTCOME: Final = (
+    b"""
 SELECT
     CASE
         WHEN EXISTS (SELECT FROM written) THEN 'happened'
@@ -62,38 +75,39 @@ SELECT
         WHEN cardinality(stored.recent) < 16 THEN 'conflict'
         ELSE 'unknown'
     END,
-    stored.revision::text
+    stored.revision::text,
+    (SELECT count(*) FROM written),
+    %b
 FROM (VALUES (1)) AS one LEFT JOIN json_store AS stored ON stored.kind = $1
 """
-COMPARE_AND_SET: Final = (
-    b"""
+    % NOW
+)
+COMPARE_AND_SET: Final = b"""
 WITH written AS (
     UPDATE json_store SET
         data = $2::jsonb,
         updated_at = now(),
         revision = $3::uuid,
         recent = (revision || recent)[1:16]
-    WHERE kind = $1 AND revision::text = $4
+    WHERE kind = $1 AND revision::text = $4 AND %b
     RETURNING 1
 )
 %b
-"""
-    % _OUTCOME
-)
-CREATE: Final = (
-    b"""
+""" % (_IN_TIME % b"5", _OUTCOME)
+CREATE: Final = b"""
 WITH written AS (
     INSERT INTO json_store (kind, data, updated_at, revision)
-    VALUES ($1, $2::jsonb, now(), $3::uuid)
+    SELECT $1, $2::jsonb, now(), $3::uuid WHERE %b
     ON CONFLICT (kind) DO NOTHING
     RETURNING 1
 )
 %b
-"""
-    % _OUTCOME
-)
+""" % (_IN_TIME % b"5", _OUTCOME)
 
-DELETE: Final = b"DELETE FROM json_store WHERE kind = $1 RETURNING 1"
+DELETE: Final = b"""
+WITH written AS (DELETE FROM json_store WHERE kind = $1 AND %b RETURNING 1)
+%b
+""" % (_IN_TIME % b"2", _COUNTED)
 REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
 KEYS: Final = b"SELECT kind FROM json_store"
 WRITABLE: Final = b"""
@@ -118,6 +132,7 @@ WITH given AS MATERIALIZED (
     WHERE given.deletion
         AND stored.kind = given.kind
         AND stored.revision = ANY (given.accepted)
+        AND %b
     RETURNING stored.kind
 ), replaced AS (
     UPDATE json_store AS stored SET
@@ -130,11 +145,12 @@ WITH given AS MATERIALIZED (
         AND stored.kind = given.kind
         AND stored.revision <> given.revision
         AND stored.revision = ANY (given.accepted)
+        AND %b
     RETURNING stored.kind
 ), added AS (
     INSERT INTO json_store AS stored (kind, data, updated_at, revision, recent)
     SELECT kind, data, least(updated_at, now()), revision, tried[1:16] FROM given
-    WHERE NOT deletion AND creates
+    WHERE NOT deletion AND creates AND %b
     ON CONFLICT (kind) DO NOTHING
     RETURNING stored.kind
 ), left_over AS (
@@ -167,4 +183,4 @@ SELECT
     THEN (extract(epoch FROM updated_at) * 1000000)::bigint END,
     CASE WHEN outcome IN ('passed', 'conflict') THEN data::text END
 FROM left_over
-"""
+""" % ((_IN_TIME % b"2",) * 3)

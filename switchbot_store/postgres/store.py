@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
-from switchbot_store.codec import decode, encode, is_internal, validate_key
+from switchbot_store.codec import decode_of_others, encode, is_internal, validate_key
 from switchbot_store.errors import (
     StoreConflictError,
     StoreDataError,
@@ -21,6 +21,7 @@ from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
 from switchbot_store.postgres import statements
 from switchbot_store.postgres.connections import Answer, Connection, Connections
+from switchbot_store.postgres.expiry import ServerClock
 from switchbot_store.postgres.migrations import migrate_documents
 from switchbot_store.postgres.replay import replayed
 from switchbot_store.postgres.wire import Row, fetch
@@ -43,9 +44,10 @@ class PostgresStore(StoreInterface):
     `conninfo` is a URL or libpq string, None for the ``PG*`` variables. A `pool` handed
     in is used as it is; a pool of autocommit connections costs one round trip per call,
     any other three. `timeout_seconds` bounds each call, `connect_timeout_seconds` the
-    first connection. `pooler` says that a transaction pooler lies between, None to tell
-    by the host's name. A server that restarts is waited for, until the deadline; unless
-    `patient`, the first attempt to connect that fails ends a call. Leases are watched
+    first connection. `pooler` says that a transaction pooler lies between, None to find
+    that out. An attempt to connect that fails ends a call, unless a connection broke
+    shortly before: a server that restarts is waited for, until the deadline, by who is
+    `patient`. Role and database may have any settings. Leases are watched
     by the seconds of `monotonic`. Opening migrates what documents rest on.
 
     `database_url` is one as ``postgresql://user@localhost/home``:
@@ -80,6 +82,7 @@ class PostgresStore(StoreInterface):
             connect_timeout_seconds=connect_timeout_seconds,
             patient=patient,
         )
+        self._server_clock = ServerClock()
         self._last_error: str | None = None
 
     def __repr__(self) -> str:
@@ -140,7 +143,7 @@ class PostgresStore(StoreInterface):
         if len(encoded) == 1:
             for key, document in encoded.items():
                 revision = _revision(write_ids.get(key))
-                self._execute(statements.SET, key.encode(), document, revision)
+                self._write(statements.SET, key.encode(), document, revision)
             return
         # In one order always, or two writers could wait for each other.
         rows = [
@@ -158,7 +161,7 @@ class PostgresStore(StoreInterface):
             raise StoreDataError(
                 f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
             )
-        self._execute(statements.SET_MANY, together)
+        self._write(statements.SET_MANY, together)
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None
@@ -177,14 +180,14 @@ class PostgresStore(StoreInterface):
     ) -> str:
         """Write what `codec.encode` made; otherwise as `compare_and_set`."""
         new = _revision(write_id)
-        answer = self._execute(
+        answer = self._write(
             statements.COMPARE_AND_SET if revision else statements.CREATE,
             key.encode(),
             encoded,
             new,
             revision.encode(),
         )
-        outcome, stored = answer.value[0]
+        outcome, stored, *_ = answer.value[0]
         if outcome == statements.HAPPENED:
             return new.decode()
         found = _text(stored)
@@ -203,17 +206,23 @@ class PostgresStore(StoreInterface):
 
         Also true when a broken connection hid whether this call or another removed it.
         """
-        answer = self._execute(statements.DELETE, validate_key(key).encode())
-        return bool(answer.value) or answer.repeated
+        answer = self._write(statements.DELETE, validate_key(key).encode())
+        return answer.value[0][0] != b"0" or answer.repeated
 
     def replay(self, writes: Sequence[PendingWrite]) -> list[Outcome]:
         """Carry writes acknowledged elsewhere over, in one statement.
 
         See `switchbot_store.postgres.replay`. Nothing is written twice, however often it is called.
         """
+        asked = False
 
         def execute(statement: bytes, value: bytes) -> tuple[list[Row], bool]:
-            answer = self._execute(statement, value)
+            nonlocal asked
+            if asked:  # it may have come too late by a clock that jumped
+                self._server_clock.forget()
+            asked = True
+
+            answer = self._carry_over(statement, value)
             return answer.value, answer.repeated
 
         return replayed(execute, _entry, writes)
@@ -272,10 +281,27 @@ class PostgresStore(StoreInterface):
         self._connections.close()
 
     def _execute(self, statement: bytes, *values: bytes) -> Answer[list[Row]]:
-        try:
-            return self._connections.call(
-                lambda connection: fetch(connection, statement, values)
+        return self._call(lambda connection, _: fetch(connection, statement, values))
+
+    def _write(self, statement: bytes, *values: bytes) -> Answer[list[Row]]:
+        return self._call(
+            lambda connection, expires_at: self._server_clock.in_time(
+                connection, statement, values, expires_at
             )
+        )
+
+    def _carry_over(self, statement: bytes, value: bytes) -> Answer[list[Row]]:
+        def work(connection: Connection, expires_at: float) -> list[Row]:
+            until = self._server_clock.until(connection, expires_at)
+            return fetch(connection, statement, (value, until))
+
+        return self._call(work)
+
+    def _call(
+        self, work: Callable[[Connection, float], list[Row]]
+    ) -> Answer[list[Row]]:
+        try:
+            return self._connections.call_until(work)
         except StoreError as error:
             self._last_error = str(error)
             raise
@@ -299,4 +325,4 @@ def _text(value: bytes | None) -> str:
 def _entry(key: str, row: Sequence[bytes | None]) -> Entry:
     data, revision, microseconds = row
     updated_at = from_microseconds(None if microseconds is None else int(microseconds))
-    return Entry(decode(data or b"", key=key), _text(revision), updated_at)
+    return Entry(decode_of_others(data or b"", key=key), _text(revision), updated_at)

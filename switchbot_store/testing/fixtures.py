@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from switchbot_store.testing.postgres_server import PostgresServer
+    from switchbot_store.testing.ways import Way
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +44,23 @@ def _spare_databases() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="session")
+def _way(postgres_server: PostgresServer) -> Iterator[Way]:
+    """How the tests reach `postgres_server`: as `SWITCHBOT_TEST_WAY` says."""
+    from switchbot_store.testing import pgbouncer, ways  # noqa: PLC0415 - psycopg only for those who ask
+
+    word = os.environ.get("SWITCHBOT_TEST_WAY", "")
+    if word in {"session", "transaction"} and pgbouncer.find_pgbouncer() is None:
+        pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
+    with ways.chosen(word, postgres_server) as way:
+        yield way
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Give the URL of an empty database of the test's own."""
     try:
-        server: PostgresServer = request.getfixturevalue("postgres_server")
+        way: Way = request.getfixturevalue("_way")
     except RuntimeError:
         if not os.environ.get("TEST_DATABASE_URL"):
             raise
@@ -57,12 +70,12 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     from switchbot_store.testing.spare_databases import emptied  # noqa: PLC0415 - psycopg only for those who ask
 
     spare: list[str] = request.getfixturevalue("_spare_databases")
-    name = spare.pop() if spare else server.create_database()
-    yield server.url(name)
-    if emptied(server, name):
+    name = spare.pop() if spare else way.server.create_database()
+    yield way.url(name)
+    if emptied(way.server, name):
         spare.append(name)
     else:
-        server.drop_database(name)
+        way.server.drop_database(name)
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from switchbot_store.history.model import HOLD_SECONDS
+from switchbot_store.zone_rules import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,7 +105,7 @@ def wall_clock_edges(
     start: datetime, end: datetime, bucket: str, timezone: str
 ) -> list[datetime]:
     """Return the instants at which the wall clock begins another day or hour."""
-    home = ZoneInfo(timezone)
+    home = zone_of(timezone)
 
     def label(moment: datetime) -> tuple[object, ...]:
         local = moment.astimezone(home)

@@ -112,6 +112,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
+        self._source: PostgresServer | None = None
 
     # life
 
@@ -145,7 +146,7 @@ class PostgresServer:
         if self.directory is None:
             self._create()
         for _ in range(_START_ATTEMPTS):
-            self.port = self.port or _free_port()
+            self.port = self.port or free_port()
             if self._launch():
                 return
             if not self.log().rstrip().endswith("could not create any TCP/IP sockets"):
@@ -179,6 +180,54 @@ class PostgresServer:
     def thaw(self) -> None:
         """Let a frozen server go on."""
         process_family.thaw(self.pid)
+
+    def standby(self) -> PostgresServer:
+        """Return a server that streams from this one, with `with` or `start`.
+
+        It has this one's password and settings; see `wait_for` and `promote`.
+        """
+        other = PostgresServer(password=self.password, options=self._settings)
+        other._source = self
+        other._names = self._names  # what this one made is there as well
+        return other
+
+    def wait_for(self, standby: PostgresServer) -> None:
+        """From now on acknowledge only what a standby, that runs, has applied as well.
+
+        A standby that goes away stops every commit, until `commit_alone`.
+        """
+        with standby.connect() as connection:
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+            assert row == (True,), "only a standby can be waited for"
+        self._set("synchronous_commit", "remote_apply")
+        self._set("synchronous_standby_names", "*")
+
+    def commit_alone(self) -> None:
+        """Acknowledge without a standby again."""
+        self._set("synchronous_standby_names", "")
+
+    def promote(self) -> None:
+        """Make a standby the primary; return when it takes writes."""
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT pg_promote(true, %s)", [int(_START_SECONDS)]
+            ).fetchone()
+        if row != (True,):
+            raise RuntimeError(f"PostgreSQL was not promoted:\n{self.log()}")
+        self._source = None
+
+    def follow(self, primary: PostgresServer) -> None:
+        """Stop, and come back as a standby of another, as in a planned switch-over."""
+        self.stop()
+        assert self.directory is not None, "only a server that ran can follow"
+        data = self.directory / "data"
+        (data / "standby.signal").touch()
+        with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+            settings.write("\nsynchronous_standby_names = ''\n")
+            quoted = primary.conninfo().replace("\\", "\\\\").replace("'", "''")
+            settings.write(f"primary_conninfo = '{quoted}'\n")
+        self._source = primary
+        self.start()
 
     def close(self) -> None:
         """Kill the server and remove its files; may be called twice."""
@@ -253,18 +302,7 @@ class PostgresServer:
         self.directory = directory
         self._watch = _watch_over(directory)
         atexit.register(self.close)
-        command: list[str | Path] = [
-            self._binaries / "initdb",
-            "-D",
-            directory / "data",
-        ]
-        command += ["-U", self.user, "--no-sync", "--encoding=UTF8", "--locale=C"]
-        if self.password is None:
-            command += ["--auth=trust"]
-        else:
-            secret = directory / "password"
-            secret.write_text(self.password, encoding="utf-8")
-            command += ["--auth=scram-sha-256", f"--pwfile={secret}"]
+        command = self._copying() if self._source else self._making(directory)
         if os.geteuid() == 0:
             for path in (directory, *directory.iterdir()):
                 shutil.chown(path, "nobody")
@@ -273,11 +311,44 @@ class PostgresServer:
             check=False,
             capture_output=True,
             text=True,
-            **_unprivileged(directory),
+            **unprivileged(directory),
         )
         if done.returncode:
             self.close()
-            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(
+                f"{Path(command[0]).name} failed:\n{done.stdout}{done.stderr}"
+            )
+
+    def _making(self, directory: Path) -> list[str | Path]:
+        command: list[str | Path] = [
+            self._binaries / "initdb",
+            "-D",
+            directory / "data",
+        ]
+        command += ["-U", self.user, "--no-sync", "--encoding=UTF8", "--locale=C"]
+        if self.password is None:
+            return [*command, "--auth=trust"]
+        secret = directory / "password"
+        secret.write_text(self.password, encoding="utf-8")
+        return [*command, "--auth=scram-sha-256", f"--pwfile={secret}"]
+
+    def _copying(self) -> list[str | Path]:
+        assert self._source is not None, "only of a standby"
+        assert self.directory is not None, "start() creates it"
+        return [
+            *(self._binaries / "pg_basebackup", "-D", self.directory / "data"),
+            *("-d", self._source.conninfo(), "--no-sync"),
+            *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"),
+        ]
+
+    def _set(self, name: str, value: str) -> None:
+        """Change a setting in force, until the cluster is gone."""
+        statement = sql.SQL("ALTER SYSTEM SET {} = {}")
+        with self.connect() as connection:
+            connection.execute(
+                statement.format(sql.Identifier(name), sql.Literal(value))
+            )
+            connection.execute("SELECT pg_reload_conf()")
 
     def _launch(self) -> bool:
         directory = self.directory
@@ -297,7 +368,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **_unprivileged(directory),
+                **unprivileged(directory),
             )
         self._tell_watch(self._process.pid)
         pauses = int(_START_SECONDS / 0.01)
@@ -336,7 +407,8 @@ def _watch_over(directory: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback address on which nobody listens."""
     # Below the range that outgoing connections use: a client that retries against a
     # stopped server on an ephemeral port can end up connected to itself.
     while True:
@@ -347,7 +419,7 @@ def _free_port() -> int:
             return port
 
 
-def _unprivileged(directory: Path) -> dict[str, Any]:
+def unprivileged(directory: Path) -> dict[str, Any]:
     """Return how to start a server program: PostgreSQL refuses to run as root."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
     how: dict[str, Any] = {"cwd": directory, "env": {**environment, "LC_ALL": "C"}}

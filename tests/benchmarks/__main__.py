@@ -22,6 +22,7 @@ GROUPS = {
     "week": "a simulated week",
     "year": "a simulated year, and the backtest of one",
     "web": "ticks while 200 clients look at the page",
+    "strangers": "the owner while 5,000 people without a token knock",
 }
 
 

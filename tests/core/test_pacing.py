@@ -370,3 +370,18 @@ def test_saving_spreads_the_readings_over_the_rest_of_the_day():
 def test_with_nothing_to_spend_it_looks_once_an_hour_or_at_the_reset():
     assert Quota(10_000, 500, 500, 43_200.0).stretched(60) == 3600
     assert Quota(10_000, 0, 500, 900.0).stretched(60) == 900
+
+
+@given(
+    st.integers(0, 10_000),
+    st.floats(0.0, 86_400.0),
+    st.integers(1, 50),
+    st.floats(1, 9e3),
+)
+def test_where_calls_are_not_scarce_they_stretch_nothing(left, seconds, meters, wait):
+    quota = Quota(10_000, left, 500, seconds, meters)
+    if quota.where_scarce() is None:
+        assert quota.stretched(wait) == wait
+        assert quota.readable > 0
+    else:
+        assert quota.where_scarce() is quota

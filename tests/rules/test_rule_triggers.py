@@ -191,6 +191,35 @@ def test_the_next_cron_instant_always_lies_ahead(after, expression):
     assert next_cron(expression, at, PARIS) > at
 
 
+EVERY_HOUR = ["00:30", "01:30", "02:30"]
+CRON_AT_CHANGES = [
+    # In March 02:00 to 03:00 is skipped (at 01:00 UTC), in October it comes twice.
+    ("*/30 2 * * *", [], ["00:00", "00:30", "01:00", "01:30"]),
+    ("* 2 * * *", [], [f"{h:02}:{m:02}" for h in (0, 1) for m in range(60)]),
+    ("30 */2 * * *", ["02:30"], ["00:30", "01:30"]),
+    ("30 2 * * *", ["01:00"], ["00:30"]),
+    ("0,30 2 * * *", ["01:00"], ["00:00", "00:30"]),
+    (
+        "15,45 2-3 * * *",
+        ["01:00", "01:15", "01:45"],
+        ["00:15", "00:45", "02:15", "02:45"],
+    ),
+    ("30 * * * *", EVERY_HOUR, EVERY_HOUR),
+]
+
+
+@pytest.mark.parametrize(("expression", "march", "october"), CRON_AT_CHANGES)
+def test_a_cron_expression_on_the_days_the_clock_changes(expression, march, october):
+    """As the words of `next_cron` say; the hours from 00:00 to 03:00 UTC."""
+    for day, wanted in (("2026-03-29", march), ("2026-10-25", october)):
+        at = datetime.fromisoformat(f"{day}T00:00Z") - timedelta(seconds=1)
+        end = at + timedelta(hours=3)
+        found = []
+        while (at := next_cron(expression, at, PARIS)) <= end:
+            found.append(f"{at:%H:%M}")
+        assert found == wanted
+
+
 def test_cron_fires_and_never_for_what_never_comes(rule, home):
     trigger = rule(triggers={"trigger": "cron", "cron": "0 13 * * *"}).triggers[0]
     memory = trigger.look({}, home(), T0).memory

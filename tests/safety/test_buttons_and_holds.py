@@ -72,6 +72,28 @@ async def test_a_hold_until_the_next_change_ends_with_the_window(flat):
     assert flat.minutes_of("setAll") == [150.0]
 
 
+@pytest.mark.parametrize("hold", ["until_next_change", None])
+async def test_a_hold_over_windows_that_touch_ends_where_another_preset_begins(
+    flat, hold
+):
+    """Not at the end of all of them, which may be days away or never come."""
+    window = {"days": [0, 1, 2, 3, 4, 5, 6], "start": "06:00", "end": "14:30"}
+    warm = {"winter": {"min_temp": 20.0, "max_temp": 22.0, "target_temp": 23.0}}
+    flat.configure(
+        presets={"a": warm, "b": warm},
+        time_windows=[
+            {**window, "preset": "a"},
+            {**window, "start": "14:30", "end": "06:00", "preset": "b"},
+        ],
+    )
+    await flat.engine.act("default", "off", hold=hold)
+    flat.reads(19.0)
+    await flat.tick()
+    flat.started()
+    await flat.live(3 * 3600)
+    assert flat.minutes_of("setAll") == [150.0]
+
+
 async def test_a_permanent_hold_ends_with_the_next_command(flat):
     await flat.engine.act("default", "off", hold="permanent")
     flat.reads(19.0)

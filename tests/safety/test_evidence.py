@@ -461,3 +461,32 @@ def test_what_is_believed_around_has_a_source_and_an_age():
         heard, never = sign_beliefs(zone, state, NOON + timedelta(hours=hours))
         assert (heard.device_id, heard.active, heard.since) == ("C1", active, NOON)
         assert (never.active, never.heard_at) == (None, None)
+
+
+# --- the room's course in the document ---------------------------------------------------
+
+SAMPLES = st.lists(
+    st.tuples(st.floats(1e9, 2e9), st.floats(-60, 100)), max_size=24, unique=True
+)
+
+
+@given(SAMPLES)
+def test_a_rooms_course_outlives_a_restart_to_the_last_digit(samples):
+    kept = Evidence(course=tuple(sorted(samples)))
+    document = kept.to_document()
+    assert not samples or isinstance(document["course"], str)
+    assert Evidence.from_document(document) == kept
+
+
+@given(SAMPLES)
+def test_a_course_that_was_written_as_lists_is_read_as_well(samples):
+    found = Evidence.from_document({"course": [list(each) for each in samples]})
+    assert found.course == tuple(sorted(samples))
+
+
+@pytest.mark.parametrize(
+    "course",
+    ["", "1:2:3", "nan:20.0 1768219200.0:inf", ":", "a:b", "1768219200.0", 7, {}],
+)
+def test_a_damaged_course_is_none(course):
+    assert Evidence.from_document({"course": course}).course == ()

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.core.state.meter import (
@@ -133,6 +133,7 @@ def test_where_none_is_believed_all_count_that_gave_one():
         max_size=30,
     ),
 )
+@example(2, "median", [[each, None, None] for each in (0.0, 3.0, 0.0, 3.0, 0.0)])
 def test_what_is_fused_was_said_by_somebody(count, fusion, rows):
     zone = zone_of(count, fusion)
     course = [
@@ -145,12 +146,18 @@ def test_what_is_fused_was_said_by_somebody(count, fusion, rows):
         for row in rows
     ]
     reading, doubts = lived(zone, course)
-    said = [each[0] for each in course[-1].values() if isinstance(each, tuple)]
-    usable = [each for each in said if -10 <= each <= 50]
+    usable = {
+        name: each[0]
+        for name, each in course[-1].items()
+        if isinstance(each, tuple) and -10 <= each[0] <= 50
+    }
     if reading.temperature is None:
-        assert usable == []
+        # What jumps and comes back again and again is no temperature.
+        jumped = ReasonCode.TEMPERATURE_JUMPED
+        assert all(doubts[name][0] is jumped for name in usable)
     else:
-        assert min(usable) - 0.01 <= reading.temperature <= max(usable) + 0.01
+        least, most = min(usable.values()), max(usable.values())
+        assert least - 0.01 <= reading.temperature <= most + 0.01
     assert set(doubts) <= set(NAMES[:count])
 
 

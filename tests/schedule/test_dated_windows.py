@@ -134,3 +134,23 @@ def test_a_window_that_a_person_opened_needs_an_end_after_its_beginning():
     now = datetime(2026, 1, 1, tzinfo=UTC)
     with pytest.raises(ValueError, match="end after it begins"):
         only_during(now, now, PARIS)
+
+
+def test_the_window_in_force_is_one_of_those_that_were_handed_in():
+    begin = datetime(2026, 8, 23, 19, tzinfo=UTC)
+    first, again = (
+        only_during(begin, begin + timedelta(hours=1), PARIS, name="wish") for _ in "ab"
+    )
+    assert first == again
+    assert in_window([first], begin, PARIS) is first
+    assert in_window([again], begin, PARIS) is again
+
+
+def test_the_second_reading_of_a_repeated_hour_is_another_instant():
+    first, second = (
+        datetime(2026, 10, 25, 2, 30, tzinfo=PARIS, fold=fold) for fold in (0, 1)
+    )
+    begin = first.astimezone(UTC)
+    once = only_during(begin, begin + timedelta(minutes=20), PARIS, name="wish")
+    assert in_window([once], first, PARIS) is once
+    assert in_window([once], second, PARIS) is None

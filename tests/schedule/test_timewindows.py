@@ -22,6 +22,7 @@ from switchbot_automation.schedule.windows import (
     next_boundary,
     next_end,
     next_start,
+    next_wish,
     start_day,
 )
 
@@ -72,7 +73,7 @@ def covered_minutes(window: TimeWindow) -> frozenset[int]:
     for day in window.days:
         first = window.start.hour * 60 + window.start.minute
         last = window.end.hour * 60 + window.end.minute
-        if last < first:
+        if last <= first:
             last += 24 * 60
         covered.update(
             (day * 24 * 60 + minute) % WEEK_MINUTES for minute in range(first, last)
@@ -128,7 +129,7 @@ def windows_near(rng: random.Random, at: datetime, tz) -> list[TimeWindow]:
         near = (local.hour * 60 + local.minute + rng.randrange(-150, 150)) % 1440
         far = rng.choice((rng.randrange(1440), (near + rng.randrange(1, 120)) % 1440))
         start, end = (near, far) if rng.random() < 0.5 else (far, near)
-        if start != end:
+        if start != end or rng.random() < 0.5:
             days = rng.sample(range(7), rng.randrange(1, 8))
             drawn.append(
                 TimeWindow(
@@ -246,7 +247,6 @@ def test_a_window_to_midnight_ends_with_its_day():
 @pytest.mark.parametrize(
     ("days", "start", "end"),
     [
-        (EVERY_DAY, time(8), time(8)),
         (frozenset(), time(8), time(9)),
         (frozenset({7}), time(8), time(9)),
         (EVERY_DAY, time(8, tzinfo=UTC), time(9)),
@@ -311,3 +311,56 @@ def test_no_windows_and_windows_without_a_gap_have_no_boundaries():
         assert next_end(windows, now, PARIS) is None
     assert in_window((), now, PARIS) is None
     assert in_window(always, now, PARIS) is always[0]
+
+
+# --- what the schedule wants ----------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    edges=st.lists(
+        st.tuples(
+            st.integers(0, 95),
+            st.integers(0, 95),
+            st.sets(st.integers(0, 6), min_size=1),
+            st.sampled_from(["", "away", "sleep"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    begin=st.sampled_from(["2026-03-27T05:07", "2026-10-24T23:59", "2026-06-01T12:00"]),
+    preset=st.sampled_from(["", "away"]),
+)
+def test_the_next_wish_is_where_another_preset_or_none_is_wanted(edges, begin, preset):
+    """Against a look at every quarter of an hour, over a change of the clock."""
+    windows = [
+        TimeWindow(
+            frozenset(days),
+            time(start // 4, start % 4 * 15),
+            time(end // 4, end % 4 * 15),
+            preset=name,
+        )
+        for start, end, days, name in edges
+    ]
+    begin = datetime.fromisoformat(begin).replace(tzinfo=UTC)
+    floor = begin.replace(minute=begin.minute // 15 * 15)
+
+    def wanted(at):
+        found = in_window(windows, at, PARIS)
+        return None if found is None else found.preset or preset
+
+    later = (floor + number * 15 * MINUTE for number in range(1, 8 * 96))
+    expected = next((at for at in later if wanted(at) != wanted(begin)), None)
+    assert next_wish(windows, begin, PARIS, preset=preset) == expected
+
+
+def test_the_whole_day_is_a_window_on_days_of_23_and_25_hours_too():
+    for day, hours in (("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-07", 24)):
+        whole = TimeWindow(frozenset({6}), time(), time())
+        start = next_start(
+            [whole], datetime.fromisoformat(f"{day}T00:00Z") - DAY, PARIS
+        )
+        assert next_end([whole], start, PARIS) - start == timedelta(hours=hours)
+    always = TimeWindow(EVERY_DAY, time(), time())
+    assert next_boundary([always], start, PARIS) is None
+    assert in_window([always], start, PARIS) is always

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import select
+import signal
 import subprocess
 import sys
 import textwrap
@@ -11,6 +14,7 @@ import pytest
 
 from switchbot_automation.engine.engine import AutomationEngine
 from switchbot_automation.engine.thread import EngineThread
+from switchbot_automation.errors import EngineClosedError
 from switchbot_automation.model import DeviceList
 from switchbot_store import MemoryStore
 
@@ -234,3 +238,111 @@ def test_the_end_of_the_interpreter_closes_the_engine(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert left.read_text() == "closed"
+
+
+def in_a_fork(check) -> str:
+    """Return what `check` says in a forked child; its exit code is its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        # pytest's own ends must not run here.
+        try:
+            said = check()
+        except BaseException as error:  # noqa: BLE001 - the parent asserts on its words
+            said = f"{type(error).__name__}: {error}"
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        ready, _, _ = select.select([pipe], [], [], 60)
+        if not ready:
+            os.kill(child, signal.SIGKILL)
+        said = pipe.read()
+    assert os.waitpid(child, 0)[1] == 0, "it hung"
+    return said
+
+
+def refusal(call) -> str:
+    with pytest.raises(RuntimeError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_after_a_fork_it_does_not_run_and_calls_raise(engine):
+    with EngineThread(engine) as thread:
+
+        def child() -> str:
+            assert not thread.running
+            told = refusal(lambda: thread.call(thread_id()))
+            assert refusal(lambda: thread.engine) == told
+            assert refusal(thread.status) == told
+            thread.stop()
+            return told
+
+        assert "stayed in the process that forked" in in_a_fork(child)
+        assert thread.running
+        assert thread.call(engine.run_once("parent")).trigger == "parent"
+
+
+def test_a_fork_while_another_thread_starts_or_stops_it_does_not_hang(engine):
+    thread = EngineThread(engine)
+    thread.start()
+    with thread._lock:
+        assert (
+            in_a_fork(lambda: str(thread.running) + str(thread.stop())) == "FalseNone"
+        )
+    thread.stop()
+
+
+def test_after_a_fork_one_made_by_a_function_begins_anew():
+    @asynccontextmanager
+    async def house():
+        yield AutomationEngine(NoCloud(), MemoryStore())
+
+    with EngineThread(house) as thread:
+
+        def child() -> str:
+            with thread:
+                return thread.call(thread.engine.run_once("child")).trigger
+
+        assert in_a_fork(child) == "child"
+        assert thread.call(thread.engine.run_once("parent")).trigger == "parent"
+
+
+def test_an_open_engine_is_not_opened_again_in_a_fork(engine):
+    with EngineThread(engine) as thread:
+        assert "make another one after the fork" in in_a_fork(thread.start)
+
+
+def test_an_engine_that_was_closed_is_not_opened_again(engine):
+    thread = EngineThread(engine)
+    with thread:
+        pass
+    with pytest.raises(EngineClosedError, match="make another one"):
+        thread.start()
+    assert not thread.running
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_what_ends_a_program_reaches_the_caller_and_ends_no_thread(engine, error):
+    async def end() -> None:
+        raise error
+
+    with EngineThread(engine) as thread:
+        with pytest.raises(type(error)):
+            thread.call(end())
+        assert thread.call(engine.run_once("web")).trigger == "web"
+
+
+def test_a_listener_that_ends_the_program_ends_neither_thread_nor_scheduler(
+    engine, caplog
+):
+    def leave(event):
+        raise SystemExit("enough")
+
+    with EngineThread(engine) as thread:
+        engine.subscribe(leave)
+        for number in range(3):
+            assert thread.call(engine.run_once(f"web {number}"))
+        assert thread.status().running
+    assert "a listener failed" in caplog.text

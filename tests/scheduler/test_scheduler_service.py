@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from datetime import timedelta
 
 import pytest
 
 from switchbot_automation.engine.engine import AutomationEngine
 from switchbot_automation.engine.scheduler import SchedulerService
+from switchbot_automation.errors import EngineClosedError
 from switchbot_automation.model import DeviceList
 from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_store import MemoryStore
@@ -234,3 +236,36 @@ async def test_the_real_engine_is_ticked_on_its_own_clock(caplog):
     assert [round(at) for at, _ in seen] == [0, 60, 120, 180, 240]
     assert {report.outcome for _, report in seen} == {"disabled"}
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), asyncio.CancelledError()])
+async def test_a_tick_that_ends_the_program_ends_no_scheduler(clock, engine, error):
+    engine.failures = [error]
+    async with SchedulerService(engine, clock=clock) as scheduler:
+        await clock.advance(10)
+        assert scheduler.running
+        assert scheduler.status().ticks >= 2
+        assert type(error).__name__ in scheduler.status().last_error
+
+
+async def test_a_closed_engine_ends_it(clock, engine, settled, caplog):
+    engine.failures = [EngineClosedError("the engine was closed")]
+    scheduler = SchedulerService(engine, clock=clock)
+    await scheduler.start()
+    await settled()
+    assert not scheduler.running
+    assert "no more ticks" in caplog.text
+
+
+async def test_in_a_fork_it_does_not_run_and_stop_does_not_wait(
+    clock, engine, settled, monkeypatch
+):
+    parent = os.getpid()
+    async with SchedulerService(engine, clock=clock) as scheduler:
+        await settled()
+        monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+        assert not scheduler.running
+        assert not scheduler.status().running
+        await scheduler.stop()
+        monkeypatch.undo()
+        assert scheduler.running

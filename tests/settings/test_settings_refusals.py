@@ -175,7 +175,7 @@ def test_what_is_no_timezone_name_is_refused(name):
         ({"days": [7], "start": "08:00", "end": "09:00"}, "time_windows[0].days[0]"),
         ({"days": [True], "start": "08:00", "end": "09:00"}, "time_windows[0].days[0]"),
         ({"days": [], "start": "08:00", "end": "09:00"}, "time_windows[0].days"),
-        ({"days": [1], "start": "08:00", "end": "08:00"}, "time_windows[0]"),
+        ({"days": [1], "start": "sunset", "end": "sunset"}, "time_windows[0]"),
     ],
 )
 def test_a_window_that_cannot_be_read_is_refused(window, path):
@@ -183,8 +183,14 @@ def test_a_window_that_cannot_be_read_is_refused(window, path):
 
 
 def test_a_window_that_starts_when_it_ends_says_how_to_have_a_whole_day():
-    window = {"days": [1], "start": "08:00", "end": "08:00"}
-    assert "00:00-12:00 and 12:00-00:00" in str(problem({"time_windows": [window]}))
+    window = {"days": [1], "start": "sunset", "end": "sunset"}
+    place = {"latitude": 48.8, "longitude": 2.3}
+    told = str(problem({"time_windows": [window], **place}))
+    assert "00:00-00:00" in told
+    assert "both sunset" in told
+    assert (
+        check_settings({"time_windows": [{**window, "start": "00:00"}], **place}) == []
+    )
 
 
 @pytest.mark.parametrize("season", ["winter", "summer"])

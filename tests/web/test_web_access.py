@@ -270,23 +270,6 @@ async def mounted(looked, aiohttp_address):
     return await aiohttp_address(app)
 
 
-@pytest.fixture
-async def aiohttp_address():
-    """Serve a host's application on loopback; return its address."""
-    runners = []
-
-    async def served(app):
-        runner = web.AppRunner(app)
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}/"
-
-    yield served
-    for runner in runners:
-        await runner.cleanup()
-
-
 async def test_a_host_mounts_it_behind_its_own_login(mounted, http, get):
     user = {"X-User": "somebody", "X-Forwarded-For": "203.0.113.5"}
     async with http.get(f"{mounted}climate/") as answer:

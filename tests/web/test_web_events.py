@@ -1,7 +1,9 @@
 """Server-sent events: every event once, in order, and nobody slows the engine down."""
 
 import asyncio
+import gc
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -237,14 +239,70 @@ async def test_streams_end_when_the_server_does(home, listen):
 
 
 async def test_there_is_a_limit_to_how_many_listen(home, get, monkeypatch, listen):
-    monkeypatch.setattr("switchbot_automation.web.api.events.MOST_LISTENERS", 2)
+    monkeypatch.setattr("switchbot_automation.web.live.MOST_LISTENERS", 2)
     assert MOST_LISTENERS >= 200
     async with home.serve() as url:
         streams = [await listen(url) for _ in range(2)]
         told = await get(f"{url}api/events", 503)
         assert told["error"] == "too_many_listeners"
+        # A place is free again as soon as its listener is gone, without an event.
+        streams[0].answer.close()
+        await again_listened(url, listen)
         for stream in streams:
             stream.answer.close()
+
+
+async def again_listened(url, listen):
+    """Try until there is a place."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                return await listen(url)
+            except AssertionError:
+                await asyncio.sleep(0.01)
+
+
+async def test_places_and_memory_come_back_when_five_hundred_went_away(
+    looked, http, listen
+):
+    async with looked.serve() as url:
+        held = []
+        for _ in range(2):
+            streams = [await listen(url) for _ in range(MOST_LISTENERS)]
+            await looked.engine.run_once("manual")
+            for stream in streams:
+                stream.answer.close()
+            async with asyncio.timeout(10):
+                while await listeners(http, url):
+                    continue
+            del streams, stream
+            gc.collect()
+            held.append(
+                sum(isinstance(each, asyncio.Queue) for each in gc.get_objects())
+            )
+    assert held[0] == held[1] < MOST_LISTENERS
+
+
+async def listeners(http, url):
+    async with http.get(f"{url}metrics") as answer:
+        found = re.search(r"event_listeners (\d+)", await answer.text())
+        return int(found[1])
+
+
+async def test_what_was_counted_of_a_zone_leaves_with_the_zone(looked, http):
+    async with looked.serve() as url:
+        await looked.engine.act("office", "off", timedelta(hours=1))
+        await looked.engine.run_once("manual")
+        async with http.get(f"{url}metrics") as answer:
+            assert 'zone="office"' in await answer.text()
+        settings = looked.store.get("settings")
+        settings["zones"]["study"] = settings["zones"].pop("office")
+        looked.store.set("settings", settings)
+        await looked.engine.run_once("manual")
+        async with http.get(f"{url}metrics") as answer:
+            text = await answer.text()
+    assert "office" not in text
+    assert 'zone="study"' in text
 
 
 async def test_after_the_end_the_engine_tells_nobody_any_more(home):

@@ -122,8 +122,10 @@ async def test_a_put_keeps_the_comments_of_a_yaml_file(filed, tmp_path, http, se
     document = json.loads(path.read_text())
     path.unlink()
     path = path.with_suffix(".yaml")
-    # JSON is YAML, too.
-    path.write_text(f"# Ours.\n{json.dumps(document)}\n# The end.\n")
+    lines = "".join(
+        f"{name}: {json.dumps(value)}  # {name}\n" for name, value in document.items()
+    )
+    path.write_text(f"# Ours.\n{lines}# The end.\n")
     await filed.engine.run_once()
     async with filed.serve() as url:
         async with http.get(f"{url}api/settings") as answer:
@@ -135,6 +137,7 @@ async def test_a_put_keeps_the_comments_of_a_yaml_file(filed, tmp_path, http, se
     text = path.read_text()
     assert text.startswith("# Ours.\n")
     assert text.endswith("# The end.\n")
+    assert [f" # {name}\n" in text for name in document] == [True] * len(document)
     document["winter"]["min_temp"] = 20.0
     assert filed.store.get("settings") == document
 

@@ -100,18 +100,6 @@ async def test_a_connection_that_never_asks_is_closed(looked, get):
         await get(f"{url}healthz")
 
 
-async def test_there_is_a_limit_to_how_many_connect(looked, get, monkeypatch):
-    monkeypatch.setattr("switchbot_automation.web.server.MOST_CONNECTIONS", 2)
-    async with looked.serve() as url:
-        host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
-        ends = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
-        assert await raw(url, b"") == b""
-        for _, writer in ends:
-            writer.close()
-            await writer.wait_closed()
-        await get(f"{url}healthz")
-
-
 async def test_a_probe_may_ask_for_the_head_alone(looked, http):
     async with looked.serve() as url:
         async with http.head(f"{url}healthz") as answer:

@@ -6,6 +6,8 @@ from copy import deepcopy
 
 import pytest
 
+from switchbot_automation.errors import SettingsError
+
 HOOK = "https://hooks.example.com/trigger/winter/with/key/s3cr3t"
 
 
@@ -285,3 +287,138 @@ async def test_a_secret_that_changes_is_named_before_it_is_stored(
     assert change["before"] == was
     assert change["after"] not in (was, None)
     assert "n3w" not in str(told)
+
+
+# --- who may widen where the machine calls ------------------------------------------
+
+WIDER = [
+    {"webhook_allowed_hosts": ["nas.local"]},
+    {"zones": {"office": {"webhook_allowed_hosts": ["boiler.local", "NAS.local"]}}},
+    {"presets": {"away": {"webhook_allowed_hosts": ["nas.local"]}}},
+    {
+        "notifiers": {
+            "me": {
+                "type": "webhook",
+                "url": "http://nas.local/x",
+                "allowed_hosts": ["nas.local"],
+            }
+        }
+    },
+    {
+        "rules": [
+            {
+                "id": "r",
+                "triggers": [{"trigger": "time", "at": "07:00"}],
+                "actions": [
+                    {
+                        "choose": [
+                            {
+                                "conditions": [],
+                                "actions": [
+                                    {
+                                        "action": "webhook",
+                                        "url": "http://nas.local/x",
+                                        "allowed_hosts": ["nas.local"],
+                                    }
+                                ],
+                            }
+                        ]
+                    }
+                ],
+            }
+        ]
+    },
+    {"plugins": {"mine": {"allowed_hosts": ["nas.local"]}}},
+]
+
+
+@pytest.mark.parametrize("more", WIDER)
+@pytest.mark.parametrize("query", ["", "?dry_run=1"])
+async def test_hosts_of_ones_own_network_cannot_be_allowed_over_the_web(
+    looked, settings_of, send, more, query
+):
+    before = {
+        **looked.store.get("settings"),
+        "webhook_allowed_hosts": ["boiler.local"],
+    }
+    looked.store.set("settings", before)
+    async with looked.serve() as url:
+        _, etag = await settings_of(url)
+        told = await send(
+            f"{url}api/settings{query}",
+            before | more,
+            403,
+            method="PUT",
+            headers={"If-Match": etag},
+        )
+    assert told["error"] == "allowed_hosts"
+    assert "nas.local" in told["message"].lower()
+    assert looked.store.get("settings") == before
+
+
+async def test_hosts_that_the_store_or_the_operator_allows_may_be_named(
+    looked, settings_of, send
+):
+    before = {
+        **looked.store.get("settings"),
+        "webhook_allowed_hosts": ["boiler.local"],
+    }
+    looked.store.set("settings", before)
+    hosts = ["BOILER.local", "nas.local"]
+    async with looked.serve(webhook_allowed_hosts=["NAS.local"]) as url:
+        _, etag = await settings_of(url)
+        office = {**before["zones"]["office"], "webhook_allowed_hosts": hosts}
+        after = {**before, "zones": {**before["zones"], "office": office}}
+        del after["webhook_allowed_hosts"]
+        headers = {"If-Match": etag}
+        await send(f"{url}api/settings", after, method="PUT", headers=headers)
+    assert looked.store.get("settings") == after
+
+
+# --- how deep a document may be -----------------------------------------------------
+
+
+def deep(levels, kind):
+    value = 1
+    for _ in range(levels):
+        value = {"a": value} if kind is dict else [value]
+    return value
+
+
+@pytest.mark.parametrize("levels", [101, 300, 900])
+@pytest.mark.parametrize("kind", [dict, list])
+async def test_a_document_that_is_too_deep_is_refused_before_it_is_read(
+    looked, http, levels, kind
+):
+    name, bracket = ('{"a":', "}") if kind is dict else ("[", "]")
+    value = name * levels + "1" + bracket * levels  # encoders stop somewhere
+    async with looked.serve(webhook_secret="s" * 40) as url:
+        for method, path, key in (
+            ("PUT", "api/settings?dry_run=1", "webhooks"),
+            ("PUT", "api/settings?dry_run=1", "plugins"),
+            ("POST", "api/zones/office/actions", "hold"),
+            ("POST", f"webhook/{'s' * 40}", "context"),
+        ):
+            async with http.request(
+                method,
+                f"{url}{path}",
+                data=f'{{"{key}": {value}}}',
+                headers={"Content-Type": "application/json"},
+            ) as answer:
+                told = await answer.json()
+                assert (answer.status, told["error"]) == (422, "too_deep"), path
+
+
+async def test_a_document_that_is_too_deep_is_refused_from_a_host_too(looked):
+    cycle = {}
+    cycle["one"] = cycle["other"] = cycle
+    for document in ({"plugins": {"mine": deep(3000, dict)}}, {"plugins": cycle}):
+        with pytest.raises(SettingsError, match="levels"):
+            await looked.engine.apply_settings(document)
+
+
+async def test_a_stored_document_that_is_too_deep_is_named_and_no_failure(looked, get):
+    looked.store.set("settings", {"webhooks": deep(200, dict)})
+    async with looked.serve() as url:
+        told = await get(f"{url}api/settings", 422)
+    assert "levels" in told["message"]

@@ -38,7 +38,7 @@ async def taker(code: int = 200):
         line, *headers = head.strip().split("\r\n")
         named = dict(each.split(": ", 1) for each in headers)
         body = await reader.readexactly(int(named["Content-Length"]))
-        taken.requests.append((line, named, json.loads(body)))
+        taken.requests.append((line, named, json.loads(body or b"null")))
         writer.write(f"HTTP/1.1 {code} x\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
         writer.close()

@@ -187,7 +187,7 @@ async def test_no_way_to_write_this_machine_reaches_it(host):
 
 
 @pytest.mark.parametrize(
-    "address", ["10.0.0.8", "192.168.1.2", "169.254.169.254", "100.64.0.1", "fd00::1"]
+    "address", ["10.0.0.8", "192.168.1.2", "172.16.0.9", "100.64.0.1", "fd00::1"]
 )
 async def test_a_name_that_leads_to_a_private_address_is_refused(address):
     names = Names([address])
@@ -236,6 +236,20 @@ async def test_an_allowed_host_opens_that_host_alone():
         error = await failure_of(WebhookSender(), url, allowed_hosts=LOOPBACK)
     assert "https" in str(error)
     assert served.connections == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "0xa9fea9fe", "[::ffff:a9fe:a9fe]", "my.test"],
+)
+async def test_no_allowed_host_leads_to_the_metadata_of_a_cloud(host):
+    bare = host.strip("[]")
+    sender = WebhookSender(resolver=Names(["169.254.169.254"]))
+    error = await failure_of(
+        sender, f"http://{host}/with/key/s3cr3t", allowed_hosts=frozenset({bare})
+    )
+    assert "passwords" in str(error)
+    assert not error.maybe_sent
 
 
 async def test_a_public_host_needs_https():

@@ -64,6 +64,21 @@ def read_status(status: DeviceStatus, *, judges: bool = True) -> DeviceReading:
     return _read(product, known, status.fields, judges=judges)
 
 
+def named_in_status(
+    device_type: str, names: Iterable[str]
+) -> dict[str, StatusField | None]:
+    """Return the catalogue's field of each name in a status, None where it has none.
+
+    Without the names that every answer has, see `_IDENTITY`.
+    """
+    _product, known = _shown_by(device_type)
+    return {
+        name: known.get(folded) or known.get(_SAME.get(folded, ""))
+        for name in names
+        if (folded := name.casefold()) not in _IDENTITY
+    }
+
+
 @lru_cache(maxsize=256)  # meters are read all day, and are of few types
 def _shown_by(
     device_type: str,
@@ -108,7 +123,7 @@ def in_status_words(reading: DeviceReading) -> dict[str, Value]:
         field = next((fields[each] for each in own if each in fields), None)
         if field is None:
             continue
-        said = _converted(value, field)
+        said = converted(value, field)
         if said is not None and _is_plausible(said, field):
             found[field.name] = said
     return found
@@ -133,10 +148,10 @@ def _read(
         field = known.get(folded) or known.get(_SAME.get(folded, ""))
         if field is None:
             field = others.get(folded) or others.get(_SAME.get(folded, ""))
-            if field is None or _converted(raw, field) is None:
+            if field is None or converted(raw, field) is None:
                 unknown[name] = raw
                 continue
-        value = _converted(raw, field)
+        value = converted(raw, field)
         if value is None:
             doubts.append(f"{field.name}: {raw!r} is no {field.type}")
             continue
@@ -152,7 +167,7 @@ def _read(
     )
 
 
-def _converted(raw: Any, field: StatusField) -> Value | None:
+def converted(raw: Any, field: StatusField) -> Value | None:
     """Return a value as the field has it, None where it cannot be meant."""
     if field.name == "onlineStatus" and isinstance(raw, bool):
         raw = "online" if raw else "offline"

@@ -25,6 +25,7 @@ import orjson
 
 from switchbot_automation.cloud.catalog.readings import read_event
 from switchbot_automation.instants import from_cloud_unix
+from switchbot_automation.nesting import is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -226,7 +227,9 @@ class WebhookReceiver:
             payload = orjson.loads(body)
         except ValueError:
             return RefusedWebhook(WebhookRefusal.NOT_JSON)
-        return payload if isinstance(payload, dict) else _no_event("it is no object")
+        if not isinstance(payload, dict):
+            return _no_event("it is no object")
+        return _no_event("it is nested too deeply") if is_too_deep(payload) else payload
 
     def _admitted(
         self,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import ZoneState
-    from switchbot_automation.settings.model import ZoneSettings
+    from switchbot_automation.settings.model import Profile, ZoneSettings
 
 _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
@@ -48,9 +48,8 @@ _MET = {
 
 def aim_of(zone: ZoneSettings) -> Aim | None:
     """Return what the zone's season wants, None without usable temperatures."""
-    heating = zone.mode != "summer"
-    profile = zone.winter if heating else zone.summer
-    if profile is None or profile.min_temp > profile.max_temp:
+    heating, profile = _usable(zone)
+    if profile is None:
         return None
     return Aim(
         heating=heating,
@@ -59,6 +58,15 @@ def aim_of(zone: ZoneSettings) -> Aim | None:
         asked=profile.target_temp,
         step=0.5 if zone.half_degrees else 1.0,
     )
+
+
+def _usable(zone: ZoneSettings) -> tuple[bool, Profile | None]:
+    """Return whether the zone heats, and its season's profile if it can be kept."""
+    heating = zone.mode != "summer"
+    profile = zone.winter if heating else zone.summer
+    if profile is None or profile.min_temp > profile.max_temp:
+        return heating, None
+    return heating, profile
 
 
 class Edges(NamedTuple):
@@ -99,19 +107,22 @@ def _at(code: ReasonCode, temperature: float, limit: float) -> Reason:
 
 def edges_around(aim: Aim, hysteresis: float) -> Edges:
     """Return the thresholds around a band."""
-    return _edges(aim.low, aim.high, hysteresis, heating=aim.heating)
+    return _edges(aim.low, aim.high, hysteresis, aim.heating)
 
 
 @lru_cache(maxsize=1024)  # asked four times a tick, and few zones have other ones
-def _edges(low: float, high: float, hysteresis: float, *, heating: bool) -> Edges:
+def _edges(low: float, high: float, hysteresis: float, heating: bool) -> Edges:
     low, high = round(low - hysteresis, 6), round(high + hysteresis, 6)
     return Edges(low, high, heating) if heating else Edges(high, low, heating)
 
 
 def edges_of(zone: ZoneSettings) -> Edges | None:
     """Return a zone's thresholds, None without usable temperatures."""
-    aim = aim_of(zone)
-    return None if aim is None else edges_around(aim, zone.hysteresis_celsius)
+    heating, profile = _usable(zone)
+    if profile is None:
+        return None
+    low, high = profile.min_temp, profile.max_temp
+    return _edges(low, high, zone.hysteresis_celsius, heating)
 
 
 def with_setpoint(zone: ZoneSettings, setpoint: float) -> ZoneSettings:

@@ -201,7 +201,9 @@ def after_assessment(zone: ZoneSettings, state: ZoneState, now: datetime) -> Zon
 
 def next_stage(zone: ZoneSettings, state: ZoneState, now: datetime) -> datetime | None:
     """Return the next instant after `now` at which safety may say something else."""
-    found = None
+    found, equipment = None, state.equipment
+    if not may_run(state) and (equipment is None or equipment.rest_until is None):
+        return None
     for at in _instants(zone, state):
         if at > now and (found is None or at < found):
             found = at

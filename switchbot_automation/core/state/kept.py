@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from switchbot_automation.core.control.band import edges_of
-from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.pace import is_stale, too_old
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
 from switchbot_automation.core.state.refusals import READ, is_for_good
@@ -484,6 +484,55 @@ def after_look(
 
     `zone` are its settings in force; `problem` is why the reading gave no temperature.
     """
+    if _stays_well(zone, state, now):
+        return Looked(state, tells=False)
+    return after_thorough_look(zone, state, problem, now)
+
+
+def _stays_well(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
+    """Tell whether a room surely stands as at the last look, with nothing the matter.
+
+    So it is at nearly every look. Only what is plain counts here; all else is looked
+    into, and may well come to the same.
+    """
+    keeping, record, check = state.keeping, state.sensing, state.check
+    if keeping is None or record is None or keeping.since is None:
+        return False
+    evidence, temperature = state.evidence, state.last_temperature
+    matters = (
+        keeping.excursion
+        or keeping.blind_since
+        or keeping.unsure_since
+        or keeping.failed
+        or keeping.told
+        or zone.without_way
+        or record.doubt
+        or record.distrust
+        or state.uncertain
+        or state.last_temperature_stale
+        or (evidence is not None and evidence.doubt)
+        or (check is not None and check.given_up)
+        or len(zone.meters) != 1
+        or too_old(zone, state, now)
+    )
+    if matters or temperature is None:
+        return False
+    idle = _left_alone(zone, state, now)
+    if idle is not None:
+        return idle[0] == "off" == keeping.status
+    edges = edges_of(zone)
+    return (
+        keeping.status == "kept"
+        and edges is not None
+        and zone.mode in ("winter", "summer")
+        and _beyond(edges, temperature) is None
+    )
+
+
+def after_thorough_look(
+    zone: ZoneSettings, state: ZoneState, problem: ReasonCode | None, now: datetime
+) -> Looked:
+    """Return what `after_look` does, whatever there is to be seen."""
     keeping, facts = state.keeping or NOTHING, _facts(zone, state, now)
     keeping = _with_blindness(zone, state, keeping, problem, facts=facts, now=now)
     unsure = facts.unit.unsure

@@ -11,9 +11,8 @@ meter status). What a single answer is worth says `said`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_automation.core.state.zone import SensorRecord, read_well, with_error
 from switchbot_automation.model import ReasonCode
@@ -51,8 +50,7 @@ _RESTING = 3.0
 _MEDIAN_NEEDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a meter gave this tick.
 
     `temperature` in degrees Celsius is None when there is none, and then `problem` says
@@ -88,7 +86,7 @@ def plausible(zone: ZoneSettings, reading: Reading) -> Reading:
 def implausible(reading: Reading, words: str) -> Reading:
     """Return the reading without the temperature that is not believed."""
     problem = ReasonCode.TEMPERATURE_IMPLAUSIBLE
-    return replace(reading, temperature=None, problem=problem, error=words)
+    return reading._replace(temperature=None, problem=problem, error=words)
 
 
 def believed(
@@ -118,8 +116,8 @@ def believed(
             jumped = ReasonCode.TEMPERATURE_JUMPED
             if leaps_often(record, now):
                 words = f"{temperature:g} °C after {record.temperature:g} °C, once more"
-                reading = replace(
-                    reading, temperature=None, problem=jumped, error=words
+                reading = reading._replace(
+                    temperature=None, problem=jumped, error=words
                 )
             record = record._replace(good=0, odd=temperature, odd_count=count)
             return reading, doubted(record, jumped, now)
@@ -162,10 +160,14 @@ def still_limit(zone: ZoneSettings, record: SensorRecord) -> float:
 
 def stands_still(zone: ZoneSettings, record: SensorRecord, now: datetime) -> bool:
     """Tell whether a value stands still for longer than it does, whatever the unit does."""
-    changed = record.changed_at
-    if changed is None:
+    changed, longest = record.changed_at, zone.sensor_frozen_seconds * _RESTING
+    if changed is None or not longest:
         return False
-    return (now - changed).total_seconds() >= still_limit(zone, record)
+    stood = (now - changed).total_seconds()
+    # Asked at every reading, and nearly always it moved too lately for any limit.
+    if stood < STILL_SOONEST_SECONDS and stood < longest:
+        return False
+    return stood >= still_limit(zone, record)
 
 
 def _good(
@@ -188,7 +190,8 @@ def _good(
         distrust = None
     if distrust is None:
         good = 0
-    return record._replace(
+    # Whole, since nearly all of it is new at every reading.
+    return SensorRecord(
         since=now,
         good_at=now,
         temperature=reading.temperature,
@@ -201,6 +204,12 @@ def _good(
         looked_at=now,
         quiet=round(quiet, 1),
         watched_since=record.watched_since or now,
+        beside=record.beside,
+        doubt=record.doubt,
+        doubted_at=record.doubted_at,
+        base=record.base,
+        leaps=record.leaps,
+        leapt_at=record.leapt_at,
     )
 
 
@@ -215,7 +224,7 @@ def seen(
     if record is None:
         return SensorRecord(since=now, looked_at=now)
     looked = record.looked_at or record.since
-    if now - looked > timedelta(seconds=longest_silence(zone)):
+    if (now - looked).total_seconds() > longest_silence(zone):
         return record._replace(
             since=now, looked_at=now, changed_at=None, watched_since=None, quiet=0.0
         )

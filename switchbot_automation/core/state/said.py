@@ -9,10 +9,13 @@ cannot be believed is unknown: it is not among the values.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.readings import (
+    converted,
     in_status_words,
+    named_in_status,
     read_event,
     read_status,
 )
@@ -21,6 +24,7 @@ from switchbot_automation.model import ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from switchbot_automation.cloud.catalog.catalog import StatusField
     from switchbot_automation.cloud.catalog.readings import DeviceReading
     from switchbot_automation.model import DeviceStatus
 
@@ -50,7 +54,7 @@ class Statement(NamedTuple):
     def whole(self) -> ReasonCode | None:
         """Why nothing of it counts; None where something does."""
         offline = ReasonCode.DEVICE_OFFLINE
-        return offline if offline in self.doubts.values() else None
+        return offline if self.doubts and offline in self.doubts.values() else None
 
 
 def said_by_status(status: DeviceStatus) -> Statement:
@@ -58,6 +62,11 @@ def said_by_status(status: DeviceStatus) -> Statement:
 
     Where the catalogue does not know the device, the fields are taken as they came.
     """
+    return _said_as_usual(status) or said_by_every_field(status)
+
+
+def said_by_every_field(status: DeviceStatus) -> Statement:
+    """Return what a device's status says, with each field in question."""
     reading = read_status(status, judges=False)
     # A fraction of a percent is a number too, although the documentation has none.
     given, values = status.fields, _all_of(reading)
@@ -197,6 +206,79 @@ _NOTHING = 1e-9
 _AIR = frozenset({"temperature", "humidity", "battery"})
 _NO_HUB = ("", "000000000000")
 _MEASURED = _AIR | {"co2"}
+
+
+class _Usual(NamedTuple):
+    """How one field of a status is taken, which `came_as` that.
+
+    As it is, `field` being None; as a number of one of the `kinds` from `low` to `high`;
+    or, without kinds, as the catalogue has it.
+    """
+
+    came_as: str
+    field: StatusField | None
+    kinds: tuple[type, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+
+def _said_as_usual(status: DeviceStatus) -> Statement | None:
+    """Return what a thermometer says where nothing of it can be in doubt, else None.
+
+    One answer looks like the next, so how each field is taken is found once. A number
+    beyond its range, a temperature of zero, another kind: then all of it is looked at.
+    """
+    given = status.fields
+    values: dict[str, Any] = {}
+    for came_as, field, kinds, low, high in _usual(status.device_type, tuple(given)):
+        value = given[came_as]
+        if field is None:
+            values[came_as] = value
+            continue
+        if not kinds:
+            value = converted(value, field)
+            if value is None:
+                return None
+        elif type(value) not in kinds or not low <= value <= high:
+            return None
+        values[field.name] = value
+    shows = values and not _is_zero(values["temperature"])
+    return Statement(values, {}) if shows else None
+
+
+@lru_cache(maxsize=256)  # there are few types, and a type has few ways to answer
+def _usual(device_type: str, names: tuple[str, ...]) -> tuple[_Usual, ...]:
+    """Return how each field of such a status is taken; none where that is not so plain.
+
+    In the order of a statement: first what the catalogue does not know.
+    """
+    named = named_in_status(device_type, names)
+    known = {field.name: field for field in named.values() if field is not None}
+    strange = {name.casefold() for name, field in named.items() if field is None}
+    odd = {"scale"} | _CONNECTION | _MEASURED
+    if "temperature" not in known or len(named) != len(known) + len(strange):
+        return ()
+    if not odd.isdisjoint(strange) or any(
+        name.casefold() in _CONNECTION for name in known
+    ):
+        return ()
+    found = [_Usual(name, None) for name, field in named.items() if field is None]
+    for name, field in named.items():
+        if field is None:
+            continue
+        if field.name.casefold() not in _MEASURED:
+            found.append(_Usual(name, field))
+            continue
+        low, high = _PERCENT if field.unit == "%" else (field.minimum, field.maximum)
+        low = -_LARGEST if low is None else low
+        high = _LARGEST if high is None else high
+        if field.name == "temperature":
+            low, high = max(low, _COLDEST), min(high, _WARMEST)
+        kinds = {"number": (int, float), "integer": (int,)}.get(field.type)
+        if kinds is None:
+            return ()
+        found.append(_Usual(name, field, kinds, low, high))
+    return tuple(found)
 
 
 def _all_of(reading: DeviceReading) -> dict[str, Any]:

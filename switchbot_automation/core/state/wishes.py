@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.state.zone import Intent, PendingManual, PendingRepeat
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.state.zone import Switch, Wish, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
+
+Asked: TypeAlias = (
+    "tuple[datetime | None, str | None, PendingManual | None, Wish | None, "
+    "Switch | None]"
+)
+"""A hold, whose it is, what waits, the wish, and what a button said."""
 
 # For so long after the instant a person was told the wish is still theirs.
 _WISH_LASTS = timedelta(hours=1)
@@ -118,6 +124,25 @@ def after_wish(
 def still_wished(state: ZoneState, wish: PendingManual | None) -> ZoneState:
     """Return the state with a wish that a command of now was only the way to."""
     return state._replace(pending_manual=wish)
+
+
+def asked_of(state: ZoneState) -> Asked:
+    """Return what was asked of a zone and is still open."""
+    return (
+        state.hold_until,
+        state.hold_by,
+        state.pending_manual,
+        state.wish,
+        state.switch,
+    )
+
+
+def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
+    """Return the state with what was asked, as another one has it."""
+    until, by, waits, wish, switch = asked
+    return state._replace(
+        hold_until=until, hold_by=by, pending_manual=waits, wish=wish, switch=switch
+    )
 
 
 def acted(state: ZoneState, at: datetime) -> ZoneState:

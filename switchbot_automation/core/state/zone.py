@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache, partial
 from itertools import compress
-from operator import is_not
+from operator import attrgetter, is_not
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -47,6 +47,25 @@ if TYPE_CHECKING:
 
 
 # --- the parts, each with its document ------------------------------------------------
+
+
+class _Instants:
+    """The instants among a part's fields that lie in the past, unless the clock was wrong."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.of = attrgetter(*names)
+
+    def late(self, part: object, now: datetime) -> dict[str, Any]:
+        """Return `now` for each that lies after it."""
+        # At every tick, of every part, and nearly always there is none.
+        if max(filter(None, self.of(part)), default=now) <= now:
+            return {}
+        return {
+            name: now
+            for name, at in zip(self.names, self.of(part), strict=True)
+            if at is not None and at > now
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +179,10 @@ class Evidence(NamedTuple):
         """Return it as a document, without what is unknown."""
         document: dict[str, Any] = {
             name: encode_instant(at)
-            for name in _EVIDENCE_INSTANTS
-            if (at := getattr(self, name)) is not None
+            for name, at in zip(
+                _EVIDENCE_INSTANTS.names, _EVIDENCE_INSTANTS.of(self), strict=True
+            )
+            if at is not None
         }
         for name in ("plug_from", "wish", "responds", "best", "overrun"):
             if getattr(self, name) is not None:
@@ -175,7 +196,8 @@ class Evidence(NamedTuple):
         if self.repairs:
             document["repairs"] = [encode_instant(at) for at in self.repairs]
         if self.course:
-            document["course"] = [list(each) for each in self.course]
+            # One text: two dozen lists would be most of what a tick reads and writes.
+            document["course"] = " ".join(f"{at!r}:{one!r}" for at, one in self.course)
         if self.doubt is not None:
             doubt = self.doubt
             document["doubt"] = {
@@ -199,14 +221,14 @@ class Evidence(NamedTuple):
             if isinstance(repairs, list)
             else []
         )
-        instants = {name: instant(value.get(name)) for name in _EVIDENCE_INSTANTS}
+        instants = {name: instant(value.get(name)) for name in _EVIDENCE_INSTANTS.names}
         responds = number(value.get("responds"))
         return cls(
             plug=enum(Power, value.get("plug")) or Power.UNKNOWN,
             plug_from=number(value.get("plug_from")),
             doubt=_doubt(value.get("doubt")),
             repairs=tuple(sorted(at for at in found if at is not None)),
-            course=_readings(value.get("course")),
+            course=_course(value.get("course")),
             wish=text(value.get("wish")),
             said=enum(Action, value.get("said")),
             unanswered=max(0, integer(value.get("unanswered")) or 0),
@@ -218,11 +240,7 @@ class Evidence(NamedTuple):
 
     def not_later_than(self, now: datetime) -> Evidence:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late: dict[str, Any] = {
-            name: now
-            for name in _EVIDENCE_INSTANTS
-            if (at := getattr(self, name)) is not None and at > now
-        }
+        late = _EVIDENCE_INSTANTS.late(self, now)
         if self.repairs and self.repairs[-1] > now:
             late["repairs"] = tuple(min(at, now) for at in self.repairs)
         if self.course and self.course[-1][0] > now.timestamp():
@@ -233,7 +251,7 @@ class Evidence(NamedTuple):
         return self._replace(**late) if late else self
 
 
-_EVIDENCE_INSTANTS = (
+_EVIDENCE_INSTANTS = _Instants(
     "plug_since",
     "plug_at",
     "plug_asked_at",
@@ -415,9 +433,9 @@ class SensorRecord(NamedTuple):
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
         return {
-            key: encode_instant(value) if isinstance(value, datetime) else _plain(value)
+            key: encode_instant(value) if type(value) is datetime else _plain(value)
             for key, value in zip(self._fields, self, strict=True)
-            if value not in (None, 0, ())
+            if value
         }
 
     @classmethod
@@ -451,15 +469,11 @@ class SensorRecord(NamedTuple):
 
     def not_later_than(self, now: datetime) -> SensorRecord:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late: dict[str, Any] = {
-            name: now
-            for name in _SENSOR_INSTANTS
-            if (at := getattr(self, name)) is not None and at > now
-        }
+        late = _SENSOR_INSTANTS.late(self, now)
         return self._replace(**late) if late else self
 
 
-_SENSOR_INSTANTS = (
+_SENSOR_INSTANTS = _Instants(
     "since",
     "good_at",
     "changed_at",
@@ -686,6 +700,23 @@ def _readings(value: Any) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(_pairs_of(value, KEPT_READINGS)))
 
 
+def _course(value: Any) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, str):
+        return _readings(value)  # as it was written before
+    texts = (each.partition(":") for each in value.split()[-KEPT_READINGS:])
+    pairs = ((_float(at), _float(temperature)) for at, _colon, temperature in texts)
+    return tuple(
+        sorted((at, each) for at, each in pairs if at is not None and each is not None)
+    )
+
+
+def _float(value: str) -> float | None:
+    try:
+        return number(float(value))
+    except ValueError:
+        return None
+
+
 def _pairs_of(value: Any, most: int) -> tuple[tuple[float, float], ...]:
     """Return the last pairs of numbers of a document's list, however damaged."""
     found = []
@@ -756,8 +787,10 @@ class Keeping(NamedTuple):
         """Return it as a document, without what is unknown."""
         document: dict[str, Any] = {
             name: encode_instant(at)
-            for name in _KEEPING_INSTANTS
-            if (at := getattr(self, name)) is not None
+            for name, at in zip(
+                _KEEPING_INSTANTS.names, _KEEPING_INSTANTS.of(self), strict=True
+            )
+            if at is not None
         }
         document["status"] = self.status
         for name in ("blind_why", "failed", "failed_error", "failed_unit"):
@@ -783,7 +816,7 @@ class Keeping(NamedTuple):
         """Read a document, however damaged; None where there is none."""
         if not isinstance(value, dict):
             return None
-        instants = {name: instant(value.get(name)) for name in _KEEPING_INSTANTS}
+        instants = {name: instant(value.get(name)) for name in _KEEPING_INSTANTS.names}
         return cls(
             status=text(value.get("status")) or "unknown",
             excursion=_excursion(value.get("excursion")),
@@ -799,11 +832,7 @@ class Keeping(NamedTuple):
 
     def not_later_than(self, now: datetime) -> Keeping:
         """Pull instants from the future back to `now`, after the clock was set back."""
-        late: dict[str, Any] = {
-            name: now
-            for name in _KEEPING_INSTANTS
-            if (at := getattr(self, name)) is not None and at > now
-        }
+        late = _KEEPING_INSTANTS.late(self, now)
         out = self.excursion
         if out is not None and max(out.since, out.moved_at) > now:
             late["excursion"] = out._replace(
@@ -812,7 +841,7 @@ class Keeping(NamedTuple):
         return self._replace(**late) if late else self
 
 
-_KEEPING_INSTANTS = (
+_KEEPING_INSTANTS = _Instants(
     "since",
     "blind_since",
     "unsure_since",
@@ -1455,13 +1484,8 @@ class ZoneState(NamedTuple):
         locked for that hour; counted from now it is locked for its minimum time. An OFF
         repeat more than a day away was written by a clock that was wrong.
         """
-        late: dict[str, Any] = {
-            name: now
-            for name in _PAST
-            if (at := getattr(self, name)) is not None and at > now
-        }
-        for part in ("sensing", "equipment", "surroundings", "evidence", "keeping"):
-            kept = getattr(self, part)
+        late = _PAST.late(self, now)
+        for part, kept in zip(_DATED_PARTS, _dated_parts(self), strict=True):
             if kept is not None and (pulled := kept.not_later_than(now)) is not kept:
                 late[part] = pulled
         if self.meters_seen:
@@ -1479,17 +1503,17 @@ class ZoneState(NamedTuple):
 
 
 _LONGEST_REPEAT = timedelta(days=1)
-_PAST = (
-    "compressor_started_at",
-    "compressor_stopped_at",
-    "last_aircon_poll_at",
+_PAST = _Instants(
+    "compressor_started_at", "compressor_stopped_at", "last_aircon_poll_at"
 )
+_DATED_PARTS = ("sensing", "equipment", "surroundings", "evidence", "keeping")
+_dated_parts = attrgetter(*_DATED_PARTS)
 
 
 def _encode_parts(value: Any) -> dict[str, Any]:
-    parts = {part.name: getattr(value, part.name) for part in fields(value)}
+    parts = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
     return {
-        name: encode_instant(part) if isinstance(part, datetime) else _plain(part)
+        name: encode_instant(part) if isinstance(part, datetime) else part
         for name, part in parts.items()
     }
 

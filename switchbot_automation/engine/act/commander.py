@@ -76,7 +76,6 @@ class Commander:
         self._recovered: set[str] = set()
         self._own_intents: set[str] = set()
         self._sending: set[str] = set()
-        self._owner = this_process()
 
     def recover(self, settings: Settings, now: datetime) -> None:
         """Count the unfinished intents as sent.
@@ -124,7 +123,7 @@ class Commander:
             token=self._leadership.token or None,
             idempotent=steps[0].rung == "command",
             source=order.label,
-            owner=self._owner,
+            owner=this_process(),
         )
         obstacle = await self._clear_way(order, intent)
         if obstacle is not None:

@@ -21,8 +21,10 @@ from switchbot_automation.errors import WebhookError
 from switchbot_automation.urls import (
     check_host,
     check_webhook_url,
+    is_metadata,
     is_public,
     mask_url,
+    refuse_metadata,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class WebhookSender:
         """Post to the URL and return the HTTP status, which is 2xx.
 
         https and public addresses only, except that a host of `allowed_hosts` (lower
-        case) may be private and without TLS. Redirects are not followed, the answer's
+        case) may be private and without TLS; a cloud's metadata never is one. Redirects are not followed, the answer's
         body is not read, nothing is sent twice. Raises `WebhookError`, also for a URL
         that is refused.
         """
@@ -154,8 +156,9 @@ def _target(url: str, allowed_hosts: Collection[str]) -> tuple[URL, bool]:
     try:
         host = check_webhook_url(url, allowed_hosts)
         target = _parsed(url)
-        if host not in allowed_hosts and target is not None:
-            check_host(target.raw_host or "")
+        if target is not None:
+            check = refuse_metadata if host in allowed_hosts else check_host
+            check(target.raw_host or "")
     except ValueError as exc:
         refusal = str(exc)
     else:
@@ -174,7 +177,7 @@ def _parsed(url: str) -> URL | None:
 
 
 class _CheckedResolver(AbstractResolver):
-    """Answers only with public addresses, unless unchecked."""
+    """Answers only with public addresses; unchecked, with all but a cloud's metadata."""
 
     def __init__(self, resolver: AbstractResolver, *, unchecked: bool) -> None:
         self._resolver = resolver
@@ -184,14 +187,18 @@ class _CheckedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         answers = await self._resolver.resolve(host, port, family)
-        if not self._unchecked:
-            for answer in answers:
-                address = ipaddress.ip_address(answer["host"].partition("%")[0])
-                if not is_public(address):
-                    raise WebhookError(
-                        f"{host} leads to {address}, a private address; name the host"
-                        " in webhook_allowed_hosts if it is meant"
-                    )
+        for answer in answers:
+            address = ipaddress.ip_address(answer["host"].partition("%")[0])
+            if is_metadata(address):
+                raise WebhookError(
+                    f"{host} leads to {address}, where clouds hand out a machine's"
+                    " passwords; no webhook goes there"
+                )
+            if not self._unchecked and not is_public(address):
+                raise WebhookError(
+                    f"{host} leads to {address}, a private address; name the host"
+                    " in webhook_allowed_hosts if it is meant"
+                )
         return answers
 
     async def close(self) -> None:

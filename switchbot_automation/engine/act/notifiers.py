@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
+from switchbot_automation.engine.act.outside import secret_of
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.errors import WebhookError
 
@@ -113,10 +115,15 @@ class Notifiers:
         self, name: str, notifier: NotifierSettings, message: str, title: str | None
     ) -> WebhookError | None:
         """Post one notice; return what went wrong, without what is secret."""
-        url, body = request_of(notifier, message, title)
         if self._sender is None:
             return None
         try:
+            notifier = replace(
+                notifier,
+                url=await secret_of(notifier.url),
+                token=await secret_of(notifier.token),
+            )
+            url, body = request_of(notifier, message, title)
             await self._sender.post_json(
                 url, body, token=notifier.token, allowed_hosts=notifier.allowed_hosts
             )

@@ -28,7 +28,7 @@ from switchbot_automation.model import (
     Reason,
     ReasonCode,
 )
-from switchbot_automation.schedule.windows import next_boundary
+from switchbot_automation.schedule.windows import next_wish
 
 if TYPE_CHECKING:
     from switchbot_automation.engine.act.commander import Commander
@@ -195,8 +195,8 @@ def end_of_hold(
 ) -> datetime | None:
     """Return until when a person's command holds, None for no hold.
 
-    `hold`: for how long (a number is seconds), until which instant, ``until_next_change`` of the zone's
-    windows, ``permanent``, ``none``; None is what the setting `manual_hold_seconds`
+    `hold`: for how long (a number is seconds), until which instant, ``until_next_change`` of
+    what the zone's windows want, ``permanent``, ``none``; None is what the setting `manual_hold_seconds`
     says, without it until the next change, at most a day. Raises ValueError for an
     instant that is past, out of any range or without a timezone, and for a duration
     that is not positive or longer than ten years.
@@ -204,7 +204,7 @@ def end_of_hold(
     if hold is None:
         return _usual_end(zone, now)
     if hold == "until_next_change":
-        change = next_boundary(zone.time_windows, now, zone.timezone)
+        change = _next_change(zone, now)
         # Later than any instant that is kept, it is as good as never.
         return FOR_EVER if change is None or change > LATEST else change
     if hold == "permanent":
@@ -219,8 +219,12 @@ def _usual_end(zone: ZoneSettings, now: datetime) -> datetime | None:
     if not zone.automation_enabled:
         # Nobody has to be kept away, and who enables it later wants it to act.
         return None
-    change = next_boundary(zone.time_windows, now, zone.timezone)
+    change = _next_change(zone, now)
     return min(change or FOR_EVER, now + _LONGEST_USUAL)
+
+
+def _next_change(zone: ZoneSettings, now: datetime) -> datetime | None:
+    return next_wish(zone.time_windows, now, zone.timezone, preset=zone.preset)
 
 
 def _end(hold: timedelta | datetime | float, now: datetime) -> datetime:

@@ -7,15 +7,22 @@ by the next tick that can.
 from __future__ import annotations
 
 import logging
+import uuid
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.core.state.belonging import LeftUnit, holds, knows_a_unit
 from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.meter import not_read_yet
+from switchbot_automation.core.state.wishes import (
+    asked_of,
+    still_wished,
+    switched,
+    with_asked,
+)
 from switchbot_automation.core.state.wishes import intended as intended_in
-from switchbot_automation.core.state.wishes import switched
 from switchbot_automation.core.state.zone import (
     LONG_AGO,
     Switch,
@@ -23,6 +30,7 @@ from switchbot_automation.core.state.zone import (
     unreadable_instants,
 )
 from switchbot_automation.engine.documents.kept_beside import KeptBeside
+from switchbot_automation.engine.documents.leader import FOLLOWED
 from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
     past_key,
@@ -47,13 +55,15 @@ _INTENT_ATTEMPTS = 3
 # For so many reads a write of the engine before this one may still turn up.
 _LATE_WRITES = 3
 _SHOWN_CHARACTERS: Final = 40
+# The engine that leads looks every second; a busy house sends a few in one.
+_KEPT_EVENTS: Final = 50
 CONTESTED_WRITES: Final = 30
 """A compare_and_set costs more than a set where the store saves up its writes, so one
 hand edit does not make it the rule for ever."""
 _QUOTA: Final = "api_"
 _LEFT_UNITS: Final = "left_units"
 # What the home's document holds of no zone.
-_HOME_KEYS: Final = frozenset({"last_tick"})
+_HOME_KEYS: Final = frozenset({"last_tick", FOLLOWED})
 
 
 class Recorded(Enum):
@@ -126,7 +136,11 @@ class StateBook:
 
 
 def _without_quota(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: each for key, each in document.items() if not key.startswith(_QUOTA)}
+    return {
+        key: each
+        for key, each in document.items()
+        if key != FOLLOWED and not key.startswith(_QUOTA)
+    }
 
 
 @dataclass(slots=True)
@@ -180,6 +194,49 @@ class SideDocument:
     def drop(self) -> None:
         """Forget what was not written."""
         self.data = self.stored
+
+
+class Inbox:
+    """What others leave for the engine that leads, read with the states.
+
+    Each sees every event once; what lay there before the first look is for others.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._seen: frozenset[str] | None = None
+        self._new: list[Mapping[str, Any]] = []
+
+    def take(self, entry: Entry) -> None:
+        """Take what was read."""
+        found = {
+            each["id"]: each["payload"]
+            for each in _events_in(entry.data)
+            if isinstance(each, dict) and isinstance(each.get("payload"), dict)
+        }
+        if self._seen is not None:
+            self._new += [
+                payload for name, payload in found.items() if name not in self._seen
+            ]
+        self._seen = frozenset(found)
+
+    def empty(self) -> list[Mapping[str, Any]]:
+        """Return what came since, the oldest first."""
+        new, self._new = self._new, []
+        return new
+
+
+def _events_in(document: Mapping[str, Any]) -> list[Any]:
+    found = document.get("events")
+    return found if isinstance(found, list) else []
+
+
+def with_event(
+    payload: Mapping[str, Any], document: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the inbox's document with one more event."""
+    event = {"id": uuid.uuid4().hex, "payload": dict(payload)}
+    return {"events": [*_events_in(document), event][-_KEPT_EVENTS:]}
 
 
 class LeftBook:
@@ -259,6 +316,11 @@ class Documents:
         self.account = SideDocument(f"account_{state_key}")
         """Which devices the account had when its list last told."""
         self._sides = (self.rules, self.account)
+        self.told = SideDocument(f"_told/{state_key}")
+        """What the engine that leads tells those that follow; they alone read it."""
+        self.inbox = Inbox(f"_inbox/{state_key}")
+        """Events of the cloud that reached an engine which does not lead."""
+        self.follows = self.in_company = False
         self.left = LeftBook()
         self.named: frozenset[str] = frozenset()
         """The zones of the settings in force and of those before."""
@@ -330,6 +392,7 @@ class Documents:
         keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
         for zone in [zone for zone, word in self._switches() if not word.written]:
             await self._write_switch(zone)
+        keys += [self.told.key] * self.follows + [self.inbox.key] * self.in_company
         past = () if self.life.past_read else (self._past_key,)
         entries = await self._read([self.settings_key, *past, *dict.fromkeys(keys)])
         if entries is None:
@@ -347,7 +410,7 @@ class Documents:
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
             entries.update(more or {})
-        for side in self._sides:
+        for side in (*self._sides, self.told, self.inbox):
             if side.key in entries:
                 side.take(entries.pop(side.key))
         settings = self.life.settings
@@ -701,6 +764,39 @@ class Documents:
         for zone, document in written.items():
             self._written(zone, document, None)
 
+    async def save_wish(self, zone: str, home: Mapping[str, Any]) -> None:
+        """Save; what was wished of a zone stands also where another writer was first."""
+        asked = asked_of(self.states[zone])
+        for _ in range(_INTENT_ATTEMPTS):
+            await self.save(home)
+            if not self.reachable or asked_of(self.states[zone]) == asked:
+                return
+            await self.reread(zone)
+            self.states[zone] = with_asked(self.states[zone], asked)
+        _LOGGER.warning("%s: others wrote over what was wished", zone)
+
+    def expect_others(self) -> None:
+        """Write no document blindly: another process may write it at any moment."""
+        for book in self._books.values():
+            book.contested = max(book.contested, 1)
+
+    async def pass_on(self, payload: Mapping[str, Any]) -> None:
+        """Leave an event for the engine that leads. Never raises for a store.
+
+        Where it cannot be left it is lost, as one that the cloud lost: meters are read.
+        """
+        try:
+            await self._store.update(self.inbox.key, partial(with_event, payload))
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+
+    async def tell(self, document: dict[str, Any]) -> None:
+        """Write what those that follow have to know. Never raises for a store."""
+        try:
+            await self._store.set_many({self.told.key: document})
+        except Exception as error:  # noqa: BLE001 - any store, also a host's own
+            self._note_failure(error)
+
     async def keep(self) -> None:
         """Write what changed at once, so that it is known whatever comes next.
 
@@ -750,7 +846,11 @@ class Documents:
 
         def join(found: dict[str, Any]) -> dict[str, Any]:
             theirs = ZoneState.from_document(found)
-            state = self.states[zone] = newest_of(ours, theirs)
+            state = newest_of(ours, theirs)
+            if theirs.pending_manual != book.saved.pending_manual:
+                # A person was promised this while our command went out.
+                state = still_wished(state, theirs.pending_manual)
+            self.states[zone] = state
             joined = state.merged_into(found, theirs)
             return self.left.over(joined) if zone == DEFAULT_ZONE else joined
 

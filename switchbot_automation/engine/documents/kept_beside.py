@@ -4,6 +4,9 @@ A text that is no document is the person's to mend: the store reads the last goo
 document for it and writes nothing over it. The settings wait for the person. A state
 must go on being written all the same, or else a start would be forgotten with the next
 restart: until the text is mended it lies under the internal key ``_beside/<key>``.
+
+Single values that others wrote and no store takes, a number of 1e308, would keep a state
+from being written for ever, and a hold from being ended: they are left out as it is read.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from switchbot_store import (
     StoreDataError,
     StoreUnavailableError,
 )
+from switchbot_store.codec import storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 _INSTEAD_OF = "instead_of"
 _DOCUMENT = "document"
+_NAMED = 5
+"""Problems of a document that are told one by one."""
 
 
 class KeptBeside:
@@ -42,6 +48,8 @@ class KeptBeside:
         """Key to the revision of the last good document in its place."""
         self.mended: set[str] = set()
         self.problems: dict[str, str] = {}
+        self._storable: dict[str, str] = {}
+        """Key to the revision of a document that is known to be storable."""
 
     async def get_entry(self, key: str) -> Entry:
         """Return one entry as the store has it."""
@@ -57,6 +65,7 @@ class KeptBeside:
         for key, entry in entries.items():
             if entry.problem is None:
                 self.problems.pop(key, None)
+                entries[key] = self._made_storable(key, entry)
                 if self._beside.pop(key, None) is not None:
                     self.mended.add(key)
                 continue
@@ -106,7 +115,9 @@ class KeptBeside:
         """Apply a pure change; see `StoreInterface.update`."""
         if key not in self._beside:
             try:
-                return await self._store.update(key, change)
+                return await self._store.update(
+                    key, lambda found: change(storable(found)[0])
+                )
             except StoreDataError as error:
                 if not self._may_be_beside(key, error):
                     raise
@@ -120,6 +131,18 @@ class KeptBeside:
             except StoreConflictError:
                 continue
             return changed
+
+    def _made_storable(self, key: str, entry: Entry) -> Entry:
+        """Return an entry without what could not be written again, and name that."""
+        if key == self._settings_key or self._storable.get(key) == entry.revision:
+            return entry
+        data, problems = storable(entry.data)
+        if not problems:
+            self._storable[key] = entry.revision
+            return entry
+        told = "; ".join(map(str, problems[:_NAMED]))
+        self.problems[key] = f"{key} holds what no store takes, left out: {told}"
+        return replace(entry, data=data)
 
     async def _read(self, keys: list[str]) -> dict[str, Entry]:
         try:

@@ -23,16 +23,23 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.protect.safety import CAP_SECONDS
+from switchbot_automation.core.state.values import encode_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.state.zone import Intent
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 KEY = "engine"
+FOLLOWED = "engine_followed_at"
+"""When an engine that follows last said so; whoever leads looks for what it was told."""
 _PATIENCE_SECONDS = 60.0
+# After a claim, and after a follower was heard of, others are reckoned with for so long.
+_COMPANY_SECONDS = 300.0
+_MARK_SECONDS = 60.0
 
 # The intents that this process is sending at this moment, whichever engine of it.
 SENDING: set[str] = set()
@@ -47,12 +54,55 @@ class Leadership:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._id = uuid.uuid4().hex
+        # Not before the first look: an engine made before a fork leads after it, and
+        # two of one name would both believe that they do.
+        self._id = ""
+        self._ended = False
         self._seen: tuple[Any, Any, Any] | None = None
         self._seen_at = 0.0
         self._patient_for: Settings | None = None
         self._patience = 0
         self.token = 0
+        self.leads = True
+        self._look_until = self._others_until = float("-inf")
+        self._mark: Any = None
+        self._marked_at = float("-inf")
+
+    @property
+    def looks(self) -> bool:
+        """Whether another engine may write what this one has to know at once.
+
+        A home alone does not look: its database may be one that sleeps.
+        """
+        return not (self.token and self.leads) or self._clock.monotonic() < max(
+            self._look_until, self._others_until
+        )
+
+    @property
+    def others(self) -> bool:
+        """Whether other engines follow this one."""
+        return self._clock.monotonic() < self._others_until
+
+    def mark(self, now: datetime) -> dict[str, Any]:
+        """Return what a follower writes once a minute, {} in between."""
+        at = self._clock.monotonic()
+        if at - self._marked_at < _MARK_SECONDS:
+            return {}
+        self._marked_at = at
+        return {FOLLOWED: encode_instant(now)}
+
+    def take(self, document: Mapping[str, Any]) -> None:
+        """Take the lead from an engine that did not keep what was promised."""
+        found = document.get(KEY)
+        token = _whole(found.get("token") if isinstance(found, dict) else 0)
+        self._claim(token, others=True)
+
+    def _claim(self, token: int, *, others: bool) -> None:
+        now = self._clock.monotonic()
+        self._look_until = now + _COMPANY_SECONDS
+        if others or not self.leads:
+            self._others_until = now + _COMPANY_SECONDS
+        self.token = token + 1
         self.leads = True
 
     def look(self, document: Mapping[str, Any], *, claim: bool) -> bool:
@@ -60,9 +110,15 @@ class Leadership:
 
         `claim`: a first look also takes the lead.
         """
+        self._id = self._id or uuid.uuid4().hex
         found = document.get(KEY)
         holder = found if isinstance(found, dict) else {}
         token = _whole(holder.get("token"))
+        mark = document.get(FOLLOWED)
+        if mark != self._mark:
+            if self._mark is not None:
+                self._others_until = self._clock.monotonic() + _COMPANY_SECONDS
+            self._mark = mark
         if holder.get("id") == self._id or (self.token and token < self.token):
             self.leads = True
             return False
@@ -70,11 +126,10 @@ class Leadership:
         if self.token == 0:
             self.leads = True
             if claim:
-                self.token = token + 1
+                self._claim(token, others=not free)
             return claim and not free
         if free or self._silent(holder, document.get("last_tick")):
-            self.token = token + 1
-            self.leads = True
+            self._claim(token, others=not free)
             return not free
         self.leads = False
         return False
@@ -90,7 +145,7 @@ class Leadership:
 
     def to_document(self, settings: Settings | None) -> dict[str, Any]:
         """Return what the holder writes with every tick; {} before it claimed."""
-        if not self.token:
+        if not self.token or self._ended:
             return {}
         if settings is not self._patient_for or not self._patience:
             zones = settings.zones.values() if settings else ()
@@ -104,6 +159,10 @@ class Leadership:
                 "silent_seconds": self._patience,
             }
         }
+
+    def end(self) -> None:
+        """Claim no longer: a tick that outlives its engine must not lead by its write."""
+        self._ended = True
 
     def released(self, document: dict[str, Any]) -> dict[str, Any] | None:
         """Return the document without our claim, None where it holds none."""

@@ -19,7 +19,7 @@ from switchbot_automation.errors import QuotaExhaustedError
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.engine.documents.documents import Documents
@@ -83,7 +83,6 @@ class Meters:
         self._ledger = ledger
         self._pushes = pushes
         self._known = known
-        self._reading = asyncio.Semaphore(_READS_AT_ONCE)
         self.notes: dict[str, Note] = {}
         """What the ticks left for each zone's next reading, see `core.step.rest`."""
 
@@ -118,13 +117,15 @@ class Meters:
         self._pushes.wake = False
         zones = list(zones)
         meters = dict.fromkeys(meter for zone in zones for meter in zone.meters)
+        found: dict[str, Reading] = {}
+        turns = iter(meters)
         if len(meters) <= 1:
-            found = {meter: await self._read_meter(meter, force) for meter in meters}
+            await self._read_in_turn(turns, found, force)
         else:
-            readings = await asyncio.gather(
-                *(self._read_in_turn(meter, force) for meter in meters)
+            at_once = min(_READS_AT_ONCE, len(meters))
+            await asyncio.gather(
+                *(self._read_in_turn(turns, found, force) for _ in range(at_once))
             )
-            found = dict(zip(meters, readings, strict=True))
         none = Reading(problem=ReasonCode.NO_METER)
         return {
             zone.name: Reading(each={each: found[each] for each in zone.meters})
@@ -133,9 +134,12 @@ class Meters:
             for zone in zones
         }
 
-    async def _read_in_turn(self, device_id: str, force: bool) -> Reading:
-        async with self._reading:
-            return await self._read_meter(device_id, force)
+    async def _read_in_turn(
+        self, turns: Iterator[str], found: dict[str, Reading], force: bool
+    ) -> None:
+        """Read one meter after the other, of those whose turn it still is."""
+        for device_id in turns:
+            found[device_id] = await self._read_meter(device_id, force)
 
     async def _read_meter(self, device_id: str, force: bool) -> Reading:
         heard = device_id in self._pushes.heard

@@ -6,6 +6,8 @@ plain callables on the event loop and must not block it.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -189,7 +191,15 @@ class Listeners:
         return bool(self._listeners)
 
     def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
-        """Tell `listener` from now on; return what ends that. Ending twice is fine."""
+        """Tell `listener` from now on; return what ends that. Ending twice is fine.
+
+        Raises TypeError for an async function: nobody would await it.
+        """
+        if _is_async(listener):
+            raise TypeError(
+                "a listener is a plain function; an async one is started by it, as in"
+                " lambda event: tasks.create_task(listener(event)) of a TaskGroup"
+            )
         # Wrapped, so that the same callable subscribed twice ends once at a time.
         entry = [listener]
         self._listeners.append(entry[0])
@@ -204,9 +214,28 @@ class Listeners:
         """Tell everyone who is subscribed at this moment."""
         for listener in tuple(self._listeners):
             try:
-                listener(event)
-            except Exception:
+                result = listener(event)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
+                # SystemExit too, or a future's CancelledError: none is the tick's.
                 _LOGGER.exception("a listener failed on %s", event.kind)
+            else:
+                if inspect.iscoroutine(result):
+                    result.close()
+                    _LOGGER.error(
+                        "a listener did nothing on %s: it returned a coroutine, which"
+                        " nobody awaits",
+                        event.kind,
+                    )
+
+
+def _is_async(listener: object) -> bool:
+    while isinstance(listener, functools.partial):
+        listener = listener.func
+    return inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
+        getattr(listener, "__call__", None)  # noqa: B004 - its kind is asked, not whether there is one
+    )
 
 
 class Announcer:

@@ -14,6 +14,7 @@ from switchbot_automation.core.state.refusals import READ, is_for_good, told
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine.act.cascade import all_refused
 from switchbot_automation.explain.words import advice_words, reason_words
+from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -137,6 +138,7 @@ def health_report(
         "rules": rules,
         "left_units": left_units,
         "plugins": plugins,
+        "zone_rules": _zone_rules(documents, now),
         "performance": dict(performance),
     }
 
@@ -213,6 +215,24 @@ def room_as_json(room: RoomHealth) -> dict[str, Any]:
         "since": encode_instant(room.since) if room.since else None,
         "reasons": [str(code) for code in room.reasons],
         "advice": advice_words(room.advice, room.cause),
+    }
+
+
+def _zone_rules(documents: Documents, now: datetime) -> dict[str, Any]:
+    """Return which rules of timezones are in use, and since when others differ.
+
+    `differs_from` has the timezones of zones alone that the other rules read otherwise.
+    """
+    settings = documents.life.settings
+    zones = settings.zones.values() if settings is not None else ()
+    names = {zone.timezone.key for zone in zones if zone.timezone.key}
+    apart = {name: at for name in sorted(names) if (at := differs_from(name, now))}
+    rules = zone_rules()
+    return {
+        "in_use": rules.in_use,
+        "system": rules.system,
+        "tzdata": rules.installed,
+        "differs_from": {name: encode_instant(at) for name, at in apart.items()},
     }
 
 

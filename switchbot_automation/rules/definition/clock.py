@@ -1,7 +1,11 @@
 """The next time the wall clock reads something. Pure.
 
-A time that the clock skips takes effect at the transition, a time it reads twice counts
-the first time: as for windows, see `timewindows`.
+A time of day that the clock skips takes effect at the transition, one that it reads twice
+counts the first time: as for windows, see `switchbot_automation.schedule.windows`. A cron
+expression does so only where its minutes and its hours name numbers, ``30 2 * * *``. One
+that has a star in front of either, ``*/30 2 * * *``, tells what the clock reads: on the
+day that skips the hour it does not come at all, on the day that repeats it, in both
+passes. See `next_cron`.
 """
 
 from __future__ import annotations
@@ -117,6 +121,13 @@ def next_cron(expression: str, after: datetime, tz: tzinfo) -> datetime | None:
     """Return the next instant of a cron expression after `after`, in UTC.
 
     None for one that never comes, as 30 February. Raises as `check_cron` does.
+
+    On the days when clocks change it goes by the library, which does as Debian's cron.
+    Where neither minutes nor hours begin with a star, a skipped time comes at the
+    transition (twice skipped, once) and a repeated one the first time. Else it comes
+    whenever the clock reads a time that fits, and never when none is read:
+    ``*/30 2 * * *`` in Paris comes not at all on the last Sunday of March, and at 02:00
+    and 02:30 of either pass on that of October.
     """
     for found in _cron(expression, after.astimezone(tz)):
         at = found.astimezone(UTC)

@@ -38,7 +38,7 @@ from switchbot_automation.rules.definition.values import (
     text,
 )
 from switchbot_automation.schedule.sun import SUNRISE, SUNSET
-from switchbot_automation.urls import check_webhook_url
+from switchbot_automation.urls import SecretName, check_webhook_url, named_secret
 from switchbot_automation.wording import shown
 
 
@@ -403,7 +403,9 @@ def _command(
 def _webhook(read: dict[str, Any]) -> actions.CallWebhook:
     hosts = frozenset(host.lower() for host in read.get("allowed_hosts", ()))
     try:
-        check_webhook_url(read["url"], hosts)
+        # What is only named is judged where it is used.
+        if not isinstance(read["url"], SecretName):
+            check_webhook_url(read["url"], hosts)
     except ValueError as exc:
         words = str(exc).replace("webhook_allowed_hosts", "allowed_hosts")
         raise vol.Invalid(words, path=["url"]) from None
@@ -411,6 +413,12 @@ def _webhook(read: dict[str, Any]) -> actions.CallWebhook:
 
 
 def _url(value: object) -> str:
+    try:
+        name = named_secret(value)
+    except ValueError as exc:
+        raise vol.Invalid(str(exc), path=["secret"]) from None
+    if name is not None:
+        return name
     if not isinstance(value, str):
         raise vol.Invalid("expected a URL")
     return value

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import uuid4
 
 from switchbot_automation.core.pace import is_stale
+from switchbot_automation.core.step import with_commands
 from switchbot_automation.engine.tell.events import RuleRan
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import stored_instant
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.meters import Meters
     from switchbot_automation.engine.tell.events import Listeners
-    from switchbot_automation.model import CloudApi, Command
+    from switchbot_automation.model import CloudApi
     from switchbot_automation.rules.definition.context import DeviceEvent
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.rules.running.evaluate import Firing
@@ -154,13 +155,13 @@ class Rules:
             memory, next_at = await self._evaluate(settings, ticks, memory, carrier)
         except LostRaceError:
             _LOGGER.warning("another engine has these rules; waiting for the next tick")
-            return RulesDone(_with_commands(ticks, carrier.commands), now + _SOONEST)
+            return RulesDone(with_commands(ticks, carrier.commands)[0], now + _SOONEST)
         for together, why in self._budget.news():
             names = " and ".join(together)
             _LOGGER.warning("stopped for a while, %s: %s", why, names)
         self._keep(memory)
         self._tell(before, memory)
-        return RulesDone(_with_commands(ticks, carrier.commands), next_at)
+        return RulesDone(with_commands(ticks, carrier.commands)[0], next_at)
 
     async def _evaluate(
         self,
@@ -569,21 +570,3 @@ def _timed(
     if found.memory != memory.watched:
         memory = replace(memory, watched=found.memory)
     return memory, replace(home, since=found.since), found.next_at
-
-
-def _with_commands(
-    ticks: list[ZoneTick], commands: Sequence[Command]
-) -> list[ZoneTick]:
-    """Return the ticks with the rules' commands behind their zones' own."""
-    if not commands:
-        return ticks
-    return [
-        replace(
-            tick,
-            commands=(
-                *tick.commands,
-                *(each for each in commands if each.zone == tick.zone.name),
-            ),
-        )
-        for tick in ticks
-    ]

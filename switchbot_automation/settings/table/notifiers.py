@@ -34,7 +34,8 @@ NOTIFY: tuple[SettingSpec, ...] = (
         "notifiers{}.url",
         Kind.URL,
         "Where it goes, https and public unless `allowed_hosts` names the host: the"
-        " webhook, `https://ntfy.sh/my-topic`, or Home Assistant's address. Secret.",
+        " webhook, `https://ntfy.sh/my-topic`, or Home Assistant's address. Secret,"
+        ' or `{"secret": "NAME"}` for one that lies outside.',
         bounds=(1, _LONGEST_URL),
         unit="characters",
         required=True,
@@ -44,7 +45,7 @@ NOTIFY: tuple[SettingSpec, ...] = (
         "notifiers{}.token",
         Kind.PASSWORD,
         "Sent as `Authorization: Bearer`. Home Assistant needs one, a long-lived access"
-        " token. Secret.",
+        ' token. Secret, or `{"secret": "NAME"}`.',
         bounds=(1, _LONGEST_TOKEN),
         unit="characters",
         per_zone=False,

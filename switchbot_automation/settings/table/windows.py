@@ -41,7 +41,8 @@ WINDOWS: tuple[SettingSpec, ...] = (
     SettingSpec(
         "time_windows[].end",
         Kind.EDGE,
-        "When it is over; before `start` means the next day, 00:00 is midnight.",
+        "When it is over; not after `start` means the next day, so 00:00 to 00:00 is"
+        " a whole one; 00:00 is midnight.",
         bounds=(-720, 720),
         unit="min from the sun's",
         required=True,

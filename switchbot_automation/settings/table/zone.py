@@ -230,7 +230,8 @@ DEVICES: tuple[SettingSpec, ...] = (
         "webhooks",
         Kind.WEBHOOKS,
         "URL that carries out winter, summer, fan or off: https, a public host, its path"
-        " kept secret. A zone's object replaces the whole.",
+        ' kept secret, or `{"secret": "NAME"}` for one that lies outside.'
+        " A zone's object replaces the whole.",
         bounds=(0, 2048),
         unit="characters each",
         aliases=("ifttt_webhooks",),

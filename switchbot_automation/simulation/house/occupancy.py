@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from switchbot_automation.simulation.house.chance import seeded
+from switchbot_store.zone_rules import zone_of
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -56,7 +56,7 @@ class Occupancy:
     ) -> None:
         self._parameters = parameters
         self._start = start
-        self._zone = ZoneInfo(timezone)
+        self._zone = zone_of(timezone)
         self._seed = seed
         self._day: date | None = None
         self._away = (0.0, 0.0)

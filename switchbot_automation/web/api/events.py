@@ -7,7 +7,6 @@ from typing import Final
 
 from aiohttp import web
 
-from switchbot_automation.web.live import MOST_LISTENERS
 from switchbot_automation.web.request import RequestRefusedError, site_of
 
 # Proxies end what is silent for a minute; a browser that went away is noticed too.
@@ -24,7 +23,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     let go.
     """
     live = site_of(request).live
-    if live.listeners >= MOST_LISTENERS:
+    if live.full:
         raise RequestRefusedError(
             503, "too_many_listeners", "try again", headers={"Retry-After": "10"}
         )
@@ -35,7 +34,12 @@ async def events(request: web.Request) -> web.StreamResponse:
             "X-Accel-Buffering": "no",
         }
     )
-    queue, missed = live.join(request.headers.get("Last-Event-ID", "")[:40])
+
+    def gone() -> bool:
+        return request.transport is None or request.transport.is_closing()
+
+    seen = request.headers.get("Last-Event-ID", "")[:40]
+    queue, missed = live.join(seen, gone=gone)
     try:
         await response.prepare(request)
         await _write(response, b"retry: 3000\n\n" + b"".join(missed))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import settings_table
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError
 from switchbot_automation.web.request import (
@@ -17,6 +18,8 @@ from switchbot_automation.web.request import (
 from switchbot_store import StoreConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
     from aiohttp import web
 
 _TRUE = frozenset({"1", "true", "yes", ""})
@@ -28,6 +31,9 @@ async def read(request: web.Request) -> web.Response:
     A mask stands for its secret wherever it is put back, until the program restarts.
     """
     entry = await site_of(request).engine.stored_settings()
+    if is_too_deep(entry.data):
+        # Written by hand: to mask it would end the stack.
+        raise SettingsError(f"has more than {MOST_LEVELS} levels in one another")
     return as_json(MASKS.masked(entry.data), headers={"ETag": _etag(entry.revision)})
 
 
@@ -58,6 +64,7 @@ async def replace(request: web.Request) -> web.Response:
                 409, "secret", str(error), path=error.path
             ) from error
         raise SettingsError(error.problem, path=error.path) from error
+    _refuse_more_hosts(document, entry.data, site.webhook_allowed_hosts)
     if not dry_run:
         change = await site.engine.apply_settings(
             document, revision=entry.revision if revision is None else revision
@@ -76,6 +83,43 @@ async def replace(request: web.Request) -> web.Response:
             document, dry_run=True, revision=revision
         )
     return as_json(change.to_dict(), headers={"ETag": _etag(entry.revision)})
+
+
+def _refuse_more_hosts(
+    document: Mapping[str, Any], stored: Mapping[str, Any], operators: Collection[str]
+) -> None:
+    """Refuse hosts of one's own network that neither stand there nor the operator named.
+
+    Whoever may edit settings must not thereby reach what the machine can reach. Raises
+    RequestRefusedError.
+    """
+    known = {host for _, host in _allowed_hosts(stored, "")} | set(operators)
+    for path, host in _allowed_hosts(document, ""):
+        if host not in known:
+            raise RequestRefusedError(
+                403,
+                "allowed_hosts",
+                f"{path}: {host!r} cannot be allowed from here; add it to the settings"
+                " in the store itself, or name it in SWITCHBOT_WEBHOOK_ALLOWED_HOSTS",
+                path=path,
+            )
+
+
+def _allowed_hosts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield every host that a document allows, wherever, with the path of its list.
+
+    By the key's name alone: a rule's, a preset's and a plug-in's count as a zone's do.
+    """
+    if isinstance(value, dict):
+        for key, each in value.items():
+            below = f"{path}.{key}" if path else str(key)
+            if str(key).endswith("allowed_hosts") and isinstance(each, list):
+                yield from ((below, str(host).lower()) for host in each)
+            else:
+                yield from _allowed_hosts(each, below)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _allowed_hosts(each, f"{path}[{index}]")
 
 
 def _etag(revision: str) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
 from switchbot_automation.cloud.events.events import (
     MAX_BODY_BYTES,
     RefusedWebhook,
     WebhookRefusal,
     same_secret,
 )
+from switchbot_automation.web.guard import too_many
 from switchbot_automation.web.request import (
     RequestRefusedError,
     as_json,
+    json_object,
     read_body,
     site_of,
 )
@@ -38,15 +38,16 @@ async def webhook(request: web.Request) -> web.Response:
     """
     site = site_of(request)
     if not same_secret(request.match_info["secret"], site.webhook_secret or ""):
+        if not site.strangers.may_ask(request):
+            raise too_many()
         raise RequestRefusedError(404, "not_found", "Not Found", close=True)
+    site.strangers.known(request)
     body = await read_body(request, MAX_BODY_BYTES)
     try:
-        payload = orjson.loads(body)
-    except ValueError:
-        payload = None
-    if not isinstance(payload, dict):
+        payload = json_object(body)
+    except RequestRefusedError:
         site.live.counts["webhooks", WebhookRefusal.NOT_JSON] += 1
-        raise RequestRefusedError(400, "not_json", "the body is no JSON object")
+        raise
     taken = await site.engine.handle_webhook(payload)
     if not isinstance(taken, RefusedWebhook):
         site.live.counts["webhooks", "taken"] += 1

@@ -5,7 +5,7 @@ import { say } from "./said.js";
 import { openSettings } from "./settings.js";
 import { openChange, showDial, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
-import { action, because, clock, dayAndClock, degrees, duration, outcome, plain, roomWord, state } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, outcome, plain, roomWord, state } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
@@ -37,6 +37,8 @@ function problemsOf(home) {
 // --- rooms ---------------------------------------------------------------------------
 
 function showHome(told) {
+  // An answer that was made before what is shown, and came after it, is old news.
+  if (told.at && home?.at && Date.parse(told.at) < Date.parse(home.at)) return;
   home = { ...home, ...told };
   problem(problemsOf(home).join(" "));
   if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;
@@ -110,7 +112,7 @@ function noteOf(zone) {
   if (zone.waiting) notes.push(`${action(zone.waiting.action)} waits until ${clock(zone.waiting.due_at, zone.timezone)}.`);
   if (zone.hold_until) {
     const forEver = zone.hold_until.startsWith(FOR_EVER);
-    notes.push(forEver ? "Held until you resume." : `Held until ${dayAndClock(zone.hold_until, zone.timezone)}.`);
+    notes.push(forEver ? "Held until you resume." : `Held until ${dateAndClock(zone.hold_until, zone.timezone)}.`);
   }
   return notes.join(" ");
 }

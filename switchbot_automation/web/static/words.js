@@ -60,6 +60,10 @@ export function clock(instant, timeZone, options = {}) {
 
 export const dayAndClock = (instant, timeZone) => clock(instant, timeZone, { weekday: "short" });
 
+// A hold may last longer than the names of the days reach.
+export const dateAndClock = (instant, timeZone) =>
+  clock(instant, timeZone, { weekday: "short", day: "numeric", month: "short" });
+
 export function duration(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return `${minutes} min`;

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 from switchbot_store.errors import StoreDataError, StoreUnavailableError
 from switchbot_store.history.ingest import codec
 from switchbot_store.history.ingest.codec import as_dict
+from switchbot_store.history.ingest.quarantine import MISDATED
 from switchbot_store.history.model import hour_of
+from switchbot_store.history.present import RELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _CHUNK_ROWS: Final = 5000
 _STEP: Final = timedelta(microseconds=1)
+_LIVE: Final = timedelta(days=1)
+"""A row this near to the clock was stamped by it."""
 
 
 class Delivery:
@@ -47,11 +51,25 @@ class Delivery:
     def write(self, rows: list[HistorySample]) -> bool:
         """Write the rows; they leave the list as they arrive."""
         late = False
+        rows[:] = self._of_their_time(rows)
         while rows:
             chunk = rows[:_CHUNK_ROWS]
             late = self._write_sound(chunk) or late
             del rows[:_CHUNK_ROWS]
         return late
+
+    def _of_their_time(self, rows: list[HistorySample]) -> list[HistorySample]:
+        """Return the rows without those of a clock that nobody has set: set aside."""
+        now = self._now()
+        if now >= RELEASED or self._quarantine.path is None:
+            return rows  # better at the wrong time than in the log alone
+        kept = []
+        for row in rows:
+            if abs(row.timestamp - now) < _LIVE:
+                self.set_aside(row, f"{MISDATED}, at {now:%Y-%m-%d %H:%M} UTC")
+            else:
+                kept.append(row)
+        return kept
 
     def drain(self, spill: HistorySpill) -> bool:
         """Write what waits in the spill; rows leave it as they arrive.
@@ -61,7 +79,7 @@ class Delivery:
         """
         late = False
         while waiting := self._oldest(spill):
-            samples = self._decoded(waiting)
+            samples = self._of_their_time(self._decoded(waiting))
             late = self._write_sound(samples) or late
             refusal = spill.remove(waiting)
             if refusal is not None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 
+from switchbot_store.errors import HistoryError, StoreDataError
 from switchbot_store.files.durable import make_directory
-from switchbot_store.history.ingest.codec import as_dict
+from switchbot_store.history.ingest.codec import as_dict, load
+from switchbot_store.history.ingest.samples import normalised
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from switchbot_store.history.model import HistorySample
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_TEXT: Final = 2000
+MISDATED: Final = "stamped by a clock from before this program"
+"""Why rows are set aside that `HistoryService.move` brings back."""
 
 
 class Quarantine:
@@ -30,6 +36,47 @@ class Quarantine:
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.path = None if path is None else Path(path)
+        self._changing = threading.Lock()
+
+    def take(
+        self,
+        reason: str,
+        wanted: Callable[[HistorySample], bool],
+        keep: Callable[[list[HistorySample]], object],
+    ) -> int:
+        """Hand rows set aside for a reason to `keep`, then leave them out of the file.
+
+        Returns how many. What `keep` raises is passed on, and no line is lost.
+        Raises HistoryError when it cannot be read or written.
+        """
+        if self.path is None:
+            return 0
+        # Another process may set rows aside meanwhile: into a file of its own.
+        taken = self.path.with_name(f"{self.path.name}.taken")
+        with self._changing:
+            try:
+                if not taken.exists():
+                    if not self.path.exists():
+                        return 0
+                    self.path.replace(taken)
+                lines = taken.read_bytes().splitlines(keepends=True)
+                try:
+                    read = [(line, _sample_of(line, reason)) for line in lines]
+                    found = [row for _, row in read if row is not None and wanted(row)]
+                    if found:
+                        keep(found)
+                        lines = [
+                            line for line, row in read if row is None or not wanted(row)
+                        ]
+                finally:
+                    with _opened(self.path) as file:
+                        file.writelines(lines)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    taken.unlink()
+            except OSError as error:
+                raise HistoryError(f"{self.path}: {error}") from error
+        return len(found)
 
     def add(self, row: HistorySample | str, reason: str, *, at: datetime) -> None:
         """Set a row aside. Never raises: without a usable file the log has it."""
@@ -39,17 +86,36 @@ class Quarantine:
         )
         if self.path is None:
             return
+        line = _line({"at": at, "reason": reason, "row": shown})
+        with self._changing:
+            self._append(self.path, line)
+
+    def _append(self, path: Path, line: bytes) -> None:
         try:
-            line = _line({"at": at, "reason": reason, "row": shown})
-            make_directory(str(self.path.parent))
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            with os.fdopen(os.open(self.path, flags, 0o600), "ab") as file:
+            make_directory(str(path.parent))
+            with _opened(path) as file:
                 if file.tell() + len(line) <= _MAX_BYTES:
                     file.write(line)
                     file.flush()
                     os.fsync(file.fileno())
         except OSError as error:
-            _LOGGER.error("%s: %s", self.path, error)  # noqa: TRY400 - the reason is in it
+            _LOGGER.error("%s: %s", path, error)  # noqa: TRY400 - the reason is in it
+
+
+def _opened(path: Path) -> IO[bytes]:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "ab")
+
+
+def _sample_of(line: bytes, reason: str) -> HistorySample | None:
+    """Return the row of a line that was set aside for a reason, None for another."""
+    try:
+        entry = orjson.loads(line)
+        if not str(entry["reason"]).startswith(reason):
+            return None
+        return normalised(load(orjson.dumps(entry["row"])))
+    except (ValueError, TypeError, KeyError, StoreDataError):
+        return None
 
 
 def _shown(row: object) -> str:

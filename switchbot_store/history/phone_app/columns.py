@@ -16,8 +16,9 @@ _UNKNOWN: Final = frozenset(
     ("", "-", "--", "na", "n/a", "nan", "none", "null", "unknown")
 )
 _NUMBER: Final = re.compile(
-    r"([-+\u2212]?\d+(?:[.,]\d*)?|[-+\u2212]?[.,]\d+)\s*(?:°?[CF]|%|ppm|lux)?"
+    r"([-+\u2212]?\d+(?:[.,\u066b]\d*)?|[-+\u2212]?[.,]\d+)\s*(?:°?[CF]|%|ppm|lux)?"
 )
+_SIGNS: Final = str.maketrans({",": ".", "\u066b": ".", "\u2212": "-"})
 _EXTRAS: Final = {"light": "light_value", "co2": "co2_ppm"}
 """Other things a device measures, kept as metadata; what is computed is left out."""
 _FREEZING_FAHRENHEIT: Final = 32
@@ -146,5 +147,5 @@ def _number(cell: str, what: str) -> float | None:
         found = _NUMBER.fullmatch(text)
         if not found:
             raise ValueError(f"{what} {text[:40]!r} is no number") from None
-        return float(found[1].replace(",", ".").replace("\u2212", "-"))
+        return float(found[1].translate(_SIGNS))
     return None if number != number else number  # noqa: PLR0124 - NaN

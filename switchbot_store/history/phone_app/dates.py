@@ -16,20 +16,46 @@ DateOrder = Literal["day", "month"]
 _FIRST_YEAR: Final = 1990
 _LAST_YEAR: Final = 2199
 _SHORTEST: Final = len("2025-03-08 22:20")
+# Between date and time: "um", "à" or "at" as a phone's language has it.
 _TIME: Final = (
-    r"[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([AaPp])?\.?(?:[Mm]\.?)?"
+    r"[ t,]+(?:(?:at|um|a(?: las?)?|as|alle|om|kl\.?|o|v) +)?"
+    r"(am|pm)? *(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)? *(am|pm)?(?: uhr)?"
 )
 _YEAR_FIRST: Final = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){_TIME}")
+_IDEOGRAPHS: Final = re.compile(
+    rf"(\d{{4}})[年년] *(\d{{1,2}})[月월] *(\d{{1,2}})[日일](?: ?\(.\))?{_TIME.replace('+', '*', 1)}"
+)
 _YEAR_LAST: Final = re.compile(rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}){_TIME}")
 _MONTH_NAMED: Final = re.compile(
-    rf"([A-Za-z]{{3,9}})\.? +(\d{{1,2}}), *(\d{{4}}){_TIME}"
+    rf"([^\W\d_]{{3,}})\.? +(\d{{1,2}}), *(\d{{4}}){_TIME}"
 )
 _DAY_MONTH_NAMED: Final = re.compile(
-    rf"(\d{{1,2}})[ -]([A-Za-z]{{3,9}})\.?[ -](\d{{4}}){_TIME}"
+    rf"(\d{{1,2}})(?:\.|er)?(?: de)?[ -]([^\W\d_]{{3,}})\.?(?: de)?[ -](\d{{4}})"
+    rf"(?: г\.)?{_TIME}"  # noqa: RUF001 - "of the year" in Russian
 )
-_MONTHS: Final = (
-    *("january", "february", "march", "april", "may", "june", "july"),
-    *("august", "september", "october", "november", "december"),
+_MONTHS: Final = tuple(
+    tuple(names.split())
+    for names in (
+        "january januar janvier enero gennaio janeiro januari stycznia января",
+        "february februar fevrier febrero febbraio fevereiro februari lutego февраля",
+        "march marz maerz mars marzo marco maart mrt marca марта",
+        "april avril abril aprile kwietnia апреля",
+        "may mai mayo maggio maio mei maja мая",
+        "june juni juin junio giugno junho czerwca июня",
+        "july juli juillet julio luglio julho lipca июля",
+        "august aout agosto augustus sierpnia августа",
+        "september septembre septiembre settembre setembro wrzesnia сентября",
+        "october oktober octobre octubre ottobre outubro pazdziernika октября",
+        "november novembre noviembre novembro listopada ноября",
+        "december dezember decembre diciembre dicembre dezembro grudnia декабря",
+    )
+)
+"""English, German, French, Spanish, Italian, Portuguese, Dutch, Polish and Russian,
+without accents; any beginning that names one month alone counts."""
+_HALVES: Final = (
+    (re.compile(r"\b([ap])\b\.? ?m\b\.?|(?<=\d)([ap])\.? ?m\b\.?"), r"\1\2m"),
+    (re.compile("午前|上午|오전"), "am"),
+    (re.compile("午後|下午|오후"), "pm"),
 )
 _HALF_DAY: Final = 12
 
@@ -37,9 +63,9 @@ _HALF_DAY: Final = 12
 def parse_moment(text: str, order: DateOrder | None = None) -> datetime:
     """Return what the wall clock said: naive, unless the text has an offset.
 
-    ``2025-03-08 22:20``, ``2026/07/21 17:02``, ``Sep 1, 2026 07:56`` and ``21 Jul 2026
-    5:02 PM`` are known, each with or without seconds; ``03/08/2025 22:20`` only with
-    `order`. Raises ValueError.
+    ``2025-03-08 22:20``, ``2026/07/21 17:02``, ``Sep 1, 2026 07:56``, ``21 juil. 2026
+    5:02 p. m.`` and ``2026年7月21日 午後5:02`` are known, each with or without seconds;
+    ``03/08/2025 22:20`` only with `order`. Raises ValueError.
     """
     if len(text) >= _SHORTEST and text[4] in "-/":
         try:
@@ -58,7 +84,9 @@ def parse_moment(text: str, order: DateOrder | None = None) -> datetime:
 
 def needs_order(text: str) -> bool:
     """Tell whether the text reads as 03/08/2025 does: the day or the month first."""
-    return bool(_YEAR_LAST.fullmatch(unicodedata.normalize("NFKC", text).strip()))
+    if text[:4].isdecimal():
+        return False  # the year comes first
+    return bool(_YEAR_LAST.fullmatch(_plain(text)))
 
 
 def order_of(texts: Iterable[str]) -> DateOrder | None:
@@ -94,13 +122,28 @@ def order_of(texts: Iterable[str]) -> DateOrder | None:
 def _month(name: str) -> int:
     matching = [
         number
-        for number, month in enumerate(_MONTHS, 1)
-        if month.startswith(name.lower())
+        for number, names in enumerate(_MONTHS, 1)
+        if any(month.startswith(name) for month in names)
     ]
-    # "Sept" and "Sep" alike.
-    if len(matching) != 1 or len(name) < 3:  # noqa: PLR2004 - no month has less
+    # "Sept" and "Sep" alike; "jui" is of two months.
+    if len(matching) != 1:
         raise ValueError(f"{name!r} is no month")
     return matching[0]
+
+
+def _plain(text: str) -> str:
+    """Return a date without what differs in looks alone, with ``am`` and ``pm``."""
+    # Phones put narrow spaces before AM, Asian ones wide digits, Arabic ones marks.
+    wide = unicodedata.normalize("NFKC", text).casefold()
+    letters = "".join(
+        each
+        for each in unicodedata.normalize("NFD", wide)
+        if unicodedata.category(each) not in ("Mn", "Cf")
+    )
+    plain = unicodedata.normalize("NFC", letters).strip()
+    for half, word in _HALVES:
+        plain = half.sub(word, plain)
+    return plain
 
 
 def _sound(moment: datetime) -> datetime:
@@ -110,9 +153,8 @@ def _sound(moment: datetime) -> datetime:
 
 
 def _parse_slowly(text: str, order: DateOrder | None) -> datetime:
-    # Phones put narrow spaces before AM, Asian ones wide digits.
-    plain = unicodedata.normalize("NFKC", text).strip()
-    if found := _YEAR_FIRST.fullmatch(plain):
+    plain = _plain(text)
+    if found := (_YEAR_FIRST.fullmatch(plain) or _IDEOGRAPHS.fullmatch(plain)):
         year, month, day = map(int, found.groups()[:3])
     elif found := _YEAR_LAST.fullmatch(plain):
         if order is None:
@@ -127,9 +169,11 @@ def _parse_slowly(text: str, order: DateOrder | None) -> datetime:
         day, year = int(found[1]), int(found[3])
     else:
         raise ValueError("no date and time of a form that the app writes")
-    hour, minute, second = int(found[4]), int(found[5]), int(found[6] or 0)
-    if found[7]:
-        if not 1 <= hour <= _HALF_DAY:
+    before, hours, minute, seconds, after = found.groups()[3:]
+    hour, second = int(hours), int(seconds or 0)
+    if half := before or after:
+        # Japanese noon is 0 o'clock of the afternoon.
+        if (before and after) or not (0 if before else 1) <= hour <= _HALF_DAY:
             raise ValueError("no such hour of half a day")
-        hour = hour % _HALF_DAY + _HALF_DAY * (found[7] in "pP")
-    return _sound(datetime(year, month, day, hour, minute, second))  # noqa: DTZ001 - wall clock
+        hour = hour % _HALF_DAY + _HALF_DAY * (half == "pm")
+    return _sound(datetime(year, month, day, hour, int(minute), second))  # noqa: DTZ001 - wall clock

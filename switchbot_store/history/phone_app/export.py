@@ -12,7 +12,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import IO, TYPE_CHECKING, Final
 
 from switchbot_store.errors import StoreDataError
@@ -60,6 +60,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _YEAR_AND_TIME: Final = re.compile(r" *\d{4}\b")
+_TIME_ALONE: Final = re.compile(r"[^\d:]*\d{1,2}:\d{2}(?:[^\d].*)?")
 _PACKED: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b")
 """How Excel files and archives begin."""
 
@@ -238,19 +239,28 @@ class AppExport:
         if self._order is not None:
             return
         with self._opened() as file:
-            dates = (
-                cells[self._columns.time]
-                for _, line in self._data_lines(file)
-                if len(cells := split_line(line, self._delimiter)) > self._columns.time
-            )
+            dates = filter(needs_order, self._dates(file))
             first = next(dates, None)
-            if first is None or not needs_order(first):
+            if first is None:
                 return
-            self._order = order_of(date for date in dates if needs_order(date))
+            self._order = order_of(chain((first,), dates))
         if self._order is None:
             raise StoreDataError(
-                f"is the day or the month first in {first!r}? nothing in the file tells"
+                f"is the day or the month first in {first!r}? nothing in the file"
+                " tells: say --date-order day or --date-order month"
             )
+
+    def _dates(self, file: IO[str]) -> Iterator[str]:
+        """Yield the date of every line that has one, also below another header."""
+        columns = self._columns
+        for _, line in self._data_lines(file):
+            cells = split_line(line, self._delimiter)
+            try:
+                cells = _whole(cells, columns)
+            except ValueError:
+                columns = _header_within(cells) or columns
+                continue
+            yield cells[columns.time]
 
 
 def _may_come_again(rest: str) -> bool:
@@ -258,7 +268,11 @@ def _may_come_again(rest: str) -> bool:
 
 
 def _whole(cells: list[str], columns: ExportColumns) -> list[str]:
-    """Return the cells with a date that a comma cut in two, ``Sep 1, 2026``, mended."""
+    """Return as many cells as the header has; raise ValueError.
+
+    A date that commas cut, ``Sep 1, 2026, 07:56``, is mended; empty cells may be
+    missing at the end, or be too many.
+    """
     at = columns.time
     if len(cells) == columns.count and cells[at][:1].isdigit():
         return cells
@@ -268,14 +282,26 @@ def _whole(cells: list[str], columns: ExportColumns) -> list[str]:
         and "," not in cells[at]
         and _YEAR_AND_TIME.match("".join(cells[at + 1 : at + 2]))
     ):
-        mended = f"{cells[at]},{cells[at + 1]}"
-        cells = [*cells[:at], mended, *cells[at + 2 :]]
+        cells = _joined(cells, at)
+    if len(cells) > columns.count and _TIME_ALONE.fullmatch(cells[at + 1]):
+        cells = _joined(cells, at)
+    if len(cells) > columns.count:
+        if any(map(str.strip, cells[columns.count :])):
+            raise ValueError(
+                f"{len(cells)} cells under {columns.count} names; is a comma both"
+                " the decimal sign and what separates?"
+            )
+        cells = cells[: columns.count]
     if len(cells) < columns.count:
         needed = max(at, columns.temperature or 0, columns.humidity or 0)
         if len(cells) <= needed:
             raise ValueError(f"{len(cells)} of {columns.count} cells")
         cells = [*cells, *[""] * (columns.count - len(cells))]
     return cells
+
+
+def _joined(cells: list[str], at: int) -> list[str]:
+    return [*cells[:at], f"{cells[at]},{cells[at + 1]}", *cells[at + 2 :]]
 
 
 def _header_within(cells: list[str]) -> ExportColumns | None:

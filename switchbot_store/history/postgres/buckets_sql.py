@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from switchbot_store.history.model import HOLD_SECONDS, hour_of
-from switchbot_store.history.postgres.rows_sql import LEAPS, ZONES, composed
+from switchbot_store.history.postgres.rows_sql import LEAPS, ZONES, composed, usable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 FEW: Final = "LIMIT (SELECT 9223372036854775807)"
 
 # How long each row of `ranges` holds, cut at the edges of buckets: see `history.model`.
-LINES: Final = """
+LINES: Final = composed(
+    """
 lines AS (
     SELECT r.lo, r.hi, s.*, lead(s."timestamp") OVER
         (PARTITION BY r.zone, r.lo ORDER BY s."timestamp") AS following
     FROM ranges r CROSS JOIN LATERAL (
-        SELECT * FROM state_history h
+        SELECT h.zone, h."timestamp", <TEMPERATURE> AS temperature,
+            <HUMIDITY> AS humidity, h.assumed_aircon_power, h.api_requests_today,
+            h.error_count, h.last_temperature_stale
+        FROM state_history h
         WHERE h.zone = r.zone AND h."timestamp" >= r.lo - <HOLD>
             AND h."timestamp" < r.hi
         ORDER BY h."timestamp" <FEW>
@@ -81,7 +85,10 @@ atoms AS (
     FROM timed WHERE carried_to <> bucket AND until > carried_to
     <HOUR_ATOMS> <BLOCK_ATOMS>
 )
-"""
+""",
+    temperature=usable("h.temperature"),
+    humidity=usable("h.humidity"),
+)
 BLOCK_OF: Final = "date_bin('6 hours', {}, '2000-01-01 00:00+00')"
 """See `BucketPlan.blocks`."""
 # Hours are summed up on their own: as so many atoms they would take longer.
@@ -97,7 +104,7 @@ _HOUR_ATOMS: Final = """
         sum(h.humidity * h.humidity_seconds),
         sum(h.temperature_seconds), sum(h.humidity_seconds),
         sum(h.aircon_on_seconds), max(h.api_requests_today),
-        sum(h.error_count)::bigint, bool_or(h.last_temperature_stale)
+        least(sum(h.error_count), 9223372036854775807)::bigint, bool_or(h.last_temperature_stale)
     FROM <HOURS>
         AND (h.bucket < (SELECT through FROM mark)) IS TRUE
         AND (h.frozen OR (
@@ -142,7 +149,7 @@ _BLOCK_ATOMS: Final = """
         sum(b.temperature_weighed), sum(b.humidity_weighed),
         sum(b.temperature_seconds), sum(b.humidity_seconds),
         sum(b.aircon_on_seconds), max(b.api_requests_today),
-        sum(b.error_count)::bigint, bool_or(b.last_temperature_stale)
+        least(sum(b.error_count), 9223372036854775807)::bigint, bool_or(b.last_temperature_stale)
     FROM state_history_blocks b
     WHERE (%(zone)s::text IS NULL OR b.zone = %(zone)s)
         AND b.bucket >= %(first_block)s
@@ -166,7 +173,7 @@ summary AS (
         sum(humidity_seconds) AS humidity_seconds,
         sum(aircon_on_seconds) AS aircon_on_seconds,
         max(api_requests_today) AS api_requests_today,
-        sum(error_count)::bigint AS error_count,
+        least(sum(error_count), 9223372036854775807)::bigint AS error_count,
         bool_or(stale) AS last_temperature_stale
     FROM atoms GROUP BY bucket, zone
 )

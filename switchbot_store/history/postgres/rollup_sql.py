@@ -44,6 +44,18 @@ DELETE FROM state_history_late WHERE (zone, bucket) IN (
 FORGET_LATE: Final = """
 DELETE FROM state_history_late WHERE bucket >= %(start)s AND bucket < %(end)s
 """
+FORGET_HOURS: Final = """
+WITH hours AS (
+    SELECT * FROM unnest(%(zones)s::text[], %(hours)s::timestamptz[]) AS u(zone, bucket)
+), blocks AS (
+    DELETE FROM state_history_blocks b USING hours h
+    WHERE b.zone = h.zone AND b.bucket <= h.bucket
+        AND b.bucket > h.bucket - interval '6 hours'
+)
+DELETE FROM state_history_hourly s USING hours h
+WHERE s.zone = h.zone AND s.bucket = h.bucket AND NOT s.frozen
+"""
+"""Hours whose rows were moved away, with the blocks that they were summed up in."""
 _ROLLED_COLUMNS: Final = (
     "count, temperature, min_temperature, max_temperature, temperature_seconds,"
     " humidity, min_humidity, max_humidity, humidity_seconds, aircon_on_seconds,"
@@ -63,7 +75,15 @@ _BLOCK_SUMS: Final = """
     min(h.min_humidity), max(h.max_humidity),
     sum(h.humidity * h.humidity_seconds), sum(h.humidity_seconds),
     sum(h.aircon_on_seconds), max(h.api_requests_today),
-    sum(h.error_count)::bigint, bool_or(h.last_temperature_stale)
+    least(sum(h.error_count), 9223372036854775807)::bigint, bool_or(h.last_temperature_stale)
+"""
+# Whether a NULL in an array is one depends on the session's array_nulls.
+_GIVEN: Final = """
+(
+    SELECT CASE WHEN NOT every THEN zone END AS zone, lo, hi
+    FROM unnest(%(zones)s::text[], %(every)s::boolean[], %(starts)s::timestamptz[],
+        %(ends)s::timestamptz[]) AS given(zone, every, lo, hi)
+)
 """
 _BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
 ROLL_UP: Final = composed(
@@ -71,8 +91,7 @@ ROLL_UP: Final = composed(
     INSERT INTO state_history_hourly AS stored (zone, bucket, <COLUMNS>)
     WITH RECURSIVE <ZONES>, <KNOWN>, ranges AS (
         SELECT z.zone, r.lo, r.hi
-        FROM unnest(%(zones)s::text[], %(starts)s::timestamptz[],
-            %(ends)s::timestamptz[]) AS r(zone, lo, hi)
+        FROM <GIVEN> AS r
         JOIN known z ON z.zone = coalesce(r.zone, z.zone)
     ), <LINES>, <SUMMARY>
     SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature,
@@ -86,6 +105,7 @@ ROLL_UP: Final = composed(
     """,
     zones=ZONES,
     known=KNOWN,
+    given=_GIVEN,
     lines=LINES,
     few=FEW,
     summary=SUMMARY,
@@ -109,8 +129,7 @@ SUM_UP: Final = composed(
     INSERT INTO state_history_blocks AS stored (zone, bucket, <COLUMNS>)
     WITH RECURSIVE <ZONES>, <KNOWN>
     SELECT s.*
-    FROM unnest(%(zones)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-        AS r(zone, lo, hi)
+    FROM <GIVEN> AS r
     CROSS JOIN LATERAL (
         SELECT r.zone WHERE r.zone IS NOT NULL
         UNION ALL
@@ -125,6 +144,7 @@ SUM_UP: Final = composed(
     """,
     zones=ZONES,
     known=KNOWN,
+    given=_GIVEN,
     few=FEW,
     block=BLOCK_OF.replace("{}", "h.bucket"),
     columns=_BLOCK_COLUMNS,
@@ -177,7 +197,8 @@ def range_values(
 ) -> dict[str, object]:
     """Return the parameters of `ROLL_UP` and `SUM_UP`; zone None: every zone."""
     return {
-        "zones": [zone for zone, _, _ in ranges],
+        "zones": [zone or "" for zone, _, _ in ranges],
+        "every": [zone is None for zone, _, _ in ranges],
         "starts": [start for _, start, _ in ranges],
         "ends": [end for _, _, end in ranges],
         "zone": None,

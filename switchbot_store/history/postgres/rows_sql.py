@@ -23,6 +23,16 @@ def composed(template: LiteralString, **constants: LiteralString) -> LiteralStri
     return template
 
 
+USABLE: Final = 1e15
+"""What was measured lies within this. Others may have left infinities, or numbers whose
+sum is none any more."""
+
+
+def usable(column: LiteralString) -> LiteralString:
+    """Return the column as far as it is `USABLE`, NULL beyond; a NaN is beyond."""
+    return f"CASE WHEN {column} BETWEEN -1e15 AND 1e15 THEN {column} END"
+
+
 _COLUMNS: Final = (
     'zone, "timestamp", temperature, humidity, assumed_aircon_power, last_action,'
     " api_requests_today, error_count, last_temperature_stale, timezone, metadata"
@@ -49,10 +59,7 @@ _INSERT: Final = composed(
     """,
     columns=_COLUMNS,
 )
-INSERT: Final = composed(
-    "WITH added AS (<INSERT> RETURNING 1) SELECT count(*) FROM added", insert=_INSERT
-)
-
+# Hours are over by the clock, or closed by one that was ahead.
 # The mark and the rows commit together. A mark that is there is touched: who computes
 # that hour at this moment waits for this commit, or this statement for theirs.
 _MARK: Final = composed(
@@ -62,6 +69,7 @@ _MARK: Final = composed(
     FROM added CROSS JOIN LATERAL (VALUES (<HOUR>), (<HOUR> + interval '1 hour'))
         AS hours(bucket)
     WHERE hours.bucket + interval '1 hour' <= <NOW>
+        OR hours.bucket < (SELECT through FROM state_history_rollup)
     ORDER BY 1, 2
     ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
     """,
@@ -137,6 +145,7 @@ LATEST: Final = composed(
         SELECT s.* FROM zones z CROSS JOIN LATERAL (
             SELECT * FROM state_history r
             WHERE r.zone = z.zone AND r."timestamp" <= '2200-01-01 00:00:00+00'
+                AND r."timestamp" >= '0001-01-02 00:00:00+00'
             ORDER BY r."timestamp" DESC LIMIT %(n)s
         ) s
         ORDER BY s."timestamp" DESC, s.zone COLLATE "C" DESC LIMIT %(n)s
@@ -152,6 +161,7 @@ OLDEST: Final = composed(
     SELECT min(s."timestamp") FROM zones z CROSS JOIN LATERAL (
         SELECT r."timestamp" FROM state_history r
         WHERE r.zone = z.zone AND r."timestamp" >= %(since)s
+            AND r."timestamp" <= '9999-12-30 00:00:00+00'
         ORDER BY r."timestamp" LIMIT 1
     ) s
     """,
@@ -169,11 +179,23 @@ NEWEST: Final = composed(
     """,
     zones=ZONES,
 )
+MOVE: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>
+    UPDATE state_history s SET "timestamp" = s."timestamp" + %(by)s::interval
+    FROM zones z
+    WHERE s.zone = z.zone AND s."timestamp" >= %(start)s AND s."timestamp" < %(end)s
+    RETURNING s.zone, s."timestamp"
+    """,
+    zones=ZONES,
+)
 CLOCK: Final = "SELECT clock_timestamp()"
 AGGREGATES: Final = composed(
     """
     WITH RECURSIVE <ZONES>, recent AS (
-        SELECT s.* FROM zones z JOIN state_history s ON s.zone = z.zone
+        SELECT <TEMPERATURE> AS temperature, <HUMIDITY> AS humidity,
+            s.assumed_aircon_power, s.last_action, s.error_count, s.api_requests_today
+        FROM zones z JOIN state_history s ON s.zone = z.zone
         WHERE s."timestamp" >= %(since)s
     )
     SELECT count(*) AS count, avg(temperature) AS avg_temperature,
@@ -185,9 +207,12 @@ AGGREGATES: Final = composed(
          ORDER BY count(*) DESC, assumed_aircon_power COLLATE "C" LIMIT 1)
             AS common_aircon_power,
         count(DISTINCT last_action) AS distinct_actions,
-        coalesce(sum(error_count), 0)::bigint AS total_errors,
+        least(coalesce(sum(error_count), 0), 9223372036854775807)::bigint
+            AS total_errors,
         max(api_requests_today) AS max_api_requests
     FROM recent
     """,
     zones=ZONES,
+    temperature=usable("s.temperature"),
+    humidity=usable("s.humidity"),
 )

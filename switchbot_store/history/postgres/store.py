@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
@@ -31,6 +32,7 @@ from switchbot_store.history.postgres import buckets_sql as bucket_sql
 from switchbot_store.history.postgres import rollup_sql
 from switchbot_store.history.postgres import rows_sql as sql
 from switchbot_store.history.postgres.copy_text import copy_lines
+from switchbot_store.instants import LATEST
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
 from switchbot_store.postgres.wire import fetch
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LOGGER = logging.getLogger(__name__)
+_MEASURED: Final = ("temperature", "humidity")
 _MAX_RECORDSET_ROWS: Final = 1000
 """Beyond this COPY is faster, though it takes several round trips."""
 _HOURS_PER_STEP: Final = 240
@@ -51,7 +55,6 @@ _HOURS_PER_STEP: Final = 240
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
-_INSERT: Final = sql.INSERT.encode()
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
 _SECONDS_PER_DAY: Final = 0.03
 _REFUSED: Final = (psycopg.IntegrityError, psycopg.errors.RaiseException)
@@ -104,6 +107,7 @@ class PostgresHistory(HistoryBackend):
             connect_timeout_seconds=connect_timeout_seconds,
         )
         self._connections = self._make_connections()
+        self._left_out: set[tuple[str, str]] = set()
 
     def __repr__(self) -> str:
         return f"<PostgresHistory {self._connections.description}>"
@@ -127,16 +131,11 @@ class PostgresHistory(HistoryBackend):
         if len(samples) > _MAX_RECORDSET_ROWS:
             return self._copy(samples, now)
         document = orjson.dumps([as_dict(sample) for sample in samples])
-        hour = hour_of(now)
-        if any(sample.timestamp < hour for sample in samples):
-            values = [document, in_utc(now).isoformat().encode()]
-            statement = _INSERT_LATE
-        else:
-            values, statement = [document], _INSERT
+        values = [document, in_utc(now).isoformat().encode()]
 
         def insert(connection: Connection) -> int:
             try:
-                ((count,),) = fetch(connection, statement, values)
+                ((count,),) = fetch(connection, _INSERT_LATE, values)
             except _REFUSED as error:
                 raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
             return int(count or 0)
@@ -149,7 +148,9 @@ class PostgresHistory(HistoryBackend):
                 with connection.transaction():
                     count = _copied(connection, samples)
                     if count:
-                        _mark_late(connection, late_hours(keys_of(samples), now))
+                        through, _ = _row(connection, rollup_sql.STATE, {})
+                        over = in_utc(now) if through is None else max(now, through)
+                        _mark_late(connection, late_hours(keys_of(samples), over))
                     return count
             except _REFUSED as error:
                 raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
@@ -210,7 +211,7 @@ class PostgresHistory(HistoryBackend):
         """Summarise the rows since then; see `HistoryService.aggregates`."""
 
         def fetch_row(connection: Connection) -> dict[str, Any]:
-            with connection.cursor(row_factory=dict_row) as cursor:
+            with connection.cursor(row_factory=dict_row, binary=True) as cursor:
                 values = {"since": since, "zone": zone}
                 return cursor.execute(sql.AGGREGATES, values).fetchone() or {}
 
@@ -258,6 +259,35 @@ class PostgresHistory(HistoryBackend):
             lambda connection: connection.execute(rollup_sql.PURGE, values).rowcount
         )
 
+    def move(
+        self,
+        start: datetime,
+        end: datetime,
+        by: timedelta,
+        *,
+        zone: str | None = None,
+    ) -> int:
+        """Move the rows of a range; see `HistoryBackend.move`."""
+        values = {"start": start, "end": end, "by": by, "zone": zone}
+
+        def moved(connection: Connection) -> int:
+            try:
+                with connection.transaction():
+                    _first(
+                        connection, rollup_sql.CLAIM, {}
+                    )  # blocks are summed up alone
+                    with connection.cursor(row_factory=tuple_row) as cursor:
+                        found = cursor.execute(sql.MOVE, values).fetchall()
+                    keys = [(name, in_utc(at)) for name, at in found]
+                    left = late_hours(((name, at - by) for name, at in keys), LATEST)
+                    _mark_late(connection, left | late_hours(keys, LATEST))
+                    _forget_hours(connection, left)
+                    return len(keys)
+            except _REFUSED as error:
+                raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
+
+        return self._reading(moved)
+
     def frozen_hours(
         self, *, after: RowKey | None = None, limit: int
     ) -> list[HistoryRow]:
@@ -269,7 +299,7 @@ class PostgresHistory(HistoryBackend):
         }
 
         def fetch_rows(connection: Connection) -> list[HistoryRow]:
-            with connection.cursor(row_factory=dict_row) as cursor:
+            with connection.cursor(row_factory=dict_row, binary=True) as cursor:
                 found = cursor.execute(frozen.POSTGRES_READ, values)
                 return [HistoryRow(row) for row in found]
 
@@ -304,9 +334,29 @@ class PostgresHistory(HistoryBackend):
     def _recorded(self, statement: LiteralString, **values: object) -> list[HistoryRow]:
         rows = self._named(statement, values, sql.READ_COLUMNS)
         for row in rows:
+            for name in _MEASURED:
+                value = row[name]
+                if value is not None and not -sql.USABLE <= value <= sql.USABLE:
+                    self._leave_out(row, name)
             if row["metadata"] is not None:
-                row["metadata"] = orjson.loads(row["metadata"])
+                try:
+                    row["metadata"] = orjson.loads(row["metadata"])
+                except orjson.JSONDecodeError:
+                    self._leave_out(row, "metadata")
         return rows
+
+    def _leave_out(self, row: HistoryRow, name: str) -> None:
+        """Read the row without what somebody else left in it; say so once a column."""
+        if (row["zone"], name) not in self._left_out:
+            self._left_out.add((row["zone"], name))
+            _LOGGER.warning(
+                "state_history: %s of zone %r at %s cannot be read, and is left out: %.100r",
+                name,
+                row["zone"],
+                row["timestamp"].isoformat(),
+                row[name],
+            )
+        row[name] = None
 
     def _named(
         self, statement: LiteralString, values: dict[str, Any], names: Sequence[str]
@@ -356,6 +406,14 @@ def _mark_late(connection: Connection, hours: set[tuple[str, datetime]]) -> None
         connection.execute(sql.MARK_LATE, values)
 
 
+def _forget_hours(connection: Connection, hours: set[tuple[str, datetime]]) -> None:
+    if hours:
+        zones, moments = zip(*hours, strict=True)
+        values = {"zones": list(zones), "hours": list(moments)}
+        connection.execute(rollup_sql.FORGET_HOURS, values)
+        _sum_up(connection, [(zone, at, at + HOUR) for zone, at in hours])
+
+
 def _roll_up(connection: Connection, edge: datetime) -> int:
     """Do one step within a transaction; see `HistoryBackend.roll_up`."""
     claimed = _first(connection, rollup_sql.CLAIM, {})
@@ -363,7 +421,7 @@ def _roll_up(connection: Connection, edge: datetime) -> int:
     if through is None or through < edge:
         return _advance(connection, through, edge)
     values = {"through": through, "limit": _HOURS_PER_STEP}
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
     if marked:
         _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
@@ -404,7 +462,7 @@ def _sum_up(
 def _row(
     connection: Connection, statement: LiteralString, values: dict[str, object]
 ) -> tuple[Any, ...]:
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         row = cursor.execute(statement, values).fetchone()
     return () if row is None else row
 

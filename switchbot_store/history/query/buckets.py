@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from switchbot_store.errors import StoreConfigError, StoreDataError
 from switchbot_store.history.model import (
@@ -24,9 +23,11 @@ from switchbot_store.history.model import (
     hour_of,
     in_utc,
 )
+from switchbot_store.zone_rules import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
 
 
 _BUCKET_EXTRAS: Final = {
@@ -118,7 +119,7 @@ _LAST_INSTANT: Final = datetime(9999, 12, 29, tzinfo=UTC)
 def timezone_of(name: str) -> ZoneInfo:
     """Return the timezone of an IANA name, or raise StoreConfigError."""
     try:
-        return ZoneInfo(name)
+        return zone_of(name)
     except (KeyError, ValueError, OSError) as error:
         raise StoreConfigError(
             f"{name!r} is no timezone; a name such as 'Europe/Paris' is",

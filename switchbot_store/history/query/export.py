@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
@@ -46,7 +47,7 @@ _RUN: Final = (
 )
 """What a formula or a command may begin with, in one spreadsheet or another."""
 _BLANKS: Final = " \u00a0\u3000"
-_LINES: Final = orjson.OPT_APPEND_NEWLINE
+_LINES: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 class _Writer(Protocol):
@@ -162,14 +163,18 @@ def _cell(value: object) -> object:
         return "true" if value else "false"
     if isinstance(value, dict):
         return orjson.dumps(value).decode()
-    isoformat = getattr(value, "isoformat", None)
-    return isoformat() if isoformat else value
+    return _stamp(value) if isinstance(value, datetime) else value
+
+
+def _stamp(moment: datetime) -> str:
+    """Write in one form whatever the digits: pandas reads a column of two as text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @contextmanager
 def _json_lines(file: IO[bytes], _fields: Sequence[str]) -> Iterator[_Writer]:
     def write(rows: Sequence[HistoryRow]) -> None:
-        file.write(b"".join(orjson.dumps(row, option=_LINES) for row in rows))
+        file.write(b"".join(orjson.dumps(row, _stamp, _LINES) for row in rows))
 
     yield write
 

@@ -63,6 +63,14 @@ _COLUMNS: Final = (
     " api_requests_today, error_count, last_temperature_stale, timezone, metadata"
 )
 MARK_LATE: Final = "INSERT OR IGNORE INTO state_history_late VALUES (?, ?)"
+MOVE: Final = """
+UPDATE state_history SET timestamp = timestamp + :by
+WHERE timestamp >= :start AND timestamp < :end AND zone = coalesce(:zone, zone)
+RETURNING zone, timestamp - :by
+"""
+FORGET_HOUR: Final = (
+    "DELETE FROM state_history_hourly WHERE zone = ? AND bucket = ? AND NOT frozen"
+)
 
 _ZONES: Final = """
 zones(zone) AS (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
+from switchbot_store.errors import StoreDataError
 from switchbot_store.history import frozen
 from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
@@ -23,10 +25,10 @@ from switchbot_store.history.model import (
 )
 from switchbot_store.history.sqlite import statements as sql
 from switchbot_store.history.sqlite.file import SqliteFile
+from switchbot_store.instants import LATEST
 
 if TYPE_CHECKING:
     import os
-    import sqlite3
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
@@ -94,8 +96,11 @@ class SqliteHistory(HistoryBackend):
         if not samples:
             return 0
         rows = [_to_columns(sample) for sample in samples]
-        late = late_hours(keys_of(samples), in_utc(now))
         with self._file.transaction() as connection:
+            # A clock that was ahead may have closed hours that are still to come.
+            row = connection.execute(sql.THROUGH).fetchone()
+            over = in_utc(now) if row is None else max(now, from_micros(row[0]))
+            late = late_hours(keys_of(samples), over)
             before = connection.total_changes
             connection.executemany(sql.INSERT, rows)
             added = connection.total_changes - before
@@ -222,6 +227,36 @@ class SqliteHistory(HistoryBackend):
                 sql.PURGE, {"before": edge, "zone": None, "limit": limit}
             )
             return connection.total_changes - before_purge
+
+    def move(
+        self,
+        start: datetime,
+        end: datetime,
+        by: timedelta,
+        *,
+        zone: str | None = None,
+    ) -> int:
+        """Move the rows of a range; see `HistoryBackend.move`."""
+        values = {
+            "start": to_micros(start),
+            "end": to_micros(end),
+            "by": by // _MICROSECOND,
+            "zone": zone,
+        }
+        with self._file.transaction() as connection:
+            try:
+                moved = connection.execute(sql.MOVE, values).fetchall()
+            except sqlite3.IntegrityError as error:
+                raise StoreDataError("there is a row already") from error
+            left = late_hours(((name, from_micros(at)) for name, at in moved), LATEST)
+            come = late_hours(
+                ((name, from_micros(at) + by) for name, at in moved), LATEST
+            )
+            hours = [(name, to_micros(hour)) for name, hour in sorted(left)]
+            connection.executemany(sql.FORGET_HOUR, hours)
+            marks = [(name, to_micros(hour)) for name, hour in sorted(left | come)]
+            connection.executemany(sql.MARK_LATE, marks)
+        return len(moved)
 
     def frozen_hours(
         self, *, after: RowKey | None = None, limit: int

@@ -1,6 +1,7 @@
 -- Hours of the history summed up to blocks of six, so that a chart of a year reads a sixth
 -- of the rows. A weighed sum is the sum of mean times seconds; last_hour is the last one
 -- with a sample, which has the texts.
+DROP TABLE IF EXISTS state_history_blocks;
 CREATE TABLE state_history_blocks (
     zone text NOT NULL,
     bucket timestamptz NOT NULL,

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchbot_automation.core.state.kept import (
     STATUSES,
     after_look,
+    after_thorough_look,
     allowed,
     command_failed,
     command_taken,
@@ -20,6 +21,8 @@ from switchbot_automation.core.state.kept import (
     room_health,
 )
 from switchbot_automation.core.state.zone import (
+    Doubt,
+    Evidence,
     Excursion,
     Keeping,
     Notice,
@@ -477,3 +480,112 @@ def test_whatever_a_room_does_the_word_of_it_holds_together(course):
             assert 19.7 <= temperature <= 22.5
         if room.status in ("not_kept", "blind") and room.degraded:
             assert room.advice in room.reasons
+
+
+# --- what is plain is found in one look ------------------------------------------------
+
+LATE = NOON + timedelta(hours=12)
+INSTANTS = st.sampled_from([None, NOON - timedelta(hours=2), NOON - MINUTE, NOON])
+ODDITIES = (
+    "temperature",
+    "read_at",
+    "stale",
+    "doubt",
+    "distrust",
+    "status",
+    "since",
+    "excursion",
+    "blind",
+    "unsure",
+    "failed",
+    "told",
+    "uncertain",
+    "held",
+    "evidence",
+    "no record",
+    "not looked at",
+    "meters",
+    "mode",
+    "observes",
+    "disabled",
+    "no way",
+    "paused",
+)
+
+
+DOUBTS = (
+    ReasonCode.SENSOR_FROZEN,
+    ReasonCode.TEMPERATURE_JUMPED,
+    ReasonCode.METERS_DISAGREE,
+)
+
+
+@st.composite
+def rooms(draw):
+    """Yield a zone and a state with nothing the matter but one thing or two."""
+    odd = draw(st.sets(st.sampled_from(ODDITIES), max_size=2))
+    temperature, why = 21.0, draw(st.sampled_from(DOUBTS))
+    if "temperature" in odd:
+        temperature = draw(st.sampled_from([None, 19.0, 19.9, 20.0, 22.0, 22.6]))
+    record = SensorRecord(NOON, NOON, temperature, 50.0, NOON)._replace(
+        doubt=why if "doubt" in odd else None,
+        doubted_at=NOON - timedelta(hours=1),
+        distrust=why if "distrust" in odd else None,
+    )
+    out = Excursion(NOON - MINUTE, low=True, furthest=1.0, turned=19.0, moved_at=NOON)
+    failed = NOON - timedelta(minutes=30) if "failed" in odd else None
+    kept = Keeping(
+        status=draw(st.sampled_from(STATUSES)) if "status" in odd else "kept",
+        since=draw(INSTANTS) if "since" in odd else NOON,
+        excursion=out if "excursion" in odd else None,
+        blind_since=NOON if "blind" in odd else None,
+        unsure_since=NOON if "unsure" in odd else None,
+        failed=2 if failed else 0,
+        failed_since=failed,
+        failed_at=failed,
+        told=(Notice(why, NOON),) if "told" in odd else (),
+    )
+    doubt = Doubt("room", NOON, Action.WINTER) if "evidence" in odd else None
+    state = ZoneState(
+        last_temperature=temperature,
+        last_read_at=draw(INSTANTS) if "read_at" in odd else NOON,
+        last_temperature_stale="stale" in odd,
+        power=draw(st.sampled_from(Power)),
+        action=draw(st.sampled_from([None, *Action])),
+        uncertain="uncertain" in odd,
+        hold_until=NOON + timedelta(hours=1) if "held" in odd else None,
+        sensing=None if "no record" in odd else record,
+        meters_seen=(("M", record), ("N", record._replace(doubt=why))),
+        evidence=Evidence(doubt=doubt) if draw(st.booleans()) or doubt else None,
+        keeping=None if "not looked at" in odd else kept,
+    )
+    more = {}
+    if "meters" in odd:
+        more["sensors"] = [{"device_id": "M"}, {"device_id": "N"}]
+    if "mode" in odd:
+        more["mode"] = draw(st.sampled_from(["summer", "auto"]))
+    if "no way" in odd:
+        more["aircon_device_id"] = ""
+    zone = zone_of(
+        **more,
+        observe_only="observes" in odd,
+        automation_enabled="disabled" not in odd,
+    )
+    if "paused" in odd:
+        pause = Reason(ReasonCode.OPENING_OPEN)
+        zone = replace(zone, overlay=Overlay(zone, pause=pause, paused_since=NOON))
+    return zone, state
+
+
+PROBLEMS = st.sampled_from([None, ReasonCode.NO_READING, ReasonCode.QUOTA_RESERVE])
+
+
+@settings(max_examples=400)
+@given(rooms(), PROBLEMS, st.sampled_from([NOON, NOON + 40 * MINUTE, LATE]))
+def test_a_room_with_nothing_the_matter_is_as_a_thorough_look_finds_it(
+    room, problem, now
+):
+    zone, state = room
+    assert after_look(zone, state, problem, now) == after_thorough_look(
+        zone, state, problem, now
+    )

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from switchbot_automation.cloud.catalog.catalog import device_types
 from switchbot_automation.core.state.said import (
     believable,
     in_celsius,
     said_by_event,
+    said_by_every_field,
     said_by_status,
     unit_told,
 )
@@ -131,3 +133,53 @@ def test_nothing_that_comes_is_both_believed_and_doubted(fields, kind):
         assert temperature is None or -60 <= temperature <= 100
     kept = believable(fields)
     assert kept.items() <= fields.items() or any(v != v for v in fields.values())  # noqa: PLR0124 - not a number
+
+
+# --- what is plain is found in one look ------------------------------------------------
+
+THERMOMETERS = sorted(
+    {
+        product.device_type
+        for product in device_types()
+        if any(field.name == "temperature" for field in product.status)
+    }
+)
+NAMES = ("temperature", "humidity", "battery", "version", "hubDeviceId", "deviceType")
+ODD_NAMES = (
+    "Temperature",
+    "HUMIDITY",
+    "scale",
+    "online",
+    "onlineStatus",
+    "CO2",
+    "news",
+)
+VALUES = st.one_of(
+    st.sampled_from([21.5, 21, 50, 0, 0.0, 1e-10, -61, 150, 1e16, "", "21", "V4.2"]),
+    st.sampled_from([None, True, False, [], {}, "offline", float("nan")]),
+    st.floats(-80, 120),
+    st.integers(-80, 120),
+)
+
+
+PLAIN = st.fixed_dictionaries(
+    {"temperature": st.one_of(st.floats(5, 35), st.integers(5, 35))},
+    optional={
+        "humidity": st.integers(1, 99),
+        "battery": st.integers(1, 100),
+        "version": st.just("V4.2"),
+        "hubDeviceId": st.just("AABBCCDDEEFF"),
+    },
+)
+ODD = st.dictionaries(st.sampled_from(NAMES + ODD_NAMES), VALUES, max_size=1)
+
+
+@settings(max_examples=400)
+@given(st.sampled_from([*THERMOMETERS, "Unheard Of"]), PLAIN, ODD)
+def test_what_is_plain_of_a_status_is_what_a_look_at_every_field_finds(
+    kind, plain, odd
+):
+    answer = DeviceStatus("D", kind, plain | odd, NOW)
+    said, thorough = said_by_status(answer), said_by_every_field(answer)
+    assert repr(dict(said.values)) == repr(dict(thorough.values))
+    assert dict(said.doubts) == dict(thorough.doubts)

@@ -21,11 +21,18 @@ class Listening(PostgresStore):
         super().__init__(url)
         self.sent = []
 
-    def _execute(self, statement, *values):
+    def _call(self, work):
         if self.away:
             raise StoreUnavailableError("PostgreSQL is away")
+        return super()._call(work)
+
+    def _write(self, statement, *values):
         self.sent.append(values)
-        return super()._execute(statement, *values)
+        return super()._write(statement, *values)
+
+    def _carry_over(self, statement, value):
+        self.sent.append((value,))
+        return super()._carry_over(statement, value)
 
 
 @pytest.fixture

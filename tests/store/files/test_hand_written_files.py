@@ -274,6 +274,33 @@ class TestWriting:
         store.set("settings", {"a": {"x": 1}, "b": {"x": 1, "y": 3}})
         assert path.read_text() == text.replace("y: 2", "y: 3")
 
+    @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("{a: 1}\n# after a mapping in braces\n", {"a": 2}),
+            ("a: 1\n# of b\nb: 2\n", {"b": 2}),
+            ("a:\n  - 1\n  # of 2\n  - 2\n", {"a": [2]}),
+        ],
+    )
+    def test_no_comment_goes_with_what_stood_before_it(
+        self, store, tmp_path, text, wanted
+    ):
+        path = tmp_path / "settings.yaml"
+        path.write_text(text)
+        refused = None
+        try:
+            store.set("settings", wanted)
+        except StoreDataError as error:
+            refused = str(error)
+        after = path.read_text()
+        if refused is not None:
+            assert "without losing" in refused
+            assert after == text
+            return
+        assert store.get("settings") == wanted
+        own = [line for line in text.splitlines() if line.lstrip().startswith("#")]
+        assert [line for line in own if line in after.splitlines()] == own
+
     def test_conflicts_are_found_as_with_json(self, store, path):
         revision = store.get_entry("settings").revision
         path.write_text(path.read_text().replace("22.5", "21.5"))

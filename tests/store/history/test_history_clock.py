@@ -12,6 +12,8 @@ from switchbot_store import (
     HistoryService,
     PostgresHistory,
     SqliteHistory,
+    StoreConfigError,
+    StoreDataError,
 )
 from switchbot_store.doctor.local import examine
 from switchbot_store.history.model import HistoryBackend
@@ -249,3 +251,158 @@ def test_doctor_tells_of_rows_in_the_future(history, tmp_path):
     backend.close()
     (found,) = [each for each in examine() if each.check == "history"]
     assert f"{now + YEARS:%Y-%m-%d}" in found.message
+
+
+# --- rows of a wrong clock, moved to where they belong --------------------------------
+
+
+@pytest.mark.parametrize("wrong", [YEARS, 2 * DAY, -3 * DAY])
+def test_rows_of_a_wrong_clock_can_be_moved(backend, boot, clock, wrong):
+    """Also where their range and the place they belong to lie over each other."""
+    if isinstance(backend, PlainHistory):
+        pytest.skip("what a host brings needs no moving")
+    service = boot()
+    run(service, clock, 20 * HOUR)
+    first = clock.truth
+    clock.wrong = wrong
+    run(service, clock, 14 * HOUR)
+    last, clock.wrong = clock.truth, timedelta()
+    run(service, clock, 20 * HOUR)
+    service.roll_up()
+    asked = first + wrong, last + wrong
+    assert service.move(*asked, -wrong) == 14 * 6
+    begin, end = first - 20 * HOUR, clock.truth
+    for _ in range(2):
+        rows = service.query(begin, end).rows
+        assert [row.timestamp for row in rows] == [
+            begin + number * timedelta(minutes=10) for number in range(54 * 6)
+        ]
+        for bucket in ("hour", "day"):
+            found = service.query(begin, end, bucket=bucket, timezone="UTC").rows
+            assert sum(row["count"] for row in found) == 54 * 6
+            assert service.query(*asked, bucket=bucket, timezone="UTC").rows == []
+        wide = service.query(EVER[0], EVER[1], points=300).rows
+        assert sum(row["count"] for row in wide) == 54 * 6
+        service.roll_up()
+    service.close()
+
+
+@pytest.mark.parametrize("span", [3 * DAY, 5 * HOUR])
+@pytest.mark.parametrize("rows", [6, 3000])
+def test_hours_that_a_clock_closed_ahead_are_in_every_chart(
+    backend, boot, clock, span, rows
+):
+    """Also where the database's clock was as wrong, as on the same host."""
+    backend.clock = lambda: clock.moment
+    service = boot()
+    run(service, clock, 3 * HOUR)
+    clock.wrong = span
+    run(service, clock, 3 * HOUR)
+    service.roll_up()
+    clock.wrong = timedelta()
+    begin, step = clock.truth, 3 * HOUR / rows
+    for _ in range(3):
+        for _ in range(rows):
+            service.record(HistorySample(clock.moment, temperature=20.0))
+            clock.advance(step)
+        service.flush()
+        for bucket in ("hour", "day"):
+            found = service.query(
+                begin, clock.truth, bucket=bucket, timezone="UTC"
+            ).rows
+            assert sum(row["count"] for row in found) == len(
+                service.query(begin, clock.truth).rows
+            )
+        service.roll_up()
+    service.close()
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=25), -timedelta(minutes=25)])
+def test_rows_may_move_by_less_than_their_range(backend, boot, clock, by):
+    if isinstance(backend, PlainHistory):
+        pytest.skip("what a host brings needs no moving")
+    service = boot()
+    start = clock.moment
+    run(service, clock, 5 * HOUR)
+    before = [row.timestamp for row in service.query(*EVER).rows]
+    assert service.move(start, clock.moment, by) == len(before)
+    assert [row.timestamp for row in service.query(*EVER).rows] == [
+        at + by for at in before
+    ]
+    service.close()
+
+
+def test_a_move_onto_rows_or_out_of_all_time_changes_nothing(backend, boot, clock):
+    if isinstance(backend, PlainHistory):
+        pytest.skip("what a host brings needs no moving")
+    service = boot()
+    start = clock.moment
+    run(service, clock, 2 * HOUR)
+    rows = service.query(*EVER).rows
+    with pytest.raises(StoreDataError):
+        service.move(start, start + HOUR, HOUR)
+    with pytest.raises(StoreDataError, match="2200"):
+        service.move(start, clock.moment, timedelta(days=365 * 200))
+    with pytest.raises(StoreConfigError, match="nothing"):
+        service.move(start, clock.moment, timedelta())
+    assert service.query(*EVER).rows == rows
+    service.close()
+
+
+def test_rows_of_a_clock_that_nobody_set_are_set_aside_and_come_back(tmp_path, clock):
+    """A host without a battery: 1970, or the day its system was built."""
+    place = tmp_path / "history.quarantine.jsonl"
+    backend = SqliteHistory(tmp_path / "history.sqlite3")
+
+    def boot():
+        return HistoryService(
+            backend, quarantine=place, now=clock.now, monotonic=clock.monotonic
+        )
+
+    for year in (1970, 2023):
+        clock.wrong = datetime(year, 1, 2, tzinfo=UTC) - clock.truth
+        first = clock.truth
+        with boot() as service:
+            run(service, clock, 2 * HOUR)
+            assert service.status().quarantined == 12
+            assert service.latest() == [] or year == 2023
+        wrong, clock.wrong = clock.wrong, timedelta()
+        with place.open("ab") as file:
+            file.write(b'{"reason": "of another kind"}\n')
+        with boot() as service:
+            run(service, clock, HOUR)
+            assert service.status().clock_doubt is None
+            assert service.move(first + wrong, clock.truth + wrong, -wrong) == 12
+            assert service.move(first + wrong, clock.truth + wrong, -wrong) == 0
+            rows = service.query(first, clock.truth).rows
+            assert [row.timestamp for row in rows] == [
+                first + number * timedelta(minutes=10) for number in range(18)
+            ]
+        assert place.read_bytes() == b'{"reason": "of another kind"}\n'
+        place.unlink()
+    backend.close()
+
+
+def test_rows_ahead_are_not_the_newest(backend, boot, clock):
+    service = boot()
+    run(service, clock, 3 * HOUR)
+    right = service.latest(5)
+    backend.write([HistorySample(clock.moment + YEARS)], now=clock.moment)
+    assert service.latest(5) == right
+    assert service.latest(1) == right[-1:]
+    assert len(service.latest(100)) == 18
+    assert service.latest(1, zone="attic") == []
+    service.close()
+
+
+def test_the_command_moves_and_says_what_it_cannot_read(history, tmp_path):
+    backend = SqliteHistory(tmp_path / "config/history.sqlite3")
+    now = datetime.now(UTC).replace(microsecond=0)
+    backend.write([HistorySample(now), HistorySample(now - YEARS)], now=now)
+    backend.close()
+    span = ("--from", (now - YEARS - HOUR).isoformat(), "--to", (now - DAY).isoformat())
+    assert "no span" in history("move", *span, "--by", "soon", code=2).stderr
+    told = json.loads(history("move", *span, "--by", "3649d", "--json").stdout)
+    assert told == {"moved": 1}
+    with HistoryService(backend) as service:
+        assert [row.timestamp for row in service.query(*EVER).rows] == [now - DAY, now]

@@ -221,7 +221,7 @@ def test_rows_written_one_after_another_are_one_prepared_statement(database_url)
             prepare=False,
         ).fetchall()
     ).value
-    assert [uses for (uses,) in names] == [8, 8]
+    assert [uses for (uses,) in names] == [20]
     backend.close()
 
 

@@ -26,7 +26,7 @@ from switchbot_store.ops.validation import (
 from switchbot_store.testing import TcpProxy
 
 # Rows that may be answered are a megabyte; each value here is a hundred times that.
-MOST_KIBIBYTES = 10 * 1024
+MOST_KIBIBYTES = 8 * 1024
 KILOBYTE = "repeat('x', 1000)"
 LONG = [
     f"SELECT repeat({KILOBYTE}, 300000)",

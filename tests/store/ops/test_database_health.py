@@ -8,6 +8,7 @@ from psycopg_pool import ConnectionPool
 
 from switchbot_store import FailoverStore, MemoryStore, PostgresStore, StoreConfigError
 from switchbot_store.ops import CHECKS, Status, analyze_db_health
+from tests.store.ops.conftest import counted
 
 
 def problems(target, check, **options):
@@ -208,16 +209,13 @@ class TestTransactions:
 
 class TestVacuum:
     def test_dead_rows_beyond_the_tables_own_threshold(self, database, sql):
-        sql(
+        connection = sql(
             "CREATE TABLE t (a int) WITH (autovacuum_vacuum_threshold = 100,"
             " autovacuum_vacuum_scale_factor = 0)",
             "INSERT INTO t SELECT generate_series(1, 1000)",
             "DELETE FROM t WHERE a <= 900",
         )
-        with psycopg.connect(database, autocommit=True) as other:
-            # The counts of a session are sent at the latest when it ends.
-            other.execute("SELECT pg_stat_force_next_flush()")
-        sql("SELECT pg_stat_force_next_flush()", "SELECT 1")
+        counted(connection, "t", 900)
         found = problems(database, "vacuum")
         assert ("dead_rows", "warning", "t") in found
         assert ("dead_rows", "warning", "autovacuum") in found

@@ -3,7 +3,13 @@
 import psycopg
 import pytest
 
-from switchbot_store.ops import analyze_workload_indexes, get_top_queries
+from switchbot_store.ops import (
+    analyze_query_indexes,
+    analyze_workload_indexes,
+    get_top_queries,
+    plans,
+)
+from switchbot_store.ops.validation import validated
 
 BY_ZONE = "SELECT value FROM readings WHERE zone = 'z7'"
 
@@ -107,3 +113,107 @@ def test_an_index_for_what_ran_is_recommended(worked, sql):
     assert best.gain > 0.5
     assert best.estimated_bytes > 8192
     assert any("FROM readings WHERE zone" in each for each in best.queries)
+
+
+@pytest.fixture
+def advised(worked, sql):
+    """The same database where indexes can be supposed."""
+    try:
+        sql("CREATE EXTENSION hypopg")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this PostgreSQL comes without hypopg")
+    return worked
+
+
+def test_queries_of_others_do_not_end_the_advice(advised, sql):
+    connection = sql(
+        "CREATE TABLE wide (a text, p point)",
+        "CREATE TABLE many (" + ", ".join(f"c{n} text" for n in range(500)) + ")",
+    )
+    # What cannot be parsed, is no read, is gone, has a plan too long to be read, or names
+    # columns that no index takes.
+    long = "x" * 9000
+    for statement in (
+        "CREATE TABLE gone AS SELECT 1 AS a",
+        "SELECT a FROM gone WHERE a = 1",
+        "DROP TABLE gone",
+        "SELECT a FROM wide WHERE p <@ box '((0,0),(1,1))' ORDER BY a",
+        "SELECT extract(hour FROM now()), interval '1 day'",
+        "SELECT * FROM many WHERE " + " OR ".join(f"c{n} = '{long}'" for n in range(9)),
+        "UPDATE wide SET a = 'x'",
+    ):
+        connection.execute(statement)
+    advice = analyze_workload_indexes(advised)
+    assert [each.table for each in advice.recommendations] == ["readings"]
+    assert advice.examined + len(advice.skipped) == advice.total
+
+
+def test_one_plan_that_is_too_long_is_left_out(advised, monkeypatch):
+    many = "SELECT value FROM readings WHERE zone = 'z7' AND id IN (" + ", ".join(
+        map(str, range(3000))
+    )
+    monkeypatch.setattr(plans, "MAX_PLAN_BYTES", 10_000)
+    advice = analyze_query_indexes(advised, [f"{many})", BY_ZONE])
+    assert [each.columns for each in advice.recommendations] == [("zone",)]
+    assert "longer than" in advice.skipped[f"{many})"]
+
+
+def test_what_stands_behind_a_type_is_advised_on_as_well(advised, sql):
+    run = sql(
+        "ALTER TABLE readings ADD at timestamptz",
+        "UPDATE readings SET at = now() - id * interval '1 minute'",
+        "ANALYZE readings",
+    )
+    run.execute("SELECT pg_stat_statements_reset()")
+    for _ in range(20):
+        run.execute("SELECT value FROM readings WHERE at > now() - interval '1 hour'")
+        run.execute(
+            "SELECT value FROM readings WHERE at = timestamp with time zone '2020-01-01'"
+        )
+    advice = analyze_workload_indexes(advised)
+    assert not [each for each in advice.skipped if "FROM readings" in each]
+    assert advice.recommendations[0].columns == ("at",)
+
+
+def test_the_size_of_a_supposed_index_is_that_of_the_real_one(advised, sql):
+    (best,) = analyze_query_indexes(advised, [BY_ZONE]).recommendations
+    connection = sql("CREATE INDEX made ON readings (zone)")
+    (real,) = connection.execute("SELECT pg_relation_size('made')").fetchone()
+    assert best.estimated_bytes == pytest.approx(real, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("kept", "parsed"),
+    [
+        ("SELECT now() - interval $1", "SELECT now() - CAST($1 AS interval)"),
+        (
+            "SELECT interval $2 day to second(3), $1",
+            "SELECT CAST($1 AS interval day to second(3)), $2",
+        ),
+        (
+            "SELECT extract($1 FROM at) FROM t WHERE a = $2",
+            "SELECT extract(epoch FROM at) FROM t WHERE a = $1",
+        ),
+        (
+            "SELECT timestamp with time zone $1, x AT TIME ZONE $2",
+            "SELECT CAST($1 AS timestamp with time zone), x AT TIME ZONE $2",
+        ),
+        (
+            'SELECT numeric(10, 2) $1, double precision $2, public."Mood" $3',
+            (
+                "SELECT CAST($1 AS numeric(10, 2)), CAST($2 AS double precision),"
+                ' CAST($3 AS public."Mood")'
+            ),
+        ),
+        (
+            "SELECT a FROM t ORDER BY $1 LIMIT $2 OFFSET $3",
+            "SELECT a FROM t ORDER BY $1 LIMIT $2 OFFSET $3",
+        ),
+        (
+            "SELECT a FROM t WHERE b IN ($1 /*, ... */) AND c BETWEEN $2 AND $3",
+            "SELECT a FROM t WHERE b IN ($1 /*, ... */) AND c BETWEEN $2 AND $3",
+        ),
+    ],
+)
+def test_the_text_that_the_server_keeps_can_be_parsed(kept, parsed):
+    assert validated(kept, parameters=True).text == parsed

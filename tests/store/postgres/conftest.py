@@ -2,6 +2,7 @@ import psycopg
 import pytest
 
 pytest.register_assert_rewrite(
+    "switchbot_store.testing.history_contract",
     "switchbot_store.testing.store_contract",
     "switchbot_store.testing.store_concurrency",
 )
@@ -39,3 +40,68 @@ def beside(database_url):
     """Another client of the same database, not behind the proxy."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
+
+
+HOSTILE = {
+    "default_transaction_isolation": "'repeatable read'",
+    "DateStyle": "'SQL, DMY'",
+    "IntervalStyle": "'sql_standard'",
+    "TimeZone": "'America/St_Johns'",
+    "search_path": "evil, pg_catalog, nowhere, public",
+    "client_encoding": "'LATIN1'",
+    "statement_timeout": "'1ms'",
+    "lock_timeout": "'1ms'",
+    "idle_in_transaction_session_timeout": "'1ms'",
+    "bytea_output": "'escape'",
+    "extra_float_digits": "-15",
+    "standard_conforming_strings": "off",
+    "array_nulls": "off",
+    "transform_null_equals": "on",
+    "quote_all_identifiers": "on",
+    "default_transaction_deferrable": "on",
+    "synchronous_commit": "off",
+    "enable_indexscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""What a role may be set to by who knows nothing of us."""
+EVIL = """
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$;
+CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+    AS $$ SELECT 'epoch'::timestamptz $$;
+CREATE FUNCTION evil.jsonb_array_elements_text(jsonb) RETURNS SETOF text LANGUAGE sql
+    AS $$ SELECT 'nothing' $$;
+GRANT USAGE ON SCHEMA evil TO hostile;
+"""
+
+
+@pytest.fixture(params=["repeatable read", "serializable"])
+def hostile_role(request, database_url):
+    """A role of the tests' database whose settings are those of `HOSTILE`."""
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        known = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hostile')"
+        if not admin.execute(known).fetchone()[0]:
+            admin.execute("CREATE ROLE hostile LOGIN")
+        name = admin.info.dbname
+        admin.execute(EVIL)
+        admin.execute("GRANT CREATE ON SCHEMA public TO hostile")
+        admin.execute(f"GRANT CREATE ON DATABASE {name} TO hostile")
+
+        def setting(name_of_it, value):
+            text = f"ALTER ROLE hostile IN DATABASE {name} SET {name_of_it} = {value}"
+            admin.execute(text)
+
+        for each, value in HOSTILE.items():
+            setting(each, value)
+        setting("default_transaction_isolation", f"'{request.param}'")
+        try:
+            yield "hostile"
+        finally:
+            admin.execute(f"ALTER ROLE hostile IN DATABASE {name} RESET ALL")
+            admin.execute("DROP OWNED BY hostile CASCADE")
+            admin.execute("DROP SCHEMA evil CASCADE")
+
+
+@pytest.fixture
+def hostile_url(database_url, hostile_role):
+    return psycopg.conninfo.make_conninfo(database_url, user=hostile_role)

@@ -77,17 +77,17 @@ class TestMistakes:
             beside.execute("ALTER TABLE json_store RENAME elsewhere TO data")
             store.set("a", {"n": 3})
 
-    def test_a_pool_that_cannot_connect_for_a_mistake_says_so(
+    def test_a_call_that_cannot_connect_for_a_mistake_says_so(
         self, database_url, monkeypatch
     ):
         with PostgresStore(database_url, timeout_seconds=0.5) as store:
             store.open()
             with monkeypatch.context() as patch:
 
-                def connect(*_arguments, **_options):
+                def make(*_arguments, **_options):
                     raise TypeError("unexpected keyword argument")
 
-                patch.setattr(OwnConnection, "connect", connect)
+                patch.setattr(OwnConnection, "__init__", make)
                 for _ in range(2):
                     with pytest.raises(TypeError, match="unexpected keyword"):
                         store.set("a", {"n": 1})

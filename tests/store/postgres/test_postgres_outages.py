@@ -7,12 +7,14 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from psycopg_pool import ConnectionPool
 
 from switchbot_store import (
+    HistorySample,
+    PostgresHistory,
     PostgresStore,
     SlowConnectionError,
     StoreClosedError,
@@ -21,11 +23,20 @@ from switchbot_store import (
     ThreadedStore,
     time_limit,
 )
+from switchbot_store.postgres.connecting import connected
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.location import connection_options, connection_string
-from switchbot_store.postgres.wire import OwnConnection
+from switchbot_store.postgres.pool import REST_SECONDS, RestingConnections
 
 WAIT_SECONDS = 30
+
+
+def until(condition):
+    """Wait for what happens in other threads and processes."""
+    give_up_at = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up_at
+        threading.Event().wait(0.005)
 
 
 class TestOutages:
@@ -213,12 +224,12 @@ class TestOpening:
             assert found["dbname"] == "home"
             assert "options" not in found
 
-    def test_nothing_is_prepared_behind_a_transaction_pooler(self):
-        pooled = "host=ep-cool-pooler.eu-central-1.aws.neon.tech"
-        assert connection_options(pooled, pooler=None)["prepare_threshold"] is None
-        assert "prepare_threshold" not in connection_options(pooled, pooler=False)
+    def test_nothing_is_prepared_where_a_pooler_is_told_of(self):
         assert connection_options("host=h", pooler=True)["prepare_threshold"] is None
-        assert "prepare_threshold" not in connection_options("host=h", pooler=None)
+        for pooler in (None, False):
+            assert "prepare_threshold" not in connection_options(
+                "host=h", pooler=pooler
+            )
 
     def test_a_call_waiting_at_close_hears_that_the_store_was_closed(
         self, proxied_url, proxy
@@ -227,8 +238,7 @@ class TestOpening:
         proxy.black_hole()
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(store.get, "a")
-            while not store._connections._own_pool.get_stats().get("requests_waiting"):
-                threading.Event().wait(0.005)
+            until(lambda: proxy.connections)
             proxy.pass_through()
             proxy.reset()
             store.close()
@@ -238,53 +248,6 @@ class TestOpening:
 
 def asked(connection):
     return connection.execute("SELECT 1").fetchone()
-
-
-class HeldWorker:
-    """Holds the pool's worker in its next attempt to connect.
-
-    It goes on when a pool is asked for a connection after `release_at_borrowing`.
-    """
-
-    def __init__(self, monkeypatch):
-        self._reached = threading.Event()
-        self._released = threading.Event()
-        self._releasing = self._armed = False
-        self._refused_at = None
-        connect = OwnConnection.connect.__func__
-        getconn = ConnectionPool.getconn
-
-        def connect_held(cls, conninfo, **options):
-            if not self._armed:
-                return connect(cls, conninfo, **options)
-            self._armed = False
-            if self._refused_at is None:
-                connection = connect(cls, conninfo, **options)
-                self._wait()
-                return connection
-            self._wait()
-            elsewhere = psycopg.conninfo.make_conninfo(conninfo, port=self._refused_at)
-            return connect(cls, elsewhere, **options)
-
-        def getconn_watched(pool, *arguments):
-            if self._releasing:
-                self._released.set()
-            return getconn(pool, *arguments)
-
-        monkeypatch.setattr(OwnConnection, "connect", classmethod(connect_held))
-        monkeypatch.setattr(ConnectionPool, "getconn", getconn_watched)
-
-    def hold(self, *, refused_at=None):
-        """Hold it once connected, or before it is refused at a port."""
-        self._armed, self._refused_at = True, refused_at
-
-    def release_at_borrowing(self):
-        assert self._reached.wait(WAIT_SECONDS)
-        self._releasing = True
-
-    def _wait(self):
-        self._reached.set()
-        assert self._released.wait(WAIT_SECONDS)
 
 
 class TestDeadConnections:
@@ -307,26 +270,6 @@ class TestDeadConnections:
         work.attempts = attempts
         return work
 
-    @pytest.fixture
-    def worker(self, monkeypatch):
-        return HeldWorker(monkeypatch)
-
-    @pytest.fixture
-    def closed_port(self):
-        with socket.socket() as taken:  # bound, and nobody listens
-            taken.bind(("127.0.0.1", 0))
-            yield taken.getsockname()[1]
-
-    def leave_one_opening(self, connections):
-        """Give up waiting for a second connection, which the worker goes on opening."""
-
-        def outer(connection):
-            with pytest.raises(SlowConnectionError):
-                connections.call(asked, timeout_seconds=0.05)
-            return asked(connection)
-
-        connections.call(outer)
-
     @pytest.mark.parametrize("fault", ["reset", "half_close"])
     @pytest.mark.parametrize("count", [1, 2, 4])
     def test_all_that_are_idle(self, connections, proxy, counted, fault, count):
@@ -341,46 +284,226 @@ class TestDeadConnections:
         assert connections.call(counted).repeated
         assert len(counted.attempts) == 2
 
-    @pytest.mark.parametrize("fault", ["reset", "half_close"])
-    def test_one_that_the_worker_has_not_handed_over(
-        self, connections, proxy, counted, worker, fault
+
+@pytest.fixture
+def silent_port():
+    """A port of every loopback address that takes connections and says nothing."""
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+class TestOneDeadline:
+    """Name, addresses, connection and call together take what a call may take."""
+
+    @pytest.fixture
+    def resolve(self, monkeypatch):
+        """Let a made-up name be resolved by a function of the test."""
+        known = socket.getaddrinfo
+
+        def use(answer):
+            def getaddrinfo(host, port, *arguments, **options):
+                if host != "db.example.com":
+                    return known(host, port, *arguments, **options)
+                found = []
+                for address in answer():
+                    found += known(address, port, *arguments, **options)
+                return found
+
+            monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+        return use
+
+    def elapsed(self, call):
+        began = time.monotonic()
+        with pytest.raises(SlowConnectionError):
+            call()
+        return time.monotonic() - began
+
+    def test_a_name_with_three_silent_addresses(self, resolve, silent_port):
+        resolve(lambda: ["127.0.0.1", "127.0.0.2", "127.0.0.3"])
+        url = f"postgresql://db.example.com:{silent_port}/home"
+        store = PostgresStore(url, connect_timeout_seconds=2)
+        assert self.elapsed(store.open) < 4
+
+    @pytest.mark.parametrize("seconds", [0.3, 1])
+    def test_a_silent_name_server(self, resolve, seconds):
+        ended = threading.Event()
+
+        def never():
+            ended.wait(WAIT_SECONDS)
+            return []
+
+        resolve(never)
+        store = PostgresStore("postgresql://db.example.com/home")
+        try:
+            with time_limit(seconds):
+                assert self.elapsed(store.open) < seconds + 2
+                assert not store.health_check()
+        finally:
+            ended.set()
+
+    def test_a_name_server_that_falls_silent_while_it_runs(self, resolve, database_url):
+        ended = threading.Event()
+        answers = [["127.0.0.1"]] * 2
+
+        def seldom():
+            if answers:
+                return answers.pop()
+            ended.wait(WAIT_SECONDS)
+            return []
+
+        resolve(seldom)
+        url = psycopg.conninfo.make_conninfo(database_url, host="db.example.com")
+        with PostgresStore(url) as store:
+            store.set("a", {"n": 1})
+            store.renew()
+            with time_limit(0.3):
+                assert self.elapsed(lambda: store.get("a")) < 2
+            ended.set()
+
+    def test_a_silent_address_does_not_keep_from_the_next(
+        self, resolve, silent_port, postgres_server
     ):
-        def work(connection):
-            worker.release_at_borrowing()
-            return counted(connection)
+        resolve(lambda: ["127.0.0.1"])
+        url = (
+            f"host=127.0.0.1,db.example.com port={silent_port},{postgres_server.port}"
+            f" user={postgres_server.user} dbname=postgres"
+        )
+        connections = Connections(url, connect_timeout_seconds=WAIT_SECONDS)
+        with connections.direct() as connection:
+            assert asked(connection) == (1,)
 
-        connections.call(asked)
-        worker.hold()
-        self.leave_one_opening(connections)
-        getattr(proxy, fault)()
-        assert connections.call(work) == ((1,), True)
-        assert len(counted.attempts) == 2
+    def test_a_name_that_nobody_knows_is_an_outage(self):
+        with pytest.raises(StoreUnavailableError, match="not resolved"):
+            PostgresStore("postgresql://no-such-name.invalid/home").open()
 
-    def test_one_that_the_worker_fails_to_open_at_the_second_try(
-        self, connections, proxy, counted, worker, closed_port
+
+class TestAtRest:
+    """Sessions that nobody needs are closed, and none is opened for its own sake."""
+
+    @pytest.fixture
+    def sessions(self, beside):
+        def count():
+            query = (
+                "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND datname = current_database()"
+            )
+            return beside.execute(query).fetchone()[0]
+
+        return count
+
+    def opened(self, database_url, rest_seconds, count):
+        options = connection_options(database_url, pooler=None)
+        pool = RestingConnections(
+            lambda seconds: connected(database_url, options, seconds),
+            max_size=count,
+            rest_seconds=rest_seconds,
+        )
+        give_up_at = time.monotonic() + WAIT_SECONDS
+        lent = [pool.lend(give_up_at) for _ in range(count)]
+        for connection in lent:
+            pool.give_back(connection)
+        return pool
+
+    def test_within_five_minutes_all_are_gone(self, database_url, sessions):
+        assert REST_SECONDS < 300 / 2
+        pool = self.opened(database_url, 0.2, 4)
+        until(lambda: sessions() == 0)
+        connection = pool.lend(time.monotonic() + WAIT_SECONDS)
+        assert asked(connection) == (1,)
+        pool.give_back(connection)
+        until(lambda: sessions() == 0)
+        pool.close()
+
+    def test_what_is_given_up_is_not_opened_again(self, database_url, sessions, proxy):
+        url = psycopg.conninfo.make_conninfo(database_url, port=proxy.port)
+        pool = self.opened(url, 100.0, 3)
+        assert (sessions(), proxy.connections) == (3, 3)
+        lent = pool.lend(time.monotonic() + WAIT_SECONDS)
+        pool.renew()
+        until(lambda: sessions() == 1)
+        pool.give_back(lent)
+        until(lambda: sessions() == 0)
+        assert proxy.connections == 3
+        pool.close()
+        with pytest.raises(StoreClosedError):
+            pool.lend(time.monotonic() + WAIT_SECONDS)
+
+    def test_a_call_that_fails_tried_once_and_says_nothing_else(
+        self, proxied_url, proxy, caplog
     ):
-        def work(connection):
-            worker.release_at_borrowing()
-            return counted(connection)
+        caplog.set_level(logging.WARNING)
+        with PostgresStore(proxied_url, patient=False) as store:
+            store.set("a", {"n": 1})
+            store.renew()
+            proxy.clear()
+            proxy.refuse()
+            with pytest.raises(StoreUnavailableError, match="refused"):
+                store.get("a")
+        assert proxy.connections <= 1
+        assert caplog.records == []
 
-        connections.call(asked)
-        worker.hold(refused_at=closed_port)
-        self.leave_one_opening(connections)
-        proxy.reset()
-        with time_limit(None, connect_seconds=WAIT_SECONDS):
-            assert connections.call(work) == ((1,), True)
-        assert len(counted.attempts) == 2
 
-    def test_one_that_the_worker_fails_to_open_at_the_first_try(
-        self, connections, counted, worker, closed_port
+class TestClosedWhileAtRest:
+    """A server may close what rests; that costs one try on a new connection."""
+
+    @pytest.fixture
+    def database(self, database_url, beside):
+        name = beside.info.dbname
+
+        def role_setting(text):
+            beside.execute(f"ALTER DATABASE {name} SET {text}")
+
+        yield role_setting
+        beside.execute(f"ALTER DATABASE {name} RESET ALL")
+
+    @pytest.fixture
+    def alone(self, beside):
+        """Tell whether the server closed every session of the database but this one."""
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+        return lambda: beside.execute(query).fetchone() == (0,)
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_reads_of_a_history_do_not_notice(
+        self, database_url, database, alone, count
     ):
-        def while_another_is_used(_connection):
-            worker.release_at_borrowing()
-            with time_limit(None, connect_seconds=WAIT_SECONDS):
-                return connections.call(counted)
+        database("idle_session_timeout = '200ms'")
+        history = PostgresHistory(database_url, max_size=count)
+        history.open()
+        gate = threading.Barrier(count)
 
-        connections.call(asked)
-        worker.hold(refused_at=closed_port)
-        self.leave_one_opening(connections)
-        assert connections.call(while_another_is_used).value == ((1,), False)
-        assert len(counted.attempts) == 1
+        def at_once(_number):
+            gate.wait(WAIT_SECONDS)
+            return history.latest(1)
+
+        with ThreadPoolExecutor(count) as pool:
+            for _ in range(3):
+                assert list(pool.map(at_once, range(count))) == [[]] * count
+                until(alone)
+        history.close()
+
+    def test_nor_does_a_store(self, database_url, database, alone):
+        database("idle_session_timeout = '200ms'")
+        with PostgresStore(database_url) as store:
+            for number in range(3):
+                store.set("a", {"n": number})
+                assert store.get("a") == {"n": number}
+                until(alone)
+
+    def test_a_plan_of_an_older_table_is_let_go(self, database_url, beside):
+        history = PostgresHistory(database_url)
+        history.open()
+        now = datetime(2026, 5, 4, tzinfo=UTC)
+        history.write([HistorySample(now, temperature=20.0)], now=now)
+        for _ in range(8):  # prepared on the way
+            assert len(history.latest(1)) == 1
+        for kind in ("real", "double precision"):
+            beside.execute(
+                f"ALTER TABLE state_history ALTER COLUMN humidity TYPE {kind}"
+            )
+            for _ in range(8):
+                assert len(history.latest(1)) == 1
+        history.close()

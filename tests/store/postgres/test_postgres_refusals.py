@@ -5,12 +5,14 @@ import socket
 import struct
 import threading
 
+import psycopg
 import pytest
 from psycopg import pq
 
 from switchbot_store import (
     FailoverStore,
     PostgresStore,
+    SlowConnectionError,
     StoreConfigError,
     StoreUnavailableError,
 )
@@ -64,6 +66,13 @@ def answer_all(listener, sqlstate, text):
             client.sendall(refusal)
 
 
+@pytest.fixture
+def closed_port():
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
 @needs_trace
 @pytest.mark.parametrize(
     ("sqlstate", "text"),
@@ -96,3 +105,89 @@ def test_a_server_that_is_full_is_merely_away(refusing, tmp_path):
     with FailoverStore(PostgresStore(url), tmp_path) as store:
         store.set("a", {"n": 1})
         assert store.get("a") == {"n": 1}
+
+
+NEVER_SENT = {
+    "sslmode": "sslmode=sometimes",
+    "gssencmode": "gssencmode=no",
+    "target_session_attrs": "target_session_attrs=rw",
+    "require_auth": "require_auth=foo",
+    "keepalives_idle": "keepalives_idle=abc",
+    "channel_binding": "channel_binding=on",
+    "load_balance_hosts": "load_balance_hosts=yes",
+    "sslnegotiation": "sslnegotiation=directt sslmode=require",
+    "TLS version": "ssl_min_protocol_version=TLSv9",
+    "service": "service=nosuch",
+    "hostaddr": "hostaddr=127.0.0.1,127.0.0.1",
+    "root certificate": "sslmode=verify-full sslrootcert=/nope/ca.pem",
+    "system roots": "sslmode=require sslrootcert=system",
+}
+REFUSED = {
+    "an option of the server": "options='-c nosuchsetting=1'",
+    "a value of such an option": "options='-c statement_timeout=soon'",
+    "channel binding": "channel_binding=require",
+    "authentication": "require_auth=scram-sha-256",
+    "TLS": "sslmode=require",
+}
+
+
+class TestWhereItArose:
+    """Not by its words: what nothing but another setting helps against."""
+
+    @pytest.mark.parametrize("name", [*NEVER_SENT, *REFUSED])
+    @pytest.mark.parametrize("fallback", [True, False])
+    def test_it_is_a_setting(self, database_url, tmp_path, name, fallback):
+        wrong = {**NEVER_SENT, **REFUSED}[name]
+        url = psycopg.conninfo.make_conninfo(
+            database_url, **psycopg.conninfo.conninfo_to_dict(wrong)
+        )
+
+        def open_it():
+            store = PostgresStore(url)
+            (FailoverStore(store, tmp_path) if fallback else store).open()
+
+        with pytest.raises(StoreConfigError) as caught:
+            open_it()
+        assert caught.value.variable
+
+    @pytest.mark.parametrize("name", NEVER_SENT)
+    def test_also_where_no_server_is(self, closed_port, name):
+        url = f"host=127.0.0.1 port={closed_port} dbname=home {NEVER_SENT[name]}"
+        with pytest.raises(StoreConfigError):
+            PostgresStore(url).open()
+
+    @pytest.mark.parametrize(
+        "fine",
+        [
+            "sslmode=prefer",
+            "sslmode=require",
+            "gssencmode=disable",
+            "target_session_attrs=read-write",
+            "require_auth=scram-sha-256,none",
+            "keepalives_idle=30",
+            "channel_binding=prefer",
+        ],
+    )
+    def test_an_outage_stays_one_whatever_is_set(self, closed_port, fine):
+        url = f"host=127.0.0.1 port={closed_port} dbname=home {fine}"
+        with pytest.raises(StoreUnavailableError, match="refused"):
+            PostgresStore(url).open()
+
+    def test_a_standby_where_a_primary_is_wanted_is_an_outage(self, database_url):
+        url = psycopg.conninfo.make_conninfo(
+            database_url, target_session_attrs="standby"
+        )
+        with pytest.raises(StoreUnavailableError, match="failed"):
+            PostgresStore(url).open()
+
+    @pytest.mark.parametrize("state", ["57P03", "53300", "08006", "XX000", "58030"])
+    @needs_trace
+    def test_a_state_that_passes_is_an_outage(self, refusing, state):
+        with pytest.raises((StoreUnavailableError, SlowConnectionError)):
+            PostgresStore(refusing(state, "in parole sconosciute")).open()
+
+    @pytest.mark.parametrize("state", ["22023", "42704", "0A000", "28000", "3D000"])
+    @needs_trace
+    def test_any_other_is_there_to_stay(self, refusing, state):
+        with pytest.raises(StoreConfigError):
+            PostgresStore(refusing(state, "in parole sconosciute")).open()

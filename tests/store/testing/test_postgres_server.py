@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from switchbot_store.testing import PostgresServer, process_family
+from switchbot_store.testing import PostgresServer, pgbouncer, process_family, ways
+from switchbot_store.testing.pgbouncer import find_pgbouncer
 from switchbot_store.testing.postgres_server import find_postgres_binaries
 
 
@@ -156,3 +157,80 @@ def process_is_running(pid):
     except FileNotFoundError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_standby_has_what_was_acknowledged_and_can_be_promoted():
+    with PostgresServer() as primary, primary.standby() as standby:
+        primary.wait_for(standby)
+        name = primary.create_database()
+        with primary.connect(name) as connection:
+            connection.execute("CREATE TABLE t AS SELECT 1 AS n")
+        with standby.connect(name) as connection:
+            assert connection.execute("SELECT n FROM t").fetchone() == (1,)
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                connection.execute("DELETE FROM t")
+        primary.kill()
+        standby.promote()
+        with standby.connect(name) as connection:
+            connection.execute("DELETE FROM t")
+
+
+def test_a_primary_can_follow_its_standby_and_commit_alone():
+    with PostgresServer(password="it's") as primary, primary.standby() as standby:
+        primary.wait_for(standby)
+        primary.stop()
+        standby.promote()
+        primary.follow(standby)
+        with primary.connect() as connection:
+            query = "SELECT pg_is_in_recovery()"
+            assert connection.execute(query).fetchone() == (True,)
+        standby.wait_for(primary)
+        standby.create_database("seen")
+        primary.connect("seen").close()
+        primary.kill()
+        standby.commit_alone()
+        standby.create_database("alone")
+
+
+@pytest.mark.parametrize("way", ["", "session", "transaction", "promotion"])
+def test_each_way_leads_to_the_database_that_was_made(way):
+    if way in {"session", "transaction"} and find_pgbouncer() is None:
+        pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
+    with PostgresServer() as server, ways.chosen(way, server) as reached:
+        for _ in range(14):
+            name = reached.server.create_database()
+            with psycopg.connect(
+                reached.url(name),
+                autocommit=True,
+                prepare_threshold=None,
+                target_session_attrs="read-write",
+            ) as connection:
+                query = "SELECT current_database()"
+                assert connection.execute(query).fetchone() == (name,)
+                connection.execute("CREATE TABLE t (n int)")
+            with reached.server.connect(name) as connection:
+                assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
+        assert (reached.server is server) is (way != "promotion")
+
+
+def test_a_way_that_nobody_knows_is_named(postgres_server):
+    with (
+        pytest.raises(ValueError, match="'sideways'"),
+        ways.chosen("sideways", postgres_server),
+    ):
+        pass
+
+
+def test_without_pgbouncer_the_reason_is_said(postgres_server, monkeypatch):
+    monkeypatch.setattr(pgbouncer, "find_pgbouncer", lambda: None)
+    with pytest.raises(RuntimeError, match="not installed"):
+        pgbouncer.PgBouncer(postgres_server)
+
+
+def test_a_pgbouncer_that_does_not_start_says_why(postgres_server):
+    echo = shutil.which("echo")
+    with (
+        pytest.raises(RuntimeError, match=r"did not start:\n.*pgbouncer\.ini"),
+        pgbouncer.PgBouncer(postgres_server, program=echo),
+    ):
+        pass

@@ -15,7 +15,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
-from switchbot_automation import AutomationEngine, SchedulerService
+from switchbot_automation import AutomationEngine, SchedulerService, WebhookSender
 from switchbot_automation.cloud.catalog.catalog import device_types
 from switchbot_automation.plugins import registry
 from switchbot_store import HistoryService, JsonStore, SqliteHistory
@@ -78,6 +78,7 @@ class Home(DataUpdateCoordinator[Picture]):
                 store,
                 history=history,
                 quota=self.account.client.quota,
+                webhook_sender=WebhookSender(),
             )
         )
         await self.engine.run_once(trigger="start")

@@ -1,5 +1,6 @@
 """What the phone app exports, in the forms that people's files have."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,6 +85,18 @@ def test_every_header_is_understood(tmp_path, header, line, metadata):
         '"September 1, 2026 7:56\u202fAM"',
         "1 Sep 2026 07:56",
         '"2026-09-01 07:56 am"',
+        "Sep 1, 2026, 7:56 AM",  # cut in three
+        "1. September 2026 um 07:56 Uhr",
+        "1 sept. 2026 à 07:56",
+        "1 de septiembre de 2026, 7:56 a. m.",
+        "1 de set. de 2026 07:56",
+        "1 wrz 2026, 07:56",
+        "1 сент. 2026 г., 07:56",  # noqa: RUF001 - Russian
+        "2026年9月1日 07:56",
+        "2026年9月1日午前7:56",
+        "2026/09/01 上午7:56",
+        "2026년 9월 1일 오전 7:56",
+        "\u200e٢٠٢٦-٠٩-٠١ ٠٧:٥٦",  # noqa: RUF001 - Arabic digits
     ],
 )
 def test_every_date_is_understood(tmp_path, date):
@@ -105,6 +118,17 @@ def test_dates_are_read_back_in_every_form(moment):
 
 
 @pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        *(("12:05 AM", 0), ("12:05 PM", 12), ("1:05 PM", 13), ("1:05 p.\u00a0m.", 13)),
+        *(("午後0:05", 12), ("午前0:05", 0), ("午後11:05", 23), ("下午 12:05", 12)),
+    ],
+)
+def test_halves_of_the_day_are_those_of_the_language(text, hour):
+    assert parse_moment(f"2026-09-01 {text}").hour == hour
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("", "yesterday", "2026-13-01 07:56", "2026-02-30 07:56", "2026-09-01"),
@@ -114,6 +138,8 @@ def test_dates_are_read_back_in_every_form(moment):
             "9999-09-01 07:56",
             "03/08/2025 22:20",
             "J 1, 2026 07:56",
+            "1 jui 2026 07:56",  # June or July
+            "2026-09-01 午後13:00",
         ),
     ],
 )
@@ -204,6 +230,51 @@ def test_where_nothing_tells_the_order_is_asked_for(tmp_path):
     (sample,), _ = read(tmp_path, text, date_order="month", timezone="UTC")
     assert sample.timestamp == datetime(2025, 3, 8, 22, 20, tzinfo=UTC)
     assert order_of(["03/08/2025 22:20", "no date"]) is None
+
+
+def test_every_line_helps_to_find_the_order(tmp_path):
+    """Also the first, and those below another header or after another form."""
+    lines = ["28/02/2026 23:59,20,50", "01/03/2026 00:00,20,50"]
+    other = "Timestamp,Light_Value,Temperature_Celsius"
+    for text in (
+        "\n".join(lines),
+        "\n".join(reversed(lines)),
+        f"2026-02-28 22:00,20,50\n{lines[1]}\n\n{lines[0]}",
+        f"{lines[1]}\n{other}\n28/02/2026 23:59,1,20",
+        "01/03/2026 00:00 a. m.,20,50\n28/02/2026 11:59 p. m.,20,50",
+    ):
+        samples, report = read(tmp_path, f"{SHORT}\n{text}\n", timezone="UTC")
+        stamps = {sample.timestamp for sample in samples}
+        assert stamps >= {datetime(2026, 2, 28, 23, 59, tzinfo=UTC)}
+        assert max(stamps) <= datetime(2026, 3, 1, tzinfo=UTC)
+        assert report.bad == text.count("00:00 a")  # no such hour
+
+
+@given(
+    cells=st.lists(st.sampled_from(["21", "5", "45", "9,1", '"21,5"', ""]), max_size=9)
+)
+def test_a_line_is_never_read_with_more_cells_than_its_header(tmp_path_factory, cells):
+    line = ",".join(["2026-09-01 07:56", *cells])
+    found = next(csv.reader([line]))
+    samples, report = read(
+        tmp_path_factory.mktemp("cells"), f"{SHORT}\n2026-09-01 07:50,20,50\n{line}\n"
+    )
+    if any(found[3:]):
+        assert len(samples) == 1
+        assert "decimal" in report.bad_lines[0].reason
+    elif len(samples) == 2 and samples[1].temperature is not None:
+        assert samples[1].temperature == float(found[1].replace(",", "."))
+
+
+@pytest.mark.parametrize("header", [FULL, SHORT, "Timestamp,Temperature_Celsius"])
+@pytest.mark.parametrize("date", ["13/03/2026 10:00", '"Mar 13, 2026 10:00"'])
+def test_a_decimal_comma_between_commas_is_refused(tmp_path, header, date):
+    count = header.count(",")
+    line = ",".join([date, *["21,5"] * count])
+    samples, report = read(tmp_path, f"{header}\n{line}\n{line}\n")
+    assert not samples
+    assert (report.bad, report.bad_lines[0].number) == (2, 2)
+    assert "decimal" in report.bad_lines[0].reason
 
 
 @pytest.mark.parametrize(

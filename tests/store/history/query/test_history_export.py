@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -75,6 +76,17 @@ def test_json_lines_hold_every_row(service):
         row = json.loads(line)
         row["timestamp"] = datetime.fromisoformat(row["timestamp"])
         assert row == asdict(sample)
+
+
+@pytest.mark.parametrize("format_name", ["csv", "jsonl"])
+def test_timestamps_have_one_form(service, format_name):
+    """Also where there are no microseconds: mixed forms load as text elsewhere."""
+    buffer = io.BytesIO()
+    service.export(buffer, START, END, fields=["temperature"], format=format_name)
+    stamps = re.findall(r"2026-[^\",]*", buffer.getvalue().decode())
+    assert [datetime.strptime(each, "%Y-%m-%dT%H:%M:%S.%f%z") for each in stamps] == [
+        sample.timestamp for sample in SAMPLES
+    ]
 
 
 def test_parquet_holds_every_row(service, tmp_path):

@@ -1,23 +1,29 @@
 """Behind PgBouncer in transaction mode, as hosted PostgreSQL gives by default."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from switchbot_store import (
+    FailoverStore,
     HistorySample,
     PostgresHistory,
     PostgresStore,
     StoreConfig,
     StoreConfigError,
+    get_history,
     get_store,
     migrate,
 )
 from switchbot_store.doctor.inspection import Inspection
 from switchbot_store.doctor.local import examine
+from switchbot_store.ops import analyze_db_health
 from switchbot_store.postgres.migrations import load_migrations
+from switchbot_store.testing import PostgresServer
+from switchbot_store.testing.pgbouncer import PgBouncer
 
 CLIENTS = 6
 OPERATIONS_EACH = 300
@@ -43,10 +49,6 @@ def all_at_once(work, count=CLIENTS):
     return errors
 
 
-def pooled(url):
-    return PostgresStore(url, pooler=True)
-
-
 def test_the_pooler_gives_each_transaction_another_connection(pgbouncer):
     """What the other tests of this file stand on."""
     with (
@@ -65,7 +67,7 @@ def test_the_pooler_gives_each_transaction_another_connection(pgbouncer):
 
 
 def test_eighteen_hundred_operations_from_six_clients_without_an_error(pgbouncer):
-    stores = [pooled(pgbouncer) for _ in range(CLIENTS)]
+    stores = [PostgresStore(pgbouncer) for _ in range(CLIENTS)]
 
     def work(number):
         store = stores[number]
@@ -79,28 +81,58 @@ def test_eighteen_hundred_operations_from_six_clients_without_an_error(pgbouncer
             assert f"own/{number}" in store.keys()  # noqa: SIM118 - a store is no dict
 
     assert all_at_once(work) == []
-    with pooled(pgbouncer) as store:
+    with PostgresStore(pgbouncer) as store:
         assert store.get("shared") == {"n": CLIENTS * OPERATIONS_EACH // 6}
     for store in stores:
         store.close()
 
 
 def test_clients_that_prepare_would_fail_there(pgbouncer):
-    """The setting is what makes the difference, not luck."""
-    stores = [PostgresStore(pgbouncer, pooler=False) for _ in range(CLIENTS)]
+    """That nothing is prepared is what makes the difference, not luck."""
 
-    def work(number):
-        for step in range(50):
-            stores[number].set(f"own/{number}", {"step": step})
+    def work(_number):
+        with psycopg.connect(pgbouncer, autocommit=True, prepare_threshold=0) as client:
+            for _ in range(50):
+                client.execute("SELECT 1")
 
     errors = all_at_once(work)
-    for store in stores:
-        store.close()
     assert any("prepared statement" in str(error) for error in errors)
 
 
+@pytest.mark.parametrize("pooler", [None, True, False])
+@pytest.mark.parametrize("make", [PostgresStore, PostgresHistory])
+def test_whatever_was_said_of_it_nothing_is_prepared(
+    pgbouncer, database_url, make, pooler
+):
+    clients = [make(pgbouncer, pooler=pooler) for _ in range(CLIENTS)]
+    for client in clients:
+        client.open()
+    now = datetime.now(UTC)
+
+    def work(number):
+        client = clients[number]
+        for step in range(20):
+            if make is PostgresHistory:
+                sample = HistorySample(now - timedelta(seconds=step), f"zone-{number}")
+                assert client.write([sample], now=now) == 1
+                assert client.latest(1, zone=f"zone-{number}")
+            else:
+                client.set(f"own/{number}", {"step": step})
+                assert client.get(f"own/{number}") == {"step": step}
+
+    assert all_at_once(work) == []
+    with psycopg.connect(pgbouncer, prepare_threshold=None) as other:
+        prepared = "SELECT count(*) FROM pg_prepared_statements"
+        assert other.execute(prepared).fetchone() == (0,)
+        # Nor does another client find its session changed.
+        path = "SELECT source FROM pg_settings WHERE name = 'TimeZone'"
+        assert other.execute(path).fetchone()[0] != "session"
+    for client in clients:
+        client.close()
+
+
 def test_ten_clients_migrate_an_empty_database_at_once(pgbouncer, database_url):
-    stores = [pooled(pgbouncer) for _ in range(10)]
+    stores = [PostgresStore(pgbouncer) for _ in range(10)]
     assert all_at_once(lambda number: stores[number].open(), count=10) == []
     for store in stores:
         store.close()
@@ -134,13 +166,13 @@ def test_a_dashboards_table_is_adopted_once_by_several(pgbouncer, database_url):
         assert dashboard.execute(counted).fetchone() == (20000 + len(told),)
         left = "SELECT to_regclass('state_history_adoption')"
         assert dashboard.execute(left).fetchone() == (None,)
-    history = PostgresHistory(pgbouncer, pooler=True)
+    history = PostgresHistory(pgbouncer)
     assert history.latest(1)[0].temperature == 19.5
     history.close()
 
 
 def test_history_small_and_large_goes_through(pgbouncer):
-    history = PostgresHistory(pgbouncer, pooler=True)
+    history = PostgresHistory(pgbouncer)
     now = datetime.now(UTC)
     start = now - timedelta(days=3)
     samples = [
@@ -157,7 +189,7 @@ def test_history_small_and_large_goes_through(pgbouncer):
 
 
 def test_a_lease_has_one_holder(pgbouncer):
-    stores = [pooled(pgbouncer) for _ in range(CLIENTS)]
+    stores = [PostgresStore(pgbouncer) for _ in range(CLIENTS)]
     leases = [None] * CLIENTS
 
     def work(number):
@@ -187,24 +219,65 @@ def environment(monkeypatch, pgbouncer, tmp_path):
     return monkeypatch
 
 
-def test_the_variable_is_enough(environment):
-    environment.setenv("POSTGRES_POOLER", "transaction")
-    with get_store() as store:
+@pytest.mark.parametrize("word", ["", "transaction"])
+def test_every_kind_is_served_whoever_mentions_it_or_not(environment, word):
+    environment.setenv("POSTGRES_POOLER", word)
+    now = datetime.now(UTC)
+    with get_store() as store, get_history() as history:
         for step in range(20):
             store.set("settings", {"step": step})
             assert store.get("settings") == {"step": step}
+            history.record(HistorySample(now - timedelta(seconds=step), "room"))
+        history.flush()
+        assert history.latest(1)[0].zone == "room"
+        lease = store.lease("engine", 60)
+        assert lease is not None
+        assert lease.renew()
+        lease.release()
         assert store.status().degraded_since is None
+        assert history.status().degraded_since is None
+    for _ in range(8):
+        report = analyze_db_health(StoreConfig.from_env().conninfo)
+        assert "prepared statement" not in str(report)
 
 
-def test_the_doctor_notices_a_pooler_that_nobody_mentioned(environment):
-    with PostgresStore(StoreConfig.from_env().conninfo, pooler=True):
+def test_the_doctor_says_that_a_pooler_answers(environment):
+    with PostgresStore(StoreConfig.from_env().conninfo):
         pass
     assert Inspection(StoreConfig.from_env().conninfo).facts().through_pooler
-    findings = [each for each in examine() if each.check == "pooler"]
-    assert [each.level for each in findings] == ["warning"]
-    assert "POSTGRES_POOLER=transaction" in findings[0].advice
-    environment.setenv("POSTGRES_POOLER", "transaction")
-    assert [each for each in examine() if each.check == "pooler"] == []
+    for word, level in (("", "ok"), ("transaction", "ok"), ("none", "warning")):
+        environment.setenv("POSTGRES_POOLER", word)
+        found = [each for each in examine() if each.check == "pooler"]
+        assert [each.level for each in found] == [level]
+
+
+@pytest.mark.usefixtures("bouncer")  # or skipped
+def test_a_pooler_that_is_led_to_a_promoted_standby_is_followed(tmp_path):
+    with (
+        PostgresServer() as primary,
+        primary.standby() as standby,
+        PgBouncer(primary) as bouncer,
+        FailoverStore(PostgresStore(bouncer.url()), tmp_path / "config") as store,
+    ):
+        primary.wait_for(standby)
+        store.set("state", {"n": 1})
+        assert store.status().degraded_since is None
+        primary.kill()
+        store.set("state", {"n": 2})
+        assert store.status().degraded_since is not None
+        standby.promote()
+        bouncer.stop()
+        bouncer.lead_to(standby)
+        bouncer.start()
+        give_up_at = time.monotonic() + 60
+        while store.status().degraded_since is not None:
+            assert time.monotonic() < give_up_at
+            threading.Event().wait(0.05)
+        store.set("other", {"n": 3})
+        with standby.connect() as connection:
+            query = "SELECT data FROM json_store WHERE kind IN ('state', 'other')"
+            found = connection.execute(f"{query} ORDER BY kind").fetchall()
+        assert found == [({"n": 3},), ({"n": 2},)]
 
 
 def test_options_are_refused_and_the_doctor_says_so(environment, pgbouncer):
@@ -213,7 +286,7 @@ def test_options_are_refused_and_the_doctor_says_so(environment, pgbouncer):
         "POSTGRES_URL", f"{pgbouncer}?options=-c%20statement_timeout%3D5s"
     )
     with pytest.raises(StoreConfigError, match="startup parameter"):
-        PostgresStore(StoreConfig.from_env().conninfo, pooler=True).open()
+        PostgresStore(StoreConfig.from_env().conninfo).open()
     problems = [each for each in examine() if each.level == "problem"]
     assert {each.check for each in problems} == {"pooler"}
     assert any("PGOPTIONS" in each.advice for each in problems)

@@ -1,0 +1,111 @@
+"""Secrets that lie outside of the settings: found when they are used, and kept nowhere.
+
+A document names one, ``{"secret": "boiler_on"}``, where a URL or a token of its own may
+stand. What the name stands for is in the variable ``SWITCHBOT_SECRET_BOILER_ON``, or
+under ``boiler_on`` in the JSON file that ``SWITCHBOT_SECRETS_FILE`` names, which nobody
+but its owner may read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from switchbot_automation.engine.observe.gateway import describe
+from switchbot_automation.errors import WebhookError
+from switchbot_automation.urls import SecretName, without_url
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from switchbot_automation.engine.act.cascade import HookSender
+
+FILE: Final = "SWITCHBOT_SECRETS_FILE"
+VARIABLE: Final = "SWITCHBOT_SECRET_"
+
+_MOST_BYTES: Final = 1024 * 1024
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+async def secret_of(value: str) -> str:
+    """Return what a secret of the settings stands for: itself, unless it is a name.
+
+    Raises `WebhookError`, which says where it was looked for and nothing of a secret.
+    """
+    if not isinstance(value, SecretName):
+        return value
+    found = os.environ.get(VARIABLE + value.name.upper().translate(_TO_VARIABLE))
+    if found:
+        return found
+    path = os.environ.get(FILE)
+    if path:
+        # A file may lie on a disk that is slow, or is not there.
+        found = await asyncio.to_thread(_in_file, path, value.name)
+    if not found:
+        raise WebhookError(
+            f"the secret {value.name!r} is neither in the environment, as"
+            f" {VARIABLE}{value.name.upper().translate(_TO_VARIABLE)}, nor in the file"
+            f" that {FILE} names"
+        )
+    return found
+
+
+_TO_VARIABLE: Final = str.maketrans("-.", "__")
+
+
+def _in_file(path: str, name: str) -> str | None:
+    try:
+        # Not waiting: in place of a file there may be a pipe that nobody writes to.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode) or mode & _OTHERS:
+                raise WebhookError(
+                    f"{FILE}: others may read that file; take their rights away"
+                    " (chmod 600)"
+                )
+            body = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise WebhookError(
+            f"{FILE}: {error.strerror or type(error).__name__}"
+        ) from None
+    try:
+        document = orjson.loads(body) if len(body) <= _MOST_BYTES else None
+    except ValueError:
+        document = None  # its message may quote the file
+    if not isinstance(document, dict):
+        raise WebhookError(f"{FILE}: that file is no JSON object of names and texts")
+    found = document.get(name)
+    return found if isinstance(found, str) else None
+
+
+class UnsealingSender:
+    """Sends webhooks whose URLs are named only; no error shows what a name stands for."""
+
+    def __init__(self, sender: HookSender) -> None:
+        self._sender = sender
+
+    async def send(self, url: str, *, allowed_hosts: Collection[str]) -> object:
+        """POST to what `url` stands for. Raises what the sender raises."""
+        found = await secret_of(url)
+        try:
+            return await self._sender.send(found, allowed_hosts=allowed_hosts)
+        except TimeoutError:
+            raise
+        except Exception as error:
+            if found is url:
+                raise  # the caller knows the URL, and hides it
+            raise _without(error, found) from None
+
+
+def _without(error: Exception, url: str) -> WebhookError:
+    """Return an error that says the same without the URL."""
+    if isinstance(error, WebhookError):
+        words = without_url(str(error), url)
+        return WebhookError(words, status=error.status, maybe_sent=error.maybe_sent)
+    # A host's own sender: nobody knows what its errors mean.
+    return WebhookError(describe(error, hide=url), maybe_sent=True)

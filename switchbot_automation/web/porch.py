@@ -1,0 +1,231 @@
+"""Where people knock: heard, and told apart, before anything is made for them.
+
+A connection costs the server a thousand times what it costs whoever opens it. So it is
+first only a socket. What it says is looked at without being taken: a token, a session or
+the webhook's path is let in at once, and of the others a few at a time. There are few
+places to wait, the oldest makes room, and of those who wait the newest is next: so
+whoever asks now is answered soon, however many came before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from switchbot_automation.cloud.events.events import same_secret
+from switchbot_automation.web.credentials import COOKIE
+from switchbot_automation.web.strangers import network_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchbot_automation.web.request import Site
+
+_LOGGER = logging.getLogger(__name__)
+
+_WAITING_TO_BE_TAKEN: Final = 4096
+_TAKEN_AT_ONCE: Final = 256
+_LOOKED_AT_BYTES: Final = 8192
+# A stranger costs about a millisecond; so most of the time is the owner's.
+_ONE_EVERY_SECONDS: Final = 0.005
+_PAUSE_SECONDS: Final = 0.2
+_ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class _Visitor(NamedTuple):
+    address: str
+    gives_up: asyncio.TimerHandle
+
+
+class Porch:
+    """Takes connections on `host` and `port`, hands them to `let_in`, and if it is known.
+
+    `site` says who is known. At most `most` wait, half as many of one address, for
+    `seconds` at most.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        let_in: Callable[[socket.socket, bool], object],
+        *,
+        seconds: float,
+        most: int,
+    ) -> None:
+        self._site = site
+        self._let_in = let_in
+        self._seconds = seconds
+        self._most = most
+        self._listening: list[socket.socket] = []
+        self._silent: dict[socket.socket, _Visitor] = {}
+        self._heard: dict[socket.socket, _Visitor] = {}
+        self._of: Counter[str] = Counter()
+        self._next: asyncio.TimerHandle | None = None
+
+    async def open(self, host: str, port: int) -> int:
+        """Listen, and return the port. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        absent: OSError | None = None
+        for family, _, _, _, where in dict.fromkeys(found):
+            try:
+                self._listening.append(_listening(family, where))
+            except OSError as error:
+                # `localhost` names an IPv6 address also where there is no IPv6.
+                absent = error
+                if error.errno not in _ABSENT:
+                    break
+        if absent is not None and (absent.errno not in _ABSENT or not self._listening):
+            self.close()
+            raise absent
+        for each in self._listening:
+            loop.add_reader(each, self._take, each)
+        return int(self._listening[0].getsockname()[1])
+
+    def close(self) -> None:
+        """Listen no longer, and send away who waits."""
+        loop = asyncio.get_running_loop()
+        for each in self._listening:
+            loop.remove_reader(each)
+            each.close()
+        self._listening.clear()
+        for visitor in (*self._silent, *self._heard):
+            self._send_away(visitor)
+        if self._next is not None:
+            self._next.cancel()
+
+    def _take(self, listening: socket.socket) -> None:
+        for _ in range(_TAKEN_AT_ONCE):
+            try:
+                visitor, peer = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._out_of_files(listening, error)
+                return
+            visitor.settimeout(0)
+            if self._site.credentials is None:
+                self._let_in(visitor, False)  # noqa: FBT003 - nobody is, by what is said
+            else:
+                self._let_wait(visitor, network_of(str(peer[0])))
+
+    def _out_of_files(self, listening: socket.socket, error: OSError) -> None:
+        _LOGGER.warning("no connection can be taken: %s", error.strerror)
+        for visitor in (*self._silent, *self._heard):
+            self._send_away(visitor)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listening)
+        loop.call_later(_PAUSE_SECONDS, self._listen_again, listening)
+
+    def _listen_again(self, listening: socket.socket) -> None:
+        if listening in self._listening:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(listening, self._take, listening)
+
+    def _let_wait(self, visitor: socket.socket, address: str) -> None:
+        loop = asyncio.get_running_loop()
+        gives_up = loop.call_later(self._seconds, self._send_away, visitor)
+        self._silent[visitor] = _Visitor(address, gives_up)
+        self._of[address] += 1
+        loop.add_reader(visitor, self._hear, visitor)
+        if self._of[address] > max(1, self._most // 2):
+            self._make_room(address, visitor)
+        elif len(self._silent) + len(self._heard) > self._most:
+            self._make_room(None, visitor)
+
+    def _make_room(self, address: str | None, newest: socket.socket) -> None:
+        """Send the oldest away, who says nothing before who does, and never the newest."""
+        for waiting in (self._silent, self._heard):
+            for visitor, each in waiting.items():
+                if visitor is not newest and address in {None, each.address}:
+                    self._send_away(visitor)
+                    return
+
+    def _hear(self, visitor: socket.socket) -> None:
+        try:
+            said = visitor.recv(_LOOKED_AT_BYTES, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            said = b""
+        if not said:
+            self._send_away(visitor)
+        elif self._is_known(said):
+            self._hand_in(visitor, known=True)
+        else:
+            asyncio.get_running_loop().remove_reader(visitor)
+            self._heard[visitor] = self._silent.pop(visitor)
+            if self._next is None:
+                self._next_one()
+
+    def _next_one(self) -> None:
+        self._next = None
+        if self._heard:
+            self._hand_in(next(reversed(self._heard)), known=False)
+            loop = asyncio.get_running_loop()
+            self._next = loop.call_later(_ONE_EVERY_SECONDS, self._next_one)
+
+    def _hand_in(self, visitor: socket.socket, *, known: bool) -> None:
+        self._forget(visitor)
+        self._let_in(visitor, known)
+
+    def _send_away(self, visitor: socket.socket) -> None:
+        if self._forget(visitor):
+            visitor.close()
+
+    def _forget(self, visitor: socket.socket) -> bool:
+        asyncio.get_running_loop().remove_reader(visitor)
+        found = self._silent.pop(visitor, None) or self._heard.pop(visitor, None)
+        if found is None:
+            return False
+        found.gives_up.cancel()
+        self._of[found.address] -= 1
+        if not self._of[found.address]:
+            del self._of[found.address]
+        return True
+
+    def _is_known(self, said: bytes) -> bool:
+        """Tell whether what was said so far can only come from somebody known."""
+        first, *lines = said.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        secret = self._site.webhook_secret
+        if secret is not None:
+            path = first.partition(" ")[2].partition(" ")[0].partition("?")[0]
+            if same_secret(path.rpartition("/webhook/")[2], secret):
+                return True
+        credentials, sessions = self._site.credentials, self._site.sessions
+        if credentials is None or sessions is None:
+            return True
+        for line in lines:
+            name, _, value = line.partition(":")
+            kind = name.lower()
+            if kind == "authorization" and credentials.is_bearer(value.strip()):
+                return True
+            if kind == "cookie":
+                for each in value.split(";"):
+                    key, _, cookie = each.strip().partition("=")
+                    if key == COOKIE and sessions.is_good(cookie):
+                        return True
+        return False
+
+
+def _listening(family: int, where: Any) -> socket.socket:
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            with suppress(OSError):
+                found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind(where)
+        found.listen(_WAITING_TO_BE_TAKEN)
+        found.settimeout(0)
+    except OSError:
+        found.close()
+        raise
+    return found

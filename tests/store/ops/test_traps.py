@@ -1,0 +1,120 @@
+"""No statement springs a trap, and what an analyst asks is answered beside them."""
+
+import os
+
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool
+
+from switchbot_store import StoreDataError
+from switchbot_store.ops import RefusedSqlError, execute_sql, explain_query
+from tests.store.ops import traps
+
+# A thousand in `nox -s traps`, a smaller draw with all the other tests.
+COUNT = int(os.environ.get("TRAPS", "60"))
+
+
+@pytest.fixture(scope="module")
+def trapped(server):
+    """A database full of traps, which are armed after it is made."""
+    name = server.create_database()
+    with psycopg.connect(server.conninfo(name), autocommit=True) as connection:
+        for statement in (*traps.PLAIN, *traps.TRAPPED):
+            connection.execute(statement)
+        connection.execute("ANALYZE")
+        connection.execute(f"ALTER DATABASE {name} SET traps.set = 'on'")
+    yield server.conninfo(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def pool(trapped):
+    """One connection, in which a sprung trap leaves its marker."""
+    with ConnectionPool(trapped, min_size=1, max_size=1, open=True) as pool:
+        yield pool
+
+
+@pytest.fixture
+def marked(trapped):
+    """Whether a trap was sprung by anybody; a lock outlives all that is undone."""
+    with psycopg.connect(trapped, autocommit=True) as connection:
+        query = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+        )
+        yield lambda: connection.execute(query, [traps.KEY]).fetchone()[0] > 0
+
+
+def ask(pool, statement, marked):
+    """Ask in both ways; whether it was refused. Fails where a trap was sprung."""
+    refused = 0
+    for how in (execute_sql, explain_query):
+        try:
+            how(pool, statement)
+        except RefusedSqlError:
+            refused += 1
+        except StoreDataError:
+            pass  # the server's own word: it is no statement
+        assert not marked(), f"{how.__name__} sprang a trap: {statement}"
+    return refused == 2
+
+
+@pytest.mark.parametrize("statement", traps.SPRINGING)
+def test_each_way_to_a_trap_is_refused_and_springs_none(pool, marked, statement):
+    assert ask(pool, statement, marked)
+
+
+def test_the_traps_are_armed(trapped, marked):
+    sprung = 0
+    for statement in traps.SPRINGING:
+        with psycopg.connect(trapped, autocommit=True) as connection:
+            try:
+                connection.execute(statement)
+            except psycopg.Error:
+                continue
+            finally:
+                held = connection.info.transaction_status is not None and marked()
+            sprung += held
+    assert sprung >= 35
+
+
+def test_no_statement_springs_a_trap(pool, marked):
+    for statement in traps.springing(1, COUNT):
+        ask(pool, statement, marked)
+
+
+def test_what_an_analyst_asks_is_answered(pool, marked):
+    refused = [
+        statement
+        for statement in traps.harmless(1, min(200, COUNT))
+        if ask(pool, statement, marked)
+    ]
+    assert len(refused) <= 2, refused
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "CREATE INDEX ON rooms ((id + spring(1)))",
+        "CREATE INDEX ON rooms (id) WHERE id > spring(1)",
+        "CREATE INDEX ON rooms ((id === name))",
+        "CREATE INDEX ON rooms ((name::trapped))",
+        "CREATE INDEX ON t_class (n odd_ops)",
+        "CREATE INDEX ON t_cast ((k + 1))",
+    ],
+)
+def test_a_supposed_index_springs_none_either(pool, marked, definition):
+    with pytest.raises(RefusedSqlError):
+        explain_query(pool, "SELECT 1 FROM rooms", hypothetical_indexes=[definition])
+    assert not marked()
+
+
+def test_traps_that_a_statement_does_not_touch_refuse_nothing(pool, marked):
+    for statement in (
+        "SELECT id + 1, lower(name), feels = 'ok' FROM rooms WHERE id = 1",
+        "SELECT max(warmth), min(name) FROM rooms GROUP BY feels ORDER BY feels",
+        "SELECT n FROM t_domain WHERE d = 'x'",
+        "SELECT high::numeric(5, 1), span @> 20 FROM limits WHERE span = '[18,25]'",
+    ):
+        execute_sql(pool, statement)
+        explain_query(pool, statement)
+    assert not marked()

@@ -1,0 +1,265 @@
+"""A database full of traps: objects that call a function as soon as anything touches them.
+
+The function leaves a marker where neither READ ONLY nor a rollback takes it away: it holds
+a lock of its session, which a test sees, and raises a notice.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+KEY: Final = 77_777
+BODY = f"PERFORM pg_try_advisory_lock({KEY}); RAISE NOTICE 'sprung';"
+
+
+def _function(arguments: str, result: str, value: str, name: str = "spring") -> str:
+    return (
+        f"CREATE FUNCTION {name}({arguments}) RETURNS {result} LANGUAGE plpgsql IMMUTABLE"
+        f" AS $$ BEGIN IF current_setting('traps.set', true) = 'on' THEN {BODY} END IF;"
+        f" RETURN {value}; END $$"
+    )
+
+
+PLAIN = (
+    "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+    (
+        "CREATE TABLE rooms (id int PRIMARY KEY, name text, at timestamptz, warmth float8,"
+        " feels mood, tags text[], extra jsonb)"
+    ),
+    (
+        "INSERT INTO rooms SELECT g, 'room' || g % 5, timestamptz '2026-01-01' + g *"
+        " interval '1 hour', 18 + g % 7, CASE WHEN g % 2 = 0 THEN 'ok'::mood END,"
+        " ARRAY['a', 'b'], '{\"a\": [1, 2]}' FROM generate_series(1, 200) g"
+    ),
+    "CREATE TABLE readings (room int REFERENCES rooms, at timestamptz, value float8)",
+    (
+        "INSERT INTO readings SELECT 1 + g % 200, timestamptz '2026-01-01' + g *"
+        " interval '1 minute', g % 30 FROM generate_series(1, 2000) g"
+    ),
+    "CREATE VIEW warm AS SELECT id, name, warmth FROM rooms WHERE warmth > 20",
+    "CREATE DOMAIN degrees AS float8 CHECK (VALUE BETWEEN -50 AND 100)",
+    "CREATE TABLE limits (room int, high degrees, span int4range)",
+    "INSERT INTO limits VALUES (1, 25, '[18,25]')",
+    "ALTER TABLE limits ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY mine ON limits USING (room > 0)",
+)
+TRAPPED = (
+    _function("int", "int", "$1"),
+    _function("text", "bool", "true", "spring_text"),
+    _function("int, text", "bool", "true", "spring_equal"),
+    _function("mood", "text", "'x'", "spring_cast"),
+    "CREATE VIEW v_function AS SELECT spring(id) AS n FROM rooms",
+    "CREATE VIEW v_over AS SELECT n FROM v_function",
+    "CREATE OPERATOR === (leftarg = int, rightarg = text, function = spring_equal)",
+    "CREATE VIEW v_operator AS SELECT id === name AS n FROM rooms",
+    "CREATE DOMAIN trapped AS text CHECK (spring_text(VALUE))",
+    "CREATE TYPE pair AS (a int, b trapped)",
+    "CREATE TABLE t_domain (n int, d trapped, ds trapped[], p pair)",
+    "CREATE VIEW v_domain AS SELECT name::trapped AS n FROM rooms",
+    "CREATE TABLE t_index (n int)",
+    "CREATE INDEX ON t_index ((n + spring(1)))",
+    "CREATE TABLE t_predicate (n int)",
+    "CREATE INDEX ON t_predicate (n) WHERE n > spring(1)",
+    "CREATE TABLE t_statistics (n int, m int)",
+    "CREATE STATISTICS st ON (n + spring(1)), m FROM t_statistics",
+    "CREATE TABLE t_policy (n int)",
+    "INSERT INTO t_policy VALUES (1)",
+    "ALTER TABLE t_policy ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE t_policy FORCE ROW LEVEL SECURITY",
+    "CREATE POLICY p ON t_policy USING (spring(n) > 0)",
+    "CREATE TYPE odd",
+    (
+        "CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT"
+        " AS 'int4in'"
+    ),
+    (
+        "CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT"
+        " AS 'int4out'"
+    ),
+    "CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = int4)",
+    _function("odd, odd", "bool", "false", "odd_less"),
+    _function("odd, odd", "int", "0", "odd_compare"),
+    "CREATE OPERATOR < (leftarg = odd, rightarg = odd, function = odd_less)",
+    "CREATE OPERATOR <= (leftarg = odd, rightarg = odd, function = odd_less)",
+    "CREATE OPERATOR = (leftarg = odd, rightarg = odd, function = odd_less)",
+    "CREATE OPERATOR >= (leftarg = odd, rightarg = odd, function = odd_less)",
+    "CREATE OPERATOR > (leftarg = odd, rightarg = odd, function = odd_less)",
+    (
+        "CREATE OPERATOR CLASS odd_ops DEFAULT FOR TYPE odd USING btree AS OPERATOR 1 <,"
+        " OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,"
+        " FUNCTION 1 odd_compare(odd, odd)"
+    ),
+    "CREATE TABLE t_class (n odd)",
+    "INSERT INTO t_class VALUES ('1'), ('2')",
+    "CREATE TYPE range_class AS RANGE (subtype = odd)",
+    "CREATE TABLE t_range (n int, r range_class)",
+    "CREATE TYPE hue AS ENUM ('red', 'blue')",
+    "CREATE TABLE t_operator (h hue)",
+    "INSERT INTO t_operator VALUES ('red')",
+    _function("hue, hue", "bool", "true", "hue_equal"),
+    "CREATE OPERATOR = (leftarg = hue, rightarg = hue, function = hue_equal)",
+    "CREATE FOREIGN DATA WRAPPER nobody",
+    "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nobody",
+    "CREATE FOREIGN TABLE t_foreign (n int) SERVER elsewhere",
+    "CREATE TYPE kind AS ENUM ('a', 'b')",
+    _function("kind", "int", "1", "kind_number"),
+    "CREATE CAST (kind AS int) WITH FUNCTION kind_number(kind) AS IMPLICIT",
+    "CREATE TABLE t_cast (n int, k kind)",
+    "INSERT INTO t_cast VALUES (1, 'a')",
+    _function("rooms", "int", "1", "secretly"),
+    _function("int", "int", "1", "initcap"),
+    "CREATE TABLE t_part (n odd) PARTITION BY RANGE (n)",
+    "CREATE TABLE t_part_one PARTITION OF t_part FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
+)
+
+# Each comes to a trap in one of the ways.
+SPRINGING = (
+    "SELECT n FROM v_function",
+    "SELECT n FROM v_over",
+    "SELECT n FROM v_operator",
+    "SELECT n FROM v_domain",
+    "SELECT id === name FROM rooms",
+    "SELECT id OPERATOR(public.===) name FROM rooms",
+    "SELECT 'x'::trapped",
+    "SELECT CAST('x' AS public.trapped)",
+    "SELECT '{x}'::trapped[]",
+    "SELECT '(1,x)'::pair",
+    "SELECT trapped 'x'",
+    "SELECT ROW(1, 'x')::pair",
+    "SELECT 1 FROM t_domain WHERE p = '(1,x)'",
+    "SELECT 1 FROM t_domain WHERE ds = '{x}'",
+    'SELECT 1 FROM t_domain WHERE t_domain = \'(1,x,"{x}","(1,x)")\'',
+    'SELECT 1 FROM t_domain AS q WHERE q = \'(1,x,"{x}","(1,x)")\'',
+    "SELECT jsonb_populate_record(NULL::t_domain, '{\"d\": 1}')",
+    "SELECT jsonb_populate_record(NULL::pair, '{\"b\": 1}')",
+    "SELECT * FROM jsonb_to_record('{\"a\": 1}') AS r (a trapped)",
+    "SELECT * FROM json_to_recordset('[{\"a\": 1}]') AS r (a pair)",
+    "SELECT n FROM t_index",
+    "SELECT n FROM t_index WHERE n = 2",
+    "SELECT n FROM t_predicate WHERE n > 2",
+    "SELECT n FROM t_statistics WHERE n = 2",
+    "SELECT n FROM t_policy",
+    "SELECT n FROM t_class ORDER BY n",
+    "SELECT DISTINCT n FROM t_class",
+    "SELECT n FROM t_class GROUP BY n",
+    "SELECT max(ROW(n)) FROM t_class",
+    "SELECT n FROM t_class UNION SELECT n FROM t_class",
+    "SELECT a.n FROM t_class a JOIN t_class b USING (n)",
+    "SELECT ARRAY[n] < ARRAY[n] FROM t_class",
+    "SELECT row_number() OVER (ORDER BY n) FROM t_class",
+    "SELECT '[1,2]'::range_class",
+    "SELECT n FROM t_range WHERE r = '[1,2]'",
+    "SELECT range_class('1', '2')",
+    "SELECT h = h FROM t_operator",
+    "SELECT 1 FROM t_operator a JOIN t_operator b USING (h)",
+    "SELECT CASE h WHEN 'red'::hue THEN 1 END FROM t_operator",
+    "SELECT 'red'::hue = 'blue'::hue",
+    "SELECT 1 WHERE 'red'::hue IN ('red', 'blue')",
+    "SELECT n FROM t_foreign",
+    "SELECT k + 1 FROM t_cast",
+    "SELECT abs(k) FROM t_cast",
+    "SELECT k::int FROM t_cast",
+    "SELECT CASE WHEN true THEN k ELSE 'a' END + 1 FROM t_cast",
+    "SELECT rooms.secretly FROM rooms",
+    "SELECT (r).secretly FROM rooms r",
+    "SELECT initcap(id) FROM rooms",
+    "SELECT spring(1)",
+    "SELECT public.spring(1)",
+    "SELECT n FROM t_part WHERE n = '3'",
+)
+AROUND = (
+    "{}",
+    "SELECT 1 FROM ({}) AS x",
+    "WITH w AS ({}) SELECT 1 FROM w",
+    "WITH w AS MATERIALIZED ({}) SELECT count(*) FROM w",
+    "WITH v_function AS (SELECT 1 AS n), w AS ({}) SELECT 1 FROM w",
+    "SELECT 1 WHERE EXISTS ({})",
+    "SELECT (SELECT 1 FROM ({}) AS x LIMIT 1)",
+    "SELECT 1 FROM rooms LEFT JOIN LATERAL ({}) AS x ON true",
+    "SELECT 1 AS a UNION ALL SELECT 2 FROM ({}) AS x",
+    "SELECT ARRAY(SELECT 1 FROM ({}) AS x)",
+    "SELECT CASE WHEN EXISTS ({}) THEN 1 END",
+    "SELECT 1 FROM rooms WHERE id IN (SELECT 1 FROM ({}) AS x)",
+    "({}) LIMIT 3",
+    (
+        "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT r.n + 1 FROM r WHERE r.n < 2), w AS"
+        " ({}) SELECT 1 FROM r, w"
+    ),
+)
+
+COLUMNS = ("id", "warmth", "extract(hour FROM at)", "length(name)")
+CONDITIONS = (
+    "warmth > 20.5",
+    "name LIKE 'room%'",
+    "at >= timestamptz '2026-01-03' AND at < now()",
+    "id BETWEEN 3 AND 150",
+    "id IN (1, 2, 3)",
+    "name = 'room1' OR warmth <= 19",
+    "at > now() - interval '3650 days'",
+    "extra @> '{\"a\": [1]}'",
+    "'a' = ANY (tags)",
+    "EXISTS (SELECT FROM readings r WHERE r.room = rooms.id AND r.value > 3)",
+    "warmth IS NOT NULL AND NOT id = 7",
+    "lower(name) ~ '^room[0-9]$'",
+)
+SHAPES = (
+    "SELECT {c} FROM rooms WHERE {w} ORDER BY id LIMIT 20",
+    "SELECT name, count(*), avg({c}) FROM rooms WHERE {w} GROUP BY name ORDER BY 2 DESC",
+    "SELECT date_trunc('day', at) AS day, max({c}) FROM rooms WHERE {w} GROUP BY 1",
+    "SELECT DISTINCT name FROM rooms WHERE {w}",
+    "SELECT name, {c}, rank() OVER (PARTITION BY name ORDER BY warmth) FROM rooms WHERE {w}",
+    (
+        "WITH picked AS (SELECT * FROM rooms WHERE {w}) SELECT {c} FROM picked JOIN readings"
+        " ON room = id LIMIT 5"
+    ),
+    (
+        "SELECT r.name, s.value FROM rooms r JOIN readings s ON s.room = r.id WHERE r.id IN"
+        " (SELECT id FROM rooms WHERE {w}) ORDER BY s.at DESC LIMIT 10"
+    ),
+    "SELECT {c}, CASE WHEN warmth > 20 THEN 'warm' ELSE 'cool' END FROM rooms WHERE {w}",
+    "SELECT jsonb_build_object('n', name, 'c', {c}) FROM rooms WHERE {w} LIMIT 3",
+    "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY warmth) FROM rooms WHERE {w}",
+    (
+        "SELECT w.name, l.high, l.span FROM warm w LEFT JOIN limits l ON l.room = w.id AND"
+        " l.high > 20 WHERE w.id IN (SELECT id FROM rooms WHERE {w})"
+    ),
+    "SELECT '21.5'::degrees, string_agg(name, ', ' ORDER BY id) FROM rooms WHERE {w}",
+    "SELECT {c} FROM rooms WHERE {w} UNION ALL SELECT count(*) FROM readings",
+    (
+        "SELECT day::date, coalesce(sum(value), 0) FROM generate_series(timestamptz"
+        " '2026-01-01', '2026-01-03', '1 day') day LEFT JOIN readings ON"
+        " date_trunc('day', readings.at) = day WHERE EXISTS (SELECT FROM rooms WHERE {w})"
+        " GROUP BY 1"
+    ),
+    (
+        "SELECT relname, pg_size_pretty(pg_total_relation_size(oid)) FROM pg_class WHERE"
+        " relname IN (SELECT name FROM rooms WHERE {w})"
+    ),
+    "SELECT unnest(tags), feels::text, ({c})::numeric(10, 2) FROM rooms WHERE {w}",
+)
+
+
+def springing(seed: int, count: int) -> list[str]:
+    """Return statements that all come to a trap, in one way or another."""
+    chance = random.Random(seed)
+    made = []
+    for index in range(count):
+        text = SPRINGING[index % len(SPRINGING)]
+        for _ in range(chance.randrange(4)):
+            # A WITH inside must stand in brackets; all of these give them.
+            text = chance.choice(AROUND).replace("{}", text)
+        made.append(text)
+    return made
+
+
+def harmless(seed: int, count: int) -> list[str]:
+    """Return what an analyst asks."""
+    chance = random.Random(seed)
+    made = []
+    for index in range(count):
+        shape = SHAPES[index % len(SHAPES)]
+        condition = chance.choice(CONDITIONS)
+        text = shape.replace("{c}", chance.choice(COLUMNS)).replace("{w}", condition)
+        made.append(text)
+    return made

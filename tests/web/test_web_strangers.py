@@ -1,0 +1,328 @@
+"""People without a token use up their own budget, and never the owner's."""
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from hypothesis import given
+from hypothesis import strategies as st
+
+from switchbot_automation.web import access_log, create_app, rotate_token
+from switchbot_automation.web.credentials import COOKIE, DOCUMENT, Credentials, Sessions
+from switchbot_automation.web.strangers import Allowance, Strangers, network_of
+from switchbot_store import StoreUnavailableError
+
+TOKEN = "a-token-of-the-tests-0123456789"
+NEW_TOKEN = "a-newer-token-of-the-tests-0123"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+SECRET = "a-secret-path-of-the-tests-0123456789"
+NOBODY = b"GET /api/zones HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+OWNER = NOBODY[:-2] + f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
+
+
+async def connect(url, source="127.0.0.1"):
+    host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+    return await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+
+
+async def answer_to(connection, request):
+    """Send a request and return its status and body; None where nobody answers."""
+    reader, writer = connection
+    with suppress(ConnectionError):
+        writer.write(request)
+        head = (await reader.read(65536)).decode()
+        if not head:
+            return None
+        status = int(head.split()[1])
+        length = int(head.lower().partition("content-length: ")[2].split()[0])
+        body = head.partition("\r\n\r\n")[2]
+        while len(body.encode()) < length:
+            body += (await reader.read(65536)).decode()
+        return status
+    return None
+
+
+async def is_closed(connection):
+    async with asyncio.timeout(5):
+        with suppress(ConnectionError):
+            return not await connection[0].read(1)
+    return True
+
+
+def close(*connections):
+    for _, writer in connections:
+        writer.close()
+
+
+# --- connections -------------------------------------------------------------------
+
+
+async def test_a_stranger_is_shown_out_with_the_answer(looked):
+    async with looked.serve(token=TOKEN) as url:
+        for request, status in ((NOBODY, 401), (b"nonsense\r\n\r\n", 400)):
+            one = await connect(url)
+            assert await answer_to(one, request) == status
+            assert await is_closed(one)
+            close(one)
+        owner = await connect(url)
+        assert await answer_to(owner, OWNER) == 200
+        assert await answer_to(owner, OWNER) == 200
+        close(owner)
+
+
+async def test_the_oldest_stranger_makes_room_and_the_owner_never(looked, monkeypatch):
+    monkeypatch.setattr("switchbot_automation.web.server.MOST_STRANGERS", 4)
+    async with looked.serve(token=TOKEN) as url:
+        owner = await connect(url)
+        assert await answer_to(owner, OWNER) == 200
+        knocking = [await connect(url, f"127.0.0.{n + 2}") for n in range(4)]
+        late = await connect(url, "127.0.0.7")
+        assert await is_closed(knocking[0])
+        knocking += [await connect(url, "127.0.0.8") for _ in range(30)]
+        # Two of one address: so the others keep theirs.
+        assert await is_closed(knocking[-3])
+        assert await answer_to(late, OWNER) == 200
+        assert await answer_to(owner, OWNER) == 200
+        close(owner, late, *knocking)
+
+
+async def test_the_owner_gets_in_while_every_place_is_taken(looked, monkeypatch):
+    monkeypatch.setattr("switchbot_automation.web.server.MOST_STRANGERS", 8)
+    async with looked.serve(token=TOKEN) as url:
+        slow = b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
+        slow += b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        knocking = []
+        for n in range(20):
+            one = await connect(url, f"127.0.0.{n + 2}")
+            one[1].write(slow)
+            await one[1].drain()
+            knocking.append(one)
+        owner = await connect(url)
+        assert await answer_to(owner, OWNER) == 200
+        close(owner, *knocking)
+
+
+async def test_there_is_a_limit_to_how_many_of_those_known_connect(
+    looked, get, monkeypatch
+):
+    monkeypatch.setattr("switchbot_automation.web.server.MOST_CONNECTIONS", 2)
+    async with looked.serve() as url:
+        known = [await connect(url) for _ in range(2)]
+        for one in known:
+            assert await answer_to(one, NOBODY) == 200
+        more = await connect(url)
+        assert await answer_to(more, NOBODY) is None
+        close(more, *known)
+        for one in known:
+            await one[1].wait_closed()
+        await get(f"{url}healthz")
+
+
+# --- requests ----------------------------------------------------------------------
+
+
+async def statuses(http, method, url, times, **options):
+    found = []
+    for _ in range(times):
+        async with http.request(
+            method, url, allow_redirects=False, **options
+        ) as answer:
+            found.append(answer.status)
+            await answer.read()
+    return found
+
+
+async def test_whoever_asks_again_and_again_without_a_token_is_told_to_wait(
+    looked, http, get
+):
+    wrong = {"Authorization": f"Bearer {TOKEN}x"}
+    async with looked.serve(token=TOKEN, public_health=True) as url:
+        found = await statuses(http, "GET", f"{url}api/zones", 100, headers=wrong)
+        assert set(found[:60]) == {401}
+        assert set(found[60:]) >= {429}
+        # From the very same address the owner is served, and a probe too.
+        await get(f"{url}api/zones", headers=BEARER)
+        assert await statuses(http, "GET", f"{url}healthz", 2) == [200, 200]
+
+
+async def test_failed_log_ins_are_limited_and_the_right_token_is_not(looked, http):
+    async with looked.serve(token=TOKEN) as url:
+        wrong = {"token": "not-the-token-of-the-tests"}
+        found = await statuses(http, "POST", f"{url}login", 30, data=wrong)
+        assert found[:10] == [401] * 10
+        assert set(found[10:]) >= {429}
+        right = {"token": TOKEN}
+        assert await statuses(http, "POST", f"{url}login", 1, data=right) == [303]
+
+
+async def test_guessing_the_webhooks_path_is_limited_and_the_cloud_is_not(looked, http):
+    async with looked.serve(webhook_secret=SECRET) as url:
+        found = await statuses(http, "POST", f"{url}webhook/{SECRET}x", 100, json={})
+        assert set(found[:60]) == {404}
+        assert set(found[60:]) >= {429}
+        found = await statuses(http, "POST", f"{url}webhook/{SECRET}", 3, json={})
+        assert found == [400, 400, 400]
+
+
+async def test_strangers_fill_no_log(looked, http, get, caplog, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(access_log, "_LINES", Strangers(now=lambda: now[0]))
+    caplog.set_level(logging.INFO, logger="aiohttp.access")
+    async with looked.serve(token=TOKEN, webhook_secret=SECRET) as url:
+        await statuses(http, "GET", f"{url}api/zones", 40)
+        await statuses(http, "POST", f"{url}webhook/wrong", 40)
+        await statuses(http, "POST", f"{url}login", 40, data={"token": "x"})
+        for _ in range(40):
+            one = await connect(url)
+            assert await answer_to(one, b"nonsense\r\n\r\n") == 400
+            close(one)
+        lines = [each for each in caplog.records if each.name == "aiohttp.access"]
+        assert len(lines) == 10
+        for _ in range(40):
+            one = await connect(url)
+            request = f"GET /webhook/{SECRET} HTTP/1.1\r\nA: \0\r\n\r\n".encode()
+            assert await answer_to(one, request) == 400
+            close(one)
+        assert SECRET not in caplog.text
+        assert len(caplog.records) <= 10 + 10 + 1
+        for _ in range(40):
+            await get(f"{url}api/zones", headers=BEARER)
+        lines = [each for each in caplog.records if each.name == "aiohttp.access"]
+        assert len(lines) == 50
+        now[0] = 90.0
+        await statuses(http, "GET", f"{url}api/zones", 1)
+    assert "230 requests of strangers were not logged" in caplog.text
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.floats(0, 10)), min_size=1, max_size=80
+    )
+)
+def test_a_budget_gives_no_more_than_it_says(taken):
+    now = 0.0
+    budget = Allowance(5, 0.5, now=lambda: now, all_at_once=8, all_per_second=1.0)
+    given_to = dict.fromkeys("abc", 0)
+    for key, seconds in taken:
+        now += seconds
+        given_to[key] += budget.take(key)
+        assert all(each <= 5 + 0.5 * now + 1e-6 for each in given_to.values())
+        assert sum(given_to.values()) <= 8 + now + 1e-6
+
+
+def test_a_flood_of_addresses_costs_no_memory():
+    budget = Allowance(5, 0.5, now=lambda: 0.0)
+    for number in range(10_000):
+        budget.take(str(number))
+    assert len(budget._left) <= 4096
+
+
+def test_one_customers_addresses_count_as_one():
+    assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1%eth0")
+    assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
+    assert network_of("192.0.2.1") != network_of("192.0.2.2")
+
+
+# --- sessions ----------------------------------------------------------------------
+
+
+async def logged_in(http, url, token=TOKEN):
+    async with http.post(
+        f"{url}login", data={"token": token}, allow_redirects=False
+    ) as answer:
+        assert answer.status == 303
+        return {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+
+
+async def log_out(http, url, session):
+    assert await statuses(http, "POST", f"{url}logout", 1, headers=session) == [303]
+
+
+async def test_who_logs_out_ends_the_session_for_whoever_has_its_cookie(
+    looked, http, get
+):
+    async with looked.serve(token=TOKEN) as url:
+        first, second = await logged_in(http, url), await logged_in(http, url)
+        await log_out(http, url, first)
+        await get(f"{url}api/zones", 401, headers=first)
+        await get(f"{url}api/zones", headers=second)
+    async with looked.serve(token=TOKEN) as url:  # as after a restart
+        await get(f"{url}api/zones", 401, headers=first)
+        await get(f"{url}api/zones", headers=second)
+    stored = str(looked.store.get(DOCUMENT))
+    assert first["Cookie"].partition("=")[2] not in stored
+    assert first["Cookie"].split(".")[1] not in stored
+
+
+async def test_while_the_store_is_away_a_log_out_ends_the_session_all_the_same(
+    looked, http, get, monkeypatch
+):
+    store = looked.store
+    true_update = store.update
+
+    def away(*_args, **_options):
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr("switchbot_automation.web.credentials._AGAIN_SECONDS", 0.01)
+    async with looked.serve(token=TOKEN) as url:
+        session = await logged_in(http, url)
+        monkeypatch.setattr(store, "update", away)
+        await log_out(http, url, session)
+        await get(f"{url}api/zones", 401, headers=session)
+        assert "ended" not in store.get(DOCUMENT)
+        monkeypatch.setattr(store, "update", true_update)
+        async with asyncio.timeout(5):
+            while "ended" not in store.get(DOCUMENT):
+                await get(f"{url}api/zones", 401, headers=session)
+
+
+async def test_until_the_store_told_which_sessions_ended_no_older_one_is_taken(
+    looked, monkeypatch
+):
+    def away(*_args, **_options):
+        raise StoreUnavailableError("away")
+
+    credentials = Credentials(TOKEN)
+    cookie = {"Cookie": f"{COOKIE}={credentials.new_session()}"}
+    request = make_mocked_request("GET", "/", headers=cookie)
+    store = looked.store
+    monkeypatch.setattr("switchbot_automation.web.credentials._AGAIN_SECONDS", 0.01)
+    with monkeypatch.context() as absent:
+        absent.setattr(store, "get", away)
+        sessions = Sessions(
+            credentials, looked.engine.store, now=lambda: time.time() + 60
+        )
+        async with sessions:
+            assert not sessions.has_session(request)
+            absent.undo()
+            async with asyncio.timeout(5):
+                while True:
+                    if sessions.has_session(request):
+                        break
+                    await asyncio.sleep(0)
+
+
+async def test_a_token_is_rotated_without_a_restart(looked, http, get, aiohttp_address):
+    app = create_app(looked.engine, token=TOKEN)
+    url = await aiohttp_address(app)
+    session = await logged_in(http, url)
+    rotate_token(app, NEW_TOKEN, TOKEN)
+    newer = await logged_in(http, url, NEW_TOKEN)
+    for known in (BEARER, session, newer):
+        await get(f"{url}api/zones", headers=known)
+    with pytest.raises(ValueError, match="at least 16"):
+        rotate_token(app, "short")
+    rotate_token(app, NEW_TOKEN)
+    for stranger in (BEARER, session):
+        await get(f"{url}api/zones", 401, headers=stranger)
+    await get(f"{url}api/zones", headers=newer)
+    bearer = {"Authorization": f"Bearer {NEW_TOKEN}"}
+    await get(f"{url}api/zones", headers=bearer)
+
+
+def test_without_a_token_there_is_none_to_rotate(looked):
+    with pytest.raises(ValueError, match="without one"):
+        rotate_token(create_app(looked.engine), NEW_TOKEN)
