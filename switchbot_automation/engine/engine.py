@@ -94,6 +94,9 @@ class AutomationEngine:
     the ledger shared with the client, by default the client's own; where there is none
     the engine counts its calls itself.
     `offsets` takes the sources of numbers that move a band, as a price.
+    Of several engines on one store the one that started last leads, unless
+    `watches_while` says at its start that it should leave the lead to the one before; it
+    is asked at every tick then, and takes over once it says no or that one fell silent.
     Without a `webhook_sender` there are no webhooks, and no notices of the settings'
     `notifiers`; `notifier` is told beside those.
 
@@ -130,6 +133,7 @@ class AutomationEngine:
         notifier: Notifier | None = None,
         settings_key: str = "settings",
         state_key: str = "state",
+        watches_while: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock: Clock = clock or SystemClock()
         self._wrapped = (
@@ -144,6 +148,7 @@ class AutomationEngine:
             quota=quota,
             webhook_sender=webhook_sender,
             notifier=notifier,
+            watches=watches_while,
         )
         self.offsets = parts.offsets
         self._rules = RuleStep(parts.make_rules, self._documents)

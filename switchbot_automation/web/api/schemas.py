@@ -122,6 +122,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         at=_INSTANT,
         last_tick=_maybe(_INSTANT),
         next_wakeup=_INSTANT,
+        follows=_BOOLEAN,
         settings_error=_maybe(_TEXT),
         document_problems=_list(_TEXT),
         store_problems=_list(_TEXT),
