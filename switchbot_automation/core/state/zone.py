@@ -1494,6 +1494,9 @@ class ZoneState(NamedTuple):
             )
             if each != self.meters_seen:
                 late["meters_seen"] = each
+        wish = self.wish
+        if wish is not None and wish.since > now:
+            late["wish"] = wish._replace(since=now)
         pending = self.pending_repeat
         if pending is not None:
             due = now + timedelta(seconds=pending.interval_seconds)
