@@ -156,6 +156,7 @@ class Preparation:
         if follows is not self._documents.follows:
             _LOGGER.info(_FOLLOWS if follows else _LEADS)
         self._documents.follows = follows
+        self._documents.watches = self._leadership.watching
 
     def _jump(self, wall: datetime, monotonic: float) -> float:
         """Return by how many seconds the wall clock was set since the last look.

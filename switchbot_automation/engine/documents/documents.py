@@ -320,7 +320,7 @@ class Documents:
         """What the engine that leads tells those that follow; they alone read it."""
         self.inbox = Inbox(f"_inbox/{state_key}")
         """Events of the cloud that reached an engine which does not lead."""
-        self.follows = self.in_company = False
+        self.follows = self.in_company = self.watches = False
         self.left = LeftBook()
         self.named: frozenset[str] = frozenset()
         """The zones of the settings in force and of those before."""

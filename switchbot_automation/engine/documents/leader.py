@@ -50,7 +50,7 @@ class Leadership:
 
     `token` grows with every claim; 0 before the first. `leads` is what the last look at
     the state document said. While `watches` says so, an engine that starts leaves the
-    lead to the one that has it.
+    lead to the one that has it, and is `watching`.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Leadership:
     ) -> None:
         self._clock = clock
         self._watches = watches
+        self.watching = False
         # Not before the first look: an engine made before a fork leads after it, and
         # two of one name would both believe that they do.
         self._id = ""
@@ -107,7 +108,7 @@ class Leadership:
         if others or not self.leads:
             self._others_until = now + _COMPANY_SECONDS
         self.token = token + 1
-        self.leads = True
+        self.leads, self.watching = True, False
 
     def look(self, document: Mapping[str, Any], *, claim: bool) -> bool:
         """Read who leads; tell whether the lead was taken from another engine.
@@ -129,7 +130,9 @@ class Leadership:
         free = holder.get("id") is None
         if self.token == 0:
             last_tick = document.get("last_tick")
-            self.leads = free or not self._watches() or self._silent(holder, last_tick)
+            watches = not free and self._watches()
+            self.watching = watches and not self._silent(holder, last_tick)
+            self.leads = not self.watching
             if claim and self.leads:
                 self._claim(token, others=not free)
             return claim and self.leads and not free

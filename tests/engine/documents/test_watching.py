@@ -18,7 +18,7 @@ async def watching(house):
 
 
 async def told(engine):
-    return (await engine.health())["follows"], engine.overview()["follows"]
+    return (await engine.health())["watches"], engine.overview()["watches"]
 
 
 async def test_it_only_watches_and_says_so(house, watching):
