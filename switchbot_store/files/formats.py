@@ -375,7 +375,8 @@ def _round_trip(indent: tuple[int, int, int]) -> Any:
     yaml = YAML(typ="rt", pure=True)
     yaml.preserve_quotes = True
     yaml.width = 4096
-    yaml.map_indent, yaml.sequence_indent, yaml.sequence_dash_offset = indent
+    mapping, sequence, offset = indent
+    yaml.indent(mapping=mapping, sequence=sequence, offset=offset)
     return yaml
 
 
