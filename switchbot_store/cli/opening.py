@@ -13,6 +13,7 @@ from switchbot_store.errors import StoreConfigError
 from switchbot_store.factory import SPILL_NAME, get_store, make_backend
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.history.ingest.spill import waiting_rows
+from switchbot_store.homes import HomeStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 @contextmanager
 def documents(config: StoreConfig) -> Iterator[StoreInterface]:
     """Give the store that holds the documents in the end; raises as `get_store`."""
-    store = postgres(config) if config.backend == "postgres" else get_store(config)
+    store: StoreInterface
+    if config.backend != "postgres":
+        store = get_store(config)
+    elif config.home is None:
+        store = postgres(config)
+    else:
+        store = HomeStore(postgres(config), config.home)
     with store:
         yield store
 

@@ -141,6 +141,10 @@ class FailoverStore(StoreInterface):
         """Return the sorted keys, without the internal ones."""
         return self._ready().reader.keys()
 
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        return self._ready().reader.keys_with(prefix)
+
     # writing
 
     def set(self, key: str, data: Document) -> None:

@@ -12,6 +12,7 @@ import functools
 import os
 import threading
 from collections import deque
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from switchbot_store.errors import StoreClosedError
@@ -216,6 +217,24 @@ class ThreadedHistory:
     def __init__(self, service: HistoryService) -> None:
         self.service = service
         self._thread = PrivateThread("history calls")
+        self._shared = False
+
+    @property
+    def home(self) -> str | None:
+        """The home whose rows these are, None for all that there are."""
+        return self.service.home
+
+    def of_home(self, home: str) -> ThreadedHistory:
+        """Return this history as one home sees it, on the same thread.
+
+        See `HistoryService.of_home`. Closing the view leaves both as they are.
+        """
+        if self.home == home:
+            return self
+        view = copy(self)
+        view.service = self.service.of_home(home)
+        view._shared = True  # noqa: SLF001 - a copy of this very object
+        return view
 
     async def record(self, sample: HistorySample) -> None:
         """Take a sample; see `HistoryService.record`."""
@@ -299,6 +318,8 @@ class ThreadedHistory:
 
     async def close(self) -> None:
         """Finish the calls already made, close the service behind, end the thread."""
+        if self._shared:
+            return
         try:
             await self._thread.run(self.service.close)
         except StoreClosedError:
@@ -308,7 +329,8 @@ class ThreadedHistory:
 
     async def detach(self) -> None:
         """Finish the calls already made and end the thread; the service stays open."""
-        await self._thread.close()
+        if not self._shared:
+            await self._thread.close()
 
     async def __aenter__(self) -> Self:
         return await self.open()
