@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from switchbot_store.history.postgres.store import PostgresHistory
     from switchbot_store.history.service import HistoryService
     from switchbot_store.history.sqlite.store import SqliteHistory
-    from switchbot_store.homes import AsyncHomeStore, HomeStore
+    from switchbot_store.homes import AsyncHomeStore, HomeStore, checked_home
     from switchbot_store.interface import (
         AsyncLease,
         AsyncStore,
@@ -88,6 +88,7 @@ __all__ = [
     "StoreUnavailableError",
     "ThreadedHistory",
     "ThreadedStore",
+    "checked_home",
     "get_history",
     "get_store",
     "migrate",
@@ -121,6 +122,7 @@ _HOMES = {
     "StoreStatus": "model",
     "ThreadedHistory": "threaded.views",
     "ThreadedStore": "threaded.views",
+    "checked_home": "homes",
     "get_history": "factory",
     "get_store": "factory",
     "migrate": "postgres.migrations",

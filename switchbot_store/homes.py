@@ -33,6 +33,7 @@ def checked_home(home: str) -> str:
 
     It has 1 to 64 characters, without white space and ``/``, and begins with no ``_``.
 
+    >>> from switchbot_store import checked_home
     >>> checked_home("42")
     '42'
     """
@@ -82,10 +83,9 @@ class _Names:
         self._prefix = prefix_of(home)
 
     def key(self, name: str) -> str:
-        # What is no text is refused by the store, which says so.
-        if not isinstance(name, str) or not name or _SHARED.fullmatch(name):
-            return name
-        return self._prefix + name
+        if name and isinstance(name, str) and not _SHARED.fullmatch(name):
+            return self._prefix + name
+        return name  # no text, or none in it: the store refuses it, and says so
 
     def keys(self, names: Iterable[str]) -> dict[str, str]:
         return {self.key(name): name for name in names}

@@ -25,8 +25,10 @@ from switchbot_automation.engine.act.wishes import (
 from switchbot_automation.engine.assembly import assemble
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
+from switchbot_automation.engine.documents.keys import claim, keys_of
 from switchbot_automation.engine.documents.leader import KEY
 from switchbot_automation.engine.lifetime import Lifetime
+from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.engine.tell import shared
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
@@ -36,7 +38,13 @@ from switchbot_automation.engine.tell.overview import (
     overview,
     zone_overview,
 )
-from switchbot_automation.engine.tell.record import Recorder, askable, threaded
+from switchbot_automation.engine.tell.record import (
+    Recorder,
+    askable,
+    history_of,
+    one_home,
+    threaded,
+)
 from switchbot_automation.engine.tick import Performance
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
@@ -47,7 +55,7 @@ from switchbot_automation.model import (
     TickReport,
 )
 from switchbot_automation.plugins import installed
-from switchbot_store import StoreInterface, ThreadedStore
+from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -94,6 +102,10 @@ class AutomationEngine:
     the ledger shared with the client, by default the client's own; where there is none
     the engine counts its calls itself.
     `offsets` takes the sources of numbers that move a band, as a price.
+    `home` names one home among many of a store: its documents are ``homes/<home>/settings``
+    and so on, its rows those of the zones ``<home>/<zone>``, while everything reported has
+    bare names; the day's calls are counted by account. By default that of the view that
+    `store` is, if any. Raises StoreConfigError for names and keys that cannot be.
     Without a `webhook_sender` there are no webhooks, and no notices of the settings'
     `notifiers`; `notifier` is told beside those.
 
@@ -130,13 +142,25 @@ class AutomationEngine:
         notifier: Notifier | None = None,
         settings_key: str = "settings",
         state_key: str = "state",
+        home: str | None = None,
     ) -> None:
         self._clock: Clock = clock or SystemClock()
+        self._home = home = one_home(home, store, history)
+        keys = keys_of(settings_key, state_key, home)
+        whole = store.store if isinstance(store, HomeStore | AsyncHomeStore) else store
         self._wrapped = (
-            ThreadedStore(store) if isinstance(store, StoreInterface) else None
+            ThreadedStore(whole) if isinstance(whole, StoreInterface) else None
         )
-        self._store: AsyncStore = self._wrapped or store  # type: ignore[assignment] # narrowed by the isinstance above
-        self._documents = Documents(self._store, settings_key, state_key)
+        shared: AsyncStore = self._wrapped or whole  # type: ignore[assignment] # narrowed by the isinstance above
+        claim(shared, keys, home)
+        self._store = shared if home is None else AsyncHomeStore(shared, home)
+        account = None if home is None else account_of(client)
+        self._documents = Documents(
+            self._store,
+            keys,
+            home=home,
+            quota_key=None if account is None else f"accounts/{account}/quota",
+        )
         self._parts = parts = assemble(
             client,
             self._documents,
@@ -147,6 +171,7 @@ class AutomationEngine:
         )
         self.offsets = parts.offsets
         self._rules = RuleStep(parts.make_rules, self._documents)
+        history = history_of(home, history)
         self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
@@ -193,6 +218,11 @@ class AutomationEngine:
         except TimeoutError:
             _LOGGER.warning("closed while a tick or a command was still under way")
         self._parts.leadership.end()
+
+    @property
+    def home(self) -> str | None:
+        """The home it keeps, None for the only one of its store."""
+        return self._home
 
     @property
     def clock(self) -> Clock:

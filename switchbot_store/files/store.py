@@ -47,7 +47,7 @@ from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 _KEY_SUFFIX: Final = ".key"
@@ -207,7 +207,7 @@ class JsonStore(StoreInterface):
     def _listed(self) -> list[str]:
         return sorted(key for key in self._found() if not is_internal(key))
 
-    def _found(self) -> set[str]:
+    def _found(self) -> Collection[str]:
         found = {key for key, path in self._paths.items() if is_there(path)}
         with suppress(FileNotFoundError, NotADirectoryError):
             for name in os.listdir(self.directory):

@@ -66,10 +66,10 @@ class HomeBackend(HistoryBackend):
     def placed(self, sample: HistorySample) -> HistorySample:
         """Return a sample of the home as the place keeps it."""
         zone = sample.zone
-        if not isinstance(zone, str) or not zone:
-            return sample  # refused by whoever takes it, who says so
-        self._known.add(zone)
-        return replace(sample, zone=self._prefix + zone)
+        if zone and isinstance(zone, str):
+            self._known.add(zone)
+            return replace(sample, zone=self._prefix + zone)
+        return sample  # refused by whoever takes it, who says so
 
     def bare(self, zone: str) -> str | None:
         """Return a zone's bare name, None for one of another home."""
@@ -214,14 +214,16 @@ class HomeBackend(HistoryBackend):
         found: list[HistoryRow] = []
         while len(found) < limit:
             page = self.backend.frozen_hours(after=beyond, limit=limit)
+            last = RowKey(page[-1].timestamp, page[-1].zone) if page else None
             for row in page:
                 zone = self.bare(row.zone)
                 if zone is not None:
-                    found.append(HistoryRow(row) | {"zone": zone})
+                    row["zone"] = zone
+                    found.append(row)
             if len(page) < limit:
                 break
-            beyond = RowKey(page[-1].timestamp, page[-1].zone)
-        return [HistoryRow(row) for row in found[:limit]]
+            beyond = last
+        return found[:limit]
 
     def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
         """Put such hours back; see `HistoryBackend.add_frozen_hours`."""
@@ -244,12 +246,12 @@ def _summary(rows: list[HistoryRow]) -> dict[str, int | float | str | None]:
         found[f"min_{name}"] = min(values, default=None)
         found[f"max_{name}"] = max(values, default=None)
     powers = Counter(
-        row.assumed_aircon_power
-        for row in rows
-        if row.assumed_aircon_power is not None
+        row.assumed_aircon_power for row in rows if row.assumed_aircon_power is not None
     )
     by_count = sorted(powers, key=lambda power: (-powers[power], power))
-    requests = [row.api_requests_today for row in rows if row.api_requests_today is not None]
+    requests = [
+        row.api_requests_today for row in rows if row.api_requests_today is not None
+    ]
     found["common_aircon_power"] = by_count[0] if by_count else None
     found["distinct_actions"] = len(
         {row.last_action for row in rows if row.last_action is not None}

@@ -19,7 +19,7 @@ from switchbot_automation.settings.read import parse_settings, written_over
 from switchbot_automation.settings.salvage import salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from switchbot_automation.settings.model import Settings
     from switchbot_store import Entry
@@ -32,11 +32,6 @@ _DISABLED = "disabled"
 _WRITTEN_DISABLED = "disabled_in_document"
 
 
-def past_key(settings_key: str) -> str:
-    """Return the internal key under which good settings documents are kept."""
-    return f"_past/{settings_key}"
-
-
 class SettingsLife:
     """Takes documents by revision; keeps the last good ones.
 
@@ -45,11 +40,16 @@ class SettingsLife:
     None before the first; `revision_in_force` that of the settings in force.
     `disabled` are the zones of which the stored settings do not say yet that they are.
 
+    `check` raises SettingsError for names of zones that cannot be here.
+
     A zone that a person disabled stays so whatever becomes of the document: `disabled`
     until that is written, and then until a document with it comes into force.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, check: Callable[[Iterable[str]], None] = lambda _zones: None
+    ) -> None:
+        self._check = check
         self.settings: Settings | None = None
         self.error: SettingsError | None = None
         self.disabled: frozenset[str] = frozenset()
@@ -116,6 +116,11 @@ class SettingsLife:
         is set aside once that is gone; one that is new has to be right. Raises
         SettingsError.
         """
+        settings = self._readable(document)
+        self._check(settings.zones)
+        return settings
+
+    def _readable(self, document: Mapping[str, Any]) -> Settings:
         try:
             return parse_settings(document)
         except SettingsError:

@@ -265,7 +265,8 @@ class SqliteHistory(HistoryBackend):
             for table in sql.TABLES:
                 statement = sql.NAMES.replace("<TABLE>", table)
                 found |= {
-                    name for (name,) in connection.execute(statement, {"prefix": prefix})
+                    name
+                    for (name,) in connection.execute(statement, {"prefix": prefix})
                 }
         return sorted(found)
 
