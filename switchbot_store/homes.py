@@ -8,14 +8,15 @@ tables are parted by. Here alone is said how names are made; `HomeStore` and
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from switchbot_store.codec import HOMES, is_internal
-from switchbot_store.errors import StoreConfigError
+from switchbot_store.errors import StoreConfigError, StoreConflictError
 from switchbot_store.interface import StoreInterface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from switchbot_store.interface import AsyncLease, AsyncStore
     from switchbot_store.lease import Lease
@@ -83,12 +84,21 @@ class _Names:
         self._prefix = prefix_of(home)
 
     def key(self, name: str) -> str:
-        if name and isinstance(name, str) and not _SHARED.fullmatch(name):
-            return self._prefix + name
-        return name  # no text, or none in it: the store refuses it, and says so
+        # No key at all is refused by the store, which says so.
+        refused = type(name) is not str or not name
+        return name if refused or _SHARED.fullmatch(name) else self._prefix + name
 
     def keys(self, names: Iterable[str]) -> dict[str, str]:
         return {self.key(name): name for name in names}
+
+    @contextmanager
+    def told_bare(self) -> Iterator[None]:
+        """Tell of a conflict by the name that the home has for the document."""
+        try:
+            yield
+        except StoreConflictError as error:
+            name = error.key.removeprefix(self._prefix)
+            raise StoreConflictError(name, error.revision) from error
 
     def bare(self, keys: Iterable[str]) -> list[str]:
         found = [
@@ -147,7 +157,8 @@ class HomeStore(StoreInterface):
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
-        return self.store.compare_and_set(self._names.key(key), data, revision)
+        with self._names.told_bare():
+            return self.store.compare_and_set(self._names.key(key), data, revision)
 
     def update(self, key: str, change: Change) -> Document:
         """Apply a pure change until no other writer came between."""
@@ -166,6 +177,10 @@ class HomeStore(StoreInterface):
         whole = prefix_of(self.home)
         found = self.store.keys_with(whole + prefix)
         return sorted(key.removeprefix(whole) for key in found)
+
+    def forget(self, prefix: str) -> int:
+        """Delete every document of this home whose key begins so."""
+        return self.store.forget(prefix_of(self.home) + prefix)
 
     def lease(self, name: str, ttl_seconds: float) -> Lease | None:
         """Return the home's lease of that name, None while somebody else holds it."""
@@ -243,7 +258,10 @@ class AsyncHomeStore:
 
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
-        return await self.store.compare_and_set(self._names.key(key), data, revision)
+        with self._names.told_bare():
+            return await self.store.compare_and_set(
+                self._names.key(key), data, revision
+            )
 
     async def update(self, key: str, change: Change) -> Document:
         """Apply a pure change until no other writer came between."""

@@ -13,7 +13,7 @@ from switchbot_store.errors import StoreConfigError
 from switchbot_store.factory import SPILL_NAME, get_store, make_backend
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.history.ingest.spill import waiting_rows
-from switchbot_store.homes import HomeStore
+from switchbot_store.homes import HomeStore, prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,15 @@ def reading(config: StoreConfig) -> Iterator[Readable]:
             from switchbot_store.doctor import Documents  # noqa: PLC0415 - the driver only for who wants PostgreSQL
 
             with look.snapshot() as snapshot:
-                found = Documents(dict(snapshot.documents()))
+                documents_there = dict(snapshot.documents())
+            home = "" if config.home is None else prefix_of(config.home)
+            found = Documents(
+                {
+                    key.removeprefix(home): entry
+                    for key, entry in documents_there.items()
+                    if key.startswith(home)
+                }
+            )
             yield found
             return
     with documents(config) as store:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -122,6 +123,19 @@ class JsonLines(logging.Formatter):
         if record.stack_info:
             line["stack"] = record.stack_info
         return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+
+
+home_option = click.option(
+    "--home",
+    metavar="NAME",
+    help="The home, of a store that has many. Default: SWITCHBOT_HOME.",
+)
+
+
+def choose_home(home: str | None) -> None:
+    """Let what is run see one home, as the variable SWITCHBOT_HOME does."""
+    if home is not None:
+        os.environ["SWITCHBOT_HOME"] = home
 
 
 def json_option(help_text: str) -> Callable[[_Command], _Command]:

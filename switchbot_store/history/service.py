@@ -499,6 +499,27 @@ class HistoryService:
 
         return moved + self._quarantine.take(MISDATED, belongs, back)
 
+    def forget(self) -> int:
+        """Delete for good all rows and hours of this home, and what waits or was set aside.
+
+        Returns how many recorded rows went. Who still records for the home brings rows
+        back: end its engine first. Raises StoreConfigError where this is the history of
+        no home (see `of_home`), HistoryError and StoreUnavailableError.
+        """
+        home = self.backend
+        if not isinstance(home, HomeBackend):
+            raise StoreConfigError("the history of one home alone", variable="home")
+
+        def belongs(zone: str) -> bool:
+            return home.bare(zone) is not None
+
+        self.flush()
+        if self._spill is not None:
+            self._spill.discard(belongs)
+        self._quarantine.discard(belongs)
+        zones = home.backend.zones(f"{home.home}/")
+        return sum(home.backend.delete_zone(zone) for zone in zones)
+
     def roll_up(self, progress: Callable[[int], None] | None = None) -> int:
         """Bring the rollup up to date now; return how many hours were.
 

@@ -274,6 +274,7 @@ class SqliteHistory(HistoryBackend):
         """Delete all that there is of a zone; see `HistoryBackend.delete_zone`."""
         counts = []
         with self._file.transaction() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
             for table in sql.TABLES:
                 statement = sql.DELETE_ZONE.replace("<TABLE>", table)
                 counts.append(connection.execute(statement, (zone,)).rowcount)
