@@ -176,13 +176,13 @@ class HomeBackend(HistoryBackend):
             return self.backend.aggregates(since, zone=zones[0])
         return _summary(self.rows(since, LATEST))
 
-    def oldest(self, *, zone: str | None = None) -> datetime | None:
+    def oldest(self) -> datetime | None:
         """Return the timestamp of the home's oldest recorded row, None without any."""
 
         def ask(each: str) -> list[HistoryRow]:
             return self.backend.rows(EARLIEST, LATEST, zone=each, limit=1)
 
-        found = self._all(ask, zone)
+        found = self._all(ask, None)
         return min((row.timestamp for row in found), default=None)
 
     def newest(self, *, before: datetime) -> datetime | None:

@@ -311,7 +311,7 @@ class HistoryService:
         if start >= end:
             return HistoryResult([], "raw", None)
         plan = (
-            self._plan_points(start, end, points, zone)
+            self._plan_points(start, end, points)
             if points is not None
             else self._plan_bucket(start, end, bucket or "", timezone, zone)
         )
@@ -407,7 +407,7 @@ class HistoryService:
     def _latest_before(
         self, until: datetime, n: int, zone: str | None
     ) -> list[HistoryRow]:
-        oldest = self._oldest(zone)
+        oldest = self.backend.oldest()
         span = _AHEAD
         while oldest is not None and until - span > oldest:
             rows = self.backend.rows(until - span, until, zone=zone)
@@ -538,18 +538,10 @@ class HistoryService:
         self._check_open()
         self._writer.try_flush()
 
-    def _oldest(self, zone: str | None) -> datetime | None:
-        """Return from when on rows are there, of one home as far as it is asked for."""
-        if isinstance(self.backend, HomeBackend):
-            return self.backend.oldest(zone=zone)
-        return self.backend.oldest()
-
-    def _plan_points(
-        self, start: datetime, end: datetime, points: int, zone: str | None
-    ) -> BucketPlan:
+    def _plan_points(self, start: datetime, end: datetime, points: int) -> BucketPlan:
         plan = plan_points(start, end, points)
         if not plan.rollup and start < self._now() - _RECENT:
-            oldest = self._oldest(zone)
+            oldest = self.backend.oldest()
             if oldest is None or oldest >= start:
                 # Recorded rows may have been deleted: the rollup goes further back.
                 return plan_points(start, end, points, rollup_only=True)
