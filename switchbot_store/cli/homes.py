@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from switchbot_store.backup import delete_home, export_home, list_homes
 from switchbot_store.cli import opening
 from switchbot_store.cli.archive import in_words, warn_of_waiting
 from switchbot_store.cli.output import (
+    Misuse,
     ask,
     counted,
     json_option,
@@ -77,6 +79,8 @@ def delete(home: str, yes: bool, as_json: bool) -> None:
     """
     config = _whole()
     checked_home(home)
+    if not yes and not sys.stdin.isatty():
+        raise Misuse("it cannot be undone: without a terminal to ask, give --yes")
     if not ask(f"Delete everything of the home {home!r}?", yes=yes):
         raise click.Abort
     with get_store(config) as store, closing(get_history(config)) as history:

@@ -149,7 +149,9 @@ def test_a_conflict_is_told_by_the_name_that_the_home_uses(whole):
     assert caught.value.key == "settings"
 
 
-@pytest.mark.parametrize("home", ["", "a/b", "/", "a b", "_a", "x" * 65, "\0", "\ud800"])
+@pytest.mark.parametrize(
+    "home", ["", "a/b", "/", "a b", "_a", "x" * 65, "\0", "\ud800"]
+)
 def test_names_that_no_home_can_have_are_refused(home):
     for make in (
         lambda: HomeStore(MemoryStore(), home),

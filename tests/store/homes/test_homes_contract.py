@@ -99,7 +99,9 @@ class _RowsBeside(HistoryContract):
         with closing(make_place()) as place:
             for name in NEIGHBOURS:
                 samples = [
-                    HistorySample(AT + timedelta(minutes=n), "default", temperature=99.0)
+                    HistorySample(
+                        AT + timedelta(minutes=n), "default", temperature=99.0
+                    )
                     for n in range(90)
                 ]
                 HomeBackend(place, name).write(samples, now=AT)
