@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from switchbot_store.codec import HOMES, is_internal
 from switchbot_store.errors import StoreConfigError, StoreConflictError
@@ -295,12 +295,3 @@ class AsyncHomeStore:
     async def close(self) -> None:
         """Close the store behind."""
         await self.store.close()
-
-
-def home_of_store(store: Any) -> str | None:
-    """Return the home of which a store is the view, None for a whole store."""
-    while store is not None:
-        if isinstance(store, HomeStore | AsyncHomeStore):
-            return store.home
-        store = getattr(store, "store", None)
-    return None

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
+from zlib import crc32
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook
@@ -238,6 +239,17 @@ class AutomationEngine:
     def next_wakeup(self) -> datetime:
         """When to call `run_once` again, aware UTC; before the first tick, at once."""
         return self._parts.agenda.next_wakeup
+
+    def spread_first_look(self, seconds: float) -> None:
+        """Let the first look wait for this home's share of so many seconds.
+
+        Of many homes of one process not all look at once then. The share is that of the
+        home's name. Nothing after the first look, nor for the only home of its store.
+        """
+        if self._home is not None and self._last_tick is None:
+            share = crc32(self._home.encode()) / 2**32
+            wait = timedelta(seconds=share * seconds)
+            self._parts.agenda.publish(self._clock.now() + wait)
 
     def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
         """Tell `listener` of every event from now on; return what ends that.

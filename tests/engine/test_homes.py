@@ -1,6 +1,7 @@
 """Many homes on one store and one history: each as if it were alone."""
 
 import logging
+import pickle
 import threading
 from copy import deepcopy
 from datetime import timedelta
@@ -294,3 +295,33 @@ async def test_homes_that_share_their_store_make_no_thread_each(tmp_path, caplog
     await street.shared.detach()
     street.service.close()
     street.store.close()
+
+
+async def test_what_an_engine_says_travels_between_processes():
+    """Reports, explanations and changes: plain values, whole again on the other side."""
+    clock, store = SimulatedClock(MONDAY_NOON), MemoryStore()
+    service = HistoryService(SqliteHistory(":memory:"), now=clock.now)
+    HomeStore(store, "42").set("settings", WINTER_ROOM)
+    cloud = PretendCloud(clock)
+    cloud.temperature = 17.5
+    async with AutomationEngine(
+        cloud, store, history=service, clock=clock, home="42"
+    ) as engine:
+        report = await engine.run_once()
+        changed = WINTER_ROOM | {"hysteresis_celsius": 0.5}
+        said = [
+            report,
+            await engine.explain(),
+            await engine.act("default", "off"),
+            await engine.apply_settings(changed, dry_run=True),
+            await engine.stored_settings(),
+            await engine.health(),
+            engine.overview(),
+            engine.zone_in_force("default"),
+            engine.store.status(),
+        ]
+        service.flush()
+        said += [service.status(), service.latest(3), *service.of_home("42").latest(1)]
+    service.close()
+    for each in said:
+        assert pickle.loads(pickle.dumps(each)) == each
