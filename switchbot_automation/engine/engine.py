@@ -711,7 +711,8 @@ class AutomationEngine:
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
         self._lifetime.check()
-        return health_report(
+        of_home = {} if self._home is None else {"home": self._home}
+        return of_home | health_report(
             documents=self._documents,
             recorder=self._recorder,
             quota=self._parts.quota,
