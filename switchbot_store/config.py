@@ -33,7 +33,7 @@ A variable that is empty counts as not set. In paths ``~`` is the user's home.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -121,6 +121,11 @@ class StoreConfig:
             strict_health_checks=env.boolean("STRICT_HEALTH_CHECKS"),
             home=_home(env.text("SWITCHBOT_HOME")),
         )
+
+    @property
+    def whole(self) -> StoreConfig:
+        """Where all homes are, whatever home is chosen: for what is about the place."""
+        return self if self.home is None else replace(self, home=None)
 
     @property
     def paths(self) -> dict[str, Path]:

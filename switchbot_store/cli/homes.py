@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -38,7 +38,7 @@ def homes() -> None:
 @logging_options()
 def list_command(as_json: bool) -> None:
     """Print the name of every home of which anything is there."""
-    config = _whole()
+    config = StoreConfig.from_env().whole
     with opening.documents(config) as store, opening.history(config) as rows:
         found = list_homes(store, rows)
     if as_json:
@@ -57,7 +57,7 @@ def export(home: str, file: Path, as_json: bool) -> None:
 
     It is a backup: `switchbot-store --home OTHER restore FILE` brings it back.
     """
-    config = _whole()
+    config = StoreConfig.from_env().whole
     with opening.documents(config) as store, opening.history(config) as rows:
         counts = export_home(store, rows, checked_home(home), file)
     warn_of_waiting(config)
@@ -77,7 +77,7 @@ def delete(home: str, yes: bool, as_json: bool) -> None:
 
     Stop the program that keeps the store's directory first. Backups stay.
     """
-    config = _whole()
+    config = StoreConfig.from_env().whole
     checked_home(home)
     if not yes and not sys.stdin.isatty():
         raise Misuse("it cannot be undone: without a terminal to ask, give --yes")
@@ -96,8 +96,3 @@ def delete(home: str, yes: bool, as_json: bool) -> None:
             f"{home}: {counted(removed.documents, 'document')} and"
             f" {counted(removed.rows, 'row')} deleted"
         )
-
-
-def _whole() -> StoreConfig:
-    """Return where all homes are, whatever home is chosen."""
-    return replace(StoreConfig.from_env(), home=None)

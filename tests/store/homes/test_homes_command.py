@@ -203,3 +203,22 @@ def holding(directory, word):
         for path in directory.rglob("*")
         if path.is_file() and word.encode() in path.read_bytes()
     ]
+
+
+def test_files_are_imported_into_the_home_that_is_chosen(
+    postgres,  # noqa: F811
+    invoke,  # noqa: F811
+    tmp_path,
+):
+    file = tmp_path / "settings.json"
+    file.write_text('{"of": 42}')
+    whole = StoreConfig.from_env()
+    with get_store(whole) as store:
+        store.set("settings", {"of": "the only home"})
+    invoke("--home", "42", "import", "--settings-path", file)
+    with get_store(whole) as store:
+        assert store.get("settings") == {"of": "the only home"}
+        assert HomeStore(store, "42").get("settings") == {"of": 42}
+    # What is about the place is so whatever home is chosen.
+    assert invoke("--home", "42", "health", "--json").json
+    invoke("--home", "42", "migrate")
