@@ -81,13 +81,13 @@ def create_app(
         # This variable alone: what the others say is not this application's matter.
         said = {_STRICT: os.environ[_STRICT]} if _STRICT in os.environ else {}
         strict_health = StoreConfig.from_env(said).strict_health_checks
-    history = history_of(engine.home, history)
-    own = threaded(history)
+    seen = history_of(engine.home, history)
+    own = threaded(seen)
     credentials = _credentials(token)
     shared = Shared()
     site = Site(
         engine=engine,
-        history=own or cast("ThreadedHistory | None", history),
+        history=own or cast("ThreadedHistory | None", seen),
         scheduler=scheduler,
         credentials=credentials,
         sessions=None if credentials is None else Sessions(credentials, engine.store),

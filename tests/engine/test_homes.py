@@ -7,12 +7,15 @@ from copy import deepcopy
 from datetime import timedelta
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from switchbot_automation import AutomationEngine, QuotaLedger
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.simulation import SimulatedClock
+from switchbot_automation.web import create_app
 from switchbot_store import (
     AsyncHomeStore,
+    HistorySample,
     HistoryService,
     HomeStore,
     JsonStore,
@@ -325,3 +328,28 @@ async def test_what_an_engine_says_travels_between_processes():
     service.close()
     for each in said:
         assert pickle.loads(pickle.dumps(each)) == each
+
+
+async def test_the_page_and_the_metrics_are_those_of_the_engines_home():
+    """Also where the page is given the history of all homes."""
+    clock, store = SimulatedClock(MONDAY_NOON), MemoryStore()
+    service = HistoryService(SqliteHistory(":memory:"), now=clock.now)
+    service.of_home("4").record(HistorySample(MONDAY_NOON, "default", temperature=22.8))
+    HomeStore(store, "42").set("settings", WINTER_ROOM)
+    cloud = PretendCloud(clock)
+    cloud.temperature = 17.5
+    async with AutomationEngine(
+        cloud, store, history=service, clock=clock, home="42"
+    ) as engine:
+        await engine.run_once()
+        clock.advance(60)
+        app = create_app(engine, history=service)
+        async with TestClient(TestServer(app)) as client:
+            told = await (await client.get("/metrics")).text()
+            assert 'switchbot_automation_home{home="42"} 1.0' in told
+            health = await (await client.get("/healthz")).json()
+            assert health["home"] == "42"
+            text = await (await client.get("/api/zones/default/history?hours=1")).text()
+            assert "17.5" in text
+            assert "22.8" not in text
+    service.close()
