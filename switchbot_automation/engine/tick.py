@@ -123,7 +123,7 @@ class Preparation:
         documents, life = self._documents, self._documents.life
         before = life.error
         changed = await documents.load()
-        settings = life.settings
+        settings = life.settings if documents.foreign is None else None
         stored, reachable = documents.home.stored, documents.reachable
         if changed:
             if self._observer.refusals:
@@ -131,7 +131,7 @@ class Preparation:
             self._listeners.emit(SettingsApplied(life.revision_in_force))
         if life.error is not None and life.error is not before:
             self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
-        self._quota_watch.take(stored, settings, read=reachable)
+        self._quota_watch.take(documents.quota, settings, read=reachable)
         if reachable and self._leadership.look(stored, claim=claim):
             documents.taken_over()
         self._note_lead()
@@ -190,6 +190,8 @@ class Preparation:
         """Load, and raise SettingsError when no usable settings were ever read."""
         settings = await self.load(now, self._clock.monotonic())
         if settings is None:
+            if self._documents.foreign is not None:
+                raise SettingsError(self._documents.foreign, path="home")
             raise self._documents.life.error or SettingsError(
                 "the settings could not be read yet"
             )
@@ -208,7 +210,9 @@ class Preparation:
     def without_settings(self) -> ZoneDecision:
         """Decide nothing, because there are no settings, and say why."""
         error = self._documents.life.error
-        if error is not None:
+        if self._documents.foreign is not None:
+            reason = Reason(ReasonCode.SETTINGS_INVALID, {"path": "home"})
+        elif error is not None:
             reason = Reason(ReasonCode.SETTINGS_INVALID, {"path": error.path})
         else:
             reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -124,6 +125,31 @@ class JsonLines(logging.Formatter):
         if record.stack_info:
             line["stack"] = record.stack_info
         return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+
+
+_HOME_VARIABLE = "SWITCHBOT_HOME"
+home_option = click.option(
+    "--home",
+    metavar="NAME",
+    help="The home, of a store that has many. Default: SWITCHBOT_HOME.",
+)
+
+
+def choose_home(home: str | None) -> None:
+    """Let what is run see one home, as the variable SWITCHBOT_HOME does."""
+    if home is None:
+        return
+    before = os.environ.get(_HOME_VARIABLE)
+    os.environ[_HOME_VARIABLE] = home
+
+    def put_back() -> None:
+        if before is None:
+            os.environ.pop(_HOME_VARIABLE, None)
+        else:
+            os.environ[_HOME_VARIABLE] = before
+
+    # Who runs a command within another program finds it as it was.
+    click.get_current_context().call_on_close(put_back)
 
 
 def json_option(help_text: str) -> Callable[[_Command], _Command]:

@@ -48,7 +48,7 @@ from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 _KEY_SUFFIX: Final = ".key"
@@ -186,6 +186,12 @@ class JsonStore(StoreInterface):
         with self._errors("cannot list"), self._locked(writing=False):
             return self._listed()
 
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        self._check_open()
+        with self._errors("cannot list"), self._locked(writing=False):
+            return sorted(key for key in self._found() if key.startswith(prefix))
+
     def look(self) -> dict[str, Entry | StoreError]:
         """Return what reading each document would give, or the error; nothing changes.
 
@@ -204,13 +210,16 @@ class JsonStore(StoreInterface):
         return found
 
     def _listed(self) -> list[str]:
+        return sorted(key for key in self._found() if not is_internal(key))
+
+    def _found(self) -> Collection[str]:
         found = {key for key, path in self._paths.items() if is_there(path)}
         with suppress(FileNotFoundError, NotADirectoryError):
             for name in os.listdir(self.directory):
                 key = self._listed_key(name)
                 if key is not None and key not in self._paths:
                     found.add(key)
-        return sorted(key for key in found if not is_internal(key))
+        return found
 
     def health_check(self) -> bool:
         """Tell whether a file can be written now, wherever documents lie."""

@@ -30,10 +30,10 @@ from switchbot_automation.core.state.zone import (
     unreadable_instants,
 )
 from switchbot_automation.engine.documents.kept_beside import KeptBeside
+from switchbot_automation.engine.documents.keys import check_zones
 from switchbot_automation.engine.documents.leader import FOLLOWED
 from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
-    past_key,
     with_zone_keys,
 )
 from switchbot_automation.errors import SettingsError
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import Intent
+    from switchbot_automation.engine.documents.keys import Keys
     from switchbot_store import AsyncStore, Entry
 
 _LOGGER = logging.getLogger(__name__)
@@ -62,8 +63,9 @@ CONTESTED_WRITES: Final = 30
 hand edit does not make it the rule for ever."""
 _QUOTA: Final = "api_"
 _LEFT_UNITS: Final = "left_units"
+_OWNER: Final = "home"
 # What the home's document holds of no zone.
-_HOME_KEYS: Final = frozenset({"last_tick", FOLLOWED})
+_HOME_KEYS: Final = frozenset({"last_tick", FOLLOWED, _OWNER})
 
 
 class Recorded(Enum):
@@ -304,27 +306,42 @@ def _read_left(part: Mapping[str, Any]) -> dict[str, LeftUnit]:
 class Documents:
     """Reads and writes them through an `AsyncStore`; keeps the last good ones."""
 
-    def __init__(self, store: AsyncStore, settings_key: str, state_key: str) -> None:
-        self._store = KeptBeside(store, settings_key)
-        self.settings_key = settings_key
-        self._state_key = state_key
+    def __init__(
+        self,
+        store: AsyncStore,
+        keys: Keys,
+        *,
+        home: str | None = None,
+        quota_key: str | None = None,
+    ) -> None:
+        self._store = KeptBeside(store, keys.settings)
+        self.settings_key = keys.settings
+        self._state_key = keys.state
+        self._home = home
         self.states = ZoneStates()
         self._books: dict[str, StateBook] = {}
-        self.life = SettingsLife()
-        self._past_key = past_key(settings_key)
-        self.rules = SideDocument(f"rules_{state_key}")
-        self.account = SideDocument(f"account_{state_key}")
+        self.life = (
+            SettingsLife()
+            if home is None
+            else SettingsLife(partial(check_zones, keys=keys, home=home))
+        )
+        self._past_key = keys.past
+        self.rules = SideDocument(keys.rules)
+        self.account = SideDocument(keys.account)
         """Which devices the account had when its list last told."""
+        self._quota = None if quota_key is None else SideDocument(quota_key)
         self._sides = (self.rules, self.account)
-        self.told = SideDocument(f"_told/{state_key}")
+        self.told = SideDocument(keys.told)
         """What the engine that leads tells those that follow; they alone read it."""
-        self.inbox = Inbox(f"_inbox/{state_key}")
+        self.inbox = Inbox(keys.inbox)
         """Events of the cloud that reached an engine which does not lead."""
         self.follows = self.in_company = self.watches = False
         self.left = LeftBook()
         self.named: frozenset[str] = frozenset()
         """The zones of the settings in force and of those before."""
         self._looked_back = False
+        self.foreign: str | None = None
+        """Why the state is not this engine's; then nothing is commanded or written."""
         self.store_error: Exception | None = None
         self.reachable = False
         self._by_hand = False
@@ -339,7 +356,15 @@ class Documents:
         Without the settings': that is in `life.error`.
         """
         found = self._store.problems.items()
-        return {key: text for key, text in found if key != self.settings_key}
+        problems = {key: text for key, text in found if key != self.settings_key}
+        if self.foreign is not None:
+            problems[self._state_key] = self.foreign
+        return problems
+
+    @property
+    def quota(self) -> Mapping[str, Any]:
+        """The stored document that tells of the day's calls of the account."""
+        return self.home.stored if self._quota is None else self._quota.stored
 
     def key_of(self, zone: str) -> str:
         """Return the key of a zone's state document."""
@@ -393,6 +418,7 @@ class Documents:
         for zone in [zone for zone, word in self._switches() if not word.written]:
             await self._write_switch(zone)
         keys += [self.told.key] * self.follows + [self.inbox.key] * self.in_company
+        keys += [] if self._quota is None else [self._quota.key]
         past = () if self.life.past_read else (self._past_key,)
         entries = await self._read([self.settings_key, *past, *dict.fromkeys(keys)])
         if entries is None:
@@ -402,6 +428,9 @@ class Documents:
         stored = entries.pop(self.settings_key)
         self._by_hand = stored.file is not None
         changed = self.life.take(stored)
+        self.foreign = self._foreign(entries[self._state_key].data)
+        if self.foreign is not None:
+            return changed
         if changed or not self._looked_back:
             # What a zone's unit was told is also wanted once the zone is gone.
             self.named = self.life.zones_named()
@@ -410,7 +439,8 @@ class Documents:
             more = await self._read(new) if new else {}
             self._looked_back = more is not None
             entries.update(more or {})
-        for side in (*self._sides, self.told, self.inbox):
+        quota = () if self._quota is None else (self._quota,)
+        for side in (*self._sides, self.told, self.inbox, *quota):
             if side.key in entries:
                 side.take(entries.pop(side.key))
         settings = self.life.settings
@@ -428,6 +458,17 @@ class Documents:
         self.left.take(self.home.stored)
         self._joining = max(0, self._joining - 1)
         return changed
+
+    def _foreign(self, document: Mapping[str, Any]) -> str | None:
+        """Return why a state document is of another home, None where it is not."""
+        owner = document.get(_OWNER)
+        if not isinstance(owner, str) or owner == self._home:
+            return None
+        mine = "no home among others" if self._home is None else repr(self._home)
+        problem = f"the state is that of the home {owner!r}, and this is {mine}"
+        if problem != self.foreign:
+            _LOGGER.error("%s: nothing is commanded", problem)
+        return problem
 
     def taken_over(self) -> None:
         """Expect that the engine that led until now has one more write on its way."""
@@ -452,6 +493,8 @@ class Documents:
         self, change: Callable[[dict[str, Any]], dict[str, Any] | None]
     ) -> None:
         """Change the home's document for the last time. Never raises for a store."""
+        if self.foreign is not None:
+            return
         try:
             await self._store.update(self._state_key, change)
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
@@ -741,9 +784,12 @@ class Documents:
 
         Never raises for a store; what could not be written waits for the next tick.
         """
-        written = self._unsaved(home)
+        if self.foreign is not None:
+            return
+        written = self._unsaved(self._of_home(home))
         past: dict[str, dict[str, Any]] = {}
-        past |= {side.key: side.data for side in self._sides if side.unsaved}
+        sides = self._sides if self._quota is None else (*self._sides, self._quota)
+        past |= {side.key: side.data for side in sides if side.unsaved}
         if self.life.unsaved:
             past[self._past_key] = self.life.to_document()
         if not written and not past:
@@ -758,11 +804,23 @@ class Documents:
             self._note_failure(error)
             return
         self.life.unsaved = False
-        for side in self._sides:
+        for side in sides:
             if side.key in past:
                 side.saved(past[side.key])
         for zone, document in written.items():
             self._written(zone, document, None)
+
+    def _of_home(self, home: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the home's document is to hold; an account has its own calls."""
+        if self._home is None:
+            return home
+        if self._quota is None:
+            return {**home, _OWNER: self._home}
+        calls = {key: each for key, each in home.items() if key.startswith(_QUOTA)}
+        if calls:
+            self._quota.data = {**self._quota.data, **calls}
+        rest = {key: each for key, each in home.items() if key not in calls}
+        return {**rest, _OWNER: self._home}
 
     async def save_wish(self, zone: str, home: Mapping[str, Any]) -> None:
         """Save; what was wished of a zone stands also where another writer was first."""

@@ -19,7 +19,7 @@ from switchbot_automation.settings.read import parse_settings, written_over
 from switchbot_automation.settings.salvage import salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from switchbot_automation.settings.model import Settings
     from switchbot_store import Entry
@@ -31,11 +31,6 @@ _KEPT_BYTES = 500_000
 # Where releases before the zones' own word of it kept what a button had switched off.
 _DISABLED = "disabled"
 _WRITTEN_DISABLED = "disabled_in_document"
-
-
-def past_key(settings_key: str) -> str:
-    """Return the internal key under which good settings documents are kept."""
-    return f"_past/{settings_key}"
 
 
 class _InForce(NamedTuple):
@@ -53,9 +48,14 @@ class SettingsLife:
     the newest document, None when it is in force. `revision` is the newest document's,
     None before the first; `revision_in_force` that of the settings in force. What a
     button said of a zone's automation lies over them, see `switch`.
+
+    `check` raises SettingsError for names of zones that cannot be here.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, check: Callable[[Iterable[str]], None] = lambda _zones: None
+    ) -> None:
+        self._check = check
         self.settings: Settings | None = None
         self.error: SettingsError | None = None
         self.revision: str | None = None
@@ -118,6 +118,11 @@ class SettingsLife:
         is set aside once that is gone; one that is new has to be right. Raises
         SettingsError.
         """
+        settings = self._readable(document)
+        self._check(settings.zones)
+        return settings
+
+    def _readable(self, document: Mapping[str, Any]) -> Settings:
         try:
             return parse_settings(document)
         except SettingsError:
