@@ -303,7 +303,8 @@ def _plugin_devices(
             continue
         if key.endswith("device_id") and isinstance(each, str):
             if each.startswith(_PLUGIN):
-                group = "actuators" if key == "aircon_device_id" else "sensors"
+                unit = key == "aircon_device_id" or "equipment" in path
+                group = "actuators" if unit else "sensors"
                 yield (*path, key), each.removeprefix(_PLUGIN), group
         else:
             yield from _plugin_devices(each, (*path, key))

@@ -37,8 +37,6 @@ from switchbot_automation.core.state.zone import (
     with_error,
 )
 from switchbot_automation.model import (
-    HIGHEST_SETPOINT,
-    LOWEST_SETPOINT,
     PLUGIN_PREFIX,
     Action,
     Power,
@@ -71,13 +69,13 @@ def profile_of(zone: ZoneSettings, action: Action) -> Profile | None:
 
 
 def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
-    """Return the `setAll` parameter of an action, None for OFF.
+    """Return the `setAll` parameter of an action, None for OFF and what takes no setpoint.
 
     Whole degrees unless the zone says `half_degrees`; cooling rounds down and heating
     up, so that the unit never stops short of the target. What no air conditioner takes
     is brought to the nearest that it does, see `asked_beyond`.
     """
-    if action is Action.OFF:
+    if action is Action.OFF or not zone.kind.sets:
         return None
     profile = profile_of(zone, action)
     fan = profile.fan_speed if profile else _FALLBACK_FAN
@@ -88,7 +86,7 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
         mode = profile.ac_mode if profile else _SEASON_MODE[action]
     target = _takeable(zone, target)
     degrees = _degrees(target, half=zone.half_degrees, up=rounds_up(zone, action))
-    return f"{degrees},{mode},{fan},on"
+    return zone.kind.setting(degrees, mode, fan)
 
 
 def rounds_up(zone: ZoneSettings, action: Action) -> bool:
@@ -103,7 +101,7 @@ def asked_beyond(zone: ZoneSettings, action: Action) -> tuple[float, float] | No
     In degrees Celsius; None where the one asked for can be sent.
     """
     profile = None if action is Action.OFF else profile_of(zone, action)
-    if profile is None or not zone.aircon_device_id:
+    if profile is None or not zone.aircon_device_id or not zone.kind.sets:
         return None
     sent = _takeable(zone, profile.target_temp)
     return None if sent == profile.target_temp else (profile.target_temp, sent)
@@ -113,7 +111,7 @@ def _takeable(zone: ZoneSettings, target: float) -> float:
     if zone.aircon_device_id.startswith(PLUGIN_PREFIX):
         # What another maker's heater takes, its plug-in knows.
         return target
-    return max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, target))
+    return zone.kind.nearest(target)
 
 
 def _degrees(target: float, *, half: bool, up: bool) -> str:
@@ -273,6 +271,8 @@ def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> 
         return f"scene({zone.scenes.get(action, '')}) ({label})"
     if rung.rung == "button":
         return f"button({zone.buttons.get(action, '')}) ({label})"
+    if rung.rung == "command":
+        return zone.kind.words(action, rung.parameter, zone.unit_channel)
     return "turnOff" if rung.parameter is None else f"setAll({rung.parameter})"
 
 
@@ -410,6 +410,7 @@ def after_aircon_status(
     A start or stop that nobody commanded is dated now, the latest it can have been, so
     that minimum times are never cut short.
     """
+    fields = zone.kind.shown(fields, zone.unit_channel)
     power = power_of(fields)
     if power is None:
         return state
