@@ -27,6 +27,7 @@ from switchbot_automation.core.control.proportional import proportioned
 from switchbot_automation.core.control.switch import steered, switched
 from switchbot_automation.core.pace import counted_from
 from switchbot_automation.core.protect.groups import arbitrate
+from switchbot_automation.core.protect.limits import limited
 from switchbot_automation.core.protect.safety import Level, assess
 from switchbot_automation.core.state.unit import (
     already_in_force,
@@ -117,6 +118,12 @@ def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:
 
 
 def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneDecision:
+    return limited(zone, seen, _decide_alone(zone, seen, now), now)
+
+
+def _decide_alone(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision:
     if not zone.automation_enabled:
         return ZoneDecision(
             zone.name,

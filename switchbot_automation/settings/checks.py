@@ -96,6 +96,14 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     ("presets", name, season, "ac_mode"),
                 )
     yield from _edge_problems(merged)
+    ceiling = merged.get("heat_ceiling_celsius")
+    heated = merged["winter"].get("max_temp")
+    if ceiling and heated is not None and ceiling <= heated:
+        yield Problem(
+            f"{ceiling:g} is not above winter.max_temp, {heated:g}: the room would never"
+            " be heated to it",
+            ("heat_ceiling_celsius",),
+        )
 
 
 def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:

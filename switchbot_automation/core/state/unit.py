@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import Equipment, ZoneState
+    from switchbot_automation.model import ReasonCode
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
 
@@ -319,6 +320,11 @@ def certain(state: ZoneState) -> ZoneState:
 def unsure(state: ZoneState) -> ZoneState:
     """Return the state once the unit may have been told something, or not."""
     return state._replace(uncertain=True)
+
+
+def guarded(state: ZoneState, limit: ReasonCode | None) -> ZoneState:
+    """Return the state of a unit that runs for a limit of its room, None for no such."""
+    return state if state.guarding is limit else state._replace(guarding=limit)
 
 
 def looked_at(state: ZoneState, at: datetime) -> ZoneState:

@@ -1375,6 +1375,7 @@ class ZoneState(NamedTuple):
     meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
     keeping: Keeping | None = None
     wish: Wish | None = None
+    guarding: ReasonCode | None = None
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1530,6 +1531,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("meters_seen", meters_seen_of, _encode_meters),
     ("kept", Keeping.from_document, Keeping.to_document),
     ("wish", Wish.from_document, Wish.to_document),
+    ("guarding", partial(enum, ReasonCode), str),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
