@@ -40,6 +40,7 @@ class ThermostatKind(Heating):
     lowest = _LOWEST
     highest = _HIGHEST
     guards_itself = True
+    tells_setpoint = False
     presumes = MappingProxyType(
         {
             "control": "auto",
@@ -77,7 +78,8 @@ class ThermostatKind(Heating):
             return beside
         if mode == _OFF:
             return {**beside, "power": "off"}
-        if mode == _MANUAL:
-            return {**beside, "power": "on", "mode": _HEATS}
-        other = {"power": "on", "mode": _OTHERWISE, "temperature": 0, "fanSpeed": mode}
-        return {**beside, **other}
+        return {
+            **beside,
+            "power": "on",
+            "mode": _HEATS if mode == _MANUAL else _OTHERWISE,
+        }

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.protect.safety import given_up_at
+from switchbot_automation.core.protect.safety import assess, given_up_at
 from switchbot_automation.core.state.unit import already_in_force
 from switchbot_automation.model import (
     Action,
@@ -68,12 +68,17 @@ def limited(
         return _unread(zone, seen.state, decided, blind, now)
     if decided.emergency:
         return decided
-    floor, ceiling = zone.frost_floor_celsius, zone.heat_ceiling_celsius
-    if floor:
-        return _from_below(zone, seen.state, decided, temperature) or _from_above(
-            zone, seen.state, decided, temperature
-        )
-    return _from_above(zone, seen.state, decided, temperature) if ceiling else decided
+    below = None
+    if zone.frost_floor_celsius:
+        below = _from_below(zone, seen.state, decided, temperature)
+    if below is None:
+        return _from_above(zone, seen.state, decided, temperature)
+    if below.action is Action.WINTER and decided.action is not Action.WINTER:
+        safety = assess(zone, seen.state, now)
+        if safety is not None and safety.forbids_start:
+            # A reading that is not believed, or a unit that has to rest.
+            return decided
+    return below
 
 
 def can_heat(zone: ZoneSettings) -> bool:

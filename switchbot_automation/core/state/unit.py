@@ -437,6 +437,10 @@ def after_aircon_status(
     parameter = _parameter(fields, mode) or (
         state.parameter if mode in (None, state.mode) else None
     )
+    anew = state.power is not Power.ON or mode != state.mode
+    if parameter is None and mode is not None and anew and not zone.kind.tells_setpoint:
+        # Somebody told it, and to what it does not say: surely not what is wanted now.
+        parameter = f"?,{mode},1,on"
     action = _action(state, zone, mode, parameter)
     found = state._replace(
         power=power,
