@@ -245,6 +245,9 @@ def _after_somebody_else(
         before.power,
         before.compressor_running,
     )
+    if not zone.kind.tells_setpoint:
+        # Of what is set there by hand nothing but the mode is shown.
+        same = same and found.mode == before.mode
     if same or not known:
         return found
     return started_by_somebody(after_remote(found, zone, at), zone, at)

@@ -154,7 +154,9 @@ def test_a_unit_is_named_in_one_place():
 
 
 def findings(device_type, part):
-    listed = DeviceList((Device(DEVICE, "Bath", device_type, None, True),), ())
+    listed = DeviceList(
+        (Device(DEVICE, "Bath", device_type, None, cloud_service=True),), ()
+    )
     errors, _warnings = account_findings(part, listed, ())
     return [(error.path, str(error)) for error in errors]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from switchbot_automation.model import ManualAction
@@ -161,7 +163,7 @@ async def test_an_air_conditioner_without_a_meter_runs_shortly_where_it_may_free
         ran = min(stop - start for stop in stops if stop > start)
         assert 900 <= ran.total_seconds() <= 1100
     # A warm room is in no danger for a day.
-    assert all(one < other for one, other in zip(starts, starts[1:], strict=False))
+    assert all(one < other for one, other in pairwise(starts))
 
 
 async def test_a_warm_room_that_lost_its_meter_is_left_alone_for_a_day(flat):
