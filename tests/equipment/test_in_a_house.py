@@ -149,12 +149,15 @@ async def test_a_heater_that_draws_nothing_is_seen_by_its_plug():
 
 
 async def test_what_somebody_sets_at_the_valve_is_a_person_s_word():
-    home = Home("thermostat")
+    home = Home("thermostat", manual_hold_seconds=7200)
     await home.live(9)
     await home.cloud.command(DEVICE, "setMode", 5)
     commands = await home.live(1)
     assert commands == []
-    assert "hold_until" in home.store.get("state")
+    assert home.store.get("state")["hold_until"]
+    # Nobody knows its setpoint now, so once the hold is over it is told again.
+    commands = await home.live(3)
+    assert any(each.action == "winter" for each in commands)
     await home.engine.act("default", ManualAction.OFF)
     home.clock.advance(60)
     assert home.unit.setpoint is None
