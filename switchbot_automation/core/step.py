@@ -654,6 +654,12 @@ def obstacle(
     )
 
 
+def limit_of(order: Order) -> ReasonCode | None:
+    """Return the limit of its room that an order starts a unit for, None for no such."""
+    first = order.reasons[0].code if order.reasons else None
+    return first if first in LIMITS and order.action in STARTS else None
+
+
 def accepted(
     state: ZoneState, order: Order, rung: RungResult, at: datetime, command_id: str
 ) -> ZoneState:
@@ -661,9 +667,7 @@ def accepted(
     zone, action = order.zone, order.action
     after = after_command(state, zone, action, rung, at=at, label=order.label)
     if not order.attempt:
-        first = order.reasons[0].code if order.reasons else None
-        starts = first in LIMITS and action in STARTS
-        after = guarded(after, first if starts else None)
+        after = guarded(after, limit_of(order))
     if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
         # It was stopped for the very wish that waits for its rest.
         after = still_wished(after, state.pending_manual)

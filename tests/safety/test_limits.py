@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from switchbot_automation.errors import CloudTimeoutError
 from switchbot_automation.model import ManualAction
 from switchbot_automation.reasons import ReasonCode
 
@@ -171,3 +172,20 @@ async def test_a_warm_room_that_lost_its_meter_is_left_alone_for_a_day(flat):
     flat.reads(None)
     await flat.live(20 * 3600)
     assert "setAll 16,5,3,on" not in flat.cloud.words
+
+
+async def test_what_was_started_unheard_against_frost_is_ended_all_the_same(flat, kind):
+    again(flat, automation_enabled=False)
+    await flat.tick(6.0)
+    heard = []
+
+    def hear(word):
+        heard.append(word)
+        raise CloudTimeoutError("silence", maybe_sent=True)
+
+    flat.cloud.on_command = hear
+    await flat.tick(4.9, after=1900)
+    assert heard == [flat.heats]
+    flat.cloud.on_command = lambda _word: None
+    await flat.tick(6.5, after=3700)
+    assert flat.cloud.words[-1] == "turnOff"

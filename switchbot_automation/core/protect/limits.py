@@ -117,7 +117,7 @@ def _from_below(
         if not heats:
             return _heat(zone, (why, *decided.reasons))
         return _as_it_is(zone, decided, why)
-    if not (guards and heats):
+    if not (guards and (heats or state.uncertain)):
         return None
     if temperature < floor + _RELEASE_KELVIN:
         return None if _is_kept(decided) else _as_it_is(zone, decided, why)
