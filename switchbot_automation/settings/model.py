@@ -189,7 +189,7 @@ class ZoneSettings:
     sensor_fusion: str = _ZONE["sensor_fusion"]
     sensor_disagree_kelvin: float = _ZONE["sensor_disagree_kelvin"]
     frost_floor_celsius: float = _ZONE["frost_floor_celsius"]
-    heat_ceiling_celsius: float = _ZONE["heat_ceiling_celsius"]
+    heat_ceiling_celsius: float | None = None
     plausible_min_celsius: float = _ZONE["plausible_min_celsius"]
     plausible_max_celsius: float = _ZONE["plausible_max_celsius"]
     sensor_slew_kelvin: float = _ZONE["sensor_slew_kelvin"]

@@ -69,9 +69,8 @@ PROTECTION: tuple[SettingSpec, ...] = (
     _number(
         "heat_ceiling_celsius",
         meaning="At or above this nothing heats the room, whoever wants it to; only"
-        " `observe_only` leaves it. 0 means none.",
-        default=0.0,
-        bounds=(0, 50),
+        " `observe_only` leaves it. Where it is left out there is none.",
+        bounds=(15, 50),
         unit="°C",
     ),
     _number(
