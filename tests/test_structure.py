@@ -28,6 +28,7 @@ OWNERS = {
         "meters_seen",
     },
     "unit": {
+        "guarding",
         "power",
         "mode",
         "parameter",

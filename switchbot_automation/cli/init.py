@@ -49,7 +49,7 @@ from switchbot_store.cli.dotenv_file import env_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchbot_automation.model import DeviceList, Remote
+    from switchbot_automation.model import Device, DeviceList, Remote
     from switchbot_automation.settings.model import Settings
     from switchbot_store import StoreInterface
 
@@ -305,7 +305,7 @@ class _Setup:
         self, proposal: Proposal, rooms: list[ProposedRoom]
     ) -> list[ProposedRoom]:
         """Let a person say yes, or say for each air conditioner what measures its room."""
-        units: list[Remote] = [*proposal.units_without_meter]
+        units: list[Device | Remote] = [*proposal.units_without_meter]
         if rooms and not click.confirm("Keep these rooms?", default=True):
             units = [*(room.unit for room in rooms), *units]
             rooms = []

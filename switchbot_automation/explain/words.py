@@ -357,6 +357,28 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         ),
         "less is asked for than the profile says, so that the room is not overrun",
     ),
+    ReasonCode.HEAT_SHARE: (
+        "at {temperature_celsius} °C it is on for {share:.0%} of {cycle_seconds} s",
+        "it is on for the share of its cycle that the room asks for",
+    ),
+    ReasonCode.FROST_FLOOR: (
+        (
+            "{temperature_celsius} °C is at or near {limit_celsius} °C, below which nothing"
+            " may keep the room from being heated"
+        ),
+        "the room is so cold that it is heated whatever else is said of it",
+    ),
+    ReasonCode.FROST_BLIND: (
+        "nobody reads the room, so frost is kept off by what the equipment has itself",
+        "nobody reads the room, so frost is kept off by what the equipment has itself",
+    ),
+    ReasonCode.HEAT_CEILING: (
+        (
+            "{temperature_celsius} °C is at or near {limit_celsius} °C, above which nothing"
+            " may heat the room"
+        ),
+        "the room is so warm that nothing may heat it",
+    ),
     ReasonCode.ROOM_HOLDS_WITHOUT: "the room stays in its band with the unit off",
     ReasonCode.ALREADY_OFF: "it is off already",
     ReasonCode.DUPLICATE_SUPPRESSED: (

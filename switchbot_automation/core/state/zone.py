@@ -1415,6 +1415,7 @@ class ZoneState(NamedTuple):
     keeping: Keeping | None = None
     wish: Wish | None = None
     switch: Switch | None = None
+    guarding: ReasonCode | None = None
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1574,6 +1575,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("kept", Keeping.from_document, Keeping.to_document),
     ("wish", Wish.from_document, Wish.to_document),
     ("automation_switch", Switch.from_document, Switch.to_document),
+    ("guarding", partial(enum, ReasonCode), str),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
