@@ -289,6 +289,31 @@ def test_one_command_brings_them_back(on_postgres, database_url, lose, command):
     assert store.get("settings") == {"target_temp": 30}
 
 
+@pytest.mark.parametrize("at", ["now()", "'infinity'", "NULL"])
+def test_what_a_restored_dump_has_is_not_said_to_be_missing(
+    on_postgres, database_url, command, at
+):
+    """A dump of a time before the adoption: documents without a revision."""
+    store = on_postgres(database_url)
+    store.set_many({"settings": SETTINGS, "state": {"n": 1}})
+    store.close()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "DROP TABLE json_store;"
+            "CREATE TABLE json_store (kind varchar(50) PRIMARY KEY, data jsonb NOT NULL,"
+            " updated_at timestamptz);"
+            f"INSERT INTO json_store VALUES ('settings', '{{}}', {at})"
+        )
+    found = diagnosis(command)
+    assert "does not have state," in found["documents"]["message"]
+    assert "settings" not in found["documents"]["message"]
+    health = json.loads(command("health", "--json"))
+    assert "restore" in find(health["stores"], "name", "state")["last_error"]
+    kept = find(health["stores"], "name", "settings")
+    assert "restore" not in str(kept["last_error"])
+    assert bool(kept["updated_at"]) == (at == "now()")
+
+
 @settings(
     max_examples=12,
     deadline=None,
