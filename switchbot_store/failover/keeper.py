@@ -385,6 +385,8 @@ class Keeper:
                 # What its former owner acknowledged, and what it missed since.
                 self.carry()
                 self._refresh()
+        if mended and self._mirror.dirty:
+            self._mirror_at = self._monotonic()  # what it missed meanwhile
         if mended and self.healthy:
             with self._noting():
                 self._safe.take_back()
