@@ -88,14 +88,18 @@ class Report:
         )
         return "\n".join(
             [
-                f"{self.acknowledged} acknowledged writes ({self.journalled} of them by"
-                f" the journal), {self.refused} refused, in {self.seconds:.0f} s:"
-                f" {len(self.lost)} lost, {len(self.undone)} undone,"
-                f" {len(self.applied_twice)} applied twice,"
-                f" {self.unacknowledged_but_present} present without an answer,"
-                f" {self.conflicts} conflicts",
-                f"{troubles}; {self.named} named by health, the slowest after"
-                f" {self.slowest_naming_seconds:.1f} s, {len(self.unnamed)} not",
+                (
+                    f"{self.acknowledged} acknowledged writes ({self.journalled} of them by"
+                    f" the journal), {self.refused} refused, in {self.seconds:.0f} s:"
+                    f" {len(self.lost)} lost, {len(self.undone)} undone,"
+                    f" {len(self.applied_twice)} applied twice,"
+                    f" {self.unacknowledged_but_present} present without an answer,"
+                    f" {self.conflicts} conflicts"
+                ),
+                (
+                    f"{troubles}; {self.named} named by health, the slowest after"
+                    f" {self.slowest_naming_seconds:.1f} s, {len(self.unnamed)} not"
+                ),
                 *self.wrong,
                 *([" ".join(self.story)] if self.wrong else []),
             ]
@@ -105,58 +109,66 @@ class Report:
 # --- a writer -------------------------------------------------------------------------
 
 
-def write_on(url, directory, threads):
-    """Be a writer: count documents up until killed; print what was acknowledged."""
-    offset = Path(f"{directory}.clock")
+class _Work:
+    """What one writing process does."""
 
-    def now():
+    def __init__(self, url, directory):
+        self._offset = Path(f"{directory}.clock")
+        self._store = FailoverStore(PostgresStore(url), directory, now=self._now)
+        self._name = Path(directory).name
+        self._out = threading.Lock()
+        self._pause = threading.Event()
+
+    def _now(self):
         with contextlib.suppress(OSError, ValueError):
-            return datetime.now(UTC) + timedelta(seconds=int(offset.read_text()))
+            return datetime.now(UTC) + timedelta(seconds=int(self._offset.read_text()))
         return datetime.now(UTC)
 
-    store = FailoverStore(PostgresStore(url), directory, now=now)
-    out = threading.Lock()
-    pause = threading.Event()
-    name = Path(directory).name
-
-    def tell(*words):
-        with out:
+    def _tell(self, *words):
+        with self._out:
             sys.stdout.write(" ".join(map(str, words)) + "\n")
             sys.stdout.flush()
 
-    def settle(key):
+    def write_settings(self):
+        """Write, once in its life, what nobody reads again."""
+        key = f"{self._name}/settings"
         while True:
             try:
-                if not store.get(key):
-                    store.set(key, {"kept": True})
+                if not self._store.get(key):
+                    self._store.set(key, {"kept": True})
             except StoreUnavailableError:
-                pause.wait(0.05)
+                self._pause.wait(0.05)
             else:
                 return
 
-    def count(thread):
-        counter = f"{name}/{thread}"
+    def count(self, thread):
+        """Count a document up for ever."""
+        counter = f"{self._name}/{thread}"
         number = 0
         while True:
             number += 1
             try:
                 if number % 4:
-                    document = store.update(counter, _incremented)
+                    document = self._store.update(counter, _incremented)
                 else:
-                    document = _incremented(store.get(counter))
-                    store.set(counter, document)
+                    document = _incremented(self._store.get(counter))
+                    self._store.set(counter, document)
             except StoreUnavailableError:
                 # With a full disk there is no journal to acknowledge by.
-                tell(counter, "refused", 0)
-                pause.wait(0.05)
+                self._tell(counter, "refused", 0)
+                self._pause.wait(0.05)
                 continue
-            journalled = store.status().degraded_since is not None
-            tell(counter, document["n"], int(journalled))
+            journalled = self._store.status().degraded_since is not None
+            self._tell(counter, document["n"], int(journalled))
 
-    settle(f"{name}/settings")
+
+def write_on(url, directory, threads):
+    """Be a writer: count documents up until killed; print what was acknowledged."""
+    work = _Work(url, directory)
+    work.write_settings()
     for thread in range(threads - 1):
-        threading.Thread(target=count, args=(thread,), daemon=True).start()
-    count(threads - 1)
+        threading.Thread(target=work.count, args=(thread,), daemon=True).start()
+    work.count(threads - 1)
 
 
 def _incremented(document):
@@ -260,6 +272,7 @@ class World:
         self._directory = Path(directory)
         self._open: set[str] = set()
         self._copied_at = float("-inf")
+        self._uncopied = False
         self._names_within = means.get("names_within", NAMED_WITHIN_SECONDS)
         self._kinds = ["server", "writer"]
         if means.get("everything"):
@@ -295,8 +308,10 @@ class World:
         # Not while the server is away: there is nothing to drop or to switch over to.
         if "server" in self._open:
             kinds = [each for each in kinds if each not in {"tables", "promotion"}]
-        # Who drops the tables of a host that has no room for a copy has dropped the last.
-        if "disk" in self._open or time.monotonic() < self._copied_at:
+        # A host without room for copies has those of what the database took meanwhile in
+        # memory alone: neither may go before the disk has them, see the README.
+        self._uncopied = "disk" in self._open or time.monotonic() < self._copied_at
+        if self._uncopied:
             kinds = [each for each in kinds if each != "tables"]
         kind = self._choose.choice(kinds)
         alone = not self._open
@@ -343,7 +358,7 @@ class World:
         self.primary.start()
 
     def _begin_writer(self):
-        writer = self._choose.choice(self.crew)
+        writer = self._choose.choice(self.crew[1:] if self._uncopied else self.crew)
         writer.kill()
         self.report.writer_kills += 1
         writer.start()
@@ -462,19 +477,9 @@ def run(
 
 
 def _check(world, report):
-    found = {}
+    in_force = {}
     for writer in world.crew:
-        with FailoverStore(PostgresStore(writer.url), writer.directory) as store:
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while store.status().degraded_since or store.status().pending:
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"no resync: {store.status()}")
-                threading.Event().wait(0.05)
-            report.conflicts += len(store.conflicts())
-            # Of tables that were dropped the local copy is what is in force.
-            for key in store.status().left_over:
-                if key in writer.acknowledged:
-                    found[key] = store.get(key).get("n", 0)
+        in_force |= _settled(writer, report)
         report.acknowledged += writer.count
         report.journalled += writer.journalled
         report.refused += writer.refused
@@ -483,13 +488,29 @@ def _check(world, report):
     with PostgresStore(world.primary.url()) as direct:
         for writer in world.crew:
             for counter, last in writer.acknowledged.items():
-                there = found.get(counter, direct.get(counter).get("n", 0))
+                there = in_force.get(counter, direct.get(counter).get("n", 0))
                 if there < last:
                     report.lost.append(f"{counter}: {last} acknowledged, {there} there")
                 elif there > last + 1 and not writer.refused:
                     report.applied_twice.append(f"{counter}: {there} after {last}")
                 elif there > last:
                     report.unacknowledged_but_present += 1
+
+
+def _settled(writer, report):
+    """Bring home what a host has; return what is in force there of dropped tables."""
+    with FailoverStore(PostgresStore(writer.url), writer.directory) as store:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while store.status().degraded_since or store.status().pending:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no resync: {store.status()}")
+            threading.Event().wait(0.05)
+        report.conflicts += len(store.conflicts())
+        return {
+            key: store.get(key).get("n", 0)
+            for key in store.status().left_over
+            if key in writer.acknowledged
+        }
 
 
 @contextlib.contextmanager
