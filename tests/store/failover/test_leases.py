@@ -119,9 +119,9 @@ def test_the_wall_clock_does_not_matter(hosts, monkeypatch):
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 2),
-            st.sampled_from(["take", "renew", "release", "jump"]),
-            st.sampled_from([0.1, 29, 31, 3600, 1e9]),
+            st.integers(0, 1),
+            st.sampled_from(["take", "take", "renew", "release"]),
+            st.sampled_from([0.1, 29, 31, 1e9]),
         ),
         max_size=40,
     )
@@ -129,13 +129,12 @@ def test_the_wall_clock_does_not_matter(hosts, monkeypatch):
 def test_whatever_the_clocks_do_there_is_one_holder_at_most(steps):
     """Monotonic clocks that leap, as those of paused machines: costs a lease, no more."""
     shared = MemoryStore()
-    hosts = [_Host(shared) for _ in range(3)]
+    hosts = [_Host(shared) for _ in range(2)]
     highest = 0
     for number, step, seconds in steps:
         host = hosts[number]
-        if step == "jump":
-            host.seconds += seconds
-        elif step == "take":
+        host.seconds += seconds
+        if step == "take":
             lease = take_lease(host, "engine", 30, monotonic=lambda h=host: h.seconds)
             if lease is not None:
                 assert lease.token > highest
