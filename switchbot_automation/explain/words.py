@@ -190,7 +190,10 @@ _AROUND = {
 
 # A reason's template; where it may lack a number, others that need fewer.
 _WORDS: Mapping[str, str | tuple[str, ...]] = {
-    ReasonCode.AUTOMATION_DISABLED: "the automation is disabled",
+    ReasonCode.AUTOMATION_DISABLED: (
+        "somebody switched the automation off, since {since}, until resumed",
+        "the automation is disabled",
+    ),
     ReasonCode.IN_WINDOW: ("the window {start}-{end} is open", "a window is open"),
     ReasonCode.OUTSIDE_WINDOWS: "no window is open",
     ReasonCode.NO_WINDOWS: "there are no windows",
