@@ -86,13 +86,31 @@ def kept_or_told(chronicle: Chronicle, room: Room) -> list[str]:
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 f" minutes, health says {said(sample.health, room.plan.name)}"
             )
-        elif out > late[sample.minute] and sample.health["status"] == "ok":
+            continue
+        counted, enough = _seen_out(sample.minute, out, late[sample.minute], episodes)
+        if counted > enough and sample.health["status"] == "ok":
             found.append(
-                f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
-                f" minutes, {late[sample.minute]:.0f} are enough, and health is not"
-                " degraded"
+                f"{room.plan.name} minute {sample.minute}: out of its band for {counted}"
+                f" minutes, {enough:.0f} are enough, and health is not degraded"
             )
     return found[:1]
+
+
+def _seen_out(
+    minute: int, out: int, needed: float, episodes: Sequence[Episode]
+) -> tuple[int, float]:
+    """Return for how many minutes a room was seen to be out, and how many are enough.
+
+    While its words are hidden, its past says nothing of the way back; that begins once
+    they are not.
+    """
+    hiding = [each for each in episodes if each.adversary.hides]
+    if any(each.begin <= minute < each.end for each in hiding):
+        return out, DEGRADED_WITHIN
+    ended = max((each.end for each in hiding if each.end <= minute), default=None)
+    if ended is None or minute - ended >= out:
+        return out, needed
+    return minute - ended, min(needed, SETTLES)
 
 
 def minutes_needed(chronicle: Chronicle, room: Room) -> list[float]:
