@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 
 import click
 
-from switchbot_automation.cli.output import INTERRUPTED, Misuse
+from switchbot_automation.cli.output import (
+    INTERRUPTED,
+    Misuse,
+    choose_home,
+    home_option,
+)
 from switchbot_automation.errors import (
     AutomationError,
     SettingsError,
@@ -114,10 +119,12 @@ def _words(error: Exception) -> str:
 @click.version_option(
     package_name="switchbot-automation", prog_name="switchbot-automation"
 )
-def application() -> None:
+@home_option
+def application(home: str | None) -> None:
     """Keep a room comfortable with SwitchBot devices, and see why it did what it did.
 
     Variables that the environment lacks are read from `.env` in this directory, or from
     the file that SWITCHBOT_ENV_FILE names.
     """
     load_env_file()
+    choose_home(home)

@@ -49,7 +49,7 @@ from switchbot_store.cli.dotenv_file import env_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchbot_automation.model import DeviceList, Remote
+    from switchbot_automation.model import Device, DeviceList, Remote
     from switchbot_automation.settings.model import Settings
     from switchbot_store import StoreInterface
 
@@ -268,8 +268,8 @@ class _Setup:
         listed: DeviceList,
     ) -> _Written | None:
         """Return the document that is stored now; None when there is no room to keep."""
-        where = _place(config)
         entry = store.get_entry(_KEY)
+        where = entry.file or config.backend
         if entry.data:
             self._tell(f"There are settings in {where} already; they stay as they are.")
             self._check(entry.data, listed, refuse=False)
@@ -305,7 +305,7 @@ class _Setup:
         self, proposal: Proposal, rooms: list[ProposedRoom]
     ) -> list[ProposedRoom]:
         """Let a person say yes, or say for each air conditioner what measures its room."""
-        units: list[Remote] = [*proposal.units_without_meter]
+        units: list[Device | Remote] = [*proposal.units_without_meter]
         if rooms and not click.confirm("Keep these rooms?", default=True):
             units = [*(room.unit for room in rooms), *units]
             rooms = []
@@ -420,12 +420,6 @@ class _Setup:
         self._tell("Start it with: switchbot-automation run --web 127.0.0.1:8080")
         if os.environ.get(TOKEN) or env_file().exists():
             self._tell(f"The page asks for {TOKEN}, which is in {env_file()}.")
-
-
-def _place(config: StoreConfig) -> str:
-    if config.backend != "json":
-        return config.backend
-    return str(config.paths.get(_KEY, config.directory / f"{_KEY}.json"))
 
 
 def _quoted(value: str) -> str:

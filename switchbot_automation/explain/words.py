@@ -190,7 +190,10 @@ _AROUND = {
 
 # A reason's template; where it may lack a number, others that need fewer.
 _WORDS: Mapping[str, str | tuple[str, ...]] = {
-    ReasonCode.AUTOMATION_DISABLED: "the automation is disabled",
+    ReasonCode.AUTOMATION_DISABLED: (
+        "somebody switched the automation off, since {since}, until resumed",
+        "the automation is disabled",
+    ),
     ReasonCode.IN_WINDOW: ("the window {start}-{end} is open", "a window is open"),
     ReasonCode.OUTSIDE_WINDOWS: "no window is open",
     ReasonCode.NO_WINDOWS: "there are no windows",
@@ -353,6 +356,28 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
             "room is not overrun"
         ),
         "less is asked for than the profile says, so that the room is not overrun",
+    ),
+    ReasonCode.HEAT_SHARE: (
+        "at {temperature_celsius} °C it is on for {share:.0%} of {cycle_seconds} s",
+        "it is on for the share of its cycle that the room asks for",
+    ),
+    ReasonCode.FROST_FLOOR: (
+        (
+            "{temperature_celsius} °C is at or near {limit_celsius} °C, below which nothing"
+            " may keep the room from being heated"
+        ),
+        "the room is so cold that it is heated whatever else is said of it",
+    ),
+    ReasonCode.FROST_BLIND: (
+        "nobody reads the room, so frost is kept off by what the equipment has itself",
+        "nobody reads the room, so frost is kept off by what the equipment has itself",
+    ),
+    ReasonCode.HEAT_CEILING: (
+        (
+            "{temperature_celsius} °C is at or near {limit_celsius} °C, above which nothing"
+            " may heat the room"
+        ),
+        "the room is so warm that nothing may heat it",
     ),
     ReasonCode.ROOM_HOLDS_WITHOUT: "the room stays in its band with the unit off",
     ReasonCode.ALREADY_OFF: "it is off already",

@@ -30,6 +30,7 @@ function problem(text) {
 function problemsOf(home) {
   const found = (home.document_problems ?? []).map((each) => `A file cannot be read: ${each}. What was last good is used.`);
   found.push(...(home.store_problems ?? []));
+  if (home.watches) found.push("Another process looks after this home; this one only watches, and takes over when that one ends.");
   if (!home.settings_error) return found;
   const instead = home.zones.length ? " The last good ones stay in force." : "";
   return [`The settings cannot be used: ${home.settings_error}.${instead}`, ...found];
