@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.state.evidence import after_no_answer
+from switchbot_automation.core.state.evidence import after_no_answer, answers_again
 from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
     answering,
@@ -204,11 +204,16 @@ class Commander:
             if found is not state:
                 states[name] = found
 
-    def answering(self) -> None:
-        """Let what failed for a while be tried at once: something answers again."""
+    def answering(self, *, after_silence: bool = False) -> None:
+        """Let what failed for a while be tried at once: something answers again.
+
+        `after_silence`: for the first time after a long time in which nothing did.
+        """
         states, now = self._documents.states, self._clock.now()
         for name, state in states.items():
-            found = answering(state, now)
+            found = answering(state, now, after_silence=after_silence)
+            if after_silence:
+                found = answers_again(found)
             if found is not state:
                 states[name] = found
 
