@@ -224,7 +224,8 @@ async def test_a_silent_cloud_is_told_once_and_the_rest_waits_for_the_next_tick(
     ]
     # Nothing is believed to be on its way of what was not sent.
     assert all(
-        not house.store.get(f"state/z{each:02}").get("command_intent") for each in (8, 9)
+        not house.store.get(f"state/z{each:02}").get("command_intent")
+        for each in (8, 9)
     )
     cloud.silent.clear()
     house.clock.advance_to(house.engine.next_wakeup)
