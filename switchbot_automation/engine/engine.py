@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -162,6 +162,7 @@ class AutomationEngine:
         self._lifetime = Lifetime()
         self._turns = Turns()
         self._in_force: Settings | None = None
+        self._hurries = ExitStack()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
         self._told_wakeup: datetime | None = None
@@ -278,16 +279,8 @@ class AutomationEngine:
             if trigger in _BY_PERSON:
                 parts.observer.try_anew()
             self._in_force = settings
-            async with self._turns.overtakable():
-                ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
-                if parts.leadership.leads:
-                    if documents.left.units:
-                        strays = await parts.left_units.turn_off(now)
-                    ticks, rules_at = await self._rules.step(settings, ticks, now)
-                    if strays:
-                        ticks, strays = with_commands(ticks, strays)
-                    if settings.rules or any(tick.tells for tick in ticks):
-                        await parts.notices.tell(now)
+            with ExitStack() as self._hurries:
+                ticks, strays, rules_at = await self._commanded(settings, trigger, now)
         decisions = tuple(tick.decision for tick in ticks) or (
             parts.preparation.without_settings(),
         )
@@ -317,6 +310,28 @@ class AutomationEngine:
         self._performance.note(seconds, report.duration_seconds)
         parts.agenda.publish(wakeup)
         return report
+
+    async def _commanded(
+        self, settings: Settings, trigger: str, now: datetime
+    ) -> tuple[list[ZoneTick], tuple[Command, ...], datetime | None]:
+        """Observe, decide and act; what may take long, and what an OFF may overtake.
+
+        Returns the zones' ticks, the commands of no zone, and when a rule is due next.
+        """
+        parts, documents = self._parts, self._documents
+        rules_at: datetime | None = None
+        strays: tuple[Command, ...] = ()
+        async with self._turns.overtakable():
+            ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
+            if parts.leadership.leads:
+                if documents.left.units:
+                    strays = await parts.left_units.turn_off(now)
+                ticks, rules_at = await self._rules.step(settings, ticks, now)
+                if strays:
+                    ticks, strays = with_commands(ticks, strays)
+                if settings.rules or any(tick.tells for tick in ticks):
+                    await parts.notices.tell(now)
+        return ticks, strays, rules_at
 
     async def look(self) -> bool:
         """Take in what other processes stored; return whether to do so again in a second.
@@ -484,14 +499,14 @@ class AutomationEngine:
         quick = wanted is ManualAction.QUICK_OFF
         async with AsyncExitStack() as stack:
             within = False
-            if wanted in _STOPS and self._turns.open:
-                within = await stack.enter_async_context(self._turn_of_off())
-            else:
-                with self._parts.observer.hurried():
-                    if wanted in _STOPS:
-                        within = await stack.enter_async_context(self._turn_of_off())
-                    else:
-                        await stack.enter_async_context(self._turn())
+            with self._parts.observer.hurried():
+                if wanted in _STOPS:
+                    within = await stack.enter_async_context(self._turn_of_off())
+                else:
+                    await stack.enter_async_context(self._turn())
+            if within:
+                # The tick stores what comes of it, so that must not take long.
+                self._hurries.enter_context(self._parts.observer.hurried())
             now = self._clock.now()
             check_hold(hold, now)
             settings = self._in_force if within else None

@@ -28,11 +28,6 @@ class Turns:
         """Whether somebody is at work."""
         return self._lock.locked()
 
-    @property
-    def open(self) -> bool:
-        """Whether who may overtake need not wait just now."""
-        return self._open.is_set()
-
     @asynccontextmanager
     async def take(self) -> AsyncIterator[None]:
         """Wait for the turn, and have it."""
