@@ -10,6 +10,7 @@ import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, o
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
 const CHART_SECONDS = 60;
+const LATEST_ANSWER_MILLISECONDS = 60000;
 
 let home = null;
 let selected = null;
@@ -37,6 +38,10 @@ function problemsOf(home) {
 // --- rooms ---------------------------------------------------------------------------
 
 function showHome(told) {
+  // An answer that was made before what is shown, and came after it, is old news. One much
+  // older is from a clock that was set back.
+  const late = told.at && home?.at ? Date.parse(home.at) - Date.parse(told.at) : 0;
+  if (late > 0 && late < LATEST_ANSWER_MILLISECONDS) return;
   home = { ...home, ...told };
   problem(problemsOf(home).join(" "));
   if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;
