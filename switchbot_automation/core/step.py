@@ -239,9 +239,16 @@ def tick(
         settings, states, now, notes=notes, quota=quota, told=told, force=force
     )
     readings, now = yield from _read(settings, states, now, waiting, force=force)
-    lanes = _lanes(settings, zones)
+    asks = {
+        zone.name
+        for zone in zones
+        if zone.power_meter_device_id or states[zone.name].check is not None
+    }
     yield from side_by_side(
-        [_looked_at(lane, states, now, quota, early) for lane in lanes]
+        [
+            _looked_at(lane, states, now, quota, early)
+            for lane in _lanes(settings, zones, asks)
+        ]
     )
     if settings.overlaid:
         settings, now = yield from _look_around(settings, states, readings, now)
@@ -253,6 +260,11 @@ def tick(
     _remember_waiting(states, judged)
     decided = zip(judged.decision.zones, judged.verdict.zones, strict=True)
     todo = {each.zone: (each, verdict) for each, verdict in decided}
+    asks = {
+        name
+        for name, (each, verdict) in todo.items()
+        if each.action and verdict.allowed
+    }
     done: dict[str, ZoneTick] = {}
     yield from side_by_side(
         [
@@ -265,32 +277,33 @@ def tick(
                 waiting=waiting,
                 ticks=done,
             )
-            for lane in _lanes(settings, judged.settings.zones.values())
+            for lane in _lanes(settings, judged.settings.zones.values(), asks)
         ]
     )
     return [done[name] for name in todo]
 
 
 def _lanes(
-    settings: Settings, zones: Iterable[ZoneSettings]
-) -> list[tuple[ZoneSettings, ...]]:
+    settings: Settings, zones: Iterable[ZoneSettings], asks: Collection[str]
+) -> list[list[ZoneSettings]]:
     """Return the zones so that those of one group stand together, in their order.
 
     What is done to one of them decides what may be done to the next; all others have no
-    bearing on each other.
+    bearing on each other. Those that ask nothing, not being in `asks`, need no lane of
+    their own.
     """
-    if not settings.groups:
-        return [(zone,) for zone in zones]
-    lanes: dict[str, list[ZoneSettings]] = {}
+    lanes: dict[str, list[ZoneSettings]] = {"": []}
     of_group = {
         zone: f"group {group.name}"
         for group in settings.groups.values()
         for zone in group.zones
     }
     for zone in zones:
-        lane = of_group.get(zone.name, f"zone {zone.name}")
+        lane = ""
+        if zone.name in asks:
+            lane = of_group.get(zone.name, f"zone {zone.name}")
         lanes.setdefault(lane, []).append(zone)
-    return [tuple(lane) for lane in lanes.values()]
+    return [lane for lane in lanes.values() if lane]
 
 
 def _looked_at(
@@ -350,7 +363,7 @@ def _all_owed(
         yield from side_by_side(
             [
                 _owed_to(lane, settings, states, now, sent)
-                for lane in _lanes(settings, owing)
+                for lane in _lanes(settings, owing, {zone.name for zone in owing})
             ]
         )
     return sent
