@@ -105,7 +105,7 @@ class Together:
     requests: tuple[Single, ...]
 
 
-Request: TypeAlias = Single | Together
+Request: TypeAlias = Send | ReadMeters | AskUnit | ReadPlug | LookAround | Together
 
 
 class Answered(NamedTuple):

@@ -353,16 +353,14 @@ class DocumentFile:
             copy = None if new else read_content(self._good_path)
             if copy is None or copy.data != content.data:
                 # Without fsync: the file itself is durable, so it takes a power cut
-                # and a bad edit, with no look between them, to want this copy.
-                replace(
-                    write_temporary(
-                        self._good_path,
-                        content.data,
-                        like=content.status,
-                        durable=False,
-                    ),
-                    self._good_path,
+                # and a bad edit, with no look between them, to want this copy. The one
+                # before goes first: ext4 writes out what is renamed over a file.
+                temporary = write_temporary(
+                    self._good_path, content.data, like=content.status, durable=False
                 )
+                with suppress(FileNotFoundError):
+                    os.unlink(self._good_path)
+                replace(temporary, self._good_path)
             self._copied = True
         except OSError as error:
             _LOGGER.debug("no copy of %s is kept: %s", self.path, error)
