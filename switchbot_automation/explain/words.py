@@ -552,6 +552,9 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         ),
         "no air conditioner takes the setpoint that is asked for, the nearest was sent",
     ),
+    ReasonCode.CLOUD_SILENT: (
+        "the cloud said nothing to another command, so it waits for the next tick"
+    ),
     ReasonCode.LOST_RACE: "another writer was faster",
     ReasonCode.INTENT_IN_FLIGHT: (
         "another engine recorded a command a moment ago and may be sending it"

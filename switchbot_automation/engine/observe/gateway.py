@@ -142,6 +142,7 @@ class Observer:
         self._counts = counts
         self._remotes: frozenset[str] | None = None
         self._remotes_asked_at: float | None = None
+        self._asking_remotes = asyncio.Lock()
         self._failing: set[str] = set()
         self._mistakes: set[tuple[str, str, int]] = set()
         self._limits: set[asyncio.Timeout] = set()
@@ -418,16 +419,21 @@ class Observer:
 
     async def _known_remotes(self) -> frozenset[str] | None:
         """Return the ids of the infrared remotes; None while nobody knows them."""
-        known = self._remotes is not None
-        wait = _REMOTES_FRESH_SECONDS if known else _REMOTES_RETRY_SECONDS
-        now = self._clock.monotonic()
-        if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
-            self._remotes_asked_at = now
-            try:
-                devices = await self.devices()
-                self._remotes = frozenset(each.device_id for each in devices.remotes)
-            except Exception as error:  # noqa: BLE001 - any client, also a host's own
-                _LOGGER.warning("the device list cannot be read: %s", describe(error))
+        async with self._asking_remotes:
+            known = self._remotes is not None
+            wait = _REMOTES_FRESH_SECONDS if known else _REMOTES_RETRY_SECONDS
+            now = self._clock.monotonic()
+            if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
+                self._remotes_asked_at = now
+                try:
+                    devices = await self.devices()
+                    self._remotes = frozenset(
+                        each.device_id for each in devices.remotes
+                    )
+                except Exception as error:  # noqa: BLE001 - any client, also a host's own
+                    _LOGGER.warning(
+                        "the device list cannot be read: %s", describe(error)
+                    )
         return self._remotes
 
 
