@@ -136,6 +136,8 @@ FULL: dict[str, Any] = {
     "equipment": {
         "starts": [[PAST, "winter"]], "rest_until": SOON, "locked_until": SOON,
     },
+    "guarding": "frost_floor",
+    "automation_switch": {"on": True, "at": stamp(-60), "written": False},
     "wish": {
         "since": PAST, "until": SOON, "preset": "away", "winter": [19.0, 21.0], "by": "x",
     },
