@@ -284,6 +284,12 @@ class ZoneSettings:
         object.__setattr__(self, "shows", bool(shows))
         object.__setattr__(self, "without_way", self._without_way())
 
+    def heated(self, low: float, high: float, setpoint: float) -> ZoneSettings:
+        """Return it as if all it was for were a band kept by heating, degrees Celsius."""
+        fan = self.winter.fan_speed if self.winter else 3
+        profile = Profile(low, high, setpoint, fan, 5)
+        return replace(self, mode="winter", winter=profile)
+
     def _without_way(self) -> tuple[Action, ...]:
         if not self.commands:
             return ()

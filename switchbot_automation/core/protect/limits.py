@@ -24,7 +24,6 @@ from switchbot_automation.model import (
     ReasonCode,
     ZoneDecision,
 )
-from switchbot_automation.settings.model import Profile
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,10 +88,8 @@ def can_heat(zone: ZoneSettings) -> bool:
 
 def against_frost(zone: ZoneSettings, setpoint: float) -> ZoneSettings:
     """Return the zone as if all it was for were to be kept from frost."""
-    fan = zone.winter.fan_speed if zone.winter else 3
     low = zone.frost_floor_celsius
-    profile = Profile(low, low + _RELEASE_KELVIN, setpoint, fan, 5)
-    return replace(zone, mode="winter", winter=profile)
+    return zone.heated(low, low + _RELEASE_KELVIN, setpoint)
 
 
 def _setpoint(zone: ZoneSettings) -> float:
