@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.instants import zulu
+from switchbot_automation.languages import spoken
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.request import (
     RequestRefusedError,
@@ -110,7 +111,7 @@ async def decisions(request: web.Request) -> web.Response:
         )
         return _runs(found.rows, zone.timezone)
 
-    key = ("decisions", name, hours)
+    key = ("decisions", name, hours, spoken())
     try:
         made, unavailable = await site.shared.get_or_last(key, ask)
     except StoreUnavailableError as error:
@@ -123,9 +124,22 @@ async def decisions(request: web.Request) -> web.Response:
 def _remembered(site: Site, name: str) -> list[dict[str, Any]]:
     kept = site.live.decisions.get(name, ())
     return [
-        {key: value for key, value in each.items() if key != "key"}
+        {key: value for key, value in _said(each).items() if key != "key"}
         for each in reversed(kept)
     ]
+
+
+def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was remembered in the language that is spoken now."""
+    commands = [
+        {**each, "reasons": in_words(each["reasons"], UTC)}
+        for each in facts["commands"]
+    ]
+    return {
+        **facts,
+        "reasons": in_words(facts["reasons"], UTC),
+        "commands": commands,
+    }
 
 
 def _runs(rows: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:

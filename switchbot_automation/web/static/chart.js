@@ -1,5 +1,6 @@
 // Temperature, the band that is wanted, and when the unit ran, as SVG.
-import { clock, degrees, duration } from "./words.js";
+import { _ } from "./language.js";
+import { clock, degrees, duration, number, titleOf } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const EDGE = { left: 38, right: 10, top: 10, bottom: 24, ribbon: 10 };
@@ -22,7 +23,7 @@ export function gauge(zone) {
   svg.append(element("rect", { x: 0, y: 6, width, height: 6, rx: 3, class: "gauge-track" }));
   svg.append(element("rect", { x: scale(low), y: 6, width: scale(high) - scale(low), height: 6, rx: 3, class: "gauge-band" }));
   for (const [value, anchor] of [[low, "middle"], [high, "middle"]]) {
-    svg.append(element("text", { x: scale(value), y: 25, "text-anchor": anchor, class: "gauge-text" }, `${value}°`));
+    svg.append(element("text", { x: scale(value), y: 25, "text-anchor": anchor, class: "gauge-text" }, `${number(value)}°`));
   }
   if (zone.temperature != null) {
     svg.append(element("circle", { cx: scale(zone.temperature), cy: 9, r: 6.5, class: zone.stale ? "gauge-dot stale" : "gauge-dot" }));
@@ -69,7 +70,7 @@ export function draw(holder, history, zone) {
   const step = niceStep(top - bottom, 6);
   for (let value = Math.ceil(bottom / step) * step; value <= top; value += step) {
     svg.append(element("line", { x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value), class: "grid" }));
-    svg.append(element("text", { x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end", class: "tick" }, `${Number(value.toFixed(1))}°`));
+    svg.append(element("text", { x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end", class: "tick" }, `${number(value)}°`));
   }
   const ribbon = height - EDGE.bottom - EDGE.ribbon;
   drawTimes(svg, x, start, end, zone.timezone, { ribbon, height, width });
@@ -121,8 +122,9 @@ export function draw(holder, history, zone) {
 
 export function told(row, zone) {
   const when = clock(row.timestamp, zone.timezone, { weekday: "short" });
-  const on = row.aircon_on_seconds ? `, unit on for ${duration(row.aircon_on_seconds)}` : "";
-  return `${when}: ${degrees(row.temperature)} °C${on}`;
+  const temperature = degrees(row.temperature);
+  if (!row.aircon_on_seconds) return _("{when}: {temperature} °C", { when, temperature });
+  return _("{when}: {temperature} °C, unit on for {length}", { when, temperature, length: duration(row.aircon_on_seconds) });
 }
 
 function drawTimes(svg, x, start, end, timeZone, { ribbon, height, width }) {
@@ -174,7 +176,10 @@ function unbroken(rows, bucket) {
 }
 
 function summary(history, known, zone) {
-  if (!known.length) return `${zone.name}: nothing was recorded in this time`;
+  const room = titleOf(zone.name);
+  if (!known.length) return _("{room}: nothing was recorded in this time", { room });
   const values = known.map((row) => row.temperature);
-  return `${zone.name}: between ${degrees(Math.min(...values))} and ${degrees(Math.max(...values))} °C, now ${degrees(values.at(-1))} °C; the unit was on for ${duration(history.on_seconds)}`;
+  return _("{room}: between {low} and {high} °C, now {now} °C; the unit was on for {length}", {
+    room, low: degrees(Math.min(...values)), high: degrees(Math.max(...values)), now: degrees(values.at(-1)), length: duration(history.on_seconds),
+  });
 }

@@ -1,11 +1,12 @@
 // The page: rooms as the engine tells of them, and what a person wants of them.
 import { ask, pathOf, sending } from "./api.js";
 import { draw, gauge } from "./chart.js";
+import { _, language } from "./language.js";
 import { say } from "./said.js";
 import { openSettings } from "./settings.js";
 import { openChange, showDial, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, outcome, plain, roomWord, state } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, levelWord, number, outcome, plain, roomWord, state, statusWord, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
@@ -27,11 +28,12 @@ function problem(text) {
 }
 
 function problemsOf(home) {
-  const found = (home.document_problems ?? []).map((each) => `A file cannot be read: ${each}. What was last good is used.`);
+  const found = (home.document_problems ?? []).map((each) => _("A file cannot be read: {file}. What was last good is used.", { file: each }));
   found.push(...(home.store_problems ?? []));
   if (!home.settings_error) return found;
-  const instead = home.zones.length ? " The last good ones stay in force." : "";
-  return [`The settings cannot be used: ${home.settings_error}.${instead}`, ...found];
+  const why = home.settings_error;
+  if (!home.zones.length) return [_("The settings cannot be used: {why}.", { why }), ...found];
+  return [_("The settings cannot be used: {why}. The last good ones stay in force.", { why }), ...found];
 }
 
 // --- rooms ---------------------------------------------------------------------------
@@ -67,7 +69,7 @@ function newRoom(name) {
 
 function showRoom(card, zone) {
   const part = (name) => card.querySelector(name);
-  const title = zone.name === "default" ? "Home" : plain(zone.name);
+  const title = titleOf(zone.name);
   part(".name").textContent = title;
   part(".name").setAttribute("aria-pressed", String(zone.name === selected));
   card.classList.toggle("selected", zone.name === selected && home.zones.length > 1);
@@ -76,11 +78,13 @@ function showRoom(card, zone) {
   part(".state").className = `state pill ${kind}`;
   part(".degrees").textContent = degrees(zone.temperature);
   part(".now").classList.toggle("stale", zone.stale);
-  part(".humidity").textContent = zone.humidity == null ? "" : `${Math.round(zone.humidity)} % humidity`;
+  part(".humidity").textContent = zone.humidity == null ? "" : _("{percent} % humidity", { percent: Math.round(zone.humidity) });
   part(".gauge").classList.toggle("idle", !zone.in_window || !zone.enabled);
   if (zone.band) part(".gauge").replaceChildren(gauge(zone));
   else part(".gauge").replaceChildren();
-  part(".reason").textContent = zone.outcome ? `${outcome(zone.outcome)}: ${because(zone.reasons)}.` : "Not looked at yet.";
+  part(".reason").textContent = zone.outcome
+    ? _("{outcome}: {why}.", { outcome: outcome(zone.outcome), why: because(zone.reasons) })
+    : _("Not looked at yet.");
   const note = noteOf(zone);
   part(".note").hidden = !note;
   part(".note").textContent = note;
@@ -100,17 +104,18 @@ function showRoom(card, zone) {
 function noteOf(zone) {
   const notes = [];
   if (zone.room?.advice) {
-    const since = zone.room.since ? ` since ${dayAndClock(zone.room.since, zone.timezone)}` : "";
-    notes.push(`${roomWord(zone.room.status)}${since}. ${zone.room.advice}`);
+    const { status, since, advice } = zone.room;
+    const values = { status: roomWord(status), since: since && dayAndClock(since, zone.timezone), advice };
+    notes.push(since ? _("{status} since {since}. {advice}", values) : _("{status}. {advice}", values));
   }
-  if (zone.stale) notes.push(zone.read_at ? `No reading since ${dayAndClock(zone.read_at, zone.timezone)}.` : "No reading yet.");
-  if (!zone.enabled && zone.outcome !== "disabled") notes.push("The automation is switched off.");
-  if (zone.observe_only) notes.push("Only observes; nothing is sent.");
+  if (zone.stale) notes.push(zone.read_at ? _("No reading since {since}.", { since: dayAndClock(zone.read_at, zone.timezone) }) : _("No reading yet."));
+  if (!zone.enabled && zone.outcome !== "disabled") notes.push(_("The automation is switched off."));
+  if (zone.observe_only) notes.push(_("Only observes; nothing is sent."));
   if (zone.wish) notes.push(wishWords(zone));
-  if (zone.waiting) notes.push(`${action(zone.waiting.action)} waits until ${clock(zone.waiting.due_at, zone.timezone)}.`);
+  if (zone.waiting) notes.push(_("{action} waits until {until}.", { action: action(zone.waiting.action), until: clock(zone.waiting.due_at, zone.timezone) }));
   if (zone.hold_until) {
     const forEver = zone.hold_until.startsWith(FOR_EVER);
-    notes.push(forEver ? "Held until you resume." : `Held until ${dateAndClock(zone.hold_until, zone.timezone)}.`);
+    notes.push(forEver ? _("Held until you resume.") : _("Held until {until}.", { until: dateAndClock(zone.hold_until, zone.timezone) }));
   }
   return notes.join(" ");
 }
@@ -122,13 +127,18 @@ function showFacts() {
   get("open-settings").hidden = home.read_only || !home.zones.length;
   if (!home.quota) return;
   const { remaining, limit, reserve, level } = home.quota;
-  get("quota-left").textContent = `${remaining.toLocaleString("en")} of ${limit.toLocaleString("en")}${level === "normal" ? "" : ` (${level})`}`;
+  get("quota-left").textContent = quotaWords(remaining, limit, level);
   const meter = get("quota");
   meter.max = limit;
   meter.low = Math.max(reserve ?? 0, limit * 0.1);
   meter.high = limit * 0.3;
   meter.optimum = limit;
   meter.value = remaining;
+}
+
+function quotaWords(remaining, limit, level) {
+  const values = { left: number(remaining, 0), limit: number(limit, 0), level: levelWord(level) };
+  return level === "normal" ? _("{left} of {limit}", values) : _("{left} of {limit} ({level})", values);
 }
 
 // --- one room's past -----------------------------------------------------------------
@@ -146,7 +156,7 @@ function showDetail() {
   if (!zone) return;
   showWeek(zone, home.read_only);
   get("detail").classList.toggle("cooled", zone.season === "summer");
-  get("detail-title").textContent = zone.name === "default" ? "Temperature" : `Temperature, ${plain(zone.name)}`;
+  get("detail-title").textContent = zone.name === "default" ? _("Temperature") : _("Temperature, {room}", { room: plain(zone.name) });
   if (Date.now() - drawnAt > CHART_SECONDS * 1000) showChart(zone);
   const wanted = JSON.stringify([zone.name, zone.outcome, zone.reasons.map((each) => each.code), zone.last_action_at]);
   if (wanted !== listedFor) showDecisions(zone, wanted);
@@ -160,7 +170,7 @@ async function showChart(zone) {
     if (zone.name !== selected) return;
     chart = draw(get("chart"), history, zone);
     showChart.last = [history, zone];
-    if (history.unavailable) say(`The history does not answer now; this is what was known at ${dayAndClock(history.end, zone.timezone)}.`);
+    if (history.unavailable) say(_("The history does not answer now; this is what was known at {at}.", { at: dayAndClock(history.end, zone.timezone) }));
     const slider = get("look-at");
     slider.max = Math.max(0, chart.rows.length - 1);
     slider.disabled = !chart.rows.length;
@@ -175,7 +185,7 @@ async function showChart(zone) {
 
 function lookAt(index) {
   const text = chart?.look(index) ?? "";
-  get("looked-at").textContent = text || "Nothing was recorded in this time.";
+  get("looked-at").textContent = text || _("Nothing was recorded in this time.");
   get("look-at").setAttribute("aria-valuetext", text);
 }
 
@@ -210,12 +220,12 @@ function decisionItem(made, zone) {
   const what = Object.assign(document.createElement("strong"), { textContent: outcome(made.outcome) });
   const why = Object.assign(document.createElement("p"), { textContent: because(made.reasons) });
   const seconds = (Date.parse(made.until) - Date.parse(made.since)) / 1000;
-  const looks = made.looks > 1 ? ` for ${duration(seconds)}, ${made.looks} looks` : "";
+  const looks = made.looks > 1 ? _("for {length}, {count} looks", { length: duration(seconds), count: made.looks }) : "";
   const words = document.createElement("div");
-  words.append(what, looks, why);
+  words.append(what, looks && ` ${looks}`, why);
   if (made.commands.length) {
-    const sent = made.commands.map((each) => `${action(each.action)} ${each.status}`).join(", ");
-    words.append(Object.assign(document.createElement("p"), { className: "sent", textContent: `Sent: ${sent}` }));
+    const sent = made.commands.map((each) => `${action(each.action)} ${statusWord(each.status)}`).join(", ");
+    words.append(Object.assign(document.createElement("p"), { className: "sent", textContent: _("Sent: {commands}", { commands: sent }) }));
   }
   item.append(time, words);
   return item;
@@ -249,24 +259,24 @@ async function act(name, wish, sent = () => {}) {
 
 function toldOf(done, name) {
   const zone = zoneOf(name);
-  const title = name === "default" ? "Home" : plain(name);
-  if (done.action === "resume") return `${title}: the automation looks after it again.`;
+  const room = titleOf(name);
+  if (done.action === "resume") return _("{room}: the automation looks after it again.", { room });
   if (done.wish) {
-    const until = done.wish.until.startsWith(FOR_EVER) ? "you resume" : dayAndClock(done.wish.until, zone?.timezone);
-    return `${title}: kept until ${until}.`;
+    const until = done.wish.until.startsWith(FOR_EVER) ? _("you resume") : dayAndClock(done.wish.until, zone?.timezone);
+    return _("{room}: kept until {until}.", { room, until });
   }
-  if (done.action === "hold") return `${title}: held.`;
+  if (done.action === "hold") return _("{room}: held.", { room });
   const others = done.reasons?.find((each) => each.code === "group_others_wait");
   const told = others ? ` ${others.text[0].toUpperCase()}${others.text.slice(1)}.` : "";
   if (done.status === "blocked" && done.blocked_until) {
-    return `${title}: waits for the compressor until ${clock(done.blocked_until, zone?.timezone)}.${told}`;
+    return _("{room}: waits for the compressor until {until}.", { room, until: clock(done.blocked_until, zone?.timezone) }) + told;
   }
-  return `${title}: ${action(done.action)} ${done.status}.${told}`;
+  return _("{room}: {action} {status}.", { room, action: action(done.action), status: statusWord(done.status) }) + told;
 }
 
 function openHold(name) {
   holding = name;
-  get("hold-title").textContent = `Hold ${name === "default" ? "home" : plain(name)}`;
+  get("hold-title").textContent = _("Hold {room}", { room: titleOf(name) });
   get("hold").returnValue = "";
   get("hold").showModal();
 }
@@ -294,16 +304,16 @@ async function refresh() {
 }
 
 function connect() {
-  const source = new EventSource("api/events");
+  const source = new EventSource(`api/events?lang=${language}`);
   const shown = (text, kind) => {
     get("connection").textContent = text;
     get("connection").className = `pill ${kind}`;
   };
-  source.addEventListener("open", () => shown("Live", "live"));
+  source.addEventListener("open", () => shown(_("Live"), "live"));
   source.addEventListener("home", (event) => showHome(JSON.parse(event.data)));
   source.addEventListener("quota_level_changed", refresh);
   source.addEventListener("error", () => {
-    shown("Reconnecting…", "lost");
+    shown(_("Reconnecting…"), "lost");
     // After an answer that is no stream the browser gives up; sessions end like that.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => refresh().then(connect), 5000);
   });
