@@ -25,6 +25,7 @@ from switchbot_automation.cli.targets import (
     is_cut_off,
     type_of,
 )
+from switchbot_automation.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -96,12 +97,13 @@ def devices(as_json: bool) -> None:
     """
     found = ask(lambda client: client.devices())
     if not (found.devices or found.remotes):
-        click.echo(f"warning: {NOTHING_LISTED}", err=True)
+        click.echo(_("warning: {problem}", problem=_(NOTHING_LISTED)), err=True)
     cut_off = [
         device.name or device.device_id for device in filter(is_cut_off, found.devices)
     ]
     for name in cut_off:
-        click.echo(f"warning: {name}: {CUT_OFF}", err=True)
+        problem = f"{name}: {_(CUT_OFF)}"
+        click.echo(_("warning: {problem}", problem=problem), err=True)
     if as_json:
         print_json(
             {

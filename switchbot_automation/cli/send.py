@@ -23,6 +23,7 @@ from switchbot_automation.cli.targets import (
 )
 from switchbot_automation.cloud.catalog.catalog import find, validate_command
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Remote
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def send(  # noqa: PLR0917  # click passes every one by name
             "parameter": "***" if _is_sensitive(target, command) else value,
             "command_type": kind,
             "status": "checked",
-            "warning": CUT_OFF if is_cut_off(target) else None,
+            "warning": _(CUT_OFF) if is_cut_off(target) else None,
         }
         if dry_run:
             return sent
@@ -91,7 +92,8 @@ def send(  # noqa: PLR0917  # click passes every one by name
     sent = ask(answer)
     if sent["warning"]:
         name = sent["name"] or sent["device_id"]
-        click.echo(f"warning: {name}: {sent['warning']}", err=True)
+        problem = f"{name}: {sent['warning']}"
+        click.echo(_("warning: {problem}", problem=problem), err=True)
     if as_json:
         print_json(sent)
         return

@@ -134,6 +134,20 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("status", "confirmed"),
         later_in("status", "failed"),
     ),
+    "kept": (
+        later_in("kept", "kept"),
+        later_in("kept", "recovering"),
+        later_in("kept", "not_kept"),
+        later_in("kept", "blind"),
+        later_in("kept", "paused"),
+        later_in("kept", "off"),
+        later_in("kept", "unknown"),
+    ),
+    "level": (
+        later_in("level", "ok"),
+        later_in("level", "warning"),
+        later_in("level", "problem"),
+    ),
     "thing": (
         later_in("thing", "device"),
         later_in("thing", "scene"),

@@ -1,6 +1,6 @@
 // Temperature, the band that is wanted, and when the unit ran, as SVG.
 import { _ } from "./language.js";
-import { clock, degrees, duration, number, titleOf } from "./words.js";
+import { clock, degrees, duration, number } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const EDGE = { left: 38, right: 10, top: 10, bottom: 24, ribbon: 10 };
@@ -176,7 +176,7 @@ function unbroken(rows, bucket) {
 }
 
 function summary(history, known, zone) {
-  const room = titleOf(zone.name);
+  const room = zone.name;
   if (!known.length) return _("{room}: nothing was recorded in this time", { room });
   const values = known.map((row) => row.temperature);
   return _("{room}: between {low} and {high} °C, now {now} °C; the unit was on for {length}", {
