@@ -56,8 +56,13 @@ def account_from_environment() -> CloudAccount:
     ]
     if missing:
         raise Misuse(
-            f"set {' and '.join(missing)}: the SwitchBot app shows both under developer "
-            "options; `switchbot-automation cloud` simulates an account"
+            _(
+                "set {names}: the SwitchBot app shows both under developer options; "
+                "`switchbot-automation cloud` simulates an account",
+                names=_("{one} and {other}", one=missing[0], other=missing[1])
+                if len(missing) > 1
+                else missing[0],
+            )
         )
     return CloudAccount(
         os.environ["SWITCHBOT_TOKEN"],
@@ -133,16 +138,17 @@ def devices(as_json: bool) -> None:
         (
             device.device_id,
             device.name,
-            type_of(device) or "unknown",
-            "device, cloud service off" if is_cut_off(device) else "device",
+            type_of(device) or _("unknown"),
+            _("device, cloud service off") if is_cut_off(device) else _("device"),
         )
         for device in found.devices
     ]
     rows += [
-        (remote.device_id, remote.name, remote.remote_type, "remote")
+        (remote.device_id, remote.name, remote.remote_type, _("remote"))
         for remote in found.remotes
     ]
-    print_table("Devices", ("id", "name", "type", "kind"), rows)
+    columns = (_("id"), _("name"), _("type"), _("kind"))
+    print_table(_("Devices"), columns, rows)
 
 
 @click.command()
@@ -157,4 +163,5 @@ def scenes(as_json: bool) -> None:
         ]
         print_json(listed)
         return
-    print_table("Scenes", ("id", "name"), [(s.scene_id, s.name) for s in found])
+    columns = (_("id"), _("name"))
+    print_table(_("Scenes"), columns, [(s.scene_id, s.name) for s in found])

@@ -874,7 +874,6 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.SETTINGS_UNAVAILABLE: later("the settings could not be read yet"),
 }
 
-_METER = "see whether it has battery and reaches its hub"
 # What a person can do, where a reason's own words do not say it.
 _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.NO_METER: later(

@@ -173,7 +173,13 @@ async def test_every_room_says_how_it_is_and_why(pictured, open_page):
 @pytest.mark.parametrize(
     ("locale", "heating", "warmer", "kept", "comma"),
     [
-        ("fr-FR", "Chauffage", "Un demi-degré de plus, Office", "appliqué jusqu'à", ","),
+        (
+            "fr-FR",
+            "Chauffage",
+            "Un demi-degré de plus, Office",
+            "appliqué jusqu'à",
+            ",",
+        ),
         ("ja-JP", "暖房", "0.5 度上げる、Office", "まで維持します", "."),
         ("de-DE", "Heizen", "Ein halbes Grad wärmer, Office", "gehalten bis", ","),
     ],
