@@ -129,3 +129,16 @@ async def test_the_set_up_is_asked_for_and_told_in_the_language_of_the_env_file(
     levels = {each["level"] for each in json.loads(out)["findings"]}
     assert levels <= {"ok", "warning", "problem"}
     assert "they can be used; rooms: default" in out
+
+
+def test_settings_are_found_by_words_of_either_language(invoke):
+    german = {"SWITCHBOT_LANGUAGE": "de"}
+    for word in ("hysterese", "hysteresis"):
+        result = invoke("settings", word, env=german)
+        assert result.exit_code == 0
+        assert "Das Heizen beginnt" in " ".join(result.stdout.split())
+    pages = {
+        invoke("settings", "--markdown", env={"SWITCHBOT_LANGUAGE": each}).stdout
+        for each in ("en", "ja")
+    }
+    assert len(pages) == 1

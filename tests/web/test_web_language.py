@@ -171,3 +171,15 @@ async def test_no_translation_can_end_the_element_that_holds_it(home, http):
     async with home.serve() as url:
         _answer, page = await _get(http, url, "fr")
     assert page.count("</script>") == 2
+
+
+async def test_the_meaning_of_settings_is_told_and_their_names_stay(home, http):
+    async with home.serve() as url:
+        tables = [
+            json.loads((await _get(http, f"{url}api/settings/table", language))[1])
+            for language in ("en", "de")
+        ]
+    for english, german in zip(*(each["settings"] for each in tables), strict=True):
+        assert english["meaning"] != german["meaning"]
+        for key in ("name", "type", "unit", "default", "choices", "range"):
+            assert english[key] == german[key]

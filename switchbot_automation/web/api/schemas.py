@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
+from switchbot_automation.languages import LANGUAGES
 from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -45,6 +46,10 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "points": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 2000},
         "description": "At most so many rows; 288 by default.",
+    },
+    "lang": {
+        "schema": {"enum": list(LANGUAGES)},
+        "description": "In which language; before `Accept-Language`.",
     },
     "limit": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 200},
