@@ -32,7 +32,7 @@ knows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,15 @@ if TYPE_CHECKING:
 
 class AutomationError(Exception):
     """Root of the tree."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with words and attributes; a cause stays behind."""
+        return _as_it_was, (type(self), self.args), self.__dict__
+
+
+def _as_it_was(kind: type[AutomationError], args: tuple[Any, ...]) -> AutomationError:
+    """Return an error without asking for what its words were made of."""
+    return kind.__new__(kind, *args)
 
 
 class SettingsError(AutomationError):

@@ -5,6 +5,7 @@ All instants are aware UTC, all temperatures degrees Celsius, all durations seco
 
 from __future__ import annotations
 
+import copyreg
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 DEFAULT_ZONE = "default"
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _unchanging(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
+
+
+def _reduced(view: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    return _unchanging, (dict(view),)
+
+
+# What is decided and set travels between processes, and Python pickles no such view.
+copyreg.pickle(MappingProxyType, _reduced)
 
 
 # --- what the cloud knows ---------------------------------------------------------

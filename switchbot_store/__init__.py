@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from switchbot_store.history.postgres.store import PostgresHistory
     from switchbot_store.history.service import HistoryService
     from switchbot_store.history.sqlite.store import SqliteHistory
+    from switchbot_store.homes import AsyncHomeStore, HomeStore, checked_home
     from switchbot_store.interface import (
         AsyncLease,
         AsyncStore,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
 
 __all__ = [
+    "AsyncHomeStore",
     "AsyncLease",
     "AsyncStore",
     "Conflict",
@@ -66,6 +68,7 @@ __all__ = [
     "HistoryService",
     "HistorySpill",
     "HistoryStatus",
+    "HomeStore",
     "JsonStore",
     "Lease",
     "MemoryStore",
@@ -85,6 +88,7 @@ __all__ = [
     "StoreUnavailableError",
     "ThreadedHistory",
     "ThreadedStore",
+    "checked_home",
     "get_history",
     "get_store",
     "migrate",
@@ -92,6 +96,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncHomeStore": "homes",
     "AsyncLease": "interface",
     "AsyncStore": "interface",
     "Conflict": "failover.conflicts",
@@ -105,6 +110,7 @@ _HOMES = {
     "HistoryService": "history.service",
     "HistorySpill": "history.ingest.spill",
     "HistoryStatus": "history.model",
+    "HomeStore": "homes",
     "JsonStore": "files.store",
     "Lease": "lease",
     "MemoryStore": "memory",
@@ -116,6 +122,7 @@ _HOMES = {
     "StoreStatus": "model",
     "ThreadedHistory": "threaded.views",
     "ThreadedStore": "threaded.views",
+    "checked_home": "homes",
     "get_history": "factory",
     "get_store": "factory",
     "migrate": "postgres.migrations",

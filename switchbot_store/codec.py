@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 MAX_KEY_LENGTH: Final = 200
+HOMES: Final = "homes/"
+"""What the keys of one home among many begin with, before its name."""
 MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 250
 """orjson stops at 254 levels; a document that deep is a mistake or a cycle."""
@@ -73,7 +75,9 @@ def _validated(key: str) -> str:
 
 
 def is_internal(key: str) -> bool:
-    """Tell whether `keys()` leaves this key out."""
+    """Tell whether `keys()` leaves this key out, of a home among many too."""
+    if key.startswith(HOMES):
+        return key.removeprefix(HOMES).partition("/")[2].startswith("_")
     return key.startswith("_")
 
 

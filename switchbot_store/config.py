@@ -33,12 +33,13 @@ A variable that is empty counts as not set. In paths ``~`` is the user's home.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from switchbot_store.environment import Environment
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.homes import checked_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,8 @@ class StoreConfig:
     """What `get_store` and `get_history` need to know.
 
     `conninfo` is what libpq reads, password and all, and never shown. `pooler` tells
-    whether a transaction pooler lies between, None to find that out.
+    whether a transaction pooler lies between, None to find that out. `home` is one home
+    among many, whose documents and rows alone are seen; None for all there are.
 
     >>> from switchbot_store import StoreConfig
     >>> config = StoreConfig.from_env({"STORE_BACKEND": "filesystem"})
@@ -79,6 +81,7 @@ class StoreConfig:
     environment: str = ""
     running_in_docker: bool = False
     strict_health_checks: bool = False
+    home: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> StoreConfig:
@@ -116,13 +119,30 @@ class StoreConfig:
             environment=environment,
             running_in_docker=in_docker,
             strict_health_checks=env.boolean("STRICT_HEALTH_CHECKS"),
+            home=_home(env.text("SWITCHBOT_HOME")),
         )
+
+    @property
+    def whole(self) -> StoreConfig:
+        """Where all homes are, whatever home is chosen: for what is about the place."""
+        return self if self.home is None else replace(self, home=None)
 
     @property
     def paths(self) -> dict[str, Path]:
         """The documents that have a file elsewhere than in `directory`."""
         paths = {"settings": self.settings_path, "state": self.state_path}
         return {key: path for key, path in paths.items() if path is not None}
+
+
+def _home(name: str) -> str | None:
+    if not name:
+        return None
+    try:
+        return checked_home(name)
+    except StoreConfigError as error:
+        raise StoreConfigError(
+            f"SWITCHBOT_HOME: {error}", variable="SWITCHBOT_HOME"
+        ) from error
 
 
 def plugins() -> dict[str, EntryPoint]:

@@ -21,7 +21,7 @@ for an outage.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from switchbot_store.model import DocumentProblem
@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 
 class StoreError(Exception):
     """Root of the tree."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with words and attributes; a cause stays behind."""
+        return _as_it_was, (type(self), self.args), self.__dict__
+
+
+def _as_it_was(kind: type[StoreError], args: tuple[Any, ...]) -> StoreError:
+    """Return an error without asking for what its words were made of."""
+    return kind.__new__(kind, *args)
 
 
 class StoreConfigError(StoreError):

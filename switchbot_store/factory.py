@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_store.config import StoreConfig, accepted_backends, plugins
 from switchbot_store.errors import StoreConfigError
 from switchbot_store.files.store import JsonStore
+from switchbot_store.history.home import HomeBackend
 from switchbot_store.history.ingest.spill import HistorySpill
 from switchbot_store.history.service import HistoryService
 from switchbot_store.history.sqlite.store import SqliteHistory
+from switchbot_store.homes import HomeStore
 from switchbot_store.interface import StoreInterface
 from switchbot_store.memory import MemoryStore
 
@@ -68,6 +70,11 @@ def make_backend(config: StoreConfig, *, looking: bool = False) -> HistoryBacken
 
     With `looking` a file is only read, and left as it is.
     """
+    backend = _make_place(config, looking=looking)
+    return backend if config.home is None else HomeBackend(backend, config.home)
+
+
+def _make_place(config: StoreConfig, *, looking: bool) -> HistoryBackend:
     if config.backend == "memory":
         return SqliteHistory(":memory:")
     if config.backend != "postgres":
@@ -99,7 +106,8 @@ def get_store(config: StoreConfig | None = None) -> StoreInterface:
     """
     config = StoreConfig.from_env() if config is None else config
     build = _BUILDERS.get(config.backend, _plugin)
-    return build(config)
+    store = build(config)
+    return store if config.home is None else HomeStore(store, config.home)
 
 
 def get_history(config: StoreConfig | None = None) -> HistoryService:

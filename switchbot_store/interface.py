@@ -99,6 +99,21 @@ class StoreInterface(ABC):
         """Return the document, ``{}`` if it was never set."""
         return self.get_entry(key).data
 
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with `prefix`, the internal ones too.
+
+        A backend that does not override this tells of none that is internal.
+        """
+        return [key for key in self.keys() if key.startswith(prefix)]
+
+    def forget(self, prefix: str) -> int:
+        """Delete for good every document whose key begins so; return how many.
+
+        The internal ones too, and what else this store keeps of them. Not all at once:
+        after an error call it again.
+        """
+        return sum(self.delete(key) for key in self.keys_with(prefix))
+
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, in the order asked."""
         return {key: self.get_entry(key) for key in keys}

@@ -113,6 +113,12 @@ class MemoryStore(StoreInterface):
             self._check_open()
             return sorted(key for key in self._documents if not is_internal(key))
 
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        with self._lock:
+            self._check_open()
+            return sorted(key for key in self._documents if key.startswith(prefix))
+
     def health_check(self) -> bool:
         """Tell whether the store is still open."""
         return not self._closed

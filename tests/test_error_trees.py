@@ -1,8 +1,12 @@
 """Each package has one tree of errors, drawn in its docstring, and shadows no builtin."""
 
 import builtins
+import importlib
 import inspect
+import pickle
+import pkgutil
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -55,3 +59,53 @@ def test_the_docstring_draws_the_tree_as_it_is(module, root):
         for name, error in classes_of(module).items()
     }
     assert drawn == actual
+
+
+def every_error(root):
+    """Return an error and all that descend from it, wherever they are defined."""
+    found = {root}
+    for each in root.__subclasses__():
+        found |= every_error(each)
+    return {each for each in found if each.__module__.startswith("switchbot_")}
+
+
+def made(error):
+    """Return an instance with something in each of its arguments."""
+    values = {
+        "status": 500,
+        "http_status": 500,
+        "unwritten": 3,
+        "known": ("a", "b"),
+        "passing": True,
+        "maybe_sent": True,
+        "problem": None,
+        "resets_at": datetime(2026, 1, 12, tzinfo=UTC),
+        "retry_after_seconds": 1.5,
+    }
+    given, named = [], {}
+    if error.__init__ in (Exception.__init__, RuntimeError.__init__):
+        return error("what happened")
+    for name, each in inspect.signature(error).parameters.items():
+        if each.kind is each.VAR_POSITIONAL:
+            given.append("what happened")
+        elif each.kind is each.KEYWORD_ONLY:
+            named[name] = values.get(name, f"some {name}")
+        elif each.kind is not each.VAR_KEYWORD:
+            given.append(values.get(name, f"some {name}"))
+    return error(*given, **named)
+
+
+@pytest.mark.parametrize(("module", "root"), TREES)
+def test_every_error_travels_between_processes(module, root):
+    """With its words and all that a handler asks it for."""
+    for package in (switchbot_store, switchbot_automation):
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not {"__main__", "testing"} & set(each.name.split(".")):
+                importlib.import_module(each.name)
+    errors = every_error(getattr(module, root))
+    assert len(errors) >= len(classes_of(module))
+    for error in errors:
+        before = made(error)
+        after = pickle.loads(pickle.dumps(before))
+        assert type(after) is error
+        assert (str(after), vars(after)) == (str(before), vars(before))

@@ -11,12 +11,12 @@ import pytest
 import switchbot_automation.errors
 
 STORE = """
-AsyncLease AsyncStore Conflict Document DocumentView Entry FailoverStore HistoryBackend
+AsyncHomeStore AsyncLease AsyncStore Conflict Document DocumentView Entry FailoverStore HistoryBackend
 HistoryError HistoryResult HistorySample HistoryService HistorySpill HistoryStatus
-JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresStore
+HomeStore JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresStore
 SlowConnectionError SqliteHistory StoreClosedError StoreConfig StoreConfigError
 StoreConflictError StoreDataError StoreError StoreInterface StoreStatus
-StoreUnavailableError ThreadedHistory ThreadedStore get_history get_store migrate
+StoreUnavailableError ThreadedHistory ThreadedStore checked_home get_history get_store migrate
 time_limit
 """
 AUTOMATION = """

@@ -28,6 +28,7 @@ OWNERS = {
         "meters_seen",
     },
     "unit": {
+        "guarding",
         "power",
         "mode",
         "parameter",
@@ -49,6 +50,7 @@ OWNERS = {
         "hold_until",
         "hold_by",
         "wish",
+        "switch",
         "pending_repeat",
         "pending_manual",
         "intent",

@@ -29,6 +29,7 @@ from switchbot_automation.core.state.meter import Reading, not_read_yet
 from switchbot_automation.core.state.unit import season_action, set_all_parameter
 from switchbot_automation.core.state.zone import ZoneState
 from switchbot_automation.core.step import accepted, arrive, obstacle, rest, tick
+from switchbot_automation.equipment.table import AIRCON
 from switchbot_automation.model import (
     Action,
     Command,
@@ -180,8 +181,11 @@ class DryHome:
         state = self._states[zone.name]
         every = timedelta(minutes=zone.aircon_poll_cooldown_minutes)
         last = state.last_aircon_poll_at
-        if not zone.aircon_device_id or (
-            not forced and last is not None and now - last < every
+        # What another kind of unit says of itself, a recording does not have.
+        if (
+            not zone.aircon_device_id
+            or zone.kind is not AIRCON
+            or (not forced and last is not None and now - last < every)
         ):
             return None
         self.calls += zone.name == self.zone.name

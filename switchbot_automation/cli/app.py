@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 
 import click
 
-from switchbot_automation.cli.output import INTERRUPTED, Misuse
+from switchbot_automation.cli.output import (
+    INTERRUPTED,
+    Misuse,
+    choose_home,
+    home_option,
+)
 from switchbot_automation.errors import (
     AutomationError,
     SettingsError,
@@ -125,8 +130,9 @@ def _words(error: Exception) -> str:
 @click.version_option(
     package_name="switchbot-automation", prog_name="switchbot-automation"
 )
+@home_option
 @click.pass_context
-def application(ctx: click.Context) -> None:
+def application(ctx: click.Context, home: str | None) -> None:
     """Keep a room comfortable with SwitchBot devices, and see why it did what it did.
 
     Variables that the environment lacks are read from `.env` in this directory, or from
@@ -134,5 +140,6 @@ def application(ctx: click.Context) -> None:
     (en, fr, ja, de), else of LC_ALL, LC_MESSAGES or LANG; JSON is never translated.
     """
     load_env_file()
+    choose_home(home)
     if not ctx.meta[_FOR_A_PROGRAM]:
         speak(of_environment(os.environ))

@@ -18,7 +18,8 @@ from switchbot_automation.cli.output import (
     logging_options,
     print_json,
 )
-from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key
+from switchbot_automation.engine.documents.keys import past_key
+from switchbot_automation.engine.documents.settings_life import SettingsLife
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.explain.words import weekday

@@ -50,7 +50,7 @@ from switchbot_store.cli.dotenv_file import env_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchbot_automation.model import DeviceList, Remote
+    from switchbot_automation.model import Device, DeviceList, Remote
     from switchbot_automation.settings.model import Settings
     from switchbot_store import StoreInterface
 
@@ -288,8 +288,8 @@ class _Setup:
         listed: DeviceList,
     ) -> _Written | None:
         """Return the document that is stored now; None when there is no room to keep."""
-        where = _place(config)
         entry = store.get_entry(_KEY)
+        where = entry.file or config.backend
         if entry.data:
             self._tell(
                 _(
@@ -335,7 +335,7 @@ class _Setup:
         self, proposal: Proposal, rooms: list[ProposedRoom]
     ) -> list[ProposedRoom]:
         """Let a person say yes, or say for each air conditioner what measures its room."""
-        units: list[Remote] = [*proposal.units_without_meter]
+        units: list[Device | Remote] = [*proposal.units_without_meter]
         if rooms and not click.confirm(_("Keep these rooms?"), default=True):
             units = [*(room.unit for room in rooms), *units]
             rooms = []
@@ -466,12 +466,6 @@ class _Setup:
                     path=env_file(),
                 )
             )
-
-
-def _place(config: StoreConfig) -> str:
-    if config.backend != "json":
-        return config.backend
-    return str(config.paths.get(_KEY, config.directory / f"{_KEY}.json"))
 
 
 def _quoted(value: str) -> str:

@@ -26,7 +26,8 @@ from switchbot_automation.core.state.kept import room_health
 from switchbot_automation.core.state.meter import doubts_of_meters
 from switchbot_automation.core.state.values import instant
 from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
-from switchbot_automation.engine.documents.settings_life import SettingsLife, past_key
+from switchbot_automation.engine.documents.keys import past_key
+from switchbot_automation.engine.documents.settings_life import SettingsLife
 from switchbot_automation.engine.tell.health import room_as_json
 from switchbot_automation.explain.words import (
     STATUS_WORDS,
@@ -245,6 +246,13 @@ def read_rooms() -> Rooms:
             name: as_known(ZoneState.from_document(entries[key].data), wanted[name])
             for name, key in keys.items()
         }
+        life.switch(
+            {
+                name: state.switch.on
+                for name, state in states.items()
+                if state.switch is not None
+            }
+        )
         kept = in_force(life.settings, states.__getitem__, now).zones
         rooms = [
             RoomRow(kept[name], states[name], entries[key].data, now)

@@ -23,9 +23,11 @@ from switchbot_automation.core.control.band import (
     plan,
     with_setpoint,
 )
+from switchbot_automation.core.control.proportional import proportioned
 from switchbot_automation.core.control.switch import steered, switched
 from switchbot_automation.core.pace import counted_from
 from switchbot_automation.core.protect.groups import arbitrate
+from switchbot_automation.core.protect.limits import limited
 from switchbot_automation.core.protect.safety import Level, assess
 from switchbot_automation.core.state.unit import (
     already_in_force,
@@ -34,8 +36,6 @@ from switchbot_automation.core.state.unit import (
 )
 from switchbot_automation.core.state.zone import supposed
 from switchbot_automation.model import (
-    HIGHEST_SETPOINT,
-    LOWEST_SETPOINT,
     Action,
     Decision,
     Outcome,
@@ -118,11 +118,19 @@ def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:
 
 
 def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneDecision:
+    return limited(zone, seen, _decide_alone(zone, seen, now), now)
+
+
+def _decide_alone(
+    zone: ZoneSettings, seen: ZoneSnapshot, now: datetime
+) -> ZoneDecision:
     if not zone.automation_enabled:
+        switch = seen.state.switch
+        detail = {} if switch is None else {"since": switch.at.isoformat()}
         return ZoneDecision(
             zone.name,
             Outcome.DISABLED,
-            reasons=(Reason(ReasonCode.AUTOMATION_DISABLED),),
+            reasons=(Reason(ReasonCode.AUTOMATION_DISABLED, detail),),
         )
     safety = assess(zone, seen.state, now)
     if safety is None:
@@ -196,6 +204,9 @@ def _decide_by_settings(
 
 @lru_cache(maxsize=256)
 def _window_reason(window: TimeWindow) -> Reason:
+    if window.span is not None:
+        # A person's; what they want, and until when, is a reason of its own.
+        return Reason(ReasonCode.IN_WINDOW)
     detail = {"start": f"{window.start:%H:%M}", "end": f"{window.end:%H:%M}"}
     if window.id:
         detail["window"] = window.id
@@ -244,9 +255,7 @@ def _before_window(
         return replace(
             outside, reasons=(*outside.reasons, waits), look_at=planned.look_at
         )
-    if zone.modulates:
-        return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,), now, begin=planned.begin)
+    return _kept(zone, seen, aim, (why,), now, begin=planned.begin)
 
 
 def _inside(
@@ -271,7 +280,7 @@ def _inside(
         raise AssertionError("a season with temperatures has an aim")
     ahead = ahead_of(zone, now) if zone.optimum_start else None
     if ahead is None:
-        return _kept(zone, seen, aim, why, now)
+        return _kept(zone, seen, aim, (why,), now)
     planned = plan(ahead.aim, seen.state, temperature, now, ahead.opens, since=now)
     if planned.begin or begun_early(zone, seen.state, ahead.opens):
         early = Reason(
@@ -282,10 +291,11 @@ def _inside(
             },
         )
         reasons = (why, early)
-        if zone.modulates:
-            return steered(ahead.zone, seen, ahead.aim, reasons, now)
+        if zone.modulates or zone.proportions:
+            begin = planned.begin
+            return _kept(ahead.zone, seen, ahead.aim, reasons, now, begin=begin)
         return _brought_up(zone, seen, ahead, reasons, now, begin=planned.begin)
-    kept = _kept(zone, seen, aim, why, now)
+    kept = _kept(zone, seen, aim, (why,), now)
     if kept.look_at is None:
         # It is looked at in regular intervals, which nothing may stretch.
         return kept
@@ -294,11 +304,20 @@ def _inside(
 
 
 def _kept(
-    zone: ZoneSettings, seen: ZoneSnapshot, aim: Aim, why: Reason, now: datetime
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    aim: Aim,
+    reasons: tuple[Reason, ...],
+    now: datetime,
+    *,
+    begin: bool = False,
 ) -> ZoneDecision:
+    """Keep a room by the zone's way of control; `begin`: now is when to begin."""
     if zone.modulates:
-        return steered(zone, seen, aim, (why,), now)
-    return switched(zone, seen, aim, (why,), now)
+        return steered(zone, seen, aim, reasons, now)
+    if zone.proportions:
+        return proportioned(zone, seen, aim, reasons, now, begin=begin)
+    return switched(zone, seen, aim, reasons, now, begin=begin)
 
 
 def _brought_up(
@@ -312,7 +331,7 @@ def _brought_up(
 ) -> ZoneDecision:
     """Switch within a window for a later one that wants more."""
     decided = switched(ahead.zone, seen, ahead.aim, reasons, now, begin=begin)
-    told = zone.aircon_device_id and "command" in zone.cascade
+    told = zone.aircon_device_id and "command" in zone.cascade and zone.kind.sets
     if decided.action in _STARTS and decided.setpoint is None and told:
         # The profile in force is still that of the window that is open.
         return replace(decided, setpoint=ahead.aim.asked)
@@ -403,17 +422,17 @@ def _saving_setpoint(
     """Return the setpoint that saves, None where it is in force or cannot be sent."""
     on = season_action(zone)
     profile = profile_of(zone, on)
-    told = zone.aircon_device_id and "command" in zone.cascade
+    told = zone.aircon_device_id and "command" in zone.cascade and zone.kind.sets
     runs = state.power is Power.ON and state.action is on and not state.uncertain
     if profile is None or not told or not runs:
         return None
     target = profile.target_temp
     if on is Action.WINTER:
         end = target - _PROBE_KELVIN if probes else min(profile.min_temp, target)
-        saving = max(LOWEST_SETPOINT, end)
+        saving = zone.kind.nearest(end)
     else:
         end = target + _PROBE_KELVIN if probes else max(profile.max_temp, target)
-        saving = min(HIGHEST_SETPOINT, end)
+        saving = zone.kind.nearest(end)
     if already_in_force(state, with_setpoint(zone, saving), on):
         return None
     return saving

@@ -50,6 +50,7 @@ from switchbot_automation.core.pace import (
     too_old,
 )
 from switchbot_automation.core.protect.gate import (
+    STARTS,
     Ledger,
     gate,
     keeps_a_room,
@@ -59,6 +60,7 @@ from switchbot_automation.core.protect.groups import (
     after_arbitration,
     turn_of_person,
 )
+from switchbot_automation.core.protect.limits import LIMITS, against_frost
 from switchbot_automation.core.protect.safety import after_assessment
 from switchbot_automation.core.requests import (
     AskUnit,
@@ -89,6 +91,7 @@ from switchbot_automation.core.state.unit import (
     after_command,
     asked_beyond,
     first_seen,
+    guarded,
     rounds_up,
     set_all_parameter,
 )
@@ -579,6 +582,9 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
     action, steered = decided.action, decided.setpoint
     if action is None:
         raise ValueError("nothing was decided to be sent")
+    if decided.reasons[0].code in LIMITS and steered is not None:
+        # By every way there is: a scene that heats keeps frost off, too.
+        zone, steered = against_frost(zone, steered), None
     reasons, beyond = decided.reasons, asked_beyond(zone, action)
     aimed = zone if steered is None else with_setpoint(zone, steered)
     wanted, up = set_all_parameter(aimed, action), rounds_up(zone, action)
@@ -593,7 +599,8 @@ def order_of(zone: ZoneSettings, decided: ZoneDecision, state: ZoneState) -> Ord
         action,
         label=f"automation_{decided.outcome}",
         reasons=reasons,
-        repeats=decided.emergency or decided.outcome in _OFF_WORDS,
+        repeats=action not in STARTS
+        and (decided.emergency or decided.outcome in _OFF_WORDS),
         emergency=decided.emergency,
         wish=wish,
     )
@@ -647,12 +654,20 @@ def obstacle(
     )
 
 
+def limit_of(order: Order) -> ReasonCode | None:
+    """Return the limit of its room that an order starts a unit for, None for no such."""
+    first = order.reasons[0].code if order.reasons else None
+    return first if first in LIMITS and order.action in STARTS else None
+
+
 def accepted(
     state: ZoneState, order: Order, rung: RungResult, at: datetime, command_id: str
 ) -> ZoneState:
     """Return the state once a rung took the order at `at`."""
     zone, action = order.zone, order.action
     after = after_command(state, zone, action, rung, at=at, label=order.label)
+    if not order.attempt:
+        after = guarded(after, limit_of(order))
     if any(why.code is ReasonCode.GROUP_CHANGEOVER for why in order.reasons):
         # It was stopped for the very wish that waits for its rest.
         after = still_wished(after, state.pending_manual)

@@ -85,7 +85,7 @@ def verify(
         look = (yield AskUnit(zone, forced=True)).value
         before = states[zone.name]
         shown = None
-        if _answered(look):
+        if _answered(zone, look):
             shown = obeys(check, after_look(zone, before, look))
         if _is_believed(zone, check, before, now, shown=shown):
             states[zone.name] = after_poll(zone, before, look)
@@ -168,12 +168,10 @@ def _repair(
     return sent
 
 
-def _answered(look: UnitLook | None) -> bool:
-    return (
-        look is not None
-        and look.fields is not None
-        and (power_of(look.fields) is not None)
-    )
+def _answered(zone: ZoneSettings, look: UnitLook | None) -> bool:
+    if look is None or look.fields is None:
+        return False
+    return power_of(zone.kind.shown(look.fields, zone.unit_channel)) is not None
 
 
 def after_look(
@@ -197,7 +195,7 @@ def after_poll(
     """
     check, found = before.check, after_look(zone, before, look)
     at = found.last_aircon_poll_at
-    if not _answered(look) or at is None:
+    if not _answered(zone, look) or at is None:
         return found
     if check is None:
         return _after_somebody_else(zone, before, as_told(before, found), at)
@@ -247,6 +245,9 @@ def _after_somebody_else(
         before.power,
         before.compressor_running,
     )
+    if not zone.kind.tells_setpoint:
+        # Of what is set there by hand nothing but the mode is shown.
+        same = same and found.mode == before.mode
     if same or not known:
         return found
     return started_by_somebody(after_remote(found, zone, at), zone, at)

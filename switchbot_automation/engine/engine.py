@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
+from zlib import crc32
 
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook
@@ -25,8 +26,10 @@ from switchbot_automation.engine.act.wishes import (
 from switchbot_automation.engine.assembly import assemble
 from switchbot_automation.engine.configure import what_if
 from switchbot_automation.engine.documents.documents import Documents
+from switchbot_automation.engine.documents.keys import claim, keys_of
 from switchbot_automation.engine.documents.leader import KEY
 from switchbot_automation.engine.lifetime import Lifetime
+from switchbot_automation.engine.observe.meters import account_of
 from switchbot_automation.engine.tell import shared
 from switchbot_automation.engine.tell.events import (
     WebhookReceived,
@@ -36,7 +39,13 @@ from switchbot_automation.engine.tell.overview import (
     overview,
     zone_overview,
 )
-from switchbot_automation.engine.tell.record import Recorder, askable, threaded
+from switchbot_automation.engine.tell.record import (
+    Recorder,
+    askable,
+    history_of,
+    one_home,
+    threaded,
+)
 from switchbot_automation.engine.tick import Performance
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
@@ -48,7 +57,7 @@ from switchbot_automation.model import (
     TickReport,
 )
 from switchbot_automation.plugins import installed
-from switchbot_store import StoreInterface, ThreadedStore
+from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -95,6 +104,13 @@ class AutomationEngine:
     the ledger shared with the client, by default the client's own; where there is none
     the engine counts its calls itself.
     `offsets` takes the sources of numbers that move a band, as a price.
+    Of several engines on one store the one that started last leads, unless
+    `watches_while` says at its start that it should leave the lead to the one before; it
+    is asked at every tick then, and takes over once it says no or that one fell silent.
+    `home` names one home among many of a store: its documents are ``homes/<home>/settings``
+    and so on, its rows those of the zones ``<home>/<zone>``, while everything reported has
+    bare names; the day's calls are counted by account. By default that of the view that
+    `store` is, if any. Raises StoreConfigError for names and keys that cannot be.
     Without a `webhook_sender` there are no webhooks, and no notices of the settings'
     `notifiers`; `notifier` is told beside those.
 
@@ -131,13 +147,26 @@ class AutomationEngine:
         notifier: Notifier | None = None,
         settings_key: str = "settings",
         state_key: str = "state",
+        home: str | None = None,
+        watches_while: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock: Clock = clock or SystemClock()
+        self._home = home = one_home(home, store, history)
+        keys = keys_of(settings_key, state_key, home)
+        whole = store.store if isinstance(store, HomeStore | AsyncHomeStore) else store
         self._wrapped = (
-            ThreadedStore(store) if isinstance(store, StoreInterface) else None
+            ThreadedStore(whole) if isinstance(whole, StoreInterface) else None
         )
-        self._store: AsyncStore = self._wrapped or store  # type: ignore[assignment] # narrowed by the isinstance above
-        self._documents = Documents(self._store, settings_key, state_key)
+        shared: AsyncStore = self._wrapped or whole  # type: ignore[assignment] # narrowed by the isinstance above
+        claim(shared, keys, home)
+        self._store = shared if home is None else AsyncHomeStore(shared, home)
+        account = None if home is None else account_of(client)
+        self._documents = Documents(
+            self._store,
+            keys,
+            home=home,
+            quota_key=None if account is None else f"accounts/{account}/quota",
+        )
         self._parts = parts = assemble(
             client,
             self._documents,
@@ -145,9 +174,11 @@ class AutomationEngine:
             quota=quota,
             webhook_sender=webhook_sender,
             notifier=notifier,
+            watches=watches_while,
         )
         self.offsets = parts.offsets
         self._rules = RuleStep(parts.make_rules, self._documents)
+        history = history_of(home, history)
         self._own_history = threaded(history)
         self._history = cast("AsyncHistory | None", self._own_history or history)
         self._recorder = Recorder(self._documents, self._history)
@@ -196,6 +227,11 @@ class AutomationEngine:
         self._parts.leadership.end()
 
     @property
+    def home(self) -> str | None:
+        """The home it keeps, None for the only one of its store."""
+        return self._home
+
+    @property
     def clock(self) -> Clock:
         """The clock it lives by; whoever waits for `next_wakeup` should too."""
         return self._clock
@@ -209,6 +245,17 @@ class AutomationEngine:
     def next_wakeup(self) -> datetime:
         """When to call `run_once` again, aware UTC; before the first tick, at once."""
         return self._parts.agenda.next_wakeup
+
+    def spread_first_look(self, seconds: float) -> None:
+        """Let the first look wait for this home's share of so many seconds.
+
+        Of many homes of one process not all look at once then. The share is that of the
+        home's name. Nothing after the first look, nor for the only home of its store.
+        """
+        if self._home is not None and self._last_tick is None:
+            share = crc32(self._home.encode()) / 2**32
+            wait = timedelta(seconds=share * seconds)
+            self._parts.agenda.publish(self._clock.now() + wait)
 
     def subscribe(self, listener: Callable[[Event], object]) -> Callable[[], None]:
         """Tell `listener` of every event from now on; return what ends that.
@@ -351,6 +398,7 @@ class AutomationEngine:
                     state.hold_until,
                     state.pending_manual,
                     state.wish,
+                    state.switch,
                 )
                 for name, state in documents.states.items()
             ],
@@ -449,7 +497,9 @@ class AutomationEngine:
         """Do what a person asks for and return the command with how far it came.
 
         `action`: ``on`` (the season's), ``winter``, ``summer``, ``fan``, ``off``, or
-        ``quick_off``, which also stores ``automation_enabled: false``. OFF is never
+        ``quick_off``, which also switches the zone's automation off, until `resume`. In
+        settings that are in a file nothing is written for that; elsewhere
+        ``automation_enabled: false`` is stored as well. OFF is never
         blocked. ON during the minimum off time comes back ``blocked`` with
         `blocked_until`, and is sent by the tick of that instant unless something newer
         came. So does ON that turns an outdoor unit around which other zones share, for
@@ -509,6 +559,27 @@ class AutomationEngine:
             check_hold(hold, now)
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, end_of_hold(hold, found, now))
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
+            self._parts.agenda.bring_forward()
+
+    async def resume(self, zone: str) -> None:
+        """Let the automation look after a zone again; ends a quick-off and any hold.
+
+        It does so too where the settings say that the automation is off, until they are
+        changed; in settings that are in a file nothing is written. The next tick is due
+        at once.
+
+        Raises UnknownZoneError; SettingsError for a zone that cannot be looked after with
+        the settings it has, and when no usable ones were ever read.
+        """
+        async with AsyncExitStack() as stack:
+            with self._parts.observer.hurried():
+                await stack.enter_async_context(self._alone())
+            now = self._clock.now()
+            found = await self._parts.preparation.zone(zone, now)
+            hold_for_person(self._documents, found, None)
+            if not found.automation_enabled:
+                await self._documents.switch(zone, now, on=True)
             await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 
@@ -670,7 +741,8 @@ class AutomationEngine:
     async def health(self) -> dict[str, Any]:
         """Return how the engine fares, JSON-able; see `health_report`. No I/O."""
         self._lifetime.check()
-        return health_report(
+        of_home = {} if self._home is None else {"home": self._home}
+        return of_home | health_report(
             documents=self._documents,
             recorder=self._recorder,
             quota=self._parts.quota,

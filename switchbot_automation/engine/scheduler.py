@@ -7,6 +7,7 @@ import logging
 import os
 from collections import deque
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
 from switchbot_automation.clock import Clock, SystemClock
@@ -76,7 +77,9 @@ class SchedulerService:
     """Calls ``run_once("scheduler")`` at `next_wakeup`, or sooner when that moves.
 
     No exception of a tick ends it, SystemExit neither: it is logged and the next tick waits 1 s, doubling
-    to 60 s. A tick longer than `slow_tick_seconds` is warned of. The engine must be
+    to 60 s. A tick longer than `slow_tick_seconds` is warned of. The first looks of many
+    homes of one process spread over `spread_seconds`, each home's at its own share of it,
+    unless somebody wants one sooner. The engine must be
     open; it is neither opened nor closed here. `clock` defaults to the engine's own.
     Belongs to the event loop it is started on; ``async with`` starts and stops it.
 
@@ -103,7 +106,9 @@ class SchedulerService:
         *,
         clock: Clock | None = None,
         slow_tick_seconds: float = 10.0,
+        spread_seconds: float = 0.0,
     ) -> None:
+        self._spread_seconds = spread_seconds
         self._engine = engine
         self._clock: Clock = clock or getattr(engine, "clock", None) or SystemClock()
         self._slow_tick_seconds = slow_tick_seconds
@@ -199,6 +204,7 @@ class SchedulerService:
     async def _run(self) -> None:
         unsubscribe = self._engine.subscribe(self._hear)
         try:
+            await self._wait_for_turn()
             while not self._stopping:
                 await self._tick()
                 if self._failures:
@@ -207,6 +213,18 @@ class SchedulerService:
                     await self._wait_for_wakeup()
         finally:
             unsubscribe()
+
+    async def _wait_for_turn(self) -> None:
+        """Wait with the first look until it is this home's turn."""
+        spread = getattr(self._engine, "spread_first_look", None)
+        if not self._spread_seconds or spread is None:
+            return
+        spread(self._spread_seconds)
+        while not self._stopping:
+            left = self._engine.next_wakeup - self._clock.now()
+            if left <= timedelta():
+                return
+            await self._sleep(left.total_seconds())
 
     async def _tick(self) -> None:
         self._last_tick_at = self._clock.now()

@@ -73,6 +73,13 @@ _KEPT_DURATIONS: Final = int(_WINDOW_SECONDS)
 # --- before it ------------------------------------------------------------------------
 
 
+_FOLLOWS = (
+    "another process leads on this store: this one only watches, sends what a person asks"
+    " of it, and takes over when that one ends"
+)
+_LEADS = "this process leads now: the other one ended or is silent"
+
+
 class Preparation:
     """Loads the documents and takes in what others, or a leap of time, did to them."""
 
@@ -116,7 +123,7 @@ class Preparation:
         documents, life = self._documents, self._documents.life
         before = life.error
         changed = await documents.load()
-        settings = life.settings
+        settings = life.settings if documents.foreign is None else None
         stored, reachable = documents.home.stored, documents.reachable
         if changed:
             if self._observer.refusals:
@@ -124,10 +131,10 @@ class Preparation:
             self._listeners.emit(SettingsApplied(life.revision_in_force))
         if life.error is not None and life.error is not before:
             self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
-        self._quota_watch.take(stored, settings, read=reachable)
+        self._quota_watch.take(documents.quota, settings, read=reachable)
         if reachable and self._leadership.look(stored, claim=claim):
             documents.taken_over()
-        documents.follows = not self._leadership.leads
+        self._note_lead()
         documents.in_company = documents.follows or self._leadership.others
         if self._leadership.others:
             documents.expect_others()
@@ -143,6 +150,13 @@ class Preparation:
         self._observer.remember(documents.states[name] for name in settings.zones)
         self._commander.recover(settings, now)
         return in_force
+
+    def _note_lead(self) -> None:
+        follows = not self._leadership.leads
+        if follows is not self._documents.follows:
+            _LOGGER.info(_FOLLOWS if follows else _LEADS)
+        self._documents.follows = follows
+        self._documents.watches = self._leadership.watching
 
     def _jump(self, wall: datetime, monotonic: float) -> float:
         """Return by how many seconds the wall clock was set since the last look.
@@ -176,6 +190,8 @@ class Preparation:
         """Load, and raise SettingsError when no usable settings were ever read."""
         settings = await self.load(now, self._clock.monotonic())
         if settings is None:
+            if self._documents.foreign is not None:
+                raise SettingsError(self._documents.foreign, path="home")
             raise self._documents.life.error or SettingsError(
                 "the settings could not be read yet"
             )
@@ -194,7 +210,9 @@ class Preparation:
     def without_settings(self) -> ZoneDecision:
         """Decide nothing, because there are no settings, and say why."""
         error = self._documents.life.error
-        if error is not None:
+        if self._documents.foreign is not None:
+            reason = Reason(ReasonCode.SETTINGS_INVALID, {"path": "home"})
+        elif error is not None:
             reason = Reason(ReasonCode.SETTINGS_INVALID, {"path": error.path})
         else:
             reason = Reason(ReasonCode.SETTINGS_UNAVAILABLE)

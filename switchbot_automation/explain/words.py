@@ -370,7 +370,10 @@ _AROUND = {
 
 # A reason's template; where it may lack a number, others that need fewer.
 _WORDS: Mapping[str, str | tuple[str, ...]] = {
-    ReasonCode.AUTOMATION_DISABLED: later("the automation is disabled"),
+    ReasonCode.AUTOMATION_DISABLED: (
+        later("somebody switched the automation off, since {since}, until resumed"),
+        later("the automation is disabled"),
+    ),
     ReasonCode.IN_WINDOW: (
         later("the window {start}-{end} is open"),
         later("a window is open"),
@@ -600,6 +603,29 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         later(
             "less is asked for than the profile says, so that the room is not overrun"
         ),
+    ),
+    ReasonCode.HEAT_SHARE: (
+        later(
+            "at {temperature_celsius} °C it is on for {share:.0%} of {cycle_seconds} s"
+        ),
+        later("it is on for the share of its cycle that the room asks for"),
+    ),
+    ReasonCode.FROST_FLOOR: (
+        later(
+            "{temperature_celsius} °C is at or near {limit_celsius} °C, below which "
+            "nothing may keep the room from being heated"
+        ),
+        later("the room is so cold that it is heated whatever else is said of it"),
+    ),
+    ReasonCode.FROST_BLIND: later(
+        "nobody reads the room, so frost is kept off by what the equipment has itself"
+    ),
+    ReasonCode.HEAT_CEILING: (
+        later(
+            "{temperature_celsius} °C is at or near {limit_celsius} °C, above which "
+            "nothing may heat the room"
+        ),
+        later("the room is so warm that nothing may heat it"),
     ),
     ReasonCode.ROOM_HOLDS_WITHOUT: later(
         "the room stays in its band with the unit off"

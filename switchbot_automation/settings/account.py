@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from switchbot_automation.cloud.catalog.catalog import find
+from switchbot_automation.equipment.table import AIRCON, KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import PLUGIN_PREFIX, Device, Remote
 from switchbot_automation.settings.checks import dotted
@@ -22,6 +23,7 @@ _Path: TypeAlias = tuple[str | int, ...]
 _METER: Final = frozenset({"temperature"})
 _PLUG: Final = frozenset({"weight", "power"})
 _LEARNED: Final = "diy"
+_RELAYS: Final = frozenset({"plug", "switch"})
 
 
 def account_findings(
@@ -46,6 +48,7 @@ def account_findings(
             for error, grave in (
                 *_about_devices(where, part, devices),
                 *_about_unit(document, where, part, devices),
+                *_about_equipment(where, part, devices),
             ):
                 (errors if grave else warnings).append(error)
         errors += _about_scenes(where, part, known)
@@ -107,6 +110,10 @@ def _named(
         if isinstance(sensor, Mapping):
             path: _Path = ("sensors", index, "device_id")
             found.append((path, sensor.get("device_id"), _METER))
+    for index, unit in enumerate(_list(part.get("equipment"))):
+        if isinstance(unit, Mapping):
+            path = ("equipment", index, "device_id")
+            found.append((path, unit.get("device_id"), nothing))
     for key in ("openings", "presence"):
         section = part.get(key)
         if isinstance(section, Mapping):
@@ -154,8 +161,8 @@ def _about_unit(
         yield SettingsError(words, path=at), False
     elif not any(product.command("setAll") for product in products):
         words = (
-            f"{called}, a {kind}, takes no setAll: name an air conditioner, or leave it"
-            " out and name scenes"
+            f"{called}, a {kind}, takes no setAll: {_instead(unit, products)}, or name an"
+            " air conditioner or scenes"
         )
         yield SettingsError(words, path=at), True
     elif kind.casefold().startswith(_LEARNED) and not buttons:
@@ -164,6 +171,77 @@ def _about_unit(
             " name its buttons"
         )
         yield SettingsError(words, path=at), False
+
+
+def _instead(unit: Device | Remote, products: tuple[DeviceType, ...]) -> str:
+    """Say how a unit is named that is no air conditioner, where it can heat a room."""
+    for kind in KINDS.values():
+        if kind is not AIRCON and any(each.command(kind.takes) for each in products):
+            if kind.proportional and not _switches(products):
+                continue
+            entry = f'{{"kind": "{kind.word}", "device_id": "{unit.device_id}"}}'
+            return f"name it in equipment, as [{entry}]"
+    return "leave it out"
+
+
+def _switches(products: tuple[DeviceType, ...]) -> bool:
+    return any(
+        product.category in _RELAYS and not product.command("press")
+        for product in products
+    )
+
+
+def _about_equipment(
+    where: _Path,
+    part: Mapping[str, Any],
+    devices: Mapping[str, Device | Remote],
+) -> Iterator[tuple[SettingsError, bool]]:
+    """Yield why a piece of equipment is not of its kind, and whether it surely is not."""
+    for index, entry in enumerate(_list(part.get("equipment"))):
+        if not isinstance(entry, Mapping):
+            continue
+        found, kind = devices.get(entry.get("device_id") or ""), entry.get("kind")
+        if found is None or not isinstance(kind, str) or kind not in KINDS:
+            continue
+        at, called = dotted((*where, "equipment", index)), _called(found)
+        products, of_type = _products(found), _type_of(found)
+        if not products:
+            words = (
+                f"{called} is of the type {of_type!r}, which is not in the catalogue: it"
+                f" may be no {kind}"
+            )
+            yield SettingsError(words, path=f"{at}.device_id"), False
+            continue
+        takes, relay = KINDS[kind].takes, KINDS[kind].proportional
+        fits = any(product.command(takes) for product in products)
+        if not fits or (relay and not _switches(products)):
+            does = "is no plug or relay" if fits else f"takes no {takes}"
+            words = f"{called}, a {of_type}, {does}: {_instead(found, products)}"
+            yield SettingsError(words, path=f"{at}.kind"), True
+        elif relay:
+            yield from _about_relay(at, entry, called, products)
+
+
+def _about_relay(
+    at: str, entry: Mapping[str, Any], called: str, products: tuple[DeviceType, ...]
+) -> Iterator[tuple[SettingsError, bool]]:
+    fields = {field.name for product in products for field in product.status}
+    channels = "switch2Status" in fields
+    if channels is not bool(entry.get("channel")):
+        words = (
+            f"{called} has two channels: say which, 1 or 2"
+            if channels
+            else f"{called} has but one channel: leave it out"
+        )
+        yield SettingsError(words, path=f"{at}.channel"), True
+    measures = not fields.isdisjoint(("weight", "switch1Power")) or any(
+        field.name == "power" and field.type != "string"
+        for product in products
+        for field in product.status
+    )
+    if entry.get("measures_power", True) and not measures:
+        words = f"{called} does not measure what is drawn: set it to false"
+        yield SettingsError(words, path=f"{at}.measures_power"), True
 
 
 def _type_of(found: Device | Remote) -> str:

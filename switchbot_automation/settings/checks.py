@@ -96,6 +96,14 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     ("presets", name, season, "ac_mode"),
                 )
     yield from _edge_problems(merged)
+    ceiling = merged.get("heat_ceiling_celsius")
+    heated = merged["winter"].get("max_temp")
+    if ceiling and heated is not None and ceiling <= heated:
+        yield Problem(
+            f"{ceiling:g} is not above winter.max_temp, {heated:g}: the room would never"
+            " be heated to it",
+            ("heat_ceiling_celsius",),
+        )
 
 
 def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
@@ -303,7 +311,8 @@ def _plugin_devices(
             continue
         if key.endswith("device_id") and isinstance(each, str):
             if each.startswith(_PLUGIN):
-                group = "actuators" if key == "aircon_device_id" else "sensors"
+                unit = key == "aircon_device_id" or "equipment" in path
+                group = "actuators" if unit else "sensors"
                 yield (*path, key), each.removeprefix(_PLUGIN), group
         else:
             yield from _plugin_devices(each, (*path, key))

@@ -174,6 +174,7 @@ def _is_sent(zone: ZoneSettings) -> bool:
     """Tell whether a zone's setpoints go to an air conditioner."""
     device = zone.aircon_device_id
     ours = bool(device) and not device.startswith(PLUGIN_PREFIX)
+    ours = ours and not zone.equipment
     return ours and "command" in zone.cascade
 
 
@@ -245,11 +246,21 @@ def home_errors(
             if zone.without_way:
                 what = " and ".join(zone.without_way)
                 yield SettingsError(
-                    f"zone {zone.name!r} has no way to carry out {what}; give it"
-                    " aircon_device_id, or a scene, webhook or button for each",
+                    f"zone {zone.name!r} has no way to carry out {what}; {_way_out(zone)}",
                     path=_of_zone(document, zone.name, "aircon_device_id"),
                 )
     yield from _shared_units(document, settings)
+
+
+def _way_out(zone: ZoneSettings) -> str:
+    if zone.equipment:
+        return (
+            f"its {zone.kind.word} does not do that: change `mode`, or give a scene or"
+            " webhook for it"
+        )
+    return (
+        "give it aircon_device_id or equipment, or a scene, webhook or button for each"
+    )
 
 
 def _of_zone(document: Mapping[str, Any], zone: str, key: str) -> str:
@@ -265,7 +276,9 @@ def _shared_units(
         if zone.observe_only:
             continue
         if zone.aircon_device_id:
-            having["aircon_device_id", zone.aircon_device_id].append(zone.name)
+            # Each channel of a relay is a unit of its own.
+            unit = f"{zone.aircon_device_id} {zone.unit_channel or ''}".rstrip()
+            having["aircon_device_id", unit].append(zone.name)
         for key, ways in (("aircon_scenes", zone.scenes), ("webhooks", zone.webhooks)):
             # One that turns everything off is no sign of one unit.
             for way in {ways[each] for each in ways if each is not Action.OFF}:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
+from switchbot_automation.equipment.table import AIRCON, KINDS
 from switchbot_automation.model import (
     COLDEST,
     DEFAULT_ZONE,
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from switchbot_automation.equipment.kind import EquipmentKind
     from switchbot_automation.model import PluginPart
     from switchbot_automation.rules.definition.model import Rule
     from switchbot_automation.schedule.windows import TimeWindow
 
 _ZONE = DEFAULTS[""]
 _SENSOR = DEFAULTS["sensors[]"]
+_UNIT = DEFAULTS["equipment[]"]
 _OPENINGS = DEFAULTS["openings"]
 _PRESENCE = DEFAULTS["presence"]
 _OFFSET = DEFAULTS["offsets[]"]
@@ -81,6 +84,17 @@ class Sensor:
 
     device_id: str
     weight: float = _SENSOR["weight"]
+
+
+@dataclass(frozen=True, slots=True)
+class EquipmentUnit:
+    """What heats or cools a room; `kind` is a word of `equipment.table.KINDS`."""
+
+    kind: str
+    device_id: str
+    channel: int = _UNIT["channel"]
+    cycle_seconds: int = _UNIT["cycle_seconds"]
+    measures_power: bool = _UNIT["measures_power"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +147,7 @@ class OffsetInput:
 class ZoneSettings:
     """One zone. `winter` and `summer` are None where the document gave no temperatures.
 
-    With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
+    With `equipment`, `aircon_device_id` is the device of its entry. With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
     is not as the document has it, None where nothing ever is; see `core.overlay`.
     """
 
@@ -158,6 +172,7 @@ class ZoneSettings:
     fan_mode_during_window: bool = _ZONE["fan_mode_during_window"]
     meter_device_id: str = _ZONE["meter_device_id"]
     aircon_device_id: str = _ZONE["aircon_device_id"]
+    equipment: tuple[EquipmentUnit, ...] = _ZONE["equipment"]
     half_degrees: bool = _ZONE["half_degrees"]
     time_windows: tuple[TimeWindow, ...] = _ZONE["time_windows"]
     season_dwell_minutes: int = _ZONE["season_dwell_minutes"]
@@ -173,6 +188,8 @@ class ZoneSettings:
     sensors: tuple[Sensor, ...] = _ZONE["sensors"]
     sensor_fusion: str = _ZONE["sensor_fusion"]
     sensor_disagree_kelvin: float = _ZONE["sensor_disagree_kelvin"]
+    frost_floor_celsius: float = _ZONE["frost_floor_celsius"]
+    heat_ceiling_celsius: float | None = None
     plausible_min_celsius: float = _ZONE["plausible_min_celsius"]
     plausible_max_celsius: float = _ZONE["plausible_max_celsius"]
     sensor_slew_kelvin: float = _ZONE["sensor_slew_kelvin"]
@@ -206,6 +223,12 @@ class ZoneSettings:
     overlay: Overlay | None = None
     meters: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The devices that its temperature is read from, best first. Follows the others."""
+    kind: EquipmentKind = field(init=False, repr=False, compare=False)
+    """What its unit can do and how it is told. Follows the others."""
+    unit_channel: int = field(init=False, repr=False, compare=False)
+    """Which channel of its device the unit is, 0 where there is but one."""
+    proportions: bool = field(init=False, repr=False, compare=False)
+    """Whether its unit is on for a share of a cycle. Follows the others."""
     unit_readable: bool = field(init=False, repr=False, compare=False)
     """Whether its unit can be asked for a status. Follows the others."""
     predictive: bool = field(init=False, repr=False, compare=False)
@@ -228,7 +251,14 @@ class ZoneSettings:
             meters = (self.meter_device_id,)
         # Asked for many times a tick, and of settings that never change.
         object.__setattr__(self, "meters", meters)
-        readable = not looks_infrared(self.aircon_device_id)
+        unit = self.equipment[0] if self.equipment else None
+        kind = AIRCON if unit is None else KINDS[unit.kind]
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "unit_channel", unit.channel if unit else 0)
+        readable = not looks_infrared(self.aircon_device_id) and (
+            # What a plug says of itself is what is read as its watts.
+            self.power_meter_device_id != self.aircon_device_id
+        )
         object.__setattr__(self, "unit_readable", readable)
         # Without a unit to send a setpoint to, `auto` switches.
         steers = self.control == "modulate" or (
@@ -236,6 +266,9 @@ class ZoneSettings:
             and bool(self.aircon_device_id)
             and "command" in self.cascade
         )
+        proportions = kind.proportional and steers
+        object.__setattr__(self, "proportions", proportions)
+        steers = steers and kind.sets
         object.__setattr__(self, "steers", steers)
         object.__setattr__(self, "predictive", self.predictive_polling or steers)
         modulates = steers and bool(self.aircon_device_id)
@@ -252,13 +285,13 @@ class ZoneSettings:
         object.__setattr__(self, "without_way", self._without_way())
 
     def _without_way(self) -> tuple[Action, ...]:
-        if not self.commands or ("command" in self.cascade and self.aircon_device_id):
+        if not self.commands:
             return ()
         return tuple(action for action in self.actions if not self.can(action))
 
     def can(self, action: Action) -> bool:
         """Tell whether any way is configured to carry an action out."""
-        device = bool(self.aircon_device_id)
+        device = bool(self.aircon_device_id) and self.kind.can(action)
         configured = {
             "webhook": bool(self.webhooks.get(action)),
             "scene": bool(self.scenes.get(action)),

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
+from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.languages import later
+from switchbot_automation.model import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import time
 
     from switchbot_automation.cloud.catalog.catalog import DeviceType
-    from switchbot_automation.model import Device, DeviceList, Remote
+    from switchbot_automation.model import Device, DeviceList
 
 SEASONS: Final = ("auto", "winter", "summer")
 
@@ -55,6 +57,14 @@ _KIND_WORDS: Final = tuple(
                 "remote",
                 "cooler",
                 "heater",
+                "smart radiator thermostat",
+                "radiator thermostat",
+                "radiator",
+                "thermostat",
+                "heizkörperthermostat",
+                "heizkörper",
+                "heizung",
+                "radiateur",
             ),
             *(
                 "thermo-hygrometer",
@@ -115,30 +125,30 @@ _BECAUSE: Final = {
 class ProposedRoom:
     """A room that could be kept.
 
-    `meter` gives its temperature, `unit` is its air conditioner, `because` says in words
+    `meter` gives its temperature, `unit` is its air conditioner or radiator thermostat, `because` says in words
     why they belong together.
     """
 
     name: str
     meter: Device
-    unit: Remote
+    unit: Device | Remote
     because: str
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The rooms of an account, and the air conditioners that got no meter.
+    """The rooms of an account, and the units that got no meter.
 
     `meters` are all that measure indoors, the best first: what a person may choose from.
     """
 
     rooms: tuple[ProposedRoom, ...]
-    units_without_meter: tuple[Remote, ...]
+    units_without_meter: tuple[Device | Remote, ...]
     meters: tuple[Device, ...]
 
 
 def propose_rooms(listed: DeviceList) -> Proposal:
-    """Pair an account's air conditioners with what measures beside them.
+    """Pair an account's air conditioners and thermostats with what measures beside them.
 
     A meter serves one room. Meters that are outdoors by kind or name, and those whose
     cloud service is off, are left out.
@@ -151,7 +161,10 @@ def propose_rooms(listed: DeviceList) -> Proposal:
     ('Bedroom', 'both are named after the room')
     """
     meters = sorted(filter(_measures_indoors, listed.devices), key=_preference)
-    units = [each for each in listed.remotes if _is_air_conditioner(each)]
+    units: list[Device | Remote] = [
+        *filter(_is_air_conditioner, listed.remotes),
+        *filter(_is_thermostat, listed.devices),
+    ]
     rooms: dict[str, ProposedRoom] = {}
     free = list(meters)
     for sureness in (_BY_NAME, _BY_PART, _BY_HUB, _BY_ELIMINATION):
@@ -174,7 +187,7 @@ def propose_rooms(listed: DeviceList) -> Proposal:
     )
 
 
-def room_of(unit: Remote, meter: Device) -> ProposedRoom:
+def room_of(unit: Device | Remote, meter: Device) -> ProposedRoom:
     """Return the room of a unit and of the meter that a person chose for it."""
     return ProposedRoom(_room_name(unit, meter), meter, unit, later("you said so"))
 
@@ -191,8 +204,10 @@ def proposed_settings(
 
     `band` is in °C, of `season`; with season ``auto`` it is the winter's, and the
     summer's lies above it. `hours` are on the wall clock of `timezone`, every day; an end
-    before the start is on the next day. One room makes a flat document, several one with
-    `zones`. Raises SettingsError for no room, an unknown season or a band upside down.
+    before the start is on the next day, one that is the start is a day later. A radiator
+    thermostat only heats: its room is always in winter, and none of a summer's. One room
+    makes a flat document, several one with `zones`. Raises SettingsError for no room, an
+    unknown season or a band upside down.
 
     >>> from datetime import time
     >>> from switchbot_automation import Device, Remote
@@ -204,6 +219,8 @@ def proposed_settings(
     ... )["winter"]
     {'min_temp': 20, 'max_temp': 22, 'target_temp': 21}
     """
+    if season == "summer":
+        rooms = [room for room in rooms if isinstance(room.unit, Remote)]
     if not rooms:
         raise SettingsError("there is no room to keep", path="zones")
     if season not in SEASONS:
@@ -227,22 +244,20 @@ def proposed_settings(
             "target_temp": min(30, max(16, round((least + most) / 2))),
         }
     start, end = (f"{each:%H:%M}" for each in hours)
-    if start == end:
-        # A window cannot begin where it ends: two halves make the whole day.
-        spans = [(start, _opposite(start)), (_opposite(start), start)]
-    else:
-        spans = [(start, end)]
-    document["time_windows"] = [
-        {"days": list(EVERY_DAY), "start": first, "end": last} for first, last in spans
-    ]
-    devices = [
-        {"meter_device_id": r.meter.device_id, "aircon_device_id": r.unit.device_id}
-        for r in rooms
-    ]
+    document["time_windows"] = [{"days": list(EVERY_DAY), "start": start, "end": end}]
+    devices = [_devices_of(room) for room in rooms]
     if len(rooms) == 1:
         return document | devices[0]
     names = (room.name for room in _distinct(rooms))
     return document | {"zones": dict(zip(names, devices, strict=True))}
+
+
+def _devices_of(room: ProposedRoom) -> dict[str, Any]:
+    meter, unit = room.meter.device_id, room.unit.device_id
+    if isinstance(room.unit, Remote):
+        return {"meter_device_id": meter, "aircon_device_id": unit}
+    entry = {"kind": "thermostat", "device_id": unit}
+    return {"meter_device_id": meter, "equipment": [entry], "mode": "winter"}
 
 
 def _bands(season: str, band: tuple[float, float]) -> dict[str, tuple[float, float]]:
@@ -251,11 +266,6 @@ def _bands(season: str, band: tuple[float, float]) -> dict[str, tuple[float, flo
     least, most = COMFORTABLE["summer"]
     lift = max(0.0, band[1] + _APART - least)
     return {"winter": band, "summer": (least + lift, most + lift)}
-
-
-def _opposite(clock: str) -> str:
-    hour, minute = clock.split(":")
-    return f"{(int(hour) + 12) % 24:02}:{minute}"
 
 
 def _products(entry: Device) -> tuple[DeviceType, ...]:
@@ -285,8 +295,18 @@ def _is_air_conditioner(remote: Remote) -> bool:
     return any(product.command("setAll") for product in products)
 
 
+def _is_thermostat(device: Device) -> bool:
+    takes = KINDS["thermostat"].takes
+    return device.cloud_service and any(
+        product.command(takes) for product in _products(device)
+    )
+
+
 def _only_partner(
-    unit: Remote, free: Sequence[Device], waiting: Sequence[Remote], sureness: int
+    unit: Device | Remote,
+    free: Sequence[Device],
+    waiting: Sequence[Device | Remote],
+    sureness: int,
 ) -> Device | None:
     """Return the one meter that fits a unit so well, if it fits no other waiting unit."""
     fitting = [each for each in free if _fits(unit, each, sureness)]
@@ -299,7 +319,7 @@ def _only_partner(
     return best[0] if rivals == [unit] else None
 
 
-def _fits(unit: Remote, meter: Device, sureness: int) -> bool:
+def _fits(unit: Device | Remote, meter: Device, sureness: int) -> bool:
     ours, theirs = _place_words(unit.name), _place_words(meter.name)
     if sureness == _BY_NAME:
         return bool(ours) and ours == theirs
@@ -337,8 +357,9 @@ def _place_words(name: str) -> frozenset[str]:
     return frozenset(_place(name).casefold().split())
 
 
-def _room_name(unit: Remote, meter: Device) -> str:
-    return _place(unit.name) or _place(meter.name) or unit.name.strip() or "room"
+def _room_name(unit: Device | Remote, meter: Device) -> str:
+    own = "".join(filter(str.isprintable, unit.name)).strip()
+    return _place(unit.name) or _place(meter.name) or own or "room"
 
 
 def _distinct(rooms: Iterable[ProposedRoom]) -> list[ProposedRoom]:

@@ -20,6 +20,7 @@ from zoneinfo import available_timezones
 
 import voluptuous as vol
 
+from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST
 from switchbot_automation.model import DEFAULT_ZONE, Action
@@ -40,6 +41,7 @@ from switchbot_automation.settings.checks import (
 )
 from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
+    EquipmentUnit,
     GroupSettings,
     NotifierSettings,
     OffsetInput,
@@ -167,6 +169,14 @@ def _offset(value: dict[str, Any]) -> OffsetInput:
 def _sensor(value: dict[str, Any]) -> Sensor:
     """Make a sensor of its converted values."""
     return Sensor(**value)
+
+
+def _unit(value: dict[str, Any]) -> EquipmentUnit:
+    """Make a unit of its converted values, with the options that its kind has."""
+    options = KINDS[value["kind"]].options
+    for key in value.keys() - {"kind", "device_id"} - options:
+        raise vol.Invalid(f"is not for the kind {value['kind']!r}", path=[key])
+    return EquipmentUnit(**value)
 
 
 def _flag(_spec: SettingSpec, value: object) -> bool:
@@ -481,7 +491,12 @@ _CONVERTERS: Mapping[Kind, _Converter] = {
 }
 
 # What becomes of each element of a list of objects.
-_MAKERS = {"time_windows": _window, "sensors": _sensor, "offsets": _offset}
+_MAKERS = {
+    "time_windows": _window,
+    "sensors": _sensor,
+    "equipment": _unit,
+    "offsets": _offset,
+}
 
 
 # --- one level of a document ------------------------------------------------------
@@ -740,12 +755,28 @@ def _merged(top: _Part, part: _Part) -> dict[str, Any]:
     merged = top.values | part.values
     for season in SEASONS:
         merged[season] = top.values.get(season, {}) | part.values.get(season, {})
+    if part.values.get("aircon_device_id") and "equipment" not in part.values:
+        # What is nearer to the zone counts; both in one place are refused.
+        merged.pop("equipment", None)
+    if merged.get("equipment"):
+        _presume(merged, merged["equipment"][0])
     # A dashboard's document, which names no way of control, is run as the dashboard would.
     merged.setdefault("overshoot_learning", "control" in merged)
     if merged.get("control") == "auto":
         for key in ("optimum_start", "predictive_polling"):
             merged.setdefault(key, True)
     return merged
+
+
+def _presume(merged: dict[str, Any], unit: EquipmentUnit) -> None:
+    """Write into a zone's values what its equipment is, and what that presumes."""
+    kind = KINDS[unit.kind]
+    merged["aircon_device_id"] = unit.device_id
+    for key, value in kind.presumes.items():
+        merged.setdefault(key, value)
+    if "measures_power" in kind.options and unit.measures_power:
+        merged.setdefault("power_meter_device_id", unit.device_id)
+        merged.setdefault("power_meter_channel", unit.channel or 1)
 
 
 def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
@@ -757,6 +788,7 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
         first = owner.names.get(str(path[0]), path[0])
         return SettingsError(message, path=dotted((*owner.path, first, *path[1:])))
 
+    yield from _twice_equipped(top, part)
     for season in SEASONS:
         profile = merged[season]
         low, high = profile.get("min_temp"), profile.get("max_temp")
@@ -787,6 +819,15 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                 )
     for message, path in (*comfort_problems(merged), *webhook_problems(merged)):
         yield error(message, path, str(path[0]))
+
+
+def _twice_equipped(*parts: _Part) -> Iterator[SettingsError]:
+    for part in parts:
+        if part.values.get("aircon_device_id") and part.values.get("equipment"):
+            yield SettingsError(
+                "is short for equipment of the kind aircon; keep one of them",
+                path=dotted((*part.path, "aircon_device_id")),
+            )
 
 
 def _zone(name: str, values: dict[str, Any]) -> ZoneSettings:

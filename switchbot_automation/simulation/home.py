@@ -13,6 +13,7 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.cloud.catalog.catalog import find
 from switchbot_automation.cloud.talk.answers import (
     parse_command_result,
     parse_devices,
@@ -32,12 +33,26 @@ from switchbot_automation.simulation.account.devices import (
     HubDevice,
     MeterDevice,
 )
+from switchbot_automation.simulation.account.heating import (
+    HeaterPlug,
+    ThermostatDevice,
+)
 from switchbot_automation.simulation.account.products import make_device, one_of_each
 from switchbot_automation.simulation.account.push import Push
 from switchbot_automation.simulation.account.refusals import typed_error
 from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_automation.simulation.faults import Call, Fault, Faults, RefusedError
-from switchbot_automation.simulation.house.house import House, HouseParameters
+from switchbot_automation.simulation.house.heaters import (
+    Panel,
+    PanelParameters,
+    Radiator,
+    RadiatorParameters,
+)
+from switchbot_automation.simulation.house.house import (
+    STEP_SECONDS,
+    House,
+    HouseParameters,
+)
 from switchbot_automation.simulation.house.meter import (
     Meter,
     MeterParameters,
@@ -57,7 +72,8 @@ if TYPE_CHECKING:
         Scene,
     )
     from switchbot_automation.simulation.account.devices import VirtualDevice
-    from switchbot_automation.simulation.house.aircon import AirconSettings
+    from switchbot_automation.simulation.house.aircon import Aircon, AirconSettings
+    from switchbot_automation.simulation.house.heaters import HeatSource
 
 METER_ID = "C271111EC0AB"
 AIRCON_ID = "02-202008110034-13"
@@ -95,7 +111,9 @@ def default_scenes(
 class RoomSpec:
     """A room to build: its name, the ids of its two devices, and the house itself.
 
-    `learned_remote` makes the remote a "DIY" one that has no `setAll`; `buttons` are
+    `equipment` is what heats it, a word of the settings' `equipment`: its device has the
+    id `aircon_id`, and a heater hangs on a `plug_type`, on its `channel` where it has
+    several. `learned_remote` makes the remote a "DIY" one that has no `setAll`; `buttons` are
     its learned buttons by exact name. `half_degrees` lets `setAll` take them.
     """
 
@@ -105,6 +123,11 @@ class RoomSpec:
     house: HouseParameters = field(default_factory=HouseParameters)
     learned_remote: bool = False
     half_degrees: bool = False
+    equipment: str = "aircon"
+    plug_type: str = "Plug Mini (EU)"
+    channel: int = 0
+    panel: PanelParameters = field(default_factory=PanelParameters)
+    radiator: RadiatorParameters = field(default_factory=RadiatorParameters)
     buttons: dict[str, AirconSettings] = field(default_factory=dict)
 
 
@@ -115,6 +138,11 @@ class Room:
     spec: RoomSpec
     house: House
     meter: MeterDevice
+
+    @property
+    def unit(self) -> Aircon | HeatSource:
+        """What heats or cools it."""
+        return self.house.source or self.house.aircon
 
 
 class SimulatedHome:
@@ -273,6 +301,9 @@ class SimulatedHome:
         def send(change: Callable[[AirconSettings], AirconSettings]) -> None:
             house.command(self._reached, change)
 
+        if spec.equipment != "aircon":
+            self.account.add(meter, self._heating(spec, house))
+            return Room(spec, house, meter)
         remote = AirconRemote(
             spec.aircon_id,
             f"{spec.name} air conditioner",
@@ -284,6 +315,30 @@ class SimulatedHome:
         )
         self.account.add(meter, remote)
         return Room(spec, house, meter)
+
+    def _heating(self, spec: RoomSpec, house: House) -> VirtualDevice:
+        """Put a heat source into a room; return its device."""
+        thermostat = spec.equipment == "thermostat"
+        kind = "Smart Radiator Thermostat" if thermostat else spec.plug_type
+        product, name = find(kind)[0], f"{spec.name} {spec.equipment}"
+
+        def seconds() -> float:
+            return self._reached
+
+        if thermostat:
+            radiator = Radiator(spec.radiator, STEP_SECONDS)
+            house.source = radiator
+            return ThermostatDevice(product, spec.aircon_id, name, radiator, seconds)
+        panel = Panel(spec.panel, STEP_SECONDS)
+        house.source = panel
+        return HeaterPlug(
+            product,
+            spec.aircon_id,
+            name,
+            panel,
+            seconds=seconds,
+            channel=spec.channel,
+        )
 
     def _add_outdoor_meter(self, seed: int) -> None:
         meter = Meter(

@@ -114,6 +114,9 @@ def build_home(
             aircon_id=zone.aircon_device_id or AIRCON_ID,
             house=house,
             half_degrees=zone.half_degrees,
+            equipment=zone.kind.word,
+            plug_type="Relay Switch 2PM" if zone.unit_channel else "Plug Mini (EU)",
+            channel=zone.unit_channel,
         )
         for zone in settings.zones.values()
     ]
@@ -212,7 +215,7 @@ def _report(
             series = of_zone
     if series is None:
         raise SettingsError("no zone", path="zones")
-    units = {room.spec.aircon_id: room.house.aircon for room in home.rooms.values()}
+    units = {room.spec.aircon_id: room.unit for room in home.rooms.values()}
     calls = home.account.calls
     return SimulationReport(
         days=days,

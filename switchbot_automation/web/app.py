@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
 from switchbot_automation.cloud.catalog import catalog
+from switchbot_automation.engine.tell.record import history_of, threaded
 from switchbot_automation.web.api.events import events
 from switchbot_automation.web.credentials import Credentials, Sessions
 from switchbot_automation.web.guard import add_headers, guard
@@ -18,14 +18,14 @@ from switchbot_automation.web.live import Live
 from switchbot_automation.web.request import SETTINGS_BYTES, SITE, Site
 from switchbot_automation.web.routes import ROUTES
 from switchbot_automation.web.shared import Shared
-from switchbot_store import StoreConfig, ThreadedHistory
+from switchbot_store import StoreConfig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.scheduler import SchedulerService
-    from switchbot_store import HistoryService
+    from switchbot_store import HistoryService, ThreadedHistory
 
 _LEAST_SECRET_CHARACTERS = 20
 _STRICT = "STRICT_HEALTH_CHECKS"
@@ -82,12 +82,13 @@ def create_app(
         # This variable alone: what the others say is not this application's matter.
         said = {_STRICT: os.environ[_STRICT]} if _STRICT in os.environ else {}
         strict_health = StoreConfig.from_env(said).strict_health_checks
-    own = _threaded(history)
+    seen = history_of(engine.home, history)
+    own = threaded(seen)
     credentials = _credentials(token)
     shared = Shared()
     site = Site(
         engine=engine,
-        history=own or cast("ThreadedHistory | None", history),
+        history=own or cast("ThreadedHistory | None", seen),
         scheduler=scheduler,
         credentials=credentials,
         sessions=None if credentials is None else Sessions(credentials, engine.store),
@@ -148,11 +149,3 @@ def _credentials(token: str | Sequence[str] | None) -> Credentials | None:
     if token is None:
         return None
     return Credentials(token) if isinstance(token, str) else Credentials(*token)
-
-
-def _threaded(
-    history: HistoryService | ThreadedHistory | None,
-) -> ThreadedHistory | None:
-    if history is None or iscoroutinefunction(history.record):
-        return None
-    return ThreadedHistory(cast("HistoryService", history))

@@ -14,8 +14,15 @@ from switchbot_store.backup.archive import (
     plan_restore,
     restore,
 )
+from switchbot_store.backup.homes import (
+    HomeRemoved,
+    delete_home,
+    export_home,
+    list_homes,
+)
 
 __all__ = [
+    "HomeRemoved",
     "Progress",
     "Readable",
     "RestorePlan",
@@ -24,6 +31,9 @@ __all__ = [
     "StoreSource",
     "back_up",
     "back_up_source",
+    "delete_home",
+    "export_home",
+    "list_homes",
     "plan_restore",
     "restore",
 ]

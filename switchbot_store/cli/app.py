@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 import click
 
 from switchbot_store.cli.dotenv_file import load_env_file
-from switchbot_store.cli.output import INTERRUPTED, Misuse
+from switchbot_store.cli.output import (
+    INTERRUPTED,
+    Misuse,
+    choose_home,
+    home_option,
+)
 from switchbot_store.errors import StoreConfigError, StoreError
 
 _LOGGER = logging.getLogger(__name__)
@@ -31,6 +36,7 @@ COMMANDS = {
     "edit": _Entry("documents", "Edit a document with $EDITOR."),
     "backup": _Entry("archive", "Write documents and history to one file."),
     "restore": _Entry("archive", "Bring a backup back."),
+    "homes": _Entry("homes", "List, export and delete homes of a store of many."),
     "import": _Entry("importing", "Bring JSON files into PostgreSQL."),
     "migrate": _Entry("schema", "Bring the database's schema up to date."),
     "resync": _Entry("reconciling", "Carry over what was written while away."),
@@ -95,10 +101,12 @@ def _words(error: Exception) -> str:
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="switchbot-automation", prog_name="switchbot-store")
-def application() -> None:
+@home_option
+def application(home: str | None) -> None:
     """Look after the settings, state and history of a home.
 
     Variables that the environment lacks are read from `.env` in this directory, or from
     the file that SWITCHBOT_ENV_FILE names.
     """
     load_env_file()
+    choose_home(home)

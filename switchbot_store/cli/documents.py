@@ -30,6 +30,7 @@ from switchbot_store.errors import (
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.mirror import read_mirror
 from switchbot_store.files.store import JsonStore
+from switchbot_store.homes import prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +153,8 @@ def read(config: StoreConfig, key: str) -> Entry:
     except StoreUnavailableError as error:
         if config.backend != "postgres":
             raise
-        entry = _local_copy(config, key)
+        home = "" if config.home is None else prefix_of(config.home)
+        entry = _local_copy(config, home + key)
         if entry is None:
             raise
         warn(str(error))

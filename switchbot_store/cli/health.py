@@ -96,7 +96,7 @@ def health(ctx: click.Context, as_json: bool) -> None:
     has to be by the store itself, not by the local journal in its place, and no
     document may be one that a person left unreadable.
     """
-    config = StoreConfig.from_env()
+    config = StoreConfig.from_env().whole
     found = examine(config)
     if as_json:
         print_json(asdict(found))

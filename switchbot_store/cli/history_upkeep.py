@@ -189,7 +189,7 @@ def adopt(as_json: bool) -> None:
     stopped in the middle, by Ctrl-C too, it goes on where it was. Does nothing the
     second time.
     """
-    config = StoreConfig.from_env()
+    config = StoreConfig.from_env().whole
     with progress_bar(as_json=as_json) as progress:
         if config.backend == "postgres":
             bring_up_to_date(config, progress)

@@ -25,6 +25,7 @@ from switchbot_store.cli.output import (
 from switchbot_store.codec import encode
 from switchbot_store.config import StoreConfig
 from switchbot_store.errors import StoreDataError
+from switchbot_store.homes import prefix_of
 from switchbot_store.instants import EARLIEST, from_microseconds
 from switchbot_store.secrets import has_url, holds_secret, is_secret_name
 
@@ -101,8 +102,13 @@ def import_command(  # noqa: PLR0917 - click passes them by name
     documents = {key: _sound(key, path) for key, path in files.items()}
     inspection = opening.inspection(config)
     there = {}
+    home = "" if config.home is None else prefix_of(config.home)
     with inspection.snapshot() as snapshot:
-        there = {key: entry for key, entry in snapshot.documents() if key in files}
+        there = {
+            key.removeprefix(home): entry
+            for key, entry in snapshot.documents()
+            if key.startswith(home) and key.removeprefix(home) in files
+        }
     incoming = [
         Incoming(key, path, documents[key], _written_at(path), there.get(key))
         for key, path in files.items()
@@ -188,7 +194,7 @@ def _write(config: StoreConfig, incoming: list[Incoming]) -> None:
     changed = {
         each.key: each for each in incoming if each.action != "leave, it is equal"
     }
-    with opening.postgres(config) as store:
+    with opening.documents(config) as store:
         for key, entry in store.get_many(changed).items():
             seen = changed[key].there
             if (seen.data if seen else {}) != entry.data:

@@ -13,6 +13,7 @@ from switchbot_store.errors import StoreConfigError
 from switchbot_store.factory import SPILL_NAME, get_store, make_backend
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.history.ingest.spill import waiting_rows
+from switchbot_store.homes import HomeStore, prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 @contextmanager
 def documents(config: StoreConfig) -> Iterator[StoreInterface]:
     """Give the store that holds the documents in the end; raises as `get_store`."""
-    store = postgres(config) if config.backend == "postgres" else get_store(config)
+    store: StoreInterface
+    if config.backend != "postgres":
+        store = get_store(config)
+    elif config.home is None:
+        store = postgres(config)
+    else:
+        store = HomeStore(postgres(config), config.home)
     with store:
         yield store
 
@@ -42,7 +49,15 @@ def reading(config: StoreConfig) -> Iterator[Readable]:
             from switchbot_store.doctor import Documents  # noqa: PLC0415 - the driver only for who wants PostgreSQL
 
             with look.snapshot() as snapshot:
-                found = Documents(dict(snapshot.documents()))
+                documents_there = dict(snapshot.documents())
+            home = "" if config.home is None else prefix_of(config.home)
+            found = Documents(
+                {
+                    key.removeprefix(home): entry
+                    for key, entry in documents_there.items()
+                    if key.startswith(home)
+                }
+            )
             yield found
             return
     with documents(config) as store:

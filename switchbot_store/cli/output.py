@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from switchbot_store.codec import UnreadableError
+from switchbot_store.files.formats import JSON, format_of
 from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
 
 if TYPE_CHECKING:
@@ -124,6 +127,31 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
+_HOME_VARIABLE = "SWITCHBOT_HOME"
+home_option = click.option(
+    "--home",
+    metavar="NAME",
+    help="The home, of a store that has many. Default: SWITCHBOT_HOME.",
+)
+
+
+def choose_home(home: str | None) -> None:
+    """Let what is run see one home, as the variable SWITCHBOT_HOME does."""
+    if home is None:
+        return
+    before = os.environ.get(_HOME_VARIABLE)
+    os.environ[_HOME_VARIABLE] = home
+
+    def put_back() -> None:
+        if before is None:
+            os.environ.pop(_HOME_VARIABLE, None)
+        else:
+            os.environ[_HOME_VARIABLE] = before
+
+    # Who runs a command within another program finds it as it was.
+    click.get_current_context().call_on_close(put_back)
+
+
 def json_option(help_text: str) -> Callable[[_Command], _Command]:
     """Give a command `--json`, passed as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help=help_text)
@@ -217,14 +245,24 @@ def ask(question: str, *, yes: bool) -> bool:
 
 
 def load_document(path: Path) -> dict[str, Any]:
-    """Read a JSON object from a file.
+    """Read a JSON object from a file, which may be JSON5 or YAML by its ending.
 
     Raises Misuse, naming the file and what is wrong.
     """
     try:
-        return parsed(path.read_bytes(), str(path))
+        data = path.read_bytes()
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}") from error
+    language = format_of(path)
+    if language is JSON:
+        return parsed(data, str(path))
+    try:
+        return language.read(data, key=str(path))
+    except UnreadableError as error:
+        line, column, reason = language.mistake_in(data)
+        raise Misuse(
+            f"{path}: not {language.name}: line {line} column {column}: {reason}"
+        ) from error
 
 
 def parsed(text: bytes | str, place: str) -> dict[str, Any]:

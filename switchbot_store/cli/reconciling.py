@@ -54,7 +54,7 @@ def resync(ctx: click.Context, dry_run: bool, policy: str, as_json: bool) -> Non
     A program that runs does this by itself within a second of PostgreSQL being back,
     and its directory is then in use; this is for when none runs.
     """
-    config = StoreConfig.from_env()
+    config = StoreConfig.from_env().whole
     opening.require_postgres(config, "resync")
     pending = read_pending(str(config.directory))
     if dry_run:
@@ -152,7 +152,7 @@ def restore(key: str | None, dry_run: bool, as_json: bool) -> None:
     Without KEY: each that was in force when the database was lost, emptied or changed
     for another. A program that runs takes them up by itself.
     """
-    config = StoreConfig.from_env()
+    config = StoreConfig.from_env().whole
     with opening.documents(config) as store:
         there = store.keys()
         identity = str(store.get(IDENTITY_KEY).get("id", ""))

@@ -53,7 +53,7 @@ def migrate(
     writing and reading meanwhile. Stopped in the middle, by Ctrl-C too, it goes on from
     there the next time.
     """
-    config = StoreConfig.from_env()
+    config = StoreConfig.from_env().whole
     opening.require_postgres(config, "migrate")
     inspection = opening.inspection(config)
     missing = inspection.missing_migrations()

@@ -45,7 +45,7 @@ _SHARED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
 def examine(environ: Mapping[str, str] | None = None) -> list[SetupFinding]:
     """Look at everything the variables name, by default those of the process."""
     try:
-        config = StoreConfig.from_env(environ)
+        config = StoreConfig.from_env(environ).whole
     except StoreConfigError as error:
         variable = error.variable or "environment"
         advice = f"Set {variable} as the message says."

@@ -157,6 +157,23 @@ class ConflictLog:
             self._take_in(new)
         self._tell(new)
 
+    def discard(self, prefix: str) -> None:
+        """Forget those of documents whose key begins so, durably.
+
+        Raises StoreUnavailableError.
+        """
+        with self._lock:
+            kept = [each for each in self._conflicts if not each.key.startswith(prefix)]
+            self._unwritten = [
+                each for each in self._unwritten if not each.key.startswith(prefix)
+            ]
+            if len(kept) == len(self._conflicts):
+                return
+            held = self._unwritten
+            self._file.replace(line_of(each) for each in kept if each not in held)
+            self._conflicts, self._known = [], {}
+            self._take_in(kept)
+
     def hold(self, conflicts: Iterable[Conflict]) -> None:
         """List losers that are kept elsewhere, until `add` can write them."""
         with self._lock:

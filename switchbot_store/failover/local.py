@@ -225,11 +225,18 @@ class LocalCopy:
 
     def keys(self) -> list[str]:
         """Return the sorted keys, without the internal ones."""
+        return sorted(key for key in self._found() if not is_internal(key))
+
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        return sorted(key for key in self._found() if key.startswith(prefix))
+
+    def _found(self) -> set[str]:
         self._look()
-        found = set(self.mirror.keys() or self._plain.keys())
+        found = set(self.mirror.keys() or self._plain.keys_with(""))
         for key, write in list(self._writes().items()):
             (found.discard if write.encoded is None else found.add)(key)
-        return sorted(key for key in found if not is_internal(key))
+        return found
 
     def left_over(self) -> list[str]:
         """Return the sorted keys that are in force here and missing in the primary.

@@ -67,6 +67,14 @@ class Reader:
                 return keys
         return self._local.keys()
 
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin so, internal ones too, of both places."""
+        local = self._local.keys_with(prefix)
+        if not self._keeper.healthy or self._economy:
+            return local
+        found = self._ask(lambda: self._primary.store.keys_with(prefix))
+        return local if found is None else sorted({*found, *local})
+
     def _asks(self, keys: list[str]) -> bool:
         if not self._keeper.healthy or not keys:
             return False

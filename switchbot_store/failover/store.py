@@ -141,6 +141,28 @@ class FailoverStore(StoreInterface):
         """Return the sorted keys, without the internal ones."""
         return self._ready().reader.keys()
 
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        return self._ready().reader.keys_with(prefix)
+
+    def forget(self, prefix: str) -> int:
+        """Delete every document whose key begins so, with its lost conflicts.
+
+        Also in the mirror. Raises StoreUnavailableError while the primary is away: a
+        deletion that waits in the journal is none yet.
+        """
+        count = super().forget(prefix)
+        life = self._ready()
+        pending = [key for key in life.local.journal.pending if key.startswith(prefix)]
+        if pending and not self.resync():
+            raise StoreUnavailableError(
+                f"{len(pending)} deletions wait for the primary:"
+                f" {life.keeper.last_error}"
+            )
+        life.local.conflicts.discard(prefix)
+        life.local.mirror.write_behind()
+        return count
+
     # writing
 
     def set(self, key: str, data: Document) -> None:

@@ -31,6 +31,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from switchbot_store.errors import StoreDataError
+from switchbot_store.instants import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -45,6 +46,7 @@ BLOCK: Final = timedelta(hours=6)
 """What a backend may sum hours up to, from 2000-01-01 00:00 UTC on, for long ranges."""
 
 _LONG: Final = timedelta(days=10_000)
+_PAGE_ROWS: Final = 2000
 
 KEY_FIELDS: Final = ("timestamp", "zone")
 FIELDS: Final = (
@@ -363,6 +365,28 @@ class HistoryBackend(ABC):
         where a row is already.
         """
         raise StoreDataError(f"{self.name} cannot move rows")
+
+    def zones(self, prefix: str = "") -> list[str]:
+        """Return the sorted names that begin so, of every zone of which anything is here.
+
+        The derived form reads every row; every backend here overrides it.
+        """
+        found, after = set(), None
+        while rows := self.rows(EARLIEST, LATEST, after=after, limit=_PAGE_ROWS):
+            found |= {row.zone for row in rows}
+            after = RowKey(rows[-1].timestamp, rows[-1].zone)
+        return sorted(zone for zone in found if zone.startswith(prefix))
+
+    def delete_zone(
+        self,
+        zone: str,  # noqa: ARG002 - for who overrides it
+    ) -> int:
+        """Delete rows, hours and marks of a zone for good; return how many rows went.
+
+        Hours without rows go too. In steps that hold no writer up: what is written
+        meanwhile may be left.
+        """
+        raise StoreDataError(f"{self.name} cannot delete a zone")
 
     def frozen_hours(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self
@@ -15,6 +16,7 @@ from switchbot_store.errors import (
     StoreDataError,
     StoreUnavailableError,
 )
+from switchbot_store.history.home import HomeBackend
 from switchbot_store.history.ingest.delivery import Delivery
 from switchbot_store.history.ingest.health import WriterHealth
 from switchbot_store.history.ingest.quarantine import MISDATED, Quarantine
@@ -24,6 +26,7 @@ from switchbot_store.history.model import (
     BucketPlan,
     HistoryResult,
     HistoryRow,
+    HistorySample,
     RowKey,
 )
 from switchbot_store.history.present import RELEASED
@@ -48,7 +51,6 @@ if TYPE_CHECKING:
 
     from switchbot_store.history.model import (
         HistoryBackend,
-        HistorySample,
         HistoryStatus,
     )
     from switchbot_store.history.query.export import Target
@@ -140,6 +142,9 @@ class HistoryService:
         if timezone is not None:
             timezone_of(timezone)
         self.backend = backend
+        # What waits on this host may be of many homes, and carries their names.
+        place = backend.backend if isinstance(backend, HomeBackend) else backend
+        self._shared = False
         self.journal: Final = journal
         """Whether `record` waits for the local disk."""
         self._spill = (
@@ -153,7 +158,7 @@ class HistoryService:
         self._close_timeout_seconds = close_timeout_seconds
         self._now = now
         self._upkeep = Upkeep(
-            backend,
+            place,
             retention=None if retention_days is None else timedelta(retention_days),
             now=now,
             monotonic=monotonic,
@@ -162,7 +167,7 @@ class HistoryService:
         self._quarantine = Quarantine(quarantine)
         health = WriterHealth(backend.name, now=now, monotonic=monotonic)
         self._writer = HistoryWriter(
-            Delivery(backend, quarantine=self._quarantine, health=health, now=now),
+            Delivery(place, quarantine=self._quarantine, health=health, now=now),
             health,
             WriterLimits(
                 batch_size,
@@ -175,6 +180,43 @@ class HistoryService:
             monotonic=monotonic,
             after_flush=self._upkeep.after_flush,
         )
+
+    @property
+    def home(self) -> str | None:
+        """The home whose rows these are, None for all that there are."""
+        return self.backend.home if isinstance(self.backend, HomeBackend) else None
+
+    def of_home(self, home: str) -> HistoryService:
+        """Return this history as one home sees it: its zones alone, by bare names.
+
+        It shares everything with this one, which stays open when the view is closed, and
+        batches rows of many homes together. Raises StoreConfigError for a name that no
+        home can have, or where this is the view of another home.
+
+        >>> from datetime import UTC, datetime
+        >>> from switchbot_store import HistorySample, HistoryService, SqliteHistory
+        >>> at = datetime(2026, 1, 12, tzinfo=UTC)
+        >>> with HistoryService(SqliteHistory("homes.sqlite")) as history:
+        ...     history.of_home("42").record(HistorySample(at, "living"))
+        ...     [row.zone for row in history.of_home("42").latest(9)], [
+        ...         row.zone for row in history.latest(9)]
+        (['living'], ['42/living'])
+        """
+        if self.home == home:
+            return self
+        if self.home is not None:
+            raise StoreConfigError(
+                f"this is the history of the home {self.home!r}", variable="home"
+            )
+        view = copy(self)
+        view.backend = HomeBackend(self.backend, home)
+        view._shared = True  # noqa: SLF001 - a copy of this very object
+        return view
+
+    def _placed(self, sample: HistorySample) -> HistorySample:
+        if isinstance(self.backend, HomeBackend) and isinstance(sample, HistorySample):
+            return self.backend.placed(sample)
+        return sample
 
     def open(self) -> Self:
         """Open the backend and the spill; what waits there is written at once.
@@ -204,7 +246,7 @@ class HistoryService:
         StoreClosedError; nothing else. A sample impossible to store for another reason
         is quarantined.
         """
-        self._writer.record(sample)
+        self._writer.record(self._placed(sample))
 
     def flush(self) -> None:
         """Write everything now, to the backend or else the spill.
@@ -221,7 +263,7 @@ class HistoryService:
         Raises HistoryError, whose `unwritten` counts them, when rows are lost. Closing
         twice does nothing.
         """
-        if self._writer.closed:
+        if self._shared or self._writer.closed:
             return
         try:
             self._writer.close(self._close_timeout_seconds, self._close_places)
@@ -431,6 +473,11 @@ class HistoryService:
             except (ValueError, OverflowError) as error:
                 raise StoreDataError(f"{by} from {edge:%Y-%m-%d}: {error}") from error
         self._ready()
+        place = (
+            self.backend.backend
+            if isinstance(self.backend, HomeBackend)
+            else self.backend
+        )
         moved = 0
         for low, high in _pieces(start, end, by):
             moved += self.backend.move(low, high, by, zone=zone)
@@ -438,13 +485,40 @@ class HistoryService:
                 progress(moved)
 
         def belongs(sample: HistorySample) -> bool:
-            return start <= sample.timestamp < end and zone in (None, sample.zone)
+            if not start <= sample.timestamp < end:
+                return False
+            if not isinstance(self.backend, HomeBackend):
+                return zone in (None, sample.zone)
+            # What was set aside has the place's names.
+            bare = self.backend.bare(sample.zone)
+            return bare is not None and zone in (None, bare)
 
         def back(samples: list[HistorySample]) -> int:
             rows = [replace(each, timestamp=each.timestamp + by) for each in samples]
-            return self.backend.write(rows, now=self._now())
+            return place.write(rows, now=self._now())
 
         return moved + self._quarantine.take(MISDATED, belongs, back)
+
+    def forget(self) -> int:
+        """Delete for good all rows and hours of this home, and what waits or was set aside.
+
+        Returns how many recorded rows went. Who still records for the home brings rows
+        back: end its engine first. Raises StoreConfigError where this is the history of
+        no home (see `of_home`), HistoryError and StoreUnavailableError.
+        """
+        home = self.backend
+        if not isinstance(home, HomeBackend):
+            raise StoreConfigError("the history of one home alone", variable="home")
+
+        def belongs(zone: str) -> bool:
+            return home.bare(zone) is not None
+
+        self.flush()
+        if self._spill is not None:
+            self._spill.discard(belongs)
+        self._quarantine.discard(belongs)
+        zones = home.backend.zones(f"{home.home}/")
+        return sum(home.backend.delete_zone(zone) for zone in zones)
 
     def roll_up(self, progress: Callable[[int], None] | None = None) -> int:
         """Bring the rollup up to date now; return how many hours were.

@@ -110,6 +110,7 @@ WITH written AS (DELETE FROM json_store WHERE kind = $1 AND %b RETURNING 1)
 """ % (_IN_TIME % b"2", _COUNTED)
 REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
 KEYS: Final = b"SELECT kind FROM json_store"
+KEYS_WITH: Final = b"SELECT kind FROM json_store WHERE starts_with(kind, $1)"
 WRITABLE: Final = b"""
 SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool
 """

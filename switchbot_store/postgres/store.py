@@ -243,6 +243,11 @@ class PostgresStore(StoreInterface):
         kinds = (_text(row[0]) for row in rows)
         return sorted(kind for kind in kinds if not is_internal(kind))
 
+    def keys_with(self, prefix: str) -> list[str]:
+        """Return the sorted keys that begin with `prefix`, the internal ones too."""
+        rows = self._execute(statements.KEYS_WITH, prefix.encode()).value
+        return sorted(_text(row[0]) for row in rows)
+
     def revisions(self) -> dict[str, str]:
         """Return the revision of each key that `keys` lists."""
         rows = self._execute(statements.REVISIONS).value

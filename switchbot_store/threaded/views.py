@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import logging
 import os
 import threading
 from collections import deque
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from weakref import WeakKeyDictionary, WeakSet
 
 from switchbot_store.errors import StoreClosedError
 from switchbot_store.memory import MemoryStore
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from switchbot_store.model import Change, Document, Entry, StoreStatus
 
 T = TypeVar("T")
+
+_LOGGER = logging.getLogger(__name__)
 
 _JOIN_SECONDS: Final = 1.0
 
@@ -64,6 +69,8 @@ class ThreadedStore:
             if type(store) is MemoryStore
             else PrivateThread(f"{type(store).__name__} calls")
         )
+        if self._thread is not None:
+            _tell_of_second(self)
 
     async def get_entry(self, key: str) -> Entry:
         """Return the document, its revision and time; see `StoreInterface`."""
@@ -133,6 +140,11 @@ class ThreadedStore:
             return
         await self._thread.close()
 
+    @property
+    def ended(self) -> bool:
+        """Whether its thread was ended, by `close` or `detach`."""
+        return self._thread is not None and self._thread.closed
+
     async def detach(self) -> None:
         """Finish the calls already made and end the thread; the store stays open.
 
@@ -156,6 +168,22 @@ class ThreadedStore:
         if self._thread is None:
             return function(*args)
         return await self._thread.run(function, *args)
+
+
+_WRAPPERS: Final[WeakKeyDictionary[StoreInterface, WeakSet[ThreadedStore]]] = (
+    WeakKeyDictionary()
+)
+
+
+def _tell_of_second(wrapper: ThreadedStore) -> None:
+    """Warn of a thread more on a store that has one already in this process."""
+    others = _WRAPPERS.setdefault(wrapper.store, WeakSet())
+    if any(not each.ended for each in others):
+        _LOGGER.warning(
+            "a second ThreadedStore wraps %r: share one, it is a thread less",
+            wrapper.store,
+        )
+    others.add(wrapper)
 
 
 class ThreadedLease:
@@ -216,6 +244,24 @@ class ThreadedHistory:
     def __init__(self, service: HistoryService) -> None:
         self.service = service
         self._thread = PrivateThread("history calls")
+        self._shared = False
+
+    @property
+    def home(self) -> str | None:
+        """The home whose rows these are, None for all that there are."""
+        return self.service.home
+
+    def of_home(self, home: str) -> ThreadedHistory:
+        """Return this history as one home sees it, on the same thread.
+
+        See `HistoryService.of_home`. Closing the view leaves both as they are.
+        """
+        if self.home == home:
+            return self
+        view = copy(self)
+        view.service = self.service.of_home(home)
+        view._shared = True  # noqa: SLF001 - a copy of this very object
+        return view
 
     async def record(self, sample: HistorySample) -> None:
         """Take a sample; see `HistoryService.record`."""
@@ -299,6 +345,8 @@ class ThreadedHistory:
 
     async def close(self) -> None:
         """Finish the calls already made, close the service behind, end the thread."""
+        if self._shared:
+            return
         try:
             await self._thread.run(self.service.close)
         except StoreClosedError:
@@ -308,7 +356,8 @@ class ThreadedHistory:
 
     async def detach(self) -> None:
         """Finish the calls already made and end the thread; the service stays open."""
-        await self._thread.close()
+        if not self._shared:
+            await self._thread.close()
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -379,6 +428,11 @@ class PrivateThread:
         self._thread: threading.Thread | None = None
         self._process_id = os.getpid()
         self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no calls any more."""
+        return self._closed
 
     async def run(
         self, function: Callable[..., T], /, *args: object, **kwargs: object

@@ -268,6 +268,8 @@ class Silent:
 AFTERNOON = {
     "time_windows": [{"days": list(range(7)), "start": "12:00", "end": "14:00"}],
     "turn_off_outside_windows": True,
+    # These flats are let go cold, and what is looked at is how they are turned off.
+    "frost_floor_celsius": 0,
 }
 
 

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import logging
 import os
+from collections import Counter
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
@@ -269,3 +271,41 @@ async def test_in_a_fork_it_does_not_run_and_stop_does_not_wait(
         await scheduler.stop()
         monkeypatch.undo()
         assert scheduler.running
+
+
+async def test_first_looks_of_many_homes_spread_over_the_interval(clock, settled):
+    """Each home has its own share of it, the same after every restart."""
+
+    async def firsts():
+        begin, store, client = clock.now(), MemoryStore(), NoCloud()
+        async with AsyncExitStack() as stack:
+            engines = [
+                await stack.enter_async_context(
+                    AutomationEngine(client, store, clock=clock, home=str(number))
+                )
+                for number in range(100)
+            ]
+            for engine in engines:
+                scheduler = SchedulerService(engine, spread_seconds=100)
+                await stack.enter_async_context(scheduler)
+            await settled()
+            return [(each.next_wakeup - begin).total_seconds() for each in engines]
+
+    first = await firsts()
+    tenths = Counter(int(each // 10) for each in first)
+    assert set(tenths) == set(range(10))
+    assert max(tenths.values()) < 25
+    await clock.advance(1)
+    assert await firsts() == first
+
+
+async def test_a_person_does_not_wait_for_the_first_look_of_a_home(clock, settled):
+    async with (
+        AutomationEngine(NoCloud(), MemoryStore(), clock=clock, home="42") as engine,
+        SchedulerService(engine, spread_seconds=10_000) as scheduler,
+    ):
+        await settled()
+        assert scheduler.status().ticks == 0
+        await engine.apply_settings({"automation_enabled": False})
+        await settled()
+        assert scheduler.status().ticks == 1

@@ -173,8 +173,7 @@ def test_the_same_start_and_end_mean_the_whole_day():
     room = room_of(remote(1, "AC"), device(1, "Meter"))
     document = proposed_settings([room], **SETTLED | {"hours": (time(7), time(7))})
     assert [(w["start"], w["end"]) for w in document["time_windows"]] == [
-        ("07:00", "19:00"),
-        ("19:00", "07:00"),
+        ("07:00", "07:00"),
     ]
 
 
@@ -199,3 +198,36 @@ def test_a_wrong_wish_is_named(wrong, words):
         proposed_settings([room], **SETTLED | wrong)
     with pytest.raises(SettingsError, match="no room"):
         proposed_settings([], **SETTLED)
+
+
+@pytest.mark.parametrize("season", ["auto", "winter"])
+def test_a_radiator_thermostat_with_a_meter_is_a_room_that_is_heated(season):
+    valve = device(2, "Bath thermostat", "Smart Radiator Thermostat", None)
+    listed = DeviceList(
+        (device(1, "Bath"), device(3, "Bedroom meter"), valve),
+        (remote(1, "Bedroom AC"),),
+    )
+    found = propose_rooms(listed)
+    assert [(r.name, r.because) for r in found.rooms] == [
+        ("Bedroom", BY_NAME),
+        ("Bath", BY_NAME),
+    ]
+    document = proposed_settings(found.rooms, **SETTLED | {"season": season})
+    assert findings(document, read_settings).errors == []
+    assert account_findings(document, listed, ())[0] == []
+    bath = parse_settings(document).zones["Bath"]
+    assert (bath.kind.word, bath.mode) == ("thermostat", "winter")
+    alone = proposed_settings(found.rooms[1:], **SETTLED | {"season": season})
+    assert parse_settings(alone).default.kind.word == "thermostat"
+
+
+def test_what_only_heats_has_no_summer():
+    valve = device(2, "Bath thermostat", "Smart Radiator Thermostat", None)
+    found = propose_rooms(DeviceList((device(1, "Bath"), valve), ()))
+    with pytest.raises(SettingsError, match="no room to keep"):
+        proposed_settings(found.rooms, **SETTLED | {"season": "summer"})
+
+
+def test_a_name_that_cannot_be_shown_names_no_room():
+    found = propose_rooms(DeviceList((device(1, "Meter"),), (remote(1, "\x1b"),)))
+    assert [room.name for room in found.rooms] == ["room"]

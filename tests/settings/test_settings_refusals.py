@@ -75,6 +75,7 @@ NEEDED = {
     "time_windows": {"days": [0], "start": "06:00", "end": "09:00"},
     "presence": {"sensors": ["MOTION"], "preset": "away"},
     "offsets": {"source": "price"},
+    "equipment": {"kind": "heater", "device_id": "PLUG"},
 }
 
 

@@ -172,6 +172,11 @@ class SwitchBotClient:
         return f"<SwitchBotClient {self._base_url} {self._quota!r}>"
 
     @property
+    def account(self) -> str:
+        """A name for the account that tells nothing of it: 32 hexadecimal digits."""
+        return hashlib.sha256(self._token.encode()).hexdigest()[:32]
+
+    @property
     def quota(self) -> QuotaLedger:
         """The ledger every attempt is counted in."""
         return self._quota

@@ -109,6 +109,7 @@ class QuotaLedger:
         self._shared = 0
         self._shared_remaining: int | None = None
         self._reset_seen_at: datetime | None = None
+        self._restored = False
 
     def __repr__(self) -> str:
         return (
@@ -292,6 +293,11 @@ class QuotaLedger:
             "api_quota_reset_at": self._began_text,
         }
 
+    @property
+    def restored(self) -> bool:
+        """Whether `restore` was called: a second document is one to `merge`."""
+        return self._restored
+
     def restore(self, document: Mapping[str, Any]) -> None:
         """Continue today's count from a state document.
 
@@ -299,6 +305,7 @@ class QuotaLedger:
         is not taken from it: it is a setting.
         """
         self._roll()
+        self._restored = True
         if document.get("api_quota_day") != self._day_text:
             return
         total = _count(document.get("api_requests_total"))

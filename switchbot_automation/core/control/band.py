@@ -221,7 +221,9 @@ def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | N
     None where it sends the profile's own, by whatever way it is sent.
     """
     learned = state.learned
-    if not zone.overshoot_learning or not zone.aircon_device_id or learned is None:
+    if not zone.overshoot_learning or not zone.kind.sets or learned is None:
+        return None
+    if not zone.aircon_device_id:
         return None
     present = _setpoint(state) if state.compressor_running else None
     setpoint = softened(aim, learned.softening)

@@ -291,7 +291,11 @@ def _beep_wait(
 def _far_out(zone: ZoneSettings, state: ZoneState) -> bool:
     """Tell whether a room is so far out of its band that nobody sleeps in it."""
     edges, temperature = edges_of(zone), state.last_temperature
-    if edges is None or temperature is None or state.last_temperature_stale:
+    if temperature is None or state.last_temperature_stale:
+        return False
+    if temperature <= zone.frost_floor_celsius:
+        return True
+    if edges is None:
         return False
     ahead = (edges.ahead(temperature, running=runs) for runs in (True, False))
     return min(ahead) <= -_FAR_KELVIN

@@ -243,6 +243,14 @@ def _since(state: ZoneState, record: SensorRecord) -> datetime:
     return record.since if acted is None else max(record.since, acted)
 
 
+def given_up_at(zone: ZoneSettings, state: ZoneState) -> datetime | None:
+    """Return when a unit that runs is turned off for want of readings, None for never."""
+    record, latest = state.sensing, _stages(zone)[1]
+    if record is None or not zone.meter_device_id or latest == _NEVER:
+        return None
+    return _since(state, record) + _seconds(latest)
+
+
 def _capped(zone: ZoneSettings, state: ZoneState, now: datetime) -> Safety | None:
     longest = zone.max_continuous_on_seconds
     started = runs_since(state) if longest else None

@@ -37,8 +37,6 @@ from switchbot_automation.core.state.zone import (
     with_error,
 )
 from switchbot_automation.model import (
-    HIGHEST_SETPOINT,
-    LOWEST_SETPOINT,
     PLUGIN_PREFIX,
     Action,
     Power,
@@ -50,6 +48,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import Equipment, ZoneState
+    from switchbot_automation.model import ReasonCode
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
 
@@ -71,13 +70,13 @@ def profile_of(zone: ZoneSettings, action: Action) -> Profile | None:
 
 
 def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
-    """Return the `setAll` parameter of an action, None for OFF.
+    """Return the `setAll` parameter of an action, None for OFF and what takes no setpoint.
 
     Whole degrees unless the zone says `half_degrees`; cooling rounds down and heating
     up, so that the unit never stops short of the target. What no air conditioner takes
     is brought to the nearest that it does, see `asked_beyond`.
     """
-    if action is Action.OFF:
+    if action is Action.OFF or not zone.kind.sets:
         return None
     profile = profile_of(zone, action)
     fan = profile.fan_speed if profile else _FALLBACK_FAN
@@ -88,7 +87,7 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
         mode = profile.ac_mode if profile else _SEASON_MODE[action]
     target = _takeable(zone, target)
     degrees = _degrees(target, half=zone.half_degrees, up=rounds_up(zone, action))
-    return f"{degrees},{mode},{fan},on"
+    return zone.kind.setting(degrees, mode, fan)
 
 
 def rounds_up(zone: ZoneSettings, action: Action) -> bool:
@@ -103,7 +102,7 @@ def asked_beyond(zone: ZoneSettings, action: Action) -> tuple[float, float] | No
     In degrees Celsius; None where the one asked for can be sent.
     """
     profile = None if action is Action.OFF else profile_of(zone, action)
-    if profile is None or not zone.aircon_device_id:
+    if profile is None or not zone.aircon_device_id or not zone.kind.sets:
         return None
     sent = _takeable(zone, profile.target_temp)
     return None if sent == profile.target_temp else (profile.target_temp, sent)
@@ -113,7 +112,7 @@ def _takeable(zone: ZoneSettings, target: float) -> float:
     if zone.aircon_device_id.startswith(PLUGIN_PREFIX):
         # What another maker's heater takes, its plug-in knows.
         return target
-    return max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, target))
+    return zone.kind.nearest(target)
 
 
 def _degrees(target: float, *, half: bool, up: bool) -> str:
@@ -273,6 +272,8 @@ def _words(zone: ZoneSettings, action: Action, rung: RungResult, label: str) -> 
         return f"scene({zone.scenes.get(action, '')}) ({label})"
     if rung.rung == "button":
         return f"button({zone.buttons.get(action, '')}) ({label})"
+    if rung.rung == "command":
+        return zone.kind.words(action, rung.parameter, zone.unit_channel)
     return "turnOff" if rung.parameter is None else f"setAll({rung.parameter})"
 
 
@@ -319,6 +320,11 @@ def certain(state: ZoneState) -> ZoneState:
 def unsure(state: ZoneState) -> ZoneState:
     """Return the state once the unit may have been told something, or not."""
     return state._replace(uncertain=True)
+
+
+def guarded(state: ZoneState, limit: ReasonCode | None) -> ZoneState:
+    """Return the state of a unit that runs for a limit of its room, None for no such."""
+    return state if state.guarding is limit else state._replace(guarding=limit)
 
 
 def looked_at(state: ZoneState, at: datetime) -> ZoneState:
@@ -410,6 +416,7 @@ def after_aircon_status(
     A start or stop that nobody commanded is dated now, the latest it can have been, so
     that minimum times are never cut short.
     """
+    fields = zone.kind.shown(fields, zone.unit_channel)
     power = power_of(fields)
     if power is None:
         return state
@@ -430,6 +437,10 @@ def after_aircon_status(
     parameter = _parameter(fields, mode) or (
         state.parameter if mode in (None, state.mode) else None
     )
+    anew = state.power is not Power.ON or mode != state.mode
+    if parameter is None and mode is not None and anew and not zone.kind.tells_setpoint:
+        # Somebody told it, and to what it does not say: surely not what is wanted now.
+        parameter = f"?,{mode},1,on"
     action = _action(state, zone, mode, parameter)
     found = state._replace(
         power=power,

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.core.state.refusals import (
     HALF_DEGREES,
-    TURN_OFF,
     Tried,
     after_tries,
     digest,
@@ -30,6 +29,7 @@ from switchbot_automation.core.state.refusals import (
 from switchbot_automation.core.state.unit import rounds_up, set_all_parameter
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.engine.observe.gateway import CALL_SECONDS, describe
+from switchbot_automation.equipment.kind import DEFAULT
 from switchbot_automation.errors import CloudError, CloudTimeoutError, WebhookError
 from switchbot_automation.model import Action, RungResult
 
@@ -117,8 +117,11 @@ def _tries(rung: str, zone: ZoneSettings, action: Action) -> Iterator[Try]:
 
 def _commands(zone: ZoneSettings, action: Action) -> Iterator[Try]:
     device, wanted = zone.aircon_device_id, set_all_parameter(zone, action)
+    if not zone.kind.can(action):
+        return
     if wanted is None:
-        yield Try("command", Way(device, "command", TURN_OFF))
+        word, _parameter = zone.kind.command(action, None, zone.unit_channel)
+        yield Try("command", Way(device, "command", word))
         return
     way = way_of_setting(device, wanted)
     yield Try("command", way, wanted)
@@ -271,10 +274,11 @@ class Actuator:
             name = zone.buttons[action]
             device = zone.aircon_device_id
             return call(self._client.command, device, name, "default", "customize")
-        if parameter is None:
-            return call(self._client.command, zone.aircon_device_id, "turnOff")
         device_id = zone.aircon_device_id
-        return call(self._client.command, device_id, "setAll", parameter)
+        word, told = zone.kind.command(action, parameter, zone.unit_channel)
+        if told == DEFAULT:
+            return call(self._client.command, device_id, word)
+        return call(self._client.command, device_id, word, told)
 
     async def _post(self, zone: ZoneSettings, action: Action) -> None:
         if self._webhook_sender is None:

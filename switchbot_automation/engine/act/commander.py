@@ -21,9 +21,10 @@ from switchbot_automation.core.state.refusals import (
 from switchbot_automation.core.state.unit import (
     after_crash,
     after_failure,
+    guarded,
 )
 from switchbot_automation.core.state.zone import Intent
-from switchbot_automation.core.step import accepted, not_yet, obstacle
+from switchbot_automation.core.step import accepted, limit_of, not_yet, obstacle
 from switchbot_automation.engine.act.cascade import parted
 from switchbot_automation.engine.documents.documents import Recorded
 from switchbot_automation.engine.documents.leader import (
@@ -139,6 +140,9 @@ class Commander:
             failed = after_failure(
                 states[zone.name], action, sent.error, at, maybe=sent.maybe
             )
+            if sent.maybe and limit_of(order):
+                # Whoever starts it against frost has to end it, heard or not.
+                failed = guarded(failed, limit_of(order))
             if sent.unanswered:
                 failed = after_no_answer(
                     states[zone.name], failed, action, at, person=order.person

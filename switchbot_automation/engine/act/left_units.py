@@ -256,7 +256,9 @@ class LeftUnits:
 
     async def _is_off(self, unit: LeftUnit) -> bool:
         fields = await self._observer.fields_of(unit.unit.device_id)
-        return fields is not None and power_of(fields) is Power.OFF
+        zone = self._zone_before(unit)
+        shown = None if fields is None else zone.kind.shown(fields, zone.unit_channel)
+        return shown is not None and power_of(shown) is Power.OFF
 
     def _zone_before(self, unit: LeftUnit) -> ZoneSettings:
         """Return the newest settings of a zone that had the unit."""

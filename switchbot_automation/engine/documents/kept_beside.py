@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.engine.documents.keys import BESIDE
 from switchbot_store import (
     Entry,
     StoreConflictError,
@@ -180,7 +181,7 @@ class KeptBeside:
 
 
 def _place(key: str) -> str:
-    return f"_beside/{key}"
+    return BESIDE + key
 
 
 def _newer(last_good: Entry, kept: Entry) -> Entry:

@@ -6,6 +6,7 @@ Which of them are due `core.step` says.
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _READS_AT_ONCE = 8
 
 # What a doubt is in words, for `last_error`.
+_ACCOUNT = re.compile(r"[0-9a-f]{32}")
 _WORDS = {
     ReasonCode.DEVICE_OFFLINE: "it is offline: these are the last values the cloud had",
     ReasonCode.ALL_ZEROS: "nothing but zeros: no hub hears it",
@@ -185,6 +187,14 @@ def ledger_of(client: CloudApi) -> QuotaLedger | None:
     return ledger if isinstance(ledger, QuotaLedger) else None
 
 
+def account_of(client: CloudApi) -> str | None:
+    """Return the name of the account that a client speaks for, None if it says none."""
+    account = getattr(client, "account", None)
+    if isinstance(account, str) and _ACCOUNT.fullmatch(account):
+        return account
+    return None
+
+
 class QuotaWatch:
     """Keeps the ledger in step with the state document and tells of its level."""
 
@@ -194,7 +204,6 @@ class QuotaWatch:
         self._ledger = ledger
         self._meters = meters
         self._listeners = listeners
-        self._restored = False
         self._told = "normal"
 
     def take(
@@ -202,11 +211,10 @@ class QuotaWatch:
     ) -> None:
         """Take in the home's state document; `read` says that the store gave it.
 
-        The first one is this engine's own from before; later ones hold what others on
-        the account have spent.
+        The first one that the ledger sees is from before; later ones hold what others on
+        the account have spent. Several engines may share the ledger.
         """
-        if read and not self._restored:
-            self._restored = True
+        if read and not self._ledger.restored:
             self._ledger.restore(document)
         else:
             self._ledger.merge(document)

@@ -7,6 +7,7 @@ to that one.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -19,7 +20,15 @@ from switchbot_automation.explain.trace import (
     to_document,
 )
 from switchbot_automation.model import CommandStatus, Outcome, Power
-from switchbot_store import HistorySample, ThreadedHistory
+from switchbot_store import (
+    AsyncHomeStore,
+    HistorySample,
+    HistoryService,
+    HomeStore,
+    StoreConfigError,
+    ThreadedHistory,
+    checked_home,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.explain.trace import DecisionRun, Trace
     from switchbot_automation.model import Command
-    from switchbot_store import HistoryService
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,6 +52,49 @@ class AsyncHistory(Protocol):
 def askable(history: AsyncHistory | None) -> ThreadedHistory | None:
     """Return the history if it answers questions, not only takes rows."""
     return history if isinstance(history, ThreadedHistory) else None
+
+
+class _OfHome:
+    """Takes the rows of one home for a history that only takes rows."""
+
+    def __init__(self, history: AsyncHistory, home: str) -> None:
+        self._history = history
+        self._home = home
+
+    async def record(self, sample: HistorySample) -> object:
+        """Take one sample."""
+        zone = f"{self._home}/{sample.zone}"
+        return await self._history.record(replace(sample, zone=zone))
+
+
+def history_of(
+    home: str | None, history: HistoryService | ThreadedHistory | AsyncHistory | None
+) -> HistoryService | ThreadedHistory | AsyncHistory | None:
+    """Return the history as a home sees it, by bare names of its zones."""
+    if home is None or history is None:
+        return history
+    if isinstance(history, HistoryService | ThreadedHistory):
+        return history.of_home(home)
+    return _OfHome(history, home)
+
+
+def one_home(home: str | None, store: object, history: object) -> str | None:
+    """Return the one home that all of these are of, None where they are of none.
+
+    Raises StoreConfigError for a name that cannot be, and where they are of several.
+    """
+    of_store = store.home if isinstance(store, HomeStore | AsyncHomeStore) else None
+    of_history = (
+        history.home if isinstance(history, HistoryService | ThreadedHistory) else None
+    )
+    name = home if home is not None else of_store
+    for what, theirs in (("store", of_store), ("history", of_history)):
+        if theirs is not None and theirs != name:
+            raise StoreConfigError(
+                f"the {what} is that of the home {theirs!r}, not of {name!r}",
+                variable="home",
+            )
+    return None if name is None else checked_home(name)
 
 
 def threaded(

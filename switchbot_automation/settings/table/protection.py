@@ -57,6 +57,23 @@ MINIMUM_TIMES: tuple[SettingSpec, ...] = (
 
 PROTECTION: tuple[SettingSpec, ...] = (
     _number(
+        "frost_floor_celsius",
+        meaning="At or below this a room that can be heated is, under a hold, a pause and"
+        " with the automation off, too; only `observe_only` keeps it from that. Without a"
+        " meter a thermostat is left at 2 K more, and an air conditioner runs for 15"
+        " min every 2 h once it may freeze. 0 means none.",
+        default=5.0,
+        bounds=(0, 15),
+        unit="°C",
+    ),
+    _number(
+        "heat_ceiling_celsius",
+        meaning="At or above this nothing heats the room, whoever wants it to; only"
+        " `observe_only` leaves it. Where it is left out there is none.",
+        bounds=(15, 50),
+        unit="°C",
+    ),
+    _number(
         "plausible_min_celsius",
         meaning="A colder reading is no reading.",
         default=-10.0,

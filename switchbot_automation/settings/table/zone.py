@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.settings.spec import Kind, SettingSpec
 
 RUNGS = ("webhook", "scene", "command", "button")
@@ -216,6 +217,56 @@ DEVICES: tuple[SettingSpec, ...] = (
     _device_id(
         "aircon_device_id",
         "The air conditioner; empty where only scenes or webhooks reach it.",
+    ),
+    SettingSpec(
+        "equipment",
+        Kind.SECTIONS,
+        "What heats or cools the room, where it is something else than an air conditioner;"
+        " `aircon_device_id` is short for one of the kind `aircon`.",
+        default=(),
+        bounds=(0, 1),
+        unit="entries",
+    ),
+    SettingSpec(
+        "equipment[].kind",
+        Kind.CHOICE,
+        "`aircon`: takes `setAll`. `thermostat`: a Smart Radiator Thermostat. `heater`: a"
+        " heater on a Plug Mini, Plug or Relay Switch, which is on for a share of a"
+        " cycle. Each brings times, caps and `control: auto` of its own, unless given.",
+        choices=tuple(KINDS),
+        required=True,
+    ),
+    SettingSpec(
+        "equipment[].device_id",
+        Kind.DEVICE_ID,
+        "The device that is told.",
+        bounds=(1, 50),
+        unit="characters",
+        required=True,
+    ),
+    SettingSpec(
+        "equipment[].channel",
+        Kind.WHOLE,
+        "Of a `heater`: which channel of a Relay Switch 2PM it hangs on; 0 where there"
+        " is but one.",
+        default=0,
+        bounds=(0, 2),
+    ),
+    SettingSpec(
+        "equipment[].cycle_seconds",
+        Kind.WHOLE,
+        "Of a `heater`: within how long it is on once and off once; 20 min are six"
+        " switches of the relay an hour.",
+        default=1200,
+        bounds=(300, 7200),
+        unit="s",
+    ),
+    SettingSpec(
+        "equipment[].measures_power",
+        Kind.FLAG,
+        "Of a `heater`: whether its plug says what is drawn, and so whether it heats; not"
+        " so of a Plug and a Relay Switch 1.",
+        default=True,
     ),
     _flag("half_degrees", "Whether the air conditioner takes half degrees."),
     SettingSpec(

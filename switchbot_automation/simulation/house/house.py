@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from switchbot_automation.simulation.house.heaters import HeatSource
     from switchbot_automation.simulation.house.weather import Conditions, Weather
 
 STEP_SECONDS = 30
@@ -108,6 +109,8 @@ class House:
         self.weather = weather
         self.recording = Recording() if record else None
         self.aircon = Aircon(parameters.aircon, STEP_SECONDS)
+        self.source: HeatSource | None = None
+        """What heats it where it is no air conditioner."""
         self.conditions: Conditions = weather.at(0.0)
         self.moisture = self.conditions.moisture + 1.0
         self.people = 0
@@ -159,6 +162,7 @@ class House:
     def _run(self, last: int) -> None:
         a11, a12, a21, a22, out1, out2, b11, b12, b21, b22 = self._matrix
         pending, aircon, meter = self._pending, self.aircon, self.meter
+        source = self.source
         recording, sun_on_air = self.recording, self.parameters.sun_on_air
         outdoor = self.conditions.temperature
         out1, out2 = out1 * outdoor, out2 * outdoor
@@ -172,6 +176,8 @@ class House:
                 settings = change(aircon.settings)
                 aircon.apply(settings, steps * STEP_SECONDS, air)
             on_air = gains + aircon.step(air)
+            if source is not None:
+                on_air += source.step(steps * STEP_SECONDS, air)
             air, mass = (
                 a11 * air + a12 * mass + out1 + b11 * on_air + sun1,
                 a21 * air + a22 * mass + out2 + b21 * on_air + sun2,
@@ -223,8 +229,12 @@ class House:
         recording.room.append(self.air)
         recording.meter.append(report.temperature if report else math.nan)
         recording.outdoor.append(self.conditions.temperature)
-        recording.conditioning.append(self.aircon.settings.conditioning)
-        recording.heat.append(self.aircon.heat)
+        source = self.source
+        told = self.aircon.settings.conditioning
+        recording.conditioning.append(
+            told or (source.conditioning if source else False)
+        )
+        recording.heat.append(self.aircon.heat + (source.heat if source else 0.0))
 
 
 def _facade_vector(degrees: float) -> tuple[float, float]:

@@ -59,6 +59,8 @@ class MetricFigures:
 
     def _of_ticks(self) -> Iterator[Metric]:
         health, performance = self._health, self._health["performance"]
+        if "home" in health:
+            yield _gauge("home", "Which home it is.", {health["home"]: 1}, "home")
         yield _states("status", "How it fares.", _STATES, health["status"])
         yield _gauge("live", "Whether ticks come.", health["live"])
         yield _gauge("ready", "Whether it works.", health["ready"])

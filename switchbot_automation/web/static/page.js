@@ -11,6 +11,7 @@ import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, l
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
 const CHART_SECONDS = 60;
+const LATEST_ANSWER_MILLISECONDS = 60000;
 
 let home = null;
 let selected = null;
@@ -30,6 +31,7 @@ function problem(text) {
 function problemsOf(home) {
   const found = (home.document_problems ?? []).map((each) => _("A file cannot be read: {file}. What was last good is used.", { file: each }));
   found.push(...(home.store_problems ?? []));
+  if (home.watches) found.push(_("Another process looks after this home; this one only watches, and takes over when that one ends."));
   if (!home.settings_error) return found;
   const why = home.settings_error;
   if (!home.zones.length) return [_("The settings cannot be used: {why}.", { why }), ...found];
@@ -39,6 +41,10 @@ function problemsOf(home) {
 // --- rooms ---------------------------------------------------------------------------
 
 function showHome(told) {
+  // An answer that was made before what is shown, and came after it, is old news. One much
+  // older is from a clock that was set back.
+  const late = told.at && home?.at ? Date.parse(home.at) - Date.parse(told.at) : 0;
+  if (late > 0 && late < LATEST_ANSWER_MILLISECONDS) return;
   home = { ...home, ...told };
   problem(problemsOf(home).join(" "));
   if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;

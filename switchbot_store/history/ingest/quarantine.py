@@ -49,25 +49,47 @@ class Quarantine:
         Returns how many. What `keep` raises is passed on, and no line is lost.
         Raises HistoryError when it cannot be read or written.
         """
+        found: list[HistorySample] = []
+
+        def rest(lines: list[bytes]) -> list[bytes]:
+            read = [(line, _sample_of(line, reason)) for line in lines]
+            found.extend(row for _, row in read if row is not None and wanted(row))
+            if found:
+                keep(found)
+            return [line for line, row in read if row is None or not wanted(row)]
+
+        self._rewrite(rest)
+        return len(found)
+
+    def discard(self, belongs: Callable[[str], bool]) -> int:
+        """Leave out every row of the zones that belong; return how many.
+
+        Raises HistoryError when the file cannot be read or written.
+        """
+        gone: list[bytes] = []
+
+        def rest(lines: list[bytes]) -> list[bytes]:
+            gone.extend(line for line in lines if belongs(_zone_of(line)))
+            return [line for line in lines if line not in gone]
+
+        self._rewrite(rest)
+        return len(gone)
+
+    def _rewrite(self, rest: Callable[[list[bytes]], list[bytes]]) -> None:
+        """Leave in the file what `rest` leaves of its lines; all, if that raises."""
         if self.path is None:
-            return 0
+            return
         # Another process may set rows aside meanwhile: into a file of its own.
         taken = self.path.with_name(f"{self.path.name}.taken")
         with self._changing:
             try:
                 if not taken.exists():
                     if not self.path.exists():
-                        return 0
+                        return
                     self.path.replace(taken)
                 lines = taken.read_bytes().splitlines(keepends=True)
                 try:
-                    read = [(line, _sample_of(line, reason)) for line in lines]
-                    found = [row for _, row in read if row is not None and wanted(row)]
-                    if found:
-                        keep(found)
-                        lines = [
-                            line for line, row in read if row is None or not wanted(row)
-                        ]
+                    lines = rest(lines)
                 finally:
                     with _opened(self.path) as file:
                         file.writelines(lines)
@@ -76,7 +98,6 @@ class Quarantine:
                     taken.unlink()
             except OSError as error:
                 raise HistoryError(f"{self.path}: {error}") from error
-        return len(found)
 
     def add(self, row: HistorySample | str, reason: str, *, at: datetime) -> None:
         """Set a row aside. Never raises: without a usable file the log has it."""
@@ -116,6 +137,14 @@ def _sample_of(line: bytes, reason: str) -> HistorySample | None:
         return normalised(load(orjson.dumps(entry["row"])))
     except (ValueError, TypeError, KeyError, StoreDataError):
         return None
+
+
+def _zone_of(line: bytes) -> str:
+    """Return the zone of a line's row, an empty text where it names none."""
+    try:
+        return str(orjson.loads(line)["row"]["zone"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _shown(row: object) -> str:

@@ -13,7 +13,7 @@ from switchbot_store.history.sqlite.file import SqliteFile
 if TYPE_CHECKING:
     import os
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from switchbot_store.history.model import HistorySample
@@ -150,6 +150,24 @@ class HistorySpill:
             if self._rows == 0:
                 self._known = False
         return refusal
+
+    def discard(self, belongs: Callable[[str], bool]) -> int:
+        """Forget the rows of the zones that belong; return how many there were."""
+        if not is_there(self.path):
+            return 0
+        with self._lock:
+            with self._file.transaction() as connection:
+                connection.execute("PRAGMA secure_delete = ON")
+                gone = [
+                    (row_id,)
+                    for row_id, row in connection.execute("SELECT id, row FROM spill")
+                    if belongs(codec.load(row).zone)
+                ]
+                connection.executemany("DELETE FROM spill WHERE id = ?", gone)
+            self._known = False
+            with self._file.session() as connection:
+                self._count(connection)
+        return len(gone)
 
     def _count(self, connection: sqlite3.Connection) -> None:
         if self._known:

@@ -124,6 +124,30 @@ LEAPS: Final = """
 ZONES: Final = f"zones(zone) AS ({LEAPS})"
 """Every zone, found by leaping through the primary key; the last one is NULL."""
 
+_LEAPS_OF_HOURS: Final = LEAPS.replace("state_history", "state_history_hourly").replace(
+    "FROM zones z", "FROM rolled z"
+)
+NAMES: Final = composed(
+    """
+    WITH RECURSIVE <ZONES>, rolled(zone) AS (<HOURS>)
+    SELECT zone FROM zones WHERE starts_with(zone, %(prefix)s)
+    UNION SELECT zone FROM rolled WHERE starts_with(zone, %(prefix)s)
+    UNION SELECT zone FROM state_history_late WHERE starts_with(zone, %(prefix)s)
+    """,
+    zones=ZONES,
+    hours=_LEAPS_OF_HOURS,
+)
+"""Every zone of which anything is there. By leaps: a collation may part a prefix."""
+DELETE_ROWS: Final = """
+DELETE FROM state_history WHERE zone = %(zone)s AND "timestamp" IN (
+    SELECT "timestamp" FROM state_history WHERE zone = %(zone)s LIMIT %(limit)s)
+"""
+DELETE_HOURS: Final = (
+    "DELETE FROM state_history_late WHERE zone = %(zone)s",
+    "DELETE FROM state_history_hourly WHERE zone = %(zone)s",
+    "DELETE FROM state_history_blocks WHERE zone = %(zone)s",
+)
+
 ROWS: Final = composed(
     """
     WITH RECURSIVE <ZONES>

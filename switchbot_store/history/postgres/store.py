@@ -54,6 +54,7 @@ _HOURS_PER_STEP: Final = 240
 """Bounds the time that one step of the rollup takes to about a tenth of a second."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
+_DELETED_AT_ONCE: Final = 10_000
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 _INSERT_LATE: Final = sql.INSERT_LATE.encode()
 _SECONDS_PER_DAY: Final = 0.03
@@ -287,6 +288,37 @@ class PostgresHistory(HistoryBackend):
                 raise StoreDataError(f"PostgreSQL refuses this: {error}") from error
 
         return self._reading(moved)
+
+    def zones(self, prefix: str = "") -> list[str]:
+        """Return the names of the zones that begin so; see `HistoryBackend.zones`."""
+        values = {"zone": None, "prefix": prefix}
+
+        def fetch_names(connection: Connection) -> list[str]:
+            with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+                return [name for (name,) in cursor.execute(sql.NAMES, values)]
+
+        return sorted(self._reading(fetch_names))
+
+    def delete_zone(self, zone: str) -> int:
+        """Delete all that there is of a zone; see `HistoryBackend.delete_zone`."""
+        values = {"zone": zone, "limit": _DELETED_AT_ONCE}
+
+        def some(connection: Connection) -> int:
+            return connection.execute(sql.DELETE_ROWS, values).rowcount
+
+        def rest(connection: Connection) -> int:
+            with connection.transaction():
+                _first(connection, rollup_sql.CLAIM, {})  # or hours come back
+                count = some(connection)
+                for statement in sql.DELETE_HOURS:
+                    connection.execute(statement, values)
+                return count
+
+        gone, count = 0, _DELETED_AT_ONCE
+        while count == _DELETED_AT_ONCE:
+            count = self._reading(some)
+            gone += count
+        return gone + self._reading(rest)
 
     def frozen_hours(
         self, *, after: RowKey | None = None, limit: int

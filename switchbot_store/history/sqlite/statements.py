@@ -83,6 +83,19 @@ zones(zone) AS (
 """Every zone, found by leaping through the primary key; the last one is NULL."""
 
 
+NAMES: Final = """
+WITH RECURSIVE names(zone) AS (
+    SELECT (SELECT min(zone) FROM <TABLE> WHERE zone >= :prefix)
+    UNION ALL SELECT (SELECT min(s.zone) FROM <TABLE> s WHERE s.zone > n.zone)
+    FROM names n WHERE substr(n.zone, 1, length(:prefix)) = :prefix
+)
+SELECT zone FROM names WHERE substr(zone, 1, length(:prefix)) = :prefix
+"""
+"""The zones that begin so, of a table: they stand side by side in its key."""
+TABLES: Final = ("state_history", "state_history_hourly", "state_history_late")
+DELETE_ZONE: Final = "DELETE FROM <TABLE> WHERE zone = ?"
+
+
 def _with(template: str, **constants: str) -> str:
     for name, text in constants.items():
         template = template.replace(f"<{name.upper()}>", text)

@@ -258,6 +258,28 @@ class SqliteHistory(HistoryBackend):
             connection.executemany(sql.MARK_LATE, marks)
         return len(moved)
 
+    def zones(self, prefix: str = "") -> list[str]:
+        """Return the names of the zones that begin so; see `HistoryBackend.zones`."""
+        found: set[str] = set()
+        with self._file.session() as connection:
+            for table in sql.TABLES:
+                statement = sql.NAMES.replace("<TABLE>", table)
+                found |= {
+                    name
+                    for (name,) in connection.execute(statement, {"prefix": prefix})
+                }
+        return sorted(found)
+
+    def delete_zone(self, zone: str) -> int:
+        """Delete all that there is of a zone; see `HistoryBackend.delete_zone`."""
+        counts = []
+        with self._file.transaction() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            for table in sql.TABLES:
+                statement = sql.DELETE_ZONE.replace("<TABLE>", table)
+                counts.append(connection.execute(statement, (zone,)).rowcount)
+        return counts[0]
+
     def frozen_hours(
         self, *, after: RowKey | None = None, limit: int
     ) -> list[HistoryRow]:

@@ -1,0 +1,108 @@
+"""Keep a room by being on for a share of a cycle: a heater on a plug. Pure.
+
+Time proportional control: at the lower end of the band the heater is always on, at the
+upper end never, and in between for a share of the cycle. So the room settles inside its
+band wherever that share is what it loses, and the heater never works against itself.
+Nothing is remembered beside when the relay last switched.
+
+    share_of(20.5, Edges(20.0, 21.0, heating=True))  # 0.5
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from switchbot_automation.core.control.band import edges_around
+from switchbot_automation.core.state.unit import already_in_force
+from switchbot_automation.model import (
+    Action,
+    Outcome,
+    Power,
+    Reason,
+    ReasonCode,
+    ZoneDecision,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from switchbot_automation.core.control.band import Edges
+    from switchbot_automation.core.control.steer import Aim
+    from switchbot_automation.core.home import ZoneSnapshot
+    from switchbot_automation.core.state.zone import ZoneState
+    from switchbot_automation.settings.model import ZoneSettings
+
+# A shorter pulse wears the relay and heats nothing.
+_SHORTEST_SHARE = 0.1
+# The room is looked at so often, whatever the cycle.
+_LOOK = timedelta(minutes=5)
+
+
+def share_of(temperature: float, edges: Edges) -> float:
+    """Return for which share of the cycle the heater has to be on, 0.0 to 1.0."""
+    width = edges.off - edges.on
+    if width <= 0.0:
+        return 1.0 if temperature <= edges.on else 0.0
+    share = (edges.off - temperature) / width
+    if share < _SHORTEST_SHARE:
+        return 0.0
+    return 1.0 if share > 1.0 - _SHORTEST_SHARE else round(share, 3)
+
+
+def proportioned(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    aim: Aim,
+    reasons: tuple[Reason, ...],
+    now: datetime,
+    *,
+    begin: bool = False,
+) -> ZoneDecision:
+    """Be on for the share of the cycle that the room asks for; `begin`: on, all of it.
+
+    There has to be a temperature.
+    """
+    temperature, state = seen.reading.temperature, seen.state
+    if temperature is None:
+        raise AssertionError("nothing to keep a room by")
+    # The band itself, since nothing has to be widened where nothing flickers.
+    share = 1.0 if begin else share_of(temperature, edges_around(aim, 0.0))
+    cycle = timedelta(seconds=zone.equipment[0].cycle_seconds)
+    on = state.power is Power.ON
+    ends = _ends(state, share, cycle, on=on)
+    wanted = share > 0.0 if ends is None else (on if now < ends else not on)
+    detail = {
+        "temperature_celsius": temperature,
+        "share": share,
+        "cycle_seconds": zone.equipment[0].cycle_seconds,
+    }
+    reasons = (*reasons, Reason(ReasonCode.HEAT_SHARE, detail))
+    look_at = now + _LOOK if ends is None or ends <= now else min(ends, now + _LOOK)
+    action = Action.WINTER if wanted else Action.OFF
+    if already_in_force(state, zone, action):
+        code = ReasonCode.DUPLICATE_SUPPRESSED if wanted else ReasonCode.ALREADY_OFF
+        outcome = Outcome.NO_ACTION if wanted else Outcome.ALREADY_OFF
+        said = (*reasons, Reason(code, {"action": action} if wanted else {}))
+        decided = ZoneDecision(
+            zone.name, outcome, reasons=said, if_blocked=Outcome.COOLDOWN
+        )
+    else:
+        outcome = Outcome.WINTER_ON if wanted else Outcome.WINTER_OFF
+        decided = ZoneDecision(
+            zone.name, outcome, action, reasons, if_blocked=Outcome.COOLDOWN
+        )
+    return replace(decided, look_at=look_at)
+
+
+def _ends(
+    state: ZoneState, share: float, cycle: timedelta, *, on: bool
+) -> datetime | None:
+    """Return when the present phase is over, None where the share alone decides."""
+    if share in (0.0, 1.0) or state.uncertain:
+        return None
+    since = state.compressor_started_at if on else state.compressor_stopped_at
+    if since is None:
+        return None
+    return since + cycle * (share if on else 1.0 - share)

@@ -1,0 +1,58 @@
+"""A heater on a plug or a relay: on or off, and in between for a share of a cycle.
+
+SwitchBot API v1.1: `turnOn` and `turnOff`, of a relay with two channels with ``"1"`` or
+``"2"``. Plug Mini and the relays that measure say what is drawn, so a heater that is
+broken or was turned off by hand is seen.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_automation.equipment.kind import DEFAULT, ONLINE, Heating
+from switchbot_automation.model import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_STATES: Final = {"on": "on", "1": "on", "off": "off", "0": "off"}
+
+
+class HeaterKind(Heating):
+    """Heats by being on; a start wears the relay, which bears six switches an hour."""
+
+    word = "heater"
+    cost = "relay"
+    takes = "turnOn"
+    confirmed_by = "the watts that the plug measures, or the relay's own word"
+    proportional = True
+    options = frozenset({"channel", "cycle_seconds", "measures_power"})
+    presumes = MappingProxyType(
+        {
+            "control": "auto",
+            "command_cooldown_seconds": 120,
+            "max_starts_per_hour": 3,
+            "fan_mode_during_window": False,
+            "power_meter_on_watts": 20.0,
+            "off_repeat_count": 1,
+        }
+    )
+
+    def command(
+        self, action: Action, setting: str | None, channel: int
+    ) -> tuple[str, Any]:
+        """Return `turnOn` or `turnOff`, of the channel where there are several."""
+        del setting
+        word = "turnOff" if action is Action.OFF else "turnOn"
+        return word, str(channel) if channel else DEFAULT
+
+    def shown(self, fields: Mapping[str, Any], channel: int) -> Mapping[str, Any]:
+        """Return whether the relay lets anything through."""
+        beside = {key: fields[key] for key in ONLINE if key in fields}
+        word = fields.get("power")
+        # A number there is watts, which say nothing of the relay.
+        said = word if isinstance(word, str) else fields.get("switchStatus")
+        said = fields.get(f"switch{channel}Status") if channel else said
+        power = _STATES.get(str(said).lower())
+        return beside if power is None else {**beside, "power": power}

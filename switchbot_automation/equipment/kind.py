@@ -1,0 +1,103 @@
+"""What the parts of a tick have to know of a kind of equipment. Pure.
+
+Everything else speaks one language: an `Action`, and where there is a setpoint the
+``temperature,mode,fan,power`` of an air conditioner, see `core.state.unit`. A kind
+translates it into what its devices take, and back from what they show.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+
+from switchbot_automation.model import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Cost: TypeAlias = Literal["compressor", "relay", "valve"]
+
+DEFAULT: Final = "default"
+"""The parameter of a command that takes none."""
+
+ONLINE: Final = ("online", "onlineStatus")
+"""Where a status says that the cloud has lost its device."""
+
+_MODE_HEAT: Final = 5
+
+
+class EquipmentKind(ABC):
+    """One kind of equipment.
+
+    `cost` is what a start wears: it says which minimum times and caps `presumes` brings.
+    `lowest` and `highest` are the setpoints it takes, in degrees Celsius, None for a kind
+    that is only on or off. `proportional`: it heats by being on for a share of a cycle.
+    `guards_itself`: it has a thermometer of its own, so without a meter it is left at a
+    low setpoint rather than off. `tells_setpoint`: its status says what it was told. `options` are the keys of its entry beside `kind` and
+    `device_id`; `presumes` are settings that a zone has which says nothing of them.
+    `takes` is a command that every device of the kind has, `confirmed_by` in words what
+    shows that one was carried out.
+    """
+
+    word: ClassVar[str]
+    does: ClassVar[frozenset[Action]]
+    cost: ClassVar[Cost]
+    takes: ClassVar[str]
+    confirmed_by: ClassVar[str]
+    lowest: ClassVar[float | None] = None
+    highest: ClassVar[float | None] = None
+    proportional: ClassVar[bool] = False
+    guards_itself: ClassVar[bool] = False
+    tells_setpoint: ClassVar[bool] = True
+    options: ClassVar[frozenset[str]] = frozenset()
+    presumes: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+
+    @property
+    def sets(self) -> bool:
+        """Whether it takes a setpoint."""
+        return self.lowest is not None
+
+    def can(self, action: Action) -> bool:
+        """Tell whether its devices can be told to do that; everything can be off."""
+        return action is Action.OFF or action in self.does
+
+    def nearest(self, celsius: float) -> float:
+        """Return the setpoint that it takes next to this one, in degrees Celsius."""
+        low = celsius if self.lowest is None else max(self.lowest, celsius)
+        return low if self.highest is None else min(self.highest, low)
+
+    def setting(self, degrees: str, mode: int, fan: int) -> str | None:
+        """Return what an action comes to, None for a kind without a setpoint.
+
+        `degrees` is the setpoint as text; a kind that has no modes or fans says which of
+        them it means.
+        """
+        return f"{degrees},{mode},{fan},on" if self.sets else None
+
+    @abstractmethod
+    def command(
+        self, action: Action, setting: str | None, channel: int
+    ) -> tuple[str, Any]:
+        """Return the command and its parameter that carry an action out."""
+
+    def words(self, action: Action, setting: str | None, channel: int) -> str:
+        """Say what is sent, as ``setAll(26,5,3,on)``."""
+        command, parameter = self.command(action, setting, channel)
+        return command if parameter == DEFAULT else f"{command}({parameter})"
+
+    def shown(self, fields: Mapping[str, Any], channel: int) -> Mapping[str, Any]:
+        """Return what a device's status says, as an air conditioner would say it."""
+        del channel
+        return fields
+
+
+class Heating(EquipmentKind):
+    """What only heats: it has one mode and no fan."""
+
+    does = frozenset({Action.WINTER})
+
+    def setting(self, degrees: str, mode: int, fan: int) -> str | None:
+        """Return the setpoint in the one mode there is."""
+        del mode, fan
+        return super().setting(degrees, _MODE_HEAT, 1)

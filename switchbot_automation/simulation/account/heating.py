@@ -1,0 +1,104 @@
+"""A radiator thermostat and a heater on a plug or relay, as the cloud shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.simulation.account.families import CatalogDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchbot_automation.cloud.catalog.catalog import DeviceType
+    from switchbot_automation.simulation.account.devices import Body
+    from switchbot_automation.simulation.house.heaters import Panel, Radiator
+
+_OFF = 2
+_LOWEST = 4.0
+
+
+class ThermostatDevice(CatalogDevice):
+    """A Smart Radiator Thermostat. Its status tells its mode, and not its setpoint."""
+
+    def __init__(
+        self,
+        product: DeviceType,
+        device_id: str,
+        name: str,
+        radiator: Radiator,
+        seconds: Callable[[], float],
+    ) -> None:
+        super().__init__(product, device_id, name)
+        self.radiator = radiator
+        self.state["mode"] = _OFF
+        self._seconds = seconds
+        self._manual = 20.0
+
+    def fields(self) -> Body:
+        """Return the status, with the air at the radiator."""
+        return super().fields() | {"temperature": round(self.radiator.sensed, 1)}
+
+    def prepare(
+        self, command: str, parameter: Any, command_type: str
+    ) -> Callable[[], Body | None]:
+        """Check the command; see `VirtualDevice.prepare`."""
+        carry_out = super().prepare(command, parameter, command_type)
+
+        def obey() -> Body | None:
+            told = carry_out()
+            if command == "setManualModeTemperature":
+                self._manual = max(_LOWEST, float(parameter))
+            off = self.state["mode"] == _OFF
+            self.radiator.turn(self._seconds(), None if off else self._manual)
+            return told
+
+        return obey
+
+
+class HeaterPlug(CatalogDevice):
+    """A plug or relay that a panel heater hangs on; `channel` 0 where there is but one."""
+
+    def __init__(
+        self,
+        product: DeviceType,
+        device_id: str,
+        name: str,
+        panel: Panel,
+        *,
+        seconds: Callable[[], float],
+        channel: int = 0,
+    ) -> None:
+        super().__init__(product, device_id, name)
+        self.panel = panel
+        self.channel = channel
+        self._seconds = seconds
+
+    def fields(self) -> Body:
+        """Return the status, with what the panel draws where the product measures."""
+        fields = super().fields()
+        watts = self.panel.power_draw
+        before = f"switch{self.channel}" if self.channel else ""
+        for name in (f"{before}Power", "weight") if before else ("power", "weight"):
+            if isinstance(fields.get(name), int | float):
+                fields[name] = watts
+        current = f"{before}ElectricCurrent" if before else "electricCurrent"
+        if current in fields:
+            fields[current] = round(watts / 230.0 * 1000.0)
+        return fields
+
+    def prepare(
+        self, command: str, parameter: Any, command_type: str
+    ) -> Callable[[], Body | None]:
+        """Check the command; see `VirtualDevice.prepare`."""
+        carry_out = super().prepare(command, parameter, command_type)
+
+        def obey() -> Body | None:
+            told = carry_out()
+            self.panel.turn(self._seconds(), on=self._on())
+            return told
+
+        return obey
+
+    def _on(self) -> bool:
+        name = f"switch{self.channel}Status" if self.channel else "switchStatus"
+        return str(self.state.get(name, self.state.get("power"))) in {"1", "on"}

@@ -1,0 +1,156 @@
+"""What heats a room and is no air conditioner: a panel on a plug, a radiator with a valve.
+
+Powers in watts, temperatures in degrees Celsius, durations in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class HeatSource(Protocol):
+    """What the house steps: `heat` is given to the air, `energy` used so far in joules.
+
+    `starts` are the seconds at which a command made it heat, `conditioning` says that it
+    is meant to.
+    """
+
+    heat: float
+    energy: float
+    starts: list[float]
+
+    @property
+    def conditioning(self) -> bool:
+        """Whether it was told to heat."""
+        ...
+
+    def step(self, seconds: float, air: float) -> float:
+        """Run one step in air of that temperature; return the heat given in watts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PanelParameters:
+    """A panel heater. `own_limit` is its own thermostat, which most have at their top."""
+
+    power: float = 1500.0
+    lag_seconds: float = 240.0
+    own_limit: float = 30.0
+
+
+class Panel:
+    """A panel heater behind a relay; `switches` counts what the relay did."""
+
+    def __init__(self, parameters: PanelParameters, step_seconds: float) -> None:
+        self.parameters = parameters
+        self.on = False
+        self.broken = False
+        self.heat = 0.0
+        self.energy = 0.0
+        self.starts: list[float] = []
+        self.switches: list[float] = []
+        self._step = step_seconds
+        self._lag = 1.0 - math.exp(-step_seconds / parameters.lag_seconds)
+        self._warm = False
+
+    @property
+    def conditioning(self) -> bool:
+        """Whether the relay lets current through."""
+        return self.on
+
+    @property
+    def power_draw(self) -> float:
+        """What it draws at this moment."""
+        draws = self.on and not self.broken and not self._warm
+        return self.parameters.power if draws else 0.0
+
+    def turn(self, seconds: float, *, on: bool) -> None:
+        """Let the relay switch."""
+        if on is self.on:
+            return
+        self.on = on
+        self.switches.append(seconds)
+        if on:
+            self.starts.append(seconds)
+
+    def step(self, seconds: float, air: float) -> float:
+        """Run one step; the panel stays warm for a while after it was switched off."""
+        del seconds
+        limit = self.parameters.own_limit
+        self._warm = air > limit if not self._warm else air > limit - 1.0
+        self.energy += self.power_draw * self._step
+        self.heat += self._lag * (self.power_draw - self.heat)
+        return self.heat
+
+
+@dataclass(frozen=True, slots=True)
+class RadiatorParameters:
+    """A radiator with hot water and a valve that moves by itself.
+
+    `sensed_kelvin` is how much warmer than the room its thermometer is while the radiator
+    is hot, `band_kelvin` over how much the valve opens.
+    """
+
+    power: float = 1800.0
+    lag_seconds: float = 900.0
+    sensed_kelvin: float = 2.0
+    sensor_lag_seconds: float = 420.0
+    band_kelvin: float = 1.5
+    valve_seconds: float = 180.0
+
+
+class Radiator:
+    """A radiator whose valve keeps its own thermometer at a setpoint; None is off.
+
+    `valve_moves` counts what wears its battery.
+    """
+
+    def __init__(self, parameters: RadiatorParameters, step_seconds: float) -> None:
+        self.parameters = parameters
+        self.setpoint: float | None = None
+        self.sensed = 20.0
+        self.opening = 0.0
+        self.heat = 0.0
+        self.energy = 0.0
+        self.valve_moves = 0
+        self.starts: list[float] = []
+        self._step = step_seconds
+        self._lag = 1.0 - math.exp(-step_seconds / parameters.lag_seconds)
+        self._sensor_lag = 1.0 - math.exp(-step_seconds / parameters.sensor_lag_seconds)
+        self._moved = -math.inf
+
+    @property
+    def conditioning(self) -> bool:
+        """Whether it has a setpoint."""
+        return self.setpoint is not None
+
+    def turn(self, seconds: float, setpoint: float | None) -> None:
+        """Be told another setpoint, or off."""
+        if setpoint is not None and self.setpoint is None:
+            self.starts.append(seconds)
+        self.setpoint = setpoint
+        self._moved = -math.inf
+
+    def step(self, seconds: float, air: float) -> float:
+        """Run one step: the thermometer follows, the valve moves now and then."""
+        parameters = self.parameters
+        hot = self.heat / parameters.power
+        near = air + parameters.sensed_kelvin * hot
+        self.sensed += self._sensor_lag * (near - self.sensed)
+        if seconds - self._moved >= parameters.valve_seconds:
+            wanted = self._wanted()
+            if wanted != self.opening:
+                self.opening = wanted
+                self.valve_moves += 1
+            self._moved = seconds
+        self.heat += self._lag * (self.opening * parameters.power - self.heat)
+        self.energy += self.heat * self._step
+        return self.heat
+
+    def _wanted(self) -> float:
+        if self.setpoint is None:
+            return 0.0
+        need = (self.setpoint - self.sensed) / self.parameters.band_kelvin + 0.5
+        return round(min(1.0, max(0.0, need)), 1)
