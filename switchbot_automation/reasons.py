@@ -184,6 +184,8 @@ class ReasonCode(StrEnum):
     """The cloud refuses to say what the device is like."""
     SETPOINT_CLAMPED = "setpoint_clamped"
     """No air conditioner takes the setpoint that is asked for; the nearest was sent."""
+    CLOUD_SILENT = "cloud_silent"
+    """The cloud said nothing to a command of this tick; the others wait for the next."""
     LOST_RACE = "lost_race"
     """Another writer changed the state first; nothing was sent."""
     INTENT_IN_FLIGHT = "intent_in_flight"

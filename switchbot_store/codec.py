@@ -84,7 +84,8 @@ def is_internal(key: str) -> bool:
 def encode(data: Document, *, indent: bool = False) -> bytes:
     """Return the document as JSON, or raise StoreDataError naming the path.
 
-    `indent` is for files that people edit: two spaces and a final newline.
+    `indent` is for files that people edit: two spaces and a final newline. What is
+    returned may be kept: it takes no more memory than it is long.
     """
     if type(data) is not dict:
         raise StoreDataError(f"a document is a dict, not {type(data).__name__}")
@@ -103,7 +104,9 @@ def encode(data: Document, *, indent: bool = False) -> bytes:
             f"a document has at most {MAX_DOCUMENT_BYTES} bytes as JSON,"
             f" this one {len(encoded)}"
         )
-    return orjson.dumps(data, option=_INDENTED) if indent else encoded
+    if indent:
+        encoded = orjson.dumps(data, option=_INDENTED)
+    return _to_size(encoded)
 
 
 def storable(data: Document) -> tuple[Document, list[StoreDataError]]:
@@ -197,7 +200,12 @@ def is_too_deep(data: object) -> bool:
 
 def encode_of_others(data: Document) -> bytes:
     """Return as JSON what `decode_of_others` gave, even what `encode` refuses."""
-    return orjson.dumps(data, option=_EXACT)
+    return _to_size(orjson.dumps(data, option=_EXACT))
+
+
+def _to_size(encoded: bytes) -> bytes:
+    """Return a copy: orjson's own keeps the whole buffer that it was written into."""
+    return bytes(memoryview(encoded))
 
 
 def decode_of_others(encoded: bytes | str, *, key: str) -> Document:

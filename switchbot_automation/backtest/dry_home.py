@@ -23,6 +23,7 @@ from switchbot_automation.core.requests import (
     ReadMeters,
     ReadPlug,
     Send,
+    Together,
     UnitLook,
 )
 from switchbot_automation.core.state.meter import Reading, not_read_yet
@@ -162,6 +163,10 @@ class DryHome:
                 return {"weight": zone.power_meter_on_watts if on else 0.0}
             case LookAround():
                 return Around()
+            case Together(requests):
+                return tuple(
+                    Answered(self._answer(each, now), now) for each in requests
+                )
 
     def _reading(self, zone: ZoneSettings, now: datetime) -> Reading:
         mine = zone.name == self.zone.name

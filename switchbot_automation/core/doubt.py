@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.control.band import Edges
     from switchbot_automation.core.home import States
     from switchbot_automation.core.pace import Quota
-    from switchbot_automation.core.requests import Answered, Request
+    from switchbot_automation.core.requests import Answered, Single
     from switchbot_automation.core.state.zone import Doubt, Evidence, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
@@ -109,9 +109,19 @@ class _Room(NamedTuple):
         return round(gained if self.edges.heating else -gained, 6)
 
 
+def overtaken(asked: ZoneState, state: ZoneState) -> bool:
+    """Tell whether the unit was told something while it, or its plug, was asked.
+
+    A person's OFF goes in the midst of a tick; what was seen before it says nothing of it.
+    """
+    return (
+        state.intent is not asked.intent or state.last_action_at != asked.last_action_at
+    )
+
+
 def attend(
     zone: ZoneSettings, states: States, now: datetime, quota: Quota | None
-) -> Generator[Request, Answered, tuple[Command, ...]]:
+) -> Generator[Single, Answered, tuple[Command, ...]]:
     """Take in what shows what a zone's unit does; return what is to be told of it."""
     if not zone.automation_enabled:
         return ()
@@ -129,7 +139,12 @@ def attend(
         asked_at = (state.evidence or NONE).plug_asked_at
         wait = timedelta(seconds=quota.stretched(interval) if quota else interval)
         if asked_at is None or asked_at + wait <= now:
+            # A person's command may come in while the plug is asked.
+            states[zone.name] = state
             fields = (yield ReadPlug(zone)).value
+            if overtaken(state, states[zone.name]):
+                return ()
+            state = states[zone.name]
             state = after_plug(state, plug_says(zone, fields), temperature, now)
     commands: tuple[Command, ...] = ()
     if state.check is None:

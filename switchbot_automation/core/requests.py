@@ -1,7 +1,8 @@
 """What the core asks of whoever drives it: a reading, a look, a command. Plain data.
 
-`step.tick` yields these one after the other and is sent an `Answered` to each. The engine
-answers them from the cloud, a backtest from a recording.
+`step.tick` yields these one after the other and is sent an `Answered` to each; those that
+need not wait for each other as one, `Together`. The engine answers them from the cloud, a
+backtest from a recording.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping, Sequence
     from datetime import datetime
 
     from switchbot_automation.model import Action, Reason
@@ -91,7 +92,20 @@ class LookAround:
     zones: tuple[ZoneSettings, ...]
 
 
-Request: TypeAlias = Send | ReadMeters | AskUnit | ReadPlug | LookAround
+Single: TypeAlias = Send | ReadMeters | AskUnit | ReadPlug | LookAround
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Requests of zones that share no outdoor unit, so that none waits for another.
+
+    Answer: an `Answered` to each, in their order.
+    """
+
+    requests: tuple[Single, ...]
+
+
+Request: TypeAlias = Send | ReadMeters | AskUnit | ReadPlug | LookAround | Together
 
 
 class Answered(NamedTuple):
@@ -99,6 +113,41 @@ class Answered(NamedTuple):
 
     value: Any
     at: datetime
+
+
+def side_by_side(
+    lanes: Sequence[Generator[Single, Answered, None]],
+) -> Generator[Request, Answered, None]:
+    """Let several go on at once: what they ask for at the same time is one request."""
+    if len(lanes) == 1:
+        yield from lanes[0]
+        return
+    asking: list[tuple[Generator[Single, Answered, None], Single]] = []
+    for lane in lanes:
+        _go_on(lane, None, asking)
+    while asking:
+        if len(asking) == 1:
+            # Nothing is beside it, so there is nothing to put together.
+            lane, request = asking.pop()
+            answer = yield request
+            _go_on(lane, answer, asking)
+            continue
+        asked, asking = asking, []
+        answers = (yield Together(tuple(request for _lane, request in asked))).value
+        for (lane, _request), answer in zip(asked, answers, strict=True):
+            _go_on(lane, answer, asking)
+
+
+def _go_on(
+    lane: Generator[Single, Answered, None],
+    answer: Answered | None,
+    asking: list[tuple[Generator[Single, Answered, None], Single]],
+) -> None:
+    try:
+        request = next(lane) if answer is None else lane.send(answer)
+    except StopIteration:
+        return
+    asking.append((lane, request))
 
 
 class UnitLook(NamedTuple):

@@ -32,7 +32,7 @@ from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
 from switchbot_automation.core.control.band import after_observation, with_setpoint
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.decide import decide
-from switchbot_automation.core.doubt import attend
+from switchbot_automation.core.doubt import attend, overtaken
 from switchbot_automation.core.home import Judged, Snapshot, ZoneSnapshot
 from switchbot_automation.core.overlay import (
     after_season,
@@ -68,6 +68,7 @@ from switchbot_automation.core.requests import (
     Order,
     ReadMeters,
     Send,
+    side_by_side,
 )
 from switchbot_automation.core.state.check import asked, with_check
 from switchbot_automation.core.state.evidence import after_order
@@ -131,7 +132,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.home import States
     from switchbot_automation.core.pace import Quota
-    from switchbot_automation.core.requests import Answered, Request
+    from switchbot_automation.core.requests import Answered, Request, Single
     from switchbot_automation.core.state.meter import Reading
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.model import (
@@ -241,13 +242,17 @@ def tick(
         settings, states, now, notes=notes, quota=quota, told=told, force=force
     )
     readings, now = yield from _read(settings, states, now, waiting, force=force)
-    for zone in zones:
-        if states[zone.name].check is not None:
-            seen = yield from verify(zone, states, now)
-            early[zone.name] = (*early[zone.name], *seen)
-        doubted = yield from attend(zone, states, now, quota)
-        if doubted:
-            early[zone.name] = (*early[zone.name], *doubted)
+    asks = {
+        zone.name
+        for zone in zones
+        if zone.power_meter_device_id or states[zone.name].check is not None
+    }
+    yield from side_by_side(
+        [
+            _looked_at(lane, states, now, quota, early)
+            for lane in _lanes(settings, zones, asks)
+        ]
+    )
     if settings.overlaid:
         settings, now = yield from _look_around(settings, states, readings, now)
     assessed = _assess(settings.zones.values(), states, now, new)
@@ -256,21 +261,94 @@ def tick(
     if asked_at is not None:
         judged = judge(settings, states, readings, asked_at)
     _remember_waiting(states, judged)
-    ticks = []
-    for decided, verdict in zip(
-        judged.decision.zones, judged.verdict.zones, strict=True
-    ):
-        done = yield from _act(judged, decided, verdict, early[decided.zone])
-        name = decided.zone
+    decided = zip(judged.decision.zones, judged.verdict.zones, strict=True)
+    todo = {each.zone: (each, verdict) for each, verdict in decided}
+    asks = {
+        name
+        for name, (each, verdict) in todo.items()
+        if each.action and verdict.allowed
+    }
+    done: dict[str, ZoneTick] = {}
+    yield from side_by_side(
+        [
+            _acted_on(
+                lane,
+                judged,
+                states,
+                todo=todo,
+                told=early,
+                waiting=waiting,
+                ticks=done,
+            )
+            for lane in _lanes(settings, judged.settings.zones.values(), asks)
+        ]
+    )
+    return [done[name] for name in todo]
+
+
+def _lanes(
+    settings: Settings, zones: Iterable[ZoneSettings], asks: Collection[str]
+) -> list[list[ZoneSettings]]:
+    """Return the zones so that those of one group stand together, in their order.
+
+    What is done to one of them decides what may be done to the next; all others have no
+    bearing on each other. Those that ask nothing, not being in `asks`, need no lane of
+    their own.
+    """
+    lanes: dict[str, list[ZoneSettings]] = {"": []}
+    of_group = {
+        zone: f"group {group.name}"
+        for group in settings.groups.values()
+        for zone in group.zones
+    }
+    for zone in zones:
+        lane = ""
+        if zone.name in asks:
+            lane = of_group.get(zone.name, f"zone {zone.name}")
+        lanes.setdefault(lane, []).append(zone)
+    return [lane for lane in lanes.values() if lane]
+
+
+def _looked_at(
+    lane: Iterable[ZoneSettings],
+    states: States,
+    now: datetime,
+    quota: Quota | None,
+    told: _Told,
+) -> Generator[Single, Answered, None]:
+    """Look at what was told and is not seen yet, and at what contradicts a belief."""
+    for zone in lane:
+        if states[zone.name].check is not None:
+            seen = yield from verify(zone, states, now)
+            told[zone.name] = (*told[zone.name], *seen)
+        doubted = yield from attend(zone, states, now, quota)
+        if doubted:
+            told[zone.name] = (*told[zone.name], *doubted)
+
+
+def _acted_on(
+    lane: Iterable[ZoneSettings],
+    judged: Judged,
+    states: States,
+    *,
+    todo: Mapping[str, tuple[ZoneDecision, ZoneVerdict]],
+    told: _Told,
+    waiting: Collection[str],
+    ticks: dict[str, ZoneTick],
+) -> Generator[Single, Answered, None]:
+    """Do what was decided for the zones of a lane, and see whether the room is kept."""
+    for zone in lane:
+        name = zone.name
+        decided, verdict = todo[name]
+        done = yield from _act(judged, decided, verdict, told[name])
         problem = judged.snapshot.zones[name].reading.problem
         before = states[name]
-        looked = after_look(judged.settings.zones[name], before, problem, judged.at)
+        looked = after_look(zone, before, problem, judged.at)
         if looked.state is not before:
             states[name] = looked.state
         if looked.tells or name in waiting:
             done = done._replace(waited=name in waiting, tells=looked.tells)
-        ticks.append(done)
-    return ticks
+        ticks[name] = done
 
 
 def _all_owed(
@@ -278,16 +356,37 @@ def _all_owed(
 ) -> Generator[Request, Answered, _Told]:
     """Send what is due of every zone; what was sent, by zone."""
     sent: _Told = dict.fromkeys(settings.zones, ())
-    for name, zone in settings.zones.items():
-        state = states[name]
-        if state.pending_manual is not None or state.pending_repeat is not None:
-            sent[name] = yield from _owed(settings, zone, states, now)
+    owing = [
+        zone
+        for name, zone in settings.zones.items()
+        if states[name].pending_manual is not None
+        or states[name].pending_repeat is not None
+    ]
+    if owing:
+        yield from side_by_side(
+            [
+                _owed_to(lane, settings, states, now, sent)
+                for lane in _lanes(settings, owing, {zone.name for zone in owing})
+            ]
+        )
     return sent
+
+
+def _owed_to(
+    lane: Iterable[ZoneSettings],
+    settings: Settings,
+    states: States,
+    now: datetime,
+    sent: _Told,
+) -> Generator[Single, Answered, None]:
+    """Send what is due of the zones of a lane."""
+    for zone in lane:
+        sent[zone.name] = yield from _owed(settings, zone, states, now)
 
 
 def _owed(
     settings: Settings, zone: ZoneSettings, states: States, now: datetime
-) -> Generator[Request, Answered, tuple[Command, ...]]:
+) -> Generator[Single, Answered, tuple[Command, ...]]:
     """Send the OFF repeat or the person's waiting command that is due."""
     state = states[zone.name]
     wish, repeat = state.pending_manual, state.pending_repeat
@@ -321,6 +420,8 @@ def _owed(
         status = command.status
         if is_refused(command):
             status = CommandStatus.FAILED
+        if status is CommandStatus.BLOCKED and states[zone.name].pending_repeat is None:
+            return (command,)  # a person's word of now has ended it
         states[zone.name] = after_repeat(
             states[zone.name],
             repeat,
@@ -497,8 +598,11 @@ def _ask_units(
         )
         if not forced and not in_window:
             continue
+        asked = states[zone.name]
         look, at = yield AskUnit(zone, forced)
         before = states[zone.name]
+        if overtaken(asked, before):
+            continue
         found = after_poll(zone, before, look)
         seen = seen_of(zone, before, found)
         if seen is not None:
@@ -527,7 +631,7 @@ def _act(
     decided: ZoneDecision,
     verdict: ZoneVerdict,
     early: tuple[Command, ...],
-) -> Generator[Request, Answered, ZoneTick]:
+) -> Generator[Single, Answered, ZoneTick]:
     zone = seen.settings.zones[decided.zone]
     reading = seen.snapshot.zones[decided.zone].reading
     outcome = verdict.outcome

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.band import with_setpoint
-from switchbot_automation.core.doubt import plug_says
+from switchbot_automation.core.doubt import overtaken, plug_says
 from switchbot_automation.core.protect.safety import assess
 from switchbot_automation.core.requests import AskUnit, Order, ReadPlug, Send
 from switchbot_automation.core.state.check import (
@@ -44,11 +44,12 @@ from switchbot_automation.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
     from datetime import datetime
+    from typing import Any
 
     from switchbot_automation.core.home import States
-    from switchbot_automation.core.requests import Answered, Request, UnitLook
+    from switchbot_automation.core.requests import Answered, Single, UnitLook
     from switchbot_automation.core.state.zone import Check, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
@@ -58,7 +59,7 @@ _PATIENCE = 10
 
 def verify(
     zone: ZoneSettings, states: States, now: datetime
-) -> Generator[Request, Answered, tuple[Command, ...]]:
+) -> Generator[Single, Answered, tuple[Command, ...]]:
     """Look at a zone's check, where it can be answered; return what came of it."""
     check = states[zone.name].check
     if check is None:
@@ -74,24 +75,39 @@ def verify(
         return ()
     if way == "room":
         shown = by_room(check, states[zone.name].last_temperature)
-    elif way == "power":
-        fields = (yield ReadPlug(zone)).value
-        shown = None if fields is None else agrees(check, by_power(zone, fields))
-        heard = states[zone.name]
-        states[zone.name] = after_plug(
-            heard, plug_says(zone, fields), heard.last_temperature, now
-        )
+        return (yield from _conclude(zone, states, check, now, shown=shown, due=due))
+    asked = states[zone.name]
+    ask = ReadPlug(zone) if way == "power" else AskUnit(zone, forced=True)
+    told = (yield ask).value
+    before = states[zone.name]
+    if overtaken(asked, before):
+        return ()
+    if way == "power":
+        shown = _by_plug(zone, states, check, told, now)
     else:
-        look = (yield AskUnit(zone, forced=True)).value
-        before = states[zone.name]
         shown = None
-        if _answered(zone, look):
-            shown = obeys(check, after_look(zone, before, look))
+        if _answered(zone, told):
+            shown = obeys(check, after_look(zone, before, told))
         if _is_believed(zone, check, before, now, shown=shown):
-            states[zone.name] = after_poll(zone, before, look)
+            states[zone.name] = after_poll(zone, before, told)
             seen = seen_of(zone, before, states[zone.name])
             return () if seen is None else (seen,)
     return (yield from _conclude(zone, states, check, now, shown=shown, due=due))
+
+
+def _by_plug(
+    zone: ZoneSettings,
+    states: States,
+    check: Check,
+    fields: Mapping[str, Any] | None,
+    now: datetime,
+) -> bool | None:
+    """Take in what the plug says; return whether it shows what was told."""
+    heard = states[zone.name]
+    states[zone.name] = after_plug(
+        heard, plug_says(zone, fields), heard.last_temperature, now
+    )
+    return None if fields is None else agrees(check, by_power(zone, fields))
 
 
 def _is_believed(
@@ -118,7 +134,7 @@ def _conclude(
     *,
     shown: bool | None,
     due: bool,
-) -> Generator[Request, Answered, tuple[Command, ...]]:
+) -> Generator[Single, Answered, tuple[Command, ...]]:
     if shown:
         states[zone.name] = agreed(certain(with_check(states[zone.name], None)), now)
         return (_told(zone, check, CommandStatus.CONFIRMED, ReasonCode.CONFIRMED),)
@@ -139,7 +155,7 @@ def _wait_on(zone: ZoneSettings, states: States, check: Check, now: datetime) ->
 
 def _repair(
     zone: ZoneSettings, states: States, check: Check, now: datetime
-) -> Generator[Request, Answered, Command]:
+) -> Generator[Single, Answered, Command]:
     state = states[zone.name]
     safety = assess(zone, state, now)
     forbidden = safety is not None and safety.forbids_start
@@ -163,7 +179,8 @@ def _repair(
         attempt=attempt,
     )
     sent: Command = (yield Send(order)).value
-    if sent.status is not CommandStatus.ACCEPTED:
+    told_otherwise = states[zone.name].last_action_at != state.last_action_at
+    if sent.status is not CommandStatus.ACCEPTED and not told_otherwise:
         _wait_on(zone, states, check, now)
     return sent
 

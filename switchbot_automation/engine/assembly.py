@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
@@ -88,6 +89,7 @@ def assemble(
     commander = Commander(documents, actuator, clock, leadership)
     observer.when_listed = commander.listed
     observer.when_answering = commander.answering
+    observer.when_silence_ends = partial(commander.answering, after_silence=True)
     left_units = LeftUnits(documents, observer, commander, clock)
     listeners = Listeners()
     agenda = Agenda(documents, meters, pushes, listeners, clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -47,6 +47,7 @@ from switchbot_automation.engine.tell.record import (
     threaded,
 )
 from switchbot_automation.engine.tick import Performance
+from switchbot_automation.engine.turns import Turns
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import stored_instant
@@ -87,6 +88,7 @@ _BY_PERSON = frozenset({"manual", "refresh"})
 # What a program asks for by these it gets from this very engine, whoever leads.
 _UNLED = _FORCING - _BY_PERSON
 _WANTED = "_wanted"
+_STOPS = frozenset({ManualAction.OFF, ManualAction.QUICK_OFF})
 # Longer than a cascade of commands with all its timeouts is likely to take.
 _LAST_TURN_SECONDS = 30.0
 # What was promised and is so late shows that whoever leads does not tick any more.
@@ -190,7 +192,9 @@ class AutomationEngine:
         )
         self._performance = Performance()
         self._lifetime = Lifetime()
-        self._lock = asyncio.Lock()
+        self._turns = Turns()
+        self._in_force: Settings | None = None
+        self._hurries = ExitStack()
         self._report: TickReport | None = None
         self._last_tick: datetime | None = None
         self._told_wakeup: datetime | None = None
@@ -220,7 +224,7 @@ class AutomationEngine:
     async def _let_finish(self) -> None:
         """Wait for a turn that is under way: what it does must be stored, not lost."""
         try:
-            async with asyncio.timeout(_LAST_TURN_SECONDS), self._lock:
+            async with asyncio.timeout(_LAST_TURN_SECONDS), self._turns.take():
                 pass
         except TimeoutError:
             _LOGGER.warning("closed while a tick or a command was still under way")
@@ -289,9 +293,21 @@ class AutomationEngine:
     async def _alone(self) -> AsyncIterator[None]:
         """Take the lock, unless the engine is not for use here, or closed meanwhile."""
         self._lifetime.check()
-        async with self._lock:
+        async with self._turns.take():
             self._lifetime.check()
             yield
+
+    @asynccontextmanager
+    async def _turn_of_off(self) -> AsyncIterator[bool]:
+        """Take the lock, or go in the midst of a tick; whether it is that."""
+        self._lifetime.check()
+        async with self._turns.take_or_overtake() as within:
+            self._lifetime.check()
+            try:
+                yield within
+            finally:
+                if not within:
+                    self._parts.commander.settle()
 
     async def _run(self, trigger: str) -> TickReport:
         parts, documents = self._parts, self._documents
@@ -310,15 +326,9 @@ class AutomationEngine:
         if settings is not None:
             if trigger in _BY_PERSON:
                 parts.observer.try_anew()
-            ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
-            if parts.leadership.leads:
-                if documents.left.units:
-                    strays = await parts.left_units.turn_off(now)
-                ticks, rules_at = await self._rules.step(settings, ticks, now)
-                if strays:
-                    ticks, strays = with_commands(ticks, strays)
-                if settings.rules or any(tick.tells for tick in ticks):
-                    await parts.notices.tell(now)
+            self._in_force = settings
+            with ExitStack() as self._hurries:
+                ticks, strays, rules_at = await self._commanded(settings, trigger, now)
         decisions = tuple(tick.decision for tick in ticks) or (
             parts.preparation.without_settings(),
         )
@@ -349,6 +359,28 @@ class AutomationEngine:
         parts.agenda.publish(wakeup)
         return report
 
+    async def _commanded(
+        self, settings: Settings, trigger: str, now: datetime
+    ) -> tuple[list[ZoneTick], tuple[Command, ...], datetime | None]:
+        """Observe, decide and act; what may take long, and what an OFF may overtake.
+
+        Returns the zones' ticks, the commands of no zone, and when a rule is due next.
+        """
+        parts, documents = self._parts, self._documents
+        rules_at: datetime | None = None
+        strays: tuple[Command, ...] = ()
+        async with self._turns.overtakable():
+            ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
+            if parts.leadership.leads:
+                if documents.left.units:
+                    strays = await parts.left_units.turn_off(now)
+                ticks, rules_at = await self._rules.step(settings, ticks, now)
+                if strays:
+                    ticks, strays = with_commands(ticks, strays)
+                if settings.rules or any(tick.tells for tick in ticks):
+                    await parts.notices.tell(now)
+        return ticks, strays, rules_at
+
     async def look(self) -> bool:
         """Take in what other processes stored; return whether to do so again in a second.
 
@@ -359,7 +391,7 @@ class AutomationEngine:
         """
         self._lifetime.check()
         leadership = self._parts.leadership
-        if leadership.looks and not self._lock.locked():
+        if leadership.looks and not self._turns.taken:
             async with self._alone():
                 await self._look()
         return leadership.looks and self._documents.reachable
@@ -499,8 +531,9 @@ class AutomationEngine:
         `action`: ``on`` (the season's), ``winter``, ``summer``, ``fan``, ``off``, or
         ``quick_off``, which also switches the zone's automation off, until `resume`. In
         settings that are in a file nothing is written for that; elsewhere
-        ``automation_enabled: false`` is stored as well. OFF is never
-        blocked. ON during the minimum off time comes back ``blocked`` with
+        ``automation_enabled: false`` is stored as well. OFF is never blocked, and waits
+        for nothing but the call to the cloud that is its own: where a tick is at work, it
+        goes out in its midst. ON during the minimum off time comes back ``blocked`` with
         `blocked_until`, and is sent by the tick of that instant unless something newer
         came. So does ON that turns an outdoor unit around which other zones share, for
         the group's `changeover_gap_seconds`; its reason `GROUP_OTHERS_WAIT` names the
@@ -516,11 +549,20 @@ class AutomationEngine:
         wanted = ManualAction(action)
         quick = wanted is ManualAction.QUICK_OFF
         async with AsyncExitStack() as stack:
+            within = False
             with self._parts.observer.hurried():
-                await stack.enter_async_context(self._turn())
+                if wanted in _STOPS:
+                    within = await stack.enter_async_context(self._turn_of_off())
+                else:
+                    await stack.enter_async_context(self._turn())
+            if within:
+                # The tick stores what comes of it, so that must not take long.
+                self._hurries.enter_context(self._parts.observer.hurried())
             now = self._clock.now()
             check_hold(hold, now)
-            settings = await self._parts.preparation.in_force(now)
+            settings = self._in_force if within else None
+            if settings is None:
+                settings = await self._parts.preparation.in_force(now)
             found = settings.zones.get(zone)
             if found is None:
                 raise UnknownZoneError(zone, settings.zones)
@@ -534,7 +576,9 @@ class AutomationEngine:
                 settings=settings,
                 now=now,
             )
-            await self._documents.save_wish(zone, self._parts.quota.to_document())
+            if not within:
+                # In a tick's midst the intent has it; what came of it the tick stores.
+                await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.announcer.tell(now, (command,))
             if command.blocked_until is not None:
                 self._parts.agenda.bring_forward(command.blocked_until)

@@ -4,10 +4,11 @@ when the next one is wanted, and how long they take.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from switchbot_automation.core.requests import (
     Answered,
@@ -16,6 +17,7 @@ from switchbot_automation.core.requests import (
     ReadMeters,
     ReadPlug,
     Send,
+    Together,
 )
 from switchbot_automation.core.state.refusals import with_readings
 from switchbot_automation.core.step import arrive, rest, tick
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.core.pace import Quota
-    from switchbot_automation.core.requests import Request
+    from switchbot_automation.core.requests import Request, Single
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.commander import Commander
     from switchbot_automation.engine.act.left_units import LeftUnits
@@ -66,6 +68,8 @@ CRITICAL_SECONDS: Final = 1.0
 _AVERAGED: Final = 10
 _WINDOW_SECONDS: Final = 600.0
 _MINUTE: Final = 60.0
+# As many as the cloud is asked at the same time; more of them only wait there.
+_AT_ONCE: Final = 8
 # An engine is called once a second at most, see `Agenda`.
 _KEPT_DURATIONS: Final = int(_WINDOW_SECONDS)
 
@@ -274,6 +278,7 @@ class Tick:
     async def _run(
         self, settings: Settings, now: datetime, *, force: bool
     ) -> list[ZoneTick]:
+        self._commander.begin()
         going = tick(
             settings,
             self._documents.states,
@@ -320,6 +325,26 @@ class Tick:
                 return await self._observer.fields_of(zone.power_meter_device_id)
             case LookAround(zones):
                 return await self._survey.look(zones, now)
+            case Together(requests):
+                return await self._answer_all(requests, now)
+
+    async def _answer_all(
+        self, requests: Iterable[Single], now: datetime
+    ) -> list[Answered]:
+        """Answer several, a few at once. What one of them raises, when all are over."""
+        few = asyncio.Semaphore(_AT_ONCE)
+
+        async def answered(request: Single) -> Answered:
+            async with few:
+                return Answered(await self._answer(request, now), self._clock.now())
+
+        answers = await asyncio.gather(
+            *(answered(each) for each in requests), return_exceptions=True
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return cast("list[Answered]", answers)
 
     def _never_stored(self, settings: Settings) -> set[str]:
         """Return the zones that nothing was ever stored of.

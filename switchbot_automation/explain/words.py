@@ -857,6 +857,9 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
             "nearest was sent"
         ),
     ),
+    ReasonCode.CLOUD_SILENT: later(
+        "the cloud said nothing to another command, so it waits for the next tick"
+    ),
     ReasonCode.LOST_RACE: later("another writer was faster"),
     ReasonCode.INTENT_IN_FLIGHT: (
         later("another engine recorded a command a moment ago and may be sending it")

@@ -65,6 +65,14 @@ SELECT kind, revision::text, CASE WHEN isfinite(updated_at)
     THEN (extract(epoch FROM updated_at) * 1000000)::bigint END
 FROM json_store WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 """
+# Of a dump from before the adoption, or a dashboard's: whatever columns there are.
+_OLD_REVISIONS: Final = rb"""
+SELECT kind, '-', CASE WHEN at ~ '^\d{4}-' THEN (SELECT
+    CASE WHEN isfinite(at::timestamptz)
+    THEN (extract(epoch FROM at::timestamptz) * 1000000)::bigint END) END
+FROM json_store d, LATERAL (SELECT to_jsonb(d) ->> 'updated_at' AS at) AS written
+WHERE kind = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+"""
 _IDENTITY: Final = b"SELECT data ->> 'id' FROM json_store WHERE kind = $1"
 _DOCUMENTS: Final = """
 COPY (SELECT kind, data::text, CASE WHEN isfinite(updated_at)
@@ -95,7 +103,7 @@ class DatabaseFacts:
     something answers in the server's place. `missing` are the names of migrations not
     applied yet, `adoption` says how far that of a dashboard's table is, `newer` says
     that the schema is beyond this program. `revisions` has the revision and time of each
-    document asked for that is there. `identity` is the name that failover stores know the
+    document asked for that is there, ``-`` where the table has none yet. `identity` is the name that failover stores know the
     database by, ``""`` before they met it. `refused` says what this role may not do that
     the program does; it was tried and rolled back.
     """
@@ -116,7 +124,7 @@ class DatabaseFacts:
     missing: list[str] = field(default_factory=list)
     newer: str = ""
     adoption: str = ""
-    revisions: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    revisions: Mapping[str, tuple[str, datetime | None]] = field(default_factory=dict)
     newest_row: datetime | None = None
     identity: str = ""
     refused: list[str] = field(default_factory=list)
@@ -308,13 +316,17 @@ def _latency(connection: Connection) -> float:
 
 def _revisions(
     connection: Connection, keys: tuple[str, ...]
-) -> dict[str, tuple[str, datetime]]:
-    has_revision = fetch(connection, _HAS_COLUMN, (b"json_store", b"revision"))
-    if not keys or has_revision[0][0] != b"t":
+) -> dict[str, tuple[str, datetime | None]]:
+    if not keys or not _has_table(connection, "json_store"):
         return {}
-    rows = fetch(connection, _REVISIONS, (orjson.dumps(keys),))
+    has_revision = fetch(connection, _HAS_COLUMN, (b"json_store", b"revision"))
+    statement = _REVISIONS if has_revision[0][0] == b"t" else _OLD_REVISIONS
+    rows = fetch(connection, statement, (orjson.dumps(keys),))
     return {
-        (key or b"").decode(): ((revision or b"").decode(), _instant(at))
+        (key or b"").decode(): (
+            (revision or b"").decode(),
+            _instant(at) if at else None,
+        )
         for key, revision, at in rows
     }
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from switchbot_store.codec import encode_of_others
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.files.durable import (
     directory_of,
@@ -316,7 +317,7 @@ def _write_of(row: Mapping[str, Any]) -> PendingWrite:
     data = row.get("data")
     return PendingWrite(
         key=row["key"],
-        encoded=None if data is None else orjson.dumps(data),
+        encoded=None if data is None else encode_of_others(data),
         revision=row.get("revision", ""),
         base=row["base"],
         # A clock that was far off says nothing of when; the write is one all the same.

@@ -2,7 +2,8 @@
 
 `healthy` turns false with the first call that fails, and true again when the primary
 answers a probe, has taken every pending write and shown its documents to the mirror.
-While it is true, nothing here asks the primary anything.
+While it is true, nothing here asks the primary anything, but for a look, some seconds
+after others asked it something, at whether it still has all that it had.
 
 An error that is neither a StoreError nor the operating system's is a mistake in the
 code and no outage: `mistake` holds it until the primary works or is found away, and
@@ -164,6 +165,8 @@ _MIRROR_RETRY_SECONDS: Final = 30.0
 _TAKE_SECONDS: Final = 1.0
 _MEND_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 3600.0
+_LOOK_SECONDS: Final = 5.0
+"""So late a program finds out that a document which it does not read is lost."""
 _JOIN_SECONDS: Final = 2.0
 _STUMBLE_SECONDS: Final = 1.0
 
@@ -206,6 +209,7 @@ class Keeper:
         self._carry_at: float | None = None
         self._mirror_at: float | None = None
         self._mend_at: float | None = None
+        self._look_at: float | None = None
         self.healthy = False
         self.seen_primary = False
         self.degraded_since: datetime | None = None
@@ -290,6 +294,15 @@ class Keeper:
             # Where it arose was logged; each raising would make the traceback longer.
             raise mistake.with_traceback(None)
 
+    def primary_answered(self) -> None:
+        """Plan a look at what it holds, soon: a database at rest is left to sleep.
+
+        Where the journal is carried over by the clock, that is when it is looked at.
+        """
+        if self._carry_seconds is None and self._look_at is None:
+            self._look_at = self._monotonic() + _LOOK_SECONDS
+            self.wake()
+
     def mirror_changed(self) -> None:
         """Plan to write the mirror's files."""
         if self._mirror_at is None:
@@ -333,7 +346,8 @@ class Keeper:
             self._carry_at = None
             self.carry()
             self._refresh()
-        elif self.lineage.look_again:
+        elif self.lineage.look_again or self._is_due(self._look_at):
+            self._look_at = None
             self._refresh()
         if self._mirror.dirty:
             self.mirror_changed()
@@ -371,6 +385,8 @@ class Keeper:
                 # What its former owner acknowledged, and what it missed since.
                 self.carry()
                 self._refresh()
+        if mended and self._mirror.dirty:
+            self._mirror_at = self._monotonic()  # what it missed meanwhile
         if mended and self.healthy:
             with self._noting():
                 self._safe.take_back()
@@ -508,7 +524,8 @@ class Keeper:
             self._mend_at = None
         elif self._mend_at is None:
             self._mend_at = self._monotonic() + self._mend_seconds()
-        planned = (self._carry_at, self._mirror_at, self._mend_at)
+        look_at = self._look_at if self.healthy else None
+        planned = (self._carry_at, self._mirror_at, self._mend_at, look_at)
         times = [at for at in planned if at is not None]
         now = self._monotonic()
         pause = min((at - now for at in times), default=_IDLE_SECONDS)

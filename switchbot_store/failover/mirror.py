@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from switchbot_store.codec import decode, is_internal
+from switchbot_store.codec import decode, encode_of_others, is_internal
 from switchbot_store.errors import StoreUnavailableError
 from switchbot_store.files.durable import (
     TEMPORARY_SUFFIX,
@@ -397,7 +397,7 @@ def _apply(documents: dict[str, Mirrored], content: bytes) -> bool:
             documents.pop(key, None)
             return True
         updated_at = stored_instant(row["updated_at"])
-        encoded = orjson.dumps(row["data"])
+        encoded = encode_of_others(row["data"])
         origin = str(row.get("origin", ""))
         documents[key] = Mirrored(encoded, row["revision"], updated_at, number, origin)
     except (ValueError, KeyError, TypeError):

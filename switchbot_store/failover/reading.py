@@ -85,12 +85,14 @@ class Reader:
         try:
             seconds = min(READ_SECONDS, limited(READ_SECONDS))
             with time_limit(seconds, connect_seconds=seconds):
-                return question()
+                answer = question()
         except UnreadableError:
             raise  # it did answer
         except StoreUnavailableError as error:
             self._keeper.degrade(error)
             return None
+        self._keeper.primary_answered()
+        return answer
 
     def _seen_one(self, key: str) -> Entry:
         known = self._local.mirror.get(key)

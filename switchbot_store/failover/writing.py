@@ -186,6 +186,7 @@ class Writer:
                     else:
                         self._local.mirror.put(key, None)
                         self._keeper.mirror_changed()
+                        self._keeper.primary_answered()
                         return existed or foreign
                     finally:
                         self._keeper.lineage.leaving.discard(key)
@@ -255,3 +256,4 @@ class Writer:
             {key: Mirrored(each, revisions[key], at) for key, each in encoded.items()}
         )
         self._keeper.mirror_changed()
+        self._keeper.primary_answered()

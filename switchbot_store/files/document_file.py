@@ -221,23 +221,42 @@ class DocumentFile:
         self.written(data)
 
     def prepare(self, data: bytes) -> str:
-        """Write the next generation beside the file and return its name there."""
+        """Write the next generation beside the file and return its name there.
+
+        The directory still wants its fsync.
+        """
         target = self.place()
         temporary = self._write_beside(target, data, read_content(target))
-        sync_directory(directory_of(target))
         return os.path.basename(temporary)
 
     def discard(self, name: str) -> None:
         """Remove a prepared generation."""
-        os.unlink(os.path.join(directory_of(self.place()), name))
+        os.unlink(os.path.join(self.directory(), name))
 
     def install(self, name: str) -> None:
-        """Make a prepared generation current, unless that was done already."""
+        """Make a prepared generation current, unless that was done already.
+
+        The directory still wants its fsync.
+        """
         target = self.place()
         temporary = os.path.join(directory_of(target), name)
         if os.path.exists(temporary):
             self._install(temporary, target, read_content(target))
-        sync_directory(directory_of(target))
+
+    def is_prepared(self, name: str) -> bool:
+        """Tell whether a prepared generation is there."""
+        return os.path.exists(os.path.join(self.directory(), name))
+
+    def has(self, revision: str | None) -> bool:
+        """Tell whether the file is of a revision; None, which nobody noted, is any."""
+        if revision is None:
+            return True
+        content = read_content(self.place())
+        return content is not None and revision_of(content.data) == revision
+
+    def directory(self) -> str:
+        """Return the directory in which the file lies, behind a symbolic link too."""
+        return directory_of(self.place())
 
     def written(self, data: bytes) -> None:
         """Remember that the file was made to hold these bytes."""
@@ -411,16 +430,14 @@ class DocumentFile:
             copy = None if new else read_content(self._good_path)
             if copy is None or copy.data != content.data:
                 # Without fsync: the file itself is durable, so it takes a power cut
-                # and a bad edit, with no look between them, to want this copy.
-                replace(
-                    write_temporary(
-                        self._good_path,
-                        content.data,
-                        like=content.status,
-                        durable=False,
-                    ),
-                    self._good_path,
+                # and a bad edit, with no look between them, to want this copy. The one
+                # before goes first: ext4 writes out what is renamed over a file.
+                temporary = write_temporary(
+                    self._good_path, content.data, like=content.status, durable=False
                 )
+                with suppress(FileNotFoundError):
+                    os.unlink(self._good_path)
+                replace(temporary, self._good_path)
             self._copied = True
         except OSError as error:
             _LOGGER.debug("no copy of %s is kept: %s", self.path, error)

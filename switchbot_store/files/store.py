@@ -36,6 +36,7 @@ from switchbot_store.files.durable import (
     DirectoryLock,
     make_directory,
     read_content,
+    replace,
     sync_directory,
     wrapped_os_errors,
     write_durably,
@@ -325,9 +326,7 @@ class JsonStore(StoreInterface):
             for file, content in contents.items():
                 self._remember_key(file)
                 names[file] = file.prepare(content)
-            by_key = {file.key: name for file, name in names.items()}
-            # This is the commit.
-            write_durably(self._pending, orjson.dumps({"install": by_key}))
+            self._commit(names, contents)
         except BaseException:
             # The list goes first: with it, missing files would count as installed.
             with suppress(OSError):
@@ -336,17 +335,52 @@ class JsonStore(StoreInterface):
                 with suppress(OSError):
                     file.discard(name)
             raise
-        self._finish_pending()
+        self._install(names)
         for file, content in contents.items():
             file.written(content)
+
+    def _commit(
+        self,
+        names: Mapping[DocumentFile, str],
+        contents: Mapping[DocumentFile, bytes],
+    ) -> None:
+        """Write the list of what is prepared: from then on all of it counts.
+
+        One sync of the directory for the prepared files and for the list. After a power
+        cut the list may therefore be there without some of them; by the revisions it is
+        told from one whose files were installed.
+        """
+        content = {
+            "install": {file.key: name for file, name in names.items()},
+            "revisions": {file.key: revision_of(contents[file]) for file in names},
+        }
+        listed = write_temporary(self._pending, orjson.dumps(content))
+        for directory in {file.directory() for file in names} - {self._lock_directory}:
+            sync_directory(directory)
+        replace(listed, self._pending)
+        sync_directory(self._lock_directory)
+
+    def _install(self, names: Mapping[DocumentFile, str]) -> None:
+        """Put what is prepared in its place, each directory synced once, and no list.
+
+        The list may come back after a power cut, over later writes. It then finds
+        nothing to install.
+        """
+        for file, name in names.items():
+            file.install(name)
+        for directory in {file.directory() for file in names}:
+            sync_directory(directory)
+        os.unlink(self._pending)
 
     def _finish_pending(self) -> None:
         content = read_content(self._pending)
         if content is None:
             return
         try:
-            names = dict(orjson.loads(content.data)["install"])
-        except (ValueError, KeyError, TypeError) as error:
+            listed = orjson.loads(content.data)
+            names = {self._file(key): name for key, name in listed["install"].items()}
+            revisions = dict(listed.get("revisions", {}))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             # Written whole by us; so somebody else's work, and nothing to finish.
             evidence = f"{self._pending}.corrupt-{revision_of(content.data)}"
             os.replace(self._pending, evidence)
@@ -357,11 +391,17 @@ class JsonStore(StoreInterface):
                 evidence,
             )
             return
-        for key, name in names.items():
-            self._file(key).install(name)
+        if all(
+            file.is_prepared(name) or file.has(revisions.get(file.key))
+            for file, name in names.items()
+        ):
+            self._install(names)
+            return
+        # It was not committed, or long ago: installing it in part is neither.
         os.unlink(self._pending)
-        # Or else it might come back after a power cut, over later writes.
-        sync_directory(self._lock_directory)
+        for file, name in names.items():
+            with suppress(FileNotFoundError):
+                file.discard(name)
 
     def _listed_key(self, name: str) -> str | None:
         stem, suffix = os.path.splitext(name)

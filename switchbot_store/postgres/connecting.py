@@ -27,7 +27,7 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -51,7 +51,7 @@ from switchbot_store.postgres.errors import (
     translated,
 )
 from switchbot_store.postgres.roots import with_system_roots
-from switchbot_store.postgres.sessions import settle
+from switchbot_store.postgres.sessions import check_path, settle, without_path
 from switchbot_store.postgres.wire import OwnConnection
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ _STARTING_PAUSE_SECONDS: Final = 0.1
 _NEXT_ADDRESS_SECONDS: Final = 1.0
 """An address that says nothing for this long is not waited for alone."""
 _REFUSAL_SECONDS: Final = 1.0
+_TAKES_NO_OPTIONS: Final[set[str]] = set()
+"""Poolers that refused a search path at the start of a connection."""
 _OF_PSYCOPG: Final = frozenset({"autocommit", "prepare_threshold"})
 
 
@@ -85,6 +87,10 @@ def connected(
             **{name: each for name, each in options.items() if name not in own},
         )
     )
+    rest, path = without_path(str(parameters.get("options") or ""))
+    place = "{host} {hostaddr} {port}".format_map(defaultdict(str, parameters))
+    if path and place in _TAKES_NO_OPTIONS:
+        parameters["options"] = rest
     # libpq reads it only where it waits itself.
     attempt_seconds = float(parameters.pop("connect_timeout", None) or 0)
     lost = False
@@ -93,9 +99,15 @@ def connected(
         if attempt_seconds > 0:
             until = min(expires_at, time.monotonic() + attempt_seconds)
         try:
-            return _settled(_dialled(parameters, until), own, expires_at)
+            return _settled(_dialled(parameters, until), own, path, expires_at)
         except _NotConnectedError as error:
             left = expires_at - time.monotonic()
+            refused = "startup parameter" in str(error) and left > 0
+            if path and refused and parameters["options"] != rest:
+                _TAKES_NO_OPTIONS.add(place)
+                # Even if empty: then PGOPTIONS does not count.
+                parameters["options"] = rest
+                continue
             if left <= 0 or not error.starting:
                 raise error.meaning from None
         except StoreUnavailableError as error:
@@ -108,20 +120,22 @@ def connected(
 
 
 def _settled(
-    pgconn: pq.abc.PGconn, own: dict[str, Any], expires_at: float
+    pgconn: pq.abc.PGconn, own: dict[str, Any], path: str, expires_at: float
 ) -> OwnConnection:
     pgconn.nonblocking = 1  # as psycopg's own waiting expects it
     connection = OwnConnection(pgconn)
     connection.autocommit = bool(own.get("autocommit", False))
     connection.prepare_threshold = own.get("prepare_threshold", 5)
-    if connection.prepare_threshold is None:
+    if connection.prepare_threshold is None and not path:
         return connection
     left = max(0.001, expires_at - time.monotonic())
     guard = WATCHDOG.guarding(pgconn.socket, left)
     try:
         with guard:
-            if not settle(connection):
+            if connection.prepare_threshold is None or not settle(connection, path):
                 connection.prepare_threshold = None
+                if path:
+                    check_path(connection, path)
     except psycopg.Error as error:
         connection.close()
         raise translated(error, expired=guard.expired) from error

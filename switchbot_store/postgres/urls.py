@@ -169,6 +169,8 @@ def parameters_from(text: str, *, variable: str) -> dict[str, str]:
     else:
         parameters = _from_pairs(text, variable)
     _check(parameters, variable)
+    # What is left of it says what is so without it, and poolers refuse even that.
+    parameters.pop("replication", None)
     return parameters
 
 

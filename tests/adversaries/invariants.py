@@ -21,6 +21,15 @@ TOLD_WITHIN = 60
 DEGRADED_WITHIN = 360
 """Minutes after which "recovering" is no longer an answer: no warm-up takes so long."""
 
+OF_HISTORY, BESIDE_HISTORY = 1.5, 30
+"""A room that came back before may take half as long again, and so many minutes more."""
+
+SHORTEST = 120
+"""Minutes that every room may take, however quickly it once came back."""
+
+EXCURSION = 0.3
+"""Kelvin beside the band from which on a room's way back teaches how long it needs."""
+
 SETTLES = 240
 """Minutes that a room may need once nothing interferes any more."""
 
@@ -66,7 +75,7 @@ def kept_or_told(chronicle: Chronicle, room: Room) -> list[str]:
     """
     found = []
     episodes = episodes_of(chronicle, room)
-    since = minutes_out(chronicle, room)
+    since, late = minutes_out(chronicle, room), minutes_needed(chronicle, room)
     for sample in chronicle.samples:
         out = since[sample.minute] if sample.minute < len(since) else 0
         if out <= TOLD_WITHIN or not _could_be_seen(sample.minute, episodes, room):
@@ -77,16 +86,69 @@ def kept_or_told(chronicle: Chronicle, room: Room) -> list[str]:
                 f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
                 f" minutes, health says {said(sample.health, room.plan.name)}"
             )
-        elif (
-            out > DEGRADED_WITHIN
-            and sample.health["status"] == "ok"
-            and not _put_right(episodes, sample.minute)
-        ):
+            continue
+        counted, enough = _seen_out(sample.minute, out, late[sample.minute], episodes)
+        if counted > enough and sample.health["status"] == "ok":
             found.append(
-                f"{room.plan.name} minute {sample.minute}: out of its band for {out}"
-                " minutes and health is not degraded"
+                f"{room.plan.name} minute {sample.minute}: out of its band for {counted}"
+                f" minutes, {enough:.0f} are enough, and health is not degraded"
             )
     return found[:1]
+
+
+def _seen_out(
+    minute: int, out: int, needed: float, episodes: Sequence[Episode]
+) -> tuple[int, float]:
+    """Return for how many minutes a room was seen to be out, and how many are enough.
+
+    While its words are hidden, its past says nothing of the way back; that begins once
+    they are not.
+    """
+    hiding = [each for each in episodes if each.adversary.hides]
+    if any(each.begin <= minute < each.end for each in hiding):
+        return out, DEGRADED_WITHIN
+    ended = max((each.end for each in hiding if each.end <= minute), default=None)
+    if ended is None or minute - ended >= out:
+        return out, needed
+    return minute - ended, min(needed, SETTLES)
+
+
+def minutes_needed(chronicle: Chronicle, room: Room) -> list[float]:
+    """Return for each minute after how many out of its band a room has to be degraded.
+
+    By its own history: the slowest of its ways back from at least half as far, with
+    nothing striking it, and an hour to say so. Without one six hours, whoever struck it
+    and whether or not that is over.
+    """
+    low, high = bands(chronicle.household, chronicle.home, room)
+    recording = room.house.recording
+    assert recording is not None
+    struck = {
+        minute
+        for each in episodes_of(chronicle, room)
+        for minute in range(each.begin, each.end + 1)
+    }
+    winter, needed = chronicle.household.season == "winter", []
+    known: list[tuple[float, int]] = []
+    began, furthest, honest = None, 0.0, True
+    for minute in range(min(len(recording.room), len(low))):
+        air = recording.room[minute]
+        beyond = low[minute] - air if winter else air - high[minute]
+        if beyond <= 0.0:
+            if began is not None and honest and furthest > EXCURSION:
+                known.append((furthest, minute - began))
+            began, furthest, honest = None, 0.0, True
+        else:
+            began = minute if began is None else began
+            furthest, honest = max(furthest, beyond), honest and minute not in struck
+        ways = [
+            took * max(1.0, furthest / far)
+            for far, took in known
+            if far >= furthest / 2.0
+        ]
+        within = max(SHORTEST, OF_HISTORY * max(ways, default=inf) + BESIDE_HISTORY)
+        needed.append(min(DEGRADED_WITHIN, within + TOLD_WITHIN))
+    return needed
 
 
 def _mixed_up(room: Room, episodes: Sequence[Episode], minute: int) -> list[str]:
@@ -101,11 +163,6 @@ def _mixed_up(room: Room, episodes: Sequence[Episode], minute: int) -> list[str]
         for each in episodes
     )
     return [each.plan.name for each in room.home.rooms] if swapped else []
-
-
-def _put_right(episodes: Sequence[Episode], minute: int) -> bool:
-    """Tell whether what struck a room is only now over: from here on it comes back."""
-    return any(each.end <= minute < each.end + SETTLES for each in episodes)
 
 
 def told(health: dict[str, Any], zone: str) -> bool:

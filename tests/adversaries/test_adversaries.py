@@ -5,6 +5,7 @@ slow session lives ten thousand days (`nox -s slow`). What has to hold is in `in
 """
 
 import asyncio
+from array import array
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +16,7 @@ from switchbot_automation.simulation.house.aircon import AirconMode
 from tests.adversaries import adversaries as of
 from tests.adversaries.adversaries import Adversary, Episode, episodes
 from tests.adversaries.home import RoomPlan
-from tests.adversaries.invariants import beliefs, faults, kept_or_told
+from tests.adversaries.invariants import beliefs, faults, kept_or_told, minutes_needed
 from tests.adversaries.life import WINDOWS, Household, Life, households
 
 GATE_DAYS, GATE_HOMES = 1, 12
@@ -215,6 +216,27 @@ def test_a_room_that_is_out_of_its_band_and_called_kept_is_found():
             room = {"status": status, "reasons": reasons}
             sample.health["zones"]["living"]["room"] = room
         assert len(kept_or_told(chronicle, life.room)) == found
+
+
+@pytest.mark.parametrize(("status", "found"), [("ok", 1), ("degraded", 0)])
+def test_a_room_that_needs_longer_than_ever_before_and_is_not_degraded_is_found(
+    status, found
+):
+    """It warmed up within two hours once; what then struck it is over for long."""
+    household = Household((RoomPlan(begins_at=18.0),), outdoors=4.0)
+    life = Life(household, [Episode(of.UnitDead(), 0, 240, 170)])
+    chronicle = asyncio.run(life.live(hours=10))
+    for sample in chronicle.samples:
+        sample.health["status"] = status
+        room = {"status": "recovering", "reasons": ["room_out_of_band"]}
+        sample.health["zones"]["living"]["room"] = room
+    # And yet it does not come back.
+    recording = life.room.house.recording
+    recording.room[240:] = array("d", [18.5] * len(recording.room[240:]))
+    assert minutes_needed(chronicle, life.room)[-1] <= 240
+    wrong = kept_or_told(chronicle, life.room)
+    assert len(wrong) == found
+    assert all("are enough" in each for each in wrong)
 
 
 def _live_drawn(data, season, windows, days):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import tracemalloc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 import psycopg
@@ -14,6 +16,11 @@ from measuring import Figure, interleave
 from switchbot_store import JsonStore, MemoryStore, PostgresStore
 from switchbot_store.testing import PostgresServer, TcpProxy
 
+if TYPE_CHECKING:
+    from switchbot_store import StoreInterface
+
+BATCH = 50
+KEPT = 300
 DELAY_SECONDS = 0.02
 KEY = "settings"
 TABLE = """CREATE TABLE bare (kind text PRIMARY KEY, data jsonb NOT NULL,
@@ -158,7 +165,25 @@ def _files(rounds: int, operations: int) -> list[Figure]:
                 rounds=rounds,
                 operations=operations,
             )
+            many = interleave(
+                {
+                    "bare": lambda n: [
+                        bare_file_set(bare.with_name(f"z{each}.json"), n)
+                        for each in range(BATCH)
+                    ],
+                    "store": lambda n: store.set_many(
+                        {f"z{each}": document(n) for each in range(BATCH)}
+                    ),
+                },
+                rounds=rounds,
+                operations=1,
+            )
+            kept = _kept(store)
     return [
+        Figure(
+            f"JsonStore set_many of {BATCH}", many.ratio("store", "bare"), "x bare", 1.2
+        ),
+        Figure("memory of a kept document of 1 KB, JsonStore", kept, "KB"),
         Figure("bare safe write sequence", setting.microseconds("bare"), "us"),
         Figure("JsonStore set", setting.ratio("store", "bare"), "x bare", 1.15),
         Figure("read and parse one file", getting.microseconds("bare"), "us"),
@@ -176,7 +201,22 @@ def _memory(rounds: int, operations: int) -> list[Figure]:
             rounds=rounds,
             operations=operations,
         )
+        kept = _kept(store)
     return [
+        Figure("memory of a kept document of 1 KB, MemoryStore", kept, "KB", 1.35),
         Figure("MemoryStore set", times.microseconds("set"), "us"),
         Figure("MemoryStore get", times.microseconds("get"), "us"),
     ]
+
+
+def _kept(store: StoreInterface) -> float:
+    """Return how much more memory a document takes once it was set, in KB."""
+    tracemalloc.start()
+    try:
+        before, _peak = tracemalloc.get_traced_memory()
+        for number in range(KEPT):
+            store.set(f"kept{number:05}", {"text": "x" * 1000, "number": number})
+        after, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return (after - before) / KEPT / 1000

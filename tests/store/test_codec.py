@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import sys
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +21,13 @@ from switchbot_store import (
 )
 from switchbot_store.backup import restore
 from switchbot_store.backup.format import FORMAT, VERSION
-from switchbot_store.codec import MAX_DEPTH, UnreadableError, decode, encode
+from switchbot_store.codec import (
+    MAX_DEPTH,
+    UnreadableError,
+    decode,
+    encode,
+    encode_of_others,
+)
 
 TOO_DEEP = [300, 900, 1020, 5000, 200_000]
 """Beyond what is written, what orjson reads, and what Python may recurse."""
@@ -124,3 +131,20 @@ def test_no_recursion_is_needed_for_any_of_it(caplog):
     while frame is not None:
         frame, used = frame.f_back, used + 1
     down(limit - used - 80)
+
+
+@pytest.mark.parametrize("indent", [False, True])
+def test_what_is_kept_of_a_document_takes_no_more_memory_than_it_is_long(indent):
+    document = {"text": "x" * 1000}
+    length = len(encode(document, indent=indent))
+    tracemalloc.start()
+    try:
+        before, _peak = tracemalloc.get_traced_memory()
+        kept = [
+            *(encode(document, indent=indent) for _ in range(100)),
+            *(encode_of_others(document) for _ in range(100)),
+        ]
+        after, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / len(kept) < 1.1 * length

@@ -272,6 +272,18 @@ def answered(state: ZoneState, at: datetime) -> ZoneState:
     )
 
 
+def answers_again(state: ZoneState) -> ZoneState:
+    """Return the state once a cloud that was silent for long answers anything.
+
+    That orders went unanswered was the silence then: the next one waits no longer for it
+    than the first did. All of them stay counted among the repairs.
+    """
+    kept = state.evidence
+    if kept is None or kept.unanswered <= 1:
+        return state
+    return state._replace(evidence=kept._replace(unanswered=1))
+
+
 def repeats(state: ZoneState, action: Action) -> bool:
     """Tell whether an order says again what was said last, and is not known to have held.
 

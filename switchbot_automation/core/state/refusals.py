@@ -4,8 +4,9 @@ A refusal is for good where the same call will be refused again until somebody c
 something: no such device (152, and 190 "wrong deviceId"), a command the device does not
 know (151, 160), a value it does not take. What fails for a while (offline, too many calls,
 a server error) is tried again soon, a quarter of an hour later at most, and as soon as
-something answers again; what nobody answered may have arrived, and is repeated less. Which is which is said by the class of the error, in one
-table.
+something answers again; what nobody answered may have arrived, and is repeated less, but
+within minutes once a cloud that was silent for long answers anything. Which is which is
+said by the class of the error, in one table.
 
 Believed is that one *way*: what a command acts on, its rung and its kind of value. A
 belief ends with the first success, with other settings of its zone, when the account's
@@ -481,11 +482,17 @@ def due_now(refusals: tuple[Refusal, ...], now: datetime) -> tuple[Refusal, ...]
     return tuple(each._replace(next_at=now) for each in refusals)
 
 
-def answering(state: ZoneState, now: datetime) -> ZoneState:
-    """Return a zone's state once something answers again: what failed is due to be tried."""
+def answering(
+    state: ZoneState, now: datetime, *, after_silence: bool = False
+) -> ZoneState:
+    """Return a zone's state once something answers again: what failed is due to be tried.
+
+    What nobody answered only `after_silence`, when the whole cloud had answered nothing
+    for long: while it answers all else, one more beep would be as vain as the last.
+    """
     found = tuple(
         each
-        if is_for_good(each) or each.maybe
+        if is_for_good(each) or (each.maybe and not after_silence)
         else each._replace(
             next_at=min(each.next_at, max(now, each.at + _SOONEST_AGAIN))
         )

@@ -242,12 +242,19 @@ def late_repeat(state: ZoneState) -> ZoneState:
     return state._replace(pending_repeat=None)
 
 
-def off_again(state: ZoneState, zone: ZoneSettings, now: datetime) -> ZoneState:
-    """Return the state with one OFF due at once, after a crash cut the first off."""
+def off_again(
+    state: ZoneState,
+    zone: ZoneSettings,
+    now: datetime,
+    label: str = "repeat_after_crash",
+) -> ZoneState:
+    """Return the state with one OFF due at once: a crash cut the first off, by default,
+    or nobody knows whether it was heard last.
+    """
     repeat = PendingRepeat(
         remaining=1,
         interval_seconds=max(zone.off_repeat_interval_seconds, 1),
         next_run_at=now,
-        state_reason="repeat_after_crash",
+        state_reason=label,
     )
     return state._replace(pending_repeat=repeat)

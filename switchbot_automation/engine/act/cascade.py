@@ -166,7 +166,8 @@ class Sent:
 
     `accepted` is the rung that was accepted, None when all failed. `maybe`: it failed,
     yet may have reached the unit. `unanswered`: and not a word came back, so that it may
-    well have been heard. `tried` says what of it is refused.
+    well have been heard; `cloud_silent`: by the cloud, which is worth asking nothing more
+    for a while. `tried` says what of it is refused.
     """
 
     rungs: tuple[RungResult, ...]
@@ -176,6 +177,7 @@ class Sent:
     maybe: bool = False
     tried: tuple[Tried, ...] = ()
     unanswered: bool = False
+    cloud_silent: bool = False
 
     @property
     def error(self) -> str:
@@ -213,6 +215,7 @@ class Actuator:
         tried: list[Tried] = []
         accepted: RungResult | None = None
         maybe = unanswered = False
+        silent = ""
         sent_at = answered_at = self._clock.now()
         for one in tries:
             rung, parameter = one.rung, one.parameter
@@ -222,6 +225,8 @@ class Actuator:
                 continue  # the device itself was refused a moment ago
             if maybe and not RUNGS[rung].repeatable:
                 break
+            if silent == rung:
+                continue  # another value of the very call that nothing answered
             started = self._clock.monotonic()
             scope: Scope | None = None
             said: str | None = None
@@ -231,7 +236,8 @@ class Actuator:
             except Exception as raised:  # noqa: BLE001 - any client, also a host's own
                 arrived = _may_have_arrived(raised)
                 maybe = maybe or arrived
-                unanswered = unanswered or _is_silence(raised)
+                if _is_silence(raised):
+                    unanswered, silent = True, rung
                 scope = scope_of_command(raised)
                 said = _describe(raised, rung, zone, action)
                 _LOGGER.warning(
@@ -260,6 +266,7 @@ class Actuator:
             maybe,
             tuple(tried),
             unanswered,
+            cloud_silent=silent not in ("", "webhook"),
         )
 
     def _try(

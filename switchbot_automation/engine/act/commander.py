@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from switchbot_automation.core.state.evidence import after_no_answer
+from switchbot_automation.core.state.evidence import after_no_answer, answers_again
 from switchbot_automation.core.state.kept import command_failed
 from switchbot_automation.core.state.refusals import (
     answering,
@@ -23,6 +25,7 @@ from switchbot_automation.core.state.unit import (
     after_failure,
     guarded,
 )
+from switchbot_automation.core.state.wishes import intended, off_again
 from switchbot_automation.core.state.zone import Intent
 from switchbot_automation.core.step import accepted, limit_of, not_yet, obstacle
 from switchbot_automation.engine.act.cascade import parted
@@ -58,6 +61,8 @@ _LOGGER = logging.getLogger(__name__)
 IN_FLIGHT = timedelta(seconds=120)
 
 _PERSON_ATTEMPTS = 3
+# A cloud that said nothing to a command is told no other one before the next tick.
+_AFTER_SILENCE = timedelta(seconds=5)
 
 
 class Commander:
@@ -77,6 +82,21 @@ class Commander:
         self._recovered: set[str] = set()
         self._own_intents: set[str] = set()
         self._sending: set[str] = set()
+        self._intending: dict[str, asyncio.Lock] = {}
+        # The zones with a command on the wire, how many, and those of them that a person
+        # had turned off meanwhile.
+        self._on_wire: Counter[str] = Counter()
+        self._stopped: set[str] = set()
+        self._silent = False
+
+    def begin(self) -> None:
+        """Begin a tick: the cloud may have found its words again.
+
+        A person's OFF may come in its midst. What the tick had decided for that zone
+        before is not sent any more.
+        """
+        self._stopped.clear()
+        self._silent = False
 
     def recover(self, settings: Settings, now: datetime) -> None:
         """Count the unfinished intents as sent.
@@ -117,6 +137,12 @@ class Commander:
             until = refusal.next_at
             reason = told(refusal, until=until)
             return _blocked(order, uuid.uuid4().hex, reason, until)
+        now_asked = _asked_now(order)
+        if now_asked and action is Action.OFF:
+            self._stopped.add(zone.name)
+        held_back = self._held_back(order, now)
+        if held_back is not None:
+            return held_back
         intent = Intent(
             id=uuid.uuid4().hex,
             at=now,
@@ -126,11 +152,48 @@ class Commander:
             source=order.label,
             owner=this_process(),
         )
-        obstacle = await self._clear_way(order, intent)
-        if obstacle is not None:
-            return obstacle
-        sent = await self._actuator.send(zone, action, steps)
+        blocked = await self._let_go(order, intent, now)
+        if blocked is not None:
+            return blocked
+        beside = now_asked and self._on_wire[zone.name] > 0
+        self._on_wire[zone.name] += not now_asked
+        try:
+            sent = await self._actuator.send(zone, action, steps)
+        finally:
+            self._on_wire[zone.name] -= not now_asked
         self._own_intents.discard(intent.id)
+        command = self._settled(order, intent, sent)
+        if beside or (zone.name in self._stopped and not now_asked):
+            # Both were on the wire, and nobody knows which one the unit heard last.
+            states = self._documents.states
+            states[zone.name] = off_again(
+                states[zone.name], zone, sent.answered_at, "off_overtook"
+            )
+        return command
+
+    async def _let_go(
+        self, order: Order, intent: Intent, now: datetime
+    ) -> Command | None:
+        """Record the intent; return the blocked command if it may not be sent.
+
+        Of one zone one after the other: what a person's OFF in a tick's midst has written
+        is not to be lost to a race with what the tick writes.
+        """
+        name = order.zone.name
+        async with self._intending.setdefault(name, asyncio.Lock()):
+            blocked = await self._clear_way(order, intent)
+            if blocked is None and name in self._stopped and not _asked_now(order):
+                # A person came in while it was written: nothing was sent.
+                states = self._documents.states
+                states[name] = intended(states[name], None)
+                self._own_intents.discard(intent.id)
+                blocked = self._held_back(order, now)
+            return blocked
+
+    def _settled(self, order: Order, intent: Intent, sent: Sent) -> Command:
+        """Take in what came of an order that was sent."""
+        zone, action = order.zone, order.action
+        self._silent = self._silent or sent.cloud_silent
         states, at, rung = self._documents.states, sent.answered_at, sent.accepted
         self._learn(zone, sent, at)
         reasons = order.reasons
@@ -162,6 +225,21 @@ class Commander:
             reasons=reasons,
             sent_at=sent.sent_at,
         )
+
+    def _held_back(self, order: Order, now: datetime) -> Command | None:
+        """Return the blocked command where a person, or silence, came before it."""
+        if _asked_now(order):
+            return None
+        name = order.zone.name
+        state = self._documents.states[name]
+        if name in self._stopped:
+            reason = Reason(ReasonCode.HOLD_MANUAL, _until(state.hold_until))
+            return _blocked(order, uuid.uuid4().hex, reason)
+        if self._silent and not order.emergency:
+            until = now + _AFTER_SILENCE
+            reason = Reason(ReasonCode.CLOUD_SILENT, _until(until))
+            return _blocked(order, uuid.uuid4().hex, reason, until)
+        return None
 
     async def turn_off_left(
         self, zone: ZoneSettings, reason: Reason
@@ -204,11 +282,16 @@ class Commander:
             if found is not state:
                 states[name] = found
 
-    def answering(self) -> None:
-        """Let what failed for a while be tried at once: something answers again."""
+    def answering(self, *, after_silence: bool = False) -> None:
+        """Let what failed for a while be tried at once: something answers again.
+
+        `after_silence`: for the first time after a long time in which nothing did.
+        """
         states, now = self._documents.states, self._clock.now()
         for name, state in states.items():
-            found = answering(state, now)
+            found = answering(state, now, after_silence=after_silence)
+            if after_silence:
+                found = answers_again(found)
             if found is not state:
                 states[name] = found
 
@@ -232,6 +315,7 @@ class Commander:
         """
         SENDING.difference_update(self._sending)
         self._sending.clear()
+        self._stopped.clear()
 
     async def _clear_way(self, order: Order, intent: Intent) -> Command | None:
         """Record the intent; return the blocked command if it may not be sent."""
@@ -285,6 +369,15 @@ class Commander:
             status=CommandStatus.FAILED,
             reasons=(*order.reasons, reason),
         )
+
+
+def _asked_now(order: Order) -> bool:
+    """Tell whether it is of a person who waits for it, and not of a rule."""
+    return order.insists and not order.waited
+
+
+def _until(instant: datetime | None) -> dict[str, str]:
+    return {} if instant is None else {"until": instant.isoformat()}
 
 
 def _blocked(

@@ -30,6 +30,9 @@ from switchbot_automation.core.state.said import believable
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.errors import (
     BadParameterError,
+    CloudError,
+    CloudServerError,
+    CloudTimeoutError,
     PluginError,
     QuotaExhaustedError,
 )
@@ -84,6 +87,9 @@ _MISTAKES: Final = (
 )
 _MOST_MISTAKES: Final = 100
 
+# A cloud that answers nothing for so long was away; a call or two are lost any day.
+_SILENCE_SECONDS: Final = 900.0
+
 
 def _forget(_listing: Mapping[str, str]) -> None:
     """Listen to no list."""
@@ -92,6 +98,14 @@ def _forget(_listing: Mapping[str, str]) -> None:
 def _of_plugin(args: tuple[object, ...]) -> bool:
     """Tell whether a call is for a plug-in's device, and so none to the cloud."""
     return bool(args) and isinstance(args[0], str) and args[0].startswith(PLUGIN_PREFIX)
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Tell whether somebody answered, if only to say no."""
+    return isinstance(error, CloudError) and not (
+        isinstance(error, CloudTimeoutError | CloudServerError)
+        and error.status_code is None
+    )
 
 
 def describe(error: BaseException, *, hide: str = "") -> str:
@@ -128,6 +142,7 @@ class Observer:
         self._counts = counts
         self._remotes: frozenset[str] | None = None
         self._remotes_asked_at: float | None = None
+        self._asking_remotes = asyncio.Lock()
         self._failing: set[str] = set()
         self._mistakes: set[tuple[str, str, int]] = set()
         self._limits: set[asyncio.Timeout] = set()
@@ -135,6 +150,8 @@ class Observer:
         self._people: list[float] = []
         self.when_listed: Callable[[Mapping[str, str]], None] = _forget
         self.when_answering: Callable[[], None] = _nothing
+        self.when_silence_ends: Callable[[], None] = _nothing
+        self._silent_since: float | None = None
         self.refusals: tuple[Refusal, ...] = ()
         """What the cloud refuses for good beside the zones' commands: readings, which are
         kept with the zones, and what rules command."""
@@ -315,9 +332,26 @@ class Observer:
         except _MISTAKES as error:
             self._log_mistake(error)
             raise
+        except (Exception, asyncio.CancelledError) as error:
+            # Any client's, also a host's own; and what was given up had no answer.
+            if not _of_plugin(args):
+                self._heard(answered=_is_answer(error))
+            raise
         if counts:
             self._quota.accepted(day=day)
+        if not _of_plugin(args):
+            self._heard(answered=True)
         return answer
+
+    def _heard(self, *, answered: bool) -> None:
+        """Notice when the cloud falls silent, and when a long silence is over."""
+        now, since = self._clock.monotonic(), self._silent_since
+        if not answered:
+            self._silent_since = now if since is None else since
+            return
+        self._silent_since = None
+        if since is not None and now - since >= _SILENCE_SECONDS:
+            self.when_silence_ends()
 
     def _log_mistake(self, error: Exception) -> None:
         """Log where a host's or a plug-in's own code went wrong, once for each place.
@@ -385,16 +419,21 @@ class Observer:
 
     async def _known_remotes(self) -> frozenset[str] | None:
         """Return the ids of the infrared remotes; None while nobody knows them."""
-        known = self._remotes is not None
-        wait = _REMOTES_FRESH_SECONDS if known else _REMOTES_RETRY_SECONDS
-        now = self._clock.monotonic()
-        if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
-            self._remotes_asked_at = now
-            try:
-                devices = await self.devices()
-                self._remotes = frozenset(each.device_id for each in devices.remotes)
-            except Exception as error:  # noqa: BLE001 - any client, also a host's own
-                _LOGGER.warning("the device list cannot be read: %s", describe(error))
+        async with self._asking_remotes:
+            known = self._remotes is not None
+            wait = _REMOTES_FRESH_SECONDS if known else _REMOTES_RETRY_SECONDS
+            now = self._clock.monotonic()
+            if self._remotes_asked_at is None or now - self._remotes_asked_at >= wait:
+                self._remotes_asked_at = now
+                try:
+                    devices = await self.devices()
+                    self._remotes = frozenset(
+                        each.device_id for each in devices.remotes
+                    )
+                except Exception as error:  # noqa: BLE001 - any client, also a host's own
+                    _LOGGER.warning(
+                        "the device list cannot be read: %s", describe(error)
+                    )
         return self._remotes
 
 

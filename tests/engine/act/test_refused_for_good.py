@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from switchbot_automation.errors import (
     BadParameterError,
     CloudServerError,
+    CloudTimeoutError,
     DeviceOfflineError,
     HubOfflineError,
     RateLimitedError,
@@ -260,6 +262,58 @@ async def test_what_failed_is_tried_at_once_when_something_answers_again(house):
     await house.tick(15.0, after=400)
     await house.tick(15.0, after=60)
     assert house.cloud.words == ["setAll 23,5,3,on"]
+
+
+def going_silent(house, silent):
+    """Let readings go unanswered while "readings" is in `silent`, commands likewise."""
+    late = CloudTimeoutError("no answer")
+    tried = refusing(house, lambda *_: late if "commands" in silent else None)
+    status = house.cloud.status
+
+    async def hanging(device_id):
+        if "readings" in silent:
+            raise CloudTimeoutError("no answer")
+        return await status(device_id)
+
+    house.cloud.status = hanging
+    return tried
+
+
+@pytest.mark.parametrize("hours", [0.1, 1, 2.5, 5, 8])
+async def test_after_a_long_silence_a_cold_room_is_tried_within_minutes(house, hours):
+    silent = {"commands"}
+    tried = going_silent(house, silent)
+    for tenth in range(round(hours * 10)):
+        await live(house, 15.0 + tenth % 5 / 10, hours=0.1)
+    silent.add("readings")
+    await live(house, 15.0, hours=0.5)
+    before = len(tried)
+    assert before >= 2
+    silent.clear()
+    await live(house, 15.0, hours=0.2)
+    assert house.cloud.words == ["setAll 23,5,3,on"]
+    assert len(tried) == before + 1
+
+
+@pytest.mark.parametrize("minutes", [5, 20, 40, 90])
+async def test_a_cloud_that_falls_silent_again_and_again_makes_no_more_beeps(
+    house, minutes
+):
+    """What is asked is answered by turns, and no command ever is."""
+    tried = refusing(house, lambda *_: CloudTimeoutError("no answer"))
+    status = house.cloud.status
+
+    async def by_turns(device_id):
+        if house.clock.now().timestamp() // 60 // minutes % 2:
+            raise CloudTimeoutError("no answer")
+        return await status(device_id)
+
+    house.cloud.status = by_turns
+    await live(house, 15.0, hours=24)
+    repeats = [after for before, after in pairwise(tried) if before[1] == after[1]]
+    for first, _word in repeats:
+        last = first + timedelta(hours=6)
+        assert len([at for at, _word in repeats if first <= at < last]) <= 6
 
 
 async def test_a_person_may_always_try_what_fails_for_a_while(house):

@@ -41,6 +41,7 @@ PLAIN["sslmode"] = "require"
             f"postgresql://u:pw@{HOST}/db?currentSchema=home&options=endpoint%3Dep-1",
             {"options": "endpoint=ep-1 -c search_path=home"},
         ),
+        (f"postgresql://u:pw@{HOST}/db?replication=off", {}),
         (f"postgresql+asyncpg://u:pw@{HOST}/db?ssl=require", {}),
         (f"postgres://u:pw@{HOST}/db?ssl=true", {}),
         (f"postgres://u:pw@{HOST}/db?ssl=0", {"sslmode": "disable"}),

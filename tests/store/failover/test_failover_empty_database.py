@@ -101,6 +101,37 @@ def test_a_lost_database_leaves_the_settings_in_force(
     assert store.get("settings") == SETTINGS
 
 
+@pytest.mark.parametrize("how", LOSSES)
+@pytest.mark.parametrize("does", ["writes", "reads"])
+def test_a_program_that_never_reads_what_is_lost_finds_out(
+    on_postgres, database_url, lose, clock, how, does
+):
+    store = on_postgres(database_url, monotonic=clock.monotonic, background=False)
+    store.set_many({"settings": SETTINGS, "state": {"n": 1}})
+    store.maintain()
+    lose(how)
+    if does == "writes":
+        store.set("state", {"n": 2})
+    else:
+        store.get("state")
+    clock.advance(5)
+    store.maintain()
+    assert "settings" in store.status().left_over
+    assert "settings" in [each.key for each in store.conflicts()]
+
+
+def test_a_database_that_nobody_asks_is_left_alone(flaky, make, clock):
+    store = make(flaky, monotonic=clock.monotonic, background=False).open()
+    store.set("settings", SETTINGS)
+    for _ in range(3):
+        clock.advance(600)
+        store.maintain()
+        asked = list(flaky.calls)
+        clock.advance(600)
+        store.maintain()
+        assert flaky.calls == asked
+
+
 def test_a_new_database_at_the_same_place_leaves_them_in_force(
     on_postgres, postgres_server, database_url
 ):
@@ -256,6 +287,31 @@ def test_one_command_brings_them_back(on_postgres, database_url, lose, command):
     store.set("settings", {"target_temp": 30})
     command("conflicts", "restore", "settings", code=1)
     assert store.get("settings") == {"target_temp": 30}
+
+
+@pytest.mark.parametrize("at", ["now()", "'infinity'", "NULL"])
+def test_what_a_restored_dump_has_is_not_said_to_be_missing(
+    on_postgres, database_url, command, at
+):
+    """A dump of a time before the adoption: documents without a revision."""
+    store = on_postgres(database_url)
+    store.set_many({"settings": SETTINGS, "state": {"n": 1}})
+    store.close()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "DROP TABLE json_store;"
+            "CREATE TABLE json_store (kind varchar(50) PRIMARY KEY, data jsonb NOT NULL,"
+            " updated_at timestamptz);"
+            f"INSERT INTO json_store VALUES ('settings', '{{}}', {at})"
+        )
+    found = diagnosis(command)
+    assert "does not have state," in found["documents"]["message"]
+    assert "settings" not in found["documents"]["message"]
+    health = json.loads(command("health", "--json"))
+    assert "restore" in find(health["stores"], "name", "state")["last_error"]
+    kept = find(health["stores"], "name", "settings")
+    assert "restore" not in str(kept["last_error"])
+    assert bool(kept["updated_at"]) == (at == "now()")
 
 
 @settings(

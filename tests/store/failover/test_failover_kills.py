@@ -32,6 +32,15 @@ def test_killed_writers_and_killed_servers_lose_nothing(chaos, server, tmp_path)
     assert report.server_kills + report.writer_kills >= 4
 
 
+@pytest.mark.slow
+def test_whatever_befalls_at_once_loses_nothing(chaos, tmp_path):
+    """Switch-overs, a pooler, a full disk, dropped tables, jumping clocks and kills."""
+    with chaos.all_means(tmp_path) as (server, means):
+        report = chaos.run(server, tmp_path, writes=20_000, kills=8, **means)
+    assert report.wrong == [], str(report)
+    assert report.named > 0
+
+
 def test_a_server_killed_under_four_writers_loses_nothing(
     server, on_postgres, until_back
 ):

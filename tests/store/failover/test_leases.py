@@ -9,6 +9,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from switchbot_store import (
     JsonStore,
@@ -18,6 +20,7 @@ from switchbot_store import (
     StoreUnavailableError,
     ThreadedStore,
 )
+from switchbot_store.lease import take_lease
 
 BACKENDS = ["memory", "json", "postgres"]
 
@@ -110,6 +113,48 @@ def test_the_wall_clock_does_not_matter(hosts, monkeypatch):
     clock.time = clock.time.replace(year=2099)
     assert two.lease("engine", 30) is None
     assert two.lease("engine", 30) is None
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1),
+            st.sampled_from(["take", "take", "renew", "release"]),
+            st.sampled_from([0.1, 29, 31, 1e9]),
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_the_clocks_do_there_is_one_holder_at_most(steps):
+    """Monotonic clocks that leap, as those of paused machines: costs a lease, no more."""
+    shared = MemoryStore()
+    hosts = [_Host(shared) for _ in range(2)]
+    highest = 0
+    for number, step, seconds in steps:
+        host = hosts[number]
+        host.seconds += seconds
+        if step == "take":
+            lease = take_lease(host, "engine", 30, monotonic=lambda h=host: h.seconds)
+            if lease is not None:
+                assert lease.token > highest
+                highest = lease.token
+                host.lease = lease
+        elif step == "release" and host.lease is not None:
+            host.lease.release()
+        elif host.lease is not None and host.lease.renew():
+            # Only the newest may be told that it holds it.
+            assert host.lease.token == highest
+
+
+class _Host:
+    """A host with a clock of its own on a place that others share."""
+
+    def __init__(self, shared):
+        self.get_entry = shared.get_entry
+        self.compare_and_set = shared.compare_and_set
+        self.seconds = 0.0
+        self.lease = None
 
 
 def test_leases_are_not_listed(hosts):

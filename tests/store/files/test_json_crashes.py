@@ -5,6 +5,7 @@ import os
 import pwd
 import random
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -254,8 +255,9 @@ class TestCrashes:
                 assert other.get("b") == other.get("a") == {"n": 2}
         assert not (directory / ".pending.json").exists()
 
+    @pytest.mark.parametrize("call", [3, 4])  # of the list, of the directory with it
     def test_a_set_many_that_was_not_committed_leaves_nothing(
-        self, directory, monkeypatch
+        self, directory, monkeypatch, call
     ):
         with JsonStore(directory) as store:
             store.set_many({"a": {"n": 1}, "b": {"n": 1}})
@@ -264,7 +266,7 @@ class TestCrashes:
 
             def fail_late(descriptor):
                 calls.append(descriptor)
-                if len(calls) == 5:  # that of the list of what to install
+                if len(calls) == call:
                     raise OSError(5, "Input/output error")
                 fsync(descriptor)
 
@@ -274,6 +276,69 @@ class TestCrashes:
             monkeypatch.undo()
             assert store.get("a") == store.get("b") == {"n": 1}
         assert documents(directory) == [".lock", "a.json", "b.json"]
+
+    def test_a_set_many_syncs_its_directory_twice_however_many_it_writes(
+        self, directory, monkeypatch
+    ):
+        with JsonStore(directory) as store:
+            store.set_many({f"z{each}": {"n": 1} for each in range(50)})
+            fsync, synced = os.fsync, []
+
+            def count(descriptor):
+                synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+                fsync(descriptor)
+
+            monkeypatch.setattr(os, "fsync", count)
+            store.set_many({f"z{each}": {"n": 2} for each in range(50)})
+            # Every file, the list of them, and the directory: for the list, for what
+            # is installed.
+            assert len(synced) == 50 + 3
+            assert sum(synced) == 2
+
+    def test_a_list_without_some_of_its_files_was_never_committed(
+        self, directory, monkeypatch
+    ):
+        # One sync makes list and files durable, so a power cut in it may leave this.
+        with JsonStore(directory) as store:
+            store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+
+            def dies(directory):
+                raise KeyboardInterrupt
+
+            with monkeypatch.context() as patch:
+                patch.setattr("switchbot_store.files.store.sync_directory", dies)
+                # As at a power cut: nothing in the process cleans up.
+                patch.setattr(os, "unlink", lambda path: None)
+                with pytest.raises(KeyboardInterrupt):
+                    store.set_many({"a": {"n": 2}, "b": {"n": 2}})
+        prepared = [name for name in names(directory) if name.startswith(".a.json.")]
+        (directory / next(each for each in prepared if each.endswith(".tmp"))).unlink()
+        with JsonStore(directory) as other:
+            assert other.get("a") == other.get("b") == {"n": 1}
+        assert documents(directory) == [".lock", "a.json", "b.json"]
+
+    def test_a_list_that_came_back_after_later_writes_changes_nothing(
+        self, directory, monkeypatch
+    ):
+        kept = {}
+        with JsonStore(directory) as store:
+            store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+            unlink = os.unlink
+
+            def look(path):
+                if str(path).endswith(".pending.json"):
+                    kept["list"] = (directory / ".pending.json").read_bytes()
+                unlink(path)
+
+            monkeypatch.setattr(os, "unlink", look)
+            store.set_many({"a": {"n": 2}, "b": {"n": 2}})
+            monkeypatch.undo()
+            store.set("a", {"n": 3})
+        (directory / ".pending.json").write_bytes(kept["list"])
+        with JsonStore(directory) as other:
+            assert other.get_many(["a", "b"])["a"].data == {"n": 3}
+            assert other.get("b") == {"n": 2}
+        assert not (directory / ".pending.json").exists()
 
     def test_torn_temporary_files_are_harmless_and_removed(self, store, directory):
         store.set("a", {"n": 1})

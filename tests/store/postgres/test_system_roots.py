@@ -100,9 +100,8 @@ def test_the_name_of_the_host_counts(encrypted, trusted):
 
 
 def test_a_weaker_mode_is_refused_with_the_fix(encrypted, trusted):
-    weak = config(encrypted, POSTGRES_SSL_MODE="require")
     with pytest.raises(StoreConfigError, match="POSTGRES_SSL_MODE=verify-full"):
-        PostgresStore(weak.conninfo).open()
+        config(encrypted, POSTGRES_SSL_MODE="require")
 
 
 def test_whom_the_system_does_not_know_is_refused(encrypted):

@@ -290,3 +290,40 @@ def test_options_are_refused_and_the_doctor_says_so(environment, pgbouncer):
     problems = [each for each in examine() if each.level == "problem"]
     assert {each.check for each in problems} == {"pooler"}
     assert any("PGOPTIONS" in each.advice for each in problems)
+
+
+@pytest.mark.parametrize("word", ["schema", "currentSchema"])
+def test_a_schema_of_the_url_where_the_role_has_it(pgbouncer, database_url, word):
+    """PgBouncer refuses the option in which libpq would send it."""
+    url = f"{pgbouncer}?{word}=home"
+    with psycopg.connect(database_url, autocommit=True) as direct:
+        direct.execute("CREATE SCHEMA home")
+        with pytest.raises(StoreConfigError, match=r"ALTER ROLE .* search_path = home"):
+            PostgresStore(url).open()
+        name = direct.info.dbname
+        direct.execute(f'ALTER DATABASE "{name}" SET search_path = home')
+        # The pooler's sessions of before are as they were.
+        direct.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with PostgresStore(url) as store:
+            store.set("heating", {"target": 21})
+        tables = "SELECT schemaname FROM pg_tables WHERE tablename = 'json_store'"
+        assert direct.execute(tables).fetchall() == [("home",)]
+        direct.execute(f'ALTER DATABASE "{name}" RESET search_path')
+
+
+def test_a_pooler_that_passes_over_options_does_not_hide_the_schema(
+    postgres_server, database_url
+):
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    with (
+        PgBouncer(
+            postgres_server, settings=("ignore_startup_parameters=options",)
+        ) as it,
+        psycopg.connect(database_url, autocommit=True) as direct,
+    ):
+        direct.execute("CREATE SCHEMA home")
+        with pytest.raises(StoreConfigError, match="search_path = home"):
+            PostgresStore(f"{it.url(name)}?schema=home").open()
