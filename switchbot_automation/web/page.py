@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
+from switchbot_automation.web.delivery import compressed, is_known, takes_gzip
 from switchbot_automation.web.guard import Who, too_many, who_asks
 from switchbot_automation.web.request import RequestRefusedError, read_body, site_of
 
@@ -53,6 +54,7 @@ _FORM = "application/x-www-form-urlencoded"
 @dataclass(frozen=True, slots=True)
 class _File:
     body: bytes
+    gzipped: bytes | None
     content_type: str
     etag: str
 
@@ -61,17 +63,26 @@ class _File:
 def _file(name: str) -> _File:
     body = (files("switchbot_automation.web") / "static" / name).read_bytes()
     etag = hashlib.sha256(body).hexdigest()[:32]
-    return _File(body, _TYPES[name.rpartition(".")[2]], etag)
+    content_type = _TYPES[name.rpartition(".")[2]]
+    return _File(body, compressed(body, content_type), content_type, etag)
 
 
 def _answer(request: web.Request, name: str) -> web.Response:
     found = _file(name)
-    headers = {"ETag": f'"{found.etag}"', "Cache-Control": "no-cache"}
-    given = request.headers.get("If-None-Match", "")
-    if found.etag in given:
+    body, etag = found.body, found.etag
+    headers = {"Cache-Control": "no-cache"}
+    if found.gzipped is not None:
+        headers["Vary"] = "Accept-Encoding"
+        if takes_gzip(request):
+            # Other bytes, so another name.
+            body, etag = found.gzipped, f"{etag}-gzip"
+            headers["Content-Encoding"] = "gzip"
+    headers["ETag"] = f'"{etag}"'
+    if is_known(request, etag):
+        headers.pop("Content-Encoding", None)
         return web.Response(status=304, headers=headers)
     return web.Response(
-        body=found.body,
+        body=body,
         headers=headers,
         content_type=found.content_type,
         charset=None if found.content_type == "image/png" else "utf-8",
