@@ -38,6 +38,8 @@ NAMES: Final = (
     "page.js",
     "api.js",
     "chart.js",
+    "language.js",
+    "past.js",
     "said.js",
     "settings.js",
     "wants.js",

@@ -166,7 +166,7 @@ async def test_every_room_says_how_it_is_and_why(pictured, open_page):
         decisions = await page.locator("#decisions").inner_text()
         assert "Heating turned on" in decisions
         label = await page.locator("#chart svg").get_attribute("aria-label")
-        assert label.startswith("living room: between")
+        assert label.startswith("Living room: between")
 
 
 async def test_a_name_that_looks_like_markup_is_shown_as_it_is(looked, open_page):

@@ -1,6 +1,7 @@
 // What a person wants of a room: other temperatures or a preset, for a time or for good.
+import { _ } from "./language.js";
 import { change } from "./settings.js";
-import { dayAndClock, number, plain } from "./words.js";
+import { dayAndClock, number, plain, titleOf } from "./words.js";
 
 const STEP = 0.5;
 const COLDEST = 10;
@@ -10,15 +11,16 @@ const SETTLED_MILLISECONDS = 900;
 
 const get = (id) => document.getElementById(id);
 const pressed = new Map();
-const title = (zone) => (zone.name === "default" ? "Home" : plain(zone.name));
+const title = (zone) => titleOf(zone.name);
 
-export const bandWords = ({ low, high }) => `${number(low)} to ${number(high)} °C`;
+export const bandWords = ({ low, high }) => _("{low} to {high} °C", { low: number(low), high: number(high) });
 
 export function wishWords(zone) {
   const { wish, timezone } = zone;
-  const what = wish.preset ? `preset ${plain(wish.preset)}` : bandWords(zone.wanted ?? zone.band);
-  const until = wish.until.startsWith("9999-") ? "you resume" : dayAndClock(wish.until, timezone);
-  return `${wish.rule ? `Rule ${wish.rule} wants` : "You want"} ${what} until ${until}.`;
+  const what = wish.preset ? _("preset {preset}", { preset: plain(wish.preset) }) : bandWords(zone.wanted ?? zone.band);
+  const until = wish.until.startsWith("9999-") ? _("you resume") : dayAndClock(wish.until, timezone);
+  if (wish.rule) return _("Rule {rule} wants {what} until {until}.", { rule: wish.rule, what, until });
+  return _("You want {what} until {until}.", { what, until });
 }
 
 // Show the band of a room between its two buttons; what was pressed and not sent yet goes first.
@@ -27,14 +29,15 @@ export function showDial(card, zone, { readOnly, send }) {
   const band = pressed.get(zone.name)?.band ?? zone.wanted;
   dial.hidden = !band || !zone.enabled || readOnly;
   if (dial.hidden) return;
-  dial.setAttribute("aria-label", `Wanted in ${title(zone)}`);
+  dial.setAttribute("aria-label", _("Wanted in {room}", { room: title(zone) }));
   const wanted = dial.querySelector(".wanted");
   wanted.textContent = bandWords(band);
   wanted.classList.toggle("pending", pressed.has(zone.name));
+  const labels = { cooler: _("Cooler by half a degree, {room}", { room: title(zone) }), warmer: _("Warmer by half a degree, {room}", { room: title(zone) }) };
   for (const [name, sign] of [["cooler", -1], ["warmer", 1]]) {
     const button = dial.querySelector(`.${name}`);
     button.disabled = band.low + sign * STEP < COLDEST || band.high + sign * STEP > WARMEST;
-    button.setAttribute("aria-label", `${plain(name)} by half a degree, ${title(zone)}`);
+    button.setAttribute("aria-label", labels[name]);
     button.onclick = () => press(card, zone, sign * STEP, { readOnly, send });
   }
 }
@@ -70,7 +73,7 @@ export function openChange(zone, send) {
   const dialog = get("change");
   const form = dialog.querySelector("form");
   const field = (name) => form.elements.namedItem(name);
-  get("change-title").textContent = `What ${title(zone)} is to keep`;
+  get("change-title").textContent = _("What {room} is to keep", { room: title(zone) });
   const { low, high } = zone.wanted ?? { low: 20, high: 22 };
   // With both seasons there have to be some degrees between heating and cooling.
   const gap = zone.mode === "auto" ? 3 : STEP;
@@ -89,7 +92,7 @@ export function openChange(zone, send) {
   for (const name of ["low", "high"]) {
     field(name).oninput = field(`${name}-handle`).oninput = (event) => event.target.value && moved(name, event.target.value);
   }
-  const choices = ["", ...zone.presets].map((name) => new Option(name ? plain(name) : "none", name));
+  const choices = ["", ...zone.presets].map((name) => new Option(name ? plain(name) : _("none"), name));
   field("preset").replaceChildren(...choices);
   field("preset").value = zone.wish?.preset ?? "";
   get("change-presets").hidden = !zone.presets.length;
@@ -114,7 +117,7 @@ export function openChange(zone, send) {
 
 // The setpoint moves with the middle of the band, as the engine does it for a time.
 function keepForGood(zone, { low, high }, send) {
-  const words = `${title(zone)} keeps ${bandWords({ low, high })} from now on`;
+  const words = _("{room} keeps {band} from now on", { room: title(zone), band: bandWords({ low, high }) });
   change(words, (document) => {
     const part = document.zones?.[zone.name] ?? document;
     const season = zone.mode;
