@@ -7,7 +7,7 @@ import { say } from "./said.js";
 import { openSettings } from "./settings.js";
 import { openChange, showDial, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, levelWord, number, outcome, plain, roomWord, state, statusWord, titleOf } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomWord, state, statusWord, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
@@ -19,8 +19,20 @@ let holding = null;
 const zoneOf = (name) => home?.zones.find((zone) => zone.name === name);
 
 function problem(text) {
+  // What is said again and again is not said anew to who listens.
+  if (get("problem").textContent === text) return;
   get("problem").hidden = !text;
   get("problem").textContent = text;
+}
+
+// Rooms that are not kept, or of which nothing is known: they come first.
+const LOST = new Set(["not_kept", "blind"]);
+const isLost = (zone) => LOST.has(zone.room?.status);
+
+function lostWords(zone) {
+  const { status, since } = zone.room;
+  const values = { room: titleOf(zone.name), status: roomWord(status), since: since && dayAndClock(since, zone.timezone) };
+  return since ? _("{room}: {status} since {since}.", values) : _("{room}: {status}.", values);
 }
 
 function problemsOf(home) {
@@ -36,18 +48,23 @@ function problemsOf(home) {
 
 function showHome(told) {
   home = { ...home, ...told };
-  problem(problemsOf(home).join(" "));
-  if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;
+  const lost = home.zones.filter(isLost);
+  const zones = [...lost, ...home.zones.filter((zone) => !isLost(zone))];
+  problem([...problemsOf(home), ...lost.map(lostWords)].join(" "));
+  if (!zoneOf(selected)) selected = zones[0]?.name ?? null;
+  const focused = document.activeElement;
   const rooms = get("rooms");
   rooms.classList.toggle("one", home.zones.length === 1);
   const cards = new Map([...rooms.children].map((card) => [card.dataset.zone, card]));
-  home.zones.forEach((zone, index) => {
+  zones.forEach((zone, index) => {
     const card = cards.get(zone.name) ?? newRoom(zone.name);
     cards.delete(zone.name);
     if (rooms.children[index] !== card) rooms.insertBefore(card, rooms.children[index] ?? null);
     showRoom(card, zone);
   });
   cards.forEach((card) => card.remove());
+  // What is moved loses the keyboard.
+  if (focused !== document.activeElement && focused?.isConnected) focused.focus();
   showFacts();
   showDetail();
 }
@@ -56,7 +73,7 @@ function newRoom(name) {
   const card = get("room").content.firstElementChild.cloneNode(true);
   card.dataset.zone = name;
   card.querySelector(".name").addEventListener("click", () => select(name));
-  card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), act));
+  card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), home.zones, act));
   card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
   card.querySelector(".do-resume").addEventListener("click", () => act(name, { action: "resume" }));
   card.querySelector(".do-off").addEventListener("click", () => act(name, { action: "quick_off" }));
@@ -68,6 +85,7 @@ function showRoom(card, zone) {
   const title = titleOf(zone.name);
   part(".name").textContent = title;
   part(".name").setAttribute("aria-pressed", String(zone.name === selected));
+  card.classList.toggle("lost", isLost(zone));
   card.classList.toggle("selected", zone.name === selected && home.zones.length > 1);
   const [word, kind] = state(zone);
   part(".state").textContent = zone.uncertain ? `${word}?` : word;
@@ -85,7 +103,7 @@ function showRoom(card, zone) {
   part(".note").hidden = !note;
   part(".note").textContent = note;
   showDial(card, zone, { readOnly: home.read_only, send: act });
-  part(".do-change").hidden = !zone.enabled || !(zone.wanted || zone.presets.length);
+  part(".do-change").hidden = zone.observe_only && !zone.wanted;
   const held = zone.hold_until !== null || zone.wish !== null;
   const off = !zone.enabled && zone.power === "off";
   for (const button of card.querySelectorAll(".buttons button")) {
@@ -156,24 +174,28 @@ function showDetail() {
 
 const WISHES = new Set(["set_temperature", "set_preset_mode", "hold"]);
 
-async function act(name, wish, sent = () => {}) {
-  const back = wayBack(zoneOf(name));
-  const card = document.querySelector(`[data-zone="${CSS.escape(name)}"]`);
+// Tell one room, or several the same, what is wished of it.
+async function act(names, wish, sent = () => {}) {
+  const rooms = [names].flat();
+  const backs = rooms.map((name) => [name, wayBack(zoneOf(name))]);
+  const cards = rooms.map((name) => document.querySelector(`[data-zone="${CSS.escape(name)}"]`));
   const focused = document.activeElement;
-  card.classList.add("busy");
-  showRoom(card, zoneOf(name));
+  cards.forEach((card, index) => {
+    card.classList.add("busy");
+    showRoom(card, zoneOf(rooms[index]));
+  });
   try {
-    const done = await ask(`${pathOf(name)}/actions`, sending("POST", wish));
-    const undone = WISHES.has(wish.action) && back;
-    say(toldOf(done, name), undone ? () => act(name, back) : null);
+    const told = await Promise.all(rooms.map(async (name) => toldOf(await ask(`${pathOf(name)}/actions`, sending("POST", wish)), name)));
+    const undone = WISHES.has(wish.action) && backs.every(([, back]) => back);
+    say(told.join(" "), undone ? () => Promise.all(backs.map(([name, back]) => act(name, back))) : null);
   } catch (error) {
     say(error.message);
   } finally {
     sent();
-    card.classList.remove("busy");
+    cards.forEach((card) => card.classList.remove("busy"));
     await refresh();
     // A button that went away must not leave the keyboard nowhere.
-    if (!focused?.isConnected || focused.hidden || focused.disabled) card.querySelector(".name").focus();
+    if (!focused?.isConnected || focused.hidden || focused.disabled) cards[0].querySelector(".name").focus();
     else focused.focus();
   }
 }
@@ -219,8 +241,10 @@ get("hold").addEventListener("close", () => {
 async function refresh() {
   try {
     showHome(await ask("api/zones"));
+    return true;
   } catch (error) {
     problem(error.message);
+    return false;
   }
 }
 
@@ -230,7 +254,13 @@ function connect() {
     get("connection").textContent = text;
     get("connection").className = `pill ${kind}`;
   };
-  source.addEventListener("open", () => shown(_("Live"), "live"));
+  // What is told only when it is asked for may have changed while nobody listened.
+  let again = false;
+  source.addEventListener("open", () => {
+    shown(_("Live"), "live");
+    if (again) refresh();
+    again = true;
+  });
   source.addEventListener("home", (event) => showHome(JSON.parse(event.data)));
   source.addEventListener("quota_level_changed", refresh);
   source.addEventListener("error", () => {
@@ -238,8 +268,16 @@ function connect() {
     // After an answer that is no stream the browser gives up; sessions end like that.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => refresh().then(connect), 5000);
   });
-  addEventListener("pagehide", () => source.close(), { once: true });
+  connect.source = source;
 }
 
-setInterval(refresh, 60000);
+addEventListener("pagehide", () => connect.source?.close());
+// A page that comes back as it was left has no stream any more.
+addEventListener("pageshow", (event) => event.persisted && refresh().then(connect));
+setInterval(async () => {
+  // A stream whose other end is gone without a word looks alive.
+  if ((await refresh()) || connect.source?.readyState !== EventSource.OPEN) return;
+  connect.source.close();
+  connect();
+}, 60000);
 refresh().then(connect);
