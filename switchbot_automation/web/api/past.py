@@ -42,6 +42,8 @@ _EXPORTED_HOURS = 31 * _DAY
 _MOST_DAYS = 31
 # The whole decision is written again after so long, its band with it.
 _REPEATED: Final = timedelta(hours=1)
+# A reading counts until the next one, but no longer; as the history has it.
+_HELD: Final = timedelta(hours=1)
 SHAPES: Final = ("rows", "columns")
 
 
@@ -92,7 +94,8 @@ async def _chart(
     found = await site.history.query(
         start, end, zone=zone.name, fields=_FIELDS, points=points
     )
-    rows = [{**row, "timestamp": zulu(row["timestamp"])} for row in found.rows]
+    present = min(end, site.engine.clock.now())
+    rows = _whole(found.rows, timedelta(seconds=found.bucket_seconds or 0), present)
     on_seconds = sum(row.get("aircon_on_seconds") or 0 for row in rows)
     return answer | {
         "source": found.source,
@@ -100,6 +103,26 @@ async def _chart(
         "on_seconds": round(on_seconds),
         "rows": rows,
     }
+
+
+def _whole(
+    rows: Sequence[HistoryRow], width: timedelta, present: datetime
+) -> list[dict[str, Any]]:
+    """Return rows as JSON whose times with the unit on reach to the next row.
+
+    Buckets narrower than the pauses between looks leave some without a row, and what
+    the unit ran in those would be lost.
+    """
+    told = []
+    nexts = [*(row.timestamp for row in rows), present][1:]
+    for row, following in zip(rows, nexts, strict=True):
+        told.append({**row, "timestamp": zulu(row.timestamp)})
+        ends = row.timestamp + width
+        held = min(following, row.timestamp + _HELD)
+        if row.get("assumed_aircon_power") == "on" and held > ends:
+            ran = row.get("aircon_on_seconds") or 0
+            told[-1]["aircon_on_seconds"] = ran + (held - ends).total_seconds()
+    return told
 
 
 def _check_range(start: datetime, end: datetime, most_hours: float) -> None:

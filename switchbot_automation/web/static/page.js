@@ -174,9 +174,11 @@ function showDetail() {
 
 const WISHES = new Set(["set_temperature", "set_preset_mode", "hold"]);
 
-// Tell one room, or several the same, what is wished of it.
-async function act(names, wish, sent = () => {}) {
-  const rooms = [names].flat();
+// Tell a room, or several the same, what is wished.
+const act = (names, wish, sent) => actAll([names].flat().map((name) => [name, wish]), sent);
+
+async function actAll(wishes, sent = () => {}) {
+  const rooms = wishes.map(([name]) => name);
   const backs = rooms.map((name) => [name, wayBack(zoneOf(name))]);
   const cards = rooms.map((name) => document.querySelector(`[data-zone="${CSS.escape(name)}"]`));
   const focused = document.activeElement;
@@ -185,9 +187,9 @@ async function act(names, wish, sent = () => {}) {
     showRoom(card, zoneOf(rooms[index]));
   });
   try {
-    const told = await Promise.all(rooms.map(async (name) => toldOf(await ask(`${pathOf(name)}/actions`, sending("POST", wish)), name)));
-    const undone = WISHES.has(wish.action) && backs.every(([, back]) => back);
-    say(told.join(" "), undone ? () => Promise.all(backs.map(([name, back]) => act(name, back))) : null);
+    const told = await Promise.all(wishes.map(async ([name, wish]) => toldOf(await ask(`${pathOf(name)}/actions`, sending("POST", wish)), name)));
+    const undone = wishes.every(([, wish]) => WISHES.has(wish.action)) && backs.every(([, back]) => back);
+    say(told.join(" "), undone ? () => actAll(backs) : null);
   } catch (error) {
     say(error.message);
   } finally {
