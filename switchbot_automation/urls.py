@@ -25,7 +25,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291
 
 # All that IANA's registries iana-ipv4-special-registry and iana-ipv6-special-registry
-# (as of 2025-10) hold within what is else public, and multicast. Not those that
+# (RFC 6890, RFC 8190) hold within what is else public, and multicast. Not those that
 # `ipaddress` has: they differ between releases of Python. What the registries call
 # globally reachable is here too where it is not for servers (anycast of relays, AS112).
 _SPECIAL_4: Final = tuple(

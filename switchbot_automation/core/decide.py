@@ -196,6 +196,9 @@ def _decide_by_settings(
 
 @lru_cache(maxsize=256)
 def _window_reason(window: TimeWindow) -> Reason:
+    if window.span is not None:
+        # A person's; what they want, and until when, is a reason of its own.
+        return Reason(ReasonCode.IN_WINDOW)
     detail = {"start": f"{window.start:%H:%M}", "end": f"{window.end:%H:%M}"}
     if window.id:
         detail["window"] = window.id

@@ -190,8 +190,8 @@ def proposed_settings(
 
     `band` is in °C, of `season`; with season ``auto`` it is the winter's, and the
     summer's lies above it. `hours` are on the wall clock of `timezone`, every day; an end
-    before the start is on the next day. One room makes a flat document, several one with
-    `zones`. Raises SettingsError for no room, an unknown season or a band upside down.
+    before the start is on the next day, one that is the start is a day later. One room
+    makes a flat document, several one with `zones`. Raises SettingsError for no room, an unknown season or a band upside down.
 
     >>> from datetime import time
     >>> from switchbot_automation import Device, Remote
@@ -226,14 +226,7 @@ def proposed_settings(
             "target_temp": min(30, max(16, round((least + most) / 2))),
         }
     start, end = (f"{each:%H:%M}" for each in hours)
-    if start == end:
-        # A window cannot begin where it ends: two halves make the whole day.
-        spans = [(start, _opposite(start)), (_opposite(start), start)]
-    else:
-        spans = [(start, end)]
-    document["time_windows"] = [
-        {"days": list(EVERY_DAY), "start": first, "end": last} for first, last in spans
-    ]
+    document["time_windows"] = [{"days": list(EVERY_DAY), "start": start, "end": end}]
     devices = [
         {"meter_device_id": r.meter.device_id, "aircon_device_id": r.unit.device_id}
         for r in rooms
@@ -250,11 +243,6 @@ def _bands(season: str, band: tuple[float, float]) -> dict[str, tuple[float, flo
     least, most = COMFORTABLE["summer"]
     lift = max(0.0, band[1] + _APART - least)
     return {"winter": band, "summer": (least + lift, most + lift)}
-
-
-def _opposite(clock: str) -> str:
-    hour, minute = clock.split(":")
-    return f"{(int(hour) + 12) % 24:02}:{minute}"
 
 
 def _products(entry: Device) -> tuple[DeviceType, ...]:

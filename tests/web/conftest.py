@@ -1,5 +1,8 @@
 """A simulated home of two rooms that was lived in for a day, and its page on loopback."""
 
+import os
+import shutil
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -178,3 +181,84 @@ async def aiohttp_address():
     yield served
     for runner in runners:
         await runner.cleanup()
+
+
+# --- a browser, of the session that has one ----------------------------------------------
+
+WIDE = 1280, 900
+# Without these it looks for its maker's servers at every start.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+async def chromium():
+    """Give the system's Chromium; without one the test fails and says so."""
+    try:
+        # Only this session has it; the others collect this file all the same.
+        from playwright.async_api import async_playwright  # noqa: PLC0415 - see above
+    except ImportError:
+        pytest.fail("playwright is not installed: run `nox -s browser`")
+    found = os.environ.get("CHROMIUM") or next(
+        filter(
+            None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+        ),
+        None,
+    )
+    if found is None:
+        pytest.fail(
+            "there is no Chromium: install one (Debian: apt-get install chromium) or "
+            "name it in CHROMIUM"
+        )
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=found, args=ARGUMENTS
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Open pages. Whatever they complain of, or ask of another host, fails the test."""
+
+    @asynccontextmanager
+    async def opened(url, size=WIDE, scheme="light", forgiven="nothing", **options):
+        complaints = []
+        context = await chromium.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            **options,
+        )
+        page = await context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if message.type in {"error", "warning"}
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith(url)
+                else complaints.append(f"asked {request.url}")
+            ),
+        )
+        await page.goto(url)
+        yield page
+        await context.close()
+        assert [each for each in complaints if forgiven not in each] == []
+
+    return opened

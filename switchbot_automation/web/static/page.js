@@ -11,6 +11,7 @@ import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, 
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
+const LATEST_ANSWER_MILLISECONDS = 60000;
 
 let home = null;
 let selected = null;
@@ -47,6 +48,10 @@ function problemsOf(home) {
 // --- rooms ---------------------------------------------------------------------------
 
 function showHome(told) {
+  // An answer that was made before what is shown, and came after it, is old news. One much
+  // older is from a clock that was set back.
+  const late = told.at && home?.at ? Date.parse(home.at) - Date.parse(told.at) : 0;
+  if (late > 0 && late < LATEST_ANSWER_MILLISECONDS) return;
   home = { ...home, ...told };
   const lost = home.zones.filter(isLost);
   const zones = [...lost, ...home.zones.filter((zone) => !isLost(zone))];
