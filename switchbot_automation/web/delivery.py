@@ -13,6 +13,8 @@ from switchbot_automation.web.request import as_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Reasons come in the language, and all in the coding, that who asks takes.
+VARY: Final = "Accept-Language, Accept-Encoding"
 _LEAST_BYTES: Final = 1024
 # From here on compressing takes longer than the event loop should wait.
 _ELSEWHERE_BYTES: Final = 32 * 1024
@@ -58,7 +60,7 @@ def deliver(request: web.Request, response: web.StreamResponse) -> web.StreamRes
     coded = "Content-Encoding" in response.headers
     if coded or not _may_shrink(body, response.content_type):
         return response
-    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Vary"] = VARY
     if takes_gzip(request):
         response.zlib_executor_size = _ELSEWHERE_BYTES
         response.enable_compression(web.ContentCoding.gzip)
@@ -92,6 +94,6 @@ def as_known_json(
     etag = hashlib.blake2b(bytes(telling or b""), digest_size=12).hexdigest()
     headers = {"ETag": f'W/"{etag}"', "Cache-Control": "private, no-cache"}
     if is_known(request, etag):
-        return web.Response(status=304, headers={**headers, "Vary": "Accept-Encoding"})
+        return web.Response(status=304, headers={**headers, "Vary": VARY})
     response.headers.update(headers)
     return response

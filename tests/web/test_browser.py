@@ -178,7 +178,7 @@ async def test_quick_off_turns_a_room_off_and_says_so(pictured, open_page):
     async with pictured.serve() as url, open_page(url) as page:
         await drawn(page)
         await page.get_by_role("button", name="Quick off, Living room").click()
-        await page.get_by_role("status").get_by_text("Off was accepted").wait_for()
+        await page.get_by_role("status").get_by_text("Off accepted").wait_for()
         assert pictured.engine.next_wakeup == pictured.clock.now()
         await pictured.engine.run_once()
         room = page.locator('[data-zone="living room"]')

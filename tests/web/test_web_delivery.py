@@ -42,7 +42,8 @@ async def test_what_is_long_is_compressed_for_who_takes_it(home, wire, path):
         plain, large = await wire(f"{url}{path}", accept="identity")
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
-    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert packed.headers["Vary"] == plain.headers["Vary"]
     assert gzip.decompress(small) == large
     assert len(small) < len(large) / 2
 
@@ -103,7 +104,7 @@ async def test_what_did_not_change_is_not_sent_again(home, wire, path, accept):
             again, body = await wire(f"{url}{path}", accept, If_None_Match=given)
             assert (again.status, body) == (304, b"")
             assert again.headers["ETag"] == etag
-            assert again.headers["Vary"] == "Accept-Encoding"
+            assert again.headers["Vary"] == first.headers["Vary"]
             assert "no-store" not in again.headers["Cache-Control"]
         other, body = await wire(f"{url}{path}", accept, If_None_Match='"another"')
         assert (other.status, bool(body)) == (200, True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.engine.act.wishes import HOLDS
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import spoken
 from switchbot_automation.model import ManualAction
 from switchbot_automation.web.api.encoding import command_as_json
 from switchbot_automation.web.delivery import as_known_json
@@ -73,7 +74,7 @@ async def explain(request: web.Request) -> web.Response:
             # One at a time: it computes for a while, beside a loop that has to tick.
             return (await site.engine.explain(name, at)).to_dict()
 
-    return as_json(await site.shared.get(("explain", name, at), ask))
+    return as_json(await site.shared.get(("explain", name, at, spoken()), ask))
 
 
 async def act(request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.instants import parse_instant, zulu
+from switchbot_automation.languages import spoken
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
@@ -292,7 +293,7 @@ async def decisions(request: web.Request) -> web.Response:
         # Weeks of rows take longer than the event loop should wait.
         return made | await asyncio.to_thread(_told, found.rows, zone.timezone, start)
 
-    key = ("decisions", name, hours, *asked)
+    key = ("decisions", name, hours, *asked, spoken())
     try:
         made, unavailable = await site.shared.get_or_last(key, ask)
     except StoreUnavailableError as error:
@@ -337,9 +338,22 @@ def _bands(rows: Iterable[HistoryRow], start: datetime) -> list[dict[str, Any]]:
 def _remembered(site: Site, name: str) -> list[dict[str, Any]]:
     kept = site.live.decisions.get(name, ())
     return [
-        {key: value for key, value in each.items() if key != "key"}
+        {key: value for key, value in _said(each).items() if key != "key"}
         for each in reversed(kept)
     ]
+
+
+def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was remembered in the language that is spoken now."""
+    commands = [
+        {**each, "reasons": in_words(each["reasons"], UTC)}
+        for each in facts["commands"]
+    ]
+    return {
+        **facts,
+        "reasons": in_words(facts["reasons"], UTC),
+        "commands": commands,
+    }
 
 
 def _runs(rows: Sequence[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:

@@ -98,7 +98,8 @@ const MOST = 30;
 
 function found(text) {
   const words = text.toLocaleLowerCase(language).split(/\s+/).filter(Boolean);
-  return table.settings.filter((each) => words.every((word) => `${each.name} ${each.meaning} ${each.aliases.join(" ")} ${each.unit === "°C" ? _("temperature") : ""}`.toLocaleLowerCase(language).includes(word)));
+  const toldOf = (spec) => [spec.name, spec.meaning, ...spec.aliases, spec.unit === "°C" ? _("temperature") : ""].join(" ").toLocaleLowerCase(language);
+  return table.settings.filter((each) => words.every((word) => toldOf(each).includes(word)));
 }
 
 function show(specs, part, zone) {

@@ -37,18 +37,18 @@ const ROOMS = {
 };
 
 const STATUSES = {
-  decided: _("is decided"),
-  blocked: _("waits"),
-  sent: _("is sent"),
-  accepted: _("was accepted"),
-  confirmed: _("was confirmed"),
+  decided: _("decided"),
+  blocked: _("blocked"),
+  sent: _("sent"),
+  accepted: _("accepted"),
+  confirmed: _("confirmed"),
   failed: _("failed"),
 };
 
 const LEVELS = {
-  warning: _("little left"),
-  reserve: _("kept for commands"),
-  exhausted: _("used up"),
+  saving: _("saving"),
+  critical: _("critical"),
+  exhausted: _("exhausted"),
 };
 
 export const roomWord = (status) => ROOMS[status] ?? plain(status);
