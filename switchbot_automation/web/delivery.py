@@ -60,7 +60,7 @@ def deliver(request: web.Request, response: web.StreamResponse) -> web.StreamRes
     coded = "Content-Encoding" in response.headers
     if coded or not _may_shrink(body, response.content_type):
         return response
-    response.headers["Vary"] = VARY
+    response.headers.setdefault("Vary", VARY)
     if takes_gzip(request):
         response.zlib_executor_size = _ELSEWHERE_BYTES
         response.enable_compression(web.ContentCoding.gzip)
@@ -92,8 +92,12 @@ def as_known_json(
         rest = {key: value for key, value in body.items() if key not in apart}
         telling = as_json(rest).body
     etag = hashlib.blake2b(bytes(telling or b""), digest_size=12).hexdigest()
-    headers = {"ETag": f'W/"{etag}"', "Cache-Control": "private, no-cache"}
+    headers = {
+        "ETag": f'W/"{etag}"',
+        "Cache-Control": "private, no-cache",
+        "Vary": VARY,
+    }
     if is_known(request, etag):
-        return web.Response(status=304, headers={**headers, "Vary": VARY})
+        return web.Response(status=304, headers=headers)
     response.headers.update(headers)
     return response

@@ -6,7 +6,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const EDGE = { left: 38, right: 10, top: 10, bottom: 24, ribbon: 10 };
 const MARK_PIXELS = 6;
 // Lines are told apart by their dashes too, not by colour alone.
-export const STYLES = 6;
+const STYLES = 6;
+export const lineClass = (index) => ["line", `line-${index % STYLES}`].join(" ");
 
 export function element(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -120,7 +121,7 @@ export function draw(holder, { rooms, bands, marks, humidity }) {
         svg.append(element("polygon", { points: [...upper, ...lower].join(" "), class: "spread" }));
       }
       const path = run.map((point) => `${x(point.middle)},${y(point.temperature)}`).join(" ");
-      svg.append(element("polyline", { points: path, class: `line line-${index % STYLES}` }));
+      svg.append(element("polyline", { points: path, class: lineClass(index) }));
     }
   });
   lines.reverse();
@@ -129,7 +130,7 @@ export function draw(holder, { rooms, bands, marks, humidity }) {
     const [at, under] = [x(mark.at), ribbon - 2];
     const sent = mark.made.commands.length > 0;
     const shape = sent ? `M${at - 5},${under - 9}h10l-5,9z` : `M${at - 1},${under - 5}h2v5h-2z`;
-    const drawn = element("path", { d: shape, class: sent ? "mark sent-mark" : "mark" });
+    const drawn = element("path", { d: shape, class: sent ? "sent-mark" : "mark" });
     drawn.append(element("title", {}, markWords(mark, zone)));
     svg.append(drawn);
   }
@@ -196,7 +197,7 @@ function told(point, zone, named, humidity) {
 }
 
 function markWords({ at, made }, zone) {
-  return `${clock(at, zone.timezone)} ${_("{outcome}: {why}.", { outcome: outcome(made.outcome), why: because(made.reasons) })}`;
+  return [clock(at, zone.timezone), _("{outcome}: {why}.", { outcome: outcome(made.outcome), why: because(made.reasons) })].join(" ");
 }
 
 function drawHumidity(svg, damp, { x, bucket, right, plotBottom }) {

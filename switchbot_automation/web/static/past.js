@@ -1,6 +1,6 @@
 // A room's past: near and far, beside other rooms, day by day, and why it was so.
 import { ask, pathOf } from "./api.js";
-import { draw, STYLES } from "./chart.js";
+import { draw, lineClass } from "./chart.js";
 import { _, dates } from "./language.js";
 import { say } from "./said.js";
 import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, outcome, plain, statusWord, titleOf } from "./words.js";
@@ -185,8 +185,8 @@ function lookAt(index) {
 function showLegend() {
   const { rooms, bands, marks } = show.last;
   const entries = rooms.length > 1
-    ? rooms.map((each, index) => [`of-line line-${index % STYLES}`, titleOf(each.zone.name)])
-    : [["of-line line-0", _("temperature")]];
+    ? rooms.map((each, index) => [lineClass(index), titleOf(each.zone.name)])
+    : [[lineClass(0), _("temperature")]];
   if (showChoices.humidity) entries.push(["of-damp", _("humidity")]);
   entries.push(["of-band", bands.length ? _("wanted") : _("wanted, as set now")], ["of-on", _("unit on")]);
   if (marks.length) entries.push(["of-mark", _("something was sent")]);
@@ -286,9 +286,9 @@ function decisionItem(made) {
   const what = cell("strong", outcome(made.outcome));
   const why = cell("p", because(made.reasons));
   const seconds = (Date.parse(made.until) - Date.parse(made.since)) / 1000;
-  const looks = made.looks > 1 ? ` ${_("for {length}, {count} looks", { length: duration(seconds), count: made.looks })}` : "";
+  const looks = made.looks > 1 ? _("for {length}, {count} looks", { length: duration(seconds), count: made.looks }) : "";
   const words = document.createElement("div");
-  words.append(what, looks, why);
+  words.append(what, " ", looks, why);
   if (made.commands.length) {
     const sent = made.commands.map((each) => `${action(each.action)} ${statusWord(each.status)}`).join(", ");
     words.append(cell("p", _("Sent: {commands}", { commands: sent }), { className: "sent" }));
