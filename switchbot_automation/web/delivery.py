@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from aiohttp import web
 
 from switchbot_automation.web.request import as_json
@@ -52,8 +55,10 @@ def _quality(parameters: str) -> float:
         return 0.0
 
 
-def deliver(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Let an answer above a kilobyte be compressed for who takes it."""
+async def deliver(
+    request: web.Request, response: web.StreamResponse
+) -> web.StreamResponse:
+    """Compress an answer above a kilobyte for who takes it."""
     body = response.body if isinstance(response, web.Response) else None
     if not isinstance(response, web.Response) or not isinstance(body, bytes):
         return response  # a stream tells as it goes
@@ -62,8 +67,10 @@ def deliver(request: web.Request, response: web.StreamResponse) -> web.StreamRes
         return response
     response.headers.setdefault("Vary", VARY)
     if takes_gzip(request):
-        response.zlib_executor_size = _ELSEWHERE_BYTES
-        response.enable_compression(web.ContentCoding.gzip)
+        pack = partial(gzip.compress, body, 6, mtime=0)
+        elsewhere = len(body) > _ELSEWHERE_BYTES
+        response.body = await asyncio.to_thread(pack) if elsewhere else pack()
+        response.headers["Content-Encoding"] = "gzip"
     return response
 
 
@@ -86,12 +93,8 @@ def as_known_json(
     `apart` are keys that alone make no news, as the instant of the answer. A browser
     keeps the answer, asks every time whether it still holds, and shares it with nobody.
     """
-    response = as_json(body)
-    telling = response.body
-    if apart:
-        rest = {key: value for key, value in body.items() if key not in apart}
-        telling = as_json(rest).body
-    etag = hashlib.blake2b(bytes(telling or b""), digest_size=12).hexdigest()
+    telling = {key: value for key, value in body.items() if key not in apart}
+    etag = hashlib.blake2b(orjson.dumps(telling), digest_size=12).hexdigest()
     headers = {
         "ETag": f'W/"{etag}"',
         "Cache-Control": "private, no-cache",
@@ -99,5 +102,4 @@ def as_known_json(
     }
     if is_known(request, etag):
         return web.Response(status=304, headers=headers)
-    response.headers.update(headers)
-    return response
+    return as_json(body, headers=headers)

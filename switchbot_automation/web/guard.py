@@ -207,7 +207,7 @@ def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
         access, writes = rights.get(request.match_info.handler, (Access.PERSON, False))
         try:
             admit(site_of(request), request, access, writes=writes)
-            return deliver(request, await handler(request))
+            return await deliver(request, await handler(request))
         except RequestRefusedError as error:
             return refusal(error)
         except web.HTTPException as error:

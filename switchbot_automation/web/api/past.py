@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.settings.model import ZoneSettings
     from switchbot_automation.web.request import Site
-    from switchbot_store import HistoryRow, ThreadedHistory
+    from switchbot_store import ThreadedHistory
 
 _LONGEST_HOURS = 400 * 24
 _MOST_POINTS = 2000
@@ -107,7 +107,7 @@ async def _chart(
 
 
 def _whole(
-    rows: Sequence[HistoryRow], width: timedelta, present: datetime
+    rows: Sequence[Mapping[str, Any]], width: timedelta, present: datetime
 ) -> list[dict[str, Any]]:
     """Return rows as JSON whose times with the unit on reach to the next row.
 
@@ -115,11 +115,11 @@ def _whole(
     the unit ran in those would be lost.
     """
     told = []
-    nexts = [*(row.timestamp for row in rows), present][1:]
+    nexts = [*(row["timestamp"] for row in rows), present][1:]
     for row, following in zip(rows, nexts, strict=True):
-        told.append({**row, "timestamp": zulu(row.timestamp)})
-        ends = row.timestamp + width
-        held = min(following, row.timestamp + _HELD)
+        told.append({**row, "timestamp": zulu(row["timestamp"])})
+        ends = row["timestamp"] + width
+        held = min(following, row["timestamp"] + _HELD)
         if row.get("assumed_aircon_power") == "on" and held > ends:
             ran = row.get("aircon_on_seconds") or 0
             told[-1]["aircon_on_seconds"] = ran + (held - ends).total_seconds()
@@ -241,7 +241,7 @@ async def _days(
     starts = await asyncio.to_thread(_starts, rows.rows, zone.timezone)
     told = []
     for row in found.rows:
-        day = row.timestamp.astimezone(zone.timezone).date().isoformat()
+        day = row["timestamp"].astimezone(zone.timezone).date().isoformat()
         told.append(
             {
                 "day": day,
@@ -256,12 +256,15 @@ async def _days(
     return told
 
 
-def _starts(rows: Sequence[HistoryRow], tz: tzinfo) -> dict[str, int]:
+def _starts(rows: Sequence[Mapping[str, Any]], tz: tzinfo) -> dict[str, int]:
     counted: dict[str, int] = {}
-    known = [row for row in rows if row.assumed_aircon_power in {"on", "off"}]
+    known = [row for row in rows if row["assumed_aircon_power"] in {"on", "off"}]
     for before, row in pairwise(known):
-        if before.assumed_aircon_power == "off" and row.assumed_aircon_power == "on":
-            day = row.timestamp.astimezone(tz).date().isoformat()
+        if (
+            before["assumed_aircon_power"] == "off"
+            and row["assumed_aircon_power"] == "on"
+        ):
+            day = row["timestamp"].astimezone(tz).date().isoformat()
             counted[day] = counted.get(day, 0) + 1
     return counted
 
@@ -312,13 +315,13 @@ async def decisions(request: web.Request) -> web.Response:
 
 
 def _told(
-    rows: Sequence[HistoryRow], tz: tzinfo, start: datetime
+    rows: Sequence[Mapping[str, Any]], tz: tzinfo, start: datetime
 ) -> dict[str, list[dict[str, Any]]]:
-    within = [row for row in rows if row.timestamp >= start]
+    within = [row for row in rows if row["timestamp"] >= start]
     return {"decisions": _runs(within, tz), "bands": _bands(rows, start)}
 
 
-def _bands(rows: Iterable[HistoryRow], start: datetime) -> list[dict[str, Any]]:
+def _bands(rows: Iterable[Mapping[str, Any]], start: datetime) -> list[dict[str, Any]]:
     """Return the bands that rows tell of, from `start` on."""
     bands: list[dict[str, Any]] = []
     for row in rows:
@@ -328,7 +331,7 @@ def _bands(rows: Iterable[HistoryRow], start: datetime) -> list[dict[str, Any]]:
             continue
         if bands and [bands[-1]["low"], bands[-1]["high"]] == band:
             continue
-        since = max(row.timestamp, start)
+        since = max(row["timestamp"], start)
         if bands and bands[-1]["since"] == zulu(since):
             bands.pop()
         bands.append({"since": zulu(since), "low": band[0], "high": band[1]})
