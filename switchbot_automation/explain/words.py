@@ -134,6 +134,20 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("status", "confirmed"),
         later_in("status", "failed"),
     ),
+    "kept": (
+        later_in("kept", "kept"),
+        later_in("kept", "recovering"),
+        later_in("kept", "not_kept"),
+        later_in("kept", "blind"),
+        later_in("kept", "paused"),
+        later_in("kept", "off"),
+        later_in("kept", "unknown"),
+    ),
+    "level": (
+        later_in("level", "ok"),
+        later_in("level", "warning"),
+        later_in("level", "problem"),
+    ),
     "thing": (
         later_in("thing", "device"),
         later_in("thing", "scene"),
@@ -860,7 +874,6 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.SETTINGS_UNAVAILABLE: later("the settings could not be read yet"),
 }
 
-_METER = "see whether it has battery and reaches its hub"
 # What a person can do, where a reason's own words do not say it.
 _ADVICE: Mapping[ReasonCode, str] = {
     ReasonCode.NO_METER: later(

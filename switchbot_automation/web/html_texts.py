@@ -18,7 +18,7 @@ _ATTRIBUTES: Final = frozenset({"aria-label", "placeholder", "title", "alt"})
 _SILENT: Final = frozenset({"script", "style"})
 
 
-class Text(NamedTuple):
+class PageText(NamedTuple):
     """One text: where it stands in the source, its line, and what it says."""
 
     start: int
@@ -27,7 +27,7 @@ class Text(NamedTuple):
     message: str
 
 
-def texts(source: str) -> list[Text]:
+def texts(source: str) -> list[PageText]:
     """Return the texts of an HTML document, in their order."""
     parser = _Parser(source)
     parser.feed(source)
@@ -49,7 +49,7 @@ def in_language(source: str, translate: Callable[[str], str]) -> str:
 class _Parser(HTMLParser):
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=False)
-        self.found: list[Text] = []
+        self.found: list[PageText] = []
         self._silent = False
         self._lines = [0]
         for line in source.splitlines(keepends=True):
@@ -79,4 +79,4 @@ class _Parser(HTMLParser):
         if any(letter.isalpha() for letter in message):
             start += raw.index(message)
             line = self.getpos()[0]
-            self.found.append(Text(start, start + len(message), line, message))
+            self.found.append(PageText(start, start + len(message), line, message))

@@ -87,7 +87,13 @@ ROUTES: Final = (
         body="Settings",
         answers={200: "SettingsChange"},
     ),
-    Route("GET", "/api/events", events.events, answers={200: "text/event-stream"}),
+    Route(
+        "GET",
+        "/api/events",
+        events.events,
+        query=("lang",),
+        answers={200: "text/event-stream"},
+    ),
     Route("GET", "/api/openapi.json", openapi, answers={200: "OpenAPI"}),
     Route(
         "GET",

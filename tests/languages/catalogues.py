@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from switchbot_automation.languages import ENGLISH, LANGUAGES
+from switchbot_automation.settings.table import settings_table
 from switchbot_automation.web.html_texts import texts
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,10 @@ def collected() -> Catalog:
             continue  # its docstrings are examples
         place = f"switchbot_automation/{name}"
         template.add(message, None, [(place, line)], (), comments, context=context)
+    for spec in settings_table():
+        # The rows of the table hold no words but these.
+        for message in filter(None, (spec.meaning, str(spec.kind), spec.unit)):
+            template.add(message, None, [("switchbot_automation/settings/table", 1)])
     return template
 
 

@@ -21,6 +21,7 @@ from tests.languages.catalogues import (
     po_of,
     updated,
 )
+from tests.languages.python_texts import untranslated
 from tests.languages.script_texts import literals
 
 STATIC = PACKAGE / "web" / "static"
@@ -163,3 +164,43 @@ def test_the_scripts_have_what_they_say(language, template):
     for each in template:
         if any(place.endswith(".js") for place, _line in each.locations):
             assert words[each.id]
+
+
+# Commands that a person sees daily, and what says why.
+_DAILY = [
+    "status",
+    "readings",
+    "targets",
+    "explain",
+    "live",
+    "init",
+    "diagnosis",
+    "account",
+    "watch",
+    "send",
+]
+
+
+@pytest.mark.parametrize("name", _DAILY)
+def test_a_command_tells_nothing_past_the_translation(name):
+    source = (PACKAGE / "cli" / f"{name}.py").read_text()
+    assert untranslated(source, everywhere=False) == []
+
+
+@pytest.mark.parametrize("name", ["words", "margins"])
+def test_a_reason_tells_nothing_past_the_translation(name):
+    source = (PACKAGE / "explain" / f"{name}.py").read_text()
+    assert untranslated(source, everywhere=True) == []
+
+
+def test_a_text_past_the_translation_of_a_module_is_found():
+    source = '''
+def told(name):
+    """Not this one."""
+    echo(f"{name} is away", _("Over there", at="here and now"))
+    raise Misuse("say it again")
+'''
+    assert untranslated(source, everywhere=False) == [
+        (4, " is away"),
+        (5, "say it again"),
+    ]

@@ -97,6 +97,59 @@ async def test_every_room_says_how_it_is_and_why(pictured, open_page):
         assert label.startswith("Living room: between")
 
 
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.parametrize(
+    ("locale", "heating", "warmer", "kept", "comma"),
+    [
+        (
+            "fr-FR",
+            "Chauffage",
+            "Un demi-degré de plus, Office",
+            "appliqué jusqu'à",
+            ",",
+        ),
+        ("ja-JP", "暖房", "0.5 度上げる、Office", "まで維持します", "."),
+        ("de-DE", "Heizen", "Ein halbes Grad wärmer, Office", "gehalten bis", ","),
+    ],
+)
+async def test_the_page_speaks_the_browsers_language_and_axe_finds_nothing(
+    pictured, open_page, size, locale, heating, warmer, kept, comma
+):
+    language = locale[:2]
+    async with pictured.serve() as url, open_page(url, size, locale=locale) as page:
+        await drawn(page)
+        assert await page.evaluate("document.documentElement.lang") == language
+        assert await violations(page) == []
+        wide = "document.documentElement.scrollWidth <= innerWidth"
+        assert await page.evaluate(wide)
+        text = await page.locator("body").inner_text()
+        assert heating in text
+        for english in ("Heating", "because", "Schedule", "until", "Held", "Every day"):
+            assert english not in text
+        degrees = await page.locator(".room .degrees").first.inner_text()
+        assert comma in degrees
+        # The axis of the week has the names of days in that language.
+        monday = "document.querySelector('#week-bars .tick').textContent"
+        assert await page.evaluate(monday) != "Mon"
+        await page.get_by_role("button", name=warmer).click()
+        await page.locator("#said").get_by_text(kept).wait_for()
+        # What comes with the stream is in that language as well.
+        await pictured.live(0.2)
+        await page.locator(".room .reason").first.wait_for()
+        text = await page.locator("#rooms").inner_text()
+        assert "the room" not in text
+        for dialog, opener in (
+            ("#change", ".do-change"),
+            ("#hold", ".do-hold"),
+            ("#plan", "#week-edit"),
+            ("#settings", "#open-settings"),
+        ):
+            await page.locator(opener).first.click()
+            await page.locator(dialog).wait_for()
+            assert await violations(page) == []
+            await page.keyboard.press("Escape")
+
+
 async def test_a_name_that_looks_like_markup_is_shown_as_it_is(looked, open_page):
     settings = looked.store.get("settings")
     name = '<img src=x onerror="document.title=1">'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
+from switchbot_automation.languages import LANGUAGES
 from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -53,6 +54,10 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "days": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 31},
         "description": "So many days, the last one with them; 7 by default.",
+    },
+    "lang": {
+        "schema": {"enum": list(LANGUAGES)},
+        "description": "In which language; before `Accept-Language`.",
     },
     "limit": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 200},
