@@ -14,7 +14,7 @@ revision
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Entry:
     `updated_at` is aware UTC, None when never set. `stale` is true when a local mirror
     answered because the primary did not. `problem` says what is wrong with a text that
     a person left in the document's place; all else is then that of the last good
-    document, and nothing can be written until the text is mended.
+    document, and nothing can be written until the text is mended. `file` is where a
+    person edits the document, None where it lies in no file of its own.
 
     >>> from switchbot_store import Entry, MemoryStore
     >>> with MemoryStore() as store:
@@ -66,6 +67,7 @@ class Entry:
     updated_at: datetime | None
     stale: bool = False
     problem: DocumentProblem | None = None
+    file: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ OWNERS = {
         "hold_until",
         "hold_by",
         "wish",
+        "switch",
         "pending_repeat",
         "pending_manual",
         "intent",

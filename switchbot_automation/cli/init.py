@@ -288,8 +288,8 @@ class _Setup:
         listed: DeviceList,
     ) -> _Written | None:
         """Return the document that is stored now; None when there is no room to keep."""
-        where = _place(config)
         entry = store.get_entry(_KEY)
+        where = entry.file or config.backend
         if entry.data:
             self._tell(
                 _(
@@ -466,12 +466,6 @@ class _Setup:
                     path=env_file(),
                 )
             )
-
-
-def _place(config: StoreConfig) -> str:
-    if config.backend != "json":
-        return config.backend
-    return str(config.paths.get(_KEY, config.directory / f"{_KEY}.json"))
 
 
 def _quoted(value: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import os
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from functools import partial
@@ -48,7 +50,8 @@ from switchbot_store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.model import Command, TickReport, ZoneDecision
@@ -91,14 +94,26 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
 
     The account comes from SWITCHBOT_TOKEN, SWITCHBOT_SECRET and SWITCHBOT_BASE_URL, the
     store from STORE_BACKEND and its companions. It carries on while the cloud or the
-    database is away. At the end the history's buffer is flushed.
+    database is away. At the end the history's buffer is flushed. A second one on the same
+    directory only watches, and takes over when the first ends.
     """
     account = account_from_environment()
     config = StoreConfig.from_env()
-    with get_store(config) as store, closing(get_history(config)) as history:
+    with (
+        get_store(config) as store,
+        closing(get_history(config)) as history,
+        closing(OnlyRun(config.directory)) as only,
+    ):
         _warn_without_settings(store)
+        if only.another():
+            _LOGGER.warning(
+                "another `run` has %s (process %s): that one looks after the home, this"
+                " one only watches, and takes over when it ends",
+                config.directory,
+                only.holder,
+            )
         narrator = Narrator(as_json=as_json)
-        code = asyncio.run(_run(account, store, history, narrator, web))
+        code = asyncio.run(_run(account, store, history, narrator, web=web, only=only))
     ctx.exit(code)
 
 
@@ -140,7 +155,10 @@ def _warn_without_settings(store: StoreInterface) -> None:
 
 @asynccontextmanager
 async def _engine(
-    account: CloudAccount, store: StoreInterface, history: HistoryService
+    account: CloudAccount,
+    store: StoreInterface,
+    history: HistoryService,
+    watches_while: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[AutomationEngine]:
     threaded = ThreadedHistory(history)
     try:
@@ -152,6 +170,7 @@ async def _engine(
                 history=threaded,
                 quota=client.quota,
                 webhook_sender=WebhookSender(),
+                watches_while=watches_while,
             ) as engine,
         ):
             yield engine
@@ -164,10 +183,12 @@ async def _run(
     store: StoreInterface,
     history: HistoryService,
     narrator: Narrator,
+    *,
     web: Address | None,
+    only: OnlyRun,
 ) -> int:
     with stop_requested() as stop:
-        async with _engine(account, store, history) as engine:
+        async with _engine(account, store, history, only.another) as engine:
             engine.subscribe(narrator)
             scheduler = SchedulerService(engine)
             page = page_of(engine, web, history=history, scheduler=scheduler)
@@ -198,6 +219,51 @@ async def _once(
 ) -> TickReport:
     async with _engine(account, store, history) as engine:
         return await engine.run_once(trigger="once")
+
+
+class OnlyRun:
+    """Which of several `run` on one directory looks after the home: the first.
+
+    The kernel frees its lock when it dies. Where no file can be locked, each goes for the
+    only one, and the engines settle it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / ".run.lock"
+        self._descriptor: int | None = None
+        self.holder = "unknown"
+        """The process that had it at the last look, as it is called where it runs."""
+
+    def another(self) -> bool:
+        """Tell whether another one has the directory; else this one has it from now on."""
+        if self._descriptor is not None:
+            return False
+        descriptor = None
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            descriptor = os.open(self._path, flags, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+        except BlockingIOError:
+            assert descriptor is not None  # noqa: S101 - only the lock blocks
+            self.holder = os.read(descriptor, 20).decode(errors="replace") or "unknown"
+            os.close(descriptor)
+            return True
+        except OSError as error:
+            _LOGGER.debug("%s: %s", self._path, error)
+            if descriptor is not None:
+                os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return False
+
+    def close(self) -> None:
+        """Let another one have it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class Narrator:

@@ -245,6 +245,13 @@ def read_rooms() -> Rooms:
             name: as_known(ZoneState.from_document(entries[key].data), wanted[name])
             for name, key in keys.items()
         }
+        life.switch(
+            {
+                name: state.switch.on
+                for name, state in states.items()
+                if state.switch is not None
+            }
+        )
         kept = in_force(life.settings, states.__getitem__, now).zones
         rooms = [
             RoomRow(kept[name], states[name], entries[key].data, now)

@@ -119,10 +119,12 @@ def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:
 
 def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneDecision:
     if not zone.automation_enabled:
+        switch = seen.state.switch
+        detail = {} if switch is None else {"since": switch.at.isoformat()}
         return ZoneDecision(
             zone.name,
             Outcome.DISABLED,
-            reasons=(Reason(ReasonCode.AUTOMATION_DISABLED),),
+            reasons=(Reason(ReasonCode.AUTOMATION_DISABLED, detail),),
         )
     safety = assess(zone, seen.state, now)
     if safety is None:

@@ -69,6 +69,7 @@ def assemble(
     quota: QuotaLedger | None,
     webhook_sender: HookSender | None,
     notifier: Notifier | None,
+    watches: Callable[[], bool],
 ) -> Parts:
     """Put the parts together.
 
@@ -83,7 +84,7 @@ def assemble(
     observer = Observer(plugged, clock, ledger, counts=shared is None)
     meters = Meters(documents, observer, clock, ledger, pushes=pushes, known=known)
     actuator = Actuator(plugged, observer, clock, hooks)
-    leadership = Leadership(clock)
+    leadership = Leadership(clock, watches)
     commander = Commander(documents, actuator, clock, leadership)
     observer.when_listed = commander.listed
     observer.when_answering = commander.answering

@@ -100,12 +100,16 @@ class Configurator:
     ) -> SettingsChange:
         """Check and store. Raises SettingsError, StoreError; then nothing changed.
 
-        With a `revision`, only in place of the document of that revision.
+        With a `revision`, only in place of the document of that revision. What is stored
+        already, applied again, ends what buttons said of the automation.
         """
         self._try_out(self._entering(document), now)
         after = dict(document)
         before = await self._documents.replace_settings(after, revision)
         self._replaced = (before, after)
+        if before == after:
+            # Nothing else can be meant by it than that they are to count again.
+            self._documents.forget_switches()
         return SettingsChange(
             differences(before, after),
             dry_run=False,

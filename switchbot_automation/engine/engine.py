@@ -95,6 +95,9 @@ class AutomationEngine:
     the ledger shared with the client, by default the client's own; where there is none
     the engine counts its calls itself.
     `offsets` takes the sources of numbers that move a band, as a price.
+    Of several engines on one store the one that started last leads, unless
+    `watches_while` says at its start that it should leave the lead to the one before; it
+    is asked at every tick then, and takes over once it says no or that one fell silent.
     Without a `webhook_sender` there are no webhooks, and no notices of the settings'
     `notifiers`; `notifier` is told beside those.
 
@@ -131,6 +134,7 @@ class AutomationEngine:
         notifier: Notifier | None = None,
         settings_key: str = "settings",
         state_key: str = "state",
+        watches_while: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock: Clock = clock or SystemClock()
         self._wrapped = (
@@ -145,6 +149,7 @@ class AutomationEngine:
             quota=quota,
             webhook_sender=webhook_sender,
             notifier=notifier,
+            watches=watches_while,
         )
         self.offsets = parts.offsets
         self._rules = RuleStep(parts.make_rules, self._documents)
@@ -351,6 +356,7 @@ class AutomationEngine:
                     state.hold_until,
                     state.pending_manual,
                     state.wish,
+                    state.switch,
                 )
                 for name, state in documents.states.items()
             ],
@@ -449,7 +455,9 @@ class AutomationEngine:
         """Do what a person asks for and return the command with how far it came.
 
         `action`: ``on`` (the season's), ``winter``, ``summer``, ``fan``, ``off``, or
-        ``quick_off``, which also stores ``automation_enabled: false``. OFF is never
+        ``quick_off``, which also switches the zone's automation off, until `resume`. In
+        settings that are in a file nothing is written for that; elsewhere
+        ``automation_enabled: false`` is stored as well. OFF is never
         blocked. ON during the minimum off time comes back ``blocked`` with
         `blocked_until`, and is sent by the tick of that instant unless something newer
         came. So does ON that turns an outdoor unit around which other zones share, for
@@ -509,6 +517,27 @@ class AutomationEngine:
             check_hold(hold, now)
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, end_of_hold(hold, found, now))
+            await self._documents.save_wish(zone, self._parts.quota.to_document())
+            self._parts.agenda.bring_forward()
+
+    async def resume(self, zone: str) -> None:
+        """Let the automation look after a zone again; ends a quick-off and any hold.
+
+        It does so too where the settings say that the automation is off, until they are
+        changed; in settings that are in a file nothing is written. The next tick is due
+        at once.
+
+        Raises UnknownZoneError; SettingsError for a zone that cannot be looked after with
+        the settings it has, and when no usable ones were ever read.
+        """
+        async with AsyncExitStack() as stack:
+            with self._parts.observer.hurried():
+                await stack.enter_async_context(self._alone())
+            now = self._clock.now()
+            found = await self._parts.preparation.zone(zone, now)
+            hold_for_person(self._documents, found, None)
+            if not found.automation_enabled:
+                await self._documents.switch(zone, now, on=True)
             await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 

@@ -73,6 +73,13 @@ _KEPT_DURATIONS: Final = int(_WINDOW_SECONDS)
 # --- before it ------------------------------------------------------------------------
 
 
+_FOLLOWS = (
+    "another process leads on this store: this one only watches, sends what a person asks"
+    " of it, and takes over when that one ends"
+)
+_LEADS = "this process leads now: the other one ended or is silent"
+
+
 class Preparation:
     """Loads the documents and takes in what others, or a leap of time, did to them."""
 
@@ -127,7 +134,7 @@ class Preparation:
         self._quota_watch.take(stored, settings, read=reachable)
         if reachable and self._leadership.look(stored, claim=claim):
             documents.taken_over()
-        documents.follows = not self._leadership.leads
+        self._note_lead()
         documents.in_company = documents.follows or self._leadership.others
         if self._leadership.others:
             documents.expect_others()
@@ -143,6 +150,13 @@ class Preparation:
         self._observer.remember(documents.states[name] for name in settings.zones)
         self._commander.recover(settings, now)
         return in_force
+
+    def _note_lead(self) -> None:
+        follows = not self._leadership.leads
+        if follows is not self._documents.follows:
+            _LOGGER.info(_FOLLOWS if follows else _LEADS)
+        self._documents.follows = follows
+        self._documents.watches = self._leadership.watching
 
     def _jump(self, wall: datetime, monotonic: float) -> float:
         """Return by how many seconds the wall clock was set since the last look.

@@ -370,7 +370,10 @@ _AROUND = {
 
 # A reason's template; where it may lack a number, others that need fewer.
 _WORDS: Mapping[str, str | tuple[str, ...]] = {
-    ReasonCode.AUTOMATION_DISABLED: later("the automation is disabled"),
+    ReasonCode.AUTOMATION_DISABLED: (
+        later("somebody switched the automation off, since {since}, until resumed"),
+        later("the automation is disabled"),
+    ),
     ReasonCode.IN_WINDOW: (
         later("the window {start}-{end} is open"),
         later("a window is open"),

@@ -18,6 +18,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from switchbot_store.codec import UnreadableError
+from switchbot_store.files.formats import JSON, format_of
 from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, mistake_in
 
 if TYPE_CHECKING:
@@ -217,14 +219,24 @@ def ask(question: str, *, yes: bool) -> bool:
 
 
 def load_document(path: Path) -> dict[str, Any]:
-    """Read a JSON object from a file.
+    """Read a JSON object from a file, which may be JSON5 or YAML by its ending.
 
     Raises Misuse, naming the file and what is wrong.
     """
     try:
-        return parsed(path.read_bytes(), str(path))
+        data = path.read_bytes()
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}") from error
+    language = format_of(path)
+    if language is JSON:
+        return parsed(data, str(path))
+    try:
+        return language.read(data, key=str(path))
+    except UnreadableError as error:
+        line, column, reason = language.mistake_in(data)
+        raise Misuse(
+            f"{path}: not {language.name}: line {line} column {column}: {reason}"
+        ) from error
 
 
 def parsed(text: bytes | str, place: str) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 Beside ``settings.json`` lie ``settings.json.previous``, what it held before the last
 write, and ``settings.json.corrupt-<time>``, files that a crash or the disk damaged and
-that were set aside as evidence. In the store's directory ``.settings.good`` is a copy
+that were set aside as evidence. A person may keep the document in another language
+beside it, ``settings.yaml``, see `formats`: then that is the file, and where two of them
+are there neither is. In the store's directory ``.settings.good`` is a copy
 of what was last written or read as a document. No file that could not be read is ever
 written over.
 
@@ -22,7 +24,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from switchbot_store.codec import UnreadableError, decode
+from switchbot_store.codec import UnreadableError
 from switchbot_store.errors import StoreDataError
 from switchbot_store.files.durable import (
     Content,
@@ -34,15 +36,21 @@ from switchbot_store.files.durable import (
     sync_directory,
     write_temporary,
 )
-from switchbot_store.files.hand_edits import BYTE_ORDER_MARK, is_by_hand, mistake_in
+from switchbot_store.files.formats import format_of
+from switchbot_store.files.hand_edits import is_by_hand
 from switchbot_store.model import DocumentProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from switchbot_store.files.formats import Format
+    from switchbot_store.files.hand_edits import Mistake
     from switchbot_store.model import Document
 
 _LOGGER = logging.getLogger(__name__)
 _SETTLE_SECONDS: Final = 0.05
 _SETTLE_ROUNDS: Final = 10
+_SEVERAL: Final = 2
 _DAMAGED: Final = "a crash or the disk damaged it; what was last good is used instead"
 
 
@@ -68,15 +76,24 @@ class DocumentFile:
     """The file of one key. Its methods raise OSError; callers wrap it.
 
     `good_path` is where a copy of the last good content is kept. `key_path` is where
-    the key is written down when the path does not tell it. `problem` is what the last
-    look found wrong with a person's text.
+    the key is written down when the path does not tell it. `others` are the paths where
+    the document may lie instead. `problem` is what the last look found wrong with a
+    person's text.
     """
 
     def __init__(
-        self, key: str, path: str, *, good_path: str, key_path: str | None = None
+        self,
+        key: str,
+        path: str,
+        *,
+        good_path: str,
+        key_path: str | None = None,
+        others: Sequence[str] = (),
     ) -> None:
         self.key = key
         self.path = path
+        self._paths = (path, *others)
+        self._format = format_of(path)
         self.key_path = key_path
         self.problem: DocumentProblem | None = None
         self._good_path = good_path
@@ -92,6 +109,8 @@ class DocumentFile:
 
         Otherwise `read` wants to be called, with the lock. Raises OSError.
         """
+        if self._several():
+            return None, False
         content = read_content(self.path)
         if content is None:
             self._readable_again()
@@ -112,6 +131,9 @@ class DocumentFile:
         aside and replaced. Raises UnreadableError, leaving the file where it is, when
         no good document was ever seen.
         """
+        several = self._several()
+        if several is not None:
+            return self._instead_of_several(several)
         content, stored = self._settled()
         if stored is None and content is not None:
             return self._instead_of(content)
@@ -125,17 +147,19 @@ class DocumentFile:
 
         The `problem` of a damaged file is that the last good document stands in for it.
         """
+        problem = self._several()
         content = read_content(self.path)
         if content is None:
             return None
-        try:
-            return self._parsed(content)
-        except UnreadableError:
-            problem = (
-                DocumentProblem(self.key, self.path, *mistake_in(content.data))
-                if is_by_hand(content.data)
-                else DocumentProblem(self.key, self.path, 1, 1, _DAMAGED)
-            )
+        if problem is None:
+            try:
+                return self._parsed(content)
+            except UnreadableError:
+                problem = (
+                    DocumentProblem(self.key, self.path, *self._mistake_in(content))
+                    if is_by_hand(content.data)
+                    else DocumentProblem(self.key, self.path, 1, 1, _DAMAGED)
+                )
         good = self._last_good(self.place())
         if good is None:
             raise self._without_good(problem)
@@ -161,6 +185,11 @@ class DocumentFile:
 
     def check_writable(self) -> None:
         """Raise StoreDataError when writing would go over a person's text."""
+        several = self._several()
+        if several is not None:
+            raise StoreDataError(
+                f"{several}; nothing is written meanwhile", problem=several
+            )
         content = read_content(self.path)
         if content is None or content.data == self._durable:
             return
@@ -171,6 +200,16 @@ class DocumentFile:
                 f"{problem}; nothing is written over it: mend it or move it away",
                 problem=problem,
             )
+
+    def text_of(self, document: Document, as_json: bytes) -> bytes:
+        """Return the bytes that `write` takes to hold a document.
+
+        Of a file that a person wrote in another language as little changes as can be.
+        Raises StoreDataError where that cannot be.
+        """
+        content = read_content(self.path)
+        before = b"" if content is None else content.data
+        return self._format.written(document, as_json, before, place=self.path)
 
     def write(self, data: bytes) -> None:
         """Replace the document; durable when it returns."""
@@ -234,6 +273,35 @@ class DocumentFile:
 
     # reading
 
+    def _several(self) -> DocumentProblem | None:
+        """Look where the document lies; tell if that cannot be said."""
+        if len(self._paths) == 1:
+            return None
+        found = [path for path in self._paths if os.path.lexists(path)]
+        path = found[0] if found else self._paths[0]
+        if path != self.path:
+            self.path, self._format = path, format_of(path)
+            self._durable = self._unreadable = None
+            self._copied = False
+        if len(found) < _SEVERAL:
+            return None
+        names = " and ".join(os.path.basename(each) for each in found)
+        reason = f"{names} are both here: keep one of them, move the others away"
+        return DocumentProblem(self.key, path, 1, 1, reason)
+
+    def _instead_of_several(self, problem: DocumentProblem) -> Stored:
+        """Return the last good document while it cannot be said which file counts."""
+        if self.problem != problem:
+            _LOGGER.error("%s; the last good %r stays in force", problem, self.key)
+        self.problem = problem
+        good = self._last_good(self.place())
+        if good is None:
+            raise self._without_good(problem)
+        return good._replace(problem=problem)
+
+    def _mistake_in(self, content: Content) -> Mistake:
+        return self._format.mistake_in(content.data)
+
     def _settled(self) -> tuple[Content | None, Stored | None]:
         """Read; where that is no document wait for somebody's editor to finish."""
         before = self._unreadable  # for that one was waited already
@@ -286,15 +354,18 @@ class DocumentFile:
         if self._good is not None and not self._copied:
             kept.reverse()
         for content in (*kept, read_content(_previous_path(target))):
-            if content is not None:
-                with suppress(UnreadableError):
-                    return self._parsed(content)
+            # It may be from before the person chose another language.
+            for language in dict.fromkeys((self._format, *map(format_of, self._paths))):
+                if content is not None:
+                    with suppress(UnreadableError):
+                        return Stored(content, self._read(content, language))
         return None
 
     def _noted(self, data: bytes) -> DocumentProblem:
         """Describe a person's text; say it in the log, once for each."""
         if self.problem is None or data != self._unreadable:
-            self.problem = DocumentProblem(self.key, self.path, *mistake_in(data))
+            mistake = self._format.mistake_in(data)
+            self.problem = DocumentProblem(self.key, self.path, *mistake)
             self._unreadable = data
             _LOGGER.error("%s; the last good %r stays in force", self.problem, self.key)
             self._secure_copy()
@@ -307,7 +378,13 @@ class DocumentFile:
             _LOGGER.warning("%s can be read again", self.path)
 
     def _parsed(self, content: Content) -> Stored:
-        return Stored(content, _parsed(self.key, self.path, content.data))
+        return Stored(content, self._read(content, self._format))
+
+    def _read(self, content: Content, language: Format) -> Document:
+        try:
+            return language.read(content.data, key=self.key)
+        except UnreadableError as error:
+            raise UnreadableError(f"{self.path}: {error}") from error
 
     def _is_good(self, content: Content) -> bool:
         try:
@@ -392,13 +469,6 @@ class DocumentFile:
         evidence = f"{target}.corrupt-{stamp}"
         keep_copy(target, evidence)
         return evidence
-
-
-def _parsed(key: str, path: str, data: bytes) -> Document:
-    try:
-        return decode(data.removeprefix(BYTE_ORDER_MARK), key=key)
-    except UnreadableError as error:
-        raise UnreadableError(f"{path}: {error}") from error
 
 
 def _previous_path(target: str) -> str:

@@ -67,17 +67,25 @@ def is_by_hand(data: bytes) -> bool:
 
 def mistake_in(data: bytes) -> Mistake:
     """Find the first mistake in what is no JSON object."""
+    found = undecodable(data)
+    if found is not None:
+        return found
+    return _mistake_in(data.removeprefix(BYTE_ORDER_MARK).decode())
+
+
+def undecodable(data: bytes) -> Mistake | None:
+    """Find the first place that is no UTF-8, None where all of it is."""
     if data.startswith(_UTF_16):
         return Mistake(1, 1, "this is saved as UTF-16; save it as UTF-8")
     data = data.removeprefix(BYTE_ORDER_MARK)
     try:
-        text = data.decode()
+        data.decode()
     except UnicodeDecodeError as error:
         before = data[: error.start].decode()
         line = before.count("\n") + 1
         column = len(before) - before.rfind("\n")
         return Mistake(line, column, "this is no UTF-8; save the file as UTF-8")
-    return _mistake_in(text)
+    return None
 
 
 def _mistake_in(text: str) -> Mistake:

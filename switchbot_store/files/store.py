@@ -41,6 +41,7 @@ from switchbot_store.files.durable import (
     write_durably,
     write_temporary,
 )
+from switchbot_store.files.formats import ENDINGS
 from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
 from switchbot_store.files.places import is_there
 from switchbot_store.interface import StoreInterface
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 _KEY_SUFFIX: Final = ".key"
 _GOOD_SUFFIX: Final = ".good"
+_SETTINGS: Final = "settings"
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
@@ -110,9 +112,9 @@ class JsonStore(StoreInterface):
                 # One file is replaced at once, so a reader needs no lock.
                 stored, done = files[0].read_known()
                 if done:
-                    return {files[0].key: _entry(stored)}
+                    return {files[0].key: _entry(files[0], stored)}
             with self._locked(writing=False):
-                return {file.key: _entry(file.read()) for file in files}
+                return {file.key: _entry(file, file.read()) for file in files}
 
     def set(self, key: str, data: Document) -> None:
         """Write the document; durable when it returns.
@@ -125,7 +127,7 @@ class JsonStore(StoreInterface):
         with self._errors("cannot write"), self._locked(writing=True):
             if not file.holds(content):
                 file.check_writable()
-                self._write(file, content)
+                self._write(file, file.text_of(data, content))
 
     def set_many(self, documents: Mapping[str, Document]) -> None:
         """Write several documents, all or nothing, durable when it returns.
@@ -143,8 +145,9 @@ class JsonStore(StoreInterface):
                 for file, content in contents.items()
                 if not file.holds(content)
             }
-            for file in changed:
+            for file, content in changed.items():
                 file.check_writable()
+                changed[file] = file.text_of(documents[file.key], content)
             if len(changed) == 1:
                 self._write(*changed.popitem())
             elif changed:
@@ -160,9 +163,10 @@ class JsonStore(StoreInterface):
             found = stored.revision if stored else ""
             if found != revision:
                 raise StoreConflictError(file.key, found)
-            if not file.holds(content):
-                self._write(file, content)
-            return revision_of(content)
+            text = file.text_of(data, content)
+            if not file.holds(text):
+                self._write(file, text)
+            return revision_of(text)
 
     def delete(self, key: str) -> bool:
         """Remove the document and its previous generation; tell whether it existed."""
@@ -193,7 +197,8 @@ class JsonStore(StoreInterface):
         for key in keys:
             try:
                 with self._errors(f"cannot read {key!r}"):
-                    found[key] = _entry(self._file(key).look())
+                    file = self._file(key)
+                    found[key] = _entry(file, file.look())
             except StoreError as error:
                 found[key] = error
         return found
@@ -283,12 +288,13 @@ class JsonStore(StoreInterface):
         good_path = f"{self.directory}/.{stem}{_GOOD_SUFFIX}"
         if key in self._paths:
             return DocumentFile(key, str(self._paths[key]), good_path=good_path)
-        key_path = f"{self.directory / stem}{_KEY_SUFFIX}" if is_hashed(stem) else None
+        place = str(self.directory / stem)
         return DocumentFile(
             key,
-            f"{self.directory / stem}{SUFFIX}",
+            f"{place}{SUFFIX}",
             good_path=good_path,
-            key_path=key_path,
+            key_path=f"{place}{_KEY_SUFFIX}" if is_hashed(stem) else None,
+            others=[f"{place}{ending}" for ending in ENDINGS] if _chosen(key) else (),
         )
 
     def _write(self, file: DocumentFile, content: bytes) -> None:
@@ -350,6 +356,9 @@ class JsonStore(StoreInterface):
 
     def _listed_key(self, name: str) -> str | None:
         stem, suffix = os.path.splitext(name)
+        if suffix in ENDINGS:
+            key = key_of(stem)
+            return key if key is not None and _chosen(key) else None
         if suffix != SUFFIX:
             return None
         if not is_hashed(stem):
@@ -376,14 +385,20 @@ class JsonStore(StoreInterface):
         )
 
 
-def _entry(stored: Stored | None) -> Entry:
+def _chosen(key: str) -> bool:
+    """Tell whether a document is a person's, who may choose in which language it is."""
+    return key.rpartition("/")[2] == _SETTINGS
+
+
+def _entry(file: DocumentFile, stored: Stored | None) -> Entry:
     if stored is None:
-        return Entry({}, "", None)
+        return Entry({}, "", None, file=file.path)
     return Entry(
         stored.document,
         stored.revision,
         stored.content.changed_at,
         problem=stored.problem,
+        file=file.path,
     )
 
 

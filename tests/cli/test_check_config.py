@@ -210,3 +210,27 @@ def test_presence_by_a_sensor_that_is_only_asked_is_told_of(invoke, file):
     document["presence"]["poll_interval_seconds"] = 60
     file.write_text(json.dumps(document))
     assert json.loads(invoke("check-config", file, "--json").stdout)["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "place"),
+    [
+        (
+            "s.yaml",
+            "# cold\nmode: winter\n",
+            "mode: winter\n a: 1\n",
+            "line 2 column 3",
+        ),
+        ("s.json5", "{mode: 'winter' /* cold */}", "{mode: 'winter'", "column 16"),
+    ],
+)
+def test_a_file_in_another_language_is_checked_by_its_ending(
+    invoke, tmp_path, name, good, bad, place
+):
+    path = tmp_path / name
+    path.write_text(good)
+    assert invoke("check-config", str(path)).exit_code == 0
+    path.write_text(bad)
+    told = invoke("check-config", str(path))
+    assert told.exit_code == 2
+    assert place in told.output

@@ -1,5 +1,6 @@
 """`run` and `once` against a cloud over HTTP, each in a process of its own."""
 
+import asyncio
 import json
 import signal
 from datetime import UTC, datetime, timedelta
@@ -118,6 +119,28 @@ async def test_run_survives_the_cloud_being_stopped_and_started(start, tmp_path)
     assert code == 0, err
     assert "can be read again" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_second_run_only_watches_until_the_first_ends(
+    start, home, tmp_path, number
+):
+    state = tmp_path / "config" / "state.json"
+    first = await start("run", "--json", env=home)
+    await first.event(event="command", status="accepted")
+    holder = json.loads(state.read_text())["engine"]
+    second = await start("run", "--json", env=home, stderr=asyncio.subprocess.PIPE)
+    await second.event(event="decision")
+    assert json.loads(state.read_text())["engine"] == holder
+    assert not [line for line in second.lines if '"command"' in line]
+    first.process.send_signal(number)
+    await second.event(event="command", status="accepted")
+    assert json.loads(state.read_text())["engine"]["id"] != holder["id"]
+    _, _, err = await second.end()
+    assert f"(process {first.process.pid}): that one looks after the home" in err
+    assert "another process leads on this store: this one only watches" in err
+    assert "this process leads now" in err
+    await first.ended()
 
 
 async def test_a_hand_edit_of_the_settings_is_seen_while_running(start, home, tmp_path):

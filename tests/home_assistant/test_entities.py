@@ -59,7 +59,7 @@ async def test_off_sends_off_and_switches_the_automation_off(hass, home):
     await call(hass, "climate", "turn_off")
     state = hass.states.get(ROOM)
     assert state.state == "off"
-    assert (await home.engine.stored_settings()).data["automation_enabled"] is False
+    assert home.data.zones["default"]["enabled"] is False
     assert home.data.zones["default"]["power"] == "off"
     await call(hass, "climate", "turn_on")
     assert hass.states.get(ROOM).state == "heat"
@@ -117,7 +117,7 @@ async def test_a_band_may_come_with_a_mode(hass, home, mode, season, enabled):
     )
     stored = (await home.engine.stored_settings()).data
     assert (stored[season]["min_temp"], stored[season]["max_temp"]) == (24, 26)
-    assert stored["automation_enabled"] is enabled
+    assert home.data.zones["default"]["enabled"] is enabled
     assert hass.states.get(ROOM).state == mode
     if mode == "off":
         # The unit that was heating was turned off, and the new band turned nothing on.

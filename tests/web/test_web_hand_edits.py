@@ -5,6 +5,7 @@ import json
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.web.api.home import ACTIONS
 from switchbot_store import JsonStore
 
 
@@ -84,8 +85,79 @@ async def test_what_cannot_be_stored_says_why_and_off_works(
         assert refused["message"].startswith(where)
         off = await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
         assert off["status"] == "accepted"
-        resumed = await send(
-            f"{url}api/zones/office/actions", {"action": "resume"}, 422
+        resumed = await send(f"{url}api/zones/office/actions", {"action": "resume"})
+        assert resumed["status"] == "accepted"
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_no_button_writes_into_a_file_that_a_person_wrote(
+    filed, tmp_path, send, action
+):
+    path = tmp_path / "config" / "settings.json"
+    document = json.loads(path.read_text())
+    office = document["zones"]["office"]
+    office["presets"] = {"away": {"winter": {"min_temp": 15.0}}}
+    text = json.dumps(document, indent=5) + "\n\n"
+    path.write_text(text)
+    await filed.engine.run_once()
+    takes = {
+        "set_temperature": {"low": 18, "high": 20, "hold": "permanent"},
+        "set_preset_mode": {"preset": "away"},
+        "hold": {"hold": "permanent"},
+    }.get(action, {})
+    async with filed.serve() as url:
+        actions = f"{url}api/zones/office/actions"
+        for body in ({"action": action, **takes}, {"action": "quick_off"}):
+            await send(actions, body)
+            await filed.engine.run_once()
+        await send(actions, {"action": "resume"})
+        await filed.engine.run_once()
+        assert path.read_text() == text
+        assert filed.engine.overview()["zones"][1]["enabled"]
+
+
+async def test_a_put_keeps_the_comments_of_a_yaml_file(filed, tmp_path, http, send):
+    path = tmp_path / "config" / "settings.json"
+    document = json.loads(path.read_text())
+    path.unlink()
+    path = path.with_suffix(".yaml")
+    lines = "".join(
+        f"{name}: {json.dumps(value)}  # {name}\n" for name, value in document.items()
+    )
+    path.write_text(f"# Ours.\n{lines}# The end.\n")
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        async with http.get(f"{url}api/settings") as answer:
+            shown, etag = await answer.json(), answer.headers["ETag"]
+        shown["winter"]["min_temp"] = 20.0
+        headers = {"If-Match": etag}
+        await send(f"{url}api/settings", shown, method="PUT", headers=headers)
+        await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
+    text = path.read_text()
+    assert text.startswith("# Ours.\n")
+    assert text.endswith("# The end.\n")
+    assert [f" # {name}\n" in text for name in document] == [True] * len(document)
+    document["winter"]["min_temp"] = 20.0
+    assert filed.store.get("settings") == document
+
+
+async def test_a_put_into_json5_is_refused_with_the_way_round(
+    filed, tmp_path, http, send
+):
+    path = tmp_path / "config" / "settings.json"
+    path = path.rename(path.with_suffix(".json5"))
+    text = f"// Ours.\n{path.read_text()}"
+    path.write_text(text)
+    await filed.engine.run_once()
+    async with filed.serve() as url:
+        async with http.get(f"{url}api/settings") as answer:
+            shown, etag = await answer.json(), answer.headers["ETag"]
+        shown["winter"]["min_temp"] = 20.0
+        headers = {"If-Match": etag}
+        told = await send(
+            f"{url}api/settings", shown, 422, method="PUT", headers=headers
         )
-        assert resumed["message"].startswith(where)
+        assert "keep the settings as .yaml" in told["message"]
+        await send(f"{url}api/zones/office/actions", {"action": "quick_off"})
     assert path.read_text() == text

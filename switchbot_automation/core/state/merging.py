@@ -37,8 +37,10 @@ def newest_of(ours: ZoneState, found: ZoneState) -> ZoneState:
     """Join what we hold unsaved with what another writer stored meanwhile.
 
     The later command tells what the unit does; of each equipment timestamp the later
-    one stands, which can only make a minimum time longer.
+    one stands, which can only make a minimum time longer. So does the later button.
     """
+    if ours.switch and (found.switch is None or ours.switch.at > found.switch.at):
+        found = found._replace(switch=ours.switch)
     ours_is_later = ours.last_action_at is not None and (
         found.last_action_at is None or ours.last_action_at > found.last_action_at
     )

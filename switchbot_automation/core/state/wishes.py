@@ -1,7 +1,7 @@
 """What is wished of a zone and still open: holds, wishes, waiting commands, repeats, intents.
 
-Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `pending_repeat`,
-`pending_manual` and `intent`.
+Pure. The only writer of `manual_action_at`, `hold_until`, `hold_by`, `wish`, `switch`,
+`pending_repeat`, `pending_manual` and `intent`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from switchbot_automation.model import COLDEST, WARMEST, Action, CommandStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from switchbot_automation.core.state.zone import Wish, ZoneState
+    from switchbot_automation.core.state.zone import Switch, Wish, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
 Asked: TypeAlias = (
-    "tuple[datetime | None, str | None, PendingManual | None, Wish | None]"
+    "tuple[datetime | None, str | None, PendingManual | None, Wish | None, "
+    "Switch | None]"
 )
-"""A hold, whose it is, what waits, and the wish."""
+"""A hold, whose it is, what waits, the wish, and what a button said."""
 
 # For so long after the instant a person was told the wish is still theirs.
 _WISH_LASTS = timedelta(hours=1)
@@ -52,6 +53,11 @@ def wished(state: ZoneState, wish: Wish | None) -> ZoneState:
     if wish is not None:
         state = wished_anew(state, None, None)
     return state if wish == state.wish else state._replace(wish=wish)
+
+
+def switched(state: ZoneState, switch: Switch | None) -> ZoneState:
+    """Return the state with what a button said of the automation; None: nothing does."""
+    return state if switch == state.switch else state._replace(switch=switch)
 
 
 def wish_in_force(state: ZoneState, now: datetime) -> Wish | None:
@@ -122,13 +128,21 @@ def still_wished(state: ZoneState, wish: PendingManual | None) -> ZoneState:
 
 def asked_of(state: ZoneState) -> Asked:
     """Return what was asked of a zone and is still open."""
-    return state.hold_until, state.hold_by, state.pending_manual, state.wish
+    return (
+        state.hold_until,
+        state.hold_by,
+        state.pending_manual,
+        state.wish,
+        state.switch,
+    )
 
 
 def with_asked(state: ZoneState, asked: Asked) -> ZoneState:
     """Return the state with what was asked, as another one has it."""
-    until, by, waits, wish = asked
-    return state._replace(hold_until=until, hold_by=by, pending_manual=waits, wish=wish)
+    until, by, waits, wish, switch = asked
+    return state._replace(
+        hold_until=until, hold_by=by, pending_manual=waits, wish=wish, switch=switch
+    )
 
 
 def acted(state: ZoneState, at: datetime) -> ZoneState:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache, partial
 from itertools import compress
@@ -1295,6 +1295,44 @@ class Wish(NamedTuple):
         return cls(since, until, preset, winter, summer, text(value.get("by")))
 
 
+class Switch(NamedTuple):
+    """A button's word on a zone's automation, over what the settings say of it.
+
+    `on` since `at`, aware UTC. `written`: the stored settings say so too, so that it is
+    they who count as soon as they are in force.
+    """
+
+    on: bool
+    at: datetime
+    written: bool = False
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+        return {
+            "on": self.on,
+            "at": encode_instant(self.at),
+            "written": self.written,
+        }
+
+    @classmethod
+    def from_document(cls, value: Any) -> Switch | None:
+        """Read a document, however damaged; None where nothing was said.
+
+        Of an off whose instant is lost the off stands: nobody is to be heated who
+        switched it off.
+        """
+        if not isinstance(value, dict) or not isinstance(value.get("on"), bool):
+            return None
+        at = instant(value.get("at"))
+        if at is None and value["on"]:
+            return None
+        return cls(value["on"], at or LONG_AGO, value.get("written") is True)
+
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""When a button was pressed of which only that is known."""
+
+
 def _band_of(value: Any) -> tuple[float, float] | None:
     """Read a band within what settings allow; None where it is none."""
     match [number(each) for each in value] if isinstance(value, list) else None:
@@ -1328,7 +1366,8 @@ class ZoneState(NamedTuple):
     and none where nobody has said so yet. `refusals`: what the cloud refuses.
     `evidence` is what shows what the unit does, `keeping` whether the room is kept.
     `last_read_at` is when the last temperature was read, `last_asked_at` when the meter was
-    last asked, whatever came of it. `wish` is what a person wants for a time.
+    last asked, whatever came of it. `wish` is what a person wants for a time,
+    `switch` what a button said of the automation.
     `meters_seen` is what is kept of each meter where the
     zone has several.
     """
@@ -1375,6 +1414,7 @@ class ZoneState(NamedTuple):
     meters_seen: tuple[tuple[str, SensorRecord], ...] = ()
     keeping: Keeping | None = None
     wish: Wish | None = None
+    switch: Switch | None = None
 
     @property
     def asked_at(self) -> datetime | None:
@@ -1454,6 +1494,9 @@ class ZoneState(NamedTuple):
             )
             if each != self.meters_seen:
                 late["meters_seen"] = each
+        wish = self.wish
+        if wish is not None and wish.since > now:
+            late["wish"] = wish._replace(since=now)
         pending = self.pending_repeat
         if pending is not None:
             due = now + timedelta(seconds=pending.interval_seconds)
@@ -1530,6 +1573,7 @@ _DOCUMENT: tuple[_Row, ...] = (
     ("meters_seen", meters_seen_of, _encode_meters),
     ("kept", Keeping.from_document, Keeping.to_document),
     ("wish", Wish.from_document, Wish.to_document),
+    ("automation_switch", Switch.from_document, Switch.to_document),
 )
 _UNKNOWN = ZoneState()
 _INDEXES = range(len(_DOCUMENT))
@@ -1550,6 +1594,7 @@ _PART_KEYS = (
     "evidence",
     "kept",
     "wish",
+    "automation_switch",
 )
 _INSTANT_NAMES = frozenset({"at", "since", "until", "rest_until", "locked_until"})
 

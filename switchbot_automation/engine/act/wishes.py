@@ -59,9 +59,9 @@ async def act_for_person(
     turns an outdoor unit around which other zones use. Whom it takes the unit from is
     the last of the command's reasons, `GROUP_OTHERS_WAIT`.
     """
-    disabled = True
-    if action is ManualAction.QUICK_OFF:
-        disabled = await documents.disable(zone.name)
+    quick = action is ManualAction.QUICK_OFF
+    kept = await documents.switch(zone.name, now, on=False) if quick else True
+    word = documents.states[zone.name].switch
     wanted = _ACTIONS.get(action) or season_action(zone)
     # A newer wish takes the place of one that still waits, and ends its hold.
     hold_for_person(documents, zone, hold_until, rule=holds, insists=rule is None)
@@ -98,7 +98,9 @@ async def act_for_person(
         states[zone.name] = wish_waits(states[zone.name], wanted, command.blocked_until)
     if turn.others is not None and command.status is not CommandStatus.FAILED:
         command = replace(command, reasons=(*command.reasons, turn.others))
-    if not disabled:
+    if quick:
+        documents.say_again(zone.name, word)
+    if not kept:
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
         command = replace(command, reasons=(*command.reasons, unstored))
     return command

@@ -16,23 +16,34 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.core.state.belonging import LeftUnit, holds, knows_a_unit
 from switchbot_automation.core.state.merging import newest_of
 from switchbot_automation.core.state.meter import not_read_yet
-from switchbot_automation.core.state.wishes import asked_of, still_wished, with_asked
+from switchbot_automation.core.state.wishes import (
+    asked_of,
+    still_wished,
+    switched,
+    with_asked,
+)
 from switchbot_automation.core.state.wishes import intended as intended_in
-from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
+from switchbot_automation.core.state.zone import (
+    LONG_AGO,
+    Switch,
+    ZoneState,
+    unreadable_instants,
+)
 from switchbot_automation.engine.documents.kept_beside import KeptBeside
 from switchbot_automation.engine.documents.leader import FOLLOWED
 from switchbot_automation.engine.documents.settings_life import (
     SettingsLife,
     past_key,
-    with_zone_disabled,
     with_zone_keys,
 )
+from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.read import check_settings
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from switchbot_automation.core.state.zone import Intent
     from switchbot_store import AsyncStore, Entry
@@ -309,13 +320,16 @@ class Documents:
         """What the engine that leads tells those that follow; they alone read it."""
         self.inbox = Inbox(f"_inbox/{state_key}")
         """Events of the cloud that reached an engine which does not lead."""
-        self.follows = self.in_company = False
+        self.follows = self.in_company = self.watches = False
         self.left = LeftBook()
         self.named: frozenset[str] = frozenset()
         """The zones of the settings in force and of those before."""
         self._looked_back = False
         self.store_error: Exception | None = None
         self.reachable = False
+        self._by_hand = False
+        """Whether the settings are in a file, where a person edits them."""
+        self._switched_off_before: dict[str, Switch] = {}
         self._joining = 0
 
     @property
@@ -376,16 +390,18 @@ class Documents:
         """
         gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
         keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
+        for zone in [zone for zone, word in self._switches() if not word.written]:
+            await self._write_switch(zone)
         keys += [self.told.key] * self.follows + [self.inbox.key] * self.in_company
-        for zone in self.life.disabled:
-            await self.disable(zone)
         past = () if self.life.past_read else (self._past_key,)
         entries = await self._read([self.settings_key, *past, *dict.fromkeys(keys)])
         if entries is None:
             return False
         if past:
-            self.life.take_past(entries.pop(self._past_key).data)
-        changed = self.life.take(entries.pop(self.settings_key))
+            self._take_past(entries.pop(self._past_key))
+        stored = entries.pop(self.settings_key)
+        self._by_hand = stored.file is not None
+        changed = self.life.take(stored)
         if changed or not self._looked_back:
             # What a zone's unit was told is also wanted once the zone is gone.
             self.named = self.life.zones_named()
@@ -408,6 +424,7 @@ class Documents:
             if not strange or _tells(ZoneState.from_document(entry.data)):
                 self._take_state(zone, entry)
             self._store.mended.discard(key)
+        self._settle_switches()
         self.left.take(self.home.stored)
         self._joining = max(0, self._joining - 1)
         return changed
@@ -471,36 +488,99 @@ class Documents:
         self.reachable = False
         self.store_error = error
 
-    async def disable(self, zone: str) -> bool:
-        """Persist ``automation_enabled: false`` for a zone; tell whether it was.
+    async def switch(self, zone: str, now: datetime, *, on: bool) -> bool:
+        """Switch a zone's automation on or off; tell whether that is kept safely.
 
-        Where it could not be, the zone is disabled all the same, which is kept beside
-        the settings, and the next `load` that reaches the store tries again.
+        It is kept with the zone, over what the settings say. Those are the person's: in
+        a file nothing is written. Elsewhere, where there is no text of theirs to spoil,
+        the key `automation_enabled` is written as well, which hosts read there; where
+        that fails the next `load` that reaches the store tries again. The newest word
+        counts: it ends when the settings are changed to say the same.
+
+        Raises SettingsError where settings cannot have it on.
         """
+        if on:
+            self.life.with_zone_on(zone)
+        self._say(zone, Switch(on, now))
+        if self._by_hand:
+            return self.reachable
+        return await self._write_switch(zone)
+
+    def forget_switches(self) -> None:
+        """Let the settings alone say which zones have their automation on."""
+        for zone, _word in self._switches():
+            self._say(zone, None)
+
+    def say_again(self, zone: str, word: Switch | None) -> None:
+        """Keep a word that was lost where the state was read anew."""
+        if self.states[zone].switch != word:
+            self._say(zone, word)
+
+    def _say(self, zone: str, word: Switch | None) -> None:
+        self.states[zone] = switched(self.states[zone], word)
+        self._lay_switches()
+
+    def _switches(self) -> list[tuple[str, Switch]]:
+        """Return what buttons said of the automation of the zones that are."""
+        settings = self.life.settings
+        return [
+            (zone, word)
+            for zone in (settings.zones if settings else ())
+            if (word := self.states[zone].switch) is not None
+        ]
+
+    def _lay_switches(self) -> None:
+        self.life.switch({zone: word.on for zone, word in self._switches()})
+
+    def _settle_switches(self) -> None:
+        """End the words that the settings in force took up by now."""
+        for zone, off_since in self._switched_off_before.items():
+            self.states[zone] = switched(self.states[zone], off_since)
+        self._switched_off_before = {}
+        for zone, word in self._switches():
+            says = self.life.says(zone)
+            if says is not None and (word.written or says is word.on):
+                self.states[zone] = switched(self.states[zone], None)
+        self._lay_switches()
+
+    def _take_past(self, entry: Entry) -> None:
+        at = entry.updated_at or LONG_AGO
+        self._switched_off_before = {
+            zone: Switch(on=False, at=at, written=written)
+            for zone, written in self.life.take_past(entry.data).items()
+        }
+
+    async def _write_switch(self, zone: str) -> bool:
+        """Write a zone's word into the settings, unless those are in a file."""
+        word = self.states[zone].switch
+        if word is None or self._by_hand:
+            return True
         try:
-            await self._store.update(
-                self.settings_key, partial(with_zone_disabled, zone)
+            await self.change_zone(
+                zone, {"automation_enabled": word.on}, checked=word.on
             )
         except StoreDataError as error:
-            # The store answers; what is in the file is a person's to mend first.
-            if zone not in self.life.disabled:
-                _LOGGER.warning(
-                    "%s stays disabled beside the settings: %s", zone, error
-                )
-            self.life.disable(zone, disabled=True)
+            # The store answers; what is in its place is a person's to mend first.
+            _LOGGER.warning("kept beside the settings: %s", error)
+            return False
+        except SettingsError as error:
+            _LOGGER.warning("%s is not switched on: %s", zone, error)
+            self._say(zone, None)
             return False
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
-            self.life.disable(zone, disabled=True)
             return False
-        self.life.disable(zone, disabled=False)
+        self._say(zone, word._replace(written=True))
+        self.life.look_anew()
         return True
 
-    async def change_zone(self, zone: str, keys: Mapping[str, Any]) -> bool:
+    async def change_zone(
+        self, zone: str, keys: Mapping[str, Any], *, checked: bool = True
+    ) -> bool:
         """Change keys of one zone in the stored settings; tell whether any changed.
 
         Objects are changed key by key. Raises StoreError, and SettingsError for what
-        the settings refuse.
+        the settings refuse, where it is `checked`.
         """
         changes = False
 
@@ -508,8 +588,8 @@ class Documents:
             nonlocal changes
             changed = with_zone_keys(zone, keys, document)
             changes = changed != document
-            if not changes:
-                return None
+            if not changes or not checked:
+                return changed if changes else None
             # What could not be read before is no fault of the change.
             known = {str(error) for error in check_settings(document)}
             for error in check_settings(changed):

@@ -26,7 +26,7 @@ from switchbot_automation.core.protect.safety import CAP_SECONDS
 from switchbot_automation.core.state.values import encode_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -49,11 +49,16 @@ class Leadership:
     """One engine's claim to command.
 
     `token` grows with every claim; 0 before the first. `leads` is what the last look at
-    the state document said.
+    the state document said. While `watches` says so, an engine that starts leaves the
+    lead to the one that has it, and is `watching`.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, watches: Callable[[], bool] = lambda: False
+    ) -> None:
         self._clock = clock
+        self._watches = watches
+        self.watching = False
         # Not before the first look: an engine made before a fork leads after it, and
         # two of one name would both believe that they do.
         self._id = ""
@@ -103,7 +108,7 @@ class Leadership:
         if others or not self.leads:
             self._others_until = now + _COMPANY_SECONDS
         self.token = token + 1
-        self.leads = True
+        self.leads, self.watching = True, False
 
     def look(self, document: Mapping[str, Any], *, claim: bool) -> bool:
         """Read who leads; tell whether the lead was taken from another engine.
@@ -124,10 +129,13 @@ class Leadership:
             return False
         free = holder.get("id") is None
         if self.token == 0:
-            self.leads = True
-            if claim:
+            last_tick = document.get("last_tick")
+            watches = not free and self._watches()
+            self.watching = watches and not self._silent(holder, last_tick)
+            self.leads = not self.watching
+            if claim and self.leads:
                 self._claim(token, others=not free)
-            return claim and not free
+            return claim and self.leads and not free
         if free or self._silent(holder, document.get("last_tick")):
             self._claim(token, others=not free)
             return not free

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -28,6 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _KEPT_VERSIONS = 20
 _KEPT_BYTES = 500_000
+# Where releases before the zones' own word of it kept what a button had switched off.
 _DISABLED = "disabled"
 _WRITTEN_DISABLED = "disabled_in_document"
 
@@ -37,22 +38,26 @@ def past_key(settings_key: str) -> str:
     return f"_past/{settings_key}"
 
 
+class _InForce(NamedTuple):
+    """Settings with the document that they are of."""
+
+    settings: Settings | None
+    revision: str
+    document: Mapping[str, Any]
+
+
 class SettingsLife:
     """Takes documents by revision; keeps the last good ones.
 
     `settings` are in force, None without any good ones. `error` says what is wrong with
     the newest document, None when it is in force. `revision` is the newest document's,
-    None before the first; `revision_in_force` that of the settings in force.
-    `disabled` are the zones of which the stored settings do not say yet that they are.
-
-    A zone that a person disabled stays so whatever becomes of the document: `disabled`
-    until that is written, and then until a document with it comes into force.
+    None before the first; `revision_in_force` that of the settings in force. What a
+    button said of a zone's automation lies over them, see `switch`.
     """
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
         self.error: SettingsError | None = None
-        self.disabled: frozenset[str] = frozenset()
         self.revision: str | None = None
         self.revision_in_force = ""
         self.past_read = False
@@ -60,10 +65,11 @@ class SettingsLife:
         self._parsed: Settings | None = None
         self._unreadable: SettingsError | None = None
         self._refused: SettingsError | None = None
-        self._written_disabled: frozenset[str] = frozenset()
+        self._document: Mapping[str, Any] = {}
+        self._switches: Mapping[str, bool] = {}
         self._past: list[dict[str, Any]] = []
         self._remembered: dict[str, Settings] = {}
-        self._on_trial: tuple[Settings | None, str] | None = None
+        self._on_trial: _InForce | None = None
 
     # --- what comes in --------------------------------------------------------------
 
@@ -98,14 +104,10 @@ class SettingsLife:
         except SettingsError as error:
             _LOGGER.error("settings are not usable: %s", error)  # noqa: TRY400 - the message says where; a stack would not help
             self._refused = error
-            self.unsaved = self.unsaved or bool(self._written_disabled)
             return self._parsed is None and self._take_last_good()
         self._refused = None
-        if entry.problem is None and self._written_disabled:
-            self._written_disabled = frozenset()
-            self.unsaved = True
-        self._on_trial = (self._parsed, self.revision_in_force)
-        self._come_into_force(settings, entry.revision)
+        self._on_trial = _InForce(self._parsed, self.revision_in_force, self._document)
+        self._come_into_force(_InForce(settings, entry.revision, entry.data))
         self._keep(entry.revision, entry.data)
         return True
 
@@ -129,14 +131,19 @@ class SettingsLife:
                     raise part.error from None
             return found.settings
 
-    def take_past(self, document: dict[str, Any]) -> None:
-        """Take what an earlier process kept."""
+    def take_past(self, document: dict[str, Any]) -> dict[str, bool]:
+        """Take what an earlier process kept.
+
+        Returns the zones that a button of an older release switched off, and of each
+        whether the stored settings say so too; that is kept with the zones now.
+        """
         self.past_read = True
-        self.disabled |= _names(document.get(_DISABLED))
-        self._written_disabled |= _names(document.get(_WRITTEN_DISABLED))
+        off = dict.fromkeys(_names(document.get(_DISABLED)), False)
+        off |= dict.fromkeys(_names(document.get(_WRITTEN_DISABLED)), True)
+        self.unsaved = self.unsaved or bool(off)
         versions = document.get("versions")
         if not isinstance(versions, list):
-            return
+            return off
         self._past = [
             each
             for each in versions
@@ -144,6 +151,7 @@ class SettingsLife:
             and isinstance(each.get("revision"), str)
             and isinstance(each.get("settings"), dict)
         ]
+        return off
 
     def _note_unreadable(self, entry: Entry) -> None:
         if entry.problem is None:
@@ -164,46 +172,72 @@ class SettingsLife:
             if settings is None:
                 continue  # written for another version of this program
             _LOGGER.warning("the last good settings stay in force")
-            self._come_into_force(settings, version["revision"])
+            self._come_into_force(
+                _InForce(settings, version["revision"], version["settings"])
+            )
             return True
         return False
 
-    def _come_into_force(self, settings: Settings | None, revision: str) -> None:
+    def _come_into_force(self, new: _InForce) -> None:
         before = self._parsed.set_aside if self._parsed else ()
-        self._parsed = settings
-        self.revision_in_force = revision
-        for each in settings.set_aside if settings else ():
+        self._parsed, self.revision_in_force, self._document = new
+        for each in self._parsed.set_aside if self._parsed else ():
             if each not in before:
                 _LOGGER.error("set aside, the rest goes on without: %s", each.error)
-        self._apply_disabled()
+        self._lay_switches()
 
-    def disable(self, zone: str, *, disabled: bool) -> None:
-        """Disable a zone here, or note that the stored document says so by now."""
-        if disabled:
-            self.unsaved = self.unsaved or zone not in self.disabled
-            self.disabled |= {zone}
-        else:
-            self.unsaved = (
-                self.unsaved or zone in self.disabled or self.error is not None
-            )
-            self.disabled -= {zone}
-            self._written_disabled |= {zone}
-            # Looked at again in any case: an undone change may have the old revision.
-            self.revision = None
-        self._apply_disabled()
+    def switch(self, switches: Mapping[str, bool]) -> None:
+        """Lay over the settings what buttons said of the automation of zones."""
+        if switches != self._switches:
+            self._switches = dict(switches)
+            self._lay_switches()
 
-    def _apply_disabled(self) -> None:
+    def says(self, zone: str) -> bool | None:
+        """Return what the stored settings say of a zone's automation.
+
+        None while others are in force than those, and of a zone that they do not have.
+        """
+        found = self._parsed.zones.get(zone) if self._parsed else None
+        if found is None or self.error is not None or self.revision is None:
+            return None
+        return found.automation_enabled
+
+    def look_anew(self) -> None:
+        """Take the next document whatever its revision: an undone change may have it."""
+        self.revision = None
+
+    def with_zone_on(self, zone: str) -> Settings:
+        """Return the settings in force as if they had a zone's automation on.
+
+        Raises SettingsError where it needs more than they have.
+        """
+        on = [name for name, each in self._switches.items() if each and name != zone]
+        document = dict(self._document)
+        for name in (*on, zone):
+            document = with_zone_keys(name, {"automation_enabled": True}, document)
+        return self.readable(document)
+
+    def _lay_switches(self) -> None:
         settings = self._parsed
-        disabled = self.disabled | self._written_disabled
-        if settings is not None and disabled:
-            zones = {
-                name: replace(zone, automation_enabled=False)
-                if name in disabled
-                else zone
-                for name, zone in settings.zones.items()
-            }
-            settings = replace(settings, zones=zones)
+        if settings is not None:
+            for name, on in self._switches.items():
+                zone = settings.zones.get(name)
+                if zone is None or zone.automation_enabled is on:
+                    continue
+                if on:
+                    settings = self._switched_on(name, settings)
+                    continue
+                off = {name: replace(zone, automation_enabled=False)}
+                settings = replace(settings, zones={**settings.zones, **off})
         self.settings = settings
+
+    def _switched_on(self, name: str, settings: Settings) -> Settings:
+        try:
+            zone = self.with_zone_on(name).zones[name]
+        except SettingsError as error:
+            _LOGGER.warning("%s cannot be switched on: %s", name, error)
+            return settings
+        return replace(settings, zones={**settings.zones, name: zone})
 
     # --- trial and rollback -----------------------------------------------------------
 
@@ -218,7 +252,7 @@ class SettingsLife:
 
     def reject(self, error: Exception) -> SettingsError:
         """Put the settings before in force again; return what is wrong with these."""
-        before, revision = self._on_trial or (None, "")
+        before = self._on_trial or _InForce(None, "", {})
         self._on_trial = None
         self._past = [
             each for each in self._past if each["revision"] != self.revision_in_force
@@ -229,8 +263,8 @@ class SettingsLife:
             f"the first tick with these settings failed: {name}"
         )
         self.error = self._unreadable or self._refused
-        self._come_into_force(before, revision)
-        if before is None:
+        self._come_into_force(before)
+        if before.settings is None:
             self._take_last_good()
         return self._refused
 
@@ -273,12 +307,7 @@ class SettingsLife:
 
     def to_document(self) -> dict[str, Any]:
         """Return what is to be kept for later processes, the newest last."""
-        document: dict[str, Any] = {"versions": self._past}
-        if self.disabled:
-            document[_DISABLED] = sorted(self.disabled)
-        if self._written_disabled:
-            document[_WRITTEN_DISABLED] = sorted(self._written_disabled)
-        return document
+        return {"versions": self._past}
 
     def _keep(self, revision: str, document: dict[str, Any]) -> None:
         if not revision or (self._past and self._past[-1]["revision"] == revision):
@@ -308,11 +337,6 @@ def _names(value: Any) -> frozenset[str]:
     if not isinstance(value, list):
         return frozenset()
     return frozenset(each for each in value if isinstance(each, str))
-
-
-def with_zone_disabled(zone: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Return a settings document, flat or with zones, with one zone disabled."""
-    return with_zone_keys(zone, {"automation_enabled": False}, document)
 
 
 def with_zone_keys(

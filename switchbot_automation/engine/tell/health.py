@@ -53,6 +53,7 @@ def health_report(
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
 
+    `watches`: another `run` on the directory looks after the home until it ends.
     Error: no usable settings, or the wake-up the engine asked for is long past. Degraded:
     the store or the history does not take writes, the stored settings are not the ones
     in force, a person left a document unreadable, the database lost documents or the
@@ -100,6 +101,7 @@ def health_report(
         "last_tick_duration_seconds": report.duration_seconds if report else None,
         "next_wakeup": encode_instant(next_wakeup),
         "tick_stale": stale,
+        "watches": documents.watches,
         "timestamp_utc": encode_instant(now),
         "settings_error": _text(documents.life.error),
         "set_aside": [each._asdict() for each in settings.set_aside]

@@ -44,7 +44,7 @@ def overview(
     in words too; `hold_until` None while no person's command holds. `settings_error`
     says why the stored settings are not those in force, `document_problems` what is
     wrong with other documents that a person edited, `store_problems` what a person should
-    do about the store.
+    do about the store. `watches`: another `run` looks after the home.
     """
     settings = documents.life.settings
     zones: list[dict[str, Any]] = []
@@ -65,6 +65,7 @@ def overview(
         "at": encode_instant(now),
         "last_tick": instant_or_none(last_tick),
         "next_wakeup": encode_instant(next_wakeup),
+        "watches": documents.watches,
         "settings_error": (str(documents.life.error) if documents.life.error else None),
         "document_problems": list(documents.problems.values()),
         "store_problems": list(store.warnings),

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from switchbot_automation.web.request import Site
 
 HOLD: Final = "hold"
 RESUME: Final = "resume"
@@ -105,9 +104,7 @@ async def act(request: web.Request) -> web.Response:
         elif action == HOLD:
             await site.engine.hold(name, "permanent" if hold is None else hold)
         elif action == RESUME:
-            if not zone.automation_enabled:
-                await _enable(site, name)
-            await site.engine.hold(name, "none")
+            await site.engine.resume(name)
         else:
             command = await site.engine.act(name, action, hold)
             return as_json(command_as_json(command, zone.timezone))
@@ -140,19 +137,6 @@ def _name(body: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise RequestRefusedError(422, key, f"{key}: expected a name")
     return value
-
-
-async def _enable(site: Site, name: str) -> None:
-    """Store that the automation looks after the zone again, as quick-off took back."""
-    entry = await site.engine.stored_settings()
-    document = entry.data
-    zones = document.get("zones")
-    if zones:
-        changed = {**zones.get(name, {}), "automation_enabled": True}
-        document = {**document, "zones": {**zones, name: changed}}
-    else:
-        document = {**document, "automation_enabled": True}
-    await site.engine.apply_settings(document, revision=entry.revision)
 
 
 def _hold(value: Any) -> timedelta | datetime | str | None:

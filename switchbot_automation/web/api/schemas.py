@@ -135,6 +135,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         at=_INSTANT,
         last_tick=_maybe(_INSTANT),
         next_wakeup=_INSTANT,
+        watches=_BOOLEAN,
         settings_error=_maybe(_TEXT),
         document_problems=_list(_TEXT),
         store_problems=_list(_TEXT),
@@ -201,7 +202,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "properties": {
             "action": {
                 "enum": list(ACTIONS),
-                "description": "`quick_off` also switches the automation off; `hold` "
+                "description": "`quick_off` also switches the automation off until "
+                "`resume`, and writes nothing into settings that are a file; `hold` "
                 "leaves the unit as it is; `set_temperature` and `set_preset_mode` "
                 "say what is kept for a time; `resume` ends all of these.",
             },

@@ -39,6 +39,7 @@ function lostWords(zone) {
 function problemsOf(home) {
   const found = (home.document_problems ?? []).map((each) => _("A file cannot be read: {file}. What was last good is used.", { file: each }));
   found.push(...(home.store_problems ?? []));
+  if (home.watches) found.push(_("Another process looks after this home; this one only watches, and takes over when that one ends."));
   if (!home.settings_error) return found;
   const why = home.settings_error;
   if (!home.zones.length) return [_("The settings cannot be used: {why}.", { why }), ...found];

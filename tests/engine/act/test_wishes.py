@@ -248,3 +248,12 @@ async def test_home_from_a_vacation_the_room_is_warm_when_it_ends(house):
         assert home.room.house.air < 17
         await live(back)
         assert home.room.house.air > 19.4
+
+
+async def test_a_clock_that_is_set_back_does_not_put_a_wish_off(house):
+    await house.tick(21.0)
+    await house.engine.set_temperature("default", 22, 23, "permanent")
+    await house.tick(21.0, after=60)
+    house.clock.jump(-3600)
+    await house.tick(21.0, after=60)
+    assert zone(house)["band"] == {"low": 22.0, "high": 23.0}

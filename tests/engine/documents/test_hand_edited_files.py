@@ -2,11 +2,14 @@
 
 import json
 import logging
+from contextlib import suppress
+from functools import partial
 
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.model import Remote
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import ManualAction, Remote
 from switchbot_store import JsonStore, StoreDataError
 from tests.engine.conftest import WINTER_ROOM
 
@@ -171,11 +174,11 @@ class TestAPersonsOff:
     ):
         path = directory / "settings.json"
         await house.tick(19.0)
-        good = json.loads(path.read_text())
-        if slip == "comma":
-            text = mistype(path)
-        else:
-            path.write_text(path.read_text().replace('"mode"', '"mood"'))
+        good = path.read_text()
+        mistype(path)
+        if slip == "schema":
+            path.write_text(good.replace('"mode"', '"mood"'))
+        text = path.read_text()
         await house.tick(21.0, after=600)
         sent = len(house.cloud.words)
         command = await house.engine.act("default", "quick_off")
@@ -185,21 +188,107 @@ class TestAPersonsOff:
         restarted(house, directory)
         assert (await house.tick(15.0, after=600)).outcome == "disabled"
         assert house.cloud.words[sent:] == ["turnOff"]
-        if slip == "comma":
-            assert path.read_text() == text
-            assert [each.code for each in command.reasons][-1] == "store_unavailable"
-            path.write_text(json.dumps(good))
-        else:
-            document = json.loads(path.read_text())
-            assert document["automation_enabled"] is False
-            document["mode"] = document.pop("mood")
-            path.write_text(json.dumps(document))
+        assert path.read_text() == text
+        path.write_text(good)
         for _ in range(2):
             assert (await house.tick(15.0, after=600)).outcome == "disabled"
-        assert json.loads(path.read_text())["automation_enabled"] is False
+        assert path.read_text() == good
         assert (await house.engine.health())["settings_error"] is None
-        path.write_text(json.dumps(good))
+        await house.engine.resume("default")
         assert (await house.tick(15.0, after=600)).outcome == "winter_on"
+        assert path.read_text() == good
+
+    async def test_why_it_is_off_is_said_with_since_when(self, house):
+        await house.engine.act("default", "quick_off")
+        await house.tick(15.0, after=600)
+        text = (await house.engine.explain()).text
+        assert "somebody switched the automation off, since 12:00" in text
+
+    async def test_other_edits_leave_it_off_until_the_file_says_off_and_on(
+        self, house, directory
+    ):
+        path = directory / "settings.json"
+        await house.engine.act("default", "quick_off")
+        path.write_text(json.dumps({**WINTER_ROOM, "hysteresis_celsius": 0.5}))
+        assert (await house.tick(15.0, after=600)).outcome == "disabled"
+        restarted(house, directory)
+        assert (await house.tick(15.0, after=600)).outcome == "disabled"
+        path.write_text(json.dumps({**WINTER_ROOM, "automation_enabled": False}))
+        assert (await house.tick(15.0, after=600)).outcome == "disabled"
+        path.write_text(json.dumps(WINTER_ROOM))
+        assert (await house.tick(15.0, after=600)).outcome == "winter_on"
+
+    async def test_resume_lasts_although_the_file_says_off_until_that_is_changed(
+        self, house, directory
+    ):
+        path = directory / "settings.json"
+        off = json.dumps({**WINTER_ROOM, "automation_enabled": False})
+        path.write_text(off)
+        assert (await house.tick(15.0)).outcome == "disabled"
+        await house.engine.resume("default")
+        assert (await house.tick(15.0, after=600)).outcome == "winter_on"
+        restarted(house, directory)
+        await house.tick(21.0, after=600)
+        assert house.engine.overview()["zones"][0]["enabled"]
+        assert path.read_text() == off
+        await house.engine.act("default", "quick_off")
+        assert (await house.tick(15.0, after=600)).outcome == "disabled"
+
+    async def test_what_settings_cannot_be_switched_on_is_said(self, house, directory):
+        path = directory / "settings.json"
+        path.write_text('{"meter_device_id": "M"}')
+        await house.tick(15.0)
+        with pytest.raises(SettingsError, match="winter"):
+            await house.engine.resume("default")
+        assert (await house.tick(15.0, after=600)).outcome == "disabled"
+
+    async def test_an_engine_that_leads_heeds_a_button_of_another(
+        self, house, directory
+    ):
+        await house.tick(21.0)
+        path = directory / "settings.json"
+        text = path.read_text()
+        leads = AutomationEngine(house.cloud, JsonStore(directory), clock=house.clock)
+        async with leads:
+            await leads.run_once()
+            await house.engine.run_once()
+            for word, outcome in (("off", "disabled"), ("on", "winter_on")):
+                if word == "off":
+                    await house.engine.act("default", "quick_off")
+                else:
+                    await house.engine.resume("default")
+                house.clock.advance(600)
+                house.cloud.temperature = 15.0
+                assert (await leads.run_once()).outcome == outcome
+        assert path.read_text() == text
+
+    async def test_what_an_older_release_switched_off_stays_off(self, house, directory):
+        await house.tick(21.0)
+        past = house.store.get("_past/settings")
+        house.store.set("_past/settings", {**past, "disabled": ["default"]})
+        restarted(house, directory)
+        for _ in range(2):
+            assert (await house.tick(15.0, after=600)).outcome == "disabled"
+            restarted(house, directory)
+        assert "disabled" not in house.store.get("_past/settings")
+        await house.engine.resume("default")
+        assert (await house.tick(15.0, after=600)).outcome == "winter_on"
+
+    @pytest.mark.parametrize(
+        ("word", "outcome"),
+        [
+            ({"on": False, "at": "yesterday"}, "disabled"),
+            ({"on": False}, "disabled"),
+            ({"on": "no", "at": "2026-01-12T12:00:00+00:00"}, "winter_on"),
+            ({"on": True}, "winter_on"),
+            (["off"], "winter_on"),
+        ],
+    )
+    async def test_a_damaged_word_that_says_off_is_off(self, house, word, outcome):
+        house.remember(assumed_aircon_power="off", automation_switch=word)
+        house.restarted()
+        await house.tick(21.0)
+        assert (await house.tick(15.0, after=600)).outcome == outcome
 
     async def test_off_and_on_again_before_the_next_look_is_on(self, house):
         await house.tick(21.0)
@@ -207,6 +296,67 @@ class TestAPersonsOff:
         await house.engine.act("default", "quick_off")
         await house.engine.apply_settings(before)
         assert (await house.tick(19.0, after=600)).outcome == "winter_on"
+
+
+BY_HAND = """{
+  "mode": "winter",   "automation_enabled": true,
+    "winter": {"max_temp": 22, "min_temp": 20.0, "target_temp": 23},
+  "presets": {"away": {"winter": {"min_temp": 16}}},
+\t"summer": { "min_temp": 24, "max_temp": 27, "target_temp": 24 },
+  "aircon_device_id": "AC", "meter_device_id": "M" }"""
+
+
+class TestButtons:
+    """None writes into a file that a person wrote."""
+
+    @pytest.fixture
+    def path(self, house, directory):
+        path = directory / "settings.json"
+        path.write_text(BY_HAND)
+        restarted(house, directory)
+        return path
+
+    @pytest.mark.parametrize(
+        "press",
+        [
+            *(
+                partial(AutomationEngine.act, zone="default", action=each)
+                for each in ManualAction
+            ),
+            partial(AutomationEngine.hold, zone="default", hold="permanent"),
+            partial(AutomationEngine.hold, zone="default", hold="none"),
+            partial(AutomationEngine.resume, zone="default"),
+            partial(
+                AutomationEngine.set_temperature,
+                zone="default",
+                low=18,
+                high=20,
+                until="permanent",
+            ),
+            partial(AutomationEngine.set_preset_mode, zone="default", preset="away"),
+        ],
+        ids=lambda press: "_".join(
+            map(str, (press.func.__name__, press.keywords.get("action", "")))
+        ),
+    )
+    @pytest.mark.parametrize("quick_off_before", [False, True])
+    async def test_the_file_stays_byte_for_byte(
+        self, house, directory, path, press, quick_off_before
+    ):
+        await house.tick(21.0)
+        refused = ()
+        if quick_off_before:
+            await house.engine.act("default", "quick_off")
+            refused = ValueError  # what is wanted of a room that nobody looks after
+        with suppress(refused):
+            await press(house.engine)
+        for temperature in (15.0, 26.0, 15.0):
+            await house.tick(temperature, after=600)
+        restarted(house, directory)
+        await house.tick(15.0, after=600)
+        assert path.read_bytes() == BY_HAND.encode()
+        found = [each.name for each in directory.glob("settings.json*")]
+        assert found == ["settings.json"]
 
 
 class TestStates:

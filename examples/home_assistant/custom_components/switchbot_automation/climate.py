@@ -176,11 +176,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         if hvac_mode is HVACMode.OFF:
             await self._ask(self.coordinator.quick_off(self.zone))
             return
-        await self._ask(
-            self.coordinator.change_zone(
-                self.zone, {"mode": _SEASONS[hvac_mode], "automation_enabled": True}
-            )
-        )
+        await self._ask(self.coordinator.resume(self.zone, _SEASONS[hvac_mode]))
 
     async def async_turn_off(self) -> None:
         await self.async_set_hvac_mode(HVACMode.OFF)

@@ -138,12 +138,22 @@ class Home(DataUpdateCoordinator[Picture]):
             document["zones"] = {**zones, zone: {**zones[zone], **changes}}
         else:
             document |= changes
+        if document == stored.data:
+            return  # applied again as they are, they would end a quick-off
         await self.engine.apply_settings(document, revision=stored.revision)
         await self.engine.run_once(trigger="settings")
 
     async def quick_off(self, zone: str) -> None:
         """Send OFF and switch the automation off. Raises StoreError."""
         await self.engine.act(zone, "quick_off")
+        await self.engine.run_once(trigger="settings")
+
+    async def resume(self, zone: str, mode: str) -> None:
+        """Look after a zone again, in a mode. Raises SettingsError, StoreError."""
+        if mode != self.data.zones[zone]["mode"]:
+            # For good; what only switches on leaves the settings as they are.
+            await self.change_zone(zone, {"mode": mode})
+        await self.engine.resume(zone)
         await self.engine.run_once(trigger="settings")
 
     async def profile(self, zone: str, season: str) -> dict[str, Any]:

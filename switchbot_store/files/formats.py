@@ -1,0 +1,436 @@
+"""In which language a document's file is written, by the ending of its name.
+
+``.json`` is what this package writes. A person may keep their settings as ``.json5`` or
+``.yaml`` instead, for the comments; each needs its library, which an extra brings. What
+is read of any of them is the same document, or the first mistake in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from switchbot_store.codec import UnreadableError, decode, encode
+from switchbot_store.errors import StoreDataError
+from switchbot_store.files.hand_edits import (
+    BYTE_ORDER_MARK,
+    Mistake,
+    mistake_in,
+    undecodable,
+)
+
+if TYPE_CHECKING:
+    import os
+
+    from switchbot_store.model import Document
+
+
+_MAX_LEVELS: Final = 100
+_TOO_DEEP: Final = Mistake(1, 1, "there are more levels than are read here")
+_NEITHER: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _levels(data: bytes) -> int:
+    """Count how deep brackets go, those in texts and comments too."""
+    level = deepest = 0
+    for each in data.translate(None, _NEITHER):
+        level += 1 if each in b"[{" else -1
+        deepest = max(deepest, level)
+    return deepest
+
+
+class Format(Protocol):
+    """One language."""
+
+    name: str
+
+    def read(self, data: bytes, *, key: str) -> Document:
+        """Return the document of a file's bytes, or raise UnreadableError."""
+        ...
+
+    def mistake_in(self, data: bytes) -> Mistake:
+        """Find the first mistake in what `read` refuses."""
+        ...
+
+    def written(
+        self, document: Document, as_json: bytes, before: bytes, *, place: str
+    ) -> bytes:
+        """Return the bytes that hold a document, in place of those of `before`.
+
+        `before` is empty where there is no file. Raises StoreDataError where what a
+        person wrote would be lost.
+        """
+        ...
+
+
+class _Json:
+    name = "JSON"
+
+    def read(self, data: bytes, *, key: str) -> Document:
+        return decode(data.removeprefix(BYTE_ORDER_MARK), key=key)
+
+    def mistake_in(self, data: bytes) -> Mistake:
+        return mistake_in(data)
+
+    def written(
+        self, document: Document, as_json: bytes, before: bytes, *, place: str
+    ) -> bytes:
+        del document, before, place
+        return as_json
+
+
+class SlipError(Exception):
+    """A text that is no document, with its first mistake."""
+
+    def __init__(self, mistake: Mistake) -> None:
+        super().__init__(mistake)
+        self.mistake = mistake
+
+
+class _ByHand:
+    """A language that people write; what was read last is remembered.
+
+    Its reader is slow, `json5` by the square of a list's length, so it takes no more than
+    `longest` bytes.
+    """
+
+    name: str
+    longest: int
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, bytes | Mistake] = (b"", b"{}")
+
+    def read(self, data: bytes, *, key: str) -> Document:
+        found = self._found_in(data)
+        if isinstance(found, bytes):
+            return decode(found, key=key)
+        line, column, reason = found
+        raise UnreadableError(
+            f"{key!r} holds no {self.name}: line {line} column {column}: {reason}"
+        )
+
+    def mistake_in(self, data: bytes) -> Mistake:
+        found = self._found_in(data)
+        return found if isinstance(found, Mistake) else Mistake(1, 1, "no mistake")
+
+    def _found_in(self, data: bytes) -> bytes | Mistake:
+        """Return the document as JSON, or the first mistake; slow only for new bytes."""
+        if data != self._last[0]:
+            try:
+                self._last = data, self._encoded(data)
+            except SlipError as slip:
+                self._last = data, slip.mistake
+        return self._last[1]
+
+    def _encoded(self, data: bytes) -> bytes:
+        found = undecodable(data)
+        if found is not None:
+            raise SlipError(found)
+        if len(data) > self.longest:
+            raise SlipError(
+                Mistake(1, 1, f"this is longer than the {self.longest} bytes read")
+            )
+        if _levels(data) > _MAX_LEVELS:
+            raise SlipError(_TOO_DEEP)  # at which the readers get slow
+        try:
+            document = self._parsed(data.removeprefix(BYTE_ORDER_MARK).decode())
+            return encode(document)
+        except RecursionError:
+            raise SlipError(_TOO_DEEP) from None
+        except StoreDataError as error:
+            raise SlipError(Mistake(1, 1, str(error))) from error
+
+    def _parsed(self, text: str) -> Document:
+        raise NotImplementedError
+
+
+_JSON5_SLIP: Final = re.compile(r"<string>:(\d+) (.*) at column (\d+)", re.DOTALL)
+
+
+class _Json5(_ByHand):
+    name = "JSON5"
+    longest = 64 * 1024
+
+    def written(
+        self, document: Document, as_json: bytes, before: bytes, *, place: str
+    ) -> bytes:
+        if not before:
+            return as_json  # which is JSON5, too
+        if self.read(before, key=place) == document:
+            return before
+        raise StoreDataError(
+            f"{place} is a person's JSON5 and its comments would be lost: change it"
+            " there, or keep the settings as .yaml or .json, which can be written"
+        )
+
+    def _parsed(self, text: str) -> Document:
+        try:
+            import json5  # noqa: PLC0415 - only for who writes such a file
+        except ImportError:
+            raise SlipError(_library_missing("json5", self.name)) from None
+        try:
+            found: Any = json5.loads(text, allow_duplicate_keys=False)
+        except ValueError as error:
+            raise SlipError(_of_json5(str(error))) from error
+        if type(found) is not dict:
+            raise SlipError(_NO_OBJECT)
+        return found
+
+
+def _of_json5(message: str) -> Mistake:
+    found = _JSON5_SLIP.search(message)
+    if found is None:
+        return Mistake(1, 1, message)
+    line, what, column = found.groups()
+    shown = "the text ends here too early" if "end of input" in what else None
+    return Mistake(
+        int(line), int(column), shown or "this means nothing here; is a comma missing?"
+    )
+
+
+_NO_OBJECT: Final = Mistake(1, 1, "a document is an object, in braces { }")
+
+
+def _library_missing(extra: str, name: str) -> Mistake:
+    return Mistake(
+        1,
+        1,
+        f"to read {name} a library is needed: install switchbot-automation[{extra}]",
+    )
+
+
+_MAX_NODES: Final = 100_000
+_YAML: Final = "tag:yaml.org,2002:"
+_TRUE: Final = frozenset({"true", "yes", "on", "y"})
+# Of mapping, sequence and dash: how people indent.
+_INDENTS: Final = ((2, 2, 0), (2, 4, 2), (4, 4, 0), (4, 4, 2), (4, 6, 4))
+
+
+class _Yaml(_ByHand):
+    """YAML 1.2, of which a document can hold what JSON can.
+
+    Aliases and merge keys are followed, up to a bound on what they come to.
+    """
+
+    name = "YAML"
+    longest = 128 * 1024
+
+    def written(
+        self, document: Document, as_json: bytes, before: bytes, *, place: str
+    ) -> bytes:
+        """Return the text with what differs put in, its comments and order kept."""
+        del as_json
+        if before and self.read(before, key=place) == document:
+            return before
+        text = before.removeprefix(BYTE_ORDER_MARK).decode()
+        indent = next(
+            (each for each in _INDENTS if _again(text, each) == text), _INDENTS[0]
+        )
+        if _lost(_COMMENTS, text, _again(text, indent)):
+            raise _would_lose(place)
+        yaml = _round_trip(indent)
+        found = yaml.load(text)
+        if found is None:
+            found = yaml.map()
+        try:
+            _bring_to(found, document)
+            changed = _dumped(yaml, found)
+            data = changed.encode()
+            # One beside what was taken out may go, one of its own line never.
+            kept = not _lost(_OWN_LINES, text, changed)
+            if kept and _Yaml().read(data, key=place) == document:
+                return data
+        except (KeyError, UnreadableError) as error:
+            # What is merged cannot be taken out of a mapping, for one.
+            raise _would_lose(place) from error
+        raise _would_lose(place)
+
+    def _parsed(self, text: str) -> Document:
+        try:
+            from ruamel.yaml import YAML  # noqa: PLC0415 - only for who writes such a file
+            from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+        except ImportError:
+            raise SlipError(_library_missing("yaml", self.name)) from None
+        try:
+            root = YAML(typ="safe", pure=True).compose(text)
+            if root is None:
+                raise SlipError(_NO_OBJECT._replace(reason=_NO_MAPPING))
+            found = _Values().of(root, 0)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            reason = error.problem or error.context or "this is no YAML"
+            if reason.startswith("but ") and error.context:
+                reason = f"{error.context}, {reason}"
+            raise SlipError(Mistake(line, column, reason)) from error
+        except YAMLError as error:
+            raise SlipError(Mistake(1, 1, str(error).partition("\n")[0])) from error
+        if type(found) is not dict:
+            raise SlipError(_NO_OBJECT._replace(reason=_NO_MAPPING))
+        return found
+
+
+def _would_lose(place: str) -> StoreDataError:
+    return StoreDataError(
+        f"{place} cannot be changed without losing what a person wrote there, comments"
+        " or anchors: change it there"
+    )
+
+
+_COMMENTS: Final = re.compile(r"(?m)(?:^|[ \t])(#.*?)[ \t]*$")
+_OWN_LINES: Final = re.compile(r"(?m)^[ \t]*(#.*?)[ \t]*$")
+
+
+def _lost(comments: re.Pattern[str], before: str, after: str) -> bool:
+    """Tell whether fewer comments are left, which the round trip drops at odd places."""
+    return bool(Counter(comments.findall(before)) - Counter(comments.findall(after)))
+
+
+_NO_MAPPING: Final = "a document is a mapping, of lines such as name: value"
+
+
+class _Values:
+    """Makes plain values of composed nodes, and counts them."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def of(self, node: Any, level: int) -> Any:
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            raise _slip(node, "its aliases come to more values than are read")
+        if level > _MAX_LEVELS:
+            raise _slip(node, "there are more levels than are read here")
+        kind, tag = node.id, str(node.tag)
+        if kind == "mapping" and tag == f"{_YAML}map":
+            return self._mapping(node, level)
+        if kind == "sequence" and tag == f"{_YAML}seq":
+            return [self.of(each, level + 1) for each in node.value]
+        if kind == "scalar":
+            return _scalar(node, tag)
+        raise _slip(node, f"the tag {_short(tag)} means nothing here")
+
+    def _mapping(self, node: Any, level: int) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for name, value in node.value:
+            if str(name.tag) == f"{_YAML}merge":
+                several = value.value if value.id == "sequence" else [value]
+                for each in several:
+                    found = self.of(each, level + 1)
+                    if type(found) is not dict:
+                        raise _slip(each, "what is merged has to be a mapping")
+                    merged = {**found, **merged}
+                continue
+            key = self.of(name, level + 1) if name.id == "scalar" else None
+            if type(key) is not str:
+                raise _slip(name, "a name has to be text; put it in quotes")
+            if key in own:
+                raise _slip(name, "this name stands here for the second time")
+            own[key] = self.of(value, level + 1)
+        return {**merged, **own}
+
+
+def _scalar(node: Any, tag: str) -> Any:
+    text: str = node.value
+    match tag.removeprefix(_YAML):
+        case "str" | "timestamp" | "value" | "merge":
+            return text  # a day stays as it is written, as in JSON
+        case "null":
+            return None
+        case "bool":
+            return text.lower() in _TRUE
+        case "int" | "float" as kind:
+            try:
+                return _number(text.replace("_", ""), kind)
+            except ValueError:
+                raise _slip(node, "this is no number; put a text in quotes") from None
+    raise _slip(node, f"the tag {_short(tag)} means nothing here")
+
+
+def _number(text: str, kind: str) -> int | float:
+    if kind == "float":
+        # Infinity and the like are written with a dot, and refused later in one place.
+        return float(re.sub(r"\.(inf|nan)$", r"\1", text, flags=re.IGNORECASE))
+    prefixed = text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b")
+    return int(text, 0 if prefixed else 10)
+
+
+def _short(tag: str) -> str:
+    return tag.replace(_YAML, "!!")[:40]
+
+
+def _slip(node: Any, reason: str) -> SlipError:
+    mark = node.start_mark
+    return SlipError(Mistake(mark.line + 1, mark.column + 1, reason))
+
+
+def _round_trip(indent: tuple[int, int, int]) -> Any:
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only for who writes such a file
+
+    yaml = YAML(typ="rt", pure=True)
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    mapping, sequence, offset = indent
+    yaml.indent(mapping=mapping, sequence=sequence, offset=offset)
+    return yaml
+
+
+def _dumped(yaml: Any, found: Any) -> str:
+    stream = StringIO()
+    yaml.dump(found, stream)
+    return stream.getvalue()
+
+
+def _again(text: str, indent: tuple[int, int, int]) -> str:
+    yaml = _round_trip(indent)
+    return _dumped(yaml, yaml.load(text))
+
+
+def _bring_to(found: Any, wanted: Document) -> None:
+    """Change a mapping until it holds what is wanted; the rest is not touched."""
+    for name in [name for name in found if name not in wanted]:
+        del found[name]
+    for name, value in wanted.items():
+        if name not in found or not _brought(found[name], value):
+            found[name] = value
+
+
+def _brought(now: Any, value: Any) -> bool:
+    """Tell whether a value is, or was changed to be, what is wanted."""
+    if isinstance(now, dict) and isinstance(value, dict):
+        _bring_to(now, value)
+        return True
+    if isinstance(now, list) and isinstance(value, list):
+        for index, each in enumerate(value[: len(now)]):
+            if not _brought(now[index], each):
+                now[index] = each
+        del now[len(value) :]
+        now.extend(value[len(now) :])
+        return True
+    if isinstance(now, date):
+        # Of which the document has the text.
+        return _dumped(_round_trip(_INDENTS[0]), now).partition("\n")[0] == str(value)
+    return isinstance(now, bool) is isinstance(value, bool) and bool(now == value)
+
+
+JSON: Final[Format] = _Json()
+
+
+def format_of(path: str | os.PathLike[str]) -> Format:
+    """Return the language of a file by its ending; JSON where it tells none."""
+    made = _BY_ENDING.get(Path(path).suffix.lower())
+    return JSON if made is None else made()
+
+
+_BY_ENDING: Final[dict[str, type[Any]]] = {
+    ".json5": _Json5,
+    ".yaml": _Yaml,
+    ".yml": _Yaml,
+}
+ENDINGS: Final = tuple(_BY_ENDING)
+"""Those that people may choose instead of ``.json``."""

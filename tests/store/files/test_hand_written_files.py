@@ -1,0 +1,365 @@
+"""Settings that a person writes as JSON5 or YAML: what is read, refused and kept."""
+
+import json
+import logging
+import sys
+
+import pytest
+
+from switchbot_store import (
+    JsonStore,
+    StoreConfig,
+    StoreDataError,
+    StoreUnavailableError,
+)
+from switchbot_store.errors import StoreConflictError
+from switchbot_store.factory import get_store
+
+YAML = """\
+# Our home.
+mode: winter          # heat
+automation_enabled: true
+winter: {min_temp: 20, max_temp: 22.5}   # as the doctor said
+
+time_windows:
+  - start: 07:30      # before school
+    end: "22:00"
+    days: [mon, tue]
+  # no more
+holiday: 2026-01-12
+"""
+JSON5 = """\
+// Our home.
+{
+  mode: 'winter', /* heat */
+  automation_enabled: true,
+  winter: {min_temp: 20, max_temp: 22.5},
+  time_windows: [{start: '07:30', end: '22:00', days: ['mon', 'tue'],},],
+  holiday: '2026-01-12',
+}
+"""
+DOCUMENT = {
+    "mode": "winter",
+    "automation_enabled": True,
+    "winter": {"min_temp": 20, "max_temp": 22.5},
+    "time_windows": [{"start": "07:30", "end": "22:00", "days": ["mon", "tue"]}],
+    "holiday": "2026-01-12",
+}
+TEXTS = {".yaml": YAML, ".yml": YAML, ".json5": JSON5, ".json": json.dumps(DOCUMENT)}
+
+
+@pytest.fixture
+def store(tmp_path):
+    with JsonStore(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture(params=TEXTS)
+def path(request, tmp_path):
+    """A settings file as a person wrote it."""
+    path = tmp_path / f"settings{request.param}"
+    path.write_text(TEXTS[request.param])
+    return path
+
+
+class TestReading:
+    def test_the_document_is_the_same_in_every_language(self, store, path):
+        entry = store.get_entry("settings")
+        assert entry.data == DOCUMENT
+        assert entry.file == str(path)
+        assert store.keys() == ["settings"]
+        assert store.look()["settings"].data == DOCUMENT
+
+    def test_what_is_read_is_nobody_elses(self, store, path):
+        store.get("settings")["winter"]["min_temp"] = 1
+        assert store.get("settings") == DOCUMENT
+
+    def test_an_edit_is_another_revision(self, store, path):
+        before = store.get_entry("settings").revision
+        path.write_text(path.read_text().replace("22.5", "21.5"))
+        after = store.get_entry("settings")
+        assert after.revision != before
+        assert after.data["winter"]["max_temp"] == 21.5
+
+    def test_the_file_may_lie_elsewhere(self, tmp_path, path):
+        elsewhere = tmp_path / "etc" / path.name
+        elsewhere.parent.mkdir()
+        path.rename(elsewhere)
+        env = {
+            "STORE_DIRECTORY": str(tmp_path / "config"),
+            "SWITCHBOT_SETTINGS_PATH": str(elsewhere),
+        }
+        with get_store(StoreConfig.from_env(env)) as store:
+            assert store.get("settings") == DOCUMENT
+
+    def test_a_home_of_many_has_its_own(self, store, tmp_path):
+        (tmp_path / "homes%2f42%2fsettings.yaml").write_text(YAML)
+        assert store.get("homes/42/settings") == DOCUMENT
+        assert store.keys() == ["homes/42/settings"]
+
+    def test_other_documents_are_json_alone(self, store, tmp_path):
+        (tmp_path / "state.yaml").write_text(YAML)
+        assert store.get("state") == {}
+        assert store.keys() == []
+
+    def test_merge_keys_and_aliases_are_followed(self, store, tmp_path):
+        (tmp_path / "settings.yaml").write_text(
+            "zones:\n  a: &a {mode: winter, poll: 60}\n"
+            "  b: {<<: *a, poll: 90}\n  c: {<<: [*a, {x: 1}]}\n  d: *a\n"
+        )
+        a = {"mode": "winter", "poll": 60}
+        assert store.get("settings")["zones"] == {
+            "a": a,
+            "b": {**a, "poll": 90},
+            "c": {**a, "x": 1},
+            "d": a,
+        }
+
+    def test_words_of_yaml_1_1_are_text(self, store, tmp_path):
+        (tmp_path / "settings.yaml").write_text("on: [off, yes, no, 12:30:45, ~, 0x1F]")
+        assert store.get("settings") == {
+            "on": ["off", "yes", "no", "12:30:45", None, 31]
+        }
+
+
+BOMB = "a: &x [1,2,3,4,5,6,7,8,9]\n" + "".join(
+    f"b{i}: &b{i} [{','.join([f'*b{i - 1}' if i else '*x'] * 9)}]\n" for i in range(9)
+)
+SLIPS = [
+    (".yaml", "a: 1\n b: 2\n", 2, 3, "mapping values are not allowed here"),
+    (".yaml", "a: 1\nb: 1\na: 2\n", 3, 1, "second time"),
+    (".yaml", "1: x\n", 1, 1, "in quotes"),
+    (".yaml", "true: x\n", 1, 1, "in quotes"),
+    (".yaml", "? [a]\n: b\n", 1, 3, "in quotes"),
+    (".yaml", "a: !secret b\n", 1, 4, "!secret"),
+    (".yaml", "a: !!python/object/apply:os.system [x]\n", 1, 4, "means nothing"),
+    (".yaml", "a: !!binary aGk=\n", 1, 4, "!!binary"),
+    (".yaml", "a: !!set {x}\n", 1, 4, "!!set"),
+    (".yaml", "a: *gone\n", 1, 4, "undefined alias"),
+    (".yaml", "a: &a [*a]\n", 1, 4, "more levels"),
+    (".yaml", BOMB, 1, 18, "more values"),
+    (".yaml", "a: 1\n---\nb: 2\n", 2, 1, "another document"),
+    (".yaml", "- 1\n", 1, 1, "mapping"),
+    (".yaml", "# nothing yet\n", 1, 1, "mapping"),
+    (".yaml", "\ta: 1\n", 1, 1, "cannot start"),
+    (".yaml", "a: .inf\n", 1, 1, "no JSON number"),
+    (".yaml", "a: 99999999999999999999\n", 1, 1, "64 bits"),
+    (".yaml", "a: \x01\n", 1, 1, ""),
+    (".yaml", "a: " + "[" * 3000, 1, 1, "more levels"),
+    (".yaml", "- " * 30_000, 1, 1, "more levels"),
+    (".yaml", "a: " + "x" * 200_000, 1, 1, "longer"),
+    (".json5", "{a: 1\n  b: 2}", 2, 3, "comma"),
+    (".json5", "{a: 1, a: 2}", 1, 1, "Duplicate"),
+    (".json5", "{a: NaN}", 1, 1, "no JSON number"),
+    (".json5", "{a: 'x", 1, 7, "too early"),
+    (".json5", "{a: /* x", 1, 9, "too early"),
+    (".json5", "[1]", 1, 1, "object"),
+    (".json5", "{a: " + "[" * 5000, 1, 1, "more levels"),
+    (".json5", "{a: '" + "x" * 100_000 + "'}", 1, 1, "longer"),
+]
+
+
+class TestSlips:
+    @pytest.mark.parametrize(
+        ("ending", "text", "line", "column", "why"),
+        SLIPS,
+        ids=[f"{ending[1:]}-{text[:20]!r}" for ending, text, *_ in SLIPS],
+    )
+    def test_line_and_column_are_told_and_the_last_good_stays(
+        self, store, tmp_path, ending, text, line, column, why
+    ):
+        path = tmp_path / f"settings{ending}"
+        path.write_text(TEXTS[ending])
+        store.get("settings")
+        path.write_text(text)
+        entry = store.get_entry("settings")
+        assert entry.data == DOCUMENT
+        assert str(entry.problem).startswith(f"{path}: line {line} column {column}: ")
+        assert why in entry.problem.reason
+        assert store.look()["settings"].problem == entry.problem
+        with pytest.raises(StoreDataError, match=f"line {line} column {column}"):
+            store.set("settings", {})
+        with JsonStore(tmp_path) as another:
+            assert another.get_entry("settings").problem == entry.problem
+        assert path.read_text() == text
+
+    def test_the_mistake_is_told_with_no_good_one_too(self, store, tmp_path):
+        (tmp_path / "settings.yaml").write_text("a: 1\n b: 2\n")
+        with pytest.raises(StoreUnavailableError, match="line 2 column 3") as told:
+            store.get("settings")
+        assert told.value.problem.line == 2
+
+    @pytest.mark.parametrize(
+        ("ending", "module"), [(".yaml", "ruamel.yaml"), (".json5", "json5")]
+    )
+    def test_without_the_library_its_extra_is_named(
+        self, store, tmp_path, monkeypatch, ending, module
+    ):
+        path = tmp_path / f"settings{ending}"
+        path.write_text(TEXTS[ending])
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(
+            StoreUnavailableError, match=r"install switchbot-automation\[(yaml|json5)\]"
+        ):
+            store.get("settings")
+        assert path.read_text() == TEXTS[ending]
+
+
+class TestWriting:
+    def test_yaml_keeps_comments_order_and_notation(self, store, tmp_path):
+        path = tmp_path / "settings.yaml"
+        path.write_text(YAML)
+        wanted = store.get("settings")
+        wanted["winter"]["min_temp"] = 19.5
+        wanted["time_windows"].append({"start": "10:00", "end": "11:00"})
+        del wanted["automation_enabled"]
+        wanted["zones"] = {"attic": {"on": "off", "day": "2026-01-01"}}
+        store.set("settings", wanted)
+        assert store.get("settings") == wanted
+        kept = [
+            line
+            for line in YAML.splitlines()
+            if "enabled" not in line and "min_temp" not in line
+        ]
+        lines = path.read_text().splitlines()
+        assert [line for line in lines if line in kept] == kept
+        (band,) = [line for line in lines if line.startswith("winter:")]
+        assert band.startswith("winter: {min_temp: 19.5, max_temp: 22.5} ")
+        assert band.endswith(" # as the doctor said")
+        assert (tmp_path / "settings.yaml.previous").read_text() == YAML
+
+    @pytest.mark.parametrize("dash", ["- ", "  - ", "    - "])
+    def test_yaml_keeps_how_it_is_indented(self, store, tmp_path, dash):
+        path = tmp_path / "settings.yaml"
+        text = f"a:\n{dash}b: 1\n{dash}b: 2\nc: 3\n"
+        path.write_text(text)
+        store.set("settings", {"a": [{"b": 1}, {"b": 2}], "c": 4})
+        assert path.read_text() == text.replace("3", "4")
+
+    @pytest.mark.parametrize("path", [".yaml", ".yml", ".json5"], indirect=True)
+    def test_the_same_document_changes_nothing(self, store, path):
+        text = path.read_text()
+        store.set("settings", DOCUMENT)
+        revision = store.get_entry("settings").revision
+        assert store.compare_and_set("settings", DOCUMENT, revision) == revision
+        store.set_many({"settings": DOCUMENT, "state": {"n": 1}})
+        assert path.read_text() == text
+
+    def test_json5_is_refused_with_the_way_round(self, store, tmp_path):
+        path = tmp_path / "settings.json5"
+        path.write_text(JSON5)
+        revision = store.get_entry("settings").revision
+        changed = {**DOCUMENT, "mode": "summer"}
+        for write in (
+            lambda: store.set("settings", changed),
+            lambda: store.set_many({"settings": changed, "state": {}}),
+            lambda: store.compare_and_set("settings", changed, revision),
+            lambda: store.update("settings", lambda _found: changed),
+        ):
+            with pytest.raises(StoreDataError, match=r"comments would be lost.*\.yaml"):
+                write()
+        assert path.read_text() == JSON5
+        assert store.get("state") == {}
+
+    def test_what_cannot_be_said_with_the_persons_anchors_is_refused(
+        self, store, tmp_path
+    ):
+        path = tmp_path / "settings.yaml"
+        text = "a: &a {x: 1}\nb:\n  <<: *a\n  y: 2\n"
+        path.write_text(text)
+        with pytest.raises(StoreDataError, match="anchors"):
+            store.set("settings", {"a": {"x": 1}, "b": {"y": 2}})
+        assert path.read_text() == text
+        # One that can be said is.
+        store.set("settings", {"a": {"x": 1}, "b": {"x": 1, "y": 3}})
+        assert path.read_text() == text.replace("y: 2", "y: 3")
+
+    @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("{a: 1}\n# after a mapping in braces\n", {"a": 2}),
+            ("a: 1\n# of b\nb: 2\n", {"b": 2}),
+            ("a:\n  - 1\n  # of 2\n  - 2\n", {"a": [2]}),
+        ],
+    )
+    def test_no_comment_goes_with_what_stood_before_it(
+        self, store, tmp_path, text, wanted
+    ):
+        path = tmp_path / "settings.yaml"
+        path.write_text(text)
+        refused = None
+        try:
+            store.set("settings", wanted)
+        except StoreDataError as error:
+            refused = str(error)
+        after = path.read_text()
+        if refused is not None:
+            assert "without losing" in refused
+            assert after == text
+            return
+        assert store.get("settings") == wanted
+        own = [line for line in text.splitlines() if line.lstrip().startswith("#")]
+        assert [line for line in own if line in after.splitlines()] == own
+
+    def test_conflicts_are_found_as_with_json(self, store, path):
+        revision = store.get_entry("settings").revision
+        path.write_text(path.read_text().replace("22.5", "21.5"))
+        with pytest.raises(StoreConflictError):
+            store.compare_and_set("settings", DOCUMENT, revision)
+
+    @pytest.mark.parametrize("ending", [".yaml", ".json5"])
+    def test_a_file_named_so_that_is_not_there_yet_is_made(self, tmp_path, ending):
+        path = tmp_path / f"settings{ending}"
+        with JsonStore(tmp_path, paths={"settings": path}) as store:
+            store.set("settings", DOCUMENT)
+            assert store.get("settings") == DOCUMENT
+        assert path.exists()
+
+
+class TestSeveral:
+    @pytest.fixture
+    def both(self, store, tmp_path):
+        (tmp_path / "settings.json").write_text('{"mode": "summer"}')
+        store.get("settings")
+        (tmp_path / "settings.yaml").write_text(YAML)
+        return tmp_path / "settings.json", tmp_path / "settings.yaml"
+
+    def test_neither_counts_and_both_are_named(self, store, both, caplog):
+        for _ in range(3):
+            entry = store.get_entry("settings")
+        assert entry.data == {"mode": "summer"}
+        assert "settings.json and settings.yaml are both here" in str(entry.problem)
+        with pytest.raises(StoreDataError, match="both here"):
+            store.set("settings", {})
+        told = [each for each in caplog.records if each.levelno == logging.ERROR]
+        assert len(told) == 1
+        assert store.status().problems == (entry.problem,)
+        assert store.look()["settings"].problem == entry.problem
+        assert store.keys() == ["settings"]
+
+    @pytest.mark.parametrize("kept", [0, 1])
+    def test_with_one_moved_away_the_other_counts(self, store, both, kept):
+        store.get("settings")
+        both[1 - kept].rename(both[1 - kept].with_suffix(".old"))
+        entry = store.get_entry("settings")
+        assert entry.problem is None
+        assert entry.data == (DOCUMENT if kept else {"mode": "summer"})
+        assert store.status().problems == ()
+
+    def test_also_where_nothing_good_is_known(self, tmp_path):
+        (tmp_path / "settings.json").write_text("{}")
+        (tmp_path / "settings.json5").write_text("{}")
+        with (
+            JsonStore(tmp_path) as store,
+            pytest.raises(StoreUnavailableError, match="both here"),
+        ):
+            store.get("settings")
+
+    def test_the_last_good_one_outlives_a_change_of_language(self, store, tmp_path):
+        (tmp_path / "settings.json").write_text('{\n\t"mode": "summer"\n}')
+        store.get("settings")
+        (tmp_path / "settings.json").unlink()
+        (tmp_path / "settings.yaml").write_text("a: [")
+        entry = store.get_entry("settings")
+        assert entry.data == {"mode": "summer"}
+        assert entry.problem is not None
