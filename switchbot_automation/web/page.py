@@ -23,6 +23,7 @@ from switchbot_automation.languages import (
     translated,
 )
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
+from switchbot_automation.web.delivery import compressed, is_known, takes_gzip
 from switchbot_automation.web.guard import Who, too_many, who_asks
 from switchbot_automation.web.html_texts import in_language
 from switchbot_automation.web.language import language_of_page
@@ -45,6 +46,8 @@ NAMES: Final = (
     "page.js",
     "api.js",
     "chart.js",
+    "language.js",
+    "past.js",
     "said.js",
     "settings.js",
     "wants.js",
@@ -62,6 +65,7 @@ _FORM = "application/x-www-form-urlencoded"
 @dataclass(frozen=True, slots=True)
 class _File:
     body: bytes
+    gzipped: bytes | None
     content_type: str
     etag: str
 
@@ -72,7 +76,8 @@ def _file(name: str, language: str = ENGLISH) -> _File:
     if name.endswith(".html"):
         body = _translated(body.decode(), language).encode()
     etag = hashlib.sha256(body).hexdigest()[:32]
-    return _File(body, _TYPES[name.rpartition(".")[2]], etag)
+    content_type = _TYPES[name.rpartition(".")[2]]
+    return _File(body, compressed(body, content_type), content_type, etag)
 
 
 def _translated(source: str, language: str) -> str:
@@ -87,19 +92,28 @@ def _translated(source: str, language: str) -> str:
 
 
 def _answer(request: web.Request, name: str) -> web.Response:
-    headers = {}
+    headers = {"Cache-Control": "no-cache"}
+    vary = []
     if name.endswith(".html"):
         language = language_of_page(request)
         found = _file(name, language)
         headers["Content-Language"] = language
+        vary.append("Accept-Language")
     else:
         found = _file(name)
-    headers |= {"ETag": f'"{found.etag}"', "Cache-Control": "no-cache"}
-    given = request.headers.get("If-None-Match", "")
-    if found.etag in given:
+    body, etag = found.body, found.etag
+    if found.gzipped is not None:
+        vary.append("Accept-Encoding")
+        if takes_gzip(request):
+            # Other bytes, so another name.
+            body, etag = found.gzipped, f"{etag}-gzip"
+            headers["Content-Encoding"] = "gzip"
+    headers |= {"ETag": f'"{etag}"', "Vary": ", ".join(vary)}
+    if is_known(request, etag):
+        headers.pop("Content-Encoding", None)
         return web.Response(status=304, headers=headers)
     return web.Response(
-        body=found.body,
+        body=body,
         headers=headers,
         content_type=found.content_type,
         charset=None if found.content_type == "image/png" else "utf-8",

@@ -10,6 +10,7 @@ from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import spoken
 from switchbot_automation.model import ManualAction
 from switchbot_automation.web.api.encoding import command_as_json
+from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
     RequestRefusedError,
     as_json,
@@ -42,14 +43,16 @@ async def zones(request: web.Request) -> web.Response:
     """Return every zone as it is now, with the quota."""
     site = site_of(request)
     health = await site.engine.health()
-    return as_json(
+    return as_known_json(
+        request,
         {
             **site.engine.overview(),
             "quota": health["quota"],
             "read_only": site.read_only,
             "login": site.credentials is not None,
             "history": site.history is not None,
-        }
+        },
+        apart=("at",),
     )
 
 
