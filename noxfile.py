@@ -189,6 +189,13 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def languages(session: nox.Session) -> None:
+    """Collect what people are told into the catalogues, and compile the translations."""
+    install(session, "test")
+    session.run("python", "-m", "tests.languages.catalogues")
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Look at the page in Chromium, which the system brings (`chromium` in Debian).
 

@@ -1,9 +1,13 @@
 """Fixtures and settings that every test folder shares."""
 
 import logging
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Whoever runs the tests may speak another language than they expect.
+os.environ["SWITCHBOT_LANGUAGE"] = "en"
 
 # Before any is imported: a failed assertion in a contract shows its values.
 pytest.register_assert_rewrite("switchbot_store.testing")

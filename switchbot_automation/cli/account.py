@@ -25,6 +25,7 @@ from switchbot_automation.cli.targets import (
     is_cut_off,
     type_of,
 )
+from switchbot_automation.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -55,8 +56,13 @@ def account_from_environment() -> CloudAccount:
     ]
     if missing:
         raise Misuse(
-            f"set {' and '.join(missing)}: the SwitchBot app shows both under developer "
-            "options; `switchbot-automation cloud` simulates an account"
+            _(
+                "set {names}: the SwitchBot app shows both under developer options; "
+                "`switchbot-automation cloud` simulates an account",
+                names=_("{one} and {other}", one=missing[0], other=missing[1])
+                if len(missing) > 1
+                else missing[0],
+            )
         )
     return CloudAccount(
         os.environ["SWITCHBOT_TOKEN"],
@@ -96,12 +102,13 @@ def devices(as_json: bool) -> None:
     """
     found = ask(lambda client: client.devices())
     if not (found.devices or found.remotes):
-        click.echo(f"warning: {NOTHING_LISTED}", err=True)
+        click.echo(_("warning: {problem}", problem=_(NOTHING_LISTED)), err=True)
     cut_off = [
         device.name or device.device_id for device in filter(is_cut_off, found.devices)
     ]
     for name in cut_off:
-        click.echo(f"warning: {name}: {CUT_OFF}", err=True)
+        problem = f"{name}: {_(CUT_OFF)}"
+        click.echo(_("warning: {problem}", problem=problem), err=True)
     if as_json:
         print_json(
             {
@@ -131,16 +138,17 @@ def devices(as_json: bool) -> None:
         (
             device.device_id,
             device.name,
-            type_of(device) or "unknown",
-            "device, cloud service off" if is_cut_off(device) else "device",
+            type_of(device) or _("unknown"),
+            _("device, cloud service off") if is_cut_off(device) else _("device"),
         )
         for device in found.devices
     ]
     rows += [
-        (remote.device_id, remote.name, remote.remote_type, "remote")
+        (remote.device_id, remote.name, remote.remote_type, _("remote"))
         for remote in found.remotes
     ]
-    print_table("Devices", ("id", "name", "type", "kind"), rows)
+    columns = (_("id"), _("name"), _("type"), _("kind"))
+    print_table(_("Devices"), columns, rows)
 
 
 @click.command()
@@ -155,4 +163,5 @@ def scenes(as_json: bool) -> None:
         ]
         print_json(listed)
         return
-    print_table("Scenes", ("id", "name"), [(s.scene_id, s.name) for s in found])
+    columns = (_("id"), _("name"))
+    print_table(_("Scenes"), columns, [(s.scene_id, s.name) for s in found])

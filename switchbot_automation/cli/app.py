@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from switchbot_automation.errors import (
     SettingsError,
     UnknownZoneError,
 )
+from switchbot_automation.languages import of_environment, speak, speaking, spoken
 from switchbot_store import StoreConfigError, StoreError
 from switchbot_store.cli.dotenv_file import load_env_file
 
@@ -62,6 +64,9 @@ _EPILOG = (
 )
 
 
+_FOR_A_PROGRAM = f"{__name__}.for_a_program"
+
+
 class _CommandLine(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -95,6 +100,12 @@ class _CommandLine(click.Group):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
+        with speaking(spoken()):
+            # A program reads JSON, in English whatever this person speaks.
+            ctx.meta[_FOR_A_PROGRAM] = "--json" in ctx.args
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -120,11 +131,15 @@ def _words(error: Exception) -> str:
     package_name="switchbot-automation", prog_name="switchbot-automation"
 )
 @home_option
-def application(home: str | None) -> None:
+@click.pass_context
+def application(ctx: click.Context, home: str | None) -> None:
     """Keep a room comfortable with SwitchBot devices, and see why it did what it did.
 
     Variables that the environment lacks are read from `.env` in this directory, or from
-    the file that SWITCHBOT_ENV_FILE names.
+    the file that SWITCHBOT_ENV_FILE names. The language is that of SWITCHBOT_LANGUAGE
+    (en, fr, ja, de), else of LC_ALL, LC_MESSAGES or LANG; JSON is never translated.
     """
     load_env_file()
     choose_home(home)
+    if not ctx.meta[_FOR_A_PROGRAM]:
+        speak(of_environment(os.environ))

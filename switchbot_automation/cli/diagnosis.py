@@ -21,6 +21,8 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.targets import CUT_OFF, NOTHING_LISTED, is_cut_off
 from switchbot_automation.errors import AuthError, ClockSkewError, CloudError
+from switchbot_automation.explain.words import word_of
+from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
 from switchbot_automation.settings.read import read_settings
@@ -56,9 +58,12 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         print_json({"ok": not problems, "findings": [asdict(each) for each in found]})
     else:
         print_table(
-            "Problems were found" if problems else "No problem was found",
-            ("", "about", "found", "what to do"),
-            ((each.level, each.check, each.message, each.advice) for each in found),
+            _("Problems were found") if problems else _("No problem was found"),
+            ("", _("about"), _("found"), _("what to do")),
+            (
+                (word_of("level", each.level), each.check, each.message, each.advice)
+                for each in found
+            ),
         )
     ctx.exit(FAILURE if problems else OK)
 
@@ -74,12 +79,15 @@ def _environment() -> Iterator[SetupFinding]:
         yield SetupFinding(
             "environment",
             "warning",
-            f"{path} holds secrets and others on this machine may read it",
+            _(
+                "{path} holds secrets and others on this machine may read it",
+                path=path,
+            ),
             f"chmod 600 {path}",
         )
     else:
         yield SetupFinding(
-            "environment", "ok", f"{path} is read, and only by its owner"
+            "environment", "ok", _("{path} is read, and only by its owner", path=path)
         )
 
 
@@ -88,7 +96,7 @@ async def _account() -> list[SetupFinding]:
         account = account_from_environment()
     except Misuse as misuse:
         return [
-            SetupFinding("account", "problem", "there is no account", misuse.message)
+            SetupFinding("account", "problem", _("there is no account"), misuse.message)
         ]
     async with connect(account) as client:
         try:
@@ -100,12 +108,18 @@ async def _account() -> list[SetupFinding]:
 
 def _refusal(error: CloudError) -> SetupFinding:
     if isinstance(error, ClockSkewError):
-        advice = "set this machine's clock (timedatectl set-ntp true), then look again"
+        advice = _(
+            "set this machine's clock (timedatectl set-ntp true), then look again"
+        )
         return SetupFinding("clock", "problem", str(error), advice)
     if isinstance(error, AuthError):
-        advice = "copy token and secret from the app once more: it shows new ones when asked to"
+        advice = _(
+            "copy token and secret from the app once more: it shows new ones when asked to"
+        )
     else:
-        advice = "look whether this machine reaches the internet, then try again later"
+        advice = _(
+            "look whether this machine reaches the internet, then try again later"
+        )
     return SetupFinding("account", "problem", str(error), advice)
 
 
@@ -114,14 +128,20 @@ async def _of_account(
 ) -> AsyncIterator[SetupFinding]:
     count = len(listed.devices) + len(listed.remotes)
     yield SetupFinding(
-        "account", "ok", f"the account answers and lists {count} devices"
+        "account",
+        "ok",
+        _("the account answers and lists {count} devices", count=count),
     )
-    yield SetupFinding("clock", "ok", "the cloud takes this machine's clock for right")
+    yield SetupFinding(
+        "clock", "ok", _("the cloud takes this machine's clock for right")
+    )
     if not count:
-        yield SetupFinding("devices", "problem", "nothing is listed", NOTHING_LISTED)
+        yield SetupFinding(
+            "devices", "problem", _("nothing is listed"), _(NOTHING_LISTED)
+        )
     for device in filter(is_cut_off, listed.devices):
         yield SetupFinding(
-            "devices", "warning", device.name or device.device_id, CUT_OFF
+            "devices", "warning", device.name or device.device_id, _(CUT_OFF)
         )
     try:
         scenes = await client.scenes()
@@ -146,9 +166,13 @@ def _quota(client: SwitchBotClient, state: Mapping[str, Any]) -> Iterator[SetupF
     """Tell how many of the day's calls are left, with what the engine counted."""
     ledger = client.quota
     ledger.merge(state)
-    words = f"{ledger.used} of {ledger.limit} calls are used since 00:00 UTC"
+    words = _(
+        "{used} of {limit} calls are used since 00:00 UTC",
+        used=ledger.used,
+        limit=ledger.limit,
+    )
     if ledger.remaining < ledger.limit * _LOW_PART:
-        advice = (
+        advice = _(
             "rooms are polled less until then; look at poll_interval_seconds, "
             "predictive_polling and at other programs that use this token"
         )
@@ -161,8 +185,10 @@ def _settings(
     document: Mapping[str, Any], listed: DeviceList, scenes: Any
 ) -> Iterator[SetupFinding]:
     if not document:
-        advice = "switchbot-automation init proposes some and writes them"
-        yield SetupFinding("settings", "problem", "there are no settings yet", advice)
+        advice = _("switchbot-automation init proposes some and writes them")
+        yield SetupFinding(
+            "settings", "problem", _("there are no settings yet"), advice
+        )
         return
     found = findings(document, read_settings)
     errors, warnings = account_findings(document, listed, scenes)
@@ -175,11 +201,13 @@ def _settings(
                 "settings",
                 "problem" if level == "problem" else "warning",
                 str(each),
-                "change it, then look with: switchbot-automation check-config",
+                _("change it, then look with: switchbot-automation check-config"),
             )
     if not (found.errors or errors or found.settings is None):
         rooms = ", ".join(sorted(found.settings.zones))
-        yield SetupFinding("settings", "ok", f"they can be used; rooms: {rooms}")
+        yield SetupFinding(
+            "settings", "ok", _("they can be used; rooms: {rooms}", rooms=rooms)
+        )
 
 
 async def _webhook(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
@@ -190,8 +218,8 @@ async def _webhook(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
         yield _refusal(error)
         return
     if not urls:
-        advice = "none is needed; with one, doors and motion are known at once"
-        yield SetupFinding("webhook", "ok", "the account has none", advice)
+        advice = _("none is needed; with one, doors and motion are known at once")
+        yield SetupFinding("webhook", "ok", _("the account has none"), advice)
     for url in urls:
         shown = mask_url(url)
         try:
@@ -200,12 +228,18 @@ async def _webhook(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
             yield SetupFinding(
                 "webhook",
                 "warning",
-                f"{shown} cannot be reached from here ({type(error).__name__})",
-                "events of the cloud get lost if it cannot be reached from outside either; "
-                "change it with: switchbot-automation webhook setup",
+                _(
+                    "{url} cannot be reached from here ({error})",
+                    url=shown,
+                    error=type(error).__name__,
+                ),
+                _(
+                    "events of the cloud get lost if it cannot be reached from outside "
+                    "either; change it with: switchbot-automation webhook setup"
+                ),
             )
         else:
-            yield SetupFinding("webhook", "ok", f"{shown} answers from here")
+            yield SetupFinding("webhook", "ok", _("{url} answers from here", url=shown))
 
 
 async def _reach(url: str) -> None:

@@ -22,7 +22,9 @@ from switchbot_automation.engine.documents.keys import past_key
 from switchbot_automation.engine.documents.settings_life import SettingsLife
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
+from switchbot_automation.explain.words import weekday
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
 
@@ -94,7 +96,11 @@ def instant_meant(moment: str | None, tz: tzinfo, now: datetime) -> datetime:
         return parse_instant(text, timezone=tz)
     except ValueError as error:
         raise Misuse(
-            f"--at: {error}; expected a time as 03:12 or ISO 8601, as 2026-01-12T03:12"
+            _(
+                "--at: {error}; expected a time as 03:12 or ISO 8601, as "
+                "2026-01-12T03:12",
+                error=error,
+            )
         ) from None
 
 
@@ -122,5 +128,5 @@ async def _explain(
 def _print_answer(answer: Explanation, tz: tzinfo) -> None:
     if answer.decided_at is not None:
         at = answer.decided_at.astimezone(tz)
-        click.echo(f"{at:%a %Y-%m-%d %H:%M:%S} ({tz})")
+        click.echo(f"{weekday(at)} {at:%Y-%m-%d %H:%M:%S} ({tz})")
     click.echo(answer.text)

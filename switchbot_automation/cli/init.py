@@ -31,6 +31,7 @@ from switchbot_automation.cli.output import (
 from switchbot_automation.cli.page import TOKEN
 from switchbot_automation.cli.targets import NOTHING_LISTED
 from switchbot_automation.errors import AuthError, SettingsError
+from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.account import account_findings
 from switchbot_automation.settings.findings import findings
 from switchbot_automation.settings.proposal import (
@@ -72,11 +73,16 @@ def _band(value: Any) -> tuple[float, float]:
     found = _BAND.fullmatch(value)
     if found is None:
         raise click.BadParameter(
-            f"{value!r} is no band; write the lowest and highest as 20-22"
+            _(
+                "{value!r} is no band; write the lowest and highest as 20-22",
+                value=value,
+            )
         )
     low, high = (float(part.replace(",", ".")) for part in found.groups())
     if not low < high:
-        raise click.BadParameter(f"{value!r}: the lowest has to be below the highest")
+        raise click.BadParameter(
+            _("{value!r}: the lowest has to be below the highest", value=value)
+        )
     return low, high
 
 
@@ -86,7 +92,9 @@ def _hours(value: Any) -> tuple[time, time]:
         return value
     found = _SPAN.fullmatch(value)
     if found is None:
-        raise click.BadParameter(f"{value!r} are no hours; write them as 06:30-23:00")
+        raise click.BadParameter(
+            _("{value!r} are no hours; write them as 06:30-23:00", value=value)
+        )
     hour, minute, end_hour, end_minute = map(int, found.groups())
     return time(hour, minute), time(end_hour, end_minute)
 
@@ -205,27 +213,34 @@ class _Setup:
         asked = not (token and secret)
         if asked and not self._wants.ask:
             raise Misuse(
-                f"set {_TOKEN} and {_SECRET}: with --yes nothing is asked; the SwitchBot "
-                "app shows both under Profile, Preferences, About, Developer Options"
+                _(
+                    "set {token} and {secret}: with --yes nothing is asked; the SwitchBot "
+                    "app shows both under Profile, Preferences, About, Developer Options",
+                    token=_TOKEN,
+                    secret=_SECRET,
+                )
             )
         for last in (*(False,) * (_TRIES - 1), True):
             if asked:
                 self._tell(
-                    "The SwitchBot app shows token and secret under Profile, Preferences, "
-                    "About, Developer Options (tap the version ten times)."
+                    _(
+                        "The SwitchBot app shows token and secret under Profile, "
+                        "Preferences, About, Developer Options (tap the version ten "
+                        "times)."
+                    )
                 )
-                token = click.prompt("Token", hide_input=True).strip()
-                secret = click.prompt("Secret", hide_input=True).strip()
+                token = click.prompt(_("Token"), hide_input=True).strip()
+                secret = click.prompt(_("Secret"), hide_input=True).strip()
             account = CloudAccount(token or "", secret or "", base_url)
             try:
                 listed = asyncio.run(_listed(account))
             except AuthError as error:
                 if last or not asked:
                     raise
-                self._tell(f"{error}. Once more:")
+                self._tell(_("{error}. Once more:", error=error))
                 continue
             count = len(listed.devices) + len(listed.remotes)
-            self._tell(f"The account answers; it has {count} devices.")
+            self._tell(_("The account answers; it has {count} devices.", count=count))
             return account, listed
         raise AssertionError  # the last try returned or raised
 
@@ -247,15 +262,20 @@ class _Setup:
             created = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             self._tell(
-                f"{path} is there already and stays as it is: add {_TOKEN} and {_SECRET} "
-                "to it yourself."
+                _(
+                    "{path} is there already and stays as it is: add {token} and {secret} "
+                    "to it yourself.",
+                    path=path,
+                    token=_TOKEN,
+                    secret=_SECRET,
+                )
             )
             return False
         except OSError as error:
             raise Misuse(f"{path}: {error.strerror}") from error
         with open(created, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
             file.write("\n".join(lines) + "\n")
-        self._tell(f"Wrote {path}, which only you may read.")
+        self._tell(_("Wrote {path}, which only you may read.", path=path))
         return True
 
     # --- the settings -----------------------------------------------------------------
@@ -271,7 +291,12 @@ class _Setup:
         entry = store.get_entry(_KEY)
         where = entry.file or config.backend
         if entry.data:
-            self._tell(f"There are settings in {where} already; they stay as they are.")
+            self._tell(
+                _(
+                    "There are settings in {where} already; they stay as they are.",
+                    where=where,
+                )
+            )
             self._check(entry.data, listed, refuse=False)
             return _Written(dict(entry.data), where, new=False)
         rooms = self._rooms(proposal)
@@ -282,20 +307,25 @@ class _Setup:
         try:
             store.compare_and_set(_KEY, document, entry.revision)
         except StoreConflictError:
-            raise Misuse(f"somebody else just wrote settings to {where}") from None
-        self._tell(f"Wrote the settings to {where}.")
+            raise Misuse(
+                _("somebody else just wrote settings to {where}", where=where)
+            ) from None
+        self._tell(_("Wrote the settings to {where}.", where=where))
         return _Written(document, where, new=True)
 
     def _rooms(self, proposal: Proposal) -> list[ProposedRoom]:
         rooms = list(proposal.rooms)
         if rooms:
-            self._table("Rooms", rooms)
+            self._table(_("Rooms"), rooms)
         if self._wants.ask:
             rooms = self._chosen(proposal, rooms)
         for unit in proposal.units_without_meter:
             if unit not in [room.unit for room in rooms]:
                 self._tell(
-                    f"{unit.name} is left out: nothing measures beside it for sure."
+                    _(
+                        "{unit} is left out: nothing measures beside it for sure.",
+                        unit=unit.name,
+                    )
                 )
         if not rooms:
             self._tell(self._why_no_room(proposal))
@@ -306,7 +336,7 @@ class _Setup:
     ) -> list[ProposedRoom]:
         """Let a person say yes, or say for each air conditioner what measures its room."""
         units: list[Device | Remote] = [*proposal.units_without_meter]
-        if rooms and not click.confirm("Keep these rooms?", default=True):
+        if rooms and not click.confirm(_("Keep these rooms?"), default=True):
             units = [*(room.unit for room in rooms), *units]
             rooms = []
         if not units or not proposal.meters:
@@ -315,7 +345,10 @@ class _Setup:
             self._tell(f"  {number}  {meter.name} ({meter.device_type})")
         for unit in units:
             choice = click.prompt(
-                f"Which of these measures beside {unit.name!r}? (0: leave it out)",
+                _(
+                    "Which of these measures beside {unit!r}? (0: leave it out)",
+                    unit=unit.name,
+                ),
                 type=click.IntRange(0, len(proposal.meters)),
                 default=0,
             )
@@ -325,40 +358,46 @@ class _Setup:
 
     def _why_no_room(self, proposal: Proposal) -> str:
         if not proposal.meters and not proposal.units_without_meter:
-            return f"Nothing was found to keep a room with: {NOTHING_LISTED}."
+            return _(
+                "Nothing was found to keep a room with: {why}.", why=_(NOTHING_LISTED)
+            )
         if not proposal.meters:
-            return (
+            return _(
                 "There is an air conditioner and no meter with Cloud Services on: switch "
                 "them on in the meter's settings in the app, then run this again."
             )
         if not proposal.units_without_meter:
-            return (
+            return _(
                 "There is a meter and no air conditioner: add its remote to a hub in the "
                 "app, then run this again."
             )
-        return (
+        return _(
             "No room was chosen; run this again to choose, or write settings by hand."
         )
 
     def _document(self, rooms: list[ProposedRoom]) -> dict[str, Any]:
         season = self._asked(
             self._wants.season,
-            "Season (winter heats, summer cools, auto does whichever is needed)",
+            _("Season (winter heats, summer cools, auto does whichever is needed)"),
             "auto",
             type=click.Choice(SEASONS),
         )
         usual = COMFORTABLE["summer" if season == "summer" else "winter"]
         band = self._asked(
             self._wants.band,
-            "The lowest and highest °C you want"
-            + (" in winter; summer's lie above" if season == "auto" else ""),
+            _("The lowest and highest °C you want in winter; summer's lie above")
+            if season == "auto"
+            else _("The lowest and highest °C you want"),
             usual,
             value_proc=_band,
             shown=f"{usual[0]:g}-{usual[1]:g}",
         )
         hours = self._asked(
             self._wants.hours,
-            "From when until when, every day; it is off outside, and starts early enough",
+            _(
+                "From when until when, every day; it is off outside, and starts early "
+                "enough"
+            ),
             _HOURS,
             value_proc=_hours,
             shown="06:30-23:00",
@@ -396,9 +435,9 @@ class _Setup:
         if problems and refuse:
             raise problems[0]
         for each in problems:
-            self._tell(f"problem: {each}")
+            self._tell(_("problem: {problem}", problem=each))
         for each in (*found.warnings, *warnings):
-            self._tell(f"warning: {each}")
+            self._tell(_("warning: {problem}", problem=each))
         return found.settings
 
     # --- what it says -----------------------------------------------------------------
@@ -407,19 +446,26 @@ class _Setup:
         if self._tell is not _nothing:
             print_table(
                 title,
-                ("room", "measured by", "air conditioner", "because"),
-                [(r.name, r.meter.name, r.unit.name, r.because) for r in rooms],
+                (_("room"), _("measured by"), _("air conditioner"), _("because")),
+                [(r.name, r.meter.name, r.unit.name, _(r.because)) for r in rooms],
             )
 
     def _tell_tick(self, decisions: list[dict[str, Any]]) -> None:
         self._tell("")
-        self._tell("A tick without commands says what would happen now:")
+        self._tell(_("A tick without commands says what would happen now:"))
         for each in decisions:
             self._tell(f"  {each['text']}")
         self._tell("")
-        self._tell("Start it with: switchbot-automation run --web 127.0.0.1:8080")
+        command = "switchbot-automation run --web 127.0.0.1:8080"
+        self._tell(_("Start it with: {command}", command=command))
         if os.environ.get(TOKEN) or env_file().exists():
-            self._tell(f"The page asks for {TOKEN}, which is in {env_file()}.")
+            self._tell(
+                _(
+                    "The page asks for {token}, which is in {path}.",
+                    token=TOKEN,
+                    path=env_file(),
+                )
+            )
 
 
 def _quoted(value: str) -> str:

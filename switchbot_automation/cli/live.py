@@ -39,6 +39,8 @@ from switchbot_automation.engine.tell.events import (
     RoomNotice,
     RuleRan,
 )
+from switchbot_automation.explain.words import word_of
+from switchbot_automation.languages import translated as _
 from switchbot_store import (
     StoreConfig,
     StoreError,
@@ -298,18 +300,30 @@ class Narrator:
 
 def _sentence(kind: str, facts: dict[str, Any]) -> str:
     if kind == "decision":
-        return f"{facts['zone']}: {facts['outcome']} ({', '.join(facts['reasons'])})"
+        outcome = word_of("outcome", facts["outcome"])
+        return f"{facts['zone']}: {outcome} ({', '.join(facts['reasons'])})"
     if kind == "room":
-        over = "over: " if facts["ended"] else ""
         advice = facts["advice"] or facts["trouble"]
-        return f"{facts['zone']}: {over}{facts['status']} ({advice})"
+        status = word_of("kept", facts["status"])
+        what = f"{status} ({advice})"
+        if facts["ended"]:
+            what = _("over: {what}", what=what)
+        return f"{facts['zone']}: {what}"
     if kind == "rule":
-        return f"rule {facts['rule']}: {facts['outcome']} ({facts['cause']['trigger']})"
+        return _(
+            "rule {rule}: {outcome} ({trigger})",
+            rule=facts["rule"],
+            outcome=facts["outcome"],
+            trigger=facts["cause"]["trigger"],
+        )
     rungs = ", ".join(
-        rung["rung"] if rung["ok"] else f"{rung['rung']} failed: {rung['error']}"
+        rung["rung"]
+        if rung["ok"]
+        else _("{way} failed: {error}", way=rung["rung"], error=rung["error"])
         for rung in facts["rungs"]
     )
-    return f"{facts['zone']}: {facts['action']} {facts['status']} ({rungs})"
+    action, status = (word_of(key, facts[key]) for key in ("action", "status"))
+    return f"{facts['zone']}: {action} {status} ({rungs})"
 
 
 def _decision_as_json(decision: ZoneDecision) -> dict[str, Any]:
@@ -360,7 +374,11 @@ def _print_report(report: TickReport) -> None:
         click.echo(_sentence("decision", _decision_as_json(decision)))
     for command in report.commands:
         click.echo(_sentence("command", _command_as_json(command)))
+    at = f"{report.next_wakeup.astimezone():%H:%M:%S}"
     click.echo(
-        f"{report.duration_seconds:.2f} s; the next look is due at "
-        f"{report.next_wakeup.astimezone():%H:%M:%S}"
+        _(
+            "{seconds:.2f} s; the next look is due at {at}",
+            seconds=report.duration_seconds,
+            at=at,
+        )
     )

@@ -26,6 +26,8 @@ from switchbot_automation.errors import (
     QuotaExhaustedError,
 )
 from switchbot_automation.explain.words import reason_words
+from switchbot_automation.languages import later
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import ReasonCode
 
 if TYPE_CHECKING:
@@ -36,12 +38,12 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.said import Statement
     from switchbot_automation.model import Device, Remote
 
-COLUMNS = ("name", "type", "says", "id")
+COLUMNS = (later("name"), later("type"), later("says"), later("id"))
 
 # These concern the account: every other device would say the same.
 _OF_THE_ACCOUNT = (AuthError, ClockSkewError, QuotaExhaustedError)
 
-_SAID_NOTHING = "the cloud answered, and says nothing of it"
+_SAID_NOTHING = later("the cloud answered, and says nothing of it")
 
 # What a person does not look for.
 _DULL = frozenset({"version", "calibrate", "group", "latestImage", "filterElement"})
@@ -72,7 +74,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """Return what stands in `COLUMNS`."""
-        return (self.name, self.device_type or "unknown", self.text, self.device_id)
+        return (self.name, self.device_type or _("unknown"), self.text, self.device_id)
 
 
 async def targets(
@@ -85,7 +87,7 @@ async def targets(
     found = await client.devices()
     if not wanted:
         if not (found.devices or found.remotes):
-            click.echo(f"warning: {NOTHING_LISTED}", err=True)
+            click.echo(_("warning: {problem}", problem=_(NOTHING_LISTED)), err=True)
         return [*found.devices, *found.remotes]
     return [find_target(found, each) for each in wanted]
 
@@ -103,21 +105,21 @@ async def look(
 async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
     about = (entry.device_id, entry.name, type_of(entry))
     if not can_be_read(entry):
-        return Row(*about, "cannot be read")
+        return Row(*about, _("cannot be read"))
     try:
         status = await client.status(entry.device_id)
     except _OF_THE_ACCOUNT:
         raise
     except CloudError as error:
-        words = f"{error}; {CUT_OFF}" if is_cut_off(entry) else str(error)
+        words = f"{error}; {_(CUT_OFF)}" if is_cut_off(entry) else str(error)
         return Row(*about, words, error=words)
     reading = read_status(status)
     values = {**reading.values, **_plain(reading)}
     doubts = (*reading.doubts, *_not_believed(said_by_status(status)))
     if not values:
-        doubts = (*doubts, _SAID_NOTHING)
+        doubts = (*doubts, _(_SAID_NOTHING))
     if is_cut_off(entry):
-        doubts = (*doubts, CUT_OFF)
+        doubts = (*doubts, _(CUT_OFF))
     return Row(*about, _text(reading, values, doubts), values, doubts)
 
 
@@ -131,7 +133,7 @@ def _not_believed(said: Statement) -> Iterator[str]:
             continue
         names = ", ".join(name for name, each in said.doubts.items() if each is why)
         words = reason_words({"code": str(why)}, UTC)
-        yield f"{names} not believed: {words}"
+        yield _("{names} not believed: {why}", names=names, why=words)
 
 
 def _plain(reading: DeviceReading) -> dict[str, Any]:
@@ -154,12 +156,12 @@ def _text(
         if name not in _DULL and not isinstance(value, dict)
     ]
     if doubts:
-        shown.append(f"doubtful: {'; '.join(doubts)}")
-    return ", ".join(shown) or "nothing"
+        shown.append(_("doubtful: {why}", why="; ".join(doubts)))
+    return ", ".join(shown) or _("nothing")
 
 
 def _value_text(name: str, value: Any, unit: str) -> str:
     if isinstance(value, bool):
-        return f"{name} {'yes' if value else 'no'}"
+        return f"{name} {_('yes') if value else _('no')}"
     number = f"{value:g}" if isinstance(value, float) else f"{value}"
     return f"{name} {number}{f' {unit}' if unit else ''}"

@@ -23,6 +23,8 @@ from switchbot_automation.cli.targets import (
 )
 from switchbot_automation.cloud.catalog.catalog import find, validate_command
 from switchbot_automation.errors import BadParameterError, UnsupportedCommandError
+from switchbot_automation.explain.words import word_of
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Remote
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def send(  # noqa: PLR0917  # click passes every one by name
             "parameter": "***" if _is_sensitive(target, command) else value,
             "command_type": kind,
             "status": "checked",
-            "warning": CUT_OFF if is_cut_off(target) else None,
+            "warning": _(CUT_OFF) if is_cut_off(target) else None,
         }
         if dry_run:
             return sent
@@ -91,17 +93,22 @@ def send(  # noqa: PLR0917  # click passes every one by name
     sent = ask(answer)
     if sent["warning"]:
         name = sent["name"] or sent["device_id"]
-        click.echo(f"warning: {name}: {sent['warning']}", err=True)
+        problem = f"{name}: {sent['warning']}"
+        click.echo(_("warning: {problem}", problem=problem), err=True)
     if as_json:
         print_json(sent)
         return
     parameter_shown = "" if sent["parameter"] == "default" else f" {sent['parameter']}"
-    what = f"{command}{parameter_shown} to {sent['name'] or sent['device_id']}"
-    later = sent.get("command_id")
-    click.echo(
-        f"{sent['status']}: {what}"
-        + (f"; its result comes by webhook as {later}" if later else "")
-    )
+    values = {
+        "status": word_of("status", sent["status"]),
+        "command": f"{command}{parameter_shown}",
+        "device": sent["name"] or sent["device_id"],
+    }
+    told = _("{status}: {command} to {device}", **values)
+    if sent.get("command_id"):
+        number = sent["command_id"]
+        told = _("{told}; its result comes by webhook as {id}", told=told, id=number)
+    click.echo(told)
 
 
 def _checked(
@@ -113,10 +120,14 @@ def _checked(
     kind_of_device = type_of(target)
     infrared = isinstance(target, Remote)
     if not find(kind_of_device, infrared=infrared):
-        known = repr(kind_of_device) if kind_of_device else "no type"
+        known = repr(kind_of_device) if kind_of_device else _("no type")
         raise Misuse(
-            f"{target.name or target.device_id} is of {known}, which the catalogue does "
-            "not have; --unchecked sends the command all the same"
+            _(
+                "{device} is of {type}, which the catalogue does not have; --unchecked "
+                "sends the command all the same",
+                device=target.name or target.device_id,
+                type=known,
+            )
         )
     try:
         return validate_command(

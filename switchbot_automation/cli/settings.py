@@ -14,6 +14,8 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
+from switchbot_automation.languages import ENGLISH, later, speaking
+from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.table import settings_table
 
 if TYPE_CHECKING:
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
 
     from switchbot_automation.settings.spec import SettingSpec
 
-COLUMNS = ("name", "type", "unit", "default", "range", "meaning")
+COLUMNS = (
+    later("name"),
+    later("type"),
+    later("unit"),
+    later("default"),
+    later("range"),
+    later("meaning"),
+)
 
 _HEAD = """# Settings
 
@@ -51,9 +60,12 @@ def settings(
     if as_json:
         print_json([spec.to_dict() for spec in found])
     elif markdown:
-        click.echo(page(found), nl=False)
+        with speaking(ENGLISH):
+            told = page(found)
+        click.echo(told, nl=False)
     else:
-        print_table("Settings", COLUMNS, (_cells(spec) for spec in found))
+        columns = [_(each) for each in COLUMNS]
+        print_table(_("Settings"), columns, (_cells(spec) for spec in found))
     ctx.exit(0 if found else FAILURE)
 
 
@@ -67,29 +79,30 @@ def page(specs: Iterable[SettingSpec]) -> str:
 
 
 def _matches(spec: SettingSpec, words: tuple[str, ...]) -> bool:
-    text = " ".join((spec.name, *spec.aliases, spec.meaning)).casefold()
+    told = (spec.meaning, _(spec.meaning))
+    text = " ".join((spec.name, *spec.aliases, *told)).casefold()
     return all(word.casefold() in text for word in words)
 
 
 def _cells(spec: SettingSpec) -> tuple[str, ...]:
-    meaning = spec.meaning
+    meaning = [_(spec.meaning)]
     if spec.aliases:
-        meaning += f" Also called {', '.join(spec.aliases)}."
+        meaning.append(_("Also called {names}.", names=", ".join(spec.aliases)))
     if not spec.per_zone and not spec.section:
-        meaning += " For the whole home."
+        meaning.append(_("For the whole home."))
     return (
         spec.name,
-        str(spec.kind),
-        spec.unit,
+        _(spec.kind),
+        _(spec.unit) if spec.unit else "",
         _default(spec),
         spec.range,
-        meaning,
+        " ".join(meaning),
     )
 
 
 def _default(spec: SettingSpec) -> str:
     if spec.required:
-        return "required"
+        return _("required")
     if spec.default is None:
         return "-"
     if isinstance(spec.default, str):

@@ -29,8 +29,15 @@ from switchbot_automation.core.state.zone import ZoneState, unreadable_instants
 from switchbot_automation.engine.documents.keys import past_key
 from switchbot_automation.engine.documents.settings_life import SettingsLife
 from switchbot_automation.engine.tell.health import room_as_json
-from switchbot_automation.explain.words import STATUS_WORDS, reason_words
+from switchbot_automation.explain.words import (
+    STATUS_WORDS,
+    reason_words,
+    weekday,
+    word_of,
+)
 from switchbot_automation.instants import FOR_EVER
+from switchbot_automation.languages import later
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_store import StoreConfig, get_store
 
@@ -41,7 +48,13 @@ if TYPE_CHECKING:
     from switchbot_automation.cli.readings import Row
     from switchbot_automation.settings.model import ZoneSettings
 
-_ROOM_COLUMNS = ("room", "read", "air conditioner", "automation", "kept")
+_ROOM_COLUMNS = (
+    later("room"),
+    later("read"),
+    later("air conditioner"),
+    later("automation"),
+    later("kept"),
+)
 
 
 @click.command()
@@ -60,7 +73,7 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
     """
     rooms, problems = read_rooms()
     for problem in problems:
-        click.echo(f"warning: {problem}", err=True)
+        click.echo(_("warning: {problem}", problem=problem), err=True)
     assumed = {room.aircon_id: room.assumed for room in rooms if room.aircon_id}
 
     async def answer(client: SwitchBotClient) -> tuple[list[Row], int]:
@@ -85,8 +98,10 @@ def status(ctx: click.Context, devices: tuple[str, ...], as_json: bool) -> None:
         )
     else:
         if rooms:
-            print_table("Rooms", _ROOM_COLUMNS, [room.cells() for room in rooms])
-        print_table("Devices", COLUMNS, [row.cells() for row in rows])
+            columns = [_(each) for each in _ROOM_COLUMNS]
+            print_table(_("Rooms"), columns, [room.cells() for room in rooms])
+        columns = [_(each) for each in COLUMNS]
+        print_table(_("Devices"), columns, [row.cells() for row in rows])
     ctx.exit(FAILURE if any(row.error for row in rows) else OK)
 
 
@@ -113,7 +128,7 @@ class RoomRow:
     @property
     def assumed(self) -> str:
         """What the air conditioner is assumed to be, and from what."""
-        return f"assumed {self._unit()}"
+        return _("assumed {unit}", unit=self._unit())
 
     def as_json(self) -> dict[str, Any]:
         """Return it as an object; `power` is assumed, from `last_action`."""
@@ -142,44 +157,52 @@ class RoomRow:
     def cells(self) -> tuple[str, ...]:
         """Return what stands in the table, instants in local time."""
         state = self._state
-        read = "never"
+        read = _("never")
         if state.last_temperature is not None:
-            read = f"{state.last_temperature:g} °C"
+            read = _("{celsius:g} °C", celsius=float(state.last_temperature))
             if state.last_humidity is not None:
-                read += f", {state.last_humidity:g} %"
-            read += f"{_clock(state.last_read_at)}"
+                read += _(", {percent:g} %", percent=float(state.last_humidity))
+            read = _at(read, state.last_read_at)
             if self._stale:
-                read += ", not known since"
+                read += _(", not known since")
         for meter, (why, since) in self._doubts.items():
             words = reason_words({"code": str(why)}, UTC)
-            read += f"; {meter} not believed{_clock(since)}: {words}"
-        automation = "on" if self._enabled else "off"
+            meter_then = _at(_("{meter} not believed", meter=meter), since)
+            read += f"; {meter_then}: {words}"
+        automation = word_of("power", "on" if self._enabled else "off")
         if state.hold_until is not None and state.hold_until > datetime.now(UTC):
-            until = f"{state.hold_until.astimezone():%a %Y-%m-%d %H:%M}"
+            local = state.hold_until.astimezone()
+            until = f"{weekday(local)} {local:%Y-%m-%d %H:%M}"
             automation += (
-                ", held until resumed"
+                _(", held until resumed")
                 if state.hold_until == FOR_EVER
-                else f", held until {until}"
+                else _(", held until {until}", until=until)
             )
         if self._paused is not None:
-            automation += f", paused since{_clock(self._paused[0]).replace(' at', '')}"
+            automation += _(", paused since {since}", since=_clock(self._paused[0]))
         if self._unreadable:
-            automation += f"; no instants: {', '.join(self._unreadable)}"
+            names = ", ".join(self._unreadable)
+            automation += _("; no instants: {names}", names=names)
         return (self._name, read, self._unit(), automation, self._kept())
 
     def _kept(self) -> str:
         room = self._room
-        word = STATUS_WORDS[room["status"]]
+        word = _(STATUS_WORDS[room["status"]])
         since = instant(room["since"])
         if room["status"] != "kept" and since is not None:
-            word += f" since {since.astimezone():%a %d %H:%M}"
+            local = since.astimezone()
+            day = f"{weekday(local)} {local:%d %H:%M}"
+            word = _("{status} since {since}", status=word, since=day)
         return f"{word}: {room['advice']}" if room["advice"] else word
 
     def _unit(self) -> str:
         state = self._state
-        unit = f"{state.power}{', uncertain' if state.uncertain else ''}"
+        unit = str(word_of("power", state.power))
+        if state.uncertain:
+            unit = _("{unit}, uncertain", unit=unit)
         if state.last_action:
-            unit += f": {state.last_action} sent{_clock(state.last_action_at)}"
+            sent = _("{action} sent", action=word_of("action", state.last_action))
+            unit += f": {_at(sent, state.last_action_at)}"
         return unit
 
 
@@ -202,9 +225,11 @@ def read_rooms() -> Rooms:
         entry = store.get_entry("settings")
         if entry.data or entry.problem:
             life.take(entry)
-        problems = [f"the stored settings: {life.error}"] if life.error else []
+        problems = []
+        if life.error:
+            problems.append(_("the stored settings: {error}", error=life.error))
         problems += [
-            f"set aside: {each.error}"
+            _("set aside: {error}", error=each.error)
             for each in (life.settings.set_aside if life.settings else ())
         ]
         if life.settings is None:
@@ -240,5 +265,11 @@ def _instant(at: datetime | None) -> str | None:
     return timestamp(at) if at else None
 
 
-def _clock(at: datetime | None) -> str:
-    return f" at {at.astimezone():%a %H:%M}" if at else ""
+def _at(what: str, at: datetime | None) -> str:
+    """Return what was so, and when, if that is known."""
+    return _("{what} at {at}", what=what, at=_clock(at)) if at else what
+
+
+def _clock(at: datetime) -> str:
+    local = at.astimezone()
+    return f"{weekday(local)} {local:%H:%M}"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.cli.output import Misuse
 from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
+from switchbot_automation.languages import later
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Device, Remote
 
 if TYPE_CHECKING:
@@ -30,8 +32,18 @@ def find_target(found: DeviceList, wanted: str) -> Device | Remote:
         return named[0]
     if named:
         ids = ", ".join(f"{entry.device_id} ({type_of(entry)})" for entry in named)
-        raise Misuse(f"{len(named)} devices are named {wanted!r}; use an id: {ids}")
-    raise Misuse(f"no device {wanted!r} in the account{_nearest(everything, folded)}")
+        raise Misuse(
+            _(
+                "{count} devices are named {name!r}; use an id: {ids}",
+                count=len(named),
+                name=wanted,
+                ids=ids,
+            )
+        )
+    raise Misuse(
+        _("no device {name!r} in the account", name=wanted)
+        + _nearest(everything, folded)
+    )
 
 
 def type_of(entry: Device | Remote) -> str:
@@ -47,12 +59,12 @@ def is_cut_off(entry: Device | Remote) -> bool:
     return not (isinstance(entry, Remote) or entry.cloud_service)
 
 
-CUT_OFF = (
+CUT_OFF = later(
     "its cloud service is off: what the cloud says of it is old or nothing, and what is "
     "sent to it is accepted and lost; switch Cloud Services on in its settings in the app"
 )
 
-NOTHING_LISTED = (
+NOTHING_LISTED = later(
     "the account's list is empty: it has the devices of the home of whose app the token "
     "is, and only those with Cloud Services on; a single empty list may also be the "
     "cloud's own mistake, so ask again"
@@ -73,7 +85,7 @@ def can_be_read(entry: Device | Remote) -> bool:
 
 def _nearest(everything: list[Device | Remote], folded: str) -> str:
     if not everything:
-        return f": {NOTHING_LISTED}"
+        return f": {_(NOTHING_LISTED)}"
     words = {entry.device_id.casefold(): entry for entry in everything}
     words |= {entry.name.strip().casefold(): entry for entry in everything}
     near = get_close_matches(folded, words, n=_MOST_HINTS, cutoff=0.5)

@@ -25,6 +25,7 @@ from switchbot_automation.cli.readings import COLUMNS, Row, look, targets
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.cli.targets import can_be_read
 from switchbot_automation.errors import CloudError
+from switchbot_automation.languages import translated as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,16 +160,22 @@ class _TableView:
 
     def show(self, rows: list[Row], problem: str | None, calls: int) -> None:
         """Draw the round."""
+        at = f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005  # for a person
         table = Table(
-            title=f"Devices at {datetime.now():%H:%M:%S}",  # noqa: DTZ005  # for a person
+            title=_("Devices at {at}", at=at),
             title_justify="left",
             caption=problem
-            or f"{calls} calls today; watching takes {self._calls_a_day} a day",
+            or _(
+                "{calls} calls today; watching takes {a_day} a day",
+                calls=calls,
+                a_day=self._calls_a_day,
+            ),
             caption_justify="left",
             box=box.SIMPLE_HEAD,
         )
-        for column in (*COLUMNS[:-1], ""):
-            table.add_column(column, overflow="fold")
+        for column in COLUMNS[:-1]:
+            table.add_column(_(column), overflow="fold")
+        table.add_column("", overflow="fold")
         for row in rows:
             changed = self._before.get(row.device_id, row.text) != row.text
             table.add_row(*row.cells()[:-1], "*" if changed else "")

@@ -51,6 +51,7 @@ from switchbot_automation.engine.turns import Turns
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.explain import Explainer, timezone_in
 from switchbot_automation.instants import stored_instant
+from switchbot_automation.languages import AUTO as LANGUAGE_AUTO
 from switchbot_automation.model import (
     ManualAction,
     ReasonCode,
@@ -801,6 +802,12 @@ class AutomationEngine:
             refused=self._parts.observer.refusals,
             plugins=await (await installed()).report_beside(),
         )
+
+    @property
+    def language(self) -> str:
+        """The setting `language`; ``auto`` while there are no settings. No I/O."""
+        settings = self._documents.life.settings
+        return settings.language if settings is not None else LANGUAGE_AUTO
 
     def overview(self) -> dict[str, Any]:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""

@@ -27,8 +27,11 @@ from switchbot_automation.explain.words import (
     duration,
     reason_words,
     sentence,
+    weekday,
+    word_of,
 )
 from switchbot_automation.instants import checked_instant
+from switchbot_automation.languages import translated as _
 from switchbot_automation.model import (
     DEFAULT_ZONE,
     NOTHING,
@@ -414,49 +417,92 @@ def explain_without_inputs(
 
 def nothing_known(zone: str, asked_at: datetime) -> Explanation:
     """Explain that nothing is recorded of that instant."""
-    text = f"{zone}: nothing is recorded of {encode_instant(asked_at)}."
+    text = _(
+        "{zone}: nothing is recorded of {instant}.",
+        zone=zone,
+        instant=encode_instant(asked_at),
+    )
     return Explanation(zone, asked_at, None, None, (), text)
 
 
 def told_in_lines(told: Explanation, tz: tzinfo) -> Iterator[str]:
     """Yield an explanation's text line by line, its instants in a zone's own time."""
     yield sentence(told.zone, told.outcome, told.reasons, tz, told.decided_at)
-    yield f"State: {_state_words(told.state, tz)}."
+    yield _("State: {state}.", state=_state_words(told.state, tz))
     if told.decided_at and told.since:
         stood = (told.decided_at - told.since).total_seconds()
         if stood >= 1:
-            yield f"Decided so since {_clock(told.since, tz)}, for {duration(stood)}."
+            yield _(
+                "Decided so since {since}, for {length}.",
+                since=_clock(told.since, tz),
+                length=duration(stood),
+            )
     for command in told.commands:
         rungs = ", ".join(
-            f"{rung['rung']} {'ok' if rung['ok'] else rung['error']}"
+            f"{rung['rung']} {_('ok') if rung['ok'] else rung['error']}"
             for rung in command.get("rungs", ())
         )
-        how = f" by {rungs}" if rungs else ""
-        yield f"Command: {command['action']}, {command['status']}{how}."
+        action = word_of("action", command["action"])
+        status = word_of("status", command["status"])
+        if rungs:
+            yield _(
+                "Command: {action}, {status} by {ways}.",
+                action=action,
+                status=status,
+                ways=rungs,
+            )
+        else:
+            yield _("Command: {action}, {status}.", action=action, status=status)
     if told.margins:
-        yield "Margins: " + "; ".join(each.text for each in told.margins) + "."
+        margins = "; ".join(each.text for each in told.margins)
+        yield _("Margins: {margins}.", margins=margins)
     if told.shadow is not None:
-        would = told.shadow.get("action") or "nothing"
-        yield f"Shadow settings: {would} would have been sent ({told.shadow['outcome']})."
+        would = told.shadow.get("action")
+        outcome = word_of("outcome", told.shadow["outcome"])
+        if would:
+            yield _(
+                "Shadow settings: {action} would have been sent ({outcome}).",
+                action=word_of("action", would),
+                outcome=outcome,
+            )
+        else:
+            yield _(
+                "Shadow settings: nothing would have been sent ({outcome}).",
+                outcome=outcome,
+            )
     for index, change in enumerate(told.changes[:_SHOWN_CHANGES]):
-        yield f"{'Or' if index else 'Smallest change'}: {change_words(change)}."
+        words = change_words(change)
+        if index:
+            yield _("Or: {change}.", change=words)
+        else:
+            yield _("Smallest change: {change}.", change=words)
 
 
 def _state_words(state: Mapping[str, Any], tz: tzinfo) -> str:
-    unit = f"{state['action'] or state['power']}"
+    action = state["action"]
+    unit = word_of("action", action) if action else word_of("power", state["power"])
     since = instant(state.get("since"))
-    words = f"unit {unit}" + (f" since {_clock(since, tz)}" if since else "")
+    if since:
+        words = _("unit {unit} since {since}", unit=unit, since=_clock(since, tz))
+    else:
+        words = _("unit {unit}", unit=unit)
     if state.get("uncertain"):
-        words += ", not for certain"
-    if state.get("temperature") is not None:
-        words += f", room {state['temperature']:g} °C"
-    elif state.get("problem"):
+        words = _("{unit}, not for certain", unit=words)
+    temperature = state.get("temperature")
+    if temperature is not None:
+        return _(
+            "{unit}, room {temperature:g} °C",
+            unit=words,
+            temperature=float(temperature),
+        )
+    if state.get("problem"):
         words += f", {reason_words({'code': state['problem']}, tz)}"
     return words
 
 
 def _clock(at: datetime, tz: tzinfo) -> str:
-    return f"{at.astimezone(tz):%a %H:%M:%S}"
+    local = at.astimezone(tz)
+    return f"{weekday(local)} {local:%H:%M:%S}"
 
 
 def instant_or_none(at: datetime | None) -> str | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.explain.words import duration
+from switchbot_automation.languages import later
+from switchbot_automation.languages import translated as _
 from switchbot_automation.schedule.windows import in_window, next_boundary
 
 if TYPE_CHECKING:
@@ -59,7 +61,12 @@ def _thresholds(trace: Trace) -> Iterator[Margin]:
                 limit,
                 margin,
                 "K",
-                f"{temperature:g} °C is {margin:g} K from the threshold {limit:g} °C",
+                _(
+                    "{temperature:g} °C is {margin:g} K from the threshold {limit:g} °C",
+                    temperature=temperature,
+                    margin=margin,
+                    limit=limit,
+                ),
             )
 
 
@@ -75,15 +82,16 @@ def _equipment(trace: Trace) -> Iterator[Margin]:
     zone, state = trace.zone_settings, trace.seen.state
     if state.compressor_running:
         check, since, need = "min_on", state.compressor_started_at, zone.min_on_seconds
-        did = "has run"
+        message = later("the compressor has run {have} of {need} at least")
     else:
         check, since = "min_off", state.compressor_stopped_at
-        need, did = zone.min_off_seconds, "has rested"
+        need = zone.min_off_seconds
+        message = later("the compressor has rested {have} of {need} at least")
     need = need if need > 0 else zone.command_cooldown_seconds
     if since is None or need <= 0:
         return
     have = (trace.at - since).total_seconds()
-    text = f"the compressor {did} {duration(have)} of {duration(need)} at least"
+    text = _(message, have=duration(have), need=duration(need))
     yield Margin(check, round(have, 1), need, round(have - need, 1), "s", text)
 
 
@@ -94,8 +102,11 @@ def _window(trace: Trace) -> Iterator[Margin]:
         return
     left = round((boundary - trace.at).total_seconds(), 1)
     inside = in_window(zone.time_windows, trace.at, zone.timezone) is not None
-    does = "closes" if inside else "opens"
-    text = f"the window {does} in {duration(left)}"
+    text = (
+        _("the window closes in {length}", length=duration(left))
+        if inside
+        else _("the window opens in {length}", length=duration(left))
+    )
     yield Margin("window", left, 0.0, left, "s", text)
 
 
@@ -104,7 +115,7 @@ def _age(trace: Trace) -> Iterator[Margin]:
     if reading.received_at is None or reading.temperature is None:
         return
     age = round((trace.at - reading.received_at).total_seconds(), 1)
-    text = f"the reading was {duration(age)} old"
+    text = _("the reading was {length} old", length=duration(age))
     yield Margin("reading_age", age, 0.0, age, "s", text)
 
 

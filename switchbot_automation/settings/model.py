@@ -384,7 +384,8 @@ class SetAside(NamedTuple):
 class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
 
-    `quota_reserve` in calls, None for automatic. `shadow`, of the same zones, is decided
+    `quota_reserve` in calls, None for automatic. `language` is one of
+    `languages.LANGUAGES`, or ``auto``. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `notifiers` tell a person, `plugins` are the parts that plug-ins provide. `overlaid`
     names the zones whose settings change with time and surroundings. `set_aside` is what
@@ -395,6 +396,7 @@ class Settings:
     zones: Mapping[str, ZoneSettings]
     api_quota_warning_threshold: int = _ZONE["api_quota_warning_threshold"]
     quota_reserve: int | None = None
+    language: str = _ZONE["language"]
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     shadow: Settings | None = None
     rules: tuple[Rule, ...] = _ZONE["rules"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
 from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import later
 from switchbot_automation.model import Remote
 
 if TYPE_CHECKING:
@@ -113,10 +114,10 @@ _OUTSIDE: Final = re.compile(
 # How sure a pairing is. Whoever is less sure than `_BY_HUB` is asked.
 _BY_NAME, _BY_PART, _BY_HUB, _BY_ELIMINATION = 4, 3, 2, 1
 _BECAUSE: Final = {
-    _BY_NAME: "both are named after the room",
-    _BY_PART: "their names share a word",
-    _BY_HUB: "both hang on one hub, and no other does",
-    _BY_ELIMINATION: "there is no other",
+    _BY_NAME: later("both are named after the room"),
+    _BY_PART: later("their names share a word"),
+    _BY_HUB: later("both hang on one hub, and no other does"),
+    _BY_ELIMINATION: later("there is no other"),
 }
 
 
@@ -188,7 +189,7 @@ def propose_rooms(listed: DeviceList) -> Proposal:
 
 def room_of(unit: Device | Remote, meter: Device) -> ProposedRoom:
     """Return the room of a unit and of the meter that a person chose for it."""
-    return ProposedRoom(_room_name(unit, meter), meter, unit, "you said so")
+    return ProposedRoom(_room_name(unit, meter), meter, unit, later("you said so"))
 
 
 def proposed_settings(

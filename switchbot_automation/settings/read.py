@@ -684,6 +684,7 @@ def load(
         zones=MappingProxyType(made),
         api_quota_warning_threshold=home["api_quota_warning_threshold"],
         quota_reserve=None if reserve == "auto" else reserve,
+        language=home["language"],
         groups=MappingProxyType(
             {
                 name: GroupSettings(name, **group)

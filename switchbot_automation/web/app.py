@@ -13,6 +13,7 @@ from switchbot_automation.engine.tell.record import history_of, threaded
 from switchbot_automation.web.api.events import events
 from switchbot_automation.web.credentials import Credentials, Sessions
 from switchbot_automation.web.guard import add_headers, guard
+from switchbot_automation.web.language import in_its_language
 from switchbot_automation.web.live import Live
 from switchbot_automation.web.request import SETTINGS_BYTES, SITE, Site
 from switchbot_automation.web.routes import ROUTES
@@ -102,7 +103,9 @@ def create_app(
         shared=shared,
     )
     rights = {each.handler: (each.access, each.writes) for each in ROUTES}
-    app = web.Application(middlewares=[guard(rights)], client_max_size=SETTINGS_BYTES)
+    app = web.Application(
+        middlewares=[in_its_language, guard(rights)], client_max_size=SETTINGS_BYTES
+    )
     app[SITE] = site
     for each in ROUTES:
         app.router.add_route(each.method, each.path, each.handler)

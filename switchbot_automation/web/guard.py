@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from switchbot_automation.errors import AutomationError, SettingsError, UnknownZoneError
+from switchbot_automation.web.delivery import deliver
 from switchbot_automation.web.request import RequestRefusedError, refusal, site_of
 from switchbot_automation.web.strangers import STRANGER
 from switchbot_store import (
@@ -44,6 +45,7 @@ HEADERS: Final = {
         "connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     ),
+    "Vary": "Accept-Language",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # Not "no-referrer", under which a form's Origin is "null".
@@ -205,7 +207,7 @@ def guard(rights: Mapping[Handler, tuple[Access, bool]]) -> Middleware:
         access, writes = rights.get(request.match_info.handler, (Access.PERSON, False))
         try:
             admit(site_of(request), request, access, writes=writes)
-            return await handler(request)
+            return await deliver(request, await handler(request))
         except RequestRefusedError as error:
             return refusal(error)
         except web.HTTPException as error:

@@ -1,6 +1,6 @@
 """What the engine tells, passed on to every page that is open, and counted.
 
-An event is encoded once, whoever many listen. A listener who does not keep up is let go
+An event is encoded once a language, however many listen. A listener who does not keep up is let go
 and comes back by itself: the engine never waits for one.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -20,6 +20,7 @@ from switchbot_automation.engine.tell.events import (
     SettingsApplied,
     WebhookReceived,
 )
+from switchbot_automation.languages import ENGLISH, speaking, spoken
 from switchbot_automation.web.api.encoding import event_as_json
 
 if TYPE_CHECKING:
@@ -55,11 +56,9 @@ class Live:
         self._engine = engine
         self._shared = shared
         self._unsubscribe: Callable[[], None] | None = None
-        self._queues: dict[Queue, Callable[[], bool]] = {}
+        self._queues: dict[Queue, _Listener] = {}
         self._look: asyncio.TimerHandle | None = None
-        self._kept: deque[tuple[int, bytes | WebhookReceived]] = deque(
-            maxlen=_KEPT_FRAMES
-        )
+        self._kept: deque[_Told] = deque(maxlen=_KEPT_FRAMES)
         self._last_id = 0
         # Another process numbers its events anew.
         self.boot = secrets.token_hex(4)
@@ -102,13 +101,13 @@ class Live:
         """Return a queue of frames, and those since an event that was seen.
 
         None in the queue ends it; give it back with `leave`. `gone` tells whether the
-        listener went away.
+        listener went away. They are in the language that is spoken by who calls.
         """
         queue: Queue = asyncio.Queue(_WAITING_FRAMES)
-        self._queues[queue] = gone
+        self._queues[queue] = _Listener(gone, spoken())
         if self._look is None:
             self._look_soon()
-        return queue, [*self._missed(last_event_id), self._home()]
+        return queue, [*self._missed(last_event_id), self._home(spoken())]
 
     def leave(self, queue: Queue) -> None:
         """Listen no longer."""
@@ -125,8 +124,8 @@ class Live:
             self._look_soon()
 
     def _sweep(self) -> None:
-        for queue, gone in tuple(self._queues.items()):
-            if gone():
+        for queue, listener in tuple(self._queues.items()):
+            if listener.gone():
                 self._let_go(queue)
 
     def _missed(self, last_event_id: str) -> Iterator[bytes]:
@@ -134,14 +133,11 @@ class Live:
         if boot != self.boot or not (number.isascii() and number.isdigit()):
             return
         seen = int(number[:18])
-        for at, kept in self._kept:
-            if at <= seen:
-                continue
-            if isinstance(kept, bytes):
-                yield kept
+        for told in self._kept:
+            if told.number <= seen:
                 continue
             try:
-                frame = self._frame_of(kept, event_as_json(kept), at)
+                frame = told.frame(spoken())
             except TypeError:
                 _LOGGER.exception("an event cannot be told as JSON")
             else:
@@ -149,11 +145,12 @@ class Live:
 
     def _hear(self, event: Event) -> None:
         self._last_id += 1
+        told = _Told(event, self._last_id, f"{self.boot}-{self._last_id}")
         if isinstance(event, WebhookReceived) and not self._queues:
             # A busy house sends thousands that nobody looks at.
-            self._kept.append((self._last_id, event))
+            self._kept.append(told)
             return
-        facts = event_as_json(event)
+        facts = told.facts(ENGLISH)
         if not isinstance(event, WebhookReceived):
             self._shared.forget()
         if isinstance(event, SettingsApplied):
@@ -165,9 +162,8 @@ class Live:
             key = ("commands", facts["zone"], facts["action"], facts["status"])
             self.counts[key] += 1
             self._note_command(facts)
-        frame = self._frame_of(event, facts, self._last_id)
-        self._kept.append((self._last_id, frame))
-        self._send(frame)
+        self._kept.append(told)
+        self._send(told.frame)
         if not self._home_is_due:
             # Once for all the events of a tick, and after the tick.
             self._home_is_due = True
@@ -181,9 +177,6 @@ class Live:
         for key in tuple(self.counts):
             if key[0] in _OF_ZONES and key[1] not in there:
                 del self.counts[key]
-
-    def _frame_of(self, event: Event, facts: dict[str, Any], number: int) -> bytes:
-        return _frame(event.kind, facts, f"{self.boot}-{number}")
 
     def _remember(self, facts: dict[str, Any]) -> None:
         kept = self.decisions.setdefault(facts["zone"], deque(maxlen=_KEPT_DECISIONS))
@@ -210,8 +203,9 @@ class Live:
             kept[-1]["commands"].append(facts)
             del kept[-1]["commands"][:-5]
 
-    def _home(self) -> bytes:
-        return _frame("home", self._engine.overview())
+    def _home(self, language: str) -> bytes:
+        with speaking(language):
+            return _frame("home", self._engine.overview())
 
     def _send_home(self) -> None:
         self._home_is_due = False
@@ -219,12 +213,14 @@ class Live:
             self._zones_are_others = False
             self._forget_zones()
         if self._queues:
-            self._send(self._home())
+            self._send(self._home)
 
-    def _send(self, frame: bytes) -> None:
-        for queue in tuple(self._queues):
+    def _send(self, frame_in: Callable[[str], bytes]) -> None:
+        languages = {each.language for each in self._queues.values()}
+        frames = {language: frame_in(language) for language in languages}
+        for queue, listener in tuple(self._queues.items()):
             try:
-                queue.put_nowait(frame)
+                queue.put_nowait(frames[listener.language])
             except asyncio.QueueFull:
                 self.dropped += 1
                 self._let_go(queue)
@@ -234,6 +230,35 @@ class Live:
         while queue.full():
             queue.get_nowait()
         queue.put_nowait(None)
+
+
+class _Listener(NamedTuple):
+    gone: Callable[[], bool]
+    language: str
+
+
+class _Told:
+    """One event, and the frames that tell of it, each encoded when it is first needed."""
+
+    __slots__ = ("_event", "_frames", "_id", "number")
+
+    def __init__(self, event: Event, number: int, event_id: str) -> None:
+        self.number = number
+        self._event = event
+        self._id = event_id
+        self._frames: dict[str, bytes] = {}
+
+    def facts(self, language: str) -> dict[str, Any]:
+        """Return it as JSON. Raises TypeError for what cannot be told so."""
+        with speaking(language):
+            return event_as_json(self._event)
+
+    def frame(self, language: str) -> bytes:
+        """Return its frame in a language. Raises TypeError as `facts` does."""
+        if language not in self._frames:
+            facts = self.facts(language)
+            self._frames[language] = _frame(self._event.kind, facts, self._id)
+        return self._frames[language]
 
 
 def _frame(kind: str, facts: dict[str, Any], number: str = "") -> bytes:

@@ -16,8 +16,17 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from switchbot_automation.languages import (
+    ENGLISH,
+    page_catalogue,
+    speaking,
+    translated,
+)
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
+from switchbot_automation.web.delivery import compressed, is_known, takes_gzip
 from switchbot_automation.web.guard import Who, too_many, who_asks
+from switchbot_automation.web.html_texts import in_language
+from switchbot_automation.web.language import language_of_page
 from switchbot_automation.web.request import RequestRefusedError, read_body, site_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -37,10 +46,13 @@ NAMES: Final = (
     "page.js",
     "api.js",
     "chart.js",
+    "language.js",
+    "past.js",
     "said.js",
     "settings.js",
     "wants.js",
     "week.js",
+    "language.js",
     "words.js",
     "icon.svg",
     "icon-192.png",
@@ -53,25 +65,55 @@ _FORM = "application/x-www-form-urlencoded"
 @dataclass(frozen=True, slots=True)
 class _File:
     body: bytes
+    gzipped: bytes | None
     content_type: str
     etag: str
 
 
 @cache
-def _file(name: str) -> _File:
+def _file(name: str, language: str = ENGLISH) -> _File:
     body = (files("switchbot_automation.web") / "static" / name).read_bytes()
+    if name.endswith(".html"):
+        body = _translated(body.decode(), language).encode()
     etag = hashlib.sha256(body).hexdigest()[:32]
-    return _File(body, _TYPES[name.rpartition(".")[2]], etag)
+    content_type = _TYPES[name.rpartition(".")[2]]
+    return _File(body, compressed(body, content_type), content_type, etag)
+
+
+def _translated(source: str, language: str) -> str:
+    """Return a page in a language, with what its scripts say in it as data."""
+    with speaking(language):
+        told = in_language(source, translated)
+    # No text may end the element that it stands in.
+    catalogue = page_catalogue(language).replace("<", "\\u003c")
+    return told.replace('<html lang="en">', f'<html lang="{language}">', 1).replace(
+        "{}</script>", f"{catalogue}</script>", 1
+    )
 
 
 def _answer(request: web.Request, name: str) -> web.Response:
-    found = _file(name)
-    headers = {"ETag": f'"{found.etag}"', "Cache-Control": "no-cache"}
-    given = request.headers.get("If-None-Match", "")
-    if found.etag in given:
+    headers = {"Cache-Control": "no-cache"}
+    vary = []
+    if name.endswith(".html"):
+        language = language_of_page(request)
+        found = _file(name, language)
+        headers["Content-Language"] = language
+        vary.append("Accept-Language")
+    else:
+        found = _file(name)
+    body, etag = found.body, found.etag
+    if found.gzipped is not None:
+        vary.append("Accept-Encoding")
+        if takes_gzip(request):
+            # Other bytes, so another name.
+            body, etag = found.gzipped, f"{etag}-gzip"
+            headers["Content-Encoding"] = "gzip"
+    headers |= {"ETag": f'"{etag}"', "Vary": ", ".join(vary)}
+    if is_known(request, etag):
+        headers.pop("Content-Encoding", None)
         return web.Response(status=304, headers=headers)
     return web.Response(
-        body=found.body,
+        body=body,
         headers=headers,
         content_type=found.content_type,
         charset=None if found.content_type == "image/png" else "utf-8",
@@ -118,7 +160,9 @@ async def login(request: web.Request) -> web.Response:
             raise too_many()
         _LOGGER.warning("somebody tried to log in with another token")
         return web.Response(
-            body=_file("login.html").body.replace(b" hidden", b""),
+            body=_file("login.html", language_of_page(request)).body.replace(
+                b" hidden", b""
+            ),
             status=401,
             content_type="text/html",
             charset="utf-8",

@@ -155,6 +155,7 @@ def test_every_field_of_a_zone_is_in_the_table():
     assert names - {"name", "overlay"} == keys - {
         "api_quota_warning_threshold",
         "groups",
+        "language",
         "notifiers",
         "plugins",
         "quota_reserve",

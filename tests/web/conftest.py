@@ -185,7 +185,7 @@ async def aiohttp_address():
 
 # --- a browser, of the session that has one ----------------------------------------------
 
-WIDE = (1100, 900)
+WIDE = 1280, 900
 # Without these it looks for its maker's servers at every start.
 ARGUMENTS = [
     "--no-sandbox",

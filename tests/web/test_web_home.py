@@ -1,7 +1,10 @@
 """The JSON API of the home: zones, history, decisions, explanations, actions."""
 
 import asyncio
+import csv
+import io
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -97,6 +100,115 @@ async def test_a_chart_of_a_range_is_cut_where_it_was_asked(home, get):
 async def test_a_chart_that_cannot_be_drawn_is_refused(looked, get, query):
     async with looked.serve() as url:
         await get(f"{url}api/zones/office/history?{query}", 422)
+
+
+async def test_columns_say_what_rows_say(home, get):
+    query = "start=2026-01-12T03:00:00Z&end=2026-01-12T09:00:00Z&points=72"
+    async with home.serve() as url:
+        rows = await get(f"{url}api/zones/office/history?{query}")
+        told = await get(f"{url}api/zones/office/history?{query}&shape=columns")
+        await get(f"{url}api/zones/office/history?{query}&shape=cubes", 422)
+    columns, width = told["columns"], timedelta(seconds=told["bucket_seconds"])
+    origin = datetime.fromisoformat(told["origin"])
+    assert len(rows["rows"]) > 30
+    seen = 0
+    for row in rows["rows"]:
+        at = (datetime.fromisoformat(row["timestamp"]) - origin) // width
+        seen += columns["temperature"][at] is not None
+        assert columns["temperature"][at] == pytest.approx(row["temperature"], abs=0.01)
+        on = columns["on_seconds"][at] or 0
+        assert on == pytest.approx(row["aircon_on_seconds"] or 0, abs=1)
+        low = columns.get("min_temperature", {at: None})[at]
+        assert low is None or low == pytest.approx(row["min_temperature"], abs=0.01)
+    assert seen == sum(each is not None for each in columns["temperature"])
+
+
+async def test_a_chart_of_nothing_has_no_columns(home, get):
+    query = "start=2020-01-12T03:00:00Z&end=2020-01-12T09:00:00Z&shape=columns"
+    async with home.serve() as url:
+        told = await get(f"{url}api/zones/office/history?{query}")
+    assert (told["origin"], told["columns"]) == (None, {})
+
+
+async def test_the_band_is_told_as_it_was(home, get):
+    began = home.clock.now()
+    document = (await home.engine.stored_settings()).data
+    office = document["zones"]["office"]
+    office["winter"] = {"min_temp": 17, "max_temp": 18, "target_temp": 20}
+    await home.engine.apply_settings(document)
+    await home.live(0.5)
+    async with home.serve() as url:
+        told = await get(f"{url}api/zones/office/decisions")
+        late = began + timedelta(minutes=20)
+        query = f"start={late:%Y-%m-%dT%H:%M:%SZ}"
+        part = await get(f"{url}api/zones/office/decisions?{query}")
+    before, after = told["bands"]
+    assert (before["low"], before["high"]) == (19.5, 20.5)
+    assert (after["low"], after["high"]) == (17, 18)
+    assert began.isoformat()[:16] <= after["since"] < late.isoformat()
+    # One that began before the range is in force from its start on.
+    assert part["bands"] == [after | {"since": part["start"]}]
+    assert all(each["since"] >= part["start"] for each in part["decisions"])
+
+
+async def test_decisions_are_told_of_any_two_weeks(home, get):
+    path = "api/zones/office/decisions"
+    async with home.serve() as url:
+        all_ = (await get(f"{url}{path}"))["decisions"]
+        middle = all_[len(all_) // 2]["since"]
+        older = (await get(f"{url}{path}?end={middle}"))["decisions"]
+        newer = (await get(f"{url}{path}?start={middle}"))["decisions"]
+        for query in ("start=2025-01-01T00:00:00Z", "end=soon", "hours=337"):
+            await get(f"{url}{path}?{query}", 422)
+    assert newer + older == all_
+    assert newer
+    assert older
+
+
+async def test_days_add_up_to_what_the_rows_say(home, get):
+    async with home.serve() as url:
+        told = (await get(f"{url}api/zones/office/days"))["days"]
+        charts = [
+            await get(f"{url}api/zones/office/history?hours=9&points={points}")
+            for points in (9, 108, 288, 2000)
+        ]
+        rows = home.history.query(
+            home.clock.now() - timedelta(hours=9), home.clock.now(), zone="office"
+        ).rows
+        for query in ("days=0", "days=32", "days=x", "end=never"):
+            await get(f"{url}api/zones/office/days?{query}", 422)
+    (day,) = told
+    assert day["day"] == "2026-01-12"
+    for chart in charts:
+        assert day["on_seconds"] == pytest.approx(chart["on_seconds"], abs=2)
+    powers = [row.assumed_aircon_power for row in rows]
+    starts = "".join("1" if each == "on" else "0" for each in powers).count("01")
+    assert day["starts"] == starts > 0
+    assert day["min_temperature"] <= day["temperature"] <= day["max_temperature"]
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "@office", "+1", "Büro, oben"])
+async def test_the_rows_of_a_chart_are_csv_that_harms_no_spreadsheet(home, http, name):
+    document = (await home.engine.stored_settings()).data
+    document["zones"][name] = document["zones"].pop("office")
+    await home.engine.apply_settings(document)
+    await home.live(0.3)
+    async with home.serve() as url:
+        where = f"{url}api/zones/{quote(name, safe='')}/history.csv"
+        async with http.get(f"{where}?hours=1") as answer:
+            assert answer.status == 200
+            assert answer.content_type == "text/csv"
+            given = answer.headers["Content-Disposition"]
+            assert given.startswith("attachment;")
+            assert quote(name, safe="") in given
+            rows = list(csv.DictReader(io.StringIO(await answer.text())))
+        async with http.get(f"{where}?hours=800") as answer:
+            assert answer.status == 422
+    assert len(rows) > 2
+    for row in rows:
+        assert row["zone"].lstrip("'") == name
+        assert not any(cell.startswith(("=", "@", "+")) for cell in row.values())
+        assert float(row["temperature"]) > 0
 
 
 async def test_looks_that_decided_the_same_are_one_decision(home, get):

@@ -19,6 +19,7 @@ ASKED = {
     "/api/zones/{zone}/explain": "",
     "/api/zones/{zone}/history": "?points=20",
     "/api/zones/{zone}/decisions": "",
+    "/api/zones/{zone}/days": "",
     "/api/settings": "",
     "/api/settings/table": "",
     "/api/openapi.json": "",

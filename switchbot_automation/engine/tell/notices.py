@@ -15,6 +15,7 @@ from switchbot_automation.core.state.kept import news_of
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import RoomNotice
 from switchbot_automation.explain.words import advice_words, notice_words
+from switchbot_automation.languages import chosen, speaking, spoken
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,9 +55,12 @@ class Notices:
         zones = in_force(settings, states.__getitem__, now).zones
         for name, zone in zones.items():
             state, news = news_of(zone, states[name], now)
-            if news is not None and not await self._deliver(news, now):
-                self._not_before = now + _AGAIN
-                return
+            if news is not None:
+                with speaking(chosen(settings.language, spoken())):
+                    delivered = await self._deliver(news, now)
+                if not delivered:
+                    self._not_before = now + _AGAIN
+                    return
             if state is not states[name]:
                 states[name] = state
 

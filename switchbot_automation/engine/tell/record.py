@@ -11,6 +11,7 @@ from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.explain.shadow import shadows_of
 from switchbot_automation.explain.trace import (
@@ -179,6 +180,9 @@ class Recorder:
             }
         else:
             metadata["reasons"] = reasons_as_json(tick.decision.reasons)
+            aim = aim_of(tick.zone)
+            if aim is not None:
+                metadata["band"] = [aim.low, aim.high]
             metadata["trace"] = to_document(trace)
             if run.count > 1:
                 metadata["run"] = {"since": encode_instant(run.since)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from switchbot_automation.languages import AUTO, LANGUAGES
 from switchbot_automation.settings.spec import Kind, SettingSpec
 
 QUOTA: tuple[SettingSpec, ...] = (
@@ -27,6 +28,15 @@ QUOTA: tuple[SettingSpec, ...] = (
 )
 
 HOME: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        "language",
+        Kind.CHOICE,
+        "The language of the page and of notices; `auto` is the browser's, and English"
+        " for notices.",
+        default=AUTO,
+        choices=(AUTO, *LANGUAGES),
+        per_zone=False,
+    ),
     SettingSpec(
         "shadow",
         Kind.OVERRIDES,

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.engine.act.wishes import HOLDS
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import spoken
 from switchbot_automation.model import ManualAction
 from switchbot_automation.web.api.encoding import command_as_json
+from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
     RequestRefusedError,
     as_json,
@@ -41,14 +43,16 @@ async def zones(request: web.Request) -> web.Response:
     """Return every zone as it is now, with the quota."""
     site = site_of(request)
     health = await site.engine.health()
-    return as_json(
+    return as_known_json(
+        request,
         {
             **site.engine.overview(),
             "quota": health["quota"],
             "read_only": site.read_only,
             "login": site.credentials is not None,
             "history": site.history is not None,
-        }
+        },
+        apart=("at",),
     )
 
 
@@ -69,7 +73,7 @@ async def explain(request: web.Request) -> web.Response:
             # One at a time: it computes for a while, beside a loop that has to tick.
             return (await site.engine.explain(name, at)).to_dict()
 
-    return as_json(await site.shared.get(("explain", name, at), ask))
+    return as_json(await site.shared.get(("explain", name, at, spoken()), ask))
 
 
 async def act(request: web.Request) -> web.Response:

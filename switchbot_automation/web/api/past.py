@@ -1,16 +1,23 @@
-"""The JSON API of what was: the chart's rows and the last decisions."""
+"""The JSON API of what was: the chart, the days, the decisions; and the rows as CSV."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+import asyncio
+import io
+from datetime import UTC, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
-from switchbot_automation.instants import zulu
+from switchbot_automation.instants import parse_instant, zulu
+from switchbot_automation.languages import spoken
 from switchbot_automation.web.api.encoding import in_words
+from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
     RequestRefusedError,
-    as_json,
     instant_of,
     number_of,
     site_of,
@@ -18,29 +25,42 @@ from switchbot_automation.web.request import (
 from switchbot_store import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime, tzinfo
-
-    from aiohttp import web
 
     from switchbot_automation.settings.model import ZoneSettings
     from switchbot_automation.web.request import Site
+    from switchbot_store import ThreadedHistory
 
 _LONGEST_HOURS = 400 * 24
 _MOST_POINTS = 2000
 _MOST_DECISIONS = 200
 _FIELDS = ("temperature", "humidity", "assumed_aircon_power", "last_temperature_stale")
+_EXPORTED = ("temperature", "humidity", "assumed_aircon_power", "last_action")
 _DAY = 24.0
+_DECIDED_HOURS = 14 * _DAY
+_EXPORTED_HOURS = 31 * _DAY
+_MOST_DAYS = 31
+# The whole decision is written again after so long, its band with it.
+_REPEATED: Final = timedelta(hours=1)
+# A reading counts until the next one, but no longer; as the history has it.
+_HELD: Final = timedelta(hours=1)
+SHAPES: Final = ("rows", "columns")
 
 
 async def history(request: web.Request) -> web.Response:
     """Return what a room measured and when its unit ran, in at most `points` rows.
 
-    While the database is away it is the last chart known, and `unavailable` says why.
+    With `shape=columns` there is a list a quantity in place of rows, an element a bucket
+    from `origin` on: a twentieth of the bytes. While the database is away it is the last
+    chart known, and `unavailable` says why.
     """
     site = site_of(request)
     zone = site.engine.zone_in_force(request.match_info["zone"])
     points = int(number_of(request, "points", 288, 1, _MOST_POINTS))
+    shape = request.query.get("shape", SHAPES[0])
+    if shape not in SHAPES:
+        raise RequestRefusedError(422, "shape", f"shape: one of {', '.join(SHAPES)}")
     start, end = instant_of(request, "start"), instant_of(request, "end")
     hours = number_of(request, "hours", _DAY, 0.1, _LONGEST_HOURS)
     key = ("history", zone.name, points, start, end, hours)
@@ -48,19 +68,17 @@ async def history(request: web.Request) -> web.Response:
     async def ask() -> dict[str, Any]:
         last = end or site.engine.clock.now()
         first = start or last - timedelta(hours=hours)
-        return await _rows(site, zone, first, last, points)
+        chart = await _chart(site, zone, first, last, points)
+        return _as_columns(chart) if shape == "columns" else chart
 
-    chart, unavailable = await site.shared.get_or_last(key, ask)
-    return as_json(chart | {"unavailable": unavailable})
+    chart, unavailable = await site.shared.get_or_last((*key, shape), ask)
+    return as_known_json(request, chart | {"unavailable": unavailable})
 
 
-async def _rows(
+async def _chart(
     site: Site, zone: ZoneSettings, start: datetime, end: datetime, points: int
 ) -> dict[str, Any]:
-    if not start < end or end - start > timedelta(hours=_LONGEST_HOURS):
-        raise RequestRefusedError(
-            422, "range", "start must be before end, by 400 days at most"
-        )
+    _check_range(start, end, _LONGEST_HOURS)
     aim = aim_of(zone)
     answer: dict[str, Any] = {
         "zone": zone.name,
@@ -77,7 +95,8 @@ async def _rows(
     found = await site.history.query(
         start, end, zone=zone.name, fields=_FIELDS, points=points
     )
-    rows = [{**row, "timestamp": zulu(row["timestamp"])} for row in found.rows]
+    present = min(end, site.engine.clock.now())
+    rows = _whole(found.rows, timedelta(seconds=found.bucket_seconds or 0), present)
     on_seconds = sum(row.get("aircon_on_seconds") or 0 for row in rows)
     return answer | {
         "source": found.source,
@@ -87,48 +106,260 @@ async def _rows(
     }
 
 
-async def decisions(request: web.Request) -> web.Response:
-    """Return the last decisions, newest first; looks that decided the same are one.
+def _whole(
+    rows: Sequence[Mapping[str, Any]], width: timedelta, present: datetime
+) -> list[dict[str, Any]]:
+    """Return rows as JSON whose times with the unit on reach to the next row.
 
-    While the database is away they are those since the start, or the last ones known.
+    Buckets narrower than the pauses between looks leave some without a row, and what
+    the unit ran in those would be lost.
+    """
+    told = []
+    nexts = [*(row["timestamp"] for row in rows), present][1:]
+    for row, following in zip(rows, nexts, strict=True):
+        told.append({**row, "timestamp": zulu(row["timestamp"])})
+        ends = row["timestamp"] + width
+        held = min(following, row["timestamp"] + _HELD)
+        if row.get("assumed_aircon_power") == "on" and held > ends:
+            ran = row.get("aircon_on_seconds") or 0
+            told[-1]["aircon_on_seconds"] = ran + (held - ends).total_seconds()
+    return told
+
+
+def _check_range(start: datetime, end: datetime, most_hours: float) -> None:
+    if not start < end or end - start > timedelta(hours=most_hours):
+        message = f"start must be before end, by {most_hours / 24:g} days at most"
+        raise RequestRefusedError(422, "range", message)
+
+
+# What is drawn: (key of the row, name of the column, digits).
+_DRAWN: Final = (
+    ("temperature", "temperature", 2),
+    ("min_temperature", "min_temperature", 2),
+    ("max_temperature", "max_temperature", 2),
+    ("humidity", "humidity", 1),
+    ("aircon_on_seconds", "on_seconds", 0),
+)
+
+
+def _as_columns(chart: dict[str, Any]) -> dict[str, Any]:
+    """Return a chart with lists instead of rows, without what nobody sees of a line."""
+    rows = chart["rows"]
+    chart = chart | {"rows": []}
+    if not rows:
+        return chart | {"origin": None, "columns": {}}
+    stamps = [parse_instant(row["timestamp"]) for row in rows]
+    width = timedelta(seconds=chart["bucket_seconds"] or 1)
+    places = [(stamp - stamps[0]) // width for stamp in stamps]
+    columns = {}
+    for key, name, digits in _DRAWN:
+        values: list[float | None] = [None] * (places[-1] + 1)
+        for place, row in zip(places, rows, strict=True):
+            value = row.get(key)
+            # The spread of one reading is none, and an hour without the unit a rest.
+            alone = name.endswith("_temperature") and value == row.get("temperature")
+            if value is not None and not alone and (digits or value):
+                values[place] = round(value, digits or None)
+        if any(value is not None for value in values):
+            columns[name] = values
+    return chart | {"origin": rows[0]["timestamp"], "columns": columns}
+
+
+async def rows_as_csv(request: web.Request) -> web.Response:
+    """Return the recorded rows of a range as CSV that a spreadsheet opens unharmed.
+
+    A month at most; `switchbot-store history export` writes whatever there is.
+    """
+    site = site_of(request)
+    zone = site.engine.zone_in_force(request.match_info["zone"])
+    hours = number_of(request, "hours", _DAY, 0.1, _EXPORTED_HOURS)
+    end = instant_of(request, "end") or site.engine.clock.now()
+    start = instant_of(request, "start") or end - timedelta(hours=hours)
+    _check_range(start, end, _EXPORTED_HOURS)
+    file = io.BytesIO()
+    async with site.heavy:
+        if site.history is not None:
+            await site.history.export(
+                file,
+                start,
+                end,
+                zone=zone.name,
+                fields=_EXPORTED,
+                format="csv",
+                spreadsheet=True,
+            )
+    day = start.astimezone(zone.timezone).date().isoformat()
+    name = quote(f"{zone.name} {day}.csv", safe="")
+    return web.Response(
+        body=file.getvalue(),
+        content_type="text/csv",
+        charset="utf-8",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+    )
+
+
+async def days(request: web.Request) -> web.Response:
+    """Return a room's days, oldest first: temperatures, how long its unit ran, starts.
+
+    A start is a row with the unit on after one with it off. Days are those of the room's
+    clock; the first and the last may not be whole.
+    """
+    site = site_of(request)
+    zone = site.engine.zone_in_force(request.match_info["zone"])
+    number = int(number_of(request, "days", 7, 1, _MOST_DAYS))
+    end = instant_of(request, "end") or site.engine.clock.now()
+
+    async def ask() -> list[dict[str, Any]]:
+        if site.history is None:
+            return []
+        return await _days(site.history, zone, end, number)
+
+    key = ("days", zone.name, number, request.query.get("end"))
+    told, unavailable = await site.shared.get_or_last(key, ask)
+    return as_known_json(
+        request, {"zone": zone.name, "days": told, "unavailable": unavailable}
+    )
+
+
+async def _days(
+    history: ThreadedHistory, zone: ZoneSettings, end: datetime, number: int
+) -> list[dict[str, Any]]:
+    today = end.astimezone(zone.timezone).replace(hour=0, minute=0, second=0)
+    start = today.replace(microsecond=0) - timedelta(days=number - 1)
+    end += timedelta(milliseconds=1)
+    found = await history.query(
+        start,
+        end,
+        zone=zone.name,
+        fields=_FIELDS[:3],
+        bucket="day",
+        timezone=zone.timezone.key,
+    )
+    rows = await history.query(
+        start, end, zone=zone.name, fields=("assumed_aircon_power",)
+    )
+    starts = await asyncio.to_thread(_starts, rows.rows, zone.timezone)
+    told = []
+    for row in found.rows:
+        day = row["timestamp"].astimezone(zone.timezone).date().isoformat()
+        told.append(
+            {
+                "day": day,
+                "temperature": row.temperature,
+                "min_temperature": row.min_temperature,
+                "max_temperature": row.max_temperature,
+                "humidity": row.humidity,
+                "on_seconds": round(row.aircon_on_seconds or 0),
+                "starts": starts.get(day, 0),
+            }
+        )
+    return told
+
+
+def _starts(rows: Sequence[Mapping[str, Any]], tz: tzinfo) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    known = [row for row in rows if row["assumed_aircon_power"] in {"on", "off"}]
+    for before, row in pairwise(known):
+        if (
+            before["assumed_aircon_power"] == "off"
+            and row["assumed_aircon_power"] == "on"
+        ):
+            day = row["timestamp"].astimezone(tz).date().isoformat()
+            counted[day] = counted.get(day, 0) + 1
+    return counted
+
+
+async def decisions(request: web.Request) -> web.Response:
+    """Return decisions up to `end`, newest first; looks that decided the same are one.
+
+    `bands` are those that were wanted, each from its instant on, as far as that was
+    recorded. While the database is away the decisions are those since the start, or the
+    last ones known.
     """
     site = site_of(request)
     zone = site.engine.zone_in_force(request.match_info["zone"])
     limit = int(number_of(request, "limit", 20, 1, _MOST_DECISIONS))
-    hours = number_of(request, "hours", _DAY, 0.1, 14 * _DAY)
+    hours = number_of(request, "hours", _DAY, 0.1, _DECIDED_HOURS)
+    asked = instant_of(request, "start"), instant_of(request, "end")
     name = zone.name
 
-    async def ask() -> list[dict[str, Any]]:
+    async def ask() -> dict[str, Any]:
+        end = asked[1] or site.engine.clock.now() + timedelta(milliseconds=1)
+        start = asked[0] or end - timedelta(hours=hours)
+        _check_range(start, end, _DECIDED_HOURS)
+        made: dict[str, Any] = {"start": zulu(start), "bands": []}
         if site.history is None:
-            return _remembered(site, name)
-        end = site.engine.clock.now()
+            return made | {"decisions": _remembered(site, name)}
         found = await site.history.query(
-            end - timedelta(hours=hours),
-            end + timedelta(milliseconds=1),
-            zone=name,
-            fields=("temperature", "metadata"),
+            start - _REPEATED, end, zone=name, fields=("temperature", "metadata")
         )
-        return _runs(found.rows, zone.timezone)
+        # Weeks of rows take longer than the event loop should wait.
+        return made | await asyncio.to_thread(_told, found.rows, zone.timezone, start)
 
-    key = ("decisions", name, hours)
+    key = ("decisions", name, hours, *asked, spoken())
     try:
         made, unavailable = await site.shared.get_or_last(key, ask)
     except StoreUnavailableError as error:
-        made, unavailable = _remembered(site, name), str(error)
-    return as_json(
-        {"zone": name, "decisions": made[:limit], "unavailable": unavailable}
+        made = {"start": None, "bands": [], "decisions": _remembered(site, name)}
+        unavailable = str(error)
+    return as_known_json(
+        request,
+        {
+            "zone": name,
+            **made,
+            "decisions": made["decisions"][:limit],
+            "unavailable": unavailable,
+        },
+        apart=("start",),
     )
+
+
+def _told(
+    rows: Sequence[Mapping[str, Any]], tz: tzinfo, start: datetime
+) -> dict[str, list[dict[str, Any]]]:
+    within = [row for row in rows if row["timestamp"] >= start]
+    return {"decisions": _runs(within, tz), "bands": _bands(rows, start)}
+
+
+def _bands(rows: Iterable[Mapping[str, Any]], start: datetime) -> list[dict[str, Any]]:
+    """Return the bands that rows tell of, from `start` on."""
+    bands: list[dict[str, Any]] = []
+    for row in rows:
+        metadata = row.get("metadata")
+        band = metadata.get("band") if isinstance(metadata, dict) else None
+        if not isinstance(band, list) or len(band) != 2:  # noqa: PLR2004 - both ends
+            continue
+        if bands and [bands[-1]["low"], bands[-1]["high"]] == band:
+            continue
+        since = max(row["timestamp"], start)
+        if bands and bands[-1]["since"] == zulu(since):
+            bands.pop()
+        bands.append({"since": zulu(since), "low": band[0], "high": band[1]})
+    return bands
 
 
 def _remembered(site: Site, name: str) -> list[dict[str, Any]]:
     kept = site.live.decisions.get(name, ())
     return [
-        {key: value for key, value in each.items() if key != "key"}
+        {key: value for key, value in _said(each).items() if key != "key"}
         for each in reversed(kept)
     ]
 
 
-def _runs(rows: Iterable[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:
+def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was remembered in the language that is spoken now."""
+    commands = [
+        {**each, "reasons": in_words(each["reasons"], UTC)}
+        for each in facts["commands"]
+    ]
+    return {
+        **facts,
+        "reasons": in_words(facts["reasons"], UTC),
+        "commands": commands,
+    }
+
+
+def _runs(rows: Sequence[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:
     """Return runs of equal decisions out of a zone's rows, newest first."""
     runs: list[dict[str, Any]] = []
     last: tuple[Any, ...] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
+from switchbot_automation.languages import LANGUAGES
 from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -45,6 +46,18 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "points": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 2000},
         "description": "At most so many rows; 288 by default.",
+    },
+    "shape": {
+        "schema": {"enum": ["rows", "columns"]},
+        "description": "`columns` is a list a quantity instead of `rows`.",
+    },
+    "days": {
+        "schema": {"type": "integer", "minimum": 1, "maximum": 31},
+        "description": "So many days, the last one with them; 7 by default.",
+    },
+    "lang": {
+        "schema": {"enum": list(LANGUAGES)},
+        "description": "In which language; before `Accept-Language`.",
     },
     "limit": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 200},
@@ -166,8 +179,22 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         commands=_list({"type": "object"}),
     ),
     "Decisions": _object(
-        zone=_TEXT, decisions=_list(_ref("Run")), unavailable=_maybe(_TEXT)
+        zone=_TEXT,
+        start=_maybe(_INSTANT),
+        decisions=_list(_ref("Run")),
+        bands=_list(_object(since=_INSTANT, low=_NUMBER, high=_NUMBER)),
+        unavailable=_maybe(_TEXT),
     ),
+    "Day": _object(
+        day={"type": "string", "format": "date"},
+        temperature=_maybe(_NUMBER),
+        min_temperature=_maybe(_NUMBER),
+        max_temperature=_maybe(_NUMBER),
+        humidity=_maybe(_NUMBER),
+        on_seconds=_COUNT,
+        starts=_COUNT,
+    ),
+    "Days": _object(zone=_TEXT, days=_list(_ref("Day")), unavailable=_maybe(_TEXT)),
     "Wish": {
         "type": "object",
         "additionalProperties": False,

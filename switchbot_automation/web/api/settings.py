@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.errors import SettingsError
+from switchbot_automation.languages import translated
 from switchbot_automation.nesting import MOST_LEVELS, is_too_deep
 from switchbot_automation.settings import settings_table
 from switchbot_automation.settings.secrets import MASKS, SecretMaskError
@@ -38,8 +39,20 @@ async def read(request: web.Request) -> web.Response:
 
 
 async def table(request: web.Request) -> web.Response:  # noqa: ARG001 - a handler's signature
-    """Return every setting there is: its name, type, unit, default, range and meaning."""
-    return as_json({"settings": [each.to_dict() for each in settings_table()]})
+    """Return every setting there is: its name, type, unit, default, range and meaning.
+
+    The meaning, and what is called a text, are in the language that is asked for.
+    """
+    listed = [
+        {
+            **each.to_dict(),
+            "meaning": translated(each.meaning),
+            "type_text": translated(each.kind),
+            "unit_text": translated(each.unit) if each.unit else "",
+        }
+        for each in settings_table()
+    ]
+    return as_json({"settings": listed})
 
 
 async def replace(request: web.Request) -> web.Response:

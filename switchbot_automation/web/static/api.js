@@ -1,14 +1,16 @@
 // Asking this server: every request the page makes goes through here.
+import { _, language } from "./language.js";
+
 export const pathOf = (name) => `api/zones/${encodeURIComponent(name)}`;
 
 export async function answered(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+  const answer = await fetch(path, { ...options, headers: { Accept: "application/json", "Accept-Language": language, ...options.headers } });
   if (answer.status === 401) {
     location.assign("login");
-    throw new Error("Log in again.");
+    throw new Error(_("Log in again."));
   }
   const body = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(body.message ?? `The answer was ${answer.status}.`), { status: answer.status, body });
+  if (!answer.ok) throw Object.assign(new Error(body.message ?? _("The answer was {status}.", { status: answer.status })), { status: answer.status, body });
   return { body, etag: answer.headers.get("ETag") };
 }
 

@@ -1,39 +1,49 @@
 // The page: rooms as the engine tells of them, and what a person wants of them.
 import { ask, pathOf, sending } from "./api.js";
-import { draw, gauge } from "./chart.js";
+import { gauge } from "./chart.js";
+import { _, language } from "./language.js";
+import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { openSettings } from "./settings.js";
 import { openChange, showDial, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
-import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, outcome, plain, roomWord, state } from "./words.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomWord, state, statusWord, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const FOR_EVER = "9999-";
-const CHART_SECONDS = 60;
 const LATEST_ANSWER_MILLISECONDS = 60000;
 
 let home = null;
 let selected = null;
-let hours = 24;
-let chart = null;
-let drawnAt = 0;
-let listedFor = "";
 let holding = null;
 
 const zoneOf = (name) => home?.zones.find((zone) => zone.name === name);
 
 function problem(text) {
+  // What is said again and again is not said anew to who listens.
+  if (get("problem").textContent === text) return;
   get("problem").hidden = !text;
   get("problem").textContent = text;
 }
 
+// Rooms that are not kept, or of which nothing is known: they come first.
+const LOST = new Set(["not_kept", "blind"]);
+const isLost = (zone) => LOST.has(zone.room?.status);
+
+function lostWords(zone) {
+  const { status, since } = zone.room;
+  const values = { room: titleOf(zone.name), status: roomWord(status), since: since && dayAndClock(since, zone.timezone) };
+  return since ? _("{room}: {status} since {since}.", values) : _("{room}: {status}.", values);
+}
+
 function problemsOf(home) {
-  const found = (home.document_problems ?? []).map((each) => `A file cannot be read: ${each}. What was last good is used.`);
+  const found = (home.document_problems ?? []).map((each) => _("A file cannot be read: {file}. What was last good is used.", { file: each }));
   found.push(...(home.store_problems ?? []));
-  if (home.watches) found.push("Another process looks after this home; this one only watches, and takes over when that one ends.");
+  if (home.watches) found.push(_("Another process looks after this home; this one only watches, and takes over when that one ends."));
   if (!home.settings_error) return found;
-  const instead = home.zones.length ? " The last good ones stay in force." : "";
-  return [`The settings cannot be used: ${home.settings_error}.${instead}`, ...found];
+  const why = home.settings_error;
+  if (!home.zones.length) return [_("The settings cannot be used: {why}.", { why }), ...found];
+  return [_("The settings cannot be used: {why}. The last good ones stay in force.", { why }), ...found];
 }
 
 // --- rooms ---------------------------------------------------------------------------
@@ -44,18 +54,23 @@ function showHome(told) {
   const late = told.at && home?.at ? Date.parse(home.at) - Date.parse(told.at) : 0;
   if (late > 0 && late < LATEST_ANSWER_MILLISECONDS) return;
   home = { ...home, ...told };
-  problem(problemsOf(home).join(" "));
-  if (!zoneOf(selected)) selected = home.zones[0]?.name ?? null;
+  const lost = home.zones.filter(isLost);
+  const zones = [...lost, ...home.zones.filter((zone) => !isLost(zone))];
+  problem([...problemsOf(home), ...lost.map(lostWords)].join(" "));
+  if (!zoneOf(selected)) selected = zones[0]?.name ?? null;
+  const focused = document.activeElement;
   const rooms = get("rooms");
   rooms.classList.toggle("one", home.zones.length === 1);
   const cards = new Map([...rooms.children].map((card) => [card.dataset.zone, card]));
-  home.zones.forEach((zone, index) => {
+  zones.forEach((zone, index) => {
     const card = cards.get(zone.name) ?? newRoom(zone.name);
     cards.delete(zone.name);
     if (rooms.children[index] !== card) rooms.insertBefore(card, rooms.children[index] ?? null);
     showRoom(card, zone);
   });
   cards.forEach((card) => card.remove());
+  // What is moved loses the keyboard.
+  if (focused !== document.activeElement && focused?.isConnected) focused.focus();
   showFacts();
   showDetail();
 }
@@ -64,7 +79,7 @@ function newRoom(name) {
   const card = get("room").content.firstElementChild.cloneNode(true);
   card.dataset.zone = name;
   card.querySelector(".name").addEventListener("click", () => select(name));
-  card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), act));
+  card.querySelector(".do-change").addEventListener("click", () => openChange(zoneOf(name), home.zones, act));
   card.querySelector(".do-hold").addEventListener("click", () => openHold(name));
   card.querySelector(".do-resume").addEventListener("click", () => act(name, { action: "resume" }));
   card.querySelector(".do-off").addEventListener("click", () => act(name, { action: "quick_off" }));
@@ -73,25 +88,28 @@ function newRoom(name) {
 
 function showRoom(card, zone) {
   const part = (name) => card.querySelector(name);
-  const title = zone.name === "default" ? "Home" : plain(zone.name);
+  const title = titleOf(zone.name);
   part(".name").textContent = title;
   part(".name").setAttribute("aria-pressed", String(zone.name === selected));
+  card.classList.toggle("lost", isLost(zone));
   card.classList.toggle("selected", zone.name === selected && home.zones.length > 1);
   const [word, kind] = state(zone);
   part(".state").textContent = zone.uncertain ? `${word}?` : word;
   part(".state").className = `state pill ${kind}`;
   part(".degrees").textContent = degrees(zone.temperature);
   part(".now").classList.toggle("stale", zone.stale);
-  part(".humidity").textContent = zone.humidity == null ? "" : `${Math.round(zone.humidity)} % humidity`;
+  part(".humidity").textContent = zone.humidity == null ? "" : _("{percent} % humidity", { percent: Math.round(zone.humidity) });
   part(".gauge").classList.toggle("idle", !zone.in_window || !zone.enabled);
   if (zone.band) part(".gauge").replaceChildren(gauge(zone));
   else part(".gauge").replaceChildren();
-  part(".reason").textContent = zone.outcome ? `${outcome(zone.outcome)}: ${because(zone.reasons)}.` : "Not looked at yet.";
+  part(".reason").textContent = zone.outcome
+    ? _("{outcome}: {why}.", { outcome: outcome(zone.outcome), why: because(zone.reasons) })
+    : _("Not looked at yet.");
   const note = noteOf(zone);
   part(".note").hidden = !note;
   part(".note").textContent = note;
   showDial(card, zone, { readOnly: home.read_only, send: act });
-  part(".do-change").hidden = !zone.enabled || !(zone.wanted || zone.presets.length);
+  part(".do-change").hidden = zone.observe_only && !zone.wanted;
   const held = zone.hold_until !== null || zone.wish !== null;
   const off = !zone.enabled && zone.power === "off";
   for (const button of card.querySelectorAll(".buttons button")) {
@@ -106,17 +124,18 @@ function showRoom(card, zone) {
 function noteOf(zone) {
   const notes = [];
   if (zone.room?.advice) {
-    const since = zone.room.since ? ` since ${dayAndClock(zone.room.since, zone.timezone)}` : "";
-    notes.push(`${roomWord(zone.room.status)}${since}. ${zone.room.advice}`);
+    const { status, since, advice } = zone.room;
+    const values = { status: roomWord(status), since: since && dayAndClock(since, zone.timezone), advice };
+    notes.push(since ? _("{status} since {since}. {advice}", values) : _("{status}. {advice}", values));
   }
-  if (zone.stale) notes.push(zone.read_at ? `No reading since ${dayAndClock(zone.read_at, zone.timezone)}.` : "No reading yet.");
-  if (!zone.enabled && zone.outcome !== "disabled") notes.push("The automation is switched off.");
-  if (zone.observe_only) notes.push("Only observes; nothing is sent.");
+  if (zone.stale) notes.push(zone.read_at ? _("No reading since {since}.", { since: dayAndClock(zone.read_at, zone.timezone) }) : _("No reading yet."));
+  if (!zone.enabled && zone.outcome !== "disabled") notes.push(_("The automation is switched off."));
+  if (zone.observe_only) notes.push(_("Only observes; nothing is sent."));
   if (zone.wish) notes.push(wishWords(zone));
-  if (zone.waiting) notes.push(`${action(zone.waiting.action)} waits until ${clock(zone.waiting.due_at, zone.timezone)}.`);
+  if (zone.waiting) notes.push(_("{action} waits until {until}.", { action: action(zone.waiting.action), until: clock(zone.waiting.due_at, zone.timezone) }));
   if (zone.hold_until) {
     const forEver = zone.hold_until.startsWith(FOR_EVER);
-    notes.push(forEver ? "Held until you resume." : `Held until ${dateAndClock(zone.hold_until, zone.timezone)}.`);
+    notes.push(forEver ? _("Held until you resume.") : _("Held until {until}.", { until: dateAndClock(zone.hold_until, zone.timezone) }));
   }
   return notes.join(" ");
 }
@@ -128,7 +147,7 @@ function showFacts() {
   get("open-settings").hidden = home.read_only || !home.zones.length;
   if (!home.quota) return;
   const { remaining, limit, reserve, level } = home.quota;
-  get("quota-left").textContent = `${remaining.toLocaleString("en")} of ${limit.toLocaleString("en")}${level === "normal" ? "" : ` (${level})`}`;
+  get("quota-left").textContent = quotaWords(remaining, limit, level);
   const meter = get("quota");
   meter.max = limit;
   meter.low = Math.max(reserve ?? 0, limit * 0.1);
@@ -137,12 +156,15 @@ function showFacts() {
   meter.value = remaining;
 }
 
-// --- one room's past -----------------------------------------------------------------
+function quotaWords(remaining, limit, level) {
+  const values = { left: number(remaining, 0), limit: number(limit, 0), level: levelWord(level) };
+  return level === "normal" ? _("{left} of {limit}", values) : _("{left} of {limit} ({level})", values);
+}
+
+// --- one room ------------------------------------------------------------------------
 
 function select(name) {
   selected = name;
-  drawnAt = 0;
-  listedFor = "";
   showHome({});
 }
 
@@ -151,128 +173,61 @@ function showDetail() {
   get("detail").hidden = get("why").hidden = get("week").hidden = !zone;
   if (!zone) return;
   showWeek(zone, home.read_only);
-  get("detail").classList.toggle("cooled", zone.season === "summer");
-  get("detail-title").textContent = zone.name === "default" ? "Temperature" : `Temperature, ${plain(zone.name)}`;
-  if (Date.now() - drawnAt > CHART_SECONDS * 1000) showChart(zone);
-  const wanted = JSON.stringify([zone.name, zone.outcome, zone.reasons.map((each) => each.code), zone.last_action_at]);
-  if (wanted !== listedFor) showDecisions(zone, wanted);
-}
-
-async function showChart(zone) {
-  drawnAt = Date.now();
-  try {
-    const wide = get("chart").clientWidth;
-    const history = await ask(`${pathOf(zone.name)}/history?hours=${hours}&points=${wide < 500 ? 144 : 288}`);
-    if (zone.name !== selected) return;
-    chart = draw(get("chart"), history, zone);
-    showChart.last = [history, zone];
-    if (history.unavailable) say(`The history does not answer now; this is what was known at ${dayAndClock(history.end, zone.timezone)}.`);
-    const slider = get("look-at");
-    slider.max = Math.max(0, chart.rows.length - 1);
-    slider.disabled = !chart.rows.length;
-    slider.value = slider.max;
-    lookAt(Number(slider.max));
-    showTable(history, zone);
-  } catch (error) {
-    drawnAt = 0;
-    say(error.message);
-  }
-}
-
-function lookAt(index) {
-  const text = chart?.look(index) ?? "";
-  get("looked-at").textContent = text || "Nothing was recorded in this time.";
-  get("look-at").setAttribute("aria-valuetext", text);
-}
-
-function showTable(history, zone) {
-  // A row an hour is what a person reads; the chart has them all.
-  const known = history.rows.filter((row) => row.temperature != null);
-  const every = Math.max(1, Math.round(known.length / 24));
-  const rows = known.filter((_row, index) => index % every === 0).map((row) => {
-    const line = document.createElement("tr");
-    const cells = [dayAndClock(row.timestamp, zone.timezone), `${degrees(row.temperature)} °C`, row.aircon_on_seconds ? duration(row.aircon_on_seconds) : "–"];
-    line.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
-    return line;
-  });
-  get("table").replaceChildren(...rows);
-}
-
-async function showDecisions(zone, wanted) {
-  listedFor = wanted;
-  try {
-    const { decisions } = await ask(`${pathOf(zone.name)}/decisions?limit=5`);
-    if (zone.name !== selected) return;
-    get("decisions").replaceChildren(...decisions.map((each) => decisionItem(each, zone)));
-  } catch (error) {
-    listedFor = "";
-    say(error.message);
-  }
-}
-
-function decisionItem(made, zone) {
-  const item = document.createElement("li");
-  const time = Object.assign(document.createElement("time"), { dateTime: made.since, textContent: dayAndClock(made.since, zone.timezone) });
-  const what = Object.assign(document.createElement("strong"), { textContent: outcome(made.outcome) });
-  const why = Object.assign(document.createElement("p"), { textContent: because(made.reasons) });
-  const seconds = (Date.parse(made.until) - Date.parse(made.since)) / 1000;
-  const looks = made.looks > 1 ? ` for ${duration(seconds)}, ${made.looks} looks` : "";
-  const words = document.createElement("div");
-  words.append(what, looks, why);
-  if (made.commands.length) {
-    const sent = made.commands.map((each) => `${action(each.action)} ${each.status}`).join(", ");
-    words.append(Object.assign(document.createElement("p"), { className: "sent", textContent: `Sent: ${sent}` }));
-  }
-  item.append(time, words);
-  return item;
+  showPast(zone, home);
 }
 
 // --- what a person wants ---------------------------------------------------------------
 
 const WISHES = new Set(["set_temperature", "set_preset_mode", "hold"]);
 
-async function act(name, wish, sent = () => {}) {
-  const back = wayBack(zoneOf(name));
-  const card = document.querySelector(`[data-zone="${CSS.escape(name)}"]`);
+// Tell a room, or several the same, what is wished.
+const act = (names, wish, sent) => actAll([names].flat().map((name) => [name, wish]), sent);
+
+async function actAll(wishes, sent = () => {}) {
+  const rooms = wishes.map(([name]) => name);
+  const backs = rooms.map((name) => [name, wayBack(zoneOf(name))]);
+  const cards = rooms.map((name) => document.querySelector(`[data-zone="${CSS.escape(name)}"]`));
   const focused = document.activeElement;
-  card.classList.add("busy");
-  showRoom(card, zoneOf(name));
+  cards.forEach((card, index) => {
+    card.classList.add("busy");
+    showRoom(card, zoneOf(rooms[index]));
+  });
   try {
-    const done = await ask(`${pathOf(name)}/actions`, sending("POST", wish));
-    const undone = WISHES.has(wish.action) && back;
-    say(toldOf(done, name), undone ? () => act(name, back) : null);
+    const told = await Promise.all(wishes.map(async ([name, wish]) => toldOf(await ask(`${pathOf(name)}/actions`, sending("POST", wish)), name)));
+    const undone = wishes.every(([, wish]) => WISHES.has(wish.action)) && backs.every(([, back]) => back);
+    say(told.join(" "), undone ? () => actAll(backs) : null);
   } catch (error) {
     say(error.message);
   } finally {
     sent();
-    card.classList.remove("busy");
+    cards.forEach((card) => card.classList.remove("busy"));
     await refresh();
     // A button that went away must not leave the keyboard nowhere.
-    if (!focused?.isConnected || focused.hidden || focused.disabled) card.querySelector(".name").focus();
+    if (!focused?.isConnected || focused.hidden || focused.disabled) cards[0].querySelector(".name").focus();
     else focused.focus();
   }
 }
 
 function toldOf(done, name) {
   const zone = zoneOf(name);
-  const title = name === "default" ? "Home" : plain(name);
-  if (done.action === "resume") return `${title}: the automation looks after it again.`;
+  const room = titleOf(name);
+  if (done.action === "resume") return _("{room}: the automation looks after it again.", { room });
   if (done.wish) {
-    const until = done.wish.until.startsWith(FOR_EVER) ? "you resume" : dayAndClock(done.wish.until, zone?.timezone);
-    return `${title}: kept until ${until}.`;
+    const until = done.wish.until.startsWith(FOR_EVER) ? _("you resume") : dayAndClock(done.wish.until, zone?.timezone);
+    return _("{room}: kept until {until}.", { room, until });
   }
-  if (done.action === "hold") return `${title}: held.`;
+  if (done.action === "hold") return _("{room}: held.", { room });
   const others = done.reasons?.find((each) => each.code === "group_others_wait");
   const told = others ? ` ${others.text[0].toUpperCase()}${others.text.slice(1)}.` : "";
   if (done.status === "blocked" && done.blocked_until) {
-    return `${title}: waits for the compressor until ${clock(done.blocked_until, zone?.timezone)}.${told}`;
+    return _("{room}: waits for the compressor until {until}.", { room, until: clock(done.blocked_until, zone?.timezone) }) + told;
   }
-  return `${title}: ${action(done.action)} ${done.status}.${told}`;
+  return _("{room}: {action} {status}.", { room, action: action(done.action), status: statusWord(done.status) }) + told;
 }
 
 function openHold(name) {
   holding = name;
-  get("hold-title").textContent = `Hold ${name === "default" ? "home" : plain(name)}`;
+  get("hold-title").textContent = _("Hold {room}", { room: titleOf(name) });
   get("hold").returnValue = "";
   get("hold").showModal();
 }
@@ -294,48 +249,43 @@ get("hold").addEventListener("close", () => {
 async function refresh() {
   try {
     showHome(await ask("api/zones"));
+    return true;
   } catch (error) {
     problem(error.message);
+    return false;
   }
 }
 
 function connect() {
-  const source = new EventSource("api/events");
+  const source = new EventSource(`api/events?lang=${language}`);
   const shown = (text, kind) => {
     get("connection").textContent = text;
     get("connection").className = `pill ${kind}`;
   };
-  source.addEventListener("open", () => shown("Live", "live"));
+  // What is told only when it is asked for may have changed while nobody listened.
+  let again = false;
+  source.addEventListener("open", () => {
+    shown(_("Live"), "live");
+    if (again) refresh();
+    again = true;
+  });
   source.addEventListener("home", (event) => showHome(JSON.parse(event.data)));
   source.addEventListener("quota_level_changed", refresh);
   source.addEventListener("error", () => {
-    shown("Reconnecting…", "lost");
+    shown(_("Reconnecting…"), "lost");
     // After an answer that is no stream the browser gives up; sessions end like that.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => refresh().then(connect), 5000);
   });
-  addEventListener("pagehide", () => source.close(), { once: true });
+  connect.source = source;
 }
 
-for (const button of document.querySelectorAll("[data-hours]")) {
-  button.addEventListener("click", () => {
-    hours = Number(button.dataset.hours);
-    document.querySelectorAll("[data-hours]").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
-    drawnAt = 0;
-    showDetail();
-  });
-}
-get("look-at").addEventListener("input", (event) => lookAt(Number(event.target.value)));
-get("chart").addEventListener("pointermove", (event) => {
-  if (!chart?.rows.length) return;
-  get("look-at").value = chart.at(event.clientX);
-  lookAt(Number(get("look-at").value));
-});
-new ResizeObserver(() => {
-  const [history, zone] = showChart.last ?? [];
-  if (history && zone.name === selected) {
-    chart = draw(get("chart"), history, zone);
-    lookAt(Number(get("look-at").value));
-  }
-}).observe(get("detail"));
-setInterval(refresh, 60000);
+addEventListener("pagehide", () => connect.source?.close());
+// A page that comes back as it was left has no stream any more.
+addEventListener("pageshow", (event) => event.persisted && refresh().then(connect));
+setInterval(async () => {
+  // A stream whose other end is gone without a word looks alive.
+  if ((await refresh()) || connect.source?.readyState !== EventSource.OPEN) return;
+  connect.source.close();
+  connect();
+}, 60000);
 refresh().then(connect);

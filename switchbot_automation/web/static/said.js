@@ -1,4 +1,6 @@
 // What was done is said in one place, and can be undone there for a while.
+import { _ } from "./language.js";
+
 const get = (id) => document.getElementById(id);
 const SHOWN_MILLISECONDS = 8000;
 const UNDO_MILLISECONDS = 60000;
@@ -10,7 +12,7 @@ export function say(text, undo = null) {
   const button = get("undo");
   button.hidden = !undo;
   button.onclick = async () => {
-    say("Undoing…");
+    say(_("Undoing…"));
     try {
       await undo();
     } catch (error) {

@@ -1,10 +1,11 @@
 // Changing the settings: what would come of it is shown first, and one press undoes it.
 import { answered, ask, sending } from "./api.js";
+import { _, language } from "./language.js";
 import { say } from "./said.js";
-import { number } from "./words.js";
+import { number, titleOf } from "./words.js";
 
 const get = (id) => document.getElementById(id);
-const shown = (value) => (value === undefined || value === null ? "not set" : JSON.stringify(value));
+const shown = (value) => (value === undefined || value === null ? _("not set") : JSON.stringify(value));
 
 // Let `edit` change a copy of the document; resolve to whether it was saved.
 export async function change(title, edit) {
@@ -15,7 +16,7 @@ export async function change(title, edit) {
     const review = get("review");
     get("review-title").textContent = title;
     get("review-changes").replaceChildren();
-    get("review-told").textContent = "Trying it on what was recorded…";
+    get("review-told").textContent = _("Trying it on what was recorded…");
     get("review-save").disabled = true;
     const decided = new Promise((resolve) => (review.onclose = () => resolve(review.returnValue === "ok")));
     review.returnValue = "";
@@ -23,14 +24,14 @@ export async function change(title, edit) {
     tryOut(after, review);
     if (!(await decided)) return false;
     const saved = await answered("api/settings", sending("PUT", after, { "If-Match": etag }));
-    say(`${title}: saved.`, async () => {
+    say(_("{change}: saved.", { change: title }), async () => {
       await answered("api/settings", sending("PUT", before, { "If-Match": saved.etag }));
-      say("The settings are as they were.");
+      say(_("The settings are as they were."));
     });
     return true;
   } catch (error) {
     if (get("review").open) get("review").close("");
-    say(error.status === 412 || error.status === 409 ? "Somebody else changed the settings meanwhile; look again." : error.message);
+    say(error.status === 412 || error.status === 409 ? _("Somebody else changed the settings meanwhile; look again.") : error.message);
     return false;
   }
 }
@@ -45,29 +46,30 @@ async function tryOut(document_, review) {
       return row;
     });
     get("review-changes").replaceChildren(...rows);
-    get("review-told").textContent = rows.length ? summaryWords(told) : "Nothing would change.";
+    get("review-told").textContent = rows.length ? summaryWords(told) : _("Nothing would change.");
     get("review-save").disabled = !rows.length;
     if (review.open) get("review-save").focus();
   } catch (error) {
-    get("review-told").textContent = `That cannot be: ${error.message}`;
+    get("review-told").textContent = _("That cannot be: {why}", { why: error.message });
   }
 }
 
 export function summaryWords({ summary, no_summary: why }) {
-  if (!summary) return why ? `What it would have meant cannot be told: ${why}` : "";
+  if (!summary) return why ? _("What it would have meant cannot be told: {why}", { why }) : "";
   const { current, candidate, observed_days: days } = summary;
   const parts = [];
-  const compared = (key, words, digits = 0) => {
+  const compared = (key, told, digits = 0) => {
     const [now, then] = [current[key], candidate[key]];
     if (now == null || then == null) return;
-    parts.push(`${words} ${number(then, digits)} (now ${number(now, digits)})`);
+    parts.push(told({ then: number(then, digits), now: number(now, digits) }));
   };
-  compared("percent_in_band", "% in the band:", 1);
-  compared("starts", "starts:");
-  compared("energy_kwh", "kWh, estimated:", 1);
-  compared("api_calls", "calls:");
-  const over = days ? `In the last ${number(days, 0)} recorded days: ` : "";
-  return parts.length ? `${over}${parts.join("; ")}.` : "";
+  compared("percent_in_band", (values) => _("% in the band: {then} (now {now})", values), 1);
+  compared("starts", (values) => _("starts: {then} (now {now})", values));
+  compared("energy_kwh", (values) => _("kWh, estimated: {then} (now {now})", values), 1);
+  compared("api_calls", (values) => _("calls: {then} (now {now})", values));
+  const figures = parts.join("; ");
+  if (!figures) return "";
+  return days ? _("In the last {days} recorded days: {figures}.", { days: number(days, 0), figures }) : `${figures}.`;
 }
 
 // --- every setting, behind a search box ------------------------------------------------
@@ -95,12 +97,15 @@ export async function openSettings(zone) {
 const MOST = 30;
 
 function found(text) {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return table.settings.filter((each) => words.every((word) => `${each.name} ${each.meaning} ${each.aliases.join(" ")} ${each.unit === "°C" ? "temperature" : ""}`.toLowerCase().includes(word)));
+  const words = text.toLocaleLowerCase(language).split(/\s+/).filter(Boolean);
+  const toldOf = (spec) => [spec.name, spec.meaning, ...spec.aliases, spec.unit === "°C" ? _("temperature") : ""].join(" ").toLocaleLowerCase(language);
+  return table.settings.filter((each) => words.every((word) => toldOf(each).includes(word)));
 }
 
 function show(specs, part, zone) {
-  get("settings-count").textContent = `${specs.length} of ${table.settings.length} settings${specs.length > MOST ? `, the first ${MOST} shown` : ""}`;
+  get("settings-count").textContent = specs.length > MOST
+    ? _("{found} of {all} settings, the first {most} shown", { found: specs.length, all: table.settings.length, most: MOST })
+    : _("{found} of {all} settings", { found: specs.length, all: table.settings.length });
   get("settings-list").replaceChildren(...specs.slice(0, MOST).map((spec) => entry(spec, part, zone)));
 }
 
@@ -113,10 +118,12 @@ function entry(spec, part, zone) {
   const name = Object.assign(document.createElement("strong"), { textContent: spec.name });
   const meaning = Object.assign(document.createElement("p"), { textContent: spec.meaning });
   const set = isPlain(spec) ? valueOf(part, spec.name) : undefined;
-  const bounds = [spec.type, spec.unit, spec.range && `(${spec.range})`].filter(Boolean).join(", ");
+  const bounds = [spec.type_text, spec.unit_text, spec.range && `(${spec.range})`].filter(Boolean).join(", ");
   const facts = Object.assign(document.createElement("p"), {
     className: "facts-of-setting",
-    textContent: `${bounds}; default: ${shown(spec.default)}${set === undefined ? "" : `; here: ${shown(set)}`}`,
+    textContent: set === undefined
+      ? _("{bounds}; default: {value}", { bounds, value: shown(spec.default) })
+      : _("{bounds}; default: {value}; here: {here}", { bounds, value: shown(spec.default), here: shown(set) }),
   });
   item.append(name, meaning, facts);
   if (isPlain(spec)) item.append(editor(spec, set, zone));
@@ -137,13 +144,13 @@ function editor(spec, set, zone) {
     input.value = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
   }
   input.setAttribute("aria-label", spec.name);
-  const button = Object.assign(document.createElement("button"), { type: "submit", textContent: "Change" });
-  button.setAttribute("aria-label", `Change ${spec.name}`);
+  const button = Object.assign(document.createElement("button"), { type: "submit", textContent: _("Change") });
+  button.setAttribute("aria-label", _("Change {name}", { name: spec.name }));
   form.append(input, button);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     get("settings").close();
-    change(`${spec.name} of ${zone}`, (document_) => {
+    change(_("{setting} of {room}", { setting: spec.name, room: titleOf(zone) }), (document_) => {
       const whole = (spec.per_zone && document_.zones?.[zone]) || document_;
       const keys = spec.name.split(".");
       const last = keys.pop();

@@ -1,6 +1,7 @@
 // What a person wants of a room: other temperatures or a preset, for a time or for good.
+import { _ } from "./language.js";
 import { change } from "./settings.js";
-import { dayAndClock, number, plain } from "./words.js";
+import { dayAndClock, degrees, number, plain, titleOf } from "./words.js";
 
 const STEP = 0.5;
 const COLDEST = 10;
@@ -8,17 +9,40 @@ const WARMEST = 35;
 // A wish is sent once, when the last press is over: every call of the day counts.
 const SETTLED_MILLISECONDS = 900;
 
+const OFF = "off";
+const MODES = { winter: _("Heat"), summer: _("Cool"), auto: _("Heat and cool"), [OFF]: _("Off") };
+
 const get = (id) => document.getElementById(id);
 const pressed = new Map();
-const title = (zone) => (zone.name === "default" ? "Home" : plain(zone.name));
+const title = (zone) => titleOf(zone.name);
 
-export const bandWords = ({ low, high }) => `${number(low)} to ${number(high)} °C`;
+export const bandWords = ({ low, high }) => _("{low} to {high} °C", { low: number(low), high: number(high) });
 
 export function wishWords(zone) {
   const { wish, timezone } = zone;
-  const what = wish.preset ? `preset ${plain(wish.preset)}` : bandWords(zone.wanted ?? zone.band);
-  const until = wish.until.startsWith("9999-") ? "you resume" : dayAndClock(wish.until, timezone);
-  return `${wish.rule ? `Rule ${wish.rule} wants` : "You want"} ${what} until ${until}.`;
+  const what = wish.preset ? _("preset {preset}", { preset: plain(wish.preset) }) : bandWords(zone.wanted ?? zone.band);
+  const until = wish.until.startsWith("9999-") ? _("you resume") : dayAndClock(wish.until, timezone);
+  if (wish.rule) return _("Rule {rule} wants {what} until {until}.", { rule: wish.rule, what, until });
+  return _("You want {what} until {until}.", { what, until });
+}
+
+// What comes of a band at the temperature that was read last; nothing where that is unsure.
+function willWords(zone, { low, high }) {
+  const { temperature, hysteresis } = zone;
+  if (temperature === null || zone.stale || zone.mode === "auto") return "";
+  const heats = zone.mode !== "summer";
+  const round = (value) => Number(value.toFixed(2));
+  const [cold, warm] = [temperature <= round(low - hysteresis), temperature >= round(high + hysteresis)];
+  const values = { temperature: degrees(temperature), low: degrees(low - hysteresis), high: degrees(high + hysteresis) };
+  if (heats ? cold : warm) {
+    if (zone.power === "on") return _("At {temperature} °C it stays on.", values);
+    return heats ? _("At {temperature} °C the heating turns on.", values) : _("At {temperature} °C the cooling turns on.", values);
+  }
+  if (heats ? warm : cold) {
+    if (zone.power === "off") return _("At {temperature} °C it stays off.", values);
+    return heats ? _("At {temperature} °C the heating turns off.", values) : _("At {temperature} °C the cooling turns off.", values);
+  }
+  return _("At {temperature} °C it stays as it is, from {low} to {high} °C.", values);
 }
 
 // Show the band of a room between its two buttons; what was pressed and not sent yet goes first.
@@ -27,14 +51,18 @@ export function showDial(card, zone, { readOnly, send }) {
   const band = pressed.get(zone.name)?.band ?? zone.wanted;
   dial.hidden = !band || !zone.enabled || readOnly;
   if (dial.hidden) return;
-  dial.setAttribute("aria-label", `Wanted in ${title(zone)}`);
+  dial.setAttribute("aria-label", _("Wanted in {room}", { room: title(zone) }));
   const wanted = dial.querySelector(".wanted");
   wanted.textContent = bandWords(band);
   wanted.classList.toggle("pending", pressed.has(zone.name));
+  const will = card.querySelector(".will");
+  will.textContent = pressed.has(zone.name) ? willWords(zone, band) : "";
+  will.hidden = !will.textContent;
+  const labels = { cooler: _("Cooler by half a degree, {room}", { room: title(zone) }), warmer: _("Warmer by half a degree, {room}", { room: title(zone) }) };
   for (const [name, sign] of [["cooler", -1], ["warmer", 1]]) {
     const button = dial.querySelector(`.${name}`);
     button.disabled = band.low + sign * STEP < COLDEST || band.high + sign * STEP > WARMEST;
-    button.setAttribute("aria-label", `${plain(name)} by half a degree, ${title(zone)}`);
+    button.setAttribute("aria-label", labels[name]);
     button.onclick = () => press(card, zone, sign * STEP, { readOnly, send });
   }
 }
@@ -66,11 +94,15 @@ export function wayBack(zone) {
 
 // --- the dialog: a band by two handles, a preset, and until when -----------------------
 
-export function openChange(zone, send) {
+export function openChange(zone, zones, send) {
   const dialog = get("change");
   const form = dialog.querySelector("form");
   const field = (name) => form.elements.namedItem(name);
-  get("change-title").textContent = `What ${title(zone)} is to keep`;
+  get("change-title").textContent = _("What {room} is to keep", { room: title(zone) });
+  const mode = zone.enabled ? zone.mode : OFF;
+  field("mode").replaceChildren(...Object.entries(MODES).map(([value, text]) => new Option(text, value)));
+  field("mode").value = mode;
+  field("mode").onchange = () => preview();
   const { low, high } = zone.wanted ?? { low: 20, high: 22 };
   // With both seasons there have to be some degrees between heating and cooling.
   const gap = zone.mode === "auto" ? 3 : STEP;
@@ -89,12 +121,21 @@ export function openChange(zone, send) {
   for (const name of ["low", "high"]) {
     field(name).oninput = field(`${name}-handle`).oninput = (event) => event.target.value && moved(name, event.target.value);
   }
-  const choices = ["", ...zone.presets].map((name) => new Option(name ? plain(name) : "none", name));
+  const choices = ["", ...zone.presets].map((name) => new Option(name ? plain(name) : _("none"), name));
   field("preset").replaceChildren(...choices);
   field("preset").value = zone.wish?.preset ?? "";
-  get("change-presets").hidden = !zone.presets.length;
   field("preset").onchange = () => preview();
+  const sharing = (preset) => zones.filter((each) => each.enabled && each.presets.includes(preset)).map((each) => each.name);
+  field("everywhere").checked = false;
+  const band = () => ({ low: Number(field("low").value), high: Number(field("high").value) });
   const preview = () => {
+    const other = field("mode").value !== mode;
+    const kept = !other && zone.enabled;
+    get("change-band").hidden = !kept || !zone.wanted;
+    get("change-presets").hidden = !kept || !zone.presets.length;
+    get("change-until").hidden = !kept || !(zone.wanted || zone.presets.length);
+    get("change-everywhere").hidden = sharing(field("preset").value).length < 2;
+    get("change-will").textContent = other ? _("This changes the settings; you see what it means first.") : kept && !field("preset").value ? willWords(zone, band()) : "";
     get("change-band").classList.toggle("unused", Boolean(field("preset").value));
     get("change-for-good").hidden = Boolean(field("preset").value) || zone.mode === "auto";
     if (get("change-for-good").hidden && form.elements.until.value === "good") form.elements.until.value = "until_next_change";
@@ -104,17 +145,28 @@ export function openChange(zone, send) {
   dialog.onclose = () => {
     if (dialog.returnValue !== "ok") return;
     const [preset, until] = [field("preset").value, form.elements.until.value];
-    const band = { low: Number(field("low").value), high: Number(field("high").value) };
-    if (until === "good") return keepForGood(zone, band, send);
+    if (field("mode").value !== mode) return changeMode(zone, field("mode").value, send);
+    if (!zone.enabled) return;
+    if (until === "good") return keepForGood(zone, band(), send);
     const hold = /^\d+$/.test(until) ? Number(until) : until;
-    send(zone.name, preset ? { action: "set_preset_mode", preset, hold } : { action: "set_temperature", ...band, hold });
+    if (!preset) return send(zone.name, { action: "set_temperature", ...band(), hold });
+    send(field("everywhere").checked ? sharing(preset) : zone.name, { action: "set_preset_mode", preset, hold });
   };
   dialog.showModal();
 }
 
+// What the unit is for, from now on; off is also sent to it.
+function changeMode(zone, mode, send) {
+  change(_("{room}: {mode} from now on", { room: title(zone), mode: MODES[mode] }), (document) => {
+    const part = document.zones?.[zone.name] ?? document;
+    part.automation_enabled = mode !== OFF;
+    if (mode !== OFF) part.mode = mode;
+  }).then((saved) => saved && send(zone.name, { action: mode === OFF ? "off" : "resume" }));
+}
+
 // The setpoint moves with the middle of the band, as the engine does it for a time.
 function keepForGood(zone, { low, high }, send) {
-  const words = `${title(zone)} keeps ${bandWords({ low, high })} from now on`;
+  const words = _("{room} keeps {band} from now on", { room: title(zone), band: bandWords({ low, high }) });
   change(words, (document) => {
     const part = document.zones?.[zone.name] ?? document;
     const season = zone.mode;

@@ -1,14 +1,16 @@
 // The week of a room: seen as seven bars, drawn by pointer or written in fields.
 import { element } from "./chart.js";
+import { _, dayName } from "./language.js";
 import { change } from "./settings.js";
-import { plain } from "./words.js";
+import { plain, titleOf } from "./words.js";
 
-const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const LONG = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const WEEK = [0, 1, 2, 3, 4, 5, 6];
+const DAYS = WEEK.map((day) => dayName(day, "short"));
+const LONG = WEEK.map((day) => dayName(day, "long"));
 const MINUTES = 1440;
 const STEP = 15;
 const get = (id) => document.getElementById(id);
-const title = (zone) => (zone.name === "default" ? "Home" : plain(zone.name));
+const title = (zone) => titleOf(zone.name);
 
 const minutesOf = (clock) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
 const clockOf = (minutes) => {
@@ -27,13 +29,13 @@ function spans(window_) {
 }
 
 export function words(windows) {
-  if (!windows.length) return "No hours are set: the automation never acts.";
+  if (!windows.length) return _("No hours are set: the automation never acts.");
   return windows.map((each) => `${daysWords(each.days)} ${each.start}–${each.end}${each.preset ? `, ${plain(each.preset)}` : ""}`).join("; ");
 }
 
 function daysWords(days) {
   const sorted = [...days].sort();
-  if (sorted.length === 7) return "Every day";
+  if (sorted.length === 7) return _("Every day");
   const run = sorted.every((day, index) => index === 0 || day === sorted[index - 1] + 1);
   if (run && sorted.length > 2) return `${DAYS[sorted[0]]}–${DAYS[sorted.at(-1)]}`;
   return sorted.map((day) => DAYS[day]).join(", ");
@@ -66,7 +68,7 @@ function bars(windows, holder) {
 }
 
 export function showWeek(zone, readOnly) {
-  get("week-title").textContent = zone.name === "default" ? "Schedule" : `Schedule, ${plain(zone.name)}`;
+  get("week-title").textContent = zone.name === "default" ? _("Schedule") : _("Schedule, {room}", { room: plain(zone.name) });
   const shown = JSON.stringify([zone.name, zone.windows]);
   get("week-edit").hidden = readOnly;
   get("week-edit").onclick = () => openWeek(zone);
@@ -84,7 +86,7 @@ let editing = null;
 function openWeek(zone) {
   editing = zone;
   windows = zone.windows.map((each) => ({ ...structuredClone(each), was: each }));
-  get("plan-title").textContent = `The week of ${title(zone)}`;
+  get("plan-title").textContent = _("The week of {room}", { room: title(zone) });
   const dialog = get("plan");
   dialog.returnValue = "";
   dialog.onclose = () => dialog.returnValue === "ok" && save(zone);
@@ -94,7 +96,7 @@ function openWeek(zone) {
 
 function save(zone) {
   const wanted = windows.filter((each) => each.days.length);
-  change(`The week of ${title(zone)}`, (document_) => {
+  change(_("The week of {room}", { room: title(zone) }), (document_) => {
     const part = document_.zones?.[zone.name] ?? document_;
     const old = part.time_windows ?? document_.time_windows ?? [];
     part.time_windows = wanted.map((each) => {
@@ -159,7 +161,7 @@ function row(window_, index) {
   DAYS.forEach((name, day) => {
     const label = document.createElement("label");
     const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: window_.days.includes(day) });
-    box.setAttribute("aria-label", `${LONG[day]}, hours ${index + 1}`);
+    box.setAttribute("aria-label", _("{day}, hours {number}", { day: LONG[day], number: index + 1 }));
     box.onchange = () => {
       window_.days = box.checked ? [...window_.days, day] : window_.days.filter((each) => each !== day);
       refresh();
@@ -169,7 +171,7 @@ function row(window_, index) {
   });
   for (const edge of ["start", "end"]) {
     const input = item.querySelector(`.${edge}`);
-    input.setAttribute("aria-label", `${edge === "start" ? "From" : "Until"}, hours ${index + 1}`);
+    input.setAttribute("aria-label", edge === "start" ? _("From, hours {number}", { number: index + 1 }) : _("Until, hours {number}", { number: index + 1 }));
     // By the sun, as sunset-30, is written, not picked.
     input.type = isClock(window_[edge]) ? "time" : "text";
     input.value = window_[edge];
@@ -179,8 +181,8 @@ function row(window_, index) {
     };
   }
   const preset = item.querySelector(".preset");
-  preset.setAttribute("aria-label", `Preset, hours ${index + 1}`);
-  preset.replaceChildren(...["", ...editing.presets].map((name) => new Option(name ? plain(name) : "no preset", name)));
+  preset.setAttribute("aria-label", _("Preset, hours {number}", { number: index + 1 }));
+  preset.replaceChildren(...["", ...editing.presets].map((name) => new Option(name ? plain(name) : _("no preset"), name)));
   preset.value = window_.preset ?? "";
   preset.hidden = !editing.presets.length;
   preset.onchange = () => {
@@ -188,13 +190,13 @@ function row(window_, index) {
     refresh();
   };
   const copy = item.querySelector(".copy");
-  copy.setAttribute("aria-label", `Copy hours ${index + 1} to the other days`);
+  copy.setAttribute("aria-label", _("Copy hours {number} to the other days", { number: index + 1 }));
   copy.onclick = () => {
     window_.days = [0, 1, 2, 3, 4, 5, 6];
     showPlan();
   };
   const remove = item.querySelector(".remove");
-  remove.setAttribute("aria-label", `Remove hours ${index + 1}`);
+  remove.setAttribute("aria-label", _("Remove hours {number}", { number: index + 1 }));
   remove.onclick = () => {
     windows.splice(index, 1);
     showPlan();

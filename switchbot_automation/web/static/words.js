@@ -1,61 +1,83 @@
 // What the engine's words are called on the page.
+import { _, dates, language } from "./language.js";
+
 const OUTCOMES = {
-  noop: "Nothing to do",
-  disabled: "Automation is off",
-  already_off: "Off already",
-  turned_off_outside_window: "Turned off, schedule over",
-  outside_window: "Outside the schedule",
-  missing_meter: "No reading",
-  invalid_temperature: "Thermometer makes no sense",
-  invalid_profile: "Temperatures are not set",
-  invalid_thresholds: "Temperatures contradict each other",
-  invalid_mode: "Mode is not set",
-  invalid_settings: "Settings cannot be used",
-  cooldown: "Waits for the compressor",
-  winter_on: "Heating turned on",
-  winter_off: "Heating turned off",
-  summer_on: "Cooling turned on",
-  summer_off: "Cooling turned off",
-  off_repeat_pending: "Off is sent again soon",
-  no_action: "Left as it is",
-  fan_neutral_zone: "Fan only",
-  api_error: "The cloud did not take it",
+  noop: _("Nothing to do"),
+  disabled: _("Automation is off"),
+  already_off: _("Off already"),
+  turned_off_outside_window: _("Turned off, schedule over"),
+  outside_window: _("Outside the schedule"),
+  missing_meter: _("No reading"),
+  invalid_temperature: _("Thermometer makes no sense"),
+  invalid_profile: _("Temperatures are not set"),
+  invalid_thresholds: _("Temperatures contradict each other"),
+  invalid_mode: _("Mode is not set"),
+  invalid_settings: _("Settings cannot be used"),
+  cooldown: _("Waits for the compressor"),
+  winter_on: _("Heating turned on"),
+  winter_off: _("Heating turned off"),
+  summer_on: _("Cooling turned on"),
+  summer_off: _("Cooling turned off"),
+  off_repeat_pending: _("Off is sent again soon"),
+  no_action: _("Left as it is"),
+  fan_neutral_zone: _("Fan only"),
+  api_error: _("The cloud did not take it"),
 };
 
-const ACTIONS = { winter: "Heating", summer: "Cooling", fan: "Fan", off: "Off" };
+const ACTIONS = { winter: _("Heating"), summer: _("Cooling"), fan: _("Fan"), off: _("Off") };
 
 const ROOMS = {
-  kept: "The room is kept, but look at it",
-  recovering: "On its way back into its band",
-  not_kept: "The room is not kept",
-  blind: "Nothing is known of the room",
-  paused: "Paused",
-  off: "Left alone",
-  unknown: "Unknown whether the room is kept",
+  kept: _("The room is kept, but look at it"),
+  recovering: _("On its way back into its band"),
+  not_kept: _("The room is not kept"),
+  blind: _("Nothing is known of the room"),
+  paused: _("Paused"),
+  off: _("Left alone"),
+  unknown: _("Unknown whether the room is kept"),
+};
+
+const STATUSES = {
+  decided: _("decided"),
+  blocked: _("blocked"),
+  sent: _("sent"),
+  accepted: _("accepted"),
+  confirmed: _("confirmed"),
+  failed: _("failed"),
+};
+
+const LEVELS = {
+  saving: _("saving"),
+  critical: _("critical"),
+  exhausted: _("exhausted"),
 };
 
 export const roomWord = (status) => ROOMS[status] ?? plain(status);
-export const outcome = (word) => OUTCOMES[word] ?? plain(word ?? "nothing yet");
+export const outcome = (word) => OUTCOMES[word] ?? plain(word ?? _("nothing yet"));
 export const action = (word) => ACTIONS[word] ?? plain(word ?? "");
+export const statusWord = (status) => STATUSES[status] ?? plain(status);
+export const levelWord = (level) => LEVELS[level] ?? plain(level);
+// A room's name as its settings have it.
+export const titleOf = (name) => (name === "default" ? _("Home") : plain(name));
 export const plain = (word) => {
   const text = String(word).replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
-export const number = (value, digits = 1) => Number(value.toFixed(digits)).toLocaleString("en");
-export const degrees = (value) => (value == null ? "–" : value.toFixed(1));
+export const number = (value, digits = 1) => Number(value.toFixed(digits)).toLocaleString(language);
+export const degrees = (value) => (value == null ? "–" : value.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }));
 
 export function state(zone) {
   if (zone.power === "on") {
-    const mode = ACTIONS[zone.action] ?? (zone.season === "summer" ? "Cooling" : "Heating");
-    return [mode, mode.toLowerCase()];
+    const cools = (zone.action ?? zone.season) === "summer";
+    const kind = zone.action === "fan" ? "fan" : cools ? "cooling" : "heating";
+    return [ACTIONS[zone.action] ?? (cools ? ACTIONS.summer : ACTIONS.winter), kind];
   }
-  if (zone.power === "off") return ["Off", "off"];
-  return ["Unknown", "unknown"];
+  if (zone.power === "off") return [ACTIONS.off, "off"];
+  return [_("Unknown"), "unknown"];
 }
 
 export function clock(instant, timeZone, options = {}) {
   const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone, ...options };
-  return new Intl.DateTimeFormat("en-GB", shape).format(new Date(instant));
+  return new Intl.DateTimeFormat(dates, shape).format(new Date(instant));
 }
 
 export const dayAndClock = (instant, timeZone) => clock(instant, timeZone, { weekday: "short" });
@@ -66,9 +88,10 @@ export const dateAndClock = (instant, timeZone) =>
 
 export function duration(seconds) {
   const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 60) return _("{minutes} min", { minutes });
   const rest = minutes % 60;
-  return `${Math.floor(minutes / 60)} h${rest ? ` ${rest} min` : ""}`;
+  const hours = Math.floor(minutes / 60);
+  return rest ? _("{hours} h {minutes} min", { hours, minutes: rest }) : _("{hours} h", { hours });
 }
 
 export function because(reasons) {

@@ -108,6 +108,36 @@ async def test_a_room_that_does_not_follow_is_told_once_with_its_end(home):
 
 
 @pytest.mark.parametrize(
+    ("language", "began", "over"),
+    [
+        ("auto", "default: the unit is believed to run", "default: over"),
+        ("fr", "default\u00a0: l'appareil semble tourner", "default\u00a0: terminé"),
+        ("ja", "default: エアコンは運転中のはずですが", "default: 解消"),
+        ("de", "default: das Gerät läuft wohl", "default: vorbei"),
+    ],
+)
+async def test_a_notice_is_in_the_language_of_the_settings(
+    house, caplog, language, began, over
+):
+    house.configure(language=language)
+    home = Watched(house)
+    home.house.cloud.temperature = 18.0
+    await home.live(70)
+    home.told.error = RuntimeError("away")
+    for temperature in (18.6, 19.2, 20.1, 21.0):
+        home.house.cloud.temperature = temperature
+        await home.live(6)
+    await home.live(20)
+    home.told.error = None
+    await home.live(20)
+    assert [
+        title.startswith(each)
+        for (title, _), each in zip(home.told.said, (began, over), strict=True)
+    ] == [True, True]
+    assert "a notice could not be delivered" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("temperature", "humidity", "code"),
     [
         (0, 0, "all_zeros"),

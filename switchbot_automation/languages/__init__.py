@@ -1,0 +1,170 @@
+"""The languages that people are told things in, and which one is spoken right now.
+
+The English sentence is the name of a message; `{names}` in it are filled in after it was
+translated. Codes, keys, logs and JSON's own words are never translated. The catalogues lie
+beside this file: people change the `.po`, `nox -s languages` makes the rest of it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ENGLISH: Final = "en"
+LANGUAGES: Final = (ENGLISH, "fr", "ja", "de")
+"""Those that there are; the first is the one of the messages themselves."""
+
+AUTO: Final = "auto"
+"""In the settings: the language that is asked for, as by a browser."""
+
+# Where no language is asked for by name, in the order in which the C library asks.
+_VARIABLES: Final = ("SWITCHBOT_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+# They write one and a half with a comma.
+_WITH_COMMA: Final = frozenset({"fr", "de"})
+
+_spoken: ContextVar[str] = ContextVar("switchbot_language", default=ENGLISH)
+
+
+def spoken() -> str:
+    """Return the language in which this task or thread is told things."""
+    return _spoken.get()
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak one of `LANGUAGES` within, in this task or thread and what it starts.
+
+    >>> from switchbot_automation.languages import speaking, translated
+    >>> with speaking("de"):
+    ...     print(translated("no window is open"))
+    kein Zeitfenster ist offen
+    """
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
+def speak(language: str) -> None:
+    """Speak a language from now on: for a program that one person sits before."""
+    _spoken.set(language)
+
+
+def translated(message: str, **values: Any) -> str:
+    """Return a message in the language that is spoken, with its values filled in.
+
+    >>> translated("the window {start}-{end} is open", start="08:00", end="22:00")
+    'the window 08:00-22:00 is open'
+    """
+    text = _catalogue(spoken()).gettext(message)
+    return filled(text, values) if values else text
+
+
+def translated_in(context: str, message: str) -> str:
+    """Return a word that means different things, as it is said in one context."""
+    return _catalogue(spoken()).pgettext(context, message)
+
+
+def filled(text: str, values: Mapping[str, Any]) -> str:
+    """Fill values into a text, numbers as the language that is spoken writes them.
+
+    Raises KeyError for a name without a value, ValueError for one of another kind.
+    """
+    if spoken() not in _WITH_COMMA:
+        return text.format_map(values)
+    return text.format_map(
+        {
+            name: _WithComma(value) if isinstance(value, float) else value
+            for name, value in values.items()
+        }
+    )
+
+
+def later(message: str) -> str:
+    """Mark a message that is translated where it is told, not where it stands."""
+    return message
+
+
+def later_in(context: str, word: str) -> str:  # noqa: ARG001 - for who collects them
+    """Mark a word that is translated in a context, where it is told."""
+    return word
+
+
+def chosen(setting: str, otherwise: str) -> str:
+    """Return the language of a setting, `otherwise` where that is ``auto``."""
+    return otherwise if setting == AUTO else setting
+
+
+def asked_for(accept_language: str) -> str | None:
+    """Return the best language for an `Accept-Language`; None where it names none of ours.
+
+    >>> asked_for("es, fr-CA;q=0.8, en;q=0.5")
+    'fr'
+    """
+    best, most = None, 0.0
+    for part in accept_language[:500].split(","):
+        tag, _semicolon, parameter = part.strip().partition(";")
+        language = tag.strip().partition("-")[0].lower()
+        if language == "*":
+            language = ENGLISH
+        quality = _quality(parameter)
+        if language in LANGUAGES and quality > most:
+            best, most = language, quality
+    return best
+
+
+def _quality(parameter: str) -> float:
+    name, _equals, value = parameter.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+def of_environment(environ: Mapping[str, str]) -> str:
+    """Return the language of a terminal; English where its own is none of ours.
+
+    >>> of_environment({"LANG": "ja_JP.UTF-8"})
+    'ja'
+    """
+    for name in _VARIABLES:
+        said = environ.get(name)
+        if said:
+            language = said.partition(".")[0].partition("_")[0].partition("-")[0]
+            return language.lower() if language.lower() in LANGUAGES else ENGLISH
+    return ENGLISH
+
+
+@cache
+def page_catalogue(language: str) -> str:
+    """Return what the page's own scripts say, as a JSON object; empty for English."""
+    if language == ENGLISH:
+        return "{}"
+    return (files(__name__) / language / "page.json").read_text("utf-8")
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    if language == ENGLISH:
+        return NullTranslations()
+    with (files(__name__) / language / "messages.mo").open("rb") as compiled:
+        return GNUTranslations(compiled)
+
+
+class _WithComma(float):
+    """A number whose text has a comma."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return float(self).__format__(spec).replace(".", ",")

@@ -1,0 +1,369 @@
+// A room's past: near and far, beside other rooms, day by day, and why it was so.
+import { ask, pathOf } from "./api.js";
+import { draw, lineClass } from "./chart.js";
+import { _, dates } from "./language.js";
+import { say } from "./said.js";
+import { action, because, clock, dateAndClock, dayAndClock, degrees, duration, outcome, plain, statusWord, titleOf } from "./words.js";
+
+const get = (id) => document.getElementById(id);
+const HOUR = 3600e3;
+const SHORTEST = HOUR / 2;
+const LONGEST = 31 * 24 * HOUR;
+// The server tells of so many days of decisions at once.
+const DECIDED = 14 * 24 * HOUR;
+const AGAIN_MILLISECONDS = 60000;
+const DRAG_PIXELS = 8;
+const LISTED = 5;
+const MORE = 20;
+const MOST_DECISIONS = 200;
+
+let zone = null;
+let home = null;
+let hours = 24;
+// The part of the past that is shown; null follows the present.
+let span = null;
+const beside = new Set();
+let chart = null;
+let shownAs = "";
+let drawnAt = 0;
+let decisions = [];
+let listed = LISTED;
+// From here on older decisions are looked for.
+let before = 0;
+
+// Show a room as the engine tells of it now.
+export function showPast(zoneNow, homeNow) {
+  const other = zone?.name !== zoneNow.name;
+  [zone, home] = [zoneNow, homeNow];
+  get("detail").classList.toggle("cooled", zone.season === "summer");
+  get("detail-title").textContent = zone.name === "default" ? _("Temperature") : _("Temperature, {room}", { room: plain(zone.name) });
+  if (other) {
+    span = null;
+    get("why-then").hidden = true;
+    get("days-part").open = false;
+  }
+  showChoices();
+  const now = JSON.stringify([zone.name, zone.outcome, zone.reasons.map((each) => each.code), zone.last_action_at]);
+  const due = !span && Date.now() - drawnAt > AGAIN_MILLISECONDS;
+  if (now !== shownAs || due) {
+    shownAs = now;
+    show();
+  }
+}
+
+// --- which part of it ------------------------------------------------------------------
+
+// What follows the present ends at a round time, so that asking again is often no news.
+function shown() {
+  if (span) return span;
+  const step = hours > 24 ? HOUR : HOUR / 12;
+  const end = (Math.floor(Date.parse(home.at) / step) + 1) * step;
+  return { start: end - hours * HOUR, end };
+}
+
+function go(start, end) {
+  const now = Date.parse(home.at);
+  const width = Math.min(LONGEST, Math.max(SHORTEST, end - start));
+  const middle = (start + end) / 2;
+  span = { start: Math.round(middle - width / 2), end: Math.round(middle + width / 2) };
+  const following = hours * HOUR === width && span.end >= now;
+  if (following) span = null;
+  else if (span.end > now + width / 2) span = { start: Math.round(now - width / 2), end: Math.round(now + width / 2) };
+  show();
+}
+
+function move(share) {
+  const { start, end } = shown();
+  go(start + share * (end - start), end + share * (end - start));
+}
+
+function zoom(factor) {
+  const { start, end } = shown();
+  const at = chart?.points[Number(get("look-at").value)]?.middle ?? (start + end) / 2;
+  go(at - (at - start) * factor, at + (end - at) * factor);
+}
+
+function reset() {
+  span = null;
+  show();
+}
+
+function showChoices() {
+  const { start, end } = shown();
+  for (const button of document.querySelectorAll("[data-hours]")) {
+    button.setAttribute("aria-pressed", String(!span && Number(button.dataset.hours) === hours));
+  }
+  get("later").disabled = !span || end >= Date.parse(home.at);
+  get("zoom-in").disabled = end - start <= SHORTEST;
+  get("zoom-out").disabled = end - start >= LONGEST;
+  get("shown-span").textContent = _("{start} to {end}", { start: dateAndClock(start, zone.timezone), end: dateAndClock(end, zone.timezone) });
+  const range = `start=${new Date(start).toISOString()}&end=${new Date(end).toISOString()}`;
+  get("csv").href = `${pathOf(zone.name)}/history.csv?${range}`;
+  get("csv").setAttribute("aria-label", _("CSV of {room}", { room: titleOf(zone.name) }));
+  const others = home.zones.filter((each) => each.name !== zone.name);
+  const wanted = JSON.stringify([zone.name, others.map((each) => each.name)]);
+  if (showChoices.shown === wanted) return;
+  showChoices.shown = wanted;
+  const boxes = others.map((each) => choice(titleOf(each.name), beside.has(each.name), (on) => (on ? beside.add(each.name) : beside.delete(each.name))));
+  get("beside").replaceChildren(...boxes, choice(_("Humidity"), showChoices.humidity ?? false, (on) => (showChoices.humidity = on)));
+}
+
+function choice(text, on, set) {
+  const label = document.createElement("label");
+  const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: on });
+  box.onchange = () => {
+    set(box.checked);
+    show();
+  };
+  label.append(box, text);
+  return label;
+}
+
+// --- the chart -------------------------------------------------------------------------
+
+async function show() {
+  drawnAt = Date.now();
+  showChoices();
+  const asked = (show.asked = (show.asked ?? 0) + 1);
+  const { start, end } = shown();
+  const range = (from) => `start=${new Date(from).toISOString()}&end=${new Date(end).toISOString()}`;
+  const points = get("chart").clientWidth < 500 ? 144 : 288;
+  const rooms = [zone, ...home.zones.filter((each) => each.name !== zone.name && beside.has(each.name))];
+  const decidedFrom = Math.max(start, end - DECIDED);
+  const kind = JSON.stringify([zone.name, span, hours]);
+  const same = show.kind === kind;
+  if (!same) listed = LISTED;
+  show.kind = kind;
+  try {
+    const [told, ...histories] = await Promise.all([
+      ask(`${pathOf(zone.name)}/decisions?${range(decidedFrom)}&limit=${MOST_DECISIONS}`),
+      ...rooms.map((each) => ask(`${pathOf(each.name)}/history?${range(start)}&points=${points}&shape=columns`)),
+    ]);
+    // Somebody has gone on meanwhile.
+    if (asked !== show.asked) return;
+    const drawn = rooms.map((each, index) => ({ zone: each, history: histories[index] }));
+    const { bands } = told;
+    show.last = { rooms: drawn, bands, marks: told.decisions.map((made) => ({ at: Date.parse(made.since), made })) };
+    redraw(true);
+    const late = histories.find((each) => each.unavailable);
+    if (late) say(_("The history does not answer now; this is what was known at {at}.", { at: dayAndClock(late.end, zone.timezone) }));
+    const oldest = told.decisions.at(-1)?.since ?? "";
+    const whole = told.decisions.length < MOST_DECISIONS;
+    const reached = whole ? decidedFrom : Date.parse(oldest);
+    // What was looked up beyond stays listed while the present goes on.
+    const kept = same ? decisions.filter((each) => each.since < oldest) : [];
+    decisions = [...told.decisions, ...kept];
+    before = same ? Math.min(before, reached) : reached;
+    showDecisions();
+  } catch (error) {
+    drawnAt = 0;
+    shownAs = "";
+    say(error.message);
+  }
+}
+
+function redraw(fresh = false) {
+  if (!show.last) return;
+  const slider = get("look-at");
+  const following = !chart || (fresh && Number(slider.value) === chart.points.length - 1);
+  const at = chart?.points[Number(slider.value)]?.middle;
+  chart = draw(get("chart"), { ...show.last, humidity: showChoices.humidity });
+  slider.max = Math.max(0, chart.points.length - 1);
+  slider.disabled = !chart.points.length;
+  slider.value = following || at === undefined ? slider.max : chart.at(at);
+  lookAt(Number(slider.value));
+  showLegend();
+  showTable();
+}
+
+function lookAt(index) {
+  const text = chart?.look(index) ?? "";
+  get("looked-at").textContent = text || _("Nothing was recorded in this time.");
+  get("look-at").setAttribute("aria-valuetext", text);
+}
+
+function showLegend() {
+  const { rooms, bands, marks } = show.last;
+  const entries = rooms.length > 1
+    ? rooms.map((each, index) => [lineClass(index), titleOf(each.zone.name)])
+    : [[lineClass(0), _("temperature")]];
+  if (showChoices.humidity) entries.push(["of-damp", _("humidity")]);
+  entries.push(["of-band", bands.length ? _("wanted") : _("wanted, as set now")], ["of-on", _("unit on")]);
+  if (marks.length) entries.push(["of-mark", _("something was sent")]);
+  get("legend").replaceChildren(...entries.map(([className, textContent]) => Object.assign(document.createElement("li"), { className, textContent })));
+}
+
+const cell = (tag, textContent, more = {}) => Object.assign(document.createElement(tag), { textContent, ...more });
+
+function line(cells) {
+  const row = document.createElement("tr");
+  row.append(...cells);
+  return row;
+}
+
+function showTable() {
+  const { lines } = chart;
+  const damp = showChoices.humidity;
+  const named = lines.length > 1;
+  const heads = [_("Time"), ...lines.map((each) => (named ? titleOf(each.zone.name) : _("Temperature"))), ...(damp ? [_("Humidity")] : []), _("Unit on")];
+  get("table-head").replaceChildren(line(heads.map((text) => cell("th", text, { scope: "col" }))));
+  // A row an hour is what a person reads; the chart has them all.
+  const every = Math.max(1, Math.round(chart.points.length / 24));
+  const rows = chart.points.filter((_point, index) => index % every === 0).map((point) => {
+    const temperatures = lines.map(({ points }) => points.find((each) => Math.abs(each.at - point.at) < HOUR / 4)?.temperature ?? null);
+    temperatures[0] = point.temperature;
+    const cells = [dayAndClock(point.at, zone.timezone), ...temperatures.map((value) => `${degrees(value)} °C`)];
+    if (damp) cells.push(point.humidity === null ? "–" : `${Math.round(point.humidity)} %`);
+    cells.push(point.on ? duration(point.on) : "–");
+    return line(cells.map((text) => cell("td", text)));
+  });
+  get("table").replaceChildren(...rows);
+}
+
+// --- day by day ------------------------------------------------------------------------
+
+async function showDays() {
+  const name = zone.name;
+  try {
+    const { days } = await ask(`${pathOf(name)}/days?days=7&end=${new Date(Math.min(shown().end, Date.parse(home.at))).toISOString()}`);
+    if (zone.name !== name) return;
+    const longest = Math.max(1, ...days.map((each) => each.on_seconds));
+    get("days").replaceChildren(...days.toReversed().map((each) => dayLine(each, longest)));
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+function dayLine(each, longest) {
+  const date = new Intl.DateTimeFormat(dates, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }).format(Date.parse(each.day));
+  const ran = cell("td", duration(each.on_seconds));
+  const bar = Object.assign(document.createElement("progress"), { max: longest, value: each.on_seconds });
+  bar.setAttribute("aria-hidden", "true");
+  ran.append(bar);
+  const range = each.temperature === null ? "–" : _("{low} to {high} °C", { low: degrees(each.min_temperature), high: degrees(each.max_temperature) });
+  return line([cell("th", date, { scope: "row" }), cell("td", range), ran, cell("td", String(each.starts))]);
+}
+
+// --- what was decided, and why ---------------------------------------------------------
+
+function showDecisions() {
+  const shown = decisions.slice(0, listed).map(decisionItem);
+  get("decisions").replaceChildren(...(shown.length ? shown : [cell("li", _("Nothing was decided in this time."))]));
+  get("older").hidden = !decisions.length && !home.history;
+}
+
+async function older() {
+  if (listed >= decisions.length && !(await findOlder())) {
+    say(_("Nothing older was recorded."));
+    return;
+  }
+  const first = listed;
+  listed = Math.min(decisions.length, listed + MORE);
+  showDecisions();
+  say(_("{count} older decisions are shown.", { count: listed - first }));
+}
+
+// A quiet day has few; where a day had none, the two weeks before it are looked through.
+async function findOlder() {
+  const name = zone.name;
+  for (const width of [24 * HOUR, DECIDED]) {
+    const end = new Date(before).toISOString();
+    const start = new Date(before - width).toISOString();
+    const told = await ask(`${pathOf(name)}/decisions?start=${start}&end=${end}&limit=${MOST_DECISIONS}`);
+    if (zone.name !== name) return true;
+    if (!told.decisions.length) continue;
+    decisions = [...decisions, ...told.decisions];
+    before = told.decisions.length === MOST_DECISIONS ? Date.parse(told.decisions.at(-1).since) : before - width;
+    return true;
+  }
+  return false;
+}
+
+function decisionItem(made) {
+  const item = document.createElement("li");
+  const far = Date.parse(home.at) - Date.parse(made.since) > 6 * 24 * HOUR;
+  const time = cell("time", (far ? dateAndClock : dayAndClock)(made.since, zone.timezone), { dateTime: made.since });
+  const what = cell("strong", outcome(made.outcome));
+  const why = cell("p", because(made.reasons));
+  const seconds = (Date.parse(made.until) - Date.parse(made.since)) / 1000;
+  const looks = made.looks > 1 ? _("for {length}, {count} looks", { length: duration(seconds), count: made.looks }) : "";
+  const words = document.createElement("div");
+  words.append(what, " ", looks, why);
+  if (made.commands.length) {
+    const sent = made.commands.map((each) => `${action(each.action)} ${statusWord(each.status)}`).join(", ");
+    words.append(cell("p", _("Sent: {commands}", { commands: sent }), { className: "sent" }));
+  }
+  item.append(time, words);
+  return item;
+}
+
+async function whyThen() {
+  const point = chart?.points[Number(get("look-at").value)];
+  if (!point) return;
+  const name = zone.name;
+  const panel = get("why-then");
+  try {
+    // The end of what the point stands for, so that what was decided in it counts.
+    const at = Math.min(2 * point.middle - point.at, Date.parse(home.at));
+    const told = await ask(`${pathOf(name)}/explain?at=${new Date(at).toISOString()}`);
+    if (zone.name !== name) return;
+    panel.hidden = false;
+    const heading = cell("strong", _("{when}: {outcome}", { when: dateAndClock(told.decided_at ?? told.asked_at, zone.timezone), outcome: outcome(told.outcome) }));
+    panel.replaceChildren(heading, ...told.text.split("\n").map((text) => cell("p", text)));
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+// --- hands -----------------------------------------------------------------------------
+
+for (const button of document.querySelectorAll("[data-hours]")) {
+  button.addEventListener("click", () => {
+    hours = Number(button.dataset.hours);
+    reset();
+  });
+}
+get("earlier").addEventListener("click", () => move(-1));
+get("later").addEventListener("click", () => move(1));
+get("zoom-in").addEventListener("click", () => zoom(0.5));
+get("zoom-out").addEventListener("click", () => zoom(2));
+get("older").addEventListener("click", () => older().catch((error) => say(error.message)));
+get("why-at").addEventListener("click", whyThen);
+get("days-part").addEventListener("toggle", () => get("days-part").open && showDays());
+get("look-at").addEventListener("input", (event) => lookAt(Number(event.target.value)));
+get("look-at").addEventListener("keydown", (event) => {
+  const done = { "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), 0: reset, Enter: whyThen }[event.key];
+  if (!done || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  done();
+});
+
+let drag = null;
+get("chart").addEventListener("pointerdown", (event) => {
+  if (event.button || !chart) return;
+  drag = { x: event.clientX, from: chart.timeAt(event.clientX), far: false };
+  // Only what moves sideways is ours; up and down scrolls the page.
+  get("chart").setPointerCapture(event.pointerId);
+});
+get("chart").addEventListener("pointermove", (event) => {
+  if (!chart?.points.length) return;
+  const at = chart.timeAt(event.clientX);
+  if (drag && Math.abs(event.clientX - drag.x) > DRAG_PIXELS) drag.far = true;
+  if (drag?.far) return chart.choose(drag.from, at);
+  get("look-at").value = chart.at(at);
+  lookAt(Number(get("look-at").value));
+});
+get("chart").addEventListener("pointerup", (event) => {
+  const was = drag;
+  drag = null;
+  if (!was?.far) return;
+  const until = chart.timeAt(event.clientX);
+  chart.choose();
+  go(Math.min(was.from, until), Math.max(was.from, until));
+});
+get("chart").addEventListener("pointercancel", () => {
+  drag = null;
+  chart?.choose();
+});
+get("chart").addEventListener("dblclick", reset);
+new ResizeObserver(() => redraw()).observe(get("detail"));
