@@ -139,7 +139,7 @@ _REFUSALS: Final = (
         " pooler in front.",
     ),
     _refusal(
-        r"time(d)?\ ?out | did\ not\ answer\ in\ time",
+        r"time(d)?\ ?out | did\ not\ answer\ in\ time | no\ connection\ to\ PostgreSQL\ in\ time",
         "network",
         "Nothing answers: a firewall, a wrong address, or a server that sleeps deeply.",
     ),

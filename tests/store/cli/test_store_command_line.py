@@ -57,7 +57,7 @@ def test_files_are_looked_after_without_the_driver(tmp_path):
 def test_every_command_explains_itself(invoke, command):
     text = invoke(command, "--help").out
     assert f"{command} [OPTIONS]" in text
-    assert "--log-level" in text or command in {"history", "ops"}
+    assert "--log-level" in text or command in {"history", "homes", "ops"}
 
 
 def test_the_commands_are_listed_with_what_they_do(invoke):
