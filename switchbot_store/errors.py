@@ -21,9 +21,11 @@ for an outage.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from switchbot_store.model import DocumentProblem
 
 

@@ -113,7 +113,8 @@ class PgBouncer:
     def start(self) -> None:
         """Start it; return when it listens."""
         assert self._directory is not None, "only within `with`"
-        listening = threading.Event()
+        # Its end closes the pipe a moment before it can be waited for.
+        told, up = threading.Event(), threading.Event()
         process = subprocess.Popen(
             [self._program, str(self._directory / "pgbouncer.ini")],
             stdin=subprocess.DEVNULL,
@@ -128,13 +129,15 @@ class PgBouncer:
             for line in process.stdout:
                 self._log.append(line)
                 if "process up" in line:
-                    listening.set()
-            listening.set()
+                    up.set()
+                    told.set()
+            told.set()
 
         self._process = process
         self._reader = threading.Thread(target=read, daemon=True)
         self._reader.start()
-        if not listening.wait(_START_SECONDS) or process.poll() is not None:
+        told.wait(_START_SECONDS)
+        if not up.is_set():
             raise RuntimeError(f"PgBouncer did not start:\n{''.join(self._log)}")
 
     def stop(self) -> None:
