@@ -56,11 +56,12 @@ class HandClock:
 
 @pytest.fixture
 def backend(tmp_path):
+    others = threading.enumerate()
     backend = BreakableHistory(tmp_path / "history.sqlite3")
     yield backend
     backend.open_gate.set()
     for thread in threading.enumerate():
-        if thread.name == "history writer":
+        if thread.name == "history writer" and thread not in others:
             thread.join(WAIT_SECONDS)  # one that hung and was left behind
     backend.close()  # `stored` opened it once more
 
