@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -116,7 +117,14 @@ def counted(connection, table, dead):
 
 @pytest.fixture(scope="module")
 def pair(server):
-    """A primary and its standby, of their own."""
+    """A primary and its standby, of their own, for tests that leave them what they are."""
+    with primary_and_standby(server) as both:
+        yield both
+
+
+@contextmanager
+def primary_and_standby(server):
+    """Start a primary and its standby of the version of `server`."""
     binaries = str(server.binaries)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SWITCHBOT_TEST_PG_BIN", binaries)

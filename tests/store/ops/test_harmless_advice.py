@@ -11,7 +11,7 @@ from switchbot_store.ops import Status, analyze_db_health, health_indexes
 from switchbot_store.ops.counted import counted_span
 from switchbot_store.ops.target import read
 from switchbot_store.ops.tree_size import Tree, compact_bytes
-from tests.store.ops.conftest import counted, holds
+from tests.store.ops.conftest import counted, holds, primary_and_standby
 
 BURN = """DO $$ BEGIN FOR i IN 1..45000 LOOP
     BEGIN INSERT INTO burnt VALUES (i); EXCEPTION WHEN OTHERS THEN NULL; END;
@@ -147,7 +147,11 @@ def _answers(server):
 @pytest.fixture(scope="module")
 def followed(pair):
     """A primary with what a report may find, and its standby."""
-    primary, standby = pair
+    return filled(*pair)
+
+
+def filled(primary, standby):
+    """Make on a primary what a report may find; return it with its standby."""
     with primary.connect() as connection:
         for statement in (
             "CREATE TABLE t (id smallint GENERATED ALWAYS AS IDENTITY, a int)",
@@ -165,7 +169,7 @@ def followed(pair):
             connection.execute("CREATE UNLOGGED SEQUENCE u_seq")
             connection.execute("SELECT nextval('u_seq')")
     standby.caught_up()
-    return pair
+    return primary, standby
 
 
 class TestStandby:
@@ -197,9 +201,12 @@ class TestStandby:
         fixes = [each.fix for each in of(followed[0].conninfo(), "index_unused")]
         assert not [fix for fix in fixes if "DROP" in fix]
 
-    # The last of this class: it ends being a standby.
-    def test_after_its_promotion_only_what_came_since_is_judged(self, followed):
-        primary, standby = followed
+    def test_after_its_promotion_only_what_came_since_is_judged(self, server):
+        # A pair of its own: it ends being a standby.
+        with primary_and_standby(server) as both:
+            self.judge_promoted(*filled(*both))
+
+    def judge_promoted(self, primary, standby):
         with standby.connect() as connection:
             (following,) = connection.execute(
                 "SELECT extract(epoch FROM now() - pg_postmaster_start_time())"
