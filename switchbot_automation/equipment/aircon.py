@@ -15,7 +15,6 @@ class AirconKind(EquipmentKind):
     does = frozenset({Action.WINTER, Action.SUMMER, Action.FAN})
     cost = "compressor"
     takes = "setAll"
-    confirmed_by = "its status, the watts of a plug, or the room"
     lowest = LOWEST_SETPOINT
     highest = HIGHEST_SETPOINT
 

@@ -25,7 +25,6 @@ class HeaterKind(Heating):
     word = "heater"
     cost = "relay"
     takes = "turnOn"
-    confirmed_by = "the watts that the plug measures, or the relay's own word"
     proportional = True
     options = frozenset({"channel", "cycle_seconds", "measures_power"})
     presumes = MappingProxyType(

@@ -34,17 +34,16 @@ class EquipmentKind(ABC):
     `lowest` and `highest` are the setpoints it takes, in degrees Celsius, None for a kind
     that is only on or off. `proportional`: it heats by being on for a share of a cycle.
     `guards_itself`: it has a thermometer of its own, so without a meter it is left at a
-    low setpoint rather than off. `tells_setpoint`: its status says what it was told. `options` are the keys of its entry beside `kind` and
-    `device_id`; `presumes` are settings that a zone has which says nothing of them.
-    `takes` is a command that every device of the kind has, `confirmed_by` in words what
-    shows that one was carried out.
+    low setpoint rather than off. `tells_setpoint`: its status says what it was told.
+    `options` are the keys of its entry beside `kind` and `device_id`; `presumes` are
+    settings that a zone has which says nothing of them. `takes` is a command that every
+    device of the kind has.
     """
 
     word: ClassVar[str]
     does: ClassVar[frozenset[Action]]
     cost: ClassVar[Cost]
     takes: ClassVar[str]
-    confirmed_by: ClassVar[str]
     lowest: ClassVar[float | None] = None
     highest: ClassVar[float | None] = None
     proportional: ClassVar[bool] = False

@@ -36,7 +36,6 @@ class ThermostatKind(Heating):
     word = "thermostat"
     cost = "valve"
     takes = "setManualModeTemperature"
-    confirmed_by = "the mode of its status; its setpoint is not told"
     lowest = _LOWEST
     highest = _HIGHEST
     guards_itself = True

@@ -102,10 +102,7 @@ class RadiatorParameters:
 
 
 class Radiator:
-    """A radiator whose valve keeps its own thermometer at a setpoint; None is off.
-
-    `valve_moves` counts what wears its battery.
-    """
+    """A radiator whose valve keeps its own thermometer at a setpoint; None is off."""
 
     def __init__(self, parameters: RadiatorParameters, step_seconds: float) -> None:
         self.parameters = parameters
@@ -114,7 +111,6 @@ class Radiator:
         self.opening = 0.0
         self.heat = 0.0
         self.energy = 0.0
-        self.valve_moves = 0
         self.starts: list[float] = []
         self._step = step_seconds
         self._lag = 1.0 - math.exp(-step_seconds / parameters.lag_seconds)
@@ -143,7 +139,6 @@ class Radiator:
             wanted = self._wanted()
             if wanted != self.opening:
                 self.opening = wanted
-                self.valve_moves += 1
             self._moved = seconds
         self.heat += self._lag * (self.opening * parameters.power - self.heat)
         self.energy += self.heat * self._step
