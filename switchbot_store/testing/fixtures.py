@@ -51,7 +51,7 @@ def _way(postgres_server: PostgresServer) -> Iterator[Way]:
 
     word = os.environ.get("SWITCHBOT_TEST_WAY", "")
     if word in {"session", "transaction"} and pgbouncer.find_pgbouncer() is None:
-        pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
+        pytest.fail("SWITCHBOT_TEST_WAY asks for PgBouncer: apt-get install pgbouncer")
     with ways.chosen(word, postgres_server) as way:
         yield way
 
