@@ -80,7 +80,11 @@ def zone_of(name: str) -> ZoneInfo:
     >>> zone_of("Europe/Paris").key
     'Europe/Paris'
     """
-    return _zone(name, _path())
+    plain = ZoneInfo(name)  # raises for what is none
+    newer = _newer_zone(name, _path())
+    # Asked for each time, since timezones are equal only to themselves: a host that
+    # empties their cache would otherwise hold others than these.
+    return plain if newer is None else newer
 
 
 def differs_from(name: str, now: datetime) -> datetime | None:
@@ -127,15 +131,14 @@ def _order(version: str) -> tuple[int, int, str]:
 
 
 @lru_cache(maxsize=1024)
-def _zone(name: str, path: Sequence[str]) -> ZoneInfo:
-    plain = ZoneInfo(name)  # raises for what is none
+def _newer_zone(name: str, path: Sequence[str]) -> ZoneInfo | None:
     if _rules(path).in_use == "system":
-        return plain
+        return None
     theirs, ours = _system_zone(name, path), _installed_zone(name)
     if theirs is None or ours is None:
-        return plain  # there is but one
+        return None  # there is but one
     # Where both say the same, hosts that compare timezones keep what they know.
-    return plain if _first_difference(theirs, ours, _FIRST, _LAST) is None else ours
+    return None if _first_difference(theirs, ours, _FIRST, _LAST) is None else ours
 
 
 def _system_zone(name: str, path: Sequence[str]) -> ZoneInfo | None:

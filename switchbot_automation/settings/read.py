@@ -674,7 +674,8 @@ def load(
     shadow, errors = _shadow(document, parts)
     if errors:
         return None, errors
-    defaults = _defaults()
+    # Not kept: a timezone is equal only to itself.
+    defaults = {**_defaults(), "timezone": zone_of(DEFAULTS[""]["timezone"])}
     home = defaults | top.values
     reserve = home["quota_reserve"]
     made = {
@@ -906,6 +907,5 @@ def _defaults() -> dict[str, Any]:
     raw = DEFAULTS[""]
     return {
         **raw,
-        "timezone": zone_of(raw["timezone"]),
         "webhook_allowed_hosts": frozenset(raw["webhook_allowed_hosts"]),
     }
