@@ -20,6 +20,8 @@ from switchbot_store import (
     HistoryService,
     MemoryStore,
     SqliteHistory,
+)
+from switchbot_store import (
     zone_rules as rules,
 )
 from switchbot_store.doctor import examine
