@@ -43,6 +43,7 @@ from switchbot_automation.simulation.account.refusals import typed_error
 from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_automation.simulation.faults import Call, Fault, Faults, RefusedError
 from switchbot_automation.simulation.house.heaters import (
+    Floor,
     Panel,
     PanelParameters,
     Radiator,
@@ -329,7 +330,12 @@ class SimulatedHome:
             radiator = Radiator(spec.radiator, STEP_SECONDS)
             house.source = radiator
             return ThermostatDevice(product, spec.aircon_id, name, radiator, seconds)
-        panel = Panel(spec.panel, STEP_SECONDS)
+        floor = spec.house.floor
+        panel = (
+            Panel(spec.panel, STEP_SECONDS)
+            if floor is None
+            else Floor(floor, STEP_SECONDS, temperature=house.air)
+        )
         house.source = panel
         return HeaterPlug(
             product,

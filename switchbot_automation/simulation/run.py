@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.settings.model import Settings, ZoneSettings
+    from switchbot_automation.simulation.house.weather import Climate
     from switchbot_store import AsyncStore
 
 __all__ = ["SimulationReport", "default_settings", "simulate"]
@@ -101,6 +102,7 @@ def build_home(
     *,
     house: HouseParameters,
     seed: int,
+    climate: Climate | None = None,
 ) -> SimulatedHome:
     """Return a home with a room for each zone of `settings`, under their ids.
 
@@ -126,7 +128,9 @@ def build_home(
         for action, scene_id in zone.scenes.items()
         if scene_id
     ]
-    return SimulatedHome(clock, rooms=rooms, scenes=scenes, seed=seed, record=True)
+    return SimulatedHome(
+        clock, rooms=rooms, scenes=scenes, climate=climate, seed=seed, record=True
+    )
 
 
 def _scene(zone: ZoneSettings, action: Action, scene_id: str) -> VirtualScene:

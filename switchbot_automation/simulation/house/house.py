@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from switchbot_automation.simulation.house.heaters import HeatSource
+    from switchbot_automation.simulation.house.heaters import (
+        FloorParameters,
+        HeatSource,
+    )
     from switchbot_automation.simulation.house.weather import Conditions, Weather
 
 STEP_SECONDS = 30
@@ -69,6 +72,7 @@ class HouseParameters:
     volume: float = 75.0
     air_changes_per_hour: float = 0.5
     initial_temperature: float | None = None
+    floor: FloorParameters | None = None
     aircon: AirconParameters = field(default_factory=AirconParameters)
     meter: MeterParameters = field(default_factory=MeterParameters)
     occupancy: OccupancyParameters = field(default_factory=OccupancyParameters)

@@ -8,6 +8,7 @@ real one showed changes 61 to 465 seconds apart, half of them within 165.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MeterParameters:
-    """One meter. Durations in seconds, `noise` and `offset` in kelvin."""
+    """One meter. Durations in seconds, `noise` and `offset` in kelvin.
+
+    `delay_seconds` is how long a report takes to where it can be read.
+    """
 
     lag_seconds: float = 300.0
     report_min_seconds: float = 60.0
@@ -28,6 +32,7 @@ class MeterParameters:
     noise: float = 0.02
     offset: float = 0.0
     battery: int = 87
+    delay_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Meter:
         self._body = temperature
         self._random = seeded(seed, "meter")
         self._next = 0.0
+        self._under_way: deque[MeterReport] = deque()
 
     @property
     def body_temperature(self) -> float:
@@ -73,6 +79,9 @@ class Meter:
         self._body += self._follow * (air - self._body)
         if seconds >= self._next:
             self._send(seconds, moisture)
+        late = self.parameters.delay_seconds
+        while self._under_way and self._under_way[0].seconds + late <= seconds:
+            self._arrives(self._under_way.popleft())
 
     def _send(self, seconds: float, moisture: float) -> None:
         parameters = self.parameters
@@ -86,5 +95,11 @@ class Meter:
             temperature=round(value, 1),
             humidity=round(relative_humidity(moisture, self._body)),
         )
+        if parameters.delay_seconds and self.report is not None:
+            self._under_way.append(report)
+        else:
+            self._arrives(report)
+
+    def _arrives(self, report: MeterReport) -> None:
         if self.on_report is None or self.on_report(report):
             self.report = report
