@@ -71,7 +71,7 @@ KEPT = {
         SettingSpec check_settings parse_settings settings_table""",
     "switchbot_automation.simulation": """
         FakeSwitchBotCloud Fault Faults HouseParameters SimulatedClock SimulatedHome
-        SimulationReport default_settings simulate""",
+        SimulationReport default_settings new_settings simulate""",
     "switchbot_automation.simulation.faults": """
         Call Fault Faults InjectedFault RefusedError""",
     "switchbot_automation.testing": """

@@ -17,7 +17,7 @@ from switchbot_automation.cli.output import (
     print_json,
 )
 from switchbot_automation.cli.stopping import stop_requested
-from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+from switchbot_automation.simulation import FakeSwitchBotCloud, new_settings
 
 _SEASONS = ("winter", "summer")
 _DEFAULT_PORT = 8123
@@ -120,7 +120,7 @@ def _write_settings(path: Path, season: str) -> bool:
     """Write settings that act at any hour, for somebody who wants to see it act."""
     every_day = [0, 1, 2, 3, 4, 5, 6]
     document = {
-        **default_settings(season),
+        **new_settings(season),
         "poll_interval_seconds": 15,
         "time_windows": [
             {"days": every_day, "start": "00:00", "end": "12:00"},

@@ -22,7 +22,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
-from switchbot_automation.simulation import default_settings
+from switchbot_automation.simulation import new_settings
 from switchbot_automation.simulation import plot as plots
 from switchbot_automation.simulation import simulate as run_simulation
 
@@ -65,7 +65,7 @@ _HISTORY_FILE = "history.sqlite3"
     "settings_file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A settings document; without it, sensible ones for the season.",
+    help="A settings document; without it, the best for the season.",
 )
 @click.option(
     "--store",
@@ -109,7 +109,7 @@ def simulate(
         stack.enter_context(interruptible())
         report = asyncio.run(
             run_simulation(
-                default_settings(season) if settings is None else settings,
+                new_settings(season) if settings is None else settings,
                 days=days,
                 season=season,
                 seed=seed,

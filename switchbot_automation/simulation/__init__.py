@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from switchbot_automation.simulation.house.house import HouseParameters
     from switchbot_automation.simulation.report import SimulationReport
     from switchbot_automation.simulation.run import simulate
-    from switchbot_automation.simulation.scenarios import default_settings
+    from switchbot_automation.simulation.scenarios import (
+        default_settings,
+        new_settings,
+    )
     from switchbot_automation.simulation.server.cloud import FakeSwitchBotCloud
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "SimulatedHome",
     "SimulationReport",
     "default_settings",
+    "new_settings",
     "simulate",
 ]
 
@@ -41,6 +45,7 @@ _HOME_OF = {
     "SimulatedHome": "home",
     "SimulationReport": "report",
     "default_settings": "scenarios",
+    "new_settings": "scenarios",
     "simulate": "run",
 }
 

@@ -33,6 +33,7 @@ from switchbot_automation.simulation.scenarios import (
     HOUSES,
     SEASON_STARTS,
     default_settings,
+    new_settings,
 )
 from switchbot_store import MemoryStore, StoreInterface
 
@@ -65,7 +66,7 @@ async def simulate(
 ) -> SimulationReport:
     """Let the engine look after a simulated home for `days` from a Monday of `season`.
 
-    `settings` (default `default_settings(season)`) is what the engine is given; the
+    `settings` (default `new_settings(season)`) is what the engine is given; the
     home gets its meters, remotes and scenes under the ids found there. `house` is
     parameters or a name in `scenarios.HOUSES`, the same for every zone. `store` must
     not hold settings yet. `history` goes to the engine. `on_progress` is called with
@@ -79,7 +80,7 @@ async def simulate(
         raise SettingsError(
             f"no season {season!r}; there are {', '.join(SEASON_STARTS)}"
         )
-    document = dict(default_settings(season) if settings is None else settings)
+    document = dict(new_settings(season) if settings is None else settings)
     parsed = parse_settings(document)
     store = MemoryStore() if store is None else store
     await _put_settings(store, document)

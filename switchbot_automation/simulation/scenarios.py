@@ -65,9 +65,22 @@ SEASON_STARTS: Mapping[str, date] = MappingProxyType(
 """The Monday on which a simulation of that season begins."""
 
 
+def new_settings(season: str = "winter") -> dict[str, Any]:
+    """Return what somebody begins with who has no document: `default_settings`, kept best.
+
+    Raises KeyError for a season other than winter and summer.
+
+    >>> from switchbot_automation.simulation import new_settings
+    >>> new_settings("winter")["control"]
+    'auto'
+    """
+    return default_settings(season) | {"control": "auto"}
+
+
 def default_settings(season: str = "winter") -> dict[str, Any]:
     """Return a settings document for the default home: one window, 06:30 to 23:00.
 
+    It names no way of control, as a dashboard's does, and is run as the dashboard would.
     Raises KeyError for a season other than winter and summer.
     """
     return {

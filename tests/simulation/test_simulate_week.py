@@ -12,6 +12,7 @@ from switchbot_automation.errors import SettingsError
 from switchbot_automation.simulation import (
     HouseParameters,
     default_settings,
+    new_settings,
     simulate,
 )
 from switchbot_automation.simulation.scenarios import HOUSES
@@ -136,7 +137,7 @@ async def test_several_zones_each_have_a_room():
 async def test_settings_and_state_end_up_in_the_given_store(wrap):
     memory = MemoryStore()
     await simulate(days=0.5, store=wrap(memory))
-    assert memory.get("settings") == default_settings("winter")
+    assert memory.get("settings") == new_settings("winter")
     assert memory.get("state")
 
 

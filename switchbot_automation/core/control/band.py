@@ -298,9 +298,30 @@ def begun_early(zone: ZoneSettings, state: ZoneState, opens: datetime) -> bool:
 def _running_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
     """Return since when the unit does the season's work, None if it does not."""
     season = Action.WINTER if zone.mode == "winter" else Action.SUMMER
+    unanswered = _unanswered(state)
+    if unanswered is not None:
+        return state.compressor_started_at if unanswered is season else None
     if not state.compressor_running or state.action not in (season, None):
         return None
     return state.compressor_started_at
+
+
+def likely_runs(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether the unit was told to start by an order whose answer was lost."""
+    unanswered = _unanswered(state)
+    return unanswered is not None and _running_since(zone, state) is not None
+
+
+def _unanswered(state: ZoneState) -> Action | None:
+    """Return the last order, if it went out and its answer was lost; else None.
+
+    Most of these are carried out: it is the way back that broke. So it is what to reckon
+    with until something shows otherwise, and what is in doubt is told again, not undone.
+    """
+    kept = state.evidence
+    if not state.uncertain or kept is None or not kept.unanswered:
+        return None
+    return kept.said
 
 
 def _told_since(zone: ZoneSettings, state: ZoneState) -> datetime | None:
@@ -322,7 +343,10 @@ def _situation(
 ) -> Situation:
     from statistics import median  # noqa: PLC0415 - only who steers needs it
 
+    unanswered = _unanswered(state)
     running = state.compressor_running
+    if unanswered is not None:
+        running = unanswered not in (Action.OFF, Action.FAN)
     changed = _last_change(state)
     since = (now - changed).total_seconds() if changed else math.inf
     begin = now - _LATELY
@@ -335,7 +359,8 @@ def _situation(
         temperature=temperature,
         slope=learned.trend.slope(changed),
         running=running,
-        setpoint=_setpoint(state) if running else None,
+        # Whether it heard the last one nobody knows.
+        setpoint=_setpoint(state) if running and unanswered is None else None,
         settled_seconds=since,
         least=least(lately) if enough else None,
         most=most(lately) if enough else None,

@@ -12,7 +12,7 @@ band that is lost without the unit, `far` the one that is overrun by it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.trend import numbers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Beyond this it is not the sensor: the unit is too weak, or it is not the unit's work.
 OFFSET_BOUNDS = (-4.0, 6.0)
 _VERSION = 1
-_HOUR = 3600.0
+_HOUR, _DAY = 3600.0, 86400.0
 
 # How far inside the band the room has to settle, as a share of the band and at most.
 _INSIDE_SHARE, _INSIDE_MOST = 0.3, 0.6
@@ -51,6 +51,10 @@ _FAR_OVER = 1.0
 # A room that comes back into its band by this, in kelvin an hour, is given the time.
 _COMES_BACK = 0.05
 _PROBE_SECONDS = 3600.0
+# A unit whose room is this much colder than its setpoint would settle it gives all it has.
+FULL_ERROR = 1.2
+# How much is asked for at once before it is seen whether the room follows.
+_TRIED_STEPS = 2.0
 _NEAR_EDGE, _FAR_EDGE, _OVERRUN = 0.05, 0.2, 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 300.0, 900.0
 _LOOK_LATEST_OFF = 1500.0
@@ -61,19 +65,38 @@ CAUTION_MOST = 0.6
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """A setpoint that is being raised, to see whether the room follows it.
+
+    In effort degrees: the `setpoint` before, where the room stood (`level`), how fast it
+    came up by itself (`slope`, kelvin an hour) and which offset was believed then;
+    `seconds` since the first raise.
+    """
+
+    setpoint: float
+    level: float
+    offset: float
+    slope: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Steering:
     """What was learned of a unit in its room, in effort degrees; None: nothing yet.
 
     `heating` and `cooling` are how much more has to be asked for than is wanted;
     `caution` is how much further inside its band a room has to settle that dips.
     `held` is what the offset is if the unit held the room that was then put to rest;
-    None where it was not.
+    None where it was not. `trial` is the raise that is being watched; `full_seconds` how
+    long yet a unit that did not follow one counts as giving all it has.
     """
 
     heating: float | None = None
     cooling: float | None = None
     caution: float = 0.0
     held: float | None = None
+    trial: Trial | None = None
+    full_seconds: float = 0.0
 
     def offset(self, *, heating: bool) -> float | None:
         """Return the offset of a season."""
@@ -92,6 +115,8 @@ class Steering:
             "cooling": self.cooling,
             "caution": self.caution,
             "held": self.held,
+            "full_seconds": self.full_seconds or None,
+            "trial": asdict(self.trial) if self.trial else None,
         }
         return {"version": _VERSION} | {
             key: value for key, value in known.items() if value is not None
@@ -107,8 +132,26 @@ class Steering:
             "cooling": OFFSET_BOUNDS,
             "caution": (0.0, CAUTION_MOST),
             "held": OFFSET_BOUNDS,
+            "full_seconds": (0.0, _DAY),
         }
-        return cls(**numbers(document, bounds))
+        found = numbers(document, bounds)
+        return cls(**found, trial=_read_trial(document.get("trial")))
+
+
+def _read_trial(value: Any) -> Trial | None:
+    if not isinstance(value, dict):
+        return None
+    found = numbers(
+        value,
+        {
+            "setpoint": (-100.0, 100.0),
+            "level": (-100.0, 100.0),
+            "offset": OFFSET_BOUNDS,
+            "slope": (-100.0, 100.0),
+            "seconds": (0.0, _DAY),
+        },
+    )
+    return Trial(**found) if len(found) == 5 else None  # noqa: PLR2004 - all or nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +249,14 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     target = aim.near + aim.inside
     target = max(target, min(target + steering.caution, middle))
     floor = _up(aim, target + offset - _TOO_WEAK)
+    if seen.setpoint is None and overruns(aim, x):
+        return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     if seen.setpoint is None:
         return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
     present = aim.sign * seen.setpoint
     if is_to_rest(aim, steering, seen):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
-    wanted, least = _wanted(aim, seen, x, target, offset)
+    wanted, least = _wanted(aim, steering, seen, x, target)
     drift = max(_DRIFT, abs(seen.slope or 0.0))
     look = _look(min(x - aim.near, aim.far - x), drift, _LOOK_LATEST)
     if wanted == present and seen.suspect and seen.settled_seconds >= _PROBE_SECONDS:
@@ -245,15 +290,17 @@ def is_needed(aim: Aim, seen: Situation) -> bool:
 
 
 def _wanted(
-    aim: Aim, seen: Situation, x: float, target: float, offset: float
+    aim: Aim, steering: Steering, seen: Situation, x: float, target: float
 ) -> tuple[float, float]:
     """Return the setpoint wanted, as effort, and how long the last one must have had."""
-    present = aim.sign * (seen.setpoint or 0.0)
+    present, offset = aim.sign * (seen.setpoint or 0.0), aim.offset(steering)
     floor = _up(aim, target + offset - _TOO_WEAK)
     slope = aim.sign * (seen.slope or 0.0)
     level = x if seen.level is None else aim.sign * seen.level
     # One low reading is a unit that defrosts, and comes back by itself.
     if max(x, level) < aim.near + _NEAR_EDGE and slope < _RECOVERS:
+        if present >= floor and _asked_enough(aim, steering, present, level):
+            return present, _CHANGE_SECONDS
         return max(present + aim.step, floor), _URGENT_SECONDS
     rising = max(0.0, min(RISING_MOST, slope)) * AHEAD_HOURS
     # A unit that comes back from defrosting runs over for a moment; that is no sun.
@@ -274,9 +321,28 @@ def _wanted(
         return floor, _CHANGE_SECONDS
     # What the room shows now may be more than is known of the unit yet.
     shown = max(offset, present - max(level, x))
+    if is_full(steering, present, offset, level):
+        shown = offset
     if present - aim.step >= target + shown + _TOO_STRONG and level > target:
         return max(floor, _up(aim, target + offset)), _CHANGE_SECONDS
     return present, _CHANGE_SECONDS
+
+
+def is_full(steering: Steering, present: float, offset: float, level: float) -> bool:
+    """Tell whether the unit gives all it has: a higher setpoint would change nothing.
+
+    That it was found out lately, and that there is a way yet to where it would settle.
+    """
+    return steering.full_seconds > 0.0 and present - offset - level >= FULL_ERROR
+
+
+def _asked_enough(
+    aim: Aim, steering: Steering, present: float, level: float
+) -> bool:
+    trial = steering.trial
+    if trial is not None and present - trial.setpoint >= _TRIED_STEPS * aim.step:
+        return True
+    return is_full(steering, present, aim.offset(steering), level)
 
 
 def _probe(aim: Aim, present: float, offset: float) -> float:

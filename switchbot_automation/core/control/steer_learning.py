@@ -13,6 +13,8 @@ from switchbot_automation.core.control.steer import (
     RESTS_PAST,
     RISING_MOST,
     SETTLED_SECONDS,
+    Trial,
+    is_full,
     is_needed,
     is_to_rest,
     overruns,
@@ -28,6 +30,10 @@ _CAUTION_STEP, _CAUTION_HOURS = 0.15, 24.0
 _DIP_UNSEEN = 0.15
 # A rest that is over sooner than this was none.
 _SHORT_REST_SECONDS = 2700.0
+# A room follows a setpoint within this, by this share of it; and whether one that does
+# not would follow tomorrow is tried again.
+_FOLLOWS_SECONDS, _FOLLOWS, _FULL_SECONDS = 3000.0, 0.5, 72000.0
+_GOES_ON = 0.7
 
 
 def learn(
@@ -39,6 +45,7 @@ def learn(
     than was asked for is believed soon; one that is warmer only slowly, for that may be
     the sun, and hardly at all once the unit must be resting.
     """
+    steering = _try_capacity(aim, steering, seen, elapsed_seconds)
     if not seen.running:
         return _learn_rest(aim, steering, seen)
     if seen.setpoint is None or seen.slope is None:
@@ -51,6 +58,42 @@ def learn(
     return _note_rest(aim, steering, seen)
 
 
+def _try_capacity(
+    aim: Aim, steering: Steering, seen: Situation, elapsed: float
+) -> Steering:
+    """Tell a unit whose sensor reads otherwise from one that has no more to give.
+
+    Both leave the room short of what was asked for. But where the setpoint is raised, the
+    room of the first follows and that of the second does not; what was learned of the
+    offset meanwhile is then taken back.
+    """
+    left = max(0.0, steering.full_seconds - elapsed)
+    if left != steering.full_seconds:
+        steering = replace(steering, full_seconds=left)
+    if not seen.running or seen.setpoint is None or seen.level is None:
+        return replace(steering, trial=None) if not seen.running else steering
+    present, level = aim.sign * seen.setpoint, aim.sign * seen.level
+    offset, trial = aim.offset(steering), steering.trial
+    slope = aim.sign * (seen.slope or 0.0)
+    if trial is None or present <= trial.setpoint:
+        if seen.settled_seconds < SETTLED_SECONDS:
+            return steering
+        return replace(steering, trial=Trial(present, level, offset, slope))
+    trial = replace(trial, seconds=trial.seconds + elapsed)
+    if trial.seconds < _FOLLOWS_SECONDS:
+        return replace(steering, trial=trial)
+    settled = Trial(present, level, offset, slope)
+    asked = present - trial.setpoint
+    near = level >= aim.near + aim.inside
+    # What it would have come up anyway is no answer.
+    anyway = _GOES_ON * max(0.0, trial.slope) * trial.seconds / _HOUR
+    if near or level - trial.level - anyway >= _FOLLOWS * asked:
+        return replace(steering, trial=settled)
+    steering = steering.with_offset(trial.offset, heating=aim.heating)
+    settled = replace(settled, offset=trial.offset)
+    return replace(steering, trial=settled, full_seconds=_FULL_SECONDS)
+
+
 def _learn_offset(
     aim: Aim, steering: Steering, seen: Situation, elapsed: float
 ) -> Steering:
@@ -59,6 +102,9 @@ def _learn_offset(
     level = seen.temperature if seen.level is None else seen.level
     error = aim.sign * ((seen.setpoint or 0.0) - level) - offset
     if error > 0.0:
+        present = aim.sign * (seen.setpoint or 0.0)
+        if is_full(steering, present, offset, aim.sign * level):
+            return steering
         # One that comes up will settle nearer; one that falls, further off still.
         if slope > _STEADY:
             return steering

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from switchbot_automation.core.control.band import (
     advise,
     edges_around,
+    likely_runs,
     switch_setpoint,
     too_weak,
     with_setpoint,
@@ -159,7 +160,7 @@ def steered(
     if advice.setpoint is None:
         reasons = (*reasons, Reason(ReasonCode.ROOM_HOLDS_WITHOUT, detail))
         stop = state.compressor_running or state.uncertain
-        if state.power is Power.UNKNOWN:
+        if state.power is Power.UNKNOWN and not likely_runs(zone, state):
             # Nobody knows what it does: too far, and it is told to stop.
             edges = edges_around(aim, zone.hysteresis_celsius)
             stop = edges.asks(temperature)[0] is Action.OFF

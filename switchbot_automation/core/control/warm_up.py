@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 EARLIEST = timedelta(hours=24)
 """No start is earlier than this before its window."""
-# Nor than this where the walls are near: what takes longer then was a bad night, and the
-# room would be done long before its window.
-_EARLIEST_NEAR = timedelta(hours=3)
+# Nor than this where the walls are near: a weak unit or a floor may take the night.
+_EARLIEST_NEAR = timedelta(hours=14)
 
 _VERSION = 1
 _PACE_BOUNDS = (60.0, 7200.0)
@@ -48,6 +47,7 @@ _EARLY_SECONDS = 480.0
 _LEAST_KELVIN = 0.4
 _LEAST_RISE = 0.1
 _GIVE_UP = timedelta(hours=5)
+_LONG_KELVIN = 12.0
 _A_MOMENT = timedelta(seconds=60)
 _SLOWER, _FASTER = 0.7, 0.5
 # What a kelvin to the outdoors costs of a unit's power, roughly, and what is usual.
@@ -205,7 +205,7 @@ class WarmUp:
         took = (seen.at - episode.at).total_seconds()
         if risen < wanted:
             # A long way is not given up before the slowest pace there is would be there.
-            long = wanted * _PACE_BOUNDS[1] if _place(episode.depth) else 0.0
+            long = min(wanted, _LONG_KELVIN) * _PACE_BOUNDS[1]
             if took < max(_GIVE_UP.total_seconds(), long):
                 return replace(self, episode=episode)
             return self._learned(seen, took / max(risen, _LEAST_RISE), episode.depth)
