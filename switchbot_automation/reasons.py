@@ -101,6 +101,8 @@ class ReasonCode(StrEnum):
     """It was told something a moment ago; the change is sent a little later."""
     SETPOINT_SOFTENED = "setpoint_softened"
     """Less is asked for than the profile says, so that the room is not overrun."""
+    SETPOINT_RAISED = "setpoint_raised"
+    """More is asked for than the profile says, since that left the room out of its band."""
     HEAT_SHARE = "heat_share"
     """The heater is on for a share of its cycle, which the room asks for."""
     FROST_FLOOR = "frost_floor"

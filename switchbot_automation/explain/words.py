@@ -604,6 +604,13 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
             "less is asked for than the profile says, so that the room is not overrun"
         ),
     ),
+    ReasonCode.SETPOINT_RAISED: (
+        later(
+            "{setpoint_celsius} °C is asked for instead of {asked_celsius} °C, "
+            "which left the room out of its band"
+        ),
+        later("more is asked for than the profile says, which was not enough"),
+    ),
     ReasonCode.HEAT_SHARE: (
         later(
             "at {temperature_celsius} °C it is on for {share:.0%} of {cycle_seconds} s"

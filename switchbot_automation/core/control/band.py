@@ -147,7 +147,9 @@ def after_observation(
     `goal`: where the room is brought for a later window, None where its own band counts.
     """
     temperature = state.last_temperature
-    if not zone.learns or temperature is None or state.last_temperature_stale:
+    if temperature is None or state.last_temperature_stale:
+        return state
+    if not (zone.learns or _raises(zone, state)):
         return state
     learned = state.learned or Learned()
     before = learned.trend.last
@@ -180,6 +182,9 @@ def after_observation(
             softening = learn_softening(
                 aim, learned.softening, zone.hysteresis_celsius, run
             )
+            if not zone.overshoot_learning:
+                # Of the two sides only the one that leaves a room cold.
+                softening = softening.raised_only()
             learned = replace(learned, softening=softening)
     return with_learned(state, learned)
 
@@ -193,7 +198,9 @@ def _run(
 ) -> Run | None:
     """Return the last run of the compressor, None where nothing is learned from it."""
     started, stopped = state.compressor_started_at, state.compressor_stopped_at
-    if not zone.overshoot_learning or zone.modulates or started is None:
+    if zone.modulates or started is None:
+        return None
+    if not (zone.overshoot_learning or _raises(zone, state)):
         return None
     if stopped is None or stopped < started:
         stopped = None
@@ -221,16 +228,39 @@ def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | N
     None where it sends the profile's own, by whatever way it is sent.
     """
     learned = state.learned
-    if not zone.overshoot_learning or not zone.kind.sets or learned is None:
+    if learned is None or not zone.aircon_device_id or not zone.kind.sets:
         return None
-    if not zone.aircon_device_id:
+    less = learned.softening.kelvin(heating=aim.heating)
+    if not zone.overshoot_learning and less >= 0.0:
+        return None
+    if less < 0.0 and "command" not in zone.cascade:
         return None
     present = _setpoint(state) if state.compressor_running else None
     setpoint = softened(aim, learned.softening)
-    if learned.softening.kelvin(heating=aim.heating) > 0.0:
+    if less != 0.0:
         return setpoint
     # What was softened and is not any more has to be sent by the same way.
     return setpoint if present is not None and present != setpoint else None
+
+
+def _raises(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether a room that learns nothing else is to be asked more for.
+
+    Once it was lost although its unit runs, or while more is asked for already.
+    """
+    learned = state.learned
+    if learned is not None and (
+        learned.softening.heating < 0.0 or learned.softening.cooling < 0.0
+    ):
+        return True
+    keeping = state.keeping
+    out = keeping.excursion if keeping else None
+    return (
+        out is not None
+        and out.lost is not None
+        and out.low is (zone.mode == "winter")
+        and _running_since(zone, state) is not None
+    )
 
 
 def too_weak(aim: Aim, state: ZoneState, setpoint: float) -> bool:

@@ -1,4 +1,9 @@
-"""Keep a light room from short-cycling under `control: switch`. Pure.
+"""Ask for less than the profile where a room is overrun, for more where it stays short. Pure.
+
+Both sides of an error, under `control: switch`. A room that settles below its band although
+its unit runs has a unit that reads its own warm air, or was asked for too little: it is
+asked for more, step by step, until the room is in its band. `Softening` counts that as
+less than nothing.
 
 The meter lags, so a light room is overrun before it says so, and drops as fast once the
 unit is off. What helps is to ask for less: a unit whose setpoint lies only as far beyond
@@ -14,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.trend import numbers
+from switchbot_automation.model import HIGHEST_SETPOINT, LOWEST_SETPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 MOST_KELVIN = 6.0
+MOST_RAISED_KELVIN = 6.0
+"""How much more than the profile's setpoint is asked for at most."""
 # A run that ends sooner than this was too strong; one that lasts was ended by the sun,
 # unless the room is back at the other threshold this soon after.
 _SHORT_RUN_SECONDS = 3.0 * 3600.0
@@ -41,6 +49,7 @@ _SHORT_OF_EDGE, _PAST_EDGE = 1.0, 1.0
 class Softening:
     """How much less is asked for than the profile says, in kelvin, by season.
 
+    Below zero, more is asked for.
     `overshoot` is how far the room goes on past the threshold, in kelvin. `counted` is
     the last stop that was learned from, in POSIX seconds; `lasted` the last one at the
     threshold after a long run, 0 for none.
@@ -58,8 +67,15 @@ class Softening:
 
     def by(self, kelvin: float, *, heating: bool) -> Softening:
         """Return it with so much more softening, within bounds."""
-        value = max(0.0, min(MOST_KELVIN, self.kelvin(heating=heating) + kelvin))
+        value = self.kelvin(heating=heating) + kelvin
+        value = max(-MOST_RAISED_KELVIN, min(MOST_KELVIN, value))
         return replace(self, heating=value) if heating else replace(self, cooling=value)
+
+    def raised_only(self) -> Softening:
+        """Return it without what would ask for less than the profile."""
+        return replace(
+            self, heating=min(0.0, self.heating), cooling=min(0.0, self.cooling)
+        )
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
@@ -78,8 +94,8 @@ class Softening:
         if document.get("version") != _VERSION:
             return cls()
         bounds = {
-            "heating": (0.0, MOST_KELVIN),
-            "cooling": (0.0, MOST_KELVIN),
+            "heating": (-MOST_RAISED_KELVIN, MOST_KELVIN),
+            "cooling": (-MOST_RAISED_KELVIN, MOST_KELVIN),
             "overshoot": (0.0, MOST_KELVIN),
             "counted": (0.0, 1e11),
             "lasted": (0.0, 1e11),
@@ -119,7 +135,18 @@ def softened(aim: Aim, softening: Softening) -> float:
     asked = aim.sign * aim.asked
     least = aim.near + (_SHORT_OF_EDGE if aim.heating else -_PAST_EDGE)
     effort = max(min(asked, least), asked - less)
-    return aim.sign * math.ceil(round(effort / aim.step, 6)) * aim.step
+    setpoint = aim.sign * math.ceil(round(effort / aim.step, 6)) * aim.step
+    if less >= 0.0:
+        return setpoint
+    return max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, setpoint))
+
+
+def is_at_limit(aim: Aim, softening: Softening) -> bool:
+    """Tell whether no more can be asked for than is."""
+    if softening.kelvin(heating=aim.heating) >= 0.0:
+        return False
+    more = softening.by(-aim.step, heating=aim.heating)
+    return softened(aim, more) == softened(aim, softening)
 
 
 def learn_softening(
@@ -162,19 +189,20 @@ def _after_a_long_run(
 
 
 def _taken_back(aim: Aim, softening: Softening, run: Run) -> Softening:
-    """Ask for more again where a softened unit has settled too near the edge.
+    """Ask for more where the room has settled too near the edge, or beyond it.
 
     All of the last half hour has to show it: a unit that defrosts while the room is
     still coming looks settled for a moment.
     """
+    # What nobody has softened is a person's: it is only raised once it does not do.
+    inside = _INSIDE if softening.kelvin(heating=aim.heating) > 0.0 else 0.0
     if (
         run.most is None
         or run.setpoint is None
         or run.slope is None
         or aim.sign * run.slope > _STILL_COMING
         or run.settled_seconds < _SETTLED_SECONDS
-        or softening.kelvin(heating=aim.heating) <= 0.0
-        or aim.sign * run.most >= aim.near + _INSIDE
+        or aim.sign * run.most >= aim.near + inside
         or run.setpoint != softened(aim, softening)
     ):
         return softening

@@ -249,10 +249,8 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
     target = aim.near + aim.inside
     target = max(target, min(target + steering.caution, middle))
     floor = _up(aim, target + offset - _TOO_WEAK)
-    if seen.setpoint is None and overruns(aim, x):
-        return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
     if seen.setpoint is None:
-        return _advice(aim, steering, floor, "setpoint_unknown", _LOOK_SOONEST)
+        return _untold(aim, steering, seen, x, floor)
     present = aim.sign * seen.setpoint
     if is_to_rest(aim, steering, seen):
         return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
@@ -269,6 +267,22 @@ def steer(aim: Aim, steering: Steering, seen: Situation) -> Advice:
         return _advice(aim, steering, present, "settling", look)
     why = "settles_too_low" if (wanted > present) is aim.heating else "settles_too_high"
     return _advice(aim, steering, wanted, why, 2.0 * _LOOK_SOONEST)
+
+
+def _untold(
+    aim: Aim, steering: Steering, seen: Situation, x: float, floor: float
+) -> Advice:
+    """Say what a unit should do that runs at nobody knows what.
+
+    It cannot be told to do a little less. So it is stopped before the room is over its
+    band, unless it was started often enough today.
+    """
+    comes_up = aim.sign * (seen.slope or 0.0) > 0.0
+    early = not seen.spared and comes_up and x >= aim.far - _FAR_EDGE
+    if early or overruns(aim, x):
+        return _advice(aim, steering, None, "holds_without", _LOOK_SOONEST)
+    look = _look(min(x - aim.near, aim.far - x), _DRIFT, _LOOK_LATEST)
+    return _advice(aim, steering, floor, "setpoint_unknown", look)
 
 
 def _resting(aim: Aim, steering: Steering, seen: Situation, x: float) -> Advice:

@@ -82,7 +82,9 @@ def switched(
         reasons = (*reasons, change)
     if setpoint is not None:
         detail = {"asked_celsius": aim.asked, "setpoint_celsius": setpoint}
-        reasons = (*reasons, Reason(ReasonCode.SETPOINT_SOFTENED, detail))
+        more = aim.sign * (setpoint - aim.asked) >= aim.step
+        code = ReasonCode.SETPOINT_RAISED if more else ReasonCode.SETPOINT_SOFTENED
+        reasons = (*reasons, Reason(code, detail))
     if already_in_force(seen.state, sent, on):
         duplicate = Reason(ReasonCode.DUPLICATE_SUPPRESSED, {"action": on})
         return _nothing(zone, Outcome.NO_ACTION, (*reasons, duplicate))
