@@ -29,7 +29,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
-from switchbot_automation.core.control.band import after_observation, with_setpoint
+from switchbot_automation.core.control.band import after_observation, raises, with_setpoint
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.doubt import attend, overtaken
@@ -528,7 +528,7 @@ def _taught(
     if zone.predictive and reading.problem is None:
         state = after_new_reading(before, state, zone)
     ahead = ahead_of(zone, now) if zone.optimum_start else None
-    if zone.learns:
+    if zone.learns or raises(zone, state, now):
         goal = goal_of(ahead, state) if ahead else None
         state = after_observation(zone, state, now, goal=goal)
     if zone.optimum_start:

@@ -39,6 +39,8 @@ _STARTS_A_DAY = 3
 _LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
 _RESPONDS = timedelta(minutes=7)
 _SHORTLY = timedelta(hours=3)
+# A room that is out of its band for so long with its unit running will not come by itself.
+_STAYS_SHORT = timedelta(hours=2)
 # What is said where a temperature meets a threshold, by whether the unit heats.
 _MET = {
     True: (ReasonCode.TEMP_BELOW_ON_THRESHOLD, ReasonCode.TEMP_ABOVE_OFF_THRESHOLD),
@@ -149,8 +151,6 @@ def after_observation(
     temperature = state.last_temperature
     if temperature is None or state.last_temperature_stale:
         return state
-    if not (zone.learns or _raises(zone, state)):
-        return state
     learned = state.learned or Learned()
     before = learned.trend.last
     trend = learned.trend.with_reading(now, temperature)
@@ -200,7 +200,7 @@ def _run(
     started, stopped = state.compressor_started_at, state.compressor_stopped_at
     if zone.modulates or started is None:
         return None
-    if not (zone.overshoot_learning or _raises(zone, state)):
+    if not (zone.overshoot_learning or raises(zone, state, now)):
         return None
     if stopped is None or stopped < started:
         stopped = None
@@ -243,10 +243,11 @@ def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | N
     return setpoint if present is not None and present != setpoint else None
 
 
-def _raises(zone: ZoneSettings, state: ZoneState) -> bool:
+def raises(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     """Tell whether a room that learns nothing else is to be asked more for.
 
-    Once it was lost although its unit runs, or while more is asked for already.
+    Once it has been out of its band for long although its unit runs, or while more is
+    asked for already.
     """
     learned = state.learned
     if learned is not None and (
@@ -255,12 +256,10 @@ def _raises(zone: ZoneSettings, state: ZoneState) -> bool:
         return True
     keeping = state.keeping
     out = keeping.excursion if keeping else None
-    return (
-        out is not None
-        and out.lost is not None
-        and out.low is (zone.mode == "winter")
-        and _running_since(zone, state) is not None
-    )
+    if out is None or out.low is not (zone.mode == "winter"):
+        return False
+    since = _running_since(zone, state)
+    return since is not None and now - max(since, out.since) >= _STAYS_SHORT
 
 
 def too_weak(aim: Aim, state: ZoneState, setpoint: float) -> bool:
