@@ -13,24 +13,28 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.overshoot import Run, learn_softening, softened
+from switchbot_automation.core.control.room_model import AT_ONCE, STORED
 from switchbot_automation.core.control.steer import (
     Advice,
     Aim,
     Situation,
+    is_full,
     steer,
 )
 from switchbot_automation.core.control.steer_learning import learn
 from switchbot_automation.core.control.warm_up import (
+    LONGEST_FORESEEN,
     Plan,
     Watch,
     plan_start,
 )
 from switchbot_automation.core.state.zone import KEPT_STARTS, Learned, with_learned
-from switchbot_automation.model import Action, Reason, ReasonCode
+from switchbot_automation.model import Action, Power, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from switchbot_automation.core.control.warm_up import WarmUp
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
@@ -38,6 +42,9 @@ _DAY_SECONDS = 86400.0
 _STARTS_A_DAY = 3
 _LATELY, _LATELY_READINGS = timedelta(minutes=31), 3
 _RESPONDS = timedelta(minutes=7)
+# An inverter whose room is this far from its setpoint gives all it has, in kelvin: a
+# kelvin more than its own sensor may read otherwise.
+_AT_FULL = 5.0
 _SHORTLY = timedelta(hours=3)
 # A room that is out of its band for so long with its unit running will not come by itself.
 _STAYS_SHORT = timedelta(hours=2)
@@ -161,6 +168,9 @@ def after_observation(
         goal = aim.sign * aim.wake if goal is None else goal
         air = (temperature + before[1]) / 2.0 if before else temperature
         felt = learned.warm_up.felt(air, goal, elapsed, heating=aim.heating)
+        if zone.optimum_start:
+            begin = before[0] if before else now
+            felt = _lived(zone, aim, learned, felt, state, (begin, now))
         learned = replace(learned, warm_up=felt)
     if aim is not None and goal is not None and not state.uncertain:
         seen = _situation(zone, learned, state, temperature, now)
@@ -187,6 +197,55 @@ def after_observation(
                 softening = softening.raised_only()
             learned = replace(learned, softening=softening)
     return with_learned(state, learned)
+
+
+def _lived(
+    zone: ZoneSettings,
+    aim: Aim,
+    learned: Learned,
+    warm_up: WarmUp,
+    state: ZoneState,
+    span: tuple[datetime, datetime],
+) -> WarmUp:
+    """Return it with the room's model after the reading that ends a span."""
+    room = warm_up.room(heating=aim.heating)
+    x = aim.sign * (state.last_temperature or 0.0)
+    gave = _gave(zone, aim, learned, state, span)
+    stores = STORED if zone.proportions else AT_ONCE
+    room = room.after(span[1].timestamp(), x, gave, stores)
+    return warm_up.having_lived(room, heating=aim.heating)
+
+
+def _gave(
+    zone: ZoneSettings,
+    aim: Aim,
+    learned: Learned,
+    state: ZoneState,
+    span: tuple[datetime, datetime],
+) -> float | None:
+    """Return for how many seconds of a span the unit gave all it has, None: unknown.
+
+    A relay does whenever it is on, an inverter on its way to a setpoint that is far off.
+    """
+    begin, end = span
+    started, stopped = state.compressor_started_at, state.compressor_stopped_at
+    if state.uncertain or state.power is Power.UNKNOWN:
+        return None
+    if state.compressor_running:
+        on = (end - max(begin, started or begin)).total_seconds()
+    elif stopped is not None and stopped > begin:
+        on = (stopped - max(begin, started or begin)).total_seconds()
+    else:
+        return 0.0
+    if zone.proportions:
+        return max(0.0, on)
+    told = _setpoint(state) if _running_since(zone, state) is not None else None
+    if told is None:
+        return None
+    ahead = aim.sign * (told - (state.last_temperature or told))
+    offset, effort = aim.offset(learned.steering), aim.sign * told
+    full = is_full(learned.steering, effort, offset, effort - ahead)
+    return on if full or ahead >= _AT_FULL else None
 
 
 def _run(
@@ -294,8 +353,15 @@ def plan(
 ) -> Plan:
     """Return when to begin for the window that opens then; see `plan_start`."""
     learned = state.learned or Learned()
+    foreseen = learned.warm_up.room(heating=aim.heating).lead_seconds(
+        aim.sign * temperature,
+        aim.wake,
+        (opens - now).total_seconds(),
+        LONGEST_FORESEEN.total_seconds(),
+    )
     return plan_start(
         learned.warm_up,
+        foreseen=foreseen,
         heating=aim.heating,
         goal=aim.sign * aim.wake,
         temperature=temperature,

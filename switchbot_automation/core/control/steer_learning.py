@@ -72,7 +72,8 @@ def _try_capacity(
         steering = replace(steering, full_seconds=left)
     if not seen.running or seen.setpoint is None or seen.level is None:
         return replace(steering, trial=None) if not seen.running else steering
-    present, level = aim.sign * seen.setpoint, aim.sign * seen.level
+    # The most of the last half hour: a unit that defrosts takes a dip of its own.
+    present, level = aim.sign * seen.setpoint, aim.sign * (seen.most or seen.level)
     offset, trial = aim.offset(steering), steering.trial
     slope = aim.sign * (seen.slope or 0.0)
     if trial is None or present <= trial.setpoint:

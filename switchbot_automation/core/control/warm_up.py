@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from switchbot_automation.core.control.room_model import Room
 from switchbot_automation.core.control.trend import number, numbers
 from switchbot_automation.instants import from_unix
 
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 
 EARLIEST = timedelta(hours=24)
 """No start is earlier than this before its window."""
-# Nor than this where the walls are near: a weak unit or a floor may take the night.
-_EARLIEST_NEAR = timedelta(hours=14)
+# Nor than this by its pace where the walls are near: what takes longer then was a bad
+# night, and the room would be done long before its window. A weak unit or a floor may
+# really take the night, which the room's model knows (see `room_model`).
+_EARLIEST_NEAR = timedelta(hours=3)
+LONGEST_FORESEEN = timedelta(hours=14)
 
 _VERSION = 1
 _PACE_BOUNDS = (60.0, 7200.0)
@@ -162,6 +166,18 @@ class WarmUp:
     episode: Episode | None = None
     walls: float | None = None
     begun: datetime | None = None
+    heated_room: Room = Room()
+    cooled_room: Room = Room()
+
+    def room(self, *, heating: bool) -> Room:
+        """Return the model of a season."""
+        return self.heated_room if heating else self.cooled_room
+
+    def having_lived(self, room: Room, *, heating: bool) -> WarmUp:
+        """Return it with a season's model after another reading."""
+        if heating:
+            return replace(self, heated_room=room)
+        return replace(self, cooled_room=room)
 
     def paces(self, *, heating: bool) -> Paces:
         """Return a season's paces."""
@@ -257,6 +273,9 @@ class WarmUp:
             document["walls"] = self.walls
         if self.begun is not None:
             document["begun"] = self.begun.timestamp()
+        for name, room in (("heated", self.heated_room), ("cooled", self.cooled_room)):
+            if room.models:
+                document[name] = room.to_document()
         if self.episode is not None:
             document["episode"] = {
                 "at": self.episode.at.timestamp(),
@@ -277,6 +296,8 @@ class WarmUp:
             _read_episode(document.get("episode")),
             number(document.get("walls"), -100.0, 100.0),
             from_unix(number(document.get("begun"))),
+            Room.from_document(document.get("heated")),
+            Room.from_document(document.get("cooled")),
         )
 
 
@@ -304,12 +325,15 @@ def plan_start(
     opens: datetime,
     since: datetime | None = None,
     outdoor: float | None = None,
+    foreseen: float | None = None,
 ) -> Plan:
     """Say whether to begin now for a window that opens at `opens`.
 
     `goal` is the least the room should have by then; `slope` how it drifts by itself,
     in kelvin an hour. `since` is when it had that `temperature`, by default now: from
     there the next reading is counted, or it would be put off each time this is asked.
+    `foreseen` is what the room's model says of the seconds it takes, None while it knows
+    nothing: the longer of the two counts, since a room that is late is cold.
     """
     since = since or now
     sign = 1.0 if heating else -1.0
@@ -324,6 +348,9 @@ def plan_start(
     per_kelvin *= _outdoor_factor(goal, outdoor)
     longest = EARLIEST if _place(depth) else _EARLIEST_NEAR
     lead = _lead(missing, per_kelvin, longest)
+    foreseen = 0.0 if foreseen is None else foreseen
+    if lead > 0.0 or left <= foreseen:
+        lead = max(lead, foreseen)
     if lead > 0.0 and left <= lead:
         return Plan(begin=True, look_at=now, lead_seconds=lead)
     # Loses it goes on at this pace, and half again: then this is when lead meets left.
@@ -337,10 +364,15 @@ def plan_start(
     wait = spare / (1.0 + falling * per_kelvin)
     wait = max(_LOOK_SOONEST, min(wait, _LOOK_LATEST))
     look_at = min(since + timedelta(seconds=wait), opens)
+    soonest = since + timedelta(seconds=_LOOK_SOONEST)
     earliest = opens - longest
     if since < earliest < look_at:
-        look_at = max(earliest, since + timedelta(seconds=_LOOK_SOONEST))
-    return Plan(begin=False, look_at=look_at, lead_seconds=max(lead, 0.0))
+        look_at = max(earliest, soonest)
+    if foreseen > 0.0:
+        look_at = max(soonest, min(look_at, opens - timedelta(seconds=foreseen)))
+    return Plan(
+        begin=False, look_at=look_at, lead_seconds=max(lead, foreseen, 0.0)
+    )
 
 
 def _lead(missing: float, per_kelvin: float, longest: timedelta) -> float:

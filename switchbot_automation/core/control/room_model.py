@@ -1,0 +1,315 @@
+"""A room as its meter shows it: air, walls, and a unit with so much to give. Pure.
+
+Two nodes, in effort degrees (see `steer`) and hours::
+
+    air'   = a (walls - air) + b v + c        walls' = e (air - walls)
+    v'     = f (u - v)
+
+`u` is the share of its power that the unit gives, 0 to 1, and `v` what of it has come out:
+a screed holds it back, an air conditioner does not. `a` is how fast the air follows the
+walls, `b` the unit's capacity as kelvin an hour, `c` what weather, sun and people add up to.
+All three are physical: `a` and `b` are never below zero.
+
+Nobody measures the walls. But with `e` and `f` given they follow from the air and from what
+the unit was told, both known; then the first line is linear in `a`, `b`, `c`. So there is a
+small bank of models, each with its own `e` and `f`, and each learns its three numbers by a
+Kalman filter for parameters that drift (recursive least squares with a known drift):
+
+    between two readings `h` hours apart, with x = (walls - air, v, 1) in their middle,
+        y = (air1 - air0) / h = x . (a, b, c) + noise
+    P <- P + Q,   s = x P x + R,   k = P x / s,
+    (a, b, c) <- (a, b, c) + k (y - x . (a, b, c)),   P <- P - k (P x)
+
+with R the variance of what a meter's step of a tenth makes of a slope, and Q how much weather
+changes within `h`. The middle makes it the trapezoidal rule, and `foreseen` solves the same
+rule forward, so it is right for any step. The model whose forecasts were off the least is
+asked. How far it is off is kept too, as its uncertainty.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.core.control.trend import number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VERSION = 1
+_HOUR = 3600.0
+# Readings nearer than this say more of the meter's steps than of the room; after a gap
+# longer than that nobody knows what was between.
+_STEP_HOURS, _GAP_HOURS = 0.5, 1.0
+# Walls of plasterboard, brick and stone; heat that is there at once, from a thin and from
+# a thick screed. Per hour.
+_WALLS = (1.0 / 5.0, 1.0 / 12.0, 1.0 / 30.0)
+AT_ONCE = (8.0,)
+STORED = (8.0, 1.0 / 2.5, 1.0 / 7.0)
+_BOUNDS = ((0.05, 8.0), (0.1, 40.0), (-15.0, 15.0))
+_FIRST = (1.0, 5.0, -0.5)
+_FIRST_VARIANCE = (1.0, 16.0, 2.0)
+# Squares of what each may change within an hour: the weather is what does.
+_DRIFT = (4e-4, 4e-3, 4e-2)
+_NOISE_KELVIN = 0.09
+_FORGETS_HOURS, _WORST_HOURS = 30.0, 48.0
+# Hours with the unit at full power, and at rest, before it is believed.
+_ENOUGH_FULL, _ENOUGH_REST = 1.5, 4.0
+# The forecast has to be above the goal by this, and by so many of its usual errors.
+_MARGIN, _ERRORS, _MOST_MARGIN = 0.1, 1.0, 0.6
+# A unit keeps the room at its setpoint once it is there.
+_STOPS_BEYOND = 0.5
+_LOOK_HOURS = 0.25
+_KEPT_DIGITS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One of the bank. `walls` in effort degrees, `error` in kelvin an hour, squared.
+
+    `spread` is the upper half of the covariance, row by row. `worst` is the least that
+    weather, sun and people came to of late, which is what a cold morning is foreseen by.
+    """
+
+    e: float
+    f: float
+    walls: float
+    stored: float = 0.0
+    numbers: tuple[float, float, float] = _FIRST
+    spread: tuple[float, float, float, float, float, float] = (
+        _FIRST_VARIANCE[0], 0.0, 0.0, _FIRST_VARIANCE[1], 0.0, _FIRST_VARIANCE[2],
+    )  # fmt: skip
+    error: float = 1.0
+    worst: float = _FIRST[2]
+
+    def lived(
+        self, before: float, air: float, hours: float, share: float, *, learns: bool
+    ) -> Model:
+        """Return it after `hours` in which the air came from `before` to `air`."""
+        middle = (before + air) / 2.0
+        walls = middle + (self.walls - middle) * math.exp(-self.e * hours)
+        stored = share + (self.stored - share) * math.exp(-self.f * hours)
+        moved = replace(self, walls=walls, stored=stored)
+        if not learns:
+            return moved
+        x = ((self.walls + walls) / 2.0 - middle, (self.stored + stored) / 2.0, 1.0)
+        return moved._after((air - before) / hours, x, hours)
+
+    def _after(self, y: float, x: tuple[float, float, float], hours: float) -> Model:
+        a, b, c = self.numbers
+        paa, pab, pac, pbb, pbc, pcc = self.spread
+        paa, pbb, pcc = (
+            paa + _DRIFT[0] * hours,
+            pbb + _DRIFT[1] * hours,
+            pcc + _DRIFT[2] * hours,
+        )
+        x0, x1, x2 = x
+        g0 = paa * x0 + pab * x1 + pac * x2
+        g1 = pab * x0 + pbb * x1 + pbc * x2
+        g2 = pac * x0 + pbc * x1 + pcc * x2
+        noise = (_NOISE_KELVIN / hours) ** 2
+        s = x0 * g0 + x1 * g1 + x2 * g2 + noise
+        off = y - (a * x0 + b * x1 + c * x2)
+        k0, k1, k2 = g0 / s, g1 / s, g2 / s
+        found = (a + k0 * off, b + k1 * off, c + k2 * off)
+        keep = math.exp(-hours / _FORGETS_HOURS)
+        kept = [
+            max(low, min(high, each))
+            for each, (low, high) in zip(found, _BOUNDS, strict=True)
+        ]
+        eased = self.worst + (kept[2] - self.worst) * (
+            1.0 - math.exp(-hours / _WORST_HOURS)
+        )
+        return replace(
+            self,
+            worst=min(kept[2], eased),
+            numbers=(kept[0], kept[1], kept[2]),
+            spread=(
+                paa - k0 * g0, pab - k0 * g1, pac - k0 * g2,
+                pbb - k1 * g1, pbc - k1 * g2, pcc - k2 * g2,
+            ),
+            error=keep * self.error + (1.0 - keep) * off * off,
+        )  # fmt: skip
+
+    def onward(
+        self, air: float, walls: float, stored: float, share: float, hours: float
+    ) -> tuple[float, float, float]:
+        """Return air, walls and what is stored after one step at a share of the power."""
+        a, b, c = self.numbers
+        c = min(c, self.worst)
+        then = share + (stored - share) * math.exp(-self.f * hours)
+        gain = b * (stored + then) / 2.0 + c
+        half = a * hours / 2.0
+        later = (air + 2.0 * half * walls - half * air + hours * gain) / (1.0 + half)
+        middle = (air + later) / 2.0
+        return later, middle + (walls - middle) * math.exp(-self.e * hours), then
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The bank of a season. `full` and `rest` are hours learned from.
+
+    `air` and `at` (POSIX seconds) are where the present step began, `share` what the unit
+    gave since, in seconds at full power, None where nobody knows.
+    """
+
+    models: tuple[Model, ...] = ()
+    full: float = 0.0
+    rest: float = 0.0
+    air: float | None = None
+    at: float = 0.0
+    share: float | None = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether it was seen at full power and at rest for long enough."""
+        return self.full >= _ENOUGH_FULL and self.rest >= _ENOUGH_REST
+
+    @property
+    def best(self) -> Model | None:
+        """The model that was off the least."""
+        return min(self.models, key=lambda each: each.error, default=None)
+
+    def after(
+        self, at: float, air: float, on_seconds: float | None, stores: tuple[float, ...]
+    ) -> Room:
+        """Return it after a reading.
+
+        `on_seconds` is for how long the unit gave all it has since the reading before,
+        None where it gave something in between. `stores` are the ways its heat comes out.
+        """
+        if self.air is None or not self.models or at <= self.at:
+            return self._begun(at, air, stores)
+        hours = (at - self.at) / _HOUR
+        if hours > _GAP_HOURS and on_seconds != 0.0:
+            # Of a unit that rests a long gap tells as well as a short one.
+            on_seconds = None
+        share = None
+        if self.share is not None and on_seconds is not None:
+            share = self.share + on_seconds
+        if hours < _STEP_HOURS:
+            return replace(self, share=share)
+        learns = share is not None
+        power = 0.5 if share is None else max(0.0, min(1.0, share / (at - self.at)))
+        before = self.air
+        models = tuple(
+            each.lived(before, air, hours, power, learns=learns) for each in self.models
+        )
+        return replace(
+            self,
+            models=models,
+            full=min(99.0, self.full + (power * hours if learns else 0.0)),
+            rest=min(99.0, self.rest + ((1.0 - power) * hours if learns else 0.0)),
+            air=air,
+            at=at,
+            share=0.0,
+        )
+
+    def _begun(self, at: float, air: float, stores: tuple[float, ...]) -> Room:
+        models = self.models or tuple(
+            Model(e, f, walls=air) for e in _WALLS for f in stores
+        )
+        return replace(self, models=models, air=air, at=at, share=0.0)
+
+    def lead_seconds(
+        self, air: float, goal: float, left_seconds: float, longest_seconds: float
+    ) -> float | None:
+        """Return how long before a window the unit has to begin, None while unknown.
+
+        0.0: it need not. The window opens in `left_seconds`; until it begins the room goes
+        on as it is. At most `longest_seconds`, and all that is left where that is too short.
+        """
+        model = self.best
+        if model is None or not self.known:
+            return None
+        off = _ERRORS * math.sqrt(model.error) * _LOOK_HOURS
+        goal += min(_MOST_MARGIN, _MARGIN + off)
+        steps = max(1, math.ceil(min(left_seconds, longest_seconds) / _HOUR / _LOOK_HOURS))
+        hours = min(left_seconds, longest_seconds) / _HOUR / steps
+        here = (air, model.walls, model.stored)
+        before = max(0.0, left_seconds - longest_seconds) / _HOUR
+        for _ in range(math.ceil(before)):
+            here = model.onward(*here, 0.0, before / math.ceil(before))
+        resting = [here]
+        for _ in range(steps):
+            resting.append(model.onward(*resting[-1], 0.0, hours))
+        if resting[-1][0] >= goal:
+            return 0.0
+
+        def arrives(first: int) -> bool:
+            state = resting[first]
+            for _ in range(first, steps):
+                state = model.onward(*state, 1.0, hours)
+                state = (min(state[0], goal + _STOPS_BEYOND), state[1], state[2])
+            return state[0] >= goal
+
+        late, early = steps, 0
+        if not arrives(early):
+            return steps * hours * _HOUR
+        while late - early > 1:
+            middle = (late + early) // 2
+            if arrives(middle):
+                early = middle
+            else:
+                late = middle
+        return (steps - early) * hours * _HOUR
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as a document."""
+
+        def short(values: tuple[float, ...]) -> list[float]:
+            return [float(f"{each:.{_KEPT_DIGITS}g}") for each in values]
+
+        return {
+            "version": _VERSION,
+            "air": self.air,
+            "at": self.at,
+            "share": self.share,
+            "hours": short((self.full, self.rest)),
+            "models": [
+                short(
+                    (
+                        *(m.e, m.f, m.walls, m.stored, *m.numbers),
+                        *(*m.spread, m.error, m.worst),
+                    )
+                )
+                for m in self.models
+            ],
+        }
+
+    @classmethod
+    def from_document(cls, document: Any) -> Room:
+        """Read a document; another version or garbage counts as nothing learned."""
+        if not isinstance(document, dict) or document.get("version") != _VERSION:
+            return cls()
+        air, at = number(document.get("air"), -200.0, 200.0), number(document.get("at"))
+        hours, models = document.get("hours"), document.get("models")
+        if air is None or at is None or not isinstance(models, list):
+            return cls()
+        read = [_read_model(each) for each in models]
+        kept = tuple(each for each in read if each is not None)
+        if len(kept) != len(models) or not isinstance(hours, list) or len(hours) != 2:  # noqa: PLR2004 - a pair
+            return cls()
+        full, rest = (number(each, 0.0, 99.0) for each in hours)
+        if full is None or rest is None:
+            return cls()
+        return cls(kept, full, rest, air, at, number(document.get("share"), 0.0, 1e7))
+
+
+def _read_model(value: Any) -> Model | None:
+    if not isinstance(value, list) or len(value) != 15:  # noqa: PLR2004 - see to_document
+        return None
+    found = [number(each, -1e6, 1e6) for each in value]
+    e, f, walls, stored, *rest = (each for each in found if each is not None)
+    if len(rest) != 11 or not (0.0 < e <= 10.0 and 0.0 < f <= 10.0):  # noqa: PLR2004 - see above
+        return None
+    a, b, c, *spread = rest
+    for each, (low, high) in zip((a, b, c), _BOUNDS, strict=True):
+        if not low <= each <= high:
+            return None
+    p = (spread[0], spread[1], spread[2], spread[3], spread[4], spread[5])
+    if min(p[0], p[3], p[5], spread[6]) < 0.0:
+        return None
+    return Model(e, f, walls, stored, (a, b, c), p, spread[6], spread[7])
