@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.control.overshoot import Run, learn_softening, softened
-from switchbot_automation.core.control.room_model import AT_ONCE, STORED
 from switchbot_automation.core.control.steer import (
     Advice,
     Aim,
@@ -211,8 +210,7 @@ def _lived(
     room = warm_up.room(heating=aim.heating)
     x = aim.sign * (state.last_temperature or 0.0)
     gave = _gave(zone, aim, learned, state, span)
-    stores = STORED if zone.proportions else AT_ONCE
-    room = room.after(span[1].timestamp(), x, gave, stores)
+    room = room.after(span[1].timestamp(), x, gave)
     return warm_up.having_lived(room, heating=aim.heating)
 
 

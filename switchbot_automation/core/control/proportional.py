@@ -3,7 +3,9 @@
 Time proportional control: at the lower end of the band the heater is always on, at the
 upper end never, and in between for a share of the cycle. So the room settles inside its
 band wherever that share is what it loses, and the heater never works against itself.
-Nothing is remembered beside when the relay last switched.
+Nothing is remembered beside when the relay last switched. A floor that was found to store
+its heat (see `room_model`) is given longer cycles and looked at less often: it evens them
+out, and the relay is spared.
 
     share_of(20.5, Edges(20.0, 21.0, heating=True))  # 0.5
 """
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 # A shorter pulse wears the relay and heats nothing.
 _SHORTEST_SHARE = 0.1
 # The room is looked at so often, whatever the cycle.
-_LOOK = timedelta(minutes=5)
+_LOOK, _LOOK_STORED = timedelta(minutes=5), timedelta(minutes=15)
+# A cycle may make the room swing by this share of its band.
+_SWING_SHARE, _LONGEST_CYCLE_HOURS = 0.15, 3.0
 
 
 def share_of(temperature: float, edges: Edges) -> float:
@@ -69,17 +73,19 @@ def proportioned(
         raise AssertionError("nothing to keep a room by")
     # The band itself, since nothing has to be widened where nothing flickers.
     share = 1.0 if begin else share_of(temperature, edges_around(aim, 0.0))
-    cycle = timedelta(seconds=zone.equipment[0].cycle_seconds)
+    usual = timedelta(seconds=zone.equipment[0].cycle_seconds)
+    cycle = max(usual, _evened_out(state, aim))
     on = state.power is Power.ON
     ends = _ends(state, share, cycle, on=on)
     wanted = share > 0.0 if ends is None else (on if now < ends else not on)
     detail = {
         "temperature_celsius": temperature,
         "share": share,
-        "cycle_seconds": zone.equipment[0].cycle_seconds,
+        "cycle_seconds": round(cycle.total_seconds()),
     }
     reasons = (*reasons, Reason(ReasonCode.HEAT_SHARE, detail))
-    look_at = now + _LOOK if ends is None or ends <= now else min(ends, now + _LOOK)
+    look_at = now + (_LOOK_STORED if cycle > usual else _LOOK)
+    look_at = look_at if ends is None or ends <= now else min(ends, look_at)
     action = Action.WINTER if wanted else Action.OFF
     if already_in_force(state, zone, action):
         code = ReasonCode.DUPLICATE_SUPPRESSED if wanted else ReasonCode.ALREADY_OFF
@@ -94,6 +100,20 @@ def proportioned(
             zone.name, outcome, action, reasons, if_blocked=Outcome.COOLDOWN
         )
     return replace(decided, look_at=look_at)
+
+
+def _evened_out(state: ZoneState, aim: Aim) -> timedelta:
+    """Return the longest cycle that a room evens out, zero while nothing is known of it.
+
+    Half on and half off it swings the most: by a quarter of what the heater would bring it
+    up in a whole cycle.
+    """
+    learned = state.learned
+    capacity = learned.warm_up.heated_room.capacity if learned else None
+    if not capacity:
+        return timedelta()
+    hours = 4.0 * _SWING_SHARE * (aim.far - aim.near) / capacity
+    return timedelta(hours=min(hours, _LONGEST_CYCLE_HOURS))
 
 
 def _ends(

@@ -2,20 +2,19 @@
 
 Two nodes, in effort degrees (see `steer`) and hours::
 
-    air'   = a (walls - air) + b v + c        walls' = e (air - walls)
-    v'     = f (u - v)
+    air'   = a (walls - air) + b u + c        walls' = e (air - walls)
 
-`u` is the share of its power that the unit gives, 0 to 1, and `v` what of it has come out:
-a screed holds it back, an air conditioner does not. `a` is how fast the air follows the
-walls, `b` the unit's capacity as kelvin an hour, `c` what weather, sun and people add up to.
-All three are physical: `a` and `b` are never below zero.
+`u` is the share of its power that the unit gives, 0 to 1. `a` is how fast the air follows
+the walls, `b` the unit's capacity as kelvin an hour, `c` what weather, sun and people add up
+to. `a` and `b` are physical, never below zero. A heated floor is a part of the first node: air
+and screed come up together, slowly, which is a small `b`.
 
-Nobody measures the walls. But with `e` and `f` given they follow from the air and from what
-the unit was told, both known; then the first line is linear in `a`, `b`, `c`. So there is a
-small bank of models, each with its own `e` and `f`, and each learns its three numbers by a
-Kalman filter for parameters that drift (recursive least squares with a known drift):
+Nobody measures the walls. But with `e` given they follow from the air; then the first line is
+linear in `a`, `b`, `c`. So there is a small bank of models, each with its own `e`, and each
+learns its three numbers by a Kalman filter for parameters that drift (recursive least squares
+with a known drift):
 
-    between two readings `h` hours apart, with x = (walls - air, v, 1) in their middle,
+    between two readings `h` hours apart, with x = (walls - air, u, 1) in their middle,
         y = (air1 - air0) / h = x . (a, b, c) + noise
     P <- P + Q,   s = x P x + R,   k = P x / s,
     (a, b, c) <- (a, b, c) + k (y - x . (a, b, c)),   P <- P - k (P x)
@@ -43,11 +42,8 @@ _HOUR = 3600.0
 # Readings nearer than this say more of the meter's steps than of the room; after a gap
 # longer than that nobody knows what was between.
 _STEP_HOURS, _GAP_HOURS = 0.5, 1.0
-# Walls of plasterboard, brick and stone; heat that is there at once, from a thin and from
-# a thick screed. Per hour.
+# Walls of plasterboard, brick and stone, per hour.
 _WALLS = (1.0 / 5.0, 1.0 / 12.0, 1.0 / 30.0)
-AT_ONCE = (8.0,)
-STORED = (8.0, 1.0 / 2.5, 1.0 / 7.0)
 _BOUNDS = ((0.05, 8.0), (0.1, 40.0), (-15.0, 15.0))
 _FIRST = (1.0, 5.0, -0.5)
 _FIRST_VARIANCE = (1.0, 16.0, 2.0)
@@ -62,6 +58,7 @@ _MARGIN, _ERRORS, _MOST_MARGIN = 0.1, 1.0, 0.6
 # A unit keeps the room at its setpoint once it is there.
 _STOPS_BEYOND = 0.5
 _LOOK_HOURS = 0.25
+_FASTEST_WALLS = 10.0
 _KEPT_DIGITS = 5
 
 
@@ -74,9 +71,7 @@ class Model:
     """
 
     e: float
-    f: float
     walls: float
-    stored: float = 0.0
     numbers: tuple[float, float, float] = _FIRST
     spread: tuple[float, float, float, float, float, float] = (
         _FIRST_VARIANCE[0], 0.0, 0.0, _FIRST_VARIANCE[1], 0.0, _FIRST_VARIANCE[2],
@@ -90,11 +85,10 @@ class Model:
         """Return it after `hours` in which the air came from `before` to `air`."""
         middle = (before + air) / 2.0
         walls = middle + (self.walls - middle) * math.exp(-self.e * hours)
-        stored = share + (self.stored - share) * math.exp(-self.f * hours)
-        moved = replace(self, walls=walls, stored=stored)
+        moved = replace(self, walls=walls)
         if not learns:
             return moved
-        x = ((self.walls + walls) / 2.0 - middle, (self.stored + stored) / 2.0, 1.0)
+        x = ((self.walls + walls) / 2.0 - middle, share, 1.0)
         return moved._after((air - before) / hours, x, hours)
 
     def _after(self, y: float, x: tuple[float, float, float], hours: float) -> Model:
@@ -134,17 +128,16 @@ class Model:
         )  # fmt: skip
 
     def onward(
-        self, air: float, walls: float, stored: float, share: float, hours: float
-    ) -> tuple[float, float, float]:
-        """Return air, walls and what is stored after one step at a share of the power."""
+        self, air: float, walls: float, share: float, hours: float
+    ) -> tuple[float, float]:
+        """Return air and walls after one step at a share of the power."""
         a, b, c = self.numbers
         c = min(c, self.worst)
-        then = share + (stored - share) * math.exp(-self.f * hours)
-        gain = b * (stored + then) / 2.0 + c
+        gain = b * share + c
         half = a * hours / 2.0
         later = (air + 2.0 * half * walls - half * air + hours * gain) / (1.0 + half)
         middle = (air + later) / 2.0
-        return later, middle + (walls - middle) * math.exp(-self.e * hours), then
+        return later, middle + (walls - middle) * math.exp(-self.e * hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +165,20 @@ class Room:
         """The model that was off the least."""
         return min(self.models, key=lambda each: each.error, default=None)
 
-    def after(
-        self, at: float, air: float, on_seconds: float | None, stores: tuple[float, ...]
-    ) -> Room:
+    @property
+    def capacity(self) -> float | None:
+        """How fast the unit brings the room up, in kelvin an hour, None while unknown."""
+        model = self.best
+        return None if model is None or not self.known else model.numbers[1]
+
+    def after(self, at: float, air: float, on_seconds: float | None) -> Room:
         """Return it after a reading.
 
         `on_seconds` is for how long the unit gave all it has since the reading before,
-        None where it gave something in between. `stores` are the ways its heat comes out.
+        None where it gave something in between.
         """
         if self.air is None or not self.models or at <= self.at:
-            return self._begun(at, air, stores)
+            return self._begun(at, air)
         hours = (at - self.at) / _HOUR
         if hours > _GAP_HOURS and on_seconds != 0.0:
             # Of a unit that rests a long gap tells as well as a short one.
@@ -207,10 +204,8 @@ class Room:
             share=0.0,
         )
 
-    def _begun(self, at: float, air: float, stores: tuple[float, ...]) -> Room:
-        models = self.models or tuple(
-            Model(e, f, walls=air) for e in _WALLS for f in stores
-        )
+    def _begun(self, at: float, air: float) -> Room:
+        models = self.models or tuple(Model(e, walls=air) for e in _WALLS)
         return replace(self, models=models, air=air, at=at, share=0.0)
 
     def lead_seconds(
@@ -228,7 +223,7 @@ class Room:
         goal += min(_MOST_MARGIN, _MARGIN + off)
         steps = max(1, math.ceil(min(left_seconds, longest_seconds) / _HOUR / _LOOK_HOURS))
         hours = min(left_seconds, longest_seconds) / _HOUR / steps
-        here = (air, model.walls, model.stored)
+        here = (air, model.walls)
         before = max(0.0, left_seconds - longest_seconds) / _HOUR
         for _ in range(math.ceil(before)):
             here = model.onward(*here, 0.0, before / math.ceil(before))
@@ -242,7 +237,7 @@ class Room:
             state = resting[first]
             for _ in range(first, steps):
                 state = model.onward(*state, 1.0, hours)
-                state = (min(state[0], goal + _STOPS_BEYOND), state[1], state[2])
+                state = (min(state[0], goal + _STOPS_BEYOND), state[1])
             return state[0] >= goal
 
         late, early = steps, 0
@@ -271,7 +266,7 @@ class Room:
             "models": [
                 short(
                     (
-                        *(m.e, m.f, m.walls, m.stored, *m.numbers),
+                        *(m.e, m.walls, *m.numbers),
                         *(*m.spread, m.error, m.worst),
                     )
                 )
@@ -299,11 +294,11 @@ class Room:
 
 
 def _read_model(value: Any) -> Model | None:
-    if not isinstance(value, list) or len(value) != 15:  # noqa: PLR2004 - see to_document
+    if not isinstance(value, list) or len(value) != 13:  # noqa: PLR2004 - see to_document
         return None
     found = [number(each, -1e6, 1e6) for each in value]
-    e, f, walls, stored, *rest = (each for each in found if each is not None)
-    if len(rest) != 11 or not (0.0 < e <= 10.0 and 0.0 < f <= 10.0):  # noqa: PLR2004 - see above
+    e, walls, *rest = (0.0 if each is None else each for each in found)
+    if None in found or not 0.0 < e <= _FASTEST_WALLS:
         return None
     a, b, c, *spread = rest
     for each, (low, high) in zip((a, b, c), _BOUNDS, strict=True):
@@ -312,4 +307,4 @@ def _read_model(value: Any) -> Model | None:
     p = (spread[0], spread[1], spread[2], spread[3], spread[4], spread[5])
     if min(p[0], p[3], p[5], spread[6]) < 0.0:
         return None
-    return Model(e, f, walls, stored, (a, b, c), p, spread[6], spread[7])
+    return Model(e, walls, (a, b, c), p, spread[6], spread[7])
