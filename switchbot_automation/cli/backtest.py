@@ -25,6 +25,7 @@ from switchbot_automation.cli.simulate import check_plot
 from switchbot_automation.cli.stopping import interruptible
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import parse_instant
+from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
 from switchbot_store import get_history, get_store
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from switchbot_automation.backtest import BacktestReport
-    from switchbot_automation.settings.model import Settings
     from switchbot_automation.simulation.replay import RecordedReading
 
 _SETTINGS_KEY = "settings"
@@ -41,7 +41,9 @@ _MONTH = timedelta(days=30)
 
 
 @click.command()
-@click.argument("candidate", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "candidate", required=False, type=click.Path(dir_okay=False, path_type=Path)
+)
 @click.option(
     "--from",
     "start_text",
@@ -81,7 +83,7 @@ _MONTH = timedelta(days=30)
 @logging_options("warning")
 def backtest(
     *,
-    candidate: Path,
+    candidate: Path | None,
     start_text: str | None,
     end_text: str | None,
     zone: str | None,
@@ -92,6 +94,8 @@ def backtest(
 ) -> None:
     """Compare the settings in CANDIDATE with the current ones over recorded history.
 
+    Without CANDIDATE: what would change if every zone were kept by `control: auto`.
+
     Until the first decision that differs both are judged on the recorded readings; from
     then on in a room model fitted to them, whose error is shown. Less than three days
     of readings, or a model wrong by more than half a kelvin, is refused with exit
@@ -99,9 +103,12 @@ def backtest(
     """
     if plot_file is not None:
         check_plot(plot_file)
-    wanted = parse_settings(load_document(candidate))
+    # What cannot be read is said before anything is opened.
+    wanted = None if candidate is None else parse_settings(load_document(candidate))
     with ExitStack() as stack:
-        current = _current(settings_file, stack)
+        document = _current(settings_file, stack)
+        current = parse_settings(document)
+        wanted = wanted or parse_settings(kept_by_auto(document))
         name = zone or current.default.name
         if name not in current.zones:
             raise UnknownZoneError(name, current.zones)
@@ -124,14 +131,14 @@ def backtest(
         _plot(report, plot_file, tz, quiet=as_json)
 
 
-def _current(path: Path | None, stack: ExitStack) -> Settings:
+def _current(path: Path | None, stack: ExitStack) -> dict[str, Any]:
     if path is not None:
-        return parse_settings(load_document(path))
+        return load_document(path)
     store = stack.enter_context(get_store())
     document = store.get(_SETTINGS_KEY)
     if not document:
         raise Misuse("the store holds no settings; name the current ones by --settings")
-    return parse_settings(document)
+    return dict(document)
 
 
 def _readings(path: Path) -> Sequence[RecordedReading]:

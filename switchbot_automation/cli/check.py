@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from switchbot_automation.cli.output import (
     print_json,
     print_table,
 )
+from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.core.control.band import edges_of
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.errors import CloudError, SettingsError
@@ -28,6 +30,7 @@ from switchbot_automation.settings.checks import unheard_notices
 from switchbot_automation.settings.findings import Findings, findings
 from switchbot_automation.settings.read import read_settings
 from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_automation.simulation.what_if import what_auto_brings
 from switchbot_store.zone_rules import differs_from, zone_rules
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.model import DeviceList, Scene
     from switchbot_automation.settings.model import Settings, ZoneSettings
+    from switchbot_automation.simulation.what_if import Change
 
 
 @click.command("check-config")
@@ -46,6 +50,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Ask the account, too, whether it has what the document names.",
 )
+@click.option(
+    "--what-if",
+    "with_auto",
+    is_flag=True,
+    help="Simulate some days of it, to say what `control: auto` would bring.",
+)
 @json_option(
     "Print one object with `ok`, `errors` and `warnings` (path, message each), `zones`"
     " and `zone_rules`."
@@ -53,13 +63,19 @@ if TYPE_CHECKING:
 @logging_options("warning")
 @click.pass_context
 def check_config(
-    ctx: click.Context, file: Path, with_account: bool, as_json: bool
+    ctx: click.Context,
+    *,
+    file: Path,
+    with_account: bool,
+    with_auto: bool,
+    as_json: bool,
 ) -> None:
     """Check the settings document in FILE without touching anything.
 
     Every problem is named with its place in the document, a text that is no JSON with
     line and column; the exit code is then 2. Warnings tell of what can be used, and will
-    hardly do what is meant; alone they leave the exit code 0.
+    hardly do what is meant; alone they leave the exit code 0. Zones that are kept
+    otherwise than by `control: auto` are named.
     """
     try:
         document = load_document(file)
@@ -73,9 +89,13 @@ def check_config(
         if with_account:
             found = _with_account(document, found)
     settings = None if found.errors else found.settings
+    asks = settings is not None and with_auto and _not_best(settings)
+    change = _what_if(document) if asks else None
     if as_json:
+        brought = {"auto": change.to_dict()} if change else {}
         print_json(
-            {
+            brought
+            | {
                 "ok": not found.errors,
                 "errors": _as_json(found.errors),
                 "warnings": _as_json(found.warnings),
@@ -90,7 +110,51 @@ def check_config(
             click.echo(f"{file}: warning: {warning}", err=True)
         if settings is not None:
             _print_zones(settings)
+            _print_auto(file, _not_best(settings), change)
     ctx.exit(USAGE if found.errors else 0)
+
+
+def _not_best(settings: Settings) -> list[str]:
+    """Return the zones that are kept, and otherwise than `control: auto` would."""
+    return [
+        zone.name
+        for zone in settings.zones.values()
+        if zone.automation_enabled and zone.control != "auto" and zone.aircon_device_id
+    ]
+
+
+def _what_if(document: Mapping[str, Any]) -> Change:
+    mode = document.get("mode")
+    season = mode if mode in SEASONS else SEASONS[0]
+    with progress_bar("Simulating") as _:
+        return asyncio.run(what_auto_brings(document, season=season))
+
+
+def _print_auto(file: Path, zones: list[str], change: Change | None) -> None:
+    """Say what `control: auto` would bring, or how to find out."""
+    if change is None and zones:
+        click.echo(
+            f"Not kept by control: auto: {', '.join(zones)}. What that would bring says:"
+            f" switchbot-automation check-config {file} --what-if"
+        )
+    if change is None:
+        return
+    now, auto = change.now, change.auto
+    rows = (
+        ("out of band, % of the windows", "percent_out_of_band", 1),
+        ("starts a day", "starts_per_day", 1),
+        ("commands a day", "commands_per_day", 1),
+        ("API calls a day", "api_calls_per_day", 0),
+        ("kWh a day", "kwh_per_day", 1),
+    )
+    print_table(
+        f"{now.days:g} days of {now.season} in a simulated house",
+        ("", "now", "control: auto"),
+        (
+            (words, f"{getattr(now, name):.{n}f}", f"{getattr(auto, name):.{n}f}")
+            for words, name, n in rows
+        ),
+    )
 
 
 def _with_notices(found: Findings) -> Findings:

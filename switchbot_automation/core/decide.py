@@ -245,10 +245,7 @@ def _before_window(
         return _without_temperature(zone, seen.reading, why) if going else None
     since = counted_from(zone, seen.reading.made_at(now), now)
     planned = plan(aim, state, temperature, now, opens, since=since)
-    why = Reason(
-        ReasonCode.OPTIMUM_START,
-        {"opens": opens.isoformat(), "lead_seconds": round(planned.lead_seconds)},
-    )
+    why = Reason(ReasonCode.OPTIMUM_START, planned.detail(opens))
     if not going and not planned.begin:
         waits = replace(why, code=ReasonCode.OPTIMUM_START_WAITS)
         outside = _outside(zone, seen)
@@ -283,13 +280,7 @@ def _inside(
         return _kept(zone, seen, aim, (why,), now)
     planned = plan(ahead.aim, seen.state, temperature, now, ahead.opens, since=now)
     if planned.begin or begun_early(zone, seen.state, ahead.opens):
-        early = Reason(
-            ReasonCode.OPTIMUM_START,
-            {
-                "opens": ahead.opens.isoformat(),
-                "lead_seconds": round(planned.lead_seconds),
-            },
-        )
+        early = Reason(ReasonCode.OPTIMUM_START, planned.detail(ahead.opens))
         reasons = (why, early)
         if zone.modulates or zone.proportions:
             begin = planned.begin

@@ -78,7 +78,7 @@ def reason_words(
     return f"{words} ({details})" if details else words
 
 
-_INSTANTS = frozenset({"until", "since", "opens", "contact_at"})
+_INSTANTS = frozenset({"until", "since", "opens", "begins", "contact_at"})
 # What an outdoor unit is at.
 _WORK = {
     "winter": later("heating"),
@@ -568,6 +568,13 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
     ),
     ReasonCode.OPTIMUM_START: (
         later(
+            "{hours:.1f} h for {kelvin:.1f} K until the window opens at {opens}; "
+            "{short_kelvin:.1f} K will be missing then"
+        ),
+        later(
+            "{hours:.1f} h for {kelvin:.1f} K until the window opens at {opens}"
+        ),
+        later(
             "the window opens at {opens}, and the room takes "
             "{lead_seconds:.0f} s to get there"
         ),
@@ -575,6 +582,10 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
         later("the room is brought up for a window that opens soon"),
     ),
     ReasonCode.OPTIMUM_START_WAITS: (
+        later(
+            "it begins at {begins}: {hours:.1f} h for {kelvin:.1f} K until the window "
+            "opens at {opens}"
+        ),
         (
             later(
                 "the window opens at {opens}, and the room takes but "
@@ -1000,8 +1011,9 @@ _ADVICE: Mapping[ReasonCode, str] = {
         "runs, a stronger setpoint or control: modulate may help."
     ),
     ReasonCode.UNIT_AT_CAPACITY: later(
-        "the unit runs and it is not enough: a stronger setpoint or fan "
-        "speed may get more out of it, else the weather is beyond it."
+        "the unit runs and gives all it has, which is not enough: a higher fan speed, "
+        "a window that opens earlier or no rest at night may help, else a lower band "
+        "or another heater beside it."
     ),
     ReasonCode.UNIT_KEPT_OFF: later(
         "the room does not come back into its band and the unit rests: the "

@@ -18,7 +18,7 @@ from switchbot_automation.languages import later
 from switchbot_automation.model import Remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import time
 
     from switchbot_automation.cloud.catalog.catalog import DeviceType
@@ -250,6 +250,24 @@ def proposed_settings(
         return document | devices[0]
     names = (room.name for room in _distinct(rooms))
     return document | {"zones": dict(zip(names, devices, strict=True))}
+
+
+def kept_by_auto(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a settings document with every zone kept by `control: auto`.
+
+    All else is left as it is, also what is given beside it, as `optimum_start`.
+
+    >>> kept_by_auto({"mode": "winter", "zones": {"attic": {"control": "switch"}}})
+    {'mode': 'winter', 'zones': {'attic': {}}, 'control': 'auto'}
+    """
+    changed = dict(document)
+    zones = changed.get("zones")
+    if isinstance(zones, dict):
+        changed["zones"] = {
+            name: {key: value for key, value in zone.items() if key != "control"}
+            for name, zone in zones.items()
+        }
+    return changed | {"control": "auto"}
 
 
 def _devices_of(room: ProposedRoom) -> dict[str, Any]:

@@ -12,7 +12,12 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.control.overshoot import Run, learn_softening, softened
+from switchbot_automation.core.control.overshoot import (
+    Run,
+    is_at_limit,
+    learn_softening,
+    softened,
+)
 from switchbot_automation.core.control.steer import (
     Advice,
     Aim,
@@ -319,6 +324,16 @@ def raises(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
     return since is not None and now - max(since, out.since) >= _STAYS_SHORT
 
 
+def spent(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether the unit was found to give all it has, however much is asked of it."""
+    learned, aim = state.learned, aim_of(zone)
+    if learned is None or aim is None or not state.compressor_running:
+        return False
+    if zone.modulates:
+        return learned.steering.full_seconds > 0.0
+    return is_at_limit(aim, learned.softening)
+
+
 def too_weak(aim: Aim, state: ZoneState, setpoint: float) -> bool:
     """Return whether the unit runs at a setpoint that was found to be too weak."""
     present = _setpoint(state) if state.compressor_running else None
@@ -351,7 +366,7 @@ def plan(
 ) -> Plan:
     """Return when to begin for the window that opens then; see `plan_start`."""
     learned = state.learned or Learned()
-    foreseen = learned.warm_up.room(heating=aim.heating).lead_seconds(
+    foreseen = learned.warm_up.room(heating=aim.heating).foreseen(
         aim.sign * temperature,
         aim.wake,
         (opens - now).total_seconds(),

@@ -29,8 +29,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from switchbot_automation.core.control.trend import number
 
@@ -140,6 +139,17 @@ class Model:
         return later, middle + (walls - middle) * math.exp(-self.e * hours)
 
 
+class Foreseen(NamedTuple):
+    """How long before a window a unit has to begin, in seconds; 0.0: it need not.
+
+    `short_kelvin` is what is still missing when the window opens, where even all the time
+    there is does not do.
+    """
+
+    seconds: float
+    short_kelvin: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """The bank of a season. `full` and `rest` are hours learned from.
@@ -208,18 +218,19 @@ class Room:
         models = self.models or tuple(Model(e, walls=air) for e in _WALLS)
         return replace(self, models=models, air=air, at=at, share=0.0)
 
-    def lead_seconds(
+    def foreseen(
         self, air: float, goal: float, left_seconds: float, longest_seconds: float
-    ) -> float | None:
+    ) -> Foreseen | None:
         """Return how long before a window the unit has to begin, None while unknown.
 
-        0.0: it need not. The window opens in `left_seconds`; until it begins the room goes
-        on as it is. At most `longest_seconds`, and all that is left where that is too short.
+        The window opens in `left_seconds`; until it begins the room goes on as it is. At
+        most `longest_seconds`, and all that is left where that is too short.
         """
         model = self.best
         if model is None or not self.known:
             return None
         off = _ERRORS * math.sqrt(model.error) * _LOOK_HOURS
+        wanted = goal
         goal += min(_MOST_MARGIN, _MARGIN + off)
         steps = max(1, math.ceil(min(left_seconds, longest_seconds) / _HOUR / _LOOK_HOURS))
         hours = min(left_seconds, longest_seconds) / _HOUR / steps
@@ -231,25 +242,26 @@ class Room:
         for _ in range(steps):
             resting.append(model.onward(*resting[-1], 0.0, hours))
         if resting[-1][0] >= goal:
-            return 0.0
+            return Foreseen(0.0)
 
-        def arrives(first: int) -> bool:
+        def reached(first: int) -> float:
             state = resting[first]
             for _ in range(first, steps):
                 state = model.onward(*state, 1.0, hours)
                 state = (min(state[0], goal + _STOPS_BEYOND), state[1])
-            return state[0] >= goal
+            return state[0]
 
         late, early = steps, 0
-        if not arrives(early):
-            return steps * hours * _HOUR
+        most = reached(early)
+        if most < goal:
+            return Foreseen(steps * hours * _HOUR, max(0.0, wanted - most))
         while late - early > 1:
             middle = (late + early) // 2
-            if arrives(middle):
+            if reached(middle) >= goal:
                 early = middle
             else:
                 late = middle
-        return (steps - early) * hours * _HOUR
+        return Foreseen((steps - early) * hours * _HOUR)
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""

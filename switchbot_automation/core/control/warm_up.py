@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.control.room_model import Room
+from switchbot_automation.core.control.room_model import Foreseen, Room
 from switchbot_automation.core.control.trend import number, numbers
 from switchbot_automation.instants import from_unix
 
@@ -58,6 +58,8 @@ _SLOWER, _FASTER = 0.7, 0.5
 _LOSS_SHARE, _USUAL_AWAY, _LARGEST_AWAY = 0.012, 15.0, 50.0
 # How much faster than seen a room may begin to drift, in kelvin a second.
 _DRIFT_DOUBT = 0.15 / 3600.0
+# What will be missing of a room that cannot be brought up in time is told from here on.
+_SHORT_KELVIN = 0.3
 _LOOK_SOONEST, _LOOK_LATEST = 180.0, 1800.0
 
 
@@ -306,12 +308,32 @@ class Plan:
     """When to begin, if at all.
 
     `begin`: now. `look_at`: when the next reading is wanted at the latest.
-    `lead_seconds`: how long it is expected to take.
+    `lead_seconds`: how long it is expected to take, for `kelvin`; `short_kelvin` is what
+    will be missing all the same.
     """
 
     begin: bool
     look_at: datetime
     lead_seconds: float
+    kelvin: float = 0.0
+    short_kelvin: float = 0.0
+
+    def detail(self, opens: datetime) -> dict[str, Any]:
+        """Return it as the detail of a reason, for the window that opens then."""
+        found: dict[str, Any] = {
+            "opens": opens.isoformat(),
+            "lead_seconds": round(self.lead_seconds),
+        }
+        if self.lead_seconds > 0.0 and self.kelvin > 0.0:
+            begins = opens - timedelta(seconds=self.lead_seconds)
+            found |= {
+                "begins": begins.isoformat(),
+                "hours": round(self.lead_seconds / 3600.0, 1),
+                "kelvin": round(self.kelvin, 1),
+            }
+            if self.short_kelvin >= _SHORT_KELVIN:
+                found["short_kelvin"] = round(self.short_kelvin, 1)
+        return found
 
 
 def plan_start(
@@ -325,7 +347,7 @@ def plan_start(
     opens: datetime,
     since: datetime | None = None,
     outdoor: float | None = None,
-    foreseen: float | None = None,
+    foreseen: Foreseen | None = None,
 ) -> Plan:
     """Say whether to begin now for a window that opens at `opens`.
 
@@ -348,11 +370,12 @@ def plan_start(
     per_kelvin *= _outdoor_factor(goal, outdoor)
     longest = EARLIEST if _place(depth) else _EARLIEST_NEAR
     lead = _lead(missing, per_kelvin, longest)
-    foreseen = 0.0 if foreseen is None else foreseen
-    if lead > 0.0 or left <= foreseen:
-        lead = max(lead, foreseen)
+    seconds, short = foreseen or (0.0, 0.0)
+    if lead > 0.0 or left <= seconds:
+        lead = max(lead, seconds)
+    kelvin = max(0.0, missing)
     if lead > 0.0 and left <= lead:
-        return Plan(begin=True, look_at=now, lead_seconds=lead)
+        return Plan(True, now, lead, kelvin, short)
     # Loses it goes on at this pace, and half again: then this is when lead meets left.
     falling = 1.5 * drift + _DRIFT_DOUBT
     left = (opens - since).total_seconds()
@@ -368,11 +391,9 @@ def plan_start(
     earliest = opens - longest
     if since < earliest < look_at:
         look_at = max(earliest, soonest)
-    if foreseen > 0.0:
-        look_at = max(soonest, min(look_at, opens - timedelta(seconds=foreseen)))
-    return Plan(
-        begin=False, look_at=look_at, lead_seconds=max(lead, foreseen, 0.0)
-    )
+    if seconds > 0.0:
+        look_at = max(soonest, min(look_at, opens - timedelta(seconds=seconds)))
+    return Plan(False, look_at, max(lead, seconds, 0.0), kelvin, short)
 
 
 def _lead(missing: float, per_kelvin: float, longest: timedelta) -> float:

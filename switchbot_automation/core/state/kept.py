@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from switchbot_automation.core.control.band import edges_of
+from switchbot_automation.core.control.band import edges_of, spent
 from switchbot_automation.core.pace import is_stale, too_old
 from switchbot_automation.core.state.evidence import unit_belief
 from switchbot_automation.core.state.meter import TOO_OLD, doubts_of_meters
@@ -184,6 +184,7 @@ def _unit(zone: ZoneSettings, state: ZoneState, now: datetime) -> _Unit:
     contradicted = belief.contradicted_by is not None
     unsure = contradicted or (belief.uncertain and belief.power is not Power.UNKNOWN)
     shown = belief.source in ("plug", "seen", "room") and not unsure
+    shown = shown or (spent(zone, state) and not contradicted)
     return _Unit(unsure or state.uncertain, contradicted, shown)
 
 

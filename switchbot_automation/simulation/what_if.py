@@ -1,0 +1,48 @@
+"""What would another way of control bring? The same document, the same simulated days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from switchbot_automation.settings.proposal import kept_by_auto
+from switchbot_automation.simulation.run import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation.simulation.report import SimulationReport
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The same days under the settings as they are and under `control: auto`."""
+
+    now: SimulationReport
+    auto: SimulationReport
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"now": self.now.to_dict(), "auto": self.auto.to_dict()}
+
+
+async def what_auto_brings(
+    document: Mapping[str, Any], *, season: str, days: float = 3.0
+) -> Change:
+    """Simulate a document as it is, and with every zone kept by `control: auto`.
+
+    The house is the default one, not the owner's: what it says is the direction. `season`
+    is winter or summer. Raises SettingsError for settings that cannot be used.
+
+    >>> import asyncio
+    >>> from switchbot_automation.simulation import default_settings
+    >>> change = asyncio.run(
+    ...     what_auto_brings(default_settings(), season="winter", days=1)
+    ... )
+    >>> change.auto.percent_out_of_band < change.now.percent_out_of_band
+    True
+    """
+    return Change(
+        await simulate(document, season=season, days=days),
+        await simulate(kept_by_auto(document), season=season, days=days),
+    )
