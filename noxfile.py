@@ -242,7 +242,7 @@ def bench(session: nox.Session) -> None:
 def control(session: nox.Session) -> None:
     """Compare the ways of control over 20 seeds; `nox -s control -- --house heavy`."""
     install(session, "test")
-    session.run("python", "tests/control", *session.posargs)
+    session.run("python", "-m", "tests.control", *session.posargs)
 
 
 @nox.session

@@ -77,6 +77,7 @@ def check_config(
     hardly do what is meant; alone they leave the exit code 0. Zones that are kept
     otherwise than by `control: auto` are named.
     """
+    document: Mapping[str, Any] = {}
     try:
         document = load_document(file)
     except Misuse as misuse:

@@ -29,7 +29,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
-from switchbot_automation.core.control.band import after_observation, raises, with_setpoint
+from switchbot_automation.core.control.band import (
+    after_observation,
+    raises,
+    with_setpoint,
+)
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.decide import decide
 from switchbot_automation.core.doubt import attend, overtaken

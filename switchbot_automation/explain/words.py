@@ -571,9 +571,7 @@ _WORDS: Mapping[str, str | tuple[str, ...]] = {
             "{hours:.1f} h for {kelvin:.1f} K until the window opens at {opens}; "
             "{short_kelvin:.1f} K will be missing then"
         ),
-        later(
-            "{hours:.1f} h for {kelvin:.1f} K until the window opens at {opens}"
-        ),
+        later("{hours:.1f} h for {kelvin:.1f} K until the window opens at {opens}"),
         later(
             "the window opens at {opens}, and the room takes "
             "{lead_seconds:.0f} s to get there"

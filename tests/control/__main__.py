@@ -2,7 +2,8 @@
 
 Both run in the same house with the same weather, seed by seed. Without arguments: the
 default house steered, the light house switched, 20 seeds, both seasons. Exits with 1
-when a goal was missed.
+when a goal was missed. `--case all`: the hard cases of `cases.py`, beside what others
+would do in the same rooms and the best in hindsight.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 
 from switchbot_automation.simulation import default_settings, simulate
 from switchbot_automation.simulation.scenarios import HOUSES
+from tests.control.cases import CASES
+from tests.control.table import print_cases
 
 SEASONS = ("winter", "summer")
 WAYS: dict[str, dict[str, Any]] = {
@@ -62,6 +65,7 @@ MOST_ENERGY = 1.08
 MOST_ENERGY_OTHERWISE = 1.05
 MOST_SWITCHES_AN_HOUR = 6
 SUMMER_PERCENT = 0.1
+_CASE_SEEDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,12 @@ def together(rows: list[Row]) -> list[Row]:
     return told
 
 
+def _cases(names: list[str], seeds: int) -> int:
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        chosen = list(CASES) if "all" in names else names
+        return 0 if print_cases(pool, chosen, seeds) else 1
+
+
 def main() -> int:
     """Run what was asked for; return 1 if a goal was missed."""
     parser = argparse.ArgumentParser(prog="nox -s control --", description=__doc__)
@@ -225,8 +235,16 @@ def main() -> int:
     parser.add_argument("--house", choices=[*HOUSES, "all"], help="both ways in it")
     parser.add_argument("--way", choices=ASKED, help="only this one")
     parser.add_argument("--season", choices=SEASONS, help="only this one")
+    parser.add_argument(
+        "--case",
+        choices=[*CASES, "all"],
+        action="append",
+        help="these hard cases alone",
+    )
     parser.add_argument("--json", action="store_true", help="one object, no table")
     options = parser.parse_args()
+    if options.case:
+        return _cases(options.case, min(options.seeds, _CASE_SEEDS))
     houses = list(HOUSES) if options.house == "all" else [options.house]
     runs = DEFAULT_RUNS
     if options.house:

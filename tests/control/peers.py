@@ -32,7 +32,7 @@ _TPI_INSIDE, _TPI_OUTSIDE = 0.6, 0.01
 _CYCLE_SECONDS = 1800.0
 # Slow enough for a room: a setpoint kelvin a kelvin, and in four hours as much again.
 _GAIN, _RESET_SECONDS = 1.0, 4 * 3600.0
-_LEADS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+_LEADS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,7 @@ class Hysteresis:
     def look(self, seen: Look) -> float | None:
         """See `Peer`."""
         sign = 1.0 if seen.heating else -1.0
-        near, far = (
-            (seen.low, seen.high) if seen.heating else (-seen.high, -seen.low)
-        )
+        near, far = (seen.low, seen.high) if seen.heating else (-seen.high, -seen.low)
         if sign * seen.meter <= near - 0.3:
             self._on = True
         elif sign * seen.meter >= far + 0.3:

@@ -38,7 +38,7 @@ from switchbot_automation.model import Action, Power, Reason, ReasonCode
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from switchbot_automation.core.control.warm_up import WarmUp
+    from switchbot_automation.core.control.room_model import Room
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
@@ -174,7 +174,8 @@ def after_observation(
         felt = learned.warm_up.felt(air, goal, elapsed, heating=aim.heating)
         if zone.optimum_start:
             begin = before[0] if before else now
-            felt = _lived(zone, aim, learned, felt, state, (begin, now))
+            room = _lived(zone, aim, learned, state, (begin, now))
+            felt = felt.having_lived(room, heating=aim.heating)
         learned = replace(learned, warm_up=felt)
     if aim is not None and goal is not None and not state.uncertain:
         seen = _situation(zone, learned, state, temperature, now)
@@ -207,16 +208,14 @@ def _lived(
     zone: ZoneSettings,
     aim: Aim,
     learned: Learned,
-    warm_up: WarmUp,
     state: ZoneState,
     span: tuple[datetime, datetime],
-) -> WarmUp:
-    """Return it with the room's model after the reading that ends a span."""
-    room = warm_up.room(heating=aim.heating)
+) -> Room:
+    """Return the room's model after the reading that ends a span."""
+    room = learned.warm_up.room(heating=aim.heating)
     x = aim.sign * (state.last_temperature or 0.0)
     gave = _gave(zone, aim, learned, state, span)
-    room = room.after(span[1].timestamp(), x, gave)
-    return warm_up.having_lived(room, heating=aim.heating)
+    return room.after(span[1].timestamp(), x, gave)
 
 
 def _gave(

@@ -29,12 +29,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from switchbot_automation.core.control.trend import number
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _VERSION = 1
 _HOUR = 3600.0
@@ -88,9 +85,10 @@ class Model:
         if not learns:
             return moved
         x = ((self.walls + walls) / 2.0 - middle, share, 1.0)
-        return moved._after((air - before) / hours, x, hours)
+        return moved.after((air - before) / hours, x, hours)
 
-    def _after(self, y: float, x: tuple[float, float, float], hours: float) -> Model:
+    def after(self, y: float, x: tuple[float, float, float], hours: float) -> Model:
+        """Return it after the air moved by `y` kelvin an hour; see the module."""
         a, b, c = self.numbers
         paa, pab, pac, pbb, pbc, pcc = self.spread
         paa, pbb, pcc = (
@@ -232,7 +230,9 @@ class Room:
         off = _ERRORS * math.sqrt(model.error) * _LOOK_HOURS
         wanted = goal
         goal += min(_MOST_MARGIN, _MARGIN + off)
-        steps = max(1, math.ceil(min(left_seconds, longest_seconds) / _HOUR / _LOOK_HOURS))
+        steps = max(
+            1, math.ceil(min(left_seconds, longest_seconds) / _HOUR / _LOOK_HOURS)
+        )
         hours = min(left_seconds, longest_seconds) / _HOUR / steps
         here = (air, model.walls)
         before = max(0.0, left_seconds - longest_seconds) / _HOUR
@@ -303,6 +303,10 @@ class Room:
         if full is None or rest is None:
             return cls()
         return cls(kept, full, rest, air, at, number(document.get("share"), 0.0, 1e7))
+
+
+UNKNOWN = Room()
+"""A room of which nothing is known yet."""
 
 
 def _read_model(value: Any) -> Model | None:

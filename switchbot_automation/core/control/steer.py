@@ -350,9 +350,7 @@ def is_full(steering: Steering, present: float, offset: float, level: float) -> 
     return steering.full_seconds > 0.0 and present - offset - level >= FULL_ERROR
 
 
-def _asked_enough(
-    aim: Aim, steering: Steering, present: float, level: float
-) -> bool:
+def _asked_enough(aim: Aim, steering: Steering, present: float, level: float) -> bool:
     trial = steering.trial
     if trial is not None and present - trial.setpoint >= _TRIED_STEPS * aim.step:
         return True

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.control.room_model import Foreseen, Room
+from switchbot_automation.core.control.room_model import UNKNOWN, Foreseen, Room
 from switchbot_automation.core.control.trend import number, numbers
 from switchbot_automation.instants import from_unix
 
@@ -168,8 +168,8 @@ class WarmUp:
     episode: Episode | None = None
     walls: float | None = None
     begun: datetime | None = None
-    heated_room: Room = Room()
-    cooled_room: Room = Room()
+    heated_room: Room = UNKNOWN
+    cooled_room: Room = UNKNOWN
 
     def room(self, *, heating: bool) -> Room:
         """Return the model of a season."""
@@ -375,7 +375,13 @@ def plan_start(
         lead = max(lead, seconds)
     kelvin = max(0.0, missing)
     if lead > 0.0 and left <= lead:
-        return Plan(True, now, lead, kelvin, short)
+        return Plan(
+            begin=True,
+            look_at=now,
+            lead_seconds=lead,
+            kelvin=kelvin,
+            short_kelvin=short,
+        )
     # Loses it goes on at this pace, and half again: then this is when lead meets left.
     falling = 1.5 * drift + _DRIFT_DOUBT
     left = (opens - since).total_seconds()
@@ -393,7 +399,13 @@ def plan_start(
         look_at = max(earliest, soonest)
     if seconds > 0.0:
         look_at = max(soonest, min(look_at, opens - timedelta(seconds=seconds)))
-    return Plan(False, look_at, max(lead, seconds, 0.0), kelvin, short)
+    return Plan(
+        begin=False,
+        look_at=look_at,
+        lead_seconds=max(lead, seconds, 0.0),
+        kelvin=kelvin,
+        short_kelvin=short,
+    )
 
 
 def _lead(missing: float, per_kelvin: float, longest: timedelta) -> float:
