@@ -120,6 +120,8 @@ class Driven:
     ("zones", "every"),
     [
         pytest.param({}, 60, id="host"),
+        pytest.param({}, 15, id="host_by_15_s"),
+        pytest.param({}, 600, id="host_by_10_min"),
         pytest.param({"a": {}, "b": {}, "c": {}}, None, id="three_rooms"),
         pytest.param({"a": {}, "b": {"control": "switch"}}, None, id="switched_one"),
         pytest.param({"a": {}, "b": OPENINGS}, None, id="openings"),

@@ -72,7 +72,7 @@ class Model:
     spread: tuple[float, float, float, float, float, float] = (
         _FIRST_VARIANCE[0], 0.0, 0.0, _FIRST_VARIANCE[1], 0.0, _FIRST_VARIANCE[2],
     )  # fmt: skip
-    error: float = 1.0
+    error: float = 0.25
     worst: float = _FIRST[2]
 
     def lived(
@@ -227,7 +227,8 @@ class Room:
         model = self.best
         if model is None or not self.known:
             return None
-        off = _ERRORS * math.sqrt(model.error) * _LOOK_HOURS
+        noise = (_NOISE_KELVIN / _STEP_HOURS) ** 2
+        off = _ERRORS * math.sqrt(max(0.0, model.error - noise)) * _LOOK_HOURS
         wanted = goal
         goal += min(_MOST_MARGIN, _MARGIN + off)
         steps = max(

@@ -15,6 +15,8 @@ from switchbot_automation.core.control.steer import (
     Aim,
     Situation,
     Steering,
+    Trial,
+    is_full,
     steer,
 )
 from switchbot_automation.core.control.steer_learning import learn
@@ -284,3 +286,78 @@ def test_a_room_asked_for_again_is_never_to_be_read_later(
     assert read_at < first <= read_at + timedelta(seconds=1500)
     # Once what was sent has settled it may be a change of the setpoint, and its pace.
     assert again == first or (running and again <= read_at + timedelta(seconds=900))
+
+
+# --- a unit that reads otherwise, and one that has no more to give -------------------------
+
+
+def tried(rises, *, slope=0.0):
+    """Raise the setpoint from 23 to 24, and let the room rise by so much in an hour."""
+    steering = Steering(heating=2.0)
+    seen = Situation(
+        19.0, slope, running=True, setpoint=23.0, settled_seconds=3600.0, level=19.0
+    )
+    steering = learn(WINTER, steering, seen, 300.0)
+    for minutes in range(5, 65, 5):
+        air = 19.0 + rises * minutes / 60
+        seen = Situation(
+            air,
+            rises,
+            running=True,
+            setpoint=24.0,
+            settled_seconds=60.0 * minutes,
+            level=air,
+            most=air,
+        )
+        steering = learn(WINTER, steering, seen, 300.0)
+    return steering
+
+
+def test_a_unit_whose_room_does_not_follow_a_raise_gives_all_it_has():
+    steering = tried(0.1)
+    assert steering.full_seconds > 0.0
+    # And what the room stayed short of is not taken for its sensor's offset.
+    assert steering.heating == pytest.approx(2.0, abs=0.1)
+
+
+def test_one_whose_room_follows_reads_otherwise():
+    assert tried(0.8).full_seconds == 0.0
+
+
+def test_what_the_room_would_have_risen_anyway_is_no_answer():
+    assert tried(0.7, slope=0.6).full_seconds > 0.0
+
+
+def test_a_unit_that_gives_all_it_has_is_asked_no_more_of():
+    cold = Situation(
+        19.0, 0.0, running=True, setpoint=25.0, settled_seconds=7200.0, level=19.0
+    )
+    weak = Steering(heating=2.0, full_seconds=3600.0)
+    assert steer(WINTER, weak, cold).setpoint == 25.0
+    assert steer(WINTER, Steering(heating=2.0), cold).setpoint > 25.0
+    assert is_full(weak, 25.0, 2.0, 19.0)
+    assert not is_full(weak, 23.0, 2.0, 20.5)
+
+
+def test_two_steps_are_asked_for_before_it_is_seen_whether_the_room_follows():
+    cold = Situation(
+        19.0, 0.0, running=True, setpoint=25.0, settled_seconds=1200.0, level=19.0
+    )
+    watching = Steering(heating=2.0, trial=Trial(23.0, 19.0, 2.0, seconds=1200.0))
+    assert steer(WINTER, watching, cold).setpoint == 25.0
+
+
+@pytest.mark.parametrize(
+    "again", [Steering(trial=Trial(23.0, 19.0, 2.0), full_seconds=9.0)]
+)
+def test_a_trial_outlives_a_restart(again):
+    assert Steering.from_document(again.to_document()) == again
+    assert Steering.from_document({**again.to_document(), "trial": {}}).trial is None
+
+
+def test_a_unit_that_runs_at_nobody_knows_what_is_stopped_before_the_band_is_lost():
+    seen = Situation(21.9, 0.3, running=True, setpoint=None)
+    assert steer(WINTER, Steering(), seen).setpoint is None
+    assert steer(WINTER, Steering(), replace(seen, temperature=21.0)).setpoint == 23.0
+    # But not again and again: then only where the band is lost.
+    assert steer(WINTER, Steering(), replace(seen, spared=True)).setpoint == 23.0

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from switchbot_automation.core.control.overshoot import (
     MOST_KELVIN,
+    MOST_RAISED_KELVIN,
     Run,
     Softening,
+    is_at_limit,
     learn_softening,
     softened,
 )
@@ -104,3 +106,69 @@ def test_the_softening_stays_within_bounds(kelvin, runs, heating):
 @pytest.mark.parametrize("document", [{}, {"version": 7}, {"version": 1, "heating": 9}])
 def test_garbage_counts_as_nothing_learned(document):
     assert Softening.from_document(document) == Softening()
+
+
+# --- the other side -----------------------------------------------------------------------
+
+
+def short(setpoint, *, at=1e9, most=19.4, slope=0.0):
+    """A run that has settled below the band."""
+    return Run(
+        at,
+        at - 7200.0,
+        None,
+        latest=most,
+        most=most,
+        settled_seconds=3000.0,
+        setpoint=setpoint,
+        slope=slope,
+    )
+
+
+LOW = replace(AIM, asked=20.0)
+
+
+def test_a_room_that_settles_below_its_band_is_asked_more_for():
+    softening = learn_softening(LOW, Softening(), HYSTERESIS, short(20.0))
+    assert softened(LOW, softening) == 21.0
+    again = learn_softening(LOW, softening, HYSTERESIS, short(21.0))
+    assert softened(LOW, again) == 22.0
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        short(20.0, most=20.0),
+        short(20.0, slope=0.8),
+        replace(short(20.0), settled_seconds=1200.0),
+        short(23.0),
+    ],
+    ids=["in the band", "still coming", "just told", "told otherwise"],
+)
+def test_others_are_not(run):
+    assert learn_softening(LOW, Softening(), HYSTERESIS, run) == Softening()
+
+
+def test_more_is_asked_for_within_limits():
+    softening = Softening()
+    for _ in range(20):
+        softening = learn_softening(
+            LOW, softening, HYSTERESIS, short(softened(LOW, softening))
+        )
+    assert softening.heating == -MOST_RAISED_KELVIN
+    assert softened(LOW, softening) == 26.0
+    assert is_at_limit(LOW, softening)
+    assert not is_at_limit(LOW, Softening())
+    hot = replace(AIM, asked=29.0)
+    assert softened(hot, Softening(heating=-4.0)) == 30.0
+    cold = Aim(heating=False, low=23.0, high=26.0, asked=17.0)
+    assert softened(cold, Softening(cooling=-4.0)) == 16.0
+
+
+def test_what_was_raised_is_taken_back_where_the_room_is_overrun():
+    raised = Softening(heating=-3.0)
+    assert learned(raised, ended(1e9)).heating > -3.0
+
+
+def test_a_dashboard_s_document_keeps_only_the_side_that_leaves_a_room_cold():
+    assert Softening(heating=2.0, cooling=-1.0).raised_only() == Softening(cooling=-1.0)

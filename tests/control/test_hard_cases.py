@@ -1,0 +1,58 @@
+"""What is hard to control, a few days of each; all of it is `nox -s control -- --case all`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.control.cases import CASES
+from tests.control.living import live
+from tests.control.peers import Fixed, Hysteresis, Pi, lived_by
+
+
+def some(name, days, judged_from=0.0):
+    return replace(CASES[name], days=days, judged_from=judged_from)
+
+
+@pytest.mark.parametrize("name", ["target at the low end", "settles 3.5 K below"])
+@pytest.mark.parametrize(
+    ("way", "most"), [({"control": "switch"}, 8.0), ({}, 30.0)], ids=["switch", "none"]
+)
+async def test_a_room_that_stays_short_of_its_band_is_asked_more_for(name, way, most):
+    case = some(name, 2.5, 1.0)
+    assert lived_by(case, Hysteresis(share=False)).percent_out > 60.0
+    kept = await live(case, **way)
+    assert kept.percent_out <= most
+    assert kept.commands <= 5.0
+
+
+async def test_a_weak_unit_is_begun_in_the_night_and_asked_no_more_than_it_has():
+    case = some("weak unit, deep cold", 5.0, 2.0)
+    kept = await live(case, control="auto")
+    assert lived_by(case, Pi(share=False)).percent_out > 50.0
+    assert kept.percent_out <= 20.0
+    assert kept.commands <= 8.0
+    assert kept.starts <= 2.0
+
+
+async def test_orders_whose_answers_are_lost_are_not_undone():
+    kept = await live(some("answers lost", 3.0), control="auto")
+    assert kept.starts <= 6.0
+    assert kept.percent_out <= 6.0
+
+
+@pytest.mark.parametrize("name", ["meter 15 min late", "meter sends each 15 min"])
+async def test_a_late_meter_makes_it_no_busier(name):
+    kept = await live(some(name, 3.0), control="auto")
+    assert kept.commands <= 8.0
+    assert kept.percent_out <= 2.0
+
+
+async def test_a_heated_floor_is_begun_hours_earlier_and_its_relay_is_spared():
+    case = some("screed of 4.5 cm", 5.0, 3.0)
+    kept = await live(case, control="auto")
+    assert kept.percent_out <= 0.6
+    assert kept.commands <= 48.0
+    others = [Hysteresis(share=True), Pi(share=True), Fixed(0.5, 21.0, share=True)]
+    assert min(lived_by(case, each).percent_out for each in others) > 5.0
