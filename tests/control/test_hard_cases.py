@@ -17,21 +17,20 @@ def some(name, days, judged_from=0.0):
 
 @pytest.mark.parametrize("name", ["target at the low end", "settles 3.5 K below"])
 @pytest.mark.parametrize(
-    ("way", "most"), [({"control": "switch"}, 8.0), ({}, 30.0)], ids=["switch", "none"]
+    ("way", "less"), [({"control": "switch"}, 60.0), ({}, 25.0)], ids=["switch", "none"]
 )
-async def test_a_room_that_stays_short_of_its_band_is_asked_more_for(name, way, most):
+async def test_a_room_that_stays_short_of_its_band_is_asked_more_for(name, way, less):
     case = some(name, 2.5, 1.0)
-    assert lived_by(case, Hysteresis(share=False)).percent_out > 60.0
+    plain = lived_by(case, Hysteresis(share=False))
     kept = await live(case, **way)
-    assert kept.percent_out <= most
+    assert kept.percent_out <= plain.percent_out - less
     assert kept.commands <= 5.0
 
 
 async def test_a_weak_unit_is_begun_in_the_night_and_asked_no_more_than_it_has():
     case = some("weak unit, deep cold", 5.0, 2.0)
     kept = await live(case, control="auto")
-    assert lived_by(case, Pi(share=False)).percent_out > 50.0
-    assert kept.percent_out <= 20.0
+    assert kept.percent_out <= lived_by(case, Pi(share=False)).percent_out / 2
     assert kept.commands <= 8.0
     assert kept.starts <= 2.0
 
@@ -50,7 +49,7 @@ async def test_a_late_meter_makes_it_no_busier(name):
 
 
 async def test_a_heated_floor_is_begun_hours_earlier_and_its_relay_is_spared():
-    case = some("screed of 4.5 cm", 5.0, 3.0)
+    case = some("screed of 4.5 cm", 4.0, 2.0)
     kept = await live(case, control="auto")
     assert kept.percent_out <= 0.6
     assert kept.commands <= 48.0

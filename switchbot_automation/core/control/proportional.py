@@ -41,6 +41,8 @@ _SHORTEST_SHARE = 0.1
 # The room is looked at so often, whatever the cycle.
 _LOOK, _LOOK_STORED = timedelta(minutes=5), timedelta(minutes=15)
 # A cycle may make the room swing by this share of its band.
+# Where in its band a floor keeps the room, and by when it is to be there.
+_TARGET_SHARE, _AHEAD_HOURS = 0.45, 1.5
 _SWING_SHARE, _LONGEST_CYCLE_HOURS = 0.15, 3.0
 
 
@@ -50,6 +52,10 @@ def share_of(temperature: float, edges: Edges) -> float:
     if width <= 0.0:
         return 1.0 if temperature <= edges.on else 0.0
     share = (edges.off - temperature) / width
+    return _rounded(share)
+
+
+def _rounded(share: float) -> float:
     if share < _SHORTEST_SHARE:
         return 0.0
     return 1.0 if share > 1.0 - _SHORTEST_SHARE else round(share, 3)
@@ -72,9 +78,12 @@ def proportioned(
     if temperature is None:
         raise AssertionError("nothing to keep a room by")
     # The band itself, since nothing has to be widened where nothing flickers.
-    share = 1.0 if begin else share_of(temperature, edges_around(aim, 0.0))
     usual = timedelta(seconds=zone.equipment[0].cycle_seconds)
     cycle = max(usual, _evened_out(state, aim))
+    share = 1.0
+    if not begin:
+        share = share_of(temperature, edges_around(aim, 0.0))
+        share = _foreseen(state, aim, share) if cycle > usual else share
     on = state.power is Power.ON
     ends = _ends(state, share, cycle, on=on)
     wanted = share > 0.0 if ends is None else (on if now < ends else not on)
@@ -100,6 +109,19 @@ def proportioned(
             zone.name, outcome, action, reasons, if_blocked=Outcome.COOLDOWN
         )
     return replace(decided, look_at=look_at)
+
+
+def _foreseen(state: ZoneState, aim: Aim, share: float) -> float:
+    """Return the share for a floor within its band, by what it will have done in a while.
+
+    It goes on for hours after it was told otherwise, so where the room is says too little.
+    """
+    learned, x = state.learned, aim.sign * (state.last_temperature or 0.0)
+    if learned is None or not aim.near < x < aim.far:
+        return share
+    target = aim.near + _TARGET_SHARE * (aim.far - aim.near)
+    found = learned.warm_up.heated_room.share_for(x, target, _AHEAD_HOURS)
+    return share if found is None else _rounded(found)
 
 
 def _evened_out(state: ZoneState, aim: Aim) -> timedelta:

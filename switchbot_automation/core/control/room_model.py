@@ -125,11 +125,20 @@ class Model:
         )  # fmt: skip
 
     def onward(
-        self, air: float, walls: float, share: float, hours: float
+        self,
+        air: float,
+        walls: float,
+        share: float,
+        hours: float,
+        *,
+        cautious: bool = True,
     ) -> tuple[float, float]:
-        """Return air and walls after one step at a share of the power."""
+        """Return air and walls after one step at a share of the power.
+
+        `cautious`: with the weather at its worst of late, not as it is now.
+        """
         a, b, c = self.numbers
-        c = min(c, self.worst)
+        c = min(c, self.worst) if cautious else c
         gain = b * share + c
         half = a * hours / 2.0
         later = (air + 2.0 * half * walls - half * air + hours * gain) / (1.0 + half)
@@ -215,6 +224,21 @@ class Room:
     def _begun(self, at: float, air: float) -> Room:
         models = self.models or tuple(Model(e, walls=air) for e in _WALLS)
         return replace(self, models=models, air=air, at=at, share=0.0)
+
+    def share_for(self, air: float, target: float, hours: float) -> float | None:
+        """Return the share of its power that brings the room to a target in so many hours.
+
+        0.0 to 1.0, None while too little is known. What is foreseen is a straight line in
+        the share, so two of them say it.
+        """
+        model = self.best
+        if model is None or not self.known:
+            return None
+        rests, runs = (
+            model.onward(air, model.walls, share, hours, cautious=False)[0]
+            for share in (0.0, 1.0)
+        )
+        return max(0.0, min(1.0, (target - rests) / max(1e-6, runs - rests)))
 
     def foreseen(
         self, air: float, goal: float, left_seconds: float, longest_seconds: float
