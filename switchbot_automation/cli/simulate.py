@@ -22,6 +22,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
+from switchbot_automation.settings.table.zone import CONTROLS
 from switchbot_automation.simulation import new_settings
 from switchbot_automation.simulation import plot as plots
 from switchbot_automation.simulation import simulate as run_simulation
@@ -68,6 +69,11 @@ _HISTORY_FILE = "history.sqlite3"
     help="A settings document; without it, the best for the season.",
 )
 @click.option(
+    "--control",
+    type=click.Choice(CONTROLS),
+    help="How the room is kept; without it, as the settings say, else auto.",
+)
+@click.option(
     "--store",
     "store_url",
     metavar="URL",
@@ -89,6 +95,7 @@ def simulate(
     season: str | None,
     seed: int,
     settings_file: Path | None,
+    control: str | None,
     store_url: str | None,
     plot_file: Path | None,
     as_json: bool,
@@ -101,6 +108,10 @@ def simulate(
     settings = None if settings_file is None else load_document(settings_file)
     if season is None:
         season = _season_of(settings)
+    if settings is None:
+        settings = new_settings(season)
+    if control is not None:
+        settings = {**settings, "control": control}
     if plot_file is not None:
         check_plot(plot_file)
     with ExitStack() as stack:
@@ -109,7 +120,7 @@ def simulate(
         stack.enter_context(interruptible())
         report = asyncio.run(
             run_simulation(
-                new_settings(season) if settings is None else settings,
+                settings,
                 days=days,
                 season=season,
                 seed=seed,

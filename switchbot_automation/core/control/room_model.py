@@ -55,6 +55,8 @@ _MARGIN, _ERRORS, _MOST_MARGIN = 0.1, 1.0, 0.6
 _STOPS_BEYOND = 0.5
 _LOOK_HOURS = 0.25
 _FASTEST_WALLS = 10.0
+# Below so many kelvin an hour it is a floor, or a unit far too small.
+_SLOW = 2.5
 _KEPT_DIGITS = 5
 
 
@@ -138,7 +140,9 @@ class Model:
         `cautious`: with the weather at its worst of late, not as it is now.
         """
         a, b, c = self.numbers
-        c = min(c, self.worst) if cautious else c
+        if cautious:
+            # What takes a night to come up evens the weather of that night out.
+            c += (0.5 if b < _SLOW else 1.0) * min(0.0, self.worst - c)
         gain = b * share + c
         half = a * hours / 2.0
         later = (air + 2.0 * half * walls - half * air + hours * gain) / (1.0 + half)
