@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from switchbot_automation.simulation import SimulationReport
     from switchbot_store import HistoryService, StoreInterface
 
+_NONE = "none"
 _SEASONS = ("winter", "summer")
 _LEAST_DAYS = 0.05
 _MOST_DAYS = 366
@@ -70,8 +71,9 @@ _HISTORY_FILE = "history.sqlite3"
 )
 @click.option(
     "--control",
-    type=click.Choice(CONTROLS),
-    help="How the room is kept; without it, as the settings say, else auto.",
+    type=click.Choice((*CONTROLS, _NONE)),
+    help="How the room is kept; without it, as the settings say, else auto. `none`: as a "
+    "document that names no control.",
 )
 @click.option(
     "--store",
@@ -111,7 +113,9 @@ def simulate(
     if settings is None:
         settings = new_settings(season)
     if control is not None:
-        settings = {**settings, "control": control}
+        settings = {key: each for key, each in settings.items() if key != "control"}
+    if control not in (None, _NONE):
+        settings["control"] = control
     if plot_file is not None:
         check_plot(plot_file)
     with ExitStack() as stack:
