@@ -14,7 +14,7 @@ revision
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -68,6 +68,71 @@ class Entry:
     stale: bool = False
     problem: DocumentProblem | None = None
     file: str | None = field(default=None, compare=False)
+
+
+class UnreadEntry(Entry):
+    """An `Entry` whose data is made when it is first asked for.
+
+    Who asks again and again, and sees by the revision that nothing changed, does not pay
+    for a document that it knows. Otherwise an `Entry` like any other, equal to it too.
+    In place of the data it takes what makes it, which must not fail: only of what is
+    known to be a document is one made.
+
+    >>> from switchbot_store.model import Entry, UnreadEntry
+    >>> entry = UnreadEntry(lambda: {"n": 1}, "7", None)
+    >>> entry == Entry({"n": 1}, "7", None), entry.data is entry.data
+    (True, True)
+    """
+
+    __slots__ = ("_data",)
+    _data: Document | Callable[[], Document]
+
+    def __init__(  # noqa: PLR0917 - as `Entry` takes them, for `dataclasses.replace`
+        self,
+        data: Document | Callable[[], Document],
+        revision: str,
+        updated_at: datetime | None,
+        stale: bool = False,
+        problem: DocumentProblem | None = None,
+        file: str | None = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "_data", data)
+        put(self, "revision", revision)
+        put(self, "updated_at", updated_at)
+        put(self, "stale", stale)
+        put(self, "problem", problem)
+        put(self, "file", file)
+
+    @property
+    def data(self) -> Document:
+        """The document, one and the same each time."""
+        data = self._data
+        if callable(data):
+            data = data()
+            object.__setattr__(self, "_data", data)
+        return data
+
+    def read(self) -> Entry:
+        """Return the same as a plain `Entry`."""
+        return Entry(
+            self.data,
+            self.revision,
+            self.updated_at,
+            self.stale,
+            self.problem,
+            self.file,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, UnreadEntry):
+            return self.read() == other.read()
+        return self.read() == other if isinstance(other, Entry) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Entry, (*(getattr(self, each.name) for each in fields(self)),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ import os
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.codec import UnreadableError
@@ -41,7 +42,7 @@ from switchbot_store.files.hand_edits import is_by_hand
 from switchbot_store.model import DocumentProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from switchbot_store.files.formats import Format
     from switchbot_store.files.hand_edits import Mistake
@@ -55,10 +56,13 @@ _DAMAGED: Final = "a crash or the disk damaged it; what was last good is used in
 
 
 class Stored(NamedTuple):
-    """A document as read from its file, or with a `problem` from the last good copy."""
+    """A document as read from its file, or with a `problem` from the last good copy.
+
+    `read` gives the document, and does not fail.
+    """
 
     content: Content
-    document: Document
+    read: Callable[[], Document]
     problem: DocumentProblem | None = None
 
     @property
@@ -377,7 +381,7 @@ class DocumentFile:
             for language in dict.fromkeys((self._format, *map(format_of, self._paths))):
                 if content is not None:
                     with suppress(UnreadableError):
-                        return Stored(content, self._read(content, language))
+                        return _stored(content, self._read(content, language))
         return None
 
     def _noted(self, data: bytes) -> DocumentProblem:
@@ -397,7 +401,10 @@ class DocumentFile:
             _LOGGER.warning("%s can be read again", self.path)
 
     def _parsed(self, content: Content) -> Stored:
-        return Stored(content, self._read(content, self._format))
+        if self._format.quick and self._is_kept(content.data):
+            # These bytes were read before: again only for who looks at them.
+            return Stored(content, partial(self._read, content, self._format))
+        return _stored(content, self._read(content, self._format))
 
     def _read(self, content: Content, language: Format) -> Document:
         try:
@@ -486,6 +493,10 @@ class DocumentFile:
         evidence = f"{target}.corrupt-{stamp}"
         keep_copy(target, evidence)
         return evidence
+
+
+def _stored(content: Content, document: Document) -> Stored:
+    return Stored(content, lambda: document)
 
 
 def _previous_path(target: str) -> str:

@@ -46,7 +46,7 @@ from switchbot_store.files.formats import ENDINGS
 from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
 from switchbot_store.files.places import is_there
 from switchbot_store.interface import StoreInterface
-from switchbot_store.model import Document, Entry, StoreStatus
+from switchbot_store.model import Document, Entry, StoreStatus, UnreadEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -130,10 +130,10 @@ class JsonStore(StoreInterface):
                 file.check_writable()
                 self._write(file, file.text_of(data, content))
 
-    def set_many(self, documents: Mapping[str, Document]) -> None:
+    def set_many(self, documents: Mapping[str, Document]) -> dict[str, str]:
         """Write several documents, all or nothing, durable when it returns.
 
-        Raises StoreDataError before anything is written, StoreUnavailableError.
+        Returns their revisions. Raises StoreDataError before anything is written, StoreUnavailableError.
         """
         contents = {
             self._file(key): encode(data, indent=True)
@@ -149,10 +149,12 @@ class JsonStore(StoreInterface):
             for file, content in changed.items():
                 file.check_writable()
                 changed[file] = file.text_of(documents[file.key], content)
+            contents.update(changed)
             if len(changed) == 1:
                 self._write(*changed.popitem())
             elif changed:
                 self._write_together(changed)
+        return {file.key: revision_of(content) for file, content in contents.items()}
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
@@ -442,8 +444,12 @@ def _chosen(key: str) -> bool:
 def _entry(file: DocumentFile, stored: Stored | None) -> Entry:
     if stored is None:
         return Entry({}, "", None, file=file.path)
+    if stored.problem is None:
+        return UnreadEntry(
+            stored.read, stored.revision, stored.content.changed_at, file=file.path
+        )
     return Entry(
-        stored.document,
+        stored.read(),
         stored.revision,
         stored.content.changed_at,
         problem=stored.problem,

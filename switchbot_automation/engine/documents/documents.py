@@ -121,6 +121,15 @@ class StateBook:
                 ),
             )
 
+    def is_of(self, entry: Entry) -> bool:
+        """Tell by its revision alone whether an entry holds what `stored` has."""
+        return (
+            entry.revision == self.revision
+            and entry.revision != ""
+            and entry.problem is None
+            and not entry.stale
+        )
+
     def written(self, state: ZoneState) -> dict[str, Any]:
         """Return the document that holds a state, without what cannot be read."""
         document = state.merged_into(self.stored, self.saved)
@@ -428,7 +437,7 @@ class Documents:
         stored = entries.pop(self.settings_key)
         self._by_hand = stored.file is not None
         changed = self.life.take(stored)
-        self.foreign = self._foreign(entries[self._state_key].data)
+        self.foreign = self._foreign(entries[self._state_key])
         if self.foreign is not None:
             return changed
         if changed or not self._looked_back:
@@ -459,9 +468,12 @@ class Documents:
         self._joining = max(0, self._joining - 1)
         return changed
 
-    def _foreign(self, document: Mapping[str, Any]) -> str | None:
+    def _foreign(self, entry: Entry) -> str | None:
         """Return why a state document is of another home, None where it is not."""
-        owner = document.get(_OWNER)
+        home = self._books.get(DEFAULT_ZONE)
+        if home is not None and home.is_of(entry):
+            return None
+        owner = entry.data.get(_OWNER)
         if not isinstance(owner, str) or owner == self._home:
             return None
         mine = "no home among others" if self._home is None else repr(self._home)
@@ -695,6 +707,8 @@ class Documents:
             return
         book = self.book(zone)
         book.lost = book.commanded = False
+        if book.is_of(entry):
+            return
         book.revision = entry.revision
         if entry.data == book.stored:
             return
@@ -794,12 +808,13 @@ class Documents:
             past[self._past_key] = self.life.to_document()
         if not written and not past:
             return
+        revisions: Mapping[str, str] = {}
         try:
             for zone in [zone for zone in written if self._books[zone].contested]:
                 await self._save_contested(zone, written.pop(zone))
             if written or past:
                 by_key = {self._books[zone].key: each for zone, each in written.items()}
-                await self._store.set_many({**by_key, **past})
+                revisions = await self._store.set_many({**by_key, **past})
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
             return
@@ -808,7 +823,7 @@ class Documents:
             if side.key in past:
                 side.saved(past[side.key])
         for zone, document in written.items():
-            self._written(zone, document, None)
+            self._written(zone, document, revisions.get(self._books[zone].key))
 
     def _of_home(self, home: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what the home's document is to hold; an account has its own calls."""
