@@ -571,7 +571,7 @@ class AutomationEngine:
             check_hold(hold, now)
             settings = self._in_force if within else None
             if settings is None:
-                settings = await self._parts.preparation.in_force(now)
+                settings = await self._parts.preparation.in_force(now, of=zone)
             found = settings.zones.get(zone)
             if found is None:
                 raise UnknownZoneError(zone, settings.zones)

@@ -22,7 +22,6 @@ import os
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.codec import UnreadableError
@@ -42,7 +41,7 @@ from switchbot_store.files.hand_edits import is_by_hand
 from switchbot_store.model import DocumentProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from switchbot_store.files.formats import Format
     from switchbot_store.files.hand_edits import Mistake
@@ -56,13 +55,10 @@ _DAMAGED: Final = "a crash or the disk damaged it; what was last good is used in
 
 
 class Stored(NamedTuple):
-    """A document as read from its file, or with a `problem` from the last good copy.
-
-    `read` gives the document, and does not fail.
-    """
+    """A document as read from its file, or with a `problem` from the last good copy."""
 
     content: Content
-    read: Callable[[], Document]
+    document: Document
     problem: DocumentProblem | None = None
 
     @property
@@ -381,7 +377,7 @@ class DocumentFile:
             for language in dict.fromkeys((self._format, *map(format_of, self._paths))):
                 if content is not None:
                     with suppress(UnreadableError):
-                        return _stored(content, self._read(content, language))
+                        return Stored(content, self._read(content, language))
         return None
 
     def _noted(self, data: bytes) -> DocumentProblem:
@@ -401,10 +397,7 @@ class DocumentFile:
             _LOGGER.warning("%s can be read again", self.path)
 
     def _parsed(self, content: Content) -> Stored:
-        if self._format.quick and self._is_kept(content.data):
-            # These bytes were read before: again only for who looks at them.
-            return Stored(content, partial(self._read, content, self._format))
-        return _stored(content, self._read(content, self._format))
+        return Stored(content, self._read(content, self._format))
 
     def _read(self, content: Content, language: Format) -> Document:
         try:
@@ -493,10 +486,6 @@ class DocumentFile:
         evidence = f"{target}.corrupt-{stamp}"
         keep_copy(target, evidence)
         return evidence
-
-
-def _stored(content: Content, document: Document) -> Stored:
-    return Stored(content, lambda: document)
 
 
 def _previous_path(target: str) -> str:

@@ -44,10 +44,9 @@ def _levels(data: bytes) -> int:
 
 
 class Format(Protocol):
-    """One language. `quick`: what was read once may be read again wherever one is."""
+    """One language."""
 
     name: str
-    quick: bool
 
     def read(self, data: bytes, *, key: str) -> Document:
         """Return the document of a file's bytes, or raise UnreadableError."""
@@ -70,7 +69,6 @@ class Format(Protocol):
 
 class _Json:
     name = "JSON"
-    quick = True
 
     def read(self, data: bytes, *, key: str) -> Document:
         return decode(data.removeprefix(BYTE_ORDER_MARK), key=key)
@@ -101,7 +99,6 @@ class _ByHand:
     """
 
     name: str
-    quick = False
     longest: int
 
     def __init__(self) -> None:

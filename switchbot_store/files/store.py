@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -46,15 +47,19 @@ from switchbot_store.files.formats import ENDINGS
 from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
 from switchbot_store.files.places import is_there
 from switchbot_store.interface import StoreInterface
-from switchbot_store.model import Document, Entry, StoreStatus, UnreadEntry
+from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
 
 _LOGGER = logging.getLogger(__name__)
 _KEY_SUFFIX: Final = ".key"
 _GOOD_SUFFIX: Final = ".good"
 _SETTINGS: Final = "settings"
+_MANY: Final = 24
+"""From so many documents on, those written together are synced side by side."""
+_SIDE_BY_SIDE: Final = 16
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
@@ -325,9 +330,13 @@ class JsonStore(StoreInterface):
     def _write_together(self, contents: Mapping[DocumentFile, bytes]) -> None:
         names: dict[DocumentFile, str] = {}
         try:
-            for file, content in contents.items():
+            for file in contents:
                 self._remember_key(file)
-                names[file] = file.prepare(content)
+            if len(contents) < _MANY:
+                for file, content in contents.items():
+                    names[file] = file.prepare(content)
+            else:
+                _prepare_side_by_side(contents, names)
             self._commit(names, contents)
         except BaseException:
             # The list goes first: with it, missing files would count as installed.
@@ -444,17 +453,36 @@ def _chosen(key: str) -> bool:
 def _entry(file: DocumentFile, stored: Stored | None) -> Entry:
     if stored is None:
         return Entry({}, "", None, file=file.path)
-    if stored.problem is None:
-        return UnreadEntry(
-            stored.read, stored.revision, stored.content.changed_at, file=file.path
-        )
     return Entry(
-        stored.read(),
+        stored.document,
         stored.revision,
         stored.content.changed_at,
         problem=stored.problem,
         file=file.path,
     )
+
+
+def _prepare_side_by_side(
+    contents: Mapping[DocumentFile, bytes], names: dict[DocumentFile, str]
+) -> None:
+    """Prepare many files; put into `names` those that are, also where one fails.
+
+    A file system makes what several threads wait for durable in one go: a thousand files
+    take it a tenth of the time, or less, that they take one after the other.
+    """
+    with ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads:
+        going = {
+            file: threads.submit(file.prepare, content)
+            for file, content in contents.items()
+        }
+    # Left once all of them are over.
+    names |= {file: each.result() for file, each in going.items() if _went_well(each)}
+    for each in going.values():
+        each.result()
+
+
+def _went_well(each: Future[str]) -> bool:
+    return not each.cancelled() and each.exception() is None
 
 
 def _remove_leftovers(directory: Path) -> None:

@@ -42,7 +42,7 @@ from switchbot_automation.settings.read import check_settings
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import Intent
@@ -416,14 +416,14 @@ class Documents:
             if zone not in zones and zone in self.states and _tells(self.states[zone])
         ]
 
-    async def load(self) -> bool:
+    async def load(self, only: Collection[str] | None = None) -> bool:
         """Read settings and states; tell whether new settings came into force.
 
         Never raises for a store or a document: `reachable`, `store_error` and
-        `life.error` say how it went, and the last good values stay.
+        `life.error` say how it went, and the last good values stay. `only`: zones of the
+        settings in force that are enough for what is asked; of new settings all are read.
         """
-        gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
-        keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
+        keys = [self._state_key, *self._zone_keys(only)]
         for zone in [zone for zone, word in self._switches() if not word.written]:
             await self._write_switch(zone)
         keys += [self.told.key] * self.follows + [self.inbox.key] * self.in_company
@@ -452,6 +452,14 @@ class Documents:
         for side in (*self._sides, self.told, self.inbox, *quota):
             if side.key in entries:
                 side.take(entries.pop(side.key))
+        self._take_states(entries)
+        self._settle_switches()
+        self.left.take(self.home.stored)
+        if only is None or changed:
+            self._joining = max(0, self._joining - 1)
+        return changed
+
+    def _take_states(self, entries: Mapping[str, Entry]) -> None:
         settings = self.life.settings
         gone_now = self.named.difference(settings.zones if settings else ())
         for key, entry in entries.items():
@@ -463,10 +471,6 @@ class Documents:
             if not strange or _tells(ZoneState.from_document(entry.data)):
                 self._take_state(zone, entry)
             self._store.mended.discard(key)
-        self._settle_switches()
-        self.left.take(self.home.stored)
-        self._joining = max(0, self._joining - 1)
-        return changed
 
     def _foreign(self, entry: Entry) -> str | None:
         """Return why a state document is of another home, None where it is not."""
@@ -512,12 +516,16 @@ class Documents:
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             _LOGGER.info("the state was not released: %s", error)
 
-    def _zone_keys(self) -> list[str]:
+    def _zone_keys(self, only: Collection[str] | None = None) -> list[str]:
         settings = self.life.settings
+        zones: Iterable[str] = only or ()
+        if only is None:
+            gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
+            zones = (*(settings.zones if settings else ()), *gone)
+        keys = [self.key_of(zone) for zone in zones]
         if settings is None:
             # With the settings themselves, and not by a second call behind them.
-            return [side.key for side in self._sides]
-        keys = [self.key_of(zone) for zone in settings.zones]
+            return [*keys, *[side.key for side in self._sides]]
         # Runs of rules that are gone may still have something to turn off.
         wanted = settings.rules or self.rules.revision is None or self.rules.data
         sides = [side.key for side in self._sides] if wanted else []

@@ -6,6 +6,7 @@ Which of them are due `core.step` says.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 # No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
 _READS_AT_ONCE = 8
+# Of very many meters more, or a tick would be as long as the time between two. An account
+# has not so many; they are those of a host with a cloud, or hubs, of its own.
+_TURNS, _MOST_AT_ONCE = 12, 96
 
 # What a doubt is in words, for `last_error`.
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
@@ -124,7 +128,8 @@ class Meters:
         if len(meters) <= 1:
             await self._read_in_turn(turns, found, force)
         else:
-            at_once = min(_READS_AT_ONCE, len(meters))
+            share = math.ceil(len(meters) / _TURNS)
+            at_once = min(max(_READS_AT_ONCE, share), _MOST_AT_ONCE, len(meters))
             await asyncio.gather(
                 *(self._read_in_turn(turns, found, force) for _ in range(at_once))
             )
