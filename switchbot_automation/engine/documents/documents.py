@@ -600,11 +600,15 @@ class Documents:
         for zone, off_since in self._switched_off_before.items():
             self.states[zone] = switched(self.states[zone], off_since)
         self._switched_off_before = {}
-        for zone, word in self._switches():
+        words = self._switches()
+        for zone, word in words:
             says = self.life.says(zone)
             if says is not None and (word.written or says is word.on):
                 self.states[zone] = switched(self.states[zone], None)
-        self._lay_switches()
+        if words:
+            self._lay_switches()
+        else:
+            self.life.switch({})
 
     def _take_past(self, entry: Entry) -> None:
         at = entry.updated_at or LONG_AGO

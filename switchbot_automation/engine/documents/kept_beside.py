@@ -63,8 +63,11 @@ class KeptBeside:
         """
         entries = await self._read(list(keys))
         unreadable = []
+        storable_at = {} if self.problems or self._beside else self._storable
         for key, entry in entries.items():
             if entry.problem is None:
+                if storable_at.get(key) == entry.revision:
+                    continue
                 self.problems.pop(key, None)
                 entries[key] = self._made_storable(key, entry)
                 if self._beside.pop(key, None) is not None:
