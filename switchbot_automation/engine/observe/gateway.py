@@ -328,13 +328,13 @@ class Observer:
         The end comes early while a person waits. Raises whatever the client raises, and
         TimeoutError.
         """
-        now = asyncio.get_running_loop().time()
-        ends_at = min(self._people, default=now + CALL_SECONDS)
-        if ends_at <= now:
+        if self._people and min(self._people) <= asyncio.get_running_loop().time():
             raise TimeoutError("not asked, a person waits")
         going = _Begun(self._counted(function, *args))
         if going.ended:
             return going.answer
+        now = asyncio.get_running_loop().time()
+        ends_at = min(self._people, default=now + CALL_SECONDS)
         async with asyncio.timeout_at(ends_at) as limit:
             self._limits.add(limit)
             try:
