@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from switchbot_automation import SwitchBotClient
     from switchbot_automation.model import DeviceList, Scene
     from switchbot_automation.settings.model import Settings, ZoneSettings
-    from switchbot_automation.simulation.what_if import Change
+    from switchbot_automation.simulation.what_if import Brought
 
 
 @click.command("check-config")
@@ -124,14 +124,14 @@ def _not_best(settings: Settings) -> list[str]:
     ]
 
 
-def _what_if(document: Mapping[str, Any]) -> Change:
+def _what_if(document: Mapping[str, Any]) -> Brought:
     mode = document.get("mode")
     season = mode if mode in SEASONS else SEASONS[0]
     with progress_bar("Simulating") as _:
         return asyncio.run(what_auto_brings(document, season=season))
 
 
-def _print_auto(file: Path, zones: list[str], change: Change | None) -> None:
+def _print_auto(file: Path, zones: list[str], change: Brought | None) -> None:
     """Say what `control: auto` would bring, or how to find out."""
     if change is None and zones:
         click.echo(

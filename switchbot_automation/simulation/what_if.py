@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Brought:
     """The same days under the settings as they are and under `control: auto`."""
 
     now: SimulationReport
@@ -28,7 +28,7 @@ class Change:
 
 async def what_auto_brings(
     document: Mapping[str, Any], *, season: str, days: float = 3.0
-) -> Change:
+) -> Brought:
     """Simulate a document as it is, and with every zone kept by `control: auto`.
 
     The house is the default one, not the owner's: what it says is the direction. `season`
@@ -42,7 +42,7 @@ async def what_auto_brings(
     >>> change.auto.percent_out_of_band < change.now.percent_out_of_band
     True
     """
-    return Change(
+    return Brought(
         await simulate(document, season=season, days=days),
         await simulate(kept_by_auto(document), season=season, days=days),
     )

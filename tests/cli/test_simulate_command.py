@@ -111,7 +111,7 @@ def test_misuse_ends_with_2_before_any_work(invoke, arguments):
 
 def test_a_store_keeps_what_the_engine_wrote_and_is_used_once(invoke, tmp_path):
     directory = tmp_path / "kept"
-    arguments = ("simulate", "--days", 0.2, "--store", f"json:{directory}")
+    arguments = ("simulate", "--days", 0.1, "--store", f"json:{directory}")
     assert invoke(*arguments).exit_code == 0
     with JsonStore(directory) as store:
         assert store.get("settings") == new_settings("winter")

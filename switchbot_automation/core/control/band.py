@@ -38,7 +38,7 @@ from switchbot_automation.model import Action, Power, Reason, ReasonCode
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from switchbot_automation.core.control.room_model import Room
+    from switchbot_automation.core.control.room_model import TwoNodes
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Profile, ZoneSettings
 
@@ -210,7 +210,7 @@ def _lived(
     learned: Learned,
     state: ZoneState,
     span: tuple[datetime, datetime],
-) -> Room:
+) -> TwoNodes:
     """Return the room's model after the reading that ends a span."""
     room = learned.warm_up.room(heating=aim.heating)
     x = aim.sign * (state.last_temperature or 0.0)

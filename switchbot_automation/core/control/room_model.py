@@ -162,7 +162,7 @@ class Foreseen(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class TwoNodes:
     """The bank of a season. `full` and `rest` are hours learned from.
 
     `air` and `at` (POSIX seconds) are where the present step began, `share` what the unit
@@ -192,7 +192,7 @@ class Room:
         model = self.best
         return None if model is None or not self.known else model.numbers[1]
 
-    def after(self, at: float, air: float, on_seconds: float | None) -> Room:
+    def after(self, at: float, air: float, on_seconds: float | None) -> TwoNodes:
         """Return it after a reading.
 
         `on_seconds` is for how long the unit gave all it has since the reading before,
@@ -225,7 +225,7 @@ class Room:
             share=0.0,
         )
 
-    def _begun(self, at: float, air: float) -> Room:
+    def _begun(self, at: float, air: float) -> TwoNodes:
         models = self.models or tuple(Model(e, walls=air) for e in _WALLS)
         return replace(self, models=models, air=air, at=at, share=0.0)
 
@@ -316,7 +316,7 @@ class Room:
         }
 
     @classmethod
-    def from_document(cls, document: Any) -> Room:
+    def from_document(cls, document: Any) -> TwoNodes:
         """Read a document; another version or garbage counts as nothing learned."""
         if not isinstance(document, dict) or document.get("version") != _VERSION:
             return cls()
@@ -334,7 +334,7 @@ class Room:
         return cls(kept, full, rest, air, at, number(document.get("share"), 0.0, 1e7))
 
 
-UNKNOWN = Room()
+UNKNOWN = TwoNodes()
 """A room of which nothing is known yet."""
 
 

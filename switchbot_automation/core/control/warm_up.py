@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from switchbot_automation.core.control.room_model import UNKNOWN, Foreseen, Room
+from switchbot_automation.core.control.room_model import UNKNOWN, Foreseen, TwoNodes
 from switchbot_automation.core.control.trend import number, numbers
 from switchbot_automation.instants import from_unix
 
@@ -168,14 +168,14 @@ class WarmUp:
     episode: Episode | None = None
     walls: float | None = None
     begun: datetime | None = None
-    heated_room: Room = UNKNOWN
-    cooled_room: Room = UNKNOWN
+    heated_room: TwoNodes = UNKNOWN
+    cooled_room: TwoNodes = UNKNOWN
 
-    def room(self, *, heating: bool) -> Room:
+    def room(self, *, heating: bool) -> TwoNodes:
         """Return the model of a season."""
         return self.heated_room if heating else self.cooled_room
 
-    def having_lived(self, room: Room, *, heating: bool) -> WarmUp:
+    def having_lived(self, room: TwoNodes, *, heating: bool) -> WarmUp:
         """Return it with a season's model after another reading."""
         if heating:
             return replace(self, heated_room=room)
@@ -298,8 +298,8 @@ class WarmUp:
             _read_episode(document.get("episode")),
             number(document.get("walls"), -100.0, 100.0),
             from_unix(number(document.get("begun"))),
-            Room.from_document(document.get("heated")),
-            Room.from_document(document.get("cooled")),
+            TwoNodes.from_document(document.get("heated")),
+            TwoNodes.from_document(document.get("cooled")),
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchbot_automation.core.control.room_model import Foreseen, Room
+from switchbot_automation.core.control.room_model import Foreseen, TwoNodes
 from switchbot_automation.core.control.warm_up import WarmUp
 
 HOUR = 3600.0
@@ -32,7 +32,7 @@ class Simulated:
 
 def nights(house, days, *, noise=0.0, seed=1):
     """Eight hours at rest, and at full power until a thermostat takes over."""
-    room, chance = Room(), random.Random(seed)
+    room, chance = TwoNodes(), random.Random(seed)
     for _ in range(days):
         for quarter in range(96):
             on = quarter >= 32
@@ -75,8 +75,8 @@ def test_what_it_foresees_of_a_morning_comes_true(numbers):
 
 
 def test_nothing_is_foreseen_before_it_was_seen_at_full_power_and_at_rest():
-    assert Room().foreseen(15.0, 20.0, HOUR, HOUR) is None
-    rests = Room()
+    assert TwoNodes().foreseen(15.0, 20.0, HOUR, HOUR) is None
+    rests = TwoNodes()
     for quarter in range(100):
         rests = rests.after(900.0 * quarter, 18.0, 0.0)
     assert not rests.known
@@ -115,7 +115,7 @@ def test_a_unit_that_gives_nobody_knows_how_much_teaches_nothing():
 
 def test_it_outlives_a_restart():
     room = nights(Simulated(1.0, 2.5, -1.5, 1 / 12), 4)
-    again = Room.from_document(room.to_document())
+    again = TwoNodes.from_document(room.to_document())
     foreseen = room.foreseen(15.0, 20.0, 9 * HOUR, 14 * HOUR)
     assert again.foreseen(15.0, 20.0, 9 * HOUR, 14 * HOUR) == pytest.approx(
         foreseen, rel=0.02
@@ -140,7 +140,7 @@ def test_it_outlives_a_restart():
 )
 def test_a_damaged_document_is_read_as_something_usable(value):
     document = value if isinstance(value, dict) else {"models": value}
-    room = Room.from_document({"version": 1, "air": 20.0, "at": 0.0, **document})
+    room = TwoNodes.from_document({"version": 1, "air": 20.0, "at": 0.0, **document})
     room.after(1e9, 20.0, 0.0)
     room.foreseen(15.0, 20.0, HOUR, HOUR)
 
@@ -156,7 +156,7 @@ def test_a_damaged_document_is_read_as_something_usable(value):
     )
 )
 def test_whatever_is_read_its_numbers_stay_physical(readings):
-    room, at = Room(), 0.0
+    room, at = TwoNodes(), 0.0
     for seconds, air, gave in readings:
         at += seconds
         room = room.after(at, air, gave)
