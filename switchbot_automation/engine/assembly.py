@@ -25,6 +25,7 @@ from switchbot_automation.engine.observe.offsets import Offsets
 from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.tell.events import Announcer, Listeners
 from switchbot_automation.engine.tell.notices import Notices
+from switchbot_automation.engine.tell.upkeep import UpkeepWatch
 from switchbot_automation.engine.tick import Agenda, Preparation, Tick
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Parts(NamedTuple):
     announcer: Announcer
     notices: Notices
     left_units: LeftUnits
+    upkeep: UpkeepWatch
 
 
 def assemble(
@@ -82,16 +84,20 @@ def assemble(
     plugged = PluggedCloud(client, documents, clock)
     known = KnownDevices()
     pushes = Pushes(documents, clock, known)
+    listeners = Listeners()
+    notifiers = Notifiers(documents, notifier, webhook_sender)
     observer = Observer(plugged, clock, ledger, counts=shared is None)
     meters = Meters(documents, observer, clock, ledger, pushes=pushes, known=known)
     actuator = Actuator(plugged, observer, clock, hooks)
     leadership = Leadership(clock, watches)
     commander = Commander(documents, actuator, clock, leadership)
+    upkeep = UpkeepWatch(documents, clock, listeners, notifiers)
+    observer.when_status = upkeep.saw
+    observer.when_named = upkeep.listed
     observer.when_listed = commander.listed
     observer.when_answering = commander.answering
     observer.when_silence_ends = partial(commander.answering, after_silence=True)
     left_units = LeftUnits(documents, observer, commander, clock)
-    listeners = Listeners()
     agenda = Agenda(documents, meters, pushes, listeners, clock)
     offsets = Offsets(agenda.bring_forward)
     survey = Survey(
@@ -102,7 +108,6 @@ def assemble(
         offsets=offsets,
         clock=clock,
     )
-    notifiers = Notifiers(documents, notifier, webhook_sender)
     configurator = Configurator(documents, notifiers)
     quota_watch = QuotaWatch(ledger, meters, listeners)
 
@@ -162,4 +167,5 @@ def assemble(
         announcer=Announcer(listeners, documents, clock),
         notices=Notices(documents, listeners, notifiers),
         left_units=left_units,
+        upkeep=upkeep,
     )

@@ -61,7 +61,7 @@ from switchbot_automation.plugins import installed
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -379,6 +379,8 @@ class AutomationEngine:
                     ticks, strays = with_commands(ticks, strays)
                 if settings.rules or any(tick.tells for tick in ticks):
                     await parts.notices.tell(now)
+                parts.upkeep.ticked(now)
+                await parts.upkeep.tell(now)
         return ticks, strays, rules_at
 
     async def look(self) -> bool:
@@ -517,6 +519,7 @@ class AutomationEngine:
             return
         used = quota["api_requests_total"]
         await self._recorder.record(ticks, strays, trigger, now, used)
+        await parts.upkeep.keep(self._history, now)
         lead = parts.leadership.to_document(documents.life.settings)
         await documents.save({"last_tick": encode_instant(now), **quota, **lead})
 
@@ -716,9 +719,38 @@ class AutomationEngine:
             around = settings is not None and event.device_id in settings.sensors_around
             if zones or around or (settings is not None and settings.rules):
                 await self._documents.pass_on(payload)
-        elif self._rules.take(event) or self._parts.pushes.wake:
+        elif self._took(event, zones):
             self._parts.agenda.bring_forward()
         return event
+
+    def _took(self, event: WebhookEvent, zones: Collection[str]) -> bool:
+        """Hand an event to rules and upkeep; tell whether it wants a tick."""
+        settings = self._documents.life.settings
+        around = settings is not None and event.device_id in settings.sensors_around
+        wanted = self._rules.take(event)
+        if zones or around or wanted:
+            self._parts.upkeep.heard(event)
+        return wanted or self._parts.pushes.wake
+
+    def upkeep(self) -> dict[str, Any]:
+        """Return batteries, filters, hours, starts and energy a day. No I/O.
+
+        See `engine/tell/upkeep.py`'s `report_of`.
+        """
+        self._lifetime.check_open()
+        return self._parts.upkeep.report()
+
+    async def upkeep_done(self, name: str) -> bool:
+        """Note that a zone's unit, or a device, was looked after: its hours begin anew.
+
+        Returns whether it is known. Raises EngineClosedError.
+        """
+        async with self._alone():
+            known = self._parts.upkeep.done(name, self._clock.now())
+            if known:
+                await self._parts.upkeep.keep(None, self._clock.now())
+                await self._documents.save(self._parts.quota.to_document())
+            return known
 
     def _take_passed_on(self) -> None:
         """Take the events that other processes left here."""
@@ -734,7 +766,7 @@ class AutomationEngine:
             if isinstance(event, RefusedWebhook):
                 continue
             self._parts.listeners.emit(WebhookReceived(event, zones))
-            if self._rules.take(event) or self._parts.pushes.wake:
+            if self._took(event, zones):
                 self._parts.agenda.bring_forward()
 
     async def apply_settings(

@@ -21,6 +21,7 @@ from switchbot_automation.languages import (
 )
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Outcome, Power, ReasonCode
+from switchbot_automation.upkeep.ledger import BATTERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.state.kept import News
     from switchbot_automation.explain.counterfactual import Counterfactual
+    from switchbot_automation.upkeep.ledger import UpkeepNews
 
 
 _MINUTE, _HOUR = 60, 3600
@@ -257,6 +259,23 @@ def notice_words(news: News, tz: tzinfo, at: datetime) -> tuple[str, str]:
         "{zone}: {what}", zone=news.zone, what=reason_words({"code": news.kind}, tz)
     )
     return title, _("Since {since}. {advice}", since=since, advice=advice)
+
+
+def upkeep_words(name: str, news: UpkeepNews) -> tuple[str, str]:
+    """Return title and text of a notice about a battery or a filter."""
+    value, hours, limit = f"{news.value:g}", f"{news.value:.0f}", f"{news.limit:g}"
+    if news.what == BATTERY:
+        return _("{name}: battery low", name=name), _(
+            "It has {value} %, and is to have at least {limit} %. Change or charge it.",
+            value=value,
+            limit=limit,
+        )
+    return _("{name}: clean the filter", name=name), _(
+        "It ran {hours} hours since the last time; every {limit} hours is wanted. Say so"
+        " once it is done.",
+        hours=hours,
+        limit=limit,
+    )
 
 
 def duration(seconds: float) -> str:

@@ -686,6 +686,8 @@ def load(
         api_quota_warning_threshold=home["api_quota_warning_threshold"],
         quota_reserve=None if reserve == "auto" else reserve,
         language=home["language"],
+        battery_below=home["battery_below"],
+        filter_after_hours=home["filter_after_hours"],
         groups=MappingProxyType(
             {
                 name: GroupSettings(name, **group)

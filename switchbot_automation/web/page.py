@@ -50,6 +50,7 @@ NAMES: Final = (
     "past.js",
     "said.js",
     "settings.js",
+    "upkeep.js",
     "wants.js",
     "week.js",
     "language.js",

@@ -343,6 +343,7 @@ class ThreadedHistory:
         device_id: str | None = None,
         attribute: str | None = None,
         format: str | None = None,  # noqa: A002 - as in `HistoryService`
+        spreadsheet: bool = False,
     ) -> int:
         """Write readings to a file; see `DeviceHistory.export`. 0 without a place."""
         place = self.service.readings
@@ -356,6 +357,7 @@ class ThreadedHistory:
             device_id=device_id,
             attribute=attribute,
             format=format,
+            spreadsheet=spreadsheet,
         )
 
     async def query(

@@ -95,6 +95,10 @@ def _forget(_listing: Mapping[str, str]) -> None:
     """Listen to no list."""
 
 
+def _nobody_hears(_status: DeviceStatus) -> None:
+    """Listen to no answer."""
+
+
 def _of_plugin(args: tuple[object, ...]) -> bool:
     """Tell whether a call is for a plug-in's device, and so none to the cloud."""
     return bool(args) and isinstance(args[0], str) and args[0].startswith(PLUGIN_PREFIX)
@@ -149,6 +153,8 @@ class Observer:
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
         self.when_listed: Callable[[Mapping[str, str]], None] = _forget
+        self.when_status: Callable[[DeviceStatus], None] = _nobody_hears
+        self.when_named: Callable[[Mapping[str, str]], None] = _forget
         self.when_answering: Callable[[], None] = _nothing
         self.when_silence_ends: Callable[[], None] = _nothing
         self._silent_since: float | None = None
@@ -189,6 +195,7 @@ class Observer:
             self._failing.discard(device_id)
             _LOGGER.info("%s can be read again", device_id)
             self.when_answering()
+        self.when_status(status)
         return status
 
     async def devices(self) -> DeviceList:
@@ -201,6 +208,7 @@ class Observer:
         listing |= {each.device_id: each.remote_type for each in found.remotes}
         self.refusals = listed(self.refusals, listing)
         self.when_listed(listing)
+        self.when_named({each.device_id: each.name for each in found.devices})
         return found
 
     def try_anew(self) -> None:

@@ -38,6 +38,25 @@ HOME: tuple[SettingSpec, ...] = (
         per_zone=False,
     ),
     SettingSpec(
+        "battery_below",
+        Kind.NUMBER,
+        "Tell once of each device whose battery has less; 0 tells of none.",
+        default=0,
+        bounds=(0, 100),
+        unit="%",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "filter_after_hours",
+        Kind.NUMBER,
+        "Tell once that a unit has run so long since its filter was cleaned, or a device's"
+        " filter was used so long; 0 tells of none.",
+        default=0,
+        bounds=(0, 100000),
+        unit="hours",
+        per_zone=False,
+    ),
+    SettingSpec(
         "shadow",
         Kind.OVERRIDES,
         "Other settings, written over these, that are decided beside them and recorded"

@@ -5,6 +5,7 @@ import { _, language } from "./language.js";
 import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { openSettings } from "./settings.js";
+import { showUpkeep } from "./upkeep.js";
 import { openChange, showDial, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
 import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomWord, state, statusWord, titleOf } from "./words.js";
@@ -232,6 +233,14 @@ function openHold(name) {
   get("hold").showModal();
 }
 
+get("upkeep-part").addEventListener("toggle", async (event) => {
+  if (!event.target.open) return;
+  try {
+    await showUpkeep(Boolean(home?.read_only));
+  } catch (error) {
+    say(error.message);
+  }
+});
 get("open-settings").addEventListener("click", () => openSettings(selected));
 for (const name of ["change", "review"]) get(`${name}-cancel`).addEventListener("click", () => get(name).close(""));
 get("settings-close").addEventListener("click", () => get("settings").close());

@@ -322,8 +322,9 @@ class DeviceHistory:
             hour_of(plan.start), plan.end, device_id=wanted, attribute=attribute
         )
         found = bucketed(plan, rows, hours, self._now())
-        source = "rollup" if hours else "raw"
-        return HistoryResult(self._bare(found), source, plan.width_seconds)
+        return HistoryResult(
+            self._bare(found), "rollup" if hours else "raw", plan.width_seconds
+        )
 
     def latest(self) -> list[HistoryRow]:
         """Return the newest reading of every device and attribute, by name."""
