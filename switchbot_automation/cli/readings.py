@@ -30,6 +30,13 @@ from switchbot_automation.explain.words import reason_words
 from switchbot_automation.languages import later
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import ReasonCode
+from switchbot_automation.units import (
+    CELSIUS,
+    SYMBOLS,
+    from_celsius,
+    measured_in,
+    symbol,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -180,5 +187,7 @@ def _text(
 def _value_text(name: str, value: Any, unit: str) -> str:
     if isinstance(value, bool):
         return f"{name} {_('yes') if value else _('no')}"
+    if unit == SYMBOLS[CELSIUS] and isinstance(value, int | float):
+        value, unit = from_celsius(float(value), measured_in()), symbol()
     number = f"{value:g}" if isinstance(value, float) else f"{value}"
     return f"{name} {number}{f' {unit}' if unit else ''}"

@@ -58,6 +58,7 @@ from switchbot_automation.model import (
     TickReport,
 )
 from switchbot_automation.plugins import installed
+from switchbot_automation.units import CELSIUS
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
@@ -840,6 +841,12 @@ class AutomationEngine:
         """The setting `language`; ``auto`` while there are no settings. No I/O."""
         settings = self._documents.life.settings
         return settings.language if settings is not None else LANGUAGE_AUTO
+
+    @property
+    def unit(self) -> str:
+        """The setting `unit`, ``celsius`` while there are no settings. No I/O."""
+        settings = self._documents.life.settings
+        return settings.unit if settings is not None else CELSIUS
 
     def overview(self) -> dict[str, Any]:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""

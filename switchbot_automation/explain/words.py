@@ -21,6 +21,13 @@ from switchbot_automation.languages import (
 )
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Outcome, Power, ReasonCode
+from switchbot_automation.units import (
+    CELSIUS,
+    SYMBOLS,
+    from_celsius,
+    measured_in,
+    symbol,
+)
 from switchbot_automation.upkeep.ledger import BATTERY
 
 if TYPE_CHECKING:
@@ -370,9 +377,14 @@ def _at_another_time(change: Counterfactual) -> str:
 
 def _compared(messages: tuple[str, str], change: Counterfactual) -> str:
     """Fill the message for more, or that for less."""
-    unit = f" {change.unit}" if change.unit else ""
+    new, old, unit = change.becomes, change.value, f" {change.unit}"
+    if change.unit == SYMBOLS[CELSIUS] and not change.name.endswith("_celsius"):
+        # As the document has it, whose other keys say their unit themselves.
+        new, old = (from_celsius(float(each), measured_in()) for each in (new, old))
+        unit = f" {symbol()}"
+    unit = unit if change.unit else ""
     message = messages[change.becomes <= change.value]
-    return _(message, name=change.name, new=change.becomes, old=change.value, unit=unit)
+    return _(message, name=change.name, new=new, old=old, unit=unit)
 
 
 def _plain(value: Any) -> str:

@@ -39,6 +39,7 @@ from switchbot_automation.engine.documents.settings_life import (
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.read import check_settings
+from switchbot_automation.settings.scale import in_unit_of
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
@@ -634,7 +635,7 @@ class Documents:
 
         def change(document: dict[str, Any]) -> dict[str, Any] | None:
             nonlocal changes
-            changed = with_zone_keys(zone, keys, document)
+            changed = with_zone_keys(zone, in_unit_of(document, keys), document)
             changes = changed != document
             if not changes or not checked:
                 return changed if changes else None

@@ -18,6 +18,7 @@ from switchbot_automation.engine.tell.events import UpkeepNotice
 from switchbot_automation.explain.words import upkeep_words
 from switchbot_automation.languages import chosen, speaking, spoken
 from switchbot_automation.model import Power
+from switchbot_automation.units import measuring
 from switchbot_automation.upkeep.facts import facts_of, readings_of
 from switchbot_automation.upkeep.ledger import UpkeepLedger
 from switchbot_store import DeviceReading
@@ -124,7 +125,10 @@ class UpkeepWatch:
             battery_below=settings.battery_below,
             filter_after_hours=settings.filter_after_hours,
         ):
-            with speaking(chosen(settings.language, spoken())):
+            with (
+                speaking(chosen(settings.language, spoken())),
+                measuring(settings.unit),
+            ):
                 delivered = await self._deliver(news, now)
             if not delivered:
                 self._not_before = now + _AGAIN

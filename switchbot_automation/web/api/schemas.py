@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.languages import LANGUAGES
+from switchbot_automation.units import UNITS
 from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -141,6 +142,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         last_tick=_maybe(_INSTANT),
         next_wakeup=_INSTANT,
         watches=_BOOLEAN,
+        unit={"enum": list(UNITS)},
         settings_error=_maybe(_TEXT),
         document_problems=_list(_TEXT),
         store_problems=_list(_TEXT),
