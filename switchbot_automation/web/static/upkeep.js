@@ -30,7 +30,7 @@ function filterWords(device) {
 export async function showUpkeep(readOnly) {
   const told = await ask("api/upkeep");
   const devices = told.devices.map((device) =>
-    cells([device.name || device.device_id, some(device.battery, "%"), filterWords(device), some(last(device.energy_wh), "Wh")], device.needs),
+    cells([device.name || device.device_id, some(device.battery, "%"), filterWords(device), some(last(device.energy_wh), _("Wh"))], device.needs),
   );
   get("upkeep-devices").replaceChildren(...devices);
   const units = told.units.map((unit) => {
