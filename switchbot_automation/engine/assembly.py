@@ -14,6 +14,7 @@ from switchbot_automation.engine.act.outside import UnsealingSender
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
+from switchbot_automation.engine.observe.ears import EarsOfEngine
 from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
 from switchbot_automation.engine.observe.meters import (
     KnownDevices,
@@ -87,6 +88,7 @@ def assemble(
     listeners = Listeners()
     notifiers = Notifiers(documents, notifier, webhook_sender)
     observer = Observer(plugged, clock, ledger, counts=shared is None)
+    observer.ears = EarsOfEngine(clock, plugged.hearing)
     meters = Meters(documents, observer, clock, ledger, pushes=pushes, known=known)
     actuator = Actuator(plugged, observer, clock, hooks)
     leadership = Leadership(clock, watches)

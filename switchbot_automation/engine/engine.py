@@ -833,7 +833,7 @@ class AutomationEngine:
             rules=self._rules.health(),
             left_units=self._parts.left_units.report(),
             refused=self._parts.observer.refusals,
-            plugins=await (await installed()).report_beside(),
+            plugins=await self._plugins(),
         )
 
     @property
@@ -841,6 +841,12 @@ class AutomationEngine:
         """The setting `language`; ``auto`` while there are no settings. No I/O."""
         settings = self._documents.life.settings
         return settings.language if settings is not None else LANGUAGE_AUTO
+
+    async def _plugins(self) -> dict[str, Any]:
+        report = await (await installed()).report_beside()
+        ears = self._parts.observer.ears
+        heard = ears.report() if ears is not None else {}
+        return {**report, "heard": heard} if heard else report
 
     @property
     def unit(self) -> str:
