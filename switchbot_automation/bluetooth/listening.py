@@ -110,7 +110,8 @@ class ScannerDouble:
     >>> async def heard():
     ...     double = ScannerDouble()
     ...     async with listen(Ears(), make=double.make) as found:
-    ...         double.say("AA:BB:CC:DD:EE:FF", service=b"T\\x00d\\x05\\x980")
+    ...         packet = bytes.fromhex("54 00 64 05 98 30")
+    ...         double.say("AA:BB:CC:DD:EE:FF", service=packet)
     ...         return found.heard("AABBCCDDEEFF")
     >>> asyncio.run(heard()).fields
     {'temperature': 24.5, 'humidity': 48, 'battery': 100}

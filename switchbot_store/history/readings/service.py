@@ -147,15 +147,10 @@ class DeviceHistory:
         return view
 
     def open(self) -> Self:
-        """Open the backend. One that cannot be reached is no error where there is a spill."""
-        try:
-            self.backend.open()
-        except StoreConfigError:
-            raise
-        except StoreError as error:
-            if self._spill is None:
-                raise
-            _LOGGER.warning("readings of devices wait for now: %s", error)
+        """Make ready; the place itself opens when there is something to keep or to ask.
+
+        A home that looks at no device has no file for it.
+        """
         return self
 
     def close(self) -> None:
