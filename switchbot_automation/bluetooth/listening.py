@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from switchbot_automation.bluetooth.ears import ears
 from switchbot_automation.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
 
     from switchbot_automation.bluetooth.ears import Ears
 
@@ -90,18 +90,6 @@ def _bleak(*, active: bool) -> Callable[[Callable[[Any, Any], None]], Scanner]:
     return make
 
 
-@dataclass(frozen=True, slots=True)
-class _Device:
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Packet:
-    service_data: Mapping[str, bytes] = field(default_factory=dict)
-    manufacturer_data: Mapping[int, bytes] = field(default_factory=dict)
-    rssi: int = -60
-
-
 class ScannerDouble:
     """A scanner without a radio: packets are the bytes that it is given.
 
@@ -145,9 +133,9 @@ class ScannerDouble:
         """Let a device say this: `service` data of fd3d, `manufacturer` data of SwitchBot."""
         if self._take is None or not self.running:
             raise RuntimeError("nobody listens")
-        packet = _Packet(
-            {} if service is None else {_SERVICE: service},
-            {} if manufacturer is None else {_COMPANY: manufacturer},
-            rssi,
+        packet = SimpleNamespace(
+            service_data={} if service is None else {_SERVICE: service},
+            manufacturer_data={} if manufacturer is None else {_COMPANY: manufacturer},
+            rssi=rssi,
         )
-        self._take(_Device(address), packet)
+        self._take(SimpleNamespace(address=address), packet)
