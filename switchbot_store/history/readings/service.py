@@ -158,7 +158,8 @@ class DeviceHistory:
         if self._is_view:
             return
         try:
-            self.flush()
+            if self._shared.buffer:
+                self.flush()
         except StoreError as error:
             _LOGGER.warning("readings of devices were lost: %s", error)
         if self._spill is not None:

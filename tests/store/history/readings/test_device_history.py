@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from switchbot_store import (
     StoreUnavailableError,
     ThreadedHistory,
 )
+from switchbot_store.cli.app import application
 from switchbot_store.factory import make_history
 from switchbot_store.history.readings import (
     DeviceHistory,
@@ -259,3 +261,22 @@ async def test_the_asyncio_view_records_and_answers(place, clock, tmp_path):
     async with bare as view:
         await view.record_readings([said(0, 700)])
         assert (await view.query_readings(*ends, "C1", "CO2")).rows == []
+
+
+def test_the_command_exports_what_a_device_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path / "config"))
+    with make_history(StoreConfig.from_env()) as service:
+        service.record(HistorySample(START, temperature=21))
+        service.readings.record(said(0, 725))
+        service.readings.record(said(0, 40, device="C2", attribute="power"))
+    target = tmp_path / "out.csv"
+    command = ["history", "export", str(target), "--from", "2026-05-01"]
+    for more, values in (
+        (["--device", "C1"], ["725.0"]),
+        (["--attribute", "power"], ["40.0"]),
+        (["--device", "nobody"], []),
+    ):
+        result = CliRunner().invoke(application, [*command, *more])
+        assert result.exit_code == 0, result.output
+        lines = target.read_text().splitlines()[1:]
+        assert [line.rsplit(",", 1)[1] for line in lines] == values
