@@ -11,7 +11,7 @@ A zone has it as ``plugin:living meter``, or goes on naming the meter by its id:
 ways are one meter, see `engine/observe/ears.py`.
 """
 
-from switchbot_automation.bluetooth.ears import Ears, Heard, ears
+from switchbot_automation.bluetooth.ears import Ears, HeardDevice, ears
 from switchbot_automation.bluetooth.listening import ScannerDouble, listen
 
-__all__ = ["Ears", "Heard", "ScannerDouble", "ears", "listen"]
+__all__ = ["Ears", "HeardDevice", "ScannerDouble", "ears", "listen"]

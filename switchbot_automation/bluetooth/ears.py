@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MOST_DEVICES: Final = 500
 
 
-class Heard(NamedTuple):
+class HeardDevice(NamedTuple):
     """What a device said: fields as in its status, how long ago, and how loud (dBm)."""
 
     device_type: str
@@ -79,13 +79,13 @@ class Ears:
                 listener(device_id)
         return True
 
-    def heard(self, device_id: str) -> Heard | None:
+    def heard(self, device_id: str) -> HeardDevice | None:
         """Return what a device said last, None where it was never heard."""
         voice = self._voices.get(id_of(device_id))
         if voice is None:
             return None
         age = self._monotonic() - voice.at
-        return Heard(voice.device_type, dict(voice.fields), age, voice.rssi)
+        return HeardDevice(voice.device_type, dict(voice.fields), age, voice.rssi)
 
     def subscribe(self, listener: Callable[[str], object]) -> Callable[[], None]:
         """Call `listener` with the id of each device that says something new."""

@@ -48,7 +48,16 @@ def _values(rows: list[Any]) -> list[Any]:
 
 
 class ReadingContract:
-    """The suite; subclass it with a fixture `make_readings`."""
+    """The suite; subclass it with a fixture `make_readings`.
+
+    >>> import pytest
+    >>> from switchbot_store import SqliteReadings
+    >>> from switchbot_store.testing import ReadingContract
+    >>> class TestMyReadings(ReadingContract):  # in a file that pytest collects
+    ...     @pytest.fixture
+    ...     def make_readings(self, tmp_path):
+    ...         return lambda: SqliteReadings(tmp_path / "readings.sqlite")
+    """
 
     @pytest.fixture
     def make_readings(self) -> Callable[[], ReadingBackend]:

@@ -46,6 +46,7 @@ class DeviceReading:
     ``CO2``; `value` a number in the catalogue's unit, or a word as ``open``.
 
     >>> from datetime import UTC, datetime
+    >>> from switchbot_store import DeviceReading
     >>> DeviceReading(datetime(2026, 1, 12, tzinfo=UTC), "C1", "CO2", 725).value
     725
     """

@@ -96,7 +96,7 @@ class DeviceHistory:
     >>> with DeviceHistory(SqliteReadings(":memory:")) as readings:
     ...     for minute, ppm in ((0, 700), (10, 900)):
     ...         when = at + timedelta(minutes=minute)
-    ...         readings.record(DeviceReading(when, "C1", "CO2", ppm))
+    ...         kept = readings.record(DeviceReading(when, "C1", "CO2", ppm))
     ...     found = readings.query(
     ...         at, at + timedelta(minutes=20), "C1", "CO2", bucket="15min")
     >>> [(round(row.value), row.max_value, row.count) for row in found.rows]

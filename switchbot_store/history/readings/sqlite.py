@@ -122,6 +122,7 @@ class SqliteReadings(ReadingBackend):
     """Readings in the SQLite file at `path`; made, with its directories, when absent.
 
     >>> from datetime import UTC, datetime
+    >>> from switchbot_store import DeviceReading, SqliteReadings
     >>> at = datetime(2026, 1, 12, tzinfo=UTC)
     >>> place = SqliteReadings(":memory:")
     >>> place.write([DeviceReading(at, "C1", "CO2", 725.0)]), place.latest()[0].value
