@@ -90,7 +90,8 @@ def _translated(source: str, language: str, unit: str) -> str:
     # No text may end the element that it stands in.
     catalogue = page_catalogue(language).replace("<", "\\u003c")
     told = told.replace(SYMBOLS[CELSIUS], SYMBOLS[unit])
-    opening = f'<html lang="{language}" data-unit="{unit}">'
+    of_unit = "" if unit == CELSIUS else f' data-unit="{unit}"'
+    opening = f'<html lang="{language}"{of_unit}>'
     return told.replace('<html lang="en">', opening, 1).replace(
         "{}</script>", f"{catalogue}</script>", 1
     )

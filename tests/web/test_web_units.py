@@ -64,5 +64,5 @@ async def test_csv_is_in_fahrenheit_and_says_so(lived, http, get):
 async def test_a_page_in_celsius_is_as_it_was(bare, http):
     async with bare.serve() as url, http.get(url) as answer:
         page = await answer.text()
-    assert 'data-unit="celsius"' in page
+    assert "data-unit" not in page
     assert "°F" not in page
