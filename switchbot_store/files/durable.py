@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 TEMPORARY_SUFFIX: Final = ".tmp"
+_READING: Final = os.O_RDONLY | os.O_CLOEXEC
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
 _LOCK_FILE_MODE: Final = 0o644
@@ -56,19 +57,38 @@ def wrapped_os_errors(action: str) -> Iterator[None]:
         raise StoreUnavailableError(f"{action}: {error}") from error
 
 
-def read_content(path: str) -> Content | None:
-    """Return what the file holds, None if there is no such file. Raises OSError."""
+def read_content(path: str, expected: int | None = None) -> Content | None:
+    """Return what the file holds, None if there is no such file. Raises OSError.
+
+    `expected`: how long it is, should it be as it was; one call less if so.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, _READING)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         status = os.fstat(descriptor)
         # One byte more than the size says, and once more: the file may be growing.
         data = os.read(descriptor, status.st_size + 1)
+        if len(data) == expected == status.st_size:
+            return Content(data, status)
         while chunk := os.read(descriptor, 65536):
             data += chunk
         return Content(data, status)
+    finally:
+        os.close(descriptor)
+
+
+def holds(path: str, data: bytes) -> bool:
+    """Tell whether the file holds just these bytes; False where it cannot be read."""
+    try:
+        descriptor = os.open(path, _READING)
+    except OSError:
+        return False
+    try:
+        return os.read(descriptor, len(data) + 1) == data
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
 
@@ -130,11 +150,11 @@ def write_durably(path: str, data: bytes) -> None:
     sync_directory(directory_of(path))
 
 
-def keep_copy(path: str, copy: str) -> None:
+def keep_copy(path: str, copy: str, status: os.stat_result | None = None) -> None:
     """Let `copy` name what `path` holds now, `path` staying where it is.
 
     A hard link where the file system has them; the directory still wants its fsync.
-    Raises OSError.
+    `status` is that of `path`, where it is known. Raises OSError.
     """
     link = temporary_name(copy)
     try:
@@ -147,9 +167,10 @@ def keep_copy(path: str, copy: str) -> None:
             raise
         link = write_temporary(copy, content.data, like=content.status)
     replace(link, copy)
-    # Renaming one name of a file to another of its names does nothing at all.
-    with suppress(FileNotFoundError):
-        os.unlink(link)
+    if status is None or status.st_nlink > 1:
+        # Renaming one name of a file to another of its names does nothing at all.
+        with suppress(FileNotFoundError):
+            os.unlink(link)
 
 
 def directory_of(path: str) -> str:
