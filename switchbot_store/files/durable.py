@@ -23,7 +23,7 @@ from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
 from switchbot_store.instants import EARLIEST, from_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 TEMPORARY_SUFFIX: Final = ".tmp"
@@ -31,6 +31,7 @@ _READING: Final = os.O_RDONLY | os.O_CLOEXEC
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
 _LOCK_FILE_MODE: Final = 0o644
+_PIECE_BYTES: Final = 1024 * 1024
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _LOCK_POLL_SECONDS: Final = 0.002
@@ -102,7 +103,7 @@ def temporary_name(path: str) -> str:
 
 def write_temporary(
     path: str,
-    data: bytes,
+    data: bytes | Iterable[bytes],
     *,
     like: os.stat_result | None = None,
     durable: bool = True,
@@ -111,7 +112,7 @@ def write_temporary(
 
     `like` describes the file that it is going to replace: owner and permissions stay.
     Nothing is left behind when the disk is full. Not `durable`: without the fsync, for
-    a copy that a power cut may cost.
+    a copy that a power cut may cost. `data` may come in parts, never all in memory.
     """
     temporary = temporary_name(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -120,9 +121,10 @@ def write_temporary(
         try:
             if like is not None:
                 _imitate(descriptor, like)
-            written = os.write(descriptor, data)
-            while written < len(data):
-                written += os.write(descriptor, memoryview(data)[written:])
+            for part in (data,) if isinstance(data, bytes) else _gathered(data):
+                written = os.write(descriptor, part)
+                while written < len(part):
+                    written += os.write(descriptor, memoryview(part)[written:])
             if durable:
                 os.fsync(descriptor)
         finally:
@@ -132,6 +134,19 @@ def write_temporary(
             os.unlink(temporary)
         raise
     return temporary
+
+
+def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts joined to pieces that are worth a write each."""
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= _PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def replace(temporary: str, path: str) -> None:
@@ -144,7 +159,7 @@ def replace(temporary: str, path: str) -> None:
         raise
 
 
-def write_durably(path: str, data: bytes) -> None:
+def write_durably(path: str, data: bytes | Iterable[bytes]) -> None:
     """Replace the file's content; durable when it returns. Raises OSError."""
     replace(write_temporary(path, data), path)
     sync_directory(directory_of(path))
