@@ -215,7 +215,7 @@ def _read(path: str, take: Callable[[bytes], object]) -> _Read | None:
     position = good_until = total = 0
     bad = damaged = False
     try:
-        file = Path(path).open("rb", buffering=_BUFFER_BYTES)
+        file = Path(path).open("rb", buffering=_BUFFER_BYTES)  # noqa: SIM115 - below
     except (FileNotFoundError, NotADirectoryError):
         return None
     with file:
