@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.explain.rows import with_decisions
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import spoken
 from switchbot_automation.web.api.encoding import in_words
@@ -317,7 +318,7 @@ async def decisions(request: web.Request) -> web.Response:
 def _told(
     rows: Sequence[Mapping[str, Any]], tz: tzinfo, start: datetime
 ) -> dict[str, list[dict[str, Any]]]:
-    within = [row for row in rows if row["timestamp"] >= start]
+    within = [row for row in with_decisions(rows) if row["timestamp"] >= start]
     return {"decisions": _runs(within, tz), "bands": _bands(rows, start)}
 
 
