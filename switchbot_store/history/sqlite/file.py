@@ -117,23 +117,27 @@ class SqliteFile:
                 yield connection
             return
         with self._readers, self._errors_named():
-            if self._reader is not None:
-                yield self._reader
+            reader = self._reader or self._new_reader()
+            if reader is not None:
+                yield reader
                 return
-            with self._lock:
-                first = self._opened()
-                if self.refusal is None:
-                    self._reader = self._another()
-            yield self._reader or first
+        with self.session() as connection:  # what cannot be written has no writer
+            yield connection
 
-    def _another(self) -> sqlite3.Connection:
-        """Return a second connection to the file that the first has open."""
-        return sqlite3.connect(
+    def _new_reader(self) -> sqlite3.Connection | None:
+        """Open a second connection to the file, None where it cannot be written."""
+        if self._connection is None:
+            with self._lock:
+                self._opened()
+        if self.refusal is not None:
+            return None
+        self._reader = sqlite3.connect(
             str(self.path),
             timeout=_BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,  # the lock sees to it
         )
+        return self._reader
 
     def _drop_reader(self) -> None:
         reader, self._reader = self._reader, None

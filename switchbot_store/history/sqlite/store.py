@@ -15,6 +15,7 @@ from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOLD_SECONDS,
+    KEY_FIELDS,
     BucketPlan,
     HistoryBackend,
     HistoryRow,
@@ -140,7 +141,7 @@ class SqliteHistory(HistoryBackend):
         *,
         zone: str | None = None,
         now: datetime,
-        columns: Collection[str] | None = None,  # noqa: ARG002 - all cost the same here
+        columns: Collection[str] | None = None,
     ) -> list[HistoryRow]:
         """Return a row a bucket; see `HistoryBackend.buckets`."""
         values: dict[str, Any] = {
@@ -159,7 +160,15 @@ class SqliteHistory(HistoryBackend):
             values["first_hour"] = to_micros(hour_of(plan.start))
             values["pieces"] = orjson.dumps(pieces).decode()
             values["split"] = orjson.dumps(split).decode()
-        statement = sql.BUCKETS[plan.rollup, plan.edges is not None]
+        wanted: tuple[str, ...] = sql.BUCKET_COLUMNS
+        if columns is not None:
+            wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
+        statement = sql.buckets(
+            rollup=plan.rollup,
+            edged=plan.edges is not None,
+            every_zone=zone is None,
+            columns=wanted,
+        )
         with self._file.reading() as connection:
             if plan.edges is not None:
                 _set_edges(connection, plan.edges)
@@ -393,5 +402,6 @@ def _names(cursor: sqlite3.Cursor) -> list[str]:
 def _named(row: tuple[Any, ...], names: list[str]) -> HistoryRow:
     named = HistoryRow(zip(names, row, strict=True))
     named["timestamp"] = from_micros(named["timestamp"])
-    named["last_temperature_stale"] = bool(named["last_temperature_stale"])
+    if "last_temperature_stale" in named:
+        named["last_temperature_stale"] = bool(named["last_temperature_stale"])
     return named

