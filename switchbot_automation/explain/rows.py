@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
+_TELLING: Final = 16
+"""The last row that tells a decision is pointed at; a few more where two engines record."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MOVED: Final = (timedelta(), _MICROSECOND, -_MICROSECOND)
 """Where the row may be: either timestamp moved on by a microsecond if it was taken."""
@@ -68,22 +70,35 @@ def in_full(row: Mapping[str, Any], telling: Mapping[str, Any]) -> Mapping[str, 
     return {**row, "metadata": {**said(whole), **own, "run": run}}
 
 
+class Decisions:
+    """Gives a zone's rows their decisions, as they come, ascending."""
+
+    def __init__(self) -> None:
+        self._telling: dict[datetime, Mapping[str, Any]] = {}
+
+    def of(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the next rows; one whose telling row did not come stays as it is."""
+        for row in rows:
+            at = told_at(row)
+            if at is not None:
+                found = (self._telling.get(at + each) for each in _MOVED)
+                whole = next((each for each in found if each is not None), None)
+                yield row if whole is None else in_full(row, whole)
+                continue
+            metadata = row.get("metadata")
+            if isinstance(metadata, dict) and "trace" in metadata:
+                self._take(row)
+            yield row
+
+    def _take(self, row: Mapping[str, Any]) -> None:
+        self._telling[row["timestamp"]] = row
+        if len(self._telling) > _TELLING:
+            # In the order in which they came: the oldest goes.
+            del self._telling[next(iter(self._telling))]
+
+
 def with_decisions(
     rows: Iterable[Mapping[str, Any]],
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield a zone's rows, ascending, each with its decision.
-
-    One whose telling row is not among them stays as it is.
-    """
-    telling: dict[datetime, Mapping[str, Any]] = {}
-    for row in rows:
-        at = told_at(row)
-        if at is not None:
-            found = (telling.get(at + each) for each in _MOVED)
-            whole = next((each for each in found if each is not None), None)
-            yield row if whole is None else in_full(row, whole)
-            continue
-        metadata = row.get("metadata")
-        if isinstance(metadata, dict) and "trace" in metadata:
-            telling[row["timestamp"]] = row
-        yield row
+    """Yield a zone's rows, ascending, each with its decision; see `Decisions`."""
+    return Decisions().of(rows)
