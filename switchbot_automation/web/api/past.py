@@ -293,17 +293,7 @@ async def decisions(request: web.Request) -> web.Response:
         made: dict[str, Any] = {"start": zulu(start), "bands": []}
         if site.history is None:
             return made | {"decisions": _remembered(site, name)}
-        told = _Told(zone.timezone, start)
-        since = start - _REPEATED
-        # Weeks of rows at once would hold the event loop up, in whatever thread.
-        while since < end:
-            until = min(since + _AT_ONCE, end)
-            found = await site.history.query(
-                since, until, zone=name, fields=("temperature", "metadata")
-            )
-            await asyncio.to_thread(told.take, found.rows)
-            since = until
-        return made | told.document()
+        return made | await told(site.history, name, zone.timezone, start, end)
 
     key = ("decisions", name, hours, *asked, spoken())
     try:
@@ -342,6 +332,25 @@ def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
         "reasons": in_words(facts["reasons"], UTC),
         "commands": commands,
     }
+
+
+async def told(
+    history: ThreadedHistory, zone: str, tz: tzinfo, start: datetime, end: datetime
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what a zone's rows tell of decisions and bands, however many there are.
+
+    In pieces: weeks of rows at once would hold the event loop up, in whatever thread.
+    """
+    found = _Told(tz, start)
+    since = start - _REPEATED
+    while since < end:
+        until = min(since + _AT_ONCE, end)
+        piece = await history.query(
+            since, until, zone=zone, fields=("temperature", "metadata")
+        )
+        await asyncio.to_thread(found.take, piece.rows)
+        since = until
+    return found.document()
 
 
 class _Told:
