@@ -164,7 +164,7 @@ NEWEST: Final = _with(
 
 _LINES: Final = """
 lines AS (
-    SELECT r.lo, r.hi, s.*, lead(s.timestamp) OVER
+    SELECT r.lo, r.hi, s.zone, s.timestamp <READ>, lead(s.timestamp) OVER
         (PARTITION BY r.zone, r.lo ORDER BY s.timestamp) AS following
     FROM ranges r CROSS JOIN state_history s
         ON s.zone = r.zone AND s.timestamp >= r.lo - :hold AND s.timestamp < r.hi
@@ -196,6 +196,8 @@ class _Part(NamedTuple):
 
     names: frozenset[str]
     """The columns of buckets that need it."""
+    read: str
+    """The column of rows that it is made of."""
     of_rows: str
     carried: str
     of_hours: str
@@ -206,6 +208,7 @@ def _measured(name: str) -> _Part:
     own, carried = _OWN_SECONDS, "(until - carried_to) / 1e6"
     return _Part(
         frozenset((name, f"min_{name}", f"max_{name}")),
+        name,
         f"""CASE WHEN n THEN {name} END AS {name},
         CASE WHEN n THEN {name} END AS min_{name},
         CASE WHEN n THEN {name} END AS max_{name},
@@ -228,6 +231,7 @@ _PARTS: Final = (
     _measured("humidity"),
     _Part(
         frozenset(("aircon_on_seconds",)),
+        "assumed_aircon_power",
         f"(assumed_aircon_power IS 'on') * {_OWN_SECONDS} AS aircon_on_seconds",
         "(assumed_aircon_power IS 'on') * (until - carried_to) / 1e6",
         "sum(h.aircon_on_seconds)",
@@ -235,6 +239,7 @@ _PARTS: Final = (
     ),
     _Part(
         frozenset(("api_requests_today",)),
+        "api_requests_today",
         "CASE WHEN n THEN api_requests_today END AS api_requests_today",
         "NULL",
         "max(h.api_requests_today)",
@@ -242,6 +247,7 @@ _PARTS: Final = (
     ),
     _Part(
         frozenset(("error_count",)),
+        "error_count",
         "n * error_count AS error_count",
         "0",
         "sum(h.error_count)",
@@ -249,6 +255,7 @@ _PARTS: Final = (
     ),
     _Part(
         frozenset(("last_temperature_stale",)),
+        "last_temperature_stale",
         "n * last_temperature_stale AS stale",
         "0",
         "max(h.last_temperature_stale)",
@@ -290,6 +297,8 @@ def _parts(names: Collection[str] | None) -> dict[str, str]:
         return "".join(f", {text}" for text in texts)
 
     return {
+        # Of no other column, as metadata, which would be carried along.
+        "read": joined(f"s.{each.read}" for each in parts),
         "of_rows": joined(each.of_rows for each in parts),
         "carried": joined(each.carried for each in parts),
         "of_hours": joined(each.of_hours for each in parts),
