@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 _MOST_HOURS: Final = 240
+_LEAST_HOURS: Final = 24
+"""Below it what each step costs besides its hours is more than they are. Only one that was
+cut off at its deadline is tried with less."""
 _LONG_SECONDS: Final = 0.5
 _SHORT_SECONDS: Final = 0.1
 
@@ -28,7 +31,8 @@ class StepSize:
     def took(self, seconds: float) -> None:
         """Take how long a step of that many hours took, in seconds."""
         if seconds > _LONG_SECONDS:
-            self.halve()
+            if self.hours >= 2 * _LEAST_HOURS:
+                self.hours //= 2
         elif seconds < _SHORT_SECONDS:
             self.hours = min(_MOST_HOURS, 2 * self.hours)
 

@@ -149,11 +149,14 @@ def test_one_hour_that_is_cut_off_is_an_error(database_url):
     backend.close()
 
 
-def test_steps_grow_again_where_they_are_quick():
+def test_steps_shrink_where_they_are_slow_and_grow_again_where_they_are_quick():
     size = StepSize()
     for _ in range(20):
         size.took(1.0)
-    assert size.hours == 1
+    assert size.hours == 30
+    while size.halve():
+        pass
+    size.took(1.0)
     size.took(0.2)
     assert size.hours == 1
     for _ in range(20):
