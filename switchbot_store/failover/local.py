@@ -14,6 +14,7 @@ from switchbot_store.failover.journal import FILE as JOURNAL_FILE
 from switchbot_store.failover.mirror import DIRECTORY as MIRROR
 from switchbot_store.failover.mirror import RECENT as RECENT_FILE
 from switchbot_store.failover.mirror import Mirror, Mirrored
+from switchbot_store.failover.revisions import new_revision
 from switchbot_store.files.places import write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.handover import PendingWrite
@@ -116,6 +117,7 @@ class LocalCopy:
                 return False
             self.trouble = None
             self._elsewhere = {}
+            self.journal.sign()
             return True
 
     def failed(self, trouble: str) -> None:
@@ -134,9 +136,10 @@ class LocalCopy:
         if self.trouble is not None:
             _LOGGER.warning("%s can be written again", self.directory)
         self.trouble = None
+        self.journal.sign()
         if not self.journal.pending:
             self.journal.clear()
-        return True
+        return self.trouble is None
 
     def close(self) -> None:
         """Write what the mirror still has in memory, and let the directory go."""
@@ -318,6 +321,7 @@ class LocalCopy:
             written_at=at,
             tried=(*attempts, revision) if tried else attempts,
             count=before.count + 1 if before else 1,
+            mark="" if encoded is not None else new_revision(self.journal.signature),
         )
 
 

@@ -113,8 +113,10 @@ class Writer:
     def set(self, documents: Mapping[str, Given]) -> None:
         """Write several documents, all or nothing."""
         encoded = {key: each.encoded for key, each in documents.items()}
+        signature = self._local.journal.signature
         revisions = {
-            key: self._primary.new_revision(each) for key, each in encoded.items()
+            key: self._primary.new_revision(each, signature)
+            for key, each in encoded.items()
         }
         with self._locks.held(encoded):
             error: StoreError | None = None
@@ -139,7 +141,7 @@ class Writer:
         While the primary is away the mirror and the journal are what is compared with.
         """
         encoded = document.encoded
-        new = self._primary.new_revision(encoded)
+        new = self._primary.new_revision(encoded, self._local.journal.signature)
         with self._locks.held([key]):
             error: StoreError | None = None
             while True:

@@ -281,6 +281,8 @@ class World:
         self._kinds += ["pooler"] * (self.bouncer is not None)
         self._kinds += ["disk"] * (self.disk is not None)
         self._names_asked = bool(means.get("everything"))
+        if means.get("only"):
+            self._kinds = [kind for kind in self._kinds if kind in means["only"]]
 
     def hire(self, writers, threads):
         """Make the writers: the first at all hosts, the last through the pooler."""
@@ -444,7 +446,7 @@ def run(
 
     At least `kills` times before the end, however fast the machine is; then each writer.
     `means` are a `standby`, a `bouncer`, a `disk`; `everything` drops tables, turns
-    clocks and asks health.
+    clocks and asks health; of all that can go wrong there are those of `only`, if given.
     """
     choose = random.Random(seed)
     report, began = Report(), time.monotonic()
@@ -547,6 +549,7 @@ def main():
     parser.add_argument("--writes", type=int, default=100_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--only", nargs="+", metavar="TROUBLE", default=())
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--writer", nargs=2, metavar=("URL", "DIRECTORY"))
     options = parser.parse_args()
@@ -558,7 +561,12 @@ def main():
     ):
         missing = {"bouncer", "disk"} - means.keys()
         report = run(
-            server, directory, writes=options.writes, seed=options.seed, **means
+            server,
+            directory,
+            writes=options.writes,
+            seed=options.seed,
+            only=options.only,
+            **means,
         )
     if options.json:
         print(json.dumps(vars(report)))  # noqa: T201 - a script that prints
