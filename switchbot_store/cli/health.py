@@ -30,7 +30,7 @@ from switchbot_store.errors import (
 from switchbot_store.factory import FILE_NAME, get_store, make_backend
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import left_behind
-from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.present import leap_of, present
@@ -120,6 +120,8 @@ def _postgres(config: StoreConfig) -> Health:
     spilled, problems = 0, []
     # What ails this host's disk holds up nothing that the database takes.
     local = _disk_refusals(config)
+    if is_behind(config.directory):
+        local.append(BEHIND)
     try:
         pending = read_pending(str(config.directory))
         mirrored = read_mirror(str(config.directory))

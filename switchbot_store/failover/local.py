@@ -109,6 +109,7 @@ class LocalCopy:
                 self.mirror.open()
             except StoreUnavailableError as error:
                 self.owner = ""
+                self.mirror.unkept = True
                 self.conflicts.close()
                 self.journal.close()
                 if isinstance(error.__cause__, NotADirectoryError):

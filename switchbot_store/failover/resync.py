@@ -104,6 +104,7 @@ class Resync:
             if (document := _known(before, key) if entry is None else mirrored(entry))
         }
         self._mirror.put_all(documents, before)
+        self._mirror.caught_up()
         self.lineage.adopt(entries)
 
     def _carry(self, writes: Sequence[PendingWrite]) -> None:

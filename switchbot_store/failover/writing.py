@@ -138,7 +138,8 @@ class Writer:
     def compare_and_set(self, key: str, document: Given, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
 
-        While the primary is away the mirror and the journal are what is compared with.
+        While the primary is away the mirror and the journal are what is compared with,
+        unless they may be old.
         """
         encoded = document.encoded
         new = self._primary.new_revision(encoded, self._local.journal.signature)
@@ -162,6 +163,7 @@ class Writer:
                         return made
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=False):
+                        self._check_current()
                         found = self._local.entry(key, stale=True).revision
                         if found != revision:
                             raise StoreConflictError(key, found)
@@ -200,6 +202,14 @@ class Writer:
                         return existed
 
     # inside
+
+    def _check_current(self) -> None:
+        """Raise StoreUnavailableError where what is here may be older than what is there."""
+        if self._local.mirror.behind:
+            raise StoreUnavailableError(
+                "not compared: the primary is away, and the local copy may be older than"
+                " what it took, since the disk refused that before the last process ended"
+            )
 
     def _is_carried(self, key: str, revision: str) -> bool:
         """Bring what is pending of a key to the primary, before it is compared with."""
