@@ -120,14 +120,15 @@ def _postgres(config: StoreConfig) -> Health:
     spilled, problems = 0, []
     # What ails this host's disk holds up nothing that the database takes.
     local = _disk_refusals(config)
-    if is_behind(config.directory):
-        local.append(BEHIND)
     try:
         pending = read_pending(str(config.directory))
         mirrored = read_mirror(str(config.directory))
         spilled = opening.spilled_rows(config)
     except StoreError as error:
         local.append(str(error))
+    refuses = bool(local)
+    if is_behind(config.directory):
+        local.append(BEHIND)  # and takes writes all the same
     waiting = {key: write.count for key, write in pending.items()}
     try:
         facts = inspection.facts((*_NAMES, *(mirrored.keys() - set(_NAMES))))
@@ -135,7 +136,7 @@ def _postgres(config: StoreConfig) -> Health:
         found = _away(config, inspection.description, str(error), waiting, spilled)
         if local:
             found = replace(found, last_error="; ".join([str(error), *local]))
-            if _needs_disk(config):
+            if refuses and _needs_disk(config):
                 found = replace(found, status="error")
         # A refused password is no outage: a host that starts now gets no store.
         refused = isinstance(error, StoreConfigError)
