@@ -273,7 +273,7 @@ async def test_from_a_copy_that_may_be_old_a_unit_is_turned_off_and_not_on(
     """The disk was full when the program ended, and the database is away at its start."""
     house.remember(assumed_aircon_power="on", assumed_aircon_mode=5)
     with FailoverStore(MemoryStore(), tmp_path, background=False) as former:
-        for key in house.store.keys():
+        for key in sorted(house.store.keys()):
             former.set(key, house.store.get(key))
     (tmp_path / ".mirror" / "current").unlink()
     with FailoverStore(Away(), tmp_path, background=False) as store:
