@@ -343,11 +343,11 @@ class World:
         while True:
             found = examine(config)
             seconds = time.monotonic() - began
+            if seconds > self._names_within:
+                self.report.unnamed.append(f"{kind} after {seconds:.1f} s: {found}")
+                return
             if says(found):
                 break
-            if seconds > self._names_within:
-                self.report.unnamed.append(f"{kind}: {found}")
-                return
             threading.Event().wait(0.1)
         self.report.named += 1
         if seconds > self.report.slowest_naming_seconds:
