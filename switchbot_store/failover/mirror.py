@@ -114,7 +114,8 @@ class Mirror:
     @property
     def dirty(self) -> bool:
         """Whether `write_behind` has something to do."""
-        return bool(self._dirty or (self._held and self._missing_until))
+        unmarked = self._held and self._missing_until and not self.behind
+        return bool(self._dirty or unmarked)
 
     @property
     def empty(self) -> bool:

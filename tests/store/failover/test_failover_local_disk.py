@@ -15,7 +15,7 @@ from switchbot_store import (
 from switchbot_store.failover import keeper
 from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
-from switchbot_store.failover.mirror import is_behind
+from switchbot_store.failover.mirror import Mirror, is_behind
 from switchbot_store.failover.safekeeping import KEY
 
 
@@ -258,7 +258,7 @@ class TestAnOldCopyIsKnown:
         return home
 
     def test_it_is_told_and_nothing_is_compared_with_it(
-        self, old, make_here, flaky, look
+        self, old, make_here, flaky, look, monkeypatch
     ):
         store = make_here(old)
         entry = store.get_entry("settings")
@@ -272,6 +272,13 @@ class TestAnOldCopyIsKnown:
         with pytest.raises(StoreUnavailableError, match="may be older"):
             store.compare_and_set("new", {"n": 7}, "")
         assert read_pending(old) == {}
+        with monkeypatch.context() as patch:
+            written = []
+            patch.setattr(Mirror, "write_behind", written.append)
+            look(store)
+            look(store)
+            assert written == []  # there is nothing to write until the primary answers
+        assert is_behind(old)
         flaky.away = False
         assert store.resync() is True
         assert store.status().behind is False
