@@ -117,17 +117,18 @@ def examine(config: StoreConfig) -> Health:
 def _postgres(config: StoreConfig) -> Health:
     inspection = opening.inspection(config)
     pending, mirrored = {}, {}
-    spilled, problems = 0, []
+    spilled, behind, problems = 0, False, []
     # What ails this host's disk holds up nothing that the database takes.
     local = _disk_refusals(config)
     try:
         pending = read_pending(str(config.directory))
         mirrored = read_mirror(str(config.directory))
         spilled = opening.spilled_rows(config)
+        behind = is_behind(config.directory)
     except StoreError as error:
         local.append(str(error))
     refuses = bool(local)
-    if is_behind(config.directory):
+    if behind:
         local.append(BEHIND)  # and takes writes all the same
     waiting = {key: write.count for key, write in pending.items()}
     try:
@@ -175,10 +176,10 @@ def _postgres(config: StoreConfig) -> Health:
         if facts.adoption
         else _postgres_doubt(config, facts),
     )
-    behind = bool(
+    lags = bool(
         sum(waiting.values()) or spilled or missing or facts.adoption or local
     )
-    status: Status = "error" if problems else "degraded" if behind else "ok"
+    status: Status = "error" if problems else "degraded" if lags else "ok"
     return Health(
         status,
         inspection.description,

@@ -161,6 +161,7 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
         conflicts = len(read_conflicts(config.directory))
         pending = sum(each.count for each in read_pending(config.directory).values())
         waiting_rows(config.directory / SPILL_NAME)
+        behind = is_behind(config.directory)
     except StoreError as error:
         yield SetupFinding("journal", "problem", str(error), "Check the disk.")
         return
@@ -173,7 +174,7 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
             "See `switchbot-store conflicts`; several hosts on one database need"
             " STORE_FALLBACK=refuse.",
         )
-    if is_behind(config.directory):
+    if behind:
         yield SetupFinding(
             "journal",
             "warning",

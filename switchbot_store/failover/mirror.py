@@ -421,9 +421,13 @@ def _is_newer(one: Mirrored, other: Mirrored) -> bool:
 
 
 def is_behind(directory: str | Path) -> bool:
-    """Tell whether the primary took what the mirror of a directory does not have."""
+    """Tell whether the primary took what the mirror of a directory does not have.
+
+    Raises StoreUnavailableError.
+    """
     place = Path(directory) / DIRECTORY
-    return (place / _MARKED).exists() and not (place / _CURRENT).exists()
+    with wrapped_os_errors(f"cannot read {place}"):
+        return (place / _MARKED).exists() and not (place / _CURRENT).exists()
 
 
 def read_identity(directory: str | Path) -> str:
