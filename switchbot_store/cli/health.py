@@ -176,9 +176,7 @@ def _postgres(config: StoreConfig) -> Health:
         if facts.adoption
         else _postgres_doubt(config, facts),
     )
-    lags = bool(
-        sum(waiting.values()) or spilled or missing or facts.adoption or local
-    )
+    lags = bool(sum(waiting.values()) or spilled or missing or facts.adoption or local)
     status: Status = "error" if problems else "degraded" if lags else "ok"
     return Health(
         status,
