@@ -10,6 +10,7 @@ that dries in its dry mode is such a unit for as long as it is idle otherwise.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.control.air import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.zone import ZoneState
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
+_LOOK = timedelta(minutes=5)
 _KEEPS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
 
 
@@ -90,7 +92,11 @@ def decide_own(
     if unfit is not None:
         return _rested(zone, seen.state, (why, unfit), stays=stays)
     want = _wanted(zone, seen, room, now)
-    return _carried_out(zone, seen.state, want, others, safety)
+    decided = _carried_out(zone, seen.state, want, others, safety)
+    if want.works is False:
+        return decided
+    # Humidity and air are not predicted, and what works on them is soon done.
+    return replace(decided, look_at=now + _LOOK)
 
 
 def _unfit(
@@ -113,7 +119,7 @@ def _carried_out(
     safety: Safety | None,
 ) -> ZoneDecision:
     """Return the decision that carries a want out, as far as other units let it."""
-    reasons = (Reason(ReasonCode.IN_WINDOW), want.reason)
+    reasons: tuple[Reason, ...] = (Reason(ReasonCode.IN_WINDOW), want.reason)
     runs = state.compressor_running and not state.uncertain
     works = runs if want.works is None else want.works
     on = season_action(zone)
@@ -212,9 +218,15 @@ def dried(
         stop = paused(zone, state, (*free.reasons, *more))
         return replace(stop, look_at=free.look_at) if runs else free
     reasons = (*free.reasons, want.reason)
+    look_at = min(free.look_at or now + _LOOK, now + _LOOK)
     if runs and already_in_force(state, zone, Action.DRY):
         return replace(
-            free, outcome=Outcome.NO_ACTION, action=None, reasons=reasons, setpoint=None
+            free,
+            outcome=Outcome.NO_ACTION,
+            action=None,
+            reasons=reasons,
+            setpoint=None,
+            look_at=look_at,
         )
     return ZoneDecision(
         zone.name,
@@ -222,7 +234,7 @@ def dried(
         Action.DRY,
         reasons,
         if_blocked=Outcome.COOLDOWN,
-        look_at=free.look_at,
+        look_at=look_at,
     )
 
 

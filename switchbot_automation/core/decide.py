@@ -33,10 +33,10 @@ from switchbot_automation.core.protect.resting import paused, stopped
 from switchbot_automation.core.protect.safety import Level, assess
 from switchbot_automation.core.protect.stages import (
     beside,
-    seeing,
     stage_of,
     within_outdoor_limit,
 )
+from switchbot_automation.core.state.around import as_of_room
 from switchbot_automation.core.state.unit import (
     already_in_force,
     profile_of,
@@ -156,7 +156,7 @@ def _decide_further(
     before = [] if first.without_unit else [(first, room)]
     for name in settings.units[lead]:
         zone, seen = settings.zones[name], snapshot.zones[name]
-        state = seeing(seen.state, room)
+        state = as_of_room(seen.state, room)
         own = replace(seen, state=_held_with(state, room, now))
         if not zone.automation_enabled or _is_held(own.state, now):
             free = _decide_alone(zone, own, now)

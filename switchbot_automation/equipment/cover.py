@@ -10,13 +10,15 @@ curtain that stays, and nobody wants one that moves at night since a battery is 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from switchbot_automation.equipment.kind import DEFAULT, ONLINE, EquipmentKind
 from switchbot_automation.model import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from switchbot_automation.equipment.kind import By
 
 _CLOSED: Final = 100
 # From so far on it keeps the sun out; a motor stops a little beside where it should.
@@ -29,7 +31,7 @@ class Cover(EquipmentKind):
     own = Action.SHADE
     does = frozenset({Action.SHADE})
     abilities = frozenset({"shade"})
-    by = "level"
+    by: ClassVar[By] = "level"
     cost = "nothing"
     fails = "stays"
     categories = frozenset({"cover"})

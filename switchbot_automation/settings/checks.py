@@ -120,22 +120,13 @@ def _air_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             " wetting and drying would fight",
             ("humidity", "min_percent"),
         )
-    if not merged.get("outdoor_device_id"):
-        for asks, path in (
-            (wanted.get("mould_risk"), ("humidity", "mould_risk")),
-            (
-                merged.get("heat_pump_min_outdoor_celsius") is not None,
-                ("heat_pump_min_outdoor_celsius",),
-            ),
-        ):
-            if asks:
-                yield Problem("needs outdoor_device_id", path)
     told = set()
     for index, unit in enumerate(merged.get("equipment", ())):
         which = (unit.device_id, unit.channel)
         if which in told:
-            path = ("equipment", index, "device_id")
-            yield Problem(f"{unit.device_id!r} is there twice", path)
+            yield Problem(
+                f"{unit.device_id!r} is there twice", ("equipment", index, "device_id")
+            )
         told.add(which)
         heats = KINDS[unit.kind].own is None
         if heats and index and KINDS[merged["equipment"][0].kind].own is not None:

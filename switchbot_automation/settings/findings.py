@@ -312,9 +312,31 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
             continue
         if _is_sent(zone) and not zone.steers:
             found += _out_of_reach(document, zone)
+        found += _needs_weather(document, zone)
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)
     return found
+
+
+def _needs_weather(
+    document: Mapping[str, Any], zone: ZoneSettings
+) -> Iterator[SettingsError]:
+    """Say what does nothing since nobody knows how cold it is outdoors."""
+    if zone.outdoor_device_id:
+        return
+    wanted = zone.humidity
+    for asks, keys in (
+        (wanted is not None and wanted.mould_risk, ("humidity", "mould_risk")),
+        (
+            zone.heat_pump_min_outdoor_celsius is not None,
+            ("heat_pump_min_outdoor_celsius",),
+        ),
+    ):
+        if asks:
+            yield SettingsError(
+                "does nothing without outdoor_device_id, the meter outdoors",
+                path=dotted(_place_of(document, zone.name, *keys)),
+            )
 
 
 def _needs_events(

@@ -356,8 +356,11 @@ class ZoneSettings:
     def devices(self) -> frozenset[str]:
         """The devices of the account that are asked for it."""
         around = [part.sensors for part in (self.openings, self.presence) if part]
-        beside = (self.aircon_device_id, self.power_meter_device_id)
-        beside = (*beside, self.outdoor_device_id)
+        beside = (
+            self.aircon_device_id,
+            self.power_meter_device_id,
+            self.outdoor_device_id,
+        )
         named = (*self.meters, *beside, *(each for part in around for each in part))
         return frozenset(each for each in named if each)
 
@@ -476,7 +479,7 @@ class Settings:
     def sensors_around(self) -> frozenset[str]:
         """The devices that say something of openings and presence, around all zones."""
         overlaid = [self.zones[name] for name in self.overlaid & self.zones.keys()]
-        outdoors = {each.outdoor_device_id for each in overlaid} - {""}
+        outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
         return outdoors | frozenset(
             sensor
             for zone in overlaid

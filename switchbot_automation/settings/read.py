@@ -897,7 +897,7 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
             )
     mode = merged.get("mode", DEFAULTS[""]["mode"])
     if merged.get("automation_enabled"):
-        both = SEASONS if mode == "auto" else (mode,)
+        both: tuple[str, ...] = SEASONS if mode == "auto" else (mode,)
         if merged.get("without_unit"):
             both = ()
         for season, key in product(both, _TEMPERATURES):

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from switchbot_automation.core.state.around import outdoor_of
+from switchbot_automation.core.state.around import as_of_room, outdoor_of
 from switchbot_automation.core.state.unit import season_action
 from switchbot_automation.model import (
     Action,
@@ -108,7 +108,7 @@ def stage_of(
     room = before[0][1]
     unable: Reason | None = None
     for other, other_state in reversed(before):
-        why = unable_to(other, seeing(other_state, room), on, now)
+        why = unable_to(other, as_of_room(other_state, room), on, now)
         if why is None:
             return _beside(zone, state, (other, other_state), room, now)
         detail = {**why.detail, "zone": other.name, "because": why.code.value}
@@ -159,11 +159,6 @@ def unable_to(
     if rest is not None and now < rest and state.power is not Power.ON:
         return Reason(ReasonCode.MAX_CONTINUOUS_ON, {"until": rest.isoformat()})
     return None
-
-
-def seeing(state: ZoneState, room: ZoneState) -> ZoneState:
-    """Return a unit's state as one that knows of its room's surroundings."""
-    return state if state is room else state._replace(surroundings=room.surroundings)
 
 
 def _joins_at(

@@ -85,6 +85,11 @@ def after_outdoor(around: Surroundings, celsius: object, at: datetime) -> Surrou
     return replace(around, outdoor=heard, outdoor_at=at)
 
 
+def as_of_room(state: ZoneState, room: ZoneState) -> ZoneState:
+    """Return a unit's state as one that knows of its room's surroundings, never kept."""
+    return state if state is room else state._replace(surroundings=room.surroundings)
+
+
 def outdoor_of(around: Surroundings | None, now: datetime) -> float | None:
     """Return the temperature outdoors in degrees Celsius, None while nobody knows it."""
     if around is None or around.outdoor is None or around.outdoor_at is None:

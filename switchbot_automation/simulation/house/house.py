@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.simulation.house.aircon import (
     Aircon,
+    AirconMode,
     AirconParameters,
     AirconSettings,
 )
@@ -230,9 +231,12 @@ class House:
         if self.machines:
             given = sum(machine.moisture(self.moisture) for machine in self.machines)
             change += 1000.0 * given / air_kg
-        if self.aircon.heat < 0.0 and self.moisture > _COIL_MOISTURE:
-            wet = min(1.0, (self.moisture - _COIL_MOISTURE) / 3.0)
-            change += 0.25 * wet * self.aircon.heat * 3600.0 / _WATER_HEAT / air_kg
+        dries = self.aircon.settings.mode is AirconMode.DRY
+        # Little air over a cold coil: dry mode takes more water for what it cools.
+        coil, share = (7.5, 0.6) if dries else (_COIL_MOISTURE, 0.25)
+        if self.aircon.heat < 0.0 and self.moisture > coil:
+            wet = min(1.0, (self.moisture - coil) / 3.0)
+            change += share * wet * self.aircon.heat * 3600.0 / _WATER_HEAT / air_kg
         self.moisture = max(0.5, self.moisture + change * hours)
         self._breathe(hours)
         if self.on_conditions is not None:
