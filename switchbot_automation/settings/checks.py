@@ -18,10 +18,10 @@ from switchbot_automation.urls import SecretName, check_webhook_url
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from switchbot_automation.model import PluginPart
-    from switchbot_automation.settings.model import Settings
+    from switchbot_automation.settings.model import EquipmentUnit, Settings
 
 
 CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
@@ -120,8 +120,12 @@ def _air_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             " wetting and drying would fight",
             ("humidity", "min_percent"),
         )
+
+
+def equipment_problems(units: Sequence[EquipmentUnit]) -> Iterator[Problem]:
+    """Check what concerns the units of a room together."""
     told = set()
-    for index, unit in enumerate(merged.get("equipment", ())):
+    for index, unit in enumerate(units):
         which = (unit.device_id, unit.channel)
         if which in told:
             yield Problem(
@@ -129,7 +133,7 @@ def _air_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             )
         told.add(which)
         heats = KINDS[unit.kind].own is None
-        if heats and index and KINDS[merged["equipment"][0].kind].own is not None:
+        if heats and index and KINDS[units[0].kind].own is not None:
             yield Problem(
                 "heats or cools: what does so stands before what does not",
                 ("equipment", index, "kind"),

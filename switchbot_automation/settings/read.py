@@ -30,6 +30,7 @@ from switchbot_automation.settings.checks import (
     CONTRARY_MODES,
     comfort_problems,
     dotted,
+    equipment_problems,
     far_days,
     group_errors,
     notifier_errors,
@@ -909,7 +910,12 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                     "mode",
                     "automation_enabled",
                 )
-    for message, path in (*comfort_problems(merged), *webhook_problems(merged)):
+    units = _merged_raw(top, part).get("equipment", ())
+    for message, path in (
+        *comfort_problems(merged),
+        *equipment_problems(units),
+        *webhook_problems(merged),
+    ):
         yield error(message, path, str(path[0]))
 
 

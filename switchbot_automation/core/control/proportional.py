@@ -73,6 +73,10 @@ def proportioned(
     on = state.power is Power.ON
     ends = _ends(state, share, cycle, on=on)
     wanted = share > 0.0 if ends is None else (on if now < ends else not on)
+    again = _again_at(state, cycle)
+    if wanted and not on and not state.uncertain and again is not None and now < again:
+        # However the share changes: no more cycles an hour than the relay bears.
+        wanted, ends = False, again
     detail = {
         "temperature_celsius": temperature,
         "share": share,
@@ -94,6 +98,14 @@ def proportioned(
             zone.name, outcome, action, reasons, if_blocked=Outcome.COOLDOWN
         )
     return replace(decided, look_at=look_at)
+
+
+def _again_at(state: ZoneState, cycle: timedelta) -> datetime | None:
+    """Return when the next cycle may begin, None where none went before."""
+    started, stopped = state.compressor_started_at, state.compressor_stopped_at
+    if started is None or stopped is None or stopped < started:
+        return None
+    return started + cycle
 
 
 def _ends(

@@ -37,6 +37,7 @@ _RELEASE_KELVIN = 1.0
 # What helped lately helps again at once; a heater that is on for a share of its cycle
 # rests in between.
 _JOINED = timedelta(hours=1)
+_SLOW_SECONDS = 1800
 # So often told in vain, a unit counts as one that does not do what it is told.
 _VAIN = 2
 
@@ -195,10 +196,14 @@ def _joins_at(
 def beside(zone: ZoneSettings) -> ZoneSettings:
     """Return a unit's settings as it works beside another: to the middle of the band.
 
-    Without a hysteresis, since the first unit holds the room from there.
+    Without a hysteresis, since the first unit holds the room from there; and seldom, as
+    its share goes up and down with what the first unit does.
     """
+    unit = zone.equipment[0]
+    slow = replace(unit, cycle_seconds=max(unit.cycle_seconds, _SLOW_SECONDS))
     return replace(
         zone,
+        equipment=(slow, *zone.equipment[1:]),
         hysteresis_celsius=0.0,
         winter=_nearer(zone.winter, heating=True),
         summer=_nearer(zone.summer, heating=False),
