@@ -42,7 +42,7 @@ class HeaterKind(OnOff, Heating):
     presumes = MappingProxyType(
         {
             "control": "auto",
-            "command_cooldown_seconds": 120,
+            "command_cooldown_seconds": 300,
             "max_starts_per_hour": 3,
             "fan_mode_during_window": False,
             "power_meter_on_watts": 20.0,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import ZoneSettings
 
 # A shorter pulse wears the relay and heats nothing.
-_SHORTEST_SHARE = 0.1
+_SHORTEST_SHARE = 0.2
 # The room is looked at so often, whatever the cycle.
 _LOOK = timedelta(minutes=5)
 

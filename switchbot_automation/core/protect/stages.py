@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 # A heat pump that was locked out may heat again once it is so much warmer.
 _RELEASE_KELVIN = 1.0
-# What helped lately helps again at once; a heater that is on for a share of its cycle
-# rests in between.
+# What helped lately helps again as soon as the room is out of its band.
 _JOINED = timedelta(hours=1)
 _SLOW_SECONDS = 1800
 # So often told in vain, a unit counts as one that does not do what it is told.
@@ -129,9 +128,7 @@ def _beside(
     on, detail = season_action(zone), {"zone": other[0].name}
     helps = other[1].compressor_running and other[1].action is on
     runs = state.compressor_running and state.action is on
-    stopped = state.compressor_stopped_at
-    joined = runs or (stopped is not None and now - stopped < _JOINED)
-    if helps and joined:
+    if helps and (runs or _helps_again(zone, state, other[1], room, now)):
         return Stage(Reason(ReasonCode.STAGE_JOINS, detail), works=True)
     joins = _joins_at(zone, other[1], room, on, now) if helps else None
     if joins is None:
@@ -139,6 +136,44 @@ def _beside(
     works = now >= joins
     code = ReasonCode.STAGE_JOINS if works else ReasonCode.STAGE_WAITS
     return Stage(Reason(code, {**detail, "since": joins.isoformat()}), works=works)
+
+
+def _helps_again(
+    zone: ZoneSettings,
+    state: ZoneState,
+    other: ZoneState,
+    room: ZoneState,
+    now: datetime,
+) -> bool:
+    """Tell whether a unit helped the one that runs until lately, in vain.
+
+    Not where it worked in that one's place: nobody knows yet what that can by itself.
+    """
+    stopped, started = state.compressor_stopped_at, state.compressor_started_at
+    since, temperature = other.compressor_started_at, room.last_temperature
+    if stopped is None or started is None or since is None or temperature is None:
+        return False
+    lately = now - stopped < _JOINED and since < started
+    # Its share of a cycle may have ended for now.
+    short = _short_kelvin(beside(zone), temperature, within=0.5)
+    return lately and short is not None and short >= 0.0
+
+
+def _short_kelvin(
+    zone: ZoneSettings, temperature: float, *, within: float = 0.0
+) -> float | None:
+    """Return by how much a room is out of its band on the side that the unit works on.
+
+    Counted from so far `within` the band, as a share of it.
+    """
+    heats = season_action(zone) is Action.WINTER
+    profile = zone.winter if heats else zone.summer
+    if profile is None:
+        return None
+    inside = within * (profile.max_temp - profile.min_temp)
+    if heats:
+        return round(profile.min_temp + inside - temperature, 3)
+    return round(temperature - profile.max_temp + inside, 3)
 
 
 def unable_to(
@@ -179,14 +214,12 @@ def _joins_at(
     if now < at:
         return at
     slope = room.learned.trend.slope(started) if room.learned else None
-    temperature = room.last_temperature
-    profile = zone.winter if on is Action.WINTER else zone.summer
-    if slope is None or temperature is None or profile is None:
+    if slope is None or room.last_temperature is None:
         return at
     nears = slope if on is Action.WINTER else -slope
-    left = profile.min_temp - temperature
-    if on is not Action.WINTER:
-        left = temperature - profile.max_temp
+    left = _short_kelvin(zone, room.last_temperature)
+    if left is None:
+        return at
     if nears > 0.0 and left / nears * 3600.0 < patience.total_seconds():
         # It will be there by then.
         return None

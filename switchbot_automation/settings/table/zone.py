@@ -269,9 +269,9 @@ DEVICES: tuple[SettingSpec, ...] = (
     SettingSpec(
         "equipment[].cycle_seconds",
         Kind.WHOLE,
-        "Of a `heater`: within how long it is on once and off once; 20 min are six"
-        " switches of the relay an hour.",
-        default=1200,
+        "Of a `heater`: within how long it is on once and off once; with 25 min the relay"
+        " switches six times in any hour at most.",
+        default=1500,
         bounds=(300, 7200),
         unit="s",
     ),
