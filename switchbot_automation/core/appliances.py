@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings, ZoneSettings
 
 _LOOK = timedelta(minutes=5)
+_ROOM_KELVIN = 0.5
 _KEEPS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
 
 
@@ -213,7 +214,9 @@ def dried(
     others = works_in(zone.name, snapshot, settings, decided)
     others.pop(zone.name, None)
     yields = yields_to(Action.DRY, others, cools=True)
-    if not works or celsius <= zone.summer.min_temp or yields is not None:
+    # Begun where it can go on for a while, since it cools.
+    low = zone.summer.min_temp + (0.0 if runs else _ROOM_KELVIN)
+    if not works or celsius <= low or yields is not None:
         more = (want.reason,) if yields is None else (want.reason, yields)
         stop = paused(zone, state, (*free.reasons, *more))
         return replace(stop, look_at=free.look_at) if runs else free

@@ -108,6 +108,8 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("outcome", "off_repeat_pending"),
         later_in("outcome", "no_action"),
         later_in("outcome", "fan_neutral_zone"),
+        later_in("outcome", "device_on"),
+        later_in("outcome", "device_off"),
         later_in("outcome", "api_error"),
     ),
     "action": (
@@ -115,6 +117,11 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("action", "summer"),
         later_in("action", "fan"),
         later_in("action", "off"),
+        later_in("action", "dry"),
+        later_in("action", "humidify"),
+        later_in("action", "purify"),
+        later_in("action", "ventilate"),
+        later_in("action", "shade"),
     ),
     "mode": (
         later_in("mode", "winter"),

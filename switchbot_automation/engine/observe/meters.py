@@ -173,7 +173,7 @@ def _reading(status: DeviceStatus, clock: Clock) -> Reading:
     said = said_by_status(status)
     why = said.doubts.get("temperature") or said.whole
     humidity = finite(said.values.get("humidity"))
-    co2 = finite(said.values.get("co2"))
+    co2 = finite(said.values.get("CO2"))
     if why is not None:
         return Reading(None, humidity, at, why, _WORDS.get(why))
     temperature = finite(said.values.get("temperature"))

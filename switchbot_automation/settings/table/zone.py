@@ -228,7 +228,7 @@ DEVICES: tuple[SettingSpec, ...] = (
         " leaves once the room is in the middle of its band. It has a state, history and"
         " commands of its own, under the zone's name with its number: `living 2`.",
         default=(),
-        bounds=(0, 8),
+        bounds=(0, 12),
         unit="entries",
     ),
     SettingSpec(
