@@ -33,6 +33,7 @@ from switchbot_automation.core.protect.resting import paused, stopped
 from switchbot_automation.core.protect.safety import Level, assess
 from switchbot_automation.core.protect.stages import (
     beside,
+    late_for,
     stage_of,
     within_outdoor_limit,
 )
@@ -197,14 +198,13 @@ def _decide_in_turn(
         return free
     stage = stage_of(zone, seen.state, before, now)
     if early is not None and ahead is not None:
-        # Its room is brought up for a window, which the first unit must not do.
-        if (
-            not stage.alone
-            or seen.reading.temperature is None
-            or not zone.can(season_action(zone))
-        ):
-            return free
         early = replace(early, code=ReasonCode.OPTIMUM_START)
+        if not stage.alone:
+            helped = _brought_up_beside(zone, seen, before, (early, ahead), now)
+            return helped or free
+        # Its room is brought up for a window, which the first unit must not do.
+        if seen.reading.temperature is None or not zone.can(season_action(zone)):
+            return free
         reasons = (early, stage.reason)
         begun = _kept(zone, seen, ahead.aim, reasons, now, begin=begin)
         safety = assess(zone, seen.state, now)
@@ -215,6 +215,30 @@ def _decide_in_turn(
         return replace(free, reasons=(*free.reasons, stage.reason))
     decided = _decide_alone(beside(zone), seen, now)
     return replace(decided, reasons=(*decided.reasons, stage.reason))
+
+
+def _brought_up_beside(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    before: Sequence[tuple[ZoneSettings, ZoneState]],
+    early: tuple[Reason, Ahead],
+    now: datetime,
+) -> ZoneDecision | None:
+    """Help to bring a room up for a window where the unit before would be late.
+
+    `early`: why it is brought up, and for what. None: it is not needed.
+    """
+    (why, ahead), (other, other_state) = early, before[-1]
+    narrow = beside(zone)
+    aim, temperature = aim_of(narrow), seen.reading.temperature
+    late = late_for(zone, other_state, before[0][1], ahead.opens, now)
+    helps = late or _begun_outside(zone, seen.state)
+    if aim is None or temperature is None or not helps:
+        return None
+    safety = assess(zone, seen.state, now)
+    joins = Reason(ReasonCode.STAGE_JOINS, {"zone": other.name})
+    decided = _kept(narrow, seen, aim, (why, joins), now)
+    return decided if safety is None else restrained(zone, seen.state, decided, safety)
 
 
 def _begun_outside(zone: ZoneSettings, state: ZoneState) -> bool:

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 # A heat pump that was locked out may heat again once it is so much warmer.
 _RELEASE_KELVIN = 1.0
 # What helped lately helps again as soon as the room is out of its band.
-_JOINED = timedelta(hours=1)
-_SLOW_SECONDS = 1800
+_JOINED = timedelta(hours=3)
+# So long a unit has to have run until its room tells how fast it is.
+_TRIED = timedelta(minutes=20)
 # So often told in vain, a unit counts as one that does not do what it is told.
 _VAIN = 2
 
@@ -176,6 +177,28 @@ def _short_kelvin(
     return round(temperature - profile.max_temp + inside, 3)
 
 
+def late_for(
+    zone: ZoneSettings,
+    other: ZoneState,
+    room: ZoneState,
+    opens: datetime,
+    now: datetime,
+) -> bool:
+    """Tell whether a unit that brings its room up for a window comes too late alone."""
+    started, temperature = other.compressor_started_at, room.last_temperature
+    on = season_action(zone)
+    if other.action is not on or not other.compressor_running or started is None:
+        return False
+    slope = room.learned.trend.slope(started) if room.learned else None
+    if temperature is None or slope is None or now - started < _TRIED:
+        return False
+    short = _short_kelvin(zone, temperature)
+    if short is None or short <= 0.0:
+        return False
+    nears = slope if on is Action.WINTER else -slope
+    return nears <= 0.0 or now + timedelta(hours=short / nears) > opens
+
+
 def unable_to(
     zone: ZoneSettings, state: ZoneState, on: Action, now: datetime
 ) -> Reason | None:
@@ -229,14 +252,10 @@ def _joins_at(
 def beside(zone: ZoneSettings) -> ZoneSettings:
     """Return a unit's settings as it works beside another: to the middle of the band.
 
-    Without a hysteresis, since the first unit holds the room from there; and seldom, as
-    its share goes up and down with what the first unit does.
+    Without a hysteresis, since the first unit holds the room from there.
     """
-    unit = zone.equipment[0]
-    slow = replace(unit, cycle_seconds=max(unit.cycle_seconds, _SLOW_SECONDS))
     return replace(
         zone,
-        equipment=(slow, *zone.equipment[1:]),
         hysteresis_celsius=0.0,
         winter=_nearer(zone.winter, heating=True),
         summer=_nearer(zone.summer, heating=False),
