@@ -175,14 +175,14 @@ def test_what_helped_lately_in_vain_helps_again_at_once():
             compressor_stopped_at=ago(minutes=minutes),
         )
 
-    first = heating(ago(hours=3), last_temperature=20.25)
-    assert stage(first, lately(59, ago(hours=2))).works
-    assert not stage(first, lately(60, ago(hours=2))).works
+    first = heating(ago(hours=4), last_temperature=20.25)
+    assert stage(first, lately(119, ago(hours=2.5))).works
+    assert not stage(first, lately(180, ago(hours=3.5))).works
     # The first keeps up now.
-    warm = heating(ago(hours=3), last_temperature=20.3)
+    warm = heating(ago(hours=4), last_temperature=20.3)
     assert not stage(warm, lately(5, ago(hours=2))).works
     # It worked in the place of the first, which may well do by itself.
-    assert not stage(first, lately(5, ago(hours=4))).works
+    assert not stage(first, lately(5, ago(hours=5))).works
     # Beside one that rests itself nobody is needed.
     idle = ZoneState(
         power=Power.OFF,
@@ -316,6 +316,38 @@ async def test_a_person_s_off_is_for_the_whole_room():
     assert len(home.unit().starts) == starts
 
 
+async def test_a_room_that_is_switched_off_is_off_with_all_its_units():
+    wet = {"kind": "humidifier", "device_id": "B0E9FE000003"}
+    home = Home(roomed(AIRCON, wet, humidity={"min_percent": 80, "max_percent": 95}))
+    await home.live(9)
+    assert home.unit("B0E9FE000003").on
+    # Said of either of them: the automation is the room's.
+    await home.engine.act(SECOND, ManualAction.QUICK_OFF)
+    home.clock.advance(120)
+    assert not home.unit("B0E9FE000003").on
+    assert not home.unit(AIRCON["device_id"]).settings.power
+    await home.live(3)
+    document = home.store.get("settings")
+    assert document["automation_enabled"] is False
+    assert "zones" not in document
+    assert not home.unit("B0E9FE000003").on
+    await home.engine.resume(SECOND)
+    await home.live(1)
+    assert home.unit("B0E9FE000003").on
+
+
+async def test_what_a_person_wants_of_a_room_is_wanted_of_every_unit():
+    home = Home(
+        roomed(
+            AIRCON, HEATER, heat_pump_min_outdoor_celsius=20, outdoor_device_id=OUTDOORS
+        )
+    )
+    await home.live(9)
+    await home.engine.set_temperature(SECOND, 23.0, 24.0, timedelta(hours=6))
+    await home.live(5)
+    assert home.house.air > 22.0
+
+
 async def test_a_restart_changes_nothing_of_who_works():
     weak = house(heating_watts=1800.0)
     whole = Home(roomed(AIRCON, HEATER), climate=COLD, parameters=weak)
@@ -325,7 +357,8 @@ async def test_a_restart_changes_nothing_of_who_works():
         await broken.live(1)
         broken.restart()
     assert abs(len(whole.unit().starts) - len(broken.unit().starts)) <= 3
-    assert abs(whole.house.air - broken.house.air) < 1.0
+    # Ticks fall otherwise, and with them the cycles of the panel.
+    assert abs(whole.house.air - broken.house.air) < 2.0
 
 
 async def test_the_second_keeps_frost_off_when_the_first_cannot():
