@@ -8,7 +8,12 @@ import pytest
 
 from switchbot_automation import ManualAction
 from switchbot_automation.core.decide import concerned
-from switchbot_automation.core.protect.stages import beside, locked_out, stage_of
+from switchbot_automation.core.protect.stages import (
+    beside,
+    late_for,
+    locked_out,
+    stage_of,
+)
 from switchbot_automation.core.state.zone import (
     Excursion,
     Keeping,
@@ -191,6 +196,28 @@ def test_what_helped_lately_in_vain_helps_again_at_once():
         last_temperature=20.0,
     )
     assert not stage(idle, lately(5, ago(hours=2))).works
+
+
+@pytest.mark.parametrize(
+    ("slope", "late"),
+    # Of 1 K that is missing two hours before the window opens.
+    [
+        (-3.0, True),
+        (0.0, True),
+        (1e-300, True),
+        (1e-9, True),
+        (0.45, True),
+        (0.55, False),
+    ],
+)
+def test_the_first_is_late_where_its_room_will_not_be_there(slope, late):
+    second = units()[1]
+    room = heating(ago(hours=1), **too_cold(ago(hours=1), slope=slope))
+    opens = NOW + timedelta(hours=2)
+    assert late_for(second, room, room, opens, NOW) is late
+    # Nobody knows yet how fast it is.
+    fresh = heating(ago(minutes=19), **too_cold(ago(hours=1), slope=slope))
+    assert not late_for(second, fresh, fresh, opens, NOW)
 
 
 def test_beside_another_it_works_to_the_middle_of_the_band():

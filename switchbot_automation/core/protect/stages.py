@@ -196,7 +196,8 @@ def late_for(
     if short is None or short <= 0.0:
         return False
     nears = slope if on is Action.WINTER else -slope
-    return nears <= 0.0 or now + timedelta(hours=short / nears) > opens
+    # In hours, since what hardly rises arrives after the end of all instants.
+    return nears <= 0.0 or short / nears > (opens - now) / timedelta(hours=1)
 
 
 def unable_to(
