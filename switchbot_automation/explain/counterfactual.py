@@ -239,8 +239,10 @@ class _Search:
                 continue
 
             def read(to: float, name: str = name) -> _Asked:
-                seen, changed = self._trace.seen, {name: to}
-                other = seen.reading._replace(**changed)  # type: ignore[arg-type] # both are numbers of the reading
+                seen = self._trace.seen
+                other = seen.reading._replace(co2=to)
+                if name == "humidity":
+                    other = seen.reading._replace(humidity=to)
                 return self._judged(replace(seen, reading=other))
 
             yield from self._turned(
