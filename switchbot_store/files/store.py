@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -50,11 +51,15 @@ from switchbot_store.model import Document, Entry, StoreStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
 
 _LOGGER = logging.getLogger(__name__)
 _KEY_SUFFIX: Final = ".key"
 _GOOD_SUFFIX: Final = ".good"
 _SETTINGS: Final = "settings"
+_MANY: Final = 24
+"""From so many documents on, those written together are synced side by side."""
+_SIDE_BY_SIDE: Final = 16
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
@@ -130,10 +135,10 @@ class JsonStore(StoreInterface):
                 file.check_writable()
                 self._write(file, file.text_of(data, content))
 
-    def set_many(self, documents: Mapping[str, Document]) -> None:
+    def set_many(self, documents: Mapping[str, Document]) -> dict[str, str]:
         """Write several documents, all or nothing, durable when it returns.
 
-        Raises StoreDataError before anything is written, StoreUnavailableError.
+        Returns their revisions. Raises StoreDataError before anything is written, StoreUnavailableError.
         """
         contents = {
             self._file(key): encode(data, indent=True)
@@ -149,10 +154,12 @@ class JsonStore(StoreInterface):
             for file, content in changed.items():
                 file.check_writable()
                 changed[file] = file.text_of(documents[file.key], content)
+            contents.update(changed)
             if len(changed) == 1:
                 self._write(*changed.popitem())
             elif changed:
                 self._write_together(changed)
+        return {file.key: revision_of(content) for file, content in contents.items()}
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
@@ -323,9 +330,13 @@ class JsonStore(StoreInterface):
     def _write_together(self, contents: Mapping[DocumentFile, bytes]) -> None:
         names: dict[DocumentFile, str] = {}
         try:
-            for file, content in contents.items():
+            for file in contents:
                 self._remember_key(file)
-                names[file] = file.prepare(content)
+            if len(contents) < _MANY:
+                for file, content in contents.items():
+                    names[file] = file.prepare(content)
+            else:
+                _prepare_side_by_side(contents, names)
             self._commit(names, contents)
         except BaseException:
             # The list goes first: with it, missing files would count as installed.
@@ -449,6 +460,29 @@ def _entry(file: DocumentFile, stored: Stored | None) -> Entry:
         problem=stored.problem,
         file=file.path,
     )
+
+
+def _prepare_side_by_side(
+    contents: Mapping[DocumentFile, bytes], names: dict[DocumentFile, str]
+) -> None:
+    """Prepare many files; put into `names` those that are, also where one fails.
+
+    A file system makes what several threads wait for durable in one go: a thousand files
+    take it a tenth of the time, or less, that they take one after the other.
+    """
+    with ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads:
+        going = {
+            file: threads.submit(file.prepare, content)
+            for file, content in contents.items()
+        }
+    # Left once all of them are over.
+    names |= {file: each.result() for file, each in going.items() if _went_well(each)}
+    for each in going.values():
+        each.result()
+
+
+def _went_well(each: Future[str]) -> bool:
+    return not each.cancelled() and each.exception() is None
 
 
 def _remove_leftovers(directory: Path) -> None:

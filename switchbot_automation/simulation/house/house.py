@@ -247,8 +247,11 @@ class House:
         parameters = self.parameters
         fresh = parameters.air_changes_per_hour * parameters.volume
         fresh += sum(each.parameters.fresh_air * each.level for each in self.machines)
-        given = 1e6 * self.people * _CO2_PER_PERSON / fresh
-        settles = OUTDOOR_CO2 + given
+        given = 1e6 * self.people * _CO2_PER_PERSON
+        if not fresh:
+            self.co2 += given * hours / parameters.volume
+            return
+        settles = OUTDOOR_CO2 + given / fresh
         self.co2 = settles + (self.co2 - settles) * math.exp(
             -hours * fresh / parameters.volume
         )
