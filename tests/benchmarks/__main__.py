@@ -21,6 +21,7 @@ GROUPS = {
     "commands": "many commands in a tick, a silent cloud, a person's OFF meanwhile",
     "memory": "peak memory of a running engine",
     "history": "a year of history: writing, charts, retention",
+    "growth": "what must not grow with size, pending writes, rows and zones",
     "week": "a simulated week",
     "year": "a simulated year, and the backtest of one",
     "web": "ticks while 200 clients look at the page",
