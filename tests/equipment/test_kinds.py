@@ -190,7 +190,6 @@ def test_what_is_no_air_conditioner_is_pointed_to_its_kind(device_type, word):
         ("Relay Switch 2PM", {"kind": "heater"}, "equipment[0].channel"),
         ("Plug Mini (JP)", {"kind": "heater", "channel": 1}, "equipment[0].channel"),
         ("Plug", {"kind": "heater"}, "equipment[0].measures_power"),
-        ("Relay Switch 1", {"kind": "heater"}, "equipment[0].measures_power"),
     ],
 )
 def test_a_device_of_another_kind_is_refused_before_anything_is_sent(
