@@ -218,7 +218,10 @@ class Power(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be done to an air conditioner; also the key of its scenes and webhooks.
+    """What can be done to a unit; also the key of its scenes and webhooks.
+
+    An air conditioner does the first four, and `DRY` in its dry mode; each other kind of
+    equipment one of its own, and `OFF`.
 
     >>> from switchbot_automation import Action
     >>> Action("winter") is Action.WINTER
@@ -229,6 +232,11 @@ class Action(StrEnum):
     SUMMER = "summer"
     FAN = "fan"
     OFF = "off"
+    DRY = "dry"
+    HUMIDIFY = "humidify"
+    PURIFY = "purify"
+    VENTILATE = "ventilate"
+    SHADE = "shade"
 
 
 class ManualAction(StrEnum):
@@ -274,6 +282,8 @@ class Outcome(StrEnum):
     OFF_REPEAT_PENDING = "off_repeat_pending"
     NO_ACTION = "no_action"
     FAN_NEUTRAL_ZONE = "fan_neutral_zone"
+    DEVICE_ON = "device_on"
+    DEVICE_OFF = "device_off"
     API_ERROR = "api_error"
 
 

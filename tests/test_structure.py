@@ -19,6 +19,7 @@ OWNERS = {
     "meter": {
         "last_temperature",
         "last_humidity",
+        "last_co2",
         "last_read_at",
         "last_temperature_stale",
         "last_temperature_stale_reason",

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from switchbot_automation.core.ahead import ahead_of
+from switchbot_automation.core.appliances import decide_own, dried, works_in
 from switchbot_automation.core.control.band import (
     aim_of,
     begun,
@@ -28,7 +29,15 @@ from switchbot_automation.core.control.switch import steered, switched
 from switchbot_automation.core.pace import counted_from
 from switchbot_automation.core.protect.groups import arbitrate
 from switchbot_automation.core.protect.limits import limited
+from switchbot_automation.core.protect.resting import paused, stopped
 from switchbot_automation.core.protect.safety import Level, assess
+from switchbot_automation.core.protect.stages import (
+    beside,
+    late_for,
+    stage_of,
+    within_outdoor_limit,
+)
+from switchbot_automation.core.state.around import as_of_room
 from switchbot_automation.core.state.unit import (
     already_in_force,
     profile_of,
@@ -47,6 +56,7 @@ from switchbot_automation.model import (
 from switchbot_automation.schedule.windows import in_window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from switchbot_automation.core.ahead import Ahead
@@ -66,7 +76,7 @@ _INVALID = frozenset(
         ReasonCode.ALL_ZEROS,
     }
 )
-_STARTS = frozenset({Action.WINTER, Action.SUMMER})
+_STARTS = frozenset({Action.WINTER, Action.SUMMER, Action.DRY})
 # What a decision begins with that keeps a room.
 _ACTS = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
 
@@ -76,13 +86,17 @@ def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Decision:
 
     First each for itself, then together, where zones share an outdoor unit.
     """
-    alone = Decision(
-        now,
-        tuple(
-            _decide_zone(zone, snapshot.zones[name], now)
-            for name, zone in settings.zones.items()
-        ),
-    )
+    decided = {
+        name: _decide_zone(zone, snapshot.zones[name], now)
+        for name, zone in settings.zones.items()
+        if not zone.lead
+    }
+    for lead in settings.units:
+        _decide_further(lead, snapshot, settings, decided, now)
+    for name, zone in settings.zones.items():
+        if zone.humidity is not None and not zone.lead:
+            decided[name] = dried(zone, snapshot, settings, decided, now)
+    alone = Decision(now, tuple(decided[name] for name in settings.zones))
     if not settings.groups:
         return alone
     return arbitrate(alone, snapshot, settings, now)
@@ -91,12 +105,15 @@ def decide(snapshot: Snapshot, settings: Settings, now: datetime) -> Decision:
 def concerned(settings: Settings, zone: str) -> tuple[str, ...]:
     """Return the zones that have a say in a zone's decision, in their order.
 
-    Its own, and those that share its outdoor unit.
+    Its own, the other units of its room, and those that share its outdoor unit.
     """
-    together = {zone}
+    lead = settings.zones[zone].lead if zone in settings.zones else ""
+    together = {zone, lead} if lead else {zone}
     for group in settings.groups.values():
-        if zone in group.zones:
+        if not together.isdisjoint(group.zones):
             together.update(group.zones)
+    for first in tuple(together):
+        together.update(settings.units.get(first, ()))
     if len(together) == 1:
         return (zone,) if zone in settings.zones else ()
     return tuple(name for name in settings.zones if name in together)
@@ -118,7 +135,129 @@ def narrowed(settings: Settings, names: tuple[str, ...]) -> Settings:
 
 
 def _decide_zone(zone: ZoneSettings, seen: ZoneSnapshot, now: datetime) -> ZoneDecision:
-    return limited(zone, seen, _decide_alone(zone, seen, now), now)
+    if zone.without_unit:
+        why = Reason(ReasonCode.NOTHING_TO_SEND)
+        return ZoneDecision(zone.name, Outcome.NO_ACTION, reasons=(why,))
+    free = _decide_alone(zone, seen, now)
+    return limited(zone, seen, within_outdoor_limit(zone, seen.state, free, now), now)
+
+
+# --- the further units of a room -----------------------------------------------------
+
+
+def _decide_further(
+    lead: str,
+    snapshot: Snapshot,
+    settings: Settings,
+    decided: dict[str, ZoneDecision],
+    now: datetime,
+) -> None:
+    """Decide for the units of a room after its first, into `decided`."""
+    first, room = settings.zones[lead], snapshot.zones[lead].state
+    before = [] if first.without_unit else [(first, room)]
+    for name in settings.units[lead]:
+        zone, seen = settings.zones[name], snapshot.zones[name]
+        state = as_of_room(seen.state, room)
+        own = replace(seen, state=_held_with(state, room, now))
+        if not zone.automation_enabled or _is_held(own.state, now):
+            free = _decide_alone(zone, own, now)
+            if _is_held(room, now) and zone.kind.own is None:
+                # What a person wants of the room is what they told its first unit.
+                free = paused(zone, seen.state, free.reasons)
+        elif zone.kind.own is not None:
+            others = works_in(lead, snapshot, settings, decided)
+            free = decide_own(zone, own, room, others, now)
+        else:
+            free = _decide_in_turn(zone, own, before, decided[lead], now)
+        kept = within_outdoor_limit(zone, state, free, now)
+        decided[name] = limited(zone, seen, kept, now)
+        if zone.kind.own is None:
+            before.append((zone, state))
+
+
+def _decide_in_turn(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    before: Sequence[tuple[ZoneSettings, ZoneState]],
+    of_first: ZoneDecision,
+    now: datetime,
+) -> ZoneDecision:
+    """Decide for a later unit that heats or cools, behind those before it."""
+    free = _decide_alone(zone, seen, now)
+    early = next(
+        (why for why in of_first.reasons if why.code is ReasonCode.OPTIMUM_START), None
+    )
+    begin = early is not None
+    if early is None and _begun_outside(zone, seen.state):
+        # What was begun is brought to its end, or it would begin again and again.
+        waits = ReasonCode.OPTIMUM_START_WAITS
+        early = next((why for why in of_first.reasons if why.code is waits), None)
+    outside = free.reasons[0].code not in _ACTS
+    ahead = ahead_of(before[0][0], now) if early is not None and outside else None
+    if outside and ahead is None:
+        return free
+    stage = stage_of(zone, seen.state, before, now)
+    if early is not None and ahead is not None:
+        early = replace(early, code=ReasonCode.OPTIMUM_START)
+        if not stage.alone:
+            helped = _brought_up_beside(zone, seen, before, (early, ahead), now)
+            return helped or free
+        # Its room is brought up for a window, which the first unit must not do.
+        if seen.reading.temperature is None or not zone.can(season_action(zone)):
+            return free
+        reasons = (early, stage.reason)
+        begun = _kept(zone, seen, ahead.aim, reasons, now, begin=begin)
+        safety = assess(zone, seen.state, now)
+        return begun if safety is None else restrained(zone, seen.state, begun, safety)
+    if not stage.works:
+        return paused(zone, seen.state, (free.reasons[0], stage.reason))
+    if stage.alone:
+        return replace(free, reasons=(*free.reasons, stage.reason))
+    decided = _decide_alone(beside(zone), seen, now)
+    return replace(decided, reasons=(*decided.reasons, stage.reason))
+
+
+def _brought_up_beside(
+    zone: ZoneSettings,
+    seen: ZoneSnapshot,
+    before: Sequence[tuple[ZoneSettings, ZoneState]],
+    early: tuple[Reason, Ahead],
+    now: datetime,
+) -> ZoneDecision | None:
+    """Help to bring a room up for a window where the unit before would be late.
+
+    `early`: why it is brought up, and for what. None: it is not needed.
+    """
+    (why, ahead), (other, other_state) = early, before[-1]
+    narrow = beside(zone)
+    aim, temperature = aim_of(narrow), seen.reading.temperature
+    late = late_for(zone, other_state, before[0][1], ahead.opens, now)
+    helps = late or _begun_outside(zone, seen.state)
+    if aim is None or temperature is None or not helps:
+        return None
+    safety = assess(zone, seen.state, now)
+    joins = Reason(ReasonCode.STAGE_JOINS, {"zone": other.name})
+    decided = _kept(narrow, seen, aim, (why, joins), now)
+    return decided if safety is None else restrained(zone, seen.state, decided, safety)
+
+
+def _begun_outside(zone: ZoneSettings, state: ZoneState) -> bool:
+    """Tell whether a unit runs that was started while no window was open."""
+    at = state.compressor_started_at
+    if at is None or not state.compressor_running:
+        return False
+    return in_window(zone.time_windows, at, zone.timezone) is None
+
+
+def _is_held(room: ZoneState, now: datetime) -> bool:
+    return room.hold_until is not None and now < room.hold_until
+
+
+def _held_with(state: ZoneState, room: ZoneState, now: datetime) -> ZoneState:
+    """Return a unit's state under the hold of its room, where there is one."""
+    if not _is_held(room, now) or (state.hold_until and state.hold_until > now):
+        return state
+    return supposed(state, hold_until=room.hold_until, hold_by=room.hold_by)
 
 
 def _decide_alone(
@@ -341,35 +480,6 @@ def _without_temperature(
 
 # Ten times the step of a meter: a living one shows it, and few rooms leave their band.
 _PROBE_KELVIN = 1.0
-
-
-def stopped(zone: ZoneSettings, safety: Safety) -> ZoneDecision:
-    """Return the decision that turns a zone off for safety."""
-    return ZoneDecision(
-        zone.name, safety.outcome, Action.OFF, (safety.reason,), emergency=True
-    )
-
-
-def paused(
-    zone: ZoneSettings, state: ZoneState, reasons: tuple[Reason, ...]
-) -> ZoneDecision:
-    """Return the decision that lets a zone rest while it cannot be kept.
-
-    No emergency: the minimum on time is waited for. A fan that runs is left alone.
-    """
-    unclear = state.uncertain or state.power is Power.UNKNOWN
-    if not state.compressor_running and not unclear:
-        off = already_in_force(state, zone, Action.OFF)
-        outcome = Outcome.ALREADY_OFF if off else Outcome.NO_ACTION
-        return ZoneDecision(zone.name, outcome, reasons=reasons)
-    heats = season_action(zone) is Action.WINTER
-    return ZoneDecision(
-        zone.name,
-        Outcome.WINTER_OFF if heats else Outcome.SUMMER_OFF,
-        Action.OFF,
-        reasons,
-        if_blocked=Outcome.COOLDOWN,
-    )
 
 
 def restrained(

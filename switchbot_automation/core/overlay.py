@@ -15,11 +15,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from switchbot_automation.core.control.air import felt_kelvin
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.control.season import AUTO, season_of
 from switchbot_automation.core.control.warm_up import EARLIEST
 from switchbot_automation.core.protect.safety import may_run
 from switchbot_automation.core.state.around import (
+    after_outdoor,
     after_sign,
     after_temperature,
     falls_until,
@@ -84,7 +86,8 @@ def overlaid(
     changed = {
         name: zone_overlaid(zone, state, now)
         for name, zone in settings.zones.items()
-        if (state := state_of(name)).wish is not None
+        # What lies over a room lies over all its units.
+        if (state := state_of(zone.lead or name)).wish is not None
         or name in settings.overlaid
         # A wish that is over lies there still.
         or zone.overlay is not None
@@ -115,7 +118,32 @@ def zone_overlaid(zone: ZoneSettings, state: ZoneState, now: datetime) -> ZoneSe
     base = zone.overlay.base if zone.overlay else zone
     around = state.surroundings or EMPTY
     laid = _laid(base, around, state.wish, now)
+    laid = _felt(laid, state)
     return _looking_ahead(laid, base, around, state.wish, now)
+
+
+def _felt(zone: ZoneSettings, state: ZoneState) -> ZoneSettings:
+    """Move the bands so that they are of what the air feels like."""
+    celsius, percent = state.last_temperature, state.last_humidity
+    overlay = zone.overlay
+    if (
+        not zone.feels_like
+        or overlay is None
+        or celsius is None
+        or percent is None
+        or state.last_temperature_stale
+    ):
+        return zone
+    kelvin = felt_kelvin(celsius, percent)
+    if not kelvin:
+        return zone
+    why = Reason(ReasonCode.FEELS_LIKE, {"kelvin": kelvin})
+    return replace(
+        zone,
+        winter=zone.winter.shifted(-kelvin) if zone.winter else None,
+        summer=zone.summer.shifted(-kelvin) if zone.summer else None,
+        overlay=replace(overlay, reasons=(*overlay.reasons, why)),
+    )
 
 
 def _laid(
@@ -161,7 +189,7 @@ def in_season(
     if all(zone.mode != AUTO for zone in settings.zones.values()):
         return settings
     zones = {
-        name: _in_season(zone, state_of(name), now)
+        name: _in_season(zone, state_of(zone.lead or name), now)
         for name, zone in settings.zones.items()
     }
     return replace(settings, zones=zones)
@@ -538,6 +566,8 @@ def after_surroundings(
     signs = around.signs
     for device_id, fields, at, told in new.signs:
         said = believable(fields)
+        if device_id == zone.outdoor_device_id:
+            around = after_outdoor(around, said.get("temperature"), min(at, now))
         signs = _with_sign(zone, signs, device_id, said, min(at, now), told=told)
     offsets = _offset_values(zone, around, new, now)
     around = replace(around, signs=signs, offsets=offsets)

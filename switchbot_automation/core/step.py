@@ -204,7 +204,7 @@ def arrive(
         before = states[name]
         state = after_jump(before, jump_seconds, now)
         state = state.not_later_than(now)
-        if zone.mode == AUTO:
+        if zone.mode == AUTO and not zone.lead:
             state = after_season(zone, state, now)
         if state.refusals:
             state = still_believed(state, zone, now)
@@ -455,13 +455,19 @@ def _waiting(
     """
     if force:
         return set()
-    return {
+    waiting = {
         name
         for name, zone in settings.zones.items()
         if zone.predictive
+        and not zone.lead
         and name not in told
         and _due(zone, states[name], now, notes, quota) > now + _TOGETHER
     }
+    # The units of a room look at one meter, when its first wants to.
+    for lead, further in settings.units.items():
+        if lead in waiting:
+            waiting.update(further)
+    return waiting
 
 
 def _due(
@@ -549,7 +555,11 @@ def _look_around(
     now: datetime,
 ) -> Generator[Request, Answered, tuple[Settings, datetime]]:
     """Take in openings, presence and offsets; return the settings in force with them."""
-    zones = tuple(settings.zones[name] for name in settings.overlaid)
+    zones = tuple(
+        settings.zones[name]
+        for name in settings.overlaid
+        if not settings.zones[name].lead
+    )
     around, at = yield LookAround(zones)
     for zone in zones:
         state = states[zone.name]
@@ -862,19 +872,24 @@ def rest(
     readings have to know.
     """
     wanted: datetime | None = None
+    reads: dict[str, datetime | None] = {}
     quota = quota.where_scarce() if quota else None
     ended = max(now, ended or now)
     for each in ticks:
         zone, look_at = each.zone, each.decision.look_at
         state = states[zone.name]
         read_at = None
-        if zone.predictive:
+        if zone.lead:
+            read_at = reads.get(zone.lead)
+            if read_at is not None and look_at is not None:
+                read_at = min(read_at, max(look_at, now + _TOGETHER))
+        elif zone.predictive:
             since = counted_from(zone, state.asked_at, now)
             note = notes.get(zone.name, Note())
             notes[zone.name] = note.after(since, each.blocked_until, look_at)
             # The reading of this tick came after the tick had begun.
             due = _due(zone, state, ended, notes, quota)
-            read_at = _reads_at(each, now, due, quota)
+            read_at = reads[zone.name] = _reads_at(each, now, due, quota)
         look = next_look(
             zone,
             state,

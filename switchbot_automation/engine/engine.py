@@ -636,7 +636,7 @@ class AutomationEngine:
             found = await self._parts.preparation.zone(zone, now)
             hold_for_person(self._documents, found, None)
             if not found.automation_enabled:
-                await self._documents.switch(zone, now, on=True)
+                await self._documents.switch(found.lead or zone, now, on=True)
             await self._documents.save_wish(zone, self._parts.quota.to_document())
             self._parts.agenda.bring_forward()
 

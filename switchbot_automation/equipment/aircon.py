@@ -12,7 +12,8 @@ class AirconKind(EquipmentKind):
     """Heats, cools and moves air; what a zone says by itself of its times is meant for it."""
 
     word = "aircon"
-    does = frozenset({Action.WINTER, Action.SUMMER, Action.FAN})
+    does = frozenset({Action.WINTER, Action.SUMMER, Action.FAN, Action.DRY})
+    abilities = frozenset({"heat", "cool", "dry", "move air"})
     cost = "compressor"
     takes = "setAll"
     lowest = LOWEST_SETPOINT

@@ -10,8 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.equipment.kind import DEFAULT, ONLINE, Heating
-from switchbot_automation.model import Action
+from switchbot_automation.equipment.kind import ONLINE, EquipmentKind, Heating, OnOff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,18 +18,31 @@ if TYPE_CHECKING:
 _STATES: Final = {"on": "on", "1": "on", "off": "off", "0": "off"}
 
 
-class HeaterKind(Heating):
+def shown_by_relay(
+    _kind: EquipmentKind, fields: Mapping[str, Any], channel: int
+) -> Mapping[str, Any]:
+    """Return whether a relay lets anything through, as a status of a unit."""
+    beside = {key: fields[key] for key in ONLINE if key in fields}
+    word = fields.get("power")
+    # A number there is watts, which say nothing of the relay.
+    said = word if isinstance(word, str) else fields.get("switchStatus")
+    said = fields.get(f"switch{channel}Status") if channel else said
+    power = _STATES.get(str(said).lower())
+    return beside if power is None else {**beside, "power": power}
+
+
+class HeaterKind(OnOff, Heating):
     """Heats by being on; a start wears the relay, which bears six switches an hour."""
 
     word = "heater"
     cost = "relay"
-    takes = "turnOn"
     proportional = True
+    categories = frozenset({"plug", "switch"})
     options = frozenset({"channel", "cycle_seconds", "measures_power"})
     presumes = MappingProxyType(
         {
             "control": "auto",
-            "command_cooldown_seconds": 120,
+            "command_cooldown_seconds": 300,
             "max_starts_per_hour": 3,
             "fan_mode_during_window": False,
             "power_meter_on_watts": 20.0,
@@ -38,20 +50,4 @@ class HeaterKind(Heating):
         }
     )
 
-    def command(
-        self, action: Action, setting: str | None, channel: int
-    ) -> tuple[str, Any]:
-        """Return `turnOn` or `turnOff`, of the channel where there are several."""
-        del setting
-        word = "turnOff" if action is Action.OFF else "turnOn"
-        return word, str(channel) if channel else DEFAULT
-
-    def shown(self, fields: Mapping[str, Any], channel: int) -> Mapping[str, Any]:
-        """Return whether the relay lets anything through."""
-        beside = {key: fields[key] for key in ONLINE if key in fields}
-        word = fields.get("power")
-        # A number there is watts, which say nothing of the relay.
-        said = word if isinstance(word, str) else fields.get("switchStatus")
-        said = fields.get(f"switch{channel}Status") if channel else said
-        power = _STATES.get(str(said).lower())
-        return beside if power is None else {**beside, "power": power}
+    shown = shown_by_relay

@@ -16,7 +16,9 @@ from switchbot_automation.model import Action
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Cost: TypeAlias = Literal["compressor", "relay", "valve"]
+Cost: TypeAlias = Literal["compressor", "relay", "valve", "nothing"]
+By: TypeAlias = Literal["setpoint", "level", "on-off"]
+Fails: TypeAlias = Literal["off", "low setpoint", "stays"]
 
 DEFAULT: Final = "default"
 """The parameter of a command that takes none."""
@@ -35,6 +37,11 @@ class EquipmentKind(ABC):
     that is only on or off. `proportional`: it heats by being on for a share of a cycle.
     `guards_itself`: it has a thermometer of its own, so without a meter it is left at a
     low setpoint rather than off. `tells_setpoint`: its status says what it was told.
+    `own` is what it does whatever the season, None for what heats or cools. `abilities`
+    are that in words, `by` how much of it is told, `fails` what becomes of it where
+    nobody knows the room any more. `categories` are those of the catalogue that its
+    products are of, none for every product that has what it `takes`; what has one of the
+    commands that it `lacks` is another kind's.
     `options` are the keys of its entry beside `kind` and `device_id`; `presumes` are
     settings that a zone has which says nothing of them. `takes` is a command that every
     device of the kind has.
@@ -42,6 +49,12 @@ class EquipmentKind(ABC):
 
     word: ClassVar[str]
     does: ClassVar[frozenset[Action]]
+    own: ClassVar[Action | None] = None
+    abilities: ClassVar[frozenset[str]]
+    by: ClassVar[By] = "setpoint"
+    fails: ClassVar[Fails] = "off"
+    categories: ClassVar[frozenset[str]] = frozenset()
+    lacks: ClassVar[frozenset[str]] = frozenset()
     cost: ClassVar[Cost]
     takes: ClassVar[str]
     lowest: ClassVar[float | None] = None
@@ -95,8 +108,33 @@ class Heating(EquipmentKind):
     """What only heats: it has one mode and no fan."""
 
     does = frozenset({Action.WINTER})
+    abilities = frozenset({"heat"})
 
     def setting(self, degrees: str, mode: int, fan: int) -> str | None:
         """Return the setpoint in the one mode there is."""
         del mode, fan
         return super().setting(degrees, _MODE_HEAT, 1)
+
+
+class OnOff(EquipmentKind):
+    """What is on or off: `turnOn` and `turnOff`, of a channel where there are several.
+
+    Not what presses a button, which nobody knows the effect of.
+    """
+
+    takes = "turnOn"
+    lacks = frozenset({"press"})
+    by = "on-off"
+
+    def command(
+        self, action: Action, setting: str | None, channel: int
+    ) -> tuple[str, Any]:
+        """Return `turnOn` or `turnOff`."""
+        del setting
+        word = "turnOff" if action is Action.OFF else "turnOn"
+        return word, str(channel) if channel else DEFAULT
+
+    def shown(self, fields: Mapping[str, Any], channel: int) -> Mapping[str, Any]:
+        """Return its power; its mode and its own thermometer are no air conditioner's."""
+        del channel
+        return {key: fields[key] for key in ("power", *ONLINE) if key in fields}

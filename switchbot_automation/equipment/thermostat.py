@@ -39,6 +39,7 @@ class ThermostatKind(Heating):
     lowest = _LOWEST
     highest = _HIGHEST
     guards_itself = True
+    fails = "low setpoint"
     tells_setpoint = False
     presumes = MappingProxyType(
         {

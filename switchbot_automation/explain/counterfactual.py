@@ -18,7 +18,6 @@ from switchbot_automation.explain.trace import rejudged
 from switchbot_automation.model import Action, Outcome, Power, ReasonCode
 from switchbot_automation.settings.spec import Kind
 from switchbot_automation.settings.table import settings_table
-from switchbot_automation.settings.table.zone import SEASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,13 +28,24 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_automation.settings.spec import SettingSpec
 
+# The sections whose numbers are a zone's own.
+_PARTS = ("humidity", "air")
 # What a meter can show, in its own steps.
 _COLDEST, _WARMEST, _METER_STEP = -20.0, 50.0, 0.1
 _SETTING_STEP = 0.1
 _LONGEST_SHIFT = timedelta(hours=24)
 
 # How much of each unit counts as one step for a person, so that unlike things compare.
-_ONE_STEP = {"K": 1.0, "°C": 1.0, "s": 600.0, "min": 10.0, "times": 2.0, "calls": 500.0}
+_ONE_STEP = {
+    "%": 5.0,
+    "ppm": 100.0,
+    "K": 1.0,
+    "°C": 1.0,
+    "s": 600.0,
+    "min": 10.0,
+    "times": 2.0,
+    "calls": 500.0,
+}
 _FLIP_STEPS = 3.0
 
 # A change to these is no answer to "what would have changed it".
@@ -120,6 +130,8 @@ class _Search:
         for spec in settings_table():
             yield from self._setting(spec)
         yield from self._temperature()
+        yield from self._air()
+        yield from self._outdoors()
         yield from self._clock()
         yield from self._unit()
         yield from self._rest()
@@ -131,10 +143,10 @@ class _Search:
     # --- settings -----------------------------------------------------------------
 
     def _setting(self, spec: SettingSpec) -> Iterator[Counterfactual]:
-        if not spec.per_zone or spec.section not in ("", self._zone.mode):
+        if not spec.per_zone or spec.section not in ("", self._zone.mode, *_PARTS):
             return
         owner: Any = self._zone
-        if spec.section in SEASONS:
+        if spec.section:
             owner = getattr(self._zone, spec.section)
         value = getattr(owner, spec.key, None)
         if owner is None or value is None:
@@ -178,7 +190,7 @@ class _Search:
     def _with(self, spec: SettingSpec, value: Any) -> Settings:
         settings = self._trace.settings
         zone: ZoneSettings
-        if spec.section in SEASONS:
+        if spec.section:
             profile = replace(getattr(self._zone, spec.section), **{spec.key: value})
             season: dict[str, Any] = {spec.section: profile}
             zone = replace(self._zone, **season)
@@ -212,6 +224,55 @@ class _Search:
                 read,
                 unit="°C",
                 bounds=(_COLDEST, _WARMEST),
+                step=_METER_STEP,
+            )
+        )
+
+    def _air(self) -> Iterator[Counterfactual]:
+        """Ask with other air, where the zone keeps any."""
+        reading = self._trace.seen.reading
+        for name, wanted, value, unit, bounds, step in (
+            ("humidity", self._zone.humidity, reading.humidity, "%", (0.0, 100.0), 1.0),
+            ("co2", self._zone.air, reading.co2, "ppm", (0.0, 5000.0), 10.0),
+        ):
+            if wanted is None or value is None:
+                continue
+
+            def read(to: float, name: str = name) -> _Asked:
+                seen = self._trace.seen
+                other = seen.reading._replace(co2=to)
+                if name == "humidity":
+                    other = seen.reading._replace(humidity=to)
+                return self._judged(replace(seen, reading=other))
+
+            yield from self._turned(
+                _Dial("input", name, value, read, unit=unit, bounds=bounds, step=step)
+            )
+
+    def _outdoors(self) -> Iterator[Counterfactual]:
+        """Ask with other weather, which the room's first unit knows of."""
+        trace = self._trace
+        first = self._zone.lead or trace.zone
+        room = trace.snapshot.zones[first]
+        around = room.state.surroundings or EMPTY
+        if around.outdoor is None or not self._zone.outdoor_device_id:
+            return
+
+        def read(to: float) -> _Asked:
+            other = replace(around, outdoor=to)
+            seen = replace(room, state=supposed(room.state, surroundings=other))
+            zones = {**trace.snapshot.zones, first: seen}
+            snapshot = replace(trace.snapshot, zones=zones)
+            return rejudged(trace.zone, snapshot, trace.settings, trace.at)
+
+        yield from self._turned(
+            _Dial(
+                "input",
+                "outdoor",
+                around.outdoor,
+                read,
+                unit="°C",
+                bounds=(-60.0, 60.0),
                 step=_METER_STEP,
             )
         )

@@ -117,6 +117,8 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("outcome", "off_repeat_pending"),
         later_in("outcome", "no_action"),
         later_in("outcome", "fan_neutral_zone"),
+        later_in("outcome", "device_on"),
+        later_in("outcome", "device_off"),
         later_in("outcome", "api_error"),
     ),
     "action": (
@@ -124,6 +126,11 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
         later_in("action", "summer"),
         later_in("action", "fan"),
         later_in("action", "off"),
+        later_in("action", "dry"),
+        later_in("action", "humidify"),
+        later_in("action", "purify"),
+        later_in("action", "ventilate"),
+        later_in("action", "shade"),
     ),
     "mode": (
         later_in("mode", "winter"),
@@ -656,6 +663,85 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
             "at {temperature_celsius} °C it is on for {share:.0%} of {cycle_seconds} s"
         ),
         later("it is on for the share of its cycle that the room asks for"),
+    ),
+    ReasonCode.HUMIDITY_ABOVE: (
+        later("{value:g} % of humidity is above, or not yet well below, {limit:g} %"),
+        later("the air is too wet"),
+    ),
+    ReasonCode.HUMIDITY_BELOW: (
+        later("{value:g} % of humidity is below, or not yet well above, {limit:g} %"),
+        later("the air is too dry"),
+    ),
+    ReasonCode.HUMIDITY_WITHIN: (
+        later("{value:g} % of humidity is as wanted"),
+        later("the humidity is as wanted"),
+    ),
+    ReasonCode.HUMIDITY_UNKNOWN: later("the meter does not say how humid it is"),
+    ReasonCode.DEW_POINT_ABOVE: (
+        later(
+            "a dew point of {value:g} °C is above, or not yet well below, {limit:g} °C"
+        ),
+        later("the dew point is too high"),
+    ),
+    ReasonCode.MOULD_RISK: (
+        later(
+            "a cold wall would be at {value:g} %, and mould grows from {limit:g} % on"
+        ),
+        later("a cold wall would be so wet that mould grows"),
+    ),
+    ReasonCode.CO2_ABOVE: (
+        later("{value:g} ppm of CO2 is above, or not yet well below, {limit:g} ppm"),
+        later("the air is stale"),
+    ),
+    ReasonCode.CO2_WITHIN: (
+        later("{value:g} ppm of CO2 is within {limit:g} ppm"),
+        later("the air is fresh"),
+    ),
+    ReasonCode.CO2_UNKNOWN: later(
+        "no meter says how stale the air is, or nothing is wanted of it"
+    ),
+    ReasonCode.ROOM_WARMS: (
+        later(
+            "{temperature_celsius} °C is above {limit_celsius} °C, the middle of the "
+            "summer band, or was a moment ago"
+        ),
+        later("the room is in the warm half of its summer band"),
+    ),
+    ReasonCode.ROOM_COOL: (
+        later("{temperature_celsius} °C is cool enough"),
+        later("the room is cool enough"),
+    ),
+    ReasonCode.YIELDS: (
+        later("it would work against {zone}, which is at {action}"),
+        later("it would work against another unit of the room"),
+    ),
+    ReasonCode.FEELS_LIKE: (
+        later("the air feels {kelvin:+.1f} K warmer than it is, so the band moves"),
+        later("the band is of what the air feels like"),
+    ),
+    ReasonCode.OUTDOOR_TOO_COLD: (
+        later(
+            "{outdoor_celsius} °C outdoors is below, or not yet 1 K above, the "
+            "{limit_celsius} °C from which this compressor may heat"
+        ),
+        later("it is too cold outdoors for this compressor to heat"),
+    ),
+    ReasonCode.STAGE_WAITS: (
+        later("{zone} is not given up yet; this unit joins it from {since} on"),
+        later("{zone} keeps the room, so this unit is not needed"),
+        later("this unit of the room is not needed"),
+    ),
+    ReasonCode.STAGE_JOINS: (
+        later("{zone} does not keep up, so this unit joins it"),
+        later("the unit before it does not keep up, so this one joins it"),
+    ),
+    ReasonCode.STAGE_TAKES_OVER: (
+        later("this unit takes over from {zone} ({because})"),
+        later("this unit takes over from the one before it"),
+    ),
+    ReasonCode.STAGE_CANNOT: (
+        later("this unit cannot do {action}"),
+        later("this unit cannot do what the room asks for"),
     ),
     ReasonCode.FROST_FLOOR: (
         later(

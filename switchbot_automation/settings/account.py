@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from switchbot_automation.cloud.catalog.catalog import DeviceType
+    from switchbot_automation.equipment.kind import EquipmentKind
     from switchbot_automation.model import DeviceList, Scene
 
 _Path: TypeAlias = tuple[str | int, ...]
@@ -23,7 +24,6 @@ _Path: TypeAlias = tuple[str | int, ...]
 _METER: Final = frozenset({"temperature"})
 _PLUG: Final = frozenset({"weight", "power"})
 _LEARNED: Final = "diy"
-_RELAYS: Final = frozenset({"plug", "switch"})
 
 
 def account_findings(
@@ -176,17 +176,18 @@ def _about_unit(
 def _instead(unit: Device | Remote, products: tuple[DeviceType, ...]) -> str:
     """Say how a unit is named that is no air conditioner, where it can heat a room."""
     for kind in KINDS.values():
-        if kind is not AIRCON and any(each.command(kind.takes) for each in products):
-            if kind.proportional and not _switches(products):
-                continue
+        if kind is not AIRCON and _fits(kind, products):
             entry = f'{{"kind": "{kind.word}", "device_id": "{unit.device_id}"}}'
             return f"name it in equipment, as [{entry}]"
     return "leave it out"
 
 
-def _switches(products: tuple[DeviceType, ...]) -> bool:
+def _fits(kind: EquipmentKind, products: tuple[DeviceType, ...]) -> bool:
+    """Tell whether a product is of a kind: it takes its command, and is no button."""
     return any(
-        product.category in _RELAYS and not product.command("press")
+        product.command(kind.takes)
+        and (not kind.categories or product.category in kind.categories)
+        and not any(product.command(word) for word in kind.lacks)
         for product in products
     )
 
@@ -212,10 +213,12 @@ def _about_equipment(
             )
             yield SettingsError(words, path=f"{at}.device_id"), False
             continue
-        takes, relay = KINDS[kind].takes, KINDS[kind].proportional
-        fits = any(product.command(takes) for product in products)
-        if not fits or (relay and not _switches(products)):
-            does = "is no plug or relay" if fits else f"takes no {takes}"
+        takes, categories = KINDS[kind].takes, KINDS[kind].categories
+        relay = "plug" in categories
+        if not _fits(KINDS[kind], products):
+            takes_it = any(product.command(takes) for product in products)
+            does = "is no plug or relay" if relay else f"is no {kind}"
+            does = does if takes_it else f"takes no {takes}"
             words = f"{called}, a {of_type}, {does}: {_instead(found, products)}"
             yield SettingsError(words, path=f"{at}.kind"), True
         elif relay:

@@ -8,18 +8,20 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.instants import EARLIEST, LATEST, RANGE
 from switchbot_automation.schedule.sun import SunTime, available
+from switchbot_automation.settings.table import DEFAULTS
 from switchbot_automation.settings.table.zone import SEASONS
 from switchbot_automation.urls import SecretName, check_webhook_url
 from switchbot_automation.wording import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from switchbot_automation.model import PluginPart
-    from switchbot_automation.settings.model import Settings
+    from switchbot_automation.settings.model import EquipmentUnit, Settings
 
 
 CONTRARY_MODES: Final = {"winter": (2, "cools"), "summer": (5, "heats")}
@@ -96,6 +98,7 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
                     ("presets", name, season, "ac_mode"),
                 )
     yield from _edge_problems(merged)
+    yield from _air_problems(merged)
     ceiling = merged.get("heat_ceiling_celsius")
     heated = merged["winter"].get("max_temp")
     if ceiling and heated is not None and ceiling <= heated:
@@ -104,6 +107,37 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             " be heated to it",
             ("heat_ceiling_celsius",),
         )
+
+
+def _air_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
+    """Check what concerns humidity, the units of a room and the weather together."""
+    wanted = merged.get("humidity", {})
+    low, high = wanted.get("min_percent"), wanted.get("max_percent")
+    back = wanted.get("hysteresis_percent", DEFAULTS["humidity"]["hysteresis_percent"])
+    if None not in (low, high) and low + 2 * back > high:
+        yield Problem(
+            f"{low:g} to {high:g} % leaves no room for twice the hysteresis, {back:g} %:"
+            " wetting and drying would fight",
+            ("humidity", "min_percent"),
+        )
+
+
+def equipment_problems(units: Sequence[EquipmentUnit]) -> Iterator[Problem]:
+    """Check what concerns the units of a room together."""
+    told = set()
+    for index, unit in enumerate(units):
+        which = (unit.device_id, unit.channel)
+        if which in told:
+            yield Problem(
+                f"{unit.device_id!r} is there twice", ("equipment", index, "device_id")
+            )
+        told.add(which)
+        heats = KINDS[unit.kind].own is None
+        if heats and index and KINDS[units[0].kind].own is not None:
+            yield Problem(
+                "heats or cools: what does so stands before what does not",
+                ("equipment", index, "kind"),
+            )
 
 
 def _edge_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:

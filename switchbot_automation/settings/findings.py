@@ -247,7 +247,7 @@ def home_errors(
                 what = " and ".join(zone.without_way)
                 yield SettingsError(
                     f"zone {zone.name!r} has no way to carry out {what}; {_way_out(zone)}",
-                    path=_of_zone(document, zone.name, "aircon_device_id"),
+                    path=_of_zone(document, zone.lead or zone.name, "aircon_device_id"),
                 )
     yield from _shared_units(document, settings)
 
@@ -293,7 +293,11 @@ def _shared_units(
             yield SettingsError(
                 f"zones {first!r} and {zone_name!r} would command one unit, {what},"
                 " against each other; leave it to one of them",
-                path=dotted(_place_of(document, zone_name, key)),
+                path=dotted(
+                    _place_of(
+                        document, settings.zones[zone_name].lead or zone_name, key
+                    )
+                ),
             )
 
 
@@ -304,11 +308,35 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
     """Return what can be used as it is, and will hardly do what is meant."""
     found: list[SettingsError] = []
     for zone in settings.zones.values():
+        if zone.lead:
+            continue
         if _is_sent(zone) and not zone.steers:
             found += _out_of_reach(document, zone)
+        found += _needs_weather(document, zone)
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)
     return found
+
+
+def _needs_weather(
+    document: Mapping[str, Any], zone: ZoneSettings
+) -> Iterator[SettingsError]:
+    """Say what does nothing since nobody knows how cold it is outdoors."""
+    if zone.outdoor_device_id:
+        return
+    wanted = zone.humidity
+    for asks, keys in (
+        (wanted is not None and wanted.mould_risk, ("humidity", "mould_risk")),
+        (
+            zone.heat_pump_min_outdoor_celsius is not None,
+            ("heat_pump_min_outdoor_celsius",),
+        ),
+    ):
+        if asks:
+            yield SettingsError(
+                "does nothing without outdoor_device_id, the meter outdoors",
+                path=dotted(_place_of(document, zone.name, *keys)),
+            )
 
 
 def _needs_events(

@@ -39,6 +39,8 @@ _SENSOR = DEFAULTS["sensors[]"]
 _UNIT = DEFAULTS["equipment[]"]
 _OPENINGS = DEFAULTS["openings"]
 _PRESENCE = DEFAULTS["presence"]
+_HUMIDITY = DEFAULTS["humidity"]
+_AIR = DEFAULTS["air"]
 _OFFSET = DEFAULTS["offsets[]"]
 _GROUP = DEFAULTS["groups{}"]
 _NOTIFIER = DEFAULTS["notifiers{}"]
@@ -88,13 +90,20 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class EquipmentUnit:
-    """What heats or cools a room; `kind` is a word of `equipment.table.KINDS`."""
+    """What keeps a room; `kind` is a word of `equipment.table.KINDS`.
+
+    Its minimum times are None where they are as its kind or its zone has them.
+    """
 
     kind: str
     device_id: str
     channel: int = _UNIT["channel"]
+    level: int = _UNIT["level"]
     cycle_seconds: int = _UNIT["cycle_seconds"]
     measures_power: bool = _UNIT["measures_power"]
+    joins_after_seconds: int = _UNIT["joins_after_seconds"]
+    least_on_seconds: int | None = None
+    least_off_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +153,32 @@ class OffsetInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Humidity:
+    """What humidity a room is kept at; percent are relative, None is no such end."""
+
+    min_percent: float | None = None
+    max_percent: float | None = None
+    max_dew_point_celsius: float | None = None
+    mould_risk: bool = _HUMIDITY["mould_risk"]
+    dry_mode: bool = _HUMIDITY["dry_mode"]
+    hysteresis_percent: float = _HUMIDITY["hysteresis_percent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """Until when a room's air is fresh."""
+
+    max_co2_ppm: int = _AIR["max_co2_ppm"]
+    hysteresis_ppm: int = _AIR["hysteresis_ppm"]
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneSettings:
     """One zone. `winter` and `summer` are None where the document gave no temperatures.
 
-    With `equipment`, `aircon_device_id` is the device of its entry. With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
+    With `equipment`, `aircon_device_id` is the device of its first entry. Each further
+    entry has settings of its own beside: those of a unit whose `lead` is this zone, see
+    `settings.units`; it is `without_unit` where none of them heats or cools. With `sensors`, `meter_device_id` is the first of them. `overlay` says what of these
     is not as the document has it, None where nothing ever is; see `core.overlay`.
     """
 
@@ -190,6 +221,13 @@ class ZoneSettings:
     sensor_disagree_kelvin: float = _ZONE["sensor_disagree_kelvin"]
     frost_floor_celsius: float = _ZONE["frost_floor_celsius"]
     heat_ceiling_celsius: float | None = None
+    heat_pump_min_outdoor_celsius: float | None = None
+    outdoor_device_id: str = _ZONE["outdoor_device_id"]
+    humidity: Humidity | None = None
+    air: Air | None = None
+    feels_like: bool = _ZONE["feels_like"]
+    lead: str = ""
+    without_unit: bool = False
     plausible_min_celsius: float = _ZONE["plausible_min_celsius"]
     plausible_max_celsius: float = _ZONE["plausible_max_celsius"]
     sensor_slew_kelvin: float = _ZONE["sensor_slew_kelvin"]
@@ -226,7 +264,8 @@ class ZoneSettings:
     kind: EquipmentKind = field(init=False, repr=False, compare=False)
     """What its unit can do and how it is told. Follows the others."""
     unit_channel: int = field(init=False, repr=False, compare=False)
-    """Which channel of its device the unit is, 0 where there is but one."""
+    """Which channel of its device the unit is, or to which level it goes; 0 where there
+    is but one."""
     proportions: bool = field(init=False, repr=False, compare=False)
     """Whether its unit is on for a share of a cycle. Follows the others."""
     unit_readable: bool = field(init=False, repr=False, compare=False)
@@ -254,7 +293,8 @@ class ZoneSettings:
         unit = self.equipment[0] if self.equipment else None
         kind = AIRCON if unit is None else KINDS[unit.kind]
         object.__setattr__(self, "kind", kind)
-        object.__setattr__(self, "unit_channel", unit.channel if unit else 0)
+        channel = (unit.channel or unit.level) if unit else 0
+        object.__setattr__(self, "unit_channel", channel)
         readable = not looks_infrared(self.aircon_device_id) and (
             # What a plug says of itself is what is read as its watts.
             self.power_meter_device_id != self.aircon_device_id
@@ -268,16 +308,21 @@ class ZoneSettings:
         )
         proportions = kind.proportional and steers
         object.__setattr__(self, "proportions", proportions)
-        steers = steers and kind.sets
+        # What keeps humidity or air is looked at with the temperature of its room.
+        steers = steers and (kind.sets or kind.own is not None)
         object.__setattr__(self, "steers", steers)
         object.__setattr__(self, "predictive", self.predictive_polling or steers)
-        modulates = steers and bool(self.aircon_device_id)
+        modulates = steers and kind.sets and bool(self.aircon_device_id)
         object.__setattr__(self, "modulates", modulates)
-        learns = self.automation_enabled and (
-            self.optimum_start
-            or self.overshoot_learning
-            or modulates
-            or self.mode == "auto"
+        learns = (
+            self.automation_enabled
+            and kind.own is None
+            and (
+                self.optimum_start
+                or self.overshoot_learning
+                or modulates
+                or self.mode == "auto"
+            )
         )
         object.__setattr__(self, "learns", learns)
         shows = readable or self.power_meter_device_id or self.thermal_response_seconds
@@ -291,7 +336,8 @@ class ZoneSettings:
         return replace(self, mode="winter", winter=profile)
 
     def _without_way(self) -> tuple[Action, ...]:
-        if not self.commands:
+        if not self.commands or self.lead or self.without_unit:
+            # What a further unit cannot, another of its room does.
             return ()
         return tuple(action for action in self.actions if not self.can(action))
 
@@ -310,7 +356,11 @@ class ZoneSettings:
     def devices(self) -> frozenset[str]:
         """The devices of the account that are asked for it."""
         around = [part.sensors for part in (self.openings, self.presence) if part]
-        beside = (self.aircon_device_id, self.power_meter_device_id)
+        beside = (
+            self.aircon_device_id,
+            self.power_meter_device_id,
+            self.outdoor_device_id,
+        )
         named = (*self.meters, *beside, *(each for part in around for each in part))
         return frozenset(each for each in named if each)
 
@@ -331,6 +381,8 @@ class ZoneSettings:
         """Whether these settings change with time and surroundings."""
         return bool(
             self.preset
+            or self.outdoor_device_id
+            or self.feels_like
             or self.openings
             or self.presence
             or self.offsets
@@ -410,8 +462,15 @@ class Settings:
     overlaid: frozenset[str] = frozenset()
     set_aside: tuple[SetAside, ...] = ()
     changing: bool = field(init=False, repr=False, compare=False)
+    units: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    """The further units of each zone that has several, by its name."""
 
     def __post_init__(self) -> None:
+        units: dict[str, tuple[str, ...]] = {}
+        for name, zone in self.zones.items():
+            if zone.lead:
+                units[zone.lead] = (*units.get(zone.lead, ()), name)
+        object.__setattr__(self, "units", units)
         # Asked at every tick, of settings that hardly ever change.
         seasonal = any(zone.mode == "auto" for zone in self.zones.values())
         object.__setattr__(self, "changing", bool(self.overlaid) or seasonal)
@@ -424,10 +483,12 @@ class Settings:
     @property
     def sensors_around(self) -> frozenset[str]:
         """The devices that say something of openings and presence, around all zones."""
-        return frozenset(
+        overlaid = [self.zones[name] for name in self.overlaid & self.zones.keys()]
+        outdoors = frozenset(each.outdoor_device_id for each in overlaid) - {""}
+        return outdoors | frozenset(
             sensor
-            for name in self.overlaid & self.zones.keys()
-            for part in (self.zones[name].openings, self.zones[name].presence)
+            for zone in overlaid
+            for part in (zone.openings, zone.presence)
             if part is not None
             for sensor in part.sensors
         )

@@ -30,6 +30,7 @@ from switchbot_automation.settings.checks import (
     CONTRARY_MODES,
     comfort_problems,
     dotted,
+    equipment_problems,
     far_days,
     group_errors,
     notifier_errors,
@@ -41,8 +42,10 @@ from switchbot_automation.settings.checks import (
 )
 from switchbot_automation.settings.findings import entering_errors
 from switchbot_automation.settings.model import (
+    Air,
     EquipmentUnit,
     GroupSettings,
+    Humidity,
     NotifierSettings,
     OffsetInput,
     Openings,
@@ -172,10 +175,21 @@ def _sensor(value: dict[str, Any]) -> Sensor:
     return Sensor(**value)
 
 
+_OF_EVERY_UNIT = frozenset(
+    {
+        "kind",
+        "device_id",
+        "joins_after_seconds",
+        "least_on_seconds",
+        "least_off_seconds",
+    }
+)
+
+
 def _unit(value: dict[str, Any]) -> EquipmentUnit:
     """Make a unit of its converted values, with the options that its kind has."""
     options = KINDS[value["kind"]].options
-    for key in value.keys() - {"kind", "device_id"} - options:
+    for key in value.keys() - _OF_EVERY_UNIT - options:
         raise vol.Invalid(f"is not for the kind {value['kind']!r}", path=[key])
     return EquipmentUnit(**value)
 
@@ -676,16 +690,20 @@ def load(
     errors = errors or [*_unstorable(document)]
     if errors:
         return None, errors
-    shadow, errors = _shadow(document, parts)
-    if errors:
-        return None, errors
     # Not kept: a timezone is equal only to itself.
     defaults = {**_defaults(), "timezone": zone_of(DEFAULTS[""]["timezone"])}
     home = defaults | top.values
     reserve = home["quota_reserve"]
-    made = {
-        name: _zone(name, defaults | _merged(top, part)) for name, part in parts.items()
-    }
+    made: dict[str, ZoneSettings] = {}
+    for name, part in parts.items():
+        made[name] = _zone(name, defaults | _merged(top, part))
+        for further, values in _further_units(name, _merged_raw(top, part)):
+            if further in parts:
+                return None, [_name_taken(further)]
+            made[further] = _zone(further, defaults | values)
+    shadow, errors = _shadow(document, made)
+    if errors:
+        return None, errors
     settings = Settings(
         zones=MappingProxyType(made),
         api_quota_warning_threshold=home["api_quota_warning_threshold"],
@@ -760,15 +778,28 @@ def _zones_of(document: object) -> dict[str, object]:
     return {name: zone for name, zone in zones.items() if isinstance(name, str)}
 
 
-def _merged(top: _Part, part: _Part) -> dict[str, Any]:
+def _merged_raw(top: _Part, part: _Part) -> dict[str, Any]:
     merged = top.values | part.values
     for season in SEASONS:
         merged[season] = top.values.get(season, {}) | part.values.get(season, {})
     if part.values.get("aircon_device_id") and "equipment" not in part.values:
         # What is nearer to the zone counts; both in one place are refused.
         merged.pop("equipment", None)
+    return merged
+
+
+def _merged(top: _Part, part: _Part) -> dict[str, Any]:
+    merged = _merged_raw(top, part)
     if merged.get("equipment"):
-        _presume(merged, merged["equipment"][0])
+        first = merged["equipment"][0]
+        if KINDS[first.kind].own is None:
+            _presume(merged, first)
+        else:
+            merged |= {"equipment": (), "without_unit": True, "aircon_device_id": ""}
+    return _completed(merged)
+
+
+def _completed(merged: dict[str, Any]) -> dict[str, Any]:
     # A dashboard's document, which names no way of control, is run as the dashboard would.
     merged.setdefault("overshoot_learning", "control" in merged)
     if merged.get("control") == "auto":
@@ -777,10 +808,69 @@ def _merged(top: _Part, part: _Part) -> dict[str, Any]:
     return merged
 
 
+# What a zone says of its first unit, and of no other.
+_OF_FIRST_UNIT = frozenset(
+    {
+        "aircon_device_id",
+        "aircon_scenes",
+        "webhooks",
+        "buttons",
+        "cascade",
+        "half_degrees",
+        "power_meter_device_id",
+        "power_meter_channel",
+        "power_meter_on_watts",
+        "confirm_within_seconds",
+        "thermal_response_seconds",
+        "command_cooldown_seconds",
+        "min_on_seconds",
+        "min_off_seconds",
+        "max_continuous_on_seconds",
+        "max_starts_per_hour",
+        "max_starts_per_day",
+        "changeover_gap_seconds",
+        "unknown_history_lockout_seconds",
+        "off_repeat_count",
+        "off_repeat_interval_seconds",
+        "fan_mode_during_window",
+        "optimum_start",
+        "overshoot_learning",
+    }
+)
+
+
+def _further_units(
+    name: str, merged: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the second unit of a zone and those after it, each as a zone's values.
+
+    What is kept, when and by which meter is the zone's; what spares a unit its own.
+    """
+    units = merged.get("equipment", ())
+    for number, unit in enumerate(units, start=1):
+        if number == 1 and KINDS[unit.kind].own is None:
+            continue
+        values = {key: merged[key] for key in merged.keys() - _OF_FIRST_UNIT}
+        values |= {"lead": name, "equipment": (unit,), "optimum_start": False}
+        _presume(values, unit)
+        yield f"{name} {number}", _completed(values)
+
+
+def _name_taken(name: str) -> SettingsError:
+    return SettingsError(
+        f"is what a further unit of another zone is called: {name!r}; rename the zone",
+        path=dotted(("zones", name)),
+    )
+
+
 def _presume(merged: dict[str, Any], unit: EquipmentUnit) -> None:
     """Write into a zone's values what its equipment is, and what that presumes."""
     kind = KINDS[unit.kind]
     merged["aircon_device_id"] = unit.device_id
+    if unit.least_on_seconds is not None:
+        merged["min_on_seconds"] = unit.least_on_seconds
+    if unit.least_off_seconds is not None:
+        merged["min_off_seconds"] = unit.least_off_seconds
     for key, value in kind.presumes.items():
         merged.setdefault(key, value)
     if "measures_power" in kind.options and unit.measures_power:
@@ -816,7 +906,9 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
             )
     mode = merged.get("mode", DEFAULTS[""]["mode"])
     if merged.get("automation_enabled"):
-        both = SEASONS if mode == "auto" else (mode,)
+        both: tuple[str, ...] = SEASONS if mode == "auto" else (mode,)
+        if merged.get("without_unit"):
+            both = ()
         for season, key in product(both, _TEMPERATURES):
             if key not in merged[season]:
                 yield error(
@@ -826,7 +918,12 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
                     "mode",
                     "automation_enabled",
                 )
-    for message, path in (*comfort_problems(merged), *webhook_problems(merged)):
+    units = _merged_raw(top, part).get("equipment", ())
+    for message, path in (
+        *comfort_problems(merged),
+        *equipment_problems(units),
+        *webhook_problems(merged),
+    ):
         yield error(message, path, str(path[0]))
 
 
@@ -879,6 +976,10 @@ def _complete(values: dict[str, Any]) -> None:
     if "command_quiet_hours" in values:
         quiet = TimeWindow(frozenset(range(7)), **values["command_quiet_hours"])
         values["command_quiet_hours"] = _located(quiet, latitude, longitude)
+    if "humidity" in values:
+        values["humidity"] = Humidity(**values["humidity"])
+    if "air" in values:
+        values["air"] = Air(**values["air"])
     if "presence" in values:
         values["presence"] = Presence(**values["presence"])
 

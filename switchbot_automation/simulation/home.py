@@ -37,6 +37,10 @@ from switchbot_automation.simulation.account.heating import (
     HeaterPlug,
     ThermostatDevice,
 )
+from switchbot_automation.simulation.account.machines import (
+    MachineDevice,
+    ShadingDevice,
+)
 from switchbot_automation.simulation.account.products import make_device, one_of_each
 from switchbot_automation.simulation.account.push import Push
 from switchbot_automation.simulation.account.refusals import typed_error
@@ -54,6 +58,11 @@ from switchbot_automation.simulation.house.house import (
     House,
     HouseParameters,
 )
+from switchbot_automation.simulation.house.machines import (
+    MACHINES,
+    Machine,
+    MachineParameters,
+)
 from switchbot_automation.simulation.house.meter import (
     Meter,
     MeterParameters,
@@ -62,7 +71,7 @@ from switchbot_automation.simulation.house.meter import (
 from switchbot_automation.simulation.house.weather import Climate, Weather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from switchbot_automation.clock import Clock
@@ -82,6 +91,18 @@ HUB_ID = "FA7310762361"
 OUTDOOR_METER_ID = "D40E84863006"
 _SEASON_DAYS = {"winter": 15, "summer": 200}
 _OUTDOOR_STEP_SECONDS = 300
+# What a unit is where nobody says which product it is.
+_USUAL = {
+    "thermostat": "Smart Radiator Thermostat",
+    "heater": "Plug Mini (EU)",
+    "humidifier": "Humidifier",
+    "dehumidifier": "Plug Mini (EU)",
+    "purifier": "Air Purifier VOC",
+    "fan": "Circulator Fan",
+    "curtain": "Curtain3",
+    "blind": "Blind Tilt",
+    "shade": "Roller Shade",
+}
 _OUTDOOR_METER = MeterParameters(
     lag_seconds=900.0, report_min_seconds=240.0, report_max_seconds=900.0, noise=0.03
 )
@@ -109,13 +130,30 @@ def default_scenes(
 
 
 @dataclass(frozen=True, slots=True)
+class UnitSpec:
+    """A unit of a room beside its first: `equipment` is a word of the settings'.
+
+    `product` is what it is listed as, by default what its kind usually is.
+    """
+
+    equipment: str
+    device_id: str
+    product: str = ""
+    channel: int = 0
+    panel: PanelParameters = field(default_factory=PanelParameters)
+    radiator: RadiatorParameters = field(default_factory=RadiatorParameters)
+    machine: MachineParameters | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RoomSpec:
     """A room to build: its name, the ids of its two devices, and the house itself.
 
     `equipment` is what heats it, a word of the settings' `equipment`: its device has the
     id `aircon_id`, and a heater hangs on a `plug_type`, on its `channel` where it has
     several. `learned_remote` makes the remote a "DIY" one that has no `setAll`; `buttons` are
-    its learned buttons by exact name. `half_degrees` lets `setAll` take them.
+    its learned buttons by exact name. `half_degrees` lets `setAll` take them. A meter of
+    the type ``MeterPro(CO2)`` shows that too. `further` are the units beside the first.
     """
 
     name: str = "living room"
@@ -130,6 +168,8 @@ class RoomSpec:
     panel: PanelParameters = field(default_factory=PanelParameters)
     radiator: RadiatorParameters = field(default_factory=RadiatorParameters)
     buttons: dict[str, AirconSettings] = field(default_factory=dict)
+    meter_type: str = "Meter"
+    further: tuple[UnitSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +179,8 @@ class Room:
     spec: RoomSpec
     house: House
     meter: MeterDevice
+    units: Mapping[str, HeatSource | Machine] = field(default_factory=dict)
+    """The units beside the first, by device id."""
 
     @property
     def unit(self) -> Aircon | HeatSource:
@@ -296,15 +338,21 @@ class SimulatedHome:
 
     def _build(self, spec: RoomSpec, seed: str, *, record: bool) -> Room:
         house = House(spec.house, self.weather, self.start, seed=seed, record=record)
-        meter = MeterDevice(spec.meter_id, spec.name, "Meter", HUB_ID, house.meter)
+        co2 = (lambda: house.co2) if "CO2" in spec.meter_type else None
+        meter = MeterDevice(
+            spec.meter_id, spec.name, spec.meter_type, HUB_ID, house.meter, co2=co2
+        )
         house.meter.on_report = lambda report: self._reported(meter, report)
 
         def send(change: Callable[[AirconSettings], AirconSettings]) -> None:
             house.command(self._reached, change)
 
+        units = {
+            each.device_id: self._further(spec, each, house) for each in spec.further
+        }
         if spec.equipment != "aircon":
             self.account.add(meter, self._heating(spec, house))
-            return Room(spec, house, meter)
+            return Room(spec, house, meter, units)
         remote = AirconRemote(
             spec.aircon_id,
             f"{spec.name} air conditioner",
@@ -315,7 +363,45 @@ class SimulatedHome:
             buttons=spec.buttons,
         )
         self.account.add(meter, remote)
-        return Room(spec, house, meter)
+        return Room(spec, house, meter, units)
+
+    def _further(
+        self, spec: RoomSpec, unit: UnitSpec, house: House
+    ) -> HeatSource | Machine:
+        """Put a unit beside the first into a room, and its device into the account."""
+        product = find(unit.product or _USUAL[unit.equipment])[0]
+        name = f"{spec.name} {unit.equipment}"
+
+        def seconds() -> float:
+            return self._reached
+
+        device: VirtualDevice
+        if unit.equipment in ("thermostat", "heater"):
+            if unit.equipment == "thermostat":
+                radiator = Radiator(unit.radiator, STEP_SECONDS)
+                source: HeatSource = radiator
+                device = ThermostatDevice(
+                    product, unit.device_id, name, radiator, seconds
+                )
+            else:
+                panel = Panel(unit.panel, STEP_SECONDS)
+                source = panel
+                device = HeaterPlug(
+                    product,
+                    unit.device_id,
+                    name,
+                    panel,
+                    seconds=seconds,
+                    channel=unit.channel,
+                )
+            house.further.append(source)
+            self.account.add(device)
+            return source
+        machine = Machine(unit.machine or MACHINES[unit.equipment], STEP_SECONDS)
+        house.machines.append(machine)
+        make = ShadingDevice if machine.parameters.shade else MachineDevice
+        self.account.add(make(product, unit.device_id, name, machine, seconds))
+        return machine
 
     def _heating(self, spec: RoomSpec, house: House) -> VirtualDevice:
         """Put a heat source into a room; return its device."""

@@ -26,6 +26,7 @@ from switchbot_automation.simulation.home import (
     Room,
     RoomSpec,
     SimulatedHome,
+    UnitSpec,
 )
 from switchbot_automation.simulation.house.house import RECORD_SECONDS, HouseParameters
 from switchbot_automation.simulation.report import SimulationReport, SimulationSeries
@@ -60,6 +61,7 @@ async def simulate(
     season: str = "winter",
     seed: int = 0,
     house: HouseParameters | str | None = None,
+    climate: Climate | None = None,
     store: StoreInterface | AsyncStore | None = None,
     history: Any = None,
     on_progress: Callable[[float], None] | None = None,
@@ -68,7 +70,8 @@ async def simulate(
 
     `settings` (default `new_settings(season)`) is what the engine is given; the
     home gets its meters, remotes and scenes under the ids found there. `house` is
-    parameters or a name in `scenarios.HOUSES`, the same for every zone. `store` must
+    parameters or a name in `scenarios.HOUSES`, the same for every zone; `climate` is the
+    weather's, by default that of Lyon. `store` must
     not hold settings yet. `history` goes to the engine. `on_progress` is called with
     the share done, 0 to 1. No webhook is ever sent.
 
@@ -88,7 +91,7 @@ async def simulate(
     tz = parsed.default.timezone
     start = datetime.combine(SEASON_STARTS[season], time(), tz).astimezone(UTC)
     clock = SimulatedClock(start)
-    home = build_home(clock, parsed, house=_house(house), seed=seed)
+    home = build_home(clock, parsed, house=_house(house), seed=seed, climate=climate)
     engine = AutomationEngine(home, store, history=history, clock=clock)
     ticks = await _drive(engine, clock, start + timedelta(days=days), on_progress)
     home.advance()
@@ -120,8 +123,14 @@ def build_home(
             equipment=zone.kind.word,
             plug_type="Relay Switch 2PM" if zone.unit_channel else "Plug Mini (EU)",
             channel=zone.unit_channel,
+            meter_type="MeterPro(CO2)" if zone.air else "Meter",
+            further=tuple(
+                _unit_spec(settings.zones[name])
+                for name in settings.units.get(zone.name, ())
+            ),
         )
         for zone in settings.zones.values()
+        if not zone.lead
     ]
     scenes = [
         _scene(zone, action, scene_id)
@@ -130,7 +139,17 @@ def build_home(
         if scene_id
     ]
     return SimulatedHome(
-        clock, rooms=rooms, scenes=scenes, climate=climate, seed=seed, record=True
+        clock, rooms=rooms, scenes=scenes, seed=seed, record=True, climate=climate
+    )
+
+
+def _unit_spec(zone: ZoneSettings) -> UnitSpec:
+    two = zone.kind.word == "heater" and zone.unit_channel
+    return UnitSpec(
+        zone.kind.word,
+        zone.aircon_device_id,
+        product="Relay Switch 2PM" if two else "",
+        channel=zone.unit_channel if two else 0,
     )
 
 
@@ -214,13 +233,19 @@ def _report(
     comfort = Comfort()
     series: SimulationSeries | None = None
     for name, zone in settings.zones.items():
+        if zone.lead:
+            continue
         measured, of_zone = _judge(home, home.rooms[name], zone, season)
         comfort += measured
         if series is None or name == settings.default.name:
             series = of_zone
     if series is None:
         raise SettingsError("no zone", path="zones")
-    units = {room.spec.aircon_id: room.unit for room in home.rooms.values()}
+    units = {
+        device_id: unit
+        for room in home.rooms.values()
+        for device_id, unit in ((room.spec.aircon_id, room.unit), *room.units.items())
+    }
     calls = home.account.calls
     return SimulationReport(
         days=days,

@@ -23,16 +23,20 @@ def document(kind, **more):
 
 
 def zone_of(kind, **more):
-    return parse_settings(document(kind, **more)).default
+    """The settings of the unit, which is that of the zone where it heats or cools."""
+    zones = parse_settings(document(kind, **more)).zones.values()
+    return next(zone for zone in zones if zone.aircon_device_id == DEVICE)
 
 
 def products(kind):
     """Every product that has the command which devices of that kind take."""
+    categories = KINDS[kind].categories
     return [
         product
         for product in device_types()
         if product.command(KINDS[kind].takes)
-        and (not KINDS[kind].proportional or product.category in ("plug", "switch"))
+        and (not categories or product.category in categories)
+        and not any(product.command(word) for word in KINDS[kind].lacks)
     ]
 
 
@@ -51,7 +55,7 @@ def test_what_a_kind_is_told_its_products_take(word):
             validate_command(spelling, command, parameter, infrared=product.infrared)
 
 
-@pytest.mark.parametrize("word", [each for each in KINDS if each != "aircon"])
+@pytest.mark.parametrize("word", ["thermostat", "heater"])
 @pytest.mark.parametrize("action", [Action.SUMMER, Action.FAN])
 def test_what_only_heats_is_asked_for_nothing_else(word, action):
     assert not zone_of(word).can(action)
@@ -186,7 +190,6 @@ def test_what_is_no_air_conditioner_is_pointed_to_its_kind(device_type, word):
         ("Relay Switch 2PM", {"kind": "heater"}, "equipment[0].channel"),
         ("Plug Mini (JP)", {"kind": "heater", "channel": 1}, "equipment[0].channel"),
         ("Plug", {"kind": "heater"}, "equipment[0].measures_power"),
-        ("Relay Switch 1", {"kind": "heater"}, "equipment[0].measures_power"),
     ],
 )
 def test_a_device_of_another_kind_is_refused_before_anything_is_sent(

@@ -152,8 +152,10 @@ def test_every_field_of_a_zone_is_in_the_table():
     named = [each.name for each in fields(ZoneSettings) if each.init]
     names = {renamed.get(name, name) for name in named}
     keys = {spec.name for spec in settings_table() if not spec.section}
-    assert names - {"name", "overlay"} == keys - {
+    assert names - {"name", "overlay", "lead", "without_unit"} == keys - {
         "api_quota_warning_threshold",
+        "battery_below",
+        "filter_after_hours",
         "groups",
         "language",
         "notifiers",
@@ -162,6 +164,7 @@ def test_every_field_of_a_zone_is_in_the_table():
         "rules",
         "shadow",
         "trigger_mode",
+        "unit",
         "zones",
     }
 

@@ -63,6 +63,8 @@ def nested(spec, value):
     inside, one = {spec.key: value}, spec.section.removesuffix("[]")
     if one in NEEDED:
         entry = NEEDED[one] | inside
+        if spec.key == "level":
+            entry |= {"kind": "curtain"}
         return {**AWAY, one: [entry] if spec.section.endswith("[]") else entry}
     if spec.section.startswith("presets{}"):
         season = spec.section.partition(".")[2]

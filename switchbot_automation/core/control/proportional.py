@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from switchbot_automation.settings.model import ZoneSettings
 
 # A shorter pulse wears the relay and heats nothing.
-_SHORTEST_SHARE = 0.1
+_SHORTEST_SHARE = 0.2
 # The room is looked at so often, whatever the cycle.
 _LOOK, _LOOK_STORED = timedelta(minutes=5), timedelta(minutes=15)
 # A cycle may make the room swing by this share of its band.
@@ -87,6 +87,11 @@ def proportioned(
     on = state.power is Power.ON
     ends = _ends(state, share, cycle, on=on)
     wanted = share > 0.0 if ends is None else (on if now < ends else not on)
+    # The usual one is what the relay bears; a floor's longer one must not keep heat away.
+    again = _again_at(state, usual)
+    if wanted and not on and not state.uncertain and again is not None and now < again:
+        # However the share changes: no more cycles an hour than the relay bears.
+        wanted, ends = False, again
     detail = {
         "temperature_celsius": temperature,
         "share": share,
@@ -136,6 +141,14 @@ def _evened_out(state: ZoneState, aim: Aim) -> timedelta:
         return timedelta()
     hours = 4.0 * _SWING_SHARE * (aim.far - aim.near) / capacity
     return timedelta(hours=min(hours, _LONGEST_CYCLE_HOURS))
+
+
+def _again_at(state: ZoneState, cycle: timedelta) -> datetime | None:
+    """Return when the next cycle may begin, None where none went before."""
+    started, stopped = state.compressor_started_at, state.compressor_stopped_at
+    if started is None or stopped is None or stopped < started:
+        return None
+    return started + cycle
 
 
 def _ends(

@@ -42,13 +42,21 @@ _OPEN = (Reason(ReasonCode.GATE_OPEN),)
 _NOTHING = (Reason(ReasonCode.NOTHING_TO_SEND),)
 _AGAIN = (Reason(ReasonCode.REPEAT_AFTER_CRASH),)
 _EMERGENCY = (Reason(ReasonCode.EMERGENCY_OFF),)
-STARTS = frozenset({Action.WINTER, Action.SUMMER})
-"""The actions that run the compressor."""
+STARTS = frozenset(Action) - {Action.OFF, Action.FAN}
+"""The actions that run the compressor, or begin what a unit of another kind does."""
 _HOUR = timedelta(hours=1)
 # What a decision carries that keeps the room of a window.
 _WITHIN = frozenset({ReasonCode.IN_WINDOW, ReasonCode.OPTIMUM_START})
 # So far out of its band a room is worth a beep at night.
 _FAR_KELVIN = 2.0
+
+
+_COLD = frozenset({Action.SUMMER, Action.DRY})
+
+
+def same_work(one: Action | None, other: Action) -> bool:
+    """Tell whether a compressor turns nothing around between two actions."""
+    return one is other or (one in _COLD and other in _COLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +185,7 @@ def _start_wait(
     """
     equipment = state.equipment or NONE
     runs = running and not state.uncertain
-    if runs and state.action in (action, None):
+    if runs and (state.action is None or same_work(state.action, action)):
         return None
     found = None
     locked = equipment.locked_until
@@ -194,7 +202,7 @@ def _start_wait(
     ):
         if most and len(counted) >= most and now < counted[-most].at + span:
             found = _last(found, Wait(code, counted[-most].at + span))
-    if starts[-1].action is not action:
+    if not same_work(starts[-1].action, action):
         last = starts[-1].at
         rested = last if runs else max(last, state.compressor_stopped_at or last)
         until = rested + timedelta(seconds=zone.changeover_gap_seconds)
@@ -233,7 +241,8 @@ def start_waits(
     if action not in STARTS or emergency:
         return None
     running = state.compressor_running
-    if running and not state.uncertain and state.action in (action, None):
+    same = state.action is None or same_work(state.action, action)
+    if running and not state.uncertain and same:
         # It surely runs for that season already.
         return None
     if person:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from switchbot_automation.core.state.values import number
 from switchbot_automation.core.state.zone import KEPT_READINGS, Sign, Surroundings
 
 if TYPE_CHECKING:
@@ -57,7 +58,43 @@ _DETECTED = {"detected": True, "not_detected": False}
 _DOOR_STATUS = {0: True, 1: False}
 
 
+OUTDOOR_SECONDS: Final = 900.0
+"""How often a meter outdoors is asked, where it does not tell by itself."""
+_OUTDOOR_LASTS = timedelta(hours=3)
+_OUTDOOR_KELVIN = 0.2
+# No weather is beyond; a meter that says so is broken or lies in the sun.
+_COLDEST_OUTDOORS, _WARMEST_OUTDOORS = -60.0, 60.0
+
+
 # --- what comes in -----------------------------------------------------------------
+
+
+def after_outdoor(around: Surroundings, celsius: object, at: datetime) -> Surroundings:
+    """Return what is known around a zone with a temperature outdoors, heard at `at`.
+
+    What says nothing new is not written again within half an hour.
+    """
+    heard, before = number(celsius), around.outdoor
+    if heard is None or not _COLDEST_OUTDOORS <= heard <= _WARMEST_OUTDOORS:
+        return around
+    last = around.outdoor_at
+    if last is not None and before is not None:
+        same = abs(heard - before) < _OUTDOOR_KELVIN
+        if at < last or (same and at < last + timedelta(minutes=30)):
+            return around
+    return replace(around, outdoor=heard, outdoor_at=at)
+
+
+def as_of_room(state: ZoneState, room: ZoneState) -> ZoneState:
+    """Return a unit's state as one that knows of its room's surroundings, never kept."""
+    return state if state is room else state._replace(surroundings=room.surroundings)
+
+
+def outdoor_of(around: Surroundings | None, now: datetime) -> float | None:
+    """Return the temperature outdoors in degrees Celsius, None while nobody knows it."""
+    if around is None or around.outdoor is None or around.outdoor_at is None:
+        return None
+    return around.outdoor if now - around.outdoor_at <= _OUTDOOR_LASTS else None
 
 
 def shown_by(fields: Mapping[str, Any], *, opening: bool) -> bool | None:

@@ -58,6 +58,7 @@ OF_UNIT = (
 _OF_METERS = (
     "last_temperature",
     "last_humidity",
+    "last_co2",
     "last_read_at",
     "last_temperature_stale",
     "last_temperature_stale_reason",

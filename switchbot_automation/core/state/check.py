@@ -46,7 +46,7 @@ def way_of(zone: ZoneSettings, action: Action, *, readable: bool) -> Way | None:
         return "power"
     if readable:
         return "status"
-    if zone.thermal_response_seconds and action in _STARTS:
+    if zone.thermal_response_seconds and action in _STARTS and zone.kind.own is None:
         return "room"
     return None
 

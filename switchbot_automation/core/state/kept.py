@@ -247,6 +247,9 @@ def _left_alone(
         return "off", ReasonCode.AUTOMATION_DISABLED
     if zone.observe_only:
         return "off", ReasonCode.OBSERVE_ONLY
+    if zone.lead or zone.without_unit:
+        # Whether the room is kept its first unit tells.
+        return "off", ReasonCode.STAGE_WAITS
     if in_window(zone.time_windows, now, zone.timezone) is None:
         windows = bool(zone.time_windows)
         return "off", ReasonCode.OUTSIDE_WINDOWS if windows else ReasonCode.NO_WINDOWS

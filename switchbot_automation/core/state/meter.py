@@ -56,7 +56,7 @@ class Reading(NamedTuple):
     `temperature` in degrees Celsius is None when there is none, and then `problem` says
     why. `humidity` in percent. `received_at` is when the answer came. `source`: ``push``
     for what an event said; None for an answer that was asked for. `each`: where the zone
-    has several meters what each of them gave, by device id; see `judged`.
+    has several meters what each of them gave, by device id; see `judged`. `co2` in ppm.
     """
 
     temperature: float | None = None
@@ -66,6 +66,7 @@ class Reading(NamedTuple):
     error: str | None = None
     source: str | None = None
     each: Mapping[str, Reading] | None = None
+    co2: float | None = None
 
     def made_at(self, now: datetime) -> datetime:
         """Return when the temperature was read; `now` where nobody knows that."""
@@ -407,6 +408,10 @@ def fused(zone: ZoneSettings, readings: Mapping[str, Reading]) -> Reading:
         humidity=merge(humidities) if humidities else None,
         # The newest: one that still answers is contact.
         received_at=max(received, default=None),
+        # Of several the worst: people breathe where it is.
+        co2=max(
+            (each.co2 for _weight, each in usable if each.co2 is not None), default=None
+        ),
     )
 
 
@@ -474,6 +479,7 @@ def after_reading(
     return state._replace(
         last_temperature=reading.temperature,
         last_humidity=reading.humidity,
+        last_co2=reading.co2,
         last_read_at=(
             state.last_read_at if reading.temperature is None else reading.received_at
         ),
@@ -504,7 +510,11 @@ def remembered(state: ZoneState) -> Reading:
         )
     problem = ReasonCode.NO_READING if state.last_temperature is None else None
     return Reading(
-        state.last_temperature, state.last_humidity, state.last_read_at, problem
+        state.last_temperature,
+        state.last_humidity,
+        state.last_read_at,
+        problem,
+        co2=state.last_co2,
     )
 
 

@@ -29,6 +29,7 @@ from switchbot_automation.core.state.values import number
 from switchbot_automation.core.state.wishes import fulfilled, not_fulfilled, off_again
 from switchbot_automation.core.state.zone import (
     MODE_COOL,
+    MODE_DRY,
     MODE_FAN,
     MODE_HEAT,
     NONE,
@@ -59,13 +60,15 @@ _SEASON_MODE = {Action.WINTER: MODE_HEAT, Action.SUMMER: MODE_COOL}
 
 
 def season_action(zone: ZoneSettings) -> Action:
-    """Return the ON action of the zone's season."""
+    """Return the ON action of the zone's season, or the one thing that its unit does."""
+    if zone.kind.own is not None:
+        return zone.kind.own
     return Action.SUMMER if zone.mode == "summer" else Action.WINTER
 
 
 def profile_of(zone: ZoneSettings, action: Action) -> Profile | None:
     """Return the profile an action draws on; fan draws on the season's."""
-    season = season_action(zone) if action is Action.FAN else action
+    season = season_action(zone) if action in (Action.FAN, Action.DRY) else action
     return zone.summer if season is Action.SUMMER else zone.winter
 
 
@@ -83,6 +86,8 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
     target = profile.target_temp if profile else _FALLBACK_TARGET
     if action is Action.FAN:
         mode = MODE_FAN
+    elif action is Action.DRY:
+        mode = MODE_DRY
     else:
         mode = profile.ac_mode if profile else _SEASON_MODE[action]
     target = _takeable(zone, target)
@@ -92,7 +97,7 @@ def set_all_parameter(zone: ZoneSettings, action: Action) -> str | None:
 
 def rounds_up(zone: ZoneSettings, action: Action) -> bool:
     """Tell whether a setpoint is rounded up: heating, so as not to stop short of it."""
-    season = season_action(zone) if action is Action.FAN else action
+    season = season_action(zone) if action in (Action.FAN, Action.DRY) else action
     return season is Action.WINTER
 
 
@@ -385,7 +390,7 @@ _MODES = range(100)
 _MODE_WORDS = {
     "auto": 1,
     "cool": MODE_COOL,
-    "dry": 3,
+    "dry": MODE_DRY,
     "fan": MODE_FAN,
     "heat": MODE_HEAT,
 }
@@ -469,6 +474,8 @@ def _action(
         MODE_HEAT: Action.WINTER,
         MODE_COOL: Action.SUMMER,
     }
+    if zone.humidity is not None and zone.humidity.dry_mode:
+        by_mode[MODE_DRY] = Action.DRY
     # Automatic or dry is no other season than the one it was told to.
     kept = state.action if state.power is Power.ON else None
     return by_mode.get(mode, None if kept is Action.FAN else kept)

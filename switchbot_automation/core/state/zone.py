@@ -588,6 +588,7 @@ class Surroundings:
     `suspected_at` is when there was one; `dip` is the deepest fall that was none, in kelvin,
     as it was at `dip_at`. `joined` and `missed` are the start of the
     occurrence of a window, by its name, that is in force or came too late, as dates.
+    `outdoor` is the temperature outdoors in degrees Celsius, heard at `outdoor_at`.
     """
 
     signs: Mapping[str, Sign] = field(default_factory=lambda: _NOTHING)
@@ -598,6 +599,8 @@ class Surroundings:
     dip_at: datetime | None = None
     joined: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     missed: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    outdoor: float | None = None
+    outdoor_at: datetime | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return it as a document, without what is empty."""
@@ -618,7 +621,11 @@ class Surroundings:
             "joined": dict(self.joined),
             "missed": dict(self.missed),
         }
-        return {key: value for key, value in document.items() if value}
+        document = {key: value for key, value in document.items() if value}
+        if self.outdoor is not None and self.outdoor_at is not None:
+            document["outdoor"] = self.outdoor
+            document["outdoor_at"] = encode_instant(self.outdoor_at)
+        return document
 
     @classmethod
     def from_document(cls, value: Any) -> Surroundings | None:
@@ -636,6 +643,8 @@ class Surroundings:
             dip_at=instant(value.get("dip_at")),
             joined=_days(value.get("joined")),
             missed=_days(value.get("missed")),
+            outdoor=number(value.get("outdoor")),
+            outdoor_at=instant(value.get("outdoor_at")),
         )
 
     def not_later_than(self, now: datetime) -> Surroundings:
@@ -647,12 +656,13 @@ class Surroundings:
         }
         suspected = self.suspected_at
         ahead = self.readings and self.readings[-1][0] > now.timestamp()
-        dip_at = self.dip_at
+        dip_at, outdoor_at = self.dip_at, self.outdoor_at
         if (
             not late
             and not ahead
             and (suspected is None or suspected <= now)
             and (dip_at is None or dip_at <= now)
+            and (outdoor_at is None or outdoor_at <= now)
         ):
             return self
         return replace(
@@ -661,6 +671,7 @@ class Surroundings:
             readings=() if ahead else self.readings,
             suspected_at=min(suspected, now) if suspected else None,
             dip_at=min(dip_at, now) if dip_at else None,
+            outdoor_at=min(outdoor_at, now) if outdoor_at else None,
         )
 
 
@@ -1353,6 +1364,7 @@ def _band_of(value: Any) -> tuple[float, float] | None:
 
 # Air-conditioner modes of the `setAll` parameter, SwitchBot API v1.1.
 MODE_COOL = 2
+MODE_DRY = 3
 MODE_FAN = 4
 MODE_HEAT = 5
 
@@ -1381,6 +1393,7 @@ class ZoneState(NamedTuple):
 
     last_temperature: float | None = None
     last_humidity: float | None = None
+    last_co2: float | None = None
     last_read_at: datetime | None = None
     last_error: str | None = None
     last_temperature_stale: bool = False
@@ -1541,6 +1554,7 @@ _Row: TypeAlias = "tuple[str, Callable[[Any], Any], Callable[[Any], Any] | None]
 _DOCUMENT: tuple[_Row, ...] = (
     ("last_temperature", number, None),
     ("last_humidity", number, None),
+    ("last_co2", number, None),
     ("last_read_at", instant, encode_instant),
     ("last_error", text, None),
     ("last_temperature_stale", _is_true, None),

@@ -25,6 +25,7 @@ from switchbot_automation.model import (
     Command,
     CommandStatus,
     ManualAction,
+    Power,
     Reason,
     ReasonCode,
 )
@@ -60,8 +61,9 @@ async def act_for_person(
     the last of the command's reasons, `GROUP_OTHERS_WAIT`.
     """
     quick = action is ManualAction.QUICK_OFF
-    kept = await documents.switch(zone.name, now, on=False) if quick else True
-    word = documents.states[zone.name].switch
+    room = zone.lead or zone.name
+    kept = await documents.switch(room, now, on=False) if quick else True
+    word = documents.states[room].switch
     wanted = _ACTIONS.get(action) or season_action(zone)
     # A newer wish takes the place of one that still waits, and ends its hold.
     hold_for_person(documents, zone, hold_until, rule=holds, insists=rule is None)
@@ -99,11 +101,31 @@ async def act_for_person(
     if turn.others is not None and command.status is not CommandStatus.FAILED:
         command = replace(command, reasons=(*command.reasons, turn.others))
     if quick:
-        documents.say_again(zone.name, word)
+        documents.say_again(room, word)
+        await _rest_of_room_off(documents, commander, settings, zone, order)
     if not kept:
         unstored = Reason(ReasonCode.STORE_UNAVAILABLE, {"document": "settings"})
         command = replace(command, reasons=(*command.reasons, unstored))
     return command
+
+
+async def _rest_of_room_off(
+    documents: Documents,
+    commander: Commander,
+    settings: Settings,
+    zone: ZoneSettings,
+    order: Order,
+) -> None:
+    """Turn the other units of a room off, whose automation a person switched off.
+
+    Nobody else would: no tick looks after them any more. A cover stays where it is.
+    """
+    room = zone.lead or zone.name
+    for name in (room, *settings.units.get(room, ())):
+        other = settings.zones[name]
+        idle = documents.states[name].power is Power.OFF or other.without_unit
+        if name != zone.name and not idle and other.kind.fails != "stays":
+            await commander.carry_out(replace(order, zone=other, action=Action.OFF))
 
 
 def hold_for_person(
@@ -155,8 +177,9 @@ def wish_for_person(
         winter=bands.get("winter"),
         summer=bands.get("summer"),
     )
-    states = documents.states
-    states[zone.name] = wished(states[zone.name], wish)
+    # What is wanted of a room is wanted of all its units.
+    states, room = documents.states, zone.lead or zone.name
+    states[room] = wished(states[room], wish)
     return wish
 
 

@@ -232,17 +232,24 @@ class SettingsLife:
                 if on:
                     settings = self._switched_on(name, settings)
                     continue
-                off = {name: replace(zone, automation_enabled=False)}
+                # Of a room with several units it is all of them.
+                whole = (name, *settings.units.get(name, ()))
+                off = {
+                    each: replace(settings.zones[each], automation_enabled=False)
+                    for each in whole
+                }
                 settings = replace(settings, zones={**settings.zones, **off})
         self.settings = settings
 
     def _switched_on(self, name: str, settings: Settings) -> Settings:
         try:
-            zone = self.with_zone_on(name).zones[name]
+            on = self.with_zone_on(name)
         except SettingsError as error:
             _LOGGER.warning("%s cannot be switched on: %s", name, error)
             return settings
-        return replace(settings, zones={**settings.zones, name: zone})
+        whole = (name, *settings.units.get(name, ()))
+        zones = {each: on.zones[each] for each in whole if each in on.zones}
+        return replace(settings, zones={**settings.zones, **zones})
 
     # --- trial and rollback -----------------------------------------------------------
 

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.requests import Around
+from switchbot_automation.core.state.around import OUTDOOR_SECONDS
 from switchbot_automation.core.state.zone import EMPTY
 
 if TYPE_CHECKING:
@@ -89,10 +90,22 @@ class Survey:
         seconds = self._clock.monotonic()
         due: dict[str, None] = {}
         for zone in zones:
+            state = self._documents.states[zone.name]
+            around = state.surroundings or EMPTY
+            outdoor = zone.outdoor_device_id
+            if outdoor:
+                # Frost is kept off with the automation off, too.
+                wait = quota.stretched(OUTDOOR_SECONDS)
+                told_at = around.outdoor_at
+                told = told_at is not None and (
+                    0 <= (now - told_at).total_seconds() < wait
+                )
+                asked = self._asked_at.get(outdoor)
+                if not told and (asked is None or seconds - asked >= wait):
+                    due[outdoor] = None
             if not zone.automation_enabled:
                 continue
-            state = self._documents.states[zone.name]
-            signs = (state.surroundings or EMPTY).signs
+            signs = around.signs
             for kind, part in (("opening", zone.openings), ("presence", zone.presence)):
                 for device_id in part.sensors if part else ():
                     wait = quota.stretched(

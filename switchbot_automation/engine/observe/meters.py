@@ -176,12 +176,13 @@ def _reading(status: DeviceStatus, clock: Clock) -> Reading:
     said = said_by_status(status)
     why = said.doubts.get("temperature") or said.whole
     humidity = finite(said.values.get("humidity"))
+    co2 = finite(said.values.get("CO2"))
     if why is not None:
         return Reading(None, humidity, at, why, _WORDS.get(why))
     temperature = finite(said.values.get("temperature"))
     if temperature is None:
         return Reading(None, humidity, at, ReasonCode.NO_READING)
-    return Reading(temperature, humidity, at)
+    return Reading(temperature, humidity, at, co2=co2)
 
 
 def ledger_of(client: CloudApi) -> QuotaLedger | None:

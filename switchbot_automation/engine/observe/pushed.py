@@ -70,7 +70,7 @@ _KEPT_SIGNS = 500
 class _Line:
     """What is known of one meter's events. Seconds are monotonic.
 
-    `temperature` and `humidity` are the newest known, told or asked, of `known_at`;
+    `temperature`, `humidity` and `co2` are the newest known, told or asked, of `known_at`;
     `told` is the last event's temperature, `counted` whether it was compared. `scaled` is
     the last one as it came in another scale than Celsius, `unit` what an answer told of
     such.
@@ -80,6 +80,7 @@ class _Line:
     heard_at: float = -math.inf
     temperature: float | None = None
     humidity: float | None = None
+    co2: float | None = None
     known_at: datetime | None = None
     told: float | None = None
     counted: bool = True
@@ -156,7 +157,7 @@ class Pushes:
         now = self._clock.now()
         at = min(now, line.known_at or now) if self._is_fresh(line) else now
         line.fresh = False
-        return Reading(line.temperature, line.humidity, at, source="push")
+        return Reading(line.temperature, line.humidity, at, source="push", co2=line.co2)
 
     def speak_for(self, zone: ZoneSettings) -> bool:
         """Tell whether something new is known of a zone that takes no call to read."""
@@ -181,6 +182,7 @@ class Pushes:
             line.scaled = None
         line.known_at = reading.received_at
         line.temperature, line.humidity = reading.temperature, reading.humidity
+        line.co2 = reading.co2
         if line.told is None:
             return
         if abs(line.told - reading.temperature) > _AGREE_KELVIN:
@@ -246,6 +248,7 @@ class Pushes:
             return False
         line.known_at, line.temperature = at, temperature
         line.humidity = _number(event.merged.get("humidity"))
+        line.co2 = _number(event.merged.get("CO2")) or line.co2
         line.fresh = line.contradicted < _MISTRUSTED
         return line.fresh
 

@@ -221,10 +221,14 @@ DEVICES: tuple[SettingSpec, ...] = (
     SettingSpec(
         "equipment",
         Kind.SECTIONS,
-        "What heats or cools the room, where it is something else than an air conditioner;"
-        " `aircon_device_id` is short for one of the kind `aircon`.",
+        "What heats or cools the room, where it is something else than an air conditioner"
+        " or there are several; `aircon_device_id` is short for one of the kind `aircon`."
+        " The first keeps the room. Each further one that heats or cools joins when those"
+        " before it do not keep up, takes over where they must not or cannot run, and"
+        " leaves once the room is in the middle of its band. It has a state, history and"
+        " commands of its own, under the zone's name with its number: `living 2`.",
         default=(),
-        bounds=(0, 1),
+        bounds=(0, 12),
         unit="entries",
     ),
     SettingSpec(
@@ -232,7 +236,9 @@ DEVICES: tuple[SettingSpec, ...] = (
         Kind.CHOICE,
         "`aircon`: takes `setAll`. `thermostat`: a Smart Radiator Thermostat. `heater`: a"
         " heater on a Plug Mini, Plug or Relay Switch, which is on for a share of a"
-        " cycle. Each brings times, caps and `control: auto` of its own, unless given.",
+        " cycle. `humidifier`, `dehumidifier` (on a Plug or Relay Switch), `purifier`,"
+        " `fan`, `curtain`, `blind` and `shade` keep what `humidity`, `air` and summer ask"
+        " for. Each brings times, caps and `control: auto` of its own, unless given.",
         choices=tuple(KINDS),
         required=True,
     ),
@@ -247,26 +253,145 @@ DEVICES: tuple[SettingSpec, ...] = (
     SettingSpec(
         "equipment[].channel",
         Kind.WHOLE,
-        "Of a `heater`: which channel of a Relay Switch 2PM it hangs on; 0 where there"
-        " is but one.",
+        "Of a `heater` or `dehumidifier`: which channel of a Relay Switch 2PM it hangs on;"
+        " 0 where there is but one.",
         default=0,
         bounds=(0, 2),
     ),
     SettingSpec(
+        "equipment[].level",
+        Kind.WHOLE,
+        "Of a `curtain` or `shade`: how far it closes against the sun; 0 means wholly.",
+        default=0,
+        bounds=(0, 100),
+        unit="%",
+    ),
+    SettingSpec(
         "equipment[].cycle_seconds",
         Kind.WHOLE,
-        "Of a `heater`: within how long it is on once and off once; 20 min are six"
-        " switches of the relay an hour.",
-        default=1200,
+        "Of a `heater`: within how long it is on once and off once; with 25 min the relay"
+        " switches six times in any hour at most.",
+        default=1500,
         bounds=(300, 7200),
         unit="s",
     ),
     SettingSpec(
         "equipment[].measures_power",
         Kind.FLAG,
-        "Of a `heater`: whether its plug says what is drawn, and so whether it heats; not"
-        " so of a Plug and a Relay Switch 1.",
+        "Of a `heater` or `dehumidifier`: whether its plug says what is drawn, and so"
+        " whether it works; not so of a Plug and a Relay Switch 1.",
         default=True,
+    ),
+    SettingSpec(
+        "equipment[].joins_after_seconds",
+        Kind.WHOLE,
+        "Of a second or later unit: how long the room is out of its band, with those"
+        " before it running, until it joins; longer where they will be there by then.",
+        default=1800,
+        bounds=(0, 21600),
+        unit="s",
+    ),
+    SettingSpec(
+        "equipment[].least_on_seconds",
+        Kind.WHOLE,
+        "Least time this unit stays on, in place of the zone's or its kind's.",
+        bounds=(0, 3600),
+        unit="s",
+    ),
+    SettingSpec(
+        "equipment[].least_off_seconds",
+        Kind.WHOLE,
+        "Least time this unit stays off, in place of the zone's or its kind's.",
+        bounds=(0, 3600),
+        unit="s",
+    ),
+    SettingSpec(
+        "heat_pump_min_outdoor_celsius",
+        Kind.NUMBER,
+        "Below this outdoors no compressor of the zone heats, but against frost, until it"
+        " is 1 K warmer; the next unit takes over. Needs `outdoor_device_id`; where that"
+        " is silent for 3 h nothing is locked. Absent: no such limit.",
+        bounds=(-40, 20),
+        unit="°C",
+    ),
+    _device_id(
+        "outdoor_device_id",
+        "The meter outdoors: of the account, `plugin:NAME`, or one that a host feeds.",
+    ),
+    SettingSpec(
+        "humidity",
+        Kind.SECTION,
+        "What humidity the room is kept at within its windows, by the humidity of its"
+        " meter: by a `humidifier`, a `dehumidifier`, or the air conditioner's dry mode.",
+    ),
+    SettingSpec(
+        "humidity.min_percent",
+        Kind.NUMBER,
+        "Below this the air is wetted.",
+        bounds=(10, 80),
+        unit="%",
+    ),
+    SettingSpec(
+        "humidity.max_percent",
+        Kind.NUMBER,
+        "Above this the air is dried.",
+        bounds=(20, 95),
+        unit="%",
+    ),
+    SettingSpec(
+        "humidity.max_dew_point_celsius",
+        Kind.NUMBER,
+        "The air is dried above this dew point, too (Magnus formula over water, WMO-No. 8).",
+        bounds=(0, 30),
+        unit="°C",
+    ),
+    _flag(
+        "humidity.mould_risk",
+        "Whether the air is also dried, and no more wetted, where a poorly insulated wall"
+        " would be at 80 % or more (ISO 13788, a temperature factor of 0.7); needs"
+        " `outdoor_device_id`.",
+    ),
+    _flag(
+        "humidity.dry_mode",
+        "Whether the air conditioner dries in its dry mode in summer, while the room needs"
+        " no cooling and no `dehumidifier` does.",
+        default=True,
+    ),
+    SettingSpec(
+        "humidity.hysteresis_percent",
+        Kind.NUMBER,
+        "How far back within its end the humidity has to be until that is enough.",
+        default=3.0,
+        bounds=(0.5, 20),
+        unit="%",
+    ),
+    SettingSpec(
+        "air",
+        Kind.SECTION,
+        "What air the room is kept at within its windows, by the CO2 of its meter: by a"
+        " `fan` that brings fresh air, or a `purifier`.",
+    ),
+    SettingSpec(
+        "air.max_co2_ppm",
+        Kind.WHOLE,
+        "Above this the air is stale.",
+        default=1000,
+        bounds=(500, 5000),
+        unit="ppm",
+    ),
+    SettingSpec(
+        "air.hysteresis_ppm",
+        Kind.WHOLE,
+        "How far below that it has to be until that is enough.",
+        default=150,
+        bounds=(20, 1000),
+        unit="ppm",
+    ),
+    _flag(
+        "feels_like",
+        "Whether the bands are of what the air feels like rather than of its temperature:"
+        " the apparent temperature after Steadman 1994 without wind and sun, as the"
+        " Australian Bureau of Meteorology gives it, 3 K from the temperature at most.",
     ),
     _flag("half_degrees", "Whether the air conditioner takes half degrees."),
     SettingSpec(

@@ -148,15 +148,24 @@ class MeterDevice(VirtualDevice):
     """A meter that shows the last report of a simulated one."""
 
     def __init__(
-        self, device_id: str, name: str, device_type: str, hub_id: str, meter: Meter
+        self,
+        device_id: str,
+        name: str,
+        device_type: str,
+        hub_id: str,
+        meter: Meter,
+        *,
+        co2: Callable[[], float] | None = None,
     ) -> None:
         super().__init__(device_id, name, device_type, hub_id)
         self.meter = meter
+        self.co2 = co2
 
     def fields(self) -> Body:
         """Return temperature (Celsius), humidity and battery as last reported."""
         report = self.meter.report
-        return {
+        more = {} if self.co2 is None else {"CO2": round(self.co2())}
+        return more | {
             "version": "V4.2",
             "temperature": report.temperature if report else 0,
             "battery": self.meter.parameters.battery,
@@ -165,7 +174,8 @@ class MeterDevice(VirtualDevice):
 
     def event(self, report: MeterReport) -> Body:
         """Return the webhook context of a report, without its time."""
-        return {
+        more = {} if self.co2 is None else {"CO2": round(self.co2())}
+        return more | {
             "deviceType": _METER_EVENT_TYPES.get(self.device_type, self.device_type),
             "deviceMac": self.device_id,
             "temperature": report.temperature,

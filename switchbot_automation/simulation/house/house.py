@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from switchbot_automation.simulation.house.aircon import (
     Aircon,
+    AirconMode,
     AirconParameters,
     AirconSettings,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         FloorParameters,
         HeatSource,
     )
+    from switchbot_automation.simulation.house.machines import Machine
     from switchbot_automation.simulation.house.weather import Conditions, Weather
 
 STEP_SECONDS = 30
@@ -43,6 +45,9 @@ RECORD_SECONDS = STEP_SECONDS * _RECORD_STEPS
 _AIR_DENSITY = 1.2
 _WATER_HEAT = 2450.0
 _COIL_MOISTURE = 9.0
+OUTDOOR_CO2 = 420.0
+# What a person at rest breathes out, cubic metres an hour.
+_CO2_PER_PERSON = 0.018
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,8 @@ class Recording:
     """What the room did, one value a minute (`RECORD_SECONDS`) from the start on.
 
     Temperatures in degrees Celsius; `conditioning` is 1 while the unit was told to heat
-    or cool; `heat` in watts, negative when cooling.
+    or cool; `heat` in watts, negative when cooling; `humidity` in percent as the
+    meter shows it, `co2` in ppm.
     """
 
     room: array[float] = field(default_factory=lambda: array("d"))
@@ -91,6 +97,8 @@ class Recording:
     outdoor: array[float] = field(default_factory=lambda: array("d"))
     conditioning: array[int] = field(default_factory=lambda: array("b"))
     heat: array[float] = field(default_factory=lambda: array("d"))
+    humidity: array[float] = field(default_factory=lambda: array("d"))
+    co2: array[float] = field(default_factory=lambda: array("d"))
 
 
 class House:
@@ -115,6 +123,11 @@ class House:
         self.aircon = Aircon(parameters.aircon, STEP_SECONDS)
         self.source: HeatSource | None = None
         """What heats it where it is no air conditioner."""
+        self.further: list[HeatSource] = []
+        """What heats it beside that."""
+        self.machines: list[Machine] = []
+        """What works on its air and its window."""
+        self.co2 = OUTDOOR_CO2
         self.conditions: Conditions = weather.at(0.0)
         self.moisture = self.conditions.moisture + 1.0
         self.people = 0
@@ -166,7 +179,7 @@ class House:
     def _run(self, last: int) -> None:
         a11, a12, a21, a22, out1, out2, b11, b12, b21, b22 = self._matrix
         pending, aircon, meter = self._pending, self.aircon, self.meter
-        source = self.source
+        source, further, machines = self.source, self.further, self.machines
         recording, sun_on_air = self.recording, self.parameters.sun_on_air
         outdoor = self.conditions.temperature
         out1, out2 = out1 * outdoor, out2 * outdoor
@@ -182,6 +195,10 @@ class House:
             on_air = gains + aircon.step(air)
             if source is not None:
                 on_air += source.step(steps * STEP_SECONDS, air)
+            for each in further:
+                on_air += each.step(steps * STEP_SECONDS, air)
+            for machine in machines:
+                on_air += machine.step(steps * STEP_SECONDS, self.moisture)
             air, mass = (
                 a11 * air + a12 * mass + out1 + b11 * on_air + sun1,
                 a21 * air + a22 * mass + out2 + b21 * on_air + sun2,
@@ -206,6 +223,8 @@ class House:
         self._sun_heat = parameters.solar_aperture * (
             conditions.beam * facing + 0.5 * conditions.diffuse
         )
+        for machine in self.machines:
+            self._sun_heat *= 1.0 - machine.parameters.shade * machine.level
         self.aircon.set_outdoor(conditions.temperature)
         hours = STEP_SECONDS * _SLOW_STEPS / 3600.0
         # Furniture and walls buffer about twice the moisture of the air itself.
@@ -213,12 +232,33 @@ class House:
         exchange = parameters.air_changes_per_hour / 3.0
         change = exchange * (conditions.moisture - self.moisture)
         change += gains.moisture / air_kg
-        if self.aircon.heat < 0.0 and self.moisture > _COIL_MOISTURE:
-            wet = min(1.0, (self.moisture - _COIL_MOISTURE) / 3.0)
-            change += 0.25 * wet * self.aircon.heat * 3600.0 / _WATER_HEAT / air_kg
+        if self.machines:
+            given = sum(machine.moisture(self.moisture) for machine in self.machines)
+            change += 1000.0 * given / air_kg
+        dries = self.aircon.settings.mode is AirconMode.DRY
+        # Little air over a cold coil: dry mode takes more water for what it cools.
+        coil, share = (7.5, 0.6) if dries else (_COIL_MOISTURE, 0.25)
+        if self.aircon.heat < 0.0 and self.moisture > coil:
+            wet = min(1.0, (self.moisture - coil) / 3.0)
+            change += share * wet * self.aircon.heat * 3600.0 / _WATER_HEAT / air_kg
         self.moisture = max(0.5, self.moisture + change * hours)
+        self._breathe(hours)
         if self.on_conditions is not None:
             self.on_conditions(self)
+
+    def _breathe(self, hours: float) -> None:
+        """Let people give off CO2, and fresh air carry it away."""
+        parameters = self.parameters
+        fresh = parameters.air_changes_per_hour * parameters.volume
+        fresh += sum(each.parameters.fresh_air * each.level for each in self.machines)
+        given = 1e6 * self.people * _CO2_PER_PERSON
+        if not fresh:
+            self.co2 += given * hours / parameters.volume
+            return
+        settles = OUTDOOR_CO2 + given / fresh
+        self.co2 = settles + (self.co2 - settles) * math.exp(
+            -hours * fresh / parameters.volume
+        )
 
     def _initial(self) -> float:
         given = self.parameters.initial_temperature
@@ -235,10 +275,13 @@ class House:
         recording.outdoor.append(self.conditions.temperature)
         source = self.source
         told = self.aircon.settings.conditioning
+        sources = [*self.further, *([source] if source else [])]
         recording.conditioning.append(
-            told or (source.conditioning if source else False)
+            told or any(each.conditioning for each in sources)
         )
-        recording.heat.append(self.aircon.heat + (source.heat if source else 0.0))
+        recording.heat.append(self.aircon.heat + sum(each.heat for each in sources))
+        recording.humidity.append(report.humidity if report else math.nan)
+        recording.co2.append(self.co2)
 
 
 def _facade_vector(degrees: float) -> tuple[float, float]:

@@ -21,6 +21,8 @@ const OUTCOMES = {
   off_repeat_pending: _("Off is sent again soon"),
   no_action: _("Left as it is"),
   fan_neutral_zone: _("Fan only"),
+  device_on: _("Turned on"),
+  device_off: _("Turned off"),
   api_error: _("The cloud did not take it"),
 };
 

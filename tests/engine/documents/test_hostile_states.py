@@ -105,7 +105,7 @@ SENSOR = {
     "base": 19.0, "leaps": 1.0, "leapt_at": PAST,
 }  # fmt: skip
 FULL: dict[str, Any] = {
-    "last_temperature": 19.0, "last_humidity": 40.0, "last_read_at": PAST,
+    "last_temperature": 19.0, "last_humidity": 40.0, "last_co2": 800.0, "last_read_at": PAST,
     "last_error": None, "error_count": 1, "assumed_aircon_power": "on",
     "assumed_aircon_mode": 5, "assumed_aircon_parameter": "23,5,3,on",
     "assumed_aircon_action": "winter", "last_aircon_poll_at": PAST,

@@ -16,6 +16,9 @@ every test and everything lives on one `simulated_clock`, so a week passes in a 
 Override a fixture to change what is built on it: `switchbot_settings` for other settings,
 `switchbot_home` for another house, `memory_store` for another store.
 
+`EquipmentContract` is what every kind of equipment promises, for whoever brings equipment
+of another make; see `testing.equipment_contract`.
+
 Loading this module imports pytest and nothing else: every pytest run of every project
 that has the package installed does.
 """
@@ -38,9 +41,11 @@ if TYPE_CHECKING:
         SimulatedClock,
         SimulatedHome,
     )
+    from switchbot_automation.testing.equipment_contract import EquipmentContract
     from switchbot_store import JsonStore, MemoryStore, PostgresStore
 
 __all__ = [
+    "EquipmentContract",
     "json_store",
     "memory_store",
     "postgres_store",
@@ -55,6 +60,17 @@ __all__ = [
 _SERVER_SECONDS = 10.0
 # Fewer looks while nobody is at home, so that a week is over sooner.
 _IDLE_SECONDS = 3600
+
+
+def __getattr__(name: str) -> Any:
+    if name == "EquipmentContract":
+        from switchbot_automation.testing.equipment_contract import (  # noqa: PLC0415 - see the module
+            EquipmentContract,
+        )
+
+        return EquipmentContract
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 @pytest.fixture

@@ -1,0 +1,49 @@
+"""What wets and dries the air of a room: humidifiers, and a dehumidifier on a plug.
+
+SwitchBot API v1.1: the Humidifier and the Evaporative Humidifiers take `turnOn` and
+`turnOff` and tell their power; there is no dehumidifier of SwitchBot's, so it hangs on a
+Plug Mini, Plug or Relay Switch and has to start by itself when it gets current.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from switchbot_automation.equipment.heater import shown_by_relay
+from switchbot_automation.equipment.kind import OnOff
+from switchbot_automation.model import Action
+
+
+class HumidifierKind(OnOff):
+    """Wets the air; a start wears nothing, but a tank runs dry."""
+
+    word = "humidifier"
+    own = Action.HUMIDIFY
+    does = frozenset({Action.HUMIDIFY})
+    abilities = frozenset({"humidify"})
+    cost = "nothing"
+    categories = frozenset({"humidifier"})
+    presumes = MappingProxyType(
+        {"command_cooldown_seconds": 300, "max_starts_per_hour": 4}
+    )
+
+
+class DehumidifierKind(OnOff):
+    """Dries the air with a compressor, which has to rest as that of any other."""
+
+    word = "dehumidifier"
+    own = Action.DRY
+    does = frozenset({Action.DRY})
+    abilities = frozenset({"dehumidify"})
+    cost = "compressor"
+    categories = frozenset({"plug", "switch"})
+    options = frozenset({"channel", "measures_power"})
+    presumes = MappingProxyType(
+        {
+            "min_on_seconds": 600,
+            "min_off_seconds": 300,
+            "max_starts_per_hour": 3,
+            "power_meter_on_watts": 20.0,
+        }
+    )
+    shown = shown_by_relay

@@ -1,0 +1,401 @@
+"""A room with several units: who works, who joins, who takes over, who waits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from switchbot_automation import ManualAction
+from switchbot_automation.core.decide import concerned
+from switchbot_automation.core.protect.stages import (
+    beside,
+    late_for,
+    locked_out,
+    stage_of,
+)
+from switchbot_automation.core.state.zone import (
+    Excursion,
+    Keeping,
+    Learned,
+    Surroundings,
+    Trend,
+    ZoneState,
+)
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.model import Action, Power
+from switchbot_automation.settings.read import check_settings, parse_settings
+from switchbot_automation.simulation import Fault
+from switchbot_automation.simulation.comfort import most_starts_in_an_hour
+from tests.equipment.homes import (
+    AIRCON,
+    BANDS,
+    COLD,
+    DEVICE,
+    OUTDOORS,
+    SECOND,
+    STARTS,
+    Home,
+    codes,
+    house,
+    roomed,
+)
+
+HEATER = {"kind": "heater", "device_id": DEVICE}
+NOW = STARTS["winter"].replace(hour=12)
+
+
+def ago(**span):
+    return NOW - timedelta(**span)
+
+
+# --- what the settings say ------------------------------------------------------------
+
+
+def test_each_further_unit_has_settings_of_its_own_beside_its_zone():
+    settings = parse_settings(
+        roomed(
+            AIRCON | {"least_off_seconds": 240},
+            HEATER | {"joins_after_seconds": 600},
+            min_on_seconds=420,
+            preset="eco",
+            presets={"eco": {"setback_kelvin": 2}},
+        )
+    )
+    assert list(settings.zones) == ["default", SECOND]
+    assert settings.units == {"default": (SECOND,)}
+    first, second = settings.zones.values()
+    assert (first.lead, second.lead) == ("", "default")
+    assert (first.kind.word, second.kind.word) == ("aircon", "heater")
+    # What spares the one says nothing of the other; what is kept is the same.
+    assert (first.min_on_seconds, first.min_off_seconds) == (420, 240)
+    assert (second.min_on_seconds, second.max_starts_per_hour) == (0, 3)
+    assert second.presets == first.presets
+    assert second.winter == first.winter
+    assert second.equipment[0].joins_after_seconds == 600
+    assert concerned(settings, "default") == ("default", SECOND)
+    assert concerned(settings, SECOND) == ("default", SECOND)
+
+
+def test_one_entry_makes_no_further_unit():
+    assert list(parse_settings(roomed(AIRCON)).zones) == ["default"]
+
+
+def test_a_zone_may_not_be_called_like_a_further_unit():
+    zones = {"bath": {"equipment": [AIRCON, HEATER]}, "bath 2": {}}
+    with pytest.raises(SettingsError, match="further unit of another zone") as caught:
+        parse_settings({"zones": zones})
+    assert caught.value.path == "zones.bath 2"
+
+
+@pytest.mark.parametrize(
+    ("equipment", "path"),
+    [
+        ([AIRCON, AIRCON], "equipment[1].device_id"),
+        (
+            [{"kind": "fan", "device_id": "F"}, HEATER],
+            "equipment[1].kind",
+        ),
+    ],
+)
+def test_units_that_cannot_be_together_are_refused_where_they_stand(equipment, path):
+    assert [each.path for each in check_settings(BANDS | {"equipment": equipment})] == [
+        path
+    ]
+
+
+# --- who works, pure -----------------------------------------------------------------
+
+
+def units(**more):
+    document = roomed(AIRCON, HEATER, outdoor_device_id=OUTDOORS, **more)
+    return tuple(parse_settings(document).zones.values())
+
+
+def heating(since, **more):
+    return ZoneState(
+        power=Power.ON, action=Action.WINTER, compressor_started_at=since, **more
+    )
+
+
+def too_cold(since, temperature=19.0, slope=0.0):
+    """A room that is below its band since then, and rises by so much an hour."""
+    trend = Trend()
+    for minutes in range(40, -1, -5):
+        at = ago(minutes=minutes)
+        trend = trend.with_reading(at, temperature - slope * minutes / 60.0)
+    out = Excursion(since, low=True, furthest=1.0, turned=temperature, moved_at=since)
+    return {
+        "keeping": Keeping(excursion=out),
+        "last_temperature": temperature,
+        "learned": Learned(trend=trend),
+    }
+
+
+def stage(first_state, second_state=None, **more):
+    first, second = units(**more)
+    second_state = second_state or ZoneState(power=Power.OFF)
+    return stage_of(second, second_state, [(first, first_state)], NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "works", "word"),
+    [
+        (ZoneState(power=Power.OFF), False, "stage_waits"),
+        (heating(ago(hours=1)), False, "stage_waits"),
+        # Too cold, but not for long enough, or it has not run for long enough.
+        (heating(ago(hours=1), **too_cold(ago(minutes=29))), False, "stage_waits"),
+        (heating(ago(minutes=29), **too_cold(ago(hours=1))), False, "stage_waits"),
+        (heating(ago(hours=1), **too_cold(ago(minutes=30))), True, "stage_joins"),
+        # It will be there within the half hour that the second unit waits.
+        (
+            heating(ago(hours=1), **too_cold(ago(hours=1), slope=2.5)),
+            False,
+            "stage_waits",
+        ),
+        (
+            heating(ago(hours=1), **too_cold(ago(hours=1), slope=1.5)),
+            True,
+            "stage_joins",
+        ),
+        # It takes no command at all.
+        (
+            ZoneState(power=Power.OFF, keeping=Keeping(failed=1)),
+            True,
+            "stage_takes_over",
+        ),
+    ],
+)
+def test_the_second_joins_when_the_first_does_not_keep_up(state, works, word):
+    found = stage(state)
+    assert (found.works, found.reason.code.value) == (works, word)
+    assert found.alone is (word == "stage_takes_over")
+
+
+def test_what_helped_lately_in_vain_helps_again_at_once():
+    def lately(minutes, started):
+        return ZoneState(
+            power=Power.OFF,
+            compressor_started_at=started,
+            compressor_stopped_at=ago(minutes=minutes),
+        )
+
+    first = heating(ago(hours=4), last_temperature=20.25)
+    assert stage(first, lately(119, ago(hours=2.5))).works
+    assert not stage(first, lately(180, ago(hours=3.5))).works
+    # The first keeps up now.
+    warm = heating(ago(hours=4), last_temperature=20.3)
+    assert not stage(warm, lately(5, ago(hours=2))).works
+    # It worked in the place of the first, which may well do by itself.
+    assert not stage(first, lately(5, ago(hours=5))).works
+    # Beside one that rests itself nobody is needed.
+    idle = ZoneState(
+        power=Power.OFF,
+        compressor_started_at=ago(hours=3),
+        compressor_stopped_at=ago(minutes=5),
+        last_temperature=20.0,
+    )
+    assert not stage(idle, lately(5, ago(hours=2))).works
+
+
+@pytest.mark.parametrize(
+    ("slope", "late"),
+    # Of 1 K that is missing two hours before the window opens.
+    [
+        (-3.0, True),
+        (0.0, True),
+        (1e-300, True),
+        (1e-9, True),
+        (0.45, True),
+        (0.55, False),
+    ],
+)
+def test_the_first_is_late_where_its_room_will_not_be_there(slope, late):
+    second = units()[1]
+    room = heating(ago(hours=1), **too_cold(ago(hours=1), slope=slope))
+    opens = NOW + timedelta(hours=2)
+    assert late_for(second, room, room, opens, NOW) is late
+    # Nobody knows yet how fast it is.
+    fresh = heating(ago(minutes=19), **too_cold(ago(hours=1), slope=slope))
+    assert not late_for(second, fresh, fresh, opens, NOW)
+
+
+def test_beside_another_it_works_to_the_middle_of_the_band():
+    second = units()[1]
+    narrow = beside(second)
+    assert (narrow.winter.min_temp, narrow.winter.max_temp) == (20.0, 20.5)
+    assert (narrow.summer.min_temp, narrow.summer.max_temp) == (24.5, 26.0)
+
+
+@pytest.mark.parametrize(
+    ("outdoor", "heats", "locked"),
+    [
+        (-5.1, True, True),
+        (-5.0, True, False),
+        # Once locked it waits for a kelvin more, or it would go to and fro.
+        (-4.1, False, True),
+        (-4.0, False, False),
+        (None, True, False),
+    ],
+)
+def test_a_heat_pump_is_locked_out_below_its_limit(outdoor, heats, locked):
+    first, second = units(heat_pump_min_outdoor_celsius=-5)
+    around = Surroundings(outdoor=outdoor, outdoor_at=NOW if outdoor else None)
+    state = heating(ago(hours=1)) if heats else ZoneState(power=Power.OFF)
+    state = state._replace(surroundings=around)
+    assert (locked_out(first, state, NOW) is not None) is locked
+    # A panel heater has no compressor.
+    assert locked_out(second, state, NOW) is None
+    found = stage(state, heat_pump_min_outdoor_celsius=-5)
+    assert found.alone is locked
+
+
+def test_a_temperature_outdoors_of_three_hours_ago_locks_nothing():
+    first, _second = units(heat_pump_min_outdoor_celsius=-5)
+    old = Surroundings(outdoor=-20.0, outdoor_at=ago(hours=3, seconds=1))
+    assert locked_out(first, ZoneState(surroundings=old), NOW) is None
+
+
+def test_the_third_stands_in_for_the_second_and_not_for_the_first():
+    third = {"kind": "heater", "device_id": "B0E9FE000003"}
+    zones = tuple(parse_settings(roomed(AIRCON, HEATER, third)).zones.values())
+    first = heating(ago(hours=2), **too_cold(ago(hours=2)))
+    broken = ZoneState(power=Power.OFF, keeping=Keeping(failed=2))
+    found = stage_of(
+        zones[2],
+        ZoneState(power=Power.OFF),
+        [(zones[0], first), (zones[1], broken)],
+        NOW,
+    )
+    assert (found.works, found.alone) == (True, False)
+    assert found.reason.detail["zone"] == "default"
+
+
+# --- in a house -------------------------------------------------------------------------
+
+
+async def test_a_weak_heat_pump_is_helped_and_the_room_is_kept():
+    weak = house(heating_watts=1800.0)
+    alone = Home(roomed(AIRCON), climate=COLD, parameters=weak)
+    await alone.live(20)
+    both = Home(roomed(AIRCON, HEATER), climate=COLD, parameters=weak)
+    sent = await both.live(20)
+    assert "stage_joins" in codes(each for each in sent if each.zone == SECOND)
+    assert alone.house.air < 19.0 < both.house.air < 22.0
+    assert most_starts_in_an_hour(both.unit().switches) <= 6
+    # Nobody is told that the second unit's room is not kept: it is the first's.
+    health = await both.engine.health()
+    assert health["zones"][SECOND]["room"]["status"] == "off"
+    told = health["zones"]["default"]["room"]["status"]
+    assert told in ("kept", "recovering")
+
+
+async def test_a_strong_heat_pump_is_left_to_itself():
+    home = Home(roomed(AIRCON, HEATER))
+    await home.live(24)
+    assert home.unit().starts == []
+    assert home.house.air > 15.0
+
+
+async def test_below_its_limit_the_second_takes_over_and_gives_back():
+    home = Home(
+        roomed(
+            AIRCON, HEATER, heat_pump_min_outdoor_celsius=2, outdoor_device_id=OUTDOORS
+        )
+    )
+    both = []
+
+    def look(home):
+        first, second = home.unit(AIRCON["device_id"]), home.unit()
+        both.append(first.settings.power and second.on)
+
+    sent = await home.live(48, each=look)
+    assert "outdoor_too_cold" in home.said["default"]
+    assert {"stage_takes_over", "stage_waits"} <= home.said[SECOND]
+    heated = {each.zone for each in sent if each.action == "winter"}
+    assert heated == {"default", SECOND}
+    # No longer than a command takes to arrive are both on.
+    assert sum(both) <= 4
+    assert most_starts_in_an_hour(home.unit().switches) <= 6
+    assert home.house.air > 15.0
+
+
+async def test_a_heat_pump_that_takes_no_command_is_replaced():
+    home = Home(roomed(AIRCON, HEATER))
+    await home.live(4)
+    with home.cloud.faults.inject(Fault.DEVICE_ERROR, device_id=AIRCON["device_id"]):
+        sent = await home.live(10)
+    assert "stage_takes_over" in codes(each for each in sent if each.zone == SECOND)
+    assert home.house.air > 19.5
+
+
+async def test_a_person_s_off_is_for_the_whole_room():
+    home = Home(
+        roomed(AIRCON, HEATER), parameters=house(heating_watts=1200.0), climate=COLD
+    )
+    await home.live(10)
+    assert home.unit().starts
+    await home.engine.act("default", ManualAction.OFF)
+    await home.live(0.5)
+    assert not home.unit().on
+    starts = len(home.unit().starts)
+    await home.live(3)
+    assert len(home.unit().starts) == starts
+
+
+async def test_a_room_that_is_switched_off_is_off_with_all_its_units():
+    wet = {"kind": "humidifier", "device_id": "B0E9FE000003"}
+    home = Home(roomed(AIRCON, wet, humidity={"min_percent": 80, "max_percent": 95}))
+    await home.live(9)
+    assert home.unit("B0E9FE000003").on
+    # Said of either of them: the automation is the room's.
+    await home.engine.act(SECOND, ManualAction.QUICK_OFF)
+    home.clock.advance(120)
+    assert not home.unit("B0E9FE000003").on
+    assert not home.unit(AIRCON["device_id"]).settings.power
+    await home.live(3)
+    document = home.store.get("settings")
+    assert document["automation_enabled"] is False
+    assert "zones" not in document
+    assert not home.unit("B0E9FE000003").on
+    await home.engine.resume(SECOND)
+    await home.live(1)
+    assert home.unit("B0E9FE000003").on
+
+
+async def test_what_a_person_wants_of_a_room_is_wanted_of_every_unit():
+    home = Home(
+        roomed(
+            AIRCON, HEATER, heat_pump_min_outdoor_celsius=20, outdoor_device_id=OUTDOORS
+        )
+    )
+    await home.live(9)
+    await home.engine.set_temperature(SECOND, 23.0, 24.0, timedelta(hours=6))
+    await home.live(5)
+    assert home.house.air > 22.0
+
+
+async def test_a_restart_changes_nothing_of_who_works():
+    weak = house(heating_watts=1800.0)
+    whole = Home(roomed(AIRCON, HEATER), climate=COLD, parameters=weak)
+    broken = Home(roomed(AIRCON, HEATER), climate=COLD, parameters=weak)
+    await whole.live(12)
+    for _hour in range(12):
+        await broken.live(1)
+        broken.restart()
+    assert abs(len(whole.unit().starts) - len(broken.unit().starts)) <= 3
+    # Ticks fall otherwise, and with them the cycles of the panel.
+    assert abs(whole.house.air - broken.house.air) < 2.0
+
+
+async def test_the_second_keeps_frost_off_when_the_first_cannot():
+    home = Home(
+        roomed(AIRCON, HEATER, automation_enabled=False),
+        climate=COLD,
+        parameters=house(heating_watts=1800.0),
+    )
+    with home.cloud.faults.inject(Fault.DEVICE_ERROR, device_id=AIRCON["device_id"]):
+        await home.live(120)
+    assert home.house.air > 4.0
+    if home.unit().starts:
+        assert "frost_floor" in codes(home.sent)
