@@ -155,6 +155,17 @@ class HomeStore(StoreInterface):
             {self._names.key(key): data for key, data in documents.items()}
         )
 
+    def set_many_if(
+        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
+    ) -> None:
+        """Write several documents if each of `revisions` is still that of its key."""
+        key = self._names.key
+        with self._names.told_bare():
+            self.store.set_many_if(
+                {key(name): data for name, data in documents.items()},
+                {key(name): each for name, each in revisions.items()},
+            )
+
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
         with self._names.told_bare():
