@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from switchbot_store.postgres.migrations import migrate
     from switchbot_store.postgres.store import PostgresStore
     from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
+    from switchbot_store.visit import VisitStore
 
 __all__ = [
     "AsyncHomeStore",
@@ -88,6 +89,7 @@ __all__ = [
     "StoreUnavailableError",
     "ThreadedHistory",
     "ThreadedStore",
+    "VisitStore",
     "checked_home",
     "get_history",
     "get_store",
@@ -122,6 +124,7 @@ _HOMES = {
     "StoreStatus": "model",
     "ThreadedHistory": "threaded.views",
     "ThreadedStore": "threaded.views",
+    "VisitStore": "visit",
     "checked_home": "homes",
     "get_history": "factory",
     "get_store": "factory",

@@ -16,7 +16,7 @@ HistoryError HistoryResult HistorySample HistoryService HistorySpill HistoryStat
 HomeStore JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresStore
 SlowConnectionError SqliteHistory StoreClosedError StoreConfig StoreConfigError
 StoreConflictError StoreDataError StoreError StoreInterface StoreStatus
-StoreUnavailableError ThreadedHistory ThreadedStore checked_home get_history get_store migrate
+StoreUnavailableError ThreadedHistory ThreadedStore VisitStore checked_home get_history get_store migrate
 time_limit
 """
 AUTOMATION = """
