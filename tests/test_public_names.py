@@ -27,7 +27,7 @@ DeviceOfflineError DeviceStatus EngineClosedError EngineThread Explanation
 HubOfflineError ManualAction
 Outcome PluginError QuotaExhaustedError QuotaLedger RateLimitedError Reason ReasonCode
 Remote RuleActionError Scene SchedulerService SettingsChange SettingsError
-SwitchBotClient SystemClock TickReport UnknownZoneError UnsupportedCommandError
+SwitchBotClient SystemClock TickReport UnknownHomeError UnknownZoneError UnsupportedCommandError
 WebhookConflictError WebhookError WebhookSender ZoneDecision backtest parse_settings
 """
 PACKAGES = [("switchbot_store", STORE), ("switchbot_automation", AUTOMATION)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import quota_joins
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.summary import LEFT, left_behind
@@ -110,7 +111,8 @@ async def tick_home(
     `due` is when it was to be, aware. `zones` is what the visit before returned: with it
     one statement reads everything. An `errand` is done first.
 
-    Raises StoreUnavailableError where something could not be read or written: visit the
+    Raises UnknownHomeError where the home has no settings, and leaves nothing there then;
+    StoreUnavailableError where something could not be read or written: visit the
     home again; StoreConflictError where others were first, several times; for a person's
     errand what the engine's method raises, as UnknownZoneError.
     """
@@ -118,6 +120,8 @@ async def tick_home(
     late = max(0.0, (place.clock.now() - due).total_seconds())
     sent = 0
     if errand is not None and errand.by_person:
+        if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
+            raise UnknownHomeError(home)
         # Kept as it is said, and joined with what others write.
         async with place.engine(home, place.client_of(home), place.store) as engine:
             sent = sum(map(was_sent, await run_errand(engine, errand)))
@@ -143,6 +147,8 @@ async def _visited(
         place.store, [*quota, *(f"homes/{home}/{key}" for key in keys)], joins=joins
     )
     store = AsyncHomeStore(visit, home)
+    if not (await store.get_entry("settings")).revision:
+        raise UnknownHomeError(home)
     async with place.engine(home, client, visit) as engine:
         engine.remember((await store.get(LEFT)).get("memory"))
         trigger = "scheduler"
