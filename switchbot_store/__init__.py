@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from switchbot_store.model import Document, Entry, StoreStatus
     from switchbot_store.postgres.migrations import migrate
     from switchbot_store.postgres.store import PostgresStore
+    from switchbot_store.threaded.gathered import GatheringStore
     from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
     from switchbot_store.visit import VisitStore
 
@@ -62,6 +63,7 @@ __all__ = [
     "DocumentView",
     "Entry",
     "FailoverStore",
+    "GatheringStore",
     "HistoryBackend",
     "HistoryError",
     "HistoryResult",
@@ -106,6 +108,7 @@ _HOMES = {
     "DocumentView": "interface",
     "Entry": "model",
     "FailoverStore": "failover.store",
+    "GatheringStore": "threaded.gathered",
     "HistoryBackend": "history.model",
     "HistoryResult": "history.model",
     "HistorySample": "history.model",

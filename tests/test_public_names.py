@@ -11,7 +11,7 @@ import pytest
 import switchbot_automation.errors
 
 STORE = """
-AsyncHomeStore AsyncLease AsyncStore Conflict Document DocumentView Entry FailoverStore HistoryBackend
+AsyncHomeStore AsyncLease AsyncStore Conflict Document DocumentView Entry FailoverStore GatheringStore HistoryBackend
 HistoryError HistoryResult HistorySample HistoryService HistorySpill HistoryStatus
 HomeStore JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresStore
 SlowConnectionError SqliteHistory StoreClosedError StoreConfig StoreConfigError

@@ -15,7 +15,7 @@ from switchbot_automation.engine.act.http_hook import WebhookSender
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.accounts import AccountClients, read_accounts
 from switchbot_automation.fleet.visit import Place
-from switchbot_store import ThreadedHistory, ThreadedStore, get_history, get_store
+from switchbot_store import GatheringStore, ThreadedHistory, get_history, get_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -76,7 +76,7 @@ async def opened_place(
     Raises what opening them raises.
     """
     config = for_a_fleet(config)
-    store = ThreadedStore(await asyncio.to_thread(get_store, config))
+    store = GatheringStore(await asyncio.to_thread(get_store, config))
     try:
         history = ThreadedHistory(await asyncio.to_thread(get_history, config))
         try:
