@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from switchbot_automation.cli.output import (
     Misuse,
+    cluster_option,
     json_option,
+    load_document,
     logging_options,
     print_json,
     print_table,
+    workers_option,
 )
+from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.languages import translated as _
 from switchbot_store import StoreConfig, get_store
 from switchbot_store.backup import list_homes
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from switchbot_automation.fleet.queue import FleetQueue
+    from switchbot_automation.fleet.rollout import Rolled
     from switchbot_automation.fleet.visit import Place
 
 _QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
@@ -226,6 +232,129 @@ def not_kept(as_json: bool) -> None:
                 click.echo(
                     f"{room['home']}\t{room['zone']}\t{room['status']}\t{room['since'] or ''}\t{room['advice']}"
                 )
+
+
+@fleet.command()
+@click.argument("address", metavar="HOST:PORT")
+@click.option(
+    "--key",
+    envvar="SWITCHBOT_FLEET_WEBHOOK_KEY",
+    required=True,
+    help="The secret of all URLs; rather in SWITCHBOT_FLEET_WEBHOOK_KEY.",
+)
+@_SHARDS
+@logging_options("info")
+def listen(address: str, key: str, shards: int) -> None:
+    """Take the events that the cloud posts for any home, and wake the home.
+
+    The URL of each home is what `fleet webhook-path` prints, behind HTTPS of yours.
+    """
+    from aiohttp import web  # noqa: PLC0415 - only for who serves
+
+    from switchbot_automation.fleet.webhooks import FleetWebhooks  # noqa: PLC0415 - likewise
+
+    host, _colon, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise Misuse(f"{address!r} is no HOST:PORT")
+
+    async def listened() -> None:
+        async with _queue(shards) as queue:
+            runner = web.AppRunner(FleetWebhooks(key, queue.ask).app(), access_log=None)
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, host, int(port)).start()
+                with stop_requested() as stop:
+                    await stop
+            finally:
+                await runner.cleanup()
+
+    asyncio.run(listened())
+
+
+@fleet.command("webhook-path")
+@click.argument("home")
+@click.option("--key", envvar="SWITCHBOT_FLEET_WEBHOOK_KEY", required=True)
+@logging_options()
+def webhook_path(home: str, key: str) -> None:
+    """Print the path of HOME's webhook URL, which is a secret."""
+    from switchbot_automation.fleet.webhooks import path_of  # noqa: PLC0415 - the extra `fleet`
+
+    click.echo(path_of(key, home))
+
+
+@fleet.command()
+@click.argument("name")
+@click.argument("changes", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--share",
+    required=True,
+    type=click.FloatRange(0, 1),
+    help="Of all homes, 0 to 1; a larger one has all of a smaller one.",
+)
+@click.option(
+    "--days",
+    default=14.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Try it on so much of each home's history first; 0 for not at all.",
+)
+@workers_option
+@cluster_option
+@click.option("--dry-run", is_flag=True, help="Write nothing.")
+@json_option("Print one object a home, a line each.")
+@logging_options("warning")
+def rollout(
+    *,
+    name: str,
+    changes: Path,
+    share: float,
+    days: float,
+    workers: int,
+    cluster: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Lay the settings in CHANGES over those of a share of the homes, under NAME.
+
+    A home whose own history says that it would be kept worse is left as it is. The way
+    back is `fleet rollback NAME`.
+    """
+    from switchbot_automation.fleet.rollout import homes_within, roll_out  # noqa: PLC0415 - only for who has many
+    from switchbot_automation.fleet.spread import spreading  # noqa: PLC0415 - likewise
+
+    document = load_document(changes)
+    homes = homes_within(_homes_with_settings(), name, share)
+    end = datetime.now(UTC)
+    span = (end - timedelta(days=days), end) if days else None
+    with (
+        get_store(StoreConfig.from_env().whole) as store,
+        spreading(workers, cluster) as spread,
+    ):
+        for each in roll_out(
+            store, name, document, homes, spread=spread, span=span, dry_run=dry_run
+        ):
+            _tell_of(each, as_json=as_json)
+
+
+@fleet.command()
+@click.argument("name")
+@json_option("Print one object a home, a line each.")
+@logging_options("warning")
+def rollback(name: str, as_json: bool) -> None:
+    """Put back what the rollout NAME changed, and was not changed since."""
+    from switchbot_automation.fleet.rollout import roll_back  # noqa: PLC0415 - only for who has many
+
+    homes = _homes_with_settings()
+    with get_store(StoreConfig.from_env().whole) as store:
+        for each in roll_back(store, name, homes):
+            _tell_of(each, as_json=as_json)
+
+
+def _tell_of(each: Rolled, *, as_json: bool) -> None:
+    if as_json:
+        print_json(each._asdict())
+    else:
+        click.echo(f"{each.home}\t{each.what}\t{each.why}")
 
 
 def _homes_with_settings() -> list[str]:

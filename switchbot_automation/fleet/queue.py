@@ -9,6 +9,7 @@ once all the same, see `switchbot_automation.fleet.visit`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -38,6 +39,8 @@ LEASE_SECONDS: Final = 30.0
 """So long after a worker died its homes are being ticked again."""
 _BEAT_SECONDS: Final = 5.0
 _SILENT_SECONDS: Final = 15.0
+_LONGEST_VISIT_SECONDS: Final = 120.0
+_RECONNECT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.05
 """How late a job may be taken, when there was nothing to do."""
 TICK: Final = "switchbot.tick"
@@ -156,6 +159,18 @@ class FleetQueue:
 
         `queues` are the shards that this worker takes, by default all of them.
         """
+        while True:
+            try:
+                await self._work(concurrency, queues)
+            except ConnectorException as error:
+                # What it had begun is taken up by whoever looks after the silent: under
+                # the new number this worker is another one.
+                _LOGGER.warning("the queue does not answer: %s", error.__cause__)
+                await asyncio.sleep(_RECONNECT_SECONDS)
+            else:
+                return
+
+    async def _work(self, concurrency: int, queues: Sequence[str] | None) -> None:
         await self.app.run_worker_async(
             queues=[*(self.queues if queues is None else queues), _COMMON],
             concurrency=concurrency,
@@ -259,9 +274,15 @@ class FleetQueue:
     async def _take_up(self, timestamp: int) -> None:  # noqa: ARG002 - procrastinate's argument
         """Let others do what workers began that are silent."""
         manager = self.app.job_manager
-        for job in await manager.get_stalled_jobs(
-            seconds_since_heartbeat=_SILENT_SECONDS
-        ):
+        silent = await manager.get_stalled_jobs(seconds_since_heartbeat=_SILENT_SECONDS)
+        # Where the end of a job could not be written its worker lives on.
+        long = await manager.connector.execute_query_all_async(
+            _LONG_AT_WORK, seconds=_LONGEST_VISIT_SECONDS
+        )
+        forgotten = [
+            job for row in long for job in await manager.list_jobs_async(id=row["id"])
+        ]
+        for job in {job.id: job for job in (*silent, *forgotten)}.values():
             _LOGGER.warning("a worker died at %s", job.call_string)
             if job.task_name == _WARDEN:
                 await self._forget(job)
@@ -276,6 +297,12 @@ class FleetQueue:
         await self.app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
 
 
+_LONG_AT_WORK: Final = """
+SELECT job.id FROM procrastinate_jobs job
+JOIN procrastinate_events event ON event.job_id = job.id AND event.type = 'started'
+WHERE job.status = 'doing'
+GROUP BY job.id HAVING max(event.at) < now() - %(seconds)s * interval '1 second'
+"""
 _DUE_INDEX: Final = """
 CREATE INDEX IF NOT EXISTS switchbot_fleet_due
 ON procrastinate_jobs (queue_name, scheduled_at) WHERE status = 'todo'

@@ -10,7 +10,6 @@ tells what came of it. Prints one JSON object.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import math
 import os
@@ -18,7 +17,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -26,7 +27,7 @@ import psycopg
 from aiohttp import web
 
 from switchbot_automation.fleet.overview import fleet_overview, summaries
-from switchbot_store import HomeStore, PostgresStore, migrate
+from switchbot_store import PostgresStore, migrate
 from switchbot_store.testing import PostgresServer
 
 INTERVAL = 120
@@ -57,9 +58,9 @@ def serve_cloud(port: int, journal: str) -> None:
     def temperature(home: str) -> float:
         now = time.monotonic() - began
         at, degrees, on = rooms.setdefault(
-            home, (now, 20.5 + (hash(home) % 100) / 70, False)
+            home, (now, 19.0 + (hash(home) % 100) / 25, False)
         )
-        drift = 0.004 if on else -0.004
+        drift = 0.01 if on else -0.01
         return min(26.0, max(14.0, degrees + drift * (now - at)))
 
     def answer(body: object) -> web.Response:
@@ -105,6 +106,10 @@ def serve_cloud(port: int, journal: str) -> None:
         ]
     )
     web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
+
+
+def wait(seconds: float) -> None:
+    threading.Event().wait(seconds)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -237,7 +242,7 @@ def measure(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
     options = run.options
     for number in range(options.workers):
         run.work(url, number)
-    time.sleep(INTERVAL + 15 if options.warm is None else options.warm)
+    wait(INTERVAL + 15 if options.warm is None else options.warm)
     processes = {"server": server.pid, "cloud": run.cloud.pid}
     before = {
         "cpu": {name: children_cpu(pid) for name, pid in processes.items()},
@@ -246,7 +251,7 @@ def measure(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
         "statements": transactions(url),
         "at": time.monotonic(),
     }
-    time.sleep(options.seconds)
+    wait(options.seconds)
     counted = run.counted()
     seconds = time.monotonic() - before["at"]
     visits = visits_in(counted) - before["visits"]
@@ -287,9 +292,7 @@ def measure(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
     }
 
 
-def _now():
-    from datetime import UTC, datetime
-
+def _now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -298,7 +301,7 @@ def kill(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
     options = run.options
     for number in range(options.workers):
         run.work(url, number)
-    time.sleep(options.warm or 60)
+    wait(options.warm or 60)
     killed_at = time.time()
     if options.kill_database:
         server.kill()
@@ -309,7 +312,7 @@ def kill(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
         victim.wait()
         if options.workers == 1:
             run.work(url, 1)
-    time.sleep(options.seconds)
+    wait(options.seconds)
     with PostgresStore(url) as store:
         late = sorted(
             (
