@@ -87,6 +87,9 @@ class AccountClients:
         self._clock = clock
         self._clients: OrderedDict[HomeAccount, SwitchBotClient] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._clients)
+
     def __call__(self, home: str) -> CloudApi:
         """Return the client of a home."""
         account = self._accounts.get(home)

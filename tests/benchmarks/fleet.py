@@ -313,6 +313,12 @@ def kill(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
         if options.workers == 1:
             run.work(url, 1)
     wait(options.seconds)
+    alive = [each.poll() is None for each in run.workers]
+    # What is on its way comes to its end before it is judged.
+    for worker in run.workers:
+        if worker.poll() is None:
+            worker.terminate()
+        worker.wait(60)
     with PostgresStore(url) as store:
         late = sorted(
             (
@@ -359,7 +365,7 @@ def kill(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
         "jobs_at_work": stuck,
         "homes_with_a_job_and_jobs": jobs,
         "overview": overview,
-        "workers_alive": [each.poll() is None for each in run.workers],
+        "workers_alive": alive,
     }
 
 

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_a_dry_run_writes_nothing(store):
 def test_a_larger_share_has_all_of_a_smaller_one():
     homes = [str(number) for number in range(1000)]
     shares = [set(homes_within(homes, "wider", each)) for each in (0, 0.1, 0.5, 1)]
-    assert all(less < more for less, more in zip(shares, shares[1:], strict=False))
+    assert all(less < more for less, more in pairwise(shares))
     assert shares[0] == set()
     assert shares[3] == set(homes)
     assert homes_within(homes, "other", 0.1) != homes_within(homes, "wider", 0.1)
