@@ -10,6 +10,7 @@ tells what came of it. Prints one JSON object.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import math
 import os
@@ -26,8 +27,11 @@ from urllib.request import urlopen
 import psycopg
 from aiohttp import web
 
+from switchbot_automation.fleet.keeper import HomeKeeper
 from switchbot_automation.fleet.overview import fleet_overview, summaries
-from switchbot_store import PostgresStore, migrate
+from switchbot_automation.fleet.visit import Visit
+from switchbot_automation.fleet.worker import clients_of, opened_place
+from switchbot_store import PostgresStore, StoreConfig, migrate
 from switchbot_store.testing import PostgresServer
 
 INTERVAL = 120
@@ -369,6 +373,58 @@ def kill(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
     }
 
 
+async def keep(options: argparse.Namespace) -> dict[str, object]:
+    """Keep all homes in this process; tell what they cost."""
+    visits: list[Visit] = []
+    place_of = clients_of(os.environ["SWITCHBOT_ACCOUNTS"])
+    async with opened_place(StoreConfig.from_env(), place_of) as place:
+        empty = memory_mb(os.getpid())
+        keeper = HomeKeeper(place, on_visit=visits.append)
+        for home in range(options.homes):
+            keeper.add(str(home), spread_seconds=INTERVAL)
+        running = asyncio.create_task(keeper.run())
+        await asyncio.sleep(INTERVAL + 15 if options.warm is None else options.warm)
+        visits.clear()
+        calls, cpu, at = place.store.calls, time.process_time(), time.monotonic()
+        await asyncio.sleep(options.seconds)
+        seconds = time.monotonic() - at
+        cpu = time.process_time() - cpu
+        calls = place.store.calls - calls
+        count = len(visits)
+        late = sorted(visit.late_seconds for visit in visits)
+        mb = memory_mb(os.getpid())
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return {
+        "homes": options.homes,
+        "visits_a_second": round(count / seconds, 2),
+        "statements_a_visit": round(calls / max(1, count), 3),
+        "late_seconds": {
+            "p50": late[len(late) // 2],
+            "p99": late[int(0.99 * len(late))],
+        },
+        "cores": round(cpu / seconds, 3),
+        "mb": round(mb, 1),
+        "mb_without_homes": round(empty, 1),
+        "threads": threading.active_count(),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def kept(run: Run, url: str) -> dict[str, object]:
+    """Keep the homes in one process of their own."""
+    options = run.options
+    command = [sys.executable, "-m", __spec__.name, "--inner-keeper"]
+    command += ["--homes", str(options.homes), "--seconds", str(options.seconds)]
+    if options.warm is not None:
+        command += ["--warm", str(options.warm)]
+    done = subprocess.run(
+        command, env=run.environment(url), check=True, stdout=subprocess.PIPE
+    )
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cloud", nargs=2)
@@ -380,7 +436,12 @@ def main() -> None:
     parser.add_argument("--warm", type=float)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--kill-database", action="store_true")
+    parser.add_argument("--keeper", action="store_true", help="one process, no queue")
+    parser.add_argument("--inner-keeper", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.inner_keeper:
+        print(json.dumps(asyncio.run(keep(options))))
+        return
     if options.cloud:
         serve_cloud(int(options.cloud[0]), options.cloud[1])
         return
@@ -394,7 +455,10 @@ def main() -> None:
         try:
             run.prepare(url)
             chaos = options.kill or options.kill_database
-            found = kill(run, server, url) if chaos else measure(run, server, url)
+            if options.keeper:
+                found = kept(run, url)
+            else:
+                found = (kill if chaos else measure)(run, server, url)
             print(json.dumps(found, indent=1, default=str))
         finally:
             for each in filter(None, [*run.workers, run.cloud]):
