@@ -181,7 +181,7 @@ class HomeStore(StoreInterface):
 
     def keys(self) -> list[str]:
         """Return the sorted keys of this home, without the internal ones."""
-        return self._names.bare(self.store.keys())
+        return self._names.bare(self.store.keys_with(prefix_of(self.home)))
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys of this home that begin so, the internal ones too."""

@@ -37,8 +37,8 @@ _LOGGER = logging.getLogger(__name__)
 
 LEASE_SECONDS: Final = 30.0
 """So long after a worker died its homes are being ticked again."""
-_BEAT_SECONDS: Final = 5.0
-_SILENT_SECONDS: Final = 15.0
+_BEAT_SECONDS: Final = LEASE_SECONDS / 6
+_SILENT_SECONDS: Final = LEASE_SECONDS / 2
 _LONGEST_VISIT_SECONDS: Final = 120.0
 _RECONNECT_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.05

@@ -22,6 +22,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import psycopg
@@ -29,10 +30,12 @@ from aiohttp import web
 
 from switchbot_automation.fleet.keeper import HomeKeeper
 from switchbot_automation.fleet.overview import fleet_overview, summaries
-from switchbot_automation.fleet.visit import Visit
 from switchbot_automation.fleet.worker import clients_of, opened_place
 from switchbot_store import PostgresStore, StoreConfig, migrate
 from switchbot_store.testing import PostgresServer
+
+if TYPE_CHECKING:
+    from switchbot_automation.fleet.visit import Visit
 
 INTERVAL = 120
 METER = "C271111EC0AB"
