@@ -154,12 +154,13 @@ def _warn_without_settings(store: StoreInterface) -> None:
 
 
 @asynccontextmanager
-async def _engine(
+async def engine_of(
     account: CloudAccount,
     store: StoreInterface,
     history: HistoryService,
     watches_while: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[AutomationEngine]:
+    """Give the engine of the environment; it only watches while it is told to."""
     threaded = ThreadedHistory(history)
     try:
         async with (
@@ -188,7 +189,7 @@ async def _run(
     only: OnlyRun,
 ) -> int:
     with stop_requested() as stop:
-        async with _engine(account, store, history, only.another) as engine:
+        async with engine_of(account, store, history, only.another) as engine:
             engine.subscribe(narrator)
             scheduler = SchedulerService(engine)
             page = page_of(engine, web, history=history, scheduler=scheduler)
@@ -217,7 +218,7 @@ async def _is_live(engine: AutomationEngine) -> bool:
 async def _once(
     account: CloudAccount, store: StoreInterface, history: HistoryService
 ) -> TickReport:
-    async with _engine(account, store, history) as engine:
+    async with engine_of(account, store, history) as engine:
         return await engine.run_once(trigger="once")
 
 
@@ -298,6 +299,11 @@ class Narrator:
             click.echo(f"{at.astimezone():%Y-%m-%d %H:%M:%S} {_sentence(kind, facts)}")
 
 
+def sentence(command: Command) -> str:
+    """Return in words how far a command came."""
+    return _sentence("command", _command_as_json(command))
+
+
 def _sentence(kind: str, facts: dict[str, Any]) -> str:
     if kind == "decision":
         outcome = word_of("outcome", facts["outcome"])
@@ -373,7 +379,7 @@ def _print_report(report: TickReport) -> None:
     for decision in report.decisions:
         click.echo(_sentence("decision", _decision_as_json(decision)))
     for command in report.commands:
-        click.echo(_sentence("command", _command_as_json(command)))
+        click.echo(sentence(command))
     at = f"{report.next_wakeup.astimezone():%H:%M:%S}"
     click.echo(
         _(
