@@ -8,6 +8,7 @@ is the same, and so is the order.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -47,6 +48,9 @@ def spreading(workers: int = 0, cluster: str | None = None) -> Iterator[Spread]:
         from dask.distributed import Client, LocalCluster  # noqa: PLC0415 - the extra `fleet`
     except ImportError as error:
         raise SettingsError(f"install switchbot-automation[fleet] ({error})") from error
+
+    # It tells of every connection; what goes wrong is raised here.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
 
     def spread(work: Work, documents: Sequence[Document]) -> Iterator[Document]:
         count = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))

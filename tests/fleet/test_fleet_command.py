@@ -17,7 +17,7 @@ from switchbot_automation.fleet.accounts import (
 from switchbot_automation.fleet.visit import tick_home
 from switchbot_automation.fleet.worker import clients_of, for_a_fleet, opened_place
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
-from switchbot_store import HomeStore, PostgresStore, StoreConfig
+from switchbot_store import HomeStore, PostgresStore, StoreConfig, get_store
 
 
 @pytest.fixture
@@ -78,6 +78,41 @@ def test_a_fleet_from_the_command_line(place, tmp_path):
     assert [json.loads(line)["what"] for line in out.splitlines()] == ["applied"] * 2
     assert HomeStore(place, "1").get("settings")["hysteresis_celsius"] == 0.5
     assert run("rollback", "wider").splitlines() == ["1\tback\t", "2\tback\t"]
+
+
+def test_many_homes_are_simulated_and_told_of_together(tmp_path):
+    words = ["simulate", "--homes", "3", "--days", "0.1", "--seed", "5"]
+    result = CliRunner().invoke(application, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [each["seed"] for each in found["reports"]] == [5, 6, 7]
+    assert found["figures"]["ticks"]["mean"] > 0
+    table = CliRunner().invoke(application, words)
+    assert "3 homes, 0.1 days of winter" in table.output
+    refused = CliRunner().invoke(
+        application, [*words, "--store", "json:" + str(tmp_path)]
+    )
+    assert refused.exit_code == 2
+
+
+def test_a_candidate_is_tried_over_all_homes(tmp_path, monkeypatch):
+    """Of one that has no history yet it says so."""
+    monkeypatch.setenv("STORE_BACKEND", "json")
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path / "config"))
+    with get_store(StoreConfig.from_env()) as store:
+        for home in ("1", "2"):
+            HomeStore(store, home).set("settings", default_settings("winter"))
+    candidate = tmp_path / "candidate.json"
+    candidate.write_text(json.dumps(default_settings("winter")))
+    words = ["backtest", str(candidate), "--homes", "all"]
+    result = CliRunner().invoke(application, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [each["home"] for each in found["reports"]] == ["1", "2"]
+    assert all("days of readings" in each["problem"] for each in found["reports"])
+    some = CliRunner().invoke(application, [*words[:-1], "2"])
+    assert "0 of 1 homes" in some.output
+    assert CliRunner().invoke(application, [*words, "--zone", "a"]).exit_code == 2
 
 
 def test_the_path_of_a_home_s_webhook(monkeypatch):
