@@ -7,7 +7,6 @@ unless every document that was read and changed is still the one that was read.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from switchbot_store.codec import decode, encode
@@ -201,7 +200,14 @@ class VisitStore:
 
 def _copied(entry: Entry) -> Entry:
     # Callers change what they were given.
-    return replace(entry, data=_copy(entry.data)) if entry.data else entry
+    return Entry(
+        _copy(entry.data),
+        entry.revision,
+        entry.updated_at,
+        entry.stale,
+        entry.problem,
+        entry.file,
+    )
 
 
 def _copy(data: Document) -> Document:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -165,8 +165,9 @@ class DecisionRun:
     """A decision that stood from `since` on, at `count` looks, the last at `last`.
 
     `low` and `high` are the temperatures seen meanwhile, None without any. `recorded_at`
-    is the instant of the row of history that holds its trace. `key` is what makes another
-    decision of it; of a run of an engine before this one, its digest.
+    is the instant of the row of history that holds its trace, `told` what that row says
+    and the rows after it need not repeat. `key` is what makes another decision of it; of a
+    run of an engine before this one, its digest.
     """
 
     key: tuple[Any, ...] | str
@@ -177,6 +178,11 @@ class DecisionRun:
     count: int = 1
     low: float | None = None
     high: float | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    def unrecorded(self) -> None:
+        """Have the trace kept with the next look: the row with it was not taken."""
+        self.recorded_at -= _WRITTEN_AGAIN
 
     def saw(self, temperature: float | None) -> None:
         """Take one more temperature."""
@@ -270,6 +276,7 @@ class Runs:
                 "count": run.count,
                 "low": run.low,
                 "high": run.high,
+                "told": dict(run.told),
             }
             for name, run in self._runs.items()
         }
@@ -294,6 +301,7 @@ class Runs:
                     int(each["count"]),
                     each["low"],
                     each["high"],
+                    dict(each["told"]),
                 )
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue

@@ -124,29 +124,31 @@ class PostgresStore(StoreInterface):
         documents: Mapping[str, Document],
         *,
         write_ids: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> dict[str, str]:
         """Write several documents in one statement, all or nothing.
 
-        `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
+        Returns their revisions. `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
         when they exceed 128 MB together.
         """
         encoded = {validate_key(key): encode(data) for key, data in documents.items()}
-        self.set_encoded(encoded, write_ids or {})
+        return self.set_encoded(encoded, write_ids or {})
 
     def set_encoded(
         self, encoded: Mapping[str, bytes], write_ids: Mapping[str, str]
-    ) -> None:
+    ) -> dict[str, str]:
         """Write what `codec.encode` made under validated keys, in one statement.
 
         Otherwise as `set_many`; for who needs the bytes too, or has them already.
         """
+        revisions = {key: _revision(write_ids.get(key)).decode() for key in encoded}
         if len(encoded) == 1:
             for key, document in encoded.items():
-                revision = _revision(write_ids.get(key))
+                revision = revisions[key].encode()
                 self._write(statements.SET, key.encode(), document, revision)
-            return
+            return revisions
         if encoded:
-            self._write(statements.SET_MANY, _together(encoded, write_ids))
+            self._write(statements.SET_MANY, _together(encoded, revisions))
+        return revisions
 
     def set_many_if(
         self, documents: Mapping[str, Document], revisions: Mapping[str, str]

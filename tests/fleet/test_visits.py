@@ -75,7 +75,11 @@ async def test_rows_of_an_unchanged_decision_point_to_its_trace(fleet):
     fleet.service.flush()
     rows = fleet.service.of_home("42").latest(9)
     assert ["trace" in row.metadata for row in rows] == [True, *[False] * 4]
-    assert [row.metadata["run"]["count"] for row in rows[1:]] == [2, 3, 4, 5]
+    # Each says how far back the row with the trace is, in microseconds.
+    back = [row.metadata["run"] for row in rows[1:]]
+    assert back == [n * 60_000_000 for n in (1, 2, 3, 4)]
+    left = HomeStore(fleet.store, "42").get(LEFT)
+    assert left["memory"]["runs"]["default"]["count"] == 5
     small = [len(json.dumps(row.metadata)) for row in rows]
     assert max(small[1:]) < small[0] / 3
 
