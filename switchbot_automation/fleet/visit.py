@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from switchbot_automation.clock import SystemClock
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.engine.documents.keys import keys_of
 from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import quota_joins
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
     from switchbot_automation.model import CloudApi
     from switchbot_store import AsyncStore, ThreadedHistory, ThreadedStore
 
+# Of one engine; what it tells others, and they it, there is only in company.
 _DOCUMENTS: Final = (
-    "settings",
-    "_past/settings",
-    "state",
-    "rules_state",
-    "account_state",
+    *(
+        key
+        for name, key in keys_of("settings", "state")._asdict().items()
+        if name not in {"told", "inbox"}
+    ),
     LEFT,
 )
 _ATTEMPTS: Final = 4
