@@ -5,6 +5,7 @@
     AutomationError
     ├── SettingsError             the settings document is wrong; `path` says where
     ├── UnknownZoneError          no zone of that name; `zone`, `known`
+    ├── UnknownHomeError          no settings of a home of that name; `home`
     ├── PluginError               a plug-in failed; `plugin`
     ├── EngineClosedError         the engine was closed, or belongs to another process
     ├── RuleActionError           a rule's action was refused before anything was sent
@@ -70,6 +71,14 @@ class UnknownZoneError(AutomationError):
         self.zone = zone
         self.known = tuple(known)
         super().__init__(f"no zone {zone!r}; known zones: {', '.join(self.known)}")
+
+
+class UnknownHomeError(AutomationError):
+    """There are no settings of such a home: it never was, or was deleted."""
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        super().__init__(f"there are no settings of the home {home!r}")
 
 
 class EngineClosedError(AutomationError, RuntimeError):

@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from switchbot_store.model import Document, Entry, StoreStatus
     from switchbot_store.postgres.migrations import migrate
     from switchbot_store.postgres.store import PostgresStore
+    from switchbot_store.threaded.gathered import GatheringStore
     from switchbot_store.threaded.views import ThreadedHistory, ThreadedStore
+    from switchbot_store.visit import VisitStore
 
 __all__ = [
     "AsyncHomeStore",
@@ -67,6 +69,7 @@ __all__ = [
     "DocumentView",
     "Entry",
     "FailoverStore",
+    "GatheringStore",
     "HistoryBackend",
     "HistoryError",
     "HistoryResult",
@@ -96,6 +99,7 @@ __all__ = [
     "StoreUnavailableError",
     "ThreadedHistory",
     "ThreadedStore",
+    "VisitStore",
     "checked_home",
     "get_history",
     "get_store",
@@ -114,6 +118,7 @@ _HOMES = {
     "DocumentView": "interface",
     "Entry": "model",
     "FailoverStore": "failover.store",
+    "GatheringStore": "threaded.gathered",
     "HistoryBackend": "history.model",
     "HistoryResult": "history.model",
     "HistorySample": "history.model",
@@ -134,6 +139,7 @@ _HOMES = {
     "StoreStatus": "model",
     "ThreadedHistory": "threaded.views",
     "ThreadedStore": "threaded.views",
+    "VisitStore": "visit",
     "checked_home": "homes",
     "get_history": "factory",
     "get_store": "factory",

@@ -165,6 +165,17 @@ class HomeStore(StoreInterface):
         )
         return self._names.revisions(written, names)
 
+    def set_many_if(
+        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
+    ) -> None:
+        """Write several documents if each of `revisions` is still that of its key."""
+        key = self._names.key
+        with self._names.told_bare():
+            self.store.set_many_if(
+                {key(name): data for name, data in documents.items()},
+                {key(name): each for name, each in revisions.items()},
+            )
+
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
         with self._names.told_bare():
@@ -180,7 +191,7 @@ class HomeStore(StoreInterface):
 
     def keys(self) -> list[str]:
         """Return the sorted keys of this home, without the internal ones."""
-        return self._names.bare(self.store.keys())
+        return self._names.bare(self.store.keys_with(prefix_of(self.home)))
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys of this home that begin so, the internal ones too."""

@@ -129,6 +129,24 @@ class StoreInterface(ABC):
             self.set(key, data)
         return None
 
+    def set_many_if(
+        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
+    ) -> None:
+        """Write several documents if each of `revisions` is still that of its key.
+
+        `revisions` has keys of `documents` with what `get_entry` said of them; "" is a
+        document that was never set. The rest are written whatever is there. Raises
+        StoreConflictError naming a key of which it is not so. Nothing was written then
+        by PostgreSQL and in memory, unless somebody else made that very document in the
+        same moment; the derived form may have written those before it.
+        """
+        for key, data in documents.items():
+            if key in revisions:
+                self.compare_and_set(key, data, revisions[key])
+        rest = {key: each for key, each in documents.items() if key not in revisions}
+        if rest:
+            self.set_many(rest)
+
     def update(self, key: str, change: Change) -> Document:
         """Apply `change` to the document until no other writer came between.
 

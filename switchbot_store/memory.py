@@ -83,6 +83,21 @@ class MemoryStore(StoreInterface):
             self._check_open()
             return {key: self._put(key, each) for key, each in encoded.items()}
 
+    def set_many_if(
+        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
+    ) -> None:
+        """Write several documents if each of `revisions` is still there, or none."""
+        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        with self._lock:
+            self._check_open()
+            for key in encoded.keys() & revisions.keys():
+                stored = self._documents.get(key)
+                found = stored.revision if stored else ""
+                if found != revisions[key]:
+                    raise StoreConflictError(key, found)
+            for key, each in encoded.items():
+                self._put(key, each)
+
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
         key, encoded = validate_key(key), encode(data)

@@ -11,12 +11,12 @@ import pytest
 import switchbot_automation.errors
 
 STORE = """
-AsyncHomeStore AsyncLease AsyncStore Conflict DeviceHistory DeviceReading Document DocumentView Entry FailoverStore HistoryBackend
+AsyncHomeStore AsyncLease AsyncStore Conflict DeviceHistory DeviceReading Document DocumentView Entry FailoverStore GatheringStore HistoryBackend
 HistoryError HistoryResult HistorySample HistoryService HistorySpill HistoryStatus
 HomeStore JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresReadings PostgresStore
 SlowConnectionError SqliteHistory SqliteReadings StoreClosedError StoreConfig StoreConfigError
 StoreConflictError StoreDataError StoreError StoreInterface StoreStatus
-StoreUnavailableError ThreadedHistory ThreadedStore checked_home get_history get_store migrate
+StoreUnavailableError ThreadedHistory ThreadedStore VisitStore checked_home get_history get_store migrate
 time_limit
 """
 AUTOMATION = """
@@ -27,7 +27,7 @@ DeviceOfflineError DeviceStatus EngineClosedError EngineThread Explanation
 HubOfflineError ManualAction
 Outcome PluginError QuotaExhaustedError QuotaLedger RateLimitedError Reason ReasonCode
 Remote RuleActionError Scene SchedulerService SettingsChange SettingsError
-SwitchBotClient SystemClock TickReport UnknownZoneError UnsupportedCommandError
+SwitchBotClient SystemClock TickReport UnknownHomeError UnknownZoneError UnsupportedCommandError
 WebhookConflictError WebhookError WebhookSender ZoneDecision backtest parse_settings
 """
 PACKAGES = [("switchbot_store", STORE), ("switchbot_automation", AUTOMATION)]

@@ -57,6 +57,7 @@ COMMANDS = {
     "cloud": _Entry("cloud", "Serve a simulated SwitchBot cloud on loopback."),
     "load-test": _Entry("load_test", "Put the whole system under load."),
     "rules": _Entry("rules", "Check, run and trace the rules of the settings."),
+    "fleet": _Entry("fleet", "Look after many homes by workers of a queue."),
     "completion": _Entry("completion", "Print the completion script of a shell."),
 }
 

@@ -13,11 +13,13 @@ from switchbot_automation.backtest import backtest as what_if
 from switchbot_automation.backtest.plot import draw_backtest
 from switchbot_automation.cli.output import (
     Misuse,
+    cluster_option,
     json_option,
     load_document,
     logging_options,
     print_json,
     print_table,
+    workers_option,
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.replay import read_recording
@@ -27,7 +29,8 @@ from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.settings.proposal import kept_by_auto
 from switchbot_automation.settings.read import parse_settings
-from switchbot_store import get_history, get_store
+from switchbot_store import StoreConfig, get_history, get_store
+from switchbot_store.backup import list_homes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +82,20 @@ _MONTH = timedelta(days=30)
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Draw both into a PNG file; needs the extra `plot`.",
 )
+@click.option(
+    "--homes",
+    metavar="all|NAME,...",
+    help="Over these homes' own histories, each with its own current settings.",
+)
+@workers_option
+@cluster_option
 @json_option("Print the figures as one object.")
 @logging_options("warning")
 def backtest(
     *,
+    homes: str | None,
+    workers: int,
+    cluster: str | None,
     candidate: Path | None,
     start_text: str | None,
     end_text: str | None,
@@ -101,6 +114,18 @@ def backtest(
     of readings, or a model wrong by more than half a kelvin, is refused with exit
     code 1. Nothing is commanded and nothing is stored.
     """
+    if homes is not None:
+        if zone or settings_file or readings_file or plot_file:
+            raise Misuse(
+                "--homes goes with --from, --to, --workers and --cluster alone"
+            )
+        if candidate is None:
+            raise Misuse("--homes asks for a CANDIDATE")
+        span = _range(start_text, end_text, UTC, None)
+        document = load_document(candidate)
+        parse_settings(document)
+        _backtest_homes(homes, document, span, workers, cluster, as_json=as_json)
+        return
     if plot_file is not None:
         check_plot(plot_file)
     # What cannot be read is said before anything is opened.
@@ -129,6 +154,58 @@ def backtest(
         _print_report(report, tz)
     if plot_file is not None:
         _plot(report, plot_file, tz, quiet=as_json)
+
+
+def _backtest_homes(
+    homes: str,
+    candidate: dict[str, Any],
+    span: tuple[datetime, datetime],
+    workers: int,
+    cluster: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from switchbot_automation.fleet.spread import (  # noqa: PLC0415 - only for who has many
+        backtest_homes,
+        over_homes,
+        spreading,
+    )
+
+    names = [each for each in homes.split(",") if each]
+    if homes == "all":
+        with get_store(StoreConfig.from_env().whole) as store:
+            names = list_homes(store)
+    with (
+        progress_bar("Backtesting") as advance,
+        interruptible(),
+        spreading(workers, cluster) as spread,
+    ):
+        found = backtest_homes(
+            spread, names, *span, candidate=candidate, on_progress=advance
+        )
+    reports = [each["report"] for each in found if "report" in each]
+    sides = {
+        side: over_homes([each[side] for each in reports])
+        for side in ("current", "candidate")
+    }
+    problems = [each for each in found if "problem" in each]
+    if as_json:
+        print_json({"homes": len(found), **sides, "reports": found})
+        return
+    print_table(
+        f"{len(reports)} of {len(found)} homes",
+        ("", "current", "candidate"),
+        [
+            (
+                name.replace("_", " "),
+                f"{figure['mean']:g}",
+                f"{sides['candidate'][name]['mean']:g}",
+            )
+            for name, figure in sides["current"].items()
+        ],
+    )
+    for each in problems:
+        click.echo(f"{each['home']}: {each['problem']}", err=True)
 
 
 def _current(path: Path | None, stack: ExitStack) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from switchbot_automation.instants import stored_hold
 from switchbot_automation.units import from_celsius, measured_in, symbol
 from switchbot_store.cli import output
@@ -34,6 +36,7 @@ __all__ = [
     "USAGE",
     "Misuse",
     "choose_home",
+    "cluster_option",
     "home_option",
     "json_option",
     "load_document",
@@ -42,7 +45,22 @@ __all__ = [
     "print_table",
     "reason_text",
     "timestamp",
+    "workers_option",
 ]
+
+workers_option = click.option(
+    "--workers",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 1024),
+    help="Let so many processes of this machine do it; 0 for this one.",
+)
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Let the workers of a Dask scheduler do it, such as tcp://10.0.0.5:8786.",
+)
+
 
 # They say nothing that a person here needs below a warning.
 _QUIET: Final = ("asyncio", "aiohttp.access", "matplotlib", "PIL")

@@ -14,11 +14,13 @@ import switchbot_store
 from switchbot_automation import plotting
 from switchbot_automation.cli.output import (
     Misuse,
+    cluster_option,
     json_option,
     load_document,
     logging_options,
     print_json,
     print_table,
+    workers_option,
 )
 from switchbot_automation.cli.progress import progress_bar
 from switchbot_automation.cli.stopping import interruptible
@@ -89,10 +91,23 @@ _HISTORY_FILE = "history.sqlite3"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw room, band, running hours and outdoor temperature.",
 )
+@click.option(
+    "--homes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Simulate so many homes, with the seeds from --seed on, and show all of them"
+    " together.",
+)
+@workers_option
+@cluster_option
 @json_option("Print the figures as one object.")
 @logging_options("error")
 def simulate(
     *,
+    homes: int,
+    workers: int,
+    cluster: str | None,
     days: float,
     season: str | None,
     seed: int,
@@ -116,6 +131,12 @@ def simulate(
         settings = {key: each for key, each in settings.items() if key != "control"}
     if control not in (None, _NONE):
         settings["control"] = control
+    if homes > 1 or workers or cluster:
+        if store_url or plot_file:
+            raise Misuse("--store and --plot are of one home in this process")
+        how = {"days": days, "season": season, "seed": seed}
+        _simulate_homes(homes, settings, how, workers, cluster, as_json=as_json)
+        return
     if plot_file is not None:
         check_plot(plot_file)
     with ExitStack() as stack:
@@ -139,6 +160,48 @@ def simulate(
         _print_report(report)
     if plot_file is not None:
         _plot(report, plot_file, quiet=as_json)
+
+
+def _simulate_homes(
+    homes: int,
+    settings: dict[str, Any],
+    how: dict[str, Any],
+    workers: int,
+    cluster: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from switchbot_automation.fleet.spread import (  # noqa: PLC0415 - only for who has many
+        over_homes,
+        simulate_homes,
+        spreading,
+    )
+
+    with (
+        progress_bar("Simulating") as advance,
+        interruptible(),
+        spreading(workers, cluster) as spread,
+    ):
+        found = simulate_homes(
+            spread,
+            settings,
+            homes,
+            on_progress=advance,
+            **how,
+        )
+    figures = over_homes(found)
+    if as_json:
+        print_json({"homes": homes, "figures": figures, "reports": found})
+        return
+    columns = ("mean", "p50", "p95", "max")
+    print_table(
+        f"{homes} homes, {how['days']:g} days of {how['season']}, seeds from {how['seed']}",
+        ("", *columns),
+        [
+            (name.replace("_", " "), *(f"{each[column]:g}" for column in columns))
+            for name, each in figures.items()
+        ],
+    )
 
 
 def _season_of(settings: dict[str, Any] | None) -> str:

@@ -14,6 +14,7 @@ from switchbot_automation.clock import SystemClock
 from switchbot_automation.cloud.events.events import RefusedWebhook
 from switchbot_automation.core.control.season import AUTO
 from switchbot_automation.core.overlay import in_force
+from switchbot_automation.core.pace import Note
 from switchbot_automation.core.state.values import encode_instant
 from switchbot_automation.core.step import overall_outcome, with_commands
 from switchbot_automation.engine.act.wishes import (
@@ -844,6 +845,31 @@ class AutomationEngine:
             refused=self._parts.observer.refusals,
             plugins=await self._plugins(),
         )
+
+    def memory(self) -> dict[str, Any]:
+        """Return what the engine after this one would have to find out anew, JSON-able.
+
+        Which decision stands since when, so that it points to its trace instead of
+        writing it again, and when meters are wanted next. No I/O.
+        """
+        notes = {
+            zone: [each and encode_instant(each) for each in note]
+            for zone, note in self._parts.meters.notes.items()
+        }
+        return {"runs": self._recorder.runs.to_document(), "notes": notes}
+
+    def remember(self, memory: Any) -> None:
+        """Take what `memory` of the engine before this one returned, before a tick.
+
+        What cannot be read is found out anew.
+        """
+        if not isinstance(memory, dict):
+            return
+        self._recorder.runs.take(memory.get("runs"))
+        notes = memory.get("notes")
+        for zone, note in notes.items() if isinstance(notes, dict) else ():
+            if isinstance(note, list) and len(note) == len(Note._fields):
+                self._parts.meters.notes[zone] = Note(*map(stored_instant, note))
 
     @property
     def language(self) -> str:

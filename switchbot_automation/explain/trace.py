@@ -8,6 +8,7 @@ kept whole, of the others only how many there were and between which temperature
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -165,10 +166,11 @@ class DecisionRun:
 
     `low` and `high` are the temperatures seen meanwhile, None without any. `recorded_at`
     is the instant of the row of history that holds its trace, `told` what that row says
-    and the rows after it need not repeat.
+    and the rows after it need not repeat. `key` is what makes another decision of it; of a
+    run of an engine before this one, its digest.
     """
 
-    key: tuple[Any, ...]
+    key: tuple[Any, ...] | str
     shadow: Mapping[str, Any] | None
     since: datetime
     recorded_at: datetime
@@ -245,7 +247,7 @@ class Runs:
         outcome = tick.decision.outcome
         key = (revision, outcome, shadow, telling(tick.decided, tick.verdict, seen))
         run = self._runs.get(name)
-        changed = run is None or run.key != key or _sent(tick)
+        changed = run is None or not _is_of(run, key) or _sent(tick)
         if run is None or changed:
             run = self._runs[name] = DecisionRun(
                 key, shadow, tick.judged.at, now, tick.judged.at
@@ -263,6 +265,47 @@ class Runs:
             kept.append(Told(trace, tick.decision, run.since, shadow))
         return run, trace
 
+    def to_document(self) -> dict[str, Any]:
+        """Return the runs for the engine after this one; see `take`."""
+        return {
+            name: {
+                "key": run.key if isinstance(run.key, str) else _digest(run.key),
+                "since": encode_instant(run.since),
+                "recorded_at": encode_instant(run.recorded_at),
+                "last": encode_instant(run.last),
+                "count": run.count,
+                "low": run.low,
+                "high": run.high,
+                "told": dict(run.told),
+            }
+            for name, run in self._runs.items()
+        }
+
+    def take(self, document: Any) -> None:
+        """Go on with the runs of the engine before this one.
+
+        Their traces are in the history, and not here. What cannot be read begins anew.
+        """
+        for name, each in document.items() if isinstance(document, dict) else ():
+            try:
+                since, recorded_at, last = (
+                    parse_instant(each[key], timezone=UTC)
+                    for key in ("since", "recorded_at", "last")
+                )
+                self._runs[name] = DecisionRun(
+                    str(each["key"]),
+                    None,
+                    since,
+                    recorded_at,
+                    last,
+                    int(each["count"]),
+                    each["low"],
+                    each["high"],
+                    dict(each["told"]),
+                )
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue
+
     def latest(self, zone: str) -> Told | None:
         """Return the last look at a zone, None before the first."""
         look = self._latest.get(zone)
@@ -277,6 +320,17 @@ class Runs:
             if told.trace.at <= at:
                 return told
         return None
+
+
+def _is_of(run: DecisionRun, key: tuple[Any, ...]) -> bool:
+    """Tell whether a decision continues a run; one that goes on has its `key` then."""
+    if isinstance(run.key, str) and run.key == _digest(key):
+        run.key, run.shadow = key, key[2]
+    return run.key == key
+
+
+def _digest(key: tuple[Any, ...]) -> str:
+    return hashlib.blake2b(repr(key).encode(), digest_size=12).hexdigest()
 
 
 def _sent(tick: ZoneTick) -> bool:

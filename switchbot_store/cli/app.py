@@ -39,6 +39,7 @@ COMMANDS = {
     "homes": _Entry("homes", "List, export and delete homes of a store of many."),
     "import": _Entry("importing", "Bring JSON files into PostgreSQL."),
     "migrate": _Entry("schema", "Bring the database's schema up to date."),
+    "partition": _Entry("partition", "Move documents and history into parts."),
     "resync": _Entry("reconciling", "Carry over what was written while away."),
     "conflicts": _Entry("reconciling", "List what lost when two places wrote."),
     "ops": _Entry("operating", "Ask PostgreSQL what ails it."),

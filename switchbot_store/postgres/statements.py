@@ -60,6 +60,44 @@ WITH written AS (
 %b
 """ % (_IN_TIME % b"2", _REPLACE % (_IN_TIME % b"2"), _COUNTED)
 
+# Locked in one order, as `SET_MANY` writes them. A row that is made in between is locked
+# by nobody: it stays as its maker left it.
+SET_MANY_IF: Final = b"""
+WITH given AS MATERIALIZED (
+    SELECT kind, data, revision, was
+    FROM jsonb_to_recordset($1::jsonb) AS r(kind text, data jsonb, revision uuid, was text)
+), locked AS MATERIALIZED (
+    SELECT kind, revision, recent FROM json_store
+    WHERE kind = ANY (ARRAY(SELECT kind FROM given)) ORDER BY kind FOR UPDATE
+), strange AS MATERIALIZED (
+    SELECT given.kind, locked.revision
+    FROM given LEFT JOIN locked ON locked.kind = given.kind
+    WHERE coalesce(locked.revision::text, '') <> given.was
+        AND given.revision <> ALL (coalesce(locked.revision || locked.recent, '{}'))
+), written AS (
+    INSERT INTO json_store AS stored (kind, data, updated_at, revision)
+    SELECT kind, data, now(), revision FROM given
+    WHERE NOT EXISTS (SELECT FROM strange) AND %b
+    ON CONFLICT (kind) DO UPDATE SET
+        data = excluded.data,
+        updated_at = excluded.updated_at,
+        revision = excluded.revision,
+        recent = (stored.revision || stored.recent)[1:16]
+    WHERE excluded.revision <> ALL (stored.revision || stored.recent)
+        AND (excluded.kind IN (SELECT kind FROM locked)
+            OR excluded.kind IN (SELECT kind FROM given WHERE was IS NULL))
+        AND %b
+    RETURNING kind
+)
+SELECT
+    (SELECT kind FROM strange ORDER BY kind LIMIT 1),
+    (SELECT revision::text FROM strange ORDER BY kind LIMIT 1),
+    (SELECT min(kind) FROM given
+        WHERE kind NOT IN (SELECT kind FROM written UNION ALL SELECT kind FROM locked)),
+    (SELECT count(*) FROM written) + (SELECT count(*) FROM strange),
+    %b
+""" % (_IN_TIME % b"2", _IN_TIME % b"2", NOW)
+
 # Unknown: the row was written so often since that this write, had it been made, would
 # no longer show among the recent ones. It matters only after a broken connection.
 HAPPENED: Final = b"happened"

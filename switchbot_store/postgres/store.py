@@ -146,24 +146,28 @@ class PostgresStore(StoreInterface):
                 revision = revisions[key].encode()
                 self._write(statements.SET, key.encode(), document, revision)
             return revisions
-        # In one order always, or two writers could wait for each other.
-        rows = [
-            {
-                "kind": key,
-                "data": orjson.Fragment(encoded[key]),
-                "revision": revisions[key],
-            }
-            for key in sorted(encoded)
-        ]
-        if not rows:
-            return revisions
-        together = orjson.dumps(rows)
-        if len(together) > _MAX_TOGETHER_BYTES:
-            raise StoreDataError(
-                f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
-            )
-        self._write(statements.SET_MANY, together)
+        if encoded:
+            self._write(statements.SET_MANY, _together(encoded, revisions))
         return revisions
+
+    def set_many_if(
+        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
+    ) -> None:
+        """Write several documents in one statement if each of `revisions` still stands.
+
+        See `StoreInterface.set_many_if`. Raises StoreConflictError, and StoreDataError
+        as `set_many`.
+        """
+        encoded = {validate_key(key): encode(data) for key, data in documents.items()}
+        if not encoded:
+            return
+        together = _together(encoded, {}, revisions)
+        strange, revision, made, *_ = self._write(
+            statements.SET_MANY_IF, together
+        ).value[0]
+        key = strange or made
+        if key is not None:
+            raise StoreConflictError(_text(key), _text(revision))
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None
@@ -319,6 +323,30 @@ class PostgresStore(StoreInterface):
 
 def _revision(write_id: str | None) -> bytes:
     return (write_id or str(uuid.uuid4())).encode()
+
+
+def _together(
+    encoded: Mapping[str, bytes],
+    write_ids: Mapping[str, str],
+    revisions: Mapping[str, str] | None = None,
+) -> bytes:
+    """Return what is written in one statement, as its parameter."""
+    # In one order always, or two writers could wait for each other.
+    rows = [
+        {
+            "kind": key,
+            "data": orjson.Fragment(encoded[key]),
+            "revision": _revision(write_ids.get(key)).decode(),
+            **({"was": revisions[key]} if revisions and key in revisions else {}),
+        }
+        for key in sorted(encoded)
+    ]
+    together = orjson.dumps(rows)
+    if len(together) > _MAX_TOGETHER_BYTES:
+        raise StoreDataError(
+            f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
+        )
+    return together
 
 
 def _is_writable(connection: Connection) -> bool:

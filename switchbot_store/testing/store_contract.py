@@ -267,6 +267,33 @@ class StoreContract(ConcurrencyContract):
         assert (found["z"].data, found["z"].revision) == ({}, "")
         assert store.get_many([]) == {}
 
+    def test_what_is_written_together_only_if_unchanged(
+        self, store: StoreInterface
+    ) -> None:
+        store.set_many({"a": {"x": 1}, "b": {"x": 1}})
+        seen = {key: store.get_entry(key).revision for key in ("a", "b", "new")}
+        assert seen["new"] == ""
+        store.set_many_if({key: {"x": 2} for key in ("a", "b", "new", "any")}, seen)
+        for key in ("a", "b", "new", "any"):
+            assert store.get(key) == {"x": 2}
+            assert store.get_entry(key).revision not in {"", seen.get(key)}
+        store.set_many_if({}, {})
+
+    def test_what_another_changed_is_not_written_over(
+        self, store: StoreInterface
+    ) -> None:
+        store.set_many({"a": {"x": 1}, "b": {"x": 1}})
+        seen = {"a": store.get_entry("a").revision}
+        store.set("a", {"x": "theirs"})
+        with pytest.raises(StoreConflictError) as raised:
+            store.set_many_if({"a": {"x": 2}, "b": {"x": 2}}, seen)
+        assert raised.value.key == "a"
+        assert raised.value.revision == store.get_entry("a").revision
+        with pytest.raises(StoreConflictError):
+            store.set_many_if({"a": {"x": 2}}, {"a": ""})
+        assert store.get("a") == {"x": "theirs"}
+        assert store.get("b") == {"x": 1}
+
     def test_set_many_writes_every_document(self, store: StoreInterface) -> None:
         """New and old ones; none is no work."""
         store.set("b", {"x": 0})

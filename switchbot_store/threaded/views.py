@@ -96,6 +96,12 @@ class ThreadedStore:
         """Write several documents, all or nothing; their revisions where known."""
         return await self._run(self.store.set_many, dict(documents))
 
+    async def set_many_if(
+        self, documents: Mapping[str, Document], revisions: Mapping[str, str]
+    ) -> None:
+        """Write several documents if each of `revisions` is still that of its key."""
+        await self._run(self.store.set_many_if, dict(documents), dict(revisions))
+
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
         return await self._run(self.store.compare_and_set, key, data, revision)

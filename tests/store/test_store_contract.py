@@ -4,7 +4,13 @@ import contextlib
 
 import pytest
 
-from switchbot_store import JsonStore, MemoryStore, PostgresStore, ThreadedStore
+from switchbot_store import (
+    GatheringStore,
+    JsonStore,
+    MemoryStore,
+    PostgresStore,
+    ThreadedStore,
+)
 from switchbot_store.testing import BlockingView, StoreContract
 
 
@@ -32,12 +38,14 @@ class TestPostgresStore(StoreContract):
 class _Threaded(StoreContract):
     """Wraps what `make_inner` makes."""
 
+    wrapper = ThreadedStore
+
     @pytest.fixture
     def make_store(self, make_inner):
         with contextlib.ExitStack() as stack:
 
             def make():
-                view = BlockingView(ThreadedStore(make_inner()))
+                view = BlockingView(self.wrapper(make_inner()))
                 stack.callback(view.end)
                 return view
 
@@ -63,3 +71,11 @@ class TestThreadedPostgresStore(_Threaded):
     @pytest.fixture
     def make_inner(self, database_url):
         return lambda: PostgresStore(database_url)
+
+
+class TestGatheringJsonStore(TestThreadedJsonStore):
+    wrapper = GatheringStore
+
+
+class TestGatheringPostgresStore(TestThreadedPostgresStore):
+    wrapper = GatheringStore

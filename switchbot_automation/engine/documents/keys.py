@@ -50,7 +50,10 @@ class _Claim(NamedTuple):
     state: str
 
 
-_CLAIMS: Final[WeakKeyDictionary[Any, set[_Claim]]] = WeakKeyDictionary()
+_CLAIMS: Final[WeakKeyDictionary[Any, dict[str | None, set[_Claim]]]] = (
+    WeakKeyDictionary()
+)
+"""By store and home: two homes never share a key, so that one more costs nothing."""
 
 
 def keys_of(settings_key: str, state_key: str, home: str | None = None) -> Keys:
@@ -103,10 +106,12 @@ def claim(store: AsyncStore, keys: Keys, home: str | None) -> None:
         placed(home, keys.state),
     )
     try:
-        claims = _CLAIMS.setdefault(getattr(store, "store", store), set())
+        claims = _CLAIMS.setdefault(getattr(store, "store", store), {})
     except TypeError:
         return  # a host's own store of which nothing can be noted
-    for other in claims:
+    # An engine of no home may have been given any key, a home's too.
+    homes = claims if home is None else {home, None}
+    for other in [each for name in homes for each in claims.get(name, ())]:
         if other == mine:
             continue
         if both := _shared(mine, other) or _shared(other, mine):
@@ -115,7 +120,7 @@ def claim(store: AsyncStore, keys: Keys, home: str | None) -> None:
                 f" {other.state!r} for its state",
                 variable="state_key",
             )
-    claims.add(mine)
+    claims.setdefault(home, set()).add(mine)
 
 
 def _shared(one: _Claim, other: _Claim) -> str | None:

@@ -152,13 +152,15 @@ SUM_UP: Final = composed(
     sums=_BLOCK_SUMS,
 )
 # What goes, and the hours that can no longer be computed: a reading holds into the next.
-# Nobody waits for the disk: what a crash brings back goes the next time.
+# Nobody waits for the disk: what a crash brings back goes the next time. A place is one
+# of every partition: only with its key it says which row.
 PURGE: Final = composed(
     """
     WITH RECURSIVE <ZONES>,
     victims AS (
         SELECT s.* FROM zones z CROSS JOIN LATERAL (
-            SELECT r.ctid AS place, r.zone, <HOUR> AS hour FROM state_history r
+            SELECT r.ctid AS place, r.zone, r."timestamp", <HOUR> AS hour
+            FROM state_history r
             WHERE r.zone = z.zone
                 AND r."timestamp" < least(
                     %(before)s, (SELECT through FROM state_history_rollup))
@@ -180,10 +182,15 @@ PURGE: Final = composed(
                         SELECT zone, bucket FROM state_history_late)
                 LIMIT 1 -- by key, each
             ) AS found))
+            AND (zone, bucket) IN (
+                SELECT zone, hour + step.width
+                FROM victims CROSS JOIN (VALUES (interval '0'), (interval '1 hour'))
+                    AS step(width))
             AND NOT frozen
     )
     DELETE FROM state_history
     WHERE ctid = ANY (ARRAY(SELECT place FROM victims))
+        AND (zone, "timestamp") IN (SELECT zone, "timestamp" FROM victims)
         AND EXISTS (SELECT FROM state_history_rollup)
         AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
     """,

@@ -1,0 +1,381 @@
+"""`fleet`: many homes on the workers of a queue, and how they fare."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from switchbot_automation.cli.output import (
+    Misuse,
+    cluster_option,
+    json_option,
+    load_document,
+    logging_options,
+    print_json,
+    print_table,
+    workers_option,
+)
+from switchbot_automation.cli.stopping import stop_requested
+from switchbot_automation.languages import translated as _
+from switchbot_store import StoreConfig, get_store
+from switchbot_store.backup import list_homes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from switchbot_automation.fleet.queue import FleetQueue
+    from switchbot_automation.fleet.rollout import Rolled
+    from switchbot_automation.fleet.visit import Place
+
+_QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
+_SHARDS = click.option(
+    "--shards",
+    envvar="SWITCHBOT_FLEET_SHARDS",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    help="Over how many queues the homes are spread; the same everywhere.",
+)
+
+
+@click.group()
+def fleet() -> None:
+    """Look after many homes by workers on any number of machines.
+
+    Homes are those of the store of the environment, see `switchbot-store homes`. Their
+    ticks are jobs of procrastinate, in the database of SWITCHBOT_QUEUE_URL, by default
+    that of the store.
+    """
+
+
+@fleet.command()
+@_SHARDS
+@logging_options()
+def install(shards: int) -> None:
+    """Make the queue's tables. Done already, it changes nothing."""
+
+    async def made() -> None:
+        async with _queue(shards) as queue:
+            await queue.install()
+
+    asyncio.run(made())
+
+
+@fleet.command()
+@click.argument("homes", nargs=-1)
+@click.option(
+    "--spread",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Over how many seconds the first ticks lie.",
+)
+@_SHARDS
+@json_option("Print one object with `homes` and `sown`.")
+@logging_options()
+def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> None:
+    """Let HOMES be ticked from now on; without any, all that have settings.
+
+    Those that wait for their tick already go on as they are: call it as often as homes
+    are added.
+    """
+    wanted = list(homes) or _homes_with_settings()
+
+    async def sown() -> int:
+        async with _queue(shards) as queue:
+            return await queue.sow(wanted, datetime.now(UTC), spread)
+
+    count = asyncio.run(sown())
+    if as_json:
+        print_json({"homes": len(wanted), "sown": count})
+    else:
+        click.echo(_("{homes} homes, {new} of them new", homes=len(wanted), new=count))
+
+
+@fleet.command()
+@click.option(
+    "--accounts",
+    envvar="SWITCHBOT_ACCOUNTS",
+    required=True,
+    help="A JSON file of homes with token and secret, or MODULE:NAME of a callable.",
+)
+@click.option(
+    "--concurrency",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="How many homes are visited at the same time.",
+)
+@click.option("--queue", "queues", multiple=True, help="Take this queue alone.")
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Serve /metrics there: counts over homes, never one a home.",
+)
+@_SHARDS
+@logging_options("info")
+def work(
+    accounts: str,
+    concurrency: int,
+    queues: tuple[str, ...],
+    metrics: str | None,
+    shards: int,
+) -> None:
+    """Visit the homes that are due, until SIGTERM or Ctrl-C.
+
+    Start as many as the homes need, on any machine. One that is killed is replaced by the
+    others within half a minute; no command is sent twice for it.
+    """
+    from switchbot_automation.fleet.metrics import FleetMetrics, serve_metrics  # noqa: PLC0415 - the extra `fleet`
+    from switchbot_automation.fleet.worker import clients_of, opened_place  # noqa: PLC0415 - likewise
+
+    make_clients = clients_of(accounts)
+    counted = FleetMetrics()
+
+    async def worked() -> None:
+        place: Place | None = None
+
+        def place_of() -> Place:
+            assert place is not None  # noqa: S101 - opened before the first job
+            return place
+
+        config = StoreConfig.from_env()
+        async with opened_place(config, make_clients) as opened:
+            place = opened
+            async with _queue(shards, place_of, on_visit=counted.take) as queue:
+                with serve_metrics(counted, metrics):
+                    await queue.work(concurrency=concurrency, queues=queues or None)
+
+    asyncio.run(worked())
+
+
+@fleet.command()
+@click.argument("home")
+@click.argument("errand")
+@click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
+@_SHARDS
+@json_option("Print one object with the number of the job.")
+@logging_options()
+def ask(
+    home: str, errand: str, arguments: tuple[str, ...], shards: int, as_json: bool
+) -> None:
+    """Let HOME be visited at once for an ERRAND.
+
+    Such as `fleet ask 42 act zone=living action=off hold=permanent`, `resume zone=living`,
+    `set_temperature zone=living low=20 high=22`, or `refresh`.
+    """
+    document: dict[str, Any] = {"kind": errand}
+    for each in arguments:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise Misuse(f"{each!r}: NAME=VALUE is wanted")
+        document[name] = value
+
+    async def asked() -> int:
+        async with _queue(shards) as queue:
+            return await queue.ask(home, document)
+
+    number = asyncio.run(asked())
+    if as_json:
+        print_json({"home": home, "job": number})
+    else:
+        click.echo(_("job {number}", number=number))
+
+
+@fleet.command()
+@click.option("--worst", default=10, show_default=True, type=click.IntRange(0, 1000))
+@json_option("Print one object.")
+@logging_options()
+def status(worst: int, as_json: bool) -> None:
+    """Show how many homes are well, late, or not, and the worst ones."""
+    from switchbot_automation.fleet.overview import fleet_overview  # noqa: PLC0415 - the extra `fleet`
+
+    with get_store(StoreConfig.from_env().whole) as store:
+        found = fleet_overview(store, datetime.now(UTC), worst=worst)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        _("{homes} homes", homes=found["homes"]),
+        ("", ""),
+        [(name, str(count)) for name, count in found["counts"].items()],
+    )
+    if found["worst"]:
+        print_table(
+            _("the worst"),
+            (_("home"), _("what"), _("since")),
+            [
+                (each["home"], each["what"], each["since"] or "")
+                for each in found["worst"]
+            ],
+        )
+
+
+@fleet.command("not-kept")
+@json_option("Print one object a room, a line each.")
+@logging_options()
+def not_kept(as_json: bool) -> None:
+    """List every room that is not kept, or needs a person, of all homes."""
+    from switchbot_automation.fleet.overview import rooms_not_kept  # noqa: PLC0415 - the extra `fleet`
+
+    with get_store(StoreConfig.from_env().whole) as store:
+        for room in rooms_not_kept(store, datetime.now(UTC)):
+            if as_json:
+                print_json(room)
+            else:
+                click.echo(
+                    f"{room['home']}\t{room['zone']}\t{room['status']}\t{room['since'] or ''}\t{room['advice']}"
+                )
+
+
+@fleet.command()
+@click.argument("address", metavar="HOST:PORT")
+@click.option(
+    "--key",
+    envvar="SWITCHBOT_FLEET_WEBHOOK_KEY",
+    required=True,
+    help="The secret of all URLs; rather in SWITCHBOT_FLEET_WEBHOOK_KEY.",
+)
+@_SHARDS
+@logging_options("info")
+def listen(address: str, key: str, shards: int) -> None:
+    """Take the events that the cloud posts for any home, and wake the home.
+
+    The URL of each home is what `fleet webhook-path` prints, behind HTTPS of yours.
+    """
+    from aiohttp import web  # noqa: PLC0415 - only for who serves
+
+    from switchbot_automation.fleet.webhooks import FleetWebhooks  # noqa: PLC0415 - likewise
+
+    host, _colon, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise Misuse(f"{address!r} is no HOST:PORT")
+
+    async def listened() -> None:
+        async with _queue(shards) as queue:
+            runner = web.AppRunner(FleetWebhooks(key, queue.ask).app(), access_log=None)
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, host, int(port)).start()
+                with stop_requested() as stop:
+                    await stop
+            finally:
+                await runner.cleanup()
+
+    asyncio.run(listened())
+
+
+@fleet.command("webhook-path")
+@click.argument("home")
+@click.option("--key", envvar="SWITCHBOT_FLEET_WEBHOOK_KEY", required=True)
+@logging_options()
+def webhook_path(home: str, key: str) -> None:
+    """Print the path of HOME's webhook URL, which is a secret."""
+    from switchbot_automation.fleet.webhooks import path_of  # noqa: PLC0415 - the extra `fleet`
+
+    click.echo(path_of(key, home))
+
+
+@fleet.command()
+@click.argument("name")
+@click.argument("changes", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--share",
+    required=True,
+    type=click.FloatRange(0, 1),
+    help="Of all homes, 0 to 1; a larger one has all of a smaller one.",
+)
+@click.option(
+    "--days",
+    default=14.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Try it on so much of each home's history first; 0 for not at all.",
+)
+@workers_option
+@cluster_option
+@click.option("--dry-run", is_flag=True, help="Write nothing.")
+@json_option("Print one object a home, a line each.")
+@logging_options("warning")
+def rollout(
+    *,
+    name: str,
+    changes: Path,
+    share: float,
+    days: float,
+    workers: int,
+    cluster: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Lay the settings in CHANGES over those of a share of the homes, under NAME.
+
+    A home whose own history says that it would be kept worse is left as it is. The way
+    back is `fleet rollback NAME`.
+    """
+    from switchbot_automation.fleet.rollout import homes_within, roll_out  # noqa: PLC0415 - only for who has many
+    from switchbot_automation.fleet.spread import spreading  # noqa: PLC0415 - likewise
+
+    document = load_document(changes)
+    homes = homes_within(_homes_with_settings(), name, share)
+    end = datetime.now(UTC)
+    span = (end - timedelta(days=days), end) if days else None
+    with (
+        get_store(StoreConfig.from_env().whole) as store,
+        spreading(workers, cluster) as spread,
+    ):
+        for each in roll_out(
+            store, name, document, homes, spread=spread, span=span, dry_run=dry_run
+        ):
+            _tell_of(each, as_json=as_json)
+
+
+@fleet.command()
+@click.argument("name")
+@json_option("Print one object a home, a line each.")
+@logging_options("warning")
+def rollback(name: str, as_json: bool) -> None:
+    """Put back what the rollout NAME changed, and was not changed since."""
+    from switchbot_automation.fleet.rollout import roll_back  # noqa: PLC0415 - only for who has many
+
+    homes = _homes_with_settings()
+    with get_store(StoreConfig.from_env().whole) as store:
+        for each in roll_back(store, name, homes):
+            _tell_of(each, as_json=as_json)
+
+
+def _tell_of(each: Rolled, *, as_json: bool) -> None:
+    if as_json:
+        print_json(each._asdict())
+    else:
+        click.echo(f"{each.home}\t{each.what}\t{each.why}")
+
+
+def _homes_with_settings() -> list[str]:
+    with get_store(StoreConfig.from_env().whole) as store:
+        return [
+            home
+            for home in list_homes(store)
+            if store.get_entry(f"homes/{home}/settings").revision
+        ]
+
+
+@asynccontextmanager
+async def _queue(shards: int, *given: Any, **named: Any) -> AsyncIterator[FleetQueue]:
+    try:
+        from switchbot_automation.fleet.queue import FleetQueue  # noqa: PLC0415 - the extra `fleet`
+    except ImportError as error:
+        raise Misuse(f"install switchbot-automation[fleet] ({error})") from error
+    conninfo = os.environ.get(_QUEUE_URL) or StoreConfig.from_env().conninfo
+    if conninfo is None:
+        raise Misuse(
+            f"a queue is in PostgreSQL: set STORE_BACKEND=postgres or {_QUEUE_URL}"
+        )
+    async with FleetQueue(conninfo, *given, shards=shards, **named) as queue:
+        yield queue

@@ -1,0 +1,144 @@
+"""Whose cloud a home has: its account, and one HTTP session for all of a process.
+
+A host that keeps accounts elsewhere gives a callable of its own, see `Place.client_of`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_automation.cloud.talk.client import DEFAULT_BASE_URL, SwitchBotClient
+from switchbot_automation.engine.observe.meters import account_of
+from switchbot_automation.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from aiohttp import ClientSession
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.model import CloudApi
+
+_CLIENTS: Final = 512
+"""So many clients stay; one that is made anew restores its count of calls."""
+_DAY: Final = "api_quota_day"
+_USED: Final = "api_requests_total"
+_LEFT: Final = "api_requests_remaining"
+
+Joins = dict[
+    str, "Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], dict[str, Any]]"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeAccount:
+    """The account of a home; its secrets stay out of repr."""
+
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
+    base_url: str = DEFAULT_BASE_URL
+
+
+def read_accounts(path: Path) -> dict[str, HomeAccount]:
+    """Read a JSON file of ``{"<home>": {"token": ..., "secret": ..., "base_url": ...}}``.
+
+    Raises SettingsError naming the home, never a secret; OSError.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        # Of json's words none repeats the text.
+        raise SettingsError(f"{path}: no JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise SettingsError(f"{path}: not an object of homes")
+    found = {}
+    for home, each in document.items():
+        if not (
+            isinstance(each, dict)
+            and isinstance(each.get("token"), str)
+            and isinstance(each.get("secret"), str)
+        ):
+            raise SettingsError("needs a token and a secret", path=home)
+        base_url = each.get("base_url") or DEFAULT_BASE_URL
+        found[home] = HomeAccount(each["token"], each["secret"], str(base_url))
+    return found
+
+
+class AccountClients:
+    """Gives the client of a home: one an account, all on one HTTP session.
+
+    A few hundred stay, the ones used last, so that a process of many homes stays small.
+    Raises SettingsError for a home without an account.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, HomeAccount],
+        session: ClientSession,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self._accounts = accounts
+        self._session = session
+        self._clock = clock
+        self._clients: OrderedDict[HomeAccount, SwitchBotClient] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def __call__(self, home: str) -> CloudApi:
+        """Return the client of a home."""
+        account = self._accounts.get(home)
+        if account is None:
+            raise SettingsError("there is no account for this home", path=home)
+        client = self._clients.get(account)
+        if client is None:
+            client = SwitchBotClient(
+                self._session,
+                account.token,
+                account.secret,
+                base_url=account.base_url,
+                clock=self._clock,
+            )
+            self._clients[account] = client
+        self._clients.move_to_end(account)
+        while len(self._clients) > _CLIENTS:
+            self._clients.popitem(last=False)
+        return client
+
+
+def quota_joins(client: CloudApi) -> tuple[list[str], Joins]:
+    """Return the key of the account's calls, and how those of two visitors add up."""
+    account = account_of(client)
+    if account is None:
+        return [], {}
+    key = f"accounts/{account}/quota"
+    return [key], {key: joined_calls}
+
+
+def joined_calls(
+    before: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the day's calls of an account after two visitors at once.
+
+    >>> joined_calls(
+    ...     {"api_quota_day": "2026-01-12", "api_requests_total": 10},
+    ...     {"api_quota_day": "2026-01-12", "api_requests_total": 13},
+    ...     {"api_quota_day": "2026-01-12", "api_requests_total": 12},
+    ... )
+    {'api_quota_day': '2026-01-12', 'api_requests_total': 15}
+    """
+    if theirs.get(_DAY) != ours.get(_DAY):
+        newer = max(ours, theirs, key=lambda each: str(each.get(_DAY) or ""))
+        return dict(newer)
+    base = before.get(_USED, 0) if before.get(_DAY) == ours.get(_DAY) else 0
+    more = max(0, ours.get(_USED, 0) - base)
+    joined = {**ours, _USED: theirs.get(_USED, 0) + more}
+    if _LEFT in ours and _LEFT in theirs:
+        left = min(ours[_LEFT], max(0, theirs[_LEFT] - more))
+        joined[_LEFT] = left
+    return joined

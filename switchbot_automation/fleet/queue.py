@@ -1,0 +1,309 @@
+"""Ticks of many homes as jobs of procrastinate: one a home, at the instant it wants.
+
+What is a queue's is procrastinate's: who takes which job, once and in turn. Here is said
+what a job is. A home has one waiting tick, by its queueing lock, and one at work, by its
+lock. What a person wants waits for no tick: its lock is another one. A job whose worker
+died is taken up again before `LEASE_SECONDS` are over; a visit that is made twice commands
+once all the same, see `switchbot_automation.fleet.visit`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
+from zlib import crc32
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Status
+
+from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.errors import SettingsError, UnknownHomeError
+from switchbot_automation.fleet.errands import checked_errand
+from switchbot_automation.fleet.visit import tick_home
+from switchbot_store import checked_home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from procrastinate.jobs import Job
+    from procrastinate.tasks import Task
+
+    from switchbot_automation.fleet.visit import Place, Visit
+
+_LOGGER = logging.getLogger(__name__)
+
+LEASE_SECONDS: Final = 30.0
+"""So long after a worker died its homes are being ticked again."""
+_BEAT_SECONDS: Final = LEASE_SECONDS / 6
+_SILENT_SECONDS: Final = LEASE_SECONDS / 2
+_LONGEST_VISIT_SECONDS: Final = 120.0
+_RECONNECT_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 0.05
+"""How late a job may be taken, when there was nothing to do."""
+TICK: Final = "switchbot.tick"
+ERRAND: Final = "switchbot.errand"
+_WARDEN: Final = "switchbot.take_up_of_the_dead"
+_COMMON: Final = "fleet"
+_AT_ONCE: Final = 100
+"""The priority of what somebody waits for."""
+_BATCH: Final = 500
+_WAITING: Final = "todo"
+_BACKOFF_SECONDS: Final = 5.0
+_LONGEST_BACKOFF_SECONDS: Final = 120.0
+
+
+class FleetQueue:
+    """The jobs of a fleet in one procrastinate queue, for whoever works or asks.
+
+    `conninfo` is where procrastinate has its tables: any database, the store's too.
+    `place_of` gives what visits share in a process that works; who only asks gives none.
+    With `shards` above 1 a home's jobs are in the queue ``homes-N`` of its name, and a
+    worker may take some of the queues alone: so many indexes, so many databases.
+
+    Use it as an async context manager. Raises what procrastinate raises.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        place_of: Callable[[], Place] | None = None,
+        *,
+        shards: int = 1,
+        connections: int = 4,
+        on_visit: Callable[[Visit], object] = lambda _visit: None,
+    ) -> None:
+        if shards < 1:
+            raise SettingsError("at least 1", path="shards")
+        self._place_of = place_of
+        self._shards = shards
+        self._on_visit = on_visit
+        self.app = App(
+            connector=PsycopgConnector(
+                conninfo=conninfo, min_size=1, max_size=connections
+            )
+        )
+        self._tick: Task[..., Any, Any] = self.app.task(name=TICK)(self._run_tick)
+        self._errand: Task[..., Any, Any] = self.app.task(name=ERRAND)(self._run_errand)
+        warden = self.app.task(name=_WARDEN, queue=_COMMON, queueing_lock=_WARDEN)(
+            self._take_up
+        )
+        every = f"* * * * * */{_BEAT_SECONDS:.0f}"
+        self.app.periodic(cron=every)(warden)
+
+    async def __aenter__(self) -> Self:
+        await self.app.open_async()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.app.close_async()
+
+    async def install(self) -> None:
+        """Make procrastinate's tables, and the index by which what is due is found."""
+        if not await self.app.check_connection_async():
+            await self.app.schema_manager.apply_schema_async()
+        # With thousands of jobs that wait for their instant, those due are few.
+        await self.app.connector.execute_query_async(_DUE_INDEX)
+
+    @property
+    def queues(self) -> list[str]:
+        """The names of all queues."""
+        if self._shards == 1:
+            return ["homes"]
+        return [f"homes-{number}" for number in range(self._shards)]
+
+    def queue_of(self, home: str) -> str:
+        """Return the name of the queue that has a home's jobs."""
+        return self.queues[crc32(checked_home(home).encode()) % self._shards]
+
+    # --- who asks --------------------------------------------------------------------
+
+    async def sow(
+        self, homes: Iterable[str], now: datetime, spread_seconds: float = 0.0
+    ) -> int:
+        """Let each of these homes be ticked that is not waiting for it; return how many.
+
+        The first ticks lie over `spread_seconds`, each at its home's own share of it.
+        """
+        jobs = []
+        for home in homes:
+            share = crc32(checked_home(home).encode()) / 2**32
+            due = now + timedelta(seconds=share * spread_seconds)
+            jobs.append(self._job(home, due))
+        sown = 0
+        for start in range(0, len(jobs), _BATCH):
+            sown += await self._deferred(jobs[start : start + _BATCH])
+        return sown
+
+    async def ask(self, home: str, errand: Mapping[str, Any]) -> int:
+        """Let a home be visited at once for an errand; return the job's number.
+
+        Raises SettingsError for what is none, see `switchbot_automation.fleet.errands`.
+        """
+        checked = checked_errand(errand)
+        home = checked_home(home)
+        # A home's name has no "/".
+        lock = f"{home}/person" if checked.by_person else home
+        return await self._errand.configure(
+            queue=self.queue_of(home), lock=lock, priority=_AT_ONCE
+        ).defer_async(home=home, errand=checked.to_document())
+
+    # --- who works -------------------------------------------------------------------
+
+    async def work(
+        self, *, concurrency: int = 8, queues: Sequence[str] | None = None
+    ) -> None:
+        """Do what is due until SIGTERM or SIGINT, or until it is cancelled.
+
+        `queues` are the shards that this worker takes, by default all of them.
+        """
+        while True:
+            try:
+                await self._work(concurrency, queues)
+            except ConnectorException as error:
+                # What it had begun is taken up by whoever looks after the silent: under
+                # the new number this worker is another one.
+                _LOGGER.warning("the queue does not answer: %s", error.__cause__)
+                await asyncio.sleep(_RECONNECT_SECONDS)
+            else:
+                return
+
+    async def _work(self, concurrency: int, queues: Sequence[str] | None) -> None:
+        await self.app.run_worker_async(
+            queues=[*(self.queues if queues is None else queues), _COMMON],
+            concurrency=concurrency,
+            fetch_job_polling_interval=_POLL_SECONDS,
+            # A worker that is idle looks twenty times a second anyway.
+            listen_notify=False,
+            delete_jobs="always",
+            update_heartbeat_interval=_BEAT_SECONDS,
+            stalled_worker_timeout=_SILENT_SECONDS,
+            shutdown_graceful_timeout=10,
+        )
+
+    async def _run_tick(
+        self, home: str, due: str, zones: Sequence[str] = (), failures: int = 0
+    ) -> None:
+        await self._visit(home, datetime.fromisoformat(due), zones, failures)
+
+    async def _run_errand(self, home: str, errand: Mapping[str, Any]) -> None:
+        now = self._place.clock.now()
+        await self._visit(home, now, (), 0, errand=errand)
+
+    @property
+    def _place(self) -> Place:
+        if self._place_of is None:
+            raise RuntimeError("this FleetQueue was made to ask, not to work")
+        return self._place_of()
+
+    async def _visit(
+        self,
+        home: str,
+        due: datetime,
+        zones: Sequence[str],
+        failures: int,
+        *,
+        errand: Mapping[str, Any] | None = None,
+    ) -> None:
+        place = self._place
+        try:
+            visit = await tick_home(
+                home,
+                due,
+                place,
+                zones=zones,
+                errand=None if errand is None else checked_errand(errand),
+            )
+        except UnknownHomeError as error:
+            _LOGGER.warning("%s: it is ticked no more", error)
+            return
+        except Exception:
+            _LOGGER.exception("the home %s could not be looked after", home)
+            wait = min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**failures)
+            wakeup = place.clock.now() + timedelta(seconds=wait)
+            # Not by the queue's own retry: another tick of the home may wait by now.
+            await self._want(home, wakeup, zones, failures + 1)
+            return
+        self._on_visit(visit)
+        await self._want(home, visit.next_wakeup, visit.zones)
+
+    async def _want(
+        self, home: str, wakeup: datetime, zones: Sequence[str], failures: int = 0
+    ) -> None:
+        """Let the home be ticked at an instant, unless it is before that."""
+        job = self._job(home, wakeup, zones, failures)
+        manager = self.app.job_manager
+        while not await self._deferred([job]):
+            for other in await manager.list_jobs_async(
+                queueing_lock=home, status=_WAITING
+            ):
+                if other.scheduled_at is None or other.scheduled_at <= wakeup:
+                    return
+                if other.id is not None:
+                    await manager.cancel_job_by_id_async(other.id, delete_job=True)
+
+    def _job(
+        self, home: str, due: datetime, zones: Sequence[str] = (), failures: int = 0
+    ) -> Job:
+        arguments: dict[str, Any] = {"home": home, "due": encode_instant(due)}
+        if zones:
+            arguments["zones"] = list(zones)
+        if failures:
+            arguments["failures"] = failures
+        return self._tick.configure(
+            queue=self.queue_of(home),
+            lock=home,
+            queueing_lock=home,
+            schedule_at=due,
+            task_kwargs=arguments,
+        ).job
+
+    async def _deferred(self, jobs: list[Job]) -> int:
+        """Put jobs into the queue; return how many of their homes did not wait yet."""
+        try:
+            await self.app.job_manager.batch_defer_jobs_async(jobs)
+        except AlreadyEnqueued:
+            if len(jobs) == 1:
+                return 0
+            half = len(jobs) // 2
+            return await self._deferred(jobs[:half]) + await self._deferred(jobs[half:])
+        return len(jobs)
+
+    async def _take_up(self, timestamp: int) -> None:  # noqa: ARG002 - procrastinate's argument
+        """Let others do what workers began that are silent."""
+        manager = self.app.job_manager
+        silent = await manager.get_stalled_jobs(seconds_since_heartbeat=_SILENT_SECONDS)
+        # Where the end of a job could not be written its worker lives on.
+        long = await manager.connector.execute_query_all_async(
+            _LONG_AT_WORK, seconds=_LONGEST_VISIT_SECONDS
+        )
+        forgotten = [
+            job for row in long for job in await manager.list_jobs_async(id=row["id"])
+        ]
+        for job in {job.id: job for job in (*silent, *forgotten)}.values():
+            _LOGGER.warning("a worker died at %s", job.call_string)
+            if job.task_name == _WARDEN:
+                await self._forget(job)
+                continue
+            try:
+                await manager.retry_job(job)
+            except ConnectorException:
+                # Another tick of the home waits already.
+                await self._forget(job)
+
+    async def _forget(self, job: Job) -> None:
+        await self.app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+
+
+_LONG_AT_WORK: Final = """
+SELECT job.id FROM procrastinate_jobs job
+JOIN procrastinate_events event ON event.job_id = job.id AND event.type = 'started'
+WHERE job.status = 'doing'
+GROUP BY job.id HAVING max(event.at) < now() - %(seconds)s * interval '1 second'
+"""
+_DUE_INDEX: Final = """
+CREATE INDEX IF NOT EXISTS switchbot_fleet_due
+ON procrastinate_jobs (queue_name, scheduled_at) WHERE status = 'todo'
+"""

@@ -1,0 +1,181 @@
+"""One visit to one home: whoever comes along ticks it, and leaves.
+
+Nothing of a home stays in the process. Its documents are read in one statement and
+written in one, where no other visitor wrote meanwhile; else the visit is made anew, from
+what the other one left. A command has its intent in the store before it is sent, so that
+whoever visits twice commands once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from switchbot_automation.clock import SystemClock
+from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.engine import AutomationEngine
+from switchbot_automation.engine.documents.keys import keys_of
+from switchbot_automation.errors import UnknownHomeError
+from switchbot_automation.fleet.accounts import quota_joins
+from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
+from switchbot_automation.fleet.summary import LEFT, left_behind
+from switchbot_store import AsyncHomeStore, StoreConflictError, VisitStore, checked_home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from switchbot_automation.clock import Clock
+    from switchbot_automation.engine.act.cascade import HookSender
+    from switchbot_automation.fleet.errands import Errand
+    from switchbot_automation.model import CloudApi
+    from switchbot_store import AsyncStore, ThreadedHistory, ThreadedStore
+
+# Of one engine; what it tells others, and they it, there is only in company.
+_DOCUMENTS: Final = (
+    *(
+        key
+        for name, key in keys_of("settings", "state")._asdict().items()
+        if name not in {"told", "inbox"}
+    ),
+    LEFT,
+)
+_ATTEMPTS: Final = 4
+_NAMED: Final = 64
+"""So many zones are named to the next visitor; of a home with more it asks once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What all visits of one process share: connections, sessions and threads.
+
+    `client_of` gives the cloud of a home; its clients should share one HTTP session.
+    `store` and `history` are the whole ones, and open.
+    """
+
+    store: ThreadedStore
+    client_of: Callable[[str], CloudApi]
+    history: ThreadedHistory | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    webhook_sender: HookSender | None = None
+
+    def engine(
+        self, home: str, client: CloudApi, store: AsyncStore
+    ) -> AutomationEngine:
+        """Return an engine of a home that keeps its documents in `store`."""
+        return AutomationEngine(
+            client,
+            AsyncHomeStore(store, home),
+            history=self.history,
+            clock=self.clock,
+            webhook_sender=self.webhook_sender,
+            home=home,
+        )
+
+
+class Visit(NamedTuple):
+    """What a visit came to, as plain data; instants are aware UTC.
+
+    `late_seconds` is since it was due, `status` as in the engine's health, `commands`
+    counts those that were sent, `statements` those to the store. `zones` are to be named
+    to the next visitor.
+    """
+
+    home: str
+    at: datetime
+    next_wakeup: datetime
+    late_seconds: float
+    outcome: str
+    status: str
+    commands: int
+    statements: int
+    zones: tuple[str, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        instants = {
+            "at": encode_instant(self.at),
+            "next_wakeup": encode_instant(self.next_wakeup),
+        }
+        return {**self._asdict(), **instants, "zones": list(self.zones)}
+
+
+async def tick_home(
+    home: str,
+    due: datetime,
+    place: Place,
+    *,
+    zones: Iterable[str] = (),
+    errand: Errand | None = None,
+) -> Visit:
+    """Look after a home once, as its engine would; say when it wants to be again.
+
+    `due` is when it was to be, aware. `zones` is what the visit before returned: with it
+    one statement reads everything. An `errand` is done first.
+
+    Raises UnknownHomeError where the home has no settings, and leaves nothing there then;
+    StoreUnavailableError where something could not be read or written: visit the
+    home again; StoreConflictError where others were first, several times; for a person's
+    errand what the engine's method raises, as UnknownZoneError.
+    """
+    checked_home(home)
+    late = max(0.0, (place.clock.now() - due).total_seconds())
+    sent = 0
+    if errand is not None and errand.by_person:
+        if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
+            raise UnknownHomeError(home)
+        # Kept as it is said, and joined with what others write.
+        async with place.engine(home, place.client_of(home), place.store) as engine:
+            sent = sum(map(was_sent, await run_errand(engine, errand)))
+        errand = None
+    for attempt in range(_ATTEMPTS):
+        try:
+            found = await _visited(home, place, tuple(zones), errand, late)
+        except StoreConflictError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return found._replace(commands=found.commands + sent)
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _visited(
+    home: str, place: Place, zones: tuple[str, ...], errand: Errand | None, late: float
+) -> Visit:
+    client = place.client_of(home)
+    quota, joins = quota_joins(client)
+    keys = [*_DOCUMENTS, *(f"state/{zone}" for zone in zones if zone != "default")]
+    visit = VisitStore(
+        place.store, [*quota, *(f"homes/{home}/{key}" for key in keys)], joins=joins
+    )
+    store = AsyncHomeStore(visit, home)
+    if not (await store.get_entry("settings")).revision:
+        raise UnknownHomeError(home)
+    async with place.engine(home, client, visit) as engine:
+        engine.remember((await store.get(LEFT)).get("memory"))
+        trigger = "scheduler"
+        if errand is not None:
+            await run_errand(engine, errand)
+            trigger = REFRESH if errand.kind == REFRESH else errand.kind
+        now = place.clock.now()
+        report = await engine.run_once(trigger)
+        if visit.failure is not None:
+            raise visit.failure
+        health = await engine.health()
+        await store.set(
+            LEFT, left_behind(health, report, engine.memory(), at=now, late=late)
+        )
+    await visit.leave()
+    if visit.failure is not None:
+        raise visit.failure
+    return Visit(
+        home=home,
+        at=now,
+        next_wakeup=report.next_wakeup,
+        late_seconds=late,
+        outcome=str(report.outcome),
+        status=str(health["status"]),
+        commands=sum(map(was_sent, report.commands)),
+        statements=visit.statements,
+        zones=tuple(each.zone for each in report.decisions)[:_NAMED],
+    )

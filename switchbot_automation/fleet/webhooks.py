@@ -1,0 +1,153 @@
+"""Events of many accounts at one endpoint: verified, and handed to the homes they concern.
+
+The cloud signs nothing, so an account's URL says who it is and proves that we made it: its
+name, and a code of that name by a key that only we have. No table of secrets is needed,
+and a URL that leaked tells nothing of another account's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from switchbot_automation.cloud.events.events import (
+    MAX_BODY_BYTES,
+    RefusedWebhook,
+    WebhookReceiver,
+    same_secret,
+)
+from switchbot_automation.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from switchbot_store import AsyncStore
+
+_LOGGER = logging.getLogger(__name__)
+
+LEAST_KEY_CHARACTERS: Final = 32
+_DEVICES: Final = 100_000
+_PATH: Final = "/webhook/{name}/{code}"
+
+
+def _one_home(name: str) -> Sequence[str]:
+    return (name,)
+
+
+def path_of(key: str, name: str) -> str:
+    """Return the path of an account's URL, which proves that it is that account's.
+
+    Raises SettingsError for a key that is too short.
+
+    >>> path_of("k" * 32, "42").startswith("/webhook/42/"), len(path_of("k" * 32, "42"))
+    (True, 44)
+    """
+    return f"/webhook/{name}/{_code(_checked(key), name)}"
+
+
+def _checked(key: str) -> bytes:
+    if len(key) < LEAST_KEY_CHARACTERS:
+        raise SettingsError(
+            f"a key has at least {LEAST_KEY_CHARACTERS} characters", path="key"
+        )
+    return key.encode()
+
+
+def _code(key: bytes, name: str) -> str:
+    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+class FleetWebhooks:
+    """Takes what the cloud posts for any account, and wakes the home.
+
+    `key` is the secret of all URLs, `wake` is called with a home and an errand's document,
+    as `FleetQueue.ask` is. `homes_of` says which homes an account has by the name in its
+    URL, by default that of its one home. Of several homes those get an event whose
+    settings name the device; `store` is the whole one then. `counts` are of events by
+    what became of them.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        wake: Callable[[str, Mapping[str, Any]], Awaitable[object]],
+        *,
+        homes_of: Callable[[str], Iterable[str]] = _one_home,
+        store: AsyncStore | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._key = _checked(key)
+        self._wake = wake
+        self._homes_of = homes_of
+        self._store = store
+        self._now = now
+        self._monotonic = monotonic
+        self._receiver = WebhookReceiver(max_devices=_DEVICES)
+        self.counts: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        return f"<FleetWebhooks {dict(self.counts)}>"
+
+    def app(self) -> web.Application:
+        """Return the application that takes them; it logs no URL."""
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.add_routes([web.post(_PATH, self._post), web.get("/healthz", self._health)])
+        return app
+
+    async def take(self, name: str, code: str, body: bytes) -> int:
+        """Take one event; return the HTTP status that answers it.
+
+        404 for a URL that is not ours, whatever is wrong with it; 200 else, so that the
+        cloud goes on sending: what became of it is in `counts`.
+        """
+        if not same_secret(code, _code(self._key, name)):
+            self.counts["not_ours"] += 1
+            return 404
+        event = self._receiver.receive(body, self._now(), self._monotonic())
+        if isinstance(event, RefusedWebhook):
+            self.counts[str(event.refusal)] += 1
+            return 200
+        homes = await self._homes_concerned(list(self._homes_of(name)), event.device_id)
+        self.counts["taken" if homes else "of_no_home"] += 1
+        for home in homes:
+            await self._wake(home, {"kind": "webhook", "payload": json.loads(body)})
+        return 200
+
+    async def _homes_concerned(self, homes: list[str], device_id: str) -> list[str]:
+        if len(homes) < 2 or self._store is None:  # noqa: PLR2004 - one has no other
+            return homes
+        keys = {f"homes/{home}/settings": home for home in homes}
+        found = await self._store.get_many(keys)
+        return [
+            home for key, home in keys.items() if _names(found[key].data, device_id)
+        ]
+
+    async def _post(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            self.counts["too_large"] += 1
+            return web.Response(status=413)
+        name, code = request.match_info["name"], request.match_info["code"]
+        return web.Response(status=await self.take(name, code, body))
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "events": dict(self.counts)})
+
+
+def _names(settings: object, device_id: str) -> bool:
+    """Tell whether settings name a device anywhere."""
+    if isinstance(settings, dict):
+        return any(_names(each, device_id) for each in settings.values())
+    if isinstance(settings, list):
+        return any(_names(each, device_id) for each in settings)
+    return settings == device_id

@@ -1,0 +1,94 @@
+"""A process that works for a fleet: what its visits share, opened and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import ClientSession, TCPConnector
+
+from switchbot_automation.engine.act.http_hook import WebhookSender
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet.accounts import AccountClients, read_accounts
+from switchbot_automation.fleet.visit import Place
+from switchbot_store import GatheringStore, ThreadedHistory, get_history, get_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from switchbot_automation.model import CloudApi
+    from switchbot_store import StoreConfig
+
+    ClientsOf = Callable[[ClientSession], Callable[[str], CloudApi]]
+
+_HISTORY_ROWS: Final = 500
+_HISTORY_SECONDS: Final = 5.0
+_DEFAULT_ROWS: Final = 4
+_DEFAULT_SECONDS: Final = 60.0
+_CONNECTIONS: Final = 64
+
+
+def clients_of(accounts: str) -> ClientsOf:
+    """Return what gives the cloud of each home, on a session that it is handed.
+
+    `accounts` is the path of a JSON file, see `read_accounts`, or ``module:name`` of a
+    callable that takes the session and returns a callable of a home's name. Raises
+    SettingsError, OSError.
+    """
+    module, colon, name = accounts.partition(":")
+    if colon and all(part.isidentifier() for part in [*module.split("."), name]):
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise SettingsError(f"{accounts}: {error}", path="accounts") from error
+        if not callable(found):
+            raise SettingsError(f"{accounts} cannot be called", path="accounts")
+        made: ClientsOf = found
+        return made
+    known = read_accounts(Path(accounts))
+    return lambda session: AccountClients(known, session)
+
+
+def for_a_fleet(config: StoreConfig) -> StoreConfig:
+    """Return the configuration of a store that many processes share.
+
+    The whole store, and no mirror on one host's disk; rows of many homes go together.
+    """
+    whole = config.whole
+    changes: dict[str, Any] = {"fallback": "refuse"}
+    if whole.history_batch_size == _DEFAULT_ROWS:
+        changes["history_batch_size"] = _HISTORY_ROWS
+    if whole.history_flush_interval_seconds == _DEFAULT_SECONDS:
+        changes["history_flush_interval_seconds"] = _HISTORY_SECONDS
+    return replace(whole, **changes)
+
+
+@asynccontextmanager
+async def opened_place(
+    config: StoreConfig, make_clients: ClientsOf
+) -> AsyncIterator[Place]:
+    """Open store, history and one HTTP session, and close them again.
+
+    Raises what opening them raises.
+    """
+    config = for_a_fleet(config)
+    store = GatheringStore(await asyncio.to_thread(get_store, config))
+    try:
+        history = ThreadedHistory(await asyncio.to_thread(get_history, config))
+        try:
+            connector = TCPConnector(limit=_CONNECTIONS)
+            async with ClientSession(connector=connector) as session:
+                yield Place(
+                    store,
+                    make_clients(session),
+                    history,
+                    webhook_sender=WebhookSender(),
+                )
+        finally:
+            await history.close()
+    finally:
+        await store.close()

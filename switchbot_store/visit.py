@@ -1,0 +1,214 @@
+"""One visit to documents: what is wanted is read once, what changed is written once.
+
+For who comes, does one thing and goes, as a worker that ticks a home: two statements,
+however often it asks. What was read is a picture of one moment, and nothing is written
+unless every document that was read and changed is still the one that was read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from switchbot_store.codec import decode, encode
+from switchbot_store.errors import StoreConflictError, StoreError
+from switchbot_store.model import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from switchbot_store.interface import AsyncLease
+    from switchbot_store.model import Change, Document, StoreStatus
+    from switchbot_store.threaded.views import ThreadedStore
+
+    Join = Callable[[Document, Document, Document], Document]
+
+T = TypeVar("T")
+_JOINS: Final = 5
+"""So many others may be first before it is a conflict after all."""
+
+
+class VisitStore:
+    """An `AsyncStore` for one visit. Call `leave` at its end: it writes what was set.
+
+    `store` is the whole store, open. `also` are keys that are read with the first ones
+    asked for. `joins` says of a key how three documents become one where somebody else
+    wrote it meanwhile: as it was read, as it is here, as it is there. Compare and set
+    goes through at once, with what was set before it. Nothing set is durable before
+    `leave` returned, which raises StoreConflictError where another writer was first:
+    then nothing of it was written, and the visit is to be made anew.
+
+    >>> import asyncio
+    >>> from switchbot_store import MemoryStore, ThreadedStore, VisitStore
+    >>> async def visited() -> list[dict]:
+    ...     store = ThreadedStore(MemoryStore())
+    ...     visit = VisitStore(store)
+    ...     await visit.set("state", {"visits": 1})
+    ...     seen = [await store.get("state"), await visit.get("state")]
+    ...     await visit.leave()
+    ...     return [*seen, await store.get("state")]
+    >>> asyncio.run(visited())
+    [{}, {'visits': 1}, {'visits': 1}]
+    """
+
+    def __init__(
+        self,
+        store: ThreadedStore,
+        also: Iterable[str] = (),
+        *,
+        joins: Mapping[str, Join] | None = None,
+    ) -> None:
+        self._whole = store
+        self._also = tuple(also)
+        self._joins = dict(joins or {})
+        self._read: dict[str, Entry] = {}
+        self._unsaved: dict[str, Document] = {}
+        self.statements = 0
+        """How many calls went to the store behind."""
+        self.failure: StoreError | None = None
+        """What the store behind said last where it did not answer."""
+
+    def __repr__(self) -> str:
+        return f"<VisitStore of {self._whole!r}>"
+
+    async def get_entry(self, key: str) -> Entry:
+        """Return the document, its revision and time."""
+        return (await self.get_many([key]))[key]
+
+    async def get(self, key: str) -> Document:
+        """Return the document, ``{}`` if it was never set."""
+        if key in self._unsaved:
+            return _copy(self._unsaved[key])
+        return (await self.get_entry(key)).data
+
+    async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return an Entry for each key, as of the moment that it was first asked for.
+
+        What was set here is written first: an entry has the store's own revision.
+        """
+        wanted = list(keys)
+        if any(key in self._unsaved for key in wanted):
+            await self.leave()
+        missing = [key for key in wanted if key not in self._read]
+        if missing:
+            more, self._also = self._also, ()
+            missing = list(dict.fromkeys([*missing, *more]))
+            self._read |= await self._ask(self._whole.get_many(missing))
+        return {key: _copied(self._read[key]) for key in wanted}
+
+    async def set(self, key: str, data: Document) -> None:
+        """Note what is to be written."""
+        await self.set_many({key: data})
+
+    async def set_many(self, documents: Mapping[str, Document]) -> None:
+        """Note what is to be written. Raises StoreDataError for what cannot be."""
+        self._unsaved |= {key: _copy(data) for key, data in documents.items()}
+
+    async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
+        """Write now, if the stored revision equals `revision`; return the new one."""
+        if key in self._unsaved:
+            await self.leave()
+        new = await self._ask(self._whole.compare_and_set(key, data, revision))
+        self._read[key] = Entry(_copy(data), new, None)
+        return new
+
+    async def update(self, key: str, change: Change) -> Document:
+        """Apply a pure change to the document as it is here; written by `leave`."""
+        found = await self.get(key)
+        changed = change(_copy(found))
+        if changed is None:
+            return found
+        await self.set(key, changed)
+        return changed
+
+    async def lease(self, name: str, ttl_seconds: float) -> AsyncLease | None:
+        """Return the lease of the store behind."""
+        return await self._whole.lease(name, ttl_seconds)
+
+    async def delete(self, key: str) -> bool:
+        """Remove the document now; tell whether there was one."""
+        self._unsaved.pop(key, None)
+        self._read.pop(key, None)
+        return await self._ask(self._whole.delete(key))
+
+    async def keys(self) -> list[str]:
+        """Return the sorted keys of the store behind, without the internal ones."""
+        return await self._whole.keys()
+
+    async def health_check(self) -> bool:
+        """Tell whether a write would be acknowledged now. Never raises."""
+        return await self._whole.health_check()
+
+    def status(self) -> StoreStatus:
+        """Describe the store behind."""
+        return self._whole.status()
+
+    async def open(self) -> Self:
+        """Do nothing: whoever opened the store behind keeps it."""
+        return self
+
+    async def close(self) -> None:
+        """Do nothing, nor write: that is what `leave` is for."""
+
+    async def leave(self) -> None:
+        """Write what was set, all or nothing, in one statement.
+
+        Raises StoreConflictError, and StoreUnavailableError, after which it may be
+        called again.
+        """
+        for attempt in range(_JOINS + 1):
+            # What was only set, never read, is written whatever is there.
+            changed = {
+                key: data
+                for key, data in self._unsaved.items()
+                if key not in self._read or self._read[key].data != data
+            }
+            if not changed:
+                self._unsaved = {}
+                return
+            known = {
+                key: self._read[key].revision for key in changed if key in self._read
+            }
+            try:
+                await self._ask(self._whole.set_many_if(changed, known))
+            except StoreConflictError as error:
+                join = self._joins.get(error.key)
+                if join is None or attempt == _JOINS:
+                    raise
+                await self._join(error.key, join)
+                continue
+            for key in changed:
+                self._read.pop(key, None)
+            self._unsaved = {}
+            return
+
+    async def _ask(self, call: Awaitable[T]) -> T:
+        self.statements += 1
+        try:
+            return await call
+        except StoreConflictError:
+            raise
+        except StoreError as error:
+            self.failure = error
+            raise
+
+    async def _join(self, key: str, join: Join) -> None:
+        theirs = await self._ask(self._whole.get_entry(key))
+        before = self._read[key]
+        self._unsaved[key] = join(before.data, self._unsaved[key], theirs.data)
+        self._read[key] = theirs
+
+
+def _copied(entry: Entry) -> Entry:
+    # Callers change what they were given.
+    return Entry(
+        _copy(entry.data),
+        entry.revision,
+        entry.updated_at,
+        entry.stale,
+        entry.problem,
+        entry.file,
+    )
+
+
+def _copy(data: Document) -> Document:
+    return decode(encode(data), key="visit")

@@ -1,0 +1,198 @@
+"""`switchbot-automation fleet`, as a person or a container calls it."""
+
+import asyncio
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from switchbot_automation.cli.app import application
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet.accounts import (
+    AccountClients,
+    HomeAccount,
+    joined_calls,
+    read_accounts,
+)
+from switchbot_automation.fleet.visit import tick_home
+from switchbot_automation.fleet.worker import clients_of, for_a_fleet, opened_place
+from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+from switchbot_store import HomeStore, PostgresStore, StoreConfig, get_store
+
+
+@pytest.fixture
+def place(database_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("STORE_BACKEND", "postgres")
+    monkeypatch.setenv("POSTGRES_URL", database_url)
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path))
+    with PostgresStore(database_url) as store:
+        for home in ("1", "2"):
+            HomeStore(store, home).set("settings", default_settings("winter"))
+        yield store
+
+
+def run(*words, code=0):
+    result = CliRunner().invoke(application, ["fleet", *words])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_a_fleet_from_the_command_line(place, tmp_path):
+    """Its tables, its homes, what a person asks, how it fares; a rollout and back."""
+    run("install")
+    assert json.loads(run("sow", "--json")) == {"homes": 2, "sown": 2}
+    assert run("sow") == "2 homes, 0 of them new\n"
+    asked = run("ask", "1", "act", "zone=default", "action=off", "--json")
+    assert json.loads(asked)["home"] == "1"
+    assert "no errand 'demolish'" in run("ask", "1", "demolish", code=2)
+    assert "NAME=VALUE" in run("ask", "1", "act", "off", code=2)
+
+    async def visited():
+        async with FakeSwitchBotCloud(season="winter") as cloud:
+            account = {
+                "token": cloud.token,
+                "secret": cloud.secret,
+                "base_url": cloud.base_url,
+            }
+            file = tmp_path / "accounts.json"
+            file.write_text(json.dumps({"1": account, "2": account}))
+            config = StoreConfig.from_env()
+            async with opened_place(config, clients_of(str(file))) as shared:
+                now = shared.clock.now()
+                await asyncio.gather(*(tick_home(each, now, shared) for each in "12"))
+
+    asyncio.run(visited())
+    status = json.loads(run("status", "--json"))
+    assert status["homes"] == 2
+    assert status["counts"]["late"] == 0
+    assert "2 homes" in run("status")
+    for line in run("not-kept", "--json").splitlines():
+        assert json.loads(line)["home"] in "12"
+    # Both homes are one account's: what they spent is added up.
+    (account,) = place.keys_with("accounts/")
+    assert place.get(account)["api_requests_total"] >= 2
+
+    changes = tmp_path / "changes.json"
+    changes.write_text('{"hysteresis_celsius": 0.5}')
+    out = run("rollout", "wider", str(changes), "--share", "1", "--days", "0", "--json")
+    assert [json.loads(line)["what"] for line in out.splitlines()] == ["applied"] * 2
+    assert HomeStore(place, "1").get("settings")["hysteresis_celsius"] == 0.5
+    assert run("rollback", "wider").splitlines() == ["1\tback\t", "2\tback\t"]
+
+
+def test_many_homes_are_simulated_and_told_of_together(tmp_path):
+    words = ["simulate", "--homes", "3", "--days", "0.1", "--seed", "5"]
+    result = CliRunner().invoke(application, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [each["seed"] for each in found["reports"]] == [5, 6, 7]
+    assert found["figures"]["ticks"]["mean"] > 0
+    table = CliRunner().invoke(application, words)
+    assert "3 homes, 0.1 days of winter" in table.output
+    refused = CliRunner().invoke(
+        application, [*words, "--store", "json:" + str(tmp_path)]
+    )
+    assert refused.exit_code == 2
+
+
+def test_a_candidate_is_tried_over_all_homes(tmp_path, monkeypatch):
+    """Of one that has no history yet it says so."""
+    monkeypatch.setenv("STORE_BACKEND", "json")
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path / "config"))
+    with get_store(StoreConfig.from_env()) as store:
+        for home in ("1", "2"):
+            HomeStore(store, home).set("settings", default_settings("winter"))
+    candidate = tmp_path / "candidate.json"
+    candidate.write_text(json.dumps(default_settings("winter")))
+    words = ["backtest", str(candidate), "--homes", "all"]
+    result = CliRunner().invoke(application, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert [each["home"] for each in found["reports"]] == ["1", "2"]
+    assert all("days of readings" in each["problem"] for each in found["reports"])
+    some = CliRunner().invoke(application, [*words[:-1], "2"])
+    assert "0 of 1 homes" in some.output
+    assert CliRunner().invoke(application, [*words, "--zone", "a"]).exit_code == 2
+
+
+def test_the_path_of_a_home_s_webhook(monkeypatch):
+    monkeypatch.setenv("SWITCHBOT_FLEET_WEBHOOK_KEY", "k" * 32)
+    assert run("webhook-path", "42").startswith("/webhook/42/")
+    monkeypatch.setenv("SWITCHBOT_FLEET_WEBHOOK_KEY", "k")
+    assert "at least 32" in run("webhook-path", "42", code=2)
+
+
+def test_a_queue_needs_a_database(tmp_path, monkeypatch):
+    monkeypatch.setenv("STORE_BACKEND", "json")
+    monkeypatch.setenv("STORE_DIRECTORY", str(tmp_path))
+    assert "PostgreSQL" in run("install", code=2)
+
+
+def test_a_store_that_many_share_has_no_mirror_and_larger_batches():
+    config = for_a_fleet(StoreConfig(home="42"))
+    assert (config.home, config.fallback) == (None, "refuse")
+    assert config.history_batch_size == 500
+    chosen = for_a_fleet(StoreConfig(history_batch_size=7))
+    assert chosen.history_batch_size == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "no JSON"),
+        ("[]", "not an object"),
+        ('{"42": {"token": "hush-hush"}}', "42: needs a token and a secret"),
+    ],
+)
+def test_accounts_that_cannot_be_read_are_named_without_their_secrets(
+    tmp_path, text, words
+):
+    file = tmp_path / "accounts.json"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as raised:
+        read_accounts(file)
+    assert words in str(raised.value)
+    assert "hush" not in str(raised.value)
+    assert "hush" not in repr(HomeAccount("hush-hush", "hush-hush"))
+
+
+def test_clients_may_come_from_a_callable_of_the_host():
+    found = clients_of("switchbot_automation.fleet.accounts:joined_calls")
+    assert found is joined_calls
+    for wrong in ("no.such_module:name", "switchbot_automation.fleet.accounts:nothing"):
+        with pytest.raises(SettingsError):
+            clients_of(wrong)
+    with pytest.raises(SettingsError):
+        clients_of("switchbot_automation.fleet.accounts:LEAST")
+
+
+def test_one_account_is_one_client_and_few_of_many_stay():
+    accounts = {str(n): HomeAccount(f"t{n % 600}", "s" * 32) for n in range(601)}
+    clients = AccountClients(accounts, session=None)
+    assert clients("0") is clients("600")
+    assert clients("0") is not clients("1")
+    for home in accounts:
+        clients(home)
+    assert len(clients) <= 512
+    with pytest.raises(SettingsError):
+        clients("never")
+
+
+def test_calls_of_another_day_are_not_added():
+    yesterday = {"api_quota_day": "2026-01-11", "api_requests_total": 900}
+    today = {
+        "api_quota_day": "2026-01-12",
+        "api_requests_total": 4,
+        "api_requests_remaining": 96,
+    }
+    theirs = {
+        "api_quota_day": "2026-01-12",
+        "api_requests_total": 3,
+        "api_requests_remaining": 97,
+    }
+    assert joined_calls(yesterday, today, yesterday) == today
+    assert joined_calls(yesterday, today, theirs) == {
+        "api_quota_day": "2026-01-12",
+        "api_requests_total": 7,
+        "api_requests_remaining": 93,
+    }

@@ -1,0 +1,88 @@
+"""How a fleet fares, for who watches thousands of homes."""
+
+import json
+from datetime import timedelta
+
+from prometheus_client import generate_latest
+
+from switchbot_automation.fleet.metrics import FleetMetrics
+from switchbot_automation.fleet.overview import (
+    fleet_overview,
+    rooms_not_kept,
+    summary_of,
+)
+from switchbot_automation.fleet.summary import LEFT
+from switchbot_store import HomeStore
+from tests.engine.conftest import MONDAY_NOON
+
+
+async def test_homes_are_counted_and_the_worst_are_named(fleet):
+    for number in range(20):
+        fleet.add(str(number), 21.0)
+    fleet.add("silent").broken["status"] = ConnectionError("away")
+    HomeStore(fleet.store, "wrong").set("settings", {"mode": 7})
+    fleet.clouds["wrong"] = fleet.clouds["0"]
+    for home in fleet.clouds:
+        await fleet.visit(home)
+    for _ in range(40):
+        fleet.clock.advance(60)
+        for home in ("silent", "0"):
+            await fleet.visit(home)
+    found = fleet_overview(fleet.store, fleet.clock.now(), worst=3)
+    assert found["homes"] == 22
+    # Nobody came by any more for most of them.
+    assert found["counts"]["late"] == 20
+    assert found["counts"]["degraded"] == 1
+    assert found["counts"]["ok"] == 1
+    assert len(found["worst"]) == 3
+    assert {each["what"] for each in found["worst"]} == {"late"}
+    assert found["late_seconds"]["p99"] == 0
+    rooms = list(rooms_not_kept(fleet.store, fleet.clock.now()))
+    assert [each["home"] for each in rooms] == ["silent"]
+    assert rooms[0]["status"] == "blind"
+    assert json.loads(json.dumps(found)) == found
+
+
+async def test_settings_that_cannot_be_used_are_an_error_with_its_words(fleet):
+    HomeStore(fleet.store, "wrong").set("settings", {"mode": 7})
+    fleet.add("42")
+    fleet.clouds["wrong"] = fleet.clouds["42"]
+    for home in ("42", "wrong"):
+        await fleet.visit(home)
+    found = fleet_overview(fleet.store, fleet.clock.now())
+    (worst,) = found["worst"]
+    assert (worst["home"], worst["what"]) == ("wrong", "error")
+    assert "mode" in worst["problem"]
+
+
+def test_what_cannot_be_read_of_a_home_is_a_home_that_nobody_visits():
+    for document in ({}, {"next_wakeup": 7, "not_kept": 3, "rooms": "x"}):
+        assert summary_of("42", document, MONDAY_NOON).what == "late"
+    found = summary_of(
+        "42",
+        {"next_wakeup": (MONDAY_NOON + timedelta(minutes=1)).isoformat(), "status": 1},
+        MONDAY_NOON,
+    )
+    assert found.what == "error"
+
+
+async def test_metrics_are_as_many_for_many_homes_as_for_one(fleet):
+    counted = FleetMetrics()
+    sizes = []
+    for number in range(12):
+        fleet.add(str(number))
+        counted.take(await fleet.visit(str(number)))
+        sizes.append(len(generate_latest(counted.registry).splitlines()))
+    assert len(set(sizes)) == 1
+    text = generate_latest(counted.registry).decode()
+    assert 'switchbot_fleet_visits_total{status="ok"} 12.0' in text
+    assert "switchbot_fleet_late_seconds_count 12.0" in text
+
+
+async def test_what_a_visit_leaves_is_small(fleet):
+    """It is written with every one of them."""
+    fleet.add("42")
+    for _ in range(3):
+        await fleet.visit("42")
+        fleet.clock.advance(60)
+    assert len(json.dumps(HomeStore(fleet.store, "42").get(LEFT))) < 800

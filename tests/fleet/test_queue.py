@@ -1,0 +1,181 @@
+"""Jobs of procrastinate, taken by workers of this very process from a real database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from switchbot_automation.clock import SystemClock
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.fleet.queue import ERRAND, TICK, FleetQueue
+from switchbot_automation.fleet.visit import Place
+from switchbot_store import HomeStore, PostgresStore, ThreadedStore
+from tests.engine.conftest import WINTER_ROOM, PretendCloud
+
+
+class Working:
+    """A queue, and who does at once all that is due."""
+
+    def __init__(self, url):
+        self.store = PostgresStore(url)
+        self.clouds = {}
+        self.visits = []
+        self.clock = SystemClock()
+        self.place = Place(
+            ThreadedStore(self.store), self.clouds.__getitem__, clock=self.clock
+        )
+        self.queue = FleetQueue(
+            url, lambda: self.place, shards=3, on_visit=self.visits.append
+        )
+
+    def add(self, home, temperature=21.0):
+        HomeStore(self.store, home).set("settings", WINTER_ROOM)
+        cloud = self.clouds[home] = PretendCloud(self.clock)
+        cloud.temperature = temperature
+        return cloud
+
+    async def do_all_that_is_due(self):
+        self.visits.clear()
+        await self.queue.app.run_worker_async(
+            wait=False,
+            queues=self.queue.queues,
+            concurrency=4,
+            install_signal_handlers=False,
+            delete_jobs="always",
+        )
+        return sorted(visit.home for visit in self.visits)
+
+    async def jobs(self, **which):
+        """Those of homes, without the one that looks after dead workers."""
+        found = await self.queue.app.job_manager.list_jobs_async(**which)
+        return [job for job in found if job.queue in self.queue.queues]
+
+
+@pytest.fixture
+async def fleet(database_url):
+    made = Working(database_url)
+    async with made.queue:
+        await made.queue.install()
+        await made.queue.install()
+        yield made
+    await made.place.store.detach()
+    made.store.close()
+
+
+async def test_every_home_is_ticked_and_waits_for_when_it_wants_to_be_again(fleet):
+    homes = [str(number) for number in range(7)]
+    for home in homes:
+        fleet.add(home)
+    assert await fleet.queue.sow(homes, fleet.clock.now()) == 7
+    assert await fleet.queue.sow(homes, fleet.clock.now()) == 0
+    assert await fleet.do_all_that_is_due() == homes
+    wanted = {visit.home: visit.next_wakeup for visit in fleet.visits}
+    waiting = await fleet.jobs()
+    assert {job.lock: job.scheduled_at for job in waiting} == wanted
+    assert {job.queue for job in waiting} == {
+        fleet.queue.queue_of(home) for home in homes
+    }
+    assert len({job.queue for job in waiting}) > 1
+    assert await fleet.do_all_that_is_due() == []
+
+
+async def test_homes_that_come_later_are_sown_beside_those_that_wait(fleet):
+    """In one statement where none waits, and however many do."""
+    for number in range(40):
+        fleet.add(str(number))
+    later = fleet.clock.now() + timedelta(hours=1)
+    assert await fleet.queue.sow(map(str, range(0, 40, 3)), later, 60.0) == 14
+    assert await fleet.queue.sow(map(str, range(40)), later, 60.0) == 26
+    jobs = await fleet.jobs()
+    assert len({job.lock for job in jobs}) == len(jobs) == 40
+    spread = [(job.scheduled_at - later).total_seconds() for job in jobs]
+    assert min(spread) >= 0
+    assert 30 < max(spread) - min(spread) < 60
+
+
+async def test_what_a_person_asks_goes_out_at_once_and_is_ticked_anew(fleet):
+    cloud = fleet.add("42")
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    await fleet.do_all_that_is_due()
+    await fleet.queue.ask("42", {"kind": "act", "zone": "default", "action": "on"})
+    assert await fleet.do_all_that_is_due() == ["42"]
+    assert cloud.words[-1].startswith("setAll")
+    (waiting,) = await fleet.jobs()
+    assert waiting.task_name == TICK
+    assert waiting.scheduled_at <= fleet.visits[0].next_wakeup
+    with pytest.raises(SettingsError):
+        await fleet.queue.ask("42", {"kind": "act"})
+
+
+async def test_an_errand_is_done_while_a_tick_of_its_home_hangs(fleet):
+    """A person's OFF waits for no cloud that does not answer."""
+    fleet.add("42")
+    job = fleet.queue._job("42", fleet.clock.now())
+    await fleet.queue.app.job_manager.defer_job_async(job)
+    worker = await fleet.queue.app.job_manager.register_worker()
+    taken = await fleet.queue.app.job_manager.fetch_job(
+        queues=fleet.queue.queues, worker_id=worker
+    )
+    assert taken.lock == "42"
+    await fleet.queue.ask("42", {"kind": "webhook", "payload": {}})
+    assert await fleet.do_all_that_is_due() == []
+    await fleet.queue.ask("42", {"kind": "act", "zone": "default", "action": "off"})
+    assert await fleet.do_all_that_is_due() == ["42"]
+    assert fleet.clouds["42"].words == ["turnOff"]
+
+
+async def test_a_home_that_fails_is_tried_again_later_and_later(fleet, caplog):
+    fleet.add("42")
+    whole = fleet.clouds.pop("42")
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    waits = []
+    for failures in (1, 2, 3):
+        began = datetime.now(UTC)
+        assert await fleet.do_all_that_is_due() == []
+        (job,) = await fleet.jobs()
+        assert job.task_kwargs["failures"] == failures
+        waits.append((job.scheduled_at - began).total_seconds())
+        await fleet.queue.app.job_manager.cancel_job_by_id_async(
+            job.id, delete_job=True
+        )
+        await fleet.queue.app.job_manager.defer_job_async(
+            job.evolve(id=None, status=None, scheduled_at=None)
+        )
+    assert waits == sorted(waits)
+    assert waits[0] >= 5
+    fleet.clouds["42"] = whole
+    assert await fleet.do_all_that_is_due() == ["42"]
+    assert "failures" not in (await fleet.jobs())[0].task_kwargs
+
+
+async def test_a_home_that_was_deleted_is_ticked_no_more_and_leaves_nothing(fleet):
+    fleet.add("42")
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    fleet.store.forget("homes/42/")
+    assert await fleet.do_all_that_is_due() == []
+    assert await fleet.jobs() == []
+    assert fleet.store.keys_with("homes/") == []
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["alone", "another waits"])
+async def test_what_a_dead_worker_began_is_taken_up(fleet, waits):
+    """By whoever looks after it, once the dead one was silent; never twice."""
+    cloud = fleet.add("42", 17.5)
+    manager = fleet.queue.app.job_manager
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    dead = await manager.register_worker()
+    assert (await manager.fetch_job(queues=None, worker_id=dead)).lock == "42"
+    assert await fleet.do_all_that_is_due() == []
+    if waits:
+        await fleet.queue.sow(["42"], fleet.clock.now())
+    await fleet.queue._take_up(0)
+    assert await fleet.do_all_that_is_due() == []
+    await manager.connector.execute_query_async(
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        " WHERE id = %(dead)s",
+        dead=dead,
+    )
+    await fleet.queue._take_up(0)
+    assert await fleet.do_all_that_is_due() == ["42"]
+    assert len(cloud.words) == 1
+    assert [job.task_name for job in await fleet.jobs()] == [TICK]
+    assert not await fleet.jobs(task=ERRAND)

@@ -1,0 +1,213 @@
+"""A home that no process keeps: whoever visits it goes on where the last one left."""
+
+import asyncio
+import json
+
+import pytest
+
+from switchbot_automation import AutomationEngine
+from switchbot_automation.errors import SettingsError, UnknownZoneError
+from switchbot_automation.fleet.errands import checked_errand
+from switchbot_automation.fleet.summary import LEFT
+from switchbot_store import HomeStore, StoreUnavailableError
+
+TWO_ROOMS = {
+    "zones": {
+        "living": {"meter_device_id": "AAAA00000001", "aircon_device_id": "01-1-1"},
+        "study": {"meter_device_id": "AAAA00000002", "aircon_device_id": "01-1-2"},
+    }
+}
+
+
+async def test_visits_do_what_a_kept_engine_does(fleet):
+    """Tick by tick, for what is sent, asked, and wanted next."""
+    courses = {}
+    degrees = [21.0, 19.5, 19.0, 20.5, 22.5, 22.6, 21.0, 19.4, 21.0]
+    for home in ("kept", "visited"):
+        cloud, clock = fleet.add(home), fleet.clock
+        began, course = clock.now(), []
+        engine = None
+        if home == "kept":
+            engine = AutomationEngine(cloud, fleet.place.store, clock=clock, home=home)
+        for temperature in degrees:
+            cloud.temperature = temperature
+            if engine is not None:
+                report = await engine.run_once()
+                wakeup, outcome = report.next_wakeup, str(report.outcome)
+            else:
+                visit = await fleet.visit(home)
+                wakeup, outcome = visit.next_wakeup, visit.outcome
+            course.append((outcome, wakeup - began))
+            clock.advance((wakeup - clock.now()).total_seconds())
+        courses[home] = (course, cloud.words, cloud.calls)
+    assert courses["kept"] == courses["visited"]
+    assert len(courses["kept"][1]) >= 3
+
+
+@pytest.mark.parametrize("settings", [{}, TWO_ROOMS], ids=["one room", "two rooms"])
+async def test_a_visit_is_two_statements(fleet, settings):
+    """Once it is known which zones there are; and two more where a command goes out."""
+    fleet.add("42", 21.0, **settings)
+    await fleet.visit("42")
+    for _ in range(3):
+        fleet.clock.advance(60)
+        visit = await fleet.visit("42")
+        assert (visit.statements, visit.commands) == (2, 0)
+    found = HomeStore(fleet.store, "42").get(LEFT)
+    assert found["status"] == "ok"
+    assert found["next_wakeup"] == visit.to_document()["next_wakeup"]
+    assert json.loads(json.dumps(visit.to_document()))["zones"] == list(visit.zones)
+
+
+async def test_a_visitor_who_knows_no_zone_asks_once_more(fleet):
+    fleet.add("42", 21.0, **TWO_ROOMS)
+    await fleet.visit("42")
+    fleet.clock.advance(60)
+    assert (await fleet.visit("42", zones=())).statements == 3
+
+
+async def test_rows_of_an_unchanged_decision_point_to_its_trace(fleet):
+    """Though every visitor is another engine; the run goes on over all of them."""
+    fleet.add("42", 21.0)
+    for _ in range(5):
+        await fleet.visit("42")
+        fleet.clock.advance(60)
+    fleet.service.flush()
+    rows = fleet.service.of_home("42").latest(9)
+    assert ["trace" in row.metadata for row in rows] == [True, *[False] * 4]
+    # Each says how far back the row with the trace is, in microseconds.
+    back = [row.metadata["run"] for row in rows[1:]]
+    assert back == [n * 60_000_000 for n in (1, 2, 3, 4)]
+    left = HomeStore(fleet.store, "42").get(LEFT)
+    assert left["memory"]["runs"]["default"]["count"] == 5
+    small = [len(json.dumps(row.metadata)) for row in rows]
+    assert max(small[1:]) < small[0] / 3
+
+
+async def test_what_cannot_be_remembered_is_found_out_anew(fleet):
+    fleet.add("42", 21.0)
+    await fleet.visit("42")
+    home = HomeStore(fleet.store, "42")
+    for memory in (
+        7,
+        {"runs": 1, "notes": [1]},
+        {"runs": {"default": {}}},
+        {"notes": {"default": ["x"]}},
+    ):
+        home.set(LEFT, {"memory": memory})
+        fleet.clock.advance(60)
+        assert (await fleet.visit("42")).status == "ok"
+
+
+async def test_two_visitors_at_once_command_once(fleet):
+    """Whoever writes second goes by what the first one left."""
+    cloud = fleet.add("42", 17.5)
+    seconds = await asyncio.gather(*[fleet.visit("42") for _ in range(4)])
+    assert len([word for word in cloud.words if word.startswith("setAll")]) == 1
+    assert sum(visit.commands for visit in seconds) == 1
+    state = HomeStore(fleet.store, "42").get("state")
+    assert state["assumed_aircon_power"] == "on"
+
+
+async def test_a_visitor_that_died_after_its_command_is_not_doubled(fleet):
+    """Its intent is there; what came of it is not."""
+    cloud = fleet.add("42", 17.5)
+    command = cloud.command
+
+    async def last_deed(*words):
+        await command(*words)
+        raise KeyboardInterrupt
+
+    cloud.command = last_deed
+    with pytest.raises(KeyboardInterrupt):
+        await fleet.visit("42")
+    assert len(cloud.words) == 1
+    cloud.command = command
+    for _ in range(3):
+        fleet.clock.advance(60)
+        await fleet.visit("42")
+    # The same words once more are allowed where they mean the same: it may be lost.
+    assert cloud.words[1:] in ([], cloud.words[:1])
+
+
+async def test_what_a_person_asks_is_done_and_kept(fleet):
+    cloud = fleet.add("42", 21.0)
+    await fleet.visit("42")
+    errand = checked_errand(
+        {"kind": "act", "zone": "default", "action": "on", "hold": "permanent"}
+    )
+    visit = await fleet.visit("42", errand=errand)
+    assert visit.commands == 1
+    assert cloud.words[-1].startswith("setAll")
+    fleet.clock.advance(60)
+    cloud.temperature = 23.5
+    assert (await fleet.visit("42")).commands == 0
+    resumed = await fleet.visit(
+        "42", errand=checked_errand({"kind": "resume", "zone": "default"})
+    )
+    assert cloud.words[-1] == "turnOff"
+    assert resumed.commands == 1
+    with pytest.raises(UnknownZoneError):
+        await fleet.visit(
+            "42", errand=checked_errand({"kind": "resume", "zone": "nowhere"})
+        )
+
+
+async def test_a_pushed_reading_is_acted_on_at_once(fleet):
+    cloud = fleet.add("42", 21.0)
+    await fleet.visit("42")
+    fleet.clock.advance(5)
+    payload = {
+        "eventType": "changeReport",
+        "eventVersion": "1",
+        "context": {
+            "deviceType": "WoMeter",
+            "deviceMac": "C271111EC0AB",
+            "temperature": 17.5,
+            "scale": "CELSIUS",
+            "humidity": 50,
+            "timeOfSample": int(fleet.clock.now().timestamp() * 1000),
+        },
+    }
+    visit = await fleet.visit(
+        "42", errand=checked_errand({"kind": "webhook", "payload": payload})
+    )
+    assert visit.commands == 1
+    assert cloud.words[-1].startswith("setAll")
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"kind": "demolish"}, "kind"),
+        ({"kind": "act", "action": "off"}, "zone"),
+        ({"kind": "act", "zone": "a", "shell": "rm"}, "shell"),
+        ({"kind": "webhook"}, "payload"),
+        ({}, "kind"),
+    ],
+)
+def test_an_errand_that_cannot_be_is_refused(document, path):
+    with pytest.raises(SettingsError) as raised:
+        checked_errand(document)
+    assert raised.value.path == path
+
+
+async def test_a_store_that_is_away_is_told_of(fleet):
+    """The queue asks again; a report of a home that was not looked at would be a lie."""
+    fleet.add("42", 21.0)
+    await fleet.visit("42")
+    calls = fleet.place.store
+    whole, calls.store = calls.store, _Away()
+    try:
+        with pytest.raises(StoreUnavailableError):
+            await fleet.visit("42")
+    finally:
+        calls.store = whole
+
+
+class _Away:
+    def __getattr__(self, name):
+        def fails(*_args):
+            raise StoreUnavailableError("no route")
+
+        return fails
