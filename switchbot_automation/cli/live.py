@@ -20,6 +20,7 @@ from switchbot_automation.cli.account import (
     account_from_environment,
     connect,
 )
+from switchbot_automation.cli.broker import beside, push_of, wants_push
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from switchbot_automation import SwitchBotClient
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.model import Command, TickReport, ZoneDecision
     from switchbot_store import HistoryService, StoreInterface
@@ -93,11 +95,13 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
     """Run the engine until Ctrl-C or SIGTERM.
 
     The account comes from SWITCHBOT_TOKEN, SWITCHBOT_SECRET and SWITCHBOT_BASE_URL, the
-    store from STORE_BACKEND and its companions. It carries on while the cloud or the
+    store from STORE_BACKEND and its companions; with SWITCHBOT_PUSH=mqtt the account's
+    events come by SwitchBot's own MQTT, without a public address. It carries on while the cloud or the
     database is away. At the end the history's buffer is flushed. A second one on the same
     directory only watches, and takes over when the first ends.
     """
     account = account_from_environment()
+    push = wants_push()
     config = StoreConfig.from_env()
     with (
         get_store(config) as store,
@@ -113,7 +117,8 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
                 only.holder,
             )
         narrator = Narrator(as_json=as_json)
-        code = asyncio.run(_run(account, store, history, narrator, web=web, only=only))
+        running = _run(account, store, history, narrator, web=web, only=only, push=push)
+        code = asyncio.run(running)
     ctx.exit(code)
 
 
@@ -159,7 +164,7 @@ async def _engine(
     store: StoreInterface,
     history: HistoryService,
     watches_while: Callable[[], bool] = lambda: False,
-) -> AsyncIterator[AutomationEngine]:
+) -> AsyncIterator[tuple[AutomationEngine, SwitchBotClient]]:
     threaded = ThreadedHistory(history)
     try:
         async with (
@@ -173,7 +178,7 @@ async def _engine(
                 watches_while=watches_while,
             ) as engine,
         ):
-            yield engine
+            yield engine, client
     finally:
         await threaded.detach()
 
@@ -186,13 +191,20 @@ async def _run(
     *,
     web: Address | None,
     only: OnlyRun,
+    push: bool,
 ) -> int:
     with stop_requested() as stop:
-        async with _engine(account, store, history, only.another) as engine:
+        async with _engine(account, store, history, only.another) as (engine, client):
             engine.subscribe(narrator)
             scheduler = SchedulerService(engine)
             page = page_of(engine, web, history=history, scheduler=scheduler)
-            async with page as url:
+            running: dict[str, Any] = {}
+            if push:
+                # Who only watches leaves the events to the one that does not.
+                running["push"] = push_of(
+                    engine, client, wanted=lambda: not only.another()
+                )
+            async with page as url, beside(engine, **running):
                 await scheduler.start()
                 _LOGGER.info(
                     "running against %s, settings in %s",
@@ -217,7 +229,7 @@ async def _is_live(engine: AutomationEngine) -> bool:
 async def _once(
     account: CloudAccount, store: StoreInterface, history: HistoryService
 ) -> TickReport:
-    async with _engine(account, store, history) as engine:
+    async with _engine(account, store, history) as (engine, _client):
         return await engine.run_once(trigger="once")
 
 

@@ -20,7 +20,7 @@ from switchbot_automation.errors import BrokerError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["BrokerAddress", "Link", "Note", "linked"]
+__all__ = ["BrokerAddress", "Link", "Message", "linked"]
 
 
 ANSWER_SECONDS: Final = 10.0
@@ -34,7 +34,7 @@ _KEEP_ALIVE_SECONDS: Final = 60
 _LOGGER = logging.getLogger(__name__)
 
 
-class Note(NamedTuple):
+class Message(NamedTuple):
     """A message for a topic; also the last will that a broker keeps for us."""
 
     topic: str
@@ -93,22 +93,22 @@ class Link:
                 fault="forbidden",
             )
 
-    async def publish(self, note: Note, qos: int = 1) -> None:
+    async def publish(self, message: Message, qos: int = 1) -> None:
         """Send a message; returns when the broker has it."""
         with _told(self._address):
             await self._client.publish(
-                note.topic, note.payload, qos=qos, retain=note.retained
+                message.topic, message.payload, qos=qos, retain=message.retained
             )
 
-    async def next_note(self) -> Note:
+    async def next_message(self) -> Message:
         """Return what comes in next; nothing is lost by cancelling this."""
         coming = self._coming()
         await asyncio.wait((coming,))
         self._next = None
         with _told(self._address):
-            message = coming.result()
+            told = coming.result()
         # What comes in is bytes, whatever may be sent.
-        return Note(str(message.topic), message.payload, message.retain)
+        return Message(str(told.topic), told.payload, told.retain)
 
     def _coming(self) -> asyncio.Future[aiomqtt.Message]:
         if self._next is None:
@@ -133,7 +133,7 @@ async def _ended(task: asyncio.Future[Any]) -> None:
 async def linked(
     address: BrokerAddress,
     *,
-    will: Note | None = None,
+    will: Message | None = None,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> AsyncIterator[Link]:
     """Connect for as long as the context lasts.

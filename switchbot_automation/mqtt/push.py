@@ -221,7 +221,7 @@ class PushStream:
 
     async def _hear_until(self, link: Link, renewal: asyncio.Task[None]) -> None:
         while True:
-            coming = asyncio.ensure_future(link.next_note())
+            coming = asyncio.ensure_future(link.next_message())
             try:
                 await asyncio.wait(
                     (renewal, coming), return_when=asyncio.FIRST_COMPLETED
@@ -280,7 +280,7 @@ class PushStream:
         self._told, self._problem = False, None
 
     def _down(self) -> None:
-        """Note that nobody listens any more, and whether it had been for a while."""
+        """Know that nobody listens any more, and whether it had been for a while."""
         since, self._up_since = self._up_since, None
         if since is None:
             return
@@ -335,6 +335,18 @@ class PushStream:
             self._state, self._changed_at = state, self._clock.now()
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
+
+
+async def try_out(client: CredentialSource) -> datetime:
+    """Connect and subscribe once, as an id of its own, and leave again.
+
+    Returns until when the certificate holds. Raises CloudError, BrokerError.
+    """
+    body = await client.iot_credential(_new_instance_id())
+    credential = await asyncio.to_thread(read_credential, body)
+    async with linked(credential.address) as link:
+        await link.subscribe(credential.topic, credential.qos)
+    return credential.until
 
 
 def read_message(payload: bytes) -> dict[str, Any] | None:

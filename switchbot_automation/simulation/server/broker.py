@@ -87,6 +87,7 @@ class SimulatedBroker:
         self._port = port
         self._server: asyncio.Server | None = None
         self._clients: dict[str, _Connection] = {}
+        self._subscribed = asyncio.Event()
         self._open: set[_Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -97,6 +98,11 @@ class SimulatedBroker:
     def listeners(self) -> int:
         """How many clients are subscribed now."""
         return sum(client.subscribed is not None for client in self._clients.values())
+
+    async def until_heard(self) -> None:
+        """Return once somebody listens; at once where somebody does."""
+        while not self.listeners:
+            await self._subscribed.wait()
 
     async def start(self) -> None:
         """Listen; on the port of the last time if there was one."""
@@ -234,6 +240,8 @@ class SimulatedBroker:
             granted = 0x80 if self.refuses_topics else body[4 + size]
             await client.write(_SUBACK, body[:2] + bytes([granted]))
             client.subscribed = None if self.refuses_topics else granted
+            told, self._subscribed = self._subscribed, asyncio.Event()
+            told.set()
         elif kind == _UNSUBSCRIBE:
             client.subscribed = None
             await client.write(_UNSUBACK, body[:2])
