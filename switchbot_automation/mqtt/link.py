@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -153,6 +154,9 @@ async def linked(
         keepalive=_KEEP_ALIVE_SECONDS,
         timeout=answer_seconds,
         clean_session=True,
+        # Small packets that wait for an answer each: together with delayed ones of the
+        # other side, every message would take 40 ms (RFC 896, RFC 1122 4.2.3.2).
+        socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         max_queued_incoming_messages=_MOST_WAITING,
         will=None
         if will is None

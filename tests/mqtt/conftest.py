@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from datetime import UTC, datetime
 from random import Random
 
 import aiohttp
+import aiomqtt
 import pytest
 
 from switchbot_automation import AutomationEngine, SwitchBotClient
@@ -20,6 +22,7 @@ from switchbot_automation.simulation import (
 )
 from switchbot_automation.simulation.server.broker import SimulatedBroker
 from switchbot_store import MemoryStore
+from switchbot_store.testing.postgres_server import free_port
 
 from .mosquitto import Mosquitto, find_mosquitto
 
@@ -62,21 +65,19 @@ class WaitingClock(SimulatedClock):
             if due <= self.monotonic() and not future.done():
                 future.set_result(None)
 
-    async def until_sleeping(self, least=0.0):
-        """Wait until somebody sleeps for at least so long; return for how long."""
+    async def until_sleeping(self, least=0.0, most=math.inf):
+        """Wait until somebody sleeps for so long; return for how long."""
 
         def longest():
-            return max(
-                (
-                    due - self.monotonic()
-                    for due, each in self._sleepers
-                    if not each.done()
-                ),
-                default=-1.0,
-            )
+            waits = [
+                due - self.monotonic()
+                for due, each in self._sleepers
+                if not each.done()
+            ]
+            return max((each for each in waits if least <= each <= most), default=None)
 
         async with asyncio.timeout(30), self._asleep:
-            await self._asleep.wait_for(lambda: longest() >= least)
+            await self._asleep.wait_for(lambda: longest() is not None)
         return longest()
 
 
@@ -207,3 +208,52 @@ async def running():
     for ended in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(ended, Exception):
             raise ended
+
+
+class PlainAmqtt:
+    """A broker in Python, for machines without mosquitto: no TLS, anybody may do anything."""
+
+    def __init__(self):
+        self.port = free_port()
+
+    async def start(self):
+        from amqtt.broker import Broker  # noqa: PLC0415 - not for every Python
+
+        anonymous = "amqtt.plugins.authentication.AnonymousAuthPlugin"
+        self._broker = Broker(
+            {
+                "listeners": {
+                    "default": {"type": "tcp", "bind": f"127.0.0.1:{self.port}"}
+                },
+                "plugins": {anonymous: {"allow_anonymous": True}},
+            }
+        )
+        await self._broker.start()
+
+    async def stop(self):
+        await self._broker.shutdown()
+
+    def client(self, identifier):
+        return aiomqtt.Client("127.0.0.1", self.port, identifier=identifier)
+
+
+@pytest.fixture(params=["amqtt", "mosquitto"])
+async def plain_broker(request):
+    """Give a broker of one's own, as a home has one."""
+    if request.param == "mosquitto":
+        demand_mosquitto()
+        with Mosquitto() as broker:
+            yield broker
+        return
+    pytest.importorskip("amqtt", reason="amqtt is not there for this Python")
+    broker = PlainAmqtt()
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture
+async def plain_mosquitto():
+    demand_mosquitto()
+    with Mosquitto() as broker:
+        yield broker
