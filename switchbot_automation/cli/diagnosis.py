@@ -10,7 +10,7 @@ import aiohttp
 import click
 
 from switchbot_automation.cli.account import account_from_environment, connect
-from switchbot_automation.cli.broker import wants_push
+from switchbot_automation.cli.broker import own_broker, wants_push
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -58,7 +58,12 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     It asks the account for its list, its scenes and its webhook, three calls, one more
     where events come by MQTT, and commands nothing. The exit code is 1 when something is a problem; warnings leave it 0.
     """
-    found = [*_environment(), *examine(), *asyncio.run(_account())]
+    found = [
+        *_environment(),
+        *examine(),
+        *asyncio.run(_account()),
+        *asyncio.run(_own_broker()),
+    ]
     problems = [each for each in found if each.level == "problem"]
     if as_json:
         print_json({"ok": not problems, "findings": [asdict(each) for each in found]})
@@ -277,6 +282,25 @@ async def _push(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
                 day=until.date().isoformat(),
             ),
         )
+
+
+async def _own_broker() -> list[SetupFinding]:
+    """Connect to one's own broker, if rooms are to be shown there."""
+    try:
+        address = own_broker()
+    except Misuse as misuse:
+        return [SetupFinding("mqtt", "problem", misuse.message, "")]
+    if address is None:
+        return []
+    from switchbot_automation.mqtt.link import linked  # noqa: PLC0415 - an extra
+
+    try:
+        async with linked(address):
+            words = _("the MQTT broker {broker} lets us in", broker=str(address))
+            return [SetupFinding("mqtt", "ok", words)]
+    except BrokerError as error:
+        advice = _("look at SWITCHBOT_MQTT_URL and at what the broker logs")
+        return [SetupFinding("mqtt", "problem", str(error), advice)]
 
 
 async def _reach(url: str) -> None:
