@@ -206,7 +206,8 @@ class HomeBridge:
     async def _publish(self, link: Link) -> None:
         """Publish what differs from what was published, and take away what is no more."""
         wanted = dict(self._picture())
-        for topic in self._published.keys() - wanted.keys():
+        # Descriptions come first: a hub would read an emptied state by them.
+        for topic in [each for each in self._published if each not in wanted]:
             await link.publish(Message(topic, b"", retained=True))
             del self._published[topic]
         for topic, payload in wanted.items():
