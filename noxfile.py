@@ -17,7 +17,7 @@ nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 nox.options.download_python = "never"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.sessions = ["lint", "typing", "docs", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -136,6 +136,15 @@ def typing(session: nox.Session) -> None:
     """Strict types of both packages and of the names that others use."""
     install(session, "typing", extras="all,mcp")
     session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation into site/; a warning is an error."""
+    install(session, "docs", extras="all,mcp")
+    # Its builder otherwise fills the log with news of its own.
+    session.env["NO_MKDOCS_2_WARNING"] = "1"
+    session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs)
 
 
 @nox.session

@@ -5,7 +5,7 @@ from os import environ as env
 from aiohttp import ClientSession
 
 import switchbot_automation as home
-from switchbot_store import get_store
+from switchbot_store import get_history, get_store
 
 
 async def main() -> None:
@@ -13,10 +13,13 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with ClientSession() as http:
         account = env["SWITCHBOT_TOKEN"], env["SWITCHBOT_SECRET"]
-        cloud = home.SwitchBotClient(http, *account, base_url=env["SWITCHBOT_BASE_URL"])
-        with get_store() as store:
+        url = env.get("SWITCHBOT_BASE_URL")  # absent: SwitchBot's own
+        cloud = home.SwitchBotClient(http, *account, base_url=url)
+        with get_store() as store, get_history() as rows:
             sender = home.WebhookSender()
-            engine = home.AutomationEngine(cloud, store, webhook_sender=sender)
+            engine = home.AutomationEngine(
+                cloud, store, history=rows, webhook_sender=sender
+            )
             engine.subscribe(print)
             async with engine, home.SchedulerService(engine):
                 await stop.wait()

@@ -108,7 +108,7 @@ async def test_embed_minimal_heats_the_cold_room(
 
 def test_embed_minimal_is_as_short_as_it_says() -> None:
     lines = (HERE / "embed_minimal.py").read_text(encoding="utf-8").splitlines()
-    assert sum(bool(line.strip()) for line in lines) < 20
+    assert sum(bool(line.strip()) for line in lines) <= 22
 
 
 async def test_the_readme_shows_embed_minimal() -> None:

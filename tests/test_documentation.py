@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# Those of the folder `docs` are followed where the site is built.
 PAGES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md")
 PARTS = (
     "switchbot_automation",

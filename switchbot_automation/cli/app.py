@@ -46,6 +46,7 @@ COMMANDS = {
     "once": _Entry("live", "Run one tick against the SwitchBot cloud."),
     "status": _Entry("status", "Show the rooms, and what every device says."),
     "watch": _Entry("watch", "Show what the devices say, again and again."),
+    "act": _Entry("act", "Do with a room what a person wants."),
     "send": _Entry("send", "Send a command to a device."),
     "devices": _Entry("account", "List the account's devices and remotes."),
     "scenes": _Entry("account", "List the account's manual scenes."),

@@ -180,7 +180,19 @@ def _warn_without_settings(store: StoreInterface) -> None:
 
 
 @asynccontextmanager
-async def _engine(
+async def engine_of(
+    account: CloudAccount,
+    store: StoreInterface,
+    history: HistoryService,
+    watches_while: Callable[[], bool] = lambda: False,
+) -> AsyncIterator[AutomationEngine]:
+    """Give the engine of the environment; it only watches while it is told to."""
+    async with _set_up(account, store, history, watches_while) as (engine, _client):
+        yield engine
+
+
+@asynccontextmanager
+async def _set_up(
     account: CloudAccount,
     store: StoreInterface,
     history: HistoryService,
@@ -216,7 +228,7 @@ async def _run(
     broker: BrokerAddress | None,
 ) -> int:
     with stop_requested() as stop:
-        async with _engine(account, store, history, only.another) as (engine, client):
+        async with _set_up(account, store, history, only.another) as (engine, client):
             engine.subscribe(narrator)
             scheduler = SchedulerService(engine)
             page = page_of(engine, web, history=history, scheduler=scheduler)
@@ -252,7 +264,7 @@ async def _is_live(engine: AutomationEngine) -> bool:
 async def _once(
     account: CloudAccount, store: StoreInterface, history: HistoryService
 ) -> TickReport:
-    async with _engine(account, store, history) as (engine, _client):
+    async with engine_of(account, store, history) as engine:
         return await engine.run_once(trigger="once")
 
 
@@ -333,6 +345,11 @@ class Narrator:
             click.echo(f"{at.astimezone():%Y-%m-%d %H:%M:%S} {_sentence(kind, facts)}")
 
 
+def sentence(command: Command) -> str:
+    """Return in words how far a command came."""
+    return _sentence("command", _command_as_json(command))
+
+
 def _sentence(kind: str, facts: dict[str, Any]) -> str:
     if kind == "decision":
         outcome = word_of("outcome", facts["outcome"])
@@ -408,7 +425,7 @@ def _print_report(report: TickReport) -> None:
     for decision in report.decisions:
         click.echo(_sentence("decision", _decision_as_json(decision)))
     for command in report.commands:
-        click.echo(_sentence("command", _command_as_json(command)))
+        click.echo(sentence(command))
     at = f"{report.next_wakeup.astimezone():%H:%M:%S}"
     click.echo(
         _(

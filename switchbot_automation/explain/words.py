@@ -61,7 +61,7 @@ def reason_words(
     """
     code = str(reason.get("code"))
     shown = {key: _shown(key, value, tz, at) for key, value in reason.items()}
-    templates = _WORDS.get(code, ())
+    templates = REASON_WORDS.get(code, ())
     for template in (templates,) if isinstance(templates, str) else templates:
         try:
             return filled(_(template), shown)
@@ -369,7 +369,7 @@ _AROUND = {
 }
 
 # A reason's template; where it may lack a number, others that need fewer.
-_WORDS: Mapping[str, str | tuple[str, ...]] = {
+REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.AUTOMATION_DISABLED: (
         later("somebody switched the automation off, since {since}, until resumed"),
         later("the automation is disabled"),

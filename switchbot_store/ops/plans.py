@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-import orjson
 import psycopg
 
 from switchbot_store.errors import StoreDataError
 from switchbot_store.ops.answers import asked_simply
 from switchbot_store.ops.parsing import judged, judged_index, parameters_in
-from switchbot_store.ops.reach import checked
+from switchbot_store.ops.reach import checked, nodes_of, read_plan
 from switchbot_store.ops.read_only import telling
 from switchbot_store.ops.target import read
 from switchbot_store.ops.validation import MAX_STATEMENT_BYTES
@@ -293,8 +292,7 @@ def _generic(session: Session, sql: str, count: int) -> dict[str, Any]:
 def _explained(session: Session, statement: str) -> dict[str, Any]:
     # As a client without parameters, or `$1` would be taken for one.
     answer = asked_simply(session.connection, statement, most_bytes=MAX_PLAN_BYTES)
-    found: dict[str, Any] = orjson.loads(answer.get_value(0, 0) or b"")[0]
-    return found
+    return read_plan(answer.get_value(0, 0))
 
 
 def _plan(
@@ -320,16 +318,8 @@ def _plan(
 def index_names(found: dict[str, Any]) -> set[str]:
     """Return the names of the indexes that a plan uses."""
     return {
-        node["Index Name"]
-        for node in _plan_nodes(found["Plan"])
-        if "Index Name" in node
+        node["Index Name"] for node in nodes_of(found["Plan"]) if "Index Name" in node
     }
-
-
-def _plan_nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for child in node.get("Plans", ()):
-        yield from _plan_nodes(child)
 
 
 def _lines(node: dict[str, Any], depth: int) -> Iterator[str]:

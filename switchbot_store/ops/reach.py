@@ -7,7 +7,8 @@ superuser owns, is trusted; what merely lies in the database and cannot come int
 nobody's concern.
 
 In this order, because parsing already reads literals and planning already computes: the
-types that the server may read a literal as, the parse, all the rest, the plan.
+types that the server may read a literal as, the parse, all the rest, the plan. The plan is
+read too, before it is run: it may hold nothing but the server's own ways to read tables.
 """
 
 from __future__ import annotations
@@ -15,17 +16,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from switchbot_store.ops.allowed import SECRET_RELATIONS
-from switchbot_store.ops.answers import described
+from switchbot_store.ops.answers import asked_simply, described
 from switchbot_store.ops.parsing import judged, judged_expression
 from switchbot_store.ops.validation import MAX_STATEMENT_BYTES, RefusedSqlError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from switchbot_store.ops.target import Session
     from switchbot_store.ops.validation import Parts
 
 _MOST_VIEWS: Final = 50
 _SAID_BYTES: Final = 1_000_000
+_PLAN_BYTES: Final = 8_000_000
+"""A plan quotes the constants and the columns of all its nodes."""
 _TRUSTED: Final = frozenset({"pg_catalog", "information_schema"})
 
 # The lexer the server uses must be the one the statement was judged with. All of it by
@@ -45,6 +52,10 @@ SELECT pg_catalog.current_schemas(true)::pg_catalog.text[] AS schemas,
         FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS n) AS types,
     ARRAY(SELECT pg_catalog.to_regclass(n)::pg_catalog.oid::pg_catalog.int8
         FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS n) AS relations
+"""
+
+_PATH: Final = """
+SELECT pg_catalog.current_schemas(true)::pg_catalog.text[] AS schemas
 """
 
 # Objects up to this number came with the server, whatever schema others are put into.
@@ -257,9 +268,65 @@ WHERE {_PROC} AND m.amoplefttype IN (SELECT oid FROM computed)
 LIMIT 1
 """  # noqa: S608 - made of constants
 
+_NOT_PLAIN: Final = "it is no plain read of tables of this database"
 _CLASSES: Final = f"""
 SELECT 'operator class ' || c.opcname AS what FROM pg_opclass c
 WHERE c.opcname = ANY (%s::text[]) AND {_of_others("c", "pg_opclass", "opcowner")}
+"""  # noqa: S608 - made of constants
+
+# The nodes of a plan that read plain tables and compute, PostgreSQL 14 to 18: what its
+# `explain.c` can name less what changes rows, locks them or is an extension's or a
+# foreign server's.
+_PLAIN_NODES: Final = frozenset(
+    (
+        "Aggregate",
+        "Append",
+        "BitmapAnd",
+        "Bitmap Heap Scan",
+        "Bitmap Index Scan",
+        "BitmapOr",
+        "CTE Scan",
+        "Function Scan",
+        "Gather",
+        "Gather Merge",
+        "Group",
+        "Hash",
+        "Hash Join",
+        "Incremental Sort",
+        "Index Only Scan",
+        "Index Scan",
+        "Limit",
+        "Materialize",
+        "Memoize",
+        "Merge Append",
+        "Merge Join",
+        "Nested Loop",
+        "ProjectSet",
+        "Recursive Union",
+        "Result",
+        "Sample Scan",
+        "Seq Scan",
+        "SetOp",
+        "Sort",
+        "Subquery Scan",
+        "Table Function Scan",
+        "Tid Range Scan",
+        "Tid Scan",
+        "Unique",
+        "Values Scan",
+        "WindowAgg",
+        "WorkTable Scan",
+    )
+)
+# A plan names the functions whose rows it reads without their schema: those that the path
+# leads to, or that PostgreSQL has none of.
+_CALLED: Final = f"""
+SELECT p.oid::regprocedure::text AS what FROM pg_proc p
+JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proname = ANY (%s::text[]) AND {_PROC}
+    AND (n.nspname = ANY (%s::text[]) OR NOT EXISTS (
+        SELECT FROM pg_proc own WHERE own.proname = p.proname AND own.oid < 16384))
+LIMIT 1
 """  # noqa: S608 - made of constants
 
 
@@ -309,6 +376,53 @@ def checked(session: Session, parts: Parts) -> Columns | None:
             for row in session.rows(_CHOSEN, values):
                 raise RefusedSqlError(_may_do_anything(row["what"]))
     return columns
+
+
+def check_plan(session: Session, text: str) -> None:
+    """Read how the server would run a checked statement; raise RefusedSqlError.
+
+    It may hold plain reads alone: what another server, an extension or a function of
+    somebody's own would do is refused, whatever the look-ups before it said. Raises
+    LongAnswerError for a plan of more than 8 MB, psycopg.Error.
+    """
+    with session.attempt():
+        answer = asked_simply(
+            session.connection,
+            # Not VERBOSE: it would quote what was computed already, be it 300 MB.
+            f"EXPLAIN (COSTS OFF, FORMAT JSON) {text}",
+            most_bytes=_PLAN_BYTES,
+        )
+        plan = read_plan(answer.get_value(0, 0))["Plan"]
+        called: set[str] = set()
+        for node in nodes_of(plan):
+            if node["Node Type"] not in _PLAIN_NODES:
+                by = node.get("Custom Plan Provider") or node.get("Relation Name")
+                what = node["Node Type"] + (f" ({by})" if by else "")
+                raise RefusedSqlError(f"its plan has a {what}: {_NOT_PLAIN}")
+            if "Function Name" in node:
+                called.add(node["Function Name"])
+        schemas = session.row(_PATH)["schemas"]
+        with session.on_own_path():
+            for row in session.rows(_CALLED, [sorted(called), schemas]):
+                raise RefusedSqlError(_may_do_anything(f"function {row['what']}"))
+
+
+def read_plan(answer: bytes | None) -> dict[str, Any]:
+    """Return EXPLAIN's JSON; raise RefusedSqlError where it nests too deep to be read."""
+    try:
+        found: dict[str, Any] = orjson.loads(answer or b"")[0]
+    except orjson.JSONDecodeError as error:
+        raise RefusedSqlError("its plan nests too deep to be read") from error
+    return found
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the nodes of EXPLAIN's JSON, each before those below it."""
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(node.get("Plans", ())))
 
 
 def _may_do_anything(what: str) -> str:

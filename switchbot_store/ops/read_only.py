@@ -1,8 +1,9 @@
 """Run a statement of somebody's that can change and reach nothing.
 
-Three things keep it so, each by itself: the statement is parsed and made only of what is
+Four things keep it so, each by itself: the statement is parsed and made only of what is
 allowed, what it reaches is looked up as the server itself resolved it and must be what it
-seems, and it runs in a READ ONLY transaction that is rolled back, under a timeout.
+seems, its plan is read and must be plain reads, and it runs in a READ ONLY transaction that
+is rolled back, under a timeout.
 
 Nothing is fetched before it is measured: the server leaves out what is too long, and what
 comes all the same is cut off.
@@ -23,7 +24,7 @@ from psycopg.pq import Format
 from switchbot_store.errors import StoreDataError
 from switchbot_store.ops.answers import asked
 from switchbot_store.ops.parsing import judged
-from switchbot_store.ops.reach import Columns, checked
+from switchbot_store.ops.reach import Columns, check_plan, checked
 from switchbot_store.ops.role import HOW_TO_READ_ONLY, rights_beyond_select
 from switchbot_store.ops.target import read
 from switchbot_store.ops.validation import RefusedSqlError
@@ -125,6 +126,8 @@ def execute_sql(
             raise RefusedSqlError(f"this role {'; '.join(beyond)}: {HOW_TO_READ_ONLY}")
         with telling():
             columns = checked(session, parts)
+            if columns is not None:
+                check_plan(session, parts.text)
             found = (
                 _shown(session, parts.text, max_bytes)
                 if columns is None

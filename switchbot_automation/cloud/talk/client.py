@@ -140,7 +140,7 @@ class SwitchBotClient:
         token: str,
         secret: str,
         *,
-        base_url: str = DEFAULT_BASE_URL,
+        base_url: str | None = None,
         quota: QuotaLedger | None = None,
         clock: Clock | None = None,
         timeout_seconds: float = 15.0,
@@ -149,7 +149,7 @@ class SwitchBotClient:
         random: Random | None = None,
     ) -> None:
         self._session = session
-        self._base_url = base_url.rstrip("/")
+        self._base_url = (base_url or DEFAULT_BASE_URL).rstrip("/")
         real = self._base_url == DEFAULT_BASE_URL
         # A simulated cloud has everything in one place.
         self._iot_base_url = DEFAULT_IOT_BASE_URL if real else self._base_url

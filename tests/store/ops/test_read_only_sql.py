@@ -5,6 +5,8 @@ import pytest
 
 from switchbot_store import SlowConnectionError, StoreDataError
 from switchbot_store.ops import RefusedSqlError, execute_sql
+from switchbot_store.ops.reach import check_plan
+from switchbot_store.ops.target import read
 
 READS = [
     ("SELECT 1 AS one", [[1]]),
@@ -172,6 +174,10 @@ CRAFTED = (
     "CREATE FUNCTION evil() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE FUNCTION evil(t) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE FUNCTION evil(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    (
+        "CREATE FUNCTION evil_rows() RETURNS SETOF int LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NEXT 1; END'"
+    ),
     "CREATE VIEW evil_view AS SELECT evil(a) FROM t",
     "CREATE VIEW view_of_view AS SELECT * FROM evil_view",
     "CREATE FUNCTION initcap(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -210,6 +216,28 @@ def test_reads_are_answered(target, statement, rows):
 def test_what_could_change_or_reach_anything_is_refused(target, statement):
     with pytest.raises(RefusedSqlError):
         execute_sql(target, statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("SELECT * FROM t FOR UPDATE", "its plan has a LockRows"),
+        ("INSERT INTO t VALUES (3)", r"its plan has a ModifyTable \(t\)"),
+        ("WITH w AS (DELETE FROM t RETURNING a) SELECT * FROM w", "ModifyTable"),
+        ("SELECT * FROM t JOIN evil_rows() AS e ON e = a", r"evil_rows\(\)"),
+        (f"SELECT {'(' * 20}SELECT a FROM t FOR SHARE{')' * 20}", "LockRows"),
+    ],
+)
+def test_the_plan_refuses_by_itself_what_is_no_plain_read(target, statement, why):
+    """No look-up comes before it here: each defence holds alone."""
+    with pytest.raises(RefusedSqlError, match=why):
+        read(target, lambda session: check_plan(session, statement))
+
+
+@pytest.mark.parametrize(("statement", "rows"), READS)
+def test_the_plan_refuses_no_read(target, statement, rows):
+    if not statement.upper().startswith("SHOW"):
+        read(target, lambda session: check_plan(session, statement.rstrip("; \n")))
 
 
 def test_there_are_enough_ways_out_tried():

@@ -1,4 +1,4 @@
-"""The rules of the README do what it says."""
+"""The rules that the documentation shows do what it says."""
 
 import json
 import re
@@ -6,16 +6,16 @@ from pathlib import Path
 
 from switchbot_automation.settings.read import parse_settings
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/how-to/rules.md"
 HOUR = 3600
 
 
 def example():
-    section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
+    section = PAGE.read_text(encoding="utf-8")
     return json.loads(re.search(r"```json\n(.*?)```", section, re.DOTALL)[1])
 
 
-async def test_the_readmes_rule_runs(house):
+async def test_the_pages_rule_runs(house):
     house.rules(**example(), meter_device_id="C271111EC0AB")
     house.cloud.temperature = 18.0
     await house.live(600)
@@ -35,8 +35,8 @@ async def test_a_warm_room_may_be_aired(house):
     assert house.outcomes == ["conditions_not_met"]
 
 
-async def test_the_readmes_steps_run(house):
-    section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
+async def test_the_pages_steps_run(house):
+    section = PAGE.read_text(encoding="utf-8")
     steps = json.loads(re.findall(r"```json\n(.*?)```", section, re.DOTALL)[1])
     bell = {"trigger": "webhook", "device": "BE1100000001"}
     house.rules(
@@ -56,7 +56,7 @@ async def test_the_readmes_steps_run(house):
     assert house.outcomes == ["failed"]  # there is no plug in this home
 
 
-def test_the_readmes_words_are_those_there_are():
+def test_the_pages_words_are_those_there_are():
     from switchbot_automation.rules.definition.kinds import (  # noqa: PLC0415 - loads the schemas
         ACTIONS,
         TRIGGERS,
@@ -66,7 +66,7 @@ def test_the_readmes_words_are_those_there_are():
     from switchbot_automation.rules.definition.reading import read_conditions  # noqa: PLC0415 - likewise
     from switchbot_automation.rules.definition.steps import BLOCKS  # noqa: PLC0415 - likewise
 
-    section = README.read_text(encoding="utf-8").partition("## Rules\n")[2]
+    section = PAGE.read_text(encoding="utf-8")
     table = {
         line.split("|")[1].strip(): set(re.findall(r"`([a-z_]+)`", line.split("|")[2]))
         for line in section.partition("\n## ")[0].splitlines()

@@ -1,0 +1,207 @@
+"""`act`: what a person wants of a room, as the page and a host's buttons do it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from switchbot_automation.cli.account import account_from_environment
+from switchbot_automation.cli.live import OnlyRun, engine_of, sentence
+from switchbot_automation.cli.output import (
+    FAILURE,
+    OK,
+    Misuse,
+    json_option,
+    logging_options,
+    print_json,
+    reason_text,
+    timestamp,
+)
+from switchbot_automation.engine.act.wishes import HOLDS
+from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.instants import parse_instant
+from switchbot_automation.languages import translated as _
+from switchbot_automation.model import CommandStatus, ManualAction
+from switchbot_store import StoreConfig, get_history, get_store
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from switchbot_automation import AutomationEngine
+    from switchbot_automation.model import Command
+
+_HOLD: Final = "hold"
+_RESUME: Final = "resume"
+_SET_TEMPERATURE: Final = "set_temperature"
+_SET_PRESET_MODE: Final = "set_preset_mode"
+_ACTIONS: Final = (
+    *(each.value for each in ManualAction),
+    *(_HOLD, _RESUME, _SET_TEMPERATURE, _SET_PRESET_MODE),
+)
+# What each action takes after its name.
+_TAKES: Final = {_SET_TEMPERATURE: ("LOW", "HIGH"), _SET_PRESET_MODE: ("PRESET",)}
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d)")
+_CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_SECONDS: Final = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST: Final = timedelta(days=366)
+
+
+@click.command()
+@click.argument("room")
+@click.argument("action", type=click.Choice(_ACTIONS))
+@click.argument("values", nargs=-1)
+@click.option(
+    "--hold",
+    metavar="HOLD",
+    help="For how long, as 90m, 2h or 1d; until when, as 18:30 or 2026-12-24T18:00; or"
+    f" {', '.join(HOLDS)}. Without it until the next change of what the settings want.",
+)
+@json_option("Print one object: how far it came.")
+@logging_options("warning")
+@click.pass_context
+def act(  # noqa: PLR0917  # click passes every one by name
+    ctx: click.Context,
+    room: str,
+    action: str,
+    values: tuple[str, ...],
+    hold: str | None,
+    as_json: bool,
+) -> None:
+    """Do with a ROOM what a person wants, now or for a time.
+
+    Where a `run` looks after the home it keeps what was asked for; without one this sends
+    the command itself, and what is to be kept waits until there is one:
+
+    \b
+      switchbot-automation act living off --hold 2h
+      switchbot-automation act living set_temperature 21 22.5 --hold 18:30
+      switchbot-automation act living set_preset_mode eco
+      switchbot-automation act living resume
+
+    The exit code is 1 when a command did not go out.
+    """  # noqa: D301  # \b is click's mark for lines that stay
+    takes = _TAKES.get(action, ())
+    if len(values) != len(takes):
+        raise Misuse(
+            _("{action} takes {what}", action=action, what=" ".join(takes) or "-")
+        )
+    account = account_from_environment()
+    config = StoreConfig.from_env()
+
+    async def ask() -> tuple[dict[str, Any], Command | None]:
+        async with engine_of(account, store, history, only.another) as engine:
+            # Takes the settings up, and whoever leads.
+            await engine.look()
+            return await _done(engine, room, action, values, hold)
+
+    with (
+        get_store(config) as store,
+        closing(get_history(config)) as history,
+        closing(OnlyRun(config.directory)) as only,
+    ):
+        try:
+            answer, command = asyncio.run(ask())
+        except (UnknownZoneError, ValueError) as error:
+            raise Misuse(str(error)) from error
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(_told(answer, command))
+    failed = command is not None and command.status is CommandStatus.FAILED
+    ctx.exit(FAILURE if failed else OK)
+
+
+async def _done(
+    engine: AutomationEngine,
+    room: str,
+    action: str,
+    values: tuple[str, ...],
+    hold: str | None,
+) -> tuple[dict[str, Any], Command | None]:
+    zone = engine.zone_in_force(room)
+    until = None if hold is None else _hold(hold, zone.timezone)
+    if action == _SET_TEMPERATURE:
+        low, high = (_celsius(each) for each in values)
+        await engine.set_temperature(room, low, high, until)
+    elif action == _SET_PRESET_MODE:
+        await engine.set_preset_mode(room, values[0], until)
+    elif action == _HOLD:
+        await engine.hold(room, "permanent" if until is None else until)
+    elif action == _RESUME:
+        await engine.resume(room)
+    else:
+        command = await engine.act(room, action, until)
+        blocked = command.blocked_until
+        return {
+            "zone": room,
+            "action": action,
+            "status": command.status,
+            "reasons": [
+                reason_text(reason, zone.timezone) for reason in command.reasons
+            ],
+            "blocked_until": None if blocked is None else timestamp(blocked),
+        }, command
+    after = engine.zone_overview(room)
+    return {
+        "zone": room,
+        "action": action,
+        "status": CommandStatus.ACCEPTED,
+        "hold_until": after["hold_until"],
+        "wish": after["wish"],
+    }, None
+
+
+def _told(answer: dict[str, Any], command: Command | None) -> str:
+    if command is not None:
+        said = sentence(command)
+        return "; ".join([said, *answer["reasons"]]) if answer["reasons"] else said
+    wish = answer["wish"] or {}
+    until = wish.get("until") or answer["hold_until"]
+    if until is None:
+        return f"{answer['zone']}: {answer['action']}"
+    return _(
+        "{zone}: {action}, until {until}",
+        zone=answer["zone"],
+        action=answer["action"],
+        until=until,
+    )
+
+
+def _celsius(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Misuse(
+            _("{text!r}: expected degrees Celsius, as 21.5", text=text)
+        ) from None
+
+
+def _hold(text: str, tz: tzinfo) -> timedelta | datetime | str:
+    if text in HOLDS:
+        return text
+    if found := _SPAN.fullmatch(text.strip()):
+        span = timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
+        if timedelta(0) < span <= _LONGEST:
+            return span
+        raise Misuse(_("--hold: {text} is not within a year", text=text))
+    if found := _CLOCK.fullmatch(text.strip()):
+        now = datetime.now(UTC).astimezone(tz)
+        at = now.replace(
+            hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0
+        )
+        return at if at > now else at + timedelta(days=1)
+    try:
+        return parse_instant(text, timezone=tz)
+    except ValueError as error:
+        raise Misuse(
+            _(
+                "--hold: {error}; expected 90m, 2h, 1d, an instant, or one of {words}",
+                error=error,
+                words=", ".join(HOLDS),
+            )
+        ) from None

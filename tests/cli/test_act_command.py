@@ -1,0 +1,106 @@
+"""`act` against a cloud over HTTP, in a process of its own, beside `run` and alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
+from switchbot_automation.simulation.faults import Call
+
+SETTINGS = default_settings("winter") | {
+    "presets": {"eco": {"setback_kelvin": 2.0}},
+    "poll_interval_seconds": 15,
+}
+
+
+@pytest.fixture
+async def cloud():
+    async with FakeSwitchBotCloud(season="winter") as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def home(tmp_path, cloud):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/settings.json").write_text(json.dumps(SETTINGS))
+    return {
+        "SWITCHBOT_TOKEN": cloud.token,
+        "SWITCHBOT_SECRET": cloud.secret,
+        "SWITCHBOT_BASE_URL": cloud.base_url,
+        "STORE_DIRECTORY": str(tmp_path / "config"),
+    }
+
+
+@pytest.fixture
+def act(start, home):
+    async def act(*words):
+        return await (await start("act", *words, env=home)).ended()
+
+    return act
+
+
+def state_of(home):
+    return json.loads(Path(home["STORE_DIRECTORY"], "state.json").read_text())
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list):
+        return set().union(*map(numbers_in, value))
+    return {value} if isinstance(value, float) else set()
+
+
+async def test_off_goes_out_and_is_held(act, home, cloud):
+    code, out, err = await act("default", "off", "--hold", "2h", "--json")
+    assert code == 0, err
+    assert json.loads(out)["status"] == "accepted"
+    assert cloud.calls[Call.COMMAND] == 1
+    assert state_of(home)["hold_until"]
+
+
+async def test_a_band_for_a_time_is_stored_as_a_wish(act, home, cloud):
+    words = ("set_temperature", "21", "22.5", "--hold", "90m", "--json")
+    code, out, err = await act("default", *words)
+    assert code == 0, err
+    wish = json.loads(out)["wish"]
+    assert wish["until"]
+    assert {21.0, 22.5} <= numbers_in(state_of(home))
+    assert cloud.calls[Call.COMMAND] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["attic", "off"], "attic"),
+        (["default", "set_temperature", "21"], "LOW HIGH"),
+        (["default", "set_temperature", "warm", "22"], "degrees Celsius"),
+        (["default", "set_preset_mode", "party"], "party"),
+        (["default", "off", "--hold", "soon"], "expected 90m"),
+        (["default", "off", "--hold", "2000d"], "within a year"),
+        (["default", "off", "now"], "takes -"),
+        (["default", "explode"], "explode"),
+    ],
+)
+async def test_what_cannot_be_is_refused_and_nothing_is_sent(act, cloud, words, said):
+    code, out, err = await act(*words)
+    assert code == 2
+    assert said in out + err
+    assert cloud.calls[Call.COMMAND] == 0
+
+
+async def test_beside_a_run_that_one_keeps_what_was_asked_for(start, act, home, cloud):
+    running = await start("run", "--json", env=home)
+    await running.event(event="decision", zone="default")
+    commands = cloud.calls[Call.COMMAND]
+    code, _, err = await act("default", "off", "--hold", "2h")
+    assert code == 0, err
+    assert cloud.calls[Call.COMMAND] == commands + 1
+    held = await running.event(event="decision", zone="default")
+    assert "hold_manual" in held["reasons"]
+    code, out, err = await act("default", "set_preset_mode", "eco", "--hold", "1h")
+    assert code == 0, err
+    assert "default: set_preset_mode, until" in out
+    await running.event(event="decision", zone="default")
+    assert (await running.end())[0] == 0

@@ -1,0 +1,264 @@
+"""What the documentation tells a reader to type works, page by page, in its order.
+
+Each block of shell lines says in a comment before it that it is run here, run until it is
+stopped, or not run, and why not.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from switchbot_automation.settings.read import check_settings
+from switchbot_store import HistorySample, StoreConfig, get_history
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+BIN = Path(sys.executable).parent
+_BLOCK = re.compile(
+    r"^(?:<!-- (?P<how>[^>]*?) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+_PORT = re.compile(r"(--port |127\.0\.0\.1:)80?[18]\d\d?3?\b")
+_EXPORT = re.compile(r"export (\w+)=(\S+)")
+RUN, RUN_UNTIL_STOPPED, NOT_RUN = "run", "run until it is stopped", "not run: "
+ONCE_STOPPED = "run once all is stopped"
+_LONGEST_SECONDS = 300
+
+
+class Block(NamedTuple):
+    how: str
+    kind: str
+    text: str
+    line: int
+
+
+def blocks(page):
+    text = page.read_text("utf-8")
+    return [
+        Block(
+            found["how"] or "",
+            found["kind"],
+            found["text"],
+            text.count("\n", 0, found.start()) + 1,
+        )
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def name(page):
+    return str(page.relative_to(DOCS))
+
+
+def of(kind):
+    return [page for page in PAGES if any(each.kind == kind for each in blocks(page))]
+
+
+class Reader:
+    """Somebody at a terminal, in a new directory, who types what a page says."""
+
+    def __init__(self, place):
+        self.place = place
+        self.environment = {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "HOME": str(place / "home-of-the-reader"),
+            "LANG": "C.UTF-8",
+            "COLUMNS": "120",
+            # Nothing that this machine has set is the reader's.
+            **{k: v for k, v in os.environ.items() if k in {"TMPDIR", "TZ"}},
+        }
+        (place / "home-of-the-reader").mkdir()
+        self.started = []
+
+    def types(self, text):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text],
+            cwd=self.place,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_SECONDS,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def starts(self, text):
+        """Start what goes on, wait until it says something, take over its exports."""
+        line = _PORT.sub(r"\g<1>0", text.strip())  # whatever port is free
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {line}"],
+            cwd=self.place,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.started.append(process)
+        said = process.stdout.readline()
+        assert said, f"{text.strip()} ended without a word"
+        while said.startswith(("#", "export ")):
+            if found := _EXPORT.match(said):
+                self.environment[found[1]] = found[2]
+            if "SECRET" in said:
+                break
+            said = process.stdout.readline()
+
+    def stops_all(self):
+        codes = []
+        for process in reversed(self.started):
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            try:
+                rest = process.communicate(timeout=60)[0]
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            codes.append((process.returncode, rest[-2000:]))
+        self.started.clear()
+        return codes
+
+
+def cloud(reader):
+    reader.starts("switchbot-automation cloud --port 8123")
+
+
+def set_up(reader):
+    cloud(reader)
+    code, out, err = reader.types(
+        "switchbot-automation init --yes --season winter --band 20-22 --hours 06:30-23:00"
+    )
+    assert code == 0, out + err
+
+
+def a_years_rows(reader):
+    now = datetime.now(UTC)
+    rows = [
+        HistorySample(
+            timestamp=now - timedelta(hours=each), zone="living", temperature=20.5
+        )
+        for each in range(240)
+    ]
+    config = StoreConfig.from_env({"STORE_DIRECTORY": str(reader.place / "config")})
+    with get_history(config) as history:
+        for row in reversed(rows):
+            history.record(row)
+        history.flush()
+
+
+def a_rule(reader):
+    set_up(reader)
+    path = reader.place / "config/settings.json"
+    document = json.loads(path.read_text("utf-8"))
+    page = DOCS / "how-to/rules.md"
+    (first, *_) = [each for each in blocks(page) if each.kind == "json"]
+    path.write_text(json.dumps({**document, **json.loads(first.text)}), "utf-8")
+
+
+def a_server(reader):
+    reader.environment["POSTGRES_URL"] = reader.database
+    reader.environment["STORE_BACKEND"] = "postgres"
+    code, out, err = reader.types("switchbot-store migrate")
+    assert code == 0, out + err
+
+
+PREPARED = {
+    "how-to/deploy.md": set_up,
+    "how-to/page.md": set_up,
+    "how-to/history.md": a_years_rows,
+    "how-to/rules.md": a_rule,
+    "how-to/database.md": a_server,
+}
+"""What a reader of a page has already."""
+
+
+@pytest.fixture
+def reader(tmp_path, request):
+    made = Reader(tmp_path)
+    shutil.copytree(
+        ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("*.png")
+    )
+    yield made
+    made.stops_all()
+
+
+@pytest.mark.parametrize("page", of("bash"), ids=name)
+def test_every_block_says_whether_it_is_run(page):
+    unsaid = [
+        each.line
+        for each in blocks(page)
+        if each.kind == "bash"
+        and each.how not in {RUN, RUN_UNTIL_STOPPED, ONCE_STOPPED}
+        and not each.how.startswith(NOT_RUN)
+    ]
+    assert unsaid == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page
+        for page in of("bash")
+        if any(each.how.startswith(RUN) for each in blocks(page))
+    ],
+    ids=name,
+)
+def test_what_a_page_tells_to_type_works(page, reader, request):
+    if name(page) == "how-to/database.md":
+        reader.database = request.getfixturevalue("database_url")
+    PREPARED.get(name(page), lambda _: None)(reader)
+    for block in blocks(page):
+        if block.kind != "bash" or block.how.startswith(NOT_RUN):
+            continue
+        if block.how == RUN_UNTIL_STOPPED:
+            reader.starts(block.text)
+            continue
+        if block.how == ONCE_STOPPED:
+            ends(reader)
+        code, out, err = reader.types(block.text)
+        assert code == 0, f"{name(page)}:{block.line}\n{out}\n{err}"
+    ends(reader)
+
+
+def ends(reader):
+    for code, said in reader.stops_all():
+        assert code in {0, 130}, said
+
+
+@pytest.mark.parametrize("page", of("json"), ids=name)
+def test_every_document_is_one(page):
+    for block in blocks(page):
+        if block.kind != "json":
+            continue
+        text = block.text
+        found = json.loads(text if text.lstrip()[0] in "{[" else f"{{{text}}}")
+        if isinstance(found, dict):
+            assert check_settings(found) == [], f"{name(page)}:{block.line}"
+
+
+@pytest.mark.parametrize("page", of("python"), ids=name)
+def test_every_program_is_one(page):
+    for block in blocks(page):
+        if block.kind == "python":
+            compile(block.text, f"{name(page)}:{block.line}", "exec")
+
+
+def test_the_program_of_the_history_runs(reader):
+    a_years_rows(reader)
+    (block,) = [
+        each for each in blocks(DOCS / "how-to/history.md") if each.kind == "python"
+    ]
+    (reader.place / "program.py").write_text(block.text, "utf-8")
+    code, out, err = reader.types("python program.py")
+    assert code == 0, err
+    assert "'temperature': 20.5" in out
