@@ -77,7 +77,7 @@ async def test_an_account_without_a_thermometer_is_of_no_use(
     assert (ended["type"], ended["reason"]) == (FlowResultType.ABORT, "no_devices")
 
 
-async def test_an_account_is_set_up_once(hass, begun, account, home, entry):
+async def test_an_account_is_set_up_once(hass, begun, account):
     room = await go_on(hass, begun, account)
     done = await go_on(hass, room, ROOM)
     assert done["type"] is FlowResultType.CREATE_ENTRY

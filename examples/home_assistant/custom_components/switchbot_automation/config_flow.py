@@ -109,7 +109,8 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             settings = _first_settings(user_input, self.hass.config.time_zone)
             try:
-                parse_settings(settings)
+                # Timezones are files, which must not be read on the loop.
+                await self.hass.async_add_executor_job(parse_settings, settings)
             except SettingsError as error:
                 _LOGGER.debug("first settings: %s", error)
                 errors["base"] = "band"
