@@ -152,6 +152,9 @@ class CloudApi(Protocol):
     fan,on" and, of `command_type` ``customize``, the name of a learned button; it returns
     once the command was accepted.
 
+    A cloud that takes more than eight readings at once may say so in an attribute
+    `reads_at_once`, up to 1000; SwitchBot's refuses bursts.
+
     Any exception counts as a failed call. One of `CloudError` also says, by `maybe_sent`,
     whether a repetition could act twice.
 

@@ -91,6 +91,14 @@ class _Names:
     def keys(self, names: Iterable[str]) -> dict[str, str]:
         return {self.key(name): name for name in names}
 
+    def revisions(
+        self, written: Mapping[str, str] | None, names: Mapping[str, str]
+    ) -> dict[str, str] | None:
+        """Return the revisions by name of what was written under these keys."""
+        if written is None:
+            return None
+        return {name: written[key] for key, name in names.items()}
+
     @contextmanager
     def told_bare(self) -> Iterator[None]:
         """Tell of a conflict by the name that the home has for the document."""
@@ -149,11 +157,13 @@ class HomeStore(StoreInterface):
         """Write the document; durable when it returns."""
         self.store.set(self._names.key(key), data)
 
-    def set_many(self, documents: Mapping[str, Document]) -> None:
+    def set_many(self, documents: Mapping[str, Document]) -> dict[str, str] | None:
         """Write several documents, all or nothing where the store does so."""
-        self.store.set_many(
-            {self._names.key(key): data for key, data in documents.items()}
+        names = self._names.keys(documents)
+        written = self.store.set_many(
+            {key: documents[name] for key, name in names.items()}
         )
+        return self._names.revisions(written, names)
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
@@ -250,11 +260,15 @@ class AsyncHomeStore:
         """Write the document; durable when it returns."""
         await self.store.set(self._names.key(key), data)
 
-    async def set_many(self, documents: Mapping[str, Document]) -> None:
+    async def set_many(
+        self, documents: Mapping[str, Document]
+    ) -> dict[str, str] | None:
         """Write several documents, all or nothing."""
-        await self.store.set_many(
-            {self._names.key(key): data for key, data in documents.items()}
+        names = self._names.keys(documents)
+        written = await self.store.set_many(
+            {key: documents[name] for key, name in names.items()}
         )
+        return self._names.revisions(written, names)
 
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""

@@ -118,14 +118,16 @@ class StoreInterface(ABC):
         """Return an Entry for each key, in the order asked."""
         return {key: self.get_entry(key) for key in keys}
 
-    def set_many(self, documents: Mapping[str, Document]) -> None:
+    def set_many(self, documents: Mapping[str, Document]) -> Mapping[str, str] | None:
         """Write several documents, all or nothing.
 
+        Returns their revisions where the backend knows them without asking, else None.
         The derived form cannot promise "all or nothing"; every backend here overrides
         it.
         """
         for key, data in documents.items():
             self.set(key, data)
+        return None
 
     def update(self, key: str, change: Change) -> Document:
         """Apply `change` to the document until no other writer came between.
@@ -219,7 +221,9 @@ class AsyncStore(Protocol):
     async def close(self) -> None: ...
     async def get(self, key: str) -> Document: ...
     async def get_many(self, keys: Iterable[str]) -> dict[str, Entry]: ...
-    async def set_many(self, documents: Mapping[str, Document]) -> None: ...
+    async def set_many(
+        self, documents: Mapping[str, Document]
+    ) -> Mapping[str, str] | None: ...
     async def update(self, key: str, change: Change) -> Document: ...
     async def lease(self, name: str, ttl_seconds: float) -> AsyncLease | None: ...
 

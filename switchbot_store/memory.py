@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from switchbot_store.codec import decode, encode, is_internal, validate_key
 from switchbot_store.errors import StoreClosedError, StoreConflictError
 from switchbot_store.interface import StoreInterface
-from switchbot_store.model import Document, Entry, StoreStatus
+from switchbot_store.model import Document, Entry, StoreStatus, UnreadEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,9 +57,7 @@ class MemoryStore(StoreInterface):
             stored = self._documents.get(key)
         if stored is None:
             return Entry({}, "", None)
-        # Bytes, not the dict: copying through orjson is ten times as fast as deepcopy.
-        data = decode(stored.encoded, key=key)
-        return Entry(data, stored.revision, stored.updated_at)
+        return _entry(key, stored)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return an Entry for each key, all as of one moment."""
@@ -66,11 +65,7 @@ class MemoryStore(StoreInterface):
             self._check_open()
             found = {key: self._documents.get(validate_key(key)) for key in keys}
         return {
-            key: Entry({}, "", None)
-            if stored is None
-            else Entry(
-                decode(stored.encoded, key=key), stored.revision, stored.updated_at
-            )
+            key: Entry({}, "", None) if stored is None else _entry(key, stored)
             for key, stored in found.items()
         }
 
@@ -81,13 +76,12 @@ class MemoryStore(StoreInterface):
             self._check_open()
             self._put(key, encoded)
 
-    def set_many(self, documents: Mapping[str, Document]) -> None:
-        """Write several documents, all or nothing."""
+    def set_many(self, documents: Mapping[str, Document]) -> dict[str, str]:
+        """Write several documents, all or nothing; return their revisions."""
         encoded = {validate_key(key): encode(data) for key, data in documents.items()}
         with self._lock:
             self._check_open()
-            for key, each in encoded.items():
-                self._put(key, each)
+            return {key: self._put(key, each) for key, each in encoded.items()}
 
     def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""
@@ -148,3 +142,10 @@ class MemoryStore(StoreInterface):
         revision = f"{self._writes:x}"
         self._documents[key] = _Stored(encoded, revision, self._now())
         return revision
+
+
+def _entry(key: str, stored: _Stored) -> Entry:
+    # Bytes, not the dict: copying through orjson is ten times as fast as deepcopy. And
+    # only when it is looked at: `encode` made them, so they can be read.
+    read = partial(decode, stored.encoded, key=key)
+    return UnreadEntry(read, stored.revision, stored.updated_at)

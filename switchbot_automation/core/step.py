@@ -295,6 +295,8 @@ def _lanes(
     bearing on each other. Those that ask nothing, not being in `asks`, need no lane of
     their own.
     """
+    if not asks:
+        return [list(zones)]
     lanes: dict[str, list[ZoneSettings]] = {"": []}
     of_group = {
         zone: f"group {group.name}"

@@ -20,6 +20,7 @@ from switchbot_automation.engine.observe.meters import (
     Meters,
     QuotaWatch,
     ledger_of,
+    reads_at_once,
 )
 from switchbot_automation.engine.observe.offsets import Offsets
 from switchbot_automation.engine.observe.pushed import Pushes
@@ -83,7 +84,15 @@ def assemble(
     known = KnownDevices()
     pushes = Pushes(documents, clock, known)
     observer = Observer(plugged, clock, ledger, counts=shared is None)
-    meters = Meters(documents, observer, clock, ledger, pushes=pushes, known=known)
+    meters = Meters(
+        documents,
+        observer,
+        clock,
+        ledger,
+        pushes=pushes,
+        known=known,
+        at_once=reads_at_once(client),
+    )
     actuator = Actuator(plugged, observer, clock, hooks)
     leadership = Leadership(clock, watches)
     commander = Commander(documents, actuator, clock, leadership)

@@ -278,8 +278,14 @@ class AutomationEngine:
         ``manual``, ``once``, ``refresh`` and ``replay`` also read meters not yet due;
         where another process leads, ``manual`` and ``refresh`` are handed on to it.
         """
-        async with self._turn():
-            return await self._run(trigger)
+        # As `_turn`, but at every tick.
+        self._lifetime.check()
+        async with self._turns.take():
+            self._lifetime.check()
+            try:
+                return await self._run(trigger)
+            finally:
+                self._parts.commander.settle()
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -370,7 +376,8 @@ class AutomationEngine:
         parts, documents = self._parts, self._documents
         rules_at: datetime | None = None
         strays: tuple[Command, ...] = ()
-        async with self._turns.overtakable():
+        self._turns.open()
+        try:
             ticks = await parts.tick.run(settings, now, force=trigger in _FORCING)
             if parts.leadership.leads:
                 if documents.left.units:
@@ -380,6 +387,8 @@ class AutomationEngine:
                     ticks, strays = with_commands(ticks, strays)
                 if settings.rules or any(tick.tells for tick in ticks):
                     await parts.notices.tell(now)
+        finally:
+            await self._turns.close()
         return ticks, strays, rules_at
 
     async def look(self) -> bool:
@@ -563,7 +572,7 @@ class AutomationEngine:
             check_hold(hold, now)
             settings = self._in_force if within else None
             if settings is None:
-                settings = await self._parts.preparation.in_force(now)
+                settings = await self._parts.preparation.in_force(now, of=zone)
             found = settings.zones.get(zone)
             if found is None:
                 raise UnknownZoneError(zone, settings.zones)

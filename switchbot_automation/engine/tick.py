@@ -10,6 +10,7 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from switchbot_automation.core.decide import concerned, narrowed
 from switchbot_automation.core.requests import (
     Answered,
     AskUnit,
@@ -115,26 +116,28 @@ class Preparation:
         self._monotonic = 0.0
 
     async def load(
-        self, now: datetime, monotonic: float, *, claim: bool = False
+        self,
+        now: datetime,
+        monotonic: float,
+        *,
+        claim: bool = False,
+        of: str | None = None,
     ) -> Settings | None:
         """Read the documents, bring the states up to `now`, and return the settings.
 
         They are those in force. None while no usable ones were ever read. `monotonic`
         is `now` on the clock that nobody sets. `claim`: a tick, which leads where nobody
-        does.
+        does. `of`: the zone that is asked about; all others, but those that share its
+        outdoor unit, may be left as they were and out of the settings in force.
         """
         jump = self._jump(now, monotonic)
         documents, life = self._documents, self._documents.life
         before = life.error
-        changed = await documents.load()
+        only = None if jump or of is None else self._concerned(of)
+        changed = await documents.load(only)
         settings = life.settings if documents.foreign is None else None
         stored, reachable = documents.home.stored, documents.reachable
-        if changed:
-            if self._observer.refusals:
-                self._observer.try_anew()
-            self._listeners.emit(SettingsApplied(life.revision_in_force))
-        if life.error is not None and life.error is not before:
-            self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
+        self._tell_of_settings(before, changed=changed)
         self._quota_watch.take(documents.quota, settings, read=reachable)
         if reachable and self._leadership.look(stored, claim=claim):
             documents.taken_over()
@@ -150,10 +153,29 @@ class Preparation:
             del self._meters.notes[name]
         if self._left_units.settle(settings, now):
             await self._keep_moved(ticks=claim)
+        if only is not None and not changed:
+            settings = narrowed(settings, only)
         in_force = arrive(settings, documents.states, now, jump_seconds=jump)
         self._observer.remember(documents.states[name] for name in settings.zones)
         self._commander.recover(settings, now)
         return in_force
+
+    def _tell_of_settings(self, before: SettingsError | None, *, changed: bool) -> None:
+        """Tell the listeners of settings that came into force, or could not."""
+        life = self._documents.life
+        if changed:
+            if self._observer.refusals:
+                self._observer.try_anew()
+            self._listeners.emit(SettingsApplied(life.revision_in_force))
+        if life.error is not None and life.error is not before:
+            self._listeners.emit(SettingsRejected(life.error.path, str(life.error)))
+
+    def _concerned(self, zone: str) -> tuple[str, ...] | None:
+        """Return the zones that have a say in what is done to one; None: look at all."""
+        settings = self._documents.life.settings
+        if settings is None or zone not in settings.zones:
+            return None
+        return concerned(settings, zone)
 
     def _note_lead(self) -> None:
         follows = not self._leadership.leads
@@ -190,9 +212,12 @@ class Preparation:
         if not ticks:
             self._wake()
 
-    async def in_force(self, now: datetime) -> Settings:
-        """Load, and raise SettingsError when no usable settings were ever read."""
-        settings = await self.load(now, self._clock.monotonic())
+    async def in_force(self, now: datetime, *, of: str | None = None) -> Settings:
+        """Load, and raise SettingsError when no usable settings were ever read.
+
+        `of`: see `load`.
+        """
+        settings = await self.load(now, self._clock.monotonic(), of=of)
         if settings is None:
             if self._documents.foreign is not None:
                 raise SettingsError(self._documents.foreign, path="home")
@@ -206,7 +231,7 @@ class Preparation:
 
         Raises UnknownZoneError; SettingsError when no usable ones were ever read.
         """
-        settings = await self.in_force(now)
+        settings = await self.in_force(now, of=name)
         if name not in settings.zones:
             raise UnknownZoneError(name, settings.zones)
         return settings.zones[name]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
 
 class Turns:
     """One after the other, in the order they came.
 
-    A tick that has sent for the cloud may take long. While it is `overtakable` a person's
-    OFF does not wait for its end.
+    A tick that has sent for the cloud may take long. Between its `open` and its `close` a
+    person's OFF does not wait for its end.
     """
 
     def __init__(self) -> None:
@@ -28,25 +29,22 @@ class Turns:
         """Whether somebody is at work."""
         return self._lock.locked()
 
-    @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
+    def take(self) -> AbstractAsyncContextManager[None]:
         """Wait for the turn, and have it."""
-        async with self._lock:
-            yield
+        return self._lock
 
-    @asynccontextmanager
-    async def overtakable(self) -> AsyncIterator[None]:
-        """Let in who may overtake; over when the last of them is done."""
+    def open(self) -> None:
+        """Let in who may overtake, until `close`."""
         self._open.set()
+
+    async def close(self) -> None:
+        """Let nobody in any more, once the last who overtook is done."""
         try:
-            yield
+            while self._inside:
+                self._left.clear()
+                await self._left.wait()
         finally:
-            try:
-                while self._inside:
-                    self._left.clear()
-                    await self._left.wait()
-            finally:
-                self._open.clear()
+            self._open.clear()
 
     @asynccontextmanager
     async def take_or_overtake(self) -> AsyncIterator[bool]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from switchbot_automation.core.state.values import encode_instant, instant
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.explain.margins import margins_of
+from switchbot_automation.explain.rows import told_at, with_decisions
 from switchbot_automation.explain.trace import (
     agrees,
     commands_as_json,
@@ -228,8 +229,16 @@ class Explainer:
         for back in _LOOK_BACKS:
             rows = await self._rows(zone, at - back, at + _A_MOMENT)
             if rows:
-                return rows[-1]
+                return await self._in_full(zone, rows[-1])
         return None
+
+    async def _in_full(self, zone: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a row with its decision, which the row before it may tell."""
+        at = told_at(row)
+        if at is None:
+            return row
+        before = await self._rows(zone, at, at + _AT_ONCE)
+        return list(with_decisions([*before, row]))[-1]
 
     async def _rows(
         self, zone: str, start: datetime, end: datetime

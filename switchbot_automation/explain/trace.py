@@ -9,7 +9,7 @@ kept whole, of the others only how many there were and between which temperature
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -164,7 +164,8 @@ class DecisionRun:
     """A decision that stood from `since` on, at `count` looks, the last at `last`.
 
     `low` and `high` are the temperatures seen meanwhile, None without any. `recorded_at`
-    is the instant of the row of history that holds its trace.
+    is the instant of the row of history that holds its trace, `told` what that row says
+    and the rows after it need not repeat.
     """
 
     key: tuple[Any, ...]
@@ -175,6 +176,11 @@ class DecisionRun:
     count: int = 1
     low: float | None = None
     high: float | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    def unrecorded(self) -> None:
+        """Have the trace kept with the next look: the row with it was not taken."""
+        self.recorded_at -= _WRITTEN_AGAIN
 
     def saw(self, temperature: float | None) -> None:
         """Take one more temperature."""

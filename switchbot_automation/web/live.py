@@ -20,11 +20,12 @@ from switchbot_automation.engine.tell.events import (
     SettingsApplied,
     WebhookReceived,
 )
+from switchbot_automation.instants import zulu
 from switchbot_automation.languages import ENGLISH, speaking, spoken
 from switchbot_automation.web.api.encoding import event_as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from switchbot_automation.engine import AutomationEngine
     from switchbot_automation.engine.tell.events import Event
@@ -62,6 +63,7 @@ class Live:
         self._last_id = 0
         # Another process numbers its events anew.
         self.boot = secrets.token_hex(4)
+        self._untold: list[_Told] = []
         self._home_is_due = False
         self._zones_are_others = False
         self.decisions: dict[str, deque[dict[str, Any]]] = {}
@@ -103,6 +105,9 @@ class Live:
         None in the queue ends it; give it back with `leave`. `gone` tells whether the
         listener went away. They are in the language that is spoken by who calls.
         """
+        if self._untold:
+            # They are for those who listened; who joins now hears of what they missed.
+            self._send_what_is_new()
         queue: Queue = asyncio.Queue(_WAITING_FRAMES)
         self._queues[queue] = _Listener(gone, spoken())
         if self._look is None:
@@ -136,12 +141,7 @@ class Live:
         for told in self._kept:
             if told.number <= seen:
                 continue
-            try:
-                frame = told.frame(spoken())
-            except TypeError:
-                _LOGGER.exception("an event cannot be told as JSON")
-            else:
-                yield frame
+            yield from _frames([told], spoken())
 
     def _hear(self, event: Event) -> None:
         self._last_id += 1
@@ -150,24 +150,26 @@ class Live:
             # A busy house sends thousands that nobody looks at.
             self._kept.append(told)
             return
-        facts = told.facts(ENGLISH)
         if not isinstance(event, WebhookReceived):
             self._shared.forget()
         if isinstance(event, SettingsApplied):
             self._zones_are_others = True
         if isinstance(event, DecisionMade):
-            self.counts["decisions", facts["zone"], facts["outcome"]] += 1
-            self._remember(facts)
+            decision = event.decision
+            self.counts["decisions", decision.zone, str(decision.outcome)] += 1
+            self._remember(event, told)
         elif isinstance(event, CommandHandled):
+            facts = told.facts(ENGLISH)
             key = ("commands", facts["zone"], facts["action"], facts["status"])
             self.counts[key] += 1
             self._note_command(facts)
         self._kept.append(told)
-        self._send(told.frame)
+        if self._queues:
+            self._untold.append(told)
         if not self._home_is_due:
             # Once for all the events of a tick, and after the tick.
             self._home_is_due = True
-            asyncio.get_running_loop().call_soon(self._send_home)
+            asyncio.get_running_loop().call_soon(self._send_what_is_new)
 
     def _forget_zones(self) -> None:
         """Forget the zones that are gone; else every name there ever was would stay."""
@@ -178,13 +180,15 @@ class Live:
             if key[0] in _OF_ZONES and key[1] not in there:
                 del self.counts[key]
 
-    def _remember(self, facts: dict[str, Any]) -> None:
-        kept = self.decisions.setdefault(facts["zone"], deque(maxlen=_KEPT_DECISIONS))
-        key = (facts["outcome"], [each["code"] for each in facts["reasons"]])
+    def _remember(self, event: DecisionMade, told: _Told) -> None:
+        decision = event.decision
+        kept = self.decisions.setdefault(decision.zone, deque(maxlen=_KEPT_DECISIONS))
+        key = (decision.outcome, [each.code for each in decision.reasons])
         if kept and kept[-1]["key"] == key:
-            kept[-1]["until"] = facts["at"]
+            kept[-1]["until"] = zulu(event.at)
             kept[-1]["looks"] += 1
             return
+        facts = told.facts(ENGLISH)
         kept.append(
             {
                 "key": key,
@@ -207,17 +211,25 @@ class Live:
         with speaking(language):
             return _frame("home", self._engine.overview())
 
-    def _send_home(self) -> None:
+    def _send_what_is_new(self) -> None:
         self._home_is_due = False
         if self._zones_are_others:
             self._zones_are_others = False
             self._forget_zones()
+        untold, self._untold = self._untold, []
         if self._queues:
-            self._send(self._home)
+            self._send(untold)
 
-    def _send(self, frame_in: Callable[[str], bytes]) -> None:
+    def _send(self, untold: list[_Told]) -> None:
+        """Send events and the home after them as one piece, so that it is written once.
+
+        However many zones a tick has, it takes one place of those that wait.
+        """
         languages = {each.language for each in self._queues.values()}
-        frames = {language: frame_in(language) for language in languages}
+        frames = {
+            language: b"".join([*_frames(untold, language), self._home(language)])
+            for language in languages
+        }
         for queue, listener in tuple(self._queues.items()):
             try:
                 queue.put_nowait(frames[listener.language])
@@ -230,6 +242,17 @@ class Live:
         while queue.full():
             queue.get_nowait()
         queue.put_nowait(None)
+
+
+def _frames(events: Iterable[_Told], language: str) -> Iterator[bytes]:
+    """Yield the frames of events, without those that cannot be told."""
+    for told in events:
+        try:
+            frame = told.frame(language)
+        except TypeError:
+            _LOGGER.exception("an event cannot be told as JSON")
+        else:
+            yield frame
 
 
 class _Listener(NamedTuple):

@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 import orjson
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from switchbot_store.codec import UnreadableError
 from switchbot_store.files.formats import JSON, format_of
@@ -179,6 +176,11 @@ def print_table(
 
     Columns without a single name get no header.
     """
+    # Loaded for who is shown a table: a process that runs for years is not.
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(box=box.SIMPLE_HEAD, show_header=any(columns))
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -207,11 +209,13 @@ def progress_bar(*, as_json: bool = False) -> Iterator[Callable[[float, str], No
     if as_json:
         yield _json_lines()
         return
+    # Loaded for who waits long enough to see one.
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _part, _what: None
         return
-    # Loaded for who waits long enough to see one.
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
         Progress,

@@ -33,7 +33,7 @@ from switchbot_store.files.durable import (
     make_directory,
     wrapped_os_errors,
 )
-from switchbot_store.files.lines import LineFile, read_lines
+from switchbot_store.files.lines import LineFile, take_lines
 from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
 
@@ -65,6 +65,7 @@ class Journal:
         self.view = threading.Lock()
         """Held, never for long, while writes become visible together."""
         self.pending: dict[str, PendingWrite] = {}
+        self._live = _Live()
         self._lock_descriptor: int | None = None
         self._lock_path = str(directory / DIRECTORY / _LOCK)
         self._file = LineFile(str(directory / DIRECTORY / FILE))
@@ -79,7 +80,7 @@ class Journal:
     @property
     def count(self) -> int:
         """How many acknowledged writes are pending."""
-        return sum(write.count for write in list(self.pending.values()))
+        return self._live.count
 
     def open(self) -> str:
         """Take the directory's lock and read what an earlier process left.
@@ -92,9 +93,11 @@ class Journal:
             if owner:
                 return owner
             try:
-                lines = self._file.open()
-                self.pending = _pending(lines.payloads)
-                if lines.damaged or len(lines.payloads) > len(self.pending):
+                pending: dict[str, PendingWrite] = {}
+                lines = self._file.open(lambda line: _apply(pending, line))
+                self.pending = pending
+                self._live = _Live(pending.values())
+                if lines.damaged or lines.total > len(pending):
                     self._try_to_compact()
             except BaseException:
                 self.close()
@@ -115,7 +118,7 @@ class Journal:
             else:
                 self._file.append(_line_of(writes))
             with self.view:
-                self.pending.update({write.key: write for write in writes})
+                self._put(writes)
             self._compact_if_grown()
 
     def mark_tried(self, writes: Iterable[PendingWrite]) -> list[PendingWrite]:
@@ -142,8 +145,7 @@ class Journal:
                     self._file.append(orjson.dumps({"tried": news}))
                 except StoreUnavailableError as error:
                     self._on_fault(str(error))
-            for write in marked:
-                self.pending[write.key] = write
+            self._put(marked)
         return marked
 
     def settle(self, write: PendingWrite, revision: str) -> None:
@@ -154,15 +156,16 @@ class Journal:
         with self.lock:
             newest = self.pending.get(write.key)
             if newest is write:
-                del self.pending[write.key]
+                self._remove(write)
             elif newest is not None:
                 # In memory alone: the file's line names the revision among `tried`.
-                self.pending[write.key] = replace(
+                below = replace(
                     newest,
                     base=revision,
                     tried=(),
                     count=max(1, newest.count - write.count),
                 )
+                self._put([below])
 
     def is_newest(self, write: PendingWrite) -> bool:
         """Tell whether nobody wrote that key since."""
@@ -172,7 +175,7 @@ class Journal:
         """Forget a write that lost, unless a newer one came."""
         with self.lock:
             if self.is_newest(write):
-                del self.pending[write.key]
+                self._remove(write)
 
     def replace(self, pairs: Iterable[tuple[PendingWrite, PendingWrite]]) -> None:
         """Put successors in the place of writes of which no newer one came.
@@ -189,7 +192,7 @@ class Journal:
             except StoreUnavailableError as error:
                 self._on_fault(str(error))
                 with self.view:
-                    self.pending.update({write.key: write for write in successors})
+                    self._put(successors)
 
     def clear(self) -> bool:
         """Empty the file if nothing is pending; tell whether nothing is.
@@ -244,22 +247,30 @@ class Journal:
         """Close, in a forked child, the copies that would keep the lock held."""
         self.lock = threading.RLock()
         self.view = threading.Lock()
-        self.pending = {}
+        self.pending, self._live = {}, _Live()
         self._file.close()
         descriptor, self._lock_descriptor = self._lock_descriptor, None
         if descriptor is not None:
             # Without unlocking it: the lock is the parent's as much as this one's.
             os.close(descriptor)
 
+    def _put(self, writes: Iterable[PendingWrite]) -> None:
+        for write in writes:
+            self._live.leave(self.pending.get(write.key))
+            self._live.enter(write)
+            self.pending[write.key] = write
+
+    def _remove(self, write: PendingWrite) -> None:
+        del self.pending[write.key]
+        self._live.leave(write)
+
     def _compact(self) -> None:
-        writes = list(self.pending.values())
-        self._file.replace([_line_of([write]) for write in writes])
+        self._file.replace(_line_of([write]) for write in list(self.pending.values()))
 
     def _compact_if_grown(self) -> None:
         if self._file.size < _COMPACT_FROM_BYTES:
             return
-        live = sum(len(write.encoded or b"") for write in self.pending.values())
-        if self._file.size > _COMPACT_FACTOR * (live + _COMPACT_FROM_BYTES):
+        if self._file.size > _COMPACT_FACTOR * (self._live.size + _COMPACT_FROM_BYTES):
             self._try_to_compact()
 
     def _try_to_compact(self) -> None:
@@ -268,6 +279,25 @@ class Journal:
         except StoreUnavailableError as error:
             # A full disk is no reason to stop: every line is durable as it is.
             self._on_fault(str(error))
+
+
+class _Live:
+    """How much is pending, counted as it comes and goes: there may be very much."""
+
+    def __init__(self, writes: Iterable[PendingWrite] = ()) -> None:
+        self.count = 0
+        self.size = 0
+        for write in writes:
+            self.enter(write)
+
+    def enter(self, write: PendingWrite) -> None:
+        self.count += write.count
+        self.size += len(write.encoded or b"")
+
+    def leave(self, write: PendingWrite | None) -> None:
+        if write is not None:
+            self.count -= write.count
+            self.size -= len(write.encoded or b"")
 
 
 def _opened_lock(path: str) -> int:
@@ -281,7 +311,11 @@ def _opened_lock(path: str) -> int:
 
 def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
     """Return what a journal holds, without its lock: for looking on."""
-    return _pending(read_lines(str(Path(directory) / DIRECTORY / FILE)))
+    pending: dict[str, PendingWrite] = {}
+    take_lines(
+        str(Path(directory) / DIRECTORY / FILE), lambda line: _apply(pending, line)
+    )
+    return pending
 
 
 def _line_of(writes: Iterable[PendingWrite]) -> bytes:
@@ -303,14 +337,11 @@ def _line_of(writes: Iterable[PendingWrite]) -> bytes:
     return orjson.dumps({"writes": rows})
 
 
-def _pending(payloads: Iterable[bytes]) -> dict[str, PendingWrite]:
-    pending: dict[str, PendingWrite] = {}
-    for payload in payloads:
-        line = orjson.loads(payload)
-        for row in line.get("writes", ()):
-            pending[row["key"]] = _write_of(row)
-        _apply_tried(pending, line.get("tried", {}))
-    return pending
+def _apply(pending: dict[str, PendingWrite], payload: bytes) -> None:
+    line = orjson.loads(payload)
+    for row in line.get("writes", ()):
+        pending[row["key"]] = _write_of(row)
+    _apply_tried(pending, line.get("tried", {}))
 
 
 def _write_of(row: Mapping[str, Any]) -> PendingWrite:

@@ -29,6 +29,7 @@ from switchbot_store.errors import StoreDataError
 from switchbot_store.files.durable import (
     Content,
     directory_of,
+    holds,
     keep_copy,
     make_directory,
     read_content,
@@ -60,11 +61,12 @@ class Stored(NamedTuple):
     content: Content
     document: Document
     problem: DocumentProblem | None = None
+    known_revision: str = ""
 
     @property
     def revision(self) -> str:
         """The hash of the bytes."""
-        return revision_of(self.content.data)
+        return self.known_revision or revision_of(self.content.data)
 
 
 def revision_of(data: bytes) -> str:
@@ -102,7 +104,43 @@ class DocumentFile:
         """What was last written or read as a document."""
         self._copied = False
         """Whether the copy is known to hold just that."""
+        self._revision: tuple[bytes, str] = (b"", "")
         self._unreadable: bytes | None = None
+        self.alone_at: object = None
+        """What the directory was like when nothing in it was in this document's way."""
+
+    def read_again(self) -> Stored | None:
+        """Return the document if the file holds what was last good, else None.
+
+        The bytes are read and compared each time: what `stat` says may be the same after
+        a change, and is out of date on some disks of a network. What is spared is to
+        judge them once more. Only for a file that is known to be alone. Raises OSError.
+        """
+        good = self._good_copied()
+        content = None if good is None else read_content(self.path, len(good))
+        if good is None or content is None or content.data != good:
+            return None
+        revision = self._revision
+        if revision[0] is not good:
+            revision = self._revision = good, revision_of(good)
+        return Stored(content, self._again(good), None, revision[1])
+
+    def document_again(self) -> Document | None:
+        """Return what `read_again` does, without anything around it."""
+        good = self._good_copied()
+        if good is None or not holds(self.path, good):
+            return None
+        return self._again(good)
+
+    def _good_copied(self) -> bytes | None:
+        """Return what was last good, unless there is more to do than to read it."""
+        good = self._good
+        if good is None or not self._copied or self.problem is not None:
+            return None
+        return good.data
+
+    def _again(self, good: bytes) -> Document:
+        return self._format.read_again(good, key=self.key)
 
     def read_known(self) -> tuple[Stored | None, bool]:
         """Return the document, None if never set, and whether that was all to do.
@@ -183,16 +221,19 @@ class DocumentFile:
         content = read_content(self.path)
         return content is not None and content.data == data
 
-    def check_writable(self) -> None:
-        """Raise StoreDataError when writing would go over a person's text."""
+    def check_writable(self) -> Content | None:
+        """Return what will be written over, None where there is no file.
+
+        Raises StoreDataError when that would be a person's text.
+        """
         several = self._several()
         if several is not None:
             raise StoreDataError(
                 f"{several}; nothing is written meanwhile", problem=several
             )
-        content = read_content(self.path)
+        content = read_content(self.path, len(self._durable or b""))
         if content is None or content.data == self._durable:
-            return
+            return content
         content, stored = self._settled()
         if stored is None and content is not None and is_by_hand(content.data):
             problem = self._noted(content.data)
@@ -200,21 +241,22 @@ class DocumentFile:
                 f"{problem}; nothing is written over it: mend it or move it away",
                 problem=problem,
             )
+        return content
 
-    def text_of(self, document: Document, as_json: bytes) -> bytes:
-        """Return the bytes that `write` takes to hold a document.
+    def text_of(
+        self, document: Document, as_json: bytes, current: Content | None
+    ) -> bytes:
+        """Return the bytes that `write` takes to hold a document, in place of `current`.
 
         Of a file that a person wrote in another language as little changes as can be.
         Raises StoreDataError where that cannot be.
         """
-        content = read_content(self.path)
-        before = b"" if content is None else content.data
+        before = b"" if current is None else current.data
         return self._format.written(document, as_json, before, place=self.path)
 
-    def write(self, data: bytes) -> None:
-        """Replace the document; durable when it returns."""
+    def write(self, data: bytes, current: Content | None) -> None:
+        """Replace the document, which is `current`; durable when it returns."""
         target = self.place()
-        current = read_content(target)
         temporary = self._write_beside(target, data, current)
         self._install(temporary, target, current)
         sync_directory(directory_of(target))
@@ -289,6 +331,10 @@ class DocumentFile:
     def place(self) -> str:
         """Follow a symbolic link: people keep their settings elsewhere."""
         return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
+
+    def several(self) -> bool:
+        """Look where the document lies; tell whether that cannot be said."""
+        return self._several() is not None
 
     # reading
 
@@ -470,7 +516,7 @@ class DocumentFile:
         durable, self._durable = self._durable, None
         if current is not None:
             if current.data == durable or self._is_good(current):
-                keep_copy(target, _previous_path(target))
+                keep_copy(target, _previous_path(target), current.status)
             else:
                 evidence = self._set_aside(target)
                 _LOGGER.error(

@@ -23,13 +23,15 @@ from switchbot_store.errors import SlowConnectionError, StoreUnavailableError
 from switchbot_store.instants import EARLIEST, from_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 TEMPORARY_SUFFIX: Final = ".tmp"
+_READING: Final = os.O_RDONLY | os.O_CLOEXEC
 _NEW_FILE_MODE: Final = 0o600
 """Settings hold webhook addresses, which are secrets."""
 _LOCK_FILE_MODE: Final = 0o644
+_PIECE_BYTES: Final = 1024 * 1024
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
 _READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _LOCK_POLL_SECONDS: Final = 0.002
@@ -56,19 +58,38 @@ def wrapped_os_errors(action: str) -> Iterator[None]:
         raise StoreUnavailableError(f"{action}: {error}") from error
 
 
-def read_content(path: str) -> Content | None:
-    """Return what the file holds, None if there is no such file. Raises OSError."""
+def read_content(path: str, expected: int | None = None) -> Content | None:
+    """Return what the file holds, None if there is no such file. Raises OSError.
+
+    `expected`: how long it is, should it be as it was; one call less if so.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, _READING)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         status = os.fstat(descriptor)
         # One byte more than the size says, and once more: the file may be growing.
         data = os.read(descriptor, status.st_size + 1)
+        if len(data) == expected == status.st_size:
+            return Content(data, status)
         while chunk := os.read(descriptor, 65536):
             data += chunk
         return Content(data, status)
+    finally:
+        os.close(descriptor)
+
+
+def holds(path: str, data: bytes) -> bool:
+    """Tell whether the file holds just these bytes; False where it cannot be read."""
+    try:
+        descriptor = os.open(path, _READING)
+    except OSError:
+        return False
+    try:
+        return os.read(descriptor, len(data) + 1) == data
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
 
@@ -82,7 +103,7 @@ def temporary_name(path: str) -> str:
 
 def write_temporary(
     path: str,
-    data: bytes,
+    data: bytes | Iterable[bytes],
     *,
     like: os.stat_result | None = None,
     durable: bool = True,
@@ -91,7 +112,7 @@ def write_temporary(
 
     `like` describes the file that it is going to replace: owner and permissions stay.
     Nothing is left behind when the disk is full. Not `durable`: without the fsync, for
-    a copy that a power cut may cost.
+    a copy that a power cut may cost. `data` may come in parts, never all in memory.
     """
     temporary = temporary_name(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -100,9 +121,10 @@ def write_temporary(
         try:
             if like is not None:
                 _imitate(descriptor, like)
-            written = os.write(descriptor, data)
-            while written < len(data):
-                written += os.write(descriptor, memoryview(data)[written:])
+            for part in (data,) if isinstance(data, bytes) else _gathered(data):
+                written = os.write(descriptor, part)
+                while written < len(part):
+                    written += os.write(descriptor, memoryview(part)[written:])
             if durable:
                 os.fsync(descriptor)
         finally:
@@ -112,6 +134,19 @@ def write_temporary(
             os.unlink(temporary)
         raise
     return temporary
+
+
+def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts joined to pieces that are worth a write each."""
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= _PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def replace(temporary: str, path: str) -> None:
@@ -124,17 +159,17 @@ def replace(temporary: str, path: str) -> None:
         raise
 
 
-def write_durably(path: str, data: bytes) -> None:
+def write_durably(path: str, data: bytes | Iterable[bytes]) -> None:
     """Replace the file's content; durable when it returns. Raises OSError."""
     replace(write_temporary(path, data), path)
     sync_directory(directory_of(path))
 
 
-def keep_copy(path: str, copy: str) -> None:
+def keep_copy(path: str, copy: str, status: os.stat_result | None = None) -> None:
     """Let `copy` name what `path` holds now, `path` staying where it is.
 
     A hard link where the file system has them; the directory still wants its fsync.
-    Raises OSError.
+    `status` is that of `path`, where it is known. Raises OSError.
     """
     link = temporary_name(copy)
     try:
@@ -147,9 +182,10 @@ def keep_copy(path: str, copy: str) -> None:
             raise
         link = write_temporary(copy, content.data, like=content.status)
     replace(link, copy)
-    # Renaming one name of a file to another of its names does nothing at all.
-    with suppress(FileNotFoundError):
-        os.unlink(link)
+    if status is None or status.st_nlink > 1:
+        # Renaming one name of a file to another of its names does nothing at all.
+        with suppress(FileNotFoundError):
+            os.unlink(link)
 
 
 def directory_of(path: str) -> str:

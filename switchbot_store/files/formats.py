@@ -14,7 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from switchbot_store.codec import UnreadableError, decode, encode
+from switchbot_store.codec import UnreadableError, decode, decode_again, encode
 from switchbot_store.errors import StoreDataError
 from switchbot_store.files.hand_edits import (
     BYTE_ORDER_MARK,
@@ -52,6 +52,10 @@ class Format(Protocol):
         """Return the document of a file's bytes, or raise UnreadableError."""
         ...
 
+    def read_again(self, data: bytes, *, key: str) -> Document:
+        """Return the document of bytes that `read` took before."""
+        ...
+
     def mistake_in(self, data: bytes) -> Mistake:
         """Find the first mistake in what `read` refuses."""
         ...
@@ -72,6 +76,10 @@ class _Json:
 
     def read(self, data: bytes, *, key: str) -> Document:
         return decode(data.removeprefix(BYTE_ORDER_MARK), key=key)
+
+    def read_again(self, data: bytes, *, key: str) -> Document:
+        del key
+        return decode_again(data.removeprefix(BYTE_ORDER_MARK))
 
     def mistake_in(self, data: bytes) -> Mistake:
         return mistake_in(data)
@@ -112,6 +120,9 @@ class _ByHand:
         raise UnreadableError(
             f"{key!r} holds no {self.name}: line {line} column {column}: {reason}"
         )
+
+    def read_again(self, data: bytes, *, key: str) -> Document:
+        return self.read(data, key=key)
 
     def mistake_in(self, data: bytes) -> Mistake:
         found = self._found_in(data)

@@ -13,6 +13,7 @@ import os
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchbot_store.files.durable import (
@@ -24,23 +25,24 @@ from switchbot_store.files.durable import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from switchbot_store.files.durable import Content
+    from collections.abc import Callable, Iterable
 
 _LOGGER = logging.getLogger(__name__)
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
 _PREFIX_LENGTH: Final = 9
+_BUFFER_BYTES: Final = 256 * 1024
 
 
 class Lines(NamedTuple):
     """What a file held.
 
-    `torn`: its end was never acknowledged and is left out. `damaged`: so were lines
-    that had been acknowledged.
+    `total` good lines; `payloads` are theirs where nobody took them one by one. `torn`:
+    its end was never acknowledged and is left out. `damaged`: so were lines that had
+    been acknowledged.
     """
 
     payloads: list[bytes]
+    total: int
     torn: bool
     damaged: bool
 
@@ -59,37 +61,40 @@ class LineFile:
         self._wanted = False
         self._uncertain = False
 
-    def open(self) -> Lines:
+    def open(self, take: Callable[[bytes], object] | None = None) -> Lines:
         """Create the file if there is none, and return its lines.
+
+        With `take` they are handed to it one by one instead: a file may be longer than
+        the memory that there is.
 
         Damage before the last good line is no torn end: the file is kept as evidence
         beside this one, and every good line is returned. Of a read-only disk the lines
         are returned too, and the file is opened when it can first be written.
         """
+        payloads: list[bytes] = []
         with wrapped_os_errors(f"cannot open {self.path}"):
-            content = read_content(self.path)
-            data = b"" if content is None else content.data
-            payloads, good_until, damaged = _parsed(data)
-            self.size, torn = len(data), good_until < len(data)
+            found = _read(self.path, take or payloads.append)
+            self.size = 0 if found is None else found.size
+            good_until = 0 if found is None else found.good_until
+            damaged = found is not None and found.damaged
+            torn = good_until < self.size
             try:
-                self._prepare(content, good_until, damaged=damaged)
+                self._prepare(good_until, is_new=found is None, damaged=damaged)
             except OSError as error:
-                if content is None or error.errno != errno.EROFS:
+                if found is None or error.errno != errno.EROFS:
                     self._close_descriptor()
                     raise
                 # Written when it can be: after the last good line.
                 self.size, self._uncertain = good_until, torn
             self._wanted = True
-        return Lines(payloads, torn, damaged)
+        return Lines(payloads, found.total if found else 0, torn, damaged)
 
-    def _prepare(
-        self, content: Content | None, good_until: int, *, damaged: bool
-    ) -> None:
-        if content is None:
+    def _prepare(self, good_until: int, *, is_new: bool, damaged: bool) -> None:
+        if is_new:
             make_directory(directory_of(self.path))
             write_durably(self.path, b"")
         elif damaged:
-            self._keep_evidence(content.data)
+            self._keep_evidence()
         self._descriptor = os.open(self.path, _FLAGS)
         if good_until < self.size:
             _LOGGER.warning(
@@ -126,12 +131,11 @@ class LineFile:
 
     def replace(self, payloads: Iterable[bytes]) -> None:
         """Put other lines in the place of all; a crash leaves the old or the new."""
-        data = b"".join(map(_line, payloads))
         with wrapped_os_errors(f"cannot write {self.path}"):
-            write_durably(self.path, data)
+            write_durably(self.path, map(_line, payloads))
             self._close_descriptor()
             self._descriptor = os.open(self.path, _FLAGS)
-            self.size = len(data)
+            self.size = os.fstat(self._descriptor).st_size
             self._uncertain = False
 
     def clear(self, *, durable: bool = True) -> None:
@@ -171,7 +175,9 @@ class LineFile:
         if descriptor is not None:
             os.close(descriptor)
 
-    def _keep_evidence(self, data: bytes) -> None:
+    def _keep_evidence(self) -> None:
+        content = read_content(self.path)
+        data = b"" if content is None else content.data
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         evidence = f"{self.path}.corrupt-{stamp}"
         write_durably(evidence, data)
@@ -184,27 +190,48 @@ class LineFile:
 
 def read_lines(path: str) -> list[bytes]:
     """Return the good lines of a file that another process may be writing."""
+    payloads: list[bytes] = []
+    take_lines(path, payloads.append)
+    return payloads
+
+
+def take_lines(path: str, take: Callable[[bytes], object]) -> None:
+    """Hand on the good lines of a file that another process may be writing."""
     with wrapped_os_errors(f"cannot read {path}"):
-        content = read_content(path)
-    return [] if content is None else _parsed(content.data)[0]
+        _read(path, take)
 
 
-def _parsed(data: bytes) -> tuple[list[bytes], int, bool]:
-    """Return the good lines, where the last one ends, and whether any before is bad."""
-    payloads = []
-    position = good_until = 0
+class _Read(NamedTuple):
+    """How a file was: its `size`, where its last good line ends, whether any is bad."""
+
+    size: int
+    good_until: int
+    total: int
+    damaged: bool
+
+
+def _read(path: str, take: Callable[[bytes], object]) -> _Read | None:
+    """Hand on the good lines, one in memory at a time; None where there is no file."""
+    position = good_until = total = 0
     bad = damaged = False
-    *lines, _unfinished = data.split(b"\n")
-    for line in lines:
-        position += len(line) + 1
-        payload = line[_PREFIX_LENGTH:]
-        if line[:_PREFIX_LENGTH] != _prefix(payload):
-            bad = True
-            continue
-        damaged = damaged or bad
-        payloads.append(payload)
-        good_until = position
-    return payloads, good_until, damaged
+    try:
+        file = Path(path).open("rb", buffering=_BUFFER_BYTES)  # noqa: SIM115 - below
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with file:
+        for line in file:
+            position += len(line)
+            if not line.endswith(b"\n"):
+                break  # unfinished, and the last
+            payload = line[_PREFIX_LENGTH:-1]
+            if line[:_PREFIX_LENGTH] != _prefix(payload):
+                bad = True
+                continue
+            damaged = damaged or bad
+            take(payload)
+            total += 1
+            good_until = position
+    return _Read(position, good_until, total, damaged)
 
 
 def _line(payload: bytes) -> bytes:

@@ -21,6 +21,8 @@ _LOGGER = logging.getLogger(__name__)
 _PURGE_ROWS: Final = 1000
 """Small enough that no statement holds a writer up for ten milliseconds."""
 _STEPS_AT_ONCE: Final = 20
+_TURN_SECONDS: Final = 1.0
+"""After which rows that wait are written before more hours are summarised."""
 _ROLLUP_PAUSE_SECONDS: Final = 60.0
 _FIRST_CLEANING_SECONDS: Final = 300.0
 _DAY_SECONDS: Final = 86400.0
@@ -55,27 +57,34 @@ class Upkeep:
         self._lock = threading.Lock()
         self._done_through = self._closed_hour()
         self._owed = False
+        self._behind = False
         self._next_rollup = monotonic() + _ROLLUP_PAUSE_SECONDS
         self._next_cleaning = monotonic() + _FIRST_CLEANING_SECONDS
         self._leap = leap_of(retention)
         self.clock_doubt: str | None = None
 
-    def after_flush(self, late: bool) -> None:
-        """Do what is due; `late` says that rows of hours that are over were written.
+    def after_flush(self, late: bool, *, many: bool = False) -> bool:
+        """Do what is due; tell whether there is more to do at once.
 
+        `late` says that rows of hours that are over were written, `many` that they were
+        many: those are summarised now, since who recorded a year wants to see it.
         Asks the backend nothing unless an hour ended or late rows came, so that a
         flush is one statement and a database may sleep between two.
         """
         if not self._lock.acquire(blocking=False):
-            return
+            return False
         try:
             self._owed = self._owed or late
-            self._roll_up_if_due()
-            self._clean_if_due()
+            self._behind = self._behind or (late and many)
+            more = self._roll_up_if_due()
+            if not more:
+                self._clean_if_due()
         except StoreError as error:
             _LOGGER.warning("the rollup or retention will be tried again: %s", error)
+            return False
         finally:
             self._lock.release()
+        return more
 
     def roll_up(self, progress: Callable[[int], None] | None = None) -> int:
         """Bring the rollup up to date; see `HistoryService.roll_up`."""
@@ -106,20 +115,26 @@ class Upkeep:
     def _closed_hour(self) -> datetime:
         return hour_of(self._now() - timedelta(seconds=CLOSING_SECONDS))
 
-    def _roll_up_if_due(self) -> None:
+    def _roll_up_if_due(self) -> bool:
+        """Summarise hours if that is due; tell whether there are more."""
         hour = self._closed_hour()
         now = self._monotonic()
         # Another hour, not a later one: a clock that was ahead may have been put right.
-        if now < self._next_rollup or not (self._owed or hour != self._done_through):
-            return
+        if not (self._owed or hour != self._done_through):
+            return False
+        if now < self._next_rollup and not self._behind:
+            return False
         self._next_rollup = now + _ROLLUP_PAUSE_SECONDS
         until = self._present().hours_until
         for _ in range(_STEPS_AT_ONCE):
             if self._interrupted():
-                return
+                return False
             if until is None or self._backend.roll_up(now=until) == 0:
-                self._done_through, self._owed = hour, False
-                return
+                self._done_through, self._owed, self._behind = hour, False, False
+                return False
+            if self._behind and self._monotonic() > now + _TURN_SECONDS:
+                break
+        return self._behind
 
     def _clean_if_due(self) -> None:
         now = self._monotonic()

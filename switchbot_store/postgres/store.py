@@ -124,44 +124,46 @@ class PostgresStore(StoreInterface):
         documents: Mapping[str, Document],
         *,
         write_ids: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> dict[str, str]:
         """Write several documents in one statement, all or nothing.
 
-        `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
+        Returns their revisions. `write_ids` are the uuids to use as their revisions. Raises StoreDataError also
         when they exceed 128 MB together.
         """
         encoded = {validate_key(key): encode(data) for key, data in documents.items()}
-        self.set_encoded(encoded, write_ids or {})
+        return self.set_encoded(encoded, write_ids or {})
 
     def set_encoded(
         self, encoded: Mapping[str, bytes], write_ids: Mapping[str, str]
-    ) -> None:
+    ) -> dict[str, str]:
         """Write what `codec.encode` made under validated keys, in one statement.
 
         Otherwise as `set_many`; for who needs the bytes too, or has them already.
         """
+        revisions = {key: _revision(write_ids.get(key)).decode() for key in encoded}
         if len(encoded) == 1:
             for key, document in encoded.items():
-                revision = _revision(write_ids.get(key))
+                revision = revisions[key].encode()
                 self._write(statements.SET, key.encode(), document, revision)
-            return
+            return revisions
         # In one order always, or two writers could wait for each other.
         rows = [
             {
                 "kind": key,
                 "data": orjson.Fragment(encoded[key]),
-                "revision": _revision(write_ids.get(key)).decode(),
+                "revision": revisions[key],
             }
             for key in sorted(encoded)
         ]
         if not rows:
-            return
+            return revisions
         together = orjson.dumps(rows)
         if len(together) > _MAX_TOGETHER_BYTES:
             raise StoreDataError(
                 f"documents written together have at most {_MAX_TOGETHER_BYTES} bytes"
             )
         self._write(statements.SET_MANY, together)
+        return revisions
 
     def compare_and_set(
         self, key: str, data: Document, revision: str, *, write_id: str | None = None

@@ -271,8 +271,11 @@ class StoreContract(ConcurrencyContract):
         """New and old ones; none is no work."""
         store.set("b", {"x": 0})
         old = store.get_entry("b").revision
-        store.set_many({"c": {"x": 3}, "b": {"x": 2}, "a": {"x": 1}})
+        written = store.set_many({"c": {"x": 3}, "b": {"x": 2}, "a": {"x": 1}})
         found = store.get_many(["a", "b", "c"])
+        if written is not None:
+            # What a store says it wrote is what is read of it.
+            assert written == {key: entry.revision for key, entry in found.items()}
         assert [entry.data["x"] for entry in found.values()] == [1, 2, 3]
         assert found["b"].revision != old
         store.set_many({})

@@ -88,9 +88,11 @@ class ThreadedStore:
         """Write the document; durable when it returns."""
         await self._run(self.store.set, key, data)
 
-    async def set_many(self, documents: Mapping[str, Document]) -> None:
-        """Write several documents, all or nothing."""
-        await self._run(self.store.set_many, dict(documents))
+    async def set_many(
+        self, documents: Mapping[str, Document]
+    ) -> Mapping[str, str] | None:
+        """Write several documents, all or nothing; their revisions where known."""
+        return await self._run(self.store.set_many, dict(documents))
 
     async def compare_and_set(self, key: str, data: Document, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one."""

@@ -8,7 +8,13 @@ import pytest
 
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.model import CommandResult, DeviceList, DeviceStatus
+from switchbot_automation.model import (
+    CommandResult,
+    CommandStatus,
+    DeviceList,
+    DeviceStatus,
+    ReasonCode,
+)
 from switchbot_automation.simulation import SimulatedClock
 from switchbot_store import MemoryStore
 
@@ -119,6 +125,50 @@ async def test_a_tick_is_one_read_and_one_write_of_what_changed(crowd):
     assert (len(reads), len(writes), len(store.calls)) == (1, 1, 2)
     assert len(cloud.reads) == 2 * ZONES
     assert cloud.most <= 8
+
+
+async def test_a_cloud_may_say_that_it_takes_more_readings_at_once(crowd):
+    _clock, cloud, _store, engine = crowd
+    for said, most in ((40, 40), (0, 8), ("many", 8), (5000, 8)):
+        cloud.reads_at_once, cloud.most = said, 0
+        await engine().run_once()
+        assert cloud.most == most
+
+
+async def test_a_persons_command_reads_and_writes_its_zone_alone(crowd):
+    _clock, cloud, store, engine = crowd
+    made = engine()
+    await made.run_once()
+    cloud.sent.clear()
+    store.calls.clear()
+    assert (await made.act("room 7", "winter")).status is CommandStatus.ACCEPTED
+    assert cloud.sent == ["02-000000000007-13"]
+    await made.hold("room 8", timedelta(hours=1))
+    counts = {name: [] for name in ("get_many", "set_many")}
+    for name, count in store.calls:
+        if name in counts:
+            counts[name].append(count)
+    # The settings, the home, the zone and the runs of rules; of a zone its own and the home.
+    assert 0 < max(counts["get_many"]) <= 5
+    assert 0 < max(counts["set_many"]) <= 2
+    await made.run_once()
+    zones = {each["name"]: each for each in made.overview()["zones"]}
+    assert zones["room 7"]["power"] == "on"
+    assert zones["room 8"]["hold_until"] is not None
+
+
+async def test_a_persons_command_sees_what_others_wrote_of_its_group(crowd):
+    _clock, _cloud, store, engine = crowd
+    groups = {"outside": {"zones": ["room 1", "room 2"]}}
+    made, other = engine(groups=groups), engine(groups=groups)
+    await made.run_once()
+    await other.act("room 2", "winter")
+    store.calls.clear()
+    # What the other engine told room 2 keeps room 1 from turning the unit around.
+    told = await made.act("room 1", "summer")
+    assert told.status is CommandStatus.BLOCKED
+    assert ReasonCode.GROUP_OTHERS_WAIT in {each.code for each in told.reasons}
+    assert max(count for name, count in store.calls if name == "get_many") <= 6
 
 
 async def test_of_a_thousand_zones_only_those_whose_reading_is_due_are_read(crowd):

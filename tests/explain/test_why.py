@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from switchbot_automation.errors import UnknownZoneError
+from switchbot_automation.explain.rows import told_at, with_decisions
 from switchbot_automation.model import ManualAction
 
 
@@ -109,8 +110,16 @@ async def test_dull_rows_stay_small_and_point_to_the_one_that_holds_the_inputs(r
     dull = [row for row in rows if "trace" not in row["metadata"]]
     # The command, what followed it, and when its minimum time was over.
     assert len(whole) <= 4
-    assert dull[-1]["metadata"]["run"]["count"] >= 25
-    assert max(len(json.dumps(row["metadata"])) for row in dull) < 400
+    assert len(dull) >= 25
+    for row in dull:
+        before = [each for each in whole if each["timestamp"] < row["timestamp"]]
+        assert told_at(row) == before[-1]["timestamp"]
+    assert max(len(json.dumps(row["metadata"])) for row in dull) < 60
+    told = list(with_decisions(rows))[-1]["metadata"]
+    assert told["outcome"] == before[-1]["metadata"]["outcome"]
+    assert told["reasons"] == [
+        {"code": each["code"]} for each in before[-1]["metadata"]["reasons"]
+    ]
     assert max(len(json.dumps(row["metadata"])) for row in whole) < 2500
 
 

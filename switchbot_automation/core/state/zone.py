@@ -433,7 +433,11 @@ class SensorRecord(NamedTuple):
     def to_document(self) -> dict[str, Any]:
         """Return it as a document; what is unknown is left out."""
         return {
-            key: encode_instant(value) if type(value) is datetime else _plain(value)
+            key: encode_instant(value)
+            if type(value) is datetime
+            else value
+            if type(value) in _AS_THEY_ARE
+            else _plain(value)
             for key, value in zip(self._fields, self, strict=True)
             if value
         }
@@ -482,6 +486,9 @@ _SENSOR_INSTANTS = _Instants(
     "doubted_at",
     "leapt_at",
 )
+
+
+_AS_THEY_ARE = frozenset((float, int, str))
 
 
 def _plain(value: Any) -> Any:

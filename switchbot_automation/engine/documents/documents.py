@@ -42,7 +42,7 @@ from switchbot_automation.settings.read import check_settings
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
     from switchbot_automation.core.state.zone import Intent
@@ -120,6 +120,15 @@ class StateBook:
                     for path, value in found.items()
                 ),
             )
+
+    def is_of(self, entry: Entry) -> bool:
+        """Tell by its revision alone whether an entry holds what `stored` has."""
+        return (
+            entry.revision == self.revision
+            and entry.revision != ""
+            and entry.problem is None
+            and not entry.stale
+        )
 
     def written(self, state: ZoneState) -> dict[str, Any]:
         """Return the document that holds a state, without what cannot be read."""
@@ -407,14 +416,14 @@ class Documents:
             if zone not in zones and zone in self.states and _tells(self.states[zone])
         ]
 
-    async def load(self) -> bool:
+    async def load(self, only: Collection[str] | None = None) -> bool:
         """Read settings and states; tell whether new settings came into force.
 
         Never raises for a store or a document: `reachable`, `store_error` and
-        `life.error` say how it went, and the last good values stay.
+        `life.error` say how it went, and the last good values stay. `only`: zones of the
+        settings in force that are enough for what is asked; of new settings all are read.
         """
-        gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
-        keys = [self._state_key, *self._zone_keys(), *map(self.key_of, gone)]
+        keys = [self._state_key, *self._zone_keys(only)]
         for zone in [zone for zone, word in self._switches() if not word.written]:
             await self._write_switch(zone)
         keys += [self.told.key] * self.follows + [self.inbox.key] * self.in_company
@@ -428,7 +437,7 @@ class Documents:
         stored = entries.pop(self.settings_key)
         self._by_hand = stored.file is not None
         changed = self.life.take(stored)
-        self.foreign = self._foreign(entries[self._state_key].data)
+        self.foreign = self._foreign(entries[self._state_key])
         if self.foreign is not None:
             return changed
         if changed or not self._looked_back:
@@ -443,6 +452,14 @@ class Documents:
         for side in (*self._sides, self.told, self.inbox, *quota):
             if side.key in entries:
                 side.take(entries.pop(side.key))
+        self._take_states(entries)
+        self._settle_switches()
+        self.left.take(self.home.stored)
+        if only is None or changed:
+            self._joining = max(0, self._joining - 1)
+        return changed
+
+    def _take_states(self, entries: Mapping[str, Entry]) -> None:
         settings = self.life.settings
         gone_now = self.named.difference(settings.zones if settings else ())
         for key, entry in entries.items():
@@ -454,14 +471,13 @@ class Documents:
             if not strange or _tells(ZoneState.from_document(entry.data)):
                 self._take_state(zone, entry)
             self._store.mended.discard(key)
-        self._settle_switches()
-        self.left.take(self.home.stored)
-        self._joining = max(0, self._joining - 1)
-        return changed
 
-    def _foreign(self, document: Mapping[str, Any]) -> str | None:
+    def _foreign(self, entry: Entry) -> str | None:
         """Return why a state document is of another home, None where it is not."""
-        owner = document.get(_OWNER)
+        home = self._books.get(DEFAULT_ZONE)
+        if home is not None and home.is_of(entry):
+            return None
+        owner = entry.data.get(_OWNER)
         if not isinstance(owner, str) or owner == self._home:
             return None
         mine = "no home among others" if self._home is None else repr(self._home)
@@ -500,12 +516,16 @@ class Documents:
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             _LOGGER.info("the state was not released: %s", error)
 
-    def _zone_keys(self) -> list[str]:
+    def _zone_keys(self, only: Collection[str] | None = None) -> list[str]:
         settings = self.life.settings
+        zones: Iterable[str] = only or ()
+        if only is None:
+            gone = [zone for zone in self.gone if holds(self.book(zone).saved)]
+            zones = (*(settings.zones if settings else ()), *gone)
+        keys = [self.key_of(zone) for zone in zones]
         if settings is None:
             # With the settings themselves, and not by a second call behind them.
-            return [side.key for side in self._sides]
-        keys = [self.key_of(zone) for zone in settings.zones]
+            return [*keys, *[side.key for side in self._sides]]
         # Runs of rules that are gone may still have something to turn off.
         wanted = settings.rules or self.rules.revision is None or self.rules.data
         sides = [side.key for side in self._sides] if wanted else []
@@ -580,11 +600,15 @@ class Documents:
         for zone, off_since in self._switched_off_before.items():
             self.states[zone] = switched(self.states[zone], off_since)
         self._switched_off_before = {}
-        for zone, word in self._switches():
+        words = self._switches()
+        for zone, word in words:
             says = self.life.says(zone)
             if says is not None and (word.written or says is word.on):
                 self.states[zone] = switched(self.states[zone], None)
-        self._lay_switches()
+        if words:
+            self._lay_switches()
+        else:
+            self.life.switch({})
 
     def _take_past(self, entry: Entry) -> None:
         at = entry.updated_at or LONG_AGO
@@ -695,6 +719,8 @@ class Documents:
             return
         book = self.book(zone)
         book.lost = book.commanded = False
+        if book.is_of(entry):
+            return
         book.revision = entry.revision
         if entry.data == book.stored:
             return
@@ -794,12 +820,13 @@ class Documents:
             past[self._past_key] = self.life.to_document()
         if not written and not past:
             return
+        revisions: Mapping[str, str] = {}
         try:
             for zone in [zone for zone in written if self._books[zone].contested]:
                 await self._save_contested(zone, written.pop(zone))
             if written or past:
                 by_key = {self._books[zone].key: each for zone, each in written.items()}
-                await self._store.set_many({**by_key, **past})
+                revisions = await self._store.set_many({**by_key, **past})
         except Exception as error:  # noqa: BLE001 - any store, also a host's own
             self._note_failure(error)
             return
@@ -808,7 +835,7 @@ class Documents:
             if side.key in past:
                 side.saved(past[side.key])
         for zone, document in written.items():
-            self._written(zone, document, None)
+            self._written(zone, document, revisions.get(self._books[zone].key))
 
     def _of_home(self, home: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what the home's document is to hold; an account has its own calls."""

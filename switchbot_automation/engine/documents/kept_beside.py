@@ -63,8 +63,11 @@ class KeptBeside:
         """
         entries = await self._read(list(keys))
         unreadable = []
+        storable_at = {} if self.problems or self._beside else self._storable
         for key, entry in entries.items():
             if entry.problem is None:
+                if storable_at.get(key) == entry.revision:
+                    continue
                 self.problems.pop(key, None)
                 entries[key] = self._made_storable(key, entry)
                 if self._beside.pop(key, None) is not None:
@@ -100,15 +103,29 @@ class KeptBeside:
             _place(key), self._packed(key, data), revision
         )
 
-    async def set_many(self, documents: Mapping[str, dict[str, Any]]) -> None:
-        """Write several documents, all or nothing."""
+    async def set_many(
+        self, documents: Mapping[str, dict[str, Any]]
+    ) -> Mapping[str, str]:
+        """Write several documents, all or nothing; return the revisions known by that."""
         try:
-            await self._store.set_many(self._placed(documents))
+            written = await self._store.set_many(self._placed(documents))
         except StoreDataError as error:
             if error.problem is None:
                 raise
             await self.get_many(documents)
-            await self._store.set_many(self._placed(documents))
+            written = await self._store.set_many(self._placed(documents))
+        if not written:
+            return {}
+        if self._beside:
+            written = {
+                key: revision
+                for key in documents
+                if (revision := written.get(key)) is not None
+                and key not in self._beside
+            }
+        # What was just written can be written again.
+        self._storable.update(written)
+        return written
 
     async def update(
         self, key: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]

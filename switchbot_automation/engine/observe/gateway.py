@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from switchbot_automation.cloud.catalog.infrared import looks_infrared
 from switchbot_automation.core.requests import UnitLook
@@ -45,7 +45,14 @@ from switchbot_automation.model import (
 from switchbot_automation.urls import without_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Coroutine,
+        Generator,
+        Iterable,
+        Iterator,
+    )
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
@@ -119,6 +126,36 @@ def describe(error: BaseException, *, hide: str = "") -> str:
     # Half a surrogate pair, which a broken answer may hold, cannot be stored.
     text = text.encode("utf-8", "replace").decode("utf-8")
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__
+
+
+class _Begun(Generic[_T]):
+    """A call that was begun, up to where it has to wait for something for the first time.
+
+    One that never has to, of a recording or a made-up cloud, wants no end to waiting.
+    """
+
+    def __init__(self, call: Coroutine[Any, Any, _T]) -> None:
+        self._call = call
+        self.ended = False
+        self.answer: _T
+        try:
+            self._waits_for = call.send(None)
+        except StopIteration as end:
+            self.ended, self.answer = True, end.value
+
+    def __await__(self) -> Generator[Any, Any, _T]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                try:
+                    found = yield waits_for
+                except BaseException as error:  # noqa: BLE001 - it is the call's to take
+                    waits_for = self._call.throw(error)
+                else:
+                    waits_for = self._call.send(found)
+            except StopIteration as end:
+                answer: _T = end.value
+                return answer
 
 
 class Observer:
@@ -291,14 +328,17 @@ class Observer:
         The end comes early while a person waits. Raises whatever the client raises, and
         TimeoutError.
         """
+        if self._people and min(self._people) <= asyncio.get_running_loop().time():
+            raise TimeoutError("not asked, a person waits")
+        going = _Begun(self._counted(function, *args))
+        if going.ended:
+            return going.answer
         now = asyncio.get_running_loop().time()
         ends_at = min(self._people, default=now + CALL_SECONDS)
-        if ends_at <= now:
-            raise TimeoutError("not asked, a person waits")
         async with asyncio.timeout_at(ends_at) as limit:
             self._limits.add(limit)
             try:
-                return await self._counted(function, *args)
+                return await going
             finally:
                 self._limits.discard(limit)
 
@@ -321,7 +361,8 @@ class Observer:
     async def _counted(
         self, function: Callable[..., Awaitable[_T]], *args: object
     ) -> _T:
-        counts = self._counts and not _of_plugin(args)
+        to_cloud = not _of_plugin(args)
+        counts = self._counts and to_cloud
         day = self._quota.attempt() if counts else None
         try:
             answer = await function(*args)
@@ -334,12 +375,12 @@ class Observer:
             raise
         except (Exception, asyncio.CancelledError) as error:
             # Any client's, also a host's own; and what was given up had no answer.
-            if not _of_plugin(args):
+            if to_cloud:
                 self._heard(answered=_is_answer(error))
             raise
         if counts:
             self._quota.accepted(day=day)
-        if not _of_plugin(args):
+        if to_cloud and self._silent_since is not None:
             self._heard(answered=True)
         return answer
 

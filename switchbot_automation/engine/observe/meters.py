@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # No per-second limit is documented, but bursts are refused (SwitchBotAPI#213).
 _READS_AT_ONCE = 8
+_MOST_AT_ONCE = 1000
 
 # What a doubt is in words, for `last_error`.
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
@@ -78,7 +79,9 @@ class Meters:
         *,
         pushes: Pushes,
         known: KnownDevices,
+        at_once: int = _READS_AT_ONCE,
     ) -> None:
+        self._at_once = at_once
         self._documents = documents
         self._observer = observer
         self._clock = clock
@@ -124,7 +127,7 @@ class Meters:
         if len(meters) <= 1:
             await self._read_in_turn(turns, found, force)
         else:
-            at_once = min(_READS_AT_ONCE, len(meters))
+            at_once = min(self._at_once, len(meters))
             await asyncio.gather(
                 *(self._read_in_turn(turns, found, force) for _ in range(at_once))
             )
@@ -185,6 +188,14 @@ def ledger_of(client: CloudApi) -> QuotaLedger | None:
     """Return the ledger that a client counts in by itself."""
     ledger = getattr(client, "quota", None)
     return ledger if isinstance(ledger, QuotaLedger) else None
+
+
+def reads_at_once(client: CloudApi) -> int:
+    """Return how many readings a client says its cloud takes at once."""
+    said = getattr(client, "reads_at_once", None)
+    if isinstance(said, int) and 1 <= said <= _MOST_AT_ONCE:
+        return said
+    return _READS_AT_ONCE
 
 
 def account_of(client: CloudApi) -> str | None:

@@ -1,7 +1,7 @@
 """What a tick leaves behind: a history sample a zone.
 
 The first look of a run of equal decisions holds the whole trace; the rows after it point
-to that one.
+to that one, see `switchbot_automation.explain.rows`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.explain import rows
 from switchbot_automation.explain.shadow import shadows_of
 from switchbot_automation.explain.trace import (
     Runs,
@@ -150,6 +151,8 @@ class Recorder:
             if self.error is None:
                 _LOGGER.warning("history does not take rows: %s", error)
             self.error = error
+            for run, _trace in looks:
+                run.unrecorded()
         else:
             self.error = None
 
@@ -166,20 +169,19 @@ class Recorder:
         metadata: dict[str, Any] = {
             "trigger": trigger,
             "outcome": str(tick.decision.outcome),
+            "reasons": reasons_as_json(tick.decision.reasons),
         }
+        if run.shadow is not None:
+            metadata["shadow"] = dict(run.shadow)
         if trace is None:
-            metadata["reasons"] = [
-                {"code": str(reason.code)} for reason in tick.decision.reasons
-            ]
-            metadata["run"] = {
-                "trace": encode_instant(run.recorded_at),
-                "since": encode_instant(run.since),
-                "count": run.count,
-                "low": run.low,
-                "high": run.high,
+            metadata = {
+                name: value
+                for name, value in rows.said(metadata).items()
+                if run.told.get(name) != value
             }
+            metadata["run"] = rows.repeating(run.recorded_at, now)
         else:
-            metadata["reasons"] = reasons_as_json(tick.decision.reasons)
+            run.told = rows.said(metadata)
             aim = aim_of(tick.zone)
             if aim is not None:
                 metadata["band"] = [aim.low, aim.high]
@@ -188,8 +190,6 @@ class Recorder:
                 metadata["run"] = {"since": encode_instant(run.since)}
             if tick.commands:
                 metadata["commands"] = commands_as_json(tick.commands)
-        if run.shadow is not None:
-            metadata["shadow"] = dict(run.shadow)
         return HistorySample(
             timestamp=now,
             zone=tick.zone.name,

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
+from switchbot_automation.explain.rows import Decisions
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import spoken
 from switchbot_automation.web.api.encoding import in_words
@@ -43,6 +44,8 @@ _EXPORTED_HOURS = 31 * _DAY
 _MOST_DAYS = 31
 # The whole decision is written again after so long, its band with it.
 _REPEATED: Final = timedelta(hours=1)
+_AT_ONCE: Final = timedelta(hours=6)
+"""As many rows as are read while others wait no longer than some milliseconds."""
 # A reading counts until the next one, but no longer; as the history has it.
 _HELD: Final = timedelta(hours=1)
 SHAPES: Final = ("rows", "columns")
@@ -290,11 +293,7 @@ async def decisions(request: web.Request) -> web.Response:
         made: dict[str, Any] = {"start": zulu(start), "bands": []}
         if site.history is None:
             return made | {"decisions": _remembered(site, name)}
-        found = await site.history.query(
-            start - _REPEATED, end, zone=name, fields=("temperature", "metadata")
-        )
-        # Weeks of rows take longer than the event loop should wait.
-        return made | await asyncio.to_thread(_told, found.rows, zone.timezone, start)
+        return made | await told(site.history, name, zone.timezone, start, end)
 
     key = ("decisions", name, hours, *asked, spoken())
     try:
@@ -312,30 +311,6 @@ async def decisions(request: web.Request) -> web.Response:
         },
         apart=("start",),
     )
-
-
-def _told(
-    rows: Sequence[Mapping[str, Any]], tz: tzinfo, start: datetime
-) -> dict[str, list[dict[str, Any]]]:
-    within = [row for row in rows if row["timestamp"] >= start]
-    return {"decisions": _runs(within, tz), "bands": _bands(rows, start)}
-
-
-def _bands(rows: Iterable[Mapping[str, Any]], start: datetime) -> list[dict[str, Any]]:
-    """Return the bands that rows tell of, from `start` on."""
-    bands: list[dict[str, Any]] = []
-    for row in rows:
-        metadata = row.get("metadata")
-        band = metadata.get("band") if isinstance(metadata, dict) else None
-        if not isinstance(band, list) or len(band) != 2:  # noqa: PLR2004 - both ends
-            continue
-        if bands and [bands[-1]["low"], bands[-1]["high"]] == band:
-            continue
-        since = max(row["timestamp"], start)
-        if bands and bands[-1]["since"] == zulu(since):
-            bands.pop()
-        bands.append({"since": zulu(since), "low": band[0], "high": band[1]})
-    return bands
 
 
 def _remembered(site: Site, name: str) -> list[dict[str, Any]]:
@@ -359,35 +334,82 @@ def _said(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _runs(rows: Sequence[Mapping[str, Any]], tz: tzinfo) -> list[dict[str, Any]]:
-    """Return runs of equal decisions out of a zone's rows, newest first."""
-    runs: list[dict[str, Any]] = []
-    last: tuple[Any, ...] | None = None
-    for row in rows:
-        metadata = row.get("metadata")
-        if not isinstance(metadata, dict):
-            continue
+async def told(
+    history: ThreadedHistory, zone: str, tz: tzinfo, start: datetime, end: datetime
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what a zone's rows tell of decisions and bands, however many there are.
+
+    In pieces: weeks of rows at once would hold the event loop up, in whatever thread.
+    """
+    found = _Told(tz, start)
+    since = start - _REPEATED
+    while since < end:
+        until = min(since + _AT_ONCE, end)
+        piece = await history.query(
+            since, until, zone=zone, fields=("temperature", "metadata")
+        )
+        await asyncio.to_thread(found.take, piece.rows)
+        since = until
+    return found.document()
+
+
+class _Told:
+    """What a zone's rows tell from `start` on, taken as they come, ascending."""
+
+    def __init__(self, tz: tzinfo, start: datetime) -> None:
+        self._tz = tz
+        self._start = start
+        self._rows = Decisions()
+        self._runs: list[dict[str, Any]] = []
+        self._bands: list[dict[str, Any]] = []
+        self._last: tuple[Any, ...] | None = None
+
+    def document(self) -> dict[str, list[dict[str, Any]]]:
+        """Return runs of equal decisions, newest first, and the bands."""
+        return {"decisions": self._runs[::-1], "bands": self._bands}
+
+    def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take the next rows."""
+        for row in self._rows.of(rows):
+            metadata = row.get("metadata")
+            if isinstance(metadata, dict):
+                self._take_band(row, metadata.get("band"))
+                if row["timestamp"] >= self._start:
+                    self._take_decision(row, metadata)
+
+    def _take_band(self, row: Mapping[str, Any], band: object) -> None:
+        if not isinstance(band, list) or len(band) != 2:  # noqa: PLR2004 - both ends
+            return
+        bands = self._bands
+        if bands and [bands[-1]["low"], bands[-1]["high"]] == band:
+            return
+        since = zulu(max(row["timestamp"], self._start))
+        if bands and bands[-1]["since"] == since:
+            bands.pop()
+        bands.append({"since": since, "low": band[0], "high": band[1]})
+
+    def _take_decision(
+        self, row: Mapping[str, Any], metadata: Mapping[str, Any]
+    ) -> None:
         reasons = [each for each in metadata.get("reasons") or () if "code" in each]
         commands = metadata.get("commands") or []
         key = (metadata.get("outcome"), *(each["code"] for each in reasons))
         at = zulu(row["timestamp"])
-        if key == last and not commands:
-            run = runs[-1]
+        if key == self._last and not commands:
+            run = self._runs[-1]
             run["until"] = at
             run["looks"] += 1
             run["temperature"] = row.get("temperature")
-            continue
-        last = key
-        runs.append(
+            return
+        self._last = key
+        self._runs.append(
             {
                 "since": at,
                 "until": at,
                 "looks": 1,
                 "outcome": metadata.get("outcome"),
                 "temperature": row.get("temperature"),
-                "reasons": in_words(reasons, tz, row["timestamp"]),
+                "reasons": in_words(reasons, self._tz, row["timestamp"]),
                 "commands": commands,
             }
         )
-    runs.reverse()
-    return runs

@@ -13,7 +13,7 @@ import os
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
 
@@ -38,6 +38,8 @@ _LOGGER = logging.getLogger(__name__)
 _EXIT_SECONDS: Final = 5.0
 _READERS_SPILL_ROWS: Final = 5000
 _READERS_TURN_SECONDS: Final = 1.0
+_MANY_ROWS: Final = 100
+"""More than an engine records between two flushes: somebody brings a history along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,19 @@ class WriterLimits:
     max_buffered_bytes: int
 
 
+class AfterFlush(Protocol):
+    """Takes whether rows were `late`, of hours that are over, and `many` at once."""
+
+    def __call__(self, late: bool, *, many: bool = False) -> bool:
+        """Look after the history; tell whether to be called again at once."""
+        ...
+
+
 class HistoryWriter:
     """The writing half of `HistoryService`.
 
-    `after_flush` is called on the flushing thread when rows reached the backend, with
-    whether some were of hours that are over.
+    `after_flush` is called when rows reached the backend: on the flushing thread, or on
+    the writer's own where a reader flushed.
     """
 
     def __init__(
@@ -66,7 +76,7 @@ class HistoryWriter:
         spill: HistorySpill | None,
         journal: bool,
         monotonic: Callable[[], float],
-        after_flush: Callable[[bool], None],
+        after_flush: AfterFlush,
     ) -> None:
         self._delivery = delivery
         self._health = health
@@ -93,6 +103,8 @@ class HistoryWriter:
         self._ended = threading.Event()
         self._closing = False
         self._when_late: Callable[[], None] | None = None
+        self._upkeep_owed: tuple[bool, bool] | None = None
+        """What the thread is to tell the upkeep: are rows late, are they many."""
 
     @property
     def closed(self) -> bool:
@@ -207,6 +219,8 @@ class HistoryWriter:
 
     def _due_in(self) -> float | None:
         """Return the seconds until the thread has to act; None: not at all."""
+        if self._upkeep_owed is not None:
+            return 0.0
         now = self._monotonic()
         retry_at = self._health.retry_at
         # After a failure the disk is safer than memory, the backend can wait.
@@ -287,6 +301,7 @@ class HistoryWriter:
                 self._buffer.clear()
                 self._buffered_bytes = 0
                 self._waiting = 0
+            moved = len(self._in_flight) + self._spilled
             for sample, reason in refused:
                 self._delivery.set_aside(sample, reason)
             try:
@@ -296,8 +311,27 @@ class HistoryWriter:
                 self._plan_retry()
         finally:
             self._writing.release()
-        if late is not None:
-            self._after_flush(late)
+        self._look_after(late, many=moved >= _MANY_ROWS, waited_for=turn_seconds >= 0)
+
+    def _look_after(self, late: bool | None, *, many: bool, waited_for: bool) -> None:
+        """Have hours summarised, which nobody who reads waits for: the thread does it."""
+        with self._changed:
+            owed, self._upkeep_owed = self._upkeep_owed, None
+        if owed is not None:
+            late, many = late or owed[0], many or owed[1]
+        if late is None:
+            return
+        if not waited_for:
+            if not self._after_flush(late, many=many):
+                return
+            late, many = False, False
+        with self._changed:
+            self._upkeep_owed = late, many
+            if self._closing:
+                return
+            if self._thread is None:
+                self._start_thread()
+            self._changed.notify_all()
 
     def _move(self, rows: list[HistorySample], *, force: bool) -> bool | None:
         """Bring rows to the backend or the spill; they leave the list as they do.

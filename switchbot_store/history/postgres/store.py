@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 import orjson
@@ -11,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row, tuple_row
 
 from switchbot_store.deadlines import limited
-from switchbot_store.errors import StoreDataError
+from switchbot_store.errors import SlowConnectionError, StoreDataError
 from switchbot_store.history import frozen
 from switchbot_store.history.ingest.codec import as_dict
 from switchbot_store.history.meter_block import keys_of
@@ -32,6 +34,7 @@ from switchbot_store.history.postgres import buckets_sql as bucket_sql
 from switchbot_store.history.postgres import rollup_sql
 from switchbot_store.history.postgres import rows_sql as sql
 from switchbot_store.history.postgres.copy_text import copy_lines
+from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
@@ -50,8 +53,8 @@ _LOGGER = logging.getLogger(__name__)
 _MEASURED: Final = ("temperature", "humidity")
 _MAX_RECORDSET_ROWS: Final = 1000
 """Beyond this COPY is faster, though it takes several round trips."""
-_HOURS_PER_STEP: Final = 240
-"""Bounds the time that one step of the rollup takes to about a tenth of a second."""
+_STEP_SECONDS: Final = 5.0
+"""What a step of the rollup may take before it is tried again with half of the hours."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 _DELETED_AT_ONCE: Final = 10_000
@@ -109,6 +112,7 @@ class PostgresHistory(HistoryBackend):
         )
         self._connections = self._make_connections()
         self._left_out: set[tuple[str, str]] = set()
+        self._step_size = StepSize()
 
     def __repr__(self) -> str:
         return f"<PostgresHistory {self._connections.description}>"
@@ -242,15 +246,25 @@ class PostgresHistory(HistoryBackend):
     def roll_up(self, *, now: datetime) -> int:
         """Bring some hours up to date; see `HistoryBackend.roll_up`."""
         edge = hour_of(in_utc(now) - timedelta(seconds=CLOSING_SECONDS))
+        size = self._step_size
 
         def step(connection: Connection) -> int:
             # Mostly there is nothing to do, which one statement tells.
             through, late = _row(connection, rollup_sql.STATE, {})
             if through is not None and through >= edge and not late:
                 return 0
+            began = monotonic()
             with connection.transaction():
-                return _roll_up(connection, edge)
+                done = _roll_up(connection, edge, size.hours)
+            size.took(monotonic() - began)
+            return done
 
+        while size.hours > 1:
+            try:
+                return self._reading(step, at_most=_STEP_SECONDS)
+            except SlowConnectionError:
+                _LOGGER.debug("a step of %s hours took too long", size.hours)
+                size.halve()
         return self._reading(step)
 
     def purge(self, before: datetime, *, limit: int) -> int:
@@ -355,9 +369,13 @@ class PostgresHistory(HistoryBackend):
         return self._reading(add)
 
     def _reading(
-        self, work: Callable[[Connection], T], *, span: timedelta | None = None
+        self,
+        work: Callable[[Connection], T],
+        *,
+        span: timedelta | None = None,
+        at_most: float = inf,
     ) -> T:
-        timeout = self._read_timeout_seconds
+        timeout = min(self._read_timeout_seconds, at_most)
         if span is not None:  # a silent server must not hold up who asks for little
             grown = max(0, span.days) * _SECONDS_PER_DAY
             timeout = min(timeout, self._write_timeout_seconds + grown)
@@ -446,13 +464,13 @@ def _forget_hours(connection: Connection, hours: set[tuple[str, datetime]]) -> N
         _sum_up(connection, [(zone, at, at + HOUR) for zone, at in hours])
 
 
-def _roll_up(connection: Connection, edge: datetime) -> int:
+def _roll_up(connection: Connection, edge: datetime, hours: int) -> int:
     """Do one step within a transaction; see `HistoryBackend.roll_up`."""
     claimed = _first(connection, rollup_sql.CLAIM, {})
     through = None if claimed is None else in_utc(claimed)
     if through is None or through < edge:
-        return _advance(connection, through, edge)
-    values = {"through": through, "limit": _HOURS_PER_STEP}
+        return _advance(connection, through, edge, hours)
+    values = {"through": through, "limit": hours}
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
     if marked:
@@ -460,13 +478,15 @@ def _roll_up(connection: Connection, edge: datetime) -> int:
     return len(marked)
 
 
-def _advance(connection: Connection, through: datetime | None, edge: datetime) -> int:
-    """Roll up the hours that follow `through`, skipping those without rows."""
+def _advance(
+    connection: Connection, through: datetime | None, edge: datetime, hours: int
+) -> int:
+    """Roll up some hours that follow `through`, skipping those without rows."""
     first = _oldest(connection, through or _BEFORE_ALL)
     if first is None or first >= edge:
         upto = edge
     else:
-        upto = min(edge, hour_of(first) + _HOURS_PER_STEP * HOUR)
+        upto = min(edge, hour_of(first) + hours * HOUR)
     if through is None:
         begin = edge if first is None else min(hour_of(first), edge)
     else:

@@ -44,7 +44,10 @@ _DAMAGE_FIX: Final = (
 
 
 class SqliteFile:
-    """One connection to one file, used by one thread at a time.
+    """One connection to one file that writes, and one that reads beside it.
+
+    Each is used by one thread at a time. Who reads waits for no writer: the file is in
+    WAL mode, where a reader sees what was committed when it began.
 
     `schema` is applied when the file is opened, `version` is its number: a file of a
     later version is refused with MigrationError. Opens on first use; a forked child
@@ -73,6 +76,8 @@ class SqliteFile:
         self._version = version
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._readers = threading.RLock()
+        self._reader: sqlite3.Connection | None = None
         self._process_id = os.getpid()
         self.refusal: str | None = None
         """Why the file is only read, None while it can be written."""
@@ -87,6 +92,8 @@ class SqliteFile:
         """Close the file; a later use opens it anew."""
         if self._process_id != os.getpid():
             self._leave_to_parent()
+        with self._readers:
+            self._drop_reader()
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
@@ -99,6 +106,43 @@ class SqliteFile:
             self._leave_to_parent()
         with self._lock, self._errors_named():
             yield self._opened()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that reads to this thread alone, whoever writes meanwhile."""
+        if self._process_id != os.getpid():
+            self._leave_to_parent()
+        if self._in_memory or (self._connection is not None and self.refusal):
+            with self.session() as connection:
+                yield connection
+            return
+        with self._readers, self._errors_named():
+            reader = self._reader or self._new_reader()
+            if reader is not None:
+                yield reader
+                return
+        with self.session() as connection:  # what cannot be written has no writer
+            yield connection
+
+    def _new_reader(self) -> sqlite3.Connection | None:
+        """Open a second connection to the file, None where it cannot be written."""
+        if self._connection is None:
+            with self._lock:
+                self._opened()
+        if self.refusal is not None:
+            return None
+        self._reader = sqlite3.connect(
+            str(self.path),
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,  # the lock sees to it
+        )
+        return self._reader
+
+    def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -143,7 +187,10 @@ class SqliteFile:
         if self._connection is not None:
             _LEFT_TO_PARENT.append(self._connection)
             self._connection = None
-        self._lock = threading.RLock()
+        if self._reader is not None:
+            _LEFT_TO_PARENT.append(self._reader)
+            self._reader = None
+        self._lock, self._readers = threading.RLock(), threading.RLock()
         self._process_id = os.getpid()
 
     def _opened(self) -> sqlite3.Connection:

@@ -6,7 +6,11 @@ anything runs; values are always parameters.
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 SCHEMA_VERSION: Final = 1
 SCHEMA: Final = """
@@ -160,7 +164,7 @@ NEWEST: Final = _with(
 
 _LINES: Final = """
 lines AS (
-    SELECT r.lo, r.hi, s.*, lead(s.timestamp) OVER
+    SELECT r.lo, r.hi, s.zone, s.timestamp <READ>, lead(s.timestamp) OVER
         (PARTITION BY r.zone, r.lo ORDER BY s.timestamp) AS following
     FROM ranges r CROSS JOIN state_history s
         ON s.zone = r.zone AND s.timestamp >= r.lo - :hold AND s.timestamp < r.hi
@@ -176,70 +180,132 @@ placed AS (
     FROM held WHERE until > since OR timestamp >= lo
 ),
 atoms AS (
-    SELECT zone, bucket, n, CASE WHEN n THEN timestamp END AS row_at, NULL AS hour_at,
-        CASE WHEN n THEN temperature END AS temperature,
-        CASE WHEN n THEN humidity END AS humidity,
-        CASE WHEN n THEN temperature END AS min_temperature,
-        CASE WHEN n THEN temperature END AS max_temperature,
-        CASE WHEN n THEN humidity END AS min_humidity,
-        CASE WHEN n THEN humidity END AS max_humidity,
-        temperature AS held_temperature, humidity AS held_humidity,
-        (temperature IS NOT NULL) * <OWN_SECONDS> AS temperature_seconds,
-        (humidity IS NOT NULL) * <OWN_SECONDS> AS humidity_seconds,
-        (assumed_aircon_power IS 'on') * <OWN_SECONDS> AS aircon_on_seconds,
-        CASE WHEN n THEN api_requests_today END AS api_requests_today,
-        n * error_count AS error_count, n * last_temperature_stale AS stale
+    SELECT zone, bucket, n, CASE WHEN n THEN timestamp END AS row_at, NULL AS hour_at
+        <OF_ROWS>
     FROM placed
     UNION ALL
-    SELECT zone, carried_to, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        temperature, humidity,
-        (temperature IS NOT NULL) * (until - carried_to) / 1e6,
-        (humidity IS NOT NULL) * (until - carried_to) / 1e6,
-        (assumed_aircon_power IS 'on') * (until - carried_to) / 1e6,
-        NULL, 0, 0
+    SELECT zone, carried_to, 0, NULL, NULL <CARRIED>
     FROM placed WHERE carried_to <> bucket AND until > carried_to
     <ROLLUP_ATOMS>
 )
 """
+
+
+class _Part(NamedTuple):
+    """What belongs together, in each of the four places where it is computed."""
+
+    names: frozenset[str]
+    """The columns of buckets that need it."""
+    read: str
+    """The column of rows that it is made of."""
+    of_rows: str
+    carried: str
+    of_hours: str
+    summary: str
+
+
+def _measured(name: str) -> _Part:
+    own, carried = _OWN_SECONDS, "(until - carried_to) / 1e6"
+    return _Part(
+        frozenset((name, f"min_{name}", f"max_{name}")),
+        name,
+        f"""CASE WHEN n THEN {name} END AS {name},
+        CASE WHEN n THEN {name} END AS min_{name},
+        CASE WHEN n THEN {name} END AS max_{name},
+        {name} * {own} AS {name}_weighed,
+        ({name} IS NOT NULL) * {own} AS {name}_seconds""",
+        f"""NULL, NULL, NULL, {name} * {carried}, ({name} IS NOT NULL) * {carried}""",
+        f"""NULL, min(h.min_{name}), max(h.max_{name}),
+        sum(h.{name} * h.{name}_seconds), sum(h.{name}_seconds)""",
+        f"""coalesce(sum({name}_weighed) / nullif(sum({name}_seconds), 0), avg({name}))
+            AS {name},
+        min(min_{name}) AS min_{name}, max(max_{name}) AS max_{name},
+        sum({name}_seconds) AS {name}_seconds""",
+    )
+
+
 _OWN_SECONDS: Final = "max(min(until, bucket_end) - since, 0) / 1e6"
 """How long a row's reading counts within the bucket it lies in."""
-
+_PARTS: Final = (
+    _measured("temperature"),
+    _measured("humidity"),
+    _Part(
+        frozenset(("aircon_on_seconds",)),
+        "assumed_aircon_power",
+        f"(assumed_aircon_power IS 'on') * {_OWN_SECONDS} AS aircon_on_seconds",
+        "(assumed_aircon_power IS 'on') * (until - carried_to) / 1e6",
+        "sum(h.aircon_on_seconds)",
+        "sum(aircon_on_seconds) AS aircon_on_seconds",
+    ),
+    _Part(
+        frozenset(("api_requests_today",)),
+        "api_requests_today",
+        "CASE WHEN n THEN api_requests_today END AS api_requests_today",
+        "NULL",
+        "max(h.api_requests_today)",
+        "max(api_requests_today) AS api_requests_today",
+    ),
+    _Part(
+        frozenset(("error_count",)),
+        "error_count",
+        "n * error_count AS error_count",
+        "0",
+        "sum(h.error_count)",
+        "sum(error_count) AS error_count",
+    ),
+    _Part(
+        frozenset(("last_temperature_stale",)),
+        "last_temperature_stale",
+        "n * last_temperature_stale AS stale",
+        "0",
+        "max(h.last_temperature_stale)",
+        "max(stale) AS last_temperature_stale",
+    ),
+)
+# Hours are summed up on their own: as so many atoms they would take longer.
 _ROLLUP_ATOMS: Final = """
     UNION ALL
-    SELECT h.zone, <BUCKET_HOUR>, h.count,
-        NULL, CASE WHEN h.count THEN h.bucket END, NULL, NULL,
-        h.min_temperature, h.max_temperature, h.min_humidity, h.max_humidity,
-        h.temperature, h.humidity, h.temperature_seconds, h.humidity_seconds,
-        h.aircon_on_seconds, h.api_requests_today, h.error_count,
-        h.last_temperature_stale
+    SELECT h.zone, <BUCKET_HOUR>, sum(h.count), NULL,
+        max(CASE WHEN h.count THEN h.bucket END) <OF_HOURS>
     FROM state_history_hourly h
-    WHERE (:zone IS NULL OR h.zone = :zone)
+    WHERE <OF_ZONE>
         AND h.bucket >= :first_hour AND h.bucket < :end
         AND h.bucket < (SELECT through FROM mark)
         AND (h.frozen OR (
             h.bucket NOT IN (SELECT value FROM json_each(:split))
-            AND NOT EXISTS (SELECT 1 FROM state_history_late l
-                            WHERE l.zone = h.zone AND l.bucket = h.bucket)))
+            AND (NOT EXISTS (SELECT 1 FROM state_history_late)
+                 OR NOT EXISTS (SELECT 1 FROM state_history_late l
+                                WHERE l.zone = h.zone AND l.bucket = h.bucket))))
+    GROUP BY 2 <AND_ZONE>
 """
 _SUMMARY: Final = """
 summary AS (
     SELECT zone, bucket, sum(n) AS count,
-        max(row_at) AS row_at, max(hour_at) AS hour_at,
-        coalesce(sum(held_temperature * temperature_seconds)
-            / nullif(sum(temperature_seconds), 0), avg(temperature)) AS temperature,
-        min(min_temperature) AS min_temperature,
-        max(max_temperature) AS max_temperature,
-        sum(temperature_seconds) AS temperature_seconds,
-        coalesce(sum(held_humidity * humidity_seconds)
-            / nullif(sum(humidity_seconds), 0), avg(humidity)) AS humidity,
-        min(min_humidity) AS min_humidity, max(max_humidity) AS max_humidity,
-        sum(humidity_seconds) AS humidity_seconds,
-        sum(aircon_on_seconds) AS aircon_on_seconds,
-        max(api_requests_today) AS api_requests_today,
-        sum(error_count) AS error_count, max(stale) AS last_temperature_stale
+        max(row_at) AS row_at, max(hour_at) AS hour_at <SUMS>
     FROM atoms GROUP BY bucket, zone
 )
 """
+
+
+def _parts(names: Collection[str] | None) -> dict[str, str]:
+    """Return the texts of what columns of buckets need; None: of all."""
+    parts = [
+        each for each in _PARTS if names is None or not each.names.isdisjoint(names)
+    ]
+
+    def joined(texts: Iterable[str]) -> str:
+        return "".join(f", {text}" for text in texts)
+
+    return {
+        # Of no other column, as metadata, which would be carried along.
+        "read": joined(f"s.{each.read}" for each in parts),
+        "of_rows": joined(each.of_rows for each in parts),
+        "carried": joined(each.carried for each in parts),
+        "of_hours": joined(each.of_hours for each in parts),
+        "sums": joined(each.summary for each in parts),
+    }
+
+
 # Texts are those of the last sample, be it in a row or an hour: fetched by key.
 _TEXTS: Final = """
     LEFT JOIN state_history r ON r.zone = s.zone AND r.timestamp = s.row_at
@@ -247,14 +313,7 @@ _TEXTS: Final = """
     LEFT JOIN state_history_hourly h ON h.zone = s.zone AND h.bucket = s.hour_at
         AND (s.row_at IS NULL OR s.hour_at > s.row_at)
 """
-_TEXT_COLUMNS: Final = """
-    CASE WHEN r.zone IS NULL THEN h.assumed_aircon_power ELSE r.assumed_aircon_power END
-        AS assumed_aircon_power,
-    CASE WHEN r.zone IS NULL THEN h.last_action ELSE r.last_action END AS last_action,
-    CASE WHEN r.zone IS NULL THEN h.timezone ELSE r.timezone END AS timezone
-"""
-
-
+_TEXT_COLUMNS: Final = ("assumed_aircon_power", "last_action", "timezone")
 _UNIFORM: Final = {
     "bucket_since": "since - (since - :origin) % :width",
     "bucket_end": "since - (since - :origin) % :width + :width",
@@ -298,39 +357,49 @@ ranges AS (
 """
 _BUCKETS: Final = """
 WITH RECURSIVE <ZONES>, <RANGES>, <LINES>, <SUMMARY>
-SELECT s.zone, s.bucket AS timestamp, s.count, s.temperature, s.min_temperature,
-    s.max_temperature, s.humidity, s.min_humidity, s.max_humidity, s.aircon_on_seconds,
-    <TEXT_COLUMNS>, s.api_requests_today, s.error_count, s.last_temperature_stale
-FROM summary s <TEXTS>
+SELECT <SELECTED> FROM summary s <TEXTS>
 WHERE s.count > 0 ORDER BY s.bucket, s.zone
 """
+BUCKET_COLUMNS: Final = (
+    *("zone", "timestamp", "count", "temperature", "min_temperature"),
+    *("max_temperature", "humidity", "min_humidity", "max_humidity"),
+    *("aircon_on_seconds", "assumed_aircon_power", "last_action", "timezone"),
+    *("api_requests_today", "error_count", "last_temperature_stale"),
+)
+_ONE_ZONE: Final = "zones(zone) AS (SELECT :zone)"
 
 
-def _buckets(cut: dict[str, str], ranges: str, rollup_atoms: str) -> str:
+@lru_cache(64)
+def buckets(
+    *, rollup: bool, edged: bool, every_zone: bool, columns: tuple[str, ...]
+) -> str:
+    """Return the statement whose rows have these of `BUCKET_COLUMNS`, in this order.
+
+    What is not selected is not computed either.
+    """
+    selected = {"timestamp": "s.bucket AS timestamp"} | {
+        name: _text_of(name) for name in _TEXT_COLUMNS
+    }
+    has_texts = any(name in _TEXT_COLUMNS for name in columns)
     return _with(
         _BUCKETS,
-        zones=_ZONES,
-        ranges=ranges,
+        zones=_ZONES if every_zone else _ONE_ZONE,
+        ranges=_ROLLUP_RANGES if rollup else _RAW_RANGES,
         lines=_LINES,
         summary=_SUMMARY,
-        rollup_atoms=rollup_atoms,
-        own_seconds=_OWN_SECONDS,
-        texts=_TEXTS,
-        text_columns=_TEXT_COLUMNS,
-        **cut,
+        rollup_atoms=_ROLLUP_ATOMS if rollup else "",
+        of_zone="true" if every_zone else "h.zone = :zone",
+        and_zone=", 1" if every_zone else "",
+        texts=_TEXTS if has_texts else "",
+        selected=", ".join(selected.get(name, f"s.{name}") for name in columns),
+        **_parts(columns),
+        **(_EDGED if edged else _UNIFORM),
     )
 
 
-BUCKETS: Final = {
-    (rollup, edged): _buckets(
-        _EDGED if edged else _UNIFORM,
-        _ROLLUP_RANGES if rollup else _RAW_RANGES,
-        _ROLLUP_ATOMS if rollup else "",
-    )
-    for rollup in (False, True)
-    for edged in (False, True)
-}
-"""Statements by (with rollup, with edges)."""
+def _text_of(name: str) -> str:
+    return f"CASE WHEN r.zone IS NULL THEN h.{name} ELSE r.{name} END AS {name}"
+
 
 AGGREGATES: Final = _with(
     """
@@ -403,7 +472,7 @@ ROLL_UP: Final = _with(
     lines=_LINES,
     summary=_SUMMARY,
     rollup_atoms="",
-    own_seconds=_OWN_SECONDS,
+    **_parts(None),
     bucket_since="since - (since % 3600000000 + 3600000000) % 3600000000",
     bucket_end="since - (since % 3600000000 + 3600000000) % 3600000000 + 3600000000",
     # Unlike in a query, an hour without a sample counts: the next sum may need it.

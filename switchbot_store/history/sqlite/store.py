@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
@@ -14,6 +15,7 @@ from switchbot_store.history.meter_block import keys_of
 from switchbot_store.history.model import (
     CLOSING_SECONDS,
     HOLD_SECONDS,
+    KEY_FIELDS,
     BucketPlan,
     HistoryBackend,
     HistoryRow,
@@ -25,6 +27,7 @@ from switchbot_store.history.model import (
 )
 from switchbot_store.history.sqlite import statements as sql
 from switchbot_store.history.sqlite.file import SqliteFile
+from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
 
 if TYPE_CHECKING:
@@ -37,8 +40,6 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = 1_000_000
 _HOUR: Final = 3600 * _SECOND
 _BEFORE_ALL: Final = -(10**17)
-_HOURS_PER_STEP: Final = 240
-"""Bounds the time that one step of the rollup takes to about a tenth of a second."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 
@@ -73,6 +74,7 @@ class SqliteHistory(HistoryBackend):
 
     def __init__(self, path: str | os.PathLike[str], *, looking: bool = False) -> None:
         self._file = SqliteFile(path, sql.SCHEMA, sql.SCHEMA_VERSION, looking=looking)
+        self._step_size = StepSize()
 
     @property
     def path(self) -> Path:
@@ -139,7 +141,7 @@ class SqliteHistory(HistoryBackend):
         *,
         zone: str | None = None,
         now: datetime,
-        columns: Collection[str] | None = None,  # noqa: ARG002 - all cost the same here
+        columns: Collection[str] | None = None,
     ) -> list[HistoryRow]:
         """Return a row a bucket; see `HistoryBackend.buckets`."""
         values: dict[str, Any] = {
@@ -158,8 +160,16 @@ class SqliteHistory(HistoryBackend):
             values["first_hour"] = to_micros(hour_of(plan.start))
             values["pieces"] = orjson.dumps(pieces).decode()
             values["split"] = orjson.dumps(split).decode()
-        statement = sql.BUCKETS[plan.rollup, plan.edges is not None]
-        with self._file.session() as connection:
+        wanted: tuple[str, ...] = sql.BUCKET_COLUMNS
+        if columns is not None:
+            wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
+        statement = sql.buckets(
+            rollup=plan.rollup,
+            edged=plan.edges is not None,
+            every_zone=zone is None,
+            columns=wanted,
+        )
+        with self._file.reading() as connection:
             if plan.edges is not None:
                 _set_edges(connection, plan.edges)
             cursor = connection.execute(statement, values)
@@ -170,7 +180,7 @@ class SqliteHistory(HistoryBackend):
         self, since: datetime, *, zone: str | None = None
     ) -> dict[str, int | float | str | None]:
         """Summarise the rows since then; see `HistoryService.aggregates`."""
-        with self._file.session() as connection:
+        with self._file.reading() as connection:
             cursor = connection.execute(
                 sql.AGGREGATES, {"since": to_micros(since), "zone": zone}
             )
@@ -184,35 +194,25 @@ class SqliteHistory(HistoryBackend):
 
     def oldest(self) -> datetime | None:
         """Return the timestamp of the oldest recorded row, None without any."""
-        with self._file.session() as connection:
+        with self._file.reading() as connection:
             micros = _oldest(connection, _BEFORE_ALL)
         return None if micros is None else from_micros(micros)
 
     def newest(self, *, before: datetime) -> datetime | None:
         """Return the timestamp of the newest recorded row before then."""
         values = {"zone": None, "before": to_micros(before)}
-        with self._file.session() as connection:
+        with self._file.reading() as connection:
             (micros,) = connection.execute(sql.NEWEST, values).fetchone()
         return None if micros is None else from_micros(micros)
 
     def roll_up(self, *, now: datetime) -> int:
         """Bring some hours up to date; see `HistoryBackend.roll_up`."""
         edge = to_micros(hour_of(in_utc(now) - timedelta(seconds=CLOSING_SECONDS)))
+        began = monotonic()
         with self._file.transaction() as connection:
-            row = connection.execute(sql.THROUGH).fetchone()
-            through: int | None = None if row is None else row[0]
-            if through is None or through < edge:
-                return _advance(connection, through, edge)
-            marked = connection.execute(
-                sql.LATE, {"through": through, "limit": _HOURS_PER_STEP}
-            ).fetchall()
-            if marked:
-                connection.executemany(sql.FORGET_LATE, marked)
-                _compute(
-                    connection,
-                    [(zone, hour, hour + _HOUR) for zone, hour in marked],
-                )
-            return len(marked)
+            done = _roll_up(connection, edge, self._step_size.hours)
+        self._step_size.took(monotonic() - began)
+        return done
 
     def purge(self, before: datetime, *, limit: int) -> int:
         """Delete some old rows; see `HistoryBackend.purge`."""
@@ -261,7 +261,7 @@ class SqliteHistory(HistoryBackend):
     def zones(self, prefix: str = "") -> list[str]:
         """Return the names of the zones that begin so; see `HistoryBackend.zones`."""
         found: set[str] = set()
-        with self._file.session() as connection:
+        with self._file.reading() as connection:
             for table in sql.TABLES:
                 statement = sql.NAMES.replace("<TABLE>", table)
                 found |= {
@@ -289,7 +289,7 @@ class SqliteHistory(HistoryBackend):
             "after_zone": "" if after is None else after.zone,
             "limit": limit,
         }
-        with self._file.session() as connection:
+        with self._file.reading() as connection:
             cursor = connection.execute(frozen.SQLITE_READ, values)
             names = _names(cursor)
             return [_named(row, names) for row in cursor]
@@ -303,7 +303,7 @@ class SqliteHistory(HistoryBackend):
             return connection.total_changes - before
 
     def _recorded(self, statement: str, **values: object) -> list[HistoryRow]:
-        with self._file.session() as connection:
+        with self._file.reading() as connection:
             cursor = connection.execute(statement, values)
             names = _names(cursor)
             rows = [_named(row, names) for row in cursor]
@@ -330,14 +330,31 @@ def _to_columns(sample: HistorySample) -> tuple[object, ...]:
     )
 
 
-def _advance(connection: sqlite3.Connection, through: int | None, edge: int) -> int:
-    """Roll up the hours that follow `through`, skipping those without rows."""
+def _roll_up(connection: sqlite3.Connection, edge: int, hours: int) -> int:
+    """Do one step within a transaction; see `HistoryBackend.roll_up`."""
+    row = connection.execute(sql.THROUGH).fetchone()
+    through: int | None = None if row is None else row[0]
+    if through is None or through < edge:
+        return _advance(connection, through, edge, hours)
+    marked = connection.execute(
+        sql.LATE, {"through": through, "limit": hours}
+    ).fetchall()
+    if marked:
+        connection.executemany(sql.FORGET_LATE, marked)
+        _compute(connection, [(zone, hour, hour + _HOUR) for zone, hour in marked])
+    return len(marked)
+
+
+def _advance(
+    connection: sqlite3.Connection, through: int | None, edge: int, hours: int
+) -> int:
+    """Roll up some hours that follow `through`, skipping those without rows."""
     begin = _BEFORE_ALL if through is None else through
     first = _oldest(connection, begin)
     if first is None or first >= edge:
         upto = edge
     else:
-        upto = min(edge, first // _HOUR * _HOUR + _HOURS_PER_STEP * _HOUR)
+        upto = min(edge, first // _HOUR * _HOUR + hours * _HOUR)
     if through is None:
         begin = edge if first is None else min(first // _HOUR * _HOUR, edge)
     else:
@@ -385,5 +402,6 @@ def _names(cursor: sqlite3.Cursor) -> list[str]:
 def _named(row: tuple[Any, ...], names: list[str]) -> HistoryRow:
     named = HistoryRow(zip(names, row, strict=True))
     named["timestamp"] = from_micros(named["timestamp"])
-    named["last_temperature_stale"] = bool(named["last_temperature_stale"])
+    if "last_temperature_stale" in named:
+        named["last_temperature_stale"] = bool(named["last_temperature_stale"])
     return named

@@ -295,6 +295,33 @@ class TestCrashes:
             assert len(synced) == 50 + 3
             assert sum(synced) == 2
 
+    def test_one_of_very_many_that_fails_leaves_nothing_of_any(
+        self, directory, monkeypatch
+    ):
+        keys = [f"z{each}" for each in range(60)]
+        with JsonStore(directory) as store:
+            store.set_many({key: {"n": 1} for key in keys})
+            fsync, calls = os.fsync, []
+
+            def fail_once(descriptor):
+                calls.append(descriptor)
+                if len(calls) == 30:
+                    raise OSError(5, "Input/output error")
+                fsync(descriptor)
+
+            monkeypatch.setattr(os, "fsync", fail_once)
+            with pytest.raises(StoreUnavailableError, match="Input/output"):
+                store.set_many({key: {"n": 2} for key in keys})
+            monkeypatch.undo()
+            found = store.get_many(keys)
+            assert {entry.data["n"] for entry in found.values()} == {1}
+            # Nor is anything left of those that were prepared, and no list of them.
+            assert len(documents(directory)) == len([".lock", *keys])
+            revisions = store.set_many({key: {"n": 3} for key in keys})
+            assert revisions == {
+                key: entry.revision for key, entry in store.get_many(keys).items()
+            }
+
     def test_a_list_without_some_of_its_files_was_never_committed(
         self, directory, monkeypatch
     ):

@@ -1,0 +1,323 @@
+"""What must not grow: get and set by size, pending writes, rows on disk, charts by zones.
+
+A figure that grows has its exponent over ten times as much: 1 is in proportion, 0 is flat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from datetime import UTC, datetime, timedelta
+from math import log10
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING
+
+import orjson
+from measuring import Figure, interleave
+from stores import document
+
+from switchbot_store import (
+    HistorySample,
+    HistoryService,
+    JsonStore,
+    PostgresHistory,
+    SqliteHistory,
+)
+from switchbot_store.testing import PostgresServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+STEP = timedelta(seconds=30)
+FIELDS = ("temperature", "humidity")
+PENDING = Path(__file__).with_name("pending.py")
+IMPORTED = """
+import switchbot_automation.cli.app, switchbot_automation.cli.live
+import switchbot_store.history.sqlite.store
+status = open("/proc/self/status").read()
+print(int(status.split("VmRSS:")[1].split()[0]) / 1000)
+"""
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        return [
+            *_get(place / "get"),
+            *_set(place / "set", 5 if quick else 15),
+            *_pending(place / "pending", 10_000 if quick else 100_000),
+            *_row_sizes(place / "rows", 5_000 if quick else 20_000),
+            *_charts(place / "charts", 60 if quick else 365),
+            _imported(),
+        ]
+
+
+def _exponent(small: float, large: float, factor: float = 10) -> float:
+    return log10(large / small) / log10(factor)
+
+
+def _cpu(call: Callable[[], object], times: int, rounds: int = 7) -> float:
+    """Return the CPU seconds of one call: the least of some rounds, as others are here."""
+    call()
+    taken = []
+    for _ in range(rounds):
+        began = process_time()
+        for _ in range(times):
+            call()
+        taken.append((process_time() - began) / times)
+    return min(taken)
+
+
+def _sized(size: int) -> dict:
+    """Return a document of about that many bytes, as settings of many zones look."""
+    one = document(0)
+    count = max(1, size // len(orjson.dumps(one)))
+    return {f"zone{number}": document(number) for number in range(count)}
+
+
+def _get(place: Path) -> list[Figure]:
+    place.mkdir()
+    wait = threading.Event()
+    with JsonStore(place / "store") as store:
+        peer = sqlite3.connect(place / "peer.sqlite3")
+        peer.execute("CREATE TABLE documents (key TEXT PRIMARY KEY, data TEXT)")
+        peer.execute(
+            "INSERT INTO documents VALUES ('settings', ?)",
+            [orjson.dumps(document(1)).decode()],
+        )
+        peer.commit()
+        for key, size in (("settings", 0), ("larger", 10_000), ("large", 100_000)):
+            store.set(key, _sized(size) if size else document(1))
+        for _ in range(4):  # as a store that runs: what is there is there for a while
+            for key in ("settings", "larger", "large"):
+                store.get(key)
+            wait.wait(0.05)
+        statement = "SELECT data FROM documents WHERE key = ?"
+        there = _cpu(
+            lambda: orjson.loads(peer.execute(statement, ["settings"]).fetchone()[0]),
+            2000,
+        )
+        ours = _cpu(lambda: store.get("settings"), 2000)
+        larger = _cpu(lambda: store.get("larger"), 300)
+        large = _cpu(lambda: store.get("large"), 30)
+        peer.close()
+    return [
+        Figure("sqlite3, get of 1 KB, CPU", there * 1e6, "us"),
+        Figure("JsonStore get of 1 KB, CPU", ours * 1e6, "us"),
+        Figure("JsonStore get of 1 KB, CPU", ours / there, "x sqlite3", 1.2),
+        Figure("... exponent from 10 to 100 KB", _exponent(larger, large), "", 1.1),
+    ]
+
+
+def _bare(path: Path, data: bytes) -> None:
+    temporary = path.with_suffix(".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.write(descriptor, data)
+    os.fsync(descriptor)
+    os.close(descriptor)
+    temporary.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def _set(place: Path, rounds: int) -> list[Figure]:
+    figures = []
+    bare = place / "bare" / "state.json"
+    bare.parent.mkdir(parents=True)
+    with JsonStore(place / "store") as store:
+        for name, size, goal in (("100 KB", 100_000, 1.1), ("1 MB", 1_000_000, 1.2)):
+            data = _sized(size)
+
+            def changed(number: int, data: dict = data) -> dict:
+                data["number"] = number
+                return data
+
+            taken = interleave(
+                {
+                    "bare": lambda n, c=changed: _bare(
+                        bare, orjson.dumps(c(n), option=orjson.OPT_INDENT_2)
+                    ),
+                    "store": lambda n, c=changed: store.set("state", c(n)),
+                },
+                rounds=rounds,
+                operations=4,
+            )
+            ratio = taken.ratio("store", "bare")
+            figures.append(Figure(f"JsonStore set of {name}", ratio, "x bare", goal))
+    return figures
+
+
+def _pending(place: Path, most: int) -> list[Figure]:
+    answers = {}
+    for count in (most // 10, most):
+        directory = place / str(count)
+        for word in ("make", "open"):
+            command = [sys.executable, str(PENDING), word, str(directory), str(count)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+        answers[count] = json.loads(done.stdout)
+    few, many = answers.values()
+    return [
+        Figure(f"a journal of {most} pending writes", many["megabytes"], "MB"),
+        Figure("... opened", many["seconds"], "s", 5),
+        Figure("... opened, CPU", many["cpu_seconds"], "s"),
+        Figure("... peak memory of its process", many["peak"], "MB", 250),
+        Figure("... the next write, CPU", many["write"] * 1e3, "ms", 0.3),
+        Figure(
+            "... exponent of opening it", _exponent(few["seconds"], many["seconds"]), ""
+        ),
+        Figure(
+            "... exponent of the next write", _exponent(few["write"], many["write"]), ""
+        ),
+    ]
+
+
+def _samples(count: int) -> list[HistorySample]:
+    """Return rows as an engine records them: a decision each hour, and who repeats it."""
+    inputs = {f"input{number}": "x" * 20 for number in range(30)}
+    whole = {"trigger": "scheduler", "outcome": "noop", "trace": inputs}
+    whole["reasons"] = [{"code": "within_band", "temperature": 21.3}]
+    return [
+        HistorySample(
+            NOW + number * STEP,
+            temperature=20 + number % 97 / 10,
+            humidity=40 + number % 31 / 3,
+            assumed_aircon_power="off",
+            last_action="turnOff",
+            api_requests_today=number % 5000,
+            timezone="Europe/Paris",
+            metadata={"run": number % 120 * 30_000_000} if number % 120 else whole,
+        )
+        for number in range(count)
+    ]
+
+
+def _row_sizes(place: Path, count: int) -> list[Figure]:
+    place.mkdir()
+    samples = _samples(count)
+    pieces = [samples[first : first + 500] for first in range(0, count, 500)]
+    with PostgresServer(fsync=False) as server:
+        import psycopg  # noqa: PLC0415 - after what may say that there is no server
+
+        conninfo = server.conninfo(server.create_database())
+        backend = PostgresHistory(conninfo)
+        for piece in pieces:
+            backend.write(piece, now=NOW)
+        backend.close()
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute("VACUUM FULL state_history")
+            (size,) = connection.execute(
+                "SELECT pg_total_relation_size('state_history')"
+            ).fetchone()
+    path = place / "history.sqlite3"
+    local = SqliteHistory(path)
+    for piece in pieces:
+        local.write(piece, now=NOW)
+    local.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("VACUUM")
+    connection.close()
+    return [
+        Figure("a row of history on disk, PostgreSQL", size / count, "B", 180),
+        Figure(
+            "a row of history on disk, SQLite", path.stat().st_size / count, "B", 180
+        ),
+    ]
+
+
+def _filled(path: Path, zones: list[str], days: int, step: int) -> SqliteHistory:
+    backend = SqliteHistory(path)
+    backend.open()
+    first = int((NOW - timedelta(days=days)).timestamp() * 1e6)
+    with sqlite3.connect(path) as connection:
+        for zone in zones:
+            connection.execute(
+                """WITH RECURSIVE g(n) AS (
+                    SELECT 0 UNION ALL SELECT n + 1 FROM g WHERE n < ?)
+                INSERT INTO state_history SELECT ?, ? + n * ?, 20 + (n % 97) / 10.0,
+                    40 + (n % 31) / 3.0, iif(n % 240 < 60, 'on', 'off'), 'turnOff',
+                    n % 5000, 0, 0, 'Europe/Paris', '{"run": 60000000}' FROM g""",
+                [days * 86400 // step - 1, zone, first, step * 1_000_000],
+            )
+    connection.close()
+    return backend
+
+
+def _charts(place: Path, days: int) -> list[Figure]:
+    place.mkdir()
+    figures = []
+    taken = {}
+    for count, step in ((1, 30), (50, 1800)):
+        zones = [f"zone{number:02}" for number in range(count)]
+        backend = _filled(place / f"{count}.sqlite3", zones, days, step)
+        began = perf_counter()
+        while backend.roll_up(now=NOW):
+            pass
+        rolled = perf_counter() - began
+        service = HistoryService(backend, now=lambda: NOW)
+
+        def chart(span: timedelta, service=service, zone=zones[count // 2]) -> object:
+            return service.query(NOW - span, NOW, zone=zone, points=500, fields=FIELDS)
+
+        taken[count] = _cpu(lambda c=chart: c(timedelta(days=days)), 1, 15) * 1e3
+        name = f"SQLite, {days} days of one zone of {count}, CPU"
+        figures += [
+            Figure(name, taken[count], "ms", 14),
+            Figure(f"SQLite, summary of {days} days of {count} zones", rolled, "s"),
+        ]
+        if count == 1:
+            figures.append(
+                Figure(
+                    "SQLite, one day of 2,880 rows, CPU",
+                    _cpu(lambda c=chart: c(timedelta(days=1)), 1, 15) * 1e3,
+                    "ms",
+                    6,
+                )
+            )
+            figures.append(_held_up(service))
+        service.close()
+    grown = _exponent(taken[1], taken[50], 50)
+    return [*figures, Figure("... exponent from 1 to 50 zones", grown, "", 0.1)]
+
+
+def _held_up(service: HistoryService) -> Figure:
+    """Measure how long a loop waits at most while two weeks of rows are read beside it."""
+    from switchbot_automation.web.api import past  # noqa: PLC0415 - needs the extra
+    from switchbot_store import ThreadedHistory  # noqa: PLC0415 - likewise
+
+    async def ask() -> float:
+        history = ThreadedHistory(service)
+        late = []
+        ended = asyncio.Event()
+
+        async def watch() -> None:
+            while not ended.is_set():
+                began = perf_counter()
+                await asyncio.sleep(0.001)
+                late.append(perf_counter() - began - 0.001)
+
+        watching = asyncio.create_task(watch())
+        start = NOW - timedelta(days=14)
+        await past.told(history, "zone00", UTC, start, NOW)
+        ended.set()
+        await watching
+        return max(late)
+
+    worst = median(asyncio.run(ask()) for _ in range(5))
+    name = "event loop held while two weeks of decisions are read"
+    return Figure(name, worst * 1e3, "ms", 20)
+
+
+def _imported() -> Figure:
+    command = [sys.executable, "-c", IMPORTED]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return Figure("memory of all that `run` imports, files", float(done.stdout), "MB")
