@@ -205,6 +205,17 @@ def languages(session: nox.Session) -> None:
 
 
 @nox.session
+def catalogue(session: nox.Session) -> None:
+    """Show what a newer switchbot-api, or a document, has that the catalogue does not.
+
+    `nox -s catalogue -- 2.14.0 README.md https://...`: releases, files, folders, URLs;
+    without any, the newest release of PyPI.
+    """
+    install(session, "test")
+    session.run("python", "-m", "tests.cloud.catalog.newer", *session.posargs)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Look at the page in Chromium, which the system brings (`chromium` in Debian).
 

@@ -19,6 +19,10 @@ actuators  an object with ``async send(command, parameter)``: a zone's unit, whi
 offsets    an object with ``kelvin(zone, now) -> float | None``, quick, no I/O
 ========== ===========================================================================
 
+A sensor that has `hears`, the cloud's id of the very device it listens to, is another way
+to that one: a zone that names the id is answered by it, and the cloud confirms it now and
+then, see `engine/observe/ears.py`.
+
 Factories do no I/O. Sensors, actuators and offsets are named in the settings' `plugins`;
 a zone has them as ``plugin:NAME`` for its meter or air conditioner, an offset as the
 source NAME. One with a `close` is closed when its settings change.

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
         HistorySample,
         HistoryStatus,
     )
+    from switchbot_store.history.postgres.readings import PostgresReadings
     from switchbot_store.history.postgres.store import PostgresHistory
+    from switchbot_store.history.readings.model import DeviceReading
+    from switchbot_store.history.readings.service import DeviceHistory
+    from switchbot_store.history.readings.sqlite import SqliteReadings
     from switchbot_store.history.service import HistoryService
     from switchbot_store.history.sqlite.store import SqliteHistory
     from switchbot_store.homes import AsyncHomeStore, HomeStore, checked_home
@@ -57,6 +61,8 @@ __all__ = [
     "AsyncLease",
     "AsyncStore",
     "Conflict",
+    "DeviceHistory",
+    "DeviceReading",
     "Document",
     "DocumentView",
     "Entry",
@@ -74,9 +80,11 @@ __all__ = [
     "MemoryStore",
     "MigrationError",
     "PostgresHistory",
+    "PostgresReadings",
     "PostgresStore",
     "SlowConnectionError",
     "SqliteHistory",
+    "SqliteReadings",
     "StoreClosedError",
     "StoreConfig",
     "StoreConfigError",
@@ -100,6 +108,8 @@ _HOMES = {
     "AsyncLease": "interface",
     "AsyncStore": "interface",
     "Conflict": "failover.conflicts",
+    "DeviceHistory": "history.readings.service",
+    "DeviceReading": "history.readings.model",
     "Document": "model",
     "DocumentView": "interface",
     "Entry": "model",
@@ -115,8 +125,10 @@ _HOMES = {
     "Lease": "lease",
     "MemoryStore": "memory",
     "PostgresHistory": "history.postgres.store",
+    "PostgresReadings": "history.postgres.readings",
     "PostgresStore": "postgres.store",
     "SqliteHistory": "history.sqlite.store",
+    "SqliteReadings": "history.readings.sqlite",
     "StoreConfig": "config",
     "StoreInterface": "interface",
     "StoreStatus": "model",

@@ -12,6 +12,8 @@ from switchbot_store.errors import StoreConfigError
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.home import HomeBackend
 from switchbot_store.history.ingest.spill import HistorySpill
+from switchbot_store.history.readings.service import DeviceHistory
+from switchbot_store.history.readings.sqlite import SqliteReadings
 from switchbot_store.history.service import HistoryService
 from switchbot_store.history.sqlite.store import SqliteHistory
 from switchbot_store.homes import HomeStore
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from switchbot_store.history.model import HistoryBackend
+    from switchbot_store.history.readings.model import ReadingBackend
 
 
 FILE_NAME: Final = "history.sqlite3"
 SPILL_NAME: Final = "history_spill.sqlite3"
+READINGS_NAME: Final = "device_readings.sqlite3"
+READINGS_SPILL_NAME: Final = "device_readings_spill.sqlite3"
 
 _DEFAULT_BATCH_SIZE: Final = 4
 _DEFAULT_FLUSH_SECONDS: Final = 60.0
@@ -39,7 +44,8 @@ def make_history(config: StoreConfig) -> HistoryService:
 
     PostgreSQL keeps it in `state_history`; ``memory`` until it is closed; any other
     backend has it in the file ``history.sqlite3`` of the directory. Rows that cannot
-    be written wait in ``history_spill.sqlite3`` there.
+    be written wait in ``history_spill.sqlite3`` there. What devices said goes beside: into
+    `device_readings`, or the file ``device_readings.sqlite3``.
 
     Profile ``economy`` keeps each row on the local disk and carries them over every 15
     minutes, or 1000 rows, unless `history_flush_interval_seconds` or
@@ -62,7 +68,43 @@ def make_history(config: StoreConfig) -> HistoryService:
         spill=spill,
         journal=economy and spill is not None,
         retention_days=config.history_retention_days or None,
+        readings=make_readings(config, flush_interval_seconds=flush_seconds),
     )
+
+
+def make_readings(
+    config: StoreConfig, *, flush_interval_seconds: float = _DEFAULT_FLUSH_SECONDS
+) -> DeviceHistory:
+    """Return where a configuration keeps what devices said, not opened."""
+    retention_days = config.history_retention_days or None
+    if config.backend == "memory":
+        place: ReadingBackend = SqliteReadings(":memory:")
+    elif config.backend == "postgres":
+        place = _postgres_readings(config)
+    else:
+        place = SqliteReadings(config.directory / READINGS_NAME)
+    spill = None
+    if config.backend == "postgres":
+        spill = SqliteReadings(config.directory / READINGS_SPILL_NAME)
+    return DeviceHistory(
+        place,
+        spill=spill,
+        flush_interval_seconds=flush_interval_seconds,
+        retention_days=retention_days,
+        home=config.home,
+    )
+
+
+def _postgres_readings(config: StoreConfig) -> ReadingBackend:
+    try:
+        from switchbot_store.history.postgres.readings import PostgresReadings  # noqa: PLC0415 - the driver only for who wants PostgreSQL
+    except ImportError as error:
+        raise StoreConfigError(
+            "the driver of PostgreSQL cannot be imported; install"
+            f" switchbot-automation[postgres] ({error})",
+            variable="STORE_BACKEND",
+        ) from error
+    return PostgresReadings(config.conninfo, pooler=config.pooler)
 
 
 def make_backend(config: StoreConfig, *, looking: bool = False) -> HistoryBackend:

@@ -20,7 +20,8 @@ class PendingWrite:
     `revision` was handed out for it, ``""`` for a deletion, and `encoded` is the
     document as JSON, None for a deletion. `base` is the primary's revision below the
     first local write. Any of `tried` may have reached the primary instead. `count` is
-    how many acknowledged writes this one stands for.
+    how many acknowledged writes this one stands for. `mark` is, of a deletion, a revision
+    that says who made it.
     """
 
     key: str
@@ -30,6 +31,7 @@ class PendingWrite:
     written_at: datetime
     tried: tuple[str, ...] = ()
     count: int = 1
+    mark: str = ""
 
     @property
     def accepted(self) -> tuple[str, ...]:

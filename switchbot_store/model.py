@@ -161,6 +161,8 @@ class StoreStatus:
     `journal` says whether writes could be acknowledged on the local disk instead:
     ``held``, they could; ``waiting``, another process has the directory; ``broken``, the
     disk refuses; ``""``, the store has none. `local_error` is why not, in words.
+    `behind` says that the local copy may be older than what the primary took, since the
+    disk refused that before the process before this one ended.
 
     >>> from switchbot_store import MemoryStore
     >>> status = MemoryStore().status()
@@ -178,6 +180,7 @@ class StoreStatus:
     left_over: tuple[str, ...] = ()
     journal: Literal["", "waiting", "broken", "held"] = ""
     local_error: str | None = None
+    behind: bool = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -193,5 +196,12 @@ class StoreStatus:
             found.append(
                 f"The local disk refuses: {self.local_error}. While the database is away"
                 " nothing can be saved."
+            )
+        if self.behind:
+            found.append(
+                "The local copy may be older than what the database took last: the disk"
+                " was full when the program ended. What is read from it may be out of"
+                " date, and nothing is changed that depends on it, until the database"
+                " answers."
             )
         return tuple(found)

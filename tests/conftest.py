@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,3 +33,32 @@ def logging_as_it_was():
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+_OWN_THREADS = ("history", "store", "switchbot", "tcp-proxy", "blocking view")
+_END_ALONE = {
+    # One for the process, and one that no call can wake.
+    *("store deadlines", "store name lookup"),
+    # They wait for a server, beside whoever closes, and are bounded.
+    *("store probe", "store first contact", "store closing"),
+    # Idle, and of an engine that was made and not entered, so nobody ends it.
+    "history calls",
+}
+_THREAD_SECONDS = 20
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_behind():
+    """Fail a test that leaves a thread of ours running: it forgot to close something."""
+    before = set(threading.enumerate())
+    yield
+    left = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before
+        and thread.name not in _END_ALONE
+        and (thread.name.startswith(_OWN_THREADS) or not thread.daemon)
+    ]
+    for thread in left:
+        thread.join(_THREAD_SECONDS)
+    assert [thread.name for thread in left if thread.is_alive()] == []

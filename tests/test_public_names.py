@@ -11,10 +11,10 @@ import pytest
 import switchbot_automation.errors
 
 STORE = """
-AsyncHomeStore AsyncLease AsyncStore Conflict Document DocumentView Entry FailoverStore HistoryBackend
+AsyncHomeStore AsyncLease AsyncStore Conflict DeviceHistory DeviceReading Document DocumentView Entry FailoverStore HistoryBackend
 HistoryError HistoryResult HistorySample HistoryService HistorySpill HistoryStatus
-HomeStore JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresStore
-SlowConnectionError SqliteHistory StoreClosedError StoreConfig StoreConfigError
+HomeStore JsonStore Lease MemoryStore MigrationError PostgresHistory PostgresReadings PostgresStore
+SlowConnectionError SqliteHistory SqliteReadings StoreClosedError StoreConfig StoreConfigError
 StoreConflictError StoreDataError StoreError StoreInterface StoreStatus
 StoreUnavailableError ThreadedHistory ThreadedStore checked_home get_history get_store migrate
 time_limit

@@ -22,6 +22,7 @@ from switchbot_automation.errors import (
     UnknownZoneError,
 )
 from switchbot_automation.languages import of_environment, speak, speaking, spoken
+from switchbot_automation.units import CELSIUS, UNITS, measuring
 from switchbot_store import StoreConfigError, StoreError
 from switchbot_store.cli.dotenv_file import load_env_file
 
@@ -101,7 +102,7 @@ class _CommandLine(click.Group):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
-        with speaking(spoken()):
+        with speaking(spoken()), measuring(_unit_wanted()):
             # A program reads JSON, in English whatever this person speaks.
             ctx.meta[_FOR_A_PROGRAM] = "--json" in ctx.args
             return self._invoke(ctx)
@@ -117,6 +118,14 @@ class _CommandLine(click.Group):
         except (AutomationError, StoreError) as error:
             _LOGGER.debug("the command failed", exc_info=True)
             raise click.ClickException(_words(error)) from error
+
+
+def _unit_wanted() -> str:
+    """Return the unit of SWITCHBOT_UNIT, that of no settings. Raises UsageError."""
+    wanted = os.environ.get("SWITCHBOT_UNIT", "").strip().lower() or CELSIUS
+    if wanted not in UNITS:
+        raise click.UsageError(f"SWITCHBOT_UNIT: one of {', '.join(UNITS)}")
+    return wanted
 
 
 def _words(error: Exception) -> str:

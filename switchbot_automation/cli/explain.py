@@ -26,6 +26,7 @@ from switchbot_automation.explain.words import weekday
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.units import measure, measured_in
 from switchbot_store import StoreConfig, ThreadedHistory, get_history, get_store
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def explain(
         settings = life.settings
         if zone is not None and settings is not None and zone not in settings.zones:
             raise UnknownZoneError(zone, settings.zones)
+        measure(settings.unit if settings else measured_in())
         name = zone or (settings.default.name if settings else DEFAULT_ZONE)
         tz = timezone_in(settings, name)
         at = instant_meant(moment, tz, datetime.now(UTC))

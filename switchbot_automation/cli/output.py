@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from switchbot_automation.instants import stored_hold
+from switchbot_automation.units import from_celsius, measured_in, symbol
 from switchbot_store.cli import output
 from switchbot_store.cli.output import (
     FAILURE,
@@ -69,8 +70,10 @@ _UNITS = {"_celsius": " °C", "_seconds": " s", "_percent": " %"}
 def _detail_text(name: str, value: Any, zone: tzinfo) -> str:
     if name == "until" and (at := stored_hold(value)) is not None:
         return f"until {at.astimezone(zone):%H:%M:%S}"
+    if name.endswith("_celsius") and isinstance(value, int | float):
+        value = from_celsius(float(value), measured_in())
     number = f"{value:.4g}" if isinstance(value, float) else f"{value}"
     for suffix, unit in _UNITS.items():
         if name.endswith(suffix):
-            return f"{name.removesuffix(suffix).replace('_', ' ')} {number}{unit}"
+            return f"{name.removesuffix(suffix).replace('_', ' ')} {number}{unit.replace('°C', symbol())}"
     return f"{name.replace('_', ' ')} {number}"

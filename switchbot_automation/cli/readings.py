@@ -17,6 +17,7 @@ from switchbot_automation.cli.targets import (
     is_cut_off,
     type_of,
 )
+from switchbot_automation.cloud.catalog.catalog import presumed_by_status
 from switchbot_automation.cloud.catalog.readings import read_status
 from switchbot_automation.core.state.said import said_by_status
 from switchbot_automation.errors import (
@@ -29,6 +30,13 @@ from switchbot_automation.explain.words import reason_words
 from switchbot_automation.languages import later
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import ReasonCode
+from switchbot_automation.units import (
+    CELSIUS,
+    SYMBOLS,
+    from_celsius,
+    measured_in,
+    symbol,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,6 +53,9 @@ _OF_THE_ACCOUNT = (AuthError, ClockSkewError, QuotaExhaustedError)
 
 _SAID_NOTHING = later("the cloud answered, and says nothing of it")
 
+# Stands after a name that the catalogue does not have.
+_UNKNOWN_MARK = "?"
+
 # What a person does not look for.
 _DULL = frozenset({"version", "calibrate", "group", "latestImage", "filterElement"})
 
@@ -58,6 +69,8 @@ class Row:
     device_type: str
     text: str
     values: dict[str, Any] = field(default_factory=dict)
+    # Names among `values` that the catalogue does not have: they are as they came.
+    unknown: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     error: str | None = None
 
@@ -68,6 +81,7 @@ class Row:
             "name": self.name,
             "device_type": self.device_type,
             "values": self.values,
+            "unknown": list(self.unknown),
             "doubts": list(self.doubts),
             "error": self.error,
         }
@@ -114,13 +128,19 @@ async def _row(client: SwitchBotClient, entry: Device | Remote) -> Row:
         words = f"{error}; {_(CUT_OFF)}" if is_cut_off(entry) else str(error)
         return Row(*about, words, error=words)
     reading = read_status(status)
-    values = {**reading.values, **_plain(reading)}
+    passed = _plain(reading)
+    values = {**reading.values, **passed}
+    if not about[2]:
+        # The list gave it no type: its own answer, or what is in it, may tell.
+        kind = status.device_type or presumed_by_status(status.fields)
+        about = (entry.device_id, entry.name, kind)
     doubts = (*reading.doubts, *_not_believed(said_by_status(status)))
     if not values:
         doubts = (*doubts, _(_SAID_NOTHING))
     if is_cut_off(entry):
         doubts = (*doubts, _(CUT_OFF))
-    return Row(*about, _text(reading, values, doubts), values, doubts)
+    said = _text(reading, values, doubts)
+    return Row(*about, said, values, tuple(passed), doubts)
 
 
 def _not_believed(said: Statement) -> Iterator[str]:
@@ -151,7 +171,11 @@ def _text(
         reading.product
     ) else {}  # fmt: skip
     shown = [
-        _value_text(name, value, units.get(name, ""))
+        _value_text(
+            f"{name}{_UNKNOWN_MARK}" if name in reading.unknown else name,
+            value,
+            units.get(name, ""),
+        )
         for name, value in values.items()
         if name not in _DULL and not isinstance(value, dict)
     ]
@@ -163,5 +187,7 @@ def _text(
 def _value_text(name: str, value: Any, unit: str) -> str:
     if isinstance(value, bool):
         return f"{name} {_('yes') if value else _('no')}"
+    if unit == SYMBOLS[CELSIUS] and isinstance(value, int | float):
+        value, unit = from_celsius(float(value), measured_in()), symbol()
     number = f"{value:g}" if isinstance(value, float) else f"{value}"
     return f"{name} {number}{f' {unit}' if unit else ''}"

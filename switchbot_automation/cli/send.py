@@ -19,6 +19,7 @@ from switchbot_automation.cli.targets import (
     CUT_OFF,
     find_target,
     is_cut_off,
+    told_type,
     type_of,
 )
 from switchbot_automation.cloud.catalog.catalog import find, validate_command
@@ -71,12 +72,17 @@ def send(  # noqa: PLR0917  # click passes every one by name
     async def answer(client: SwitchBotClient) -> dict[str, Any]:
         target = find_target(await client.devices(), device)
         kind = "customize" if button else "command"
-        value = _checked(target, command, parameter, kind, unchecked=unchecked)
+        product = type_of(target) if unchecked else await told_type(client, target)
+        value = (
+            _as_given(parameter)
+            if unchecked
+            else _checked(target, product, command, parameter, kind)
+        )
         sent: dict[str, Any] = {
             "device_id": target.device_id,
             "name": target.name,
             "command": command,
-            "parameter": "***" if _is_sensitive(target, command) else value,
+            "parameter": ("***" if _is_sensitive(target, product, command) else value),
             "command_type": kind,
             "status": "checked",
             "warning": _(CUT_OFF) if is_cut_off(target) else None,
@@ -112,12 +118,13 @@ def send(  # noqa: PLR0917  # click passes every one by name
 
 
 def _checked(
-    target: Device | Remote, command: str, parameter: str, kind: str, *, unchecked: bool
+    target: Device | Remote,
+    kind_of_device: str,
+    command: str,
+    parameter: str,
+    kind: str,
 ) -> Any:
     """Return the parameter to send. Raises Misuse."""
-    if unchecked:
-        return _as_given(parameter)
-    kind_of_device = type_of(target)
     infrared = isinstance(target, Remote)
     if not find(kind_of_device, infrared=infrared):
         known = repr(kind_of_device) if kind_of_device else _("no type")
@@ -144,10 +151,10 @@ def _as_given(parameter: str) -> Any:
         return parameter
 
 
-def _is_sensitive(target: Device | Remote, command: str) -> bool:
+def _is_sensitive(target: Device | Remote, kind_of_device: str, command: str) -> bool:
     specs = [
         product.command(command)
-        for product in find(type_of(target), infrared=isinstance(target, Remote))
+        for product in find(kind_of_device, infrared=isinstance(target, Remote))
     ]
     return any(
         spec is not None and spec.sensitive and spec.hint != "default" for spec in specs

@@ -39,6 +39,7 @@ from switchbot_automation.instants import FOR_EVER
 from switchbot_automation.languages import later
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import DEFAULT_ZONE
+from switchbot_automation.units import measure
 from switchbot_store import StoreConfig, get_store
 
 if TYPE_CHECKING:
@@ -234,6 +235,7 @@ def read_rooms() -> Rooms:
         ]
         if life.settings is None:
             return Rooms([], problems)
+        measure(life.settings.unit)
         zones = life.settings.zones
         keys = {
             name: "state" if name == DEFAULT_ZONE else f"state/{name}" for name in zones

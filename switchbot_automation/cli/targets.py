@@ -6,12 +6,17 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from switchbot_automation.cli.output import Misuse
-from switchbot_automation.cloud.catalog.catalog import find, type_of_listed
+from switchbot_automation.cloud.catalog.catalog import (
+    find,
+    presumed_by_status,
+    type_of_listed,
+)
 from switchbot_automation.languages import later
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Device, Remote
 
 if TYPE_CHECKING:
+    from switchbot_automation import SwitchBotClient
     from switchbot_automation.model import DeviceList
 
 _MOST_HINTS = 3
@@ -52,6 +57,18 @@ def type_of(entry: Device | Remote) -> str:
     "" where nothing tells.
     """
     return entry.remote_type if isinstance(entry, Remote) else type_of_listed(entry)
+
+
+async def told_type(client: SwitchBotClient, entry: Device | Remote) -> str:
+    """Return the type of a device; one that the list gives none is asked, with one call.
+
+    "" where its status tells neither by a word nor by its fields. Raises CloudError.
+    """
+    listed = type_of(entry)
+    if listed or isinstance(entry, Remote):
+        return listed
+    status = await client.status(entry.device_id)
+    return status.device_type or presumed_by_status(status.fields)
 
 
 def is_cut_off(entry: Device | Remote) -> bool:

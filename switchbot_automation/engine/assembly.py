@@ -14,6 +14,7 @@ from switchbot_automation.engine.act.outside import UnsealingSender
 from switchbot_automation.engine.configure import Configurator
 from switchbot_automation.engine.documents.leader import Leadership
 from switchbot_automation.engine.observe.around import Survey
+from switchbot_automation.engine.observe.ears import EarsOfEngine
 from switchbot_automation.engine.observe.gateway import Observer, PluggedCloud
 from switchbot_automation.engine.observe.meters import (
     KnownDevices,
@@ -26,6 +27,7 @@ from switchbot_automation.engine.observe.offsets import Offsets
 from switchbot_automation.engine.observe.pushed import Pushes
 from switchbot_automation.engine.tell.events import Announcer, Listeners
 from switchbot_automation.engine.tell.notices import Notices
+from switchbot_automation.engine.tell.upkeep import UpkeepWatch
 from switchbot_automation.engine.tick import Agenda, Preparation, Tick
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Parts(NamedTuple):
     announcer: Announcer
     notices: Notices
     left_units: LeftUnits
+    upkeep: UpkeepWatch
 
 
 def assemble(
@@ -83,7 +86,10 @@ def assemble(
     plugged = PluggedCloud(client, documents, clock)
     known = KnownDevices()
     pushes = Pushes(documents, clock, known)
+    listeners = Listeners()
+    notifiers = Notifiers(documents, notifier, webhook_sender)
     observer = Observer(plugged, clock, ledger, counts=shared is None)
+    observer.ears = EarsOfEngine(clock, plugged.hearing)
     meters = Meters(
         documents,
         observer,
@@ -96,11 +102,13 @@ def assemble(
     actuator = Actuator(plugged, observer, clock, hooks)
     leadership = Leadership(clock, watches)
     commander = Commander(documents, actuator, clock, leadership)
+    upkeep = UpkeepWatch(documents, clock, listeners, notifiers)
+    observer.when_status = upkeep.saw
+    observer.when_named = upkeep.listed
     observer.when_listed = commander.listed
     observer.when_answering = commander.answering
     observer.when_silence_ends = partial(commander.answering, after_silence=True)
     left_units = LeftUnits(documents, observer, commander, clock)
-    listeners = Listeners()
     agenda = Agenda(documents, meters, pushes, listeners, clock)
     offsets = Offsets(agenda.bring_forward)
     survey = Survey(
@@ -111,7 +119,6 @@ def assemble(
         offsets=offsets,
         clock=clock,
     )
-    notifiers = Notifiers(documents, notifier, webhook_sender)
     configurator = Configurator(documents, notifiers)
     quota_watch = QuotaWatch(ledger, meters, listeners)
 
@@ -171,4 +178,5 @@ def assemble(
         announcer=Announcer(listeners, documents, clock),
         notices=Notices(documents, listeners, notifiers),
         left_units=left_units,
+        upkeep=upkeep,
     )

@@ -58,10 +58,11 @@ from switchbot_automation.model import (
     TickReport,
 )
 from switchbot_automation.plugins import installed
+from switchbot_automation.units import CELSIUS
 from switchbot_store import AsyncHomeStore, HomeStore, StoreInterface, ThreadedStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -387,6 +388,8 @@ class AutomationEngine:
                     ticks, strays = with_commands(ticks, strays)
                 if settings.rules or any(tick.tells for tick in ticks):
                     await parts.notices.tell(now)
+                parts.upkeep.ticked(now)
+                await parts.upkeep.tell(now)
         finally:
             await self._turns.close()
         return ticks, strays, rules_at
@@ -527,6 +530,7 @@ class AutomationEngine:
             return
         used = quota["api_requests_total"]
         await self._recorder.record(ticks, strays, trigger, now, used)
+        await parts.upkeep.keep(self._history, now)
         lead = parts.leadership.to_document(documents.life.settings)
         await documents.save({"last_tick": encode_instant(now), **quota, **lead})
 
@@ -726,7 +730,7 @@ class AutomationEngine:
             around = settings is not None and event.device_id in settings.sensors_around
             if zones or around or (settings is not None and settings.rules):
                 await self._documents.pass_on(payload)
-        elif self._rules.take(event) or self._parts.pushes.wake:
+        elif self._took(event, zones):
             self._parts.agenda.bring_forward()
         return event
 
@@ -748,6 +752,35 @@ class AutomationEngine:
         """
         self._beside[name] = report
 
+    def _took(self, event: WebhookEvent, zones: Collection[str]) -> bool:
+        """Hand an event to rules and upkeep; tell whether it wants a tick."""
+        settings = self._documents.life.settings
+        around = settings is not None and event.device_id in settings.sensors_around
+        wanted = self._rules.take(event)
+        if zones or around or wanted:
+            self._parts.upkeep.heard(event)
+        return wanted or self._parts.pushes.wake
+
+    def upkeep(self) -> dict[str, Any]:
+        """Return batteries, filters, hours, starts and energy a day. No I/O.
+
+        See `engine/tell/upkeep.py`'s `report_of`.
+        """
+        self._lifetime.check_open()
+        return self._parts.upkeep.report()
+
+    async def upkeep_done(self, name: str) -> bool:
+        """Note that a zone's unit, or a device, was looked after: its hours begin anew.
+
+        Returns whether it is known. Raises EngineClosedError.
+        """
+        async with self._alone():
+            known = self._parts.upkeep.done(name, self._clock.now())
+            if known:
+                await self._parts.upkeep.keep(None, self._clock.now())
+                await self._documents.save(self._parts.quota.to_document())
+            return known
+
     def _take_passed_on(self) -> None:
         """Take the events that other processes left here."""
         for payload in self._documents.inbox.empty():
@@ -762,7 +795,7 @@ class AutomationEngine:
             if isinstance(event, RefusedWebhook):
                 continue
             self._parts.listeners.emit(WebhookReceived(event, zones))
-            if self._rules.take(event) or self._parts.pushes.wake:
+            if self._took(event, zones):
                 self._parts.agenda.bring_forward()
 
     async def apply_settings(
@@ -828,7 +861,7 @@ class AutomationEngine:
             rules=self._rules.health(),
             left_units=self._parts.left_units.report(),
             refused=self._parts.observer.refusals,
-            plugins=await (await installed()).report_beside(),
+            plugins=await self._plugins(),
             beside={name: dict(report()) for name, report in self._beside.items()},
         )
 
@@ -837,6 +870,18 @@ class AutomationEngine:
         """The setting `language`; ``auto`` while there are no settings. No I/O."""
         settings = self._documents.life.settings
         return settings.language if settings is not None else LANGUAGE_AUTO
+
+    async def _plugins(self) -> dict[str, Any]:
+        report = await (await installed()).report_beside()
+        ears = self._parts.observer.ears
+        heard = ears.report() if ears is not None else {}
+        return {**report, "heard": heard} if heard else report
+
+    @property
+    def unit(self) -> str:
+        """The setting `unit`, ``celsius`` while there are no settings. No I/O."""
+        settings = self._documents.life.settings
+        return settings.unit if settings is not None else CELSIUS
 
     def overview(self) -> dict[str, Any]:
         """Return every zone as it is now, JSON-able; see `overview`. No I/O."""

@@ -21,6 +21,14 @@ from switchbot_automation.languages import (
 )
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import Outcome, Power, ReasonCode
+from switchbot_automation.units import (
+    CELSIUS,
+    SYMBOLS,
+    from_celsius,
+    measured_in,
+    symbol,
+)
+from switchbot_automation.upkeep.ledger import BATTERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.core.state.kept import News
     from switchbot_automation.explain.counterfactual import Counterfactual
+    from switchbot_automation.upkeep.ledger import UpkeepNews
 
 
 _MINUTE, _HOUR = 60, 3600
@@ -259,6 +268,23 @@ def notice_words(news: News, tz: tzinfo, at: datetime) -> tuple[str, str]:
     return title, _("Since {since}. {advice}", since=since, advice=advice)
 
 
+def upkeep_words(name: str, news: UpkeepNews) -> tuple[str, str]:
+    """Return title and text of a notice about a battery or a filter."""
+    value, hours, limit = f"{news.value:g}", f"{news.value:.0f}", f"{news.limit:g}"
+    if news.what == BATTERY:
+        return _("{name}: battery low", name=name), _(
+            "It has {value} %, and is to have at least {limit} %. Change or charge it.",
+            value=value,
+            limit=limit,
+        )
+    return _("{name}: clean the filter", name=name), _(
+        "It ran {hours} hours since the last time; every {limit} hours is wanted. Say so"
+        " once it is done.",
+        hours=hours,
+        limit=limit,
+    )
+
+
 def duration(seconds: float) -> str:
     """Return a length of time as a person says it, to two units: ``1 h 12 min``."""
     whole = round(abs(seconds))
@@ -351,9 +377,14 @@ def _at_another_time(change: Counterfactual) -> str:
 
 def _compared(messages: tuple[str, str], change: Counterfactual) -> str:
     """Fill the message for more, or that for less."""
-    unit = f" {change.unit}" if change.unit else ""
+    new, old, unit = change.becomes, change.value, f" {change.unit}"
+    if change.unit == SYMBOLS[CELSIUS] and not change.name.endswith("_celsius"):
+        # As the document has it, whose other keys say their unit themselves.
+        new, old = (from_celsius(float(each), measured_in()) for each in (new, old))
+        unit = f" {symbol()}"
+    unit = unit if change.unit else ""
     message = messages[change.becomes <= change.value]
-    return _(message, name=change.name, new=change.becomes, old=change.value, unit=unit)
+    return _(message, name=change.name, new=new, old=old, unit=unit)
 
 
 def _plain(value: Any) -> str:

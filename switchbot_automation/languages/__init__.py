@@ -14,6 +14,8 @@ from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from switchbot_automation.units import CELSIUS, from_celsius, measured_in, symbol
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -28,6 +30,10 @@ AUTO: Final = "auto"
 _VARIABLES: Final = ("SWITCHBOT_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 # They write one and a half with a comma.
 _WITH_COMMA: Final = frozenset({"fr", "de"})
+
+# In texts with degrees, these names are of temperatures beside those that say so.
+_CELSIUS: Final = "°C"
+_DEGREES: Final = frozenset({"low", "high"})
 
 _spoken: ContextVar[str] = ContextVar("switchbot_language", default=ENGLISH)
 
@@ -78,6 +84,9 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
 
     Raises KeyError for a name without a value, ValueError for one of another kind.
     """
+    if _CELSIUS in text and measured_in() != CELSIUS:
+        values = {name: _measured(name, value) for name, value in values.items()}
+        text = text.replace(_CELSIUS, symbol())
     if spoken() not in _WITH_COMMA:
         return text.format_map(values)
     return text.format_map(
@@ -86,6 +95,14 @@ def filled(text: str, values: Mapping[str, Any]) -> str:
             for name, value in values.items()
         }
     )
+
+
+def _measured(name: str, value: Any) -> Any:
+    """Return a value in the unit that is spoken, if its name says that it is degrees."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and (name.endswith("celsius") or name in _DEGREES):
+        return from_celsius(float(value), measured_in())
+    return value
 
 
 def later(message: str) -> str:

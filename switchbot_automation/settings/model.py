@@ -385,7 +385,9 @@ class Settings:
     """The whole document. `zones` has at least one; a flat document is zone `default`.
 
     `quota_reserve` in calls, None for automatic. `language` is one of
-    `languages.LANGUAGES`, or ``auto``. `shadow`, of the same zones, is decided
+    `languages.LANGUAGES`, or ``auto``; `unit` one of `units.UNITS`, in which a person is
+    told temperatures: those here are in degrees Celsius. A person is told of batteries `battery_below` so
+    many percent, and of filters `filter_after_hours`; 0 tells of none. `shadow`, of the same zones, is decided
     beside and never commanded. `rules` are a person's own, see `rules.model`,
     `notifiers` tell a person, `plugins` are the parts that plug-ins provide. `overlaid`
     names the zones whose settings change with time and surroundings. `set_aside` is what
@@ -397,6 +399,9 @@ class Settings:
     api_quota_warning_threshold: int = _ZONE["api_quota_warning_threshold"]
     quota_reserve: int | None = None
     language: str = _ZONE["language"]
+    unit: str = _ZONE["unit"]
+    battery_below: float = _ZONE["battery_below"]
+    filter_after_hours: float = _ZONE["filter_after_hours"]
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     shadow: Settings | None = None
     rules: tuple[Rule, ...] = _ZONE["rules"]

@@ -53,6 +53,7 @@ from switchbot_automation.settings.model import (
     Settings,
     ZoneSettings,
 )
+from switchbot_automation.settings.scale import in_celsius, range_errors
 from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
@@ -649,6 +650,10 @@ def load(
 
     The plug-ins' devices in `absent` may be named though `plugins` does not have them.
     """
+    errors = [*range_errors(document)]
+    if errors:
+        return None, errors
+    document = in_celsius(document)
     top = _read_part(document, ())
     top.values.pop("zones", None)
     zones = _zones_of(document) or {DEFAULT_ZONE: {}}
@@ -686,6 +691,9 @@ def load(
         api_quota_warning_threshold=home["api_quota_warning_threshold"],
         quota_reserve=None if reserve == "auto" else reserve,
         language=home["language"],
+        unit=home["unit"],
+        battery_below=home["battery_below"],
+        filter_after_hours=home["filter_after_hours"],
         groups=MappingProxyType(
             {
                 name: GroupSettings(name, **group)

@@ -13,6 +13,7 @@ from switchbot_automation.languages import (
     chosen,
     speaking,
 )
+from switchbot_automation.units import measuring
 from switchbot_automation.web.request import site_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 @web.middleware
 async def in_its_language(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer in the language that is asked for, else in that of the settings."""
-    with speaking(_language_of(request)):
+    unit = site_of(request).engine.unit
+    with speaking(_language_of(request)), measuring(unit):
         return await handler(request)
 
 

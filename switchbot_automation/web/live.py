@@ -22,6 +22,7 @@ from switchbot_automation.engine.tell.events import (
 )
 from switchbot_automation.instants import zulu
 from switchbot_automation.languages import ENGLISH, speaking, spoken
+from switchbot_automation.units import measuring
 from switchbot_automation.web.api.encoding import event_as_json
 
 if TYPE_CHECKING:
@@ -145,7 +146,12 @@ class Live:
 
     def _hear(self, event: Event) -> None:
         self._last_id += 1
-        told = _Told(event, self._last_id, f"{self.boot}-{self._last_id}")
+        told = _Told(
+            event,
+            self._last_id,
+            f"{self.boot}-{self._last_id}",
+            unit=self._engine.unit,
+        )
         if isinstance(event, WebhookReceived) and not self._queues:
             # A busy house sends thousands that nobody looks at.
             self._kept.append(told)
@@ -208,7 +214,7 @@ class Live:
             del kept[-1]["commands"][:-5]
 
     def _home(self, language: str) -> bytes:
-        with speaking(language):
+        with speaking(language), measuring(self._engine.unit):
             return _frame("home", self._engine.overview())
 
     def _send_what_is_new(self) -> None:
@@ -263,17 +269,18 @@ class _Listener(NamedTuple):
 class _Told:
     """One event, and the frames that tell of it, each encoded when it is first needed."""
 
-    __slots__ = ("_event", "_frames", "_id", "number")
+    __slots__ = ("_event", "_frames", "_id", "_unit", "number")
 
-    def __init__(self, event: Event, number: int, event_id: str) -> None:
+    def __init__(self, event: Event, number: int, event_id: str, *, unit: str) -> None:
         self.number = number
+        self._unit = unit
         self._event = event
         self._id = event_id
         self._frames: dict[str, bytes] = {}
 
     def facts(self, language: str) -> dict[str, Any]:
         """Return it as JSON. Raises TypeError for what cannot be told so."""
-        with speaking(language):
+        with speaking(language), measuring(self._unit):
             return event_as_json(self._event)
 
     def frame(self, language: str) -> bytes:

@@ -22,6 +22,7 @@ from switchbot_automation.languages import (
     speaking,
     translated,
 )
+from switchbot_automation.units import CELSIUS, SYMBOLS
 from switchbot_automation.web.credentials import COOKIE, SESSION_SECONDS
 from switchbot_automation.web.delivery import compressed, is_known, takes_gzip
 from switchbot_automation.web.guard import Who, too_many, who_asks
@@ -50,6 +51,8 @@ NAMES: Final = (
     "past.js",
     "said.js",
     "settings.js",
+    "unit.js",
+    "upkeep.js",
     "wants.js",
     "week.js",
     "language.js",
@@ -71,22 +74,25 @@ class _File:
 
 
 @cache
-def _file(name: str, language: str = ENGLISH) -> _File:
+def _file(name: str, language: str = ENGLISH, unit: str = CELSIUS) -> _File:
     body = (files("switchbot_automation.web") / "static" / name).read_bytes()
     if name.endswith(".html"):
-        body = _translated(body.decode(), language).encode()
+        body = _translated(body.decode(), language, unit).encode()
     etag = hashlib.sha256(body).hexdigest()[:32]
     content_type = _TYPES[name.rpartition(".")[2]]
     return _File(body, compressed(body, content_type), content_type, etag)
 
 
-def _translated(source: str, language: str) -> str:
+def _translated(source: str, language: str, unit: str) -> str:
     """Return a page in a language, with what its scripts say in it as data."""
     with speaking(language):
         told = in_language(source, translated)
     # No text may end the element that it stands in.
     catalogue = page_catalogue(language).replace("<", "\\u003c")
-    return told.replace('<html lang="en">', f'<html lang="{language}">', 1).replace(
+    told = told.replace(SYMBOLS[CELSIUS], SYMBOLS[unit])
+    of_unit = "" if unit == CELSIUS else f' data-unit="{unit}"'
+    opening = f'<html lang="{language}"{of_unit}>'
+    return told.replace('<html lang="en">', opening, 1).replace(
         "{}</script>", f"{catalogue}</script>", 1
     )
 
@@ -96,7 +102,7 @@ def _answer(request: web.Request, name: str) -> web.Response:
     vary = []
     if name.endswith(".html"):
         language = language_of_page(request)
-        found = _file(name, language)
+        found = _file(name, language, site_of(request).engine.unit)
         headers["Content-Language"] = language
         vary.append("Accept-Language")
     else:

@@ -12,6 +12,7 @@ from switchbot_automation.web.api import (
     metrics,
     past,
     settings,
+    upkeep,
     webhook,
 )
 from switchbot_automation.web.api.openapi import Route, describe
@@ -28,6 +29,7 @@ async def openapi(request: web.Request) -> web.Response:  # noqa: ARG001 - a han
 
 
 _ZONE: Final = "/api/zones/{zone}"
+_DEVICE: Final = "/api/devices/{device}"
 
 ROUTES: Final = (
     Route("GET", "/api/zones", home.zones, answers={200: "Home"}),
@@ -74,6 +76,28 @@ ROUTES: Final = (
         writes=True,
         body="Wish",
         answers={200: "Command"},
+    ),
+    Route("GET", "/api/upkeep", upkeep.upkeep, answers={200: "Upkeep"}),
+    Route(
+        "POST",
+        "/api/upkeep/{name}/done",
+        upkeep.done,
+        writes=True,
+        answers={200: "Upkeep"},
+    ),
+    Route(
+        "GET",
+        f"{_DEVICE}/history",
+        upkeep.device_history,
+        query=("attribute", "hours", "start", "end", "points"),
+        answers={200: "Readings"},
+    ),
+    Route(
+        "GET",
+        f"{_DEVICE}/history.csv",
+        upkeep.device_rows_as_csv,
+        query=("attribute", "hours", "start", "end"),
+        answers={200: "text/csv"},
     ),
     Route("GET", "/api/settings", settings.read, answers={200: "Settings"}),
     Route("GET", "/api/settings/table", settings.table, answers={200: "SettingsTable"}),

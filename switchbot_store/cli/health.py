@@ -30,7 +30,7 @@ from switchbot_store.errors import (
 from switchbot_store.factory import FILE_NAME, get_store, make_backend
 from switchbot_store.failover.journal import read_pending
 from switchbot_store.failover.lineage import left_behind
-from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.present import leap_of, present
@@ -117,15 +117,19 @@ def examine(config: StoreConfig) -> Health:
 def _postgres(config: StoreConfig) -> Health:
     inspection = opening.inspection(config)
     pending, mirrored = {}, {}
-    spilled, problems = 0, []
+    spilled, behind, problems = 0, False, []
     # What ails this host's disk holds up nothing that the database takes.
     local = _disk_refusals(config)
     try:
         pending = read_pending(str(config.directory))
         mirrored = read_mirror(str(config.directory))
         spilled = opening.spilled_rows(config)
+        behind = is_behind(config.directory)
     except StoreError as error:
         local.append(str(error))
+    refuses = bool(local)
+    if behind:
+        local.append(BEHIND)  # and takes writes all the same
     waiting = {key: write.count for key, write in pending.items()}
     try:
         facts = inspection.facts((*_NAMES, *(mirrored.keys() - set(_NAMES))))
@@ -133,7 +137,7 @@ def _postgres(config: StoreConfig) -> Health:
         found = _away(config, inspection.description, str(error), waiting, spilled)
         if local:
             found = replace(found, last_error="; ".join([str(error), *local]))
-            if _needs_disk(config):
+            if refuses and _needs_disk(config):
                 found = replace(found, status="error")
         # A refused password is no outage: a host that starts now gets no store.
         refused = isinstance(error, StoreConfigError)
@@ -172,10 +176,8 @@ def _postgres(config: StoreConfig) -> Health:
         if facts.adoption
         else _postgres_doubt(config, facts),
     )
-    behind = bool(
-        sum(waiting.values()) or spilled or missing or facts.adoption or local
-    )
-    status: Status = "error" if problems else "degraded" if behind else "ok"
+    lags = bool(sum(waiting.values()) or spilled or missing or facts.adoption or local)
+    status: Status = "error" if problems else "degraded" if lags else "ok"
     return Health(
         status,
         inspection.description,

@@ -14,6 +14,7 @@ import click
 from switchbot_store.cli import opening
 from switchbot_store.cli.output import Misuse
 from switchbot_store.errors import StoreConfigError
+from switchbot_store.factory import make_readings
 from switchbot_store.history.query.buckets import timezone_of
 from switchbot_store.history.service import HistoryService
 from switchbot_store.instants import checked_instant
@@ -144,6 +145,7 @@ def open_service(
             backend,
             quarantine=quarantine,
             retention_days=config.history_retention_days or None,
+            readings=make_readings(config),
         ) as service,
     ):
         yield service

@@ -141,16 +141,22 @@ def _span(ends: list[float] | None, unit: str) -> str:
 )
 @click.option("--fields", help="Columns, by commas; default: all.")
 @click.option(
+    "--device", metavar="ID", help="What this device said, not a zone's rows."
+)
+@click.option("--attribute", help="Of what devices said only this, as CO2.")
+@click.option(
     "--spreadsheet",
     is_flag=True,
     help="Put an apostrophe before texts that a spreadsheet would take for formulas.",
 )
 @logging_options()
-def export(
+def export(  # noqa: PLR0917  # click passes every one by name
     file: Path,
     range_: RangeOptions,
     format_name: str | None,
     fields: str | None,
+    device: str | None,
+    attribute: str | None,
     spreadsheet: bool,
 ) -> None:
     """Write recorded rows to FILE, or - for standard output, in constant memory.
@@ -162,16 +168,28 @@ def export(
     with open_service(StoreConfig.from_env()) as service:
         start, end = range_.resolved(service)
         try:
-            name = format_of(sys.stdout.buffer if to_stdout else file, format_name)
-            rows = service.export(
-                sys.stdout.buffer if to_stdout else file,
-                start,
-                end,
-                zone=range_.zone,
-                fields=names,
-                format=name,
-                spreadsheet=spreadsheet,
-            )
+            target = sys.stdout.buffer if to_stdout else file
+            name = format_of(target, format_name)
+            if service.readings is not None and (device or attribute):
+                rows = service.readings.export(
+                    target,
+                    start,
+                    end,
+                    device_id=device,
+                    attribute=attribute,
+                    format=name,
+                    spreadsheet=spreadsheet,
+                )
+            else:
+                rows = service.export(
+                    target,
+                    start,
+                    end,
+                    zone=range_.zone,
+                    fields=names,
+                    format=name,
+                    spreadsheet=spreadsheet,
+                )
         except StoreConfigError as error:
             raise Misuse(f"--{error.variable}: {error}") from error
     if not to_stdout:

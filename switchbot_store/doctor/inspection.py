@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
     from switchbot_store.postgres.connections import Connection
 
+_FACTS_SECONDS: Final = 8.0
+"""Whoever asks how it fares has an answer within ten seconds, also of a pooler that lets
+clients in and waits for its server."""
 _LONG_SECONDS: Final = 6 * 3600.0
 """For a backup, which takes as long as it takes."""
 
@@ -146,7 +149,7 @@ class Inspection:
         return self._connections.description
 
     def facts(
-        self, keys: tuple[str, ...] = (), *, seconds: float = 10
+        self, keys: tuple[str, ...] = (), *, seconds: float = _FACTS_SECONDS
     ) -> DatabaseFacts:
         """Ask everything there is to ask, within `seconds`."""
         began = time.monotonic()

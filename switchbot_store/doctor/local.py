@@ -19,7 +19,7 @@ from switchbot_store.errors import StoreConfigError, StoreError
 from switchbot_store.factory import FILE_NAME, SPILL_NAME
 from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
-from switchbot_store.failover.mirror import read_mirror
+from switchbot_store.failover.mirror import BEHIND, is_behind, read_mirror
 from switchbot_store.files.places import is_there, nearest_existing, write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.history.ingest.spill import waiting_rows
@@ -161,6 +161,7 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
         conflicts = len(read_conflicts(config.directory))
         pending = sum(each.count for each in read_pending(config.directory).values())
         waiting_rows(config.directory / SPILL_NAME)
+        behind = is_behind(config.directory)
     except StoreError as error:
         yield SetupFinding("journal", "problem", str(error), "Check the disk.")
         return
@@ -172,6 +173,14 @@ def _left_behind(config: StoreConfig) -> Iterator[SetupFinding]:
             f" {conflicts}",
             "See `switchbot-store conflicts`; several hosts on one database need"
             " STORE_FALLBACK=refuse.",
+        )
+    if behind:
+        yield SetupFinding(
+            "journal",
+            "warning",
+            BEHIND,
+            "Make room on the disk; the running program, or the next start with the"
+            " database, brings the copy up to date.",
         )
     if pending:
         yield SetupFinding(

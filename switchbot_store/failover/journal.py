@@ -6,7 +6,8 @@ revision the primary had when the first of them was made (`base`), and the revis
 that may have reached the primary since (`tried`). The file is emptied when the primary
 has committed everything.
 
-One process at a time: a lock on ``.journal/lock`` is held while the journal is open. A
+One process at a time: a lock on ``.journal/lock`` is held while the journal is open, and
+``.journal/host`` counts who had it (`switchbot_store.failover.revisions`). A
 disk that turned read-only can be locked and read all the same, so what is pending there
 still reaches the primary.
 """
@@ -28,10 +29,13 @@ import orjson
 
 from switchbot_store.codec import encode_of_others
 from switchbot_store.errors import StoreUnavailableError
+from switchbot_store.failover.revisions import Signature, next_life, stored_form
 from switchbot_store.files.durable import (
     directory_of,
     make_directory,
+    read_content,
     wrapped_os_errors,
+    write_durably,
 )
 from switchbot_store.files.lines import LineFile, take_lines
 from switchbot_store.handover import PendingWrite
@@ -44,6 +48,7 @@ _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".journal"
 FILE: Final = "journal.jsonl"
 _LOCK: Final = "lock"
+_HOST: Final = "host"
 _COMPACT_FROM_BYTES: Final = 1024 * 1024
 _COMPACT_FACTOR: Final = 4
 
@@ -69,6 +74,8 @@ class Journal:
         self._lock_descriptor: int | None = None
         self._lock_path = str(directory / DIRECTORY / _LOCK)
         self._file = LineFile(str(directory / DIRECTORY / FILE))
+        self.signature: Signature | None = None
+        """What this process signs its revisions with; None until a disk could note it."""
         self.outdated = False
         """The file has lines of writes that the primary has: it could not be cleared."""
 
@@ -103,6 +110,24 @@ class Journal:
                 self.close()
                 raise
             return ""
+
+    def sign(self) -> None:
+        """Get a signature that no process before had, unless there is one.
+
+        Where the disk does not note it, writes go without.
+        """
+        with self.lock:
+            if self.signature is not None or not self.held:
+                return
+            path = str(self.directory / DIRECTORY / _HOST)
+            try:
+                content = read_content(path)
+                signature = next_life(b"" if content is None else content.data)
+                write_durably(path, stored_form(signature))
+            except OSError as error:
+                self._on_fault(f"cannot write {path}: {error}")
+            else:
+                self.signature = signature
 
     def record(self, writes: Iterable[PendingWrite]) -> None:
         """Make writes durable, together, and then visible.
@@ -213,6 +238,7 @@ class Journal:
     def close(self) -> None:
         """Let the directory go. What is pending stays in the file."""
         with self.lock:
+            self.signature = None
             self._file.close()
             descriptor, self._lock_descriptor = self._lock_descriptor, None
             if descriptor is not None:
@@ -248,6 +274,7 @@ class Journal:
         self.lock = threading.RLock()
         self.view = threading.Lock()
         self.pending, self._live = {}, _Live()
+        self.signature = None
         self._file.close()
         descriptor, self._lock_descriptor = self._lock_descriptor, None
         if descriptor is not None:
@@ -333,6 +360,8 @@ def _line_of(writes: Iterable[PendingWrite]) -> bytes:
         if write.encoded is not None:
             row["revision"] = write.revision
             row["data"] = orjson.Fragment(write.encoded)
+        elif write.mark:
+            row["mark"] = write.mark
         rows.append(row)
     return orjson.dumps({"writes": rows})
 
@@ -355,6 +384,7 @@ def _write_of(row: Mapping[str, Any]) -> PendingWrite:
         written_at=stored_instant(row["at"]) or EARLIEST,
         tried=tuple(row.get("tried", ())),
         count=row.get("count", 1),
+        mark=row.get("mark", ""),
     )
 
 
@@ -370,6 +400,7 @@ def _with_tried(write: PendingWrite, revision: str) -> PendingWrite:
         write.written_at,
         (*write.tried, revision),
         write.count,
+        write.mark,
     )
 
 

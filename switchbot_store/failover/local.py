@@ -14,6 +14,7 @@ from switchbot_store.failover.journal import FILE as JOURNAL_FILE
 from switchbot_store.failover.mirror import DIRECTORY as MIRROR
 from switchbot_store.failover.mirror import RECENT as RECENT_FILE
 from switchbot_store.failover.mirror import Mirror, Mirrored
+from switchbot_store.failover.revisions import new_revision
 from switchbot_store.files.places import write_refusal
 from switchbot_store.files.store import JsonStore
 from switchbot_store.handover import PendingWrite
@@ -108,6 +109,7 @@ class LocalCopy:
                 self.mirror.open()
             except StoreUnavailableError as error:
                 self.owner = ""
+                self.mirror.unkept = True
                 self.conflicts.close()
                 self.journal.close()
                 if isinstance(error.__cause__, NotADirectoryError):
@@ -116,6 +118,7 @@ class LocalCopy:
                 return False
             self.trouble = None
             self._elsewhere = {}
+            self.journal.sign()
             return True
 
     def failed(self, trouble: str) -> None:
@@ -134,9 +137,10 @@ class LocalCopy:
         if self.trouble is not None:
             _LOGGER.warning("%s can be written again", self.directory)
         self.trouble = None
+        self.journal.sign()
         if not self.journal.pending:
             self.journal.clear()
-        return True
+        return self.trouble is None
 
     def close(self) -> None:
         """Write what the mirror still has in memory, and let the directory go."""
@@ -318,6 +322,7 @@ class LocalCopy:
             written_at=at,
             tried=(*attempts, revision) if tried else attempts,
             count=before.count + 1 if before else 1,
+            mark="" if encoded is not None else new_revision(self.journal.signature),
         )
 
 

@@ -8,11 +8,17 @@ acknowledged write lies here alone, and entries from here are stale.
 Each document says in which database it was seen (`switchbot_store.failover.lineage`). One that was
 seen in another than the present is *left over*: that the present one does not have it
 means nothing, and it stays until somebody writes or deletes it.
+
+A disk that is full takes no copy, and who starts on it later must not go on from an older
+one unawares. So ``.mirror/current`` is there while nothing is missing, and is removed, for
+which a full disk has room, before a write is acknowledged that the files lack.
+``.mirror/marked`` tells a mirror without that mark from one of an earlier release.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +51,12 @@ DIRECTORY: Final = ".mirror"
 _SUFFIX: Final = ".json"
 RECENT: Final = "recent.jsonl"
 _PRIMARY: Final = "primary"
+_CURRENT: Final = "current"
+_MARKED: Final = "marked"
+BEHIND: Final = (
+    "the local copy lacks what the database took last, since the disk refused it: a"
+    " program that starts without the database goes on from an older one"
+)
 _RECENT_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -88,13 +100,22 @@ class Mirror:
         self._documents: dict[str, Mirrored] = {}
         self._number = 0
         self._dirty: set[str] = set()
+        self._missing_until = 0
+        """The files lack something up to this number; 0, they lack nothing."""
+        self.unkept = False
+        """No process has the files: this one has their directory and cannot use it."""
+        self.behind = False
+        """The files lacked something when they were read: what is here may be older than
+        what the primary took, until all that it holds was seen."""
+        self._saw_all = False
         self.identity = ""
         """That of the database met last, ``""`` before the first."""
 
     @property
     def dirty(self) -> bool:
         """Whether `write_behind` has something to do."""
-        return bool(self._dirty)
+        unmarked = self._held and self._missing_until and not self.behind
+        return bool(self._dirty or unmarked)
 
     @property
     def empty(self) -> bool:
@@ -125,6 +146,15 @@ class Mirror:
             }
             self._gone.clear()
             self._held = True
+            self.unkept = False
+            behind = is_behind(self._place.parent)
+            self.behind = behind and not self._saw_all
+            self._missing_until = max(1, self._number) if behind else 0
+        if not behind:
+            try:
+                self._mark_current()
+            except OSError as error:
+                self._on_fault(f"the mirror cannot be marked: {error}")
         if self.identity and self.identity != identity:
             self.meet(self.identity)
         else:
@@ -139,6 +169,8 @@ class Mirror:
         What was seen here since is kept where it is newer. Raises StoreUnavailableError.
         """
         documents = read_mirror(self._place.parent)
+        if not self._saw_all:
+            self.behind = is_behind(self._place.parent)
         self.identity = self.identity or read_identity(self._place.parent)
         with self._lock:
             if not self._held:
@@ -265,6 +297,11 @@ class Mirror:
             if document.origin != self.identity and not is_internal(key)
         }
 
+    def caught_up(self) -> None:
+        """Note that all the primary holds was seen: the files are to follow."""
+        self._saw_all = True
+        self.behind = False
+
     def make_durable(self) -> None:
         """Let what was put so far survive a power cut. Raises StoreUnavailableError."""
         with self._lock:
@@ -280,12 +317,13 @@ class Mirror:
             with self._lock:
                 dirty, self._dirty = self._dirty, set()
                 documents = {key: self._documents.get(key) for key in dirty}
-            if not documents:
-                return
+                number = self._number
             try:
                 with wrapped_os_errors(f"cannot write the mirror {self._place}"):
-                    self._write(documents)
-                self._trim_recent()
+                    if documents:
+                        self._write(documents)
+                        self._trim_recent()
+                    self._catch_up(number)
             except BaseException:
                 with self._lock:
                     self._dirty |= dirty
@@ -317,12 +355,42 @@ class Mirror:
             self._dirty.add(key)
         if not self._held:
             self._dirty.clear()
+            if lines and self.unkept:
+                self._fall_behind()
             return
         try:
             self._recent.append(*lines, durable=False)
         except StoreUnavailableError as error:
             # It is a copy: the primary has it, and the files will.
             self._on_fault(f"the mirror falls behind: {error}")
+            self._fall_behind()
+
+    def _fall_behind(self) -> None:
+        """Let whoever starts on these files know that they lack something."""
+        self._missing_until = max(1, self._number)
+        try:
+            (self._place / _CURRENT).unlink()
+            sync_directory(str(self._place))
+        except FileNotFoundError:
+            return  # it is marked so already
+        except OSError as error:
+            self._on_fault(f"the mirror cannot be marked as old: {error}")
+
+    def _catch_up(self, number: int) -> None:
+        """Take the mark back if the files lack nothing, as of `number`. Raises OSError."""
+        with self._lock:
+            if self._missing_until <= max(1, number) and not self.behind:
+                if self._missing_until:
+                    self._mark_current()
+                self._missing_until = 0
+
+    def _mark_current(self) -> None:
+        make_directory(str(self._place))
+        for name in (_CURRENT, _MARKED):
+            path = self._place / name
+            if not path.exists():
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                sync_directory(str(self._place))
 
     def _trim_recent(self) -> None:
         """Forget in ``recent.jsonl`` what the files have."""
@@ -350,6 +418,16 @@ def _is_newer(one: Mirrored, other: Mirrored) -> bool:
     if one.revision == other.revision or one.updated_at is None:
         return False
     return other.updated_at is None or one.updated_at > other.updated_at
+
+
+def is_behind(directory: str | Path) -> bool:
+    """Tell whether the primary took what the mirror of a directory does not have.
+
+    Raises StoreUnavailableError.
+    """
+    place = Path(directory) / DIRECTORY
+    with wrapped_os_errors(f"cannot read {place}"):
+        return (place / _MARKED).exists() and not (place / _CURRENT).exists()
 
 
 def read_identity(directory: str | Path) -> str:

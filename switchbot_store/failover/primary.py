@@ -9,7 +9,6 @@ writes as one statement: `PostgresStore`.
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from switchbot_store.errors import (
     StoreDataError,
     StoreUnavailableError,
 )
+from switchbot_store.failover import revisions
 from switchbot_store.handover import (
     Outcome,
     PendingWrite,
@@ -33,6 +33,7 @@ from switchbot_store.handover import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from switchbot_store.failover.revisions import Signature
     from switchbot_store.interface import StoreInterface
     from switchbot_store.lease import Lease
     from switchbot_store.model import Document, Entry
@@ -61,7 +62,7 @@ class Primary:
     def __init__(self, store: StoreInterface) -> None:
         self.store = store
 
-    def new_revision(self, encoded: bytes) -> str:
+    def new_revision(self, encoded: bytes, _signature: Signature | None) -> str:
         """Return a revision to hand out for a document."""
         return f"{_LOCAL}{_digest(encoded)}-{uuid.uuid4().hex[:8]}"
 
@@ -163,10 +164,9 @@ class RevisedPrimary(Primary):
             raise TypeError(f"{type(store).__name__} cannot replay")
         self._replays: SupportsReplay = store
 
-    def new_revision(self, _encoded: bytes) -> str:
-        """Return a random uuid, several times as fast as `uuid.uuid4`."""
-        text = os.urandom(16).hex()
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+    def new_revision(self, _encoded: bytes, signature: Signature | None) -> str:
+        """Return a uuid that says who made it."""
+        return revisions.new_revision(signature)
 
     def snapshot(self, known: Mapping[str, str]) -> dict[str, Entry | None]:
         """Return every document; only what is not known is sent, if that can be."""

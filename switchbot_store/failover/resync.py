@@ -12,6 +12,7 @@ from switchbot_store.deadlines import time_limit
 from switchbot_store.errors import StoreDataError
 from switchbot_store.failover.conflicts import Conflict, Policy, Winner, decided
 from switchbot_store.failover.mirror import Mirrored
+from switchbot_store.failover.revisions import came_before
 from switchbot_store.model import Entry
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ _CALL_SECONDS: Final = 15.0
 """As long as a database may take to wake up."""
 _BYTES_PER_SECOND: Final = 100_000
 """A slow uplink; large replays get more time than a single call."""
+_OWN: Final = (
+    "an earlier process of this host wrote it and was killed before it noted that; what"
+    " this host acknowledged later is kept"
+)
 
 
 class _Decision(NamedTuple):
@@ -99,6 +104,7 @@ class Resync:
             if (document := _known(before, key) if entry is None else mirrored(entry))
         }
         self._mirror.put_all(documents, before)
+        self._mirror.caught_up()
         self.lineage.adopt(entries)
 
     def _carry(self, writes: Sequence[PendingWrite]) -> None:
@@ -156,6 +162,10 @@ class Resync:
         if local.data == remote.data and bool(write.encoded) == bool(remote.revision):
             winner: Winner = "local"
             encoded = write.encoded or b""
+        elif came_before(remote.revision, write, self._journal.signature):
+            # No other place: a process before this one was killed, or lost its mirror.
+            winner, encoded = "local", write.encoded or b""
+            losers.append(self._loser("remote", write.key, remote, winner, _OWN))
         else:
             winner, encoded = self._choice(write, local, remote)
             if winner != "local" and not self._journal.is_newest(write):
@@ -168,7 +178,7 @@ class Resync:
             return _Decision(write, remote, losers, None)
         on_top: dict[str, Any] = {"base": remote.revision}
         if winner == "merged":
-            revision = self._primary.new_revision(encoded)
+            revision = self._primary.new_revision(encoded, self._journal.signature)
             on_top |= {
                 "encoded": encoded,
                 "revision": revision,

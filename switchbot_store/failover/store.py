@@ -184,6 +184,8 @@ class FailoverStore(StoreInterface):
         """Write only if the stored revision equals `revision`; return the new one.
 
         While the primary is away the mirror and the journal are what is compared with.
+        Where they may be older than what it took (`status().behind`) nothing is compared:
+        raises StoreUnavailableError.
         """
         key, document = validate_key(key), Given(data, encode(data))
         return self._ready().writer.compare_and_set(key, document, revision)
@@ -261,6 +263,7 @@ class FailoverStore(StoreInterface):
             left_over=tuple(local.left_over()),
             journal=local.state,
             local_error=local.trouble,
+            behind=local.mirror.behind,
         )
 
     def conflicts(self) -> list[Conflict]:

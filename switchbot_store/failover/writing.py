@@ -113,8 +113,10 @@ class Writer:
     def set(self, documents: Mapping[str, Given]) -> None:
         """Write several documents, all or nothing."""
         encoded = {key: each.encoded for key, each in documents.items()}
+        signature = self._local.journal.signature
         revisions = {
-            key: self._primary.new_revision(each) for key, each in encoded.items()
+            key: self._primary.new_revision(each, signature)
+            for key, each in encoded.items()
         }
         with self._locks.held(encoded):
             error: StoreError | None = None
@@ -136,10 +138,11 @@ class Writer:
     def compare_and_set(self, key: str, document: Given, revision: str) -> str:
         """Write only if the stored revision equals `revision`; return the new one.
 
-        While the primary is away the mirror and the journal are what is compared with.
+        While the primary is away the mirror and the journal are what is compared with,
+        unless they may be old.
         """
         encoded = document.encoded
-        new = self._primary.new_revision(encoded)
+        new = self._primary.new_revision(encoded, self._local.journal.signature)
         with self._locks.held([key]):
             error: StoreError | None = None
             while True:
@@ -160,6 +163,7 @@ class Writer:
                         return made
                 with self._local.journal.lock:
                     if self._may_journal(error, plain=False):
+                        self._check_current()
                         found = self._local.entry(key, stale=True).revision
                         if found != revision:
                             raise StoreConflictError(key, found)
@@ -198,6 +202,14 @@ class Writer:
                         return existed
 
     # inside
+
+    def _check_current(self) -> None:
+        """Raise StoreUnavailableError where what is here may be older than what is there."""
+        if self._local.mirror.behind:
+            raise StoreUnavailableError(
+                "not compared: the primary is away, and the local copy may be older than"
+                " what it took, since the disk refused that before the last process ended"
+            )
 
     def _is_carried(self, key: str, revision: str) -> bool:
         """Bring what is pending of a key to the primary, before it is compared with."""

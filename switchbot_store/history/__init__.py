@@ -14,11 +14,17 @@ if TYPE_CHECKING:
         HistorySample,
         HistoryStatus,
     )
+    from switchbot_store.history.postgres.readings import PostgresReadings
     from switchbot_store.history.postgres.store import PostgresHistory
+    from switchbot_store.history.readings.model import DeviceReading
+    from switchbot_store.history.readings.service import DeviceHistory
+    from switchbot_store.history.readings.sqlite import SqliteReadings
     from switchbot_store.history.service import HistoryService
     from switchbot_store.history.sqlite.store import SqliteHistory
 
 __all__ = [
+    "DeviceHistory",
+    "DeviceReading",
     "HistoryBackend",
     "HistoryResult",
     "HistorySample",
@@ -26,12 +32,16 @@ __all__ = [
     "HistorySpill",
     "HistoryStatus",
     "PostgresHistory",
+    "PostgresReadings",
     "SqliteHistory",
+    "SqliteReadings",
 ]
 
 __getattr__ = handed_on(
     __name__,
     {
+        "DeviceHistory": "readings.service",
+        "DeviceReading": "readings.model",
         "HistoryBackend": "model",
         "HistoryResult": "model",
         "HistorySample": "model",
@@ -39,6 +49,8 @@ __getattr__ = handed_on(
         "HistorySpill": "ingest.spill",
         "HistoryStatus": "model",
         "PostgresHistory": "postgres.store",
+        "PostgresReadings": "postgres.readings",
         "SqliteHistory": "sqlite.store",
+        "SqliteReadings": "readings.sqlite",
     },
 )

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         HistoryStatus,
     )
     from switchbot_store.history.query.export import Target
+    from switchbot_store.history.readings.service import DeviceHistory
 
 _LOGGER = logging.getLogger(__name__)
 _PAGE_ROWS: Final = 2000
@@ -98,6 +99,7 @@ class HistoryService:
     is kept. The days are counted back from the newest rows, and not while this host's
     clock is in doubt: `status` says so. `timezone` is the home's, for days and hours; by default the one that the
     newest row was recorded with. `now` returns aware UTC, `monotonic` seconds.
+    `readings`, what devices said, is opened, cleaned and closed with it.
 
     Opens on first use or by `open()`; `close()` ends it and closes the backend.
 
@@ -132,6 +134,7 @@ class HistoryService:
         close_timeout_seconds: float = 10,
         now: Callable[[], datetime] = _utc_now,
         monotonic: Callable[[], float] = time.monotonic,
+        readings: DeviceHistory | None = None,
     ) -> None:
         if batch_size < 1:
             raise StoreConfigError("at least 1", variable="batch_size")
@@ -142,6 +145,8 @@ class HistoryService:
         if timezone is not None:
             timezone_of(timezone)
         self.backend = backend
+        self.readings = readings
+        """What devices said, by device and attribute; None where nobody keeps it."""
         # What waits on this host may be of many homes, and carries their names.
         place = backend.backend if isinstance(backend, HomeBackend) else backend
         self._shared = False
@@ -210,6 +215,8 @@ class HistoryService:
             )
         view = copy(self)
         view.backend = HomeBackend(self.backend, home)
+        if self.readings is not None:
+            view.readings = self.readings.of_home(home)
         view._shared = True  # noqa: SLF001 - a copy of this very object
         return view
 
@@ -227,6 +234,8 @@ class HistoryService:
         """
         self._check_open()
         self._writer.start()
+        if self.readings is not None:
+            self.readings.open()
         try:
             # With a spill, a backend that is silent is not worth a host's long wait.
             with time_limit(None if self._spill is None else _OPEN_SECONDS):
@@ -271,6 +280,8 @@ class HistoryService:
             self._close_places()
 
     def _close_places(self) -> None:
+        if self.readings is not None:
+            self.readings.close()
         if self._spill is not None:
             self._spill.close()
         self.backend.close()
@@ -444,7 +455,8 @@ class HistoryService:
         StoreUnavailableError.
         """
         self._ready()
-        return self._upkeep.clean()
+        kept = 0 if self.readings is None else self.readings.cleanup()
+        return kept + self._upkeep.clean()
 
     def move(
         self,
@@ -518,7 +530,8 @@ class HistoryService:
             self._spill.discard(belongs)
         self._quarantine.discard(belongs)
         zones = home.backend.zones(f"{home.home}/")
-        return sum(home.backend.delete_zone(zone) for zone in zones)
+        gone = 0 if self.readings is None else self.readings.forget()
+        return gone + sum(home.backend.delete_zone(zone) for zone in zones)
 
     def roll_up(self, progress: Callable[[int], None] | None = None) -> int:
         """Bring the rollup up to date now; return how many hours were.

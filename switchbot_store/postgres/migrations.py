@@ -87,6 +87,7 @@ _TABLES: Final = {
         "state_history_rollup",
     ),
     3: ("state_history_blocks",),
+    4: ("device_readings", "device_readings_hourly"),
 }
 _LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
 _NO_LIMIT: Final = "SET LOCAL statement_timeout = 0"

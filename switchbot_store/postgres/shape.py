@@ -55,6 +55,15 @@ COLUMNS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         *(("temperature_weighed", _REAL), ("humidity_weighed", _REAL)),
         *_SUMMED,
     ),
+    "device_readings": (
+        *(("device_id", "text"), ("attribute", "text"), ("timestamp", _AT)),
+        *(("number", _REAL), ("word", "text")),
+    ),
+    "device_readings_hourly": (
+        *(("device_id", "text"), ("attribute", "text"), ("bucket", _AT)),
+        *(("count", "bigint"), ("numbers", "bigint"), ("word", "text")),
+        *((name, _REAL) for name in ("mean", "least", "greatest")),
+    ),
 }
 """Name and type of the columns of each table that is ours."""
 
@@ -65,6 +74,8 @@ _KEYS: Final = {
     "state_history_late": ("bucket", "zone"),
     "state_history_rollup": ("singleton",),
     "state_history_blocks": ("bucket", "zone"),
+    "device_readings": ("attribute", "device_id", "timestamp"),
+    "device_readings_hourly": ("attribute", "bucket", "device_id"),
 }
 """In the order of the alphabet; that of a key is nothing that a statement asks for."""
 

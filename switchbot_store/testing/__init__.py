@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from switchbot_store.testing.blocking_view import BlockingView
     from switchbot_store.testing.history_contract import HistoryContract
     from switchbot_store.testing.postgres_server import PostgresServer
+    from switchbot_store.testing.reading_contract import ReadingContract
     from switchbot_store.testing.store_contract import StoreContract
     from switchbot_store.testing.tcp_proxy import TcpProxy
 
@@ -20,6 +21,7 @@ __all__ = [
     "BlockingView",
     "HistoryContract",
     "PostgresServer",
+    "ReadingContract",
     "StoreContract",
     "TcpProxy",
 ]
@@ -28,6 +30,7 @@ _HOMES = {
     "BlockingView": "blocking_view",
     "HistoryContract": "history_contract",
     "PostgresServer": "postgres_server",
+    "ReadingContract": "reading_contract",
     "StoreContract": "store_contract",
     "TcpProxy": "tcp_proxy",
 }

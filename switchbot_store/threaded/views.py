@@ -17,7 +17,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from switchbot_store.errors import StoreClosedError
+from switchbot_store.errors import StoreClosedError, StoreDataError
+from switchbot_store.history.model import HistoryResult
 from switchbot_store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from switchbot_store.history.model import (
-        HistoryResult,
         HistoryRow,
         HistorySample,
         HistoryStatus,
     )
     from switchbot_store.history.query.export import Target
+    from switchbot_store.history.readings.model import DeviceReading
+    from switchbot_store.history.readings.service import DeviceHistory
     from switchbot_store.history.service import HistoryService
     from switchbot_store.interface import StoreInterface
     from switchbot_store.lease import Lease
@@ -275,6 +277,90 @@ class ThreadedHistory:
     async def flush(self) -> None:
         """Write everything now; see `HistoryService.flush`."""
         await self._thread.run(self.service.flush)
+
+    @property
+    def readings(self) -> DeviceHistory | None:
+        """What devices said, whose calls may wait; None where nobody keeps it."""
+        return self.service.readings
+
+    async def record_readings(self, readings: Iterable[DeviceReading]) -> None:
+        """Take readings of devices; they are written when that is due.
+
+        One that no place can keep is passed over with a warning. Raises
+        StoreUnavailableError where they can only wait in memory.
+        """
+        place = self.service.readings
+        if place is None:
+            return
+        for reading in readings:
+            try:
+                place.record(reading)
+            except StoreDataError as error:
+                _LOGGER.warning(
+                    "%s of %s is not kept: %s",
+                    reading.attribute,
+                    reading.device_id,
+                    error,
+                )
+        if place.due:
+            await self._thread.run(place.flush)
+
+    async def query_readings(
+        self,
+        start: datetime,
+        end: datetime,
+        device_id: str,
+        attribute: str,
+        *,
+        points: int | None = None,
+        bucket: str | None = None,
+        timezone: str = "UTC",
+    ) -> HistoryResult:
+        """Return what a device said; see `DeviceHistory.query`. Empty without a place."""
+        place = self.service.readings
+        if place is None:
+            return HistoryResult([], "raw")
+        return await self._thread.run(
+            place.query,
+            start,
+            end,
+            device_id,
+            attribute,
+            points=points,
+            bucket=bucket,
+            timezone=timezone,
+        )
+
+    async def latest_readings(self) -> list[HistoryRow]:
+        """Return the newest reading of every device; see `DeviceHistory.latest`."""
+        place = self.service.readings
+        return [] if place is None else await self._thread.run(place.latest)
+
+    async def export_readings(
+        self,
+        target: Target,
+        start: datetime,
+        end: datetime,
+        *,
+        device_id: str | None = None,
+        attribute: str | None = None,
+        format: str | None = None,  # noqa: A002 - as in `HistoryService`
+        spreadsheet: bool = False,
+    ) -> int:
+        """Write readings to a file; see `DeviceHistory.export`. 0 without a place."""
+        place = self.service.readings
+        if place is None:
+            return 0
+        return await self._thread.run(
+            place.export,
+            target,
+            start,
+            end,
+            device_id=device_id,
+            attribute=attribute,
+            format=format,
+            spreadsheet=spreadsheet,
+        )
 
     async def query(
         self,

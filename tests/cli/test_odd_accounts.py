@@ -218,6 +218,38 @@ async def test_a_curtain_without_a_type_is_read_and_moved(run, account):
     ]  # fmt: skip
 
 
+async def test_a_device_without_a_type_is_known_by_its_status(run, account):
+    account.devices = [listed("H1", "Mist")]
+    account.statuses = {"H1": {"nebulizationEfficiency": 40, "auto": True}}
+    row, _ = await row_of(run, "H1")
+    assert row["device_type"] == "Humidifier"
+    assert (await run("send", "Mist", "setMode", "200"))[0] == 2
+    code, _, err = await run("send", "Mist", "setMode", "AUTO")
+    assert code == 0, err
+    assert [sent["parameter"] for _, sent in account.sent] == ["auto"]
+
+
+async def test_what_the_catalogue_does_not_know_is_passed_through_and_marked(
+    run, account
+):
+    account.devices = [listed("D1", "Device", "Meter"), listed("D2", "New", "Meter 9")]
+    account.statuses = {
+        "D1": {"temperature": 21.5, "humidity": 40, "radon": 12, "spread": {"a": 1}},
+        "D2": {"temperature": 20.0, "radon": 8},
+    }
+    row, text = await row_of(run, "D1")
+    assert (row["values"]["radon"], row["unknown"]) == (12, ["radon"])
+    assert "radon? 12" in text
+    assert "temperature 21.5 °C" in text
+    row, text = await row_of(run, "D2")
+    assert row["unknown"] == ["temperature", "radon"]
+    assert "radon? 8" in text
+    code, _, err = await run("send", "New", "purge")
+    assert code == 2
+    assert "--unchecked" in err
+    assert (await run("send", "New", "purge", "--unchecked"))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("device_type", "command", "parameter"),
     [

@@ -64,7 +64,7 @@ class Street:
 
 
 @pytest.fixture(params=["memory", "files", "postgres"])
-def street(request, tmp_path):
+async def street(request, tmp_path):
     if request.param == "memory":
         store, rows = MemoryStore(), SqliteHistory(":memory:")
     elif request.param == "files":
@@ -77,6 +77,8 @@ def street(request, tmp_path):
         store, rows = PostgresStore(url), PostgresHistory(url)
     made = Street(store, rows)
     yield made
+    await made.shared.detach()
+    await made.history.detach()
     made.service.close()
     store.close()
 

@@ -280,6 +280,61 @@ async def test_a_device_that_nothing_tells_the_type_of_takes_what_any_product_ta
     assert house.cloud.calls.count("status CC0000000009") == 1
 
 
+TYPELESS = "CC0000000009"
+
+
+@pytest.fixture
+def typeless(house, relisted):
+    """A home with a device that is listed without a type."""
+    bare = Device(TYPELESS, "Bare", "", None, cloud_service=True)
+    relisted(lambda listed: replace(listed, devices=(*listed.devices, bare)))
+    return house
+
+
+async def test_a_device_listed_without_a_type_is_known_by_its_status(typeless):
+    """SwitchBotAPI devices/*.md: a status may name no type either."""
+
+    async def status(device_id):
+        fields = {"temperature": typeless.cloud.temperature}
+        kind = "Meter"
+        if device_id == TYPELESS:
+            fields, kind = {"nebulizationEfficiency": 50, "power": "on"}, ""
+        return DeviceStatus(device_id, kind, fields, typeless.clock.now())
+
+    typeless.cloud.status = status
+    typeless.restarted()
+    typeless.rules(rule(command("Bare", "setMode", parameter="AUTO")))
+    await heated(typeless)
+    assert typeless.cloud.sent == ["setMode auto"]
+    typeless.rules(rule(command("Bare", "setPosition", parameter="0,ff,80")))
+    await heated(typeless)
+    assert typeless.cloud.sent == ["setMode auto"]
+
+
+async def test_a_device_listed_without_a_type_is_known_by_its_event(typeless):
+    typeless.cloud.broken[f"status {TYPELESS}"] = CloudTimeoutError("no")
+    typeless.rules(
+        rule(
+            command("Bare", "setPosition", parameter="0,ff,80"),
+            command("Bare", "press"),
+        )
+    )
+    await typeless.tick()
+    await typeless.push(TYPELESS, "WoCurtain3", slidePosition=3)
+    await heated(typeless)
+    assert typeless.cloud.sent == ["setPosition 0,ff,80"]
+    assert typeless.outcomes == ["failed"]
+
+
+async def test_an_event_that_may_be_of_several_products_tells_no_type(typeless):
+    typeless.cloud.broken[f"status {TYPELESS}"] = CloudTimeoutError("no")
+    typeless.rules(rule(command("Bare", "setPosition", parameter="0,ff,80")))
+    await typeless.tick()
+    await typeless.push(TYPELESS, "WoContact", openState="open")
+    await heated(typeless)
+    assert typeless.cloud.sent == ["setPosition 0,ff,80"]
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=9),

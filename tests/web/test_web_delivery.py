@@ -69,7 +69,7 @@ async def test_who_takes_anything_takes_gzip(home, wire, accept):
 
 async def test_what_is_short_or_small_already_is_sent_as_it_is(home, wire):
     async with home.serve() as url:
-        for path in ("static/api.js", "static/icon-192.png"):
+        for path in ("static/said.js", "static/icon-192.png"):
             answer, _ = await wire(f"{url}{path}")
             assert answer.status == 200
             assert "Content-Encoding" not in answer.headers

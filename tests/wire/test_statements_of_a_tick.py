@@ -42,11 +42,13 @@ def store(url):
 
 
 @pytest.fixture
-def history(url, tmp_path):
+async def history(url, tmp_path):
     # Batches are flushed by the test: a tick that ends a batch is the dearest one.
     backend = PostgresHistory(url)
     with HistoryService(backend, batch_size=1000, spill=tmp_path / "spill") as service:
-        yield ThreadedHistory(service)
+        made = ThreadedHistory(service)
+        yield made
+        await made.detach()
 
 
 async def test_a_tick_without_a_command_takes_three_statements_and_no_transaction(

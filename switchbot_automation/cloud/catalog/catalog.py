@@ -48,10 +48,16 @@ __all__ = [
     "find_by_webhook_type",
     "is_idempotent",
     "lookup",
+    "presumed_by_event",
+    "presumed_by_status",
     "presumed_type",
     "type_of_listed",
     "validate_command",
 ]
+
+# What a status has of whatever device: it tells nothing of the kind.
+_OF_EVERY_ANSWER = frozenset({"deviceid", "devicetype", "hubdeviceid", "devicename"})
+_OF_MANY = frozenset({"version", "battery", "power", "online", "onlinestatus"})
 
 _BLANKS = re.compile(r"\s+")
 
@@ -173,15 +179,54 @@ def presumed_type(listed_fields: Iterable[str]) -> str:
     every product with all those keys takes the same commands; of those the first.
     """
     given = set(listed_fields)
-    found: list[DeviceType] = []
+    fitting = [
+        (product, len(product.list_fields))
+        for product in device_types()
+        if product.list_fields and given.issuperset(product.list_fields)
+    ]
+    return _the_only_kind(fitting)
+
+
+def presumed_by_status(fields: Iterable[str]) -> str:
+    """Return the type of a device by the fields of a status that names no type.
+
+    A camera and a doorbell's monitor are listed without one (SwitchBotAPI, devices/*.md),
+    and a status may lack it too. Only a product that has every field counts, and of those
+    the ones with the fewest others; "" unless all of them take the same commands and show
+    the same fields.
+    """
+    given = {name.casefold() for name in fields} - _OF_EVERY_ANSWER
+    if not given - _OF_MANY:
+        return ""
+    fitting = []
     for product in device_types():
-        if not product.list_fields or not given.issuperset(product.list_fields):
-            continue
-        size = len(found[0].list_fields) if found else 0
-        if len(product.list_fields) > size:
-            found = []
-        if len(product.list_fields) >= size:
-            found.append(product)
+        own = {field.name.casefold() for field in product.status} - _OF_EVERY_ANSWER
+        if given <= own:
+            fitting.append((product, -len(own - given)))
+    shown = {
+        tuple(sorted(field.name for field in each.status)) for each, _ in _best(fitting)
+    }
+    return _the_only_kind(fitting) if len(shown) == 1 else ""
+
+
+def presumed_by_event(webhook_type: str) -> str:
+    """Return the list's type for an event's word; "" where it may mean several.
+
+    >>> presumed_by_event("WoMeterPlus"), presumed_by_event("WoContact")
+    ('MeterPlus', '')
+    """
+    found = {each.device_type for each in find_by_webhook_type(webhook_type)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _best(fitting: list[tuple[DeviceType, int]]) -> list[tuple[DeviceType, int]]:
+    most = max((rank for _, rank in fitting), default=0)
+    return [each for each in fitting if each[1] == most]
+
+
+def _the_only_kind(fitting: list[tuple[DeviceType, int]]) -> str:
+    """Return the type of what fits best, "" unless it takes the same commands throughout."""
+    found = [product for product, _ in _best(fitting)]
     commands = {tuple((s.name, s.schema) for s in each.commands) for each in found}
     return found[0].device_type if len(commands) == 1 else ""
 
@@ -440,7 +485,9 @@ _BY_KIND: dict[str, Callable[[dict[str, Any]], ParameterSchema]] = {
     "bool": lambda _entry: Boolean(),
     "rgb": lambda _entry: Colour(),
     "any": lambda _entry: Anything(),
-    "number": lambda entry: Number(entry.get("min"), entry.get("max")),
+    "number": lambda entry: Number(
+        entry.get("min"), entry.get("max"), entry.get("step")
+    ),
     "int": _integer,
     "enum_or_int": _integer,
     "enum": lambda entry: Choice(tuple(entry["values"])),

@@ -92,10 +92,15 @@ class Integer(ParameterSchema):
 
 @dataclass(frozen=True, slots=True)
 class Number(ParameterSchema):
-    """A number within limits, with or without a fraction."""
+    """A number within limits, with or without a fraction.
+
+    `step` is how finely the device takes it, None where nobody knows: a client may round
+    to it, and what lies between is sent as it was given.
+    """
 
     minimum: int | None
     maximum: int | None
+    step: float | None = None
 
     def convert(self, parameter: Any) -> Any:
         """Accept a number or the text of one; a whole one is sent as such."""

@@ -24,6 +24,7 @@ _SYNONYMS: Final[Mapping[str, str]] = {
     "opened": "open",
     "closed": "close",
     "latch_bolt_locked": "latchboltlocked",
+    "half_locked": "halflocked",
 }
 
 STATUS_NAMES: Final[Mapping[str, tuple[str, ...]]] = {

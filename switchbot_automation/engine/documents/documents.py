@@ -39,6 +39,7 @@ from switchbot_automation.engine.documents.settings_life import (
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import DEFAULT_ZONE
 from switchbot_automation.settings.read import check_settings
+from switchbot_automation.settings.scale import in_unit_of
 from switchbot_store import StoreConflictError, StoreDataError, StoreError
 
 if TYPE_CHECKING:
@@ -338,6 +339,8 @@ class Documents:
         self.rules = SideDocument(keys.rules)
         self.account = SideDocument(keys.account)
         """Which devices the account had when its list last told."""
+        self.upkeep = SideDocument(keys.upkeep)
+        """What equipment came to, and what a person was told of it."""
         self._quota = None if quota_key is None else SideDocument(quota_key)
         self._sides = (self.rules, self.account)
         self.told = SideDocument(keys.told)
@@ -427,6 +430,9 @@ class Documents:
         for zone in [zone for zone, word in self._switches() if not word.written]:
             await self._write_switch(zone)
         keys += [self.told.key] * self.follows + [self.inbox.key] * self.in_company
+        # Who leads is the only one to write it.
+        unread = self.upkeep.revision is None or self.in_company
+        keys += [self.upkeep.key] * unread
         keys += [] if self._quota is None else [self._quota.key]
         past = () if self.life.past_read else (self._past_key,)
         entries = await self._read([self.settings_key, *past, *dict.fromkeys(keys)])
@@ -449,7 +455,7 @@ class Documents:
             self._looked_back = more is not None
             entries.update(more or {})
         quota = () if self._quota is None else (self._quota,)
-        for side in (*self._sides, self.told, self.inbox, *quota):
+        for side in (*self._sides, self.upkeep, self.told, self.inbox, *quota):
             if side.key in entries:
                 side.take(entries.pop(side.key))
         self._take_states(entries)
@@ -497,7 +503,7 @@ class Documents:
 
         What this one still writes must not go over the other's word.
         """
-        for side in self._sides:
+        for side in (*self._sides, self.upkeep):
             side.drop()
         self.left.drop()
         for zone in self.states:
@@ -653,7 +659,7 @@ class Documents:
 
         def change(document: dict[str, Any]) -> dict[str, Any] | None:
             nonlocal changes
-            changed = with_zone_keys(zone, keys, document)
+            changed = with_zone_keys(zone, in_unit_of(document, keys), document)
             changes = changed != document
             if not changes or not checked:
                 return changed if changes else None
@@ -814,7 +820,8 @@ class Documents:
             return
         written = self._unsaved(self._of_home(home))
         past: dict[str, dict[str, Any]] = {}
-        sides = self._sides if self._quota is None else (*self._sides, self._quota)
+        quota = () if self._quota is None else (self._quota,)
+        sides = (*self._sides, self.upkeep, *quota)
         past |= {side.key: side.data for side in sides if side.unsaved}
         if self.life.unsaved:
             past[self._past_key] = self.life.to_document()

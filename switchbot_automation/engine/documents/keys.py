@@ -34,6 +34,7 @@ class Keys(NamedTuple):
     account: str
     told: str
     inbox: str
+    upkeep: str
 
 
 def past_key(settings_key: str) -> str:
@@ -71,6 +72,7 @@ def keys_of(settings_key: str, state_key: str, home: str | None = None) -> Keys:
         account=f"account_{state_key}",
         told=f"_told/{state_key}",
         inbox=f"_inbox/{state_key}",
+        upkeep=f"upkeep_{state_key}",
     )
     below = f"{state_key}/"
     for name, key in keys._asdict().items():

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from switchbot_automation.cloud.talk.quota import QuotaLedger
     from switchbot_automation.core.state.zone import Refusal, ZoneState
     from switchbot_automation.engine.documents.documents import Documents
+    from switchbot_automation.engine.observe.ears import EarsOfEngine
     from switchbot_automation.engine.observe.offsets import Offsets
     from switchbot_automation.model import CloudApi, DeviceList, Scene
     from switchbot_automation.plugins import PluginPart
@@ -100,6 +101,10 @@ _SILENCE_SECONDS: Final = 900.0
 
 def _forget(_listing: Mapping[str, str]) -> None:
     """Listen to no list."""
+
+
+def _nobody_hears(_status: DeviceStatus) -> None:
+    """Listen to no answer."""
 
 
 def _of_plugin(args: tuple[object, ...]) -> bool:
@@ -186,6 +191,10 @@ class Observer:
         # Until when each person who waits lets the cloud be asked.
         self._people: list[float] = []
         self.when_listed: Callable[[Mapping[str, str]], None] = _forget
+        self.ears: EarsOfEngine | None = None
+        """Devices that are heard beside the cloud; None for none."""
+        self.when_status: Callable[[DeviceStatus], None] = _nobody_hears
+        self.when_named: Callable[[Mapping[str, str]], None] = _forget
         self.when_answering: Callable[[], None] = _nothing
         self.when_silence_ends: Callable[[], None] = _nothing
         self._silent_since: float | None = None
@@ -196,7 +205,8 @@ class Observer:
 
     def may_ask(self, device_id: str) -> bool:
         """Tell whether a device may be read: from the cloud, as far as calls are left."""
-        return _of_plugin((device_id,)) or self._quota.allows_read()
+        heard = self.ears is not None and self.ears.hears(device_id)
+        return heard or _of_plugin((device_id,)) or self._quota.allows_read()
 
     async def status(self, device_id: str) -> DeviceStatus:
         """Ask what a device is like. Raises what `call` raises.
@@ -204,6 +214,36 @@ class Observer:
         The first failure and the recovery are logged, not each poll. A device that the
         cloud refused for good is not asked before that is due to be tried again.
         """
+        ears = self.ears
+        if ears is None or not ears.hears(device_id):
+            status = await self._told(device_id)
+        else:
+            status = await self._heard_or_told(ears, device_id)
+        self.when_status(status)
+        return status
+
+    async def _heard_or_told(self, ears: EarsOfEngine, device_id: str) -> DeviceStatus:
+        """Return what is heard of a device, confirmed by the cloud now and then."""
+        heard = await ears.answer(device_id)
+        if heard is not None:
+            return heard
+        if not self._quota.allows_read():
+            heard = await ears.instead(device_id)
+            if heard is None:
+                raise QuotaExhaustedError(
+                    "not asked, and not heard", resets_at=self._quota.resets_at
+                )
+            return heard
+        try:
+            status = await self._told(device_id)
+        except Exception:  # any client, also a host's own
+            heard = await ears.instead(device_id)
+            if heard is None:
+                raise
+            return heard
+        return await ears.beside(status)
+
+    async def _told(self, device_id: str) -> DeviceStatus:
         way = Way(device_id, READ)
         try:
             status: DeviceStatus = await self._unless_refused(
@@ -238,6 +278,7 @@ class Observer:
         listing |= {each.device_id: each.remote_type for each in found.remotes}
         self.refusals = listed(self.refusals, listing)
         self.when_listed(listing)
+        self.when_named({each.device_id: each.name for each in found.devices})
         return found
 
     def try_anew(self) -> None:
@@ -541,6 +582,22 @@ class PluggedCloud:
     async def run_scene(self, scene_id: str) -> CommandResult:
         """Run a scene of the account."""
         return await self._client.run_scene(scene_id)
+
+    def hearing(self) -> Mapping[str, Callable[[], Awaitable[Mapping[str, Any]]]]:
+        """Return what reads each sensor that says which device of the cloud it hears."""
+        found = {}
+        for name, part in self._parts.items():
+            if part.group != "sensors":
+                continue
+            try:
+                made = self._part(name, "sensors")
+            except Exception as error:  # noqa: BLE001 - a plug-in's
+                _LOGGER.info("the sensor %s cannot be made: %s", name, error)
+                continue
+            hears = getattr(made, "hears", None)
+            if isinstance(hears, str) and hears:
+                found[hears] = made.read
+        return found
 
     def adopt(self, offsets: Offsets) -> None:
         """Register the plug-ins' offsets, end those that the settings no longer have."""

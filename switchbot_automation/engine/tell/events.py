@@ -119,6 +119,23 @@ class RoomNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class UpkeepNotice:
+    """A battery is low or a filter has run its hours. Told once, also over a restart.
+
+    `device_id` is a device's, or the zone of a unit; `what` is ``battery`` (in percent) or
+    ``filter`` (in hours), `value` what it is and `limit` what the settings say of it.
+    """
+
+    kind: ClassVar[str] = "upkeep_notice"
+    at: datetime
+    device_id: str
+    name: str
+    what: str
+    value: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class ClockJumped:
     """The wall clock was set by so many seconds, forward if positive, or the machine slept."""
 

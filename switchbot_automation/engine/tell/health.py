@@ -137,6 +137,7 @@ def health_report(
             "problems": [str(each) for each in store.problems],
             "journal": store.journal,
             "local_error": store.local_error,
+            "behind": store.behind,
             "left_over": list(store.left_over),
             "warnings": list(store.warnings),
         },

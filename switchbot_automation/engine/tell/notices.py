@@ -16,6 +16,7 @@ from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import RoomNotice
 from switchbot_automation.explain.words import advice_words, notice_words
 from switchbot_automation.languages import chosen, speaking, spoken
+from switchbot_automation.units import measuring
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,7 +57,10 @@ class Notices:
         for name, zone in zones.items():
             state, news = news_of(zone, states[name], now)
             if news is not None:
-                with speaking(chosen(settings.language, spoken())):
+                with (
+                    speaking(chosen(settings.language, spoken())),
+                    measuring(settings.unit),
+                ):
                     delivered = await self._deliver(news, now)
                 if not delivered:
                     self._not_before = now + _AGAIN

@@ -16,6 +16,7 @@ from switchbot_automation.explain.explain import instant_or_none, power_since
 from switchbot_automation.explain.trace import reasons_as_json
 from switchbot_automation.explain.words import reason_words
 from switchbot_automation.schedule.windows import in_window, next_boundary
+from switchbot_automation.units import CELSIUS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +45,7 @@ def overview(
     in words too; `hold_until` None while no person's command holds. `settings_error`
     says why the stored settings are not those in force, `document_problems` what is
     wrong with other documents that a person edited, `store_problems` what a person should
-    do about the store. `watches`: another `run` looks after the home.
+    do about the store. `unit` is that of the settings, in which a person is told. `watches`: another `run` looks after the home.
     """
     settings = documents.life.settings
     zones: list[dict[str, Any]] = []
@@ -66,6 +67,7 @@ def overview(
         "last_tick": instant_or_none(last_tick),
         "next_wakeup": encode_instant(next_wakeup),
         "watches": documents.watches,
+        "unit": settings.unit if settings is not None else CELSIUS,
         "settings_error": (str(documents.life.error) if documents.life.error else None),
         "document_problems": list(documents.problems.values()),
         "store_problems": list(store.warnings),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.cloud.catalog.catalog import (
     device_types,
+    presumed_by_event,
+    presumed_by_status,
     type_of_listed,
     validate_command,
 )
@@ -131,7 +133,12 @@ class KnownAccount:
 
     def named(self, name: str) -> tuple[Known, ...]:
         """Return the devices of a name or id; an id is believed while no list tells."""
-        found = named(name, self.devices or ())
+        found = tuple(
+            each
+            if each.device_type or each.infrared
+            else each._replace(device_type=self._types.get(each.device_id, ""))
+            for each in named(name, self.devices or ())
+        )
         if found or not self.error or not (_is_id(name) or name in self._types):
             return found
         kind = self._types.get(name, "")
@@ -139,13 +146,28 @@ class KnownAccount:
         return (Known(name, name, kind, infrared=infrared, presumed=True),)
 
     def learn(self, status: DeviceStatus) -> None:
-        """Take the type from a status, for devices that no list told of."""
+        """Take the type from a status, for devices that no list told of.
+
+        Where it names none, by its fields, if only one kind of product has them.
+        """
         if status.device_type:
             self._types[status.device_id] = status.device_type
+        elif not self._types.get(status.device_id):
+            presumed = presumed_by_status(status.fields)
+            if presumed:
+                self._types[status.device_id] = presumed
 
-    def hear(self, device_id: str) -> None:
-        """Take from an event that there is such a device."""
-        self._types.setdefault(device_id, "")
+    def hear(self, device_id: str, webhook_type: object = "") -> None:
+        """Take from an event that there is such a device, and of what type it is.
+
+        `webhook_type` is the event's word, from which only a sure one is taken.
+        """
+        if self._types.get(device_id) or (
+            device_id not in self._types and len(self._types) >= _MOST_KEPT
+        ):
+            return
+        said = presumed_by_event(webhook_type) if isinstance(webhook_type, str) else ""
+        self._types[device_id] = said
 
     async def with_type(self, device: Known) -> Known:
         """Return the device with its type, for which one that has none is asked.

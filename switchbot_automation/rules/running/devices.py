@@ -230,7 +230,7 @@ class RuleDevices:
 
         `spelled` are the rules' words for devices.
         """
-        self.account.hear(event.device_id)
+        self.hear(event)
         line = self._lines.setdefault(event.device_id, _Line())
         if not is_celsius(event.context):
             line.scaled = finite(event.values.get("temperature"))
@@ -262,6 +262,10 @@ class RuleDevices:
             if name in values
         }
         return DeviceEvent(names, event.event_type, values, said=said)
+
+    def hear(self, event: WebhookEvent) -> None:
+        """Take from an event that there is such a device, and of what type it is."""
+        self.account.hear(event.device_id, event.context.get("deviceType"))
 
     def _as_status(self, event: WebhookEvent, unit: str | None) -> Statement:
         """Return an event's values as the status has them, as far as they are believed.

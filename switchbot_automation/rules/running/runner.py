@@ -131,6 +131,8 @@ class Rules:
         if not self._devices.concerns(event, self._device_names(settings)):
             if self._budget.commanded(event.device_id):
                 self._devices.take(event, frozenset())  # what it is like by now
+            else:
+                self._devices.hear(event)  # it may be commanded later
             return False
         self._events.append(event)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from switchbot_automation.languages import AUTO, LANGUAGES
 from switchbot_automation.settings.spec import Kind, SettingSpec
+from switchbot_automation.units import CELSIUS, UNITS
 
 QUOTA: tuple[SettingSpec, ...] = (
     SettingSpec(
@@ -35,6 +36,36 @@ HOME: tuple[SettingSpec, ...] = (
         " for notices.",
         default=AUTO,
         choices=(AUTO, *LANGUAGES),
+        per_zone=False,
+    ),
+    SettingSpec(
+        "unit",
+        Kind.CHOICE,
+        "The degrees of the page, the command line, notices, CSV and of this document:"
+        " with `fahrenheit` its bands, setpoints and presets, and the temperatures of its"
+        " rules, are in °F. Keys with a unit in their name are in that one, and everything"
+        " is kept in °C.",
+        default=CELSIUS,
+        choices=UNITS,
+        per_zone=False,
+    ),
+    SettingSpec(
+        "battery_below",
+        Kind.NUMBER,
+        "Tell once of each device whose battery has less; 0 tells of none.",
+        default=0,
+        bounds=(0, 100),
+        unit="%",
+        per_zone=False,
+    ),
+    SettingSpec(
+        "filter_after_hours",
+        Kind.NUMBER,
+        "Tell once that a unit has run so long since its filter was cleaned, or a device's"
+        " filter was used so long; 0 tells of none.",
+        default=0,
+        bounds=(0, 100000),
+        unit="hours",
         per_zone=False,
     ),
     SettingSpec(

@@ -32,7 +32,10 @@ async def metrics(request: web.Request) -> web.Response:
         raise RequestRefusedError(
             501, "not_installed", "pip install 'switchbot-automation[web]'"
         ) from None
-    figures = MetricFigures(await health_of(site), site.engine.overview(), site.live)
+    engine = site.engine
+    figures = MetricFigures(
+        await health_of(site), engine.overview(), site.live, engine.upkeep()
+    )
     return web.Response(
         body=generate_latest(figures),
         headers={"Content-Type": CONTENT_TYPE_LATEST},
@@ -43,8 +46,13 @@ class MetricFigures:
     """A registry of one moment: nothing global, so two applications do not meet."""
 
     def __init__(
-        self, health: dict[str, Any], overview: dict[str, Any], live: Live
+        self,
+        health: dict[str, Any],
+        overview: dict[str, Any],
+        live: Live,
+        upkeep: dict[str, Any],
     ) -> None:
+        self._upkeep = upkeep
         self._health = health
         self._overview = overview
         self._live = live
@@ -53,6 +61,7 @@ class MetricFigures:
         """Yield every family."""
         yield from self._of_ticks()
         yield from self._of_zones()
+        yield from self._of_upkeep()
         yield from self._of_quota()
         yield from self._of_storage()
         yield from self._of_counts()
@@ -128,6 +137,37 @@ class MetricFigures:
         }
         yield _gauge("doubted_meters", text, doubts, "zone")
         yield _room_states({name: room["status"] for name, room in rooms.items()})
+
+    def _of_upkeep(self) -> Iterator[Metric]:
+        devices, units = self._upkeep["devices"], self._upkeep["units"]
+        for key, name, text in (
+            ("battery", "battery_percent", "What a device said of its battery."),
+            ("filter_used_hours", "filter_used_hours", "How long a filter was used."),
+        ):
+            known = {d["device_id"]: d[key] for d in devices if d[key] is not None}
+            yield _gauge(name, text, known, "device")
+        energy = {
+            each["device_id"]: each["energy_wh"][max(each["energy_wh"])]
+            for each in devices
+            if each["energy_wh"]
+        }
+        text = "Energy of the newest day on which the device said some."
+        yield _gauge("energy_of_day_watt_hours", text, energy, "device")
+        needs = {each["device_id"]: bool(each["needs"]) for each in devices}
+        text = "Whether a device needs a battery or a filter, by the settings."
+        yield _gauge("device_needs_upkeep", text, needs, "device")
+        for key, name, text in (
+            ("running_hours", "unit_running_hours", "How long the unit ran in all."),
+            (
+                "hours_since_upkeep",
+                "unit_hours_since_upkeep",
+                "How long it ran since its filter was cleaned.",
+            ),
+            ("starts", "unit_starts", "How often the unit was started in all."),
+        ):
+            yield _gauge(
+                name, text, {each["zone"]: each[key] for each in units}, "zone"
+            )
 
     def _of_quota(self) -> Iterator[Metric]:
         quota = self._health["quota"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 from datetime import UTC, timedelta
 from itertools import pairwise
@@ -15,6 +16,7 @@ from switchbot_automation.core.control.band import aim_of
 from switchbot_automation.explain.rows import Decisions
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import spoken
+from switchbot_automation.units import CELSIUS, from_celsius
 from switchbot_automation.web.api.encoding import in_words
 from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
@@ -179,6 +181,7 @@ async def rows_as_csv(request: web.Request) -> web.Response:
     end = instant_of(request, "end") or site.engine.clock.now()
     start = instant_of(request, "start") or end - timedelta(hours=hours)
     _check_range(start, end, _EXPORTED_HOURS)
+    unit = site.engine.unit
     file = io.BytesIO()
     async with site.heavy:
         if site.history is not None:
@@ -191,14 +194,32 @@ async def rows_as_csv(request: web.Request) -> web.Response:
                 format="csv",
                 spreadsheet=True,
             )
+    body = file.getvalue()
+    if unit != CELSIUS:
+        body = await asyncio.to_thread(_csv_in, body, unit)
     day = start.astimezone(zone.timezone).date().isoformat()
     name = quote(f"{zone.name} {day}.csv", safe="")
     return web.Response(
-        body=file.getvalue(),
+        body=body,
         content_type="text/csv",
         charset="utf-8",
         headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
     )
+
+
+def _csv_in(body: bytes, unit: str) -> bytes:
+    """Return exported rows with their temperatures in a unit, which the header names."""
+    rows = list(csv.reader(io.StringIO(body.decode(), newline="")))
+    if not rows:
+        return body
+    place = rows[0].index("temperature")
+    rows[0][place] = f"temperature_{unit}"
+    for row in rows[1:]:
+        if row[place]:
+            row[place] = f"{from_celsius(float(row[place]), unit):g}"
+    told = io.StringIO(newline="")
+    csv.writer(told, lineterminator="\n").writerows(rows)
+    return told.getvalue().encode()
 
 
 async def days(request: web.Request) -> web.Response:

@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
 from switchbot_automation.languages import LANGUAGES
+from switchbot_automation.units import UNITS
 from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 _BOOLEAN: dict[str, Any] = {"type": "boolean"}
+_VALUE: dict[str, Any] = {"type": ["number", "string"]}
 _INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
 
 
@@ -50,6 +52,10 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "shape": {
         "schema": {"enum": ["rows", "columns"]},
         "description": "`columns` is a list a quantity instead of `rows`.",
+    },
+    "attribute": {
+        "schema": _TEXT,
+        "description": "The catalogue's name of what a device says, as CO2.",
     },
     "days": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 31},
@@ -136,6 +142,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         last_tick=_maybe(_INSTANT),
         next_wakeup=_INSTANT,
         watches=_BOOLEAN,
+        unit={"enum": list(UNITS)},
         settings_error=_maybe(_TEXT),
         document_problems=_list(_TEXT),
         store_problems=_list(_TEXT),
@@ -195,6 +202,47 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         starts=_COUNT,
     ),
     "Days": _object(zone=_TEXT, days=_list(_ref("Day")), unavailable=_maybe(_TEXT)),
+    "Reading": _object(
+        timestamp=_INSTANT, device_id=_TEXT, attribute=_TEXT, value=_VALUE
+    ),
+    "Readings": _object(
+        device_id=_TEXT,
+        attribute=_TEXT,
+        start=_INSTANT,
+        end=_INSTANT,
+        source={"enum": ["raw", "rollup", "none"]},
+        bucket_seconds=_maybe(_COUNT),
+        rows=_list(_ref("Reading")),
+        unavailable=_maybe(_TEXT),
+    ),
+    "Upkeep": _object(
+        battery_below=_NUMBER,
+        filter_after_hours=_NUMBER,
+        devices=_list(
+            _object(
+                device_id=_TEXT,
+                name=_TEXT,
+                battery=_maybe(_NUMBER),
+                battery_at=_maybe(_INSTANT),
+                filter_used_hours=_maybe(_NUMBER),
+                filter_life_hours=_maybe(_NUMBER),
+                energy_wh={"type": "object"},
+                needs=_list({"enum": ["battery", "filter"]}),
+            )
+        ),
+        units=_list(
+            _object(
+                zone=_TEXT,
+                running_hours=_NUMBER,
+                hours_since_upkeep=_NUMBER,
+                upkeep_at=_maybe(_INSTANT),
+                starts=_COUNT,
+                starts_by_day={"type": "object"},
+                running_hours_by_day={"type": "object"},
+                needs=_list({"enum": ["filter"]}),
+            )
+        ),
+    ),
     "Wish": {
         "type": "object",
         "additionalProperties": False,

@@ -1,5 +1,6 @@
 // Asking this server: every request the page makes goes through here.
 import { _, language } from "./language.js";
+import { told, wished } from "./unit.js";
 
 export const pathOf = (name) => `api/zones/${encodeURIComponent(name)}`;
 
@@ -11,7 +12,8 @@ export async function answered(path, options = {}) {
   }
   const body = await answer.json();
   if (!answer.ok) throw Object.assign(new Error(body.message ?? _("The answer was {status}.", { status: answer.status })), { status: answer.status, body });
-  return { body, etag: answer.headers.get("ETag") };
+  // A settings document has a unit of its own.
+  return { body: path.startsWith("api/zones") ? told(body) : body, etag: answer.headers.get("ETag") };
 }
 
 export const ask = async (path, options) => (await answered(path, options)).body;
@@ -19,5 +21,5 @@ export const ask = async (path, options) => (await answered(path, options)).body
 export const sending = (method, body, headers = {}) => ({
   method,
   headers: { "Content-Type": "application/json", ...headers },
-  body: JSON.stringify(body),
+  body: JSON.stringify(wished(body)),
 });

@@ -1,4 +1,5 @@
 // Temperatures, the band that was wanted, what was decided and when the unit ran, as SVG.
+import { SYMBOL } from "./unit.js";
 import { _ } from "./language.js";
 import { because, clock, degrees, duration, number, outcome, titleOf } from "./words.js";
 
@@ -190,7 +191,7 @@ export function draw(holder, { rooms, bands, marks, humidity }) {
 function told(point, zone, named, humidity) {
   const when = clock(point.at, zone.timezone, { weekday: "short" });
   const temperature = degrees(point.temperature);
-  const parts = [named ? _("{room} {temperature} °C", { room: titleOf(zone.name), temperature }) : `${temperature} °C`];
+  const parts = [named ? _("{room} {temperature} °C", { room: titleOf(zone.name), temperature }) : `${temperature} ${SYMBOL}`];
   if (humidity && point.humidity !== null) parts.push(_("{percent} % humidity", { percent: Math.round(point.humidity) }));
   if (point.on) parts.push(_("unit on for {length}", { length: duration(point.on) }));
   return `${when}: ${parts.join(", ")}`;

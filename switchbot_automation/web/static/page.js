@@ -5,6 +5,8 @@ import { _, language } from "./language.js";
 import { showPast } from "./past.js";
 import { say } from "./said.js";
 import { openSettings } from "./settings.js";
+import { told } from "./unit.js";
+import { showUpkeep } from "./upkeep.js";
 import { openChange, showDial, wayBack, wishWords } from "./wants.js";
 import { showWeek } from "./week.js";
 import { action, because, clock, dateAndClock, dayAndClock, degrees, levelWord, number, outcome, roomWord, state, statusWord, titleOf } from "./words.js";
@@ -48,12 +50,12 @@ function problemsOf(home) {
 
 // --- rooms ---------------------------------------------------------------------------
 
-function showHome(told) {
+function showHome(given) {
   // An answer that was made before what is shown, and came after it, is old news. One much
   // older is from a clock that was set back.
-  const late = told.at && home?.at ? Date.parse(home.at) - Date.parse(told.at) : 0;
+  const late = given.at && home?.at ? Date.parse(home.at) - Date.parse(given.at) : 0;
   if (late > 0 && late < LATEST_ANSWER_MILLISECONDS) return;
-  home = { ...home, ...told };
+  home = { ...home, ...given };
   const lost = home.zones.filter(isLost);
   const zones = [...lost, ...home.zones.filter((zone) => !isLost(zone))];
   problem([...problemsOf(home), ...lost.map(lostWords)].join(" "));
@@ -232,6 +234,14 @@ function openHold(name) {
   get("hold").showModal();
 }
 
+get("upkeep-part").addEventListener("toggle", async (event) => {
+  if (!event.target.open) return;
+  try {
+    await showUpkeep(Boolean(home?.read_only));
+  } catch (error) {
+    say(error.message);
+  }
+});
 get("open-settings").addEventListener("click", () => openSettings(selected));
 for (const name of ["change", "review"]) get(`${name}-cancel`).addEventListener("click", () => get(name).close(""));
 get("settings-close").addEventListener("click", () => get("settings").close());
@@ -269,7 +279,7 @@ function connect() {
     if (again) refresh();
     again = true;
   });
-  source.addEventListener("home", (event) => showHome(JSON.parse(event.data)));
+  source.addEventListener("home", (event) => showHome(told(JSON.parse(event.data))));
   source.addEventListener("quota_level_changed", refresh);
   source.addEventListener("error", () => {
     shown(_("Reconnecting…"), "lost");

@@ -1,4 +1,5 @@
 // A room's past: near and far, beside other rooms, day by day, and why it was so.
+import { SYMBOL } from "./unit.js";
 import { ask, pathOf } from "./api.js";
 import { draw, lineClass } from "./chart.js";
 import { _, dates } from "./language.js";
@@ -212,7 +213,7 @@ function showTable() {
   const rows = chart.points.filter((_point, index) => index % every === 0).map((point) => {
     const temperatures = lines.map(({ points }) => points.find((each) => Math.abs(each.at - point.at) < HOUR / 4)?.temperature ?? null);
     temperatures[0] = point.temperature;
-    const cells = [dayAndClock(point.at, zone.timezone), ...temperatures.map((value) => `${degrees(value)} °C`)];
+    const cells = [dayAndClock(point.at, zone.timezone), ...temperatures.map((value) => `${degrees(value)} ${SYMBOL}`)];
     if (damp) cells.push(point.humidity === null ? "–" : `${Math.round(point.humidity)} %`);
     cells.push(point.on ? duration(point.on) : "–");
     return line(cells.map((text) => cell("td", text)));

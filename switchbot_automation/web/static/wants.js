@@ -1,11 +1,12 @@
 // What a person wants of a room: other temperatures or a preset, for a time or for good.
 import { _ } from "./language.js";
 import { change } from "./settings.js";
+import { fromCelsius } from "./unit.js";
 import { dayAndClock, degrees, number, plain, titleOf } from "./words.js";
 
 const STEP = 0.5;
-const COLDEST = 10;
-const WARMEST = 35;
+const COLDEST = fromCelsius(10);
+const WARMEST = fromCelsius(35);
 // A wish is sent once, when the last press is over: every call of the day counts.
 const SETTLED_MILLISECONDS = 900;
 
@@ -103,12 +104,13 @@ export function openChange(zone, zones, send) {
   field("mode").replaceChildren(...Object.entries(MODES).map(([value, text]) => new Option(text, value)));
   field("mode").value = mode;
   field("mode").onchange = () => preview();
-  const { low, high } = zone.wanted ?? { low: 20, high: 22 };
+  const { low, high } = zone.wanted ?? { low: fromCelsius(20), high: fromCelsius(22) };
   // With both seasons there have to be some degrees between heating and cooling.
   const gap = zone.mode === "auto" ? 3 : STEP;
   const set = (name, value) => {
     field(name).value = field(`${name}-handle`).value = Math.min(WARMEST, Math.max(COLDEST, value));
   };
+  for (const name of ["low", "high", "low-handle", "high-handle"]) [field(name).min, field(name).max] = [COLDEST, WARMEST];
   set("low", low);
   set("high", high);
   const moved = (name, value) => {
@@ -172,7 +174,7 @@ function keepForGood(zone, { low, high }, send) {
     const season = zone.mode;
     const old = { ...document[season], ...part[season] };
     const moved = (low + high - old.min_temp - old.max_temp) / 2;
-    const target = Math.min(30, Math.max(16, old.target_temp + moved));
+    const target = Math.min(fromCelsius(30), Math.max(fromCelsius(16), old.target_temp + moved));
     part[season] = { ...part[season], min_temp: low, max_temp: high, target_temp: target };
   }).then((saved) => saved && zone.wish && send(zone.name, { action: "resume" }));
 }

@@ -96,5 +96,5 @@ export function duration(seconds) {
 
 export function because(reasons) {
   // A number and its unit stay on one line.
-  return reasons.map((each) => each.text).filter(Boolean).join("; ").replaceAll(" °C", "\u00a0°C");
+  return reasons.map((each) => each.text).filter(Boolean).join("; ").replaceAll(/ (°[CF])/g, "\u00a0$1");
 }

@@ -17,11 +17,12 @@ from switchbot_automation.errors import (
 
 def test_every_product_of_the_api_is_there():
     products = catalog.device_types()
-    assert len(products) == 107
+    assert len(products) == 109
     assert sum(product.infrared for product in products) == 14
     # Not documented, and taken from py-switchbot-api: three of Lock Vision (Pro), three of
-    # each of the four purifiers, and all of the products it alone has.
-    assert sum(len(product.commands) for product in products) == 350 + 12 + 13
+    # each of the four purifiers, and all of the products it alone has; nor are those of
+    # two neon ropes, which hsakoh/switchbot-mqtt has.
+    assert sum(len(product.commands) for product in products) == 350 + 12 + 13 + 2
 
 
 @pytest.mark.parametrize("product", catalog.device_types(), ids=lambda p: p.name)
@@ -57,6 +58,52 @@ def test_what_is_presumed_of_a_product_takes_the_product_s_own_commands():
         if presumed:
             names = [spec.name for spec in catalog.lookup(presumed).commands]
             assert names == [spec.name for spec in product.commands]
+
+
+@pytest.mark.parametrize(
+    ("fields", "presumed"),
+    [
+        (("temperature", "humidity", "battery", "CO2"), "MeterPro(CO2)"),
+        (("moveDetected", "brightness", "battery", "openState"), "Contact Sensor"),
+        (("Detected", "lightLevel"), "Presence Sensor"),
+        (("nebulizationEfficiency",), "Humidifier"),
+        (("switch1Status", "switch2Status"), "Relay Switch 2PM"),
+        # A meter, a weather station or a hub: they do not take the same commands.
+        (("temperature", "humidity", "battery"), ""),
+        (("power", "version", "battery"), ""),
+        (("latestImage", "neverHeardOf"), ""),
+        (("deviceId", "deviceType", "hubDeviceId"), ""),
+        ((), ""),
+    ],
+)
+def test_a_type_that_was_left_out_is_known_by_a_status_that_one_kind_gives(
+    fields, presumed
+):
+    assert catalog.presumed_by_status(fields) == presumed
+
+
+def test_what_a_status_tells_of_a_product_is_one_with_its_commands_and_fields():
+    told = 0
+    for product in catalog.device_types():
+        presumed = catalog.presumed_by_status(field.name for field in product.status)
+        if presumed:
+            told += 1
+            meant = catalog.lookup(presumed, infrared=False)
+            assert [spec.name for spec in meant.commands] == [
+                spec.name for spec in product.commands
+            ]
+            assert {field.name for field in meant.status} == {
+                field.name for field in product.status
+            }
+    assert told > 50
+
+
+def test_a_thermostat_takes_tenths_of_a_degree():
+    spec = catalog.lookup("Smart Radiator Thermostat").command(
+        "setManualModeTemperature"
+    )
+    assert spec.schema.step == 0.1
+    assert spec.schema.check("20.1", "it") == 20.1
 
 
 def test_a_type_shared_by_a_remote_and_a_device_is_told_apart():
@@ -147,6 +194,9 @@ ACCEPTED = [
     ("Air Purifier PM2.5", "setBrightness", 40, 40),
     ("Air Purifier Table VOC", "setLightColor", "1:2:3", "1:2:3"),
     ("Air Purifier VOC", "setLightSensor", "on", "on"),
+    ("RGBIC Neon Rope Light", "setColorTemperature", "2700", 2700),
+    ("RGBIC Neon Wire Rope Light", "setColorTemperature", 6500, 6500),
+    ("Circulator Fan", "setWindMode", "baby", "baby"),
     ("Battery Circulator Fan 2 Pro", "setWindMode", "BABY", "baby"),
     ("Smart Radiator Thermostat", "setManualModeTemperature", "20.5", 20.5),
     ("Smart Radiator Thermostat", "setManualModeTemperature", 21.0, 21),

@@ -258,3 +258,33 @@ async def test_a_local_disk_that_refuses_is_told(house, tmp_path, monkeypatch):
         assert health["store"]["journal"] == "broken"
         assert "No space left" in health["store"]["local_error"]
         assert "No space left" in house.engine.overview()["store_problems"][0]
+
+
+class Away(MemoryStore):
+    """A database that a host never reached."""
+
+    def open(self):
+        raise StoreUnavailableError("the database is away")
+
+
+async def test_from_a_copy_that_may_be_old_a_unit_is_turned_off_and_not_on(
+    house, tmp_path
+):
+    """The disk was full when the program ended, and the database is away at its start."""
+    house.remember(assumed_aircon_power="on", assumed_aircon_mode=5)
+    with FailoverStore(MemoryStore(), tmp_path, background=False) as former:
+        for key in sorted(house.store.keys()):
+            former.set(key, house.store.get(key))
+    (tmp_path / ".mirror" / "current").unlink()
+    with FailoverStore(Away(), tmp_path, background=False) as store:
+        house.store = store
+        house.restarted()
+        await house.tick(23.0)
+        assert house.cloud.words == ["turnOff"]
+        health = await house.engine.health()
+        assert health["status"] == "degraded"
+        assert health["store"]["behind"] is True
+        assert any("older than" in each for each in health["store"]["warnings"])
+        await house.tick(15.0, after=7200)
+        assert house.cloud.words == ["turnOff"]
+        assert (await house.engine.act("default", "quick_off")).status == "accepted"

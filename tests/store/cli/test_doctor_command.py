@@ -225,6 +225,26 @@ def test_a_directory_in_memory_does_not_survive_a_power_cut(doctor, environment)
         assert "power cut" in doctor(0)["disk"]["message"]
 
 
+def test_a_copy_that_a_full_disk_left_old_is_named(
+    doctor, invoke, environment, tmp_path, postgres
+):
+    mark = tmp_path / "config" / ".mirror" / "current"
+    environment(POSTGRES_URL=postgres)
+    with get_store() as store:
+        store.set("state", {"n": 1})
+    mark.unlink()
+    assert "local copy lacks" in doctor(1)["journal"]["message"]
+    assert "local copy lacks" in invoke("health", "--json").json["last_error"]
+    environment(POSTGRES_URL="postgresql://u@127.0.0.1:1/x")
+    assert "local copy lacks" in invoke("health", "--json").json["last_error"]
+    environment(POSTGRES_URL=postgres)
+    with get_store() as store:
+        assert store.get("state") == {"n": 1}
+        assert store.status().behind is False
+    assert mark.exists()
+    assert "journal" not in doctor(1)
+
+
 def test_what_earlier_trouble_left_is_mentioned(
     doctor, invoke, environment, tmp_path, postgres
 ):

@@ -2,13 +2,20 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 
-from switchbot_store import FailoverStore, MemoryStore, StoreUnavailableError
+from switchbot_store import (
+    FailoverStore,
+    MemoryStore,
+    StoreConflictError,
+    StoreUnavailableError,
+)
 from switchbot_store.failover import keeper
 from switchbot_store.failover.conflicts import read_conflicts
 from switchbot_store.failover.journal import read_pending
+from switchbot_store.failover.mirror import Mirror, is_behind
 from switchbot_store.failover.safekeeping import KEY
 
 
@@ -215,6 +222,170 @@ class TestWhileItRefuses:
         assert [each.data for each in read_conflicts(tmp_path)] == [{"n": 1}]
 
 
+@pytest.fixture
+def kill(tmp_path):
+    """Leave a directory as a kill does: nothing is written while its store is closed."""
+
+    def do(store, directory, put_back=shutil.copytree):
+        picture = tmp_path / "picture"
+        shutil.rmtree(picture, ignore_errors=True)
+        shutil.copytree(directory, picture)
+        store.close()
+        shutil.rmtree(directory)
+        put_back(picture, directory)
+
+    return do
+
+
+class TestAnOldCopyIsKnown:
+    """A disk that is full, a kill, and a start without the database."""
+
+    @pytest.fixture
+    def home(self, tmp_path):
+        return tmp_path / "home"
+
+    @pytest.fixture
+    def old(self, home, make_here, flaky, monkeypatch, kill):
+        """Give the directory of a killed process whose disk took no copy for a while."""
+        store = make_here(home)
+        store.set_many({"settings": {"n": 1}, "state": {"n": 1}})
+        disk = _Refusal(monkeypatch)
+        disk.begin(errno.ENOSPC)
+        store.set("settings", {"n": 2})
+        disk.end()
+        kill(store, home)
+        flaky.away = True
+        return home
+
+    def test_it_is_told_and_nothing_is_compared_with_it(
+        self, old, make_here, flaky, look, monkeypatch
+    ):
+        store = make_here(old)
+        entry = store.get_entry("settings")
+        assert (entry.data, entry.stale) == ({"n": 1}, True)
+        assert store.status().behind is True
+        assert any("older than" in each for each in store.status().warnings)
+        with pytest.raises(StoreUnavailableError, match="may be older"):
+            store.compare_and_set("settings", {"n": 7}, entry.revision)
+        with pytest.raises(StoreUnavailableError, match="may be older"):
+            store.update("settings", lambda now: {"n": now["n"] + 1})
+        with pytest.raises(StoreUnavailableError, match="may be older"):
+            store.compare_and_set("new", {"n": 7}, "")
+        assert read_pending(old) == {}
+        look(store)
+        with monkeypatch.context() as patch:
+            written = []
+            patch.setattr(Mirror, "write_behind", lambda *each: written.append(each))
+            look(store)
+            look(store)
+            assert written == []  # there is nothing to write until the primary answers
+        assert is_behind(old)
+        flaky.away = False
+        assert store.resync() is True
+        assert store.status().behind is False
+        assert store.status().warnings == ()
+        assert store.update("settings", lambda now: {"n": now["n"] + 1}) == {"n": 3}
+        look(store)
+        assert not is_behind(old)
+
+    def test_what_depends_on_nothing_is_written(self, old, make_here, flaky):
+        """A unit is turned off, and told to be, whatever is known of it."""
+        store = make_here(old)
+        store.set("state", {"on": False})
+        assert store.get("state") == {"on": False}
+        assert store.delete("settings") is True
+        assert store.status().pending == 2
+        assert store.health_check() is True
+        flaky.away = False
+        assert store.resync() is True
+        assert flaky.get("state") == {"on": False}
+
+    def test_it_stays_known_through_starts_without_the_database(
+        self, old, make_here, flaky
+    ):
+        for _ in range(3):
+            store = make_here(old)
+            assert store.status().behind is True
+            store.close()
+        flaky.away = False
+        store = make_here(old)
+        assert (store.status().behind, store.get("settings")) == (False, {"n": 2})
+        store.close()
+        assert not is_behind(old)
+
+    def test_a_copy_that_is_whole_again_is_no_old_one(
+        self, home, make_here, flaky, monkeypatch, look, kill
+    ):
+        store = make_here(home)
+        store.set("settings", {"n": 1})
+        disk = _Refusal(monkeypatch)
+        disk.begin(errno.ENOSPC)
+        store.set("settings", {"n": 2})
+        look(store)
+        assert is_behind(home)
+        disk.end()
+        look(store)
+        assert not is_behind(home)
+        kill(store, home)
+        flaky.away = True
+        again = make_here(home)
+        assert (again.get("settings"), again.status().behind) == ({"n": 2}, False)
+        revision = again.get_entry("settings").revision
+        assert again.compare_and_set("settings", {"n": 3}, revision)
+        with pytest.raises(StoreConflictError):
+            again.compare_and_set("settings", {"n": 3}, revision)
+
+    def test_a_kill_on_a_disk_with_room_makes_none(self, home, make_here, flaky, kill):
+        store = make_here(home)
+        for number in range(5):
+            store.set("settings", {"n": number})
+        kill(store, home)
+        flaky.away = True
+        again = make_here(home)
+        assert (again.get("settings"), again.status().behind) == ({"n": 4}, False)
+
+    def test_a_directory_of_an_earlier_release_is_none(
+        self, home, make_here, flaky, kill
+    ):
+        store = make_here(home)
+        store.set("settings", {"n": 1})
+        store.close()
+        (home / ".mirror" / "current").unlink()
+        (home / ".mirror" / "marked").unlink()
+        flaky.away = True
+        again = make_here(home)
+        assert (again.get("settings"), again.status().behind) == ({"n": 1}, False)
+        assert (home / ".mirror" / "current").exists()
+
+    def test_who_never_had_the_directory_marks_it_too(
+        self, home, make_here, flaky, monkeypatch, kill
+    ):
+        """The disk was full from the start to the end of a whole process."""
+        make_here(home).set("settings", {"n": 1})
+        first = make_here(home)
+        first.close()
+        disk = _Refusal(monkeypatch)
+        disk.begin(errno.ENOSPC)
+        monkeypatch.setattr(os, "open", _refusing_locks(os.open))
+        second = make_here(home)
+        assert second.status().journal == "broken"
+        second.set("settings", {"n": 2})
+        disk.end()
+        kill(second, home)
+        flaky.away = True
+        third = make_here(home)
+        assert (third.get("settings"), third.status().behind) == ({"n": 1}, True)
+
+
+def _refusing_locks(really):
+    def opened(path, *arguments, **options):
+        if str(path).endswith("lock"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really(path, *arguments, **options)
+
+    return opened
+
+
 class TestRealDisks:
     """The same on file systems of their own."""
 
@@ -295,3 +466,36 @@ class TestRealDisks:
         flaky.away = True
         with pytest.raises(StoreUnavailableError, match=r"Read-only.*primary is away"):
             make_here(loop_disk.path / "config")
+
+    def test_full_killed_and_started_without_the_database(
+        self, loop_disk, make_here, flaky, look, kill
+    ):
+        directory = loop_disk.path / "config"
+        store = make_here(directory)
+        store.set("settings", {"pad": "a" * 100_000, "n": 1})
+        look(store)
+        loop_disk.fill()
+        store.set("settings", {"pad": "b" * 100_000, "n": 2})
+        look(store)
+        assert store.status().journal == "broken"
+        flaky.away = True
+
+        def put_back(picture, place):
+            loop_disk.free()
+            shutil.copytree(picture, place)
+
+        kill(store, directory, put_back)
+        again = make_here(directory)
+        assert again.get("settings")["n"] == 1
+        assert again.status().behind is True
+        with pytest.raises(StoreUnavailableError, match="may be older"):
+            again.update("settings", lambda now: {"n": now["n"] + 1})
+        again.set("state", {"on": False})
+        assert again.status().pending == 1
+        flaky.away = False
+        assert again.resync() is True
+        assert again.get("settings")["n"] == 2
+        assert flaky.get("state") == {"on": False}
+        assert again.status().behind is False
+        look(again)
+        assert not is_behind(directory)

@@ -36,8 +36,7 @@ def fill(config, home):
         view.set("settings", word | {"again": True})
         view.delete("state/living")
     place = get_history(config).backend
-    with closing(place):
-        service = HistoryService(place, now=lambda: NOW)
+    with closing(HistoryService(place, now=lambda: NOW)) as service:
         rows = service.of_home(home)
         for number in range(300):
             at = NOW - timedelta(minutes=5 * number)

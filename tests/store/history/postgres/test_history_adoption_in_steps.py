@@ -694,7 +694,7 @@ def test_ctrl_c_leaves_what_the_next_run_goes_on_with(dashboard, database_url):
         finally:
             process.kill()
             process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 130, rest
     assert "goes on from there" in rest
     assert dashboard.value(HOLDER) is None
     assert dashboard.value("SELECT done FROM state_history_adoption") > 0

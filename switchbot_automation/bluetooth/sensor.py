@@ -1,0 +1,129 @@
+"""The plug-in `bluetooth`: a sensor that is heard, and costs no call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import voluptuous as vol
+
+from switchbot_automation.bluetooth.ears import ears
+from switchbot_automation.bluetooth.listening import listen
+from switchbot_automation.bluetooth.parsing import MODELS, id_of
+from switchbot_automation.cloud.catalog.catalog import lookup
+from switchbot_automation.errors import PluginError
+from switchbot_automation.plugins import API_VERSION, Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation.bluetooth.ears import Ears
+
+_LOGGER = logging.getLogger(__name__)
+_AGAIN_SECONDS: Final = 300.0
+_ADDRESS: Final = vol.All(
+    str, id_of, vol.Match(r"^[0-9A-F]{12}$", msg="a device id or Bluetooth address")
+)
+
+
+def _type(value: object) -> str:
+    """Return the list's type of a sensor that can be heard; "" is any that says it."""
+    if value == "":
+        return ""
+    product = lookup(value, infrared=False) if isinstance(value, str) else None
+    if product is None or product.device_type not in MODELS:
+        raise vol.Invalid(f"one of {', '.join(MODELS)}")
+    return product.device_type
+
+
+_SCHEMA: Final = vol.Schema(
+    {
+        vol.Required("device_id"): _ADDRESS,
+        vol.Optional("type", default=""): _type,
+        vol.Optional("scan", default="active"): vol.In(["active", "passive", "host"]),
+        vol.Optional("max_age_seconds", default=600): vol.All(
+            vol.Any(int, float), vol.Range(5, 86_400)
+        ),
+    }
+)
+
+
+class _Scanning:
+    """The one scanner of this process, for as long as a sensor wants it."""
+
+    def __init__(self) -> None:
+        self._wanted = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def want(self, *, active: bool) -> None:
+        """Begin to scan on the running loop, unless it is done already."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(_scan(active=active))
+
+    def added(self) -> None:
+        """Count a sensor more."""
+        self._wanted += 1
+
+    def closed(self) -> None:
+        """Count one less; the last one ends the scan."""
+        self._wanted -= 1
+        if self._wanted <= 0 and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+
+_SCANNING: Final = _Scanning()
+
+
+async def _scan(*, active: bool) -> None:
+    """Scan until it is cancelled; where that fails, try again every five minutes."""
+    while True:
+        try:
+            async with listen(active=active):
+                await asyncio.get_running_loop().create_future()
+        except PluginError as error:
+            _LOGGER.warning("%s; tried again in five minutes", error)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+class BluetoothSensor:
+    """A sensor of the group ``sensors``: what a device said lately, by Bluetooth.
+
+    `hears` is the cloud's id of the device, so that both ways are one meter. `scan` is
+    ``active``, ``passive`` (its type has to be known) or ``host``: whoever has the radio
+    feeds `ears`.
+    """
+
+    def __init__(self, config: Mapping[str, Any], into: Ears | None = None) -> None:
+        self.hears: str = config["device_id"]
+        self._ears = into or ears()
+        self._scan: str = config["scan"]
+        self._max_age: float = config["max_age_seconds"]
+        self._ears.expect(self.hears, config["type"])
+        self._counted = self._scan != "host"
+        if self._counted:
+            _SCANNING.added()
+
+    async def read(self) -> Mapping[str, Any]:
+        """Return what it said. Raises PluginError where that is too long ago."""
+        if self._counted:
+            _SCANNING.want(active=self._scan == "active")
+        heard = self._ears.heard(self.hears)
+        if heard is None:
+            raise PluginError(f"{self.hears} was not heard yet", plugin="bluetooth")
+        if heard.age_seconds > self._max_age:
+            raise PluginError(
+                f"{self.hears} was last heard {heard.age_seconds:.0f} s ago",
+                plugin="bluetooth",
+            )
+        return heard.fields
+
+    def close(self) -> None:
+        """Want the scanner no longer."""
+        if self._counted:
+            self._counted = False
+            _SCANNING.closed()
+
+
+sensor: Final = Plugin(_SCHEMA, BluetoothSensor, API_VERSION)

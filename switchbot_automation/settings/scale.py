@@ -1,0 +1,130 @@
+"""Documents in degrees Fahrenheit: what of them is a temperature. Pure.
+
+With ``"unit": "fahrenheit"`` the bands, setpoints and presets of a document, and the
+temperatures of its rules, are in degrees Fahrenheit. A key that has a unit in its name, as
+`frost_floor_celsius` or `drop_kelvin`, is in that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_automation.errors import SettingsError
+from switchbot_automation.settings.checks import dotted
+from switchbot_automation.settings.table import settings_table
+from switchbot_automation.units import CELSIUS, FAHRENHEIT, from_celsius, to_celsius
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEGREES: Final = "°C"
+_BOUNDS: Final = {
+    spec.key: spec.bounds
+    for spec in settings_table()
+    if spec.unit == _DEGREES and not spec.key.endswith("_celsius") and spec.bounds
+}
+_SEASONS: Final = frozenset({"winter", "summer"})
+_LIMITS: Final = ("above", "below")
+_RULES: Final = "rules"
+_MOST_LEVELS: Final = 100
+
+
+def unit_of(document: object) -> str:
+    """Return the unit of a document's temperatures; Celsius where it names none of ours."""
+    unit = document.get("unit") if isinstance(document, Mapping) else None
+    return FAHRENHEIT if unit == FAHRENHEIT else CELSIUS
+
+
+def in_celsius(document: Any) -> Any:
+    """Return a document with its temperatures in degrees Celsius, otherwise as it is.
+
+    >>> in_celsius({"unit": "fahrenheit", "winter": {"min_temp": 68}})["winter"]
+    {'min_temp': 20.0}
+    """
+    if unit_of(document) == CELSIUS:
+        return document
+    return _converted(document, to_celsius, in_rules=False, levels=_MOST_LEVELS)
+
+
+def in_unit_of(document: object, keys: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return keys of a zone, whose temperatures are in Celsius, as a document has them."""
+    if unit_of(document) == CELSIUS:
+        return keys
+    converted: Mapping[str, Any] = _converted(
+        keys, from_celsius, in_rules=False, levels=_MOST_LEVELS
+    )
+    return converted
+
+
+def range_errors(document: object) -> Iterator[SettingsError]:
+    """Yield what of a document in Fahrenheit is out of its range, in its own degrees."""
+    if unit_of(document) == CELSIUS:
+        return
+    yield from _out_of_range(document, (), _MOST_LEVELS)
+
+
+def _converted(node: Any, convert: Any, *, in_rules: bool, levels: int) -> Any:
+    if levels == 0:
+        return node
+    if isinstance(node, list | tuple):
+        return [
+            _converted(each, convert, in_rules=in_rules, levels=levels - 1)
+            for each in node
+        ]
+    if not isinstance(node, Mapping):
+        return node
+    found = {
+        key: _converted(
+            each, convert, in_rules=in_rules or key == _RULES, levels=levels - 1
+        )
+        for key, each in node.items()
+    }
+    wanted = _of_rule(node) if in_rules else _of_profile(node)
+    for key in wanted:
+        if _is_number(node[key]):
+            found[key] = convert(float(node[key]))
+    return found
+
+
+def _of_profile(node: Mapping[Any, Any]) -> list[str]:
+    return [key for key in _BOUNDS if key in node]
+
+
+def _of_rule(node: Mapping[Any, Any]) -> list[str]:
+    """Return which keys of a rule's part are temperatures.
+
+    Limits of a `numeric_state` of temperature, which is what a zone has by itself, and the
+    parameter of `set_temperature`.
+    """
+    kind = node.get("trigger", node.get("platform", node.get("condition")))
+    if kind == "numeric_state" and node.get("attribute", "temperature") in (
+        "temperature",
+        None,
+    ):
+        return [key for key in _LIMITS if key in node]
+    if node.get("command") == "set_temperature" and "parameter" in node:
+        return ["parameter"]
+    return []
+
+
+def _out_of_range(
+    node: object, path: tuple[str | int, ...], levels: int
+) -> Iterator[SettingsError]:
+    if not isinstance(node, Mapping) or levels == 0:
+        return
+    for key, each in node.items():
+        bounds = _BOUNDS.get(key) if path and path[-1] in _SEASONS else None
+        if bounds is not None and _is_number(each):
+            low, high = (from_celsius(bound) for bound in bounds)
+            if not low <= each <= high:
+                yield SettingsError(
+                    f"{each:g} is not from {low:g} to {high:g} °F",
+                    path=dotted((*path, key)),
+                )
+        elif key != _RULES:
+            yield from _out_of_range(each, (*path, str(key)), levels - 1)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

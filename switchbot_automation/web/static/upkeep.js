@@ -1,0 +1,60 @@
+// Batteries, filters, hours and energy: what equipment needs of a person.
+import { ask, sending } from "./api.js";
+import { _ } from "./language.js";
+import { say } from "./said.js";
+import { number, titleOf } from "./words.js";
+
+const get = (id) => document.getElementById(id);
+
+function cells(texts, needs) {
+  const row = document.createElement("tr");
+  texts.forEach((text, place) => {
+    const cell = document.createElement(place ? "td" : "th");
+    if (!place) cell.scope = "row";
+    cell.textContent = text;
+    row.append(cell);
+  });
+  if (needs.length) row.className = "needs";
+  return row;
+}
+
+const last = (days) => Object.values(days).at(-1);
+const some = (value, unit, digits = 0) => (value === null || value === undefined ? "–" : `${number(value, digits)} ${unit}`);
+
+function filterWords(device) {
+  if (device.filter_used_hours === null) return "–";
+  if (device.filter_life_hours === null) return some(device.filter_used_hours, "h");
+  return _("{used} of {life} h", { used: number(device.filter_used_hours, 0), life: number(device.filter_life_hours, 0) });
+}
+
+export async function showUpkeep(readOnly) {
+  const told = await ask("api/upkeep");
+  const devices = told.devices.map((device) =>
+    cells([device.name || device.device_id, some(device.battery, "%"), filterWords(device), some(last(device.energy_wh), _("Wh"))], device.needs),
+  );
+  get("upkeep-devices").replaceChildren(...devices);
+  const units = told.units.map((unit) => {
+    const row = cells([titleOf(unit.zone), some(unit.running_hours, "h", 1), some(unit.hours_since_upkeep, "h", 1), String(unit.starts)], unit.needs);
+    const cell = document.createElement("td");
+    if (!readOnly) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = _("Filter cleaned");
+      button.setAttribute("aria-label", _("{room}: filter cleaned", { room: titleOf(unit.zone) }));
+      button.addEventListener("click", async () => {
+        try {
+          await ask(`api/upkeep/${encodeURIComponent(unit.zone)}/done`, sending("POST", {}));
+        } catch (error) {
+          say(error.message);
+          return;
+        }
+        say(_("{room}: the hours begin anew.", { room: titleOf(unit.zone) }));
+        await showUpkeep(readOnly);
+      });
+      cell.append(button);
+    }
+    row.append(cell);
+    return row;
+  });
+  get("upkeep-units").replaceChildren(...units);
+}

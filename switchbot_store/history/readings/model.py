@@ -1,0 +1,179 @@
+"""The contract of device readings: one value of one attribute of one device, at an instant.
+
+Ranges, rows and instants are as in `switchbot_store.history.model`. Retention does not
+lose what was: the hours of deleted readings stay, each as count, mean, least, greatest and
+last word.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from switchbot_store.codec import validate_key
+from switchbot_store.errors import StoreDataError
+from switchbot_store.instants import checked_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from switchbot_store.history.model import HistoryRow
+
+READING_FIELDS: Final = ("timestamp", "device_id", "attribute", "value")
+BUCKET_FIELDS: Final = (
+    "timestamp",
+    "device_id",
+    "attribute",
+    "value",
+    "min_value",
+    "max_value",
+    "count",
+)
+_LONGEST_WORD: Final = 200
+_LONGEST_NAME: Final = 100
+_LIMIT: Final = 1e16
+_TINIEST: Final = 1e-200
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReading:
+    """What a device said of one attribute.
+
+    `timestamp` is aware; `device_id` the cloud's id; `attribute` the catalogue's name, as
+    ``CO2``; `value` a number in the catalogue's unit, or a word as ``open``.
+
+    >>> from datetime import UTC, datetime
+    >>> from switchbot_store import DeviceReading
+    >>> DeviceReading(datetime(2026, 1, 12, tzinfo=UTC), "C1", "CO2", 725).value
+    725
+    """
+
+    timestamp: datetime
+    device_id: str
+    attribute: str
+    value: float | str
+
+
+class ReadingKey(NamedTuple):
+    """Where a page of readings ended."""
+
+    timestamp: datetime
+    device_id: str
+    attribute: str
+
+
+def checked_reading(reading: DeviceReading) -> DeviceReading:
+    """Return a reading as every place can keep it: UTC, a finite float or a short word.
+
+    Raises StoreDataError, whose `path` names the field.
+    """
+    try:
+        timestamp = checked_instant(reading.timestamp)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreDataError(str(error), path="timestamp") from error
+    try:
+        device_id = validate_key(reading.device_id)
+    except StoreDataError as error:
+        raise StoreDataError(str(error), path="device_id") from error
+    attribute = _word(reading.attribute, "attribute", _LONGEST_NAME)
+    if not attribute:
+        raise StoreDataError("a name, not ''", path="attribute")
+    value = reading.value
+    if isinstance(value, str):
+        kept: float | str = _word(value, "value", _LONGEST_WORD)
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise StoreDataError(
+            f"a number or a word, not {type(value).__name__}", path="value"
+        )
+    else:
+        kept = _number(value)
+    return DeviceReading(timestamp, device_id, attribute, kept)
+
+
+def _number(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise StoreDataError("too great for a float", path="value") from error
+    if not math.isfinite(number) or not -_LIMIT < number < _LIMIT:
+        raise StoreDataError(f"{number} is no reading", path="value")
+    return number if abs(number) > _TINIEST else 0.0
+
+
+def _word(value: object, path: str, longest: int) -> str:
+    if not isinstance(value, str) or len(value) > longest or "\0" in value:
+        raise StoreDataError(f"a text of at most {longest} characters", path=path)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise StoreDataError("a lone surrogate cannot be stored", path=path) from error
+    return str.__str__(value)
+
+
+class ReadingBackend(ABC):
+    """A place for readings; thread-safe, opens on first use or by `open()`.
+
+    What is handed to it went through `checked_reading`. Every call raises
+    StoreUnavailableError when the place cannot be reached.
+    """
+
+    name: str = "readings"
+
+    @abstractmethod
+    def open(self) -> None:
+        """Make ready. Raises StoreConfigError, StoreUnavailableError, MigrationError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what was made; a later use opens it anew."""
+
+    @abstractmethod
+    def write(self, readings: Sequence[DeviceReading]) -> int:
+        """Add readings, all or none; return how many were new.
+
+        One of the same instant, device and attribute is left as it is.
+        """
+
+    @abstractmethod
+    def rows(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        device_id: str | None = None,
+        attribute: str | None = None,
+        after: ReadingKey | None = None,
+        limit: int | None = None,
+    ) -> list[HistoryRow]:
+        """Return readings with `READING_FIELDS`, ascending, beyond `after`."""
+
+    @abstractmethod
+    def hours(
+        self, start: datetime, end: datetime, *, device_id: str, attribute: str
+    ) -> list[HistoryRow]:
+        """Return the hours in ``[start, end)`` whose readings were deleted, ascending.
+
+        With `BUCKET_FIELDS`; the timestamp is the hour's.
+        """
+
+    @abstractmethod
+    def latest(self, *, prefix: str = "") -> list[HistoryRow]:
+        """Return the newest reading of every attribute of devices whose ids begin so."""
+
+    @abstractmethod
+    def purge(self, before: datetime, *, limit: int) -> int:
+        """Delete up to about `limit` readings before that whole hour, and keep the hours.
+
+        Only whole hours of an attribute go. Returns how many readings went.
+        """
+
+    @abstractmethod
+    def delete_device(self, device_id: str) -> int:
+        """Delete readings and hours of a device for good; return how many readings."""
+
+    @abstractmethod
+    def discard(self, readings: Sequence[DeviceReading]) -> None:
+        """Delete exactly these readings; one that is not there is passed over."""

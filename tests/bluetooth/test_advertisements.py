@@ -1,0 +1,228 @@
+"""Advertisements, byte by byte, through the real parser."""
+
+import pytest
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from hypothesis import given
+from hypothesis import strategies as st
+from switchbot import SwitchbotModel
+
+from switchbot_automation.bluetooth import Ears, ScannerDouble, listen
+from switchbot_automation.bluetooth.parsing import MODELS
+from switchbot_automation.cloud.catalog import catalog
+from switchbot_automation.core.state.said import said_by_status
+from switchbot_automation.errors import PluginError
+from switchbot_automation.model import DeviceStatus
+
+ADDRESS, ID = "C2:71:11:1E:C0:AB", "C271111EC0AB"
+
+
+def climate(celsius, humidity):
+    tenths = round(abs(celsius) * 10)
+    sign = 0x80 if celsius >= 0 else 0
+    return bytes([tenths % 10, sign | tenths // 10, humidity])
+
+
+def meter(celsius, humidity, battery=100, letter="T"):
+    """Service data of a meter: model, flags, battery, climate."""
+    return letter.encode() + bytes([0, battery]) + climate(celsius, humidity)
+
+
+def outdoor(celsius, humidity, co2=None):
+    """Manufacturer data of an outdoor meter or, with CO2, of a Meter Pro CO2."""
+    body = bytes(6) + bytes([1, 90]) + climate(celsius, humidity) + bytes(2)
+    return body + (b"" if co2 is None else co2.to_bytes(2, "big"))
+
+
+def contact(*, is_open=False, late=False, moves=False, light=False):
+    flags = moves << 7 | light << 6 | late << 5 | is_open << 4
+    return bytes(7) + bytes([flags]) + bytes(5)
+
+
+def motion(*, moves, light):
+    return bytes(7) + bytes([moves << 6 | light << 5])
+
+
+class Hand:
+    seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def clock():
+    return Hand()
+
+
+@pytest.fixture
+async def air(clock):
+    """Ears that listen to a scanner without a radio."""
+    double = ScannerDouble()
+    async with listen(Ears(clock), make=double.make) as heard:
+        yield double, heard
+    assert not double.running
+
+
+async def test_a_meter_that_names_its_model_needs_nothing_else(air):
+    double, heard = air
+    double.say(ADDRESS, service=meter(-8.6, 53, 88))
+    found = heard.heard(ID)
+    assert found.device_type == "Meter"
+    assert found.fields == {"temperature": -8.6, "humidity": 53, "battery": 88}
+    assert found.rssi == -60
+    assert heard.heard("c2:71:11:1e:c0:ab") == found
+
+
+async def test_a_battery_stays_known_when_a_packet_has_none(air, clock):
+    double, heard = air
+    heard.expect(ID, "WoIOSensor")
+    letter = b"w" + bytes([0, 77])
+    double.say(ADDRESS, service=letter, manufacturer=outdoor(24.6, 53))
+    assert heard.heard(ID).fields["battery"] == 77
+    clock.seconds = 30
+    double.say(ADDRESS, manufacturer=outdoor(25.1, 54))
+    found = heard.heard(ID)
+    assert found.fields == {"temperature": 25.1, "humidity": 54, "battery": 77}
+    clock.seconds = 100
+    assert heard.heard(ID).age_seconds == 70
+
+
+@pytest.mark.parametrize(
+    ("device_type", "manufacturer", "fields"),
+    [
+        ("WoIOSensor", outdoor(24.6, 53), {"temperature": 24.6, "humidity": 53}),
+        (
+            "MeterPro(CO2)",
+            outdoor(27.7, 36, 725),
+            {"temperature": 27.7, "humidity": 36, "CO2": 725},
+        ),
+        (
+            "Contact Sensor",
+            contact(is_open=True, light=True),
+            {"openState": "open", "brightness": "bright", "moveDetected": False},
+        ),
+        (
+            "Contact Sensor",
+            contact(late=True, moves=True),
+            {"openState": "timeOutNotClose", "brightness": "dim", "moveDetected": True},
+        ),
+        (
+            "Contact Sensor",
+            contact(),
+            {"openState": "close", "brightness": "dim", "moveDetected": False},
+        ),
+        (
+            "Motion Sensor",
+            motion(moves=True, light=False),
+            {"moveDetected": True, "brightness": "dim"},
+        ),
+    ],
+)
+async def test_a_known_type_is_heard_passively_in_the_status_s_words(
+    air, device_type, manufacturer, fields
+):
+    double, heard = air
+    double.say(ADDRESS, manufacturer=manufacturer)
+    assert heard.heard(ID) is None, "nobody said what it is"
+    heard.expect(ID, device_type)
+    double.say(ADDRESS, manufacturer=manufacturer)
+    assert heard.heard(ID).fields == fields
+    status = DeviceStatus(ID, device_type, fields, None)
+    assert dict(said_by_status(status).values) == fields
+
+
+async def test_a_packet_that_says_what_it_is_counts_more_than_what_was_expected(air):
+    double, heard = air
+    heard.expect(ID, "Motion Sensor")
+    double.say(ADDRESS, service=meter(21.0, 40))
+    assert heard.heard(ID).device_type == "Meter"
+
+
+@pytest.mark.parametrize(
+    ("service", "manufacturer"),
+    [
+        (meter(0.0, 0), None),
+        (None, bytes(5)),
+        (b"", b""),
+        (b"\xff\xff\xff", None),
+        (None, None),
+    ],
+)
+async def test_what_is_no_air_or_no_packet_says_nothing(air, service, manufacturer):
+    double, heard = air
+    heard.expect(ID, "Meter")
+    double.say(ADDRESS, service=service, manufacturer=manufacturer)
+    assert heard.heard(ID) is None
+
+
+async def test_two_devices_of_equal_bytes_do_not_share_what_is_heard(air):
+    double, heard = air
+    double.say(ADDRESS, service=meter(21.0, 40))
+    double.say("AA:00:00:00:00:01", service=meter(21.0, 40))
+    double.say(ADDRESS, service=meter(22.0, 40))
+    assert heard.heard("AA0000000001").fields["temperature"] == 21.0
+    heard.heard(ID).fields["temperature"] = 99
+    assert heard.heard(ID).fields["temperature"] == 22.0
+
+
+async def test_bleak_s_own_packets_are_read_as_they_are():
+    """What a host's Bluetooth, as Home Assistant's, hands on."""
+    packet = AdvertisementData(
+        "WoSensorTH",
+        {2409: bytes(6)},
+        {"0000fd3d-0000-1000-8000-00805f9b34fb": meter(19.3, 41, 42)},
+        [],
+        None,
+        -71,
+        (),
+    )
+    heard = Ears()
+    assert heard.hear(BLEDevice(ADDRESS, "x", None), packet)
+    assert heard.heard(ID).fields["temperature"] == 19.3
+    assert heard.heard(ID).rssi == -71
+
+
+async def test_who_subscribes_hears_of_what_is_new_alone(air):
+    double, heard = air
+    told = []
+    end = heard.subscribe(told.append)
+    for celsius in (21.0, 21.0, 21.1):
+        double.say(ADDRESS, service=meter(celsius, 40))
+    end()
+    double.say(ADDRESS, service=meter(30.0, 40))
+    assert told == [ID, ID]
+
+
+async def test_a_radio_that_fails_says_so_as_a_plug_in_does():
+    class Broken(ScannerDouble):
+        async def start(self):
+            raise OSError("no adapter")
+
+    with pytest.raises(PluginError, match="no adapter"):
+        async with listen(Ears(), make=Broken().make):
+            pass
+
+
+async def test_a_double_that_nobody_listens_to_says_nothing():
+    with pytest.raises(RuntimeError):
+        ScannerDouble().say(ADDRESS, service=meter(21.0, 40))
+
+
+@given(st.binary(max_size=40) | st.none(), st.binary(max_size=40) | st.none())
+def test_whatever_bytes_there_are_nothing_is_raised(service, manufacturer):
+    for device_type in ("", *MODELS):
+        heard = Ears()
+        heard.expect(ID, device_type)
+        double = ScannerDouble().make(heard.hear)
+        double.running = True
+        double.say(ADDRESS, service=service, manufacturer=manufacturer)
+        found = heard.heard(ID)
+        if found is not None:
+            assert found.fields
+
+
+def test_every_sensor_of_the_table_is_one_of_the_catalogue_and_of_the_parser():
+    for device_type, model in MODELS.items():
+        assert catalog.lookup(device_type, infrared=False) is not None
+        assert model in SwitchbotModel.__members__

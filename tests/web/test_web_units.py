@@ -1,0 +1,68 @@
+"""The page and its API for people who think in degrees Fahrenheit."""
+
+from copy import deepcopy
+from datetime import timedelta
+
+import pytest
+
+from switchbot_automation.simulation import SimulatedClock
+from switchbot_store import HistoryService, SqliteHistory
+
+from .conftest import MONDAY, SETTINGS, LivedHome
+
+
+@pytest.fixture
+async def lived():
+    """The home of the other tests, as somebody in America wrote it down."""
+    settings = deepcopy(SETTINGS) | {"unit": "fahrenheit"}
+    settings["winter"] = {"min_temp": 68.9, "max_temp": 70.7, "target_temp": 73.4}
+    office = settings["zones"]["office"]
+    office["winter"] = {"min_temp": 67.1, "max_temp": 68.9, "target_temp": 71.6}
+    clock = SimulatedClock(MONDAY + timedelta(hours=3))
+    history = HistoryService(SqliteHistory(":memory:"), now=clock.now)
+    lived = LivedHome(history, clock, settings)
+    with history:
+        async with lived.engine:
+            await lived.live(4)
+            yield lived
+
+
+async def test_numbers_stay_in_celsius_and_words_are_in_fahrenheit(lived, get):
+    async with lived.serve() as url:
+        home = await get(f"{url}api/zones")
+        assert home["unit"] == "fahrenheit"
+        zone = home["zones"][0]
+        assert zone["band"] == {"low": 20.5, "high": 21.5}
+        assert 5 < zone["temperature"] < 30
+        why = await get(f"{url}api/zones/office/explain")
+    words = " ".join([why["text"], *(each["text"] for each in zone["reasons"])])
+    assert "°F" in words
+    assert "°C" not in words
+
+
+async def test_the_page_is_in_fahrenheit_and_knows_it(lived, http):
+    async with lived.serve() as url, http.get(url) as answer:
+        page = await answer.text()
+    assert 'data-unit="fahrenheit"' in page
+    assert ">°F</span>" in page
+    body = page.partition("</script>")[2]
+    assert "°C" not in body
+
+
+async def test_csv_is_in_fahrenheit_and_says_so(lived, http, get):
+    async with lived.serve() as url:
+        path = f"{url}api/zones/office/history.csv?hours=2"
+        async with http.get(path) as answer:
+            lines = (await answer.text()).splitlines()
+        last = (await get(f"{url}api/zones/office"))["temperature"]
+    names = lines[0].split(",")
+    assert "temperature_fahrenheit" in names
+    value = float(lines[-1].split(",")[names.index("temperature_fahrenheit")])
+    assert value == pytest.approx(last * 1.8 + 32, abs=0.01)
+
+
+async def test_a_page_in_celsius_is_as_it_was(bare, http):
+    async with bare.serve() as url, http.get(url) as answer:
+        page = await answer.text()
+    assert "data-unit" not in page
+    assert "°F" not in page
