@@ -287,6 +287,23 @@ def home_assistant(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
 
 
+@nox.session(python=interpreter("3.14"))
+def home_assistant_mqtt(session: nox.Session) -> None:
+    """Find and command rooms with Home Assistant's own MQTT integration, and mosquitto."""
+    # It asks for 3.14.2: an older one cannot install it, and is said so here.
+    found = session.run(
+        "python", "-c", "import sys; print(sys.version_info[:3])", silent=True
+    )
+    if str(found).strip() < "(3, 14, 2)":
+        session.skip(f"Home Assistant 2026.11 asks for CPython 3.14.2, not {found}")
+    session.install(
+        *("-e", ".[mqtt]", "homeassistant==2026.11.0"),
+        # What its MQTT integration imports on its way.
+        "aiohasupervisor==0.8.1",
+    )
+    session.run("python", "tests/mqtt/inside_home_assistant.py", *session.posargs)
+
+
 @nox.session(python=interpreter("3.12"))
 def yardstick(session: nox.Session) -> None:
     """Hold the database's health check against postgres-mcp, on crafted databases."""

@@ -10,6 +10,7 @@
     ├── EngineClosedError         the engine was closed, or belongs to another process
     ├── RuleActionError           a rule's action was refused before anything was sent
     ├── WebhookError              a webhook was refused or failed; `status`
+    ├── BrokerError               an MQTT broker refused us or is not there; `fault`
     └── CloudError                a call to the SwitchBot cloud failed
         ├── AuthError             token or secret refused
         ├── ClockSkewError        refused because this machine's clock is wrong
@@ -120,6 +121,20 @@ class WebhookError(AutomationError):
         super().__init__(message)
         self.status = status
         self.maybe_sent = maybe_sent
+
+
+class BrokerError(AutomationError):
+    """There is no connection to an MQTT broker, or there is none any more.
+
+    `fault` says why: ``unreachable``; ``certificate``, TLS came to nothing; ``silent``, no
+    answer in time; ``refused``, by name, password or client id; ``forbidden``, the topic;
+    ``closed``, by the broker, which need not say why. The message shows no more of it
+    than host and port.
+    """
+
+    def __init__(self, message: str, *, fault: str) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class CloudError(AutomationError):

@@ -21,7 +21,7 @@ time_limit
 """
 AUTOMATION = """
 Action AuthError AutomationEngine AutomationError BacktestError BacktestReport
-BadParameterError Clock ClockSkewError CloudApi CloudError CloudServerError
+BadParameterError BrokerError Clock ClockSkewError CloudApi CloudError CloudServerError
 CloudTimeoutError Command CommandResult CommandStatus Device DeviceList
 DeviceOfflineError DeviceStatus EngineClosedError EngineThread Explanation
 HubOfflineError ManualAction

@@ -18,6 +18,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.cli.stopping import stop_requested
 from switchbot_automation.simulation import FakeSwitchBotCloud, new_settings
+from switchbot_automation.simulation.server.broker import SimulatedBroker
 
 _SEASONS = ("winter", "summer")
 _DEFAULT_PORT = 8123
@@ -53,6 +54,12 @@ _FASTEST = 3600.0
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write settings that fit the simulated devices, unless the file exists.",
 )
+@click.option(
+    "--mqtt",
+    "with_broker",
+    is_flag=True,
+    help="Push events by a broker of its own as well, for SWITCHBOT_PUSH=mqtt.",
+)
 @json_option("Print base_url, token and secret as one object.")
 @logging_options("warning")
 @click.pass_context
@@ -64,6 +71,7 @@ def cloud(
     seed: int,
     speed: float,
     settings_out: Path | None,
+    with_broker: bool,
     as_json: bool,
 ) -> None:
     """Serve a simulated SwitchBot cloud with one home, until Ctrl-C or SIGTERM.
@@ -72,11 +80,16 @@ def cloud(
     token and secret are made up and the same every time.
     """
     written = settings_out is not None and _write_settings(settings_out, season)
-    server = FakeSwitchBotCloud(port=port, season=season, seed=seed, speed=speed)
+    broker = _broker() if with_broker else None
+    server = FakeSwitchBotCloud(
+        port=port, season=season, seed=seed, speed=speed, broker=broker
+    )
     variables = {
         "SWITCHBOT_TOKEN": server.token,
         "SWITCHBOT_SECRET": server.secret,
     }
+    if broker is not None:
+        variables["SWITCHBOT_PUSH"] = "mqtt"
     if settings_out is not None:
         variables["SWITCHBOT_SETTINGS_PATH"] = str(settings_out.absolute())
 
@@ -98,12 +111,26 @@ def cloud(
             click.echo(f"export {name}={shlex.quote(value)}")
         click.echo("# Serving until Ctrl-C.", err=True)
 
-    ctx.exit(asyncio.run(_serve(server, announce)))
+    ctx.exit(asyncio.run(_serve(server, broker, announce)))
 
 
-async def _serve(server: FakeSwitchBotCloud, announce: Any) -> int:
+def _broker() -> SimulatedBroker:
+    try:
+        return SimulatedBroker()
+    except ModuleNotFoundError as error:
+        raise Misuse(
+            "--mqtt makes certificates with cryptography, of the extra `mqtt`: "
+            "pip install 'switchbot-automation[mqtt]'"
+        ) from error
+
+
+async def _serve(
+    server: FakeSwitchBotCloud, broker: SimulatedBroker | None, announce: Any
+) -> int:
     with stop_requested() as stop:
         try:
+            if broker is not None:
+                await broker.start()
             await server.start()
         except OSError as error:
             raise click.ClickException(
@@ -114,6 +141,8 @@ async def _serve(server: FakeSwitchBotCloud, announce: Any) -> int:
             return await stop
         finally:
             await server.stop()
+            if broker is not None:
+                await broker.stop()
 
 
 def _write_settings(path: Path, season: str) -> bool:

@@ -10,6 +10,7 @@ import aiohttp
 import click
 
 from switchbot_automation.cli.account import account_from_environment, connect
+from switchbot_automation.cli.broker import own_broker, wants_push
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -20,7 +21,12 @@ from switchbot_automation.cli.output import (
     print_table,
 )
 from switchbot_automation.cli.targets import CUT_OFF, NOTHING_LISTED, is_cut_off
-from switchbot_automation.errors import AuthError, ClockSkewError, CloudError
+from switchbot_automation.errors import (
+    AuthError,
+    BrokerError,
+    ClockSkewError,
+    CloudError,
+)
 from switchbot_automation.explain.words import word_of
 from switchbot_automation.languages import translated as _
 from switchbot_automation.settings.account import account_findings
@@ -49,10 +55,15 @@ _LOW_PART: Final = 0.1
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Find the usual mistakes of account, settings and store, changing nothing.
 
-    It asks the account for its list, its scenes and its webhook, three calls, and commands
-    nothing. The exit code is 1 when something is a problem; warnings leave it 0.
+    It asks the account for its list, its scenes and its webhook, three calls, one more
+    where events come by MQTT, and commands nothing. The exit code is 1 when something is a problem; warnings leave it 0.
     """
-    found = [*_environment(), *examine(), *asyncio.run(_account())]
+    found = [
+        *_environment(),
+        *examine(),
+        *asyncio.run(_account()),
+        *asyncio.run(_own_broker()),
+    ]
     problems = [each for each in found if each.level == "problem"]
     if as_json:
         print_json({"ok": not problems, "findings": [asdict(each) for each in found]})
@@ -160,6 +171,8 @@ async def _of_account(
             yield finding
     async for finding in _webhook(client):
         yield finding
+    async for finding in _push(client):
+        yield finding
 
 
 def _quota(client: SwitchBotClient, state: Mapping[str, Any]) -> Iterator[SetupFinding]:
@@ -240,6 +253,54 @@ async def _webhook(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
             )
         else:
             yield SetupFinding("webhook", "ok", _("{url} answers from here", url=shown))
+
+
+async def _push(client: SwitchBotClient) -> AsyncIterator[SetupFinding]:
+    """Connect to SwitchBot's own broker, if events are to come by it; one call."""
+    try:
+        if not wants_push():
+            return
+    except Misuse as misuse:
+        yield SetupFinding("push", "problem", misuse.message, "")
+        return
+    from switchbot_automation.mqtt.push import try_out  # noqa: PLC0415 - an extra
+
+    try:
+        until = await try_out(client)
+    except (CloudError, BrokerError) as error:
+        advice = _(
+            "rooms are kept all the same, with polling; its address is not documented and"
+            " may change"
+        )
+        yield SetupFinding("push", "warning", str(error), advice)
+    else:
+        yield SetupFinding(
+            "push",
+            "ok",
+            _(
+                "events come by SwitchBot's own MQTT; its certificate holds until {day}",
+                day=until.date().isoformat(),
+            ),
+        )
+
+
+async def _own_broker() -> list[SetupFinding]:
+    """Connect to one's own broker, if rooms are to be shown there."""
+    try:
+        address = own_broker()
+    except Misuse as misuse:
+        return [SetupFinding("mqtt", "problem", misuse.message, "")]
+    if address is None:
+        return []
+    from switchbot_automation.mqtt.link import linked  # noqa: PLC0415 - an extra
+
+    try:
+        async with linked(address):
+            words = _("the MQTT broker {broker} lets us in", broker=str(address))
+            return [SetupFinding("mqtt", "ok", words)]
+    except BrokerError as error:
+        advice = _("look at SWITCHBOT_MQTT_URL and at what the broker logs")
+        return [SetupFinding("mqtt", "problem", str(error), advice)]
 
 
 async def _reach(url: str) -> None:

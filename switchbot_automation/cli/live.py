@@ -20,6 +20,14 @@ from switchbot_automation.cli.account import (
     account_from_environment,
     connect,
 )
+from switchbot_automation.cli.broker import (
+    beside,
+    bridge_of,
+    own_broker,
+    push_of,
+    topics_of,
+    wants_push,
+)
 from switchbot_automation.cli.output import (
     FAILURE,
     OK,
@@ -53,8 +61,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from switchbot_automation import SwitchBotClient
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.model import Command, TickReport, ZoneDecision
+    from switchbot_automation.mqtt import BrokerAddress
     from switchbot_store import HistoryService, StoreInterface
 
 _LOGGER = logging.getLogger(__name__)
@@ -93,11 +103,17 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
     """Run the engine until Ctrl-C or SIGTERM.
 
     The account comes from SWITCHBOT_TOKEN, SWITCHBOT_SECRET and SWITCHBOT_BASE_URL, the
-    store from STORE_BACKEND and its companions. It carries on while the cloud or the
+    store from STORE_BACKEND and its companions; with SWITCHBOT_PUSH=mqtt the account's
+    events come by SwitchBot's own MQTT, without a public address, and with
+    SWITCHBOT_MQTT_URL=mqtt://user:password@host rooms are shown on your own broker, where
+    Home Assistant and others find and command them. It carries on while the cloud or the
     database is away. At the end the history's buffer is flushed. A second one on the same
     directory only watches, and takes over when the first ends.
     """
     account = account_from_environment()
+    push, broker = wants_push(), own_broker()
+    if broker is not None:
+        topics_of(None)  # refused now, if at all
     config = StoreConfig.from_env()
     with (
         get_store(config) as store,
@@ -113,7 +129,17 @@ def run(ctx: click.Context, as_json: bool, web: Address | None) -> None:
                 only.holder,
             )
         narrator = Narrator(as_json=as_json)
-        code = asyncio.run(_run(account, store, history, narrator, web=web, only=only))
+        running = _run(
+            account,
+            store,
+            history,
+            narrator,
+            web=web,
+            only=only,
+            push=push,
+            broker=broker,
+        )
+        code = asyncio.run(running)
     ctx.exit(code)
 
 
@@ -161,6 +187,17 @@ async def engine_of(
     watches_while: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[AutomationEngine]:
     """Give the engine of the environment; it only watches while it is told to."""
+    async with _set_up(account, store, history, watches_while) as (engine, _client):
+        yield engine
+
+
+@asynccontextmanager
+async def _set_up(
+    account: CloudAccount,
+    store: StoreInterface,
+    history: HistoryService,
+    watches_while: Callable[[], bool] = lambda: False,
+) -> AsyncIterator[tuple[AutomationEngine, SwitchBotClient]]:
     threaded = ThreadedHistory(history)
     try:
         async with (
@@ -174,7 +211,7 @@ async def engine_of(
                 watches_while=watches_while,
             ) as engine,
         ):
-            yield engine
+            yield engine, client
     finally:
         await threaded.detach()
 
@@ -187,13 +224,22 @@ async def _run(
     *,
     web: Address | None,
     only: OnlyRun,
+    push: bool,
+    broker: BrokerAddress | None,
 ) -> int:
     with stop_requested() as stop:
-        async with engine_of(account, store, history, only.another) as engine:
+        async with _set_up(account, store, history, only.another) as (engine, client):
             engine.subscribe(narrator)
             scheduler = SchedulerService(engine)
             page = page_of(engine, web, history=history, scheduler=scheduler)
-            async with page as url:
+            running: dict[str, Any] = {}
+            # Who only watches leaves these to the one that does not.
+            leads = lambda: not only.another()  # noqa: E731 - as short as it reads
+            if push:
+                running["push"] = push_of(engine, client, wanted=leads)
+            if broker is not None:
+                running["mqtt"] = bridge_of(engine, broker, wanted=leads)
+            async with page as url, beside(engine, **running):
                 await scheduler.start()
                 _LOGGER.info(
                     "running against %s, settings in %s",

@@ -201,6 +201,7 @@ class AutomationEngine:
         self._last_tick: datetime | None = None
         self._told_wakeup: datetime | None = None
         self._wanted = ""
+        self._beside: dict[str, Callable[[], Mapping[str, Any]]] = {}
 
     async def __aenter__(self) -> Self:
         self._lifetime.open()
@@ -734,6 +735,24 @@ class AutomationEngine:
             self._parts.agenda.bring_forward()
         return event
 
+    def events_missed(self) -> None:
+        """Know that events may have been lost: what they left unsaid counts for nothing.
+
+        Meters that their events had spoken for are asked when they are due next. No I/O.
+        """
+        self._lifetime.check_open()
+        self._parts.pushes.forget_heard()
+
+    def show_in_health(
+        self, name: str, report: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """Have what a host runs beside the engine told in `health`, under its name.
+
+        `report` is asked at each `health`, does no I/O and returns what JSON can hold; its
+        `problem`, unless None, makes the home's status ``degraded``.
+        """
+        self._beside[name] = report
+
     def _took(self, event: WebhookEvent, zones: Collection[str]) -> bool:
         """Hand an event to rules and upkeep; tell whether it wants a tick."""
         settings = self._documents.life.settings
@@ -844,6 +863,7 @@ class AutomationEngine:
             left_units=self._parts.left_units.report(),
             refused=self._parts.observer.refusals,
             plugins=await self._plugins(),
+            beside={name: dict(report()) for name, report in self._beside.items()},
         )
 
     def memory(self) -> dict[str, Any]:

@@ -65,63 +65,73 @@ async def test_off_sends_off_and_switches_the_automation_off(hass, home):
     assert hass.states.get(ROOM).state == "heat"
 
 
-async def test_the_band_is_written_to_the_settings(hass, home):
+async def test_a_band_is_a_wish_and_no_change_of_the_settings(hass, home):
+    before = (await home.engine.stored_settings()).data
     await call(
         hass, "climate", "set_temperature", target_temp_low=18.5, target_temp_high=20
     )
-    stored = (await home.engine.stored_settings()).data
-    assert (stored["winter"]["min_temp"], stored["winter"]["max_temp"]) == (18.5, 20)
-    # What the entity does not show stays as it was, but for the setpoint, see below.
-    assert stored["winter"]["target_temp"] > 20
-    assert stored["winter"]["fan_speed"] == 3
-    assert hass.states.get(ROOM).attributes["target_temp_low"] == 18.5
+    assert (await home.engine.stored_settings()).data == before
+    shown = hass.states.get(ROOM).attributes
+    assert (shown["target_temp_low"], shown["target_temp_high"]) == (18.5, 20)
+    assert home.data.zones["default"]["wish"]["until"]
 
 
-@pytest.mark.parametrize(
-    ("asked", "profile"),
-    [
-        # The unit is sent 23 for 20 to 22; it reads its own warm air.
-        ({"target_temp_low": 24, "target_temp_high": 25}, (24, 25, 26.5)),
-        ({"target_temp_low": 18, "target_temp_high": 22}, (18, 22, 22)),
-        ({"target_temp_low": 10, "target_temp_high": 12}, (10, 12, 16)),
-        ({"target_temp_low": 33, "target_temp_high": 35}, (33, 35, 30)),
-        ({"temperature": 23.5}, (22.5, 24.5, 25.5)),
-    ],
-)
-async def test_the_dial_moves_band_and_setpoint_together(hass, home, asked, profile):
-    await call(hass, "climate", "set_temperature", **asked)
-    stored = (await home.engine.stored_settings()).data["winter"]
-    assert (stored["min_temp"], stored["max_temp"], stored["target_temp"]) == profile
+async def test_a_temperature_moves_the_band_as_wide_as_it_is(hass, home):
+    shown = hass.states.get(ROOM).attributes
+    width = shown["target_temp_high"] - shown["target_temp_low"]
+    await call(hass, "climate", "set_temperature", temperature=23.5)
+    shown = hass.states.get(ROOM).attributes
+    assert shown["target_temp_high"] - shown["target_temp_low"] == width
+    assert (shown["target_temp_high"] + shown["target_temp_low"]) / 2 == 23.5
 
 
 async def test_a_band_that_was_moved_is_told_to_the_unit(hass, home):
+    before = home.data.zones["default"]["last_action"]
     await call(
         hass, "climate", "set_temperature", target_temp_low=24, target_temp_high=25
     )
-    # 26.5, in whole degrees.
-    assert home.data.zones["default"]["last_action"] == "setAll(27,5,3,on)"
+    # The unit's setpoint moves with the band.
+    after = home.data.zones["default"]["last_action"]
+    assert after != before
+    assert after.startswith("setAll(2")
 
 
-@pytest.mark.parametrize(
-    ("mode", "season", "enabled"),
-    [("off", "winter", False), ("cool", "summer", True), ("heat", "winter", True)],
-)
-async def test_a_band_may_come_with_a_mode(hass, home, mode, season, enabled):
+async def test_a_band_may_come_with_a_mode(hass, home):
     await call(
         hass,
         "climate",
         "set_temperature",
         target_temp_low=24,
         target_temp_high=26,
-        hvac_mode=mode,
+        hvac_mode="cool",
     )
-    stored = (await home.engine.stored_settings()).data
-    assert (stored[season]["min_temp"], stored[season]["max_temp"]) == (24, 26)
-    assert home.data.zones["default"]["enabled"] is enabled
-    assert hass.states.get(ROOM).state == mode
-    if mode == "off":
-        # The unit that was heating was turned off, and the new band turned nothing on.
-        assert home.data.zones["default"]["power"] == "off"
+    state = hass.states.get(ROOM)
+    assert state.state == "cool"
+    assert (
+        state.attributes["target_temp_low"],
+        state.attributes["target_temp_high"],
+    ) == (24, 26)
+
+
+@pytest.mark.parametrize("first", ["off", None])
+async def test_a_band_for_a_room_that_is_off_is_refused_whole(hass, home, first):
+    if first is None:
+        await call(hass, "climate", "turn_off")
+    before = hass.states.get(ROOM).attributes["target_temp_low"]
+    mode = {} if first is None else {"hvac_mode": first}
+    with pytest.raises(ServiceValidationError, match="is off"):
+        await call(
+            hass,
+            "climate",
+            "set_temperature",
+            target_temp_low=24,
+            target_temp_high=26,
+            **mode,
+        )
+    state = hass.states.get(ROOM)
+    assert state.attributes["target_temp_low"] == before
+    # Nothing of it was done, neither the mode nor the band.
+    assert state.state == ("off" if first is None else "heat")
 
 
 async def test_a_mode_it_does_not_have_is_refused_beside_a_band(hass, home):

@@ -77,7 +77,7 @@ async def test_an_account_without_a_thermometer_is_of_no_use(
     assert (ended["type"], ended["reason"]) == (FlowResultType.ABORT, "no_devices")
 
 
-async def test_an_account_is_set_up_once(hass, begun, account, home, entry):
+async def test_an_account_is_set_up_once(hass, begun, account):
     room = await go_on(hass, begun, account)
     done = await go_on(hass, room, ROOM)
     assert done["type"] is FlowResultType.CREATE_ENTRY
@@ -157,3 +157,36 @@ def test_the_strings_are_the_english_translation(pytestconfig):
     )
     strings = json.loads((component / "strings.json").read_text())
     assert strings == json.loads((component / "translations" / "en.json").read_text())
+
+
+async def test_the_same_account_by_a_new_token_is_not_added_again(
+    hass, home, cloud, account
+):
+    cloud.token, cloud.secret = "ab" * 48, "e" * 32
+    await home.engine.run_once(trigger="manual")
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress()
+    new = {"token": cloud.token, "secret": cloud.secret}
+    done = await go_on(hass, flow, new)
+    assert done["reason"] == "reauth_successful"
+    await hass.async_block_till_done()
+    again = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_USER}
+    )
+    ended = await go_on(hass, again, {**account, **new})
+    assert ended["reason"] == "already_configured"
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 1
+
+
+async def test_another_account_s_token_does_not_take_the_rooms_over(
+    hass, home, cloud, entry
+):
+    cloud.secret = "f" * 32
+    await home.engine.run_once(trigger="manual")
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress()
+    before = dict(entry.data)
+    with cloud.faults.inject(Fault.EMPTY_LIST):
+        ended = await go_on(hass, flow, {"token": cloud.token, "secret": cloud.secret})
+    assert ended["reason"] == "wrong_account"
+    assert dict(entry.data) == before

@@ -143,6 +143,12 @@ class Pushes:
             self._shown[event.device_id] = shows
             self.wake = True
 
+    def forget_heard(self) -> None:
+        """Take no meter's events for its answer until it was asked or heard again."""
+        for line in self.heard.values():
+            line.heard_at = -math.inf
+            line.fresh = False
+
     def told_signs(self) -> list[tuple[str, Mapping[str, Any], datetime, bool]]:
         """Return what sensors around the zones showed since this was last asked."""
         told = list(self._signs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.overlay import in_force
@@ -49,6 +50,7 @@ def health_report(
     rules: Mapping[str, Any],
     left_units: list[dict[str, Any]],
     plugins: Mapping[str, Any],
+    beside: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     refused: Collection[Refusal] = (),
 ) -> dict[str, Any]:
     """Return the health; `status` is ``ok``, ``degraded`` or ``error``.
@@ -65,7 +67,8 @@ def health_report(
     rules run away or fail (`rules.problems`), a part of the stored settings that cannot
     be read here was set aside (`set_aside`), or a unit that the settings no longer have
     was left running (`left_units`; it ends when the unit is turned off, seen off, or
-    configured again, and after a week).
+    configured again, and after a week), or something beside the engine tells of a problem
+    (`beside`, such as the connection that events come by).
     """
     settings = documents.life.settings
     stale = now - next_wakeup > _STALE_AFTER
@@ -88,6 +91,7 @@ def health_report(
         or bool(left_units)
         or rules.get("problems")
         or (settings is not None and settings.set_aside)
+        or any(each.get("problem") for each in beside.values())
     )
     if (settings is None and report is not None) or stale:
         status = "error"
@@ -141,6 +145,7 @@ def health_report(
         "rules": rules,
         "left_units": left_units,
         "plugins": plugins,
+        "beside": {name: dict(each) for name, each in beside.items()},
         "zone_rules": _zone_rules(documents, now),
         "performance": dict(performance),
     }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.simulation.faults import Faults
+    from switchbot_automation.simulation.server.broker import Broker
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class FakeSwitchBotCloud:
     home live faster than the clock; signatures and quota stay on the clock.
 
     `skew_seconds` is how far a client's `t` may be off; the real limit is unknown.
+    With a `broker`, such as a started `SimulatedBroker` of `simulation.server.broker`,
+    it gives credentials for that and pushes its events there as well.
 
     >>> import asyncio
     >>> from switchbot_automation.simulation import FakeSwitchBotCloud
@@ -76,6 +79,7 @@ class FakeSwitchBotCloud:
         seed: int = 0,
         speed: float = 1.0,
         skew_seconds: float = 300.0,
+        broker: Broker | None = None,
     ) -> None:
         if home is None:
             home = SimulatedHome(
@@ -87,9 +91,12 @@ class FakeSwitchBotCloud:
         home.account.secret = secret
         self.skew_seconds = skew_seconds
         self.unauthorized = 0
+        self.wants_source = False
+        """Whether ``iot/credential`` is refused without the header `src`."""
         self._port = port
         self._runner: web.AppRunner | None = None
-        self._delivery = EventDelivery(home)
+        self._broker = broker
+        self._delivery = EventDelivery(home, broker)
 
     def __repr__(self) -> str:
         return f"FakeSwitchBotCloud(port={self._port}, running={self.running})"
@@ -162,7 +169,7 @@ class FakeSwitchBotCloud:
             await runner.cleanup()
 
     async def deliver_events(self) -> int:
-        """Send the due events to the account's webhook; return how many arrived."""
+        """Send the due events to webhook and broker; return how many the former took."""
         return await self._delivery.deliver()
 
     async def __aenter__(self) -> Self:
@@ -312,10 +319,18 @@ class FakeSwitchBotCloud:
         )
 
     async def _iot_credential(self, request: web.Request) -> web.Response:
+        if self.wants_source and not request.headers.get("src"):
+            self.unauthorized += 1
+            raise RefusedError("Unauthorized", http_status=401)
         payload = await _read_json(request)
-        return await self._grant(
-            Call.CONTENT, None, lambda: self.account.content.credential(payload)
-        )
+        content, broker = self.account.content, self._broker
+
+        def answer() -> Any:
+            kept = content.credential(payload)
+            # What a test put there goes before what the broker would say.
+            return kept or (broker.credential(payload["instanceId"]) if broker else {})
+
+        return await self._grant(Call.CONTENT, None, answer)
 
     async def _webhook(self, request: web.Request) -> web.Response:
         action = request.match_info["action"]

@@ -1,4 +1,4 @@
-"""Delivery of webhook events over HTTP, as the cloud does it: once, unsigned."""
+"""Delivery of events as the cloud does it: over HTTP, once and unsigned; by a broker."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import aiohttp
 
 if TYPE_CHECKING:
     from switchbot_automation.simulation.home import SimulatedHome
+    from switchbot_automation.simulation.server.broker import Broker
 
 _LOGGER = logging.getLogger(__name__)
 _PERIOD_SECONDS = 1.0
@@ -18,13 +19,17 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 
 
 class EventDelivery:
-    """Sends a home's due events to the URL that its account set up.
+    """Sends a home's due events to the URL that its account set up, and to a broker.
 
     An event that does not arrive is not sent again, as users found.
     """
 
-    def __init__(self, home: SimulatedHome) -> None:
+    def __init__(self, home: SimulatedHome, broker: Broker | None = None) -> None:
         self._home = home
+        self._broker = broker
+        if broker is not None:
+            # Whether anybody listens there, only the broker knows.
+            home.push.wanted = True
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -41,9 +46,12 @@ class EventDelivery:
                 await task
 
     async def deliver(self) -> int:
-        """Send what is due now; return how many were answered with success."""
+        """Send what is due now; return how many a webhook took."""
         self._home.advance()
         events = self._home.push.due_events()
+        if self._broker is not None:
+            for event in events:
+                await self._broker.publish(event)
         webhook = self._home.push.webhook
         if not events or webhook is None or not webhook["enable"]:
             return 0

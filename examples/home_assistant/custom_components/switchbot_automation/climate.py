@@ -11,6 +11,7 @@ from homeassistant.components.climate import (
     ATTR_HVAC_MODE,
     ATTR_TARGET_TEMP_HIGH,
     ATTR_TARGET_TEMP_LOW,
+    PRESET_NONE,
     ClimateEntity,
     ClimateEntityFeature,
     HVACAction,
@@ -46,7 +47,6 @@ _ACTIONS = {
     "fan": HVACAction.FAN,
     "off": HVACAction.IDLE,
 }
-_SETPOINTS = (16.0, 30.0)
 _UNTIL_NEXT_CHANGE = "until_next_change"
 _HOLD = {
     vol.Optional("action"): vol.In(["on", "off", "fan", "winter", "summer"]),
@@ -82,35 +82,13 @@ async def async_setup_entry(
     )
 
 
-def _around(profile: Mapping[str, Any], middle: float) -> tuple[float, float]:
-    """Return the profile's band, as wide as it is, around another temperature."""
-    width = profile.get("max_temp", middle) - profile.get("min_temp", middle)
-    return middle - width / 2, middle + width / 2
-
-
-def _move(profile: dict[str, Any], low: float, high: float) -> None:
-    """Give a profile another band, and its setpoint the same way to go.
-
-    The setpoint is what the unit is sent. It reads its own warm air, so it lies as far
-    from the band's middle as the unit needs; left behind, the room never gets there.
-    """
-    before = [profile.get(key) for key in ("min_temp", "max_temp", "target_temp")]
-    profile |= {"min_temp": low, "max_temp": high}
-    if None in before:
-        return
-    target = before[2]
-    moved = target + (low + high - before[0] - before[1]) / 2
-    # What remotes have, unless it was beyond that already.
-    moved = max(min(target, _SETPOINTS[0]), min(max(target, _SETPOINTS[1]), moved))
-    profile["target_temp"] = round(2 * moved) / 2
-
-
 class ZoneClimate(ZoneEntity, ClimateEntity):
     """A room. Off means that the automation is off, the air conditioner with it."""
 
     _attr_name = None
     _attr_precision = PRECISION_TENTHS
     _attr_target_temperature_step = 0.5
+    _attr_native_temperature_unit = UnitOfTemperature.CELSIUS
     _attr_temperature_unit = UnitOfTemperature.CELSIUS
     _attr_hvac_modes = [HVACMode.OFF, *_SEASONS]
     _attr_min_temp = 10.0
@@ -118,6 +96,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     _attr_supported_features = (
         ClimateEntityFeature.TARGET_TEMPERATURE_RANGE
         | ClimateEntityFeature.TARGET_TEMPERATURE
+        | ClimateEntityFeature.PRESET_MODE
         | ClimateEntityFeature.TURN_ON
         | ClimateEntityFeature.TURN_OFF
     )
@@ -139,7 +118,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         return action  # None: nobody knows, it is infrared
 
     @property
-    def current_temperature(self) -> float | None:
+    def native_current_temperature(self) -> float | None:
         return None if self.shown.get("stale") else self.shown.get("temperature")
 
     @property
@@ -147,12 +126,26 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         return None if self.shown.get("stale") else self.shown.get("humidity")
 
     @property
-    def target_temperature_low(self) -> float | None:
-        return (self.shown.get("band") or {}).get("low")
+    def native_target_temperature_low(self) -> float | None:
+        return (self.shown.get("wanted") or {}).get("low")
 
     @property
-    def target_temperature_high(self) -> float | None:
-        return (self.shown.get("band") or {}).get("high")
+    def native_target_temperature_high(self) -> float | None:
+        return (self.shown.get("wanted") or {}).get("high")
+
+    @property
+    def preset_modes(self) -> list[str]:
+        return [PRESET_NONE, *self.shown.get("presets", ())]
+
+    @property
+    def preset_mode(self) -> str:
+        return (self.shown.get("wish") or {}).get("preset") or PRESET_NONE
+
+    # As they are called before Home Assistant 2026.11; beside the new names, and in one
+    # class with them, nothing is said of the old ones.
+    current_temperature = native_current_temperature
+    target_temperature_low = native_target_temperature_low
+    target_temperature_high = native_target_temperature_high
 
     @property
     def extra_state_attributes(self) -> Mapping[str, Any]:
@@ -185,17 +178,32 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         await self.async_set_hvac_mode(_MODES[self.shown["mode"]])
 
     async def async_set_temperature(self, **kwargs: Any) -> None:
-        # First, so that a zone that is to be off does not act on its new band.
-        if (mode := kwargs.get(ATTR_HVAC_MODE)) is not None:
+        """Want other temperatures until the next change of the windows.
+
+        Refused whole for a room that is off, or is to be: nothing would keep them.
+        """
+        mode = kwargs.get(ATTR_HVAC_MODE)
+        if mode is HVACMode.OFF or (mode is None and not self.shown.get("enabled")):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="no_wish_while_off"
+            )
+        if mode is not None and mode != self.hvac_mode:
             await self.async_set_hvac_mode(mode)
-        season = self.shown["season"]
-        profile = await self.coordinator.profile(self.zone, season)
+        wanted = self.shown.get("wanted") or {"low": 20.0, "high": 20.0}
         if ATTR_TEMPERATURE in kwargs:
-            band = _around(profile, kwargs[ATTR_TEMPERATURE])
+            # The band, as wide as it is, around another middle.
+            middle = (wanted["low"] + wanted["high"]) / 2
+            moved = kwargs[ATTR_TEMPERATURE] - middle
+            band = wanted["low"] + moved, wanted["high"] + moved
         else:
             band = kwargs[ATTR_TARGET_TEMP_LOW], kwargs[ATTR_TARGET_TEMP_HIGH]
-        _move(profile, *band)
-        await self._ask(self.coordinator.change_zone(self.zone, {season: profile}))
+        await self._ask(self.coordinator.wish(self.zone, band))
+
+    async def async_set_preset_mode(self, preset_mode: str) -> None:
+        if preset_mode == PRESET_NONE:
+            await self._ask(self.coordinator.engine.hold(self.zone, "none"))
+            return
+        await self._ask(self.coordinator.engine.set_preset_mode(self.zone, preset_mode))
 
     async def hold(
         self,

@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlow,
+)
 from homeassistant.core import callback
 from homeassistant.helpers import selector
 
@@ -81,6 +86,10 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
             self._abort_if_unique_id_configured()
             errors = await self._try(user_input)
             if not errors:
+                # The cloud names no account, and a token may be a new one: the account
+                # is known by its devices. Two engines must not run one unit.
+                if any(map(self._has_devices_of, self._async_current_entries())):
+                    return self.async_abort(reason="already_configured")
                 self._account = user_input
                 return await self.async_step_room()
         return self.async_show_form(
@@ -100,7 +109,8 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             settings = _first_settings(user_input, self.hass.config.time_zone)
             try:
-                parse_settings(settings)
+                # Timezones are files, which must not be read on the loop.
+                await self.hass.async_add_executor_job(parse_settings, settings)
             except SettingsError as error:
                 _LOGGER.debug("first settings: %s", error)
                 errors["base"] = "band"
@@ -141,6 +151,8 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
             entry = self._get_reauth_entry()
             errors = await self._try({**entry.data, **user_input})
             if not errors:
+                if _devices_of(entry) and not self._has_devices_of(entry):
+                    return self.async_abort(reason="wrong_account")
                 return self.async_update_reload_and_abort(
                     entry, data_updates=user_input
                 )
@@ -149,6 +161,11 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
             data_schema=vol.Schema(_CREDENTIALS),
             errors=errors,
         )
+
+    def _has_devices_of(self, entry: ConfigEntry) -> bool:
+        """Tell whether what was found is the account of an entry."""
+        listed = [*self._found.devices, *self._found.remotes]
+        return not _devices_of(entry).isdisjoint(each.device_id for each in listed)
 
     async def _try(self, data: Mapping[str, Any]) -> dict[str, str]:
         try:
@@ -195,6 +212,13 @@ class SettingsFlow(OptionsFlow):
             errors=errors,
             description_placeholders={"problem": problem},
         )
+
+
+def _devices_of(entry: ConfigEntry) -> set[str]:
+    """Return the devices that an entry was made with, which stay where settings change."""
+    settings = entry.data.get(CONF_SETTINGS, {})
+    found = (settings.get("meter_device_id"), settings.get("aircon_device_id"))
+    return {each for each in found if each}
 
 
 def _choice(found: Mapping[str, Device | Remote]) -> selector.SelectSelector:

@@ -7,6 +7,8 @@ from typing import Any
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.core import HomeAssistant
 
+from switchbot_store.zone_rules import differs_from, zone_rules
+
 from . import HomeEntry
 from .const import CONF_SECRET, CONF_SETTINGS, CONF_TOKEN
 
@@ -30,11 +32,16 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: HomeEntry
 ) -> dict[str, Any]:
     engine = entry.runtime_data.engine
+    overview, now = engine.overview(), engine.clock.now()
+    # The rules of timezones are files, read once a day and never on the loop.
+    await hass.async_add_executor_job(zone_rules)
+    for timezone in {zone["timezone"] for zone in overview["zones"]}:
+        await hass.async_add_executor_job(differs_from, timezone, now)
     data = {key: value for key, value in entry.data.items() if key != CONF_SETTINGS}
     found = {
         "entry": data,
         "settings": (await engine.stored_settings()).data,
-        "overview": engine.overview(),
+        "overview": overview,
         "health": await engine.health(),
     }
     return async_redact_data(found, _SECRETS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
@@ -22,6 +23,16 @@ def account_device(entry: ConfigEntry) -> DeviceInfo:
         manufacturer="SwitchBot",
         name=f"{entry.title} account",
     )
+
+
+def _via(home: Home) -> Any:
+    """Return what a room hangs on, as this Home Assistant has it (2026.8 by an id)."""
+    if "via_device_id" not in DeviceInfo.__annotations__:
+        return {"via_device": (DOMAIN, home.entry.entry_id)}
+    hub = dr.async_get(home.hass).async_get_or_create(
+        config_entry_id=home.entry.entry_id, **account_device(home.entry)
+    )
+    return {"via_device_id": hub.id}
 
 
 class AccountEntity(CoordinatorEntity[Home]):
@@ -50,7 +61,7 @@ class ZoneEntity(CoordinatorEntity[Home]):
             identifiers={(DOMAIN, f"{home.entry.entry_id}/{zone}")},
             manufacturer="SwitchBot",
             name=home.entry.title if zone == DEFAULT_ZONE else zone,
-            via_device=(DOMAIN, home.entry.entry_id),
+            **_via(home),
         )
 
     @property

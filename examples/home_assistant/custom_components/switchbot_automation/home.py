@@ -156,8 +156,7 @@ class Home(DataUpdateCoordinator[Picture]):
         await self.engine.resume(zone)
         await self.engine.run_once(trigger="settings")
 
-    async def profile(self, zone: str, season: str) -> dict[str, Any]:
-        """Return a zone's stored profile of a season."""
-        document = (await self.engine.stored_settings()).data
-        own = document.get("zones", {}).get(zone, {})
-        return dict(own.get(season) or document.get(season) or {})
+    async def wish(self, zone: str, band: tuple[float, float]) -> None:
+        """Keep a band until the next change of the windows. Raises ValueError."""
+        await self.engine.set_temperature(zone, *band)
+        await self.engine.run_once(trigger="settings")

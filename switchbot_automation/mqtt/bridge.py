@@ -1,0 +1,358 @@
+"""A home on one's own broker: rooms that other hubs find, show and command.
+
+What it publishes is retained, so that a hub that starts later knows it at once, and the
+broker's last word of us, should we vanish, is ``offline``. Of zones that are no more,
+also of those that went while nobody ran, nothing stays behind. Commands that the broker
+retained are not carried out: they would be given again at every start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from switchbot_automation.errors import AutomationError, BrokerError, EngineClosedError
+from switchbot_automation.instants import encode_instant
+from switchbot_automation.mqtt.commands import carry_out, number, set_band
+from switchbot_automation.mqtt.discovery import OFFLINE, ONLINE, described, state_of
+from switchbot_automation.mqtt.link import ANSWER_SECONDS, Message, linked
+from switchbot_automation.mqtt.patience import STEADY_SECONDS, Patience
+from switchbot_automation.mqtt.topics import Topics, topic_id
+from switchbot_store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from random import Random
+
+    from switchbot_automation.engine.engine import AutomationEngine
+    from switchbot_automation.mqtt.link import BrokerAddress, Link
+
+_LOGGER = logging.getLogger(__name__)
+
+_RECONNECT_SECONDS: Final = (1.0, 60.0)
+# Ages and windows change what is shown without an event.
+_LOOKS_SECONDS: Final = 30.0
+# Low and high of one change come one after the other.
+_PAIR_SECONDS: Final = 0.5
+_MOST_COMMANDS: Final = 50
+_TOLD_AFTER_SECONDS: Final = 60.0
+
+
+class HomeBridge:
+    """Shows an engine's zones on a broker, and takes commands for them from there.
+
+    `topics` says where; without `wanted` there is no connection. Whoever may publish on
+    the broker may command the home.
+
+    >>> from switchbot_automation.mqtt import BrokerAddress, HomeBridge, Topics
+    >>> BrokerAddress("192.0.2.7", 1883, username="home", password="hush")
+    BrokerAddress(host='192.0.2.7', port=1883, client_id=None, username='home')
+    >>> Topics().command("office", "mode")
+    'switchbot-automation/office/set/mode'
+    """
+
+    def __init__(
+        self,
+        engine: AutomationEngine,
+        address: BrokerAddress,
+        *,
+        topics: Topics | None = None,
+        wanted: Callable[[], bool] = lambda: True,
+        random: Random | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._engine = engine
+        self._address = address
+        self._topics = topics or Topics(home=engine.home)
+        self._wanted = wanted
+        self._clock = engine.clock
+        self._answer_seconds = answer_seconds
+        self._patience = Patience(*_RECONNECT_SECONDS, random=random)
+        self._state, self._changed_at = "connecting", self._clock.now()
+        self._turned = asyncio.Event()
+        self._down_since = self._clock.monotonic()
+        self._problem: str | None = None
+        self._told = False
+        self._connections = self._commands = self._refused = 0
+        self._news = asyncio.Event()
+        self._published: dict[str, bytes] = {}
+        self._again: set[str] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._half: dict[str, tuple[str, float]] = {}
+
+    def __repr__(self) -> str:
+        return f"<HomeBridge {self._address} {self._state}>"
+
+    def report(self) -> dict[str, Any]:
+        """Return how it fares, JSON-able. No I/O.
+
+        `state` is ``connected``, ``connecting``, ``waiting`` or ``idle`` (not wanted);
+        `problem` what keeps it away for more than a minute, else None; `commands` those
+        that were carried out, `refused` those that were not.
+        """
+        down = self._clock.monotonic() - self._down_since
+        quiet = self._state in {"connected", "idle"} or down < _TOLD_AFTER_SECONDS
+        return {
+            "state": self._state,
+            "since": encode_instant(self._changed_at),
+            "broker": str(self._address),
+            "problem": None if quiet else self._problem or "it does not answer",
+            "connections": self._connections,
+            "topics": len(self._published),
+            "commands": self._commands,
+            "refused": self._refused,
+        }
+
+    async def until(self, state: str) -> None:
+        """Return once it is in a state of `report`; at once where it is."""
+        while self._state != state:
+            await self._turned.wait()
+
+    async def run(self) -> None:
+        """Show and obey until cancelled; then say ``offline``."""
+        end = self._engine.subscribe(self._hear)
+        try:
+            while True:
+                if not self._wanted():
+                    self._show("idle")
+                    await self._clock.sleep(_LOOKS_SECONDS)
+                    continue
+                self._show("connecting")
+                try:
+                    await self._serve()
+                except BrokerError as error:
+                    self._tell(error)
+                    self._show("waiting")
+                    await self._clock.sleep(self._patience.after_failure())
+        finally:
+            end()
+            for task in self._tasks:
+                task.cancel()
+
+    def _hear(self, _event: object) -> None:
+        self._news.set()
+
+    async def _serve(self) -> None:
+        """Be there for as long as the connection lasts. Raises BrokerError."""
+        will = Message(self._topics.availability, OFFLINE, retained=True)
+        since = None
+        try:
+            async with linked(
+                self._address, will=will, answer_seconds=self._answer_seconds
+            ) as link:
+                try:
+                    since = await self._begin(link)
+                    await self._go_on(link)
+                finally:
+                    # A will is for who vanishes; who goes says so.
+                    await _quietly(link.publish(will))
+        finally:
+            if since is not None:
+                self._down_since = self._clock.monotonic()
+                if self._down_since - since >= STEADY_SECONDS:
+                    self._patience.succeeded()
+
+    async def _begin(self, link: Link) -> float:
+        topics = self._topics
+        self._published.clear()
+        await link.subscribe(topics.all_commands)
+        await link.subscribe(topics.birth)
+        await self._publish(link)
+        # What is retained of zones that are no more comes in by these, and is taken away.
+        await link.subscribe(topics.all_states)
+        await link.subscribe(topics.all_configs)
+        await link.publish(Message(topics.availability, ONLINE, retained=True))
+        self._connections += 1
+        self._show("connected")
+        if self._told or self._connections == 1:
+            _LOGGER.info("the home is shown at the MQTT broker %s", self._address)
+        self._told, self._problem = False, None
+        return self._clock.monotonic()
+
+    async def _go_on(self, link: Link) -> None:
+        """Take messages in and publish what changes, until not wanted or cut off."""
+        coming: asyncio.Future[Message] | None = None
+        looking: asyncio.Future[None] | None = None
+        news: asyncio.Future[bool] | None = None
+        try:
+            while self._wanted():
+                coming = coming or asyncio.ensure_future(link.next_message())
+                looking = looking or asyncio.ensure_future(
+                    self._clock.sleep(_LOOKS_SECONDS)
+                )
+                news = news or asyncio.ensure_future(self._news.wait())
+                await asyncio.wait(
+                    (coming, looking, news), return_when=asyncio.FIRST_COMPLETED
+                )
+                if coming.done():
+                    message, coming = coming.result(), None
+                    await self._take(link, message)
+                if looking.done() or news.done():
+                    looking = None if looking.done() else looking
+                    news = None if news.done() else news
+                    self._news.clear()
+                    await self._publish(link)
+        finally:
+            for task in (coming, looking, news):
+                if task is not None:
+                    task.cancel()
+
+    # --- what is shown --------------------------------------------------------------
+
+    async def _publish(self, link: Link) -> None:
+        """Publish what differs from what was published, and take away what is no more."""
+        wanted = dict(self._picture())
+        # Descriptions come first: a hub would read an emptied state by them.
+        for topic in [each for each in self._published if each not in wanted]:
+            await link.publish(Message(topic, b"", retained=True))
+            del self._published[topic]
+        for topic, payload in wanted.items():
+            if self._published.get(topic) != payload or topic in self._again:
+                self._again.discard(topic)
+                await link.publish(Message(topic, payload, retained=True))
+                self._published[topic] = payload
+
+    def _picture(self) -> list[tuple[str, bytes]]:
+        """Return every topic with what is to be retained there: descriptions first."""
+        zones = self._zones()
+        entities = [
+            (each.topic, orjson.dumps(each.config))
+            for name, zone in zones.items()
+            for each in described(zone, self._topics, self._seasons(name))
+        ]
+        states = [
+            (self._topics.state(name), orjson.dumps(state_of(zone)))
+            for name, zone in zones.items()
+        ]
+        return entities + states
+
+    def _zones(self) -> dict[str, Mapping[str, Any]]:
+        return {zone["name"]: zone for zone in self._engine.overview()["zones"]}
+
+    def _seasons(self, name: str) -> tuple[str, ...]:
+        zone = self._engine.zone_in_force(name)
+        found = {"winter": zone.winter, "summer": zone.summer}
+        return tuple(season for season, profile in found.items() if profile)
+
+    # --- what comes in --------------------------------------------------------------
+
+    async def _take(self, link: Link, message: Message) -> None:
+        topics = self._topics
+        if message.topic == topics.birth:
+            if message.payload == ONLINE:
+                # A hub that has just started, perhaps on a broker that retains nothing.
+                self._published.clear()
+                await self._publish(link)
+                online = Message(topics.availability, ONLINE, retained=True)
+                await link.publish(online)
+            return
+        rest = message.topic.removeprefix(f"{topics.root}/").split("/")
+        if message.topic.startswith(f"{topics.root}/") and rest[1:2] == ["set"]:
+            if message.retained:
+                _LOGGER.warning(
+                    "a retained command is not carried out: publish %s without `retain`",
+                    message.topic,
+                )
+                self._refused += 1
+                return
+            self._obey(link, rest[0], rest[-1], message.payload)
+        elif message.payload and message.topic not in self._published:
+            # A state or description of ours that belongs to no zone.
+            await link.publish(Message(message.topic, b"", retained=True))
+
+    def _obey(self, link: Link, zone_id: str, what: str, payload: bytes) -> None:
+        """Start carrying a command out; those of one zone one after the other."""
+        if len(self._tasks) >= _MOST_COMMANDS:
+            self._refused += 1
+            _LOGGER.warning("commands come faster than they can be carried out")
+            return
+        task = asyncio.create_task(self._carry_out(link, zone_id, what, payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(
+        self, link: Link, zone_id: str, what: str, payload: bytes
+    ) -> None:
+        zone = next((each for each in self._zones() if topic_id(each) == zone_id), None)
+        if zone is None:
+            self._refused += 1
+            _LOGGER.warning("a command came for a zone that there is not")
+            return
+        async with self._locks.setdefault(zone, asyncio.Lock()):
+            try:
+                if what in {"low", "high"}:
+                    await self._take_side(zone, what, number(payload.decode()))
+                else:
+                    await self._side_is_over(zone)
+                    await carry_out(self._engine, zone, what, payload)
+            except EngineClosedError:
+                return
+            except (AutomationError, StoreError, ValueError) as error:
+                self._refused += 1
+                _LOGGER.warning("%s: %s was refused: %s", zone, what, error)
+                said = Message(self._topics.error(zone), f"{what}: {error}".encode())
+                await _quietly(link.publish(said))
+            else:
+                self._commands += 1
+        # Whatever came of it: a hub that shows what it asked for is put right.
+        self._again.add(self._topics.state(zone))
+        self._news.set()
+
+    async def _take_side(self, zone: str, side: str, degrees: float) -> None:
+        """Set one side of a band; wait a moment whether the other is to move, too."""
+        before = self._half.pop(zone, None)
+        if before is not None and before[0] != side:
+            sides = {before[0]: before[1], side: degrees}
+            await set_band(self._engine, zone, sides["low"], sides["high"])
+            return
+        self._half[zone] = (side, degrees)
+        task = asyncio.create_task(self._alone(zone))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _alone(self, zone: str) -> None:
+        await self._clock.sleep(_PAIR_SECONDS)
+        async with self._locks.setdefault(zone, asyncio.Lock()):
+            try:
+                await self._side_is_over(zone)
+            except EngineClosedError:
+                return
+            except (AutomationError, StoreError, ValueError) as error:
+                self._refused += 1
+                _LOGGER.warning("%s: a temperature was refused: %s", zone, error)
+        self._again.add(self._topics.state(zone))
+        self._news.set()
+
+    async def _side_is_over(self, zone: str) -> None:
+        """Set a side whose other one did not come."""
+        half = self._half.pop(zone, None)
+        if half is not None:
+            side, degrees = half
+            low, high = (degrees, None) if side == "low" else (None, degrees)
+            await set_band(self._engine, zone, low, high)
+
+    # --- how it fares ---------------------------------------------------------------
+
+    def _tell(self, error: BrokerError) -> None:
+        self._problem = str(error)
+        level = logging.DEBUG if self._told else logging.WARNING
+        _LOGGER.log(level, "the home is not shown by MQTT: %s", error)
+        self._told = True
+
+    def _show(self, state: str) -> None:
+        if state != self._state:
+            self._state, self._changed_at = state, self._clock.now()
+            turned, self._turned = self._turned, asyncio.Event()
+            turned.set()
+
+
+async def _quietly(publishing: Awaitable[None]) -> None:
+    """Publish what may get lost with the connection: that is told where it breaks."""
+    try:
+        await publishing
+    except BrokerError as error:
+        _LOGGER.debug("not published: %s", error)

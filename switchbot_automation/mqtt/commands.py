@@ -1,0 +1,176 @@
+"""What other hubs ask of a zone, as calls of the engine: the same that a person makes.
+
+Temperatures and presets are wishes (`engine.set_temperature`, `engine.set_preset_mode`),
+which end by themselves; a mode of another season alone is a change of the settings.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from switchbot_automation.mqtt.discovery import SEASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from switchbot_automation.engine.engine import AutomationEngine
+
+BOOST_KELVIN: Final = 2.0
+BOOST_FOR: Final = timedelta(hours=1)
+
+_MOST_CHARACTERS: Final = 100
+_PRESSED: Final = "PRESS"
+_WORDS: Final = frozenset({"until_next_change", "permanent", "none"})
+_LOWEST, _HIGHEST = 10.0, 35.0
+
+
+async def carry_out(
+    engine: AutomationEngine, zone: str, what: str, payload: bytes
+) -> None:
+    """Do what came in for a zone below ``set/<what>``.
+
+    Raises ValueError for what is none of it, and whatever the engine raises.
+    """
+    do = _COMMANDS.get(what)
+    if do is None:
+        raise ValueError(f"no command {what!r}; there are {', '.join(COMMANDS)}")
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError("a command is text") from error
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"a command has at most {_MOST_CHARACTERS} characters")
+    await do(engine, zone, text.strip())
+
+
+async def set_band(
+    engine: AutomationEngine, zone: str, low: float | None, high: float | None
+) -> None:
+    """Let a zone keep a band for a time; a side that is None stays where it is."""
+    wanted = _wanted(engine, zone)
+    await engine.set_temperature(
+        zone,
+        wanted["low"] if low is None else low,
+        wanted["high"] if high is None else high,
+    )
+
+
+async def _mode(engine: AutomationEngine, zone: str, text: str) -> None:
+    if text == "off":
+        await engine.act(zone, "quick_off")
+        return
+    season = SEASONS.get(text)
+    if season is None:
+        raise ValueError(f"no mode {text!r}; there are off, {', '.join(SEASONS)}")
+    if season != engine.zone_overview(zone)["mode"]:
+        await _change_season(engine, zone, season)
+    await engine.resume(zone)
+
+
+async def _change_season(engine: AutomationEngine, zone: str, season: str) -> None:
+    stored = await engine.stored_settings()
+    document = dict(stored.data)
+    zones = document.get("zones")
+    if isinstance(zones, dict) and isinstance(zones.get(zone), dict):
+        document["zones"] = {**zones, zone: {**zones[zone], "mode": season}}
+    else:
+        document["mode"] = season
+    await engine.apply_settings(document, revision=stored.revision)
+
+
+async def _temperature(engine: AutomationEngine, zone: str, text: str) -> None:
+    """Move the band, as wide as it is, around another middle."""
+    await _move(engine, zone, number(text) - _middle(_wanted(engine, zone)), None)
+
+
+async def _boost(engine: AutomationEngine, zone: str, text: str) -> None:
+    """Want more of what the zone is doing for a while: warmer in winter, else cooler."""
+    kelvin = BOOST_KELVIN
+    if engine.zone_overview(zone)["season"] == "summer":
+        kelvin = -kelvin
+    until = BOOST_FOR
+    if text not in {"", _PRESSED}:
+        until = timedelta(minutes=number(text))
+    await _move(engine, zone, kelvin, until)
+
+
+async def _move(
+    engine: AutomationEngine, zone: str, kelvin: float, until: timedelta | None
+) -> None:
+    wanted = _wanted(engine, zone)
+    # As far as there is room, so that the band stays as wide as it is.
+    kelvin = max(_LOWEST - wanted["low"], min(_HIGHEST - wanted["high"], kelvin))
+    await engine.set_temperature(
+        zone, wanted["low"] + kelvin, wanted["high"] + kelvin, until
+    )
+
+
+async def _low(engine: AutomationEngine, zone: str, text: str) -> None:
+    await set_band(engine, zone, number(text), None)
+
+
+async def _high(engine: AutomationEngine, zone: str, text: str) -> None:
+    await set_band(engine, zone, None, number(text))
+
+
+async def _preset(engine: AutomationEngine, zone: str, text: str) -> None:
+    if text in {"", "none"}:
+        await engine.hold(zone, "none")
+    else:
+        await engine.set_preset_mode(zone, text)
+
+
+async def _hold(engine: AutomationEngine, zone: str, text: str) -> None:
+    """Hold for so many minutes, or one of `engine.hold`'s words."""
+    if text in _WORDS:
+        await engine.hold(zone, text)
+    else:
+        await engine.hold(zone, timedelta(minutes=number(text)))
+
+
+async def _resume(engine: AutomationEngine, zone: str, _text: str) -> None:
+    await engine.resume(zone)
+
+
+async def _refresh(engine: AutomationEngine, _zone: str, _text: str) -> None:
+    await engine.run_once("refresh")
+
+
+_COMMANDS: Final[dict[str, Callable[[AutomationEngine, str, str], Awaitable[Any]]]] = {
+    "mode": _mode,
+    "temperature": _temperature,
+    "low": _low,
+    "high": _high,
+    "preset": _preset,
+    "hold": _hold,
+    "boost": _boost,
+    "resume": _resume,
+    "refresh": _refresh,
+}
+
+COMMANDS: Final = tuple(_COMMANDS)
+"""Every command there is."""
+
+
+def number(text: str) -> float:
+    """Read a number. Raises ValueError for what is none, and for none that is finite."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"expected a number, not {text[:20]!r}")
+    return found
+
+
+def _wanted(engine: AutomationEngine, zone: str) -> dict[str, float]:
+    wanted: dict[str, float] | None = engine.zone_overview(zone)["wanted"]
+    if wanted is None:
+        raise ValueError(f"zone {zone} has no temperatures to keep in its settings")
+    return wanted
+
+
+def _middle(wanted: dict[str, float]) -> float:
+    return (wanted["low"] + wanted["high"]) / 2

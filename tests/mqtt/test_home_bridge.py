@@ -1,0 +1,368 @@
+"""Rooms on one's own broker: found, shown, commanded, and gone when they are gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from random import Random
+
+import pytest
+
+from switchbot_automation import AutomationEngine
+from switchbot_automation.mqtt import BrokerAddress, HomeBridge, Topics
+from switchbot_automation.mqtt.topics import topic_id
+from switchbot_automation.simulation import SimulatedHome
+from switchbot_store import MemoryStore
+
+from .rooms import two_zones
+
+
+class Hub:
+    """Another hub: hears everything, and says something now and then."""
+
+    def __init__(self, client):
+        self.client = client
+        self.known: dict[str, bytes] = {}
+        self.passing: list[tuple[str, bytes]] = []
+        self._news = asyncio.Condition()
+
+    async def listen(self):
+        await self.client.subscribe("#", 1)
+        async for message in self.client.messages:
+            topic, payload = str(message.topic), bytes(message.payload)
+            async with self._news:
+                self.passing.append((topic, payload))
+                self.known[topic] = payload
+                if not payload:
+                    del self.known[topic]
+                self._news.notify_all()
+
+    async def until(self, condition):
+        async with asyncio.timeout(30), self._news:
+            await self._news.wait_for(condition)
+
+    def state(self, zone):
+        said = self.known.get(f"switchbot-automation/{topic_id(zone)}/state")
+        return json.loads(said) if said else {}
+
+    async def say(self, zone, what, payload, **options):
+        topic = Topics().command(zone, what)
+        await self.client.publish(topic, payload, qos=1, **options)
+
+
+@pytest.fixture
+async def engine(clock):
+    home = SimulatedHome(clock, season="winter")
+    store = MemoryStore()
+    store.set("settings", two_zones())
+    async with AutomationEngine(home, store, clock=clock) as engine:
+        await engine.run_once()
+        yield engine
+
+
+@pytest.fixture
+async def hub(plain_broker):
+    async with plain_broker.client("another-hub") as client:
+        hub = Hub(client)
+        task = asyncio.create_task(hub.listen())
+        yield hub
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+def bridge(plain_broker, engine):
+    address = BrokerAddress("127.0.0.1", plain_broker.port)
+    return HomeBridge(engine, address, random=Random(3))
+
+
+async def connected(bridge):
+    async with asyncio.timeout(30):
+        await bridge.until("connected")
+
+
+async def test_every_zone_is_found_with_its_state(bridge, hub, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office") and hub.state("Küche/1"))
+    configs = {
+        topic: json.loads(said)
+        for topic, said in hub.known.items()
+        if topic.endswith("/config")
+    }
+    kinds = sorted(topic.split("/")[1] for topic in configs)
+    assert kinds == sorted(
+        (["climate"] + ["sensor"] * 5 + ["binary_sensor"] + ["button"] * 4) * 2
+    )
+    assert len({each["unique_id"] for each in configs.values()}) == len(configs)
+    climate = configs[
+        "homeassistant/climate/switchbot-automation/office_climate/config"
+    ]
+    assert climate["modes"] == ["off", "heat"]
+    assert climate["preset_modes"] == ["eco", "sleep"]
+    other = next(
+        each
+        for topic, each in configs.items()
+        if "k-che" in topic and "/climate/" in topic
+    )
+    assert other["modes"] == ["off", "heat", "cool", "heat_cool"]
+    state = hub.state("office")
+    assert state["mode"] == "heat"
+    assert state["low"] < state["target"] < state["high"]
+    assert isinstance(state["temperature"], float)
+    await hub.until(lambda: hub.known.get("switchbot-automation/status") == b"online")
+
+
+async def test_a_hub_that_comes_later_knows_it_at_once(bridge, plain_broker, running):
+    running(bridge)
+    await connected(bridge)
+    async with plain_broker.client("late") as client:
+        await client.subscribe("switchbot-automation/office/state")
+        async with asyncio.timeout(30):
+            message = await anext(aiter(client.messages))
+        assert message.retain
+        assert json.loads(message.payload)["mode"] == "heat"
+
+
+async def test_low_and_high_are_one_wish_and_a_wish_alone(bridge, hub, engine, running):
+    running(bridge)
+    await connected(bridge)
+    before = (await engine.stored_settings()).data
+    await hub.say("office", "low", "25.5")
+    await hub.say("office", "high", "27")
+    await hub.until(
+        lambda: (
+            (hub.state("office").get("low"), hub.state("office").get("high"))
+            == (25.5, 27)
+        )
+    )
+    assert (await engine.stored_settings()).data == before
+    assert hub.state("Küche/1")["low"] != 25.5
+    assert bridge.report()["refused"] == 0
+
+
+async def test_one_side_alone_moves_that_side(bridge, hub, engine, running, clock):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    high = hub.state("office")["high"]
+    await hub.say("office", "low", "15.5")
+    await clock.until_sleeping(most=0.5)
+    clock.advance(1)
+    await hub.until(lambda: hub.state("office").get("low") == 15.5)
+    assert hub.state("office")["high"] == high
+
+
+async def test_a_temperature_moves_the_band_as_wide_as_it_is(bridge, hub, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    width = hub.state("office")["high"] - hub.state("office")["low"]
+    await hub.say("office", "temperature", "23.25")
+    await hub.until(lambda: hub.state("office").get("target") == 23.25)
+    assert hub.state("office")["high"] - hub.state("office")["low"] == width
+
+
+async def test_presets_and_their_end(bridge, hub, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.say("office", "preset", "eco")
+    await hub.until(lambda: hub.state("office").get("preset") == "eco")
+    await hub.say("office", "preset", "none")
+    await hub.until(lambda: hub.state("office").get("preset") == "none")
+
+
+async def test_off_holds_and_resume(bridge, hub, engine, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.say("office", "hold", "90")
+    await hub.until(lambda: hub.state("office").get("hold_until"))
+    await hub.say("office", "resume", "PRESS")
+    await hub.until(lambda: hub.state("office").get("hold_until") is None)
+    await hub.say("office", "mode", "off")
+    await hub.until(lambda: hub.state("office").get("mode") == "off")
+    assert hub.state("Küche/1")["mode"] == "heat"
+    await hub.say("office", "mode", "heat")
+    await hub.until(lambda: hub.state("office").get("mode") == "heat")
+
+
+async def test_another_season_is_a_change_of_the_settings(bridge, hub, engine, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.say("Küche/1", "mode", "heat_cool")
+    await hub.until(lambda: bridge.report()["commands"] == 1)
+    await engine.run_once("settings")
+    await hub.until(lambda: hub.state("Küche/1").get("mode") == "heat_cool")
+    stored = (await engine.stored_settings()).data["zones"]
+    assert stored["Küche/1"]["mode"] == "auto"
+    assert stored["office"]["mode"] == "winter"
+
+
+async def test_boost_warms_for_an_hour(bridge, hub, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    low = hub.state("office")["low"]
+    await hub.say("office", "boost", "PRESS")
+    await hub.until(lambda: hub.state("office").get("low") == low + 2)
+    assert hub.state("office")["wish_until"]
+
+
+@pytest.mark.parametrize(
+    ("what", "payload"),
+    [
+        ("temperature", "warm"),
+        ("temperature", "nan"),
+        ("low", "inf"),
+        ("mode", "dry"),
+        ("preset", "party"),
+        ("hold", "-5"),
+        ("no_such_thing", "1"),
+        ("mode", b"\xff\xfe"),
+        ("mode", "x" * 5000),
+    ],
+)
+async def test_what_cannot_be_is_refused_with_a_word(
+    bridge, hub, running, what, payload
+):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    before = hub.state("office")
+    await hub.say("office", what, payload)
+    await hub.until(lambda: "switchbot-automation/office/error" in dict(hub.passing))
+    assert bridge.report()["refused"] == 1
+    assert hub.state("office") == before
+    assert bridge.report()["state"] == "connected"
+
+
+async def test_a_retained_command_is_not_carried_out(
+    bridge, hub, plain_broker, running, caplog
+):
+    await hub.say("office", "mode", "off", retain=True)
+    await hub.until(lambda: hub.passing)
+    running(bridge)
+    await connected(bridge)
+    await hub.say("office", "hold", "60")
+    await hub.until(lambda: hub.state("office").get("hold_until"))
+    assert hub.state("office")["mode"] == "heat"
+    assert "without `retain`" in caplog.text
+
+
+async def test_of_a_zone_that_goes_nothing_stays(bridge, hub, engine, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.state("office"))
+    document = (await engine.stored_settings()).data
+    del document["zones"]["office"]
+    await engine.apply_settings(document)
+    await engine.run_once("settings")
+    await hub.until(lambda: not [each for each in hub.known if "office" in each])
+    assert hub.state("Küche/1")
+
+
+async def test_of_a_zone_that_went_while_nobody_ran_nothing_stays(bridge, hub, running):
+    for topic in (
+        "switchbot-automation/cellar/state",
+        "homeassistant/climate/switchbot-automation/cellar_climate/config",
+        "homeassistant/climate/somebody-else/cellar_climate/config",
+    ):
+        await hub.client.publish(topic, "{}", qos=1, retain=True)
+    await hub.until(lambda: len(hub.known) == 3)
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: len([each for each in hub.known if "cellar" in each]) == 1)
+    assert "homeassistant/climate/somebody-else/cellar_climate/config" in hub.known
+
+
+async def test_who_stops_says_offline(bridge, hub, running):
+    task = running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.known.get("switchbot-automation/status") == b"online")
+    task.cancel()
+    await hub.until(lambda: hub.known["switchbot-automation/status"] == b"offline")
+
+
+async def test_a_broker_that_restarts_gets_everything_again(
+    engine, plain_mosquitto, running, clock
+):
+    address = BrokerAddress("127.0.0.1", plain_mosquitto.port)
+    bridge = HomeBridge(engine, address, random=Random(3))
+    running(bridge)
+    await connected(bridge)
+    plain_mosquitto.stop()
+    async with asyncio.timeout(30):
+        await bridge.until("waiting")
+    assert bridge.report()["problem"] is None
+    clock.advance(61)
+    async with asyncio.timeout(30):
+        await bridge.until("connecting")
+        await bridge.until("waiting")
+    assert "not reached" in bridge.report()["problem"]
+    plain_mosquitto.start()
+    clock.advance(61)
+    await connected(bridge)
+    async with plain_mosquitto.client("late") as client:
+        await client.subscribe("switchbot-automation/+/state", 1)
+        found = set()
+        async with asyncio.timeout(30):
+            async for message in client.messages:
+                found.add(str(message.topic))
+                if len(found) == 2:
+                    break
+    assert bridge.report()["connections"] == 2
+
+
+async def test_who_vanishes_is_offline_by_the_broker_s_word(
+    engine, plain_mosquitto, running, clock
+):
+    address = BrokerAddress("127.0.0.1", plain_mosquitto.port, client_id="our-home")
+    bridge = HomeBridge(engine, address, random=Random(3))
+    running(bridge)
+    await connected(bridge)
+    async with plain_mosquitto.client("another") as client:
+        await client.subscribe("switchbot-automation/status", 1)
+        said = aiter(client.messages)
+        async with asyncio.timeout(30):
+            assert (await anext(said)).payload == b"online"
+            # A second client of the id: the broker ends the first, which had no last word.
+            async with plain_mosquitto.client("our-home"):
+                assert (await anext(said)).payload == b"offline"
+                await bridge.until("waiting")
+            await clock.until_sleeping()
+            clock.advance(61)
+            assert (await anext(said)).payload == b"online"
+
+
+async def test_a_hub_that_starts_anew_is_told_everything_again(bridge, hub, running):
+    running(bridge)
+    await connected(bridge)
+    await hub.until(lambda: hub.known.get("switchbot-automation/status") == b"online")
+    hub.passing.clear()
+    await hub.client.publish("homeassistant/status", "online")
+    await hub.until(lambda: "switchbot-automation/status" in dict(hub.passing))
+    told = {topic for topic, _ in hub.passing}
+    assert len([each for each in told if each.endswith("/config")]) == 22
+
+
+def test_ids_of_zones_are_theirs_alone():
+    names = [
+        "office",
+        "Office",
+        "off ice",
+        "Küche",
+        "K che",
+        "k-che",
+        "",
+        "/",
+        "#",
+        "+",
+        "日本",
+        "a" * 90,
+        "a" * 91,
+    ]
+    ids = [topic_id(each) for each in names]
+    assert len(set(ids)) == len(names)
+    for each in ids:
+        assert each
+        assert set(each) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-")
