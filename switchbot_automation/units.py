@@ -48,6 +48,15 @@ def from_celsius(celsius: float, unit: str = FAHRENHEIT) -> float:
     return round(celsius * _RATIO + _FREEZING, _SHOWN_DIGITS)
 
 
+def degrees(celsius: float, unit: str | None = None) -> str:
+    """Return degrees Celsius as a number in a unit, by default the one that is spoken.
+
+    >>> degrees(20.0, FAHRENHEIT), degrees(20.5, CELSIUS)
+    ('68', '20.5')
+    """
+    return f"{from_celsius(celsius, unit or measured_in()):g}"
+
+
 def measured_in() -> str:
     """Return the unit in which this task or thread is told temperatures."""
     return _spoken.get()

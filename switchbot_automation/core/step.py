@@ -881,7 +881,9 @@ def rest(
         read_at = None
         if zone.lead:
             read_at = reads.get(zone.lead)
-            if read_at is not None and look_at is not None:
+            # What it wanted before now is there with the reading of the room's first
+            # unit, and not any earlier for being asked for again.
+            if read_at is not None and look_at is not None and look_at > now:
                 read_at = min(read_at, max(look_at, now + _TOGETHER))
         elif zone.predictive:
             since = counted_from(zone, state.asked_at, now)

@@ -14,6 +14,7 @@ from switchbot_automation.instants import EARLIEST, LATEST, RANGE
 from switchbot_automation.schedule.sun import SunTime, available
 from switchbot_automation.settings.table import DEFAULTS
 from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_automation.units import degrees, symbol
 from switchbot_automation.urls import SecretName, check_webhook_url
 from switchbot_automation.wording import nearest
 
@@ -88,7 +89,7 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
             low, high = profile.get("min_temp"), profile.get("max_temp")
             if season in preset and None not in (low, high) and low > high:
                 yield Problem(
-                    f"{low:g} to {high:g}, with what `{season}` says, is no band",
+                    f"{degrees(low)} to {degrees(high)}, with what `{season}` says, is no band",
                     ("presets", name, season),
                 )
             mode, does = CONTRARY_MODES[season]
@@ -103,8 +104,8 @@ def comfort_problems(merged: Mapping[str, Any]) -> Iterator[Problem]:
     heated = merged["winter"].get("max_temp")
     if ceiling and heated is not None and ceiling <= heated:
         yield Problem(
-            f"{ceiling:g} is not above winter.max_temp, {heated:g}: the room would never"
-            " be heated to it",
+            f"{ceiling:g} °C is not above winter.max_temp, {degrees(heated)}"
+            f" {symbol()}: the room would never be heated to it",
             ("heat_ceiling_celsius",),
         )
 

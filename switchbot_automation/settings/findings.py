@@ -22,7 +22,9 @@ from switchbot_automation.model import (
     Action,
 )
 from switchbot_automation.settings.checks import dotted
+from switchbot_automation.settings.scale import in_celsius
 from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_automation.units import SYMBOLS, degrees
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -147,6 +149,7 @@ def entering_errors(
         zone: group for group in settings.groups.values() for zone in group.zones
     }
     seen = set()
+    unit, document = settings.unit, in_celsius(document)
     for zone in settings.zones.values():
         group = grouped.get(zone.name)
         for path, key, value in _profile_values(document, zone):
@@ -157,8 +160,9 @@ def entering_errors(
                         LOWEST_SETPOINT if value < LOWEST_SETPOINT else HIGHEST_SETPOINT
                     )
                     message = (
-                        f"{value:g} °C is no setpoint of an air conditioner, which takes"
-                        f" {LOWEST_SETPOINT:g} to {HIGHEST_SETPOINT:g}; write {near:g}"
+                        f"{degrees(value, unit)} {SYMBOLS[unit]} is no setpoint of an air"
+                        f" conditioner, which takes {degrees(LOWEST_SETPOINT, unit)} to"
+                        f" {degrees(HIGHEST_SETPOINT, unit)}; write {degrees(near, unit)}"
                     )
             elif key == "ac_mode" and group is not None and value in _CHOOSES:
                 message = (
@@ -311,7 +315,7 @@ def warnings(document: Mapping[str, Any], settings: Settings) -> list[SettingsEr
         if zone.lead:
             continue
         if _is_sent(zone) and not zone.steers:
-            found += _out_of_reach(document, zone)
+            found += _out_of_reach(document, zone, settings.unit)
         found += _needs_weather(document, zone)
         found += _hidden_windows(document, zone)
         found += _needs_events(document, zone)
@@ -356,7 +360,7 @@ def _needs_events(
 
 
 def _out_of_reach(
-    document: Mapping[str, Any], zone: ZoneSettings
+    document: Mapping[str, Any], zone: ZoneSettings, unit: str
 ) -> Iterator[SettingsError]:
     kept: list[tuple[tuple[str, ...], Profile | None, Profile | None]] = [
         ((), zone.winter, zone.summer)
@@ -369,19 +373,20 @@ def _out_of_reach(
         for season, profile in zip(SEASONS, (winter, summer), strict=True):
             if profile is None or (zone.mode not in (season, "auto")):
                 continue
-            message = _reach(season, profile)
+            message = _reach(season, profile, unit)
             if message is not None:
                 path = _place_of(document, zone.name, *keys, season)
                 yield SettingsError(message, path=dotted((*path, "target_temp")))
 
 
-def _reach(season: str, profile: Profile) -> str | None:
+def _reach(season: str, profile: Profile, unit: str) -> str | None:
     sent = max(LOWEST_SETPOINT, min(HIGHEST_SETPOINT, profile.target_temp))
-    band = f"{profile.min_temp:g} to {profile.max_temp:g} °C"
+    low, high = degrees(profile.min_temp, unit), degrees(profile.max_temp, unit)
+    band, told = f"{low} to {high} {SYMBOLS[unit]}", degrees(sent, unit)
     if season == "winter" and sent < profile.min_temp:
-        return f"set to {sent:g} °C the unit can never bring the room to {band}"
+        return f"set to {told} {SYMBOLS[unit]} the unit can never bring the room to {band}"
     if season == "summer" and sent > profile.max_temp:
-        return f"set to {sent:g} °C the unit can never cool the room to {band}"
+        return f"set to {told} {SYMBOLS[unit]} the unit can never cool the room to {band}"
     return None
 
 

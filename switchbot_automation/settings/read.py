@@ -56,10 +56,11 @@ from switchbot_automation.settings.model import (
     Settings,
     ZoneSettings,
 )
-from switchbot_automation.settings.scale import in_celsius, range_errors
+from switchbot_automation.settings.scale import in_celsius, range_errors, unit_of
 from switchbot_automation.settings.spec import Kind, SettingSpec
 from switchbot_automation.settings.table import ALIASES, DEFAULTS, section_of_table
 from switchbot_automation.settings.table.zone import SEASONS
+from switchbot_automation.units import degrees, measuring
 from switchbot_automation.urls import named_secret
 from switchbot_automation.wording import SHOWN_CHARACTERS, nearest, shown
 from switchbot_store.codec import problem_of
@@ -663,11 +664,19 @@ def load(
     """Return the settings, or else every problem.
 
     The plug-ins' devices in `absent` may be named though `plugins` does not have them.
+    A problem is told in the document's own degrees.
     """
+    with measuring(unit_of(document)):
+        return _load(document, absent)
+
+
+def _load(
+    document: object, absent: frozenset[str]
+) -> tuple[Settings | None, list[SettingsError]]:
     errors = [*range_errors(document)]
     if errors:
         return None, errors
-    document = in_celsius(document)
+    written, document = document, in_celsius(document)
     top = _read_part(document, ())
     top.values.pop("zones", None)
     zones = _zones_of(document) or {DEFAULT_ZONE: {}}
@@ -701,7 +710,8 @@ def load(
             if further in parts:
                 return None, [_name_taken(further)]
             made[further] = _zone(further, defaults | values)
-    shadow, errors = _shadow(document, made)
+    # As it was written: what was converted once is not in the document's unit any more.
+    shadow, errors = _shadow(written, made)
     if errors:
         return None, errors
     settings = Settings(
@@ -893,7 +903,7 @@ def _cross_errors(top: _Part, part: _Part) -> Iterator[SettingsError]:
         low, high = profile.get("min_temp"), profile.get("max_temp")
         if low is not None and high is not None and low > high:
             yield error(
-                f"{low:g} is above max_temp, {high:g}; swap or change them",
+                f"{degrees(low)} is above max_temp, {degrees(high)}; swap or change them",
                 (season, "min_temp"),
                 season,
             )

@@ -7,13 +7,15 @@ temperatures of its rules, are in degrees Fahrenheit. A key that has a unit in i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.settings.checks import dotted
 from switchbot_automation.settings.table import settings_table
 from switchbot_automation.units import CELSIUS, FAHRENHEIT, from_celsius, to_celsius
+from switchbot_automation.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ _BOUNDS: Final = {
 _SEASONS: Final = frozenset({"winter", "summer"})
 _LIMITS: Final = ("above", "below")
 _RULES: Final = "rules"
+# What is in there is in the words of whoever wrote the part.
+_OF_OTHERS: Final = frozenset({"plugins", "notifiers"})
 _MOST_LEVELS: Final = 100
 
 
@@ -44,17 +48,14 @@ def in_celsius(document: Any) -> Any:
     """
     if unit_of(document) == CELSIUS:
         return document
-    return _converted(document, to_celsius, in_rules=False, levels=_MOST_LEVELS)
+    return _document(document, to_celsius)
 
 
 def in_unit_of(document: object, keys: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return keys of a zone, whose temperatures are in Celsius, as a document has them."""
     if unit_of(document) == CELSIUS:
         return keys
-    converted: Mapping[str, Any] = _converted(
-        keys, from_celsius, in_rules=False, levels=_MOST_LEVELS
-    )
-    return converted
+    return _document(keys, from_celsius)
 
 
 def range_errors(document: object) -> Iterator[SettingsError]:
@@ -62,6 +63,13 @@ def range_errors(document: object) -> Iterator[SettingsError]:
     if unit_of(document) == CELSIUS:
         return
     yield from _out_of_range(document, (), _MOST_LEVELS)
+
+
+def _document(document: Mapping[str, Any], convert: Any) -> dict[str, Any]:
+    own = {key: each for key, each in document.items() if key not in _OF_OTHERS}
+    converted = _converted(own, convert, in_rules=False, levels=_MOST_LEVELS)
+    # In the order that it was written in, which problems are told in.
+    return {key: converted.get(key, each) for key, each in document.items()}
 
 
 def _converted(node: Any, convert: Any, *, in_rules: bool, levels: int) -> Any:
@@ -82,8 +90,10 @@ def _converted(node: Any, convert: Any, *, in_rules: bool, levels: int) -> Any:
     }
     wanted = _of_rule(node) if in_rules else _of_profile(node)
     for key in wanted:
-        if _is_number(node[key]):
-            found[key] = convert(float(node[key]))
+        number = node[key]
+        # What is too large for a float is no temperature, and is refused as it stands.
+        if _is_number(number) and abs(number) <= sys.float_info.max:
+            found[key] = convert(float(number))
     return found
 
 
@@ -119,12 +129,12 @@ def _out_of_range(
             low, high = (from_celsius(bound) for bound in bounds)
             if not low <= each <= high:
                 yield SettingsError(
-                    f"{each:g} is not from {low:g} to {high:g} °F",
+                    f"{shown(each)} is not from {low:g} to {high:g} °F",
                     path=dotted((*path, key)),
                 )
-        elif key != _RULES:
+        elif key != _RULES and (path or key not in (*_OF_OTHERS, "shadow")):
             yield from _out_of_range(each, (*path, str(key)), levels - 1)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

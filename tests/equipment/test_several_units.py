@@ -399,3 +399,21 @@ async def test_the_second_keeps_frost_off_when_the_first_cannot():
     assert home.house.air > 4.0
     if home.unit().starts:
         assert "frost_floor" in codes(home.sent)
+
+
+@pytest.mark.parametrize("kind", ["thermostat", "aircon", "heater"])
+async def test_a_unit_that_helps_asks_for_no_tick_before_its_meter_is_read(kind):
+    second = {"kind": kind, "device_id": DEVICE, "joins_after_seconds": 0}
+    if kind == "aircon":
+        second["device_id"] = "02-202601010000-01"
+    home = Home(roomed(AIRCON, second), parameters=house(heating_watts=900.0))
+    waits = []
+
+    def each(home):
+        waits.append((home.engine.next_wakeup - home.clock.now()).total_seconds())
+
+    await home.live(30, each=each)
+    assert "stage_joins" in home.said[SECOND]
+    short = [wait for wait in waits if wait < 30]
+    assert len(short) <= len(waits) / 5
+    assert len(waits) <= 30 * 20

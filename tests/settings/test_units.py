@@ -12,6 +12,7 @@ from switchbot_automation.explain import words
 from switchbot_automation.explain.words import reason_words, upkeep_words
 from switchbot_automation.languages import LANGUAGES, speaking
 from switchbot_automation.settings import check_settings
+from switchbot_automation.settings.findings import warnings
 from switchbot_automation.settings.scale import in_celsius, in_unit_of
 from switchbot_automation.units import (
     CELSIUS,
@@ -148,3 +149,98 @@ def test_a_text_without_degrees_is_as_it_was():
     told = upkeep_words("Meter", news)
     with measuring(FAHRENHEIT):
         assert upkeep_words("Meter", news) == told
+
+
+UNIT_ON_AIR = {
+    "unit": "fahrenheit",
+    "timezone": "UTC",
+    "meter_device_id": "C271111EC0AB",
+    "aircon_device_id": "02-202008110034-13",
+    "automation_enabled": True,
+    "mode": "auto",
+    "winter": {"min_temp": 68, "max_temp": 71, "target_temp": 70},
+    "summer": {"min_temp": 73, "max_temp": 79, "target_temp": 76},
+    "presets": {"away": {"winter": {"min_temp": 62, "target_temp": 64}}},
+}
+
+
+def in_both_units(**more):
+    document = UNIT_ON_AIR | more
+    return document, in_celsius(document) | {"unit": "celsius"}
+
+
+def test_what_may_be_written_for_an_air_conditioner_may_be_in_either_unit():
+    for document in in_both_units():
+        assert check_settings(document) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"winter": {"min_temp": 68, "max_temp": 71, "target_temp": 95}}, "write 86"),
+        ({"winter": {"min_temp": 52, "max_temp": 63, "target_temp": 56}}, "write 60.8"),
+        (
+            {"winter": {"min_temp": 72, "max_temp": 71, "target_temp": 71}},
+            "72 is above max_temp, 71",
+        ),
+        ({"heat_ceiling_celsius": 20}, "winter.max_temp, 71 °F"),
+        (
+            {"presets": {"away": {"winter": {"min_temp": 73}}}},
+            "73 to 71, with what `winter`",
+        ),
+    ],
+)
+def test_what_is_refused_is_told_in_the_degrees_that_were_written(more, said):
+    fahrenheit, celsius = in_both_units(**more)
+    told = check_settings(fahrenheit)
+    assert said in str(told[0])
+    assert [each.path for each in told] == [
+        each.path for each in check_settings(celsius)
+    ]
+
+
+def test_what_never_brings_a_room_into_its_band_is_told_in_degrees_that_were_written():
+    band = {"min_temp": 72, "max_temp": 75, "target_temp": 70}
+    document, _same = in_both_units(winter=band, control="switch")
+    settings = parse_settings(document)
+    assert any(
+        "set to 70 °F the unit can never bring the room to 72 to 75 °F" in str(each)
+        for each in warnings(document, settings)
+    )
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"hysteresis_celsius": 0.5},
+        {"winter": {"min_temp": 66}},
+        {"unit": "fahrenheit", "presets": {"away": {"winter": {"min_temp": 60}}}},
+    ],
+)
+def test_a_shadow_is_in_the_degrees_of_its_document_and_converted_once(over):
+    fahrenheit, celsius = in_both_units(shadow=over)
+    celsius["shadow"].pop("unit", None)
+    shadows = [parse_settings(each).shadow for each in (fahrenheit, celsius)]
+    assert shadows[0].zones == shadows[1].zones
+    (error,) = check_settings(UNIT_ON_AIR | {"shadow": {"winter": {"min_temp": 18}}})
+    assert error.path == "shadow.winter.min_temp"
+    assert "18 is not from 50 to 95 °F" in str(error)
+
+
+def test_the_options_of_a_part_that_another_wrote_are_in_its_own_words():
+    options = {"min_temp": 50, "winter": {"target_temp": 1}}
+    document = UNIT_ON_AIR | {"plugins": {"mine": {"type": "x", "options": options}}}
+    assert in_celsius(document)["plugins"] == document["plugins"]
+    assert list(in_celsius(document)) == list(document)
+
+
+@pytest.mark.parametrize("unit", [CELSIUS, FAHRENHEIT])
+@pytest.mark.parametrize("number", [10**400, float("nan"), float("inf"), -(10**400)])
+def test_what_no_float_holds_is_refused_and_nothing_breaks(unit, number):
+    rule = {
+        "id": "a",
+        "triggers": [{"trigger": "numeric_state", "zone": "default", "above": number}],
+        "actions": [{"action": "notify", "message": "x"}],
+    }
+    for more in ({"winter": {"min_temp": number}}, {"rules": [rule]}):
+        assert check_settings({"unit": unit} | more)

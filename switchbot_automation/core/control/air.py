@@ -82,7 +82,9 @@ def too_wet(
         ends.append((at_wall, _MOULD_PERCENT, back, ReasonCode.MOULD_RISK))
     undecided = None
     for value, limit, slack, code in ends:
-        why = Reason(code, {"value": value, "limit": limit})
+        # What is a temperature says so by its name, and is told in a person's degrees.
+        unit = "_celsius" if code is ReasonCode.DEW_POINT_ABOVE else ""
+        why = Reason(code, {f"value{unit}": value, f"limit{unit}": limit})
         if value > limit:
             return Want(works=True, reason=why)
         if value > limit - slack:

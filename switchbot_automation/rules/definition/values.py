@@ -5,8 +5,8 @@ Each raises `voluptuous.Invalid`, saying what was expected and what was found.
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
 from typing import Any, TypeAlias
@@ -58,7 +58,8 @@ def number(value: object) -> float:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not math.isfinite(value)
+        # Not so of one that no float holds, and of what is none.
+        or not abs(value) <= sys.float_info.max
     ):
         raise vol.Invalid(f"expected a number, got {shown(value)}")
     return float(value)
