@@ -384,9 +384,13 @@ def _reach(season: str, profile: Profile, unit: str) -> str | None:
     low, high = degrees(profile.min_temp, unit), degrees(profile.max_temp, unit)
     band, told = f"{low} to {high} {SYMBOLS[unit]}", degrees(sent, unit)
     if season == "winter" and sent < profile.min_temp:
-        return f"set to {told} {SYMBOLS[unit]} the unit can never bring the room to {band}"
+        return (
+            f"set to {told} {SYMBOLS[unit]} the unit can never bring the room to {band}"
+        )
     if season == "summer" and sent > profile.max_temp:
-        return f"set to {told} {SYMBOLS[unit]} the unit can never cool the room to {band}"
+        return (
+            f"set to {told} {SYMBOLS[unit]} the unit can never cool the room to {band}"
+        )
     return None
 
 

@@ -46,6 +46,7 @@ from switchbot_automation.simulation.account.push import Push
 from switchbot_automation.simulation.account.refusals import typed_error
 from switchbot_automation.simulation.clock import SimulatedClock
 from switchbot_automation.simulation.faults import Call, Fault, Faults, RefusedError
+from switchbot_automation.simulation.house.aircon import Aircon, FurtherAircon
 from switchbot_automation.simulation.house.heaters import (
     Floor,
     Panel,
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
         Scene,
     )
     from switchbot_automation.simulation.account.devices import VirtualDevice
-    from switchbot_automation.simulation.house.aircon import Aircon, AirconSettings
+    from switchbot_automation.simulation.house.aircon import AirconSettings
     from switchbot_automation.simulation.house.heaters import HeatSource
 
 METER_ID = "C271111EC0AB"
@@ -369,6 +370,8 @@ class SimulatedHome:
         self, spec: RoomSpec, unit: UnitSpec, house: House
     ) -> HeatSource | Machine:
         """Put a unit beside the first into a room, and its device into the account."""
+        if unit.equipment == "aircon":
+            return self._further_aircon(spec, unit, house)
         product = find(unit.product or _USUAL[unit.equipment])[0]
         name = f"{spec.name} {unit.equipment}"
 
@@ -402,6 +405,22 @@ class SimulatedHome:
         make = ShadingDevice if machine.parameters.shade else MachineDevice
         self.account.add(make(product, unit.device_id, name, machine, seconds))
         return machine
+
+    def _further_aircon(
+        self, spec: RoomSpec, unit: UnitSpec, house: House
+    ) -> FurtherAircon:
+        """Put an air conditioner like the first beside it; it is told by infrared."""
+        aircon = Aircon(spec.house.aircon, STEP_SECONDS)
+        source = FurtherAircon(aircon, lambda: house.conditions.temperature)
+        house.further.append(source)
+        name = f"{spec.name} further air conditioner"
+        half = spec.half_degrees
+        self.account.add(
+            AirconRemote(
+                unit.device_id, name, HUB_ID, source.command, half_degrees=half
+            )
+        )
+        return source
 
     def _heating(self, spec: RoomSpec, house: House) -> VirtualDevice:
         """Put a heat source into a room; return its device."""

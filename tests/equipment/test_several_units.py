@@ -22,10 +22,11 @@ from switchbot_automation.core.state.zone import (
     Trend,
     ZoneState,
 )
+from switchbot_automation.equipment.table import KINDS
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.model import Action, Power
 from switchbot_automation.settings.read import check_settings, parse_settings
-from switchbot_automation.simulation import Fault
+from switchbot_automation.simulation import Fault, simulate
 from switchbot_automation.simulation.comfort import most_starts_in_an_hour
 from tests.equipment.homes import (
     AIRCON,
@@ -417,3 +418,25 @@ async def test_a_unit_that_helps_asks_for_no_tick_before_its_meter_is_read(kind)
     short = [wait for wait in waits if wait < 30]
     assert len(short) <= len(waits) / 5
     assert len(waits) <= 30 * 20
+
+
+async def test_a_second_air_conditioner_helps_and_takes_over_as_any_other():
+    second = {"kind": "aircon", "device_id": "02-202601010000-01"}
+    document = roomed(AIRCON, second)
+    home = Home(document, climate=COLD, parameters=house(heating_watts=900.0))
+    await home.live(24)
+    unit = home.unit(second["device_id"])
+    assert unit.starts
+    assert unit.energy > 3.6e6
+    with home.cloud.faults.inject(Fault.DEVICE_ERROR, device_id=AIRCON["device_id"]):
+        await home.live(12)
+    assert unit.settings.power
+
+
+@pytest.mark.parametrize("word", KINDS)
+async def test_every_kind_may_stand_beside_another_in_a_simulation(word):
+    kind = {"kind": word, "device_id": DEVICE}
+    if word == "aircon":
+        kind["device_id"] = "02-202601010000-01"
+    report = await simulate(roomed(AIRCON, kind), days=0.5)
+    assert report.ticks

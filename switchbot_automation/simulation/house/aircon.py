@@ -10,6 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class AirconMode(IntEnum):
@@ -231,3 +235,43 @@ class Aircon:
         if self.compressor_running:
             self.compressor_running = False
             self._in_state = 0.0
+
+
+class FurtherAircon:
+    """An air conditioner beside the first of a room: a `HeatSource` with its own remote.
+
+    `heat`, `energy` and `starts` are those of its `aircon`; `outdoor` says how warm it is
+    outdoors, in degrees Celsius.
+    """
+
+    def __init__(self, aircon: Aircon, outdoor: Callable[[], float]) -> None:
+        self.aircon = aircon
+        self.heat = 0.0
+        self.energy = 0.0
+        self.starts = aircon.starts
+        self._outdoor = outdoor
+        self._asked: list[Callable[[AirconSettings], AirconSettings]] = []
+
+    @property
+    def settings(self) -> AirconSettings:
+        """What its remote told it last."""
+        return self.aircon.settings
+
+    @property
+    def conditioning(self) -> bool:
+        """Whether it was told to heat, cool or dry."""
+        return self.aircon.settings.conditioning
+
+    def command(self, change: Callable[[AirconSettings], AirconSettings]) -> None:
+        """Let the remote change the settings at the next step."""
+        self._asked.append(change)
+
+    def step(self, seconds: float, air: float) -> float:
+        """Run one step in air of that temperature; return the heat given in watts."""
+        self.aircon.set_outdoor(self._outdoor())
+        while self._asked:
+            change = self._asked.pop(0)
+            self.aircon.apply(change(self.aircon.settings), seconds, air)
+        self.heat = self.aircon.step(air)
+        self.energy = self.aircon.energy
+        return self.heat

@@ -20,6 +20,7 @@ from switchbot_automation.simulation.house.aircon import (
     AirconMode,
     AirconParameters,
     AirconSettings,
+    FurtherAircon,
 )
 from switchbot_automation.simulation.house.meter import Meter, MeterParameters
 from switchbot_automation.simulation.house.occupancy import (
@@ -235,16 +236,24 @@ class House:
         if self.machines:
             given = sum(machine.moisture(self.moisture) for machine in self.machines)
             change += 1000.0 * given / air_kg
-        dries = self.aircon.settings.mode is AirconMode.DRY
-        # Little air over a cold coil: dry mode takes more water for what it cools.
-        coil, share = (7.5, 0.6) if dries else (_COIL_MOISTURE, 0.25)
-        if self.aircon.heat < 0.0 and self.moisture > coil:
-            wet = min(1.0, (self.moisture - coil) / 3.0)
-            change += share * wet * self.aircon.heat * 3600.0 / _WATER_HEAT / air_kg
+        change += self._drained(self.aircon) / air_kg
+        for each in self.further:
+            if isinstance(each, FurtherAircon):
+                change += self._drained(each.aircon) / air_kg
         self.moisture = max(0.5, self.moisture + change * hours)
         self._breathe(hours)
         if self.on_conditions is not None:
             self.on_conditions(self)
+
+    def _drained(self, aircon: Aircon) -> float:
+        """Return the water that a unit adds to the air, in grams an hour: none or less."""
+        dries = aircon.settings.mode is AirconMode.DRY
+        # Little air over a cold coil: dry mode takes more water for what it cools.
+        coil, share = (7.5, 0.6) if dries else (_COIL_MOISTURE, 0.25)
+        if aircon.heat >= 0.0 or self.moisture <= coil:
+            return 0.0
+        wet = min(1.0, (self.moisture - coil) / 3.0)
+        return share * wet * aircon.heat * 3600.0 / _WATER_HEAT
 
     def _breathe(self, hours: float) -> None:
         """Let people give off CO2, and fresh air carry it away."""
