@@ -55,3 +55,15 @@ async def test_a_heated_floor_is_begun_hours_earlier_and_its_relay_is_spared():
     assert kept.commands <= 48.0
     others = [Hysteresis(share=True), Pi(share=True), Fixed(0.5, 21.0, share=True)]
     assert min(lived_by(case, each).percent_out for each in others) > 5.0
+
+
+@pytest.mark.parametrize("setpoint", [16.0, 20.0])
+async def test_a_setpoint_that_its_band_lies_beyond_is_no_sign_of_a_strong_unit(
+    setpoint,
+):
+    case = some("target at the low end", 2.0)
+    band = {"min_temp": 21.0, "max_temp": 22.0, "target_temp": 21.0}
+    within = await live(case, control="auto", winter=band)
+    beyond = band | {"target_temp": setpoint}
+    kept = await live(case, control="auto", winter=beyond)
+    assert kept.percent_out <= within.percent_out + 1.0

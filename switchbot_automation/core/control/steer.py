@@ -190,11 +190,16 @@ class Aim:
         return self.near + 0.6 * self.inside
 
     def offset(self, steering: Steering) -> float:
-        """Return the learned offset, before that what the person's setpoint implies."""
+        """Return the learned offset, before that what the person's setpoint implies.
+
+        One that the band lies wholly beyond implies no unit that much stronger than it is
+        set: too little would be asked of it, and it be taken for one that has no more.
+        """
         learned = steering.offset(heating=self.heating)
         if learned is not None:
             return learned
-        implied = self.sign * self.asked - (self.near + self.far) / 2.0
+        asked = max(self.sign * self.asked, self.near)
+        implied = asked - (self.near + self.far) / 2.0
         low, high = OFFSET_BOUNDS
         return max(low, min(high, implied))
 
