@@ -5,6 +5,7 @@ Pure: instants are given. One document holds it; whatever is damaged in that is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -52,6 +53,9 @@ class DeviceBook:
     filter_used_hours: float | None = None
     filter_life_hours: float | None = None
     energy_wh: dict[str, float] = field(default_factory=dict)
+    energy_day: str | None = None
+    energy_at: datetime | None = None
+    day_began_at: datetime | None = None
     power_watts: float | None = None
     power_at: datetime | None = None
     told: set[str] = field(default_factory=set)
@@ -117,7 +121,7 @@ class UpkeepLedger:
         if facts.energy_wh is not None:
             # A counter of the day, which begins anew at midnight: a late answer must not
             # take back what it was.
-            _raise_to(book.energy_wh, today, facts.energy_wh)
+            _raise_to(book.energy_wh, _counted_day(book, facts, at, today), facts.energy_wh)
         elif facts.power_watts is not None and None not in (
             book.power_watts,
             book.power_at,
@@ -289,6 +293,24 @@ def _known(**parts: Any) -> dict[str, Any]:
     }
 
 
+def _counted_day(book: DeviceBook, facts: Facts, at: datetime, today: str) -> str:
+    """Return the day that a counter says something of.
+
+    Just after midnight an answer may still be that of the day before: the cloud has not
+    heard of the new one, or the device's own clock is behind. It has not fallen then.
+    """
+    (before, book.energy_day), seen_at = (book.energy_day, today), book.energy_at
+    book.energy_at = at
+    if before != today:
+        looked = seen_at is not None and at - seen_at < _LONGEST_LOOK
+        book.day_began_at = at if looked else None
+    began, earlier = book.day_began_at, max(book.energy_wh, default=today)
+    late = began is not None and at - began < _LONGEST_LOOK
+    if late and earlier < today and (facts.energy_wh or 0.0) >= book.energy_wh[earlier]:
+        return earlier
+    return today
+
+
 def _span(before: datetime | None, at: datetime) -> float:
     """Return the seconds between two looks; none where they lie too far apart."""
     if before is None or not timedelta() <= at - before <= _LONGEST_LOOK:
@@ -324,7 +346,7 @@ def _parts(
 def _at_least_zero(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value < float("inf") else None
+    return float(value) if 0 <= value <= sys.float_info.max else None
 
 
 def _by_day(value: object) -> dict[str, float]:

@@ -196,3 +196,37 @@ def test_whatever_lies_in_the_store_is_read_or_left(document):
     book = UpkeepLedger.from_document(document)
     book.news(battery_below=10, filter_after_hours=1)
     json.dumps(book.to_document(AT), allow_nan=False)
+
+
+def test_a_counter_that_has_not_begun_anew_is_still_of_the_day_before():
+    book = UpkeepLedger()
+    midnight = datetime(2026, 1, 13, tzinfo=UTC)
+
+    def says(minutes, watt_minutes):
+        at = midnight + timedelta(minutes=minutes)
+        book.saw("P1", facts_of({"usedElectricity": watt_minutes}), at, at.date())
+
+    for minutes, watt_minutes in ((-40, 29_000), (-10, 30_000), (1, 30_060)):
+        says(minutes, watt_minutes)
+    assert book.devices["P1"].energy_wh == {"2026-01-12": 501.0}
+    for minutes, watt_minutes in ((6, 120), (60, 600), (61, 540)):
+        says(minutes, watt_minutes)
+    # A late answer does not take back what was.
+    assert book.devices["P1"].energy_wh == {"2026-01-12": 501.0, "2026-01-13": 10.0}
+
+
+def test_a_counter_that_goes_on_for_longer_is_believed():
+    book = UpkeepLedger()
+    for hours, watt_minutes in ((-1, 60), (0.1, 600), (0.9, 6000), (1.2, 9000)):
+        at = datetime(2026, 1, 13, tzinfo=UTC) + timedelta(hours=hours)
+        book.saw("P1", facts_of({"usedElectricity": watt_minutes}), at, at.date())
+    assert book.devices["P1"].energy_wh["2026-01-13"] == 150.0
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1e308])
+def test_a_book_with_numbers_that_no_float_holds_can_be_read(number):
+    units = {"living": {"starts": number, "running_seconds": number}}
+    devices = {"C1": {"battery": number, "energy_wh": {"2026-01-12": number}}}
+    ledger = UpkeepLedger.from_document({"units": units, "devices": devices})
+    assert ledger.units["living"].starts >= 0
+    json.dumps(ledger.to_document(AT))
