@@ -442,7 +442,14 @@ def _kept(
     *,
     begin: bool = False,
 ) -> ZoneDecision:
-    """Keep a room by the zone's way of control; `begin`: now is when to begin."""
+    """Keep a room by the zone's way of control; `begin`: now is when to begin.
+
+    What can only heat rests where the season is to cool, also where it still heats.
+    """
+    on = season_action(zone)
+    if zone.equipment and not zone.can(on):
+        cannot = Reason(ReasonCode.STAGE_CANNOT, {"action": on})
+        return paused(zone, seen.state, (*reasons, cannot))
     if zone.modulates:
         return steered(zone, seen, aim, reasons, now)
     if zone.proportions:

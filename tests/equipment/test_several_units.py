@@ -440,3 +440,29 @@ async def test_every_kind_may_stand_beside_another_in_a_simulation(word):
         kind["device_id"] = "02-202601010000-01"
     report = await simulate(roomed(AIRCON, kind), days=0.5)
     assert report.ticks
+
+
+@pytest.mark.parametrize("control", ["auto", "switch", "modulate"])
+@pytest.mark.parametrize("kind", ["heater", "thermostat"])
+async def test_what_can_only_heat_does_not_in_the_season_to_cool(kind, control):
+    document = roomed({"kind": kind, "device_id": DEVICE}, control=control)
+    home = Home(document)
+    await home.live(9)
+    assert home.unit().conditioning
+    # As in spring, under `auto`: with a band that the room is far below.
+    home.store.set("settings", document | {"mode": "summer"})
+    await home.live(0.5)
+    assert not home.unit().conditioning
+    sent = await home.live(24)
+    assert not [each for each in sent if each.action != "off"]
+    assert not home.unit().conditioning
+
+
+async def test_what_can_only_heat_keeps_frost_off_in_the_season_to_cool():
+    document = roomed(
+        {"kind": "heater", "device_id": DEVICE}, mode="summer", frost_floor_celsius=12
+    )
+    home = Home(document, climate=COLD)
+    await home.live(30)
+    assert home.unit().starts
+    assert 10.0 < home.house.air < 15.0
