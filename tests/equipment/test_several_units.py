@@ -466,3 +466,17 @@ async def test_what_can_only_heat_keeps_frost_off_in_the_season_to_cool():
     await home.live(30)
     assert home.unit().starts
     assert 10.0 < home.house.air < 15.0
+
+
+@pytest.mark.parametrize("unit", ["default", SECOND])
+async def test_a_wish_that_a_unit_cannot_fulfil_is_no_failure_of_its_commands(unit):
+    home = Home(roomed(HEATER, AIRCON) if unit == "default" else roomed(AIRCON, HEATER))
+    await home.live(9)
+    for _ in range(3):
+        command = await home.engine.act(unit, ManualAction.SUMMER)
+        assert command.status == "failed"
+        await home.engine.resume(unit)
+    await home.live(3)
+    health = await home.engine.health()
+    assert health["status"] == "ok"
+    assert "stage_takes_over" not in home.said[SECOND]

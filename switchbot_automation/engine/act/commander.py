@@ -360,7 +360,9 @@ class Commander:
         states = self._documents.states
         error = f"no webhook, scene or aircon_device_id for {action}"
         failed = after_failure(states[name], action, error, now, maybe=False)
-        states[name] = command_failed(failed, error, now)
+        # What was asked of a unit that cannot do it says nothing of those it can do.
+        cannot = order.zone.aircon_device_id and not order.zone.kind.can(action)
+        states[name] = failed if cannot else command_failed(failed, error, now)
         reason = Reason(ReasonCode.NO_RUNG_CONFIGURED, {"action": action})
         return Command(
             id=uuid.uuid4().hex,
