@@ -121,7 +121,9 @@ class UpkeepLedger:
         if facts.energy_wh is not None:
             # A counter of the day, which begins anew at midnight: a late answer must not
             # take back what it was.
-            _raise_to(book.energy_wh, _counted_day(book, facts, at, today), facts.energy_wh)
+            _raise_to(
+                book.energy_wh, _counted_day(book, facts, at, today), facts.energy_wh
+            )
         elif facts.power_watts is not None and None not in (
             book.power_watts,
             book.power_at,

@@ -480,3 +480,18 @@ async def test_a_wish_that_a_unit_cannot_fulfil_is_no_failure_of_its_commands(un
     health = await home.engine.health()
     assert health["status"] == "ok"
     assert "stage_takes_over" not in home.said[SECOND]
+
+
+@pytest.mark.parametrize("channel", [0, 2])
+async def test_a_plug_of_the_simulation_counts_what_it_lets_through(channel):
+    home = Home(roomed(HEATER | {"channel": channel}))
+    await home.live(26)
+    (device,) = [
+        each
+        for each in home.engine.upkeep()["devices"]
+        if each["device_id"] == DEVICE
+    ]
+    counted = device["energy_wh"]
+    assert list(counted) == ["2026-01-12", "2026-01-13"]
+    assert sum(counted.values()) == pytest.approx(home.unit().energy / 3600, rel=0.05)
+    assert counted["2026-01-12"] > 5000

@@ -72,6 +72,7 @@ class HeaterPlug(CatalogDevice):
         self.panel = panel
         self.channel = channel
         self._seconds = seconds
+        self._day, self._before = 0, 0.0
 
     def fields(self) -> Body:
         """Return the status, with what the panel draws where the product measures."""
@@ -84,6 +85,13 @@ class HeaterPlug(CatalogDevice):
         current = f"{before}ElectricCurrent" if before else "electricCurrent"
         if current in fields:
             fields[current] = round(watts / 230.0 * 1000.0)
+        used = f"{before}UsedElectricity" if before else "usedElectricity"
+        if used in fields:
+            # Watt minutes of the day, which begins with the home's clock.
+            day, joules = int(self._seconds() // 86_400.0), self.panel.energy
+            if day != self._day:
+                self._day, self._before = day, joules
+            fields[used] = round((joules - self._before) / 60.0)
         return fields
 
     def prepare(
