@@ -26,9 +26,12 @@ def nearest(
     # Only a typo needs it; it costs an eighth of a megabyte.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    cutoff = 0.0 if however_far else 0.6
-    near = get_close_matches(str(word), [str(each) for each in known], 1, cutoff)
-    return near[0] if near else None
+    cutoff, typed = 0.0 if however_far else 0.6, str(word)
+    near = get_close_matches(typed, [str(each) for each in known], 3, cutoff)
+    # Of words that are about as like it, the one that begins as it does: `lock` rather
+    # than `halfLocked` for `lokced`, since few mistype the first letter.
+    begins = [each for each in near if each[:1].lower() == typed[:1].lower()]
+    return next(iter(begins or near), None)
 
 
 def shown(value: object) -> str:

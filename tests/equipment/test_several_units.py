@@ -487,9 +487,7 @@ async def test_a_plug_of_the_simulation_counts_what_it_lets_through(channel):
     home = Home(roomed(HEATER | {"channel": channel}))
     await home.live(26)
     (device,) = [
-        each
-        for each in home.engine.upkeep()["devices"]
-        if each["device_id"] == DEVICE
+        each for each in home.engine.upkeep()["devices"] if each["device_id"] == DEVICE
     ]
     counted = device["energy_wh"]
     assert list(counted) == ["2026-01-12", "2026-01-13"]

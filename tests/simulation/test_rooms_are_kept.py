@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -13,20 +14,26 @@ from switchbot_automation.simulation.run import SEASON_STARTS, build_home
 from switchbot_automation.simulation.scenarios import HOUSES
 from switchbot_store import MemoryStore
 
-# A unit that reads its own warm air stops short of a band it was not set up for.
-STOPS_SHORT = {("offset", "winter", "switch")}
+# What a unit cannot give, no setpoint brings.
+STOPS_SHORT = {("weak", "winter", "switch")}
+WEAK = replace(
+    HOUSES["default"],
+    aircon=replace(HOUSES["default"].aircon, heating_capacity=800.0),
+)
+ROOMS = {**HOUSES, "weak": WEAK}
 CASES = [
     (house, season, control)
     for house in HOUSES
     for season in ("winter", "summer")
     for control in ("switch", "modulate")
-]
+] + sorted(STOPS_SHORT)
 IN_EVERY_RUN = {
     ("default", "winter", "switch"),
     ("leaky", "winter", "switch"),
     ("heavy", "summer", "modulate"),
     ("light", "summer", "switch"),
     ("offset", "winter", "switch"),
+    ("weak", "winter", "switch"),
 }
 
 
@@ -44,7 +51,7 @@ async def test_health_is_degraded_only_where_the_room_is_out_of_its_band(
     settings = parse_settings(document)
     begin = datetime.combine(SEASON_STARTS[season], time(), settings.default.timezone)
     clock = SimulatedClock(begin.astimezone(UTC))
-    home = build_home(clock, settings, house=HOUSES[house], seed=0)
+    home = build_home(clock, settings, house=ROOMS[house], seed=0)
     store = MemoryStore()
     store.set("settings", document)
     band, told, kept = (20.0, 22.0) if season == "winter" else (23.0, 26.0), [], 0
