@@ -77,4 +77,4 @@ async def test_health_is_degraded_only_where_the_room_is_out_of_its_band(
         first, last = ((one - begin) // timedelta(minutes=1) for one in (since, at))
         outside = [t for t in air[first:last] if not band[0] <= t <= band[1]]
         # Its meter hangs in a corner that is a little colder than the room.
-        assert len(outside) > 0.8 * (last - first) > 280
+        assert len(outside) > 0.8 * (last - first) > 240  # five hours of patience
