@@ -133,7 +133,7 @@ class DatabaseObject:
     >>> from switchbot_store.ops import list_objects
     >>> applied = migrate(database_url)
     >>> list_objects(database_url, "public")[0].name
-    'json_store'
+    'device_readings'
     """
 
     schema: str
