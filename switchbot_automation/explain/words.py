@@ -679,7 +679,8 @@ REASON_WORDS: Mapping[str, str | tuple[str, ...]] = {
     ReasonCode.HUMIDITY_UNKNOWN: later("the meter does not say how humid it is"),
     ReasonCode.DEW_POINT_ABOVE: (
         later(
-            "a dew point of {value:g} °C is above, or not yet well below, {limit:g} °C"
+            "a dew point of {value_celsius:g} °C is above, or not yet well below,"
+            " {limit_celsius:g} °C"
         ),
         later("the dew point is too high"),
     ),

@@ -210,7 +210,7 @@ class RestorePlan:
     >>> from switchbot_store import MemoryStore
     >>> from switchbot_store.backup import back_up, plan_restore
     >>> store = MemoryStore()
-    >>> store.set_many({"settings": {"n": 1}, "state": {}})
+    >>> revisions = store.set_many({"settings": {"n": 1}, "state": {}})
     >>> counts = back_up(store, None, "home.backup")
     >>> store.set("settings", {"n": 2})
     >>> plan = plan_restore(store, "home.backup")

@@ -82,7 +82,8 @@ def too_wet(
         ends.append((at_wall, _MOULD_PERCENT, back, ReasonCode.MOULD_RISK))
     undecided = None
     for value, limit, slack, code in ends:
-        why = Reason(code, {"value": value, "limit": limit})
+        unit = "_celsius" if code is ReasonCode.DEW_POINT_ABOVE else ""
+        why = Reason(code, {f"value{unit}": value, f"limit{unit}": limit})
         if value > limit:
             return Want(works=True, reason=why)
         if value > limit - slack:
