@@ -48,7 +48,8 @@ _TAKES: Final = {_SET_TEMPERATURE: ("LOW", "HIGH"), _SET_PRESET_MODE: ("PRESET",
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d)")
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SECONDS: Final = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST: Final = timedelta(days=366)
+_LONGEST_SECONDS: Final = timedelta(days=366).total_seconds()
+_RESOLUTION_SECONDS: Final = timedelta.resolution.total_seconds()
 
 
 @click.command()
@@ -185,9 +186,9 @@ def _hold(text: str, tz: tzinfo) -> timedelta | datetime | str:
     if text in HOLDS:
         return text
     if found := _SPAN.fullmatch(text.strip()):
-        span = timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-        if timedelta(0) < span <= _LONGEST:
-            return span
+        seconds = float(found[1]) * _SECONDS[found[2]]
+        if _RESOLUTION_SECONDS <= seconds <= _LONGEST_SECONDS:
+            return timedelta(seconds=seconds)
         raise Misuse(_("--hold: {text} is not within a year", text=text))
     if found := _CLOCK.fullmatch(text.strip()):
         now = datetime.now(UTC).astimezone(tz)

@@ -79,6 +79,8 @@ async def test_a_band_for_a_time_is_stored_as_a_wish(act, home, cloud):
         (["default", "set_preset_mode", "party"], "party"),
         (["default", "off", "--hold", "soon"], "expected 90m"),
         (["default", "off", "--hold", "2000d"], "within a year"),
+        (["default", "off", "--hold", f"{10**15}d"], "within a year"),
+        (["default", "off", "--hold", "9" * 400 + "h"], "within a year"),
         (["default", "off", "now"], "takes -"),
         (["default", "explode"], "explode"),
     ],
