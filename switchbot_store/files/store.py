@@ -535,10 +535,12 @@ def _prepare_side_by_side(
         names[file] = file.prepare(contents[file])
 
     going: list[Future[None]] = []
-    with ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads:
-        # While the interpreter ends, or the system has none left, no thread is to be had.
-        with suppress(RuntimeError):
-            going.extend(threads.submit(prepare, file) for file in contents)
+    # While the interpreter ends, or the system has none left, no thread is to be had.
+    with (
+        ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads,
+        suppress(RuntimeError),
+    ):
+        going.extend(threads.submit(prepare, file) for file in contents)
     # Left once all of them are over.
     for each in going:
         each.result()

@@ -129,3 +129,23 @@ async def test_it_runs_until_it_is_cancelled(street):
         await running
     assert len(set(seen)) == 30
     assert keeper._tasks == set()
+
+
+async def test_a_home_that_failed_for_days_is_looked_after_again(street):
+    """Its wait has an end however often it failed; others have theirs."""
+    whole = street.clouds.pop("3")
+    await street.keeper.visit_due()
+    street.keeper._homes["3"].failures = 5000
+    street.clock.advance(60)
+    assert len(await street.keeper.visit_due()) == 29
+    street.clouds["3"] = whole
+    street.clock.advance(130)
+    assert "3" in {visit.home for visit in await street.keeper.visit_due()}
+
+
+async def test_a_home_removed_as_its_visit_begins_can_come_back(street):
+    begun = street.keeper._begin_due()
+    street.keeper.remove("3")
+    assert len([each for each in await asyncio.gather(*begun) if each]) == 29
+    street.keeper.add("3")
+    assert [visit.home for visit in await street.keeper.visit_due()] == ["3"]
