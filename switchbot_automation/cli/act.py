@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -125,7 +125,7 @@ async def _done(
     hold: str | None,
 ) -> tuple[dict[str, Any], Command | None]:
     zone = engine.zone_in_force(room)
-    until = None if hold is None else _hold(hold, zone.timezone)
+    until = None if hold is None else _hold(hold, zone.timezone, datetime.now(UTC))
     if action == _SET_TEMPERATURE:
         low, high = (_celsius(each) for each in values)
         await engine.set_temperature(room, low, high, until)
@@ -182,7 +182,18 @@ def _celsius(text: str) -> float:
         ) from None
 
 
-def _hold(text: str, tz: tzinfo) -> timedelta | datetime | str:
+def _next_at(clock: time, tz: tzinfo, now: datetime) -> datetime:
+    """Return when a clock on the wall says that next: some say it twice in autumn."""
+    today = now.astimezone(tz).date()
+    both = (
+        datetime.combine(today + timedelta(days=days), clock, tz).replace(fold=fold)
+        for days in (0, 1)
+        for fold in (0, 1)
+    )
+    return next(at for each in both if (at := each.astimezone(UTC)) > now)
+
+
+def _hold(text: str, tz: tzinfo, now: datetime) -> timedelta | datetime | str:
     if text in HOLDS:
         return text
     if found := _SPAN.fullmatch(text.strip()):
@@ -191,11 +202,7 @@ def _hold(text: str, tz: tzinfo) -> timedelta | datetime | str:
             return timedelta(seconds=seconds)
         raise Misuse(_("--hold: {text} is not within a year", text=text))
     if found := _CLOCK.fullmatch(text.strip()):
-        now = datetime.now(UTC).astimezone(tz)
-        at = now.replace(
-            hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0
-        )
-        return at if at > now else at + timedelta(days=1)
+        return _next_at(time(int(found[1]), int(found[2])), tz, now)
     try:
         return parse_instant(text, timezone=tz)
     except ValueError as error:
