@@ -24,7 +24,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.engine.act.wishes import HOLDS
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.instants import parse_instant
+from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_store import StoreConfig, get_history, get_store
@@ -163,7 +163,7 @@ def _told(answer: dict[str, Any], command: Command | None) -> str:
         return "; ".join([said, *answer["reasons"]]) if answer["reasons"] else said
     wish = answer["wish"] or {}
     until = wish.get("until") or answer["hold_until"]
-    if until is None:
+    if until is None or stored_hold(until) == FOR_EVER:
         return f"{answer['zone']}: {answer['action']}"
     return _(
         "{zone}: {action}, until {until}",

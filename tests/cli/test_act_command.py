@@ -63,6 +63,11 @@ async def test_off_goes_out_and_is_held(act, home, cloud):
     assert state_of(home)["hold_until"]
 
 
+async def test_a_hold_for_good_has_no_end_that_is_told(act):
+    code, out, err = await act("default", "hold")
+    assert (code, out.strip()) == (0, "default: hold"), err
+
+
 async def test_a_band_for_a_time_is_stored_as_a_wish(act, home, cloud):
     words = ("set_temperature", "21", "22.5", "--hold", "90m", "--json")
     code, out, err = await act("default", *words)
