@@ -13,6 +13,7 @@ from switchbot_automation.explain.rows import (
     told_at,
     with_decisions,
 )
+from switchbot_automation.web.api.past import told
 from switchbot_store import (
     HistorySample,
     HistoryService,
@@ -136,7 +137,10 @@ async def test_a_past_decision_is_told_as_long_as_its_row_is_kept(
     async with history:
         for row in rows:
             await history.record(HistorySample(zone="office", **row))
+        await history.flush()
+        listed = (await told(history, "office", UTC, AT, at + MINUTE))["decisions"]
         explainer = Explainer(lambda _revision: None, lambda _zone: UTC, history)
         found = await explainer.explain("office", at + MICROSECOND)
+    assert [each["outcome"] for each in listed] == ["noop"] * kept
     assert found.outcome == ("noop" if kept else None)
     assert ("nothing is recorded" in found.text) is not kept
