@@ -124,8 +124,9 @@ async def check(hass, entry):
 
 
 async def main():
-    logging.basicConfig(level=logging.ERROR)
     complaints = Complaints()
+    # Not higher, or a logger would keep the warnings to itself.
+    logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger().addHandler(complaints)
     print(f"Home Assistant {version}, CPython {sys.version.split()[0]}")
     async with FakeSwitchBotCloud(season="winter") as cloud:
