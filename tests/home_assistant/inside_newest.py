@@ -92,6 +92,21 @@ async def add(hass, cloud):
     return entry
 
 
+async def reconfigure(hass, entry, cloud):
+    flows = hass.config_entries.flow
+    form = await flows.async_init(
+        DOMAIN, context={"source": "reconfigure", "entry_id": entry.entry_id}
+    )
+    ended = await flows.async_configure(
+        form["flow_id"],
+        {"token": cloud.token, "secret": cloud.secret, "base_url": cloud.base_url},
+    )
+    assert ended["reason"] == "reconfigure_successful", ended
+    await hass.async_block_till_done()
+    assert entry.state is config_entries.ConfigEntryState.LOADED, entry.reason
+    print("  ok: reconfigured")
+
+
 async def check(hass, entry):
     room = next(iter(hass.states.async_entity_ids("climate")))
     state = hass.states.get(room)
@@ -118,6 +133,9 @@ async def check(hass, entry):
     assert hass.states.get(room).state == "off"
     await call("climate", "turn_on")
     assert hass.states.get(room).state == "heat"
+    await call(DOMAIN, "boost", kelvin=1.5)
+    await call(DOMAIN, "set_temperature", temperature=21.5, duration={"hours": 2})
+    await call(DOMAIN, "set_preset", preset_mode="none")
     await call(DOMAIN, "hold", duration={"hours": 1})
     assert hass.states.get(room).attributes["hold_until"]
     await call(DOMAIN, "hold", release=True)
@@ -138,6 +156,7 @@ async def main():
             await hass.async_block_till_done()
             assert entry.state is config_entries.ConfigEntryState.LOADED
             print("  ok: a reload")
+            await reconfigure(hass, entry, cloud)
             await hass.config_entries.async_remove(entry.entry_id)
             entities = entity_registry.async_get(hass).entities.values()
             assert not [each for each in entities if each.platform == DOMAIN]

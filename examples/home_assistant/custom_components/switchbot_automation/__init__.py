@@ -10,16 +10,25 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.typing import ConfigType
 
 from switchbot_automation.errors import AuthError, CloudError
 from switchbot_store import StoreError
 
-from .const import PLATFORMS
+from . import services
+from .const import DOMAIN, PLATFORMS
 from .entity import account_device
 from .home import Home
 
 HomeEntry = ConfigEntry[Home]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    services.register(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: HomeEntry) -> bool:

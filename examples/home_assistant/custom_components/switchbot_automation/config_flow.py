@@ -25,7 +25,7 @@ from switchbot_automation.settings.read import parse_settings
 from switchbot_store import StoreError
 
 from . import HomeEntry
-from .account import DEFAULT_BASE_URL, connect
+from .account import DEFAULT_BASE_URL, connect, devices_of
 from .const import (
     CONF_AIRCON,
     CONF_BASE_URL,
@@ -146,26 +146,50 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
+        return await self._renewed(
+            self._get_reauth_entry(),
+            user_input,
+            step_id="reauth_confirm",
+            schema=vol.Schema(_CREDENTIALS),
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        entry = self._get_reconfigure_entry()
+        known = {CONF_BASE_URL: entry.data.get(CONF_BASE_URL) or DEFAULT_BASE_URL}
+        return await self._renewed(
+            entry,
+            user_input,
+            step_id="reconfigure",
+            # Where the account is may be shown again, its secrets may not.
+            schema=self.add_suggested_values_to_schema(_ACCOUNT, user_input or known),
+        )
+
+    async def _renewed(
+        self,
+        entry: ConfigEntry,
+        user_input: dict[str, Any] | None,
+        *,
+        step_id: str,
+        schema: vol.Schema,
+    ) -> ConfigFlowResult:
+        """Take new credentials for an entry, if they are of the same account."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            entry = self._get_reauth_entry()
             errors = await self._try({**entry.data, **user_input})
             if not errors:
-                if _devices_of(entry) and not self._has_devices_of(entry):
+                if devices_of(entry) and not self._has_devices_of(entry):
                     return self.async_abort(reason="wrong_account")
                 return self.async_update_reload_and_abort(
                     entry, data_updates=user_input
                 )
-        return self.async_show_form(
-            step_id="reauth_confirm",
-            data_schema=vol.Schema(_CREDENTIALS),
-            errors=errors,
-        )
+        return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors)
 
     def _has_devices_of(self, entry: ConfigEntry) -> bool:
         """Tell whether what was found is the account of an entry."""
         listed = [*self._found.devices, *self._found.remotes]
-        return not _devices_of(entry).isdisjoint(each.device_id for each in listed)
+        return not devices_of(entry).isdisjoint(each.device_id for each in listed)
 
     async def _try(self, data: Mapping[str, Any]) -> dict[str, str]:
         try:
@@ -212,13 +236,6 @@ class SettingsFlow(OptionsFlow):
             errors=errors,
             description_placeholders={"problem": problem},
         )
-
-
-def _devices_of(entry: ConfigEntry) -> set[str]:
-    """Return the devices that an entry was made with, which stay where settings change."""
-    settings = entry.data.get(CONF_SETTINGS, {})
-    found = (settings.get("meter_device_id"), settings.get("aircon_device_id"))
-    return {each for each in found if each}
 
 
 def _choice(found: Mapping[str, Device | Remote]) -> selector.SelectSelector:

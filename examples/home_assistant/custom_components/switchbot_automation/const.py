@@ -14,3 +14,6 @@ CONF_AIRCON = "air_conditioner"
 CONF_MODE = "mode"
 CONF_LOW = "low"
 CONF_HIGH = "high"
+
+# What a band may be, in degrees Celsius; the engine refuses the rest.
+LOWEST, HIGHEST = 10.0, 35.0

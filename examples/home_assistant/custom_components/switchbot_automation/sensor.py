@@ -22,6 +22,9 @@ from . import HomeEntry
 from .entity import AccountEntity, ZoneEntity
 from .home import Home
 
+# They only show what the coordinator has.
+PARALLEL_UPDATES = 0
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: HomeEntry, add: AddConfigEntryEntitiesCallback
