@@ -119,7 +119,11 @@ async def test_credentials_refused_while_running_ask_for_new_ones(hass, home, cl
 
 
 async def test_options_are_the_settings_and_say_what_is_wrong(hass, home, entry):
-    form = await hass.config_entries.options.async_init(entry.entry_id)
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    assert menu["menu_options"] == ["zone", "push", "settings"]
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "settings"}
+    )
     document = dict((await home.engine.stored_settings()).data)
     wrong = document | {"hysteresis_celcius": 1}
     refused = await hass.config_entries.options.async_configure(

@@ -25,6 +25,9 @@ _SECRETS = {
     "aircon_device_id",
     "power_meter_device_id",
     "device_id",
+    "device",
+    "webhook_id",
+    "entity_id",
     "sensors",
     "scenes",
 }

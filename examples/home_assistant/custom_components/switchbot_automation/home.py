@@ -26,7 +26,9 @@ from switchbot_store.zone_rules import differs_from, zone_rules
 
 from .account import WatchedAccount, connect, devices_of
 from .const import CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
-from .issues import ACCOUNT_UNKNOWN, Issues, Trouble, troubles_of
+from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
+from .push import Push, is_wanted
+from .sources import provide
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Home(DataUpdateCoordinator[Picture]):
         self._stack = AsyncExitStack()
         self._showing: asyncio.Handle | None = None
         self._issues = Issues(hass, entry)
+        self.push = Push(hass, entry, self.account.client)
         self._looking = asyncio.Lock()
         # Whether the account has none of the devices that the entry was made with.
         self._stranger = False
@@ -81,6 +84,7 @@ class Home(DataUpdateCoordinator[Picture]):
         # Both read files the first time, which must not happen on the loop.
         await job(device_types)
         await job(lambda: registry().report())
+        provide(self.hass)
         store = await job(self._open_store)
         enter.push_async_callback(job, store.close)
         history = HistoryService(SqliteHistory(self.directory / "history.db"))
@@ -94,11 +98,15 @@ class Home(DataUpdateCoordinator[Picture]):
                 webhook_sender=WebhookSender(),
             )
         )
+        self.engine.show_in_health("push", self.push.report)
         await self.engine.run_once(trigger="start")
         self.data = self._picture()
         enter.callback(self.engine.subscribe(self._hear))
         enter.callback(self._forget)
         enter.callback(self._issues.show, {})
+        enter.callback(self.push.stop)
+        if is_wanted(self.entry):
+            await self.push.try_to_start(self.engine.handle_webhook)
         await self.look_for_trouble()
         await enter.enter_async_context(SchedulerService(self.engine))
 
@@ -150,6 +158,8 @@ class Home(DataUpdateCoordinator[Picture]):
                 found[ACCOUNT_UNKNOWN] = Trouble(
                     ACCOUNT_UNKNOWN, severity=IssueSeverity.ERROR
                 )
+            if self.push.problem is not None:
+                found[PUSH_TAKEN] = Trouble(PUSH_TAKEN, {"error": self.push.problem})
             self._issues.show(found)
 
     async def _is_stranger(self) -> bool:
