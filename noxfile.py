@@ -314,6 +314,16 @@ def home_assistant_newest(session: nox.Session) -> None:
     session.run("python", "tests/home_assistant/inside_newest.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def home_assistant_release(session: nox.Session) -> None:
+    """Make the component's layout for HACS and its zip, into dist/home_assistant.
+
+    `nox -s home_assistant_release -- --repository OWNER/NAME --owner @OWNER`.
+    """
+    release = "examples/home_assistant/release.py"
+    session.run(sys.executable, release, *session.posargs)
+
+
 @nox.session(python=PYTHON_OF_NEWEST)
 def home_assistant_mqtt(session: nox.Session) -> None:
     """Find and command rooms with Home Assistant's own MQTT integration, and mosquitto."""
