@@ -280,9 +280,17 @@ def home_assistant(session: nox.Session) -> None:
     session.install(
         "-e",
         ".",
+        "mypy",
         "homeassistant==2025.4.4",
         "pytest-homeassistant-custom-component==0.13.236",
     )
+    with session.chdir("examples/home_assistant"):
+        # Against the oldest: the newest calls finals what the component serves both with.
+        session.run(
+            *("mypy", "--config-file=", "--strict", "--implicit-reexport"),
+            *("--follow-imports=silent", "--explicit-package-bases"),
+            "custom_components/switchbot_automation",
+        )
     with session.chdir("tests/home_assistant"):
         session.run("pytest", *session.posargs)
 

@@ -6,6 +6,7 @@ import pytest
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 
+from switchbot_automation.simulation import Fault
 from switchbot_automation.simulation.home import METER_ID
 
 OUTSIDE = "https://home.example.com"
@@ -93,6 +94,20 @@ async def test_somebody_else_s_webhook_stays(hass, home, entry, cloud, outside):
     assert refused["errors"] == {"base": "push_taken"}
     assert pushed_to(cloud) == ELSEWHERE
     assert (await home.health())["beside"]["push"]["listening"] is False
+
+
+async def test_a_cloud_that_is_away_is_said_and_nothing_is_kept(
+    hass, home, entry, cloud, outside
+):
+    with cloud.faults.inject(Fault.SERVER_ERROR):
+        refused = await want(hass, entry, wanted=True)
+    assert refused["errors"] == {"base": "cannot_connect"}
+    assert not entry.options
+    done = await hass.config_entries.options.async_configure(
+        refused["flow_id"], {"push": True}
+    )
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert pushed_to(cloud) == OUTSIDE + path_of(entry)
 
 
 async def test_given_up_it_is_given_back(hass, home, entry, cloud, outside):

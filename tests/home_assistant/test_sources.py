@@ -1,6 +1,7 @@
 """Entities of Home Assistant as a room's meter, opening and presence."""
 
 import pytest
+from custom_components.switchbot_automation import async_remove_config_entry_device
 from custom_components.switchbot_automation.sources import (
     SCHEMA,
     EntitySensor,
@@ -9,6 +10,7 @@ from custom_components.switchbot_automation.sources import (
     with_sources,
 )
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
 
 from switchbot_automation.errors import PluginError
 
@@ -120,6 +122,66 @@ async def test_a_room_is_kept_by_what_a_person_chose(hass, home, entry, cloud):
     await home.engine.run_once(trigger="manual")
     health = await home.health()
     assert METER in health["zones"]["default"]["last_error"]
+
+
+@pytest.fixture
+async def two_rooms(home, cloud):
+    cloud.home.add_device("Meter", "C0FFEE0000AA", "Study meter")
+    document = dict((await home.engine.stored_settings()).data)
+    document["presets"] = {"away": {"setback_kelvin": 3.0}}
+    document["zones"] = {"default": {}, "Study": {"meter_device_id": "C0FFEE0000AA"}}
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    return document
+
+
+async def test_of_several_rooms_one_is_chosen(hass, home, entry, two_rooms):
+    hass.states.async_set(PERSON, "home")
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "zone"}
+    )
+    assert form["step_id"] == "zone"
+    form = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"zone": "Study"}
+    )
+    # Presence without a preset to be in force is refused, and can be corrected.
+    refused = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"presence": [PERSON]}
+    )
+    assert refused["errors"] == {"base": "settings"}
+    assert "preset" in refused["description_placeholders"]["problem"]
+    done = await hass.config_entries.options.async_configure(
+        refused["flow_id"], {"presence": [PERSON], "preset": "away"}
+    )
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    zones = (await home.engine.stored_settings()).data["zones"]
+    assert zones["Study"]["presence"]["sensors"] == [f"plugin:{PERSON}"]
+    assert zones["default"] == {}
+
+
+async def test_the_device_of_a_room_that_is_gone_may_be_deleted(
+    hass, home, entry, two_rooms
+):
+    await hass.async_block_till_done()
+    registry = dr.async_get(hass)
+    devices = {
+        each.name: each
+        for each in dr.async_entries_for_config_entry(registry, entry.entry_id)
+    }
+    for device in devices.values():
+        assert not await async_remove_config_entry_device(hass, entry, device)
+    del two_rooms["zones"]["Study"]
+    await home.engine.apply_settings(two_rooms)
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    may = {
+        name
+        for name, device in devices.items()
+        if await async_remove_config_entry_device(hass, entry, device)
+    }
+    assert may == {"Study"}
 
 
 def test_a_zone_s_other_sensors_stay_where_they_are():

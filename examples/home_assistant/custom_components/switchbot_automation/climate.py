@@ -243,7 +243,7 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             how_long = UNTIL_NEXT_CHANGE
         engine = self.coordinator.engine
         if action is None:
-            await self._ask(engine.hold(self.zone, how_long))
+            await self._ask(engine.hold(self.zone, how_long or UNTIL_NEXT_CHANGE))
             return {}
         command = await self._ask(engine.act(self.zone, action, how_long))
         until = command.blocked_until
@@ -265,7 +265,8 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         if at is not None and at.tzinfo is None:
             at = at.replace(tzinfo=dt_util.get_default_time_zone())
         answer = await self._ask(self.coordinator.engine.explain(self.zone, at))
-        return answer.to_dict()
+        found: dict[str, Any] = answer.to_dict()
+        return found
 
     async def _ask(self, asked: Any) -> Any:
         try:

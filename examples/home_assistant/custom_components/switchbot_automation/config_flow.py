@@ -53,7 +53,7 @@ _LOGGER = logging.getLogger(__name__)
 _PASSWORD = selector.TextSelector(
     selector.TextSelectorConfig(type=selector.TextSelectorType.PASSWORD)
 )
-_CREDENTIALS = {
+_CREDENTIALS: dict[vol.Marker, Any] = {
     vol.Required(CONF_TOKEN): _PASSWORD,
     vol.Required(CONF_SECRET): _PASSWORD,
 }
@@ -216,8 +216,9 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
 
     def _has_devices_of(self, entry: ConfigEntry) -> bool:
         """Tell whether what was found is the account of an entry."""
-        listed = [*self._found.devices, *self._found.remotes]
-        return not devices_of(entry).isdisjoint(each.device_id for each in listed)
+        listed = {each.device_id for each in self._found.devices}
+        listed |= {each.device_id for each in self._found.remotes}
+        return not devices_of(entry).isdisjoint(listed)
 
     async def _try(self, data: Mapping[str, Any]) -> dict[str, str]:
         try:

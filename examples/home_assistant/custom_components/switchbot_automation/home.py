@@ -174,7 +174,8 @@ class Home(DataUpdateCoordinator[Picture]):
         return self._stranger
 
     def _recognise(self, found: DeviceList) -> None:
-        listed = {each.device_id for each in (*found.devices, *found.remotes)}
+        listed = {each.device_id for each in found.devices}
+        listed |= {each.device_id for each in found.remotes}
         ours = devices_of(self.entry)
         self._stranger = bool(ours) and ours.isdisjoint(listed)
         self._stranger_asked_at = self.hass.loop.time()

@@ -103,7 +103,8 @@ class RoomSensor(ZoneEntity, SensorEntity):
 
     @property
     def native_value(self) -> str | None:
-        return self.shown.get("room", {}).get("status")
+        status: str | None = self.shown.get("room", {}).get("status")
+        return status
 
     @property
     def extra_state_attributes(self) -> Mapping[str, Any]:
