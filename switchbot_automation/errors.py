@@ -70,7 +70,7 @@ class UnknownZoneError(AutomationError):
 
     def __init__(self, zone: str, known: Iterable[str]) -> None:
         self.zone = zone
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
         super().__init__(f"no zone {zone!r}; known zones: {', '.join(self.known)}")
 
 

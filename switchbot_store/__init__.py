@@ -19,7 +19,7 @@ from switchbot_store.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from switchbot_store.lazy import handed_on
+from switchbot_store.lazy import HandedOn, handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.config import StoreConfig
@@ -146,4 +146,4 @@ _HOMES = {
     "migrate": "postgres.migrations",
     "time_limit": "deadlines",
 }
-__getattr__ = handed_on(__name__, _HOMES)
+__getattr__: HandedOn = handed_on(__name__, _HOMES)

@@ -96,9 +96,9 @@ class Guard:
         self, watchdog: Watchdog, file_descriptor: int, expires_at: float
     ) -> None:
         self._watchdog = watchdog
-        self.file_descriptor = file_descriptor
-        self.expires_at = expires_at
-        self.expired = False
+        self.file_descriptor: int = file_descriptor
+        self.expires_at: float = expires_at
+        self.expired: bool = False
 
     def __enter__(self) -> Self:
         self._watchdog.arm(self)

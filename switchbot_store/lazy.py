@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def handed_on(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+HandedOn: TypeAlias = "Callable[[str], object]"
+"""A package's `__getattr__`."""
+
+
+def handed_on(package: str, homes: Mapping[str, str]) -> HandedOn:
     """Return the ``__getattr__`` of a package.
 
     `homes` says in which module below `package` each name is.

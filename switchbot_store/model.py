@@ -128,7 +128,7 @@ class UnreadEntry(Entry):
             return self.read() == other.read()
         return self.read() == other if isinstance(other, Entry) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: None = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[object, ...]:
         return Entry, (*(getattr(self, each.name) for each in fields(self)),)

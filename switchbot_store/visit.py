@@ -62,7 +62,7 @@ class VisitStore:
         self._joins = dict(joins or {})
         self._read: dict[str, Entry] = {}
         self._unsaved: dict[str, Document] = {}
-        self.statements = 0
+        self.statements: int = 0
         """How many calls went to the store behind."""
         self.failure: StoreError | None = None
         """What the store behind said last where it did not answer."""

@@ -84,12 +84,15 @@ class DryHome:
         self._given = replace(few, zones=zones)
         self._shown = shown
         self.zone: ZoneSettings = zones[zone]
-        self.wakes_at = start
+        self.wakes_at: datetime = start
         self._states: dict[str, ZoneState] = {
             name: _initial(unit if name == zone else UNKNOWN) for name in zones
         }
         self._notes: dict[str, Note] = {}
-        self.calls = self.commands = self.starts = self.blind = 0
+        self.calls: int = 0
+        self.commands: int = 0
+        self.starts: int = 0
+        self.blind: int = 0
         self._blind = False
         self._mode = self.zone.mode
         self._temperature: float | None = None

@@ -103,7 +103,7 @@ class DryLife:
         self._minutes = self._in_band = self._degree_minutes = 0.0
         self._nominal = self._setpoint_usual()
         nothing = array("d")
-        self.course = Course(nothing, array("d"), array("d"))
+        self.course: Course = Course(nothing, array("d"), array("d"))
 
     def _setpoint_usual(self) -> float | None:
         known = sorted(each for each in self._recording.setpoints if each == each)  # noqa: PLR0124 - NaN differs from itself

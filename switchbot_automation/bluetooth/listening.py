@@ -107,7 +107,7 @@ class ScannerDouble:
 
     def __init__(self) -> None:
         self._take: Callable[[Any, Any], None] | None = None
-        self.running = False
+        self.running: bool = False
 
     def make(self, take: Callable[[Any, Any], None]) -> ScannerDouble:
         """Return this scanner, as `listen` wants it."""

@@ -278,7 +278,7 @@ class OnlyRun:
     def __init__(self, directory: Path) -> None:
         self._path = directory / ".run.lock"
         self._descriptor: int | None = None
-        self.holder = "unknown"
+        self.holder: str = "unknown"
         """The process that had it at the last look, as it is called where it runs."""
 
     def another(self) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -25,6 +24,7 @@ from switchbot_store.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime, tzinfo
 
     from switchbot_automation.model import Reason
@@ -48,24 +48,36 @@ __all__ = [
     "workers_option",
 ]
 
-workers_option = click.option(
-    "--workers",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 1024),
-    help="Let so many processes of this machine do it; 0 for this one.",
-)
-cluster_option = click.option(
-    "--cluster",
-    metavar="ADDRESS",
-    help="Let the workers of a Dask scheduler do it, such as tcp://10.0.0.5:8786.",
-)
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+def workers_option(command: _Command) -> _Command:
+    """Give a command `--workers`."""
+    return click.option(
+        "--workers",
+        default=0,
+        show_default=True,
+        type=click.IntRange(0, 1024),
+        help="Let so many processes of this machine do it; 0 for this one.",
+    )(command)
+
+
+def cluster_option(command: _Command) -> _Command:
+    """Give a command `--cluster`."""
+    return click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Let the workers of a Dask scheduler do it, such as tcp://10.0.0.5:8786.",
+    )(command)
 
 
 # They say nothing that a person here needs below a warning.
 _QUIET: Final = ("asyncio", "aiohttp.access", "matplotlib", "PIL")
 
-logging_options = partial(output.logging_options, quiet=_QUIET)
+
+def logging_options(default: str = "error") -> Callable[[_Command], _Command]:
+    """Give a command `-v` and `--log-level`, as those of `switchbot-store` have."""
+    return output.logging_options(default, _QUIET)
 
 
 def timestamp(at: datetime) -> str:

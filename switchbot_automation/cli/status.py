@@ -124,7 +124,7 @@ class RoomRow:
         self._room = room_as_json(room_health(zone, state, now))
         self._doubts = doubts_of_meters(zone, state)
         self._paused = paused_since(zone, state, now)
-        self.aircon_id = zone.aircon_device_id
+        self.aircon_id: str = zone.aircon_device_id
 
     @property
     def assumed(self) -> str:

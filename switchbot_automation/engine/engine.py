@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.step import ZoneTick
     from switchbot_automation.engine.act.cascade import HookSender
     from switchbot_automation.engine.configure import SettingsChange
+    from switchbot_automation.engine.observe.offsets import Offsets
     from switchbot_automation.engine.tell.events import Event
     from switchbot_automation.engine.tell.record import AsyncHistory
     from switchbot_automation.explain.explain import Explanation
@@ -180,7 +181,7 @@ class AutomationEngine:
             notifier=notifier,
             watches=watches_while,
         )
-        self.offsets = parts.offsets
+        self.offsets: Offsets = parts.offsets
         self._rules = RuleStep(parts.make_rules, self._documents)
         history = history_of(home, history)
         self._own_history = threaded(history)

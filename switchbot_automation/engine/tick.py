@@ -451,7 +451,7 @@ class Performance:
     def __init__(self) -> None:
         self._ticks: deque[tuple[float, float]] = deque(maxlen=_KEPT_DURATIONS)
         self._first: float | None = None
-        self.count = 0
+        self.count: int = 0
 
     def note(self, ended: float, duration_seconds: float) -> None:
         """Take a tick that is over."""

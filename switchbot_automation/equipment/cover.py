@@ -18,7 +18,8 @@ from switchbot_automation.model import Action
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from switchbot_automation.equipment.kind import By
+    from switchbot_automation.equipment.kind import By, Cost, Fails
+
 
 _CLOSED: Final = 100
 # From so far on it keeps the sun out; a motor stops a little beside where it should.
@@ -28,15 +29,15 @@ _SHADES: Final = 20
 class Cover(EquipmentKind):
     """Shades by closing, as far as its `level` says."""
 
-    own = Action.SHADE
-    does = frozenset({Action.SHADE})
-    abilities = frozenset({"shade"})
+    own: ClassVar[Action | None] = Action.SHADE
+    does: ClassVar[frozenset[Action]] = frozenset({Action.SHADE})
+    abilities: ClassVar[frozenset[str]] = frozenset({"shade"})
     by: ClassVar[By] = "level"
-    cost = "nothing"
-    fails = "stays"
-    categories = frozenset({"cover"})
-    options = frozenset({"level"})
-    presumes = MappingProxyType(
+    cost: ClassVar[Cost] = "nothing"
+    fails: ClassVar[Fails] = "stays"
+    categories: ClassVar[frozenset[str]] = frozenset({"cover"})
+    options: ClassVar[frozenset[str]] = frozenset({"level"})
+    presumes: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             # Each move is heard, and taken from a battery.
             "min_on_seconds": 1800,
@@ -84,7 +85,7 @@ class ShadeKind(Cover):
 
     word = "shade"
     takes = "setPosition"
-    lacks = frozenset({"pause", "fullyOpen"})
+    lacks: ClassVar[frozenset[str]] = frozenset({"pause", "fullyOpen"})
 
     def command(
         self, action: Action, setting: str | None, channel: int
@@ -99,8 +100,8 @@ class BlindKind(Cover):
 
     word = "blind"
     takes = "fullyOpen"
-    by = "on-off"
-    options = frozenset()
+    by: ClassVar[By] = "on-off"
+    options: ClassVar[frozenset[str]] = frozenset()
 
     def command(
         self, action: Action, setting: str | None, channel: int

@@ -8,12 +8,14 @@ broken or was turned off by hand is seen.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from switchbot_automation.equipment.kind import ONLINE, EquipmentKind, Heating, OnOff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from switchbot_automation.equipment.kind import Cost
 
 _STATES: Final = {"on": "on", "1": "on", "off": "off", "0": "off"}
 
@@ -35,11 +37,13 @@ class HeaterKind(OnOff, Heating):
     """Heats by being on; a start wears the relay, which bears six switches an hour."""
 
     word = "heater"
-    cost = "relay"
+    cost: ClassVar[Cost] = "relay"
     proportional = True
-    categories = frozenset({"plug", "switch"})
-    options = frozenset({"channel", "cycle_seconds", "measures_power"})
-    presumes = MappingProxyType(
+    categories: ClassVar[frozenset[str]] = frozenset({"plug", "switch"})
+    options: ClassVar[frozenset[str]] = frozenset(
+        {"channel", "cycle_seconds", "measures_power"}
+    )
+    presumes: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "control": "auto",
             "command_cooldown_seconds": 300,

@@ -8,22 +8,28 @@ Plug Mini, Plug or Relay Switch and has to start by itself when it gets current.
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from switchbot_automation.equipment.heater import shown_by_relay
 from switchbot_automation.equipment.kind import OnOff
 from switchbot_automation.model import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchbot_automation.equipment.kind import Cost
 
 
 class HumidifierKind(OnOff):
     """Wets the air; a start wears nothing, but a tank runs dry."""
 
     word = "humidifier"
-    own = Action.HUMIDIFY
-    does = frozenset({Action.HUMIDIFY})
-    abilities = frozenset({"humidify"})
-    cost = "nothing"
-    categories = frozenset({"humidifier"})
-    presumes = MappingProxyType(
+    own: ClassVar[Action | None] = Action.HUMIDIFY
+    does: ClassVar[frozenset[Action]] = frozenset({Action.HUMIDIFY})
+    abilities: ClassVar[frozenset[str]] = frozenset({"humidify"})
+    cost: ClassVar[Cost] = "nothing"
+    categories: ClassVar[frozenset[str]] = frozenset({"humidifier"})
+    presumes: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"command_cooldown_seconds": 300, "max_starts_per_hour": 4}
     )
 
@@ -32,13 +38,13 @@ class DehumidifierKind(OnOff):
     """Dries the air with a compressor, which has to rest as that of any other."""
 
     word = "dehumidifier"
-    own = Action.DRY
-    does = frozenset({Action.DRY})
-    abilities = frozenset({"dehumidify"})
-    cost = "compressor"
-    categories = frozenset({"plug", "switch"})
-    options = frozenset({"channel", "measures_power"})
-    presumes = MappingProxyType(
+    own: ClassVar[Action | None] = Action.DRY
+    does: ClassVar[frozenset[Action]] = frozenset({Action.DRY})
+    abilities: ClassVar[frozenset[str]] = frozenset({"dehumidify"})
+    cost: ClassVar[Cost] = "compressor"
+    categories: ClassVar[frozenset[str]] = frozenset({"plug", "switch"})
+    options: ClassVar[frozenset[str]] = frozenset({"channel", "measures_power"})
+    presumes: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "min_on_seconds": 600,
             "min_off_seconds": 300,

@@ -107,8 +107,8 @@ class EquipmentKind(ABC):
 class Heating(EquipmentKind):
     """What only heats: it has one mode and no fan."""
 
-    does = frozenset({Action.WINTER})
-    abilities = frozenset({"heat"})
+    does: ClassVar[frozenset[Action]] = frozenset({Action.WINTER})
+    abilities: ClassVar[frozenset[str]] = frozenset({"heat"})
 
     def setting(self, degrees: str, mode: int, fan: int) -> str | None:
         """Return the setpoint in the one mode there is."""
@@ -123,8 +123,8 @@ class OnOff(EquipmentKind):
     """
 
     takes = "turnOn"
-    lacks = frozenset({"press"})
-    by = "on-off"
+    lacks: ClassVar[frozenset[str]] = frozenset({"press"})
+    by: ClassVar[By] = "on-off"
 
     def command(
         self, action: Action, setting: str | None, channel: int

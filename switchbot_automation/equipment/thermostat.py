@@ -8,13 +8,15 @@ air at the radiator, but not the setpoint. So what it was told last is what is k
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from switchbot_automation.equipment.kind import DEFAULT, ONLINE, Heating
 from switchbot_automation.model import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from switchbot_automation.equipment.kind import Cost, Fails
 
 _MANUAL, _OFF = 1, 2
 _MODES: Final = {
@@ -34,14 +36,14 @@ class ThermostatKind(Heating):
     """Heats by a setpoint; a change moves a valve by a battery, and nothing else."""
 
     word = "thermostat"
-    cost = "valve"
+    cost: ClassVar[Cost] = "valve"
     takes = "setManualModeTemperature"
-    lowest = _LOWEST
-    highest = _HIGHEST
+    lowest: ClassVar[float | None] = _LOWEST
+    highest: ClassVar[float | None] = _HIGHEST
     guards_itself = True
-    fails = "low setpoint"
+    fails: ClassVar[Fails] = "low setpoint"
     tells_setpoint = False
-    presumes = MappingProxyType(
+    presumes: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "control": "auto",
             "half_degrees": True,

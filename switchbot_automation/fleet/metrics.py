@@ -27,7 +27,7 @@ class FleetMetrics:
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry: CollectorRegistry = CollectorRegistry()
         self._visits = Counter(
             "switchbot_fleet_visits",
             "Visits to homes, by how the home fared.",

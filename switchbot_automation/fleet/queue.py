@@ -80,7 +80,7 @@ class FleetQueue:
         self._place_of = place_of
         self._shards = shards
         self._on_visit = on_visit
-        self.app = App(
+        self.app: App = App(
             connector=PsycopgConnector(
                 conninfo=conninfo, min_size=1, max_size=connections
             )

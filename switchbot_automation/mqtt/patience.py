@@ -35,7 +35,7 @@ class Patience:
         self._first = first_seconds
         self._longest = longest_seconds
         self._random = random or random_module.Random()  # noqa: S311 - only spreads waits
-        self.failures = 0
+        self.failures: int = 0
 
     def after_failure(self) -> float:
         """Count a failure; return the seconds to wait."""

@@ -230,18 +230,18 @@ class SimulatedHome:
         self.latency_seconds = latency_seconds
         self.timeout_seconds = timeout_seconds
         self.speed = speed
-        self.start = self.server_now()
+        self.start: datetime = self.server_now()
         self._origin = self.clock.monotonic()
         self._reached = 0.0
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._later_count = 0
-        self.faults = Faults(lambda: self.elapsed)
-        self.push = Push(
+        self.faults: Faults = Faults(lambda: self.elapsed)
+        self.push: Push = Push(
             faults=self.faults,
             elapsed=lambda: self._reached,
             timestamp=self._timestamp,
         )
-        self.account = Account(
+        self.account: Account = Account(
             faults=self.faults,
             push=self.push,
             server_now=self.server_now,
@@ -254,7 +254,7 @@ class SimulatedHome:
         climate = climate or Climate()
         if season is not None:
             climate = replace(climate, day_of_year=_SEASON_DAYS[season])
-        self.weather = Weather(climate, self.start, seed=seed)
+        self.weather: Weather = Weather(climate, self.start, seed=seed)
         if rooms is None:
             rooms = [RoomSpec(house=house or HouseParameters())]
         self.account.add(HubDevice(HUB_ID, "Hub Mini", "Hub Mini"))

@@ -86,7 +86,7 @@ class UpkeepLedger:
     def __init__(self) -> None:
         self.devices: dict[str, DeviceBook] = {}
         self.units: dict[str, UnitBook] = {}
-        self.changed = False
+        self.changed: bool = False
         self._written_at: datetime | None = None
 
     # --- what happened -----------------------------------------------------------------

@@ -63,13 +63,13 @@ class Live:
         self._kept: deque[_Told] = deque(maxlen=_KEPT_FRAMES)
         self._last_id = 0
         # Another process numbers its events anew.
-        self.boot = secrets.token_hex(4)
+        self.boot: str = secrets.token_hex(4)
         self._untold: list[_Told] = []
         self._home_is_due = False
         self._zones_are_others = False
         self.decisions: dict[str, deque[dict[str, Any]]] = {}
         self.counts: Counter[tuple[str, ...]] = Counter()
-        self.dropped = 0
+        self.dropped: int = 0
 
     def start(self) -> None:
         """Begin."""

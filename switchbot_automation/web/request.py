@@ -84,7 +84,7 @@ class RequestRefusedError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.headers = headers or {}
+        self.headers: dict[str, str] = headers or {}
         self.close = close
         self.details = details
 

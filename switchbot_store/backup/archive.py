@@ -123,7 +123,7 @@ class StoreSource:
     def __init__(self, store: StoreInterface, history: HistoryBackend | None) -> None:
         self._store = store
         self._history = history
-        self.description = f"{store.status().backend} store" + (
+        self.description: str = f"{store.status().backend} store" + (
             f", {history.name} history" if history else ""
         )
 

@@ -95,7 +95,7 @@ class BackupWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, source: str) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self._source = source
         self._temporary = ""
         self._file: BinaryIO | None = None
@@ -195,8 +195,8 @@ class BackupReader:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        self.size = 0
+        self.path: str = os.fspath(path)
+        self.size: int = 0
         self.header: Mapping[str, Any] = {}
         self._file: BinaryIO | None = None
 

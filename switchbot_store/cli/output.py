@@ -125,11 +125,15 @@ class JsonLines(logging.Formatter):
 
 
 _HOME_VARIABLE = "SWITCHBOT_HOME"
-home_option = click.option(
-    "--home",
-    metavar="NAME",
-    help="The home, of a store that has many. Default: SWITCHBOT_HOME.",
-)
+
+
+def home_option(command: _Command) -> _Command:
+    """Give a command `--home`."""
+    return click.option(
+        "--home",
+        metavar="NAME",
+        help="The home, of a store that has many. Default: SWITCHBOT_HOME.",
+    )(command)
 
 
 def choose_home(home: str | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_store.lazy import handed_on
+from switchbot_store.lazy import HandedOn, handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.doctor.findings import SetupFinding
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DatabaseFacts", "Documents", "Inspection", "SetupFinding", "examine"]
 
-__getattr__ = handed_on(
+__getattr__: HandedOn = handed_on(
     __name__,
     {
         "DatabaseFacts": "inspection",

@@ -226,7 +226,7 @@ class Snapshot:
     def __init__(self, connection: Connection, description: str) -> None:
         self._connection = connection
         self.description = description
-        self.left_out = 0
+        self.left_out: int = 0
 
     @property
     def empty(self) -> bool:

@@ -66,8 +66,8 @@ class Journal:
     ) -> None:
         self.directory = directory
         self._on_fault = on_fault
-        self.lock = threading.RLock()
-        self.view = threading.Lock()
+        self.lock: threading.RLock = threading.RLock()
+        self.view: threading.Lock = threading.Lock()
         """Held, never for long, while writes become visible together."""
         self.pending: dict[str, PendingWrite] = {}
         self._live = _Live()
@@ -76,7 +76,7 @@ class Journal:
         self._file = LineFile(str(directory / DIRECTORY / FILE))
         self.signature: Signature | None = None
         """What this process signs its revisions with; None until a disk could note it."""
-        self.outdated = False
+        self.outdated: bool = False
         """The file has lines of writes that the primary has: it could not be cleared."""
 
     @property

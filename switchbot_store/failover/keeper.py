@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from switchbot_store.failover.lineage import Lineage
     from switchbot_store.failover.local import LocalCopy
     from switchbot_store.failover.primary import Primary
     from switchbot_store.failover.resync import Resync
@@ -98,7 +99,7 @@ class Attempts:
         self._under_way = 0
         self._patient = False
         self._epoch = 0
-        self.answered = False
+        self.answered: bool = False
         self.last_error: Exception | None = None
 
     def begin(self) -> None:
@@ -194,7 +195,7 @@ class Keeper:
         self._journal = local.journal
         self._mirror = local.mirror
         self._resync = resync
-        self.lineage = resync.lineage
+        self.lineage: Lineage = resync.lineage
         self._safe = resync.safe
         self._carry_seconds = carry_seconds
         self._now = now
@@ -210,8 +211,8 @@ class Keeper:
         self._mirror_at: float | None = None
         self._mend_at: float | None = None
         self._look_at: float | None = None
-        self.healthy = False
-        self.seen_primary = False
+        self.healthy: bool = False
+        self.seen_primary: bool = False
         self.degraded_since: datetime | None = None
         self.last_error: str | None = None
         self.mistake: Exception | None = None

@@ -88,7 +88,7 @@ class Lineage:
         self._written: set[str] = set()
         self._told: set[str] = set()
         self.leaving: set[str] = set()
-        self.look_again = False
+        self.look_again: bool = False
 
     def meet(self) -> None:
         """Learn which database this is; one without a name gets one."""

@@ -51,14 +51,14 @@ class LocalCopy:
         now: Callable[[], datetime],
     ) -> None:
         self.directory = directory
-        self.journal = Journal(directory, self.failed)
-        self.mirror = Mirror(directory, self.failed)
-        self.conflicts = ConflictLog(directory)
+        self.journal: Journal = Journal(directory, self.failed)
+        self.mirror: Mirror = Mirror(directory, self.failed)
+        self.conflicts: ConflictLog = ConflictLog(directory)
         self.distrusted: set[str] = set()
         """Keys of which the mirror is known to be behind the primary."""
         self._plain = JsonStore(directory, paths=paths)
         self._now = now
-        self.owner = ""
+        self.owner: str = ""
         """Which other process has the directory, ``""`` where none has it."""
         self.trouble: str | None = None
         self._elsewhere: dict[str, PendingWrite] = {}

@@ -102,13 +102,13 @@ class Mirror:
         self._dirty: set[str] = set()
         self._missing_until = 0
         """The files lack something up to this number; 0, they lack nothing."""
-        self.unkept = False
+        self.unkept: bool = False
         """No process has the files: this one has their directory and cannot use it."""
-        self.behind = False
+        self.behind: bool = False
         """The files lacked something when they were read: what is here may be older than
         what the primary took, until all that it holds was seen."""
         self._saw_all = False
-        self.identity = ""
+        self.identity: str = ""
         """That of the database met last, ``""`` before the first."""
 
     @property

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from switchbot_store.failover.lineage import Lineage
     from switchbot_store.failover.local import LocalCopy
     from switchbot_store.failover.primary import Primary
+    from switchbot_store.failover.safekeeping import Safekeeping
     from switchbot_store.handover import Outcome, PendingWrite
 
 _LOGGER = logging.getLogger(__name__)
@@ -62,13 +63,13 @@ class Resync:
         lineage: Lineage,
     ) -> None:
         self.lineage = lineage
-        self.safe = lineage.safe
+        self.safe: Safekeeping = lineage.safe
         self._primary = primary
         self._journal = local.journal
         self._mirror = local.mirror
         self._policy = policy
         self._now = now
-        self.turn = threading.RLock()
+        self.turn: threading.RLock = threading.RLock()
         """Taken before the journal's lock, by who does several rounds."""
 
     def round(self, *, timeout_seconds: float | None = None) -> None:

@@ -104,7 +104,7 @@ class FailoverStore(StoreInterface):
                 f"the profile is {profile!r}; accepted: {', '.join(PROFILES)}",
                 variable="profile",
             )
-        self.directory = Path(local_directory)
+        self.directory: Path = Path(local_directory)
         self.monotonic = monotonic
         self._primary = primary_of(primary)
         self._policy = policy_of(policy)

@@ -93,7 +93,7 @@ class DocumentFile:
         others: Sequence[str] = (),
     ) -> None:
         self.key = key
-        self.path = path
+        self.path: str = path
         self._paths = (path, *others)
         self._format = format_of(path)
         self.key_path = key_path

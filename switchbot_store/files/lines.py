@@ -56,7 +56,7 @@ class LineFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.size = 0
+        self.size: int = 0
         self._descriptor: int | None = None
         self._wanted = False
         self._uncertain = False

@@ -93,7 +93,7 @@ class JsonStore(StoreInterface):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.monotonic = monotonic
-        self.directory = Path(directory)
+        self.directory: Path = Path(directory)
         self._paths = {
             validate_key(key): Path(path) for key, path in (paths or {}).items()
         }

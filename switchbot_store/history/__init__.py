@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_store.lazy import handed_on
+from switchbot_store.lazy import HandedOn, handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.history.ingest.spill import HistorySpill
@@ -37,7 +37,7 @@ __all__ = [
     "SqliteReadings",
 ]
 
-__getattr__ = handed_on(
+__getattr__: HandedOn = handed_on(
     __name__,
     {
         "DeviceHistory": "readings.service",

@@ -51,8 +51,8 @@ class HomeBackend(HistoryBackend):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.backend = backend
-        self.home = checked_home(home)
-        self.name = backend.name
+        self.home: str = checked_home(home)
+        self.name: str = backend.name
         self._prefix = f"{home}/"
         self._monotonic = monotonic
         self._known: set[str] = set()

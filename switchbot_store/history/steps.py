@@ -26,7 +26,7 @@ class StepSize:
     """
 
     def __init__(self) -> None:
-        self.hours = _MOST_HOURS
+        self.hours: int = _MOST_HOURS
 
     def took(self, seconds: float) -> None:
         """Take how long a step of that many hours took, in seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_store.lazy import handed_on
+from switchbot_store.lazy import HandedOn, handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.postgres.migrations import migrate
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresStore", "migrate"]
 
-__getattr__ = handed_on(
+__getattr__: HandedOn = handed_on(
     __name__,
     {
         "PostgresStore": "store",

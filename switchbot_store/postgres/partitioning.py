@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-KEYS: Final = {
+KEYS: Final[dict[str, tuple[str, ...]]] = {
     "json_store": ("kind",),
     "state_history": ("zone", "timestamp"),
     "state_history_hourly": ("zone", "bucket"),

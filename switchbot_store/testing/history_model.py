@@ -26,7 +26,9 @@ class HistoryModel:
     """Rows that never conflict: the caller keeps zones and timestamps distinct."""
 
     def __init__(self, samples: Iterable[HistorySample]) -> None:
-        self.samples = sorted(samples, key=lambda each: (each.timestamp, each.zone))
+        self.samples: list[HistorySample] = sorted(
+            samples, key=lambda each: (each.timestamp, each.zone)
+        )
 
     def rows(
         self, start: datetime, end: datetime, zone: str | None = None

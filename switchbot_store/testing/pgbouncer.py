@@ -55,7 +55,7 @@ class PgBouncer:
         self._mode = mode
         self._users = (server.user, *users)
         self._settings = "\n".join(settings)
-        self.port = free_port()
+        self.port: int = free_port()
         self._directory: Path | None = None
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None

@@ -104,7 +104,7 @@ class PostgresServer:
         options: Mapping[str, str] | None = None,
     ) -> None:
         self.password = password
-        self.port = 0
+        self.port: int = 0
         self.directory: Path | None = None
         settings = {} if fsync else _UNSAFE_BUT_FAST
         self._settings = {**settings, "max_connections": "60", **(options or {})}

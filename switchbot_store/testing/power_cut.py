@@ -43,7 +43,7 @@ class RecordedDisk:
     def __init__(
         self, root: str | os.PathLike[str], *, unimportant: tuple[str, ...] = ()
     ) -> None:
-        self.root = Path(root)
+        self.root: Path = Path(root)
         self._unimportant = unimportant
         self.events: list[tuple[str, Any]] = []
         self._descriptors: dict[int, str] = {}

@@ -80,8 +80,8 @@ class TcpProxy:
         self.port = 0
         self.delay_seconds = delay_seconds
         self.statements: list[str] = []
-        self.round_trips = 0
-        self.connections = 0
+        self.round_trips: int = 0
+        self.connections: int = 0
         self._target = (target_host, target_port)
         self._tls = tls
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_store.lazy import handed_on
+from switchbot_store.lazy import HandedOn, handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.threaded.views import (
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ThreadedHistory", "ThreadedLease", "ThreadedStore"]
 
-__getattr__ = handed_on(
+__getattr__: HandedOn = handed_on(
     __name__,
     {
         "ThreadedHistory": "views",

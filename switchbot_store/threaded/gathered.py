@@ -175,7 +175,7 @@ class GatheringStore(ThreadedStore):
             for large, word in ((False, "gathered"), (True, "large"))
         }
         self._large: OrderedDict[str, None] = OrderedDict()
-        self.calls = 0
+        self.calls: int = 0
         # What is written one after the other cannot be taken back for one of many.
         self._all_or_none = type(store).set_many_if is not StoreInterface.set_many_if
 

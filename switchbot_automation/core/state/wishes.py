@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from switchbot_automation.core.state.zone import Switch, Wish, ZoneState
     from switchbot_automation.settings.model import ZoneSettings
 
-Asked: TypeAlias = (
-    "tuple[datetime | None, str | None, PendingManual | None, Wish | None, "
-    "Switch | None]"
-)
+Asked: TypeAlias = "tuple[datetime | None, str | None, PendingManual | None, Wish | None, Switch | None]"
 """A hold, whose it is, what waits, the wish, and what a button said."""
 
 # For so long after the instant a person was told the wish is still theirs.

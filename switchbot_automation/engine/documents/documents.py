@@ -325,37 +325,37 @@ class Documents:
         quota_key: str | None = None,
     ) -> None:
         self._store = KeptBeside(store, keys.settings)
-        self.settings_key = keys.settings
+        self.settings_key: str = keys.settings
         self._state_key = keys.state
         self._home = home
-        self.states = ZoneStates()
+        self.states: ZoneStates = ZoneStates()
         self._books: dict[str, StateBook] = {}
-        self.life = (
+        self.life: SettingsLife = (
             SettingsLife()
             if home is None
             else SettingsLife(partial(check_zones, keys=keys, home=home))
         )
         self._past_key = keys.past
-        self.rules = SideDocument(keys.rules)
-        self.account = SideDocument(keys.account)
+        self.rules: SideDocument = SideDocument(keys.rules)
+        self.account: SideDocument = SideDocument(keys.account)
         """Which devices the account had when its list last told."""
-        self.upkeep = SideDocument(keys.upkeep)
+        self.upkeep: SideDocument = SideDocument(keys.upkeep)
         """What equipment came to, and what a person was told of it."""
         self._quota = None if quota_key is None else SideDocument(quota_key)
         self._sides = (self.rules, self.account)
-        self.told = SideDocument(keys.told)
+        self.told: SideDocument = SideDocument(keys.told)
         """What the engine that leads tells those that follow; they alone read it."""
-        self.inbox = Inbox(keys.inbox)
+        self.inbox: Inbox = Inbox(keys.inbox)
         """Events of the cloud that reached an engine which does not lead."""
         self.follows = self.in_company = self.watches = False
-        self.left = LeftBook()
+        self.left: LeftBook = LeftBook()
         self.named: frozenset[str] = frozenset()
         """The zones of the settings in force and of those before."""
         self._looked_back = False
         self.foreign: str | None = None
         """Why the state is not this engine's; then nothing is commanded or written."""
         self.store_error: Exception | None = None
-        self.reachable = False
+        self.reachable: bool = False
         self._by_hand = False
         """Whether the settings are in a file, where a person edits them."""
         self._switched_off_before: dict[str, Switch] = {}

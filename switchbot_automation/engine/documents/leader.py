@@ -58,7 +58,7 @@ class Leadership:
     ) -> None:
         self._clock = clock
         self._watches = watches
-        self.watching = False
+        self.watching: bool = False
         # Not before the first look: an engine made before a fork leads after it, and
         # two of one name would both believe that they do.
         self._id = ""
@@ -67,8 +67,8 @@ class Leadership:
         self._seen_at = 0.0
         self._patient_for: Settings | None = None
         self._patience = 0
-        self.token = 0
-        self.leads = True
+        self.token: int = 0
+        self.leads: bool = True
         self._look_until = self._others_until = float("-inf")
         self._mark: Any = None
         self._marked_at = float("-inf")

@@ -59,9 +59,9 @@ class SettingsLife:
         self.settings: Settings | None = None
         self.error: SettingsError | None = None
         self.revision: str | None = None
-        self.revision_in_force = ""
-        self.past_read = False
-        self.unsaved = False
+        self.revision_in_force: str = ""
+        self.past_read: bool = False
+        self.unsaved: bool = False
         self._parsed: Settings | None = None
         self._unreadable: SettingsError | None = None
         self._refused: SettingsError | None = None

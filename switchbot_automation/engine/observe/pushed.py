@@ -105,7 +105,7 @@ class Pushes:
             maxlen=_KEPT_SIGNS
         )
         self._shown: dict[str, tuple[bool | None, ...]] = {}
-        self.wake = False
+        self.wake: bool = False
         """A tick is wanted for what came in since the last one read the meters."""
 
     def take(

@@ -114,7 +114,7 @@ class Recorder:
     def __init__(self, documents: Documents, history: AsyncHistory | None) -> None:
         self._documents = documents
         self._history = history
-        self.runs = Runs()
+        self.runs: Runs = Runs()
         self.error: Exception | None = None
 
     async def record(

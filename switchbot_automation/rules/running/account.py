@@ -78,7 +78,7 @@ class KnownAccount:
         self._asked_at: dict[str, float] = {}
         self._tried_at: float | None = None
         self.listed_at: datetime | None = None
-        self.error = ""
+        self.error: str = ""
 
     @property
     def devices(self) -> tuple[Known, ...] | None:

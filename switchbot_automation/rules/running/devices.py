@@ -83,7 +83,7 @@ class RuleDevices:
     def __init__(self, observer: Observer, clock: Clock, kept: SideDocument) -> None:
         self._observer = observer
         self._clock = clock
-        self.account = KnownAccount(observer, clock, kept)
+        self.account: KnownAccount = KnownAccount(observer, clock, kept)
         self._lines: dict[str, _Line] = {}
         self._ids: dict[str, str] = {}
 

@@ -279,7 +279,7 @@ DEVICES: tuple[SettingSpec, ...] = (
         "equipment[].measures_power",
         Kind.FLAG,
         "Of a `heater` or `dehumidifier`: whether its plug says what is drawn, and so"
-        " whether it works; not so of a Plug and a Relay Switch 1.",
+        " whether it works; not so of a Plug.",
         default=True,
     ),
     SettingSpec(

@@ -79,12 +79,12 @@ class Account:
         self.push = push
         self.secret = DEFAULT_SECRET
         self.daily_limit = daily_limit
-        self.quota_shape = QuotaShape(quota_shape)
+        self.quota_shape: QuotaShape = QuotaShape(quota_shape)
         self.command_delay_seconds = command_delay_seconds
         self.devices: dict[str, VirtualDevice] = {}
         self.scenes: dict[str, VirtualScene] = {}
         self.calls: Counter[Call] = Counter()
-        self.content = Content(faults, self.devices)
+        self.content: Content = Content(faults, self.devices)
         self._server_now = server_now
         self._elapsed = elapsed
         self._after = after

@@ -212,7 +212,7 @@ class AirconRemote(VirtualDevice):
         super().__init__(device_id, name, kind, hub_id)
         self.learned = learned
         self.half_degrees = half_degrees
-        self.buttons = dict(buttons or {})
+        self.buttons: dict[str, AirconSettings] = dict(buttons or {})
         self._send = send
 
     def entry(self) -> Body:

@@ -255,7 +255,7 @@ class InfraredRemote(CatalogDevice):
         buttons: Iterable[str] = (),
     ) -> None:
         super().__init__(product, device_id, name, hub_id)
-        self.buttons = frozenset(buttons)
+        self.buttons: frozenset[str] = frozenset(buttons)
         self.sent: list[tuple[str, Any]] = []
 
     def entry(self) -> Body:

@@ -83,13 +83,13 @@ class Aircon:
 
     def __init__(self, parameters: AirconParameters, step_seconds: float) -> None:
         self.parameters = parameters
-        self.settings = AirconSettings()
-        self.heat = 0.0
-        self.power_draw = parameters.standby_power
-        self.energy = 0.0
+        self.settings: AirconSettings = AirconSettings()
+        self.heat: float = 0.0
+        self.power_draw: float = parameters.standby_power
+        self.energy: float = 0.0
         self.starts: list[float] = []
-        self.compressor_starts = 0
-        self.compressor_running = False
+        self.compressor_starts: int = 0
+        self.compressor_running: bool = False
         self._conditioning = False
         self._step = step_seconds
         self._ramp = 1.0 - math.exp(-step_seconds / parameters.ramp_seconds)

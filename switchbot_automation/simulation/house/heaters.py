@@ -45,10 +45,10 @@ class Panel:
 
     def __init__(self, parameters: PanelParameters, step_seconds: float) -> None:
         self.parameters = parameters
-        self.on = False
+        self.on: bool = False
         self.broken = False
-        self.heat = 0.0
-        self.energy = 0.0
+        self.heat: float = 0.0
+        self.energy: float = 0.0
         self.starts: list[float] = []
         self.switches: list[float] = []
         self._step = step_seconds
@@ -103,12 +103,14 @@ class FloorParameters:
 class Floor(Panel):
     """A heated floor behind a relay: a node of its own between the relay and the air."""
 
+    energy: float
+
     def __init__(
         self, parameters: FloorParameters, step_seconds: float, *, temperature: float
     ) -> None:
         super().__init__(PanelParameters(power=parameters.power), step_seconds)
         self.floor = parameters
-        self.screed = temperature
+        self.screed: float = temperature
 
     def step(self, seconds: float, air: float) -> float:
         """Run one step; the floor goes on giving what it has stored."""
@@ -122,7 +124,7 @@ class Floor(Panel):
         before = self.screed
         self.screed += share * (rests - before)
         stored = floor.capacity * (self.screed - before) / self._step
-        self.heat = self.power_draw - stored
+        self.heat: float = self.power_draw - stored
         return self.heat
 
 
@@ -148,10 +150,10 @@ class Radiator:
     def __init__(self, parameters: RadiatorParameters, step_seconds: float) -> None:
         self.parameters = parameters
         self.setpoint: float | None = None
-        self.sensed = 20.0
-        self.opening = 0.0
-        self.heat = 0.0
-        self.energy = 0.0
+        self.sensed: float = 20.0
+        self.opening: float = 0.0
+        self.heat: float = 0.0
+        self.energy: float = 0.0
         self.starts: list[float] = []
         self._step = step_seconds
         self._lag = 1.0 - math.exp(-step_seconds / parameters.lag_seconds)

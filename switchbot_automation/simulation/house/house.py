@@ -119,18 +119,18 @@ class House:
     ) -> None:
         self.parameters = parameters
         self.weather = weather
-        self.recording = Recording() if record else None
-        self.aircon = Aircon(parameters.aircon, STEP_SECONDS)
+        self.recording: Recording | None = Recording() if record else None
+        self.aircon: Aircon = Aircon(parameters.aircon, STEP_SECONDS)
         self.source: HeatSource | None = None
         """What heats it where it is no air conditioner."""
         self.further: list[HeatSource] = []
         """What heats it beside that."""
         self.machines: list[Machine] = []
         """What works on its air and its window."""
-        self.co2 = OUTDOOR_CO2
+        self.co2: float = OUTDOOR_CO2
         self.conditions: Conditions = weather.at(0.0)
-        self.moisture = self.conditions.moisture + 1.0
-        self.people = 0
+        self.moisture: float = self.conditions.moisture + 1.0
+        self.people: int = 0
         self.on_conditions: Callable[[House], None] | None = None
         self._steps = 0
         self._pending: deque[tuple[int, Callable[[AirconSettings], AirconSettings]]]
@@ -141,8 +141,9 @@ class House:
         self._facade = _facade_vector(parameters.facade)
         self._sun_heat = 0.0
         self._inner_heat = 0.0
-        self.air = self.mass = self._initial()
-        self.meter = Meter(
+        self.air: float = self._initial()
+        self.mass: float = self.air
+        self.meter: Meter = Meter(
             parameters.meter, STEP_SECONDS, temperature=self.air, seed=seed
         )
         self._matrix = _exact_step(parameters, STEP_SECONDS)

@@ -50,10 +50,10 @@ class Machine:
 
     def __init__(self, parameters: MachineParameters, step_seconds: float) -> None:
         self.parameters = parameters
-        self.level = 0.0
+        self.level: float = 0.0
         self.empty = False
-        self.heat = 0.0
-        self.energy = 0.0
+        self.heat: float = 0.0
+        self.energy: float = 0.0
         self.starts: list[float] = []
         self.switches: list[float] = []
         self._step = step_seconds

@@ -74,8 +74,8 @@ class SimulatedBroker:
         self.life = life
         self.topic = "switchbot/c0ffee/devicestatus"
         self.qos = 1
-        self.connections = 0
-        self.taken_over = 0
+        self.connections: int = 0
+        self.taken_over: int = 0
         self.forbidden = False
         """Whether it cuts off whoever subscribes, as where a policy forbids the topic."""
         self.refuses_topics = False

@@ -90,7 +90,7 @@ class FakeSwitchBotCloud:
         self.secret = secret
         home.account.secret = secret
         self.skew_seconds = skew_seconds
-        self.unauthorized = 0
+        self.unauthorized: int = 0
         self.wants_source = False
         """Whether ``iot/credential`` is refused without the header `src`."""
         self._port = port

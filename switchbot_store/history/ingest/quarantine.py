@@ -35,7 +35,7 @@ class Quarantine:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self.path = None if path is None else Path(path)
+        self.path: Path | None = None if path is None else Path(path)
         self._changing = threading.Lock()
 
     def take(

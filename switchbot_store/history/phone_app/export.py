@@ -110,7 +110,7 @@ class AppExport:
         date_order: DateOrder | None = None,
     ) -> None:
         self.path = path
-        self.report = ExportReport()
+        self.report: ExportReport = ExportReport()
         self._zone = zone
         self._timezone = timezone
         self._home = timezone_of(timezone)

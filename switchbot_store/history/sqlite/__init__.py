@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchbot_store.lazy import handed_on
+from switchbot_store.lazy import HandedOn, handed_on
 
 if TYPE_CHECKING:
     from switchbot_store.history.sqlite.store import SqliteHistory
 
 __all__ = ["SqliteHistory"]
 
-__getattr__ = handed_on(
+__getattr__: HandedOn = handed_on(
     __name__,
     {
         "SqliteHistory": "store",

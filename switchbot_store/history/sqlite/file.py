@@ -69,7 +69,7 @@ class SqliteFile:
         renewable: bool = False,
         looking: bool = False,
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._looking = looking
         self._renewable = renewable
         self._schema = schema
