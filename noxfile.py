@@ -314,9 +314,14 @@ def skip_without_newest(session: nox.Session) -> None:
 NEWEST_HOME_ASSISTANT = "homeassistant==2026.11.0"
 # Not every machine has it yet, and a session whose Python is missing would fail.
 PYTHON_OF_NEWEST = shutil.which(interpreter("3.14"))
+# Without one no environment is left behind, which a later run would take for the right one.
+IN_NEWEST = {
+    "python": PYTHON_OF_NEWEST,
+    "venv_backend": None if PYTHON_OF_NEWEST else "none",
+}
 
 
-@nox.session(python=PYTHON_OF_NEWEST)
+@nox.session(**IN_NEWEST)
 def home_assistant_newest(session: nox.Session) -> None:
     """Run the custom component inside the newest Home Assistant, which may not complain.
 
@@ -337,7 +342,7 @@ def home_assistant_release(session: nox.Session) -> None:
     session.run(sys.executable, release, *session.posargs)
 
 
-@nox.session(python=PYTHON_OF_NEWEST)
+@nox.session(**IN_NEWEST)
 def home_assistant_mqtt(session: nox.Session) -> None:
     """Find and command rooms with Home Assistant's own MQTT integration, and mosquitto."""
     skip_without_newest(session)
