@@ -285,24 +285,69 @@ def home_assistant(session: nox.Session) -> None:
     session.install(
         "-e",
         ".",
+        "mypy",
         "homeassistant==2025.4.4",
         "pytest-homeassistant-custom-component==0.13.236",
     )
+    with session.chdir("examples/home_assistant"):
+        # Against the oldest: the newest calls finals what the component serves both with.
+        session.run(
+            *("mypy", "--config-file=", "--strict", "--implicit-reexport"),
+            *("--follow-imports=silent", "--explicit-package-bases"),
+            "custom_components/switchbot_automation",
+        )
     with session.chdir("tests/home_assistant"):
         session.run("pytest", *session.posargs)
 
 
-@nox.session(python=interpreter("3.14"))
+def skip_without_newest(session: nox.Session) -> None:
+    """Skip, and say why, where the newest Home Assistant cannot be installed."""
+    if PYTHON_OF_NEWEST is None:
+        session.skip(f"{NEWEST_HOME_ASSISTANT} asks for CPython 3.14.2; there is none")
+    code = "import sys; print(*sys.version_info[:3])"
+    found = str(session.run("python", "-c", code, silent=True)).split()
+    if tuple(map(int, found)) < (3, 14, 2):
+        version = ".".join(found)
+        session.skip(f"{NEWEST_HOME_ASSISTANT} asks for CPython 3.14.2, not {version}")
+
+
+NEWEST_HOME_ASSISTANT = "homeassistant==2026.11.0"
+# Not every machine has it yet, and a session whose Python is missing would fail.
+PYTHON_OF_NEWEST = shutil.which(interpreter("3.14"))
+# Without one no environment is left behind, which a later run would take for the right one.
+IN_NEWEST = {
+    "python": PYTHON_OF_NEWEST,
+    "venv_backend": None if PYTHON_OF_NEWEST else "none",
+}
+
+
+@nox.session(**IN_NEWEST)
+def home_assistant_newest(session: nox.Session) -> None:
+    """Run the custom component inside the newest Home Assistant, which may not complain.
+
+    The plug-in for pytest is behind Home Assistant's releases, hence a program.
+    """
+    skip_without_newest(session)
+    session.install("-e", ".", NEWEST_HOME_ASSISTANT)
+    session.run("python", "tests/home_assistant/inside_newest.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def home_assistant_release(session: nox.Session) -> None:
+    """Make the component's layout for HACS and its zip, into dist/home_assistant.
+
+    `nox -s home_assistant_release -- --repository OWNER/NAME --owner @OWNER`.
+    """
+    release = "examples/home_assistant/release.py"
+    session.run(sys.executable, release, *session.posargs)
+
+
+@nox.session(**IN_NEWEST)
 def home_assistant_mqtt(session: nox.Session) -> None:
     """Find and command rooms with Home Assistant's own MQTT integration, and mosquitto."""
-    # It asks for 3.14.2: an older one cannot install it, and is said so here.
-    found = session.run(
-        "python", "-c", "import sys; print(sys.version_info[:3])", silent=True
-    )
-    if str(found).strip() < "(3, 14, 2)":
-        session.skip(f"Home Assistant 2026.11 asks for CPython 3.14.2, not {found}")
+    skip_without_newest(session)
     session.install(
-        *("-e", ".[mqtt]", "homeassistant==2026.11.0"),
+        *("-e", ".[mqtt]", NEWEST_HOME_ASSISTANT),
         # What its MQTT integration imports on its way.
         "aiohasupervisor==0.8.1",
     )

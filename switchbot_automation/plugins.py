@@ -86,10 +86,33 @@ class Registry:
         self._found = found
         self._loaded: dict[tuple[str, str], Plugin | None] = {}
         self._failures: dict[tuple[str, str], str] = {}
+        self._brought: set[tuple[str, str]] = set()
+
+    def add(self, group: str, name: str, plugin: Plugin) -> None:
+        """Bring a plug-in of a host's own, which is no package with an entry point.
+
+        `group` is one of `GROUPS`. To be called before settings that name it are read;
+        again takes the place of what was brought before. Raises PluginError for one of
+        another API version, ValueError for a group that there is not and for a name that
+        an installed package has.
+
+        >>> meter = Plugin(dict, lambda config: config, API_VERSION)
+        >>> home = Registry({})
+        >>> home.add("sensors", "greenhouse", meter)
+        >>> home.names("sensors")
+        ('greenhouse',)
+        """
+        if group not in GROUPS:
+            raise ValueError(f"no group {group!r}; there are {', '.join(GROUPS)}")
+        if name in self._found.get(group, ()):
+            raise ValueError(f"an installed package has {name!r} among the {group}")
+        self._loaded[group, name] = _checked(name, plugin)
+        self._brought.add((group, name))
 
     def names(self, group: str) -> tuple[str, ...]:
         """Return the words that a group has plug-ins for, loadable or not."""
-        return tuple(sorted(self._found.get(group, ())))
+        brought = {name for of, name in self._brought if of == group}
+        return tuple(sorted(brought.union(self._found.get(group, ()))))
 
     def get(self, group: str, name: str) -> Plugin | None:
         """Return a plug-in; None where there is none, or it cannot be loaded."""

@@ -26,6 +26,8 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Final, Self
 
+from switchbot_store.errors import StoreUnavailableError
+
 _LIMITS: Final[ContextVar[tuple[float | None, float | None]]] = ContextVar(
     "time_limit", default=(None, None)
 )
@@ -124,16 +126,21 @@ class Watchdog:
         return Guard(self, file_descriptor, time.monotonic() + seconds)
 
     def arm(self, guard: Guard) -> None:
-        """Begin to watch."""
+        """Begin to watch. Raises StoreUnavailableError where there is nobody to do so."""
         if self._process_id != os.getpid():
             Watchdog.__init__(self)  # a forked child has no such thread
         with self._lock:
-            self._armed.add(guard)
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._watch, name="store deadlines", daemon=True
                 )
-                self._thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    # Without one the call might hang for ever.
+                    raise StoreUnavailableError(f"no call is made: {error}") from error
+                self._thread = thread
+            self._armed.add(guard)
             if guard.expires_at < self._wakes_at:
                 self._wakes_at = guard.expires_at
                 self._changed.notify()

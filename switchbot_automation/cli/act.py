@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -24,7 +24,7 @@ from switchbot_automation.cli.output import (
 )
 from switchbot_automation.engine.act.wishes import HOLDS
 from switchbot_automation.errors import UnknownZoneError
-from switchbot_automation.instants import parse_instant
+from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
 from switchbot_automation.languages import translated as _
 from switchbot_automation.model import CommandStatus, ManualAction
 from switchbot_store import StoreConfig, get_history, get_store
@@ -48,7 +48,8 @@ _TAKES: Final = {_SET_TEMPERATURE: ("LOW", "HIGH"), _SET_PRESET_MODE: ("PRESET",
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d)")
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SECONDS: Final = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST: Final = timedelta(days=366)
+_LONGEST_SECONDS: Final = timedelta(days=366).total_seconds()
+_RESOLUTION_SECONDS: Final = timedelta.resolution.total_seconds()
 
 
 @click.command()
@@ -124,7 +125,7 @@ async def _done(
     hold: str | None,
 ) -> tuple[dict[str, Any], Command | None]:
     zone = engine.zone_in_force(room)
-    until = None if hold is None else _hold(hold, zone.timezone)
+    until = None if hold is None else _hold(hold, zone.timezone, datetime.now(UTC))
     if action == _SET_TEMPERATURE:
         low, high = (_celsius(each) for each in values)
         await engine.set_temperature(room, low, high, until)
@@ -162,7 +163,7 @@ def _told(answer: dict[str, Any], command: Command | None) -> str:
         return "; ".join([said, *answer["reasons"]]) if answer["reasons"] else said
     wish = answer["wish"] or {}
     until = wish.get("until") or answer["hold_until"]
-    if until is None:
+    if until is None or stored_hold(until) == FOR_EVER:
         return f"{answer['zone']}: {answer['action']}"
     return _(
         "{zone}: {action}, until {until}",
@@ -181,20 +182,27 @@ def _celsius(text: str) -> float:
         ) from None
 
 
-def _hold(text: str, tz: tzinfo) -> timedelta | datetime | str:
+def _next_at(clock: time, tz: tzinfo, now: datetime) -> datetime:
+    """Return when a clock on the wall says that next: some say it twice in autumn."""
+    today = now.astimezone(tz).date()
+    both = (
+        datetime.combine(today + timedelta(days=days), clock, tz).replace(fold=fold)
+        for days in (0, 1)
+        for fold in (0, 1)
+    )
+    return next(at for each in both if (at := each.astimezone(UTC)) > now)
+
+
+def _hold(text: str, tz: tzinfo, now: datetime) -> timedelta | datetime | str:
     if text in HOLDS:
         return text
     if found := _SPAN.fullmatch(text.strip()):
-        span = timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-        if timedelta(0) < span <= _LONGEST:
-            return span
+        seconds = float(found[1]) * _SECONDS[found[2]]
+        if _RESOLUTION_SECONDS <= seconds <= _LONGEST_SECONDS:
+            return timedelta(seconds=seconds)
         raise Misuse(_("--hold: {text} is not within a year", text=text))
     if found := _CLOCK.fullmatch(text.strip()):
-        now = datetime.now(UTC).astimezone(tz)
-        at = now.replace(
-            hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0
-        )
-        return at if at > now else at + timedelta(days=1)
+        return _next_at(time(int(found[1]), int(found[2])), tz, now)
     try:
         return parse_instant(text, timezone=tz)
     except ValueError as error:

@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from switchbot_automation.core.ahead import after_begin, ahead_of, goal_of
 from switchbot_automation.core.control.band import (
     after_observation,
-    raises,
     with_setpoint,
 )
 from switchbot_automation.core.control.season import AUTO
@@ -540,7 +539,7 @@ def _taught(
     if zone.predictive and reading.problem is None:
         state = after_new_reading(before, state, zone)
     ahead = ahead_of(zone, now) if zone.optimum_start else None
-    if zone.learns or raises(zone, state, now):
+    if zone.learns:
         goal = goal_of(ahead, state) if ahead else None
         state = after_observation(zone, state, now, goal=goal)
     if zone.optimum_start:

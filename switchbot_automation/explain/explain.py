@@ -232,13 +232,20 @@ class Explainer:
                 return await self._in_full(zone, rows[-1])
         return None
 
-    async def _in_full(self, zone: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a row with its decision, which the row before it may tell."""
+    async def _in_full(
+        self, zone: str, row: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Return a row with its decision, which a row before it may tell.
+
+        None where that one is gone, as the oldest that are kept may find it.
+        """
         at = told_at(row)
         if at is None:
             return row
-        before = await self._rows(zone, at, at + _AT_ONCE)
-        return list(with_decisions([*before, row]))[-1]
+        # This one may have been moved on, or that one: see `with_decisions`.
+        before = await self._rows(zone, at - timedelta.resolution, at + _AT_ONCE)
+        found = list(with_decisions([*before, row]))[-1]
+        return None if told_at(found) is not None else found
 
     async def _rows(
         self, zone: str, start: datetime, end: datetime

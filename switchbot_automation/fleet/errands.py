@@ -23,6 +23,11 @@ _WORDS: Final = {
     "set_preset_mode": ("zone", "preset", "until"),
 }
 _KINDS: Final = {**_WORDS, WEBHOOK: ("payload",), REFRESH: ()}
+_OPTIONAL: Final = {
+    ("act", "hold"),
+    ("set_temperature", "until"),
+    ("set_preset_mode", "until"),
+}
 
 
 class Errand(NamedTuple):
@@ -61,9 +66,8 @@ def checked_errand(document: Mapping[str, Any]) -> Errand:
     for name in arguments:
         if name not in _KINDS[kind]:
             raise SettingsError(f"the errand {kind!r} takes no {name!r}", path=name)
-    wanted = _KINDS[kind][:1]
-    for name in wanted:
-        if name not in arguments:
+    for name in _KINDS[kind]:
+        if name not in arguments and (kind, name) not in _OPTIONAL:
             raise SettingsError(f"the errand {kind!r} needs it", path=name)
     return Errand(str(kind), arguments)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from switchbot_automation.errors import UnknownHomeError
-from switchbot_automation.fleet.visit import tick_home
+from switchbot_automation.fleet.visit import tick_home, wait_after
 from switchbot_store import checked_home
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _TOGETHER_SECONDS: Final = 0.25
-_BACKOFF_SECONDS: Final = 5.0
-_LONGEST_BACKOFF_SECONDS: Final = 120.0
 _IDLE_SECONDS: Final = 60.0
 
 
@@ -168,7 +166,10 @@ class HomeKeeper:
         return begun
 
     async def _visit(self, home: str, due: datetime) -> Visit | None:
-        waiting = self._homes[home]
+        waiting = self._homes.get(home)
+        if waiting is None:  # removed before this began
+            self._visiting.discard(home)
+            return None
         try:
             visit = await tick_home(home, due, self._place, zones=waiting.zones)
         except UnknownHomeError as error:
@@ -177,9 +178,9 @@ class HomeKeeper:
             return None
         except Exception:
             _LOGGER.exception("the home %s could not be looked after", home)
-            wait = min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**waiting.failures)
+            wait = wait_after(waiting.failures)
             waiting.failures += 1
-            self._wait(home, self._place.clock.now() + timedelta(seconds=wait))
+            self._wait(home, self._place.clock.now() + wait)
             return None
         finally:
             self._visiting.discard(home)

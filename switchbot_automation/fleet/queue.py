@@ -20,10 +20,14 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
 
 from switchbot_automation.core.state.values import encode_instant
-from switchbot_automation.errors import SettingsError, UnknownHomeError
+from switchbot_automation.errors import (
+    AutomationError,
+    SettingsError,
+    UnknownHomeError,
+)
 from switchbot_automation.fleet.errands import checked_errand
-from switchbot_automation.fleet.visit import tick_home
-from switchbot_store import checked_home
+from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
+from switchbot_store import StoreConflictError, StoreUnavailableError, checked_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
     from procrastinate.tasks import Task
 
+    from switchbot_automation.fleet.errands import Errand
     from switchbot_automation.fleet.visit import Place, Visit
 
 _LOGGER = logging.getLogger(__name__)
@@ -51,8 +56,6 @@ _AT_ONCE: Final = 100
 """The priority of what somebody waits for."""
 _BATCH: Final = 500
 _WAITING: Final = "todo"
-_BACKOFF_SECONDS: Final = 5.0
-_LONGEST_BACKOFF_SECONDS: Final = 120.0
 
 
 class FleetQueue:
@@ -142,13 +145,19 @@ class FleetQueue:
 
         Raises SettingsError for what is none, see `switchbot_automation.fleet.errands`.
         """
-        checked = checked_errand(errand)
-        home = checked_home(home)
+        return await self._asked(checked_home(home), checked_errand(errand))
+
+    async def _asked(
+        self, home: str, errand: Errand, at: datetime | None = None, failures: int = 0
+    ) -> int:
         # A home's name has no "/".
-        lock = f"{home}/person" if checked.by_person else home
+        lock = f"{home}/person" if errand.by_person else home
+        arguments: dict[str, Any] = {"home": home, "errand": errand.to_document()}
+        if failures:
+            arguments["failures"] = failures
         return await self._errand.configure(
-            queue=self.queue_of(home), lock=lock, priority=_AT_ONCE
-        ).defer_async(home=home, errand=checked.to_document())
+            queue=self.queue_of(home), lock=lock, priority=_AT_ONCE, schedule_at=at
+        ).defer_async(**arguments)
 
     # --- who works -------------------------------------------------------------------
 
@@ -188,9 +197,29 @@ class FleetQueue:
     ) -> None:
         await self._visit(home, datetime.fromisoformat(due), zones, failures)
 
-    async def _run_errand(self, home: str, errand: Mapping[str, Any]) -> None:
+    async def _run_errand(
+        self, home: str, errand: Mapping[str, Any], failures: int = 0
+    ) -> None:
         now = self._place.clock.now()
-        await self._visit(home, now, (), 0, errand=errand)
+        kind, sent, wanted = errand.get("kind"), 0, None
+        try:
+            wanted = checked_errand(errand)
+            if wanted.by_person:
+                sent = await do_for_person(home, self._place, wanted)
+                wanted = None
+        except (StoreUnavailableError, StoreConflictError) as error:
+            # A person's word stands: nobody would say it again.
+            _LOGGER.warning("%r for the home %s waits: %s", kind, home, error)
+            wakeup = self._place.clock.now() + wait_after(failures)
+            await self._asked(home, checked_errand(errand), wakeup, failures + 1)
+            return
+        except (AutomationError, ValueError) as error:
+            _LOGGER.warning("%r for the home %s is refused: %s", kind, home, error)
+            wanted = None
+        except Exception:
+            _LOGGER.exception("%r for the home %s came to nothing", kind, home)
+            wanted = None
+        await self._visit(home, now, (), 0, errand=wanted, sent=sent)
 
     @property
     def _place(self) -> Place:
@@ -205,28 +234,22 @@ class FleetQueue:
         zones: Sequence[str],
         failures: int,
         *,
-        errand: Mapping[str, Any] | None = None,
+        errand: Errand | None = None,
+        sent: int = 0,
     ) -> None:
         place = self._place
         try:
-            visit = await tick_home(
-                home,
-                due,
-                place,
-                zones=zones,
-                errand=None if errand is None else checked_errand(errand),
-            )
+            visit = await tick_home(home, due, place, zones=zones, errand=errand)
         except UnknownHomeError as error:
             _LOGGER.warning("%s: it is ticked no more", error)
             return
         except Exception:
             _LOGGER.exception("the home %s could not be looked after", home)
-            wait = min(_LONGEST_BACKOFF_SECONDS, _BACKOFF_SECONDS * 2**failures)
-            wakeup = place.clock.now() + timedelta(seconds=wait)
+            wakeup = place.clock.now() + wait_after(failures)
             # Not by the queue's own retry: another tick of the home may wait by now.
             await self._want(home, wakeup, zones, failures + 1)
             return
-        self._on_visit(visit)
+        self._on_visit(visit._replace(commands=visit.commands + sent))
         await self._want(home, visit.next_wakeup, visit.zones)
 
     async def _want(

@@ -9,6 +9,7 @@ whoever visits twice commands once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from switchbot_automation.clock import SystemClock
@@ -19,7 +20,13 @@ from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import quota_joins
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
 from switchbot_automation.fleet.summary import LEFT, left_behind
-from switchbot_store import AsyncHomeStore, StoreConflictError, VisitStore, checked_home
+from switchbot_store import (
+    AsyncHomeStore,
+    StoreConflictError,
+    StoreUnavailableError,
+    VisitStore,
+    checked_home,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,6 +48,9 @@ _DOCUMENTS: Final = (
     LEFT,
 )
 _ATTEMPTS: Final = 4
+_BACKOFF_SECONDS: Final = 5.0
+_LONGEST_BACKOFF_SECONDS: Final = 120.0
+_MOST_DOUBLINGS: Final = 5
 _NAMED: Final = 64
 """So many zones are named to the next visitor; of a home with more it asks once more."""
 
@@ -122,12 +132,7 @@ async def tick_home(
     late = max(0.0, (place.clock.now() - due).total_seconds())
     sent = 0
     if errand is not None and errand.by_person:
-        if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
-            raise UnknownHomeError(home)
-        # Kept as it is said, and joined with what others write.
-        async with place.engine(home, place.client_of(home), place.store) as engine:
-            sent = sum(map(was_sent, await run_errand(engine, errand)))
-        errand = None
+        sent, errand = await do_for_person(home, place, errand), None
     for attempt in range(_ATTEMPTS):
         try:
             found = await _visited(home, place, tuple(zones), errand, late)
@@ -137,6 +142,35 @@ async def tick_home(
         else:
             return found._replace(commands=found.commands + sent)
     raise AssertionError("the last attempt returns or raises")
+
+
+def wait_after(failures: int) -> timedelta:
+    """Return how long a home waits that failed, after so many failures before that one.
+
+    >>> [wait_after(failures).seconds for failures in (0, 1, 2, 9)]
+    [5, 10, 20, 120]
+    """
+    seconds = _BACKOFF_SECONDS * 2 ** min(failures, _MOST_DOUBLINGS)
+    return timedelta(seconds=min(_LONGEST_BACKOFF_SECONDS, seconds))
+
+
+async def do_for_person(home: str, place: Place, errand: Errand) -> int:
+    """Do what a person asked of a home; return how many commands went out for it.
+
+    Raises StoreUnavailableError where it was neither sent nor kept: it is to be asked for
+    again; UnknownHomeError, and what the engine's method raises.
+    """
+    checked_home(home)
+    if not (await place.store.get_entry(f"homes/{home}/settings")).revision:
+        raise UnknownHomeError(home)
+    # Kept as it is said, and joined with what others write.
+    async with place.engine(home, place.client_of(home), place.store) as engine:
+        sent = sum(map(was_sent, await run_errand(engine, errand)))
+        kept = (await engine.health())["store"]["reachable"]
+    # What was sent is not sent again for that: to press a button twice undoes it.
+    if not sent and not kept:
+        raise StoreUnavailableError(f"what was asked of the home {home} is not kept")
+    return sent
 
 
 async def _visited(

@@ -254,7 +254,7 @@ class HomeBridge:
         if message.topic.startswith(f"{topics.root}/") and rest[1:2] == ["set"]:
             if message.retained:
                 _LOGGER.warning(
-                    "a retained command is not carried out: publish %s without `retain`",
+                    "a retained command is not carried out: publish %r without `retain`",
                     message.topic,
                 )
                 self._refused += 1
@@ -293,7 +293,7 @@ class HomeBridge:
                 return
             except (AutomationError, StoreError, ValueError) as error:
                 self._refused += 1
-                _LOGGER.warning("%s: %s was refused: %s", zone, what, error)
+                _LOGGER.warning("%s: %r was refused: %s", zone, what, error)
                 said = Message(self._topics.error(zone), f"{what}: {error}".encode())
                 await _quietly(link.publish(said))
             else:

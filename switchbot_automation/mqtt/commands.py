@@ -15,6 +15,7 @@ from switchbot_automation.mqtt.discovery import SEASONS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from switchbot_automation.engine.act.wishes import Hold
     from switchbot_automation.engine.engine import AutomationEngine
 
 BOOST_KELVIN: Final = 2.0
@@ -90,14 +91,13 @@ async def _boost(engine: AutomationEngine, zone: str, text: str) -> None:
     kelvin = BOOST_KELVIN
     if engine.zone_overview(zone)["season"] == "summer":
         kelvin = -kelvin
-    until = BOOST_FOR
-    if text not in {"", _PRESSED}:
-        until = timedelta(minutes=number(text))
+    pressed = text in {"", _PRESSED}
+    until = BOOST_FOR if pressed else _minutes(text)
     await _move(engine, zone, kelvin, until)
 
 
 async def _move(
-    engine: AutomationEngine, zone: str, kelvin: float, until: timedelta | None
+    engine: AutomationEngine, zone: str, kelvin: float, until: Hold | None
 ) -> None:
     wanted = _wanted(engine, zone)
     # As far as there is room, so that the band stays as wide as it is.
@@ -127,7 +127,7 @@ async def _hold(engine: AutomationEngine, zone: str, text: str) -> None:
     if text in _WORDS:
         await engine.hold(zone, text)
     else:
-        await engine.hold(zone, timedelta(minutes=number(text)))
+        await engine.hold(zone, _minutes(text))
 
 
 async def _resume(engine: AutomationEngine, zone: str, _text: str) -> None:
@@ -163,6 +163,11 @@ def number(text: str) -> float:
     if not math.isfinite(found):
         raise ValueError(f"expected a number, not {text[:20]!r}")
     return found
+
+
+def _minutes(text: str) -> float:
+    """Return so many minutes as seconds, which the engine judges: a duration has an end."""
+    return number(text) * 60.0
 
 
 def _wanted(engine: AutomationEngine, zone: str) -> dict[str, float]:

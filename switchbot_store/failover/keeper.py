@@ -118,12 +118,18 @@ class Attempts:
             self._patient = True
             self._under_way += 1
             epoch = self._epoch
-        threading.Thread(
+        thread = threading.Thread(
             target=self._attempt,
             args=(patient, epoch),
             name="store probe",
             daemon=True,
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system has no thread left: this one is the way back to the primary.
+            self._over(patient)
+            self._ask(_QUICK_SECONDS, epoch)
 
     def attempt_here(self) -> None:
         """Make a quick attempt on this thread."""
@@ -133,10 +139,13 @@ class Attempts:
         try:
             self._ask(PATIENT_SECONDS if patient else _QUICK_SECONDS, epoch)
         finally:
-            with self._lock:
-                self._under_way -= 1
-                self._patient = self._patient and not patient
+            self._over(patient)
             self._wake()
+
+    def _over(self, patient: bool) -> None:
+        with self._lock:
+            self._under_way -= 1
+            self._patient = self._patient and not patient
 
     def _ask(self, seconds: float, epoch: int) -> None:
         try:

@@ -530,19 +530,23 @@ def _prepare_side_by_side(
     A file system makes what several threads wait for durable in one go: a thousand files
     take it a tenth of the time, or less, that they take one after the other.
     """
-    with ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads:
-        going = {
-            file: threads.submit(file.prepare, content)
-            for file, content in contents.items()
-        }
+
+    def prepare(file: DocumentFile) -> None:
+        names[file] = file.prepare(contents[file])
+
+    going: list[Future[None]] = []
+    # While the interpreter ends, or the system has none left, no thread is to be had.
+    with (
+        ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads,
+        suppress(RuntimeError),
+    ):
+        going.extend(threads.submit(prepare, file) for file in contents)
     # Left once all of them are over.
-    names |= {file: each.result() for file, each in going.items() if _went_well(each)}
-    for each in going.values():
+    for each in going:
         each.result()
-
-
-def _went_well(each: Future[str]) -> bool:
-    return not each.cancelled() and each.exception() is None
+    for file in contents:
+        if file not in names:
+            prepare(file)
 
 
 def _stamps_differ_after(stamp_ns: int) -> float:

@@ -6,8 +6,9 @@ that last moment alone. A step locks the rows that it copies against changes, so
 is copied older than it is. Stopped in the middle, whatever by, the next call begins the
 copy again over what is there.
 
-Rows go by the key's first column, ``kind`` of documents and ``zone`` of the history: what
-belongs to a home's zone lies in one part. Citus distributes by the same columns.
+Rows go by the key's first column, ``kind`` of documents, ``zone`` of the history and
+``device_id`` of readings: what belongs to a home's zone, or to one device, lies in one part.
+Citus distributes by the same columns.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "state_history_hourly": ("zone", "bucket"),
     "state_history_late": ("zone", "bucket"),
     "state_history_blocks": ("zone", "bucket"),
+    "device_readings": ("device_id", "attribute", "timestamp"),
+    "device_readings_hourly": ("device_id", "attribute", "bucket"),
 }
 """The tables that are parted, with their keys; by the first column."""
 MOST_PARTS: Final = 1024
@@ -392,6 +395,7 @@ class _Parting:
 
 _SEQUENCES: Final = """
 SELECT d.objid::regclass::text, a.attname FROM pg_depend d
+JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.refobjid = to_regclass(%s) AND d.classid = 'pg_class'::regclass
     AND d.deptype = 'a'

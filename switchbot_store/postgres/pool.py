@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -134,10 +135,13 @@ class RestingConnections:
 
     def _watch(self) -> None:
         if self._closer is None:
-            self._closer = threading.Thread(
+            closer = threading.Thread(
                 target=self._close_rested, name="store connections at rest", daemon=True
             )
-            self._closer.start()
+            # Where the system has no thread left the next one that rests asks anew.
+            with suppress(RuntimeError):
+                closer.start()
+                self._closer = closer
 
     def _close_rested(self) -> None:
         while True:

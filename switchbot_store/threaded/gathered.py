@@ -109,7 +109,7 @@ class _Lane:
     ) -> list[R | Exception]:
         try:
             return [*await self._thread.run(function, calls)]
-        except StoreClosedError as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits would wait for ever
             return [error] * len(calls)
 
     def _next_reads(self) -> list[_Read]:

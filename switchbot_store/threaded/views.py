@@ -17,7 +17,11 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from switchbot_store.errors import StoreClosedError, StoreDataError
+from switchbot_store.errors import (
+    StoreClosedError,
+    StoreDataError,
+    StoreUnavailableError,
+)
 from switchbot_store.history.model import HistoryResult
 from switchbot_store.memory import MemoryStore
 
@@ -533,7 +537,8 @@ class PrivateThread:
     ) -> T:
         """Call `function` on the thread and return what it returns or raises.
 
-        Raises StoreClosedError after `close`.
+        Raises StoreClosedError after `close`, StoreUnavailableError where the system has
+        no thread left.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -565,12 +570,16 @@ class PrivateThread:
         with self._condition:
             if self._closed:
                 raise StoreClosedError(f"{self.name} was closed")
-            self._calls.append(call)
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._work, name=self.name, daemon=True
                 )
-                self._thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise StoreUnavailableError(f"{self.name}: {error}") from error
+                self._thread = thread
+            self._calls.append(call)
             self._condition.notify()
 
     def _forget_parent(self) -> None:

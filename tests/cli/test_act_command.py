@@ -1,10 +1,13 @@
 """`act` against a cloud over HTTP, in a process of its own, beside `run` and alone."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from switchbot_automation.cli.act import _hold
 from switchbot_automation.simulation import FakeSwitchBotCloud, default_settings
 from switchbot_automation.simulation.faults import Call
 
@@ -60,6 +63,11 @@ async def test_off_goes_out_and_is_held(act, home, cloud):
     assert state_of(home)["hold_until"]
 
 
+async def test_a_hold_for_good_has_no_end_that_is_told(act):
+    code, out, err = await act("default", "hold")
+    assert (code, out.strip()) == (0, "default: hold"), err
+
+
 async def test_a_band_for_a_time_is_stored_as_a_wish(act, home, cloud):
     words = ("set_temperature", "21", "22.5", "--hold", "90m", "--json")
     code, out, err = await act("default", *words)
@@ -79,6 +87,8 @@ async def test_a_band_for_a_time_is_stored_as_a_wish(act, home, cloud):
         (["default", "set_preset_mode", "party"], "party"),
         (["default", "off", "--hold", "soon"], "expected 90m"),
         (["default", "off", "--hold", "2000d"], "within a year"),
+        (["default", "off", "--hold", f"{10**15}d"], "within a year"),
+        (["default", "off", "--hold", "9" * 400 + "h"], "within a year"),
         (["default", "off", "now"], "takes -"),
         (["default", "explode"], "explode"),
     ],
@@ -88,6 +98,28 @@ async def test_what_cannot_be_is_refused_and_nothing_is_sent(act, cloud, words, 
     assert code == 2
     assert said in out + err
     assert cloud.calls[Call.COMMAND] == 0
+
+
+@pytest.mark.parametrize(
+    ("now", "text", "until"),
+    [
+        ("2026-01-12T10:00", "18:30", "2026-01-12T17:30"),
+        ("2026-01-12T17:30", "18:30", "2026-01-13T17:30"),
+        # 02:30 comes twice, and is next whichever of the two hours it is.
+        ("2026-10-25T00:20", "02:30", "2026-10-25T00:30"),
+        ("2026-10-25T00:40", "02:30", "2026-10-25T01:30"),
+        ("2026-10-25T01:20", "02:30", "2026-10-25T01:30"),
+        ("2026-10-25T01:40", "02:30", "2026-10-26T01:30"),
+        # There is no 02:30: an hour later by the clock.
+        ("2026-03-29T00:30", "02:30", "2026-03-29T01:30"),
+        ("2026-03-29T01:40", "02:30", "2026-03-30T00:30"),
+    ],
+)
+def test_a_time_of_day_is_the_next_one_that_the_clock_shows(now, text, until):
+    now, until = (
+        datetime.fromisoformat(each).replace(tzinfo=UTC) for each in (now, until)
+    )
+    assert _hold(text, ZoneInfo("Europe/Berlin"), now) == until
 
 
 async def test_beside_a_run_that_one_keeps_what_was_asked_for(start, act, home, cloud):

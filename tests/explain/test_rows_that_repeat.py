@@ -5,12 +5,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_automation.core.state.values import encode_instant
+from switchbot_automation.explain.explain import Explainer
 from switchbot_automation.explain.rows import (
     Decisions,
     repeating,
     said,
     told_at,
     with_decisions,
+)
+from switchbot_automation.web.api.past import told
+from switchbot_store import (
+    HistorySample,
+    HistoryService,
+    SqliteHistory,
+    ThreadedHistory,
 )
 
 AT = datetime(2026, 1, 12, 8, tzinfo=UTC)
@@ -113,3 +121,26 @@ def test_what_is_repeated_has_the_codes_alone():
         "outcome": "noop",
         "reasons": [{"code": "a"}],
     }
+
+
+@pytest.mark.parametrize("moved", [timedelta(), MICROSECOND])
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_past_decision_is_told_as_long_as_its_row_is_kept(
+    tmp_path, kept, moved
+):
+    """The rows after one that retention deleted are none: they would say nothing."""
+    at = AT + MINUTE + moved
+    rows = [WHOLE, {**repeats(AT + MINUTE), "timestamp": at}][not kept :]
+    history = ThreadedHistory(
+        HistoryService(SqliteHistory(tmp_path / "history.sqlite3"), now=lambda: at)
+    )
+    async with history:
+        for row in rows:
+            await history.record(HistorySample(zone="office", **row))
+        await history.flush()
+        listed = (await told(history, "office", UTC, AT, at + MINUTE))["decisions"]
+        explainer = Explainer(lambda _revision: None, lambda _zone: UTC, history)
+        found = await explainer.explain("office", at + MICROSECOND)
+    assert [each["outcome"] for each in listed] == ["noop"] * kept
+    assert found.outcome == ("noop" if kept else None)
+    assert ("nothing is recorded" in found.text) is not kept

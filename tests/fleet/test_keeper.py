@@ -86,11 +86,17 @@ async def test_five_megabytes_of_one_home_delay_no_other(street):
     assert len(HomeStore(street.store, "6").get("state")["of_a_host"]) == 5_000_000
 
 
+def _engines():
+    return [each for each in gc.get_objects() if type(each) is AutomationEngine]
+
+
 async def test_nothing_of_a_resting_home_stays_in_memory(street):
     """No engine, no task, no thread: a line that says when."""
+    # Other tests of this process may have left some of theirs.
+    before = {id(each): each for each in _engines()}
     await street.keeper.visit_due()
     gc.collect()
-    assert not [each for each in gc.get_objects() if type(each) is AutomationEngine]
+    assert not [each for each in _engines() if id(each) not in before]
     assert street.keeper._tasks == set()
 
 
@@ -129,3 +135,23 @@ async def test_it_runs_until_it_is_cancelled(street):
         await running
     assert len(set(seen)) == 30
     assert keeper._tasks == set()
+
+
+async def test_a_home_that_failed_for_days_is_looked_after_again(street):
+    """Its wait has an end however often it failed; others have theirs."""
+    whole = street.clouds.pop("3")
+    await street.keeper.visit_due()
+    street.keeper._homes["3"].failures = 5000
+    street.clock.advance(60)
+    assert len(await street.keeper.visit_due()) == 29
+    street.clouds["3"] = whole
+    street.clock.advance(130)
+    assert "3" in {visit.home for visit in await street.keeper.visit_due()}
+
+
+async def test_a_home_removed_as_its_visit_begins_can_come_back(street):
+    begun = street.keeper._begin_due()
+    street.keeper.remove("3")
+    assert len([each for each in await asyncio.gather(*begun) if each]) == 29
+    street.keeper.add("3")
+    assert [visit.home for visit in await street.keeper.visit_due()] == ["3"]

@@ -8,7 +8,12 @@ from switchbot_automation.clock import SystemClock
 from switchbot_automation.errors import SettingsError
 from switchbot_automation.fleet.queue import ERRAND, TICK, FleetQueue
 from switchbot_automation.fleet.visit import Place
-from switchbot_store import HomeStore, PostgresStore, ThreadedStore
+from switchbot_store import (
+    HomeStore,
+    PostgresStore,
+    StoreUnavailableError,
+    ThreadedStore,
+)
 from tests.engine.conftest import WINTER_ROOM, PretendCloud
 
 
@@ -179,3 +184,109 @@ async def test_what_a_dead_worker_began_is_taken_up(fleet, waits):
     assert len(cloud.words) == 1
     assert [job.task_name for job in await fleet.jobs()] == [TICK]
     assert not await fleet.jobs(task=ERRAND)
+
+
+async def test_a_home_that_failed_for_days_still_waits_for_its_next_tick(fleet):
+    fleet.add("42")
+    fleet.clouds.pop("42")
+    job = fleet.queue._job("42", fleet.clock.now(), failures=5000)
+    await fleet.queue.app.job_manager.defer_job_async(job)
+    assert await fleet.do_all_that_is_due() == []
+    (waiting,) = await fleet.jobs()
+    assert waiting.task_kwargs["failures"] == 5001
+    wait = (waiting.scheduled_at - fleet.clock.now()).total_seconds()
+    assert 60 < wait <= 120
+
+
+class _Away:
+    """A store of which only what is `whole` answers."""
+
+    def __init__(self, store, *whole):
+        self._store, self._whole = store, whole
+
+    def __getattr__(self, name):
+        if name == "status" or name in self._whole:
+            return getattr(self._store, name)
+
+        def fails(*_args, **_options):
+            raise StoreUnavailableError("no route")
+
+        return fails
+
+
+@pytest.mark.parametrize("whole", [(), ("get", "get_entry", "get_many")])
+@pytest.mark.parametrize(
+    "errand",
+    [
+        {"kind": "hold", "zone": "default", "hold": "permanent"},
+        {"kind": "set_temperature", "zone": "default", "low": 18.0, "high": 19.0},
+        {"kind": "resume", "zone": "default"},
+    ],
+    ids=lambda errand: errand["kind"],
+)
+async def test_a_person_s_word_outlives_a_store_that_is_away(fleet, whole, errand):
+    """Whether it can be read meanwhile or not: it is kept once it can be written."""
+    fleet.add("42")
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    await fleet.do_all_that_is_due()
+    calls = fleet.place.store
+    await fleet.queue.ask("42", {"kind": "hold", "zone": "default", "hold": 3600.0})
+    await fleet.do_all_that_is_due()
+    before = fleet.store.get("homes/42/state")
+    await fleet.queue.ask("42", errand)
+    store, calls.store = calls.store, _Away(calls.store, *whole)
+    assert await fleet.do_all_that_is_due() == []
+    calls.store = store
+    assert fleet.store.get("homes/42/state") == before
+    (waiting,) = await fleet.jobs(task=ERRAND)
+    assert waiting.lock == "42/person"
+    assert waiting.task_kwargs == {"home": "42", "errand": errand, "failures": 1}
+    await fleet.queue.app.job_manager.connector.execute_query_async(
+        "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE id = %(job)s",
+        job=waiting.id,
+    )
+    assert await fleet.do_all_that_is_due() == ["42"]
+    assert fleet.store.get("homes/42/state") != before
+    assert not await fleet.jobs(task=ERRAND)
+
+
+async def test_what_was_sent_for_a_person_is_not_asked_for_again(fleet):
+    """Whatever could be kept of it: a button that is pressed twice undoes it.
+
+    OFF itself may go out once more, by a tick that finds its intent without an end.
+    """
+    cloud = fleet.add("42")
+    await fleet.queue.sow(["42"], fleet.clock.now())
+    await fleet.do_all_that_is_due()
+    calls = fleet.place.store
+    store = calls.store
+    command = cloud.command
+
+    async def goes_away(*words):
+        calls.store = _Away(store, "get", "get_entry", "get_many")
+        return await command(*words)
+
+    cloud.command = goes_away
+    await fleet.queue.ask("42", {"kind": "act", "zone": "default", "action": "off"})
+    await fleet.do_all_that_is_due()
+    calls.store = store
+    assert set(cloud.words) == {"turnOff"}
+    assert not await fleet.jobs(task=ERRAND)
+
+
+@pytest.mark.parametrize(
+    "errand",
+    [
+        {"kind": "hold", "zone": "nowhere", "hold": "permanent"},
+        {"kind": "hold", "zone": "default", "hold": "soon"},
+        {"kind": "set_temperature", "zone": "default", "low": None, "high": 22.0},
+    ],
+)
+async def test_an_errand_that_is_refused_puts_no_home_off(fleet, errand, caplog):
+    """Its home is ticked all the same, and nothing is asked again."""
+    fleet.add("42")
+    await fleet.queue.ask("42", errand)
+    assert await fleet.do_all_that_is_due() == ["42"]
+    (waiting,) = await fleet.jobs()
+    assert "failures" not in waiting.task_kwargs
+    assert errand["kind"] in caplog.text

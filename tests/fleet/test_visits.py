@@ -181,6 +181,10 @@ async def test_a_pushed_reading_is_acted_on_at_once(fleet):
     [
         ({"kind": "demolish"}, "kind"),
         ({"kind": "act", "action": "off"}, "zone"),
+        ({"kind": "act", "zone": "a"}, "action"),
+        ({"kind": "hold", "zone": "a"}, "hold"),
+        ({"kind": "set_temperature", "zone": "a", "low": 20.0}, "high"),
+        ({"kind": "set_preset_mode", "zone": "a", "until": "permanent"}, "preset"),
         ({"kind": "act", "zone": "a", "shell": "rm"}, "shell"),
         ({"kind": "webhook"}, "payload"),
         ({}, "kind"),

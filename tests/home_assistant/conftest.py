@@ -94,5 +94,6 @@ async def home(hass, entry):
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     yield entry.runtime_data
-    if entry.state.recoverable or entry.state.value == "loaded":
+    present = hass.config_entries.async_get_entry(entry.entry_id) is not None
+    if present and (entry.state.recoverable or entry.state.value == "loaded"):
         await hass.config_entries.async_unload(entry.entry_id)

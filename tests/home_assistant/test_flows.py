@@ -119,7 +119,11 @@ async def test_credentials_refused_while_running_ask_for_new_ones(hass, home, cl
 
 
 async def test_options_are_the_settings_and_say_what_is_wrong(hass, home, entry):
-    form = await hass.config_entries.options.async_init(entry.entry_id)
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    assert menu["menu_options"] == ["zone", "push", "settings"]
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "settings"}
+    )
     document = dict((await home.engine.stored_settings()).data)
     wrong = document | {"hysteresis_celcius": 1}
     refused = await hass.config_entries.options.async_configure(
@@ -188,5 +192,33 @@ async def test_another_account_s_token_does_not_take_the_rooms_over(
     before = dict(entry.data)
     with cloud.faults.inject(Fault.EMPTY_LIST):
         ended = await go_on(hass, flow, {"token": cloud.token, "secret": cloud.secret})
+    assert ended["reason"] == "wrong_account"
+    assert dict(entry.data) == before
+
+
+async def test_an_account_s_credentials_can_be_changed_while_it_runs(
+    hass, home, entry, cloud, account
+):
+    form = await entry.start_reconfigure_flow(hass)
+    assert form["step_id"] == "reconfigure"
+    wrong = await go_on(hass, form, account | {"secret": "0" * 32})
+    assert wrong["errors"] == {"base": "invalid_auth"}
+    cloud.token, cloud.secret = "ab" * 48, "e" * 32
+    new = account | {"token": cloud.token, "secret": cloud.secret}
+    done = await go_on(hass, wrong, new)
+    assert done["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    assert entry.data["token"] == cloud.token
+    assert entry.data["settings"]
+
+
+async def test_a_reconfiguration_keeps_to_its_account(
+    hass, home, entry, cloud, account
+):
+    before = dict(entry.data)
+    form = await entry.start_reconfigure_flow(hass)
+    with cloud.faults.inject(Fault.EMPTY_LIST):
+        ended = await go_on(hass, form, account)
     assert ended["reason"] == "wrong_account"
     assert dict(entry.data) == before

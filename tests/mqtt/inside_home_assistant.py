@@ -175,8 +175,9 @@ async def check(hass, engine, states):
 async def main():
     if find_mosquitto() is None:
         raise SystemExit("mosquitto is not installed: apt-get install mosquitto")
-    logging.basicConfig(level=logging.ERROR)
     complaints = Complaints()
+    # Not higher, or a logger would keep the warnings to itself.
+    logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger().addHandler(complaints)
     store = MemoryStore()
     store.set("settings", two_zones())

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from switchbot_automation import AutomationEngine
-from switchbot_automation.errors import SettingsError
-from switchbot_automation.plugins import API_VERSION, registry
+from switchbot_automation.errors import PluginError, SettingsError
+from switchbot_automation.plugins import API_VERSION, Plugin, Registry, registry
 from switchbot_automation.settings.read import parse_settings
 from switchbot_automation.simulation import SimulatedClock, SimulatedHome
 from switchbot_store import MemoryStore, StoreConfig, StoreConfigError, get_store
@@ -253,3 +253,53 @@ async def test_a_trigger_that_answers_nonsense_is_told_of_and_stops_nothing(
         clock.advance(60)
     (trace,) = store.get("rules_state")["traces"]
     assert (trace["outcome"], trace["count"]) == ("broken", 3)
+
+
+class Greenhouse:
+    async def read(self):
+        return {"temperature": 12.5, "humidity": 80}
+
+
+@pytest.fixture
+def hosts_own():
+    """The registry of this process, without what a test brought into it."""
+    registry.cache_clear()
+    yield registry()
+    registry.cache_clear()
+
+
+async def test_a_host_brings_a_sensor_of_its_own_without_a_package(hosts_own):
+    hosts_own.add(
+        "sensors", "greenhouse", Plugin(dict, lambda _: Greenhouse(), API_VERSION)
+    )
+    store = MemoryStore()
+    store.set(
+        "settings",
+        {
+            "automation_enabled": False,
+            "meter_device_id": "plugin:glass",
+            "plugins": {"glass": {"sensor": "greenhouse"}},
+        },
+    )
+    clock = SimulatedClock()
+    async with AutomationEngine(SimulatedHome(clock), store, clock=clock) as engine:
+        await engine.run_once()
+        assert (await engine.health())["zones"]["default"]["temperature"] == 12.5
+        assert hosts_own.report()["available"]["sensors"] == [
+            *hosts_own.names("sensors")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "version", "error"),
+    [
+        ("meters", "x", API_VERSION, ValueError),
+        ("sensors", "installed", API_VERSION, ValueError),
+        ("sensors", "x", API_VERSION + 1, PluginError),
+    ],
+)
+def test_what_a_host_cannot_bring_is_refused(group, name, version, error):
+    found = Registry({"sensors": {"installed": None}})
+    with pytest.raises(error):
+        found.add(group, name, Plugin(dict, dict, version))
+    assert found.names("sensors") == ("installed",)

@@ -50,8 +50,8 @@ _RESPONDS = timedelta(minutes=7)
 # kelvin more than its own sensor may read otherwise.
 _AT_FULL = 5.0
 _SHORTLY = timedelta(hours=3)
-# A room that is out of its band for so long with its unit running will not come by itself.
-_STAYS_SHORT = timedelta(hours=2)
+# Within this a living meter says something else while the unit works.
+_MOVES_WITHIN = timedelta(minutes=40)
 # What is said where a temperature meets a threshold, by whether the unit heats.
 _MET = {
     True: (ReasonCode.TEMP_BELOW_ON_THRESHOLD, ReasonCode.TEMP_ABOVE_OFF_THRESHOLD),
@@ -197,9 +197,6 @@ def after_observation(
             softening = learn_softening(
                 aim, learned.softening, zone.hysteresis_celsius, run
             )
-            if not zone.overshoot_learning:
-                # Of the two sides only the one that leaves a room cold.
-                softening = softening.raised_only()
             learned = replace(learned, softening=softening)
     return with_learned(state, learned)
 
@@ -261,7 +258,7 @@ def _run(
     started, stopped = state.compressor_started_at, state.compressor_stopped_at
     if zone.modulates or started is None:
         return None
-    if not (zone.overshoot_learning or raises(zone, state, now)):
+    if not zone.overshoot_learning:
         return None
     if stopped is None or stopped < started:
         stopped = None
@@ -280,7 +277,20 @@ def _run(
         settled_seconds=seen.settled_seconds,
         setpoint=seen.setpoint,
         slope=seen.slope,
+        shown=_is_shown(state, now),
     )
+
+
+def _is_shown(state: ZoneState, now: datetime) -> bool:
+    """Tell whether what the room says of the unit's work can be believed.
+
+    A meter that lives says another temperature or humidity now and then.
+    """
+    check = state.check
+    if check is not None and (check.given_up or check.attempt):
+        return False
+    changed = state.sensing.changed_at if state.sensing else None
+    return changed is None or now - changed < _MOVES_WITHIN
 
 
 def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | None:
@@ -292,7 +302,7 @@ def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | N
     if learned is None or not zone.aircon_device_id or not zone.kind.sets:
         return None
     less = learned.softening.kelvin(heating=aim.heating)
-    if not zone.overshoot_learning and less >= 0.0:
+    if not zone.overshoot_learning:
         return None
     if less < 0.0 and "command" not in zone.cascade:
         return None
@@ -302,25 +312,6 @@ def switch_setpoint(zone: ZoneSettings, aim: Aim, state: ZoneState) -> float | N
         return setpoint
     # What was softened and is not any more has to be sent by the same way.
     return setpoint if present is not None and present != setpoint else None
-
-
-def raises(zone: ZoneSettings, state: ZoneState, now: datetime) -> bool:
-    """Tell whether a room that learns nothing else is to be asked more for.
-
-    Once it has been out of its band for long although its unit runs, or while more is
-    asked for already.
-    """
-    learned = state.learned
-    if learned is not None and (
-        learned.softening.heating < 0.0 or learned.softening.cooling < 0.0
-    ):
-        return True
-    keeping = state.keeping
-    out = keeping.excursion if keeping else None
-    if out is None or out.low is not (zone.mode == "winter"):
-        return False
-    since = _running_since(zone, state)
-    return since is not None and now - max(since, out.since) >= _STAYS_SHORT
 
 
 def spent(zone: ZoneSettings, state: ZoneState) -> bool:

@@ -71,12 +71,6 @@ class Softening:
         value = max(-MOST_RAISED_KELVIN, min(MOST_KELVIN, value))
         return replace(self, heating=value) if heating else replace(self, cooling=value)
 
-    def raised_only(self) -> Softening:
-        """Return it without what would ask for less than the profile."""
-        return replace(
-            self, heating=min(0.0, self.heating), cooling=min(0.0, self.cooling)
-        )
-
     def to_document(self) -> dict[str, Any]:
         """Return it as a document."""
         return {
@@ -110,7 +104,8 @@ class Run:
     `stopped` is None while it runs. `latest` is the last reading, `at_stop` the one
     before the stop, `furthest` the one conditioned most since then; `most` the one
     conditioned most in the last half hour, None before there were some; `slope` is in
-    kelvin an hour.
+    kelvin an hour. `shown`: the meter lives, and nothing says that the unit does not take
+    what it is told.
     """
 
     now: float
@@ -123,6 +118,7 @@ class Run:
     settled_seconds: float = 0.0
     setpoint: float | None = None
     slope: float | None = None
+    shown: bool = True
 
 
 def softened(aim: Aim, softening: Softening) -> float:
@@ -204,6 +200,8 @@ def _taken_back(aim: Aim, softening: Softening, run: Run) -> Softening:
         or run.settled_seconds < _SETTLED_SECONDS
         or aim.sign * run.most >= aim.near + inside
         or run.setpoint != softened(aim, softening)
+        # More than a person asked for is no cure for a dead meter or a deaf unit.
+        or (not run.shown and softening.kelvin(heating=aim.heating) <= 0.0)
     ):
         return softening
     return softening.by(-aim.step, heating=aim.heating)

@@ -139,7 +139,9 @@ class MetricFigures:
         yield _room_states({name: room["status"] for name, room in rooms.items()})
 
     def _of_upkeep(self) -> Iterator[Metric]:
-        devices, units = self._upkeep["devices"], self._upkeep["units"]
+        devices, zones = self._upkeep["devices"], self._health["zones"]
+        # What a zone counted stays on record; a series goes with the zone.
+        units = [each for each in self._upkeep["units"] if each["zone"] in zones]
         for key, name, text in (
             ("battery", "battery_percent", "What a device said of its battery."),
             ("filter_used_hours", "filter_used_hours", "How long a filter was used."),

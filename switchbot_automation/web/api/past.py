@@ -13,7 +13,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from switchbot_automation.core.control.band import aim_of
-from switchbot_automation.explain.rows import Decisions
+from switchbot_automation.explain.rows import Decisions, told_at
 from switchbot_automation.instants import parse_instant, zulu
 from switchbot_automation.languages import spoken
 from switchbot_automation.units import CELSIUS, from_celsius
@@ -393,7 +393,8 @@ class _Told:
         """Take the next rows."""
         for row in self._rows.of(rows):
             metadata = row.get("metadata")
-            if isinstance(metadata, dict):
+            # One whose decision is gone tells none.
+            if isinstance(metadata, dict) and told_at(row) is None:
                 self._take_band(row, metadata.get("band"))
                 if row["timestamp"] >= self._start:
                     self._take_decision(row, metadata)

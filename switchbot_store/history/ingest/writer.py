@@ -202,11 +202,16 @@ class HistoryWriter:
 
     def _start_thread(self) -> None:
         # A daemon: a backend that hangs must not keep the process from ending.
-        self._thread = threading.Thread(
-            target=self._work, name="history writer", daemon=True
-        )
-        self._thread.start()
+        thread = threading.Thread(target=self._work, name="history writer", daemon=True)
+        atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # The rows wait in memory: the next one asks anew, and whoever flushes writes.
+            _LOGGER.warning("rows of history wait for a thread: %s", error)
+        else:
+            self._thread = thread
 
     def _at_exit(self) -> None:
         """Write what a host that forgot to close would lose."""
@@ -412,8 +417,11 @@ class HistoryWriter:
             thread = self._thread
             atexit.unregister(self._at_exit)
             self._changed.notify_all()
-        if thread is not None and self._process_id == os.getpid():
-            self._ended.wait(timeout_seconds)
+        if self._process_id == os.getpid():
+            if thread is not None:
+                self._ended.wait(timeout_seconds)
+            elif self._buffer:  # the system had no thread for them
+                self._quietly(lambda: self._cycle(force=True))
         with self._changed:
             if not self._ended.is_set():
                 self._when_late = when_late

@@ -170,5 +170,8 @@ def test_what_was_raised_is_taken_back_where_the_room_is_overrun():
     assert learned(raised, ended(1e9)).heating > -3.0
 
 
-def test_a_dashboard_s_document_keeps_only_the_side_that_leaves_a_room_cold():
-    assert Softening(heating=2.0, cooling=-1.0).raised_only() == Softening(cooling=-1.0)
+def test_no_more_is_asked_for_where_the_meter_or_the_unit_may_be_dead():
+    seen = short(20.0)
+    assert learn_softening(LOW, Softening(), HYSTERESIS, seen).heating < 0.0
+    dead = replace(seen, shown=False)
+    assert learn_softening(LOW, Softening(), HYSTERESIS, dead) == Softening()

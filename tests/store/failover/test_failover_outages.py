@@ -9,13 +9,43 @@ import pytest
 from switchbot_store import (
     PostgresStore,
     StoreConflictError,
+    StoreUnavailableError,
     ThreadedStore,
 )
+from switchbot_store.failover.keeper import Attempts
 
 
 @pytest.fixture
 def pace():
     """The product's own."""
+
+
+def test_a_system_without_threads_is_asked_for_no_more_than_it_has(monkeypatch):
+    """The primary is asked all the same, then and once there are threads again."""
+    asked, answers = [], threading.Event()
+
+    def probe(seconds):
+        asked.append(threading.current_thread().name)
+        if not answers.is_set():
+            raise StoreUnavailableError("away")
+
+    woken = threading.Event()
+    attempts = Attempts(probe, woken.set)
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(20):
+            attempts.launch()
+    assert len(asked) == 20
+    assert str(attempts.last_error) == "away"
+    answers.set()
+    attempts.launch()
+    assert woken.wait(10)
+    assert asked[-1] == "store probe"
+    assert attempts.answered
 
 
 class TestAnOutage:

@@ -322,6 +322,44 @@ class TestCrashes:
                 key: entry.revision for key, entry in store.get_many(keys).items()
             }
 
+    def test_very_many_are_written_also_while_the_interpreter_ends(self, directory):
+        """No pool of threads takes work then; threads of a host that write still run."""
+        script = (
+            "import sys, threading\n"
+            "from switchbot_store import JsonStore\n"
+            "store = JsonStore(sys.argv[1])\n"
+            "def write():\n"
+            "    threading.main_thread().join()\n"
+            "    store.set_many({f'z{each}': {'n': each} for each in range(60)})\n"
+            "threading.Thread(target=write).start()\n"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", script, str(directory)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ended.stderr == ""
+        assert len(documents(directory)) == len([".lock", *range(60)])
+
+    @pytest.mark.parametrize("had", [0, 3])
+    def test_very_many_are_written_by_as_few_threads_as_are_to_be_had(
+        self, directory, monkeypatch, had
+    ):
+        start, started = threading.Thread.start, []
+
+        def start_some(thread):
+            if len(started) >= had:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_some)
+        with JsonStore(directory) as store:
+            store.set_many({f"z{each}": {"n": each} for each in range(60)})
+            assert len(documents(directory)) == len([".lock", *range(60)])
+            assert store.get("z59") == {"n": 59}
+
     def test_a_list_without_some_of_its_files_was_never_committed(
         self, directory, monkeypatch
     ):

@@ -157,6 +157,31 @@ def test_rows_move_into_parts_while_others_write(database_url):
     assert migrate(database_url) == []
 
 
+def test_indexes_that_a_host_made_are_made_for_the_parts(database_url):
+    """What depends on a table's columns is a sequence, or an index of no constraint."""
+    migrate(database_url)
+    columns = {
+        "json_store": "updated_at",
+        "state_history": "temperature",
+        "device_readings_hourly": "mean",
+    }
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for table, column in columns.items():
+            connection.execute(f"CREATE INDEX {table}_own ON {table} ({column})")
+    done = {each.table: each for each in partition(database_url, 2)}
+    assert {each.left_out for each in done.values()} == {()}
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT tablename, indexdef FROM pg_indexes WHERE tablename = ANY (%s)",
+            [[*columns, "device_readings"]],
+        ).fetchall()
+    columns["device_readings"] = '"timestamp"'
+    for table, column in columns.items():
+        assert any(
+            each == table and how.endswith(f"({column})") for each, how in found
+        ), table
+
+
 def test_what_was_interrupted_goes_on(database_url):
     """A copy that is there is completed, with what was written since."""
     migrate(database_url)

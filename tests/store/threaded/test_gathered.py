@@ -155,3 +155,45 @@ async def test_a_store_of_several_files_writes_for_each_alone_what_may_conflict(
     assert answers[0] is None
     assert isinstance(answers[1], StoreConflictError)
     await store.close()
+
+
+async def test_a_store_that_goes_away_between_two_statements_answers_all(store):
+    """One that two ask for is read twice, since each changes what it is given."""
+    read = store.store.get_many
+    asked = []
+
+    def get_many(keys):
+        asked.append(keys)
+        if len(asked) > 1:
+            raise StoreUnavailableError("no route")
+        return read(keys)
+
+    store.store.get_many = get_many
+    told = await asyncio.wait_for(
+        asyncio.gather(
+            *(store.get_many(["shared", each]) for each in "ab"), return_exceptions=True
+        ),
+        30,
+    )
+    assert [type(each) for each in told] == [StoreUnavailableError] * 2
+    store.store.get_many = read
+    assert await asyncio.wait_for(store.get("shared"), 30) == {}
+
+
+async def test_a_system_without_a_thread_answers_all(monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    store = GatheringStore(MemoryStore())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        told = await asyncio.wait_for(
+            asyncio.gather(
+                store.get("a"), store.set("b", {"n": 1}), return_exceptions=True
+            ),
+            30,
+        )
+    assert [type(each) for each in told] == [StoreUnavailableError] * 2
+    await store.set("b", {"n": 2})
+    assert await store.get("b") == {"n": 2}
+    await store.close()

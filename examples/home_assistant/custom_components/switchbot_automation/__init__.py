@@ -6,20 +6,36 @@ lives as long as the config entry.
 
 from __future__ import annotations
 
+import logging
+
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.typing import ConfigType
 
 from switchbot_automation.errors import AuthError, CloudError
 from switchbot_store import StoreError
 
-from .const import PLATFORMS
+from . import services
+from .account import connect
+from .const import DOMAIN, PLATFORMS
 from .entity import account_device
 from .home import Home
+from .push import Push, is_wanted
+
+_LOGGER = logging.getLogger(__name__)
 
 HomeEntry = ConfigEntry[Home]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    services.register(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: HomeEntry) -> bool:
@@ -48,3 +64,22 @@ async def async_unload_entry(hass: HomeAssistant, entry: HomeEntry) -> bool:
     if unloaded:
         await entry.runtime_data.stop()
     return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: HomeEntry) -> None:
+    """Have the cloud push nothing more; settings and history stay, see the README."""
+    if not is_wanted(entry):
+        return
+    try:
+        await Push(hass, entry, connect(hass, entry.data)).give_back()
+    except (CloudError, NoURLAvailableError) as error:
+        _LOGGER.warning("the account's webhook could not be given back: %s", error)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: HomeEntry, device: dr.DeviceEntry
+) -> bool:
+    """Let a person delete the device of a room that the settings no longer have."""
+    present = {f"{entry.entry_id}/{zone}" for zone in entry.runtime_data.data.zones}
+    present.add(entry.entry_id)
+    return present.isdisjoint(name for _domain, name in device.identifiers)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from switchbot_automation import SwitchBotClient
 from switchbot_automation.errors import AuthError
 
-from .const import CONF_BASE_URL, CONF_SECRET, CONF_TOKEN
+from .const import CONF_BASE_URL, CONF_SECRET, CONF_SETTINGS, CONF_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,13 @@ def connect(hass: HomeAssistant, data: Mapping[str, Any]) -> SwitchBotClient:
         data[CONF_SECRET],
         base_url=data.get(CONF_BASE_URL) or DEFAULT_BASE_URL,
     )
+
+
+def devices_of(entry: ConfigEntry) -> set[str]:
+    """Return the devices that an entry was made with, which stay where settings change."""
+    settings = entry.data.get(CONF_SETTINGS, {})
+    found = (settings.get("meter_device_id"), settings.get("aircon_device_id"))
+    return {each for each in found if each}
 
 
 class WatchedAccount:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import voluptuous as vol
 from homeassistant.components.climate import (
     ATTR_HVAC_MODE,
     ATTR_TARGET_TEMP_HIGH,
@@ -18,22 +17,22 @@ from homeassistant.components.climate import (
     HVACMode,
 )
 from homeassistant.const import ATTR_TEMPERATURE, PRECISION_TENTHS, UnitOfTemperature
-from homeassistant.core import HomeAssistant, SupportsResponse, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.entity_platform import (
     AddConfigEntryEntitiesCallback,
     async_get_current_platform,
 )
 from homeassistant.util import dt as dt_util
 
-from switchbot_automation import ReasonCode, SettingsError
+from switchbot_automation import AutomationError, ReasonCode, SettingsError
 from switchbot_store import StoreError
 
-from . import HomeEntry
-from .const import DOMAIN
+from . import HomeEntry, services
+from .const import DOMAIN, HIGHEST, LOWEST
 from .entity import ZoneEntity
 from .home import Home
+from .services import PERMANENT, UNTIL_NEXT_CHANGE
 
 _MODES = {
     "winter": HVACMode.HEAT,
@@ -47,13 +46,8 @@ _ACTIONS = {
     "fan": HVACAction.FAN,
     "off": HVACAction.IDLE,
 }
-_UNTIL_NEXT_CHANGE = "until_next_change"
-_HOLD = {
-    vol.Optional("action"): vol.In(["on", "off", "fan", "winter", "summer"]),
-    vol.Exclusive("duration", "how_long"): cv.positive_time_period,
-    vol.Exclusive(_UNTIL_NEXT_CHANGE, "how_long"): cv.boolean,
-    vol.Exclusive("release", "how_long"): cv.boolean,
-}
+# What sends commands or writes settings does so one after another.
+PARALLEL_UPDATES = 1
 
 
 async def async_setup_entry(
@@ -70,16 +64,7 @@ async def async_setup_entry(
 
     add_new_zones()
     entry.async_on_unload(home.async_add_listener(add_new_zones))
-    platform = async_get_current_platform()
-    platform.async_register_entity_service(
-        "hold", _HOLD, "hold", supports_response=SupportsResponse.OPTIONAL
-    )
-    platform.async_register_entity_service(
-        "explain",
-        {vol.Optional("at"): cv.datetime},
-        "explain",
-        supports_response=SupportsResponse.ONLY,
-    )
+    services.register_later(async_get_current_platform())
 
 
 class ZoneClimate(ZoneEntity, ClimateEntity):
@@ -91,8 +76,8 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
     _attr_native_temperature_unit = UnitOfTemperature.CELSIUS
     _attr_temperature_unit = UnitOfTemperature.CELSIUS
     _attr_hvac_modes = [HVACMode.OFF, *_SEASONS]
-    _attr_min_temp = 10.0
-    _attr_max_temp = 35.0
+    _attr_min_temp = LOWEST
+    _attr_max_temp = HIGHEST
     _attr_supported_features = (
         ClimateEntityFeature.TARGET_TEMPERATURE_RANGE
         | ClimateEntityFeature.TARGET_TEMPERATURE
@@ -195,24 +180,58 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             middle = (wanted["low"] + wanted["high"]) / 2
             moved = kwargs[ATTR_TEMPERATURE] - middle
             band = wanted["low"] + moved, wanted["high"] + moved
-        else:
+        elif ATTR_TARGET_TEMP_LOW in kwargs:
             band = kwargs[ATTR_TARGET_TEMP_LOW], kwargs[ATTR_TARGET_TEMP_HIGH]
-        await self._ask(self.coordinator.wish(self.zone, band))
+        else:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="no_temperature"
+            )
+        until = kwargs.get("until")
+        await self._ask(self.coordinator.wish(self.zone, band, until))
 
     async def async_set_preset_mode(self, preset_mode: str) -> None:
         if preset_mode == PRESET_NONE:
-            await self._ask(self.coordinator.engine.hold(self.zone, "none"))
+            await self._ask(self.coordinator.release(self.zone))
             return
-        await self._ask(self.coordinator.engine.set_preset_mode(self.zone, preset_mode))
+        await self._ask(self.coordinator.preset(self.zone, preset_mode))
 
-    async def hold(
+    async def do_set_temperature(
+        self,
+        duration: timedelta | None = None,
+        until_next_change: bool = False,
+        permanent: bool = False,
+        **temperatures: float,
+    ) -> None:
+        """The action `set_temperature`: as the climate's own, and for how long."""
+        until = _until(duration, permanent=permanent)
+        await self.async_set_temperature(**temperatures, until=until)
+
+    async def do_set_preset(
+        self,
+        preset_mode: str,
+        duration: timedelta | None = None,
+        until_next_change: bool = False,
+        permanent: bool = False,
+    ) -> None:
+        """The action `set_preset`: a preset, and for how long."""
+        if preset_mode == PRESET_NONE:
+            await self.async_set_preset_mode(preset_mode)
+            return
+        until = _until(duration, permanent=permanent)
+        await self._ask(self.coordinator.preset(self.zone, preset_mode, until))
+
+    async def do_boost(self, kelvin: float, duration: timedelta) -> None:
+        """The action `boost`: warmer in winter, cooler in summer, and only for a while."""
+        await self._ask(self.coordinator.boost(self.zone, kelvin, duration))
+
+    async def do_hold(
         self,
         action: str | None = None,
         duration: timedelta | None = None,
         until_next_change: bool = False,
         release: bool = False,
     ) -> dict[str, Any]:
-        """The service `hold`; its answer says how far an action came.
+        """The action `hold`; its answer says how far an action came.
 
         `others_wait` are the entities' zones that share an outdoor unit with this one
         and have to do without it, and until when at the latest.
@@ -221,10 +240,10 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
         if release:
             how_long = "none"
         elif duration is None and (until_next_change or action is None):
-            how_long = _UNTIL_NEXT_CHANGE
+            how_long = UNTIL_NEXT_CHANGE
         engine = self.coordinator.engine
         if action is None:
-            await self._ask(engine.hold(self.zone, how_long))
+            await self._ask(engine.hold(self.zone, how_long or UNTIL_NEXT_CHANGE))
             return {}
         command = await self._ask(engine.act(self.zone, action, how_long))
         until = command.blocked_until
@@ -241,12 +260,13 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
             ),
         }
 
-    async def explain(self, at: datetime | None = None) -> dict[str, Any]:
-        """The service `explain`; a time without an offset is Home Assistant's."""
+    async def do_explain(self, at: datetime | None = None) -> dict[str, Any]:
+        """The action `explain`; a time without an offset is Home Assistant's."""
         if at is not None and at.tzinfo is None:
             at = at.replace(tzinfo=dt_util.get_default_time_zone())
         answer = await self._ask(self.coordinator.engine.explain(self.zone, at))
-        return answer.to_dict()
+        found: dict[str, Any] = answer.to_dict()
+        return found
 
     async def _ask(self, asked: Any) -> Any:
         try:
@@ -257,11 +277,19 @@ class ZoneClimate(ZoneEntity, ClimateEntity):
                 translation_key="refused",
                 translation_placeholders={"error": str(error)},
             ) from error
-        except StoreError as error:
+        except (StoreError, AutomationError) as error:
+            kept = isinstance(error, AutomationError)
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
-                translation_key="store",
+                translation_key="failed" if kept else "store",
                 translation_placeholders={"error": str(error)},
             ) from error
         self.coordinator.show()
         return answer
+
+
+def _until(duration: timedelta | None, *, permanent: bool) -> timedelta | str:
+    """Return the end of a wish as the engine takes it."""
+    if permanent:
+        return PERMANENT
+    return UNTIL_NEXT_CHANGE if duration is None else duration

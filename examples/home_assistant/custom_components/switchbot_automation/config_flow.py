@@ -16,16 +16,17 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import callback
 from homeassistant.helpers import selector
+from homeassistant.helpers.network import NoURLAvailableError
 
 from switchbot_automation import SettingsError
 from switchbot_automation.cloud.catalog.catalog import device_types, find
-from switchbot_automation.errors import AuthError, CloudError
-from switchbot_automation.model import Device, DeviceList, Remote
+from switchbot_automation.errors import AuthError, CloudError, WebhookConflictError
+from switchbot_automation.model import DEFAULT_ZONE, Device, DeviceList, Remote
 from switchbot_automation.settings.read import parse_settings
 from switchbot_store import StoreError
 
 from . import HomeEntry
-from .account import DEFAULT_BASE_URL, connect
+from .account import DEFAULT_BASE_URL, connect, devices_of
 from .const import (
     CONF_AIRCON,
     CONF_BASE_URL,
@@ -33,23 +34,50 @@ from .const import (
     CONF_LOW,
     CONF_METER,
     CONF_MODE,
+    CONF_OPENINGS,
+    CONF_PRESENCE,
+    CONF_PRESET,
+    CONF_PUSH,
     CONF_SECRET,
     CONF_SETTINGS,
     CONF_TOKEN,
+    CONF_ZONE,
     DOMAIN,
 )
+from .home import Home
+from .push import is_wanted
+from .sources import sources_of, with_sources
 
 _LOGGER = logging.getLogger(__name__)
 
 _PASSWORD = selector.TextSelector(
     selector.TextSelectorConfig(type=selector.TextSelectorType.PASSWORD)
 )
-_CREDENTIALS = {
+_CREDENTIALS: dict[vol.Marker, Any] = {
     vol.Required(CONF_TOKEN): _PASSWORD,
     vol.Required(CONF_SECRET): _PASSWORD,
 }
 _ACCOUNT = vol.Schema(
     {**_CREDENTIALS, vol.Optional(CONF_BASE_URL, default=DEFAULT_BASE_URL): str}
+)
+_METER = selector.EntitySelector(
+    selector.EntitySelectorConfig(
+        filter=[
+            {"domain": "sensor", "device_class": "temperature"},
+            {"domain": ["climate", "weather", "input_number"]},
+        ]
+    )
+)
+_OPENINGS = selector.EntitySelector(
+    selector.EntitySelectorConfig(
+        domain=["binary_sensor", "cover", "lock", "input_boolean"], multiple=True
+    )
+)
+_PRESENCE = selector.EntitySelector(
+    selector.EntitySelectorConfig(
+        domain=["binary_sensor", "person", "device_tracker", "input_boolean"],
+        multiple=True,
+    )
 )
 _TEMPERATURE = selector.NumberSelector(
     selector.NumberSelectorConfig(
@@ -146,26 +174,51 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
+        return await self._renewed(
+            self._get_reauth_entry(),
+            user_input,
+            step_id="reauth_confirm",
+            schema=vol.Schema(_CREDENTIALS),
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        entry = self._get_reconfigure_entry()
+        known = {CONF_BASE_URL: entry.data.get(CONF_BASE_URL) or DEFAULT_BASE_URL}
+        return await self._renewed(
+            entry,
+            user_input,
+            step_id="reconfigure",
+            # Where the account is may be shown again, its secrets may not.
+            schema=self.add_suggested_values_to_schema(_ACCOUNT, user_input or known),
+        )
+
+    async def _renewed(
+        self,
+        entry: ConfigEntry,
+        user_input: dict[str, Any] | None,
+        *,
+        step_id: str,
+        schema: vol.Schema,
+    ) -> ConfigFlowResult:
+        """Take new credentials for an entry, if they are of the same account."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            entry = self._get_reauth_entry()
             errors = await self._try({**entry.data, **user_input})
             if not errors:
-                if _devices_of(entry) and not self._has_devices_of(entry):
+                if devices_of(entry) and not self._has_devices_of(entry):
                     return self.async_abort(reason="wrong_account")
                 return self.async_update_reload_and_abort(
                     entry, data_updates=user_input
                 )
-        return self.async_show_form(
-            step_id="reauth_confirm",
-            data_schema=vol.Schema(_CREDENTIALS),
-            errors=errors,
-        )
+        return self.async_show_form(step_id=step_id, data_schema=schema, errors=errors)
 
     def _has_devices_of(self, entry: ConfigEntry) -> bool:
         """Tell whether what was found is the account of an entry."""
-        listed = [*self._found.devices, *self._found.remotes]
-        return not _devices_of(entry).isdisjoint(each.device_id for each in listed)
+        listed = {each.device_id for each in self._found.devices}
+        listed |= {each.device_id for each in self._found.remotes}
+        return not devices_of(entry).isdisjoint(listed)
 
     async def _try(self, data: Mapping[str, Any]) -> dict[str, str]:
         try:
@@ -181,27 +234,32 @@ class AutomationFlow(ConfigFlow, domain=DOMAIN):
 
 
 class SettingsFlow(OptionsFlow):
-    """The whole settings document, checked as a hand edit would be."""
+    """What a room is measured by, how events come, and the whole settings document."""
+
+    def __init__(self) -> None:
+        self._zone = DEFAULT_ZONE
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        engine = self.config_entry.runtime_data.engine
+        return self.async_show_menu(
+            step_id="init", menu_options=["zone", "push", "settings"]
+        )
+
+    async def async_step_settings(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """The whole settings document, checked as a hand edit would be."""
         errors: dict[str, str] = {}
         problem = ""
         if user_input is not None:
-            try:
-                await engine.apply_settings(user_input[CONF_SETTINGS])
-            except SettingsError as error:
-                errors["base"], problem = "settings", str(error)
-            except StoreError as error:
-                errors["base"], problem = "store", str(error)
-            else:
-                return self.async_create_entry(data={})
+            errors, problem = await self._apply(user_input[CONF_SETTINGS])
+            if not errors:
+                return self._done()
         document = (user_input or {}).get(CONF_SETTINGS)
-        stored = await engine.stored_settings()
+        stored = await self._home.engine.stored_settings()
         return self.async_show_form(
-            step_id="init",
+            step_id="settings",
             data_schema=vol.Schema(
                 {
                     vol.Required(
@@ -213,12 +271,100 @@ class SettingsFlow(OptionsFlow):
             description_placeholders={"problem": problem},
         )
 
+    async def async_step_zone(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Which room it is about, where there are several."""
+        zones = list(self._home.data.zones)
+        if user_input is None and len(zones) > 1:
+            choice = selector.SelectSelector(
+                selector.SelectSelectorConfig(options=zones)
+            )
+            return self.async_show_form(
+                step_id="zone",
+                data_schema=vol.Schema({vol.Required(CONF_ZONE): choice}),
+            )
+        self._zone = user_input[CONF_ZONE] if user_input else zones[0]
+        return await self.async_step_sources()
 
-def _devices_of(entry: ConfigEntry) -> set[str]:
-    """Return the devices that an entry was made with, which stay where settings change."""
-    settings = entry.data.get(CONF_SETTINGS, {})
-    found = (settings.get("meter_device_id"), settings.get("aircon_device_id"))
-    return {each for each in found if each}
+    async def async_step_sources(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Any entity as a room's meter, openings and presence."""
+        errors: dict[str, str] = {}
+        problem = ""
+        document = dict((await self._home.engine.stored_settings()).data)
+        if user_input is not None:
+            changed = with_sources(document, self._zone, user_input)
+            errors, problem = await self._apply(changed)
+            if not errors:
+                return self._done()
+        presets = list(self._home.data.zones[self._zone].get("presets", ()))
+        fields: dict[vol.Marker, Any] = {
+            vol.Optional(CONF_METER): _METER,
+            vol.Optional(CONF_OPENINGS): _OPENINGS,
+        }
+        if presets:
+            fields[vol.Optional(CONF_PRESENCE)] = _PRESENCE
+            fields[vol.Optional(CONF_PRESET)] = selector.SelectSelector(
+                selector.SelectSelectorConfig(options=presets)
+            )
+        return self.async_show_form(
+            step_id="sources",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(fields), user_input or sources_of(document, self._zone)
+            ),
+            errors=errors,
+            description_placeholders={"problem": problem, "zone": self._zone},
+        )
+
+    async def async_step_push(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Whether the cloud is to push events to this Home Assistant."""
+        errors: dict[str, str] = {}
+        problem = ""
+        if user_input is not None:
+            push = self._home.push
+            try:
+                if user_input[CONF_PUSH]:
+                    await push.start(self._home.engine.handle_webhook)
+                elif is_wanted(self.config_entry):
+                    await push.give_back()
+            except NoURLAvailableError:
+                errors["base"] = "no_url"
+            except WebhookConflictError as error:
+                errors["base"], problem = "push_taken", str(error)
+            except CloudError as error:
+                errors["base"], problem = "cannot_connect", str(error)
+            else:
+                return self._done({CONF_PUSH: user_input[CONF_PUSH]})
+        wanted = is_wanted(self.config_entry)
+        return self.async_show_form(
+            step_id="push",
+            data_schema=vol.Schema({vol.Required(CONF_PUSH, default=wanted): bool}),
+            errors=errors,
+            description_placeholders={"problem": problem},
+        )
+
+    @property
+    def _home(self) -> Home:
+        home: Home = self.config_entry.runtime_data
+        return home
+
+    async def _apply(self, document: Mapping[str, Any]) -> tuple[dict[str, str], str]:
+        try:
+            await self._home.engine.apply_settings(document)
+        except SettingsError as error:
+            return {"base": "settings"}, str(error)
+        except StoreError as error:
+            return {"base": "store"}, str(error)
+        return {}, ""
+
+    def _done(self, changed: Mapping[str, Any] | None = None) -> ConfigFlowResult:
+        # The options are replaced as a whole.
+        options = {**self.config_entry.options, **(changed or {})}
+        return self.async_create_entry(data=options)
 
 
 def _choice(found: Mapping[str, Device | Remote]) -> selector.SelectSelector:

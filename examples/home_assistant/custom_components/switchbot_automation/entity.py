@@ -57,7 +57,8 @@ class ZoneEntity(CoordinatorEntity[Home]):
         self.zone = zone
         self._attr_translation_key = key
         self._attr_unique_id = f"{home.entry.entry_id}/{zone}/{key}"
-        self._attr_device_info = DeviceInfo(
+        made: Any = DeviceInfo  # whose keys are others from one release to the next
+        self._attr_device_info = made(
             identifiers={(DOMAIN, f"{home.entry.entry_id}/{zone}")},
             manufacturer="SwitchBot",
             name=home.entry.title if zone == DEFAULT_ZONE else zone,

@@ -6,24 +6,34 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.issue_registry import IssueSeverity
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from switchbot_automation import AutomationEngine, SchedulerService, WebhookSender
 from switchbot_automation.cloud.catalog.catalog import device_types
+from switchbot_automation.errors import CloudError, EngineClosedError
+from switchbot_automation.model import DeviceList
 from switchbot_automation.plugins import registry
 from switchbot_store import HistoryService, JsonStore, SqliteHistory
+from switchbot_store.zone_rules import differs_from, zone_rules
 
-from .account import WatchedAccount, connect
-from .const import CONF_SETTINGS, DOMAIN
+from .account import WatchedAccount, connect, devices_of
+from .const import CONF_SETTINGS, DOMAIN, HIGHEST, LOWEST
+from .issues import ACCOUNT_UNKNOWN, PUSH_TAKEN, Issues, Trouble, troubles_of
+from .push import Push, is_wanted
+from .sources import provide
 
 _LOGGER = logging.getLogger(__name__)
+
+# How soon an account that is not recognised is asked for its devices again.
+_STRANGER_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,12 @@ class Home(DataUpdateCoordinator[Picture]):
         self.engine: AutomationEngine
         self._stack = AsyncExitStack()
         self._showing: asyncio.Handle | None = None
+        self._issues = Issues(hass, entry)
+        self.push = Push(hass, entry, self.account.client)
+        self._looking = asyncio.Lock()
+        # Whether the account has none of the devices that the entry was made with.
+        self._stranger = False
+        self._stranger_asked_at = 0.0
 
     @property
     def directory(self) -> Path:
@@ -56,7 +72,7 @@ class Home(DataUpdateCoordinator[Picture]):
 
     async def start(self) -> None:
         """Open everything and tick once. Raises CloudError, StoreError."""
-        await self.account.client.devices()
+        self._recognise(await self.account.client.devices())
         try:
             await self._open()
         except BaseException:
@@ -68,6 +84,7 @@ class Home(DataUpdateCoordinator[Picture]):
         # Both read files the first time, which must not happen on the loop.
         await job(device_types)
         await job(lambda: registry().report())
+        provide(self.hass)
         store = await job(self._open_store)
         enter.push_async_callback(job, store.close)
         history = HistoryService(SqliteHistory(self.directory / "history.db"))
@@ -81,10 +98,16 @@ class Home(DataUpdateCoordinator[Picture]):
                 webhook_sender=WebhookSender(),
             )
         )
+        self.engine.show_in_health("push", self.push.report)
         await self.engine.run_once(trigger="start")
         self.data = self._picture()
         enter.callback(self.engine.subscribe(self._hear))
         enter.callback(self._forget)
+        enter.callback(self._issues.show, {})
+        enter.callback(self.push.stop)
+        if is_wanted(self.entry):
+            await self.push.try_to_start(self.engine.handle_webhook)
+        await self.look_for_trouble()
         await enter.enter_async_context(SchedulerService(self.engine))
 
     def _open_store(self) -> JsonStore:
@@ -110,6 +133,52 @@ class Home(DataUpdateCoordinator[Picture]):
         """Tell the entities how things are now."""
         self._forget()
         self.async_set_updated_data(self._picture())
+        if not self._looking.locked():
+            self.entry.async_create_task(
+                self.hass, self.look_for_trouble(), f"{DOMAIN} repairs"
+            )
+
+    async def health(self) -> dict[str, Any]:
+        """Return the engine's health."""
+        now = self.engine.clock.now()
+        # The rules of timezones are files, read once a day and never on the loop.
+        await self.hass.async_add_executor_job(zone_rules)
+        for timezone in {zone["timezone"] for zone in self.engine.overview()["zones"]}:
+            await self.hass.async_add_executor_job(differs_from, timezone, now)
+        return await self.engine.health()
+
+    async def look_for_trouble(self) -> None:
+        """Make the repairs of what needs a person now, and take back the others."""
+        async with self._looking:
+            try:
+                found = troubles_of(await self.health(), self.entry.title)
+            except EngineClosedError:
+                return  # it was unloaded meanwhile, and its repairs with it
+            if await self._is_stranger():
+                found[ACCOUNT_UNKNOWN] = Trouble(
+                    ACCOUNT_UNKNOWN, severity=IssueSeverity.ERROR
+                )
+            if self.push.problem is not None:
+                found[PUSH_TAKEN] = Trouble(PUSH_TAKEN, {"error": self.push.problem})
+            self._issues.show(found)
+
+    async def _is_stranger(self) -> bool:
+        """Tell whether the account is another one; asked again while it is."""
+        if not self._stranger:
+            return False
+        if self.hass.loop.time() - self._stranger_asked_at >= _STRANGER_SECONDS:
+            try:
+                self._recognise(await self.account.devices())
+            except CloudError as error:
+                _LOGGER.debug("the account cannot be recognised: %s", error)
+        return self._stranger
+
+    def _recognise(self, found: DeviceList) -> None:
+        listed = {each.device_id for each in found.devices}
+        listed |= {each.device_id for each in found.remotes}
+        ours = devices_of(self.entry)
+        self._stranger = bool(ours) and ours.isdisjoint(listed)
+        self._stranger_asked_at = self.hass.loop.time()
 
     @callback
     def _forget(self) -> None:
@@ -156,7 +225,45 @@ class Home(DataUpdateCoordinator[Picture]):
         await self.engine.resume(zone)
         await self.engine.run_once(trigger="settings")
 
-    async def wish(self, zone: str, band: tuple[float, float]) -> None:
-        """Keep a band until the next change of the windows. Raises ValueError."""
-        await self.engine.set_temperature(zone, *band)
+    async def wish(
+        self,
+        zone: str,
+        band: tuple[float, float],
+        until: timedelta | str | None = None,
+    ) -> None:
+        """Keep a band, until the next change of the windows by default.
+
+        Raises ValueError.
+        """
+        await self.engine.set_temperature(zone, *band, until)
         await self.engine.run_once(trigger="settings")
+
+    async def preset(
+        self, zone: str, preset: str, until: timedelta | str | None = None
+    ) -> None:
+        """Put a preset in force, until the next change of the windows by default.
+
+        Raises ValueError.
+        """
+        await self.engine.set_preset_mode(zone, preset, until)
+        await self.engine.run_once(trigger="settings")
+
+    async def release(self, zone: str) -> None:
+        """End a preset, a wish and a hold."""
+        await self.engine.hold(zone, "none")
+        await self.engine.run_once(trigger="settings")
+
+    async def boost(self, zone: str, kelvin: float, duration: timedelta) -> None:
+        """Want the band warmer in winter, cooler in summer, for a while.
+
+        As far as 10 to 35 °C allow, so that the band stays as wide as it is. Raises
+        ValueError for a room that is off.
+        """
+        shown = self.data.zones[zone]
+        wanted = shown.get("wanted")
+        if wanted is None:
+            raise ValueError("the zone has no band to move")
+        moved = -kelvin if shown["season"] == "summer" else kelvin
+        low, high = wanted["low"], wanted["high"]
+        moved = max(LOWEST - low, min(HIGHEST - high, moved))
+        await self.wish(zone, (low + moved, high + moved), duration)

@@ -22,6 +22,9 @@ from . import HomeEntry
 from .entity import AccountEntity, ZoneEntity
 from .home import Home
 
+# They only show what the coordinator has.
+PARALLEL_UPDATES = 0
+
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: HomeEntry, add: AddConfigEntryEntitiesCallback
@@ -100,7 +103,8 @@ class RoomSensor(ZoneEntity, SensorEntity):
 
     @property
     def native_value(self) -> str | None:
-        return self.shown.get("room", {}).get("status")
+        status: str | None = self.shown.get("room", {}).get("status")
+        return status
 
     @property
     def extra_state_attributes(self) -> Mapping[str, Any]:

@@ -4,6 +4,8 @@ import pytest
 
 from switchbot_store.history.postgres.readings import PostgresReadings
 from switchbot_store.history.readings import SqliteReadings
+from switchbot_store.postgres import migrate
+from switchbot_store.postgres.partitioning import partition
 from switchbot_store.testing.reading_contract import ReadingContract
 
 
@@ -16,4 +18,15 @@ class TestSqliteReadings(ReadingContract):
 class TestPostgresReadings(ReadingContract):
     @pytest.fixture
     def make_readings(self, database_url):
+        return lambda: PostgresReadings(database_url)
+
+
+class TestPostgresReadingsInParts(ReadingContract):
+    """A fleet's readings are most of its rows; they are parted with everything else."""
+
+    @pytest.fixture
+    def make_readings(self, database_url):
+        migrate(database_url)
+        parts = {each.table: each.parts for each in partition(database_url, 3)}
+        assert parts["device_readings"] == parts["device_readings_hourly"] == 3
         return lambda: PostgresReadings(database_url)

@@ -1,0 +1,263 @@
+"""Any entity of Home Assistant as a zone's meter, opening or presence.
+
+Through the engine's contract for plug-ins: a sensor of the kind `home_assistant`, which the
+settings name as they name any other, and which costs no call to the cloud.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.const import (
+    ATTR_DEVICE_CLASS,
+    ATTR_UNIT_OF_MEASUREMENT,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+    UnitOfTemperature,
+)
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import config_validation as cv
+from homeassistant.util import dt as dt_util
+from homeassistant.util.unit_conversion import TemperatureConverter
+
+from switchbot_automation.errors import PluginError
+from switchbot_automation.plugins import API_VERSION, Plugin, registry
+
+from .const import CONF_METER, CONF_OPENINGS, CONF_PRESENCE, CONF_PRESET
+
+NAME = "home_assistant"
+PREFIX = "plugin:"
+
+# A thermometer that says nothing for so long is not believed. Contacts say what changes.
+_MAX_AGE_SECONDS = 7200
+
+_OPENINGS = frozenset({"door", "garage_door", "lock", "opening", "window"})
+_YES = frozenset({"on", "home", "open", "opening", "closing", "unlocked"})
+_NO = frozenset({"off", "not_home", "closed", "locked"})
+_LONGEST_NAME = 40
+
+SCHEMA = vol.Schema(
+    {
+        vol.Required("entity_id"): cv.entity_id,
+        # A second entity for what a meter also says; it may be missing.
+        vol.Optional("humidity_entity_id"): cv.entity_id,
+        vol.Optional("max_age_seconds", default=_MAX_AGE_SECONDS): vol.All(
+            vol.Coerce(int), vol.Range(60, 604_800)
+        ),
+    }
+)
+
+
+def provide(hass: HomeAssistant) -> None:
+    """Bring the kind into the engine's plug-ins, before settings are read."""
+    registry().add(
+        "sensors", NAME, Plugin(SCHEMA, partial(EntitySensor, hass), API_VERSION)
+    )
+
+
+def name_of(entity_id: str) -> str:
+    """Return what an entity is called among the `plugins` of the settings.
+
+    >>> name_of("sensor.lounge_temperature")
+    'sensor.lounge_temperature'
+    """
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", entity_id)
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(entity_id.encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_NAME - 9]}_{digest}"
+
+
+def sources_of(document: Mapping[str, Any], zone: str) -> dict[str, Any]:
+    """Return the entities that a zone of a settings document has, as the form shows them."""
+    own = _own(document, zone)
+    entities = _entities(document)
+    meter = entities.get(own.get("meter_device_id", ""))
+    presence = own.get("presence") or {}
+    found = {
+        CONF_METER: meter,
+        CONF_OPENINGS: _of(own.get("openings"), entities),
+        CONF_PRESENCE: _of(presence, entities),
+        CONF_PRESET: presence.get("preset"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def with_sources(
+    document: Mapping[str, Any], zone: str, wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a settings document in which a zone has other entities. Pure.
+
+    Sensors that are no entities stay, and so does the meter where none is wanted.
+    """
+    before = _entities(document)
+    changed, own = dict(document), dict(_own(document, zone))
+    plugins = dict(document.get("plugins") or {})
+    names = {}
+    for entity_id in (
+        *filter(None, [wanted.get(CONF_METER)]),
+        *wanted.get(CONF_OPENINGS, ()),
+        *wanted.get(CONF_PRESENCE, ()),
+    ):
+        name = name_of(entity_id)
+        names[entity_id] = f"{PREFIX}{name}"
+        part = {"sensor": NAME, "entity_id": entity_id}
+        plugins[name] = {**plugins.get(name, {}), **part}
+    if wanted.get(CONF_METER):
+        own["meter_device_id"] = names[wanted[CONF_METER]]
+    for key, section in ((CONF_OPENINGS, "openings"), (CONF_PRESENCE, "presence")):
+        there = dict(own.get(section) or {})
+        kept = [each for each in there.get("sensors", ()) if each not in before]
+        sensors = kept + [names[each] for each in wanted.get(key, ())]
+        if section == "presence" and wanted.get(CONF_PRESET):
+            there["preset"] = wanted[CONF_PRESET]
+        if sensors:
+            own[section] = {**there, "sensors": sensors}
+        elif section == "openings" and there.keys() - {"sensors"}:
+            own[section] = {**there, "sensors": []}
+        else:
+            own.pop(section, None)
+    zones = document.get("zones")
+    if isinstance(zones, Mapping) and zone in zones:
+        changed["zones"] = {**zones, zone: own}
+    else:
+        changed = own
+    if plugins:
+        changed["plugins"] = plugins
+    return changed
+
+
+def _own(document: Mapping[str, Any], zone: str) -> Mapping[str, Any]:
+    zones = document.get("zones")
+    if isinstance(zones, Mapping) and isinstance(zones.get(zone), Mapping):
+        found: Mapping[str, Any] = zones[zone]
+        return found
+    return document
+
+
+def _entities(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the entity of each device id of a settings document that is one."""
+    return {
+        f"{PREFIX}{name}": part["entity_id"]
+        for name, part in (document.get("plugins") or {}).items()
+        if part.get("sensor") == NAME
+    }
+
+
+def _of(section: Mapping[str, Any] | None, entities: Mapping[str, str]) -> list[str]:
+    sensors = (section or {}).get("sensors", ())
+    return [entities[each] for each in sensors if each in entities]
+
+
+class EntitySensor:
+    """What an entity's state says, as the cloud says it of a device."""
+
+    def __init__(self, hass: HomeAssistant, config: Mapping[str, Any]) -> None:
+        self._hass = hass
+        self._config = config
+
+    async def read(self) -> Mapping[str, Any]:
+        """Return the state as fields of a status. Raises PluginError while it has none."""
+        entity_id = self._config["entity_id"]
+        fields = dict(self._fields(entity_id))
+        other = self._config.get("humidity_entity_id")
+        if other is not None:
+            try:
+                fields["humidity"] = _number(self._state(other).state, other)
+            except PluginError:
+                fields.pop("humidity", None)  # the temperature is what counts
+        return fields
+
+    def _fields(self, entity_id: str) -> Mapping[str, Any]:
+        state = self._state(entity_id)
+        domain = state.domain
+        if domain in {"climate", "water_heater"}:
+            return self._measured(state, "current_temperature", "current_humidity")
+        if domain == "weather":
+            return self._measured(state, "temperature", "humidity")
+        if domain in {"sensor", "number", "input_number"}:
+            return self._of_sensor(state)
+        shown = _shown(state)
+        if domain in {"cover", "lock"} or (
+            domain == "binary_sensor"
+            and state.attributes.get(ATTR_DEVICE_CLASS) in _OPENINGS
+        ):
+            return {"openState": "open" if shown else "close"}
+        # Of any other switch both may be wanted: a room is what the zone asks of it.
+        both = {"detected": shown}
+        return (
+            both
+            if domain in {"person", "device_tracker"}
+            else {
+                **both,
+                "openState": "open" if shown else "close",
+            }
+        )
+
+    def _state(self, entity_id: str) -> State:
+        state = self._hass.states.get(entity_id)
+        if state is None:
+            raise PluginError(f"Home Assistant has no {entity_id}", plugin=NAME)
+        if state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
+            raise PluginError(f"{entity_id} is {state.state}", plugin=NAME)
+        return state
+
+    def _of_sensor(self, state: State) -> Mapping[str, Any]:
+        self._fresh(state)
+        value = _number(state.state, state.entity_id)
+        unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+        if state.attributes.get(ATTR_DEVICE_CLASS) == "humidity" or unit == "%":
+            return {"humidity": value}
+        return {"temperature": _celsius(value, unit, state.entity_id)}
+
+    def _measured(
+        self, state: State, temperature: str, humidity: str
+    ) -> Mapping[str, Any]:
+        self._fresh(state)
+        unit = (
+            state.attributes.get("temperature_unit")
+            or self._hass.config.units.temperature_unit
+        )
+        value = _number(state.attributes.get(temperature), state.entity_id)
+        fields = {"temperature": _celsius(value, unit, state.entity_id)}
+        damp = state.attributes.get(humidity)
+        if isinstance(damp, int | float) and not isinstance(damp, bool):
+            fields["humidity"] = float(damp)
+        return fields
+
+    def _fresh(self, state: State) -> None:
+        age = (dt_util.utcnow() - state.last_reported).total_seconds()
+        if age > self._config["max_age_seconds"]:
+            raise PluginError(
+                f"{state.entity_id} has said nothing for {age / 3600:.1f} h",
+                plugin=NAME,
+            )
+
+
+def _number(value: object, entity_id: str) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type] # whatever it is
+    except (TypeError, ValueError):
+        raise PluginError(f"{entity_id} says no number", plugin=NAME) from None
+
+
+def _celsius(value: float, unit: str | None, entity_id: str) -> float:
+    if unit not in TemperatureConverter.VALID_UNITS:
+        raise PluginError(f"{entity_id} is in {unit}, no temperature", plugin=NAME)
+    return round(
+        TemperatureConverter.convert(value, unit, UnitOfTemperature.CELSIUS), 2
+    )
+
+
+def _shown(state: State) -> bool:
+    if state.state in _YES:
+        return True
+    # A person is in another zone than home.
+    if state.state in _NO or state.domain in {"person", "device_tracker"}:
+        return False
+    raise PluginError(f"{state.entity_id} is {state.state}", plugin=NAME)

@@ -1,0 +1,126 @@
+"""The actions of a room: another band, a preset, a boost, and for how long."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import service as service_helper
+
+ROOM = "climate.living_room"
+DOMAIN = "switchbot_automation"
+
+
+async def act(hass, name, **data):
+    await hass.services.async_call(
+        DOMAIN, name, {"entity_id": ROOM, **data}, blocking=True
+    )
+
+
+@pytest.fixture
+async def presets(home):
+    document = dict((await home.engine.stored_settings()).data)
+    document["presets"] = {"eco": {"setback_kelvin": 3.0}}
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    return document
+
+
+def band(hass):
+    shown = hass.states.get(ROOM).attributes
+    return shown["target_temp_low"], shown["target_temp_high"]
+
+
+def wish(home):
+    return home.data.zones["default"]["wish"]
+
+
+async def test_a_band_can_be_wanted_for_a_time(hass, home):
+    await act(
+        hass,
+        "set_temperature",
+        target_temp_low=18.5,
+        target_temp_high=20,
+        duration={"hours": 2},
+    )
+    assert band(hass) == (18.5, 20)
+    ahead = datetime.fromisoformat(wish(home)["until"]) - datetime.now(UTC)
+    assert timedelta(minutes=119) < ahead <= timedelta(hours=2)
+
+
+async def test_a_temperature_can_be_wanted_for_good(hass, home):
+    low, high = band(hass)
+    await act(hass, "set_temperature", temperature=23.0, permanent=True)
+    assert sum(band(hass)) / 2 == 23.0
+    assert band(hass)[1] - band(hass)[0] == high - low
+    assert wish(home)["until"].startswith("9999-")
+
+
+@pytest.mark.parametrize("given", [{}, {"duration": {"minutes": 5}}])
+async def test_no_temperature_at_all_is_refused(hass, home, given):
+    before = band(hass)
+    with pytest.raises(ServiceValidationError, match="needs a temperature"):
+        await act(hass, "set_temperature", **given)
+    assert band(hass) == before
+
+
+async def test_a_preset_is_in_force_for_a_time_and_can_be_ended(hass, home, presets):
+    before = band(hass)
+    await act(hass, "set_preset", preset_mode="eco", duration={"hours": 1})
+    assert hass.states.get(ROOM).attributes["preset_mode"] == "eco"
+    assert band(hass)[0] == before[0] - 3
+    assert wish(home)["until"]
+    await act(hass, "set_preset", preset_mode="none")
+    assert hass.states.get(ROOM).attributes["preset_mode"] == "none"
+    assert band(hass) == before
+
+
+async def test_the_climate_s_own_presets_are_the_same(hass, home, presets):
+    await hass.services.async_call(
+        "climate",
+        "set_preset_mode",
+        {"entity_id": ROOM, "preset_mode": "eco"},
+        blocking=True,
+    )
+    assert hass.states.get(ROOM).attributes["preset_modes"] == ["none", "eco"]
+    assert hass.states.get(ROOM).attributes["preset_mode"] == "eco"
+
+
+async def test_a_preset_that_there_is_not_is_refused(hass, home, presets):
+    with pytest.raises(ServiceValidationError, match="eco"):
+        await act(hass, "set_preset", preset_mode="comfort")
+
+
+@pytest.mark.parametrize(("mode", "moved"), [("heat", 2.0), ("cool", -2.0)])
+async def test_a_boost_is_what_the_season_wants_more_of(hass, home, mode, moved):
+    await hass.services.async_call(
+        "climate",
+        "set_hvac_mode",
+        {"entity_id": ROOM, "hvac_mode": mode},
+        blocking=True,
+    )
+    low, high = band(hass)
+    await act(hass, "boost")
+    assert band(hass) == (low + moved, high + moved)
+    ahead = datetime.fromisoformat(wish(home)["until"]) - datetime.now(UTC)
+    assert timedelta(minutes=59) < ahead <= timedelta(hours=1)
+
+
+async def test_a_boost_keeps_the_band_s_width_at_its_bounds(hass, home):
+    await act(hass, "set_temperature", target_temp_low=32, target_temp_high=34)
+    await act(hass, "boost", kelvin=5, duration={"minutes": 10})
+    assert band(hass) == (33, 35)
+
+
+async def test_a_room_that_is_off_takes_no_boost(hass, home):
+    await hass.services.async_call(
+        "climate", "turn_off", {"entity_id": ROOM}, blocking=True
+    )
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "boost")
+
+
+async def test_an_unload_leaves_the_actions_where_home_assistant_can(hass, home, entry):
+    await hass.config_entries.async_unload(entry.entry_id)
+    if hasattr(service_helper, "async_register_platform_entity_service"):
+        assert hass.services.has_service(DOMAIN, "boost")

@@ -1,0 +1,221 @@
+"""Entities of Home Assistant as a room's meter, opening and presence."""
+
+import pytest
+from custom_components.switchbot_automation import async_remove_config_entry_device
+from custom_components.switchbot_automation.sources import (
+    SCHEMA,
+    EntitySensor,
+    name_of,
+    sources_of,
+    with_sources,
+)
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
+
+from switchbot_automation.errors import PluginError
+
+METER = "sensor.lounge_temperature"
+WINDOW = "binary_sensor.lounge_window"
+PERSON = "person.ann"
+CELSIUS = {"device_class": "temperature", "unit_of_measurement": "°C"}
+
+
+def read(hass, entity_id, **more):
+    return EntitySensor(hass, SCHEMA({"entity_id": entity_id, **more})).read()
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "state", "attributes", "fields"),
+    [
+        (METER, "19.5", CELSIUS, {"temperature": 19.5}),
+        (METER, "68", CELSIUS | {"unit_of_measurement": "°F"}, {"temperature": 20.0}),
+        ("sensor.damp", "44", {"device_class": "humidity"}, {"humidity": 44.0}),
+        (
+            "climate.other",
+            "heat",
+            {"current_temperature": 20.5, "current_humidity": 40},
+            {"temperature": 20.5, "humidity": 40.0},
+        ),
+        ("weather.here", "sunny", {"temperature": 3.0}, {"temperature": 3.0}),
+        (WINDOW, "on", {"device_class": "window"}, {"openState": "open"}),
+        (WINDOW, "off", {"device_class": "window"}, {"openState": "close"}),
+        ("lock.door", "locked", {}, {"openState": "close"}),
+        ("cover.roof", "opening", {}, {"openState": "open"}),
+        (PERSON, "home", {}, {"detected": True}),
+        (PERSON, "Office", {}, {"detected": False}),
+        (
+            "input_boolean.guest",
+            "on",
+            {},
+            {"detected": True, "openState": "open"},
+        ),
+    ],
+)
+async def test_a_state_is_said_as_a_device_would(
+    hass, entity_id, state, attributes, fields
+):
+    hass.states.async_set(entity_id, state, attributes)
+    assert await read(hass, entity_id) == fields
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "state", "attributes"),
+    [
+        (METER, None, {}),
+        (METER, "unavailable", CELSIUS),
+        (METER, "unknown", CELSIUS),
+        (METER, "warm", CELSIUS),
+        (METER, "230", {"unit_of_measurement": "V"}),
+        ("climate.other", "off", {}),
+        (WINDOW, "ajar", {"device_class": "window"}),
+    ],
+)
+async def test_what_says_nothing_is_no_reading(hass, entity_id, state, attributes):
+    if state is not None:
+        hass.states.async_set(entity_id, state, attributes)
+    with pytest.raises(PluginError, match=entity_id):
+        await read(hass, entity_id)
+
+
+async def test_a_thermometer_that_fell_silent_is_not_believed(hass, freezer):
+    hass.states.async_set(METER, "19.5", CELSIUS)
+    freezer.tick(7199)
+    assert await read(hass, METER) == {"temperature": 19.5}
+    freezer.tick(2)
+    with pytest.raises(PluginError, match=r"2\.0 h"):
+        await read(hass, METER)
+    # The same said again is news.
+    hass.states.async_set(METER, "19.5", CELSIUS)
+    assert await read(hass, METER) == {"temperature": 19.5}
+
+
+async def test_the_humidity_may_be_another_entity_and_may_be_missing(hass):
+    hass.states.async_set(METER, "19.5", CELSIUS)
+    asked = {"humidity_entity_id": "sensor.damp"}
+    assert await read(hass, METER, **asked) == {"temperature": 19.5}
+    hass.states.async_set("sensor.damp", "51", {"device_class": "humidity"})
+    assert await read(hass, METER, **asked) == {"temperature": 19.5, "humidity": 51.0}
+
+
+async def test_a_room_is_kept_by_what_a_person_chose(hass, home, entry, cloud):
+    hass.states.async_set(METER, "24.5", CELSIUS)
+    hass.states.async_set(WINDOW, "off", {"device_class": "window"})
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "zone"}
+    )
+    # There is one room, which nobody has to choose.
+    assert form["step_id"] == "sources"
+    done = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"meter": METER, "openings": [WINDOW]}
+    )
+    assert done["type"] is FlowResultType.CREATE_ENTRY, done
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    shown = hass.states.get("climate.living_room").attributes
+    assert shown["current_temperature"] == 24.5
+    stored = (await home.engine.stored_settings()).data
+    assert sources_of(stored, "default") == {"meter": METER, "openings": [WINDOW]}
+
+    # Another look at the form shows the same, and a dead entity is no temperature.
+    hass.states.async_set(METER, "unavailable", CELSIUS)
+    await home.engine.run_once(trigger="manual")
+    health = await home.health()
+    assert METER in health["zones"]["default"]["last_error"]
+
+
+@pytest.fixture
+async def two_rooms(home, cloud):
+    cloud.home.add_device("Meter", "C0FFEE0000AA", "Study meter")
+    document = dict((await home.engine.stored_settings()).data)
+    document["presets"] = {"away": {"setback_kelvin": 3.0}}
+    document["zones"] = {"default": {}, "Study": {"meter_device_id": "C0FFEE0000AA"}}
+    await home.engine.apply_settings(document)
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    return document
+
+
+async def test_of_several_rooms_one_is_chosen(hass, home, entry, two_rooms):
+    hass.states.async_set(PERSON, "home")
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "zone"}
+    )
+    assert form["step_id"] == "zone"
+    form = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"zone": "Study"}
+    )
+    # Presence without a preset to be in force is refused, and can be corrected.
+    refused = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"presence": [PERSON]}
+    )
+    assert refused["errors"] == {"base": "settings"}
+    assert "preset" in refused["description_placeholders"]["problem"]
+    done = await hass.config_entries.options.async_configure(
+        refused["flow_id"], {"presence": [PERSON], "preset": "away"}
+    )
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    zones = (await home.engine.stored_settings()).data["zones"]
+    assert zones["Study"]["presence"]["sensors"] == [f"plugin:{PERSON}"]
+    assert zones["default"] == {}
+
+
+async def test_the_device_of_a_room_that_is_gone_may_be_deleted(
+    hass, home, entry, two_rooms
+):
+    await hass.async_block_till_done()
+    registry = dr.async_get(hass)
+    devices = {
+        each.name: each
+        for each in dr.async_entries_for_config_entry(registry, entry.entry_id)
+    }
+    for device in devices.values():
+        assert not await async_remove_config_entry_device(hass, entry, device)
+    del two_rooms["zones"]["Study"]
+    await home.engine.apply_settings(two_rooms)
+    await home.engine.run_once(trigger="settings")
+    home.show()
+    may = {
+        name
+        for name, device in devices.items()
+        if await async_remove_config_entry_device(hass, entry, device)
+    }
+    assert may == {"Study"}
+
+
+def test_a_zone_s_other_sensors_stay_where_they_are():
+    document = {
+        "presets": {"away": {}},
+        "zones": {
+            "den": {"meter_device_id": "C1", "openings": {"sensors": ["D1"]}},
+            "attic": {"meter_device_id": "C2"},
+        },
+    }
+    wanted = {
+        "meter": METER,
+        "openings": [WINDOW],
+        "presence": [PERSON],
+        "preset": "away",
+    }
+    changed = with_sources(document, "den", wanted)
+    den = changed["zones"]["den"]
+    assert den["openings"]["sensors"] == ["D1", f"plugin:{WINDOW}"]
+    assert den["presence"] == {"sensors": [f"plugin:{PERSON}"], "preset": "away"}
+    assert changed["zones"]["attic"] == {"meter_device_id": "C2"}
+    assert sources_of(changed, "den") == wanted
+    # Chosen again with less, what is no entity is still there.
+    less = with_sources(changed, "den", {"meter": METER})["zones"]["den"]
+    assert less["openings"]["sensors"] == ["D1"]
+    assert "presence" not in less
+    assert document["zones"]["den"] == {
+        "meter_device_id": "C1",
+        "openings": {"sensors": ["D1"]},
+    }
+
+
+def test_every_entity_has_a_name_that_settings_take():
+    long = f"sensor.{'a' * 60}"
+    names = {name_of(METER), name_of(long), name_of(f"{long}b")}
+    assert len(names) == 3
+    assert all(len(each) <= 40 for each in names)
