@@ -23,6 +23,9 @@ def main() -> None:
         from switchbot_automation.cli.app import (  # noqa: PLC0415  # click is an extra
             application,
         )
+
+        # Some are asked for by a command alone.
+        application.main(prog_name="switchbot-automation")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _CLI_LIBRARIES:
             raise
@@ -31,4 +34,3 @@ def main() -> None:
             "needs the extra `cli`: pip install 'switchbot-automation[cli]'\n"
         )
         sys.exit(2)
-    application.main(prog_name="switchbot-automation")

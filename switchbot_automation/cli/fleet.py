@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.fleet.queue import FleetQueue
     from switchbot_automation.fleet.rollout import Rolled
-    from switchbot_automation.fleet.visit import Place
+    from switchbot_automation.fleet.visit import Place, Visit
 
 _QUEUE_URL: Final = "SWITCHBOT_QUEUE_URL"
 _SHARDS = click.option(
@@ -56,8 +56,9 @@ def fleet() -> None:
 
 @fleet.command()
 @_SHARDS
+@json_option("Print one object with `installed`.")
 @logging_options()
-def install(shards: int) -> None:
+def install(shards: int, as_json: bool) -> None:
     """Make the queue's tables. Done already, it changes nothing."""
 
     async def made() -> None:
@@ -65,6 +66,8 @@ def install(shards: int) -> None:
             await queue.install()
 
     asyncio.run(made())
+    if as_json:
+        print_json({"installed": True})
 
 
 @fleet.command()
@@ -119,13 +122,15 @@ def sow(homes: tuple[str, ...], spread: float, shards: int, as_json: bool) -> No
     help="Serve /metrics there: counts over homes, never one a home.",
 )
 @_SHARDS
+@json_option("Print one object a visit, a line each.")
 @logging_options("info")
-def work(
+def work(  # noqa: PLR0917  # click passes every one by name
     accounts: str,
     concurrency: int,
     queues: tuple[str, ...],
     metrics: str | None,
     shards: int,
+    as_json: bool,
 ) -> None:
     """Visit the homes that are due, until SIGTERM or Ctrl-C.
 
@@ -138,6 +143,11 @@ def work(
     make_clients = clients_of(accounts)
     counted = FleetMetrics()
 
+    def visited(visit: Visit) -> None:
+        counted.take(visit)
+        if as_json:
+            print_json(visit.to_document())
+
     async def worked() -> None:
         place: Place | None = None
 
@@ -148,7 +158,7 @@ def work(
         config = StoreConfig.from_env()
         async with opened_place(config, make_clients) as opened:
             place = opened
-            async with _queue(shards, place_of, on_visit=counted.take) as queue:
+            async with _queue(shards, place_of, on_visit=visited) as queue:
                 with serve_metrics(counted, metrics):
                     await queue.work(concurrency=concurrency, queues=queues or None)
 
@@ -243,8 +253,9 @@ def not_kept(as_json: bool) -> None:
     help="The secret of all URLs; rather in SWITCHBOT_FLEET_WEBHOOK_KEY.",
 )
 @_SHARDS
+@json_option("Print one object once it listens.")
 @logging_options("info")
-def listen(address: str, key: str, shards: int) -> None:
+def listen(address: str, key: str, shards: int, as_json: bool) -> None:
     """Take the events that the cloud posts for any home, and wake the home.
 
     The URL of each home is what `fleet webhook-path` prints, behind HTTPS of yours.
@@ -263,6 +274,8 @@ def listen(address: str, key: str, shards: int) -> None:
             await runner.setup()
             try:
                 await web.TCPSite(runner, host, int(port)).start()
+                if as_json:
+                    print_json({"listening": address})
                 with stop_requested() as stop:
                     await stop
             finally:
@@ -274,12 +287,16 @@ def listen(address: str, key: str, shards: int) -> None:
 @fleet.command("webhook-path")
 @click.argument("home")
 @click.option("--key", envvar="SWITCHBOT_FLEET_WEBHOOK_KEY", required=True)
+@json_option("Print one object with `home` and `path`.")
 @logging_options()
-def webhook_path(home: str, key: str) -> None:
+def webhook_path(home: str, key: str, as_json: bool) -> None:
     """Print the path of HOME's webhook URL, which is a secret."""
     from switchbot_automation.fleet.webhooks import path_of  # noqa: PLC0415 - the extra `fleet`
 
-    click.echo(path_of(key, home))
+    if as_json:
+        print_json({"home": home, "path": path_of(key, home)})
+    else:
+        click.echo(path_of(key, home))
 
 
 @fleet.command()

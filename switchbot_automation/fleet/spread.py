@@ -76,7 +76,8 @@ def spreading(workers: int = 0, cluster: str | None = None) -> Iterator[Spread]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # Whatever port is free: None would ask for one that others may have.
+            dashboard_address="127.0.0.1:0",
         ) as made,
         Client(made) as client,  # type: ignore[no-untyped-call] # likewise
     ):

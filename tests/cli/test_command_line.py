@@ -11,6 +11,7 @@ from switchbot_automation.cli.app import COMMANDS, application
 WITHOUT = """
 import sys
 sys.modules[{module!r}] = None
+sys.argv = ["switchbot-automation", "settings"]
 from switchbot_automation.cli import main
 main()
 """

@@ -149,7 +149,9 @@ class SwitchBotClient:
         random: Random | None = None,
     ) -> None:
         self._session = session
-        self._base_url = (base_url or DEFAULT_BASE_URL).rstrip("/")
+        self._base_url = (DEFAULT_BASE_URL if base_url is None else base_url).rstrip(
+            "/"
+        )
         real = self._base_url == DEFAULT_BASE_URL
         # A simulated cloud has everything in one place.
         self._iot_base_url = DEFAULT_IOT_BASE_URL if real else self._base_url

@@ -22,10 +22,12 @@ def run(program, **options):
 
 
 @pytest.mark.parametrize("library", ["click", "rich"])
-def test_without_the_extra_it_says_which_one_to_install(library):
+def test_without_the_extra_it_says_which_one_to_install(library, tmp_path):
     done = run(
         f"import sys; sys.modules[{library!r}] = None\n"
-        "from switchbot_store.cli import main; main()"
+        "sys.argv = ['switchbot-store', 'health']\n"
+        "from switchbot_store.cli import main; main()",
+        cwd=tmp_path,
     )
     assert done.returncode == 2
     assert done.stderr == (
