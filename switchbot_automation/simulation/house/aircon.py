@@ -246,9 +246,9 @@ class FurtherAircon:
 
     def __init__(self, aircon: Aircon, outdoor: Callable[[], float]) -> None:
         self.aircon = aircon
-        self.heat = 0.0
-        self.energy = 0.0
-        self.starts = aircon.starts
+        self.heat: float = 0.0
+        self.energy: float = 0.0
+        self.starts: list[float] = aircon.starts
         self._outdoor = outdoor
         self._asked: list[Callable[[AirconSettings], AirconSettings]] = []
 
