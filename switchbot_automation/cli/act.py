@@ -22,11 +22,18 @@ from switchbot_automation.cli.output import (
     reason_text,
     timestamp,
 )
-from switchbot_automation.engine.act.wishes import HOLDS
+from switchbot_automation.engine.act.wishes import (
+    ASKED_BY_PEOPLE,
+    HOLD,
+    HOLDS,
+    RESUME,
+    SET_PRESET_MODE,
+    SET_TEMPERATURE,
+)
 from switchbot_automation.errors import UnknownZoneError
 from switchbot_automation.instants import FOR_EVER, parse_instant, stored_hold
 from switchbot_automation.languages import translated as _
-from switchbot_automation.model import CommandStatus, ManualAction
+from switchbot_automation.model import CommandStatus
 from switchbot_store import StoreConfig, get_history, get_store
 
 if TYPE_CHECKING:
@@ -35,16 +42,8 @@ if TYPE_CHECKING:
     from switchbot_automation import AutomationEngine
     from switchbot_automation.model import Command
 
-_HOLD: Final = "hold"
-_RESUME: Final = "resume"
-_SET_TEMPERATURE: Final = "set_temperature"
-_SET_PRESET_MODE: Final = "set_preset_mode"
-_ACTIONS: Final = (
-    *(each.value for each in ManualAction),
-    *(_HOLD, _RESUME, _SET_TEMPERATURE, _SET_PRESET_MODE),
-)
 # What each action takes after its name.
-_TAKES: Final = {_SET_TEMPERATURE: ("LOW", "HIGH"), _SET_PRESET_MODE: ("PRESET",)}
+_TAKES: Final = {SET_TEMPERATURE: ("LOW", "HIGH"), SET_PRESET_MODE: ("PRESET",)}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d)")
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _SECONDS: Final = {"m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -54,7 +53,7 @@ _RESOLUTION_SECONDS: Final = timedelta.resolution.total_seconds()
 
 @click.command()
 @click.argument("room")
-@click.argument("action", type=click.Choice(_ACTIONS))
+@click.argument("action", type=click.Choice(ASKED_BY_PEOPLE))
 @click.argument("values", nargs=-1)
 @click.option(
     "--hold",
@@ -126,14 +125,14 @@ async def _done(
 ) -> tuple[dict[str, Any], Command | None]:
     zone = engine.zone_in_force(room)
     until = None if hold is None else _hold(hold, zone.timezone, datetime.now(UTC))
-    if action == _SET_TEMPERATURE:
+    if action == SET_TEMPERATURE:
         low, high = (_celsius(each) for each in values)
         await engine.set_temperature(room, low, high, until)
-    elif action == _SET_PRESET_MODE:
+    elif action == SET_PRESET_MODE:
         await engine.set_preset_mode(room, values[0], until)
-    elif action == _HOLD:
+    elif action == HOLD:
         await engine.hold(room, "permanent" if until is None else until)
-    elif action == _RESUME:
+    elif action == RESUME:
         await engine.resume(room)
     else:
         command = await engine.act(room, action, until)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from switchbot_automation.engine import AutomationEngine
-from switchbot_automation.web.api.home import ACTIONS
+from switchbot_automation.engine.act.wishes import ASKED_BY_PEOPLE
 from switchbot_store import JsonStore
 
 
@@ -90,7 +90,7 @@ async def test_what_cannot_be_stored_says_why_and_off_works(
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", ASKED_BY_PEOPLE)
 async def test_no_button_writes_into_a_file_that_a_person_wrote(
     filed, tmp_path, send, action
 ):

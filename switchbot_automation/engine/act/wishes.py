@@ -197,6 +197,13 @@ _LONGEST_SECONDS = 3660 * 86400.0
 _SHORTEST_SECONDS = timedelta.resolution.total_seconds()
 
 HOLDS = ("none", "until_next_change", "permanent")
+HOLD, RESUME = "hold", "resume"
+SET_TEMPERATURE, SET_PRESET_MODE = "set_temperature", "set_preset_mode"
+ASKED_BY_PEOPLE = (
+    *(each.value for each in ManualAction),
+    *(HOLD, RESUME, SET_TEMPERATURE, SET_PRESET_MODE),
+)
+"""What page and command line take for a room: the actions, and the wishes beside them."""
 
 
 Hold: TypeAlias = timedelta | datetime | float | str

@@ -829,10 +829,7 @@ class Documents:
             return
         revisions: Mapping[str, str] = {}
         try:
-            alone = await self._save_alone(written)
-            if alone and not written and past.keys() == {self.upkeep.key}:
-                # What was counted is worth no statement of its own: the next write has it.
-                past.clear()
+            await self._save_alone(written)
             if written or past:
                 by_key = {self._books[zone].key: each for zone, each in written.items()}
                 revisions = await self._store.set_many({**by_key, **past})
@@ -846,12 +843,11 @@ class Documents:
         for zone, document in written.items():
             self._written(zone, document, revisions.get(self._books[zone].key))
 
-    async def _save_alone(self, written: dict[str, dict[str, Any]]) -> bool:
-        """Take out and write what others may write too; tell whether there was any."""
+    async def _save_alone(self, written: dict[str, dict[str, Any]]) -> None:
+        """Take out and write what others may write too."""
         contested = [zone for zone in written if self._books[zone].contested]
         for zone in contested:
             await self._save_contested(zone, written.pop(zone))
-        return bool(contested)
 
     def _of_home(self, home: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what the home's document is to hold; an account has its own calls."""

@@ -5,10 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from switchbot_automation.engine.act.wishes import HOLDS
+from switchbot_automation.engine.act.wishes import (
+    ASKED_BY_PEOPLE,
+    HOLD,
+    HOLDS,
+    RESUME,
+    SET_PRESET_MODE,
+    SET_TEMPERATURE,
+)
 from switchbot_automation.instants import parse_instant
 from switchbot_automation.languages import spoken
-from switchbot_automation.model import ManualAction
 from switchbot_automation.web.api.encoding import command_as_json
 from switchbot_automation.web.delivery import as_known_json
 from switchbot_automation.web.request import (
@@ -25,14 +31,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 
-HOLD: Final = "hold"
-RESUME: Final = "resume"
-SET_TEMPERATURE: Final = "set_temperature"
-SET_PRESET_MODE: Final = "set_preset_mode"
-ACTIONS: Final = (
-    *(each.value for each in ManualAction),
-    *(HOLD, RESUME, SET_TEMPERATURE, SET_PRESET_MODE),
-)
 # What each action takes besides `hold`.
 _TAKES: Final = {SET_TEMPERATURE: ("low", "high"), SET_PRESET_MODE: ("preset",)}
 
@@ -82,9 +80,11 @@ async def act(request: web.Request) -> web.Response:
     name = request.match_info["zone"]
     body = await read_json(request)
     action = body.get("action")
-    if action not in ACTIONS:
+    if action not in ASKED_BY_PEOPLE:
         raise RequestRefusedError(
-            422, "unknown_action", f"action: expected one of {', '.join(ACTIONS)}"
+            422,
+            "unknown_action",
+            f"action: expected one of {', '.join(ASKED_BY_PEOPLE)}",
         )
     takes = _TAKES.get(action, ())
     unknown = sorted(body.keys() - {"action", "hold", *takes})

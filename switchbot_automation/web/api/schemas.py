@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from switchbot_automation.core.state.kept import STATUSES
+from switchbot_automation.engine.act.wishes import ASKED_BY_PEOPLE
 from switchbot_automation.languages import LANGUAGES
 from switchbot_automation.units import UNITS
-from switchbot_automation.web.api.home import ACTIONS
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -249,7 +249,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         "required": ["action"],
         "properties": {
             "action": {
-                "enum": list(ACTIONS),
+                "enum": list(ASKED_BY_PEOPLE),
                 "description": "`quick_off` also switches the automation off until "
                 "`resume`, and writes nothing into settings that are a file; `hold` "
                 "leaves the unit as it is; `set_temperature` and `set_preset_mode` "
