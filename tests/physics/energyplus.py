@@ -155,7 +155,11 @@ class Simulation:
         ]
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self.values: list[float] = self._take()
+        try:
+            self.values: list[float] = self._take()
+        except EnergyPlusError:
+            self.close()
+            raise
 
     def step(self, orders: Sequence[float]) -> list[float]:
         """Set the actuators, let a minute pass and return what is read then."""
