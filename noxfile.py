@@ -271,6 +271,13 @@ def control(session: nox.Session) -> None:
 
 
 @nox.session
+def physics(session: nox.Session) -> None:
+    """Live in rooms of EnergyPlus, beside others; `nox -s physics -- --case room --days 2`."""
+    install(session, "test", "physics")
+    session.run("python", "-m", "tests.physics", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run every example against the simulated cloud."""
     install(session, "test", "examples")

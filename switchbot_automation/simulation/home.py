@@ -57,6 +57,7 @@ from switchbot_automation.simulation.house.heaters import (
 from switchbot_automation.simulation.house.house import (
     STEP_SECONDS,
     House,
+    HouseMaker,
     HouseParameters,
 )
 from switchbot_automation.simulation.house.machines import (
@@ -196,7 +197,8 @@ class SimulatedHome:
     one. `season` winter or summer holds the weather in that season; None lets it follow
     the clock's date. `speed` lets the home live faster than the clock. Each call takes
     `latency_seconds` of the clock; a slow answer is given up after `timeout_seconds`.
-    `record` keeps one value a minute of every room in `house.recording`.
+    `record` keeps one value a minute of every room in `house.recording`. `make_house` may
+    give the rooms other physics than the two nodes of `House`.
 
     Raises of the calls are the typed errors of `switchbot_automation.errors`.
 
@@ -226,7 +228,9 @@ class SimulatedHome:
         timeout_seconds: float = 15.0,
         speed: float = 1.0,
         record: bool = False,
+        make_house: HouseMaker = House,
     ) -> None:
+        self._make_house = make_house
         self.clock: Clock = SimulatedClock() if clock is None else clock
         self.latency_seconds = latency_seconds
         self.timeout_seconds = timeout_seconds
@@ -338,7 +342,9 @@ class SimulatedHome:
         return (self.server_now() - timedelta(seconds=ago)).timestamp()
 
     def _build(self, spec: RoomSpec, seed: str, *, record: bool) -> Room:
-        house = House(spec.house, self.weather, self.start, seed=seed, record=record)
+        house = self._make_house(
+            spec.house, self.weather, self.start, seed=seed, record=record
+        )
         co2 = (lambda: house.co2) if "CO2" in spec.meter_type else None
         meter = MeterDevice(
             spec.meter_id, spec.name, spec.meter_type, HUB_ID, house.meter, co2=co2

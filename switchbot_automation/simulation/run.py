@@ -28,7 +28,12 @@ from switchbot_automation.simulation.home import (
     SimulatedHome,
     UnitSpec,
 )
-from switchbot_automation.simulation.house.house import RECORD_SECONDS, HouseParameters
+from switchbot_automation.simulation.house.house import (
+    RECORD_SECONDS,
+    House,
+    HouseMaker,
+    HouseParameters,
+)
 from switchbot_automation.simulation.report import SimulationReport, SimulationSeries
 from switchbot_automation.simulation.scenarios import (
     HOUSES,
@@ -107,10 +112,11 @@ def build_home(
     house: HouseParameters,
     seed: int,
     climate: Climate | None = None,
+    make_house: HouseMaker = House,
 ) -> SimulatedHome:
     """Return a home with a room for each zone of `settings`, under their ids.
 
-    Scenes of the settings do what a person would have put into them: the season's
+    `make_house` is as of `SimulatedHome`. Scenes of the settings do what a person would have put into them: the season's
     setpoint, mode and fan.
     """
     rooms = [
@@ -139,7 +145,13 @@ def build_home(
         if scene_id
     ]
     return SimulatedHome(
-        clock, rooms=rooms, scenes=scenes, seed=seed, record=True, climate=climate
+        clock,
+        rooms=rooms,
+        scenes=scenes,
+        seed=seed,
+        record=True,
+        climate=climate,
+        make_house=make_house,
     )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.simulation import default_settings
 from switchbot_automation.simulation.house.aircon import AirconParameters
 from switchbot_automation.simulation.house.heaters import FloorParameters
-from switchbot_automation.simulation.house.house import HouseParameters
+from switchbot_automation.simulation.house.house import House, HouseParameters
 from switchbot_automation.simulation.house.meter import MeterParameters
 from switchbot_automation.simulation.house.weather import Climate
 from switchbot_automation.simulation.scenarios import HOUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from switchbot_automation.simulation.house.house import HouseMaker
 
 HEATER = "B0E9FE000001"
 _WINDOW = [{"days": list(range(7)), "start": "07:00", "end": "23:00"}]
@@ -64,6 +68,17 @@ class Case:
     most: float = 0.1
     most_starts: float = 2.0
     most_commands: float = 6.0
+    leads: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+    def setpoints(self) -> Sequence[float]:
+        """Return those among which hindsight finds the best, with each of `leads`."""
+        profile = self.document()[self.season]
+        low, high = profile["min_temp"], profile["max_temp"]
+        if self.heater:
+            return [low + 0.25 * each for each in range(1, 8)]
+        if self.season == "winter":
+            return [float(each) for each in range(round(low), round(high) + 5)]
+        return [float(each) for each in range(round(low) - 2, round(high) + 1)]
 
     def document(self, **control: Any) -> dict[str, Any]:
         """Return the settings, kept as `control` says."""
@@ -76,6 +91,13 @@ class Case:
             both = isinstance(value, dict) and isinstance(document.get(key), dict)
             document[key] = document[key] | value if both else value
         return document | control
+
+    @contextmanager
+    def houses(
+        self, begins: date
+    ) -> Iterator[HouseMaker]:  # of cases whose physics has a calendar
+        """Give what makes the rooms, from the midnight of `begins` on."""
+        yield House
 
 
 def _aircon(**changes: Any) -> HouseParameters:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.engine import AutomationEngine
@@ -18,6 +20,8 @@ from switchbot_automation.simulation.scenarios import SEASON_STARTS
 from switchbot_store import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from switchbot_automation.settings.model import Settings, ZoneSettings
     from switchbot_automation.simulation import SimulatedHome
     from switchbot_automation.simulation.home import Room
@@ -33,7 +37,7 @@ _ECO = {"eco": {"winter": {"min_temp": 18.0, "max_temp": 20.0, "target_temp": 20
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a room came to, of the days that count. Of several rooms the worst."""
+    """What a room came to, of the days that count; of several rooms see `worst_of`."""
 
     percent_out: float
     degree_minutes: float
@@ -63,22 +67,42 @@ def room_settings(case: Case, **control: Any) -> tuple[dict[str, Any], Settings]
     return document, parse_settings(document)
 
 
-def built(case: Case, settings: Settings, seed: int) -> tuple[SimulatedClock, Any]:
-    """Return the clock and the home of a case, at the midnight it begins at."""
-    midnight = datetime.combine(
-        SEASON_STARTS[case.season], time(), settings.default.timezone
-    )
+@contextmanager
+def built(
+    case: Case, settings: Settings, seed: int
+) -> Iterator[tuple[SimulatedClock, SimulatedHome]]:
+    """Give the clock and the home of a case, at the midnight it begins at."""
+    begins = SEASON_STARTS[case.season]
+    midnight = datetime.combine(begins, time(), settings.default.timezone)
     clock = SimulatedClock(midnight.astimezone(UTC))
-    home = build_home(
-        clock, settings, house=case.house, seed=seed, climate=case.climate
-    )
-    return clock, home
+    with case.houses(begins) as make_house:
+        yield (
+            clock,
+            build_home(
+                clock,
+                settings,
+                house=case.house,
+                seed=seed,
+                climate=case.climate,
+                make_house=make_house,
+            ),
+        )
 
 
 async def live(case: Case, *, seed: int = 0, **control: Any) -> Figures:
     """Let the engine look after it, told `control`."""
     document, settings = room_settings(case, **control)
-    clock, home = built(case, settings, seed)
+    with built(case, settings, seed) as (clock, home):
+        return await _lived_in(case, document, settings, clock, home)
+
+
+async def _lived_in(
+    case: Case,
+    document: dict[str, Any],
+    settings: Settings,
+    clock: SimulatedClock,
+    home: SimulatedHome,
+) -> Figures:
     if case.sensors:
         for kind, device_id, shows in (
             ("Contact Sensor", CONTACT, {"openState": "close"}),
@@ -110,16 +134,21 @@ async def live(case: Case, *, seed: int = 0, **control: Any) -> Figures:
         if name in settings.zones
     ]
     days = case.days - case.judged_from
-    worst = max(found, key=lambda each: each.percent_out)
-    return Figures(
-        percent_out=worst.percent_out,
-        degree_minutes=worst.degree_minutes,
-        starts=max(each.starts for each in found),
+    return worst_of(
+        found,
         commands=(home.account.calls[Call.COMMAND] - commands) / days / case.rooms,
         calls=(home.account.calls.total() - calls) / days / case.rooms,
-        kwh=worst.kwh,
-        cold=worst.cold,
-        hot=worst.hot,
+    )
+
+
+def worst_of(found: list[Figures], **counted: float) -> Figures:
+    """Return the room that was out the most, with the most starts and the mean energy."""
+    worst = max(found, key=lambda each: each.percent_out)
+    return replace(
+        worst,
+        starts=max(each.starts for each in found),
+        kwh=fmean(each.kwh for each in found),
+        **counted,
     )
 
 

@@ -7,19 +7,23 @@ best, which nobody can know beforehand.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.schedule.windows import in_window, next_start
 from switchbot_automation.simulation.house.aircon import AirconMode, AirconSettings
-from tests.control.living import built, judged, room_settings
+from tests.control.living import built, judged, room_settings, worst_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
+    from switchbot_automation.settings.model import ZoneSettings
     from switchbot_automation.simulation.home import Room
     from tests.control.cases import Case
     from tests.control.living import Figures
@@ -32,7 +36,6 @@ _TPI_INSIDE, _TPI_OUTSIDE = 0.6, 0.01
 _CYCLE_SECONDS = 1800.0
 # Slow enough for a room: a setpoint kelvin a kelvin, and in four hours as much again.
 _GAIN, _RESET_SECONDS = 1.0, 4 * 3600.0
-_LEADS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,9 @@ class Tpi:
         """See `Peer`."""
         if not seen.wanted(_HOUR):
             return None
-        share = _TPI_INSIDE * (seen.target - seen.meter)
-        share += _TPI_OUTSIDE * (seen.target - seen.outdoor)
+        sign = 1.0 if seen.heating else -1.0
+        share = _TPI_INSIDE * sign * (seen.target - seen.meter)
+        share += _TPI_OUTSIDE * sign * (seen.target - seen.outdoor)
         return min(1.0, max(0.0, share)) or None
 
 
@@ -142,47 +146,56 @@ def peers(case: Case) -> dict[str, Callable[[], Iterator[Peer]]]:
     share = case.heater
 
     def hindsight() -> Iterator[Peer]:
-        document = case.document()
-        profile = document[case.season]
-        low, high = profile["min_temp"], profile["max_temp"]
-        if share:
-            steps = [low + 0.25 * each for each in range(1, 8)]
-        elif case.season == "winter":
-            steps = [float(each) for each in range(round(low), round(high) + 5)]
-        else:
-            steps = [float(each) for each in range(round(low) - 2, round(high) + 1)]
-        for lead, setpoint in itertools.product(_LEADS, steps):
+        for lead, setpoint in itertools.product(case.leads, case.setpoints()):
             yield Fixed(lead, setpoint, share=share)
 
-    found: dict[str, Callable[[], Iterator[Peer]]] = {
+    return {
         "hysteresis": lambda: iter([Hysteresis(share=share)]),
         "PI, 1 h lead": lambda: iter([Pi(share=share)]),
+        "TPI": lambda: iter([Tpi()]),
         "hindsight": hindsight,
     }
-    if share:
-        found["TPI"] = lambda: iter([Tpi()])
-    return found
 
 
 def lived_by(case: Case, peer: Peer, *, seed: int = 0) -> Figures:
-    """Let a peer look after the first room of a case."""
-    alone = replace(case, rooms=1, sensors=False)
-    document, settings = room_settings(alone)
-    zone = settings.default
-    clock, home = built(alone, settings, seed)
-    room = home.room
-    profile = document[case.season]
-    cycle, commands, told = 0.0, 0, None
-    end = home.start + timedelta(days=case.days)
-    while clock.now() < end:
+    """Let a peer look after every room of a case, each by one of its own; the worst counts."""
+    case = replace(case, sensors=False)
+    _, settings = room_settings(case)
+    with built(case, settings, seed) as (clock, home):
+        looked_after = [
+            _LookedAfter(case, zone, home.rooms[zone.name], copy.deepcopy(peer))
+            for zone in settings.zones.values()
+        ]
+        end = home.start + timedelta(days=case.days)
+        while clock.now() < end:
+            home.advance()
+            for each in looked_after:
+                each.look(home.elapsed, clock.now())
+            clock.advance(_LOOK.total_seconds())
         home.advance()
-        seconds, now = home.elapsed, clock.now()
-        report = room.house.meter.report
+        found = [judged(case, each.zone, each.room, home) for each in looked_after]
+    told = fmean(each.commands for each in looked_after)
+    return worst_of(found, commands=told / (case.days - case.judged_from))
+
+
+class _LookedAfter:
+    """One room with the peer that looks after it."""
+
+    def __init__(self, case: Case, zone: ZoneSettings, room: Room, peer: Peer) -> None:
+        self.zone, self.room, self.commands = zone, room, 0
+        self._case, self._peer = case, peer
+        self._profile = case.document()[case.season]
+        self._told: float | None = None
+
+    def look(self, seconds: float, now: datetime) -> None:
+        """Look at the meter, and tell the unit what is wanted if it is something new."""
+        case, zone, profile = self._case, self.zone, self._profile
+        report = self.room.house.meter.report
         opens = next_start(zone.time_windows, now, zone.timezone)
         seen = Look(
             seconds=seconds,
             meter=math.nan if report is None else report.temperature,
-            outdoor=room.house.conditions.temperature,
+            outdoor=self.room.house.conditions.temperature,
             inside=in_window(zone.time_windows, now, zone.timezone) is not None,
             ahead=None if opens is None else opens - now,
             low=profile["min_temp"],
@@ -190,18 +203,15 @@ def lived_by(case: Case, peer: Peer, *, seed: int = 0) -> Figures:
             heating=case.season == "winter",
             asked=profile["target_temp"],
         )
-        wanted = peer.look(seen)
-        if case.heater:
+        wanted = self._peer.look(seen)
+        if case.heater or isinstance(self._peer, Tpi):
             cycle = seconds % _CYCLE_SECONDS / _CYCLE_SECONDS
-            wanted = 1.0 if wanted is not None and cycle < wanted else None
-        if wanted != told:
-            commands += seconds >= case.judged_from * 86400.0
-            told = wanted
-            _tell(room, seconds, wanted, heating=seen.heating)
-        clock.advance(_LOOK.total_seconds())
-    home.advance()
-    figures = judged(alone, zone, room, home)
-    return replace(figures, commands=commands / (case.days - case.judged_from))
+            on = wanted is not None and cycle < wanted
+            wanted = (1.0 if case.heater else seen.asked) if on else None
+        if wanted != self._told:
+            self.commands += seconds >= case.judged_from * 86400.0
+            self._told = wanted
+            _tell(self.room, seconds, wanted, heating=seen.heating)
 
 
 def _tell(room: Room, seconds: float, wanted: float | None, *, heating: bool) -> None:
@@ -221,5 +231,9 @@ def _tell(room: Room, seconds: float, wanted: float | None, *, heating: bool) ->
 
 def best(case: Case, name: str, *, seed: int = 0) -> Figures:
     """Return what a peer came to, of several the one that is out the least."""
-    found = (lived_by(case, peer, seed=seed) for peer in peers(case)[name]())
+    return least_out(lived_by(case, peer, seed=seed) for peer in peers(case)[name]())
+
+
+def least_out(found: Iterable[Figures]) -> Figures:
+    """Return the figures that are out the least, of those the ones that take the least."""
     return min(found, key=lambda each: (round(each.percent_out, 2), each.kwh))

@@ -13,7 +13,7 @@ import math
 from array import array
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from switchbot_automation.simulation.house.aircon import (
     Aircon,
@@ -292,6 +292,22 @@ class House:
         recording.heat.append(self.aircon.heat + sum(each.heat for each in sources))
         recording.humidity.append(report.humidity if report else math.nan)
         recording.co2.append(self.co2)
+
+
+class HouseMaker(Protocol):
+    """What makes the rooms of a home: `House` itself, or one with other physics."""
+
+    def __call__(
+        self,
+        parameters: HouseParameters,
+        weather: Weather,
+        start: datetime,
+        *,
+        seed: int | str,
+        record: bool,
+    ) -> House:
+        """Return a room; those of one home are asked for in their order."""
+        ...
 
 
 def _facade_vector(degrees: float) -> tuple[float, float]:
