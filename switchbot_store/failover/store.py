@@ -264,6 +264,7 @@ class FailoverStore(StoreInterface):
             journal=local.state,
             local_error=local.trouble,
             behind=local.mirror.behind,
+            unproven=local.mirror.unproven and not keeper.healthy,
         )
 
     def conflicts(self) -> list[Conflict]:
