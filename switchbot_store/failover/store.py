@@ -193,9 +193,9 @@ class FailoverStore(StoreInterface):
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one, as far as is known here.
 
-        Where nothing is left, nothing tells a late statement that it is late: a `set`
-        given up at its deadline, which a frozen server carries out only after it took
-        the deletion, brings the document back.
+        Before another primary than PostgreSQL, whose statements say until when they
+        hold, nothing is left that tells a late one that it is late: a `set` given up at
+        its deadline, and carried out only after the deletion, brings the document back.
         """
         key = validate_key(key)
         return self._ready().writer.delete(key)
