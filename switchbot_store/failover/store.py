@@ -322,8 +322,12 @@ class FailoverStore(StoreInterface):
         closing = threading.Thread(
             target=self._primary.store.close, name="store closing", daemon=True
         )
-        closing.start()
-        closing.join(_CLOSE_SECONDS)
+        try:
+            closing.start()
+        except RuntimeError:  # the system has no thread left
+            self._primary.store.close()
+        else:
+            closing.join(_CLOSE_SECONDS)
 
     def _begin_life(self) -> None:
         self._process_id = os.getpid()
@@ -337,12 +341,12 @@ class FailoverStore(StoreInterface):
         try:
             life.keeper.start(_FIRST_READ_SECONDS if life.local.empty else READ_SECONDS)
             life.check_any()
+            if self._background:
+                life.keeper.run()
         except BaseException:
             life.local.close()
             self._life = self._new_life()
             raise
-        if self._background:
-            life.keeper.run()
         self._opened = True
 
     def _ready(self) -> _Life:
