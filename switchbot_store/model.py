@@ -162,7 +162,9 @@ class StoreStatus:
     ``held``, they could; ``waiting``, another process has the directory; ``broken``, the
     disk refuses; ``""``, the store has none. `local_error` is why not, in words.
     `behind` says that the local copy may be older than what the primary took, since the
-    disk refused that before the process before this one ended.
+    disk refused that before the process before this one ended; `unproven`, that it may be
+    so for all that is known, since that process was killed, and the primary was not seen
+    since. Nothing is refused because of the latter.
 
     >>> from switchbot_store import MemoryStore
     >>> status = MemoryStore().status()
@@ -181,6 +183,7 @@ class StoreStatus:
     journal: Literal["", "waiting", "broken", "held"] = ""
     local_error: str | None = None
     behind: bool = False
+    unproven: bool = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -203,5 +206,12 @@ class StoreStatus:
                 " was full when the program ended. What is read from it may be out of"
                 " date, and nothing is changed that depends on it, until the database"
                 " answers."
+            )
+        if self.unproven:
+            found.append(
+                "The program before this one did not end in order, and the database was"
+                " not seen since: had the disk turned read-only before that, the local"
+                " copy is older than what the database took. What is changed meanwhile"
+                " is kept beside it, and listed by `switchbot-store conflicts`."
             )
         return tuple(found)

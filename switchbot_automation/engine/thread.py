@@ -125,20 +125,25 @@ class EngineThread(Generic[_E]):
     def start(self) -> None:
         """Start and return once the engine is open. Nothing if it runs.
 
-        Raises what opening the engine raised.
+        Raises what opening the engine raised; RuntimeError where the system has no
+        thread left.
         """
         self._know_process()
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 return
             ready: concurrent.futures.Future[None] = concurrent.futures.Future()
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=self._main, args=(ready,), name="switchbot-engine", daemon=True
             )
-            self._thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise RuntimeError(f"the engine was not started: {error}") from error
+            self._thread = thread
             failure = ready.exception()
             if failure is not None:
-                self._thread.join()
+                thread.join()
                 self._thread = None
                 raise failure
             atexit.register(self.stop)

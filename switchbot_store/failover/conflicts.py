@@ -131,12 +131,18 @@ class ConflictLog:
         """Kept elsewhere until the disk takes them."""
 
     def open(self) -> None:
-        """Read what there is. Raises StoreUnavailableError."""
+        """Read what there is. Raises StoreUnavailableError.
+
+        What was known before and is not there, as on a disk that took the place of
+        another, is written with the next.
+        """
         with self._lock:
             lines = self._file.open().payloads
+            before = self._conflicts
             self._conflicts, self._known = [], {}
             self._take_in(conflict_of(line) for line in lines)
-            self._take_in(each for each in self._unwritten if not self._knows(each))
+            self._unwritten = [each for each in before if not self._knows(each)]
+            self._take_in(self._unwritten)
 
     def close(self) -> None:
         """Close the file."""

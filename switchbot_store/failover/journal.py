@@ -85,6 +85,17 @@ class Journal:
         return self._lock_descriptor is not None
 
     @property
+    def displaced(self) -> bool:
+        """Whether the directory's place is taken by another: mounted anew, or replaced.
+
+        Raises OSError where there is nothing at its place.
+        """
+        if self._lock_descriptor is None:
+            return False
+        mine, there = os.fstat(self._lock_descriptor), Path(self._lock_path).stat()
+        return (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino)
+
+    @property
     def count(self) -> int:
         """How many acknowledged writes are pending."""
         return self._live.count
@@ -111,18 +122,33 @@ class Journal:
                 raise
             return ""
 
+    def restore(self, pending: Mapping[str, PendingWrite]) -> None:
+        """Have these pending and no others, in the file too.
+
+        Raises StoreUnavailableError, and then nothing changed.
+        """
+        with self.lock:
+            self._file.replace(_line_of([write]) for write in pending.values())
+            with self.view:
+                self.pending = dict(pending)
+                self._live = _Live(pending.values())
+
     def sign(self) -> None:
         """Get a signature that no process before had, unless there is one.
 
-        Where the disk does not note it, writes go without.
+        One that the disk does not note says so; where the host has none yet, writes go
+        without.
         """
         with self.lock:
-            if self.signature is not None or not self.held:
+            noted = self.signature is not None and self.signature.noted
+            if noted or not self.held:
                 return
             path = str(self.directory / DIRECTORY / _HOST)
             try:
                 content = read_content(path)
                 signature = next_life(b"" if content is None else content.data)
+                if signature.life > 1:
+                    self.signature = signature._replace(noted=False)
                 write_durably(path, stored_form(signature))
             except OSError as error:
                 self._on_fault(f"cannot write {path}: {error}")

@@ -233,7 +233,8 @@ class Keeper:
         """Meet the primary, waiting that long for it; go on without it if need be.
 
         Raises StoreConfigError or MigrationError when it refuses by then, and any
-        mistake in its code as it is.
+        mistake in its code as it is; StoreUnavailableError where the system has no
+        thread left.
         """
         refused: list[Exception] = []
         met = threading.Event()
@@ -254,7 +255,7 @@ class Keeper:
             finally:
                 met.set()
 
-        threading.Thread(target=meet, name="store first contact", daemon=True).start()
+        _begin(threading.Thread(target=meet, name="store first contact", daemon=True))
         met.wait(patience_seconds)
         if refused:
             raise refused[0]
@@ -262,11 +263,13 @@ class Keeper:
             self.degrade(StoreUnavailableError("the primary did not answer yet"))
 
     def run(self) -> None:
-        """Do in a thread what `step` does."""
-        self._thread = threading.Thread(
-            target=self._work, name="store failover", daemon=True
-        )
-        self._thread.start()
+        """Do in a thread what `step` does.
+
+        Raises StoreUnavailableError where the system has none left.
+        """
+        thread = threading.Thread(target=self._work, name="store failover", daemon=True)
+        _begin(thread)
+        self._thread = thread
 
     def close(self) -> None:
         """End the thread; bounded."""
@@ -542,3 +545,10 @@ class Keeper:
         if not self.healthy:
             pause = min(pause, 0.0 if self._attempts.answered else self._pace.left())
         return max(0.0, pause)
+
+
+def _begin(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise StoreUnavailableError(f"the store cannot begin: {error}") from error

@@ -64,6 +64,8 @@ class LocalCopy:
         self._elsewhere: dict[str, PendingWrite] = {}
         """What is pending in another process's journal, as read last."""
         self._looked_at: object = None
+        self._brought: dict[str, PendingWrite] | None = None
+        """What was pending in a directory whose place another took."""
         self._closed = False
 
     @property
@@ -107,6 +109,9 @@ class LocalCopy:
                     return False
                 self.conflicts.open()
                 self.mirror.open()
+                if self._brought is not None:
+                    self.journal.restore(self._brought)
+                    self._brought = None
             except StoreUnavailableError as error:
                 self.owner = ""
                 self.mirror.unkept = True
@@ -132,7 +137,7 @@ class LocalCopy:
 
     def mend(self) -> bool:
         """Look whether the directory can be had and written by now."""
-        if not self.take() or not self.can_write():
+        if not self._take_anew() or not self.take() or not self.can_write():
             return False
         if self.trouble is not None:
             _LOGGER.warning("%s can be written again", self.directory)
@@ -141,6 +146,25 @@ class LocalCopy:
         if not self.journal.pending:
             self.journal.clear()
         return self.trouble is None
+
+    def _take_anew(self) -> bool:
+        """Let a directory go in whose place is another; False where there is none.
+
+        A disk that was mended is mounted anew, and what is open here is still the old.
+        """
+        journal = self.journal
+        with journal.lock:
+            try:
+                if not journal.displaced:
+                    return True
+            except OSError as error:
+                self.failed(f"cannot keep a journal in {self.directory}: {error}")
+                return False
+            self._brought = dict(journal.pending)
+            self.conflicts.close()
+            self.mirror.leave()
+            journal.close()
+            return True
 
     def close(self) -> None:
         """Write what the mirror still has in memory, and let the directory go."""

@@ -13,12 +13,15 @@ A disk that is full takes no copy, and who starts on it later must not go on fro
 one unawares. So ``.mirror/current`` is there while nothing is missing, and is removed, for
 which a full disk has room, before a write is acknowledged that the files lack.
 ``.mirror/marked`` tells a mirror without that mark from one of an earlier release.
+
+A disk that turned read-only lets no mark be removed. So the mark also says whether the
+process that had the files let them go in order. Where it did not, nothing here can tell a
+kill from such a disk: the copy is *unproven* until all that the primary holds was seen.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +38,7 @@ from switchbot_store.files.durable import (
     replace,
     sync_directory,
     wrapped_os_errors,
+    write_durably,
     write_temporary,
 )
 from switchbot_store.files.lines import LineFile, read_lines
@@ -53,6 +57,8 @@ RECENT: Final = "recent.jsonl"
 _PRIMARY: Final = "primary"
 _CURRENT: Final = "current"
 _MARKED: Final = "marked"
+_OPEN: Final = b"open"
+_LEFT: Final = b"left in order"
 BEHIND: Final = (
     "the local copy lacks what the database took last, since the disk refused it: a"
     " program that starts without the database goes on from an older one"
@@ -92,6 +98,7 @@ class Mirror:
     ) -> None:
         self._on_fault = on_fault
         self._held = False
+        self._had_files = False
         self._gone: dict[str, bytes] = {}
         self._place = directory / DIRECTORY
         self._recent = LineFile(str(self._place / RECENT))
@@ -107,6 +114,8 @@ class Mirror:
         self.behind: bool = False
         """The files lacked something when they were read: what is here may be older than
         what the primary took, until all that it holds was seen."""
+        self.unproven: bool = False
+        """The process before did not let the files go in order: they may lack something."""
         self._saw_all = False
         self.identity: str = ""
         """That of the database met last, ``""`` before the first."""
@@ -125,7 +134,8 @@ class Mirror:
     def open(self) -> None:
         """Read every file. One that is damaged counts as missing: it is a copy.
 
-        Only for who holds the journal's lock. Raises StoreUnavailableError.
+        Only for who holds the journal's lock. What it had open before is known better
+        than files at the same place. Raises StoreUnavailableError.
         """
         in_files = _read_files(self._place)
         documents = dict(in_files)
@@ -133,8 +143,11 @@ class Mirror:
         for line in self._recent.open().payloads:
             _apply(documents, line)
         with self._lock:
-            self._number = max((each.number for each in documents.values()), default=0)
-            self._documents = self._with_seen(documents)
+            numbers = (each.number for each in documents.values())
+            self._number = max(self._number, max(numbers, default=0))
+            if not self._had_files:
+                self._documents = self._with_seen(documents)
+            self._had_files = True
             for key, document in self._documents.items():
                 if not document.number:
                     self._number += 1
@@ -152,7 +165,10 @@ class Mirror:
             self._missing_until = max(1, self._number) if behind else 0
         if not behind:
             try:
-                self._mark_current()
+                content = read_content(str(self._place / _CURRENT))
+                ended_badly = content is not None and content.data == _OPEN
+                self.unproven = ended_badly and not (self._saw_all or self.empty)
+                self._mark_current(_OPEN)
             except OSError as error:
                 self._on_fault(f"the mirror cannot be marked: {error}")
         if self.identity and self.identity != identity:
@@ -188,6 +204,12 @@ class Mirror:
                 documents[key] = seen
         return documents
 
+    def leave(self) -> None:
+        """Let files go that cannot be written any more, to open others at their place."""
+        with self._lock:
+            self._held = False
+            self._recent.close()
+
     def close(self) -> None:
         """Write what is only in memory, and let the files go.
 
@@ -195,6 +217,10 @@ class Mirror:
         """
         try:
             self.write_behind()
+            whole = not (self._missing_until or self.behind or self.unproven)
+            if self._held and whole:
+                with wrapped_os_errors(f"cannot mark the mirror {self._place}"):
+                    self._mark_current(_LEFT)
         finally:
             self._held = False
             self._recent.close()
@@ -300,7 +326,7 @@ class Mirror:
     def caught_up(self) -> None:
         """Note that all the primary holds was seen: the files are to follow."""
         self._saw_all = True
-        self.behind = False
+        self.behind = self.unproven = False
 
     def make_durable(self) -> None:
         """Let what was put so far survive a power cut. Raises StoreUnavailableError."""
@@ -381,16 +407,17 @@ class Mirror:
         with self._lock:
             if self._missing_until <= max(1, number) and not self.behind:
                 if self._missing_until:
-                    self._mark_current()
+                    self._mark_current(_OPEN)
                 self._missing_until = 0
 
-    def _mark_current(self) -> None:
+    def _mark_current(self, word: bytes) -> None:
+        """Mark the files as whole, and as in use or not. Raises OSError."""
         make_directory(str(self._place))
-        for name in (_CURRENT, _MARKED):
-            path = self._place / name
-            if not path.exists():
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-                sync_directory(str(self._place))
+        for name, wanted in ((_CURRENT, word), (_MARKED, b"")):
+            path = str(self._place / name)
+            content = read_content(path)
+            if content is None or content.data != wanted:
+                write_durably(path, wanted)
 
     def _trim_recent(self) -> None:
         """Forget in ``recent.jsonl`` what the files have."""

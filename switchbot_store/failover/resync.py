@@ -33,8 +33,9 @@ _CALL_SECONDS: Final = 15.0
 _BYTES_PER_SECOND: Final = 100_000
 """A slow uplink; large replays get more time than a single call."""
 _OWN: Final = (
-    "an earlier process of this host wrote it and was killed before it noted that; what"
-    " this host acknowledged later is kept"
+    "an earlier process of this host wrote it, and its local copy does not have it: it was"
+    " killed before, or the disk took nothing any more; what this host acknowledged later"
+    " is kept"
 )
 
 

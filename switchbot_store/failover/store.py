@@ -193,9 +193,9 @@ class FailoverStore(StoreInterface):
     def delete(self, key: str) -> bool:
         """Remove the document; tell whether there was one, as far as is known here.
 
-        Where nothing is left, nothing tells a late statement that it is late: a `set`
-        given up at its deadline, which a frozen server carries out only after it took
-        the deletion, brings the document back.
+        Before another primary than PostgreSQL, whose statements say until when they
+        hold, nothing is left that tells a late one that it is late: a `set` given up at
+        its deadline, and carried out only after the deletion, brings the document back.
         """
         key = validate_key(key)
         return self._ready().writer.delete(key)
@@ -264,6 +264,7 @@ class FailoverStore(StoreInterface):
             journal=local.state,
             local_error=local.trouble,
             behind=local.mirror.behind,
+            unproven=local.mirror.unproven and not keeper.healthy,
         )
 
     def conflicts(self) -> list[Conflict]:
@@ -321,8 +322,12 @@ class FailoverStore(StoreInterface):
         closing = threading.Thread(
             target=self._primary.store.close, name="store closing", daemon=True
         )
-        closing.start()
-        closing.join(_CLOSE_SECONDS)
+        try:
+            closing.start()
+        except RuntimeError:  # the system has no thread left
+            self._primary.store.close()
+        else:
+            closing.join(_CLOSE_SECONDS)
 
     def _begin_life(self) -> None:
         self._process_id = os.getpid()
@@ -336,12 +341,12 @@ class FailoverStore(StoreInterface):
         try:
             life.keeper.start(_FIRST_READ_SECONDS if life.local.empty else READ_SECONDS)
             life.check_any()
+            if self._background:
+                life.keeper.run()
         except BaseException:
             life.local.close()
             self._life = self._new_life()
             raise
-        if self._background:
-            life.keeper.run()
         self._opened = True
 
     def _ready(self) -> _Life:

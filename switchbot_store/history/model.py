@@ -348,7 +348,10 @@ class HistoryBackend(ABC):
         """Delete up to `limit` of the rows before then; return how many went.
 
         Only hours that the rollup holds go, and their rollup is frozen. `before` is
-        rounded down to a whole hour. Call again until it returns 0.
+        rounded down to a whole hour. A row of the hour before it stays as long as one
+        that stays says by ``{"run": 120000000}`` in its metadata, in microseconds, how
+        long before itself that row was recorded, which tells both. Call again until it
+        returns 0.
         """
 
     def move(

@@ -429,7 +429,12 @@ def _in_time(work: Callable[[], T], expires_at: float) -> T:
         except Exception as error:  # noqa: BLE001 - raised again where it was asked for
             answers.put((None, error))
 
-    threading.Thread(target=run, name="store name lookup", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="store name lookup", daemon=True).start()
+    except RuntimeError as error:
+        raise _NotConnectedError(
+            StoreUnavailableError(f"no connection to PostgreSQL: {error}")
+        ) from error
     try:
         value, error = answers.get(timeout=max(0.001, expires_at - time.monotonic()))
     except queue.Empty:

@@ -9,17 +9,17 @@ that came too late by it alone is sent again by what it says now.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import psycopg
 
 from switchbot_store.errors import SlowConnectionError
 from switchbot_store.postgres import statements
 from switchbot_store.postgres.wire import Row, fetch
 
-if TYPE_CHECKING:
-    import psycopg
-
 _MICROSECONDS: Final = 1_000_000
 _ATTEMPTS: Final = 3
+_LATE: Final = "PostgreSQL did not carry it out in time"
 
 
 class ServerClock:
@@ -45,12 +45,28 @@ class ServerClock:
         """
         for _ in range(_ATTEMPTS):
             until = self.until(connection, expires_at)
-            rows = fetch(connection, statement, (*values, until))
+            rows = self.ask(connection, statement, (*values, until))
             *_, written, now = rows[0]
             self._told(now)
             if written != b"0" or int(now or 0) < int(until):
                 return rows
-        raise SlowConnectionError("PostgreSQL did not carry it out in time")
+        raise SlowConnectionError(_LATE)
+
+    def ask(
+        self,
+        connection: psycopg.Connection[Any],
+        statement: bytes,
+        values: tuple[bytes, ...],
+    ) -> list[Row]:
+        """Execute a statement that ends in an error where it was late in the middle.
+
+        Raises SlowConnectionError then, psycopg.Error.
+        """
+        try:
+            return fetch(connection, statement, values)
+        except psycopg.errors.DivisionByZero as error:
+            self.forget()
+            raise SlowConnectionError(_LATE) from error
 
     def until(self, connection: psycopg.Connection[Any], expires_at: float) -> bytes:
         """Return when that moment, by `time.monotonic`, is by the server's clock."""

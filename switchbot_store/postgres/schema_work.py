@@ -180,16 +180,26 @@ class SchemaWork:
         return not self._ended.is_set()
 
     def start(self) -> None:
-        """Begin, unless it is running."""
+        """Begin, unless it is running.
+
+        Raises StoreUnavailableError where the system has no thread left.
+        """
         if self.running or self._stopped.is_set():
             return
         self._ended.clear()
         self._error = None
         self._logged = 0.0
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._run, name="store schema work", daemon=True
         )
-        self._thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._ended.set()
+            raise StoreUnavailableError(
+                f"PostgreSQL: the schema is not brought up to date: {error}"
+            ) from error
+        self._thread = thread
 
     def wait(self, seconds: float) -> None:
         """Return when it is done, waiting that long.

@@ -26,8 +26,12 @@ CLOCK: Final = b"SELECT %b" % NOW
 
 # A server that was frozen goes on later with what it was sent. Whoever waited was told
 # that it failed, and others may have written since: then it must do nothing. Asked once
-# more of a row that is locked, so that nothing comes between.
+# for all rows before, once more of a row that is locked, so that nothing comes between,
+# and of each that was written: a new row has no lock to wait for, and who waited for one
+# in vain is not asked again. Late by then, the statement ends in an error and undoes all.
 _IN_TIME: Final = NOW + b" < $%b::bigint"
+_BEGUN_IN_TIME: Final = b"(SELECT " + _IN_TIME + b")"
+_OR_ERROR: Final = b"1 / (" + _IN_TIME + b")::int"
 
 # A repeated write recognises itself by its revision and changes nothing.
 _REPLACE: Final = b"""
@@ -38,7 +42,7 @@ ON CONFLICT (kind) DO UPDATE SET
     recent = (stored.revision || stored.recent)[1:16]
 WHERE excluded.revision <> ALL (stored.revision || stored.recent)
     AND %b
-RETURNING 1
+RETURNING %b
 """
 _COUNTED: Final = b"SELECT count(*), %b FROM written" % NOW
 SET: Final = b"""
@@ -48,7 +52,8 @@ WITH written AS (
     %b
 )
 %b
-""" % (_IN_TIME % b"4", _REPLACE % (_IN_TIME % b"4"), _COUNTED)
+""" % (_BEGUN_IN_TIME % b"4", _REPLACE % (_IN_TIME % b"4", _OR_ERROR % b"4"), _COUNTED)
+# All or nothing: where one row is late, those before it are undone.
 SET_MANY: Final = b"""
 WITH written AS (
     INSERT INTO json_store AS stored (kind, data, updated_at, revision)
@@ -58,7 +63,11 @@ WITH written AS (
     %b
 )
 %b
-""" % (_IN_TIME % b"2", _REPLACE % (_IN_TIME % b"2"), _COUNTED)
+""" % (
+    _BEGUN_IN_TIME % b"2",
+    _REPLACE % (_OR_ERROR % b"2" + b" = 1", _OR_ERROR % b"2"),
+    _COUNTED,
+)
 
 # Locked in one order, as `SET_MANY` writes them. A row that is made in between is locked
 # by nobody: it stays as its maker left it.
@@ -86,8 +95,8 @@ WITH given AS MATERIALIZED (
     WHERE excluded.revision <> ALL (stored.revision || stored.recent)
         AND (excluded.kind IN (SELECT kind FROM locked)
             OR excluded.kind IN (SELECT kind FROM given WHERE was IS NULL))
-        AND %b
-    RETURNING kind
+        AND %b = 1
+    RETURNING kind, %b
 )
 SELECT
     (SELECT kind FROM strange ORDER BY kind LIMIT 1),
@@ -96,7 +105,7 @@ SELECT
         WHERE kind NOT IN (SELECT kind FROM written UNION ALL SELECT kind FROM locked)),
     (SELECT count(*) FROM written) + (SELECT count(*) FROM strange),
     %b
-""" % (_IN_TIME % b"2", _IN_TIME % b"2", NOW)
+""" % (_BEGUN_IN_TIME % b"2", _OR_ERROR % b"2", _OR_ERROR % b"2", NOW)
 
 # Unknown: the row was written so often since that this write, had it been made, would
 # no longer show among the recent ones. It matters only after a broken connection.
@@ -128,24 +137,24 @@ WITH written AS (
         revision = $3::uuid,
         recent = (revision || recent)[1:16]
     WHERE kind = $1 AND revision::text = $4 AND %b
-    RETURNING 1
+    RETURNING %b
 )
 %b
-""" % (_IN_TIME % b"5", _OUTCOME)
+""" % (_IN_TIME % b"5", _OR_ERROR % b"5", _OUTCOME)
 CREATE: Final = b"""
 WITH written AS (
     INSERT INTO json_store (kind, data, updated_at, revision)
     SELECT $1, $2::jsonb, now(), $3::uuid WHERE %b
     ON CONFLICT (kind) DO NOTHING
-    RETURNING 1
+    RETURNING %b
 )
 %b
-""" % (_IN_TIME % b"5", _OUTCOME)
+""" % (_IN_TIME % b"5", _OR_ERROR % b"5", _OUTCOME)
 
 DELETE: Final = b"""
-WITH written AS (DELETE FROM json_store WHERE kind = $1 AND %b RETURNING 1)
+WITH written AS (DELETE FROM json_store WHERE kind = $1 AND %b RETURNING %b)
 %b
-""" % (_IN_TIME % b"2", _COUNTED)
+""" % (_IN_TIME % b"2", _OR_ERROR % b"2", _COUNTED)
 REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
 KEYS: Final = b"SELECT kind FROM json_store"
 KEYS_WITH: Final = b"SELECT kind FROM json_store WHERE starts_with(kind, $1)"
@@ -172,7 +181,7 @@ WITH given AS MATERIALIZED (
         AND stored.kind = given.kind
         AND stored.revision = ANY (given.accepted)
         AND %b
-    RETURNING stored.kind
+    RETURNING stored.kind, %b
 ), replaced AS (
     UPDATE json_store AS stored SET
         data = given.data,
@@ -185,13 +194,13 @@ WITH given AS MATERIALIZED (
         AND stored.revision <> given.revision
         AND stored.revision = ANY (given.accepted)
         AND %b
-    RETURNING stored.kind
+    RETURNING stored.kind, %b
 ), added AS (
     INSERT INTO json_store AS stored (kind, data, updated_at, revision, recent)
     SELECT kind, data, least(updated_at, now()), revision, tried[1:16] FROM given
     WHERE NOT deletion AND creates AND %b
     ON CONFLICT (kind) DO NOTHING
-    RETURNING stored.kind
+    RETURNING stored.kind, %b
 ), left_over AS (
     SELECT
         given.kind,
@@ -222,4 +231,4 @@ SELECT
     THEN (extract(epoch FROM updated_at) * 1000000)::bigint END,
     CASE WHEN outcome IN ('passed', 'conflict') THEN data::text END
 FROM left_over
-""" % ((_IN_TIME % b"2",) * 3)
+""" % ((_IN_TIME % b"2", _OR_ERROR % b"2") * 3)

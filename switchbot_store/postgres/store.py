@@ -304,7 +304,7 @@ class PostgresStore(StoreInterface):
     def _carry_over(self, statement: bytes, value: bytes) -> Answer[list[Row]]:
         def work(connection: Connection, expires_at: float) -> list[Row]:
             until = self._server_clock.until(connection, expires_at)
-            return fetch(connection, statement, (value, until))
+            return self._server_clock.ask(connection, statement, (value, until))
 
         return self._call(work)
 

@@ -333,6 +333,42 @@ class HistoryBucketContract:
             weighed = sum(row.temperature * row["count"] for row in rows)
             assert weighed == pytest.approx(sum(range(48)) * 2)
 
+    @pytest.mark.parametrize("moved", [-1, 0, 1])
+    def test_a_row_that_tells_what_later_ones_repeat_stays_with_them(
+        self, make_service: Callable[..., HistoryService], moved: int
+    ) -> None:
+        """One of an hour before the border at most, and of its own zone alone."""
+        now = datetime(2026, 6, 1, 12, 20, tzinfo=UTC)
+        service = make_service(now, retention_days=2)
+        edge = datetime(2026, 5, 30, 12, tzinfo=UTC)
+        minute = timedelta(minutes=1)
+        telling = edge - 20 * minute
+        for number in range(-90, 90, 10):
+            at = edge + number * minute
+            told_at = telling if telling < at <= telling + 50 * minute else None
+            metadata: dict[str, Any] = {"trace": {}}
+            if told_at is not None:
+                back = (at - told_at) // timedelta(microseconds=1) + moved
+                metadata = {"run": back}
+            elif at > edge:
+                metadata = {"run": {"since": at.isoformat()}}
+            for zone in ("a", "b"):
+                said = metadata if zone == "a" else {"run": "no number"}
+                service.record(
+                    HistorySample(at, zone=zone, temperature=number, metadata=said)
+                )
+        service.record(HistorySample(now, zone="newest"))
+        start, end = edge - timedelta(hours=3), edge + timedelta(hours=3)
+        before = service.query(start, end, zone="a", bucket="hour").rows
+        assert service.cleanup() == 9 + 8
+        left = [row.timestamp for row in service.query(start, edge).rows]
+        assert left == [telling]
+        assert service.cleanup() == 0
+        after = service.query(start, end, zone="a", bucket="hour").rows
+        assert [row["count"] for row in after] == [row["count"] for row in before]
+        for row, other in zip(after, before, strict=True):
+            assert near(row, other)
+
     def test_an_hour_whose_rows_were_deleted_is_never_computed_again(
         self, make_service: Callable[..., HistoryService]
     ) -> None:

@@ -346,3 +346,22 @@ def test_a_listener_that_ends_the_program_ends_neither_thread_nor_scheduler(
             assert thread.call(engine.run_once(f"web {number}"))
         assert thread.status().running
     assert "a listener failed" in caplog.text
+
+
+def test_without_a_thread_it_does_not_start_and_does_later(engine, monkeypatch):
+    thread = EngineThread(engine)
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=r"not started.*new thread"):
+                thread.start()
+        assert not thread.running
+        thread.stop()  # there is nothing to wait for
+        with pytest.raises(RuntimeError, match="does not run"):
+            thread.call(thread_id())
+    with thread:
+        assert thread.call(thread_id()) != threading.get_ident()

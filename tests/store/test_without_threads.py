@@ -8,15 +8,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from switchbot_store import (
+    FailoverStore,
     HistorySample,
     HistoryService,
     JsonStore,
+    MemoryStore,
     PostgresStore,
     SqliteHistory,
+    StoreClosedError,
     StoreUnavailableError,
     ThreadedStore,
 )
 from switchbot_store.deadlines import Watchdog
+from switchbot_store.postgres.schema_work import OwnLender, SchemaWork
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
@@ -66,6 +70,66 @@ def test_a_database_is_used_again(database_url, no_threads, monkeypatch):
             store.set("settings", {"n": 2})
         store.set("settings", {"n": 3})
         assert store.get("settings") == {"n": 3}
+
+
+def test_a_store_with_failover_begins_as_soon_as_it_can(
+    database_url, tmp_path, no_threads
+):
+    """And leaves the directory to whoever can begin meanwhile."""
+    store = FailoverStore(PostgresStore(database_url), tmp_path)
+    with no_threads():
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="new thread"):
+                store.open()
+    with FailoverStore(MemoryStore(), tmp_path, background=False) as other:
+        assert other.status().journal == "held"
+    store.set("settings", {"n": 1})
+    assert store.status().degraded_since is None
+    with no_threads():
+        store.close()
+    with pytest.raises(StoreClosedError):
+        store.get("settings")
+
+
+def test_a_failover_that_cannot_work_beside_does_not_open(tmp_path, monkeypatch):
+    """The first thread was the last one that the system had."""
+    really = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "store failover":
+            raise RuntimeError("can't start new thread")
+        really(thread)
+
+    store = FailoverStore(MemoryStore(), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(StoreUnavailableError, match="new thread"):
+            store.set("settings", {"n": 1})
+    store.set("settings", {"n": 2})
+    assert store.get("settings") == {"n": 2}
+    store.close()
+
+
+def test_a_schema_is_brought_up_to_date_later(no_threads):
+    done = []
+    work = SchemaWork(OwnLender(lambda: None), lambda *_: done.append(True))
+    with no_threads():
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="new thread"):
+                work.start()
+            assert not work.running
+            work.wait(0)  # nothing is waited for
+    work.start()
+    work.wait(60)
+    work.stop()
+    assert done == [True]
+
+
+def test_a_name_that_nobody_looks_up_is_an_outage(no_threads):
+    store = PostgresStore("postgresql://nobody@database.invalid/home")
+    with no_threads(), pytest.raises(StoreUnavailableError, match="new thread"):
+        store.get("settings")
+    store.close()
 
 
 @pytest.mark.parametrize("more", [False, True], ids=["closed", "another row"])

@@ -151,6 +151,24 @@ SUM_UP: Final = composed(
     excluded=f"excluded.{_BLOCK_COLUMNS.replace(', ', ', excluded.')}",
     sums=_BLOCK_SUMS,
 )
+# A row that repeats a decision says how long before it the row was recorded that tells it,
+# an hour at most; either may have been moved by a microsecond. Foreign rows say anything.
+_TOLD_BY: Final = """
+r."timestamp" >= least(
+    %(before)s, (SELECT through FROM state_history_rollup)) - interval '1 hour'
+AND EXISTS (
+    SELECT FROM state_history l
+    WHERE l.zone = r.zone
+        AND l."timestamp" >= least(
+            %(before)s, (SELECT through FROM state_history_rollup))
+        AND l."timestamp" <= r."timestamp" + interval '1 hour'
+        AND CASE WHEN jsonb_typeof(l.metadata -> 'run') = 'number'
+            AND l."timestamp" <= r."timestamp" + interval '1 hour' THEN
+            (l.metadata ->> 'run')::numeric
+                - extract(epoch FROM l."timestamp" - r."timestamp") * 1000000
+                BETWEEN -1 AND 1 END
+)
+"""
 # What goes, and the hours that can no longer be computed: a reading holds into the next.
 # Nobody waits for the disk: what a crash brings back goes the next time. A place is one
 # of every partition: only with its key it says which row.
@@ -166,6 +184,7 @@ PURGE: Final = composed(
                     %(before)s, (SELECT through FROM state_history_rollup))
                 AND (NOT EXISTS (SELECT FROM state_history_late) OR (r.zone, <HOUR>)
                     NOT IN (SELECT zone, bucket FROM state_history_late))
+                AND NOT (<TOLD_BY>)
             ORDER BY r."timestamp" LIMIT %(limit)s
         ) s LIMIT %(limit)s
     ),
@@ -196,6 +215,7 @@ PURGE: Final = composed(
     """,
     zones=ZONES,
     hour=HOUR_OF.replace("{}", 'r."timestamp"'),
+    told_by=_TOLD_BY,
 )
 
 

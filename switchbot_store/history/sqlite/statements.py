@@ -484,6 +484,18 @@ WHERE NOT frozen AND bucket <= :before AND bucket < :through AND NOT EXISTS (
     SELECT 1 FROM state_history_late l
     WHERE l.zone = state_history_hourly.zone AND l.bucket = state_history_hourly.bucket)
 """
+# A row that repeats a decision says how long before it the row was recorded that tells it,
+# an hour at most; either may have been moved by a microsecond.
+_TOLD_BY: Final = """
+s.timestamp >= :before - 3600000000
+AND EXISTS (SELECT 1 FROM state_history r
+    WHERE r.zone = s.zone AND r.timestamp >= :before
+        AND r.timestamp <= s.timestamp + 3600000000
+        AND CASE WHEN json_valid(r.metadata) THEN
+            json_type(r.metadata, '$.run') = 'integer'
+            AND json_extract(r.metadata, '$.run') - (r.timestamp - s.timestamp)
+                BETWEEN -1 AND 1 END)
+"""
 PURGE: Final = _with(
     """
     WITH RECURSIVE <ZONES>
@@ -493,7 +505,9 @@ PURGE: Final = _with(
         WHERE NOT EXISTS (SELECT 1 FROM state_history_late l WHERE l.zone = s.zone
             AND l.bucket = s.timestamp
                 - (s.timestamp % 3600000000 + 3600000000) % 3600000000)
+            AND NOT (<TOLD_BY>)
         LIMIT :limit)
     """,
     zones=_ZONES,
+    told_by=_TOLD_BY,
 )

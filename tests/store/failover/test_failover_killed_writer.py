@@ -6,6 +6,8 @@ so no clock and no policy decides; what the successor acknowledged is newer.
 """
 
 import datetime as dt
+import errno
+import os
 import shutil
 
 import pytest
@@ -177,6 +179,54 @@ def test_an_old_copy_of_a_directory_is_not_newer_than_what_it_wrote_since(
     proxy.accept()
     until_back(restored)
     assert direct.get("settings") == {"n": 29}
+
+
+@pytest.mark.parametrize("policy", ["newest", "remote"])
+@pytest.mark.parametrize("begins", ["before the start", "while running"])
+def test_what_was_written_from_a_read_only_disk_is_older_than_what_comes_after(
+    on_postgres,
+    through_proxy,
+    direct,
+    proxy,
+    succeed,
+    until_back,
+    tmp_path,
+    monkeypatch,
+    begins,
+    policy,
+):
+    """The host starts anew, its disk mended and its clock set back, without the database."""
+    place = tmp_path / "host"
+    on_it = on_postgres(through_proxy).open()
+    on_it.set("settings", {"n": 0})
+    if begins == "before the start":
+        on_it.close()  # then no disk notes that there was another process
+    with monkeypatch.context() as disk:
+
+        def refuse(*_):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        for name in ("write", "fsync", "ftruncate", "replace", "unlink"):
+            disk.setattr(os, name, refuse)
+        if begins == "before the start":
+            on_it = on_postgres(through_proxy).open()
+        on_it.set_many({"settings": {"n": 1}, "state": {"n": 1}})
+        status = on_it.status()
+        assert (status.degraded_since, status.journal) == (None, "broken")
+        on_it.close()
+    store = succeed(place, policy=policy)
+    assert store.status().unproven is (begins == "while running")
+    store.update("settings", lambda now: {"n": now["n"], "who": "successor"})
+    store.set("state", {"who": "successor"})
+    proxy.accept()
+    until_back(store)
+    assert store.status().unproven is False
+    for key in ("settings", "state"):
+        assert direct.get(key) == store.get(key)
+        assert store.get(key)["who"] == "successor"
+    lost = {each.key: each.data for each in store.conflicts()}
+    assert lost == {"settings": {"n": 1}, "state": {"n": 1}}
+    assert read_pending(place) == {}
 
 
 def test_a_disk_that_took_no_signature_gets_one_when_it_can(tmp_path, flaky, clock):

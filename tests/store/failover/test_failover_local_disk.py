@@ -61,11 +61,11 @@ class _Refusal:
     def __init__(self, monkeypatch):
         self._monkeypatch = monkeypatch
 
-    def begin(self, number):
+    def begin(self, number, *more):
         def refuse(*_):
             raise OSError(number, os.strerror(number))
 
-        for name in ("write", "fsync", "ftruncate", "replace"):
+        for name in ("write", "fsync", "ftruncate", "replace", *more):
             self._monkeypatch.setattr(os, name, refuse)
 
     def end(self):
@@ -377,6 +377,182 @@ class TestAnOldCopyIsKnown:
         assert (third.get("settings"), third.status().behind) == ({"n": 1}, True)
 
 
+class TestAnUnprovenCopy:
+    """Of a disk that turned read-only nothing tells it from a kill."""
+
+    @pytest.fixture
+    def home(self, tmp_path):
+        return tmp_path / "home"
+
+    @pytest.fixture
+    def read_only(self, monkeypatch):
+        """No mark can be removed from it either, as there can from a full one."""
+        disk = _Refusal(monkeypatch)
+        disk.start = lambda: disk.begin(errno.EROFS, "unlink")
+        return disk
+
+    def test_it_is_told_and_nothing_acknowledged_is_lost(
+        self, home, make_here, flaky, read_only, clock
+    ):
+        flaky = type(flaky)(now=clock.now)
+        store = make_here(home, flaky)
+        store.set_many({"settings": {"n": 1}, "state": {"n": 1}})
+        read_only.start()
+        store.set_many({"settings": {"n": 2}, "state": {"n": 2}})
+        assert store.status().journal == "broken"
+        store.close()
+        read_only.end()  # the host started anew, and its disk with it
+        flaky.away = True
+        again = make_here(home, flaky)
+        entry = again.get_entry("settings")
+        assert (entry.data, entry.stale) == ({"n": 1}, True)
+        assert (again.status().behind, again.status().unproven) == (False, True)
+        assert any("in order" in each for each in again.status().warnings)
+        again.set("state", {"on": False})
+        assert again.update("settings", lambda now: {"n": now["n"] + 5}) == {"n": 6}
+        flaky.away = False
+        assert again.resync() is True
+        assert again.status().unproven is False
+        assert again.status().warnings == ()
+        in_force = {key: flaky.get(key) for key in ("settings", "state")}
+        assert in_force == {"settings": {"n": 6}, "state": {"on": False}}
+        lost = {each.key: each.data for each in again.conflicts()}
+        assert lost == {"settings": {"n": 2}, "state": {"n": 2}}
+
+    def test_until_the_primary_was_seen_it_stays_so(self, home, make_here, flaky, kill):
+        store = make_here(home)
+        store.set("settings", {"n": 1})
+        kill(store, home)
+        flaky.away = True
+        for _ in range(3):
+            again = make_here(home)
+            assert again.status().unproven is True
+            assert again.health_check() is True
+            again.close()
+        flaky.away = False
+        seen = make_here(home)
+        assert seen.status().unproven is False
+        seen.close()
+        flaky.away = True
+        assert make_here(home).status().unproven is False
+
+    def test_who_ends_in_order_leaves_it_proven(self, home, make_here, flaky):
+        store = make_here(home)
+        store.set("settings", {"n": 1})
+        flaky.away = True
+        store.set("settings", {"n": 2})
+        store.close()
+        assert make_here(home).status().unproven is False
+
+    def test_of_an_earlier_release_nothing_is_said(self, home, make_here, flaky, kill):
+        store = make_here(home)
+        store.set("settings", {"n": 1})
+        kill(store, home)
+        (home / ".mirror" / "current").write_bytes(b"")
+        flaky.away = True
+        assert make_here(home).status().unproven is False
+
+    def test_with_nothing_known_nothing_is_said(self, home, make_here, flaky, kill):
+        kill(make_here(home), home)
+        flaky.away = True
+        assert make_here(home).status().unproven is False
+
+
+class TestMountedAnew:
+    """A disk is mended and mounted again, while the program goes on."""
+
+    @pytest.fixture
+    def home(self, tmp_path):
+        return tmp_path / "home"
+
+    @pytest.fixture
+    def remount(self, home, tmp_path, monkeypatch):
+        """Put a copy in the directory's place; what was open of it takes nothing."""
+        really = {name: getattr(os, name) for name in ("write", "fsync", "ftruncate")}
+
+        def do():
+            old = tmp_path / "unmounted"
+            home.rename(old)
+            shutil.copytree(old, home)
+            gone = {path.stat().st_ino for path in old.rglob("*")}
+
+            def refusing(name):
+                def call(descriptor, *arguments):
+                    if os.fstat(descriptor).st_ino in gone:
+                        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+                    return really[name](descriptor, *arguments)
+
+                return call
+
+            for name in really:
+                monkeypatch.setattr(os, name, refusing(name))
+
+        return do
+
+    def test_it_is_taken_again_with_all_that_was_acknowledged(
+        self, home, make_here, flaky, remount, look
+    ):
+        store = make_here(home)
+        store.set_many({"a": {"n": 1}, "b": {"n": 1}, "c": {"n": 1}})
+        look(store)
+        flaky.away = True
+        store.set("a", {"n": 2})
+        remount()
+        with pytest.raises(StoreUnavailableError, match="Read-only"):
+            store.set("a", {"n": 3})
+        look(store)
+        assert (store.status().journal, store.status().local_error) == ("held", None)
+        assert store.status().pending == 1
+        store.set("b", {"n": 2})
+        pending = {key: each.encoded for key, each in read_pending(home).items()}
+        assert pending == {"a": b'{"n":2}', "b": b'{"n":2}'}
+        flaky.away = False
+        assert store.resync() is True
+        assert [flaky.get(key)["n"] for key in "abc"] == [2, 2, 1]
+        look(store)
+        assert read_pending(home) == {}
+        store.close()
+        flaky.away = True
+        later = make_here(home)
+        assert [later.get(key)["n"] for key in "abc"] == [2, 2, 1]
+
+    def test_what_came_meanwhile_is_in_its_mirror_and_old_lines_are_not(
+        self, home, make_here, flaky, remount, look
+    ):
+        store = make_here(home)
+        store.set_many({"a": {"n": 1}, "b": {"n": 1}})
+        look(store)
+        flaky.away = True
+        store.set("a", {"n": 2})
+        remount()
+        flaky.away = False
+        assert store.resync() is True  # its line cannot be removed
+        store.set("a", {"n": 3})
+        store.delete("b")
+        assert store.status().journal == "broken"
+        look(store)
+        look(store)
+        assert (store.status().journal, store.status().pending) == ("held", 0)
+        assert read_pending(home) == {}
+        store.close()
+        flaky.away = True
+        later = make_here(home)
+        assert (later.get("a"), later.get("b")) == ({"n": 3}, {})
+        assert later.status().unproven is False
+
+    def test_a_place_without_anything_is_none(self, home, make_here, flaky, look):
+        """The disk was taken out: nothing is put where it will be mounted."""
+        store = make_here(home)
+        store.set("a", {"n": 1})
+        shutil.rmtree(home)
+        flaky.away = True
+        store._life.local.failed("the disk was taken out")
+        look(store)
+        assert store.status().journal == "broken"
+        assert "No such file" in store.status().local_error
+        assert not home.exists()
+
+
 def _refusing_locks(really):
     def opened(path, *arguments, **options):
         if str(path).endswith("lock"):
@@ -454,6 +630,30 @@ class TestRealDisks:
         assert third.get("a") == {"n": 4}
         assert (third.status().journal, third.conflicts()) == ("held", [])
         third.close()
+
+    def test_read_only_then_mended_and_started_without_the_database(
+        self, loop_disk, make_here, flaky, look
+    ):
+        directory = loop_disk.path / "config"
+        store = make_here(directory)
+        store.set("settings", {"n": 1})
+        look(store)
+        loop_disk.fail()
+        store.set("settings", {"n": 2})
+        assert (store.status().journal, flaky.get("settings")) == ("broken", {"n": 2})
+        store.close()
+        loop_disk.repair()
+        flaky.away = True
+        again = make_here(directory)
+        assert (again.get("settings"), again.status().journal) == ({"n": 1}, "held")
+        assert again.status().unproven is True
+        again.set("state", {"on": False})
+        flaky.away = False
+        assert again.resync() is True
+        assert again.get("settings") == {"n": 2}
+        assert flaky.get("state") == {"on": False}
+        assert again.status().unproven is False
+        again.close()
 
     def test_read_only_with_nothing_there(self, loop_disk, make_here, flaky):
         loop_disk.unmount()

@@ -19,7 +19,9 @@ from switchbot_store.handover import PendingWrite
 
 HERE, ELSEWHERE = "00c0ffee", "0badcafe"
 lives = st.integers(1, 0xFFFFFF)
-signatures = st.builds(Signature, st.sampled_from([HERE, ELSEWHERE]), lives)
+signatures = st.builds(
+    Signature, st.sampled_from([HERE, ELSEWHERE]), lives, noted=st.sampled_from([True])
+)
 
 
 def _write(signature, *, deletes=False):
@@ -53,6 +55,21 @@ def test_only_what_a_host_wrote_itself_and_earlier_is_older(theirs, own, now, de
     of_here = theirs.host == own.host == HERE
     same = theirs.life == own.life == now
     assert came is (of_here and (theirs.life < own.life or same))
+
+
+@given(lives, lives, lives, st.booleans())
+def test_what_a_read_only_disk_could_not_note_came_between_two_that_were(
+    theirs, own, now, deletes
+):
+    """Several processes may have counted the same: of those nothing can be told."""
+    unnoted = Signature(HERE, theirs, noted=False)
+    assert signature_of(new_revision(unnoted)) == unnoted
+    for is_noted in (True, False):
+        write = _write(Signature(HERE, own, noted=is_noted), deletes=deletes)
+        came = came_before(new_revision(unnoted), write, Signature(HERE, now))
+        assert came is (theirs <= own if is_noted else theirs < own)
+        same = Signature(HERE, own, noted=is_noted)
+        assert came_before(new_revision(same), write, same) is is_noted
 
 
 @given(signatures, signatures)

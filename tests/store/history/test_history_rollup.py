@@ -193,6 +193,30 @@ def test_deleting_goes_in_steps_of_a_thousand_rows(remote, proxy, clock):
         assert len(deletes) == 4
 
 
+@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
+def test_what_told_a_row_that_went_goes_too(kind, database_url, tmp_path):
+    backend = (
+        PostgresHistory(database_url)
+        if kind == "postgres"
+        else SqliteHistory(tmp_path / "history.sqlite3")
+    )
+    hour = NOON.replace(minute=0, second=0, microsecond=0)
+    half = timedelta(minutes=30)
+    back = {"run": half // timedelta(microseconds=1)}
+    backend.write(
+        [
+            HistorySample(hour - half / 2, zone="z", metadata={"trace": {}}),
+            HistorySample(hour + half / 2, zone="z", metadata=back),
+        ],
+        now=NOON,
+    )
+    while backend.roll_up(now=hour + timedelta(days=1)):
+        pass
+    assert backend.purge(hour, limit=10) == 0
+    assert backend.purge(hour + timedelta(hours=1), limit=10) == 2
+    backend.close()
+
+
 def test_deleting_does_not_wait_for_the_disk_and_other_commits_still_do(database_url):
     backend = PostgresHistory(database_url, max_size=1)
     samples = [HistorySample(NOON + timedelta(minutes=number)) for number in range(500)]

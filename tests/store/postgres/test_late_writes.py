@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import psycopg
 import pytest
 
 from switchbot_store import PostgresStore, SlowConnectionError, time_limit
@@ -95,6 +96,68 @@ def test_what_was_deleted_meanwhile_stays_deleted(store, beside, write):
 
     late(store, beside, lambda: write(store), meanwhile)
     assert store.get_entry("a").revision == ""
+
+
+SOME = {"a": {"n": 1}, "b": {"n": 1}, "c": {"n": 1}}
+WAITING = {
+    "set": lambda store: store.set("b", {"n": 1}),
+    "set_many": lambda store: store.set_many(SOME),
+    "set_many_if": lambda store: store.set_many_if(
+        SOME, {key: store.get_entry(key).revision for key in "abc"}
+    ),
+    "compare_and_set": lambda store: store.compare_and_set(
+        "b", {"n": 1}, store.get_entry("b").revision
+    ),
+    "delete": lambda store: store.delete("b"),
+}
+
+
+@pytest.fixture
+def blocker(database_url):
+    """Give a session that holds what others wait for, until its transaction ends."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+
+
+def given_up(write):
+    """Call what waits for a lock, until its deadline ends it; the server waits on."""
+    with time_limit(0.3), pytest.raises(SlowConnectionError):
+        write()
+
+
+def ended(beside):
+    active = PIDS + " AND state = 'active'"
+    until(lambda: beside.execute(active).fetchall() == [])
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_of_what_waited_for_a_row_too_long_nothing_is_done(
+    store, beside, blocker, name
+):
+    store.set_many({key: {"n": 0} for key in "abc"})
+    blocker.execute("SELECT FROM json_store WHERE kind = 'b' FOR UPDATE")
+    given_up(lambda: WAITING[name](store))
+    blocker.rollback()
+    ended(beside)
+    assert {key: store.get(key)["n"] for key in "abc"} == {"a": 0, "b": 0, "c": 0}
+
+
+@pytest.mark.parametrize("name", ["set", "set_many", "set_many_if", "compare_and_set"])
+@pytest.mark.parametrize("commits", [True, False])
+def test_of_what_waited_for_a_new_row_too_long_nothing_is_done(
+    store, beside, blocker, name, commits
+):
+    """The other's row comes to be, or not, after a deletion was acknowledged."""
+    blocker.execute(
+        "INSERT INTO json_store (kind, data, updated_at)"
+        """ VALUES ('b', '{"n": 9}', now())"""
+    )
+    given_up(lambda: WAITING[name](store))
+    assert store.delete("b") is False
+    (blocker.commit if commits else blocker.rollback)()
+    ended(beside)
+    assert store.get("b") == ({"n": 9} if commits else {})
+    assert (store.get("a"), store.get("c")) == ({}, {})
 
 
 @pytest.mark.parametrize("seconds", [-86_400.0, -1.0, 1.0, 86_400.0])
