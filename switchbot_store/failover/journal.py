@@ -3,8 +3,9 @@
 ``<directory>/.journal/journal.jsonl`` gets one line for each acknowledged call. Of
 each key only the newest write matters; its line tells all that a replay needs: the
 revision the primary had when the first of them was made (`base`), and the revisions
-that may have reached the primary since (`tried`). The file is emptied when the primary
-has committed everything.
+that may have reached the primary since (`tried`). Before its writes a line tells their
+sizes in bytes, so that documents are found without being decoded. The file is emptied when
+the primary has committed everything.
 
 One process at a time: a lock on ``.journal/lock`` is held while the journal is open, and
 ``.journal/host`` counts who had it (`switchbot_store.failover.revisions`). A
@@ -42,7 +43,7 @@ from switchbot_store.handover import PendingWrite
 from switchbot_store.instants import EARLIEST, stored_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _LOGGER = logging.getLogger(__name__)
 DIRECTORY: Final = ".journal"
@@ -51,6 +52,8 @@ _LOCK: Final = "lock"
 _HOST: Final = "host"
 _COMPACT_FROM_BYTES: Final = 1024 * 1024
 _COMPACT_FACTOR: Final = 4
+_SIZES: Final = b'{"sizes":'
+_WRITES: Final = b',"writes":['
 
 
 class Journal:
@@ -372,38 +375,68 @@ def read_pending(directory: str | Path) -> dict[str, PendingWrite]:
 
 
 def _line_of(writes: Iterable[PendingWrite]) -> bytes:
-    rows = []
-    for write in writes:
-        row: dict[str, Any] = {
-            "key": write.key,
-            "base": write.base,
-            "at": write.written_at.isoformat(),
-        }
-        if write.tried:
-            row["tried"] = write.tried
-        if write.count > 1:
-            row["count"] = write.count
-        if write.encoded is not None:
-            row["revision"] = write.revision
-            row["data"] = orjson.Fragment(write.encoded)
-        elif write.mark:
-            row["mark"] = write.mark
-        rows.append(row)
-    return orjson.dumps({"writes": rows})
+    rows = [_row_of(write) for write in writes]
+    sizes = orjson.dumps([len(row) for row in rows])
+    return b"%b%b%b%b]}" % (_SIZES, sizes, _WRITES, b",".join(rows))
+
+
+def _row_of(write: PendingWrite) -> bytes:
+    row: dict[str, Any] = {
+        "key": write.key,
+        "base": write.base,
+        "at": write.written_at.isoformat(),
+    }
+    if write.tried:
+        row["tried"] = write.tried
+    if write.count > 1:
+        row["count"] = write.count
+    if write.encoded is not None:
+        row["revision"] = write.revision
+        row["data"] = orjson.Fragment(write.encoded)  # the last: see `_write_in`
+    elif write.mark:
+        row["mark"] = write.mark
+    return orjson.dumps(row)
 
 
 def _apply(pending: dict[str, PendingWrite], payload: bytes) -> None:
+    if payload.startswith(_SIZES):
+        for write in _writes_in(payload):
+            pending[write.key] = write
+        return
     line = orjson.loads(payload)
+    # As they were written before their sizes were told.
     for row in line.get("writes", ()):
-        pending[row["key"]] = _write_of(row)
+        data = row.get("data")
+        encoded = None if data is None else encode_of_others(data)
+        pending[row["key"]] = _write_of(row, encoded)
     _apply_tried(pending, line.get("tried", {}))
 
 
-def _write_of(row: Mapping[str, Any]) -> PendingWrite:
-    data = row.get("data")
+def _writes_in(payload: bytes) -> Iterator[PendingWrite]:
+    """Yield the writes of a line, each found by its size.
+
+    To decode the documents of a long absence, and to encode them again, would take most
+    of the time of opening it.
+    """
+    end = payload.index(b"]") + 1
+    place = end + len(_WRITES)
+    for size in orjson.loads(payload[len(_SIZES) : end]):
+        yield _write_in(payload[place : place + size])
+        place += size + 1
+
+
+def _write_in(row: bytes) -> PendingWrite:
+    # Within a text its quotes would be escaped.
+    head, found, data = row.partition(b',"data":')
+    if not found:
+        return _write_of(orjson.loads(row), None)
+    return _write_of(orjson.loads(head + b"}"), data[:-1])
+
+
+def _write_of(row: Mapping[str, Any], encoded: bytes | None) -> PendingWrite:
     return PendingWrite(
         key=row["key"],
-        encoded=None if data is None else encode_of_others(data),
+        encoded=encoded,
         revision=row.get("revision", ""),
         base=row["base"],
         # A clock that was far off says nothing of when; the write is one all the same.

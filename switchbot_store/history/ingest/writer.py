@@ -103,6 +103,7 @@ class HistoryWriter:
         self._ended = threading.Event()
         self._closing = False
         self._when_late: Callable[[], None] | None = None
+        self._late_rows = 0  # since the upkeep heard last that they were many
         self._upkeep_owed: tuple[bool, bool] | None = None
         """What the thread is to tell the upkeep: are rows late, are they many."""
 
@@ -311,12 +312,21 @@ class HistoryWriter:
                 self._delivery.set_aside(sample, reason)
             try:
                 late = self._move(self._in_flight, force=force)
+                many = self._are_many(moved) if late else False
             finally:
                 self._put_back()
                 self._plan_retry()
         finally:
             self._writing.release()
-        self._look_after(late, many=moved >= _MANY_ROWS, waited_for=turn_seconds >= 0)
+        self._look_after(late, many=many, waited_for=turn_seconds >= 0)
+
+    def _are_many(self, moved: int) -> bool:
+        """Tell whether late rows, of one flush or of several, want their hours at once."""
+        self._late_rows += moved
+        if self._late_rows < _MANY_ROWS:
+            return False
+        self._late_rows = 0
+        return True
 
     def _look_after(self, late: bool | None, *, many: bool, waited_for: bool) -> None:
         """Have hours summarised, which nobody who reads waits for: the thread does it."""

@@ -12,10 +12,10 @@ from switchbot_store.history.model import BLOCK, HOLD_SECONDS, HOUR, block_of
 from switchbot_store.history.postgres.buckets_sql import (
     BLOCK_OF,
     FEW,
+    FINISHED,
     KNOWN,
-    LINES,
     ROW_TEXTS,
-    SUMMARY,
+    sums_of,
 )
 from switchbot_store.history.postgres.rows_sql import HOUR_OF, ZONES, composed
 
@@ -93,32 +93,29 @@ ROLL_UP: Final = composed(
         SELECT z.zone, r.lo, r.hi
         FROM <GIVEN> AS r
         JOIN known z ON z.zone = coalesce(r.zone, z.zone)
-    ), <LINES>, <SUMMARY>
-    SELECT s.zone, s.bucket, s.count, s.temperature, s.min_temperature,
-        s.max_temperature, s.temperature_seconds, s.humidity, s.min_humidity,
-        s.max_humidity, s.humidity_seconds, s.aircon_on_seconds,
-        texts.assumed_aircon_power, texts.last_action, texts.timezone,
-        s.api_requests_today, s.error_count, s.last_temperature_stale
-    FROM summary s LEFT JOIN LATERAL (<TEXTS>) AS texts ON true
+    ), <SUMS>
+    SELECT s.zone, s.bucket, <FINISHED>
+    FROM sums s LEFT JOIN LATERAL (<TEXTS>) AS texts ON true
     ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
     WHERE NOT stored.frozen
     """,
     zones=ZONES,
     known=KNOWN,
     given=_GIVEN,
-    lines=LINES,
-    few=FEW,
-    summary=SUMMARY,
+    sums=sums_of(
+        None,
+        # Every hour here is over: the present cuts nothing short.
+        now="'infinity'::timestamptz",
+        hold="%(hold)s",
+        bucket_since=_BUCKET_OF,
+        bucket_end=f"{_BUCKET_OF} + interval '1 hour'",
+        # Unlike in a query, an hour without a sample counts: the next sum may need it.
+        carry=f"{_BUCKET_OF} + interval '1 hour'",
+    ),
     texts=ROW_TEXTS,
-    hour_atoms="",
-    block_atoms="",
-    # Every hour here is over: the present cuts nothing short.
-    now="'infinity'::timestamptz",
-    hold="%(hold)s",
-    bucket_since=_BUCKET_OF,
-    bucket_end=f"{_BUCKET_OF} + interval '1 hour'",
-    # Unlike in a query, an hour without a sample counts: the next sum may need it.
-    carry=f"{_BUCKET_OF} + interval '1 hour'",
+    finished=", ".join(
+        [FINISHED.get(name, f"texts.{name}") for name in _ROLLED_COLUMNS.split(", ")]
+    ),
     columns=_ROLLED_COLUMNS,
     excluded=f"excluded.{_ROLLED_COLUMNS.replace(', ', ', excluded.')}",
 )

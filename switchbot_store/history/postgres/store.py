@@ -200,15 +200,31 @@ class PostgresHistory(HistoryBackend):
         wanted: tuple[str, ...] = bucket_sql.BUCKET_COLUMNS
         if columns is not None:
             wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
-        statement = bucket_sql.buckets(
+        statement, names = bucket_sql.buckets(
             rollup=plan.rollup,
             blocks=plan.blocks() is not None,
             edged=plan.edges is not None,
             every_zone=zone is None,
             columns=wanted,
         )
-        values = bucket_sql.bucket_values(plan, zone=zone, now=now)
-        return self._named(statement, values, wanted)
+        named = bucket_sql.bucket_values(plan, zone=zone, now=now)
+        values = [named[name] for name in names]
+
+        def fetch_columns(connection: Connection) -> tuple[Any, ...]:
+            with psycopg.RawCursor(connection, row_factory=tuple_row) as cursor:
+                row = cursor.execute(statement, values, binary=True).fetchone()
+            return () if row is None else row
+
+        arrays = self._reading(fetch_columns, span=plan.end - plan.start)
+        if arrays[0] is None:
+            return []
+        at = wanted.index("timestamp")
+        moments = [datetime.fromtimestamp(seconds, UTC) for seconds in arrays[at]]
+        arrays = (*arrays[:at], moments, *arrays[at + 1 :])
+        return [
+            HistoryRow(zip(wanted, row, strict=True))
+            for row in zip(*arrays, strict=True)
+        ]
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None

@@ -326,10 +326,7 @@ _EDGED: Final = {
     "carry": "(SELECT max(edge) FROM edges WHERE edge <= following)",
     "bucket_hour": "(SELECT max(edge) FROM edges WHERE edge <= max(h.bucket, :start))",
 }
-_RAW_RANGES: Final = """
-ranges AS (SELECT zone, :start AS lo, :end AS hi FROM zones WHERE zone IS NOT NULL)
-"""
-_ROLLUP_RANGES: Final = """
+_RANGES: Final = """
 mark AS (SELECT coalesce(max(through), -100000000000000000) AS through
          FROM state_history_rollup),
 pieces AS (
@@ -370,12 +367,10 @@ _ONE_ZONE: Final = "zones(zone) AS (SELECT :zone)"
 
 
 @lru_cache(64)
-def buckets(
-    *, rollup: bool, edged: bool, every_zone: bool, columns: tuple[str, ...]
-) -> str:
+def buckets(*, edged: bool, every_zone: bool, columns: tuple[str, ...]) -> str:
     """Return the statement whose rows have these of `BUCKET_COLUMNS`, in this order.
 
-    What is not selected is not computed either.
+    By the rollup as far as it is there; without it they are made of a `series`. What is not selected is not computed either.
     """
     selected = {"timestamp": "s.bucket AS timestamp"} | {
         name: _text_of(name) for name in _TEXT_COLUMNS
@@ -384,10 +379,10 @@ def buckets(
     return _with(
         _BUCKETS,
         zones=_ZONES if every_zone else _ONE_ZONE,
-        ranges=_ROLLUP_RANGES if rollup else _RAW_RANGES,
+        ranges=_RANGES,
         lines=_LINES,
         summary=_SUMMARY,
-        rollup_atoms=_ROLLUP_ATOMS if rollup else "",
+        rollup_atoms=_ROLLUP_ATOMS,
         of_zone="true" if every_zone else "h.zone = :zone",
         and_zone=", 1" if every_zone else "",
         texts=_TEXTS if has_texts else "",
@@ -395,6 +390,22 @@ def buckets(
         **_parts(columns),
         **(_EDGED if edged else _UNIFORM),
     )
+
+
+_SERIES: Final = """
+SELECT timestamp <READ> FROM state_history
+WHERE zone = :zone AND timestamp < :end AND timestamp >= coalesce((
+    SELECT max(timestamp) FROM state_history
+    WHERE zone = :zone AND timestamp < :start AND timestamp >= :start - :hold), :start)
+ORDER BY timestamp
+"""
+"""A range of one zone, and of what is before it the row whose reading may still hold."""
+
+
+@lru_cache(64)
+def series(columns: tuple[str, ...]) -> str:
+    """Return the statement whose rows have a timestamp and these columns."""
+    return _with(_SERIES, read="".join(f", {name}" for name in columns))
 
 
 def _text_of(name: str) -> str:

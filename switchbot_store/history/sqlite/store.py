@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -27,6 +28,7 @@ from switchbot_store.history.model import (
 )
 from switchbot_store.history.sqlite import statements as sql
 from switchbot_store.history.sqlite.file import SqliteFile
+from switchbot_store.history.sqlite.raw_buckets import Cut, columns_read, raw_buckets
 from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
 
@@ -40,6 +42,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = 1_000_000
 _HOUR: Final = 3600 * _SECOND
 _BEFORE_ALL: Final = -(10**17)
+_PAGE_ROWS: Final = 5000
+"""How many rows of a long range are in memory at once while buckets are made of them."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 
@@ -144,27 +148,27 @@ class SqliteHistory(HistoryBackend):
         columns: Collection[str] | None = None,
     ) -> list[HistoryRow]:
         """Return a row a bucket; see `HistoryBackend.buckets`."""
+        wanted: tuple[str, ...] = sql.BUCKET_COLUMNS
+        if columns is not None:
+            wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
+        if not plan.rollup:
+            return self._raw_buckets(plan, zone, now, wanted)
+        pieces = [[to_micros(each) for each in piece] for piece in plan.pieces()]
+        split = [to_micros(hour) for hour in plan.split_hours]
         values: dict[str, Any] = {
             "zone": zone,
             "start": to_micros(plan.start),
             "end": to_micros(plan.end),
             "now": to_micros(now),
             "hold": HOLD_SECONDS * _SECOND,
+            "first_hour": to_micros(hour_of(plan.start)),
+            "pieces": orjson.dumps(pieces).decode(),
+            "split": orjson.dumps(split).decode(),
         }
         if plan.edges is None:
             values["origin"] = to_micros(plan.origin)
             values["width"] = plan.width_seconds * _SECOND
-        if plan.rollup:
-            pieces = [[to_micros(each) for each in piece] for piece in plan.pieces()]
-            split = [to_micros(hour) for hour in plan.split_hours]
-            values["first_hour"] = to_micros(hour_of(plan.start))
-            values["pieces"] = orjson.dumps(pieces).decode()
-            values["split"] = orjson.dumps(split).decode()
-        wanted: tuple[str, ...] = sql.BUCKET_COLUMNS
-        if columns is not None:
-            wanted = tuple(dict.fromkeys((*KEY_FIELDS, *columns)))
         statement = sql.buckets(
-            rollup=plan.rollup,
             edged=plan.edges is not None,
             every_zone=zone is None,
             columns=wanted,
@@ -175,6 +179,35 @@ class SqliteHistory(HistoryBackend):
             cursor = connection.execute(statement, values)
             names = _names(cursor)
             return [_named(row, names) for row in cursor]
+
+    def _raw_buckets(
+        self, plan: BucketPlan, zone: str | None, now: datetime, wanted: Sequence[str]
+    ) -> list[HistoryRow]:
+        cut = Cut(
+            to_micros(plan.start),
+            to_micros(plan.end),
+            to_micros(now),
+            to_micros(plan.origin),
+            plan.width_seconds * _SECOND,
+            None if plan.edges is None else [to_micros(edge) for edge in plan.edges],
+        )
+        read = columns_read(wanted)
+        statement = sql.series(read)
+        values = {"start": cut.start, "end": cut.end, "hold": HOLD_SECONDS * _SECOND}
+        found: list[HistoryRow] = []
+        with self._file.reading() as connection:
+            zones = [zone] if zone is not None else _zones(connection)
+            for each in zones:
+                cursor = connection.execute(statement, values | {"zone": each})
+                pages = iter(lambda: cursor.fetchmany(_PAGE_ROWS), [])  # noqa: B023 - read before the next
+                found += raw_buckets(
+                    pages, zone=each, read=read, columns=wanted, cut=cut
+                )
+        if len(zones) > 1:
+            found.sort(key=itemgetter("timestamp", "zone"))
+        for row in found:
+            row["timestamp"] = from_micros(row["timestamp"])
+        return found
 
     def aggregates(
         self, since: datetime, *, zone: str | None = None
@@ -263,11 +296,7 @@ class SqliteHistory(HistoryBackend):
         found: set[str] = set()
         with self._file.reading() as connection:
             for table in sql.TABLES:
-                statement = sql.NAMES.replace("<TABLE>", table)
-                found |= {
-                    name
-                    for (name,) in connection.execute(statement, {"prefix": prefix})
-                }
+                found |= set(_zones(connection, table, prefix))
         return sorted(found)
 
     def delete_zone(self, zone: str) -> int:
@@ -311,6 +340,14 @@ class SqliteHistory(HistoryBackend):
             if row["metadata"] is not None:
                 row["metadata"] = orjson.loads(row["metadata"])
         return rows
+
+
+def _zones(
+    connection: sqlite3.Connection, table: str = "state_history", prefix: str = ""
+) -> list[str]:
+    """Return the zones of a table that begin so."""
+    statement = sql.NAMES.replace("<TABLE>", table)
+    return [name for (name,) in connection.execute(statement, {"prefix": prefix})]
 
 
 def _to_columns(sample: HistorySample) -> tuple[object, ...]:
