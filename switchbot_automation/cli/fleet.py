@@ -22,6 +22,8 @@ from switchbot_automation.cli.output import (
     workers_option,
 )
 from switchbot_automation.cli.stopping import stop_requested
+from switchbot_automation.explain.words import word_of
+from switchbot_automation.languages import later_in, translated_in
 from switchbot_automation.languages import translated as _
 from switchbot_store import StoreConfig, get_store
 from switchbot_store.backup import list_homes
@@ -42,6 +44,15 @@ _SHARDS = click.option(
     type=click.IntRange(1, 1024),
     help="Over how many queues the homes are spread; the same everywhere.",
 )
+
+_COUNTED: Final = {
+    "late": later_in("homes", "late"),
+    "error": later_in("homes", "error"),
+    "degraded": later_in("homes", "degraded"),
+    "ok": later_in("homes", "ok"),
+    "rooms": later_in("homes", "rooms"),
+    "rooms_not_kept": later_in("homes", "rooms not kept"),
+}
 
 
 @click.group()
@@ -214,14 +225,14 @@ def status(worst: int, as_json: bool) -> None:
     print_table(
         _("{homes} homes", homes=found["homes"]),
         ("", ""),
-        [(name, str(count)) for name, count in found["counts"].items()],
+        [(_in_words(name), str(count)) for name, count in found["counts"].items()],
     )
     if found["worst"]:
         print_table(
             _("the worst"),
             (_("home"), _("what"), _("since")),
             [
-                (each["home"], each["what"], each["since"] or "")
+                (each["home"], _in_words(each["what"]), each["since"] or "")
                 for each in found["worst"]
             ],
         )
@@ -239,8 +250,10 @@ def not_kept(as_json: bool) -> None:
             if as_json:
                 print_json(room)
             else:
+                status = word_of("kept", room["status"])
+                since, advice = room["since"] or "", room["advice"]
                 click.echo(
-                    f"{room['home']}\t{room['zone']}\t{room['status']}\t{room['since'] or ''}\t{room['advice']}"
+                    f"{room['home']}\t{room['zone']}\t{status}\t{since}\t{advice}"
                 )
 
 
@@ -365,6 +378,10 @@ def rollback(name: str, as_json: bool) -> None:
     with get_store(StoreConfig.from_env().whole) as store:
         for each in roll_back(store, name, homes):
             _tell_of(each, as_json=as_json)
+
+
+def _in_words(name: str) -> str:
+    return translated_in("homes", _COUNTED[name])
 
 
 def _tell_of(each: Rolled, *, as_json: bool) -> None:

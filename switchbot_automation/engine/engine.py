@@ -892,6 +892,13 @@ class AutomationEngine:
             if isinstance(note, list) and len(note) == len(Note._fields):
                 self._parts.meters.notes[zone] = Note(*map(stored_instant, note))
 
+    def share_settings(self, parse: Callable[[Mapping[str, Any]], Settings]) -> None:
+        """Let `parse` make settings of documents, as one who has made them before.
+
+        It does what `switchbot_automation.settings.parse_settings` does. No I/O.
+        """
+        self._documents.life.parse = parse
+
     @property
     def language(self) -> str:
         """The setting `language`; ``auto`` while there are no settings. No I/O."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from zlib import crc32
 
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 
 from switchbot_automation.core.state.values import encode_instant
@@ -26,6 +26,7 @@ from switchbot_automation.errors import (
     UnknownHomeError,
 )
 from switchbot_automation.fleet.errands import checked_errand
+from switchbot_automation.fleet.jobs import GatheredJobs
 from switchbot_automation.fleet.visit import do_for_person, tick_home, wait_after
 from switchbot_store import StoreConflictError, StoreUnavailableError, checked_home
 
@@ -85,9 +86,14 @@ class FleetQueue:
         self._on_visit = on_visit
         self.app: App = App(
             connector=PsycopgConnector(
-                conninfo=conninfo, min_size=1, max_size=connections
+                conninfo=conninfo,
+                min_size=1,
+                max_size=connections,
+                configure=_one_statement_each,
             )
         )
+        self.jobs = GatheredJobs(self.app.connector)
+        self.app.job_manager = self.jobs
         self._tick: Task[..., Any, Any] = self.app.task(name=TICK)(self._run_tick)
         self._errand: Task[..., Any, Any] = self.app.task(name=ERRAND)(self._run_errand)
         warden = self.app.task(name=_WARDEN, queue=_COMMON, queueing_lock=_WARDEN)(
@@ -137,7 +143,7 @@ class FleetQueue:
             jobs.append(self._job(home, due))
         sown = 0
         for start in range(0, len(jobs), _BATCH):
-            sown += await self._deferred(jobs[start : start + _BATCH])
+            sown += sum(await self.jobs.put(jobs[start : start + _BATCH]))
         return sown
 
     async def ask(self, home: str, errand: Mapping[str, Any]) -> int:
@@ -180,6 +186,7 @@ class FleetQueue:
                 return
 
     async def _work(self, concurrency: int, queues: Sequence[str] | None) -> None:
+        self.jobs.room = concurrency
         await self.app.run_worker_async(
             queues=[*(self.queues if queues is None else queues), _COMMON],
             concurrency=concurrency,
@@ -258,7 +265,7 @@ class FleetQueue:
         """Let the home be ticked at an instant, unless it is before that."""
         job = self._job(home, wakeup, zones, failures)
         manager = self.app.job_manager
-        while not await self._deferred([job]):
+        while not await self.jobs.put_soon(job):
             for other in await manager.list_jobs_async(
                 queueing_lock=home, status=_WAITING
             ):
@@ -282,17 +289,6 @@ class FleetQueue:
             schedule_at=due,
             task_kwargs=arguments,
         ).job
-
-    async def _deferred(self, jobs: list[Job]) -> int:
-        """Put jobs into the queue; return how many of their homes did not wait yet."""
-        try:
-            await self.app.job_manager.batch_defer_jobs_async(jobs)
-        except AlreadyEnqueued:
-            if len(jobs) == 1:
-                return 0
-            half = len(jobs) // 2
-            return await self._deferred(jobs[:half]) + await self._deferred(jobs[half:])
-        return len(jobs)
 
     async def _take_up(self, timestamp: int) -> None:  # noqa: ARG002 - procrastinate's argument
         """Let others do what workers began that are silent."""
@@ -318,6 +314,11 @@ class FleetQueue:
 
     async def _forget(self, job: Job) -> None:
         await self.app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+
+
+async def _one_statement_each(connection: Any) -> None:
+    """Let each call be a transaction by itself: procrastinate's are one statement."""
+    await connection.set_autocommit(True)
 
 
 _LONG_AT_WORK: Final = """

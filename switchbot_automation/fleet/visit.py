@@ -19,6 +19,7 @@ from switchbot_automation.engine.documents.keys import keys_of
 from switchbot_automation.errors import UnknownHomeError
 from switchbot_automation.fleet.accounts import quota_joins
 from switchbot_automation.fleet.errands import REFRESH, run_errand, was_sent
+from switchbot_automation.fleet.known import KnownSettings
 from switchbot_automation.fleet.summary import LEFT, left_behind
 from switchbot_store import (
     AsyncHomeStore,
@@ -60,7 +61,8 @@ class Place:
     """What all visits of one process share: connections, sessions and threads.
 
     `client_of` gives the cloud of a home; its clients should share one HTTP session.
-    `store` and `history` are the whole ones, and open.
+    `store` and `history` are the whole ones, and open. Settings that were read once are
+    `known`, a few thousand of them.
     """
 
     store: ThreadedStore
@@ -68,12 +70,13 @@ class Place:
     history: ThreadedHistory | None = None
     clock: Clock = field(default_factory=SystemClock)
     webhook_sender: HookSender | None = None
+    known: KnownSettings = field(default_factory=KnownSettings, repr=False)
 
     def engine(
         self, home: str, client: CloudApi, store: AsyncStore
     ) -> AutomationEngine:
         """Return an engine of a home that keeps its documents in `store`."""
-        return AutomationEngine(
+        engine = AutomationEngine(
             client,
             AsyncHomeStore(store, home),
             history=self.history,
@@ -81,6 +84,8 @@ class Place:
             webhook_sender=self.webhook_sender,
             home=home,
         )
+        engine.share_settings(self.known)
+        return engine
 
 
 class Visit(NamedTuple):

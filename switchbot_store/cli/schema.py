@@ -25,6 +25,7 @@ from switchbot_store.cli.output import (
     warn,
 )
 from switchbot_store.config import StoreConfig
+from switchbot_store.postgres.migrations import use_trigger
 
 if TYPE_CHECKING:
     from switchbot_store.doctor import Inspection
@@ -39,19 +40,30 @@ if TYPE_CHECKING:
     help="Back the database up to this file first.",
 )
 @click.option("--no-backup", is_flag=True, help="Do not offer a backup.")
+@click.option(
+    "--trigger/--no-trigger",
+    default=None,
+    help="Whether a trigger makes revisions for those who write by SQL.",
+)
 @json_option(
     "Print one object with `missing`, `applied` and `backup`; progress goes to stderr."
 )
 @logging_options()
 def migrate(
-    dry_run: bool, backup_file: Path | None, no_backup: bool, as_json: bool
+    *,
+    dry_run: bool,
+    backup_file: Path | None,
+    no_backup: bool,
+    trigger: bool | None,
+    as_json: bool,
 ) -> None:
     """Bring the database's schema up to date, and the hourly summary of its history.
 
     There is no way down: a backup is offered first, and restoring it is the way back.
     Opening a store and a history does the same by themselves. A dashboard may go on
     writing and reading meanwhile. Stopped in the middle, by Ctrl-C too, it goes on from
-    there the next time.
+    there the next time. A distributed table takes no trigger: --no-trigger is for good,
+    until --trigger.
     """
     config = StoreConfig.from_env().whole
     opening.require_postgres(config, "migrate")
@@ -67,6 +79,8 @@ def migrate(
             with opening.history(config) as backend:
                 # Rather than behind somebody's first chart.
                 summarise(backend, progress, begin=SCHEMA_SHARE)
+    if trigger is not None and not dry_run:
+        use_trigger(config.conninfo or "", wanted=trigger)
     if as_json:
         print_json(
             {

@@ -20,20 +20,34 @@ _RESERVED: Final = re.compile(r"con|prn|aux|nul|com[0-9]|lpt[0-9]")
 _HASHED: Final = re.compile(r".*~[0-9a-f]{32}")
 
 
-def stem_of(key: str) -> str:
-    """Return the file name of a key, without its suffix."""
-    encoded = "".join(
+def _encoded(text: str) -> str:
+    return "".join(
         character
         if character in _SAFE
         else "".join(f"%{byte:02x}" for byte in character.encode())
-        for character in key
+        for character in text
     )
+
+
+def stem_of(key: str) -> str:
+    """Return the file name of a key, without its suffix."""
+    encoded = _encoded(key)
     if _RESERVED.fullmatch(encoded):
         encoded = f"%{ord(encoded[0]):02x}{encoded[1:]}"
     if len(encoded) <= _MAX_STEM:
         return encoded
     digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
     return f"{encoded[:_HASHED_PREFIX]}~{digest}"
+
+
+def beginnings(prefix: str) -> tuple[str, ...]:
+    """Return how the file names of keys that begin so may begin.
+
+    >>> beginnings("homes/42/")
+    ('homes%2f42%2f', '%')
+    """
+    # One of a reserved name has its first letter in another form.
+    return _encoded(prefix)[:_HASHED_PREFIX], "%"
 
 
 def is_hashed(stem: str) -> bool:

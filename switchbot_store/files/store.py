@@ -44,7 +44,7 @@ from switchbot_store.files.durable import (
     write_temporary,
 )
 from switchbot_store.files.formats import ENDINGS
-from switchbot_store.files.names import SUFFIX, is_hashed, key_of, stem_of
+from switchbot_store.files.names import SUFFIX, beginnings, is_hashed, key_of, stem_of
 from switchbot_store.files.places import is_there
 from switchbot_store.interface import StoreInterface
 from switchbot_store.model import Document, Entry, StoreStatus
@@ -222,7 +222,8 @@ class JsonStore(StoreInterface):
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
         self._check_open()
         with self._errors("cannot list"), self._locked(writing=False):
-            return sorted(key for key in self._found() if key.startswith(prefix))
+            found = self._found(prefix)
+            return sorted(key for key in found if key.startswith(prefix))
 
     def look(self) -> dict[str, Entry | StoreError]:
         """Return what reading each document would give, or the error; nothing changes.
@@ -278,10 +279,14 @@ class JsonStore(StoreInterface):
     def _listed(self) -> list[str]:
         return sorted(key for key in self._found() if not is_internal(key))
 
-    def _found(self) -> Collection[str]:
+    def _found(self, prefix: str = "") -> Collection[str]:
+        """Return the keys that are there, at least those that begin so."""
         found = {key for key, path in self._paths.items() if is_there(path)}
+        begins = beginnings(prefix)
         with suppress(FileNotFoundError, NotADirectoryError):
             for name in os.listdir(self.directory):
+                if not name.startswith(begins):
+                    continue
                 key = self._listed_key(name)
                 if key is not None and key not in self._paths:
                     found.add(key)

@@ -34,6 +34,9 @@ FROM state_history_hourly
 WHERE frozen AND (bucket, zone COLLATE "C") > (%(after)s, %(after_zone)s)
 ORDER BY bucket, zone COLLATE "C" LIMIT %(limit)s
 """
+POSTGRES_READ_ZONE: Final = POSTGRES_READ.replace(
+    "WHERE frozen", "WHERE zone = %(zone)s AND frozen"
+)
 POSTGRES_ADD: Final = """
 INSERT INTO state_history_hourly (zone, bucket, count, api_requests_today, error_count,
     temperature, min_temperature, max_temperature, temperature_seconds,
@@ -62,6 +65,9 @@ FROM state_history_hourly
 WHERE frozen AND (bucket, zone) > (:after, :after_zone)
 ORDER BY bucket, zone LIMIT :limit
 """
+SQLITE_READ_ZONE: Final = SQLITE_READ.replace(
+    "WHERE frozen", "WHERE zone = :zone AND frozen"
+)
 SQLITE_ADD: Final = """
 INSERT OR IGNORE INTO state_history_hourly
     (zone, bucket, count, api_requests_today, error_count,

@@ -207,23 +207,15 @@ class HomeBackend(HistoryBackend):
         )
 
     def frozen_hours(
-        self, *, after: RowKey | None = None, limit: int
+        self, *, after: RowKey | None = None, limit: int, zone: str | None = None
     ) -> list[HistoryRow]:
         """Return hours of the home without rows; see `HistoryBackend.frozen_hours`."""
         beyond = after and RowKey(after.timestamp, self._prefix + after.zone)
-        found: list[HistoryRow] = []
-        while len(found) < limit:
-            page = self.backend.frozen_hours(after=beyond, limit=limit)
-            last = RowKey(page[-1].timestamp, page[-1].zone) if page else None
-            for row in page:
-                zone = self.bare(row.zone)
-                if zone is not None:
-                    row["zone"] = zone
-                    found.append(row)
-            if len(page) < limit:
-                break
-            beyond = last
-        return found[:limit]
+
+        def ask(each: str) -> list[HistoryRow]:
+            return self.backend.frozen_hours(after=beyond, limit=limit, zone=each)
+
+        return self._all(ask, zone)[:limit]
 
     def add_frozen_hours(self, hours: Sequence[Mapping[str, Any]]) -> int:
         """Put such hours back; see `HistoryBackend.add_frozen_hours`."""

@@ -396,9 +396,11 @@ class HistoryBackend(ABC):
         *,
         after: RowKey | None = None,  # noqa: ARG002 - for who overrides it
         limit: int,  # noqa: ARG002 - likewise
+        zone: str | None = None,  # noqa: ARG002 - likewise
     ) -> list[HistoryRow]:
         """Return hours whose rows were deleted, ascending, beyond `after`.
 
+        Those of all zones, or of one.
         They have `KEY_FIELDS` and `switchbot_store.history.frozen.COLUMNS`. None where
         a backend keeps no rollup.
         """

@@ -33,6 +33,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import tuple_row
 
 from switchbot_store.errors import MigrationError, StoreUnavailableError
@@ -45,7 +46,7 @@ from switchbot_store.postgres.location import (
     connection_string,
 )
 from switchbot_store.postgres.schema_work import BorrowedLender, OwnLender
-from switchbot_store.postgres.shape import Shape, looked_at
+from switchbot_store.postgres.shape import WITHOUT_TRIGGER, Shape, looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +89,7 @@ _TABLES: Final = {
     ),
     3: ("state_history_blocks",),
     4: ("device_readings", "device_readings_hourly"),
+    5: ("state_history_zones", "state_history_parts"),
 }
 _LOCK: Final = "SELECT pg_advisory_xact_lock(%s)"
 _NO_LIMIT: Final = "SET LOCAL statement_timeout = 0"
@@ -181,6 +183,36 @@ def migrate_in_steps(
     migrations = load_migrations()
     with _errors(OWN_NAMESPACE):
         return _in_steps(lend, migrations, progress, stopped)
+
+
+def use_trigger(target: str, *, wanted: bool) -> None:
+    """Let a trigger make revisions for writers that know nothing of them, or none.
+
+    Tables that an extension distributes take no trigger. Without it, whoever writes
+    `json_store` by SQL has to set `revision` himself, or his write is not noticed; the
+    stores here always do. `target` is a connection string, of the table's owner. Raises
+    MigrationError, StoreUnavailableError.
+    """
+    migrate(target)
+    lender = _lender(target)
+    try:
+        with _errors(OWN_NAMESPACE), lender.lend() as connection:
+            if wanted:
+                connection.execute("COMMENT ON FUNCTION json_store_revise() IS NULL")
+                _applied(connection, load_migrations(), OWN_NAMESPACE)
+            else:
+                with connection.transaction():
+                    connection.execute(_NO_LONG_WAIT.encode())
+                    connection.execute(
+                        "DROP TRIGGER IF EXISTS json_store_revise ON json_store"
+                    )
+                    connection.execute(
+                        sql.SQL("COMMENT ON FUNCTION json_store_revise() IS {}").format(
+                            sql.Literal(WITHOUT_TRIGGER)
+                        )
+                    )
+    finally:
+        lender.close()
 
 
 def load_migrations(directory: Path | Traversable | None = None) -> list[Migration]:

@@ -76,11 +76,11 @@ WHERE contype = 'f' AND confrelid = to_regclass(%s)
 """
 _OTHER_INDEXES: Final = """
 SELECT i.indexrelid::regclass::text, i.indisunique, pg_get_indexdef(i.indexrelid)
-FROM pg_index i WHERE i.indrelid = to_regclass(%s) AND ARRAY(
+FROM pg_index i WHERE i.indrelid = to_regclass(%s) AND (NOT i.indisunique OR ARRAY(
     SELECT a.attname::text FROM unnest(i.indkey) n(number)
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = n.number
     ORDER BY 1
-) IS DISTINCT FROM %s
+) IS DISTINCT FROM %s)
 """
 _TRIGGERS: Final = """
 SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t

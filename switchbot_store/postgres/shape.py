@@ -55,6 +55,8 @@ COLUMNS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         *(("temperature_weighed", _REAL), ("humidity_weighed", _REAL)),
         *_SUMMED,
     ),
+    "state_history_zones": (("zone", "text"),),
+    "state_history_parts": (("part", "integer"), ("through", _AT)),
     "device_readings": (
         *(("device_id", "text"), ("attribute", "text"), ("timestamp", _AT)),
         *(("number", _REAL), ("word", "text")),
@@ -74,6 +76,8 @@ _KEYS: Final = {
     "state_history_late": ("bucket", "zone"),
     "state_history_rollup": ("singleton",),
     "state_history_blocks": ("bucket", "zone"),
+    "state_history_zones": ("zone",),
+    "state_history_parts": ("part",),
     "device_readings": ("attribute", "device_id", "timestamp"),
     "device_readings_hourly": ("attribute", "bucket", "device_id"),
 }
@@ -100,6 +104,8 @@ _WANTED: Final = _values(
 _WANTED_KEYS: Final = _values(
     *((table, "{" + ",".join(names) + "}") for table, names in _KEYS.items())
 )
+WITHOUT_TRIGGER: Final = "on no table, as it was told"
+"""The comment on its function where there is to be no trigger that makes revisions."""
 _TRIGGER_TYPE: Final = 1 + 2 + 16
 """FOR EACH ROW, BEFORE, UPDATE"""
 
@@ -146,7 +152,10 @@ WITH wanted (place, name, type) AS (VALUES {_WANTED}
     )
     UNION ALL
     SELECT 'json_store', 'has no trigger that makes revisions'
-    WHERE to_regclass('json_store') IS NOT NULL AND NOT EXISTS (
+    WHERE to_regclass('json_store') IS NOT NULL
+        AND coalesce(obj_description(to_regproc('json_store_revise'), 'pg_proc'), '')
+            <> '{WITHOUT_TRIGGER}'
+        AND NOT EXISTS (
         SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
         WHERE t.tgrelid = to_regclass('json_store') AND t.tgname = 'json_store_revise'
             AND p.proname = 'json_store_revise' AND t.tgenabled IN ('O', 'A')

@@ -6,6 +6,7 @@ revisions as they are, instants as microseconds since 1970.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _COLUMNS: Final = b"""
@@ -157,7 +158,20 @@ WITH written AS (DELETE FROM json_store WHERE kind = $1 AND %b RETURNING %b)
 """ % (_IN_TIME % b"2", _OR_ERROR % b"2", _COUNTED)
 REVISIONS: Final = b"SELECT kind, revision::text FROM json_store"
 KEYS: Final = b"SELECT kind FROM json_store"
-KEYS_WITH: Final = b"SELECT kind FROM json_store WHERE starts_with(kind, $1)"
+# By the index over bytes; it takes no collation's, by which a prefix may be parted.
+KEYS_WITH: Final = b"SELECT kind FROM json_store WHERE kind LIKE $1"
+_OF_PATTERNS: Final = re.compile(r"([\\%_])")
+
+
+def beginning(prefix: str) -> str:
+    """Return the pattern of LIKE for texts that begin so, whatever is in it.
+
+    >>> beginning("homes/42/")
+    'homes/42/%'
+    """
+    return _OF_PATTERNS.sub(r"\\\1", prefix) + "%"
+
+
 WRITABLE: Final = b"""
 SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool
 """

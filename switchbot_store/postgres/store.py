@@ -251,7 +251,8 @@ class PostgresStore(StoreInterface):
 
     def keys_with(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with `prefix`, the internal ones too."""
-        rows = self._execute(statements.KEYS_WITH, prefix.encode()).value
+        pattern = statements.beginning(prefix).encode()
+        rows = self._execute(statements.KEYS_WITH, pattern).value
         return sorted(_text(row[0]) for row in rows)
 
     def revisions(self) -> dict[str, str]:

@@ -194,7 +194,7 @@ class Run:
                     }
                 )
         assert self.fleet(url, "install").wait() == 0
-        spread = ("--spread", str(INTERVAL))
+        spread = ("--spread", str(0 if self.options.drain else INTERVAL))
         assert self.fleet(url, "sow", *spread).wait() == 0
 
     def work(self, url: str, number: int) -> None:
@@ -294,6 +294,53 @@ def measure(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
         "cloud_cores": round(
             (children_cpu(processes["cloud"]) - before["cpu"]["cloud"]) / seconds, 3
         ),
+        "worker_mb": [round(memory_mb(each.pid), 1) for each in run.workers],
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def drain(run: Run, server: PostgresServer, url: str) -> dict[str, object]:
+    """Let homes that are all due be visited; tell how fast, and what a visit costs."""
+    options = run.options
+    for number in range(options.workers):
+        run.work(url, number)
+    processes = {"server": server.pid, "cloud": run.cloud.pid}
+
+    def look() -> dict[str, float]:
+        try:
+            counted = run.counted()
+        except OSError:  # none listens yet
+            counted = {}
+        return {
+            "visits": visits_in(counted),
+            "statements": counted.get("switchbot_fleet_statements_sum", 0.0),
+            "at": time.monotonic(),
+            "transactions": float(transactions(url)),
+            "worker": sum(cpu_seconds(each.pid) for each in run.workers),
+            **{name: children_cpu(pid) for name, pid in processes.items()},
+        }
+
+    # What starting costs is no visit's.
+    looks = [look()]
+    while looks[-1]["visits"] < 0.95 * options.homes:
+        wait(0.2)
+        found = look()
+        if found["visits"] > 0.1 * options.homes or not looks[0]["visits"]:
+            looks.append(found)
+        if looks[0]["visits"] < 0.1 * options.homes:
+            looks = [found]
+    done = {name: value - looks[0][name] for name, value in looks[-1].items()}
+    visits = done["visits"]
+    return {
+        "homes": options.homes,
+        "workers": options.workers,
+        "visits_a_second": round(visits / done["at"], 1),
+        "transactions_a_visit": round(done["transactions"] / visits, 2),
+        "store_statements_a_visit": round(done["statements"] / visits, 2),
+        **{
+            f"{name}_ms_a_visit": round(1000 * done[name] / visits, 2)
+            for name in ("worker", *processes)
+        },
         "worker_mb": [round(memory_mb(each.pid), 1) for each in run.workers],
         "load_average": os.getloadavg()[0],
     }
@@ -439,6 +486,7 @@ def main() -> None:
     parser.add_argument("--warm", type=float)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--kill-database", action="store_true")
+    parser.add_argument("--drain", action="store_true", help="all are due at once")
     parser.add_argument("--keeper", action="store_true", help="one process, no queue")
     parser.add_argument("--inner-keeper", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -460,6 +508,8 @@ def main() -> None:
             chaos = options.kill or options.kill_database
             if options.keeper:
                 found = kept(run, url)
+            elif options.drain:
+                found = drain(run, server, url)
             else:
                 found = (kill if chaos else measure)(run, server, url)
             print(json.dumps(found, indent=1, default=str))

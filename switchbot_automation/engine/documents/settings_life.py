@@ -62,6 +62,7 @@ class SettingsLife:
         self.revision_in_force: str = ""
         self.past_read: bool = False
         self.unsaved: bool = False
+        self.parse: Callable[[Mapping[str, Any]], Settings] = parse_settings
         self._parsed: Settings | None = None
         self._unreadable: SettingsError | None = None
         self._refused: SettingsError | None = None
@@ -124,7 +125,7 @@ class SettingsLife:
 
     def _readable(self, document: Mapping[str, Any]) -> Settings:
         try:
-            return parse_settings(document)
+            return self.parse(document)
         except SettingsError:
             found = salvage(document)
             if found is None:

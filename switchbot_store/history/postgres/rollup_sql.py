@@ -6,14 +6,13 @@ See `switchbot_store.history.postgres.rows_sql` for the angle brackets.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, LiteralString
 
 from switchbot_store.history.model import BLOCK, HOLD_SECONDS, HOUR, block_of
 from switchbot_store.history.postgres.buckets_sql import (
     BLOCK_OF,
     FEW,
     FINISHED,
-    KNOWN,
     ROW_TEXTS,
     sums_of,
 )
@@ -23,26 +22,79 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-# Who holds this row computes hours; it is there from the first time on.
-CLAIM: Final = """
-INSERT INTO state_history_rollup (through) VALUES ('-infinity')
-ON CONFLICT (singleton) DO UPDATE SET through = state_history_rollup.through
-RETURNING nullif(through, '-infinity')
-"""
+# Hours are rolled up by parts of the zones. Who holds a part's row computes the hours and
+# blocks of its zones alone; where somebody holds it already, others take another part.
+_PART_OF: Final[LiteralString] = "hashtext(zone) & 15"
+HOLD_PARTS: Final = composed(
+    """
+    SELECT part FROM state_history_parts
+    WHERE part IN (SELECT <PART> FROM unnest(%(zones)s::text[]) AS given(zone))
+    ORDER BY part FOR UPDATE
+    """,
+    part=_PART_OF,
+)
+HOLD_ALL_PARTS: Final = "SELECT part FROM state_history_parts ORDER BY part FOR UPDATE"
 STATE: Final = """
-SELECT (SELECT nullif(through, '-infinity') FROM state_history_rollup),
-    EXISTS (SELECT FROM state_history_late l JOIN state_history_rollup r
-            ON l.bucket < r.through)
+SELECT nullif(r.through, '-infinity'), p.farthest,
+    r.through IS NULL, p.nearest IS DISTINCT FROM r.through,
+    EXISTS (SELECT FROM state_history_late l WHERE l.bucket < r.through)
+FROM (SELECT min(through) AS nearest, nullif(max(through), '-infinity') AS farthest
+      FROM state_history_parts) AS p
+LEFT JOIN state_history_rollup r ON true
 """
-SET_THROUGH: Final = "UPDATE state_history_rollup SET through = %(through)s"
-TAKE_LATE: Final = """
-DELETE FROM state_history_late WHERE (zone, bucket) IN (
-    SELECT zone, bucket FROM state_history_late WHERE bucket < %(through)s
-    ORDER BY bucket, zone LIMIT %(limit)s FOR UPDATE
-) RETURNING zone, bucket
+"""Up to when all zones are rolled up, and any; whether nobody knows; whether that is to
+be published; whether hours before wait."""
+BEGIN_ANEW: Final = (
+    "UPDATE state_history_parts SET through = '-infinity'",
+    """
+    INSERT INTO state_history_rollup (through) VALUES ('-infinity')
+    ON CONFLICT (singleton) DO NOTHING
+    """,
+)
+"""Where somebody made the tables anew, and with them what was known."""
+PUBLISH: Final = """
+UPDATE state_history_rollup SET through = parts.nearest
+FROM (SELECT min(through) AS nearest FROM state_history_parts) AS parts
+WHERE through < parts.nearest
 """
+"""After each step, by itself: whoever is the last to do so sees what all have done."""
+# So many parts that a step has some hundred zones, and one at least: of a single home
+# all at once.
+TAKE_PARTS: Final = """
+SELECT part, nullif(through, '-infinity') FROM state_history_parts
+WHERE through < %(edge)s
+ORDER BY through, part
+LIMIT greatest(1, 16 * %(zones_at_once)s
+    / greatest(1, (SELECT count(*) FROM state_history_zones)))
+FOR UPDATE SKIP LOCKED
+"""
+ZONES_OF_PARTS: Final = composed(
+    """
+    SELECT zone FROM state_history_zones WHERE <PART> = ANY (%(parts)s)
+    """,
+    part=_PART_OF,
+)
+SET_THROUGH: Final = """
+UPDATE state_history_parts SET through = %(through)s WHERE part = ANY (%(parts)s)
+"""
+TAKE_LATE: Final = composed(
+    """
+    WITH wanted AS MATERIALIZED (
+        SELECT zone, bucket, <PART> AS part FROM state_history_late
+        WHERE bucket < %(through)s ORDER BY bucket, zone LIMIT %(limit)s
+    ), held AS MATERIALIZED (
+        SELECT part FROM state_history_parts
+        WHERE part IN (SELECT part FROM wanted) ORDER BY part FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM state_history_late WHERE (zone, bucket) IN (
+        SELECT zone, bucket FROM wanted WHERE part IN (SELECT part FROM held)
+    ) RETURNING zone, bucket
+    """,
+    part=_PART_OF,
+)
 FORGET_LATE: Final = """
-DELETE FROM state_history_late WHERE bucket >= %(start)s AND bucket < %(end)s
+DELETE FROM state_history_late
+WHERE zone = ANY (%(zones)s) AND bucket >= %(start)s AND bucket < %(end)s
 """
 FORGET_HOURS: Final = """
 WITH hours AS (
@@ -77,30 +129,20 @@ _BLOCK_SUMS: Final = """
     sum(h.aircon_on_seconds), max(h.api_requests_today),
     least(sum(h.error_count), 9223372036854775807)::bigint, bool_or(h.last_temperature_stale)
 """
-# Whether a NULL in an array is one depends on the session's array_nulls.
 _GIVEN: Final = """
-(
-    SELECT CASE WHEN NOT every THEN zone END AS zone, lo, hi
-    FROM unnest(%(zones)s::text[], %(every)s::boolean[], %(starts)s::timestamptz[],
-        %(ends)s::timestamptz[]) AS given(zone, every, lo, hi)
-)
+unnest(%(zones)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS r(zone, lo, hi)
 """
 _BUCKET_OF: Final = HOUR_OF.replace("{}", "since")
 ROLL_UP: Final = composed(
     """
     INSERT INTO state_history_hourly AS stored (zone, bucket, <COLUMNS>)
-    WITH RECURSIVE <ZONES>, <KNOWN>, ranges AS (
-        SELECT z.zone, r.lo, r.hi
-        FROM <GIVEN> AS r
-        JOIN known z ON z.zone = coalesce(r.zone, z.zone)
-    ), <SUMS>
+    WITH ranges AS (SELECT * FROM <GIVEN>), <SUMS>
     SELECT s.zone, s.bucket, <FINISHED>
     FROM sums s LEFT JOIN LATERAL (<TEXTS>) AS texts ON true
     ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
     WHERE NOT stored.frozen
     """,
-    zones=ZONES,
-    known=KNOWN,
     given=_GIVEN,
     sums=sums_of(
         None,
@@ -124,23 +166,15 @@ ROLL_UP: Final = composed(
 SUM_UP: Final = composed(
     """
     INSERT INTO state_history_blocks AS stored (zone, bucket, <COLUMNS>)
-    WITH RECURSIVE <ZONES>, <KNOWN>
     SELECT s.*
-    FROM <GIVEN> AS r
-    CROSS JOIN LATERAL (
-        SELECT r.zone WHERE r.zone IS NOT NULL
-        UNION ALL
-        SELECT known.zone FROM known WHERE r.zone IS NULL
-    ) AS z
+    FROM <GIVEN>
     CROSS JOIN LATERAL (
         SELECT h.zone, <BLOCK>, <SUMS> FROM state_history_hourly h
-        WHERE h.zone = z.zone AND h.bucket >= r.lo AND h.bucket < r.hi
+        WHERE h.zone = r.zone AND h.bucket >= r.lo AND h.bucket < r.hi
         GROUP BY 1, 2 <FEW>
     ) AS s
     ON CONFLICT (zone, bucket) DO UPDATE SET (<COLUMNS>) = (<EXCLUDED>)
     """,
-    zones=ZONES,
-    known=KNOWN,
     given=_GIVEN,
     few=FEW,
     block=BLOCK_OF.replace("{}", "h.bucket"),
@@ -217,22 +251,20 @@ PURGE: Final = composed(
 
 
 def range_values(
-    ranges: Collection[tuple[str | None, datetime, datetime]],
+    ranges: Collection[tuple[str, datetime, datetime]],
 ) -> dict[str, object]:
-    """Return the parameters of `ROLL_UP` and `SUM_UP`; zone None: every zone."""
+    """Return the parameters of `ROLL_UP` and `SUM_UP`."""
     return {
-        "zones": [zone or "" for zone, _, _ in ranges],
-        "every": [zone is None for zone, _, _ in ranges],
+        "zones": [zone for zone, _, _ in ranges],
         "starts": [start for _, start, _ in ranges],
         "ends": [end for _, _, end in ranges],
-        "zone": None,
         "hold": timedelta(seconds=HOLD_SECONDS),
     }
 
 
 def whole_blocks(
-    ranges: Collection[tuple[str | None, datetime, datetime]],
-) -> set[tuple[str | None, datetime, datetime]]:
+    ranges: Collection[tuple[str, datetime, datetime]],
+) -> set[tuple[str, datetime, datetime]]:
     """Return the ranges widened to the blocks of their hours, each once."""
     return {
         (zone, block_of(start), block_of(end - HOUR) + BLOCK)

@@ -69,7 +69,7 @@ _MARK: Final = composed(
     FROM added CROSS JOIN LATERAL (VALUES (<HOUR>), (<HOUR> + interval '1 hour'))
         AS hours(bucket)
     WHERE hours.bucket + interval '1 hour' <= <NOW>
-        OR hours.bucket < (SELECT through FROM state_history_rollup)
+        OR hours.bucket < (SELECT max(through) FROM state_history_parts)
     ORDER BY 1, 2
     ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
     """,
@@ -77,7 +77,11 @@ _MARK: Final = composed(
 )
 INSERT_LATE: Final = composed(
     """
-    WITH added AS (<INSERT> RETURNING zone, "timestamp"), marked AS (<MARK>)
+    WITH added AS (<INSERT> RETURNING zone, "timestamp"), marked AS (<MARK>),
+    noted AS (
+        INSERT INTO state_history_zones SELECT DISTINCT zone FROM added ORDER BY 1
+        ON CONFLICT (zone) DO NOTHING
+    )
     SELECT count(*) FROM added
     """,
     insert=_INSERT,
@@ -110,6 +114,11 @@ ORDER BY 1, 2
 ON CONFLICT (zone, bucket) DO UPDATE SET marks = state_history_late.marks + 1
 """
 
+NOTE_ZONES: Final = """
+INSERT INTO state_history_zones SELECT DISTINCT unnest(%(zones)s::text[]) ORDER BY 1
+ON CONFLICT (zone) DO NOTHING
+"""
+
 # --- reading recorded rows -----------------------------------------------------------
 
 LEAPS: Final = """
@@ -130,14 +139,25 @@ _LEAPS_OF_HOURS: Final = LEAPS.replace("state_history", "state_history_hourly").
 NAMES: Final = composed(
     """
     WITH RECURSIVE <ZONES>, rolled(zone) AS (<HOURS>)
-    SELECT zone FROM zones WHERE starts_with(zone, %(prefix)s)
-    UNION SELECT zone FROM rolled WHERE starts_with(zone, %(prefix)s)
-    UNION SELECT zone FROM state_history_late WHERE starts_with(zone, %(prefix)s)
+    SELECT zone FROM zones WHERE zone IS NOT NULL
+    UNION SELECT zone FROM rolled WHERE zone IS NOT NULL
+    UNION SELECT zone FROM state_history_late
     """,
     zones=ZONES,
     hours=_LEAPS_OF_HOURS,
 )
-"""Every zone of which anything is there. By leaps: a collation may part a prefix."""
+"""Every zone of which anything is there."""
+NAMES_WITH: Final = "SELECT zone FROM state_history_zones WHERE zone LIKE %(pattern)s"
+NOTE_ALL: Final = composed(
+    """
+    INSERT INTO state_history_zones
+    WITH RECURSIVE <ZONES>
+    SELECT zone FROM zones WHERE zone IS NOT NULL ORDER BY 1
+    ON CONFLICT (zone) DO NOTHING
+    """,
+    zones=ZONES,
+)
+"""What was recorded by writers that note no zone."""
 DELETE_ROWS: Final = """
 DELETE FROM state_history WHERE zone = %(zone)s AND "timestamp" IN (
     SELECT "timestamp" FROM state_history WHERE zone = %(zone)s LIMIT %(limit)s)
@@ -146,6 +166,7 @@ DELETE_HOURS: Final = (
     "DELETE FROM state_history_late WHERE zone = %(zone)s",
     "DELETE FROM state_history_hourly WHERE zone = %(zone)s",
     "DELETE FROM state_history_blocks WHERE zone = %(zone)s",
+    "DELETE FROM state_history_zones WHERE zone = %(zone)s",
 )
 
 ROWS: Final = composed(
@@ -190,6 +211,10 @@ OLDEST: Final = composed(
     ) s
     """,
     zones=ZONES,
+)
+OLDEST_OF: Final = OLDEST.replace(
+    f"WITH RECURSIVE {ZONES}",
+    "WITH zones(zone) AS (SELECT unnest(%(zones)s::text[]))",
 )
 NEWEST: Final = composed(
     """

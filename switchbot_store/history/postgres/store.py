@@ -38,6 +38,7 @@ from switchbot_store.history.steps import StepSize
 from switchbot_store.instants import LATEST
 from switchbot_store.postgres.connections import Connections
 from switchbot_store.postgres.migrations import migrate_history, migrate_in_steps
+from switchbot_store.postgres.statements import beginning
 from switchbot_store.postgres.wire import fetch
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ _MAX_RECORDSET_ROWS: Final = 1000
 """Beyond this COPY is faster, though it takes several round trips."""
 _STEP_SECONDS: Final = 5.0
 """What a step of the rollup may take before it is tried again with half of the hours."""
+_ZONES_AT_ONCE: Final = 500
+"""About so many zones are rolled up in one step."""
 _RECOMPUTED_HOURS: Final = 2
 """Hours closed already that are looked at again, for rows that came unannounced."""
 _DELETED_AT_ONCE: Final = 10_000
@@ -153,8 +156,10 @@ class PostgresHistory(HistoryBackend):
                 with connection.transaction():
                     count = _copied(connection, samples)
                     if count:
-                        through, _ = _row(connection, rollup_sql.STATE, {})
-                        over = in_utc(now) if through is None else max(now, through)
+                        zones = {sample.zone for sample in samples}
+                        connection.execute(sql.NOTE_ZONES, {"zones": list(zones)})
+                        _, farthest, *_ = _row(connection, rollup_sql.STATE, {})
+                        over = in_utc(now) if farthest is None else max(now, farthest)
                         _mark_late(connection, late_hours(keys_of(samples), over))
                     return count
             except _REFUSED as error:
@@ -266,12 +271,20 @@ class PostgresHistory(HistoryBackend):
 
         def step(connection: Connection) -> int:
             # Mostly there is nothing to do, which one statement tells.
-            through, late = _row(connection, rollup_sql.STATE, {})
-            if through is not None and through >= edge and not late:
+            through, _, unknown, ahead, late = _row(connection, rollup_sql.STATE, {})
+            if through is not None and through >= edge and not (ahead or late):
                 return 0
             began = monotonic()
             with connection.transaction():
-                done = _roll_up(connection, edge, size.hours)
+                if unknown:
+                    for statement in rollup_sql.BEGIN_ANEW:
+                        connection.execute(statement)
+                done = _advance(connection, edge, size.hours)
+            if done or ahead:
+                connection.execute(rollup_sql.PUBLISH)
+            if not done and through is not None:
+                with connection.transaction():
+                    done = _made_up_for(connection, through, size.hours)
             size.took(monotonic() - began)
             return done
 
@@ -304,9 +317,7 @@ class PostgresHistory(HistoryBackend):
         def moved(connection: Connection) -> int:
             try:
                 with connection.transaction():
-                    _first(
-                        connection, rollup_sql.CLAIM, {}
-                    )  # blocks are summed up alone
+                    _hold(connection, zone)  # blocks are summed up alone
                     with connection.cursor(row_factory=tuple_row) as cursor:
                         found = cursor.execute(sql.MOVE, values).fetchall()
                     keys = [(name, in_utc(at)) for name, at in found]
@@ -321,11 +332,12 @@ class PostgresHistory(HistoryBackend):
 
     def zones(self, prefix: str = "") -> list[str]:
         """Return the names of the zones that begin so; see `HistoryBackend.zones`."""
-        values = {"zone": None, "prefix": prefix}
+        values = {"zone": None, "pattern": beginning(prefix)}
+        statement = sql.NAMES_WITH if prefix else sql.NAMES
 
         def fetch_names(connection: Connection) -> list[str]:
             with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-                return [name for (name,) in cursor.execute(sql.NAMES, values)]
+                return [name for (name,) in cursor.execute(statement, values)]
 
         return sorted(self._reading(fetch_names))
 
@@ -338,7 +350,7 @@ class PostgresHistory(HistoryBackend):
 
         def rest(connection: Connection) -> int:
             with connection.transaction():
-                _first(connection, rollup_sql.CLAIM, {})  # or hours come back
+                _hold(connection, zone)  # or hours come back
                 count = some(connection)
                 for statement in sql.DELETE_HOURS:
                     connection.execute(statement, values)
@@ -351,18 +363,21 @@ class PostgresHistory(HistoryBackend):
         return gone + self._reading(rest)
 
     def frozen_hours(
-        self, *, after: RowKey | None = None, limit: int
+        self, *, after: RowKey | None = None, limit: int, zone: str | None = None
     ) -> list[HistoryRow]:
         """Return hours without rows; see `HistoryBackend.frozen_hours`."""
         values = {
+            "zone": zone,
             "after": _BEFORE_ALL if after is None else after.timestamp,
             "after_zone": "" if after is None else after.zone,
             "limit": limit,
         }
 
+        statement = frozen.POSTGRES_READ_ZONE if zone else frozen.POSTGRES_READ
+
         def fetch_rows(connection: Connection) -> list[HistoryRow]:
             with connection.cursor(row_factory=dict_row, binary=True) as cursor:
-                found = cursor.execute(frozen.POSTGRES_READ, values)
+                found = cursor.execute(statement, values)
                 return [HistoryRow(row) for row in found]
 
         rows = self._reading(fetch_rows)
@@ -376,9 +391,11 @@ class PostgresHistory(HistoryBackend):
 
         def add(connection: Connection) -> int:
             with connection.transaction():
-                _first(connection, rollup_sql.CLAIM, {})  # blocks are summed up alone
-                count = connection.execute(frozen.POSTGRES_ADD, values).rowcount
                 keys = [(each["zone"], each["timestamp"]) for each in hours]
+                zones = list({zone for zone, _ in keys})
+                _hold(connection, *zones)  # blocks are summed up alone
+                count = connection.execute(frozen.POSTGRES_ADD, values).rowcount
+                connection.execute(sql.NOTE_ZONES, {"zones": zones})
                 _sum_up(connection, [(zone, at, at + HOUR) for zone, at in keys])
                 return count
 
@@ -480,25 +497,31 @@ def _forget_hours(connection: Connection, hours: set[tuple[str, datetime]]) -> N
         _sum_up(connection, [(zone, at, at + HOUR) for zone, at in hours])
 
 
-def _roll_up(connection: Connection, edge: datetime, hours: int) -> int:
-    """Do one step within a transaction; see `HistoryBackend.roll_up`."""
-    claimed = _first(connection, rollup_sql.CLAIM, {})
-    through = None if claimed is None else in_utc(claimed)
-    if through is None or through < edge:
-        return _advance(connection, through, edge, hours)
-    values = {"through": through, "limit": hours}
+def _hold(connection: Connection, *zones: str | None) -> None:
+    """Hold the parts of these zones, or of all, until the transaction ends."""
+    if None in zones:
+        connection.execute(rollup_sql.HOLD_ALL_PARTS)
+    else:
+        connection.execute(rollup_sql.HOLD_PARTS, {"zones": list(zones)})
+
+
+def _advance(connection: Connection, edge: datetime, hours: int) -> int:
+    """Roll up some hours of some zones that follow, skipping those without rows.
+
+    Within a transaction. Returns how many; 0 where others are at what there is to do.
+    """
+    values = {"edge": edge, "zones_at_once": _ZONES_AT_ONCE}
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
-    if marked:
-        _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
-    return len(marked)
-
-
-def _advance(
-    connection: Connection, through: datetime | None, edge: datetime, hours: int
-) -> int:
-    """Roll up some hours that follow `through`, skipping those without rows."""
-    first = _oldest(connection, through or _BEFORE_ALL)
+        taken = cursor.execute(rollup_sql.TAKE_PARTS, values).fetchall()
+        if not taken:
+            return 0
+        parts = [part for part, through in taken if through == taken[0][1]]
+        if parts[0] == 0:  # once an hour at least
+            connection.execute(sql.NOTE_ALL, {"zone": None})
+        found = cursor.execute(rollup_sql.ZONES_OF_PARTS, {"parts": parts}).fetchall()
+    zones = [zone for (zone,) in found]
+    through = None if taken[0][1] is None else in_utc(taken[0][1])
+    first = _oldest_of(connection, zones, through or _BEFORE_ALL)
     if first is None or first >= edge:
         upto = edge
     else:
@@ -507,21 +530,32 @@ def _advance(
         begin = edge if first is None else min(hour_of(first), edge)
     else:
         begin = through - _RECOMPUTED_HOURS * HOUR
-    connection.execute(rollup_sql.FORGET_LATE, {"start": begin, "end": upto})
-    _compute(connection, [(None, begin, upto)])
-    connection.execute(rollup_sql.SET_THROUGH, {"through": upto})
+    where = {"zones": zones, "start": begin, "end": upto}
+    connection.execute(rollup_sql.FORGET_LATE, where)
+    _compute(connection, [(zone, begin, upto) for zone in zones])
+    connection.execute(rollup_sql.SET_THROUGH, {"through": upto, "parts": parts})
     return max(1, (upto - begin) // HOUR)
 
 
+def _made_up_for(connection: Connection, through: datetime, hours: int) -> int:
+    """Compute some hours anew that got rows when they were over; return how many."""
+    values = {"through": through, "limit": hours}
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        marked = cursor.execute(rollup_sql.TAKE_LATE, values).fetchall()
+    if marked:
+        _compute(connection, [(zone, hour, hour + HOUR) for zone, hour in marked])
+    return len(marked)
+
+
 def _compute(
-    connection: Connection, ranges: Sequence[tuple[str | None, datetime, datetime]]
+    connection: Connection, ranges: Sequence[tuple[str, datetime, datetime]]
 ) -> None:
     connection.execute(rollup_sql.ROLL_UP, rollup_sql.range_values(ranges))
     _sum_up(connection, ranges)
 
 
 def _sum_up(
-    connection: Connection, ranges: Sequence[tuple[str | None, datetime, datetime]]
+    connection: Connection, ranges: Sequence[tuple[str, datetime, datetime]]
 ) -> None:
     values = rollup_sql.range_values(rollup_sql.whole_blocks(ranges))
     connection.execute(rollup_sql.SUM_UP, values)
@@ -543,4 +577,11 @@ def _first(
 
 def _oldest(connection: Connection, since: datetime) -> datetime | None:
     moment = _first(connection, sql.OLDEST, {"since": since, "zone": None})
+    return None if moment is None else in_utc(moment)
+
+
+def _oldest_of(
+    connection: Connection, zones: list[str], since: datetime
+) -> datetime | None:
+    moment = _first(connection, sql.OLDEST_OF, {"since": since, "zones": zones})
     return None if moment is None else in_utc(moment)

@@ -310,16 +310,18 @@ class SqliteHistory(HistoryBackend):
         return counts[0]
 
     def frozen_hours(
-        self, *, after: RowKey | None = None, limit: int
+        self, *, after: RowKey | None = None, limit: int, zone: str | None = None
     ) -> list[HistoryRow]:
         """Return hours without rows; see `HistoryBackend.frozen_hours`."""
         values = {
+            "zone": zone,
             "after": _BEFORE_ALL if after is None else to_micros(after.timestamp),
             "after_zone": "" if after is None else after.zone,
             "limit": limit,
         }
         with self._file.reading() as connection:
-            cursor = connection.execute(frozen.SQLITE_READ, values)
+            statement = frozen.SQLITE_READ_ZONE if zone else frozen.SQLITE_READ
+            cursor = connection.execute(statement, values)
             names = _names(cursor)
             return [_named(row, names) for row in cursor]
 

@@ -16,6 +16,7 @@ from switchbot_store import (
     migrate,
 )
 from switchbot_store.cli.app import application
+from switchbot_store.postgres.migrations import use_trigger
 from switchbot_store.postgres.partitioning import KEYS, partition
 from switchbot_store.testing import HistoryContract, StoreContract
 
@@ -40,6 +41,16 @@ class TestHistoryInParts(HistoryContract):
     def make_backend(self, database_url):
         url = made_in_parts(database_url)
         return lambda: PostgresHistory(url)
+
+
+class TestDocumentsInPartsWithoutATrigger(StoreContract):
+    """As a table that an extension distributes, which takes none."""
+
+    @pytest.fixture
+    def make_store(self, database_url):
+        url = made_in_parts(database_url)
+        use_trigger(url, wanted=False)
+        return lambda: PostgresStore(url)
 
 
 def in_parts(url, table):
@@ -212,6 +223,29 @@ def test_hosts_that_write_without_revisions_still_make_them(database_url):
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("""UPDATE json_store SET data = '{"n": 2}'""")
         assert store.get_entry("a").revision != before
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_trigger_is_left_out_where_it_is_told_and_comes_back(database_url, parts):
+    def found():
+        with psycopg.connect(database_url) as connection:
+            return connection.execute(
+                "SELECT count(*) > 0 FROM pg_trigger WHERE tgname = 'json_store_revise'"
+            ).fetchone()[0]
+
+    if parts:
+        made_in_parts(database_url)
+    use_trigger(database_url, wanted=False)
+    for _ in range(2):
+        assert migrate(database_url) == []
+        with PostgresStore(database_url) as store:
+            store.set("a", {"n": 1})
+            before = store.get_entry("a").revision
+            store.set("a", {"n": 2})
+            assert store.get_entry("a").revision != before
+        assert not found()
+    use_trigger(database_url, wanted=True)
+    assert found()
 
 
 def test_deleting_old_rows_of_one_part_leaves_those_of_the_others(database_url):

@@ -1,0 +1,167 @@
+"""Jobs of a worker, many in a statement, by the queue's own rules of who may."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from procrastinate.jobs import Status
+
+from switchbot_automation.fleet.queue import FleetQueue
+
+
+class Counted:
+    """A connector that counts what goes to the server."""
+
+    def __init__(self, connector):
+        self._connector = connector
+        self.statements = []
+
+    def __getattr__(self, name):
+        found = getattr(self._connector, name)
+        if not name.startswith("execute_query"):
+            return found
+
+        def counted(query, **arguments):
+            self.statements.append(query)
+            return found(query, **arguments)
+
+        return counted
+
+
+@pytest.fixture
+async def queue(database_url):
+    async with FleetQueue(database_url) as made:
+        await made.install()
+        made.jobs.connector = Counted(made.jobs.connector)
+        yield made
+
+
+def ticks(queue, homes, due=None):
+    due = due or datetime.now(UTC) - timedelta(seconds=1)
+    return [queue._job(str(home), due) for home in homes]
+
+
+async def taken(queue, worker):
+    found = []
+    while (job := await queue.jobs.fetch_job(queue.queues, worker)) is not None:
+        found.append(job)
+    return found
+
+
+async def test_as_many_are_taken_in_one_statement_as_there_is_room_for(queue):
+    await queue.jobs.put(ticks(queue, range(20)))
+    queue.jobs.room = 8
+    queue.jobs.connector.statements.clear()
+    worker = await queue.jobs.register_worker()
+    first = [await queue.jobs.fetch_job(queue.queues, worker) for _ in range(8)]
+    assert [job.lock for job in first] == [str(home) for home in range(8)]
+    assert len(queue.jobs.connector.statements) == 2  # registering, and taking
+    # Three places are free again: so many are taken, and no more.
+    await asyncio.gather(
+        *(
+            queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
+            for job in first[:3]
+        )
+    )
+    assert len(queue.jobs.connector.statements) == 3
+    second = await queue.jobs.fetch_job(queue.queues, worker)
+    at_work = await queue.jobs.list_jobs_async(status="doing")
+    assert second.lock == "8"
+    assert len(at_work) == 8
+
+
+async def test_what_is_not_due_or_of_another_queue_stays(queue):
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await queue.jobs.put(ticks(queue, [1]))
+    await queue.jobs.put(ticks(queue, [2], later))
+    (other,) = ticks(queue, [3])
+    await queue.jobs.put([other.evolve(queue="elsewhere")])
+    queue.jobs.room = 8
+    worker = await queue.jobs.register_worker()
+    assert [job.lock for job in await taken(queue, worker)] == ["1"]
+
+
+async def test_of_one_home_one_job_is_at_work_however_many_are_taken(queue):
+    """The urgent one first, then the older; the next once that one ended."""
+    (tick,) = ticks(queue, [1])
+    old, new, urgent = (
+        tick.evolve(queueing_lock=None, task_kwargs={"home": name}, priority=priority)
+        for name, priority in (("old", 0), ("new", 0), ("urgent", 100))
+    )
+    await queue.jobs.put([old, new, urgent])
+    queue.jobs.room = 8
+    worker = await queue.jobs.register_worker()
+    for name in ("urgent", "old", "new"):
+        (job,) = await taken(queue, worker)
+        assert job.task_kwargs == {"home": name}
+        await queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True)
+    assert await queue.jobs.list_jobs_async() == []
+
+
+async def test_two_workers_take_each_job_once(queue, database_url):
+    await queue.jobs.put(ticks(queue, range(60)))
+    async with FleetQueue(database_url) as other:
+        both = []
+        for each in (queue, other):
+            each.jobs.room = 60
+            worker = await each.jobs.register_worker()
+            both.append(taken(each, worker))
+        found = [job.lock for jobs in await asyncio.gather(*both) for job in jobs]
+    assert sorted(found, key=int) == [str(home) for home in range(60)]
+
+
+async def test_of_many_put_at_once_each_hears_whether_its_place_was_free(queue):
+    await queue.jobs.put(ticks(queue, [3, 11]))
+    queue.jobs.connector.statements.clear()
+    told = await asyncio.gather(*map(queue.jobs.put_soon, ticks(queue, range(16))))
+    assert [home for home, free in enumerate(told) if not free] == [3, 11]
+    assert len(await queue.jobs.list_jobs_async()) == 16
+    queue.jobs.connector.statements.clear()
+    later = ticks(queue, range(100, 140))
+    assert all(await asyncio.gather(*map(queue.jobs.put_soon, later)))
+    assert len(queue.jobs.connector.statements) == 1
+
+
+async def test_the_end_of_what_others_took_up_is_theirs_to_tell(queue):
+    """And holds the ends of other jobs up no more than itself."""
+    await queue.jobs.put(ticks(queue, range(3)))
+    queue.jobs.room = 3
+    worker = await queue.jobs.register_worker()
+    jobs = await taken(queue, worker)
+    await queue.jobs.connector.execute_query_async(
+        "DELETE FROM procrastinate_jobs WHERE id = %(job)s", job=jobs[1].id
+    )
+    ends = (
+        queue.jobs.finish_job(job, Status.SUCCEEDED, delete_job=True) for job in jobs
+    )
+    await asyncio.gather(*ends)
+    assert await queue.jobs.list_jobs_async() == []
+
+
+async def test_whoever_waits_hears_of_a_queue_that_does_not_answer(queue):
+    class AwayError(Exception):
+        pass
+
+    async def fails(*_arguments, **_named):
+        raise AwayError
+
+    queue.jobs.batch_defer_jobs_async = fails
+    told = await asyncio.gather(
+        *map(queue.jobs.put_soon, ticks(queue, range(5))), return_exceptions=True
+    )
+    assert [type(each) for each in told] == [AwayError] * 5
+    del queue.jobs.batch_defer_jobs_async
+    assert await queue.jobs.put_soon(ticks(queue, [1])[0])
+
+
+async def test_a_new_worker_begins_nothing_that_an_old_one_took(queue):
+    await queue.jobs.put(ticks(queue, range(4)))
+    queue.jobs.room = 4
+    old = await queue.jobs.register_worker()
+    assert (await queue.jobs.fetch_job(queue.queues, old)).lock == "0"
+    new = await queue.jobs.register_worker()
+    assert await queue.jobs.fetch_job(queue.queues, new) is None
+    # As after any worker that ended: once it is gone, they are taken up.
+    await queue.jobs.unregister_worker(old)
+    await queue._take_up(0)
+    assert len(await taken(queue, new)) == 4
