@@ -26,6 +26,7 @@ _DULL: Final = frozenset(
     }
 )
 _LONGEST_WORD: Final = 60
+_UPKEEP: Final = frozenset({"battery", "filterElement", *_ENERGY, *_POWER})
 
 
 class Facts(NamedTuple):
@@ -38,7 +39,10 @@ class Facts(NamedTuple):
     power_watts: float | None = None
 
     def __bool__(self) -> bool:
-        return any(each is not None for each in self)
+        return self is not _NOTHING and any(each is not None for each in self)
+
+
+_NOTHING: Final = Facts()
 
 
 def facts_of(values: Mapping[str, Any]) -> Facts:
@@ -49,6 +53,8 @@ def facts_of(values: Mapping[str, Any]) -> Facts:
     >>> facts_of({"filterElement": {"usedHours": 12, "effectiveUsageHours": 240}})[1:3]
     (12.0, 240.0)
     """
+    if _UPKEEP.isdisjoint(values):
+        return _NOTHING
     battery = _number(values.get("battery"))
     element = values.get("filterElement")
     used = life = None
@@ -85,6 +91,8 @@ def readings_of(values: Mapping[str, Any]) -> dict[str, float | str]:
 
 
 def _kept(value: object) -> float | str | None:
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
@@ -107,6 +115,6 @@ def _number(value: object) -> float | None:
 def _sum(
     values: Mapping[str, Any], names: tuple[str, ...], factor: float
 ) -> float | None:
-    found = [_number(values.get(name)) for name in names]
+    found = [_number(values[name]) for name in names if name in values]
     known = [each for each in found if each is not None and each >= 0]
     return sum(known) * factor if known else None
