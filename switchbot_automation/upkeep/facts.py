@@ -26,7 +26,8 @@ _DULL: Final = frozenset(
     }
 )
 _LONGEST_WORD: Final = 60
-_UPKEEP: Final = frozenset({"battery", "filterElement", *_ENERGY, *_POWER})
+_METERED: Final = frozenset({*_ENERGY, *_POWER})
+_UPKEEP: Final = _METERED | {"battery", "filterElement"}
 
 
 class Facts(NamedTuple):
@@ -61,12 +62,13 @@ def facts_of(values: Mapping[str, Any]) -> Facts:
     if isinstance(element, dict):
         used = _number(element.get("usedHours"))
         life = _number(element.get("effectiveUsageHours"))
+    metered = not _METERED.isdisjoint(values)
     return Facts(
         battery if battery is not None and 0 <= battery <= _PERCENT else None,
         used if used is not None and used >= 0 else None,
         life if life is not None and life > 0 else None,
-        _sum(values, _ENERGY, 1 / _WATT_MINUTES),
-        _sum(values, _POWER, 1.0),
+        _sum(values, _ENERGY, 1 / _WATT_MINUTES) if metered else None,
+        _sum(values, _POWER, 1.0) if metered else None,
     )
 
 

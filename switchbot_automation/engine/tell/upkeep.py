@@ -73,6 +73,8 @@ class UpkeepWatch:
         self._ledger = UpkeepLedger()
         self._names: dict[str, str] = {}
         self._waiting: list[tuple[datetime, str, Mapping[str, Any]]] = []
+        self._asked: object = None
+        self._takes: TakesReadings | None = None
         self._not_before: datetime | None = None
         self.error: Exception | None = None
         """Why the history did not take readings the last time; None where it did."""
@@ -160,10 +162,11 @@ class UpkeepWatch:
         if side.revision is not None and ledger.due(now):
             side.data = self._read = ledger.to_document(now)
         waiting, self._waiting = self._waiting, []
-        if not waiting or not isinstance(history, TakesReadings):
+        place = self._place(history)
+        if not waiting or place is None:
             return
         try:
-            await history.record_readings(
+            await place.record_readings(
                 DeviceReading(at, device_id, name, value)
                 for at, device_id, values in waiting
                 for name, value in readings_of(values).items()
@@ -174,6 +177,14 @@ class UpkeepWatch:
             self.error = error
         else:
             self.error = None
+
+    def _place(self, history: object) -> TakesReadings | None:
+        """Return a history that takes readings, None for any other."""
+        if history is not self._asked:
+            # Not at every tick: of a protocol each method is looked for.
+            self._asked = history
+            self._takes = history if isinstance(history, TakesReadings) else None
+        return self._takes
 
     def report(self) -> dict[str, Any]:
         """Return the book, JSON-able: devices and units by name, with what is due."""

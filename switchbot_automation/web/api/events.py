@@ -53,8 +53,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     try:
         await response.prepare(request)
         # The home comes last and is the same for all who come; what was missed is not.
-        for frame in (b"retry: 3000\n\n" + b"".join(missed[:-1]), missed[-1]):
-            await _write(response, frame, packed)
+        for first in (b"retry: 3000\n\n" + b"".join(missed[:-1]), missed[-1]):
+            await _write(response, first, packed)
         while True:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
