@@ -1,7 +1,7 @@
 """Where everything of a home lies on a broker. No I/O.
 
 A zone's name may hold what a topic may not, so it goes by an id: its plain letters, and a
-few digits of its own where these are not all of it.
+few digits of its own where these are not all of it, or where they look like such an id.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ DEFAULT_PREFIX: Final = "homeassistant"
 _OTHERS: Final = re.compile(r"[^a-z0-9_-]+")
 _LONGEST: Final = 40
 _DIGITS: Final = 8
+# A name that looks like another's id: were it its own id, the two could share a topic.
+_LIKE_AN_ID: Final = re.compile(rf"(?:.*-)?[0-9a-f]{{{_DIGITS}}}")
 
 
 def topic_id(name: str) -> str:
@@ -24,9 +26,11 @@ def topic_id(name: str) -> str:
 
     >>> topic_id("office"), topic_id("Küche/1")
     ('office', 'k-che-1-2628e0b9')
+    >>> topic_id("k-che-1-2628e0b9") != topic_id("Küche/1")
+    True
     """
     plain = _OTHERS.sub("-", name.lower()).strip("-")[:_LONGEST]
-    if plain and plain == name:
+    if plain and plain == name and not _LIKE_AN_ID.fullmatch(name):
         return plain
     digits = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
     return f"{plain}-{digits}" if plain else digits

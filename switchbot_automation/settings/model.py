@@ -281,6 +281,8 @@ class ZoneSettings:
     """Whether it uses anything that has to be learned. Follows the others."""
     shows: bool = field(init=False, repr=False, compare=False)
     """Whether anything can show that a command was carried out. Follows the others."""
+    ways: frozenset[Action] = field(init=False, repr=False, compare=False)
+    """The actions that any way is configured for."""
     without_way: tuple[Action, ...] = field(init=False, repr=False, compare=False)
     """What it has to do and no way is configured for; none where it only looks on."""
 
@@ -327,6 +329,7 @@ class ZoneSettings:
         object.__setattr__(self, "learns", learns)
         shows = readable or self.power_meter_device_id or self.thermal_response_seconds
         object.__setattr__(self, "shows", bool(shows))
+        object.__setattr__(self, "ways", frozenset(filter(self._finds_way, Action)))
         object.__setattr__(self, "without_way", self._without_way())
 
     def heated(self, low: float, high: float, setpoint: float) -> ZoneSettings:
@@ -343,6 +346,9 @@ class ZoneSettings:
 
     def can(self, action: Action) -> bool:
         """Tell whether any way is configured to carry an action out."""
+        return action in self.ways
+
+    def _finds_way(self, action: Action) -> bool:
         device = bool(self.aircon_device_id) and self.kind.can(action)
         configured = {
             "webhook": bool(self.webhooks.get(action)),

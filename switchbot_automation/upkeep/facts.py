@@ -26,6 +26,8 @@ _DULL: Final = frozenset(
     }
 )
 _LONGEST_WORD: Final = 60
+_METERED: Final = frozenset({*_ENERGY, *_POWER})
+_UPKEEP: Final = _METERED | {"battery", "filterElement"}
 
 
 class Facts(NamedTuple):
@@ -38,7 +40,10 @@ class Facts(NamedTuple):
     power_watts: float | None = None
 
     def __bool__(self) -> bool:
-        return any(each is not None for each in self)
+        return self is not _NOTHING and any(each is not None for each in self)
+
+
+_NOTHING: Final = Facts()
 
 
 def facts_of(values: Mapping[str, Any]) -> Facts:
@@ -49,18 +54,21 @@ def facts_of(values: Mapping[str, Any]) -> Facts:
     >>> facts_of({"filterElement": {"usedHours": 12, "effectiveUsageHours": 240}})[1:3]
     (12.0, 240.0)
     """
+    if _UPKEEP.isdisjoint(values):
+        return _NOTHING
     battery = _number(values.get("battery"))
     element = values.get("filterElement")
     used = life = None
     if isinstance(element, dict):
         used = _number(element.get("usedHours"))
         life = _number(element.get("effectiveUsageHours"))
+    metered = not _METERED.isdisjoint(values)
     return Facts(
         battery if battery is not None and 0 <= battery <= _PERCENT else None,
         used if used is not None and used >= 0 else None,
         life if life is not None and life > 0 else None,
-        _sum(values, _ENERGY, 1 / _WATT_MINUTES),
-        _sum(values, _POWER, 1.0),
+        _sum(values, _ENERGY, 1 / _WATT_MINUTES) if metered else None,
+        _sum(values, _POWER, 1.0) if metered else None,
     )
 
 
@@ -85,6 +93,8 @@ def readings_of(values: Mapping[str, Any]) -> dict[str, float | str]:
 
 
 def _kept(value: object) -> float | str | None:
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
@@ -107,6 +117,6 @@ def _number(value: object) -> float | None:
 def _sum(
     values: Mapping[str, Any], names: tuple[str, ...], factor: float
 ) -> float | None:
-    found = [_number(values.get(name)) for name in names]
+    found = [_number(values[name]) for name in names if name in values]
     known = [each for each in found if each is not None and each >= 0]
     return sum(known) * factor if known else None

@@ -66,6 +66,8 @@ class Live:
         self.boot: str = secrets.token_hex(4)
         self._untold: list[_Told] = []
         self._home_is_due = False
+        self._homes: dict[str, _Home] = {}
+        """The home as those know it who hear of changes, by language."""
         self._zones_are_others = False
         self.decisions: dict[str, deque[dict[str, Any]]] = {}
         self.counts: Counter[tuple[str, ...]] = Counter()
@@ -99,21 +101,28 @@ class Live:
         return len(self._queues) >= MOST_LISTENERS
 
     def join(
-        self, last_event_id: str = "", *, gone: Callable[[], bool] = lambda: False
+        self,
+        last_event_id: str = "",
+        *,
+        changes: bool = False,
+        gone: Callable[[], bool] = lambda: False,
     ) -> tuple[Queue, list[bytes]]:
         """Return a queue of frames, and those since an event that was seen.
 
         None in the queue ends it; give it back with `leave`. `gone` tells whether the
         listener went away. They are in the language that is spoken by who calls.
+        `changes`: after the first home only what differs from the one before, and of
+        decisions nothing beside it.
         """
         if self._untold:
             # They are for those who listened; who joins now hears of what they missed.
             self._send_what_is_new()
         queue: Queue = asyncio.Queue(_WAITING_FRAMES)
-        self._queues[queue] = _Listener(gone, spoken())
+        self._queues[queue] = _Listener(gone, spoken(), changes)
         if self._look is None:
             self._look_soon()
-        return queue, [*self._missed(last_event_id), self._home(spoken())]
+        home = self._known_home(spoken()) if changes else self._home(spoken())
+        return queue, [*self._missed(last_event_id, changes=changes), home.frame]
 
     def leave(self, queue: Queue) -> None:
         """Listen no longer."""
@@ -134,13 +143,13 @@ class Live:
             if listener.gone():
                 self._let_go(queue)
 
-    def _missed(self, last_event_id: str) -> Iterator[bytes]:
+    def _missed(self, last_event_id: str, *, changes: bool) -> Iterator[bytes]:
         boot, _, number = last_event_id.partition("-")
         if boot != self.boot or not (number.isascii() and number.isdigit()):
             return
         seen = int(number[:18])
         for told in self._kept:
-            if told.number <= seen:
+            if told.number <= seen or (changes and told.is_decision):
                 continue
             yield from _frames([told], spoken())
 
@@ -213,9 +222,15 @@ class Live:
             kept[-1]["commands"].append(facts)
             del kept[-1]["commands"][:-5]
 
-    def _home(self, language: str) -> bytes:
+    def _home(self, language: str) -> _Home:
         with speaking(language), measuring(self._engine.unit):
-            return _frame("home", self._engine.overview())
+            return _Home(self._engine.overview())
+
+    def _known_home(self, language: str) -> _Home:
+        """Return the home as all know it who hear of changes: those to come are from it."""
+        if language not in self._homes:
+            self._homes[language] = self._home(language)
+        return self._homes[language]
 
     def _send_what_is_new(self) -> None:
         self._home_is_due = False
@@ -223,22 +238,32 @@ class Live:
             self._zones_are_others = False
             self._forget_zones()
         untold, self._untold = self._untold, []
-        if self._queues:
-            self._send(untold)
+        self._send(untold)
 
     def _send(self, untold: list[_Told]) -> None:
         """Send events and the home after them as one piece, so that it is written once.
 
         However many zones a tick has, it takes one place of those that wait.
         """
-        languages = {each.language for each in self._queues.values()}
+        wanted = {each.wanted for each in self._queues.values()}
+        homes = {language: self._home(language) for language, _changes in wanted}
         frames = {
-            language: b"".join([*_frames(untold, language), self._home(language)])
-            for language in languages
+            (language, changes): b"".join(
+                [
+                    *_frames(untold, language, changes=changes),
+                    homes[language].since(self._homes.get(language))
+                    if changes
+                    else homes[language].frame,
+                ]
+            )
+            for language, changes in wanted
+        }
+        self._homes = {
+            language: homes[language] for language, changes in wanted if changes
         }
         for queue, listener in tuple(self._queues.items()):
             try:
-                queue.put_nowait(frames[listener.language])
+                queue.put_nowait(frames[listener.wanted])
             except asyncio.QueueFull:
                 self.dropped += 1
                 self._let_go(queue)
@@ -250,9 +275,16 @@ class Live:
         queue.put_nowait(None)
 
 
-def _frames(events: Iterable[_Told], language: str) -> Iterator[bytes]:
-    """Yield the frames of events, without those that cannot be told."""
+def _frames(
+    events: Iterable[_Told], language: str, *, changes: bool = False
+) -> Iterator[bytes]:
+    """Yield the frames of events, without those that cannot be told.
+
+    Nor decisions, where the `changes` of the home tell of them.
+    """
     for told in events:
+        if changes and told.is_decision:
+            continue
         try:
             frame = told.frame(language)
         except TypeError:
@@ -264,6 +296,47 @@ def _frames(events: Iterable[_Told], language: str) -> Iterator[bytes]:
 class _Listener(NamedTuple):
     gone: Callable[[], bool]
     language: str
+    changes: bool
+
+    @property
+    def wanted(self) -> tuple[str, bool]:
+        """Whose frames are the same."""
+        return self.language, self.changes
+
+
+class _Home:
+    """The home at one instant, and its frames, each encoded when it is first needed."""
+
+    __slots__ = ("_frame", "overview")
+
+    def __init__(self, overview: dict[str, Any]) -> None:
+        self.overview = overview
+        self._frame = b""
+
+    @property
+    def frame(self) -> bytes:
+        """All of it."""
+        if not self._frame:
+            self._frame = _frame("home", self.overview)
+        return self._frame
+
+    def since(self, before: _Home | None) -> bytes:
+        """Return what differs from the home before; all of it where the zones do."""
+        now, then = self.overview, before.overview if before else {}
+        zones, old = now["zones"], then.get("zones", [])
+        if [each["name"] for each in zones] != [each["name"] for each in old]:
+            return self.frame
+        told = _differing(now, then)
+        told["zones"] = {
+            zone["name"]: _differing(zone, known)
+            for zone, known in zip(zones, old, strict=True)
+            if zone != known
+        }
+        return _frame("changes", told)
+
+
+def _differing(now: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in now.items() if each != then[key]}
 
 
 class _Told:
@@ -277,6 +350,11 @@ class _Told:
         self._event = event
         self._id = event_id
         self._frames: dict[str, bytes] = {}
+
+    @property
+    def is_decision(self) -> bool:
+        """Whether it is of a decision, which the home shows, too."""
+        return isinstance(self._event, DecisionMade)
 
     def facts(self, language: str) -> dict[str, Any]:
         """Return it as JSON. Raises TypeError for what cannot be told so."""

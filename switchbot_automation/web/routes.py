@@ -115,7 +115,7 @@ ROUTES: Final = (
         "GET",
         "/api/events",
         events.events,
-        query=("lang",),
+        query=("changes", "lang"),
         answers={200: "text/event-stream"},
     ),
     Route("GET", "/api/openapi.json", openapi, answers={200: "OpenAPI"}),

@@ -64,7 +64,7 @@ _KEY_SUFFIX: Final = ".key"
 _GOOD_SUFFIX: Final = ".good"
 _SETTINGS: Final = "settings"
 _MANY: Final = 24
-"""From so many documents on, those written together are synced side by side."""
+"""From so many documents on, those written together are written side by side."""
 _SIDE_BY_SIDE: Final = 16
 _TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
@@ -394,14 +394,14 @@ class JsonStore(StoreInterface):
 
     def _write_together(self, contents: Mapping[DocumentFile, bytes]) -> None:
         names: dict[DocumentFile, str] = {}
+
+        def prepare(file: DocumentFile) -> None:
+            names[file] = file.prepare(contents[file])
+
         try:
             for file in contents:
                 self._remember_key(file)
-            if len(contents) < _MANY:
-                for file, content in contents.items():
-                    names[file] = file.prepare(content)
-            else:
-                _prepare_side_by_side(contents, names)
+            _side_by_side(contents, prepare)
             self._commit(names, contents)
         except BaseException:
             # The list goes first: with it, missing files would count as installed.
@@ -412,8 +412,7 @@ class JsonStore(StoreInterface):
                     file.discard(name)
             raise
         self._install(names)
-        for file, content in contents.items():
-            file.written(content)
+        _side_by_side(contents, lambda file: file.written(contents[file]))
 
     def _commit(
         self,
@@ -442,8 +441,8 @@ class JsonStore(StoreInterface):
         The list may come back after a power cut, over later writes. It then finds
         nothing to install.
         """
-        for file, name in names.items():
-            file.install(name)
+        # Taking the last name of what was previous can wait for the disk, as a sync does.
+        _side_by_side(names, lambda file: file.install(names[file]))
         for directory in {file.directory() for file in names}:
             sync_directory(directory)
         os.unlink(self._pending)
@@ -527,31 +526,37 @@ def _entry(file: DocumentFile, stored: Stored | None) -> Entry:
     )
 
 
-def _prepare_side_by_side(
-    contents: Mapping[DocumentFile, bytes], names: dict[DocumentFile, str]
+def _side_by_side(
+    files: Collection[DocumentFile], work: Callable[[DocumentFile], None]
 ) -> None:
-    """Prepare many files; put into `names` those that are, also where one fails.
+    """Do the same to each of some files, several at once where there are many.
 
-    A file system makes what several threads wait for durable in one go: a thousand files
-    take it a tenth of the time, or less, that they take one after the other.
+    A thousand files take the disk a tenth of the time, or less, that they take one after
+    the other. Raises what the first that failed raised, once all are over.
     """
+    done: set[DocumentFile] = set()
 
-    def prepare(file: DocumentFile) -> None:
-        names[file] = file.prepare(contents[file])
+    def one(file: DocumentFile) -> None:
+        work(file)
+        done.add(file)
 
+    if len(files) < _MANY:
+        for file in files:
+            work(file)
+        return
     going: list[Future[None]] = []
     # While the interpreter ends, or the system has none left, no thread is to be had.
     with (
         ThreadPoolExecutor(_SIDE_BY_SIDE, "files of one write") as threads,
         suppress(RuntimeError),
     ):
-        going.extend(threads.submit(prepare, file) for file in contents)
+        going.extend(threads.submit(one, file) for file in files)
     # Left once all of them are over.
     for each in going:
         each.result()
-    for file in contents:
-        if file not in names:
-            prepare(file)
+    for file in files:
+        if file not in done:
+            one(file)
 
 
 def _stamps_differ_after(stamp_ns: int) -> float:

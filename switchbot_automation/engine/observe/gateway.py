@@ -26,7 +26,7 @@ from switchbot_automation.core.state.refusals import (
     refused,
     scope_of,
 )
-from switchbot_automation.core.state.said import believable
+from switchbot_automation.core.state.said import believable, said_by_status
 from switchbot_automation.core.state.zone import Way
 from switchbot_automation.errors import (
     BadParameterError,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.talk.quota import QuotaLedger
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.core.state.zone import Refusal, ZoneState
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.ears import EarsOfEngine
@@ -103,7 +104,7 @@ def _forget(_listing: Mapping[str, str]) -> None:
     """Listen to no list."""
 
 
-def _nobody_hears(_status: DeviceStatus) -> None:
+def _nobody_hears(_status: DeviceStatus, _said: Statement) -> None:
     """Listen to no answer."""
 
 
@@ -193,7 +194,7 @@ class Observer:
         self.when_listed: Callable[[Mapping[str, str]], None] = _forget
         self.ears: EarsOfEngine | None = None
         """Devices that are heard beside the cloud; None for none."""
-        self.when_status: Callable[[DeviceStatus], None] = _nobody_hears
+        self.when_status: Callable[[DeviceStatus, Statement], None] = _nobody_hears
         self.when_named: Callable[[Mapping[str, str]], None] = _forget
         self.when_answering: Callable[[], None] = _nothing
         self.when_silence_ends: Callable[[], None] = _nothing
@@ -214,13 +215,18 @@ class Observer:
         The first failure and the recovery are logged, not each poll. A device that the
         cloud refused for good is not asked before that is due to be tried again.
         """
+        return (await self.answer(device_id))[0]
+
+    async def answer(self, device_id: str) -> tuple[DeviceStatus, Statement]:
+        """Ask as `status` does; return also what of it can be believed."""
         ears = self.ears
         if ears is None or not ears.hears(device_id):
             status = await self._told(device_id)
         else:
             status = await self._heard_or_told(ears, device_id)
-        self.when_status(status)
-        return status
+        said = said_by_status(status)
+        self.when_status(status, said)
+        return status, said
 
     async def _heard_or_told(self, ears: EarsOfEngine, device_id: str) -> DeviceStatus:
         """Return what is heard of a device, confirmed by the cloud now and then."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from switchbot_automation.cloud.talk.quota import QuotaLedger
 from switchbot_automation.core.pace import Note, Quota
 from switchbot_automation.core.state.meter import Reading
-from switchbot_automation.core.state.said import finite, said_by_status
+from switchbot_automation.core.state.said import finite
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import QuotaLevelChanged
 from switchbot_automation.errors import QuotaExhaustedError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from switchbot_automation.clock import Clock
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.observe.gateway import Observer
     from switchbot_automation.engine.observe.pushed import Pushes
@@ -154,8 +155,8 @@ class Meters:
         if not self._observer.may_ask(device_id):
             return Reading(problem=ReasonCode.QUOTA_RESERVE)
         try:
-            status = await self._observer.status(device_id)
-            reading = _reading(status, self._clock)
+            status, said = await self._observer.answer(device_id)
+            reading = _reading(status, said, self._clock)
         except QuotaExhaustedError as error:
             return Reading(problem=ReasonCode.QUOTA_RESERVE, error=describe(error))
         except Exception as error:  # noqa: BLE001 - any client, also a host's own
@@ -169,11 +170,10 @@ class Meters:
         return reading
 
 
-def _reading(status: DeviceStatus, clock: Clock) -> Reading:
+def _reading(status: DeviceStatus, said: Statement, clock: Clock) -> Reading:
     at: Any = status.received_at  # a host's own client may give anything
     if not isinstance(at, datetime) or at.tzinfo is None:
         at = clock.now()
-    said = said_by_status(status)
     why = said.doubts.get("temperature") or said.whole
     humidity = finite(said.values.get("humidity"))
     co2 = finite(said.values.get("CO2"))

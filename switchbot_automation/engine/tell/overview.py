@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from switchbot_automation.core.control.band import aim_of
@@ -170,10 +171,16 @@ def _wish(state: ZoneState, now: datetime) -> dict[str, Any] | None:
 
 
 def _window(window: TimeWindow) -> dict[str, Any]:
+    days, start, end = _days_and_hours(window)
     return {
-        "days": sorted(window.days),
-        "start": f"{window.start:%H:%M}",
-        "end": f"{window.end:%H:%M}",
+        "days": list(days),
+        "start": start,
+        "end": end,
         "id": window.id,
         "preset": window.preset,
     }
+
+
+@lru_cache(maxsize=1024)  # the same few windows in every look at the home
+def _days_and_hours(window: TimeWindow) -> tuple[tuple[int, ...], str, str]:
+    return tuple(sorted(window.days)), f"{window.start:%H:%M}", f"{window.end:%H:%M}"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-from switchbot_automation.core.state.said import said_by_event, said_by_status
+from switchbot_automation.core.state.said import said_by_event
 from switchbot_automation.engine.observe.gateway import describe
 from switchbot_automation.engine.tell.events import UpkeepNotice
 from switchbot_automation.explain.words import upkeep_words
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from switchbot_automation.clock import Clock
     from switchbot_automation.cloud.events.events import WebhookEvent
+    from switchbot_automation.core.state.said import Statement
     from switchbot_automation.engine.documents.documents import Documents
     from switchbot_automation.engine.tell.events import Listeners
     from switchbot_automation.model import DeviceStatus
@@ -71,17 +72,18 @@ class UpkeepWatch:
         self._read: object = None
         self._ledger = UpkeepLedger()
         self._names: dict[str, str] = {}
-        self._waiting: list[DeviceReading] = []
+        self._waiting: list[tuple[datetime, str, Mapping[str, Any]]] = []
+        self._asked: object = None
+        self._takes: TakesReadings | None = None
         self._not_before: datetime | None = None
         self.error: Exception | None = None
         """Why the history did not take readings the last time; None where it did."""
 
     # --- what is heard -----------------------------------------------------------------
 
-    def saw(self, status: DeviceStatus) -> None:
+    def saw(self, status: DeviceStatus, said: Statement) -> None:
         """Take what a device answered, whoever asked it."""
-        values = said_by_status(status).values
-        self._take(status.device_id, values, self._clock.now())
+        self._take(status.device_id, said.values, self._clock.now())
 
     def heard(self, event: WebhookEvent) -> None:
         """Take what a device pushed, in its status's words."""
@@ -94,12 +96,11 @@ class UpkeepWatch:
         self._names = dict(names)
 
     def _take(self, device_id: str, values: Mapping[str, Any], at: datetime) -> None:
-        self._own().saw(device_id, facts_of(values), at, self._day(at))
+        facts = facts_of(values)
+        if facts:
+            self._own().saw(device_id, facts, at, self._day(at))
         if len(self._waiting) < _MOST_WAITING:
-            self._waiting += [
-                DeviceReading(at, device_id, name, value)
-                for name, value in readings_of(values).items()
-            ]
+            self._waiting.append((at, device_id, values))
 
     def ticked(self, now: datetime) -> None:
         """Take whether each zone's unit runs."""
@@ -161,16 +162,29 @@ class UpkeepWatch:
         if side.revision is not None and ledger.due(now):
             side.data = self._read = ledger.to_document(now)
         waiting, self._waiting = self._waiting, []
-        if not waiting or not isinstance(history, TakesReadings):
+        place = self._place(history)
+        if not waiting or place is None:
             return
         try:
-            await history.record_readings(waiting)
+            await place.record_readings(
+                DeviceReading(at, device_id, name, value)
+                for at, device_id, values in waiting
+                for name, value in readings_of(values).items()
+            )
         except Exception as error:  # noqa: BLE001 - any history, also a host's own
             if self.error is None:
                 _LOGGER.warning("history does not take readings: %s", error)
             self.error = error
         else:
             self.error = None
+
+    def _place(self, history: object) -> TakesReadings | None:
+        """Return a history that takes readings, None for any other."""
+        if history is not self._asked:
+            # Not at every tick: of a protocol each method is looked for.
+            self._asked = history
+            self._takes = history if isinstance(history, TakesReadings) else None
+        return self._takes
 
     def report(self) -> dict[str, Any]:
         """Return the book, JSON-able: devices and units by name, with what is due."""

@@ -7,7 +7,9 @@ from typing import Final
 
 from aiohttp import web
 
+from switchbot_automation.web.delivery import VARY, takes_gzip
 from switchbot_automation.web.request import RequestRefusedError, site_of
+from switchbot_automation.web.shared_gzip import SharedGzip
 
 # Proxies end what is silent for a minute; a browser that went away is noticed too.
 HEARTBEAT_SECONDS: Final = 15.0
@@ -19,6 +21,9 @@ _COMMENT = b": still here\n\n"
 async def events(request: web.Request) -> web.StreamResponse:
     """Send every event of the engine as it happens, and the whole home after each tick.
 
+    With `changes=1` it is the whole home once, and after each tick `changes`: what of
+    it is another, its zones by name; decisions are not told beside it, and it comes
+    compressed to who takes that.
     `Last-Event-ID` brings what was missed meanwhile. Whoever does not read in time is
     let go.
     """
@@ -27,22 +32,29 @@ async def events(request: web.Request) -> web.StreamResponse:
         raise RequestRefusedError(
             503, "too_many_listeners", "try again", headers={"Retry-After": "10"}
         )
+    changes = request.query.get("changes") == "1"
+    packed = SharedGzip() if changes and takes_gzip(request) else None
     response = web.StreamResponse(
         headers={
+            "Vary": VARY,
             "Content-Type": "text/event-stream; charset=utf-8",
             "Cache-Control": "no-store",
             "X-Accel-Buffering": "no",
         }
     )
+    if packed is not None:
+        response.headers["Content-Encoding"] = "gzip"
 
     def gone() -> bool:
         return request.transport is None or request.transport.is_closing()
 
     seen = request.headers.get("Last-Event-ID", "")[:40]
-    queue, missed = live.join(seen, gone=gone)
+    queue, missed = live.join(seen, changes=changes, gone=gone)
     try:
         await response.prepare(request)
-        await _write(response, b"retry: 3000\n\n" + b"".join(missed))
+        # The home comes last and is the same for all who come; what was missed is not.
+        for first in (b"retry: 3000\n\n" + b"".join(missed[:-1]), missed[-1]):
+            await _write(response, first, packed)
         while True:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
@@ -51,7 +63,8 @@ async def events(request: web.Request) -> web.StreamResponse:
                 frame = _COMMENT
             if frame is None:
                 break
-            await _write(response, frame)
+            await _write(response, frame, packed)
+        await _write(response, None, packed)
     except (ConnectionError, TimeoutError):
         # It went away, or does not read: nobody is left to be told.
         if request.transport is not None:
@@ -61,6 +74,12 @@ async def events(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    async with asyncio.timeout(WRITE_SECONDS):
-        await response.write(data)
+async def _write(
+    response: web.StreamResponse, data: bytes | None, packed: SharedGzip | None
+) -> None:
+    """Write a piece, compressed where `packed` is; None for the end."""
+    if packed is not None:
+        data = packed.end() if data is None else packed.add(data)
+    if data is not None:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await response.write(data)

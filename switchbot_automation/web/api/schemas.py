@@ -57,6 +57,10 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "schema": _TEXT,
         "description": "The catalogue's name of what a device says, as CO2.",
     },
+    "changes": {
+        "schema": {"enum": ["1"]},
+        "description": "The whole home once, then what of it is another than before.",
+    },
     "days": {
         "schema": {"type": "integer", "minimum": 1, "maximum": 31},
         "description": "So many days, the last one with them; 7 by default.",

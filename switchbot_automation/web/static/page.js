@@ -267,7 +267,7 @@ async function refresh() {
 }
 
 function connect() {
-  const source = new EventSource(`api/events?lang=${language}`);
+  const source = new EventSource(`api/events?changes=1&lang=${language}`);
   const shown = (text, kind) => {
     get("connection").textContent = text;
     get("connection").className = `pill ${kind}`;
@@ -279,7 +279,16 @@ function connect() {
     if (again) refresh();
     again = true;
   });
-  source.addEventListener("home", (event) => showHome(told(JSON.parse(event.data))));
+  let known = null;
+  const show = (given) => {
+    known = given;
+    showHome(told(given));
+  };
+  source.addEventListener("home", (event) => show(JSON.parse(event.data)));
+  source.addEventListener("changes", (event) => {
+    const { zones, ...rest } = JSON.parse(event.data);
+    show({ ...known, ...rest, zones: known.zones.map((zone) => ({ ...zone, ...zones[zone.name] })) });
+  });
   source.addEventListener("quota_level_changed", refresh);
   source.addEventListener("error", () => {
     shown(_("Reconnecting…"), "lost");
